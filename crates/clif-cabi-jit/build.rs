@@ -9,7 +9,7 @@ fn main() {
     let (family, vendor, os) = (target("FAMILY"), target("VENDOR"), target("OS"));
     let has_engine = match target("ARCH").as_str() {
         "x86_64" => family == "unix" || family == "windows",
-        // Of Apple's systems macOS alone lets programs write code.
+        // Among Apple's systems macOS alone lets programs write code.
         "aarch64" => {
             family == "unix" && target("ENDIAN") == "little" && (vendor != "apple" || os == "macos")
         }

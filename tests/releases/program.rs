@@ -1,5 +1,6 @@
-//! What a front end that pins a release of Cranelift writes: `clif-cabi-jit` takes the types of its own Cranelift crates. The packages beside
-//! this file compile it once for each release; `run` runs them.
+//! Code of a front end that pins a release of Cranelift: `clif-cabi-jit` takes the types of its own
+//! Cranelift crates. The packages beside this file compile it once for each release; `run` runs
+//! them.
 
 use std::error::Error;
 use std::ffi::{CStr, c_int};
@@ -60,7 +61,7 @@ struct Pair {
     n: i64,
 }
 
-/// What the compiled code calls: the structure is on the stack, since no register is left for `n`.
+/// Callee of the compiled code: the structure is on the stack, since no register is left for `n`.
 extern "C" fn negate(_: i64, _: i64, _: i64, _: i64, _: i64, _: i64, p: Pair) -> Pair {
     Pair { x: p.x, n: -p.n }
 }
@@ -162,7 +163,8 @@ extern "C-unwind" fn panics() {
     std::panic::resume_unwind(Box::new("it panics"));
 }
 
-/// `void f(void) { try { panics(); } catch (...) { note(); throw; } }`: the panic passes, and how often it was noted.
+/// `void f(void) { try { panics(); } catch (...) { note(); throw; } }`: returns the message of the
+/// panic that passes, and how often it was noted.
 fn panic() -> Result<(&'static str, i32)> {
     let code = compile(&FnSig::new([], Type::VOID), |engine, lower, builder, entry| {
         let none = FnSig::new([], Type::VOID);

@@ -1,4 +1,4 @@
-//! The compiler bugs of `expected.toml`, each looked at again: its own compiler shows it, and no other.
+//! The compiler bugs of `expected.toml`, checked again: its own compiler shows each, and no other.
 
 use std::collections::BTreeMap;
 
@@ -23,17 +23,16 @@ use compilers::{Modes, backend_name};
 /// The levels of optimization at which bugs of C compilers are looked for.
 const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 
-/// A bug, and what the compilers show of it.
+/// A bug, and its traces in compilers.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// The bug.
     pub bug: Bug,
-    /// Its declaration.
     subject: Subject,
     looks: Vec<Look>,
 }
 
-/// What a compiler shows of a bug at a level of optimization.
+/// Result of a check of a bug at a level of optimization.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     compiler: &'static str,
@@ -42,12 +41,12 @@ struct Look {
 }
 
 impl Inspection {
-    /// What the compilers show that have it.
+    /// Returns the results of the compilers that have it.
     fn own(&self) -> impl Iterator<Item = &Look> {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
-    /// The same, with the bug laid to another compiler of C.
+    /// Returns the same, with the bug attributed to another compiler of C.
     pub fn of_another(mut self) -> Option<Self> {
         self.bug.compiler = match &*self.bug.compiler {
             "gcc" => "clang".to_owned(),
@@ -57,7 +56,7 @@ impl Inspection {
         Some(self)
     }
 
-    /// What is wrong with the list, if something is.
+    /// Returns an error of the list, if there is one.
     pub fn objection(&self) -> Option<String> {
         let name = &self.bug.name;
         let shows = |compiler| {
@@ -122,7 +121,8 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
     Ok(seen)
 }
 
-/// Which bugs calls are to show, by their places in the list, and who is asked at which level. What initializers show is added to `seen`.
+/// Returns the bugs that calls are to show, by their places in the list, and the compiler and level
+/// for each. Results of initializers are added to `seen`.
 fn questions(asked: &[Modes], seen: &mut [Inspection]) -> Result<Vec<(usize, Look, Compiler)>> {
     let mut questions = Vec::new();
     for (
@@ -135,7 +135,7 @@ fn questions(asked: &[Modes], seen: &mut [Inspection]) -> Result<Vec<(usize, Loo
     ) in seen.iter_mut().enumerate()
     {
         for one in asked {
-            // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
+            // Zig is asked about its own bugs alone: it has few words for these types.
             let is_c = one.is_of_c() && admits(one.first(), &subject.block).is_ok();
             if !bug.is_of(one.name) && !is_c {
                 continue;
@@ -177,7 +177,8 @@ proves: {name}
     Ok(Subject::parse(&text)?)
 }
 
-/// Returns whether the bug shows in what became of the functions of `subject`. `refused` says whether the compiler crashes, and its words.
+/// Returns whether the bug shows in the outcomes of the functions of `subject`. `refused` says
+/// whether the compiler crashes, and its words.
 fn shown(
     bug: &Bug,
     called: &[Called],
@@ -213,7 +214,7 @@ fn shown(
     }
 }
 
-/// Whether an initializer loses bits, and nothing else differs.
+/// Checks whether an initializer loses bits, and nothing else differs.
 fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -> Result<bool> {
     let replies = ask_data(reference, &[level], &subject.block.code, subject)?;
     let differs = replies
@@ -224,8 +225,8 @@ fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -
     Ok(lost.next() == Some(true) && lost.all(|lost| lost))
 }
 
-/// The choices by which the bug's case has places. The compiler's profile may refuse what it has no rule for: then the psABI's own rule is what it does
-/// not follow.
+/// Returns the choices by which the bug's case has places. The compiler's profile may refuse a type
+/// that it has no rule for: then the compiler breaks the psABI's own rule.
 fn policy(own: Policy, subject: &Subject) -> Policy {
     let without = own.without(Policy::INT128_USES_UP_INTEGER_REGISTERS);
     let mut placed = [own, without, Policy::GCC, Policy::CLANG].into_iter();

@@ -18,7 +18,7 @@ use crate::suite::{Result, Suite, order};
 
 /// Entries that a compiler is to compile for the runner, all in one file.
 pub(crate) struct File<'a> {
-    /// What the runner calls it.
+    /// Its number for the runner.
     pub(crate) part: usize,
     pub(crate) compiler: &'a Compiler,
     /// A flag of compilers of C; Zig's mode says it.
@@ -26,7 +26,8 @@ pub(crate) struct File<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
 }
 
-/// The cases of `subjects` that a suite runs, those of one vector level together. `take` is told of each case whether `compiler` can be asked about it.
+/// Returns the cases of `subjects` that a suite runs, those of one vector level together. `take`
+/// decides about each case, by whether `compiler` can be asked about it.
 pub(crate) fn entries<'a>(
     subjects: impl IntoIterator<Item = &'a Subject>,
     compiler: &Compiler,
@@ -49,7 +50,7 @@ pub(crate) fn entries<'a>(
     levels.into_values().collect()
 }
 
-/// Whether `compiler` can be asked about `block`.
+/// Checks whether `compiler` can be asked about `block`.
 pub(crate) fn admits(compiler: &Compiler, block: &Block) -> std::result::Result<(), String> {
     // Features of processors are x86-64's.
     if compiler.target() != HERE && !block.features.is_empty() {
@@ -58,13 +59,14 @@ pub(crate) fn admits(compiler: &Compiler, block: &Block) -> std::result::Result<
     if compiler.zig.is_none() {
         return compiler.reference.admits(block);
     }
-    // What Zig cannot say of the text shows when it is asked.
+    // Zig's answer shows whether it can express the text.
     let mut vectors = block.clone();
     (vectors.code, vectors.references) = (String::new(), Vec::new());
     compiler.reference.admits(&vectors)
 }
 
-/// Whether `engine` runs `case`: not if something is against it, which the report says, or another one is asked for.
+/// Checks whether `engine` runs `case`: not if there is a reason against it, which the report
+/// gives, or another one is asked for.
 pub(crate) fn takes(
     suite: &mut Suite,
     engine: &str,
@@ -96,8 +98,8 @@ pub(crate) fn add_files<'a>(
     }
 }
 
-/// Compiles each of `files`, as many at once as this machine has processors. `refused` is told of what is refused. What comes back is what is left of
-/// them, of the same parts.
+/// Compiles each of `files`, as many at once as this machine has processors. `refused` is told of
+/// refused cases. Returns the rest, of the same parts.
 pub(crate) fn compile_files<'a>(
     files: &[File<'a>],
     mut refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
@@ -130,7 +132,8 @@ pub(crate) fn compile_files<'a>(
     Ok(loaded)
 }
 
-/// What became of the cases of each file in both directions, all of them under `settings` in turn, with `mistake`.
+/// Returns the outcomes of the cases of each file in both directions, all of them under `settings`
+/// in turn, with `mistake`.
 pub(crate) fn run_files(
     loaded: &[Loaded],
     way: OtherSide,

@@ -1,5 +1,6 @@
-//! The bodies of the fuzz targets: bytes or text in, and what is wrong out. `tests/fuzz` has a target of one line for each, and
-//! `tests/tests/fuzz_bodies.rs` runs them over seeds, mutated seeds and random bytes, without libFuzzer.
+//! The bodies of the fuzz targets: each takes bytes or text, and returns an error. `tests/fuzz` has
+//! a target of one line for each, and `tests/tests/fuzz_bodies.rs` runs them over seeds, mutated
+//! seeds and random bytes, without libFuzzer.
 
 mod draw;
 
@@ -65,7 +66,7 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
     planned(&sig, fit, abi.ok().as_ref().filter(|_| is_plain)).map_err(told)
 }
 
-/// Whether a refusal with these words is of what no C function has.
+/// Checks whether a refusal with these words is about something that no C function has.
 fn is_no_c(why: &str) -> bool {
     const NO_VALUES: [&str; 5] = [
         "needs a complete object type",
@@ -77,7 +78,7 @@ fn is_no_c(why: &str) -> bool {
     NO_VALUES.iter().any(|no| why.contains(no))
 }
 
-/// What there is to ask of one type.
+/// Asks all questions about one type.
 fn ask(ty: &Type) -> Result<(), String> {
     // All of these must come to an end without a panic.
     let _ = (ty.to_string(), ty.canonical_align(), value_type(ty));
@@ -87,8 +88,9 @@ fn ask(ty: &Type) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls and entries are planned from one `FnAbi`, and Cranelift has every part where that says; a refusal has words. Types
-/// that are not of x86-64 Linux do not `fit`: their plans have to be made or refused, no more. What `plain` C has is refused for known reasons only.
+/// Calls and entries are planned from one `FnAbi`, and Cranelift has every part at its place; a
+/// refusal has words. Types that are not of x86-64 Linux do not `fit`: their plans have to be made
+/// or refused, no more. Places of `plain` C are refused for known reasons only.
 fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> {
     static ISA: LazyLock<Option<OwnedTargetIsa>> = LazyLock::new(|| {
         // Where Cranelift was built without this target, there are no plans.
@@ -113,10 +115,12 @@ fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> 
     }
 }
 
-/// Caller and callee are planned from one [`FnAbi`], and Cranelift has every part where that says; or both are refused for the same reason, which comes back.
+/// Checks that caller and callee are planned from one [`FnAbi`], and Cranelift has every part at
+/// its place; or both are refused for the same reason, which is returned.
 ///
 /// # Errors
-/// What does not agree; a plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.
+/// The disagreement. A plan that Cranelift would place otherwise, or not at all, is a mistake of
+/// the plan's.
 pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, String> {
     let (call, entry) = (lower.call_plan(sig), lower.entry_plan(sig));
     let refusals = [call.as_ref().err(), entry.as_ref().err()];
@@ -144,7 +148,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     };
     let [returned, returns] =
         [call.clif_signature(), entry.clif_signature()].map(|sig| &sig.returns);
-    // A function returns what is extended as the wider integer, which its caller does not look at.
+    // A function returns an extended value as the wider integer, which its caller does not look at.
     let is_alike = |(one, other): (&AbiParam, &AbiParam)| {
         let [narrow, wide] = [one, other].map(|param| param.value_type);
         let is_extended = narrow.is_int() && wide.is_int() && narrow.bits() < wide.bits();

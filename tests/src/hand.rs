@@ -12,7 +12,7 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 pub enum Hand {
     /// Loads, a call, stores.
     Moves(Moves),
-    /// What stands between the braces of the function.
+    /// The text between the braces of the function.
     Body(&'static str),
 }
 

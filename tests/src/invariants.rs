@@ -1,5 +1,6 @@
-//! What holds for every signature, whatever the convention: each byte of a value that counts is passed exactly once, no two values share a register or a
-//! slot. Random tests and fuzz targets ask here.
+//! Invariants of every signature under any convention: each byte of a value that counts is passed
+//! exactly once, no two values share a register or a slot. Random tests and fuzz targets check
+//! them.
 //!
 //! No rule of an ABI is repeated: these checks know what a place is, not which one is right.
 
@@ -31,7 +32,8 @@ pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// What is passed for an argument of type `ty`: of a transparent union its first member.
+/// Returns the type that is passed for an argument of type `ty`: for a transparent union its first
+/// member.
 pub fn passed_as(ty: &Type) -> &Type {
     match ty.as_record() {
         Some(record) if record.is_transparent() => record
@@ -144,13 +146,14 @@ fn parts(ty: &Type, parts: &[PlacedPart], result: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The bits of `ty` that a value carries: of a transparent union passed as an argument, those of its first member.
+/// Returns the bits of `ty` that a value carries: for a transparent union passed as an argument,
+/// those of its first member.
 fn passed_bits(ty: &Type, result: bool) -> Vec<u8> {
     let ty = if result { ty } else { passed_as(ty) };
     Painter::default().paint(ty).mask
 }
 
-/// Whether a value of `ty` has any such bit, as far as that is looked into.
+/// Checks whether a value of `ty` has any such bit, as far as larger types are searched.
 fn carries(ty: &Type, result: bool) -> bool {
     ty.size() <= MAX_PAINTED_BYTES && passed_bits(ty, result).iter().any(|mask| *mask != 0)
 }

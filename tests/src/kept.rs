@@ -1,10 +1,11 @@
-//! Text that is kept in a file, and what of it is otherwise now. `CABI_BLESS=1` rewrites the file.
+//! Text that is kept in a file, and its differences from new text. `CABI_BLESS=1` rewrites the
+//! file.
 
 use std::path::Path;
 
 use crate::suite::is_blessed;
 
-/// Whether the file at `path` has the text that was made `now`.
+/// Checks that the file at `path` has the text `now`.
 pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
     if is_blessed() {
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -14,7 +15,7 @@ pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
     same(&std::fs::read_to_string(path).unwrap_or_default(), now)
 }
 
-/// Whether `kept` text is what was made `now`.
+/// Checks that the `kept` text equals `now`.
 pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
     if kept == now {
         return Ok(());

@@ -1,16 +1,17 @@
-//! What only tests need: the suites, the corpus on disk, deliberate mistakes, what holds for every signature, the
-//! bodies of the fuzz targets.
+//! Parts that only tests need: the suites, the corpus on disk, deliberate mistakes, the invariants
+//! of every signature, the bodies of the fuzz targets.
 //!
-//! - [`suites`]: what `cargo test -p cabi-tests --test interop` and its like run.
-//! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
+//! - [`suites`]: the runs of `cargo test -p cabi-tests --test interop` and its like.
+//! - [`bugs`]: the compiler bugs of `expected.toml`, checked again.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`isa`]: the flags of the guides.
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
-//! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of what prepares them.
+//! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of their
+//!   preparation.
 
-// What only suites of x86-64 use.
+// Some items are for suites of x86-64 alone.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
 #[cfg(all(target_arch = "x86_64", unix))]

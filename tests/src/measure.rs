@@ -1,7 +1,8 @@
-//! The machine that measures calls, closures and what prepares them: each is a loop of C, of which callgrind counts the instructions, or somebody takes
-//! the time.
+//! The machine that measures calls, closures and their preparation: each is a loop of C, whose
+//! instructions callgrind counts, or whose time is taken.
 //!
-//! `benches/performance.rs` writes `docs/performance.md` with it, the suite `preparation` holds numbers to what they were.
+//! `benches/performance.rs` writes `docs/performance.md` with it; the suite `preparation` compares
+//! numbers with earlier ones.
 
 pub mod allocations;
 mod calls;
@@ -15,7 +16,7 @@ pub use counts::{Costs, count_in_child, counted_library, is_counted, valgrind};
 pub use preparation::{ALLOCATIONS, PREPARED, Step, each_step, n_allocations};
 pub use program::Program;
 
-/// What is measured, with what a table calls it.
+/// Makes an enumeration of measured things, each with its title in tables.
 macro_rules! titled {
     ($(#[$doc:meta])* $name:ident: $($(#[$own:meta])* $variant:ident $title:literal;)*) => {
         $(#[$doc])*
@@ -26,7 +27,7 @@ macro_rules! titled {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What a table calls it.
+            /// Returns its title in tables.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title),* }
             }
@@ -41,8 +42,8 @@ macro_rules! titled {
 }
 use titled;
 
-/// The loop of something that is measured: makes as many calls, of which callgrind, if it runs this program, writes down the instructions under the
-/// loop's name.
+/// Loop of something that is measured: makes as many calls. If callgrind runs this program, it
+/// writes down their instructions under the loop's name.
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;
 
 /// The loop's name.

@@ -9,20 +9,21 @@ use crate::hand::Hand;
 pub struct Measured {
     /// Its name.
     pub name: &'static str,
-    /// Of a variadic function, one call's.
+    /// The signature; for a variadic function, that of one call.
     pub sig: FnSig,
     /// The call in CLIF by hand.
     pub hand: Option<Hand>,
     /// The one by hand that compiles to the instructions of the lowered one, where Cranelift copies records of `hand`.
     pub same_code: Option<Hand>,
-    /// Whether libffi has its types: it has no `__int128`.
+    /// `true` if libffi has its types: it has no `__int128`.
     pub in_libffi: bool,
 }
 
 const ROWS: &str = include_str!("measured/signatures.txt");
 
-/// What takes longer to write by hand than a line: parts of three bytes are never read as four, and records in memory are words and pairs of words after arguments that
-/// keep the vector registers from being used.
+/// Calls that take more than a line by hand: parts of three bytes are never read as four, and
+/// records in memory are words and pairs of words after arguments that keep the vector registers
+/// from being used.
 const FILES: [(&str, &str); 3] = [
     ("s_c3.clif", include_str!("measured/s_c3.clif")),
     ("s_l4.clif", include_str!("measured/s_l4.clif")),
@@ -52,7 +53,7 @@ fn row(line: &'static str) -> Result<Measured, Error> {
     })
 }
 
-/// The function that `c` declares; of a variadic one the call `with` unnamed arguments.
+/// Returns the function that `c` declares; for a variadic one the call `with` unnamed arguments.
 fn signature(c: &str) -> Result<FnSig, Error> {
     let parse = |text: &str| FnSig::parse(text, &DataModel::LP64);
     match c.split_once(" with ") {

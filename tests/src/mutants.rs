@@ -25,15 +25,14 @@ pub use win64::WIN64;
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// What `kills:` calls it.
+    /// Its name in `kills:`.
     pub name: &'static str,
-    /// What is made otherwise.
     change: Change,
     /// The rule it breaks.
     pub breaks: &'static str,
 }
 
-/// What a mistake changes.
+/// Change by a mistake.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// A convention.
@@ -157,7 +156,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     }), "psABI 3.2.3, Returning: the next of rax, rdx is used";
     "no-rollback": regrouped!(X86_64_SYSV, |group, _ty, role| {
         if group.parts.len() > 1 && role != Role::Result {
-            // What it had taken stays taken: of each class it has parts of.
+            // Registers of each class that it has parts of stay taken.
             let has = |bank| group.parts.iter().any(|part| part.bank == bank);
             let (ints, vectors) = ALL.split_at(6);
             group.exhausts = match (has(Bank::Int), has(Bank::Vector)) {
@@ -279,7 +278,7 @@ const ALL: &[Reg] = {
     ]
 };
 
-/// Whether a float lies in the eightbyte at `offset`.
+/// Checks whether a float lies in the eightbyte at `offset`.
 fn has_float(ty: &Type, offset: u8) -> bool {
     leaves(ty).any(|leaf| {
         let float = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_float());

@@ -1,14 +1,15 @@
-//! Drawn types that C has words for under a data model, as `tests/tests/round_trip.rs` sends them through C.
+//! Drawn types that C can express under a data model, as `tests/tests/round_trip.rs` sends them
+//! through C.
 
 use cabi::{DataModel, Type};
 use cabi_verify::generate::{CRecord, CType, Dialect, Form, Signature, signature};
 
-/// What can be said for one data model.
+/// Types that can be expressed for one data model.
 #[derive(Clone, Copy, Debug)]
 pub struct Said {
     /// The data model.
     pub model: DataModel,
-    /// What there is of C.
+    /// Features of C there.
     pub dialect: Dialect,
     /// Starts of names that are not known there.
     pub unknown: &'static [&'static str],
@@ -40,7 +41,8 @@ impl Said {
         !self.unknown.contains(&name)
     }
 
-    /// Whether all of `ty` can be said. A value of an enumeration that no `int` has is of another type elsewhere than on LP64.
+    /// Checks whether all of `ty` can be expressed. An enumeration with a value that no `int` has
+    /// is of another type elsewhere than on LP64.
     pub fn admits(&self, ty: &CType) -> bool {
         match ty {
             CType::Name(name) => self.name(name),
@@ -83,7 +85,7 @@ impl Said {
             })
     }
 
-    /// Types that can be said, drawn one after the other.
+    /// Returns types that can be expressed, drawn one after the other.
     pub fn drawn(self) -> impl Iterator<Item = (CType, Type)> {
         let all = (0..).flat_map(move |i| {
             let drawn = signature(1, i, self.dialect);

@@ -1,5 +1,5 @@
-//! What all suites share: the report with its known failures, the reference compilers, the corpus, cases compiled many to a file and run in child
-//! processes, and how a run ends.
+//! Shared parts of all suites: the report with its known failures, the reference compilers, the
+//! corpus, cases compiled many to a file and run in child processes, and the end of a run.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ pub(crate) struct Suite {
     name: &'static str,
     pub(crate) report: Report,
     order: u64,
-    /// Whether every reference compiler is here that was asked for.
+    /// `true` if every reference compiler is here that was asked for.
     pub(crate) every_reference: bool,
     /// An argument of the command line: only cases whose names contain it are run.
     pub(crate) only: Option<String>,
@@ -65,7 +65,8 @@ impl Suite {
         })
     }
 
-    /// Whether all cases run: known failures that none of them meets are then failures. `expected.toml` has failures of x86-64 only.
+    /// Checks whether all cases run: known failures that none of them meets are then failures.
+    /// `expected.toml` has failures of x86-64 only.
     pub(crate) fn is_complete(&self) -> bool {
         cfg!(target_arch = "x86_64")
             && self.only.is_none()
@@ -104,17 +105,17 @@ impl Suite {
         Ok(subjects)
     }
 
-    /// What `expected.toml` calls an engine of this suite: `interop gcc`.
+    /// Returns the name of an engine of this suite in `expected.toml`: `interop gcc`.
     pub(crate) fn engine(&self, name: &str) -> String {
         format!("{} {name}", self.name)
     }
 
-    /// Whether the case `name` is one that was asked for.
+    /// Checks whether the case `name` is one that was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))
     }
 
-    /// What became of a case. What is not lowered was not run.
+    /// Takes the outcome of a case. A case that is not lowered was not run.
     pub(crate) fn verdict(&mut self, engine: &str, case: &str, verdict: Verdict) {
         match verdict {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
@@ -124,7 +125,8 @@ impl Suite {
         }
     }
 
-    /// What a run of the command found: its counts, each failure, and one outcome of `what` for each section without one.
+    /// Takes the results of a run of the command: its counts, each failure, and one outcome of
+    /// `what` for each section without one.
     pub(crate) fn take(&mut self, engine: &str, what: &str, found: &Report) {
         let report = &mut self.report;
         for section in &found.sections {
@@ -167,14 +169,15 @@ impl Suite {
     }
 }
 
-/// Whether expected text is to be rewritten: `CABI_BLESS=1`.
+/// Checks whether expected text is to be rewritten: `CABI_BLESS=1`.
 pub(crate) fn is_blessed() -> bool {
     std::env::var("CABI_BLESS").is_ok_and(|value| value == "1")
 }
 
 static ORDER: OnceLock<u64> = OnceLock::new();
 
-/// Seed of the order in which cases run: another one each time, if `CABI_ORDER` does not say which.
+/// Returns the seed of the order in which cases run: another one each time, unless `CABI_ORDER`
+/// gives it.
 pub(crate) fn order() -> Option<u64> {
     ORDER.get().copied()
 }

@@ -1,5 +1,5 @@
-//! Declarations that `cabi` reads from text are read as libclang reads them: those of the corpus, and random ones. What `cabi` refuses there is more than it
-//! reads, and says so. Mutated text is `fuzz_bodies`'s.
+//! `cabi` reads declarations from text as libclang does: those of the corpus, and random ones. It
+//! refuses text beyond its subset, and says so. `fuzz_bodies` has mutated text.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,7 +13,7 @@ use cabi_verify::corpus::read_folder;
 use cabi_verify::generate::{CType, Dialect, Node, signature};
 use cabi_verify::report::missing;
 
-/// What `cabi` refuses by its name.
+/// Words of `cabi`'s refusals.
 const NOT_READ: [&str; 14] = [
     "an attribute",
     "an enumeration",
@@ -31,7 +31,8 @@ const NOT_READ: [&str; 14] = [
     "C has no `...`",
 ];
 
-/// What libclang makes of `text` for `target`, laid out as gcc does; nothing without libclang.
+/// Returns libclang's reading of `text` for `target`, laid out as gcc does; nothing without
+/// libclang.
 fn header(text: &str, target: &str) -> Option<Header> {
     let options = Options::new().arg(format!("--target={target}"));
     match parse(text, &options.records(RecordRules::Gcc)) {
@@ -44,7 +45,8 @@ fn header(text: &str, target: &str) -> Option<Header> {
     }
 }
 
-/// Compares what both make of the function that `text` declares last, if `cabi` reads it. Returns whether it does.
+/// Compares both readings of the function that `text` declares last, if `cabi` reads it. Returns
+/// whether it does.
 fn compare(text: &str, header: &Header) -> bool {
     match Declaration::parse(text, &header.model) {
         Err(Error::Text { why, .. }) => {
@@ -88,7 +90,7 @@ fn the_corpus_is_read_alike() {
         }
         let files = read_folder(&folder).unwrap();
         for block in files.iter().flat_map(|file| &file.blocks) {
-            // What needs no libclang to be refused is left out first: it is slow.
+            // Text that is refused without libclang is left out first: libclang is slow.
             if Declaration::parse(&block.code, &DataModel::LP64).is_err() {
                 n_refused += 1;
                 continue;
@@ -103,7 +105,7 @@ fn the_corpus_is_read_alike() {
     assert!(n_read > 450, "{n_read} of {}", n_read + n_refused);
 }
 
-/// Leaves out what is not read: attributes, pragmas, enumerations and atomic types.
+/// Leaves out parts that are not read: attributes, pragmas, enumerations and atomic types.
 fn plain(ty: &mut CType) {
     fn change(ty: &mut CType) {
         match ty {

@@ -1,5 +1,6 @@
-//! What the fuzz targets run, without libFuzzer: over their seeds, over seeds with random edits, and over random bytes. A few thousand inputs,
-//! always the same ones; long runs are libFuzzer's (`tests/fuzz`).
+//! Bodies of the fuzz targets, without libFuzzer: over their seeds, over seeds with random edits,
+//! and over random bytes. A few thousand inputs, always the same ones; long runs are libFuzzer's
+//! (`tests/fuzz`).
 #![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test
 
 use std::path::Path;
@@ -50,7 +51,7 @@ impl Seeds {
         }
     }
 
-    /// What is put: nothing, lines of seeds, a word of the dictionary, any characters.
+    /// Draws the replacement: nothing, lines of seeds, a word of the dictionary, any characters.
     fn edits(&self) -> impl Strategy<Value = Vec<Edit>> {
         let lines = self
             .texts

@@ -1,5 +1,6 @@
-//! The list of known bugs that `cabi verify`, `cabi fuzz` and the suites carry is that of `expected.toml`: each name is one there, its predicate holds for the
-//! sample, and each bug there that calls show has a predicate. What can be sent upstream shows its bug.
+//! The list of known bugs that `cabi verify`, `cabi fuzz` and the suites carry is that of
+//! `expected.toml`: each name is one there, its predicate holds for the sample, and each bug there
+//! that calls show has a predicate. Reproductions for upstream show their bugs.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +27,8 @@ fn each_known_bug_has_a_sample_that_meets_it() {
     let expected = Expected::read(&corpus::expected()).unwrap();
     let names: Vec<&str> = known_bugs().collect();
     for bug in &expected.bugs {
-        // What stops the compiler makes no call that could differ; what gcc and clang get wrong in one signature alone is a failure of that block.
+        // A bug that stops the compiler makes no call that could differ; a bug of gcc or clang in
+        // one signature alone is a failure of that block.
         let is_met = bug.compiler.starts_with("zig") && bug.shows != Shows::Compilation;
         let is_listed = !is_met || names.contains(&&*bug.name);
         assert!(is_listed, "{}: no predicate says what it affects", bug.name);
@@ -61,7 +63,8 @@ fn read(text: &str) -> Option<Subject> {
     }
 }
 
-/// What every compiler gets right is no known bug, or the list would excuse everything: plain records, and arrays of nothing where clang does not look.
+/// Signatures that every compiler gets right meet no known bug, or the list would excuse
+/// everything: plain records, and arrays of nothing where clang does not look.
 #[test]
 fn plain_signatures_meet_no_known_bug() {
     let text = "== plain\nproves: nothing\nunnamed: int, double, struct pair, long double\n\
@@ -123,7 +126,8 @@ fn what_a_signature_meets_has_the_right_name() {
 /// Compilers as they were when the bugs were measured.
 const MEASURED: [&str; 2] = ["gcc-12", "clang-19"];
 
-/// What keeps the bug from showing in its reproduction in C, if something does; `None` where it was not asked.
+/// Checks that the bug shows in its reproduction in C; the error says why not. `None` if the
+/// compiler is not here.
 fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(), String>> {
     let mut references = installed.references.iter();
     let Some(reference) = references.find(|reference| reference.name() == bug.compiler) else {
@@ -167,7 +171,8 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
     })
 }
 
-/// What is to be sent upstream shows the bug, by the compiler that was measured; later ones may have it fixed. The bugs without a reproduction become fewer.
+/// Each reproduction for upstream shows its bug, by the compiler that was measured; later ones may
+/// have it fixed. The bugs without a reproduction become fewer.
 #[test]
 fn each_reproduction_in_c_shows_its_bug() {
     let expected = Expected::read(&corpus::expected()).unwrap();

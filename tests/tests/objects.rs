@@ -68,7 +68,7 @@ int main(void) {
 }
 ";
 
-/// What makes position-independent object files.
+/// Builder of position-independent object files.
 fn builder(triple: &str) -> ObjectBuilder {
     let mut flags = settings::builder();
     for (flag, value) in [
@@ -92,7 +92,8 @@ fn module(triple: &str) -> (ObjectModule, Lowering) {
     (module, lower)
 }
 
-/// Defines the function `name` of `sig`, which returns what `emit` makes of its parameters. Its body, and what it was compiled to.
+/// Defines the function `name` of `sig`, which returns the result of `emit` for its parameters.
+/// Returns its body, and the compiled code.
 fn exported(
     module: &mut ObjectModule,
     name: &str,
@@ -141,7 +142,7 @@ fn relays(triple: &str, more: i64) -> Vec<u8> {
     module.finish().emit().unwrap()
 }
 
-/// What kinds of relocations an object file has in code and in data, with what is added to the address.
+/// Returns the kinds of relocations of an object file in code and in data, with their addends.
 fn relocations(bytes: &[u8]) -> BTreeSet<String> {
     let file = object::File::parse(bytes).unwrap();
     let mut found = BTreeSet::new();
@@ -170,7 +171,8 @@ fn relocations(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// What takes the address of a function, calls it, and has it in data, for clang's assembler: each by each way that the system has.
+/// Returns clang's relocations of code that takes the address of a function, calls it, and has it
+/// in data: each by each way that the system has.
 fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
     let (arch, rest) = triple.split_once('-').unwrap();
     let name = if rest.contains("apple") {
@@ -265,7 +267,8 @@ struct System<'s> {
 }
 
 impl System<'_> {
-    /// Runs commands in `folder`, each ended by a semicolon: what the last one printed, or why one failed. What is missing says so.
+    /// Runs commands in `folder`, each ended by a semicolon. Returns the output of the last one, or
+    /// the error of one that failed. `None`, with a message, if one is missing.
     fn commands(&self, folder: &Path, commands: &str) -> Option<Result<String, String>> {
         let mut printed = String::new();
         for command in commands.split(';') {
@@ -320,7 +323,8 @@ impl System<'_> {
         std::fs::write(folder.join("relays.o"), relays(self.triple, more)).unwrap();
     }
 
-    /// How the program ends that `commands` make, with relays that are right and with others. `wine` is a folder for what wine writes.
+    /// Checks how the program of `commands` ends, with relays that are right and with others.
+    /// `wine` is a folder for wine.
     fn runs(&self, commands: &str, wine: &Path) {
         for (more, code) in [(0, 47), (3, 1)] {
             let folder = tempfile::tempdir().unwrap();

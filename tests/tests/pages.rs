@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const LINUX: Target = Target::X86_64_LINUX;
 
-/// What the pages call vectors.
+/// Names of vectors on the pages.
 const VECTORS: &str = "
     typedef float v8f __attribute__((vector_size(32))), v1f __attribute__((vector_size(4)));
     typedef double v1d __attribute__((vector_size(8)));
@@ -29,7 +29,7 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What libclang reads in `c`, where it is installed.
+/// Returns libclang's reading of `c`, where it is installed.
 fn read(c: &str) -> Option<Header> {
     let options = Options::new().arg("--target=x86_64-linux-gnu");
     match parse(&format!("{VECTORS}{c}"), &options) {
@@ -108,7 +108,7 @@ fn right(row: &str) -> Option<String> {
     ))
 }
 
-/// What is wrong with the table: a bit without a row, a row that is not as the code has it.
+/// Returns the errors of the table: a bit without a row, a row that differs from the code.
 fn objections(page: &str) -> Option<Vec<String>> {
     let has_row = |bit: &str| rows(page).any(|row| row.starts_with(&format!("| `{bit}` ")));
     let profiles = Profile::MEASURED.iter().skip(1).map(ToString::to_string);
@@ -160,7 +160,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What stands in backticks in `text`.
+/// Returns the text in backticks in `text`.
 fn names(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

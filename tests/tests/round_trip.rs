@@ -1,5 +1,6 @@
-//! `cabi` types to C and back: libclang, gcc and clang give what [`Emitter`] writes the layout that `cabi` computed. The types are those that
-//! `cabi_verify::generate` draws, the same each time: what one compiler release does wrong shall not come and go.
+//! `cabi` types to C and back: libclang, gcc and clang give the text of [`Emitter`] the layout that
+//! `cabi` computed. The types are those that `cabi_verify::generate` draws, the same each time: a
+//! bug of one compiler release shall not come and go.
 
 #![allow(
     clippy::panic,
@@ -23,8 +24,9 @@ fn n_cases() -> usize {
     asked.and_then(|n| n.parse().ok()).unwrap_or(300)
 }
 
-/// What of `ours`, as far as C can ask about it and in leaves, `theirs` has otherwise. It may have more: padding is spelled as members where gcc and clang
-/// would lay a record out differently.
+/// Returns a property of `ours`, as far as C can ask about it and in leaves, that differs in
+/// `theirs`. `theirs` may have more: padding is spelled as members where gcc and clang would lay a
+/// record out differently.
 fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     let asked = |ty: &Type| {
         let named = vec![("object".to_owned(), ty.clone())];
@@ -50,10 +52,11 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     lost.map(|lost| format!("{lost} of {ours} became otherwise in {theirs}"))
 }
 
-/// How libclang is asked to read text of `model`; `None` without libclang.
+/// Returns libclang's options for text of `model`; `None` without libclang.
 fn options(model: &DataModel, target: &str) -> Option<Options> {
     let mut options = Options::new().arg(format!("--target={target}"));
-    // Elsewhere all text is laid out alike by gcc and clang. Whether it shows that it is, which may be refused, is asked of LP64 alone.
+    // Elsewhere gcc and clang lay all text out alike. Only LP64 is asked to show it, which may be
+    // refused.
     if model.bit_fields == BitFieldStyle::Ms {
         options = options.records(model.records);
     } else if *model != DataModel::LP64 {
@@ -111,7 +114,7 @@ fn random_types_survive_the_way_through_c() {
     }
 }
 
-/// Offsets that were chosen; and of `ms_struct`, Microsoft's bit-fields with everything else as System V has it.
+/// Chosen offsets; and for `ms_struct`, Microsoft's bit-fields with everything else as in System V.
 #[test]
 fn layouts_of_no_data_model_are_spelled_out() {
     survive(&DataModel::LP64, LINUX, placed(ALL));
@@ -196,7 +199,7 @@ fn other_data_models() -> [(&'static str, Said); 7] {
     ]
 }
 
-/// Whether the size of a type is not that of its objects: no other member may follow.
+/// Checks whether the size of a type differs from that of its objects: no other member may follow.
 fn is_flexible(ty: &Type) -> bool {
     let last = ty.as_record().and_then(|record| record.fields().last());
     last.is_some_and(|last| {
@@ -241,7 +244,7 @@ fn placed(said: Said) -> impl Iterator<Item = Type> {
     })
 }
 
-/// What `reference` says about `types` that C writes that is not so of `ours`.
+/// Returns the properties of `types`, as C writes them, that `reference` has and `ours` lacks.
 fn objections(reference: &Reference, types: &[Type], ours: &[Type]) -> Vec<String> {
     let (mut emitter, mut text, mut named) =
         (Emitter::new(&DataModel::LP64), String::new(), Vec::new());

@@ -113,8 +113,8 @@ fn modules(src: &Path) -> BTreeMap<String, String> {
     modules
 }
 
-/// Which module of the crate in `src` uses which other, but for a module's use of one that it is in. What a module imports or exports belongs to
-/// the module that it comes from.
+/// Returns the modules that each module of the crate in `src` uses, except those that it is in. An
+/// imported or exported item belongs to the module that it comes from.
 fn uses(src: &Path) -> Uses {
     let modules = modules(src);
     let below = |module: &str| -> BTreeSet<&str> {
@@ -158,7 +158,8 @@ fn uses(src: &Path) -> Uses {
     uses
 }
 
-/// The modules that are part of a circle, with what they use of it: what is left without those that use none of the others, or that none of them uses.
+/// Returns the modules that are part of a circle, with their uses in it: the rest after removing
+/// those that use none of the others, or that none of them uses.
 fn circle(uses: &Uses) -> Uses {
     let mut left = uses.clone();
     loop {
@@ -215,8 +216,9 @@ fn global_state(code: &str) -> Vec<&str> {
 
 #[test]
 fn libraries_have_no_global_state() {
-    // Which closures run on a thread is that thread's; what its tests have cleared too. A process has one list for gdb, and one of addresses, for whoever shows
-    // a backtrace and has no engine, as the hook of panics.
+    // Each thread has its own list of running closures, and its tests' record of cleared code. A
+    // process has one list for gdb, and one of addresses, for code without an engine that shows a
+    // backtrace, as the hook of panics.
     let known = [
         "closure/running.rs",
         "host/icache.rs",
@@ -236,7 +238,8 @@ fn libraries_have_no_global_state() {
     assert_eq!(global_state(state).len(), 2);
 }
 
-/// Lines that a file may have: what is longer is cut where a subject ends. Of functions clippy says it (`too_many_lines`).
+/// Most lines of a file: a longer one is cut where a subject ends. Clippy limits functions
+/// (`too_many_lines`).
 const FILE: usize = 450;
 
 #[test]

@@ -57,7 +57,7 @@
     b.ne 1b
     .endm
 
-    .globl cabi_fill, cabi_dump, cabi_escape, cabi_system, _start
+    .globl cabi_fill, cabi_dump, cabi_leave, cabi_system, _start
 cabi_fill:                              /* the function */
     stp x29, x30, [sp, -176]!
     stp x18, x19, [sp, 16]
@@ -100,7 +100,7 @@ cabi_fill:                              /* the function */
     str x16, [x17, 248]
     mrs x16, fpcr
     str x16, [x17, 768]
-cabi_escape:                            /* out of the function that was called last */
+cabi_leave:                            /* out of the function that was called last */
     at x9, saved
     ldp x10, x11, [x9]
     mov sp, x10
@@ -138,7 +138,7 @@ cabi_dump:
     high_vectors ldp
     at x9, cabi_escapes
     ldr w9, [x9]
-    cbnz w9, cabi_escape
+    cbnz w9, cabi_leave
     at x17, cabi_result
     vectors ldp
     low ldp

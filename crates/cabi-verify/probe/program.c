@@ -52,7 +52,7 @@ static void find_buffers(void) {
   its.seen = its.images = cabi_argument_bytes; its.given = its.got = cabi_result_bytes; its.wide = wide; its.gap_is_lost = &lost;
   if (!cabi_places) return;
   its.seen = cabi_places[0]; its.got = cabi_places[1]; its.given = cabi_places[2]; its.images = cabi_places[3]; its.wide = cabi_places[4];
-  *(void (SHARED **)(void))cabi_places[9] = cabi_escape;
+  *(void (SHARED **)(void))cabi_places[9] = cabi_leave;
   its.gap_is_lost = cabi_places[10];
 }
 

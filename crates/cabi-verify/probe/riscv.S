@@ -69,7 +69,7 @@
     bnez a3, 1b
     .endm
 
-    .globl cabi_fill, cabi_dump, cabi_escape, cabi_system, _start
+    .globl cabi_fill, cabi_dump, cabi_leave, cabi_system, _start
 cabi_fill:                              /* the function */
     mv t1, a0
     la t0, saved
@@ -99,7 +99,7 @@ cabi_fill:                              /* the function */
     general S
     S sp, 2 * W(t0)
     STORE_FLOATS
-cabi_escape:                            /* out of the function that was called last */
+cabi_leave:                            /* out of the function that was called last */
 #ifdef __riscv_flen
     la t0, saved_floats
     addi t0, t0, -32 * W
@@ -122,7 +122,7 @@ cabi_dump:
     call cabi_record
     la t0, cabi_escapes
     lw t0, 0(t0)
-    bnez t0, cabi_escape
+    bnez t0, cabi_leave
     la t0, cabi_entry
     L ra, W(t0)
     L sp, 2 * W(t0)

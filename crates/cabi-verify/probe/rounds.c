@@ -1,7 +1,7 @@
 /* The rounds of the probe: each case's callee is called with random registers and stack, and each case's caller calls a function that writes them down. The place that
    holds a byte of a value in every round is where the compiler passes that byte; nothing here knows where it should be. One line of text for each value.
 
-   The machine's own files have `cabi_fill_*`, `cabi_dump_*`, `cabi_escape`, `_start`, `cabi_system` and the table of registers; a generated file has the cases. No header
+   The machine's own files have `cabi_fill_*`, `cabi_dump_*`, `cabi_leave`, `_start`, `cabi_system` and the table of registers; a generated file has the cases. No header
    and no library of C is needed. */
 ROW
 
@@ -22,7 +22,7 @@ int cabi_x87, cabi_x87_filled, cabi_escapes;
 static struct { byte *seen, *given, *images, *got; long long *wide; int *gap_is_lost; } its;
 
 void SHARED cabi_record(void);
-void SHARED cabi_escape(void);
+void SHARED cabi_leave(void);
 
 /* Others of these names may be what is looked at. */
 #define memcpy cabi_copy

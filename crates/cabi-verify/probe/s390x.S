@@ -18,7 +18,7 @@
     brctg %r0, 1b
     .endm
 
-    .globl cabi_fill, cabi_dump, cabi_escape, cabi_system, _start
+    .globl cabi_fill, cabi_dump, cabi_leave, cabi_system, _start
 cabi_fill:                              /* the function */
     stmg %r6, %r15, 48(%r15)
     larl %r1, saved
@@ -49,7 +49,7 @@ cabi_fill:                              /* the function */
     stmg %r2, %r15, 16(%r1)
     floats std, %r1
     stfpc 256(%r1)
-cabi_escape:                            /* out of the function that was called last */
+cabi_leave:                            /* out of the function that was called last */
     larl %r1, saved
     lg %r15, 0(%r1)
     lfpc 8(%r1)
@@ -76,7 +76,7 @@ cabi_dump:
     larl %r1, cabi_escapes
     l %r1, 0(%r1)
     ltr %r1, %r1
-    jne cabi_escape
+    jne cabi_leave
     larl %r1, cabi_result
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7
     ld %f\i, 128 + 8 * \i(%r1)

@@ -106,7 +106,7 @@ cabi_dump_\width:
     jb 2f
     fld tbyte ptr [rcx + 1180]
 2:  cmp dword ptr [rip + cabi_escapes], 0
-    jne cabi_escape
+    jne cabi_leave
     mov r11, [rax + 88]                 /* Zig's callees keep it */
     mov rax, [rcx]
     mov rdx, [rcx + 16]
@@ -146,10 +146,10 @@ restore:                                /* the image is at rax */
     fnsave [rax + 1152]
     jmp leave
 
-    .globl cabi_dump, cabi_escape
+    .globl cabi_dump, cabi_leave
 cabi_dump:                              /* the one for the vector registers that there are */
     jmp qword ptr [rip + cabi_chosen]
-cabi_escape:                            /* out of the function that was called last */
+cabi_leave:                            /* out of the function that was called last */
     fninit
 leave:
     cld

@@ -1,7 +1,8 @@
-//! A block read: its types through libclang, its declarations as text, and one [`Case`] per prototype.
+//! Blocks that are read: the types through libclang, the declarations as text, and one [`Case`] per
+//! prototype.
 //!
-//! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
-//! works on and the C text that compilers are asked with.
+//! Engines run cases: the explain snapshot, the register-dump probe, calls in both directions. A
+//! case carries the types that `cabi` works on and the C text for compilers.
 
 use cabi::{Convention, DataModel, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
@@ -14,12 +15,12 @@ mod read;
 /// How the expected line of a signature begins that the convention has no place for.
 const REFUSED: &str = "refused:";
 
-/// A block and what its C text means.
+/// A block and its meaning.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The block.
     pub block: Block,
-    /// What libclang made of it.
+    /// Its declarations as libclang reads them.
     pub header: Header,
     /// Its declarations as text.
     pub text: CText,
@@ -51,7 +52,8 @@ pub struct Case {
 /// How C spells a type, and the type.
 pub type Spelled = (String, Type);
 
-/// The attribute with which C declares a function of a prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
+/// Returns the C attribute of a prototype's convention, and a space: `ms_abi` is the only one
+/// beside the target's own.
 pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &'static str {
     match convention {
         Some(_) => "__attribute__((ms_abi)) ",
@@ -72,7 +74,7 @@ impl Direction {
     /// Call and callee.
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
-    /// Its name in reports.
+    /// Returns its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Call => "call",
@@ -116,8 +118,9 @@ impl Subject {
         }
     }
 
-    /// The expected lines of the block under its own policy: those of its one case, or of each under the function's name. What the
-    /// convention has no place for gives one line, `refused:` and the error.
+    /// Returns the expected lines of the block under its own policy: those of its one case, or of
+    /// each under the function's name. A type or signature that has no place in the convention
+    /// gives one line, `refused:` and the error.
     pub fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for case in &self.cases {
@@ -132,7 +135,7 @@ impl Subject {
         lines
     }
 
-    /// Whether the expected lines say that something of the block is refused.
+    /// Checks whether the expected lines refuse something of the block.
     pub fn expects_refusal(&self) -> bool {
         self.block
             .expected
@@ -142,7 +145,8 @@ impl Subject {
 }
 
 impl Case {
-    /// The case `name` of the function `symbol`, of `convention` if that is not the target's own, on x86-64 Linux; of a variadic one a call with `unnamed`.
+    /// Returns the case `name` of the function `symbol`, of `convention` if that is not the
+    /// target's own, on x86-64 Linux; for a variadic function, a call with `unnamed`.
     pub fn of_spelled(
         (name, symbol): (&str, &str),
         convention: Option<&'static Convention>,
@@ -167,7 +171,8 @@ impl Case {
         }
     }
 
-    /// The signature, of a variadic function that of the call, under a profile; without one, under gcc's: cases are of x86-64 Linux.
+    /// Returns the signature (for a variadic function, that of the call) under a profile; without
+    /// one, under gcc's, as cases are of x86-64 Linux.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
@@ -175,7 +180,7 @@ impl Case {
         self.sig_under(profile.unwrap_or(Profile::GCC).policy())
     }
 
-    /// The signature under a policy.
+    /// Returns the signature under a policy.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
@@ -187,7 +192,7 @@ impl Case {
         Ok(sig)
     }
 
-    /// Where [`sig_under`](Self::sig_under) passes its values.
+    /// Returns the places of [`sig_under`](Self::sig_under).
     ///
     /// # Errors
     /// [`cabi::Error`] for what the convention has no place for.
@@ -195,18 +200,18 @@ impl Case {
         FnAbi::new(&self.sig_under(policy)?, &self.target)
     }
 
-    /// The types of all arguments of a call, before promotion.
+    /// Returns the types of all arguments of a call, before promotion.
     pub fn argument_types(&self) -> Vec<Type> {
         let named = self.prototype.params.iter().map(|(_, ty)| ty.clone());
         named.chain(self.unnamed.iter().cloned()).collect()
     }
 
-    /// Whether a call gives a value.
+    /// Checks whether a call returns a value.
     pub fn has_result(&self) -> bool {
         !self.prototype.noreturn && *self.prototype.ret.kind() != Kind::Void
     }
 
-    /// The lines that an explanation's summary prints.
+    /// Returns the lines of an explanation's summary.
     ///
     /// # Errors
     /// [`cabi::Error`] for what the convention has no place for.

@@ -1,4 +1,4 @@
-//! What a call did, or how a type is laid out, compared with what `cabi` says.
+//! Checks of calls and of layouts against `cabi`.
 
 #[cfg(has_calls)]
 #[allow(unsafe_code)]

@@ -30,12 +30,14 @@ struct Compared<'a> {
 /// Where each byte of a value is to be: in all of these places.
 type Expected = Vec<Vec<Spot>>;
 
-/// What differs between the code of `compiler` and `abi`, which places values of these types: on the side that is called, and on the side that calls.
+/// Returns the differences between the code of `compiler` and `abi`, which places values of these
+/// types: on the called side, and on the calling side.
 pub fn compare(compiler: &str, facts: &Facts, types: &[Type], abi: &FnAbi) -> [Vec<Difference>; 2] {
     compare_with_al(compiler, facts, types, (abi, false))
 }
 
-/// As [`compare`]; al may be an upper bound of the vector registers used, at most 8, where psABI 3.2.3 is the measure and not what gcc and clang do, who say how many they are.
+/// As [`compare`]. al may be an upper bound of the vector registers used, at most 8, as psABI 3.2.3
+/// says; gcc and clang give their exact number.
 pub(crate) fn compare_with_al(
     compiler: &str,
     facts: &Facts,
@@ -57,7 +59,7 @@ pub(crate) fn compare_with_al(
     ]
 }
 
-/// How many values each side shows: the callee's, and the caller's.
+/// Returns the number of values that each side shows: the callee's, and the caller's.
 pub fn n_values(facts: &Facts) -> [usize; 2] {
     [&facts.callee, &facts.caller].map(|side| {
         let all = side.args.iter().chain(&side.result);
@@ -238,7 +240,7 @@ impl Compared<'_> {
         all.map(|spot| (part.offset.into(), spot)).collect()
     }
 
-    /// Whether the side that gives a value extends it as `place` says.
+    /// Checks whether the side that gives a value extends it as `place` says.
     fn extended(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
         let Place::Parts(parts) = place else {
             return Ok(());
@@ -265,7 +267,8 @@ impl Compared<'_> {
         }
     }
 
-    /// How many bits a part that is extended fills: 32 of a register of x86-64 and AArch64, otherwise all.
+    /// Returns the number of bits that an extended part fills: 32 of a register of x86-64 and
+    /// AArch64, otherwise all.
     fn extended_bits(&self, placed: &PlacedPart) -> u32 {
         let convention = self.abi.convention;
         let slot = 8 * convention.frame.slot;
@@ -279,7 +282,7 @@ impl Compared<'_> {
         }
     }
 
-    /// Whether a callee reads bits that `place` does not say are there.
+    /// Checks whether a callee reads bits beyond those that `place` states.
     fn relies(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
         let is_extended = match place {
             Place::Parts(parts) => parts
@@ -298,7 +301,8 @@ impl Compared<'_> {
         }
     }
 
-    /// Whether a copy is as aligned as a callee may rely on: no more than the type says, and not every compiler aligns more than the stack is.
+    /// Checks whether a copy is as aligned as a callee may rely on: no more than the type says, as
+    /// not every compiler aligns more than the stack is.
     fn copy(&self, name: &str, place: &Place, ty: &Type, found: &Found) -> Result<(), String> {
         let Place::Indirect { align, .. } = place else {
             return Ok(());

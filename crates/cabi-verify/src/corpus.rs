@@ -23,8 +23,8 @@
 //! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
 //! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
 //!
-//! What the C text means is found out elsewhere (`case.rs`); this file knows the frame only, and rewrites the expected lines
-//! ([`CorpusFile::bless`]) without touching anything else.
+//! `case.rs` finds the meaning of the C text; this file knows the frame only, and rewrites the
+//! expected lines ([`CorpusFile::bless`]) without touching anything else.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -73,7 +73,8 @@ pub struct Block {
     pub references: Vec<String>,
     /// Why it is restricted.
     pub references_reason: Option<String>,
-    /// The profile of the expected lines; without one, what the target's compilers agree on, and gcc's way where they do not.
+    /// The profile of the expected lines; without one, the common choices of the target's
+    /// compilers, and gcc's where they differ.
     pub policy: Option<Profile>,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
@@ -95,9 +96,9 @@ pub struct Block {
 pub struct CorpusError {
     /// The file or folder, and in a file the line.
     pub(crate) place: String,
-    /// What is wrong there.
+    /// The error there.
     pub why: String,
-    /// Whether that is that libclang cannot be loaded.
+    /// `true` if libclang cannot be loaded.
     pub is_missing_libclang: bool,
 }
 
@@ -209,7 +210,7 @@ impl CorpusFile {
         })
     }
 
-    /// The file's text with the expected lines of the blocks named in `texts` replaced; all else stays as it is.
+    /// Returns the file's text with the expected lines of the blocks named in `texts` replaced.
     pub fn blessed(&self, texts: &BTreeMap<String, Vec<String>>) -> String {
         let mut out = String::new();
         let mut at = 0;

@@ -1,4 +1,5 @@
-//! A case as source text: the caller side, which makes the call with given bytes, and the callee side, which writes down what it is given.
+//! Cases as source text: the caller side, which makes the call with given bytes, and the callee
+//! side, which writes down its arguments.
 
 pub mod c;
 #[cfg(has_calls)]

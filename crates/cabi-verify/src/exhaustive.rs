@@ -1,11 +1,13 @@
 //! Every transition of argument assignment as a signature, for the runner of `signatures`: calls that show it in both directions, against one compiler.
 //!
-//! For each state and shape there is a function `f(arguments, VALUE, long, double, record in memory)`: what comes
-//! before the value makes the state, what comes after shows the state it leads to. The value's type is one of several of its shape
-//! (`exhaustive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
+//! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
+//! memory)`: the arguments before the value make the state, those after it show the state it leads
+//! to. The value's type is one of several of its shape (`exhaustive/types.rs`), by turns; the
+//! result is nothing, a register, or in memory, whose address takes a register too.
 //!
-//! What cannot be checked with one type, because the compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing
-//! is counted as shown that did not run in both directions.
+//! A transition that cannot be checked with one type, because the compiler refuses it or disagrees
+//! with itself, is tried with the next of the same shape; only transitions that ran in both
+//! directions are counted as shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,13 +34,13 @@ pub struct Exhaustive {
     levels: Vec<Level>,
     /// Levels that this machine or the compiler has not, with the reason.
     absent: Vec<(&'static str, String)>,
-    /// Of so many states one is run with each shape, not the same one with all: with 1 all are.
+    /// Each shape is run with one of so many states, another one for each shape; 1: with all
+    /// states.
     pub stride: usize,
     /// Compilers and child processes at once.
     pub at_once: usize,
-    /// What is made wrong on purpose, usually nothing.
+    /// A mistake made on purpose, usually none.
     pub mistake: Mistake,
-    /// The states and shapes.
     measure: &'static Measure,
 }
 
@@ -46,15 +48,14 @@ pub struct Exhaustive {
 #[derive(Debug)]
 struct Level {
     compiler: Compiler,
-    /// The types of each shape.
     shapes: BTreeMap<Shape, Vec<CType>>,
 }
 
-/// So many transitions tell whether it is worth going on.
+/// Number of transitions that tell whether it is worth going on.
 const SAMPLE: usize = 400;
 
 impl Exhaustive {
-    /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
+    /// Makes the run against `compiler`, at its own vector level and at wider ones by flags.
     ///
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
@@ -102,17 +103,17 @@ impl Exhaustive {
         shapes.filter(|shape| self.level_of(*shape).is_none())
     }
 
-    /// The compiler at its own vector level.
+    /// Returns the compiler at its own vector level.
     pub fn compiler(&self) -> &Compiler {
         &self.levels[0].compiler
     }
 
-    /// Whether there are types for every shape, wherever this machine has the registers.
+    /// Checks whether there are types for every shape, wherever this machine has the registers.
     pub fn has_all_shapes(&self) -> bool {
         !self.absent.is_empty() || self.shapes_left().next().is_none()
     }
 
-    /// How many transitions are to be run.
+    /// Returns the number of transitions to run.
     pub fn n_wanted(&self) -> usize {
         self.wanted().count()
     }
@@ -131,7 +132,8 @@ impl Exhaustive {
         left.map(move |shape| (shape, why.clone()))
     }
 
-    /// Of each shape every n-th of the states that arguments can leave, from another one on.
+    /// Returns, for each shape, every n-th of the states that arguments can leave, from another one
+    /// on.
     fn wanted(&self) -> impl Iterator<Item = Transition> {
         let (measure, stride) = (self.measure, self.stride.max(1));
         measure.states().enumerate().flat_map(move |(i, state)| {
@@ -191,7 +193,8 @@ impl Exhaustive {
         Ok(results)
     }
 
-    /// Makes the calls of a function for each transition, with the type whose turn it is. What is to be tried with another type comes back.
+    /// Makes the calls of a function for each transition, with the type whose turn it is. Returns
+    /// those to be tried with another type.
     fn run_each(
         &self,
         open: Vec<(Transition, usize)>,
@@ -216,14 +219,14 @@ impl Exhaustive {
                     signatures: (of_unit.iter())
                         .map(|function| function.signature(level.compiler.ms_abi))
                         .collect(),
-                    // What takes least time will do.
+                    // The fastest level will do.
                     optimize: (!says).then_some("-O0"),
                     turn: units.len(),
                 });
                 functions.push(of_unit);
             }
         }
-        // Of one run there are so many: the rest are differences like any other.
+        // So many from one run; the rest are differences like any other.
         let limit = ProgramLimit::after(seen.results.compilers[0].inconsistent.len());
         let calls = Calls {
             settings: &all_settings(),
@@ -246,15 +249,16 @@ impl Exhaustive {
     }
 }
 
-/// What came of a run until now.
+/// Outcome of a run so far.
 struct Seen {
     results: Results,
-    /// What was to be run, and was not in both directions, with whatever outcome.
+    /// Transitions that were to be run, and were not in both directions, with any outcome.
     missed: BTreeSet<Transition>,
 }
 
 impl Seen {
-    /// Counts what became of a function; whether its transition is to be tried with another type.
+    /// Counts the outcome of a function. Returns whether its transition is to be tried with another
+    /// type.
     fn take(
         &mut self,
         function: &Function,

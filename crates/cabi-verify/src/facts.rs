@@ -42,7 +42,7 @@ pub struct Side {
 pub struct Found {
     /// Its bytes in order.
     pub runs: Vec<Run>,
-    /// What else there is to say.
+    /// Further properties.
     pub notes: Vec<Note>,
 }
 
@@ -75,17 +75,17 @@ pub struct Spot {
     pub byte: u64,
 }
 
-/// A word, and after a colon what it says.
+/// A word, and its value after a colon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// The word.
     pub name: String,
-    /// What stands after the colon.
+    /// The text after the colon.
     pub value: String,
 }
 
 impl Spot {
-    /// The place so many bytes further on.
+    /// Returns the place so many bytes further on.
     #[must_use]
     pub fn after(&self, bytes: usize) -> Self {
         Self {
@@ -205,7 +205,9 @@ impl Facts {
     pub fn agree(&self) -> bool {
         let args = self.caller.args.iter().zip(&self.callee.args);
         let results = self.caller.result.iter().zip(&self.callee.result);
-        let mut bytes = args.chain(results).flat_map(|(a, b)| a.bytes().zip(b.bytes()));
+        let mut bytes = args
+            .chain(results)
+            .flat_map(|(a, b)| a.bytes().zip(b.bytes()));
         bytes.all(|((a, i), (b, k))| match (&a.at, &b.at) {
             (At::Spots(a), At::Spots(b)) => {
                 let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
@@ -217,7 +219,7 @@ impl Facts {
 }
 
 impl Side {
-    /// What the state says of `name`.
+    /// Returns the state's value of `name`.
     pub fn state(&self, name: &str) -> Option<&str> {
         note(&self.state, name)
     }
@@ -235,7 +237,8 @@ impl Found {
         Some(found)
     }
 
-    /// Bits to which it is extended at `spot`: `32`, or where it is in several places, `32@sp+8`.
+    /// Returns the bits to which it is extended at `spot`. Where it is in several places, the note
+    /// names the place: `32@sp+8`.
     pub fn extended(&self, how: &str, spot: &Spot) -> Option<u32> {
         let own = self.notes.iter().filter(|note| note.name == how);
         let bits = own.filter_map(|note| match note.value.split_once('@') {
@@ -245,12 +248,12 @@ impl Found {
         bits.filter_map(|bits| bits.parse().ok()).next()
     }
 
-    /// What is said of it under `name`.
+    /// Returns its note `name`.
     pub fn note(&self, name: &str) -> Option<&str> {
         note(&self.notes, name)
     }
 
-    /// Where each byte is: the run, and the number of the byte in it.
+    /// Returns each byte: its run, and its number in the run.
     pub fn bytes(&self) -> impl Iterator<Item = (&Run, usize)> {
         let each = |run| (0..).map(move |i| (run, i));
         (self.runs.iter()).flat_map(move |run: &Run| each(run).take(run.bytes))

@@ -1,11 +1,13 @@
-//! What runs `cabi fuzz`: random signatures against compilers, by the hundred thousand, in rounds until the numbers or the time are used up.
+//! Fuzz runs of `cabi fuzz`: random signatures against compilers, by the hundred thousand, in
+//! rounds until the numbers or the time are used up.
 //!
 //! ```text
 //! generate -> units of signatures -> signatures::run -> Tally; what differs is minimized
 //! ```
 //!
-//! A signature is named by a seed and a number, and means the same on every machine. Signatures with an even number are of the C that all
-//! compilers have, so that two compilers can be compared with each other; the others may have what only the one asked has.
+//! A seed and a number name a signature, the same one on every machine. Signatures with an even
+//! number use the C that all compilers have, so that two compilers can be compared with each other;
+//! the others may use features of one compiler alone.
 //!
 //! Where the compiler's own caller and callee disagree about the same case, and a program that it alone builds shows it, that is a known bug of
 //! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
@@ -32,7 +34,7 @@ const UNITS_EACH: usize = 2;
 /// Rounds of minimizing one difference.
 const SHRINKS: usize = 80;
 
-/// A fuzz run for so few is not for finding something but for looking at it: each signature is tried in every variant.
+/// Fuzz runs of so few signatures are for a close look: each signature is tried in every variant.
 const FEW: u64 = 16;
 
 /// Which signatures are tried, and how long.
@@ -44,18 +46,18 @@ pub struct Campaign {
     pub numbers: Range<u64>,
     /// The fuzz run ends after this time, when a round is done.
     pub time: Option<Duration>,
-    /// What the calls are made with.
+    /// The other side of the calls.
     pub way: OtherSide,
     /// Processes at once.
     pub at_once: usize,
     /// How many differences of each compiler are minimized.
     pub shrinks: usize,
-    /// What is made wrong on purpose.
+    /// A mistake made on purpose.
     pub mistake: Mistake,
 }
 
-/// Runs it. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
-/// found until then, and how many signatures the round had.
+/// Runs it. Fewer numbers than planned are tried if the time is over or after an interrupt. After
+/// each round `told` gets the results so far, and the number of signatures of the round.
 ///
 /// # Errors
 /// No compiler, one that cannot be started, no child processes.
@@ -113,18 +115,18 @@ fn dialect(asked: &Compiler, number: u64) -> Dialect {
     };
     Dialect {
         ms_abi: asked.ms_abi,
-        // Not of what all compilers are asked, some of which may lack the registers.
+        // Not in signatures for all compilers, some of which may lack the registers.
         wide_vectors: !is_common(number) && !asked.ms_abi && asked.level != VectorLevel::Baseline,
         ..dialect
     }
 }
 
-/// Whether signature `number` is of the C that all compilers have.
+/// Checks whether signature `number` uses the C that all compilers have.
 fn is_common(number: u64) -> bool {
     number.is_multiple_of(2)
 }
 
-/// Signature `number` of those that `asked` is asked about.
+/// Returns signature `number` of those for `asked`.
 pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {
@@ -133,7 +135,7 @@ pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
     }
 }
 
-/// What C on `target` does not have.
+/// Returns the features of C that `target` lacks.
 fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
     let is_x86_64 = target.name().starts_with("x86_64");
     Absent {
@@ -170,7 +172,7 @@ fn unit<'a>(seed: u64, asked: &'a Compiler, numbers: &Range<u64>) -> SignatureUn
             .map(|number| drawn(asked, seed, number))
             .collect(),
         optimize: match (asked.reference.says_how_to_optimize(), turn % 4) {
-            // What stands in the command is the user's choice.
+            // The user's command has its own level.
             (true, _) => None,
             // Some bugs of compilers need it.
             (false, 3) => Some("-O2"),
@@ -199,7 +201,7 @@ fn round(
     let calls = Calls {
         settings: &settings,
         mistake: plan.mistake,
-        // Where all share one, nothing is made wrong.
+        // An engine is shared only without a mistake.
         shared_engine: plan.numbers.end - plan.numbers.start > FEW
             && plan.mistake.convention.is_none(),
         at_once: plan.at_once,
@@ -240,7 +242,7 @@ struct Alone<'a> {
 }
 
 impl Alone<'_> {
-    /// Counts what became of a signature, and keeps what differs in it, minimized.
+    /// Counts the outcome of a signature, and keeps its difference, minimized.
     fn keep(
         &self,
         number: u64,
@@ -275,7 +277,7 @@ impl Alone<'_> {
         Ok(())
     }
 
-    /// With `show` a program of the compiler alone is asked what it does.
+    /// With `show`, a program of the compiler alone shows its own behavior.
     fn run(&self, some: &[Signature], show: bool) -> Result<Vec<Compared>, String> {
         let calls = Calls {
             to_show: self.calls.to_show.filter(|_| show),
@@ -305,7 +307,7 @@ impl Alone<'_> {
         let Some(Difference { why, .. }) = verdict.difference() else {
             return Ok(None);
         };
-        // Of smaller ones nothing is shown by a program.
+        // No program shows smaller ones.
         let is_inconsistent = |verdict: &Verdict| match verdict {
             Verdict::Differs(difference) => is_inconsistent_here(difference),
             other => matches!(other, Verdict::SelfInconsistent(_)),

@@ -1,11 +1,13 @@
 //! Random signatures as C text, for differential runs against compilers.
 //!
-//! A seed and an index give one signature on any machine: the numbers come from `random`, and nothing of the host is
-//! asked. What is drawn is weighted towards the places where compilers and ABIs find it hard: sizes around the eightbyte limits,
-//! registers nearly used up, bit-fields, packing, alignments given by hand, floats of two bytes, small records in arrays.
+//! A seed and an index give one signature on any machine: the numbers come from `random`, and no
+//! property of the host is used. Signatures are weighted towards the places that compilers and ABIs
+//! find hard: sizes around the eightbyte limits, registers nearly used up, bit-fields, packing,
+//! alignments given by hand, floats of two bytes, small records in arrays.
 //!
-//! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take parts away; [`Signature::block`] prints it as a block
-//! of the `.abi` corpus, and its types are built by `cabi` as it is printed. Whether a type is legal C, a compiler says.
+//! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take parts away;
+//! [`Signature::block`] prints it as a block of the `.abi` corpus, and `cabi` builds its types as
+//! it is printed. The compiler decides whether a type is legal C.
 
 pub mod argument_positions;
 mod draw;
@@ -26,7 +28,7 @@ pub use print::Declared;
 pub use random::Random;
 pub use shrink::smallest;
 
-/// What a compiler can be asked about.
+/// Features of C that a compiler supports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Dialect {
     /// `_BitInt(N)`.
@@ -41,12 +43,13 @@ pub struct Dialect {
     pub one_int128: bool,
     /// Functions of Win64, all of them.
     pub ms_abi: bool,
-    /// Registers for vectors of 32 bytes, and many such parameters of variadic functions, which compilers count, and pass, each in a way of its own.
+    /// Registers for vectors of 32 bytes, and many such parameters of variadic functions, which
+    /// compilers count, and pass, each in its own way.
     pub wide_vectors: bool,
 }
 
 impl Dialect {
-    /// What gcc 12 and clang 19 both have.
+    /// Features that gcc 12 and clang 19 both have.
     pub const COMMON: Self = Self {
         bit_int: false,
         bf16: false,
@@ -78,16 +81,16 @@ impl Dialect {
     };
 }
 
-/// A function's type, and of a variadic one a call.
+/// Type of a function; for a variadic one, of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Signature {
     /// The result, if there is one.
     pub ret: Option<CType>,
     /// The named parameters.
     pub params: Vec<CType>,
-    /// Of a variadic function, the unnamed arguments.
+    /// The unnamed arguments of a variadic function.
     pub unnamed: Option<Vec<CType>>,
-    /// Whether the function is one of Win64, by `__attribute__((ms_abi))`.
+    /// `true` if the function is one of Win64, by `__attribute__((ms_abi))`.
     pub ms_abi: bool,
 }
 
@@ -95,7 +98,8 @@ pub struct Signature {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CType {
-    /// What keywords spell: `unsigned long`, `_Complex float`, `void *`; and `_Complex __float128`, which C spells otherwise.
+    /// A name of keywords: `unsigned long`, `_Complex float`, `void *`; and `_Complex __float128`,
+    /// which C spells otherwise.
     Name(&'static str),
     /// A pointer to a function.
     Function,
@@ -105,7 +109,7 @@ pub enum CType {
     BitInt {
         /// Width in bits.
         bits: u16,
-        /// Whether it is signed.
+        /// `true` if it is signed.
         signed: bool,
     },
     /// A vector by `vector_size`.
@@ -133,7 +137,7 @@ pub enum CType {
 /// A structure or union.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CRecord {
-    /// Whether it is a union.
+    /// `true` if it is a union.
     pub is_union: bool,
     /// In order.
     pub members: Vec<CMember>,
@@ -164,7 +168,7 @@ pub struct CMember {
 pub enum Form {
     /// `type name[..][..]`.
     Plain {
-        /// The type, of an array that of the elements.
+        /// The type; for an array, that of the elements.
         ty: CType,
         /// Lengths, none if it is no array.
         lengths: Vec<u32>,
@@ -177,7 +181,7 @@ pub enum Form {
         ty: CType,
         /// Bits.
         width: u16,
-        /// Whether it has a name.
+        /// `true` if it has a name.
         named: bool,
     },
     /// A record without tag and name.
@@ -185,7 +189,7 @@ pub enum Form {
 }
 
 impl Signature {
-    /// A function without parameters that returns a `ty`.
+    /// Makes a function without parameters that returns a `ty`.
     pub fn returning(ty: &CType) -> Self {
         Self {
             ret: Some(ty.clone()),
@@ -193,7 +197,7 @@ impl Signature {
         }
     }
 
-    /// The types of all its values.
+    /// Returns the types of all its values.
     pub fn types_mut(&mut self) -> impl Iterator<Item = &mut CType> {
         let named = self.ret.iter_mut().chain(&mut self.params);
         named.chain(self.unnamed.iter_mut().flatten())
@@ -201,7 +205,7 @@ impl Signature {
 }
 
 impl CType {
-    /// A structure of these members.
+    /// Makes a structure of these members.
     pub fn structure(members: impl IntoIterator<Item = Form>) -> Self {
         Self::Record(Box::new(CRecord {
             members: members.into_iter().map(CMember::of).collect(),
@@ -209,7 +213,7 @@ impl CType {
         }))
     }
 
-    /// Has `change` change the type, then, as it is after that, all that is in it.
+    /// Applies `change` to the type, and then to all parts of the changed type.
     pub fn visit(&mut self, change: &mut dyn FnMut(Node<'_>)) {
         change(Node::Type(self));
         match self {
@@ -246,7 +250,7 @@ impl CRecord {
 }
 
 impl Form {
-    /// A member that is no array.
+    /// Makes a member that is no array.
     pub fn plain(ty: CType) -> Self {
         let lengths = Vec::new();
         Self::Plain { ty, lengths }
@@ -261,7 +265,7 @@ impl From<&'static str> for CType {
 }
 
 impl CMember {
-    /// Declared as `form`, without attributes.
+    /// Makes a member declared as `form`, without attributes.
     pub fn of(form: Form) -> Self {
         Self {
             form,

@@ -1,8 +1,9 @@
 //! A header read: one [`Case`] per prototype, and for each record type one per position in which it can be passed.
 //!
-//! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
-//! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
-//! is read back through libclang, and a case is made only where its types are those of the header.
+//! The cases' functions are not the header's own, which belong to some library: each is declared
+//! again under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a
+//! compiler sees the header's types as its flags make them. libclang reads these declarations back,
+//! and a case is made only if its types are those of the header.
 use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
@@ -22,18 +23,18 @@ pub struct Read {
     pub name: String,
     /// The text that was read: the directive that includes it.
     pub text: String,
-    /// Types and cases. The block's text is the directive that includes the header, and what spellings of ours need; it declares no function
-    /// of a case.
+    /// Types and cases. The block's text is the directive that includes the header, and the
+    /// declarations that our own spellings need; it declares no function of a case.
     pub subject: Subject,
     /// Prototypes the header declares, those left out among them.
     pub n_prototypes: usize,
     /// Record types of which cases were made.
     pub n_records: usize,
-    /// What there is no case of.
+    /// Declarations without a case.
     pub skipped: Vec<Omitted>,
 }
 
-/// Something of a header that there is no case of.
+/// Declaration of a header without a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Omitted {
     /// The function or type.
@@ -110,7 +111,7 @@ pub fn read(
     let (cases, unlike) = read_again(declared, &preamble, options)?;
     skipped.extend(unlike);
     let n_prototypes = count_prototypes(&header, &only);
-    // What they are made of is asked about with the cases.
+    // Questions about their members come with the cases.
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
         named.retain(|named| only(&named.name, &named.location));
     }
@@ -137,7 +138,8 @@ fn omitted(name: &str, location: &Location, (key, why): Omission) -> Omitted {
     }
 }
 
-/// The cases whose declarations, read again after `preamble`, have the types that they had; and what has not.
+/// Returns the cases whose declarations, read again after `preamble`, have the same types; and
+/// those that have not.
 fn read_again(
     declared: Vec<Case>,
     preamble: &str,
@@ -224,7 +226,7 @@ fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
 }
 
 impl Case {
-    /// The case under compilers whose vectors are passed as `level` says.
+    /// Returns the case under compilers whose vectors are passed as `level` says.
     pub fn at_level(mut self, level: VectorLevel) -> Self {
         self.vectors = level;
         self.prototype.vectors = level;

@@ -17,8 +17,9 @@
 //! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are sources of
 //! cases for one runner ([`verify::units`]); the two of signatures share [`tally`].
 //!
-//! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on this crate, which is published for the command: its interface may change with
-//! every release. What only tests need (deliberate mistakes above all) is in the package `tests`.
+//! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on
+//! this crate, which is published for the command: its interface may change with every release.
+//! Tools for tests alone (deliberate mistakes above all) are in the package `tests`.
 
 #![deny(unsafe_code)]
 

@@ -10,7 +10,7 @@ mod values;
 
 pub(crate) use values::{Values, images};
 
-/// What bytes hold that belong to no leaf.
+/// Byte in places that belong to no leaf.
 pub const POISON: u8 = 0xa5;
 
 /// The bytes of a value, and which of their bits count.
@@ -47,10 +47,10 @@ pub struct Painter {
     bits: BitPlaces,
 }
 
-/// Where bit-fields have their bits.
+/// Places of bit-fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BitPlaces {
-    /// Whether the first bit-field of a byte has its highest bits, as on big-endian machines.
+    /// `true` if the first bit-field of a byte has its highest bits, as on big-endian machines.
     pub highest_first: bool,
     /// How many bits after its place each bit-field is: in a control, else none.
     pub shift: u64,
@@ -60,7 +60,7 @@ pub struct BitPlaces {
 const MAX_BYTES: usize = 1 << 16;
 
 impl Painter {
-    /// A painter whose first leaf is `first`: another one gives other values.
+    /// Makes a painter whose first leaf is `first`: another one gives other values.
     pub fn starting_at(first: u8) -> Self {
         Self {
             painted: first.wrapping_sub(1),
@@ -68,7 +68,7 @@ impl Painter {
         }
     }
 
-    /// A painter of bit-fields with these bits.
+    /// Makes a painter of bit-fields with these bits.
     pub fn of_bits(bits: BitPlaces) -> Self {
         Self {
             bits,
@@ -76,7 +76,7 @@ impl Painter {
         }
     }
 
-    /// The pattern of the next value, of type `ty`. Values of more than 64 KiB are cut off.
+    /// Paints the next value, of type `ty`. Values of more than 64 KiB are cut off.
     pub fn paint(&mut self, ty: &Type) -> Pattern {
         let size = usize::try_from(ty.size())
             .unwrap_or(MAX_BYTES)
@@ -170,18 +170,18 @@ impl Pattern {
         }
     }
 
-    /// Other bytes, of which the same bits count.
+    /// Returns other bytes, of which the same bits count.
     pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         let mask = self.mask.clone();
         Self { bytes, mask }
     }
 
-    /// Whether a byte has bits that count and others.
+    /// Checks whether a byte has both bits that count and bits that do not.
     pub fn has_partial_bytes(&self) -> bool {
         self.mask.iter().any(|mask| !matches!(mask, 0 | 0xff))
     }
 
-    /// How many bytes hold a bit that counts.
+    /// Returns the number of bytes that hold a bit that counts.
     pub fn weight(&self) -> usize {
         self.mask.iter().filter(|mask| **mask != 0).count()
     }
@@ -218,7 +218,8 @@ impl Pattern {
         Ok(())
     }
 
-    /// The type and value that C's default argument promotions make of an argument of type `ty` that holds this pattern.
+    /// Returns the type and value that C's default argument promotions make of an argument of type
+    /// `ty` with this pattern.
     pub fn promoted(&self, ty: &Type) -> (Type, Self) {
         let to = cabi::promote(ty);
         let bytes = match (ty.as_scalar(), self.bytes.as_slice()) {
@@ -241,7 +242,7 @@ impl Pattern {
     }
 }
 
-/// Bytes as two digits each, lowest address first.
+/// Writes bytes as two digits each, lowest address first.
 pub fn hex(bytes: &[u8]) -> String {
     let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digits.join(" ")

@@ -70,20 +70,20 @@ pub const RISCV: Machine = machine!("riscv", &["qemu-riscv64"]);
 /// s390x.
 pub const S390X: Machine = machine!("s390x", &["qemu-s390x"]);
 
-/// What the probe and its table of cases have in common.
+/// Shared declarations of the probe and its table of cases.
 const ROW: &str = include_str!("../probe/row.h");
 
-/// What compiled code calls where there is no library of C.
+/// Functions that compiled code calls where there is no library of C.
 const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;
 
 impl Machine {
-    /// Whether the emulator is here.
+    /// Checks whether the emulator is here.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why it is not.
     pub fn is_there(&self) -> Result<(), String> {
         let Some(emulator) = self.emulator.first() else {
             return Ok(());
@@ -93,10 +93,10 @@ impl Machine {
     }
 }
 
-/// Whether the probe has room for the values of `case`.
+/// Checks whether the probe has room for the values of `case`.
 ///
 /// # Errors
-/// What is too large.
+/// The property that is too large.
 pub fn has_room(case: &Case) -> Result<(), &'static str> {
     fits(&case.argument_types(), &case.prototype.ret)
 }
@@ -123,7 +123,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The probe of `machine`, which `linker` compiles with `flags`, and links.
+    /// Makes the probe of `machine`, which `linker` compiles with `flags`, and links.
     ///
     /// # Errors
     /// [`ReferenceError`]: the compiler refuses it, or cannot be asked.
@@ -134,7 +134,7 @@ impl Probe {
         Self::with_window(machine, (linker, flags), USUAL_WINDOW)
     }
 
-    /// The probe of the machine that this process runs on.
+    /// Makes the probe of the machine that this process runs on.
     ///
     /// # Errors
     /// It has none, or no compiler for it is here.
@@ -146,7 +146,7 @@ impl Probe {
         Self::new(X86_64, (&linker, &[])).map_err(|error| error.to_string())
     }
 
-    /// The probe of a target whose programs run here.
+    /// Compiles the probe of a target whose programs run here.
     ///
     /// # Errors
     /// [`ReferenceError`]: the target's linker refuses it, or cannot be asked.
@@ -185,7 +185,8 @@ impl Probe {
         })
     }
 
-    /// Facts about the code of each of `cases`, for which there is [room](has_room), in the file `code`: a shared object, or an object file of a program.
+    /// Observes the code of each of `cases`, for which there is [room](has_room), in the file
+    /// `code`: a shared object, or an object file of a program.
     ///
     /// # Errors
     /// [`ReferenceError`]: a program that cannot be linked or started.
@@ -201,12 +202,16 @@ impl Probe {
         // Bound at load time: a lazy PLT stub would run code between a call and its callee.
         let (rows, link): (_, &[&str]) = match is_shared {
             true => (rows, &["-Wl,--no-as-needed", &code, "-Wl,-z,now"]),
-            false => (format!("{FREESTANDING}{WINDOWS}{rows}"), &["-static", &code]),
+            false => (
+                format!("{FREESTANDING}{WINDOWS}{rows}"),
+                &["-static", &code],
+            ),
         };
         self.run(window, (&rows, cases.len()), (None, ""), link)
     }
 
-    /// What both functions of each question do, which `compiler` compiles. Functions of `convention` keep the registers that it says.
+    /// Observes both functions of each question, which `compiler` compiles. Functions of
+    /// `convention` keep the registers that it says.
     ///
     /// # Errors
     /// [`ReferenceError`]: a compiler that refuses its file, a program that cannot be started.
@@ -242,7 +247,9 @@ impl Probe {
         self.run(window(values), rows, (Some(theirs), &named), &["-static"])
     }
 
-    /// Links the probe with a table of cases, `theirs`, and what the flags say; and what that program says of each case. Where it ends the process, it begins again after that case.
+    /// Links the probe with a table of cases, `theirs`, and the files in the flags; returns that
+    /// program's observation of each case. Where it ends the process, it begins again after that
+    /// case.
     fn run(
         &self,
         window: usize,
@@ -338,7 +345,7 @@ fn table(rows: &str) -> String {
     )
 }
 
-/// What `observed` says about the places of `abi`, for a question about `sig`.
+/// Returns the outcome of `observed` for the places of `abi`, for a question about `sig`.
 pub fn outcome(compiler: &str, observed: &Observed, sig: &FnSig, abi: &FnAbi) -> Outcome {
     let facts = match observed {
         Ok(facts) => facts,

@@ -17,7 +17,8 @@ pub(crate) use signals::{SIGNALS, die_with, set_signals};
 #[cfg(has_calls)]
 pub use signals::{was_interrupted, watch_signals};
 
-/// What `words` and `args` after them call, with messages that are compared and printed: not in the user's language.
+/// Returns the command that `words` and `args` after them call. Its messages, which are compared
+/// and printed, are not in the user's language.
 pub(crate) fn command(words: &[String], args: &[&str]) -> Command {
     let mut words = words.iter();
     let mut command = Command::new(words.next().map_or("", String::as_str));
@@ -104,12 +105,13 @@ pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorK
     None
 }
 
-/// Whether a compiler that failed has crashed. Its driver says so of the program that does the work, and dies of no signal itself.
+/// Checks whether a compiler that failed has crashed. Its driver reports a crash of the program
+/// that does the work, and dies of no signal itself.
 pub(crate) fn crashed(status: ExitStatus, messages: &str) -> bool {
     signal(status).is_some() || says_that_it_crashed(messages)
 }
 
-/// Whether a compiler's messages say that it has crashed.
+/// Checks whether a compiler's messages report a crash.
 pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
     const WORDS: [&str; 3] = [
         "internal compiler error",

@@ -1,7 +1,6 @@
 //! Features that this processor has, asked of it in one place. `CABI_HIDE=avx,avx512f` hides some, as the path hides tools: what runs then is what
 //! runs on a processor without them.
 
-/// A feature of a processor.
 struct Feature {
     /// Macro of a compiler whose code may use it.
     defined: &'static str,
@@ -83,7 +82,7 @@ pub fn hidden() -> Result<String, String> {
     }
 }
 
-/// Whether code that uses the feature `name` can run here.
+/// Checks whether code that uses the feature `name` can run here.
 pub fn has(name: &str) -> bool {
     // Under a name that no feature has, nothing that a feature is needed for runs.
     let hidden = hidden().ok();

@@ -1,5 +1,6 @@
-//! What a run found: one [`Report`] for headers, fuzz runs, transitions and the suites of tests, with a face for each reader: text (its
-//! [`Display`](std::fmt::Display)), [JSON](Report::json), and the [XML of JUnit](Report::junit) that build servers read.
+//! Reports: one [`Report`] for headers, fuzz runs, transitions and the suites of tests, with a face
+//! for each reader: text (its [`Display`](std::fmt::Display)), [JSON](Report::json), and the [XML
+//! of JUnit](Report::junit) that build servers read.
 //!
 //! ```text
 //! Report ── sections: a header under a compiler, a compiler, an engine of a suite ── items: a case in a direction, a fact, what was left out
@@ -21,10 +22,10 @@ use expected::Expected;
 pub use faces::escape;
 pub use suite::{missing, references_required};
 
-/// Everything a run found.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What ran: `cabi verify`, or the name of a suite.
+    /// Name of the run: `cabi verify`, or a suite.
     pub name: String,
     /// Lines before the sections: compilers that are not here.
     pub head: Vec<String>,
@@ -32,11 +33,11 @@ pub struct Report {
     pub sections: Vec<Section>,
     /// Lines after the sections: totals.
     pub totals: Vec<String>,
-    /// What JSON has besides the sections.
+    /// Further members of the JSON.
     pub data: Map<String, Json>,
-    /// Why nothing could be verified, or not all that was asked for.
+    /// The reason why nothing, or not everything, could be verified.
     pub error: Option<String>,
-    /// Whether a compiler that is shown to disagree with itself is no failure.
+    /// `true` if a compiler that is shown to disagree with itself is no failure.
     pub allow_self_inconsistent: bool,
     /// Failures that are known.
     known: Expected,
@@ -55,9 +56,9 @@ pub struct Section {
     /// How many cases passed of which there are no items.
     #[serde(skip)]
     pub n_passed: usize,
-    /// What it has besides counts.
+    /// Its results besides counts.
     pub items: Vec<Item>,
-    /// What JSON has of it besides: counts.
+    /// Further members of its JSON: counts.
     #[serde(flatten)]
     pub data: Map<String, Json>,
     /// Seconds that it took, if that is known.
@@ -70,21 +71,21 @@ pub struct Section {
 pub struct Item {
     /// Its name.
     pub name: String,
-    /// What became of it.
+    /// Its outcome.
     pub status: Status,
-    /// What it is about, or the kind of reason for which it was left out.
+    /// Its subject, or the kind of reason for which it was left out.
     pub kind: String,
-    /// What is wrong with it, or why it was left out; in one line.
+    /// The error, or the reason why it was left out; in one line.
     pub why: String,
     /// More about it: lines of text.
     #[serde(skip)]
     pub detail: String,
-    /// What JSON says of it besides.
+    /// Further members of its JSON.
     #[serde(flatten)]
     pub data: Map<String, Json>,
 }
 
-/// What became of an item.
+/// Outcome of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -102,7 +103,7 @@ pub enum Status {
 }
 
 impl Item {
-    /// Something of this name with this status, and the reason.
+    /// Makes an item of this name with this status, and the reason.
     pub fn new(name: impl Into<String>, status: Status, why: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -112,20 +113,19 @@ impl Item {
         }
     }
 
-    /// This item, of a kind.
+    /// Returns this item, of a kind.
     pub fn of_kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = kind.into();
         self
     }
 
-    /// This item, with what JSON says of it.
+    /// Returns this item with further members of its JSON.
     pub fn with(mut self, data: Json) -> Self {
         self.data = members(data);
         self
     }
 }
 
-/// The members of a JSON object.
 pub(crate) fn members(json: Json) -> Map<String, Json> {
     match json {
         Json::Object(members) => members,
@@ -134,7 +134,7 @@ pub(crate) fn members(json: Json) -> Map<String, Json> {
 }
 
 impl Section {
-    /// The items with this status.
+    /// Returns the items with this status.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.status == status)
     }
@@ -153,7 +153,7 @@ impl Section {
 }
 
 impl Report {
-    /// A report of nothing yet.
+    /// Makes an empty report.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -161,7 +161,7 @@ impl Report {
         }
     }
 
-    /// A report of a run that could not be made, and why.
+    /// Makes a report of a run that could not be made, with the reason.
     pub fn of_error(name: &str, why: &str) -> Self {
         Self {
             error: Some(why.to_owned()),
@@ -169,7 +169,7 @@ impl Report {
         }
     }
 
-    /// The items that fail the run, with their sections.
+    /// Returns the items that fail the run, with their sections.
     pub fn failing(&self) -> impl Iterator<Item = (&Section, &Item)> {
         let items = self
             .sections
@@ -186,7 +186,7 @@ impl Report {
         }
     }
 
-    /// Whether everything was verified, and nothing fails.
+    /// Checks whether everything was verified, and nothing fails.
     pub fn is_clean(&self) -> bool {
         self.error.is_none() && self.failing().next().is_none()
     }

@@ -1,4 +1,4 @@
-//! Compiled code at work.
+//! Execution of compiled code.
 
 use cabi::{Convention, Target};
 
@@ -19,17 +19,17 @@ pub const HERE: Target = Target::X86_64_LINUX;
 #[cfg(target_arch = "aarch64")]
 pub const HERE: Target = Target::AARCH64_LINUX;
 
-/// What C has there.
+/// C's convention there.
 #[cfg(target_arch = "x86_64")]
 const C: &Convention = &cabi::X86_64_SYSV;
-/// What C has there.
+/// C's convention there.
 #[cfg(target_arch = "aarch64")]
 const C: &Convention = &cabi::aarch64::AAPCS64;
 
 /// Bytes of each buffer that compiled code reads and writes.
 pub const BUFFER: usize = 1 << 18;
 
-/// What both sides of a call have written down.
+/// Values that both sides of a call have written down.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Written {
     /// The arguments, as the callee saw them.

@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use tempfile::TempDir;
 
-/// What the folders' names begin with.
+/// Prefix of the folders' names.
 const PREFIX: &str = "cabi-verify-";
-/// The locked file.
 const LOCK: &str = "lock";
 
 /// A folder of our own, removed on drop.
@@ -86,7 +85,8 @@ impl Root {
     }
 }
 
-/// Removes the folders in `parent` whose processes are dead. What cannot be removed, another user's above all, stays.
+/// Removes the folders in `parent` whose processes are dead. Folders that cannot be removed stay,
+/// such as another user's.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -100,7 +100,7 @@ fn sweep(parent: &Path) {
     }
 }
 
-/// Whether no process holds the lock of a folder.
+/// Checks that no process holds the lock of a folder.
 fn is_dead(folder: &Path) -> io::Result<bool> {
     let lock: PathBuf = folder.join(LOCK);
     // No link leads elsewhere.

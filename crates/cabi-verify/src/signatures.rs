@@ -1,5 +1,5 @@
-//! The runner of signatures that are drawn or enumerated: the types of each as `cabi` builds them, layouts compared, calls made in both directions, and
-//! what became of each.
+//! The runner of signatures that are drawn or enumerated: `cabi` builds the types of each, layouts
+//! are compared, calls are made in both directions, and the outcomes are collected.
 //!
 //! ```text
 //! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
@@ -30,13 +30,13 @@ pub(crate) const PER_UNIT: usize = 256;
 pub(crate) struct SignatureUnit<'a> {
     pub(crate) compiler: &'a Compiler,
     pub(crate) signatures: Vec<Signature>,
-    /// What the C sides are optimized with; nothing where the reference compiler's command says it.
+    /// Optimization flag of the C sides; none if the reference compiler's command has one.
     pub(crate) optimize: Option<&'static str>,
     /// Turns settings and variants.
     pub(crate) turn: usize,
 }
 
-/// What became of a signature in both directions.
+/// Outcome of a signature in both directions.
 pub(crate) struct Compared {
     /// `Passed` with the calls of both directions; `NotLowered` if neither is lowered.
     pub(crate) verdict: Verdict,
@@ -110,7 +110,7 @@ struct Typed<'a> {
     unit: &'a SignatureUnit<'a>,
     /// The types and the case of each signature that is to be tried, with its place among all.
     subjects: Vec<(usize, Subject)>,
-    /// What became of signatures.
+    /// Outcomes of signatures.
     decided: BTreeMap<usize, Compared>,
 }
 
@@ -137,7 +137,8 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// What is asked about the layouts of those with these places among the ones to be tried.
+    /// Returns the questions about the layouts of those with these places among the ones to be
+    /// tried.
     fn table(&self, places: &[usize]) -> Table {
         let chosen = places.iter().filter_map(|at| self.subjects.get(*at));
         Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
@@ -154,7 +155,7 @@ impl<'a> Typed<'a> {
             ..
         } = self.unit;
         let mut unit = Unit::of_entries(&compiler.reference, "-w", &entries);
-        // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
+        // Unneeded tables are not made. See `emit/c/sides.rs` for aliasing.
         let flags = [
             "-fno-asynchronous-unwind-tables",
             "-Wno-psabi",
@@ -173,7 +174,7 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// What the compiler says to signatures that it refuses.
+    /// Returns the compiler's answers for signatures that it refuses.
     fn refused(&self, refused: &units::Refused<'_>) -> Vec<(usize, Compared)> {
         let is_refused = |(_, one): &&(usize, Subject)| {
             let mut cases = refused.cases.iter();
@@ -250,7 +251,8 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// The types and the case of a signature, whose names start with `r<index>_`. An error is the verdict on what `cabi` refuses.
+/// Returns the types and the case of a signature, whose names start with `r<index>_`. The error is
+/// the verdict on one that `cabi` refuses.
 pub fn subject(
     index: usize,
     signature: &Signature,
@@ -278,8 +280,9 @@ pub fn subject(
     Ok(Subject::of_cases(&name, code, named, &[], cases))
 }
 
-/// What `cabi` is known to refuse of what is drawn has errors of its own. Any other refusal hides something.
-/// On other targets than x86-64 Linux it refuses by name what nobody has compared, which is counted.
+/// Returns the verdict on a refusal of `cabi`. The known refusals of drawn signatures have errors
+/// of their own; any other refusal hides something. For other targets than x86-64 Linux, `cabi`
+/// refuses types that nobody has compared, which is counted.
 fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
     let is_known = matches!(why, Error::NoKnownRule { .. } | Error::InvalidAtomic { .. });
     if is_known || compiler.target() != Target::X86_64_LINUX {
@@ -288,8 +291,8 @@ fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
     Verdict::Differs(format!("refused without need: {why}").into())
 }
 
-/// What compilers are known to refuse of what is drawn, by their words. Any other refusal hides something, unless a type is one that this
-/// compiler has not got.
+/// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides
+/// something, unless a type is one that this compiler lacks.
 const REFUSALS: [&str; 3] = [
     "flexible array member in a struct with no named members",
     // clang, for AArch64.
@@ -312,7 +315,8 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
     Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
 }
 
-/// Something that the compiler's own words, or its tables, show; `known` is asked for its name.
+/// Returns a difference that the compiler's own words, or its tables, show; `known` is asked for
+/// its name.
 fn theirs(
     compiler: &Compiler,
     subject: &Subject,

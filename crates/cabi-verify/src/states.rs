@@ -1,8 +1,9 @@
 //! Argument assignment as states and transitions, and how much of it was seen: psABI 3.2.3, Passing.
 //!
-//! What becomes of the next argument depends on a [`State`] (how many integer and vector registers are left, and where the next free slot of
-//! the stack is, modulo the greatest alignment) and on the [`Shape`] of the value, which is what it asks for. Everything here is read off
-//! [`FnAbi`]; no register is counted again.
+//! The place of the next argument depends on a [`State`] (how many integer and vector registers are
+//! left, and where the next free slot of the stack is, modulo the greatest alignment) and on the
+//! [`Shape`] of the value: the registers that it asks for. Everything here is read off [`FnAbi`];
+//! no register is counted again.
 //!
 //! ```text
 //! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states x 26 shapes = 13104 transitions
@@ -13,8 +14,9 @@
 //! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
 //! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. Which states there are
 //! is found: arguments are added until there is no new state.
-//! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
-//! unnamed bit-fields alone, which has registers but no room on the stack.
+//! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by
+//! one, and gcc's treatment of a record of unnamed bit-fields alone, which has registers but no
+//! room on the stack.
 
 use std::fmt;
 
@@ -31,7 +33,7 @@ mod tests;
 pub use coverage::Coverage;
 pub use measure::{Argument, Measure, SYSV, WIN64};
 
-/// What the arguments so far have left.
+/// Registers and stack that the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct State {
     /// Integer registers left.
@@ -43,7 +45,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state that the arguments of `abi` leave. `None` if the convention has no measure.
+    /// Returns the state that the arguments of `abi` leave. `None` if the convention has no
+    /// measure.
     pub fn after(abi: &FnAbi) -> Option<Self> {
         let measure = Measure::of(abi.convention)?;
         let slots = (measure.area)(abi) / measure.slot % u64::from(measure.n_phases);
@@ -69,7 +72,6 @@ impl fmt::Display for State {
 /// The registers a value asks for.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Registers {
-    /// What reports call them.
     name: &'static str,
     /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64; `X` memory, `-` an integer register
     /// for the address of a copy.
@@ -104,7 +106,7 @@ const ALL: &[Registers] = registers! {
     "copy"    "-"    8
 };
 
-/// What a value asks for: registers, and its alignment where it goes to the stack.
+/// Requirements of a value: registers, and its alignment where it goes to the stack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Shape {
     /// The registers.
@@ -180,7 +182,8 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// What the arguments of `case` show under `policy`, in order; `None` for one that is outside of the measure.
+    /// Returns the transitions that the arguments of `case` show under `policy`, in order; `None`
+    /// for one that is outside of the measure.
     ///
     /// # Errors
     /// [`Error`] if the convention has no place for the arguments up to one of them.

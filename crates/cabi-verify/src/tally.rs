@@ -1,4 +1,5 @@
-//! What came of signatures under one compiler: counts by reason, and what differs as blocks of the corpus. It can be written, read, joined and reported.
+//! Results of signatures under one compiler: counts by reason, and differences as blocks of the
+//! corpus. They can be written, read, joined and reported.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ const KEPT: usize = 16;
 /// How often each reason was met.
 type Reasons = BTreeMap<String, u64>;
 
-/// What was found under one compiler.
+/// Results under one compiler.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// A word for it, unique in a run: `gcc`, and `gcc-2` for the second one.
@@ -41,7 +42,7 @@ pub struct Tally {
     pub policy: Vec<String>,
     /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
     pub vectors: String,
-    /// Whether the functions are those of Win64.
+    /// `true` if the functions are those of Win64.
     #[serde(default)]
     pub ms_abi: bool,
     /// Signatures tried.
@@ -52,7 +53,8 @@ pub struct Tally {
     pub calls: u64,
     /// Seconds that all processes at once took together, shared evenly with the other compilers.
     pub seconds: f64,
-    /// Of these, signatures of which only one direction is lowered yet, by the reason for the other.
+    /// Those without a difference of which only one direction is lowered yet, by the reason for the
+    /// other.
     pub one_direction: Reasons,
     /// Signatures of which neither direction is lowered yet, by reason.
     pub not_lowered: Reasons,
@@ -85,14 +87,14 @@ pub struct Found {
     /// The subcommand and options that try this signature again.
     #[serde(default)]
     pub again: String,
-    /// What differs.
+    /// The difference.
     pub why: String,
     /// The signature as a block of the corpus, minimized.
     pub block: String,
 }
 
 impl Tally {
-    /// Of no signatures yet.
+    /// Makes a tally of no signatures yet.
     pub(crate) fn new(asked: &Compiler, label: String) -> Self {
         Self {
             label,
@@ -113,7 +115,7 @@ impl Tally {
         }
     }
 
-    /// Counts what became of one signature.
+    /// Counts the outcome of one signature.
     pub(crate) fn take(&mut self, compared: &Compared) {
         self.signatures += 1;
         let count = |reasons: &mut Reasons, why: &str| {
@@ -142,7 +144,8 @@ impl Tally {
         }
     }
 
-    /// The list that a sample of what became of the signature that was taken last belongs to, if one is kept: of each known bug the first.
+    /// Returns the list for a sample of the outcome of the signature that was taken last, if one is
+    /// kept: the first of each known bug.
     pub(crate) fn samples(&mut self, compared: &Compared) -> Option<&mut Vec<Found>> {
         match (&compared.verdict, compared.known) {
             (Verdict::Differs(_), _) => Some(&mut self.failures),
@@ -161,7 +164,7 @@ impl Tally {
         *self.not_run.entry(why.to_owned()).or_default() += n;
     }
 
-    /// How many signatures one process tried in a second.
+    /// Returns how many signatures one process tried in a second.
     pub fn rate(&self) -> f64 {
         self.signatures as f64 / self.seconds.max(1e-9)
     }
@@ -233,7 +236,8 @@ impl Tally {
         )
     }
 
-    /// What was found in numbers. Those at the left add up to the signatures; what is part of another number is indented.
+    /// Returns the results in numbers. Those at the left add up to the signatures; a number that is
+    /// part of another is indented.
     fn counts(&self) -> Vec<String> {
         let Self {
             command,
@@ -285,7 +289,8 @@ impl Tally {
 }
 
 impl Found {
-    /// `signature`, which `asked` passes otherwise, as a block of the corpus; `again` tries it again.
+    /// Returns `signature`, which `asked` passes differently, as a block of the corpus; `again`
+    /// tries it again.
     pub(crate) fn new(
         asked: &Compiler,
         name: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How many threads or processes keep this machine busy.
+/// Returns how many threads or processes keep this machine busy.
 pub fn at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

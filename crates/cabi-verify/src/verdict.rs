@@ -1,5 +1,5 @@
-//! What became of a case: every byte was right, it is not supported, or what is wrong, told so that a parent process and a report can make
-//! something of it.
+//! Outcome of a case: every byte was right, it is not supported, or it has an error, in a form that
+//! a parent process and a report can use.
 
 use clif_cabi::{LowerError, NotLowered, PlanError};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// What is wrong with a call.
+/// Error of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Error, Serialize, Deserialize)]
 #[error("{why}")]
 pub struct Difference {
@@ -86,7 +86,7 @@ impl Difference {
         })
     }
 
-    /// What is wrong with a value that is not what it should be.
+    /// Makes the difference of a value from its pattern.
     pub(crate) fn of(pattern: &Pattern, got: Vec<u8>, value: Value, why: String) -> Self {
         Self {
             value: Some(value),
@@ -97,14 +97,15 @@ impl Difference {
         }
     }
 
-    /// This difference, found in the circumstances that `how` names.
+    /// Returns this difference, found in the circumstances that `how` names.
     pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
         self
     }
 }
 
-/// Why a case did not pass: `cabi` or the lowering says that it does not support it, or something differs.
+/// Reason why a case did not pass: `cabi` or the lowering does not support it, or something
+/// differs.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -182,7 +183,7 @@ impl<E: Into<Difference>> From<Result<(), E>> for Verdict {
 }
 
 impl Verdict {
-    /// What is wrong, whoever's fault it is.
+    /// Returns the difference, whoever's fault it is.
     pub fn difference(&self) -> Option<&Difference> {
         match self {
             Self::Differs(difference) | Self::SelfInconsistent(difference) => Some(difference),
@@ -190,10 +191,10 @@ impl Verdict {
         }
     }
 
-    /// How many calls were right.
+    /// Returns how many calls were right.
     ///
     /// # Errors
-    /// Why it did not pass.
+    /// The reason why it did not pass.
     pub fn passed(self) -> Result<usize, String> {
         match self {
             Self::Passed(calls) => Ok(calls),
@@ -202,7 +203,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a case that ends the process.
+    /// Returns the verdict on a case that ends the process.
     pub fn died(why: &str) -> Self {
         Self::Differs(Difference::from(format!("it ends the process: {why}")))
     }

@@ -1,6 +1,7 @@
 //! Headers against compilers: every prototype, size and offset asked, every case called in both directions, everything counted that was left out.
 //!
-//! What `cabi verify` does and prints is this; tests run the same with a [`Mistake`]. [`units`] is its engine, for cases from elsewhere.
+//! `cabi verify` runs and prints this; tests run the same with a [`Mistake`]. [`units`] is its
+//! engine, for cases from elsewhere.
 //!
 //! ```text
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
@@ -44,12 +45,12 @@ pub use skip_reasons::{
 use units::{BATCH, Batch, Calls, Loaded};
 pub use units::{Called, Mistake, OtherSide, ProgramLimit, Shown};
 
-/// What is to be verified against what, and how.
+/// Headers and compilers to be compared, and settings.
 #[derive(Debug)]
 pub struct Verification {
     /// The headers.
     pub headers: Vec<Read>,
-    /// The compilers; each reference compilers each header.
+    /// The compilers; each compiles each header.
     pub compilers: Vec<Compiler>,
     /// Flags that the headers were read with, for the compilers too.
     pub flags: Vec<String>,
@@ -64,7 +65,7 @@ pub struct Verification {
 /// A compiler and how it is checked.
 #[derive(Clone, Debug)]
 pub struct Compiler {
-    /// The compiler; of Zig's functions that of the frame around them.
+    /// The compiler; for Zig's functions, that of the frame around them.
     pub reference: Reference,
     /// Zig in one of its modes, if both sides are its.
     pub zig: Option<(Arc<Zig>, Mode)>,
@@ -72,24 +73,24 @@ pub struct Compiler {
     pub policy: Policy,
     /// The widest vectors that are passed in registers under its flags.
     pub level: VectorLevel,
-    /// Whether functions that are made, not read from a header, are those of Win64 (`ms_abi`).
+    /// `true` if functions that are made, not read from a header, are those of Win64 (`ms_abi`).
     pub ms_abi: bool,
     /// The target whose code it makes, if that is not loaded here but runs in programs of its own.
     pub programs: Option<Arc<ProgramTarget>>,
-    /// What looks at its code, once that is asked for.
+    /// The probe of its code, once it is needed.
     pub probe: Arc<OnceLock<Result<Probe, String>>>,
 }
 
-/// Everything that was found.
+/// Results of a run.
 #[derive(Debug)]
 pub struct Run<'a> {
-    /// What was to be done.
+    /// The plan.
     pub plan: &'a Verification,
     /// One per compiler and header.
     pub parts: Vec<Part<'a>>,
 }
 
-/// What a run is doing.
+/// Step of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Prototypes and layouts are asked for; headers are counted, for each compiler.
@@ -104,8 +105,8 @@ pub enum Step {
 pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
 
 impl Verification {
-    /// All headers against all compilers, under every engine setting in turn, one process per processor. The flags are those that the
-    /// headers were read with.
+    /// Plans all headers against all compilers, under every engine setting in turn, one process per
+    /// processor. The flags are those that the headers were read with.
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
@@ -259,10 +260,11 @@ impl Read {
 }
 
 impl Compiler {
-    /// `reference` under `policy`, or else under its own.
+    /// Makes a compiler of `reference` under `policy`, or else under its own.
     ///
     /// # Errors
-    /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`] if what it makes cannot run.
+    /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`]
+    /// if its code cannot run.
     pub fn new(reference: Reference, policy: Option<Policy>) -> Result<Self, VerifyError> {
         let level = reference.vector_level()?;
         let lacking = reference.features_lacking()?;
@@ -270,7 +272,7 @@ impl Compiler {
             let (command, features) = (reference.command(), lacking.join(", "));
             return Err(VerifyError::Machine { command, features });
         }
-        // Where nothing runs, every failure would be one that the compiler has with itself.
+        // Where nothing runs, every failure would look like the compiler's own.
         LoadedCode::try_out(&reference)?;
         let own = Self::plain(reference, policy);
         Ok(Self { level, ..own })
@@ -289,7 +291,7 @@ impl Compiler {
         }
     }
 
-    /// Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
+    /// Makes a compiler of Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
     pub fn of_zig(zig: &Arc<Zig>, mode: Mode, frame: &Reference) -> Self {
         Self {
             zig: Some((zig.clone(), mode)),
@@ -297,7 +299,8 @@ impl Compiler {
         }
     }
 
-    /// `reference`, which compiles for a target whose code runs in programs, under `policy` or else under its own.
+    /// Makes a compiler of `reference` for a target whose code runs in programs, under `policy` or
+    /// else under its own.
     pub fn of_programs(
         reference: Reference,
         programs: Arc<ProgramTarget>,
@@ -310,7 +313,7 @@ impl Compiler {
         }
     }
 
-    /// The target whose code it makes.
+    /// Returns the target whose code it makes.
     pub fn target(&self) -> Target {
         let own = self.programs.as_ref();
         own.map_or(HERE, |programs| programs.target.clone())
@@ -351,7 +354,8 @@ impl Run<'_> {
         Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 
-    /// The transitions that passed, of the argument assignment of the first compiler's convention.
+    /// Returns the transitions that passed, of the argument assignment of the first compiler's
+    /// convention.
     pub fn coverage(&self) -> Coverage {
         let first = self.plan.compilers.first();
         let measure = first.map(|compiler| Measure::of_target(&compiler.target(), false));

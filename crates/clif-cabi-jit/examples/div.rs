@@ -14,7 +14,7 @@ use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Settings};
 
-/// What our function returns, as Rust sees it.
+/// Result of our function in Rust.
 #[repr(C)]
 struct DivT {
     quot: c_int,

@@ -24,7 +24,7 @@ unsafe impl CValue for Complex {
     }
 }
 
-/// `gsl_function`: what is integrated.
+/// `gsl_function`: the function to integrate.
 #[repr(C)]
 struct Integrand {
     function: *const c_void,
@@ -65,7 +65,7 @@ fn integrate(invokers: &mut Invokers) -> Result<(), Box<dyn Error>> {
     let exponent = 2;
     let square = interface.closure("square", move |args, result| {
         let x: f64 = args.get(0).unwrap_or(f64::NAN);
-        // Of the kind that the signature says.
+        // The value has the signature's kind.
         let _ = result.set(x.powi(exponent));
     })?;
     let integrand = Integrand {

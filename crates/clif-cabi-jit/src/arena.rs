@@ -1,9 +1,10 @@
 //! The memory of an engine: one reserved range of address space, given out in pages.
 //!
-//! Not cranelift-jit's `ArenaMemoryProvider`: that one panics when the system refuses to change a protection (memory
-//! limits, systems that forbid writable memory to become executable), leaks whatever was finalized, and belongs to the
-//! module, while here the code outlives it. What stays the same: nothing ever moves, and everything lies within
-//! [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches from any function to any other.
+//! Not cranelift-jit's `ArenaMemoryProvider`: that one panics when the system refuses to change a
+//! protection (memory limits, systems that forbid writable memory to become executable), leaks all
+//! finalized code, and belongs to the module, while here the code outlives it. As there, nothing
+//! ever moves, and everything lies within [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches
+//! from any function to any other.
 //!
 //! A page is writable until it is sealed and never again afterwards; for no thread a page is writable and executable at once.
 
@@ -142,7 +143,8 @@ impl Arena {
             if protection == Protection::READ_WRITE || sealed == start {
                 continue;
             }
-            // SAFETY: whole pages of a run of this protection. What is in them is finished, and the run gives out others from now on.
+            // SAFETY: whole pages of a run of this protection. Their contents are finished, and the
+            // run gives out others from now on.
             unsafe { self.pages.seal(start..sealed, protection)? };
             if let Some(run) = self.runs.get_mut(idx) {
                 (run.start, run.used) = (sealed, sealed);

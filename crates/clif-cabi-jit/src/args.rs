@@ -35,7 +35,7 @@ pub trait CallArgs: sealed::Sealed {
     }
 }
 
-/// What a call takes from its arguments without looking is right, because nobody else implements the trait.
+/// A call may rely on the arguments without a check, because nobody else implements the trait.
 mod sealed {
     pub trait Sealed {}
 }

@@ -1,9 +1,11 @@
 //! Closures: C function pointers that carry a context, from Rust closures.
 //!
-//! C calls a stub of the [pool], which loads the context into the register of the static chain and jumps to code that was compiled once for all
-//! signatures entered alike. That code puts the arguments into memory and calls the closure with their addresses; the result is built where the
-//! caller wants it, or in memory from which it is loaded. Once this code exists, to make a closure is to fill a slot of the pool: nothing is compiled,
-//! and the system is only asked when the pool is full.
+//! C calls a stub of the [pool], which loads the context into the register of the static chain and
+//! jumps to code that was compiled once for all signatures entered alike. This code puts the
+//! arguments into memory and calls the closure with their addresses. The result is built in the
+//! caller's memory, or in memory from which it is loaded. Once this code exists, making a closure
+//! only fills a slot of the pool: nothing is compiled, and the system is only asked when the pool
+//! is full.
 
 mod bound;
 mod compile;
@@ -43,22 +45,23 @@ use crate::settings::Settings;
 use crate::shape::ByShape;
 use crate::value::{CValue, Given, bytes_of, check};
 
-/// What a slot of the pool points to.
+/// Object that a slot of the pool points to.
 #[repr(C)]
 struct Context<F> {
     header: Header,
     closure: F,
 }
 
-/// What a Rust closure is to compiled code.
+/// A Rust closure that compiled code can call.
 trait Callable: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) {}
 impl<F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>)> Callable for F {}
 
-/// What all contexts begin with. Compiled code reads the first word, and calls it: one of the functions of `enter`, for this type of closure.
+/// First part of all contexts. Compiled code reads the first word, and calls it: one of the
+/// functions of `enter`, for this type of closure.
 #[repr(C)]
 struct Header {
     handler: Handler,
-    /// Frees the context, of which the type is not known any more.
+    /// Frees the context, whose type is no longer known.
     free: unsafe fn(NonNull<Self>),
     interface: ClosureInterface,
     name: Box<str>,
@@ -68,8 +71,8 @@ struct Header {
 /// to zero, wherever they are.
 const MAX_RESULT: u32 = 64;
 
-/// Makes closures: compiles what C enters, and has the pool of stubs. Shared freely between threads. The
-/// [crate](crate#a-function-of-a-signature-known-at-run-time) has an example.
+/// Maker of closures: compiles the code that C enters, and has the pool of stubs. Shared freely
+/// between threads. The [crate](crate#a-function-of-a-signature-known-at-run-time) has an example.
 pub struct Closures {
     compiler: Mutex<Compiler>,
     /// The stubs for functions of C's own convention.
@@ -79,7 +82,8 @@ pub struct Closures {
 struct Compiler {
     engine: Engine,
     lower: Lowering,
-    /// By what the entry looks like, and how the unnamed arguments are fetched that all callers pass.
+    /// Compiled code by the shape of the entry, and by how the unnamed arguments are fetched that
+    /// all callers pass.
     compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
     va_args: HashMap<VaArgPlan, TypedCode<Read>>,
     /// A pool for each register that contexts are in.
@@ -93,11 +97,11 @@ pub struct ClosureInterface {
     entry: Code,
     pool: Arc<Pool>,
     convention: &'static Convention,
-    /// Whether that is what `extern "C"` means.
+    /// `true` if the convention is that of `extern "C"`.
     is_c: bool,
-    /// How many addresses compiled code writes: of the arguments, then of the `va_list`.
+    /// Number of addresses that compiled code writes: those of the arguments, then that of the
+    /// `va_list`.
     n_pointers: usize,
-    /// Bytes of the result.
     result_bytes: usize,
 }
 
@@ -123,7 +127,8 @@ pub struct Closure<'a> {
     borrowed: PhantomData<&'a ()>,
 }
 
-// SAFETY: it owns what it points to, which any thread may use and drop: `ClosureInterface::closure` demands it of the Rust closure, and so is the rest. Another
+// SAFETY: it owns the memory it points to, which any thread may use and drop:
+// `ClosureInterface::closure` demands it of the Rust closure, and the rest allows it too. Any other
 // closure is in a `LocalClosure`.
 unsafe impl Send for Closure<'_> {}
 // SAFETY: as above.
@@ -143,7 +148,8 @@ pub struct ClosureResult<'a> {
 }
 
 impl Closures {
-    /// No closures yet; what they need is compiled by an engine with these settings, of which [`Settings::cpu`] does not matter.
+    /// Makes no closures yet. Their code is compiled by an engine with these settings, of which
+    /// [`Settings::cpu`] does not matter.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C functions are not lowered for this machine.
@@ -165,7 +171,8 @@ impl Closures {
         Ok(Self { compiler, pool })
     }
 
-    /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before.
+    /// Returns how functions of `sig` are entered. Compiles code unless a signature that is entered
+    /// alike was requested before.
     ///
     /// Closures of a variadic one read their unnamed arguments from a [`VaList`]. If all callers pass the same, `sig` may be that of a call
     /// ([`FnSig::at_call`]): then these unnamed arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after them.
@@ -192,7 +199,8 @@ impl Closures {
         })
     }
 
-    /// How functions of this declaration are entered ([`FnSig::parse`]), which need not have a name: `int (const void *, const void *)`.
+    /// Returns how functions of this declaration ([`FnSig::parse`]) are entered. It needs no name:
+    /// `int (const void *, const void *)`.
     ///
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration; as [`Closures::interface`].
@@ -203,7 +211,7 @@ impl Closures {
         self.interface(&sig.map_err(LowerError::from)?)
     }
 
-    /// How many shapes of entries are compiled.
+    /// Returns the number of shapes of entries that are compiled.
     #[must_use]
     pub fn n_compiled(&self) -> usize {
         let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,10 +220,12 @@ impl Closures {
 }
 
 impl ClosureInterface {
-    /// A C function that calls `closure`, on any thread. `name` is for messages. What the closure borrows has to live longer than the [`Closure`].
+    /// Makes a C function that calls `closure`, on any thread. `name` is for messages. Values that
+    /// the closure borrows have to live longer than the [`Closure`].
     ///
-    /// A panic of `closure` does not unwind into C: the process is aborted with a message that names it. So it is if the closure of a function that
-    /// never returns does.
+    /// A panic of `closure` does not unwind into C: the process is aborted with a message that
+    /// names it. The process is also aborted if the closure of a function that never returns does
+    /// return.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) when the system gives no more memory.
@@ -254,7 +264,8 @@ impl ClosureInterface {
         }
     }
 
-    /// [`ClosureInterface::closure`] with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
+    /// Makes a [`ClosureInterface::closure`] with a result for calls in which `closure` panics: the
+    /// message goes to standard error, and C gets `otherwise`.
     ///
     /// # Errors
     /// As [`ClosureInterface::closure`]; [`Error::Value`](crate::Error::Value) if `otherwise` is not of the result's kind and size.
@@ -270,7 +281,7 @@ impl ClosureInterface {
             if let Err(panic) = called {
                 let panic = panic_message(&*panic);
                 let _ = writeln!(std::io::stderr(), "closure {message} panicked: {panic}");
-                // Of the kind and size that was checked.
+                // Its kind and size were checked.
                 let _ = result.set(otherwise);
             }
         })
@@ -287,8 +298,9 @@ unsafe fn free<F>(context: NonNull<Header>) {
 }
 
 impl Closure<'_> {
-    /// The function pointer, which is valid as long as the closure: whoever lets it be called sees to it that no other thread drops the closure
-    /// before a call has returned, and nobody before one begins. What the closure borrows lives until then too.
+    /// Returns the function pointer, which is valid as long as the closure. The code that lets
+    /// others call it ensures that no other thread drops the closure during a call, and none drops
+    /// it before a later call. Values that the closure borrows live until then too.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.slot.code()
@@ -311,7 +323,7 @@ impl Drop for Closure<'_> {
 }
 
 impl ClosureArgs<'_> {
-    /// Argument `index`.
+    /// Reads argument `index`.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if there is no such argument, or if it is of another kind or size.
@@ -323,7 +335,7 @@ impl ClosureArgs<'_> {
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
 
-    /// The bytes of argument `index`, whatever its type is. What is padding in it has any value.
+    /// Returns the bytes of argument `index` of any type. Its padding has any value.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if there is no such argument.
@@ -357,7 +369,7 @@ impl ClosureResult<'_> {
         Ok(())
     }
 
-    /// Sets the bytes of the result, whatever its type is.
+    /// Sets the bytes of a result of any type.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a function that never returns.

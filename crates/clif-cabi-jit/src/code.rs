@@ -1,4 +1,4 @@
-//! Finalized code, and what keeps it alive.
+//! Finalized code, and its owners.
 //!
 //! An engine and each [`Code`] made by it share one allocation of memory and the libraries its code may call into. The
 //! last of them to go unmaps the memory and closes the libraries, wherever it is dropped. Calling code takes no lock.
@@ -38,19 +38,20 @@ impl Code {
         }
     }
 
-    /// The function's name; made up when it was declared without one.
+    /// Returns the function's name; a made-up one if it was declared without.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Bytes of code and constants.
+    /// Returns the size of code and constants, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// The address of the first instruction: a C function pointer, to be called or to be given to C.
+    /// Returns the address of the first instruction: a C function pointer, to be called or to be
+    /// given to C.
     ///
     /// # Safety
     ///
@@ -61,9 +62,11 @@ impl Code {
         self.address.cast()
     }
 
-    /// The code as a function of type `F`, a function pointer such as `extern "C" fn(i32) -> i32`.
+    /// Returns the code as a function of type `F`, a function pointer such as `extern "C" fn(i32)
+    /// -> i32`.
     ///
-    /// What `F` is cannot be checked beyond its size, which must be a pointer's (or this does not compile). The [crate](crate#example) has an example.
+    /// Only the size of `F` is checked, which must be a pointer's (or this does not compile). The
+    /// [crate](crate#example) has an example.
     ///
     /// # Safety
     ///
@@ -108,7 +111,7 @@ pub struct TypedCode<F> {
 }
 
 impl<F> TypedCode<F> {
-    /// The code after it.
+    /// Returns the code.
     #[must_use]
     pub fn code(&self) -> &Code {
         &self.code
@@ -130,14 +133,15 @@ impl<F> fmt::Debug for TypedCode<F> {
     }
 }
 
-/// What all code of one engine needs to stay: dropped in this order, since termination routines of a library may call
-/// back into the code.
+/// State that all code of one engine needs: dropped in this order, since termination routines of a
+/// library may call back into the code.
 pub(crate) struct Shared {
     kept: Mutex<Kept>,
     arena: Mutex<Arena>,
 }
 
-/// What is kept as long as the code: what it may call into, then what was told of it, which is taken back before the memory goes.
+/// State that is kept as long as the code: libraries it may call into, then registrations, which
+/// are taken back before the memory goes.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) libraries: Vec<Library>,

@@ -18,7 +18,7 @@ use crate::host::machine;
 
 /// Compiles `ctx.func`, the function `name`. The code stays in `ctx`; its relocations are returned.
 ///
-/// After an error `ctx` may be cleared: what it holds then is nothing to go on with.
+/// After an error `ctx` may be cleared, and its contents must not be used further.
 pub(crate) fn compile(
     isa: &dyn TargetIsa,
     name: &str,
@@ -78,7 +78,7 @@ fn module_relocs(name: &str, id: FuncId, ctx: &Context) -> Result<Vec<ModuleRelo
         .collect()
 }
 
-/// Whether Cranelift can translate the target, which it presumes.
+/// Checks whether Cranelift can translate the target, which it presumes.
 fn names_something(func: &Function, target: &RelocTarget) -> bool {
     match target {
         RelocTarget::ExternalName(ExternalName::User(name)) => {
@@ -89,7 +89,7 @@ fn names_something(func: &Function, target: &RelocTarget) -> bool {
     }
 }
 
-/// What Cranelift's back ends would panic on, in words.
+/// Refuses a signature on which Cranelift's back ends would panic, in words.
 fn check_signature(signature: &Signature) -> Result<(), String> {
     if !machine::has_call_conv(signature.call_conv) {
         return Err(format!(

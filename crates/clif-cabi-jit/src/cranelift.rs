@@ -1,5 +1,5 @@
-//! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
-//! knows which one it is.
+//! The release of Cranelift that is compiled against, chosen by a feature, and the differences
+//! between releases: nothing else in this crate knows which one it is.
 
 use codegen::isa::TargetFrontendConfig;
 
@@ -38,7 +38,7 @@ pub(crate) use {
     icache_0_137 as icache,
 };
 
-/// What a relocation of compiled code names: a symbol, or an offset in its own function.
+/// Target of a relocation of compiled code: a symbol, or an offset in its own function.
 #[cfg(not(feature = "cranelift-0.137"))]
 pub(crate) use codegen::FinalizedRelocTarget as RelocTarget;
 #[cfg(feature = "cranelift-0.137")]

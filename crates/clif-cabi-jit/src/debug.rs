@@ -1,5 +1,6 @@
-//! What is told of code that has become final: its names to whoever asks in this process, and by options of [`Settings`](crate::Settings) to gdb by its JIT
-//! interface, to perf by its map or a jitdump.
+//! Debug information of code that has become final: its names for this process, and by options of
+//! [`Settings`](crate::Settings) for gdb by its JIT interface, and for perf by its map or a
+//! jitdump.
 
 #[cfg(feature = "gdb")]
 pub(crate) mod gdb;
@@ -21,16 +22,16 @@ use crate::error::{Error, Result};
 
 pub use names::{CodeSymbol, symbol_at};
 
-/// What is to be told.
+/// The debug information that is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) gdb: bool,
     pub(crate) perf_map: bool,
-    /// In this folder.
+    /// Folder of the jitdump.
     pub(crate) jitdump: Option<PathBuf>,
 }
 
-/// From which byte of a function on its code is from which place.
+/// First byte of some code in a function, and the place that the code is from.
 type Row = (u64, ir::SourceLoc);
 
 /// A function or stub that has become final.
@@ -44,16 +45,16 @@ pub(crate) struct NewCode {
     pub(crate) rows: Vec<Row>,
 }
 
-/// What an engine tells, and what it knows of functions that are not final.
+/// Debug information of an engine, with that of functions that are not final.
 pub(crate) struct Debug {
     options: Options,
     sources: Option<Arc<Sources>>,
     info: DebugInfo,
-    /// Stubs whose symbols say nothing of them, and what they are called.
+    /// Stubs whose symbols do not describe them, and their names.
     stubs: Vec<(FuncId, &'static str)>,
 }
 
-/// What was told, until this is dropped.
+/// Registrations, until this is dropped.
 #[allow(dead_code, reason = "it is there to be dropped")]
 pub(crate) struct Told {
     known: names::Known,
@@ -80,7 +81,7 @@ impl NewCode {
 
 impl Debug {
     /// # Errors
-    /// [`Error::Setting`] for what is not there in this build, or on this system.
+    /// [`Error::Setting`] for a feature that this build, or this system, lacks.
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let refuse = |name: &str, why: &str| {
             let (name, value, why) = (name.to_owned(), "true".to_owned(), why.to_owned());
@@ -111,7 +112,7 @@ impl Debug {
         })
     }
 
-    /// Whether debuggers and profilers are told.
+    /// Checks whether debuggers and profilers are told.
     pub(crate) fn is_on(&self) -> bool {
         let Options {
             gdb,
@@ -130,12 +131,12 @@ impl Debug {
         self.info.add_function(id, name, func, code);
     }
 
-    /// Adds a stub that is called `name`.
     pub(crate) fn add_stub(&mut self, id: FuncId, name: &'static str) {
         self.stubs.push((id, name));
     }
 
-    /// Tells of `code`, all of which was compiled or defined since the last time; `frames` are its unwind tables.
+    /// Publishes `code`, all of which was compiled or defined since the last time; `frames` are its
+    /// unwind tables.
     pub(crate) fn tell(&mut self, mut code: Vec<NewCode>, frames: Vec<u8>) -> (Told, Result<()>) {
         let info = std::mem::take(&mut self.info);
         let mut compiled = HashMap::new();

@@ -56,7 +56,7 @@ pub struct Engine {
     functions: Vec<Stage>,
     /// How far each data object is, by its id.
     objects: Vec<Stage>,
-    /// What was defined since the last finalize.
+    /// Definitions since the last finalize.
     pending: Vec<Pending>,
     frames: NewFrames,
     debug: Debug,
@@ -77,7 +77,7 @@ struct Pending {
 }
 
 impl Engine {
-    /// An empty engine.
+    /// Makes an empty engine.
     ///
     /// # Errors
     ///
@@ -144,15 +144,17 @@ impl Engine {
         Ok(())
     }
 
-    /// The files that functions are from, and what their `SourceLoc`s stand for: whoever is told of code is told its lines
-    /// ([`symbol_at`](crate::symbol_at), [`Settings::gdb`], [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes ready after it. They call a function by
-    /// the name it has in CLIF (`UserFuncName::testcase`), else by its symbol.
+    /// Sets the files that functions are from, and the meaning of their `SourceLoc`s: debug
+    /// information then includes lines ([`symbol_at`](crate::symbol_at), [`Settings::gdb`],
+    /// [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes
+    /// ready after it. `sources` names a function by its name in CLIF (`UserFuncName::testcase`),
+    /// else by its symbol.
     pub fn sources(&mut self, sources: Sources) {
         self.debug.set_sources(sources);
     }
 
-    /// The address an import of this name has or would get: in what was bound, in the libraries that were added ([`Engine::add_library`]), in the process
-    /// ([`Library::process`]).
+    /// Returns the address an import of this name has or would get: from the bound names, the
+    /// libraries that were added ([`Engine::add_library`]), and the process ([`Library::process`]).
     ///
     /// # Errors
     ///
@@ -273,7 +275,7 @@ impl Engine {
         told
     }
 
-    /// The finalized code of a function.
+    /// Returns the finalized code of a function.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use clif_cabi_unwind::UnwindError;
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// Why the engine refused.
+/// Reason why the engine refused.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,7 +23,7 @@ pub enum Error {
     UnsupportedHost {
         /// The host's target triple.
         host: String,
-        /// What is missing.
+        /// The missing feature.
         why: String,
     },
     /// A Cranelift flag does not exist, does not take this value, or is fixed by the engine.
@@ -32,14 +32,14 @@ pub enum Error {
         name: String,
         /// The value it was to have.
         value: String,
-        /// What is wrong with it.
+        /// The error in it.
         why: String,
     },
     /// A file for a profiler could not be written.
     Profile {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The size asked for the engine's memory, in bytes, is zero or too large.
@@ -65,7 +65,7 @@ pub enum Error {
     },
     /// The operating system refused to reserve memory or to change its protection.
     Memory {
-        /// What was tried.
+        /// The attempt.
         action: &'static str,
         /// The system's error.
         source: region::Error,
@@ -117,7 +117,7 @@ pub enum Error {
     IncompatibleDeclaration {
         /// The name.
         name: String,
-        /// What does not go together.
+        /// The reason why they conflict.
         why: &'static str,
     },
     /// A function or data object is defined a second time.
@@ -134,14 +134,14 @@ pub enum Error {
     Signature {
         /// The function with it, or calling with it.
         function: String,
-        /// What it has that is not supported.
+        /// The unsupported property.
         why: String,
     },
     /// Cranelift cannot compile a function.
     Compile {
         /// The function.
         function: String,
-        /// What Cranelift says.
+        /// Cranelift's error.
         source: CodegenError,
     },
     /// Cranelift panicked on a function.
@@ -157,14 +157,14 @@ pub enum Error {
         name: String,
         /// Where it applies, in bytes from the start.
         offset: u32,
-        /// What is wrong with it.
+        /// The error in it.
         why: String,
     },
     /// Bytes or a data object that cannot be defined.
     Content {
         /// The function or data object.
         name: String,
-        /// What is wrong with it.
+        /// The error in it.
         why: &'static str,
     },
     /// The code of a function is asked for before it was defined and finalized.
@@ -178,7 +178,7 @@ pub enum Error {
     Unwind {
         /// The function.
         function: String,
-        /// What is wrong with them.
+        /// The error in them.
         source: UnwindError,
     },
     /// A value of another kind or size than its C type.
@@ -187,7 +187,7 @@ pub enum Error {
         what: String,
         /// Its C type.
         ty: String,
-        /// What is wrong.
+        /// The error.
         why: String,
     },
     /// Something else that cranelift-jit refused.
@@ -213,7 +213,7 @@ pub struct MissingSymbol {
 }
 
 impl Error {
-    /// [`fmt::Display`] of what is about memory.
+    /// [`fmt::Display`] of errors about memory.
     fn fmt_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Profile { path, source } => write!(f, "{}: {source}", path.display()),
@@ -296,13 +296,12 @@ impl fmt::Display for Error {
     }
 }
 
-/// Where a name is searched last.
+/// The place where a name is searched last.
 pub(crate) const PROCESS: &str = "the process";
 
-/// What to do about a symbol that the process does not have.
+/// Advice about a symbol that the process does not have.
 const NEXT: &str = ". If a library has it, open and add that first";
 
-/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let owned = || panic.downcast_ref::<String>().map(String::as_str);

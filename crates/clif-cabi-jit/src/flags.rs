@@ -1,4 +1,5 @@
-//! Cranelift's flags: which of them a front end may set. Every flag is decided here; one that is not named cannot be set.
+//! Cranelift's flags that a front end may set. Every flag is decided here; one that is not named
+//! cannot be set.
 
 use crate::cranelift::codegen::isa::{OwnedTargetIsa, TargetIsa};
 use crate::cranelift::codegen::settings::{self, Configurable, SetError};
@@ -6,7 +7,7 @@ use crate::cranelift::native;
 
 use crate::error::{Error, Result, unsupported_host};
 
-/// What is decided of each flag.
+/// Decision about each flag.
 const TABLE: &str = include_str!("flags.txt");
 
 /// In place of a value, in the table: the flag is not fixed.
@@ -58,7 +59,7 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
     Ok(isa)
 }
 
-/// What the names of ISA flags begin with that say which instructions there are.
+/// Prefix of the names of ISA flags for instructions.
 const INSTRUCTIONS: &str = "has_";
 
 /// The rows of the table for this machine: name, value and reason.
@@ -204,7 +205,7 @@ mod tests {
         }
     }
 
-    /// What is fixed are Cranelift's defaults, or has been set.
+    /// Fixed flags have Cranelift's default values, or have been set.
     #[test]
     fn fixed_flags_have_their_values() {
         let isa = isa(&[], false).unwrap();

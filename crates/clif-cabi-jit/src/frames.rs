@@ -65,7 +65,6 @@ impl NewFrames {
         tables.add_function(isa, id, code)
     }
 
-    /// Adds a stub.
     pub(crate) fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
         match &mut self.tables {
             Some(tables) => tables.add_stub(id, code),

@@ -20,7 +20,8 @@ pub struct DeclaredFunction {
 }
 
 impl Invokers {
-    /// The C function that `declaration` declares ([`Declaration::parse`]), found by its name as [`Engine::symbol`](crate::Engine::symbol) finds it.
+    /// Finds the C function of `declaration` ([`Declaration::parse`]) by its name, as
+    /// [`Engine::symbol`](crate::Engine::symbol) does.
     ///
     /// A variadic function is called without unnamed arguments: [`Invokers::function_at_call`] takes their types.
     ///
@@ -117,13 +118,13 @@ impl DeclaredFunction {
         unsafe { self.interface.call_bytes(self.code(), args, ret) }
     }
 
-    /// How it is called.
+    /// Returns how it is called.
     #[must_use]
     pub fn interface(&self) -> &CallInterface {
         &self.interface
     }
 
-    /// Its address.
+    /// Returns its address.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.code.0.cast()

@@ -1,7 +1,8 @@
 //! Typed calls of signatures known at run time, in the shape that users of libffi know: a type, a call interface, a code pointer, arguments.
 //!
-//! What the compiler cannot check here is checked at each call: that there are as many arguments as the signature has, and that each, and the
-//! result, is of the kind and size of its C type. What the C function does with them stays the caller's promise.
+//! Properties that the compiler cannot check here are checked at each call: the number of
+//! arguments, and the kind and size of each, and of the result, against its C type. The caller
+//! still promises how the C function uses them.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -14,7 +15,7 @@ use crate::invoke::{Invoker, Invokers};
 use crate::kind;
 use crate::value::{CValue, CallArg, Given, bytes_of, check};
 
-/// A function's signature and how it is called: what libffi calls a `cif`.
+/// Signature of a function, and how it is called: libffi's `cif`.
 ///
 /// # Example
 /// ```
@@ -38,7 +39,7 @@ use crate::value::{CValue, CallArg, Given, bytes_of, check};
 pub struct CallInterface {
     sig: FnSig,
     invoker: Invoker,
-    /// Of each parameter, and of the result.
+    /// Kinds of the parameters; `result_kind` is that of the result.
     kinds: Box<[u32]>,
     result_kind: u32,
     /// The alignment of the result, less one.
@@ -46,7 +47,8 @@ pub struct CallInterface {
 }
 
 impl CallInterface {
-    /// The interface of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
+    /// Makes the interface of functions of `sig`; for a variadic function, of one call of it
+    /// ([`FnSig::at_call`]).
     ///
     /// # Errors
     /// As [`Invokers::get`].
@@ -68,7 +70,7 @@ impl CallInterface {
         })
     }
 
-    /// The signature.
+    /// Returns the signature.
     #[must_use]
     pub fn sig(&self) -> &FnSig {
         &self.sig
@@ -80,7 +82,8 @@ impl CallInterface {
     /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
     ///
     /// # Safety
-    /// `code` is a function of this signature that may be called now with these arguments; pointers among them are what it takes them for.
+    /// `code` is a function of this signature that may be called now with these arguments; pointers
+    /// among them are valid for it.
     // Where it is inlined the kinds of the arguments are constants.
     #[inline(always)]
     pub unsafe fn call<R: CValue>(&self, code: *const c_void, args: impl CallArgs) -> Result<R> {
@@ -90,11 +93,12 @@ impl CallInterface {
         let mut result = MaybeUninit::<R>::zeroed();
         // SAFETY: as the caller says; the result has as many bytes as its type.
         unsafe { self.call_into(code, args, result.as_mut_ptr().cast())? };
-        // SAFETY: the invoker has stored a value of the result's type, which is a valid `R`; what is padding in it is zero.
+        // SAFETY: the invoker has stored a value of the result's type, which is a valid `R`; its
+        // padding is zero.
         Ok(unsafe { result.assume_init() })
     }
 
-    /// Calls `code` and leaves the bytes of the result in `ret`, whatever its type is.
+    /// Calls `code` and leaves the bytes of the result, of any type, in `ret`.
     ///
     /// # Errors
     /// As [`CallInterface::call`]; `ret` has as many bytes as the result.
@@ -123,7 +127,8 @@ impl CallInterface {
         args: impl CallArgs,
         ret: *mut u8,
     ) -> Result<()> {
-        // A function that returns in memory may count on the alignment of its type, which bytes and values of Rust need not have.
+        // A function that returns in memory may rely on the alignment of its type, which bytes and
+        // values of Rust need not have.
         let is_aligned = ret.addr() & self.result_mask == 0;
         args.of_kinds(&self.kinds, |pointers| match pointers {
             Some(pointers) if is_aligned => {

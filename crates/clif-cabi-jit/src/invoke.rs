@@ -1,8 +1,9 @@
 //! Calls of functions whose signature is known at run time: one function for all signatures that are passed alike.
 //!
-//! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args` points to, calls `target`, and stores the
-//! result to `ret`. It is made once for a *shape*, what a call looks like in registers and stack; `long f(long)` and `void *f(void *)` share
-//! one. From then on to prepare a call is a look into a table, and to make it is one indirect call.
+//! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args`
+//! points to, calls `target`, and stores the result to `ret`. It is made once for a *shape*, the
+//! form of a call in registers and stack; `long f(long)` and `void *f(void *)` share one. From then
+//! on preparing a call is a look into a table, and making it is one indirect call.
 //!
 //! Where moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would take most of the time before the first call. It compiles
 //! the others.
@@ -24,10 +25,11 @@ use crate::settings::Settings;
 use crate::shape::ByShape;
 use crate::vectors;
 
-/// `target`, `args`, `ret`. The compiled function has more parameters, all in registers, which it only passes on: what is in them does not matter.
+/// `target`, `args`, `ret`. The compiled function has more parameters, all in registers, which it
+/// only passes on: their values do not matter.
 type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const u8, *mut u8);
 
-/// What debuggers and profilers are told that all invokers are called.
+/// Name of all invokers for debuggers and profilers.
 const NAME: &str = "invoker";
 
 /// Calls functions of one shape.
@@ -38,7 +40,8 @@ pub struct Invoker {
     call: TypedCode<Shim>,
 }
 
-/// Makes invokers, and keeps one for each shape. Those of scalars and of most records are made in some microseconds; Cranelift compiles the others.
+/// Maker of invokers, with one for each shape. Those of scalars and of most records are made in
+/// some microseconds; Cranelift compiles the others.
 ///
 /// # Example
 /// ```
@@ -69,8 +72,8 @@ pub struct Invokers {
 }
 
 impl Invokers {
-    /// None yet, to be made by an engine with these settings, of which [`Settings::cpu`] does not matter: they consist of instructions that every machine
-    /// has.
+    /// Makes no invokers yet. An engine with these settings will make them, of which
+    /// [`Settings::cpu`] does not matter: they consist of instructions that every machine has.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
@@ -93,13 +96,13 @@ impl Invokers {
         self
     }
 
-    /// The engine, in whose libraries functions to call can be found ([`Engine::symbol`]).
+    /// Returns the engine, in whose libraries functions to call can be found ([`Engine::symbol`]).
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// The engine, to add libraries to.
+    /// Returns the engine, to add libraries to.
     pub fn engine_mut(&mut self) -> &mut Engine {
         &mut self.engine
     }
@@ -109,13 +112,14 @@ impl Invokers {
         self.lower.target().data_model()
     }
 
-    /// How many shapes there are invokers of.
+    /// Returns the number of shapes that have invokers.
     #[must_use]
     pub fn n_compiled(&self) -> usize {
         self.compiled.len()
     }
 
-    /// The invoker of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
+    /// Returns the invoker of functions of `sig`; for a variadic function, of one call of it
+    /// ([`FnSig::at_call`]).
     ///
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost)
@@ -167,7 +171,7 @@ impl Invoker {
         unsafe { (*self.call)(target, args.as_ptr(), ret) }
     }
 
-    /// The code of `void (const void *target, const void *const *args, void *ret)`.
+    /// Returns the code of `void (const void *target, const void *const *args, void *ret)`.
     #[must_use]
     pub fn code(&self) -> &Code {
         self.call.code()

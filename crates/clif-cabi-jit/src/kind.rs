@@ -1,11 +1,12 @@
-//! Kinds of scalars: what a number of Rust and one of C have in common where one may stand for the other, as a number that a call compares. Its low byte is
-//! the size in bytes.
+//! Kinds of scalars: a number of Rust and one of C have the same kind if one may stand for the
+//! other. A call compares kinds as numbers, whose low byte is the size in bytes.
 
 use clif_cabi::cabi::{Kind, Scalar, Type};
 
-/// Of a Rust type: only [`CValue::stands_for`](crate::CValue::stands_for) knows. No C type has it.
+/// Kind of a Rust type about which only [`CValue::stands_for`](crate::CValue::stands_for) decides.
+/// No C type has it.
 pub(crate) const NONE: u32 = 0;
-/// Of a C type: it is no scalar that Rust has. No Rust type has it.
+/// Kind of a C type that is no scalar that Rust has. No Rust type has it.
 const OTHER: u32 = u32::MAX;
 
 pub(crate) const INT: u32 = 0x100;

@@ -1,4 +1,4 @@
-//! Shared libraries, and where a name is searched.
+//! Shared libraries, and the search for a name.
 //!
 //! In this order: names bound to an address by the front end, the libraries added to the engine in the order they were
 //! added, then the process ([`Library::process`]). The first hit wins and is final.
@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::error::{Error, MissingSymbol, PROCESS, Result};
 use crate::host::system;
 
-/// An open shared library, or what the process has. Clones share it; a library is closed when the last clone and the last engine with it are gone.
+/// Open shared library, or the symbols of the process. Clones share it; a library is closed when
+/// the last clone and the last engine with it are gone.
 #[derive(Clone)]
 pub struct Library {
     name: Arc<str>,
@@ -85,9 +86,12 @@ impl Library {
         })
     }
 
-    /// What the process has without opening anything: the program, what it was linked with, what was opened for all of it (`RTLD_GLOBAL`), and C's own library,
-    /// of which `libm` is a part. On Windows: the program and its C library, `msvcrt.dll` for `-gnu`, else `ucrtbase.dll`. `printf` is not in the latter, `hypot` not in
-    /// the former: bind them ([`Engine::bind`](crate::Engine::bind)), because another C library has a heap and files of its own.
+    /// Returns the symbols that the process has without opening anything: of the program, of
+    /// libraries it was linked with, of those opened for all of it (`RTLD_GLOBAL`), and of C's own
+    /// library, of which `libm` is a part. On Windows: of the program and its C library,
+    /// `msvcrt.dll` for `-gnu`, else `ucrtbase.dll`. `printf` is not in the latter, `hypot` not in
+    /// the former: bind them ([`Engine::bind`](crate::Engine::bind)), because another C library has
+    /// a heap and files of its own.
     ///
     /// # Example
     ///
@@ -115,13 +119,13 @@ impl Library {
         }
     }
 
-    /// The name it was opened with.
+    /// Returns the name it was opened with.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The address of a function or object in it, valid while the library is open.
+    /// Returns the address of a function or object in it, valid while the library is open.
     ///
     /// # Errors
     ///
@@ -175,7 +179,7 @@ impl Symbols {
         }
     }
 
-    /// What the process has: code may call it.
+    /// Returns the symbols of the process, which code may call.
     pub(crate) fn process(&self) -> &Library {
         &self.process
     }

@@ -1,4 +1,5 @@
-//! How an engine compiles: what may be chosen, and what is fixed because C calls depend on it.
+//! Settings of an engine: those that may be chosen, and those that are fixed because C calls depend
+//! on them.
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
 /// How much Cranelift optimizes, and how it allocates registers: [with range splitting](RegisterAllocator::Backtracking), or
@@ -13,7 +14,7 @@ use crate::debug::Options;
 use crate::error::Result;
 use crate::flags;
 
-/// What an [`Engine`](crate::Engine) is made with.
+/// Settings of an [`Engine`](crate::Engine).
 ///
 /// # Example
 ///
@@ -46,7 +47,7 @@ pub struct Settings {
     pub(crate) debug: Options,
 }
 
-/// Which instructions may be generated. How values are passed in calls does not depend on it.
+/// Instructions that may be generated. How values are passed in calls does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cpu {
@@ -71,34 +72,34 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Bytes of address space for code and data, at most 2 GiB. Memory is used as needed; on Windows with Cranelift 0.132 and
-    /// 0.133 all of it counts as used.
+    /// Sets the bytes of address space for code and data, at most 2 GiB. Memory is used as needed;
+    /// on Windows with Cranelift 0.132 and 0.133 all of it counts as used.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// How much to optimize.
+    /// Sets how much to optimize.
     #[must_use]
     pub fn opt_level(self, level: OptLevel) -> Self {
         self.flag("opt_level", &level.to_string())
     }
 
-    /// How to allocate registers.
+    /// Sets how to allocate registers.
     #[must_use]
     pub fn register_allocator(self, allocator: RegisterAllocator) -> Self {
         self.flag("regalloc_algorithm", &allocator.to_string())
     }
 
-    /// Which instructions may be used.
+    /// Sets the instructions that may be used.
     #[must_use]
     pub fn cpu(mut self, cpu: Cpu) -> Self {
         self.cpu = cpu;
         self
     }
 
-    /// Another flag of Cranelift, by its name there. These may be set:
+    /// Sets another flag of Cranelift, by its name there. These may be set:
     ///
     /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`, `machine_code_cfg_info`, `enable_verifier`,
     ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `stack_switch_model`;
@@ -113,16 +114,20 @@ impl Settings {
         self
     }
 
-    /// Who decides whether an exception enters a handler of `try_call`: `__gxx_personality_v0` of C++, or another one that is found as
-    /// imports are, at the latest when the engine is finalized. Without it a function with such a handler is an error. Functions without handlers need none: exceptions pass through them.
+    /// Sets who decides whether an exception enters a handler of `try_call`: `__gxx_personality_v0`
+    /// of C++, or another one that is found as imports are, at the latest when the engine is
+    /// finalized. Without it a function with such a handler is an error. Functions without handlers
+    /// need none: exceptions pass through them.
     #[must_use]
     pub fn personality(mut self, personality: Personality) -> Self {
         self.personality = Some(personality);
         self
     }
 
-    /// These settings for code of this crate's own making, which moves values and calls. Every machine's instructions are enough for that; to ask a virtual machine
-    /// for those that it has takes 70 microseconds. The verifier looks at this code where debug assertions are on, or a flag asks for it.
+    /// Returns these settings for code of this crate's own, which moves values and calls. Every
+    /// machine's instructions are enough for that; asking a virtual machine for those that it has
+    /// takes 70 microseconds. The verifier checks this code if debug assertions are on, or a flag
+    /// asks for it.
     pub(crate) fn for_own_code(&self) -> Self {
         let mut own = self.clone().cpu(Cpu::Baseline);
         if !cfg!(debug_assertions) {

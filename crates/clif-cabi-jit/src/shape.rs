@@ -11,12 +11,10 @@ pub(crate) struct ByShape<P>(pub(crate) Arc<P>);
 
 /// A plan with a shape.
 pub(crate) trait Shaped {
-    /// Its shape.
     type Shape<'a>: Eq + Hash
     where
         Self: 'a;
 
-    /// The shape.
     fn shape_of(&self) -> Self::Shape<'_>;
 }
 

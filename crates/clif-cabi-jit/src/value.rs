@@ -1,4 +1,4 @@
-//! Rust values that stand for C values: as arguments, as results, and what is refused.
+//! Rust values that stand for C values: as arguments, as results; and refusals.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -35,7 +35,7 @@ pub unsafe trait CValue: Copy {
     #[doc(hidden)]
     const KIND: u32 = kind::NONE;
 
-    /// Whether a value of this type may stand for one of `ty`.
+    /// Checks whether a value of this type may stand for one of `ty`.
     fn stands_for(ty: &Type) -> bool;
 }
 
@@ -52,7 +52,7 @@ pub struct CallArg<'a> {
 }
 
 impl<'a> CallArg<'a> {
-    /// The value of `value`.
+    /// Makes an argument of `value`.
     #[must_use]
     #[inline]
     pub fn new<T: CValue>(value: &'a T) -> Self {
@@ -65,7 +65,8 @@ impl<'a> CallArg<'a> {
         }
     }
 
-    /// An object of any type with as many bytes: a structure, a union, a vector, a number that Rust has no type for.
+    /// Makes an argument of an object of any type with as many bytes: a structure, a union, a
+    /// vector, a number that Rust has no type for.
     #[must_use]
     pub fn bytes(object: &'a [u8]) -> Self {
         Self {
@@ -95,7 +96,7 @@ pub(crate) fn bytes_of(ty: &Type) -> usize {
     bytes.unwrap_or(0)
 }
 
-/// What is given and has to fit a C type, or a signature.
+/// Value that has to fit a C type, or a signature.
 #[derive(Clone, Copy)]
 pub(crate) enum Given {
     Argument(usize),
@@ -107,7 +108,7 @@ pub(crate) enum Given {
 }
 
 impl Given {
-    /// The error for what does not fit `ty`.
+    /// Returns the error for a value that does not fit `ty`.
     #[cold]
     pub(crate) fn refused(self, ty: &dyn fmt::Display, why: impl Into<String>) -> Error {
         let what = match self {

@@ -1,7 +1,8 @@
 //! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every machine has.
 //!
-//! Only stubs contain them, and the vector level of a signature alone decides whether there is such a stub. What this machine would end by
-//! SIGILL is refused: signatures of invokers and closures by the type that is passed so, what a front end compiles when it is to become
+//! Only stubs contain such instructions, and the vector level of a signature alone decides whether
+//! there is such a stub. Calls that this machine would end by SIGILL are refused: signatures of
+//! invokers and closures by the type that is passed so; a front end's code when it is to become
 //! executable, by the name of the stub, or of the function that a stub enters.
 
 use core::fmt;

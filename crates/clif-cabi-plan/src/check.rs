@@ -1,4 +1,4 @@
-//! Where the convention has the parameters and results of a CLIF signature, compared with where Cranelift has them.
+//! Compares the convention's places of parameters and results with Cranelift's.
 
 use std::fmt::Display;
 
@@ -10,8 +10,9 @@ use crate::places::ClifPlace;
 use crate::signature::Signature;
 use crate::slot::Slot;
 
-/// Compares where Cranelift has parameters and results of `signature` with where `slots` and `results` are. A function that is entered returns the pointer to its
-/// result in `sret_returned_in`, and a caller has to reserve `area_bytes` of the argument area.
+/// Compares Cranelift's places of the parameters and results of `signature` with those of `slots`
+/// and `results`. An entry returns the pointer to its result in `sret_returned_in`; a caller has to
+/// reserve `area_bytes` of the argument area.
 pub(crate) fn check(
     machine: Machine,
     signature: &Signature,
@@ -44,7 +45,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// The error about the first one of `slots` that is not where its parameter is `found`.
+/// Returns the error about the first of `slots` that is not where its parameter is `found`.
 fn first_elsewhere(
     what: &str,
     slots: &[Slot],

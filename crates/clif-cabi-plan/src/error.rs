@@ -1,30 +1,31 @@
-//! Why no plan could be made.
+//! Errors of planning.
 
 use std::fmt;
 
-/// Why no plan could be made.
+/// Reason why no plan could be made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PlanError {
     /// The type or signature has no place in the convention.
     Abi(cabi::Error),
-    /// No calls are planned for the target.
+    /// Calls on the target cannot be planned.
     Target {
         /// The target.
         target: String,
         /// Why not.
         why: &'static str,
     },
-    /// What the convention says cannot be lowered yet.
+    /// The convention asks for something that is not lowered yet.
     Unsupported {
         /// The type or signature.
         what: String,
-        /// Which kind of thing is not lowered.
+        /// The kind of thing that is not lowered.
         why: NotLowered,
         /// The target.
         target: String,
     },
-    /// Cranelift panics on the signature, or does something else with it than C does: the parameter or result, and why.
+    /// Cranelift panics on the signature, or treats it differently from C: the parameter or result,
+    /// and why.
     Check(String),
     /// Cranelift would place a parameter elsewhere than the convention says.
     Mismatch {
@@ -35,7 +36,7 @@ pub enum PlanError {
         /// Where Cranelift has it.
         found: String,
     },
-    /// A step of a stub is none of the machine's.
+    /// The machine has no such step of a stub.
     Step {
         /// The step, as names of stubs spell it.
         step: &'static str,
@@ -62,18 +63,19 @@ impl PlanError {
     }
 }
 
-/// What is not lowered, though the convention says where it goes. In words.
+/// Things that are not lowered, though the convention places them; each with a reason in words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum NotLowered {
-    /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
+    /// A type no `va_arg` can fetch: its place does not follow from the registers that are left.
     VaArg(&'static str),
-    /// What only some conventions ask for: a `va_list`, shadow space, stacks, parts, lanes or gaps that no machine of Cranelift's has.
+    /// A feature that only some conventions have and Cranelift's machines lack: a `va_list`, shadow
+    /// space, stacks, parts, lanes or gaps.
     Convention(&'static str),
 }
 
 impl NotLowered {
-    /// Its words in messages.
+    /// Returns the reason for messages.
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {

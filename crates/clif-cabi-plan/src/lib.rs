@@ -1,9 +1,12 @@
-//! What a C call or a function's entry needs in CLIF, for any Cranelift release: this crate has no Cranelift type.
+//! Plans of C calls and function entries in CLIF, for any Cranelift release: this crate has no
+//! Cranelift type.
 //!
-//! [`CallPlan`] and [`EntryPlan`] say it in words of their own: the CLIF [`Signature`], which part of which argument goes into each parameter,
-//! which padding arguments stand between them, and which [`Stub`]s are needed. Every plan has been checked against a model of Cranelift's own
-//! machine ([`Machine::places`]): a signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps the words to the types of its
-//! `cranelift-codegen` and moves the values: `clif-cabi` does so for the newest release, `examples/older-cranelift` for 0.108.
+//! [`CallPlan`] and [`EntryPlan`] give the CLIF [`Signature`], the part of an argument that goes
+//! into each parameter, the padding arguments between them, and the [`Stub`]s that are needed.
+//! Every plan has been checked against a model of Cranelift's own machine ([`Machine::places`]): a
+//! signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps
+//! the plan to the types of its `cranelift-codegen` and moves the values: `clif-cabi` does so for
+//! the newest release, `examples/older-cranelift` for 0.108.
 //!
 //! # Example
 //! ```

@@ -1,4 +1,4 @@
-//! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
+//! Parts of a C value in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
 use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::{Array, SmallVec};
@@ -14,19 +14,21 @@ pub(crate) const WORD: ValueType = ValueType::I64;
 pub struct ClifPart {
     /// Bytes from the start of the object.
     pub offset: u32,
-    /// How many bytes of the object it holds. Fewer than `ty` has where the object ends or pads; the rest is unspecified.
+    /// Number of bytes of the object that it holds. Fewer than `ty` has where the object ends or
+    /// has padding; the rest is unspecified.
     pub size: u8,
     /// Its CLIF type.
     pub ty: ValueType,
-    /// How whoever passes it extends it.
+    /// How the passing side extends it.
     pub extension: Extension,
-    /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended a wider integer, to which the emitter
-    /// extends it. So it can load and extend by one instruction. Whoever is passed it looks at `ty` alone.
+    /// Type of the parameter or result in the passing side's signature. For an extended part it is
+    /// a wider integer, to which the emitter extends the value, so that one instruction can load
+    /// and extend. The receiving side uses `ty` alone.
     pub passed_as: ValueType,
 }
 
 impl ClifPart {
-    /// `size` bytes at `offset`, as `ty`, not extended.
+    /// Makes a part of `size` bytes at `offset`, as `ty`, not extended.
     #[must_use]
     pub const fn new(offset: u32, size: u8, ty: ValueType) -> Self {
         Self {
@@ -38,7 +40,7 @@ impl ClifPart {
         }
     }
 
-    /// The part, extended so to `least` or to the next integer.
+    /// Returns the part, extended so to `least` or to the next integer.
     pub(crate) fn extended(self, extension: Extension, least: ValueType) -> Self {
         let passed_as = match extension {
             Extension::None => self.ty,
@@ -52,7 +54,8 @@ impl ClifPart {
         }
     }
 
-    /// An object of `size` bytes as integers of type `slot`, of which the last one may have fewer bytes.
+    /// Cuts an object of `size` bytes into integers of type `slot`; the last one may have fewer
+    /// bytes.
     pub fn slots(size: u64, slot: ValueType) -> impl Iterator<Item = Self> {
         let step = slot.bytes();
         let offsets = (0..narrow(size)).step_by(step as usize);
@@ -62,7 +65,8 @@ impl ClifPart {
         })
     }
 
-    /// What of an object of `size` bytes is no whole word: Cranelift copies the others ([`PassMode::Area`](crate::PassMode::Area)).
+    /// Returns the bytes of an object of `size` bytes after its last whole word, which Cranelift
+    /// does not copy ([`PassMode::Area`](crate::PassMode::Area)).
     #[must_use]
     pub fn tail(size: u32) -> Option<Self> {
         let rest = size % WORD.bytes();
@@ -73,7 +77,8 @@ impl ClifPart {
     /// An object that is a word, or the address of one.
     pub(crate) const WHOLE_WORD: Self = Self::new(0, 8, WORD);
 
-    /// These bytes as a type that is passed in registers of `bank`, where there is one of their size.
+    /// Returns these bytes as a type that is passed in registers of `bank`, where there is one of
+    /// their size.
     pub(crate) fn in_bank(self, bank: Bank) -> Self {
         let ty = match (self.ty, bank) {
             (ValueType::F16, Bank::Int) => ValueType::I16,
@@ -91,11 +96,12 @@ impl ClifPart {
 /// The parts of one value.
 pub type ClifParts = SmallVec<[ClifPart; 4]>;
 
-/// The CLIF type that a value of `ty` has as one SSA value. `None` for records, complex numbers and x87 values, which are passed in
-/// parts or in memory. Of an array, which C passes by its address, it is that of a pointer.
+/// Returns the CLIF type that a value of `ty` has as one SSA value. `None` for records, complex
+/// numbers and x87 values, which are passed in parts or in memory. An array, which C passes by its
+/// address, has the type of a pointer.
 ///
-/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats of their size, data movement only;
-/// vectors of 8 bytes are `f64`, narrower ones integers.
+/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats
+/// of their size, for data movement only; vectors of 8 bytes are `f64`, narrower ones integers.
 ///
 /// # Example
 /// ```
@@ -121,8 +127,8 @@ pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
     }
 }
 
-/// The CLIF type that one leaf of a value has as an SSA value; a bit-field has that of its declared type. `None` for x87's format, and for vectors that
-/// are none of CLIF's or of bools.
+/// Returns the CLIF type that one leaf of a value has as an SSA value; a bit-field has that of its
+/// declared type. `None` for x87's format, and for vectors of bools or without a CLIF type.
 #[must_use]
 pub fn leaf_type(leaf: &Leaf) -> Option<ValueType> {
     let bits = match leaf.kind {
@@ -169,7 +175,8 @@ fn int_type(size: u64) -> Option<ValueType> {
     }
 }
 
-/// The 16-byte vector of `lane`s, where Cranelift has one; any other type of 16 bytes is passed alike.
+/// Returns the 16-byte vector of `lane`s, where Cranelift has one; any other type of 16 bytes is
+/// passed alike.
 fn lanes_type(lane: Scalar) -> ValueType {
     match lane {
         Scalar::Int { bits: 16, .. } => ValueType::I16X8,
@@ -181,15 +188,16 @@ fn lanes_type(lane: Scalar) -> ValueType {
     }
 }
 
-/// Whether `part` is a vector that no CLIF type has.
+/// Checks whether `part` is a vector that no CLIF type has.
 pub(crate) fn is_wide(part: &cabi::Part) -> bool {
     matches!(part.ty, PartType::V256 | PartType::V512)
 }
 
-/// What a wide vector is cut into.
+/// Type of the parts of a wide vector.
 pub(crate) const CHUNK: ValueType = ValueType::I8X16;
 
-/// How many parts of CLIF hold what is in one register: of a wide vector those of [`CHUNK`].
+/// Returns how many parts of CLIF hold the contents of one register: a wide vector has several
+/// [`CHUNK`]s.
 pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
     if is_wide(part) {
         u32::from(part.size) / CHUNK.bytes()
@@ -198,12 +206,13 @@ pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
     }
 }
 
-/// The part of a value that has no place yet.
+/// Returns a part that has no place yet.
 pub(crate) fn unplaced(part: &cabi::Part) -> ClifPart {
     self::part(part, None, WORD).in_bank(part.bank)
 }
 
-/// A part of a value whose CLIF type is `whole`, if it is one. What is extended is to `least` at least.
+/// Returns `part` of a value whose CLIF type is `whole`, if it is one. An extended part has the
+/// type `least` at least.
 pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType) -> ClifPart {
     let ty = match part.ty {
         PartType::I8 => ValueType::I8,
@@ -226,14 +235,16 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
         _ if ty.bytes() > size.into() => (int_type(size.into()).unwrap_or(ty), ty),
         _ => (ty, least),
     };
-    // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
+    // A scalar or vector keeps its own type where Cranelift passes both alike: it needs no
+    // conversion.
     let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
     let ty = whole.filter(same_bank).unwrap_or(ty);
     ClifPart::new(part.offset.into(), size, ty).extended(part.extension, least)
 }
 
-/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to `align`, and a part has `least` bytes: its words, or what slots
-/// of less than a word have. Of x87's format only the 10 bytes that count.
+/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to
+/// `align` and a part has at least `least` bytes: its words, or smaller integers if slots are
+/// smaller. x87's format has only its 10 bytes of value.
 pub(crate) fn slots(
     least: u32,
     (size, align): (u64, u32),
@@ -251,7 +262,7 @@ pub(crate) fn slots(
     to.extend(ClifPart::slots(size, own));
 }
 
-/// `n` in a narrower type, where it was checked before to fit: sizes and offsets in an argument area, which has at most
+/// Narrows `n`, which was checked to fit: sizes and offsets in an argument area, which has at most
 /// [`MAX_STACK_BYTES`](crate::MAX_STACK_BYTES), and the numbers of its words.
 pub(crate) fn narrow<T: TryFrom<S> + Limit, S>(n: S) -> T {
     let narrow = T::try_from(n);
@@ -279,7 +290,7 @@ impl Limit for i32 {
 /// Bytes from one x87 value in memory to the next.
 pub(crate) const X87_BYTES: u8 = 16;
 
-/// The words of `n` x87 values: the mantissa, then sign and exponent.
+/// Returns the words of `n` x87 values: the mantissa, then sign and exponent.
 pub(crate) fn x87_parts(n: u8) -> ClifParts {
     let mut parts = ClifParts::new();
     for i in 0..n {
@@ -290,7 +301,7 @@ pub(crate) fn x87_parts(n: u8) -> ClifParts {
     parts
 }
 
-/// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.
+/// Returns the reason why a part cannot be lowered, if so. Parts may come from a user's convention.
 pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
     let cabi::Part {
         ty,

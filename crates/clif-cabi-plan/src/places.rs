@@ -1,4 +1,5 @@
-//! The places that Cranelift gives to the parameters and results of a CLIF signature. How it counts is a matter of each machine: `machine/`.
+//! Cranelift's places of the parameters and results of a CLIF signature. Each `machine/` counts
+//! them.
 
 use std::fmt;
 
@@ -7,8 +8,9 @@ use smallvec::SmallVec;
 
 /// Where Cranelift puts one parameter.
 ///
-/// Offsets are bytes from the start of the argument area: at a function's entry offset 0 is the byte just above
-/// the return address. On `WindowsFastcall` the first 32 bytes are the shadow space, so no parameter is below 32.
+/// Offsets are bytes from the start of the argument area: at a function's entry offset 0 is just
+/// above the return address. On `WindowsFastcall` the first 32 bytes are the shadow space, so no
+/// parameter is below 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClifPlace {
     /// A register. A value narrower than the register is in its low bytes.
@@ -18,8 +20,8 @@ pub enum ClifPlace {
         /// Bytes from the start of the argument area.
         offset: u32,
     },
-    /// The bytes of a [`StructArgument`](crate::Purpose::StructArgument), in the argument area itself; the CLIF value is
-    /// their address (in the caller: the address they are copied from).
+    /// Bytes of a [`StructArgument`](crate::Purpose::StructArgument), in the argument area itself;
+    /// the CLIF value is their address (in the caller: the address they are copied from).
     Area {
         /// Bytes from the start of the argument area.
         offset: u32,
@@ -29,7 +31,7 @@ pub enum ClifPlace {
 }
 
 impl ClifPlace {
-    /// The register, if it is one.
+    /// Returns the register, if it is one.
     #[must_use]
     pub const fn reg(self) -> Option<Reg> {
         match self {
@@ -38,8 +40,8 @@ impl ClifPlace {
         }
     }
 
-    /// The first byte in the argument area of its slot, and the first one after it, where a slot of a value has so many `bytes`, and so many `before` the
-    /// value. `None` for a register.
+    /// Returns the first byte of its slot in the argument area, and the first one after it, where a
+    /// slot has so many `bytes`, and so many `before` the value. `None` for a register.
     pub(crate) fn in_area(self, (bytes, before): (u32, u32)) -> Option<(u32, u32)> {
         let (offset, size) = match self {
             Self::Reg(_) => return None,
@@ -70,8 +72,8 @@ pub struct Places {
     pub params: SmallVec<[ClifPlace; 16]>,
     /// One register for each result of the signature, in their order.
     pub results: SmallVec<[Reg; 4]>,
-    /// The register in which the function returns its [`StructReturn`](crate::Purpose::StructReturn) parameter, where
-    /// it has one. Cranelift does this unasked when it compiles the function; a CLIF caller never sees it.
+    /// Register in which the function returns its [`StructReturn`](crate::Purpose::StructReturn)
+    /// parameter, if it has one. Cranelift does this unasked; a CLIF caller never sees it.
     pub sret_returned_in: Option<Reg>,
     /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space included.
     pub stack_bytes: u32,

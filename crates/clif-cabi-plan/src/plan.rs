@@ -5,9 +5,9 @@
 //! entry: sret and the parts in registers, then the whole argument area as one `sarg`
 //! ```
 //!
-//! The solver (`solve.rs`) brings both into the order of Cranelift's machine. Stack arguments that are scalars keep their own type where their
-//! class is exhausted anyway: then nothing differs from what a person would write. The check has the last word: a plan that Cranelift would
-//! place differently is an error.
+//! The solver (`solve.rs`) brings both into the order of Cranelift's machine. Scalars on the stack
+//! keep their own type where their class is exhausted anyway, as in CLIF written by hand. The check
+//! has the last word: a plan that Cranelift would place differently is an error.
 
 mod call;
 mod entry;

@@ -1,5 +1,5 @@
-//! The words of CLIF that a signature is written in. They are this crate's own, so that a plan fits any Cranelift release: an emitter maps
-//! each to the type of the same name in its `cranelift_codegen::ir`.
+//! CLIF signatures, in types of this crate's own, so that a plan fits any Cranelift release: an
+//! emitter maps each to the type of the same name in its `cranelift_codegen::ir`.
 
 use std::fmt;
 
@@ -19,13 +19,13 @@ macro_rules! value_types {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// As CLIF spells it.
+            /// Returns its name in CLIF.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Bytes.
+            /// Returns its bytes.
             #[must_use]
             #[inline]
             pub const fn bytes(self) -> u32 {
@@ -57,19 +57,19 @@ value_types! {
 }
 
 impl ValueType {
-    /// Bits.
+    /// Returns its bits.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.bytes() * 8
     }
 
-    /// Whether it is one integer.
+    /// Checks whether it is one integer.
     #[must_use]
     pub fn is_int(self) -> bool {
         self.kind() == ValueKind::Int
     }
 
-    /// Whether it has lanes.
+    /// Checks whether it has lanes.
     #[must_use]
     pub fn is_vector(self) -> bool {
         self.kind() == ValueKind::Vector
@@ -107,7 +107,7 @@ call_convs! {
     SystemV "system_v", Fast "fast", PreserveAll "preserve_all", WindowsFastcall "windows_fastcall", Tail "tail", AppleAarch64 "apple_aarch64",
 }
 
-/// What a parameter is for.
+/// Purpose of a parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Purpose {
     /// A value.
@@ -133,20 +133,20 @@ impl fmt::Display for Purpose {
 pub struct ClifParam {
     /// Its type.
     pub ty: ValueType,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// How it is extended: `uext` and `sext`.
     pub extension: Extension,
 }
 
 impl ClifParam {
-    /// A value of type `ty`.
+    /// Makes a parameter of type `ty`.
     #[must_use]
     pub const fn new(ty: ValueType) -> Self {
         Self::special(ty, Purpose::Normal)
     }
 
-    /// A parameter of type `ty` for `purpose`.
+    /// Makes a parameter of type `ty` for `purpose`.
     #[must_use]
     pub const fn special(ty: ValueType, purpose: Purpose) -> Self {
         let extension = Extension::None;
@@ -188,7 +188,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// No parameters and no results under `call_conv`.
+    /// Makes a signature without parameters and results under `call_conv`.
     #[must_use]
     pub fn new(call_conv: CallConv) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Slots: the rows of a plan's table, its only one. A slot is a part of a value, where the ABI has it, and the CLIF parameter that it is.
+//! Slots: the rows of a plan's only table. A slot is a part of a value, its place in the ABI, and
+//! its CLIF parameter.
 
 use smallvec::SmallVec;
 
@@ -6,7 +7,7 @@ use crate::parts::ClifPart;
 use crate::places::ClifPlace;
 use crate::signature::{ClifParam, Purpose, ValueType};
 
-/// What is passed somewhere.
+/// Contents of a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum What {
     /// The address where the result goes.
@@ -18,21 +19,24 @@ pub enum What {
         /// The part.
         part: u32,
     },
-    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; it is followed by the next one if that is a vector.
+    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; a vector
+    /// also has the next one.
     Words {
         /// The argument.
         arg: u32,
         /// The part.
         part: u32,
-        /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
+        /// `true` if one load of both words is best; otherwise a load for each finds sooner two
+        /// fields that were just stored one by one.
         at_once: bool,
     },
-    /// The object that argument `arg` is. Its CLIF parameter is an address, from which Cranelift copies the whole words, or a stub loads.
+    /// The object of argument `arg`. Its CLIF parameter is an address, from which Cranelift copies
+    /// the whole words, or a stub loads.
     Object {
         /// The argument.
         arg: u32,
     },
-    /// What of argument `arg`, an object that Cranelift copies, is no whole word.
+    /// Bytes of argument `arg`, an object that Cranelift copies, after its last whole word.
     Tail {
         /// The argument.
         arg: u32,
@@ -55,7 +59,8 @@ pub enum What {
     },
     /// The address of the function, for a stub that goes there.
     Callee,
-    /// Nothing: any value of the slot's type keeps the register from being used, or the word of the argument area empty.
+    /// Nothing: any value of the slot's type keeps the register unused, or the word of the argument
+    /// area empty.
     Padding,
 }
 
@@ -63,21 +68,20 @@ pub enum What {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Slot {
-    /// What is passed.
+    /// The contents.
     pub what: What,
-    /// Which bytes of the value, and as what. Of an address: all of it.
+    /// The bytes of the value, and their type: all of an address.
     pub part: ClifPart,
-    /// Where. At an entry, what a stub has moved before is where the stub has put it.
+    /// Its place. At an entry, a value that a stub has moved is where the stub has put it.
     pub place: ClifPlace,
     /// The CLIF parameter that it is. `None`: none, the function reads its argument area.
     pub param: Option<u32>,
 }
 
-/// The rows of a table.
 pub(crate) type Slots = SmallVec<[Slot; 16]>;
 
 impl Slot {
-    /// A slot that the solver has not seen.
+    /// Makes a slot that the solver has not seen.
     pub(crate) fn new(what: What, part: ClifPart, place: ClifPlace) -> Self {
         let param = None;
         Self {
@@ -92,7 +96,8 @@ impl Slot {
         Self::new(what, ClifPart::WHOLE_WORD, place)
     }
 
-    /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
+    /// Makes the slot of a block of bytes in the argument area: a call copies them there, an entry
+    /// has their address.
     pub(crate) fn block(what: What, offset: u32, size: u32) -> Self {
         Self::word(what, ClifPlace::Area { offset, size })
     }
@@ -101,7 +106,8 @@ impl Slot {
         Self::new(What::Padding, ClifPart::new(0, 0, ty), place)
     }
 
-    /// The type of the parameter or result: of the side that `passes` it as it is extended, of the other one what counts.
+    /// Returns the type of the parameter or result: the extended one on the side that `passes` it,
+    /// the part's own on the other.
     pub(crate) fn ty(&self, passes: bool) -> ValueType {
         match passes {
             true => self.part.passed_as,
@@ -109,7 +115,7 @@ impl Slot {
         }
     }
 
-    /// The parameter or result, where the address of the result is `sret`.
+    /// Returns the parameter or result, where the address of the result is `sret`.
     pub(crate) fn declared(&self, passes: bool, sret: Purpose) -> ClifParam {
         let purpose = match (self.what, self.place) {
             (_, ClifPlace::Area { size, .. }) => Purpose::StructArgument(size),

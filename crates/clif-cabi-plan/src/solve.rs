@@ -19,16 +19,18 @@ use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{Params, Purpose, ValueType};
 use crate::slot::{Slot, Slots, What};
 
-/// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
-/// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
+/// Padding arguments fill a gap between stack arguments word by word, each at 8 bytes of code and
+/// some 5 microseconds. The largest page of Linux on any machine leaves at most so many bytes
+/// before an argument aligned to it.
 const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
 
-/// Why an argument area of more than [`MAX_AREA_BYTES`] is refused.
+/// Reason for refusing an argument area of more than [`MAX_AREA_BYTES`].
 pub(crate) const TOO_LARGE: &str = "the argument area is too large for Cranelift";
 
-/// Most bytes of an argument area: what Cranelift takes, less a page for the words that stubs are given after the area.
+/// Most bytes of an argument area: Cranelift's limit, less a page for the words of stubs after the
+/// area.
 pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
 const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
@@ -39,13 +41,13 @@ pub(crate) struct Solver {
     machine: Machine,
     registers: &'static Registers,
     positional: bool,
-    /// Whether the values are passed by whoever has the signature: then narrow ones are declared as they are extended.
+    /// `true` if the values are passed by the side that has the signature: narrow ones are then
+    /// declared as they are extended.
     passes: bool,
-    /// What the address of the result is.
+    /// Purpose of the parameter with the address of the result.
     pub(crate) sret: Purpose,
-    /// How many registers are in use.
     n_used: PerClass<usize>,
-    /// What has been declared.
+    /// Parameters or results declared so far.
     pub(crate) declared: Params,
 }
 
@@ -75,7 +77,8 @@ impl Solver {
         }
     }
 
-    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in its place and the argument area has `area_bytes`.
+    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in
+    /// its place and the argument area has `area_bytes`.
     pub(crate) fn solve(
         &mut self,
         slots: &mut Slots,
@@ -86,8 +89,10 @@ impl Solver {
         self.on_stack(slots, &is_param, area_bytes)
     }
 
-    /// In each class in the order of its registers, or in both classes in that of positions; with padding before what is not in the next one, and otherwise in the
-    /// order of `slots`. A register that Cranelift never gives out is the check's to refuse, and so are two in one position, which follow each other.
+    /// Places the registers of each class in order, or those of both classes in the order of
+    /// positions, and adds padding before a value that is not in the next one. Otherwise the order
+    /// of `slots` stays. The check refuses a register that Cranelift never gives out, and two in
+    /// one position, which follow each other.
     pub(crate) fn in_registers(&mut self, slots: &mut Slots, is_param: impl Fn(&Slot) -> bool) {
         let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
         let registers = self.registers;
@@ -175,7 +180,7 @@ impl Solver {
         Ok(())
     }
 
-    /// The integer register that the next parameter of its class takes, if one is left.
+    /// Returns the integer register that the next parameter of its class takes, if one is left.
     pub(crate) fn next_int(&self) -> Option<Reg> {
         self.registers.int.get(self.n_used.int).copied()
     }
@@ -199,7 +204,7 @@ impl Solver {
         Ok(())
     }
 
-    /// The class by which registers of `class` are counted.
+    /// Returns the class by which registers of `class` are counted.
     fn counted(&self, class: RegClass) -> RegClass {
         if self.positional {
             RegClass::Int
@@ -208,7 +213,7 @@ impl Solver {
         }
     }
 
-    /// Padding for the registers of `class` that are left before the one at `end`.
+    /// Adds padding for the registers of `class` before the one at `end`.
     fn pad_registers(&mut self, slots: &mut Slots, class: RegClass, end: usize) {
         while let Some(reg) = self.registers.of(class).get(*self.n_used.of(class))
             && *self.n_used.of(class) < end
@@ -227,7 +232,7 @@ impl Solver {
         }
     }
 
-    /// Padding for the slots of the argument area from `offset` to `end`.
+    /// Adds padding for the slots of the argument area from `offset` to `end`.
     fn pad_stack(&mut self, slots: &mut Slots, mut offset: u32, end: u32) {
         let least_slot = self.machine.convention.least_slot;
         while offset.saturating_add(least_slot) <= end {
@@ -248,14 +253,14 @@ impl Solver {
         }
     }
 
-    /// Has `slot` be the next parameter.
+    /// Declares `slot` as the next parameter.
     fn declare_next(&mut self, slot: &mut Slot) {
         slot.param = u32::try_from(self.declared.len()).ok();
         self.declared.push(slot.declared(self.passes, self.sret));
     }
 }
 
-/// The type that keeps a register of `class` from being used.
+/// Returns the type of a value that keeps a register of `class` unused.
 pub(crate) fn padding(class: RegClass) -> ValueType {
     match class {
         RegClass::Int => WORD,
@@ -263,7 +268,8 @@ pub(crate) fn padding(class: RegClass) -> ValueType {
     }
 }
 
-/// The integer whose slot is next in a gap of the argument area from `next` to `end`: a word, or where slots have less, the largest one that is aligned.
+/// Returns the next integer of a gap of the argument area from `next` to `end`: a word, or where
+/// slots have less, the largest one that is aligned.
 fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     if least_slot == WORD_BYTES {
         return WORD;
@@ -274,7 +280,8 @@ fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     ints.into_iter().find(fits).unwrap_or(ValueType::I8)
 }
 
-/// Whether slots of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
+/// Checks whether slots of the argument area are left between or after the parameters at `taken`,
+/// from the offset `next` on.
 fn has_gaps(
     mut next: u32,
     taken: impl Iterator<Item = (u32, u32)>,
@@ -298,7 +305,8 @@ mod tests {
     use crate::check::check;
     use crate::signature::Signature;
 
-    /// No signature is refused for its argument area, as padding arguments fill it to its end: what is refused is a plan without them.
+    /// No signature is refused for its argument area, as padding arguments fill it to its end; a
+    /// plan without them is refused.
     #[test]
     fn an_area_without_padding_at_its_end_is_refused() {
         let machine = Machine::of(&cabi::Target::X86_64_LINUX).unwrap();

@@ -1,4 +1,5 @@
-//! What one machine has of its own is in its folder: no other file of this crate or of `clif-cabi` names it, or a number that it counts.
+//! Facts of one machine stay in its folder: no other file of this crate or of `clif-cabi` names it,
+//! or a number that it counts.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -6,8 +7,9 @@
 
 use std::path::Path;
 
-/// Words and numbers of code, and where they may be, as beginnings of paths: each is somewhere there, and nowhere else. Numbers are counts of registers, bytes of areas and
-/// lists; where they may be besides, they are bytes or bits of CLIF's types.
+/// Words and numbers of code, and the beginnings of the paths where they may be: each occurs there,
+/// and nowhere else. Numbers are counts of registers, bytes of areas and lists; in the other paths
+/// listed they are bytes or bits of CLIF's types.
 const NAMED: &str = "
 x86_64:: X86_64_LANG | plan/machine/x86_64/ plan/machine/mod.rs
 aarch64:: AAPCS64 | plan/machine/aarch64/ plan/machine/mod.rs
@@ -31,7 +33,7 @@ X87 | plan/machine/ plan/parts.rs plan/plan/va_arg.rs
 24 48 56 176 |
 ";
 
-/// `text` without comments and what strings say.
+/// Returns `text` without comments and the contents of strings.
 fn code(text: &str) -> String {
     let code = text.lines().map(|line| {
         let code = line.split("//").next().unwrap();
@@ -40,7 +42,8 @@ fn code(text: &str) -> String {
     code.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether `code` has `what`; a number on its own or with a suffix of its type, other than as the length of an array.
+/// Checks whether `code` has `what`. A number counts on its own or with a suffix of its type, but
+/// not as the length of an array.
 fn has(code: &str, what: &str) -> bool {
     if !what.starts_with(|c: char| c.is_ascii_digit()) {
         return code.contains(what);

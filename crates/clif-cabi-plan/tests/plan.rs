@@ -1,5 +1,6 @@
-//! Plans as text: which parameters a call and an entry have beside those of C, what is in each, and the stubs. That they are right is shown by the calls of the
-//! tests of `clif-cabi` and `tests/`, which are emitted from these plans.
+//! Plans as text: the parameters that a call and an entry have beside those of C, the contents of
+//! each, and the stubs. The calls in the tests of `clif-cabi` and `tests/`, emitted from these
+//! plans, show that they are right.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -139,7 +140,8 @@ fn shortened<'a>(
     runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
 }
 
-/// The signature, what is in each parameter that is none of `padding`, what is in none, and the steps of `stubs`, with those that move the result.
+/// Returns the signature, the contents of each parameter that is none of `padding`, the values
+/// without a parameter, and the steps of `stubs`, with those that move the result.
 fn text(
     plan: &SignaturePlan,
     padding: impl Fn(usize) -> String,

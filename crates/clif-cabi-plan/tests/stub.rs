@@ -1,5 +1,6 @@
-//! Stubs against assemblers: their bytes and relocations are those that `as` makes of the instructions that the rows state. And their names. Their unwind rows are proven by
-//! stepping through stubs, in `clif-cabi-jit/tests`.
+//! Stubs against assemblers: their bytes and relocations are those that `as` makes of the
+//! instructions in the rows; and their names. `clif-cabi-jit/tests` proves their unwind rows by
+//! stepping through stubs.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::panic,
@@ -19,10 +20,10 @@ struct Assembler {
     machine: Machine,
     /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
     rows: &'static str,
-    /// What the names of the tools begin with.
+    /// Prefix of the names of the tools.
     tools: &'static str,
     syntax: &'static str,
-    /// What the JIT has for the first part of an instruction that goes to a function.
+    /// The JIT's first part of an instruction that goes to a function.
     far: [(&'static str, &'static str); 2],
     /// A relocation's name and addend, as `objdump -r` lists them: of a jump, of a call, of an address.
     relocs: [(&'static str, &'static str); 3],
@@ -80,7 +81,7 @@ const ON_RISCV64: Assembler = Assembler {
 };
 
 impl Assembler {
-    /// Each step as its name has it, and its instructions.
+    /// Returns each step as its name spells it, and its instructions.
     fn steps(&self, pic: bool) -> Vec<(String, String)> {
         let ints = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
         let low = ["edi", "esi", "edx", "ecx", "r8d", "r9d"];
@@ -143,7 +144,8 @@ impl Assembler {
         stubs
     }
 
-    /// What `as` makes of `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`] after its own; and its relocations as `objdump -r` lists them.
+    /// Returns the output of `as` for `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`]
+    /// after its own; and its relocations as `objdump -r` lists them.
     fn assembled(&self, stubs: &[(Stub, String)], pic: bool) -> (Vec<u8>, BTreeSet<String>) {
         let folder = format!("clif-cabi-stubs-{}-{}{pic}", std::process::id(), self.tools);
         let folder = std::env::temp_dir().join(folder);

@@ -1,4 +1,5 @@
-//! The plan's types, calling conventions, extensions and signatures as those of this Cranelift release, and back.
+//! Conversions between the plan's types, calling conventions, extensions and signatures and this
+//! Cranelift release's.
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{
@@ -13,7 +14,7 @@ macro_rules! by_name {
     };
 }
 
-/// `ty` as Cranelift's.
+/// Returns Cranelift's `ty`.
 #[must_use]
 #[inline]
 pub fn clif_type(ty: plan::ValueType) -> Type {
@@ -29,7 +30,6 @@ fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
-/// `signature` as Cranelift's.
 pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     let params = |params: &[plan::ClifParam]| params.iter().map(clif_param).collect();
     Signature {
@@ -39,7 +39,7 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     }
 }
 
-/// Whether `signature` is `planned`.
+/// Checks whether `signature` is `planned`.
 #[inline]
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
     let alike = |own: &[AbiParam], planned: &[plan::ClifParam]| {
@@ -68,7 +68,8 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
     }
 }
 
-/// `sig` in the plan's words, of which [`Machine::places`](plan::Machine::places) says where Cranelift puts each parameter and result.
+/// Returns `sig` in the plan's types. [`Machine::places`](plan::Machine::places) then tells where
+/// Cranelift puts each parameter and result.
 ///
 /// # Errors
 /// [`PlanError::Check`](plan::PlanError::Check) for a convention, type or purpose that no plan has.
@@ -109,7 +110,7 @@ pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanErro
     Ok(own)
 }
 
-/// `param` in the plan's words, or what of it no plan has.
+/// Returns `param` in the plan's types, or names the property of it that no plan has.
 fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     let (ty, purpose) = (param.value_type, param.purpose);
     let own = match purpose {
@@ -140,7 +141,7 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     })
 }
 
-/// The name of `ty`, for messages. `Display` of an invalid type panics.
+/// Returns the name of `ty`, for messages. `Display` of an invalid type panics.
 pub(crate) fn type_name(ty: Type) -> String {
     match ty.is_invalid() {
         true => "no value".into(),
@@ -148,13 +149,13 @@ pub(crate) fn type_name(ty: Type) -> String {
     }
 }
 
-/// The names of `types`, for messages.
 pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
     let names: Vec<String> = types.map(type_name).collect();
     format!("[{}]", names.join(", "))
 }
 
-/// [`clif_cabi_plan::value_type`] in this Cranelift's types: the type that a value of `ty` has as one SSA value, if it has one.
+/// Returns [`clif_cabi_plan::value_type`] in this Cranelift's types: the type that a value of `ty`
+/// has as one SSA value, if it has one.
 ///
 /// # Example
 /// ```
@@ -169,8 +170,9 @@ pub fn value_type(ty: &cabi::Type) -> Option<Type> {
     plan::value_type(ty).map(clif_type)
 }
 
-/// A C type whose values are SSA values of type `ty`, if there is one: what unnamed arguments are declared as by a front end that knows their CLIF types alone.
-/// Integers are signed, which makes a difference where narrow ones are extended.
+/// Returns a C type whose values are SSA values of type `ty`, if there is one. A front end that
+/// knows only the CLIF types of unnamed arguments declares them so. Integers are signed, which
+/// makes a difference where narrow ones are extended.
 ///
 /// # Example
 /// ```
@@ -202,7 +204,6 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
     scalars.into_iter().find(|own| value_type(own) == Some(ty))
 }
 
-/// `kind` as Cranelift's.
 pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
     use plan::RelocKind as Kind;
     by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt)

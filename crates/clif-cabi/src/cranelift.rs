@@ -1,5 +1,6 @@
-//! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
-//! knows which one it is. `docs/contributing.md` says what a new release needs here.
+//! The release of Cranelift that is compiled against, chosen by a feature, and the differences
+//! between releases: nothing else in this crate knows which one it is. `docs/contributing.md` lists
+//! the work for a new release.
 
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 use codegen::ir::Value;
@@ -22,14 +23,14 @@ pub(crate) use codegen::ir::{MemFlags, MemFlags as MemFlagsData};
 #[cfg(not(feature = "cranelift-0.132"))]
 pub(crate) use codegen::ir::{MemFlags, MemFlagsData};
 
-/// `flags` as the function of `dfg` has them: itself.
+/// Returns `flags` for the function of `dfg`: unchanged.
 #[cfg(feature = "cranelift-0.132")]
 pub(crate) fn function_flags(_: &mut codegen::ir::DataFlowGraph, flags: MemFlagsData) -> MemFlags {
     flags
 }
 
-/// `flags` as the function of `dfg` has them: an index in its table. The first few are looked at before the table is asked, which hashes:
-/// that costs a quarter of a load.
+/// Returns `flags` for the function of `dfg`: an index in its table. The first few entries are
+/// searched before the table, whose hash costs a quarter of a load.
 #[cfg(not(feature = "cranelift-0.132"))]
 pub(crate) fn function_flags(
     dfg: &mut codegen::ir::DataFlowGraph,

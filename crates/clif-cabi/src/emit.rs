@@ -35,7 +35,8 @@ use crate::error::LowerError;
 /// A few CLIF values.
 pub type Values = SmallVec<[Value; 4]>;
 
-/// A value for what only keeps a register from being used: `ty` is the type of a padding argument, `i64` or `f64`.
+/// Returns a value that only keeps a register unused: `ty` is the type of a padding argument, `i64`
+/// or `f64`.
 fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
     match ty {
         types::F64 => builder.ins().f64const(0.0),
@@ -43,14 +44,15 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
     }
 }
 
-/// The address of a stack slot for a result of `ty`. A typedef may align a record to less than it is aligned to itself, which clang counts on where it
-/// writes a result.
+/// Returns the address of a stack slot for a result of `ty`. A typedef may align a record to less
+/// than its own alignment, on which clang relies where it writes a result.
 pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Value {
     memory::slot(builder, ty.size(), ty.align().max(ty.canonical_align())).base
 }
 
-/// The address of a new object of `ty` in the frame of the function being built, as large and aligned as C asks for: Cranelift aligns a stack slot to 16 bytes at
-/// most. See [`CallPlan::ret`](crate::CallPlan::ret).
+/// Makes an object of `ty` in the frame of the function being built, as large and aligned as C asks
+/// for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most. See
+/// [`CallPlan::ret`](crate::CallPlan::ret).
 ///
 /// # Errors
 /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.

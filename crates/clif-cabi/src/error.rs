@@ -1,4 +1,4 @@
-//! Why a signature, a call or an entry could not be lowered.
+//! Errors of lowering a signature, a call or an entry.
 
 use std::fmt;
 
@@ -6,9 +6,11 @@ use crate::cranelift::module::ModuleError;
 use cabi::FnSig;
 pub use clif_cabi_plan::{NotLowered, PlanError};
 
-/// Why lowering was refused. No instruction has been emitted for the call or return in question.
+/// Reason why lowering was refused. No instruction has been emitted for the call or return in
+/// question.
 ///
-/// What is about one function comes as [`LowerError::In`], so a refusal is matched through [`LowerError::cause`].
+/// An error about one function is wrapped in [`LowerError::In`], so match it through
+/// [`LowerError::cause`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LowerError {
@@ -16,7 +18,7 @@ pub enum LowerError {
     In {
         /// Its name where it is known, and its C signature.
         function: String,
-        /// Why.
+        /// The refusal.
         error: Box<LowerError>,
     },
     /// A name is declared again, and the two declarations have different CLIF signatures.
@@ -27,18 +29,18 @@ pub enum LowerError {
         first: String,
         /// The C signature it was to have.
         now: String,
-        /// What to do, if the two look alike.
+        /// Advice, if the two look alike.
         hint: &'static str,
     },
     /// No plan could be made.
     Plan(PlanError),
-    /// The instruction set or its flags are not ones this crate lowers for: the target and what is wrong.
+    /// The instruction set or its flags are not supported: the target and the error.
     Isa(String),
     /// The call has another number of arguments than the signature.
     ArgumentCount {
-        /// Of the signature.
+        /// Number in the signature.
         expected: usize,
-        /// Given.
+        /// Number given.
         found: usize,
     },
     /// The function being built has no argument of this number.
@@ -61,9 +63,9 @@ pub enum LowerError {
         what: String,
         /// The C type.
         ty: String,
-        /// What would be right.
+        /// The value or form that is needed.
         expected: String,
-        /// What was given.
+        /// The value or form given.
         found: String,
     },
     /// Values of a call instruction that are not of its signature.
@@ -73,13 +75,14 @@ pub enum LowerError {
         /// The types of the values.
         found: String,
     },
-    /// The function being built is not set up for what was asked: what is wrong with it.
+    /// The function being built does not fit the request: what is wrong with it.
     Function(&'static str),
     /// A tail call that the two functions cannot make, and why.
     TailCall(String),
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
-    /// The module has a function or an object that is not a stub under this name of a stub. These names begin with `__clif_cabi_`.
+    /// The module has another function or object under this name of a stub. These names begin with
+    /// `__clif_cabi_`.
     StubName(String),
     /// The stubs cannot do this.
     Stub(&'static str),
@@ -88,7 +91,7 @@ pub enum LowerError {
 }
 
 impl LowerError {
-    /// [`LowerError::Value`]: `what` it is, its type, what would be right, and what it is.
+    /// Makes a [`LowerError::Value`] of `what`, the type, `expected` and `found`.
     #[cold]
     pub(crate) fn value(words: [&dyn fmt::Display; 4]) -> Self {
         let [what, ty, expected, found] = words.map(|word| word.to_string());
@@ -100,7 +103,7 @@ impl LowerError {
         }
     }
 
-    /// The refusal itself, without the function it is about.
+    /// Returns the refusal itself, without the function it is about.
     #[must_use]
     pub fn cause(&self) -> &Self {
         match self {
@@ -109,7 +112,7 @@ impl LowerError {
         }
     }
 
-    /// Which kind of thing is not lowered, if that is what was refused.
+    /// Returns the kind of thing that is not lowered, if that was refused.
     ///
     /// ```
     /// use cabi::{FnSig, Type};
@@ -136,7 +139,7 @@ impl LowerError {
         }
     }
 
-    /// This error, about the function `name` of `sig`.
+    /// Returns this error, about the function `name` of `sig`.
     pub(crate) fn of(self, name: Option<&str>, sig: &FnSig) -> Self {
         let error = match self {
             Self::In { error, .. } => error,

@@ -1,5 +1,6 @@
-//! What a function refers to: signatures and other functions. What it has imported a short while ago is not imported again, so that the calls of one
-//! callee share them. Nothing is remembered beside the function: what is found there is compared as a whole.
+//! Imports of a function: signatures and other functions. A recent import is used again, so that
+//! the calls of one callee share it. Nothing is remembered beside the function: its imports are
+//! compared as a whole.
 
 use crate::cranelift::codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName,
@@ -8,10 +9,10 @@ use clif_cabi_plan as plan;
 
 use crate::clif_types::{clif_signature, is_planned};
 
-/// How many of the last imports are looked at. To import one more costs as much as to look at some twenty of another length.
+/// Number of the last imports that are searched. One more import costs as much as a search of some
+/// twenty of another length.
 const LOOKED_AT: usize = 16;
 
-/// A `signature` of a plan in `func`.
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
     let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
     match last.find(|(_, known)| is_planned(known, signature)) {
@@ -20,7 +21,7 @@ pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature
     }
 }
 
-/// The function `name` in `func`, called with `signature`.
+/// Imports the function `name` in `func`, called with `signature`.
 pub(crate) fn function(
     func: &mut Function,
     name: &UserExternalName,

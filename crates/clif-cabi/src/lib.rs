@@ -8,7 +8,7 @@
 //!    that issues its own `call`, `call_indirect` or `try_call`.
 //! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`Lowering`] is the entry point.
 //!
-//! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Stub`].
+//! A few bytes of machine code each do what Cranelift cannot (AL, the x87 stack), see [`Stub`].
 //! Nothing is emitted that was not checked: [`Machine::places`](clif_cabi_plan::Machine::places) proves that Cranelift places each part where C has it.
 //! Plans, check and stubs come from [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
 #![forbid(unsafe_code)]

@@ -37,20 +37,20 @@ pub use own_signature::VariadicFunction;
 pub struct Lowering {
     target: Target,
     config: MemoryConfig,
-    /// Whether the flags allow tail calls, and a context register.
+    /// Settings of the flags: tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
     cached: Arc<Cached>,
 }
 
-/// What all clones of a [`Lowering`] know.
+/// State that all clones of a [`Lowering`] share.
 #[derive(Default)]
 struct Cached {
     calls: Cache<FnSig, CallPlan>,
     entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
     va_args: Cache<(FnSig, cabi::Type), VaArgPlan>,
-    /// What was declared, by name: for the message when another signature is declared for it.
+    /// Declared signatures by name: for the message when another signature is declared for one.
     declared: RwLock<HashMap<String, FnSig>>,
 }
 
@@ -65,17 +65,19 @@ impl fmt::Debug for Lowering {
 }
 
 impl Lowering {
-    /// Lowering for the C ABI of `isa`'s target.
+    /// Makes a lowering for the C ABI of `isa`'s target.
     ///
     /// # Errors
-    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
-    /// not know has to have its default value. On AArch64 and RISC-V `preserve_frame_pointers` has to be on, on Windows `enable_probestack`, which on RISC-V
-    /// needs inline probes.
+    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what
+    /// signatures mean, or could: a flag unknown to this crate must have its default value. On
+    /// AArch64 and RISC-V `preserve_frame_pointers` has to be on, on Windows `enable_probestack`,
+    /// which on RISC-V needs inline probes.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
     }
 
-    /// As [`Lowering::new`], of the parts of an ISA: for code that makes CLIF and has none.
+    /// Makes a lowering as [`Lowering::new`] does, from the parts of an ISA: for code that makes
+    /// CLIF and has no ISA.
     ///
     /// # Errors
     /// As [`Lowering::new`].
@@ -96,13 +98,14 @@ impl Lowering {
         })
     }
 
-    /// The target.
+    /// Returns the target.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The plan of a call of `sig`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
+    /// Returns the plan of a call of `sig`. A call of a variadic function has a plan of its own:
+    /// [`FnSig::at_call`].
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
@@ -111,7 +114,7 @@ impl Lowering {
         cached(&self.cached.calls, sig, plan)
     }
 
-    /// The plan of the entry of a function of `sig`.
+    /// Returns the plan of the entry of a function of `sig`.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
@@ -120,12 +123,13 @@ impl Lowering {
         cached(&self.cached.entries, sig, plan)
     }
 
-    /// Whether functions of `sig` can be called and defined: what calls and entries would say, from the plans that they use afterwards. Of a variadic function
-    /// that is the call with named arguments alone. A call with others has a signature of its own ([`FnSig::at_call`]), and of that it is also whether the function
-    /// finds them by `va_arg`.
+    /// Checks whether functions of `sig` can be called and defined, by the plans that calls and
+    /// entries use afterwards. For a variadic function this covers the call with named arguments
+    /// alone. A call with others has a signature of its own ([`FnSig::at_call`]); its check
+    /// includes that the function finds them by `va_arg`.
     ///
     /// # Errors
-    /// What calls or entries are refused with.
+    /// The errors of calls or entries.
     pub fn can_lower(&self, sig: &FnSig) -> Result<(), LowerError> {
         let unnamed = sig.params().iter().skip(match sig.is_variadic() {
             true => sig.n_named(),
@@ -139,7 +143,7 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// `plan`, if the flags allow it.
+    /// Returns `plan`, if the flags allow it.
     fn lowered<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<Planned<P>, LowerError> {
         if plan.abi.convention.frame.context.is_some() {
             self.check_context()?;
@@ -149,8 +153,9 @@ impl Lowering {
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
     ///
-    /// Arguments and result are in the form the caller has or wants them. After a call of a noreturn function there is a trap: the
-    /// block is ended. No instruction is emitted if anything is refused.
+    /// Arguments and result are in the form the caller has or wants them. After a call of a
+    /// noreturn function there is a trap, which ends the block. No instruction is emitted if
+    /// anything is refused.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature.
@@ -167,8 +172,9 @@ impl Lowering {
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
-    /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for
-    /// front ends that call functions of one signature many times.
+    /// Emits a call of `callee` by `plan`, of [`Lowering::call_plan`]: [`Lowering::call_sig`]
+    /// without the search for the plan, for front ends that call functions of one signature many
+    /// times.
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -217,9 +223,9 @@ impl Lowering {
         self.emit_call(stubs, builder, callee, &function.sig, (args, ret))
     }
 
-    /// Emits a call of the variadic `function` with arguments after the named ones, of the types `unnamed`. The default argument
-    /// promotions are the caller's to apply to the values: a `float` is given as a `double`, a `char` as an `int`. So an object of such a type
-    /// in memory is refused.
+    /// Emits a call of the variadic `function` with arguments after the named ones, of the types
+    /// `unnamed`. The caller applies the default argument promotions to the values: a `float` is
+    /// given as a `double`, a `char` as an `int`. So an object of such a type in memory is refused.
     ///
     /// # Errors
     /// As [`Lowering::call_sig`].
@@ -239,8 +245,9 @@ impl Lowering {
         self.emit_call(&mut ByRef(stubs), builder, callee, &call, (args, ret))
     }
 
-    /// The level below [`Lowering::call_sig`]: the values for a `call`, `call_indirect` or `try_call` of one's own with
-    /// [`CallPlan::clif_signature`], and the address of the result if the callee writes it.
+    /// Returns the values for a front end's own `call`, `call_indirect` or `try_call` with
+    /// [`CallPlan::clif_signature`], the address of the result included if the callee writes it:
+    /// the level below [`Lowering::call_sig`].
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -270,9 +277,10 @@ impl Lowering {
         }
     }
 
-    /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. It is called by
-    /// [`Callable::call`], or by an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`]:
-    /// docs/front-end.md has a `try_call`.
+    /// Returns the callee for those values: `callee` itself, or a stub that also sets AL for a
+    /// variadic one. It is called by [`Callable::call`], or by an instruction of one's own with
+    /// [`Callable::code`], [`Callable::signature`] and [`Callable::args`]: docs/front-end.md has a
+    /// `try_call`.
     ///
     /// # Errors
     /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
@@ -288,8 +296,9 @@ impl Lowering {
             .map_err(|error| error.of(None, &plan.sig))
     }
 
-    /// The result of such a call, from the values it returned; after one that never returns, a trap. Nothing may be emitted between the call and
-    /// this: a result on the x87 stack must be popped before anything else is called.
+    /// Returns the result of such a call, from the values it returned; after a call that never
+    /// returns, emits a trap. Nothing may be emitted between the call and this: a result on the x87
+    /// stack must be popped before anything else is called.
     ///
     /// # Errors
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of the call.
@@ -307,7 +316,8 @@ impl Lowering {
     }
 }
 
-/// The signature of a call of the variadic `sig` with `unnamed` arguments, whose values `args` ends with.
+/// Returns the signature of a call of the variadic `sig` with `unnamed` arguments, the last values
+/// of `args`.
 fn at_call(
     dfg: &DataFlowGraph,
     sig: &FnSig,
@@ -339,13 +349,14 @@ fn at_call(
     Ok(sig.at_call(unnamed)?)
 }
 
-/// The plan of `key`, made when it is asked for the first time.
+/// Returns the plan of `key`, and makes it at the first request.
 fn cached<K: Clone + Eq + Hash, P>(
     cache: &Cache<K, P>,
     key: &K,
     plan: impl FnOnce() -> Result<P, LowerError>,
 ) -> Result<Arc<P>, LowerError> {
-    // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
+    // A poisoned lock only means that another thread panicked while it had plans, which are
+    // complete or absent.
     if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
         return Ok(Arc::clone(plan));
     }

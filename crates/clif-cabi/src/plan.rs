@@ -15,7 +15,8 @@ pub struct Planned<P> {
     signature: OnceLock<Signature>,
 }
 
-/// What a call of a signature looks like in CLIF. Made by [`Lowering::call_plan`](crate::Lowering::call_plan).
+/// Plan of a call of a signature in CLIF. Made by
+/// [`Lowering::call_plan`](crate::Lowering::call_plan).
 ///
 /// # Example
 /// ```
@@ -41,7 +42,8 @@ pub struct Planned<P> {
 /// ```
 pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
 
-/// What a function of a signature looks like from inside. Made by [`Lowering::entry_plan`](crate::Lowering::entry_plan).
+/// Plan of the entry of a function of a signature. Made by
+/// [`Lowering::entry_plan`](crate::Lowering::entry_plan).
 pub type EntryPlan = Planned<clif_cabi_plan::EntryPlan>;
 
 impl<P: Deref<Target = clif_cabi_plan::SignaturePlan>> Planned<P> {
@@ -50,8 +52,10 @@ impl<P: Deref<Target = clif_cabi_plan::SignaturePlan>> Planned<P> {
         Self { inner, signature }
     }
 
-    /// The CLIF signature to call or define the function with, in this Cranelift's types. A call of a variadic function also needs AL, or floats
-    /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) set.
+    /// Returns the CLIF signature to call or define the function with, in this Cranelift's types. A
+    /// call of a variadic function also needs AL, or floats in two registers, which
+    /// [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee)
+    /// set.
     #[must_use]
     pub fn clif_signature(&self) -> &Signature {
         let own = || clif_signature(&self.inner.signature);

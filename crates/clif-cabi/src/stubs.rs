@@ -20,7 +20,8 @@ use crate::import;
 
 pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
-/// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
+/// Stubs and functions for lowering. Every [`Module`] implements it; a front end on bare
+/// cranelift-codegen implements it itself.
 ///
 /// # Example
 /// ```
@@ -48,7 +49,8 @@ pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 /// # Ok::<(), LowerError>(())
 /// ```
 pub trait Stubs {
-    /// A reference to `stub` in `func`, called with `signature`. The stub is made when it is asked for the first time.
+    /// Returns a reference to `stub` in `func`, called with `signature`. The first request makes
+    /// the stub.
     ///
     /// # Errors
     /// [`LowerError`] when it cannot be made.
@@ -59,7 +61,8 @@ pub trait Stubs {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
 
-    /// A reference to the function `id` in `func`, called with `signature`, whatever signature it is declared with.
+    /// Returns a reference to the function `id` in `func`, called with `signature`, whatever
+    /// signature it is declared with.
     ///
     /// # Errors
     /// [`LowerError`] when it has no functions by id.
@@ -118,7 +121,7 @@ impl<M: Module + ?Sized> Stubs for M {
     }
 }
 
-/// `stub`, imported in `func` with `signature` of a plan.
+/// Imports `stub` in `func` with `signature` of a plan.
 pub(crate) fn import_stub(
     stubs: &mut dyn Stubs,
     stub: Stub,
@@ -145,18 +148,20 @@ pub(crate) fn check_import(
     Err(LowerError::Stub(why))
 }
 
-/// What a stub is declared with: parameters that no function has. Calls bring their own signature along, so this one only tells a stub from a
-/// function of a front end that has such a name, which may be an import or have any code. Two lowerings of one module know each other's stubs by it.
+/// Parameters by which stubs are declared, and which no function has. Calls bring their own
+/// signature along, so this one only tells a stub from a front end's function of such a name, which
+/// may be an import or have any code. By it two lowerings of one module know each other's stubs.
 /// Cranelift has to take it: a front end imports it where it asks for a stub's address.
 const DECLARED: [ArgumentPurpose; 3] = [ArgumentPurpose::VMContext; 3];
 
-/// Whether this function, whose name is a stub's, was declared here.
+/// Checks whether this function, whose name is a stub's, was declared here.
 fn is_stub(function: &FunctionDeclaration) -> bool {
     let purposes = function.signature.params.iter().map(|param| param.purpose);
     function.linkage.is_definable() && purposes.eq(DECLARED)
 }
 
-/// The stubs that lowering has defined in a module, with their ids: for whoever tells an unwinder of them.
+/// Returns the stubs that lowering has defined in a module, with their ids, for front ends that
+/// tell an unwinder of them.
 ///
 /// # Example
 /// ```
@@ -182,7 +187,7 @@ pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (Func
         if is_stub(function) {
             return Some((id, Stub::from_name(name)?));
         }
-        // Or it is what a stub under another name enters.
+        // Or a stub under another name enters it.
         let (own, stub) = Stub::of_entered_name(name, id.as_u32())?;
         match declarations.get_name(own) {
             Some(FuncOrDataId::Func(own)) => Some((own, stub)),
@@ -191,7 +196,7 @@ pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (Func
     })
 }
 
-/// The function of `module` that is `stub`, defined when it is asked for the first time.
+/// Returns the function of `module` that is `stub`, and defines it at the first request.
 ///
 /// # Errors
 /// [`LowerError::StubName`] when the module has something else under the stub's name; [`LowerError`] when it cannot be made.
@@ -223,7 +228,7 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     Ok(id)
 }
 
-/// The name of a stub, which is asked for at each call by it: without the heap unless it is long.
+/// Name of a stub, needed at each call by it: on the heap only if it is long.
 #[derive(Default)]
 struct Name(SmallVec<[u8; 64]>);
 
@@ -240,7 +245,7 @@ impl fmt::Write for Name {
     }
 }
 
-/// The machine code of `stub` for the target of `isa`.
+/// Returns the machine code of `stub` for the target of `isa`.
 ///
 /// # Errors
 /// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its calls needs.

@@ -7,13 +7,13 @@ use crate::cranelift::codegen::isa::TargetIsa;
 use crate::error::LowerError;
 use crate::lowering::Lowering;
 
-/// [`Lowering`] for x86-64 System V, checked when it is made: for a front end that knows no other ABI, and whose code depends on this one. Others take
-/// [`Lowering::new`], which is for each target that is lowered.
+/// [`Lowering`] for x86-64 System V, checked when it is made: for a front end that knows no other
+/// ABI, and depends on this one. Others take [`Lowering::new`], for all supported targets.
 #[derive(Clone, Debug)]
 pub struct SysVAggregateLowering(Lowering);
 
 impl SysVAggregateLowering {
-    /// Lowering for `isa`, which must be one of x86-64 System V.
+    /// Makes a lowering for `isa`, which must be one of x86-64 System V.
     ///
     /// # Errors
     /// [`LowerError::Isa`] if it is not, or if its flags change what signatures mean.

@@ -30,7 +30,7 @@ pub static WORDS: Convention = Convention {
     },
 };
 
-/// What a value asks for: a part for each of its words, or memory if they are more than eight.
+/// Returns a part for each word of a value, or memory for more than eight.
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 64 {
         return Ok(Group::new(GroupKind::Memory, ty.size(), ty.align()));

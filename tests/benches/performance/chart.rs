@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-/// A chart.
 pub(crate) struct Chart<'a> {
-    /// What the scale counts.
+    /// Unit of the scale.
     pub(crate) unit: &'a str,
-    /// The ways, with what stands in the legend.
+    /// The ways, by their texts in the legend.
     pub(crate) ways: &'a [&'a str],
     /// Each thing with a number for each way that has one.
     pub(crate) rows: &'a [(&'a str, Vec<Option<f64>>)],

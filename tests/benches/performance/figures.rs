@@ -1,4 +1,4 @@
-//! What is measured, and the file in which it is kept between runs.
+//! Measurements, and the file that keeps them between runs.
 
 use std::error::Error;
 use std::fs;
@@ -20,7 +20,8 @@ pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// Calls of one loop, where instructions are counted.
 const COUNTED: u32 = 1000;
 
-/// Calls of one loop at least, where time is taken: what begins a loop, a closure above all, is then nothing.
+/// Fewest calls of one timed loop: the costs of beginning a loop, above all of a closure, are then
+/// negligible.
 const FEWEST: u32 = 10_000;
 
 /// All that the page says in numbers.
@@ -34,7 +35,7 @@ pub(crate) struct Figures {
     pub(crate) machine: Vec<String>,
 }
 
-/// What callgrind looks at.
+/// Makes the loops that callgrind counts.
 pub(crate) fn make_loops() -> Result<()> {
     each_call(&mut |_, _, repeat| repeat(COUNTED))?;
     each_step(&program()?, Step::ALL, &mut |_, step, repeat| {
@@ -69,7 +70,7 @@ impl Figures {
         Ok(fs::write(path(), self.written())?)
     }
 
-    /// What was measured last.
+    /// Returns the last measurements.
     pub(crate) fn kept() -> Result<Self> {
         let path = path();
         let text = fs::read_to_string(&path)
@@ -122,7 +123,8 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("performance.txt")
 }
 
-/// The least nanoseconds of one call in each loop: criterion chooses how many calls are made, and prints what it makes of them.
+/// Returns the least nanoseconds of one call in each loop: criterion chooses the number of calls,
+/// and prints its results.
 fn times() -> Result<Costs> {
     let mut costs = Costs::default();
     let mut criterion = Criterion::default()

@@ -15,7 +15,7 @@ const GOALS: &str = include_str!("goals.txt");
 
 /// A goal. Its figures are quotients, or differences where the unit says so.
 struct Goal {
-    /// What is measured of what.
+    /// The quotient or difference, by the names of its costs.
     what: &'static str,
     limit: Limit,
     /// A figure for each signature, or program.
@@ -44,7 +44,7 @@ impl Limit {
         figure == self.limit || self.is_worse(self.limit, figure)
     }
 
-    /// Whether `one` is further from the goal.
+    /// Checks whether `one` is further from the goal.
     fn is_worse(self, one: f64, other: f64) -> bool {
         match self.is_most {
             true => one > other,
@@ -98,7 +98,7 @@ pub(crate) fn numbers(figures: &Figures) -> Result<String> {
     ))
 }
 
-/// Its median, and from where to where it goes.
+/// Returns the median, the least and the greatest.
 fn spread(mut figures: Vec<(&'static str, f64)>, what: &str) -> String {
     figures.sort_by(|one, other| one.1.total_cmp(&other.1));
     let of = |i: usize| figures.get(i).map_or(f64::NAN, |(_, figure)| *figure);
@@ -153,7 +153,7 @@ fn group(
     Ok(names)
 }
 
-/// Whether that is the signature's subject: `memory` has it besides.
+/// Checks whether x87 is the signature's subject: `memory` has it besides.
 fn has_x87(own: &Measured) -> bool {
     ["ld_2", "s_ld", "cplxl"].contains(&own.name)
 }
@@ -175,7 +175,7 @@ fn goals(figures: &Figures) -> Result<Vec<Goal>> {
     goals.map(goal).collect()
 }
 
-/// Whether all arguments and the result are.
+/// Checks whether all arguments and the result are in registers.
 fn is_in_registers(sig: &FnSig) -> Result<bool> {
     let abi = FnAbi::new(sig, &Target::X86_64_LINUX)?;
     let by_address = matches!(abi.ret.place, Place::Indirect { .. });

@@ -1,5 +1,6 @@
-//! Whole programs whose time goes into calls with structs: in toy, in toy with all functions in C's convention, and in C by gcc at -O0 and -O2, where calls
-//! stay calls (`noipa`, `-fno-builtin`). What the four print must be the same.
+//! Whole programs whose time goes into calls with structs: in toy, in toy with all functions in C's
+//! convention, and in C by gcc at -O0 and -O2, where calls stay calls (`noipa`, `-fno-builtin`).
+//! All four must print the same.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use crate::figures::Result;
 /// The programs, in the order of the page.
 pub(crate) const PROGRAMS: [&str; 5] = ["nbody2", "nbody3", "mandelbrot", "rays", "sort"];
 
-/// How much each has to do in a tenth of a second, about, and in how much instructions are counted.
+/// The work of each in a tenth of a second, about, and the work whose instructions are counted.
 const WORK: [(u32, u32); 5] = [
     (600_000, 30_000),
     (600_000, 30_000),
@@ -30,7 +31,7 @@ pub(crate) const WAYS: [(&str, &str); 4] = [
 
 const ROUNDS: usize = 5;
 
-/// What counts the instructions of the command after it.
+/// Command that counts the instructions of the command after it.
 const CALLGRIND: [&str; 3] = [
     "valgrind",
     "--tool=callgrind",
@@ -49,7 +50,7 @@ pub(crate) fn measure(counts: &mut Costs, times: &mut Costs) -> Result<()> {
     Ok(())
 }
 
-/// A cost in a run with so much to do, and what was printed.
+/// Cost of a run with so much work, and its output.
 type Measure = fn(&[String], u32) -> Result<(f64, String)>;
 
 /// The least cost of each way in some rounds.
@@ -63,7 +64,7 @@ fn least(
     for _ in 0..rounds {
         let mut printed = Vec::new();
         for ((way, _), engine) in WAYS.iter().zip(engines) {
-            // What it costs to begin, for toy also to compile, is not the program's.
+            // The cost of starting, and for toy of compiling, is not the program's.
             let (all, output) = measure(engine, n)?;
             let (beginning, _) = measure(engine, 1)?;
             costs.least(way, name, all - beginning);
@@ -88,7 +89,7 @@ fn toy() -> Result<PathBuf> {
     Ok(folder.ok_or("this program is in no folder")?.join("toy"))
 }
 
-/// What is run each way, but for the last argument.
+/// Returns the command of each way, without its last argument.
 fn engines(name: &str, toy: &Path, directory: &Path) -> Result<[Vec<String>; 4]> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/toy");
     let program = root.join("programs").join(name).with_extension("toy");

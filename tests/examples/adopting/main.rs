@@ -134,7 +134,7 @@ impl<M: Module> Backend<M> {
     }
 }
 
-/// `value` of the front end as an argument: what is no SSA value is an address.
+/// Returns `value` as an argument: a type without SSA values has an address.
 fn argument(ty: &Type, value: Value) -> Arg {
     match value_type(ty) {
         Some(_) => Arg::value(value),
@@ -153,7 +153,8 @@ fn parameter(builder: &mut FunctionBuilder<'_>, entry: &Entry, i: usize) -> Resu
 }
 
 impl<M: Module> Backend<M> {
-    /// A call: scalars are values, everything else addresses. Of a record the result is the address of a new object.
+    /// Emits a call: scalars are values, everything else addresses. A record result is the address
+    /// of a new object.
     fn call(
         &mut self,
         builder: &mut FunctionBuilder<'_>,
@@ -277,7 +278,8 @@ fn run_layouts() -> Result<()> {
     Ok(())
 }
 
-/// Whether `sig` can be called and defined, for a message of the front end's own at the declaration.
+/// Checks whether `sig` can be called and defined, for the front end's own message at the
+/// declaration.
 fn check_declared(backend: &Backend<impl Module>, line: u32, sig: &FnSig) -> Result<()> {
     let refused = |error| format!("line {line}: C has no such function here: {error}").into();
     backend.lower.can_lower(sig).map_err(refused)

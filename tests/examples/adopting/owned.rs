@@ -1,4 +1,5 @@
-//! Objects with an owner: given away to a call, read before they are dropped; and what a front end asks about functions before it has them.
+//! Objects with an owner, given away to a call and read before they are dropped; and a front end's
+//! questions about functions before it has them.
 
 use std::ffi::c_int;
 
@@ -59,7 +60,8 @@ fn taken<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     })
 }
 
-/// Whether a variadic function of `sig` can be called with arguments of these types after its named ones, and fetch them.
+/// Checks whether a variadic function of `sig` can be called with arguments of these types after
+/// its named ones, and fetch them.
 fn check_unnamed(backend: &Backend<impl Module>, sig: &FnSig, unnamed: &[Type]) -> Result<()> {
     let call = sig.at_call(unnamed.iter().cloned())?;
     Ok(backend.lower.can_lower(&call)?)

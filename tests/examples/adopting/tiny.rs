@@ -1,5 +1,7 @@
-//! tiny, a language of records, imported C functions and functions in postfix notation: a front end on what docs/adopting.md says. A record and a
-//! `long double` are addresses; an array is a record that has nothing else. The program is tiny.txt; tiny.c, which it imports, is compiled by `cc` when it runs.
+//! tiny, a language of records, imported C functions and functions in postfix notation: a front end
+//! after docs/adopting.md. A record and a `long double` are addresses; an array is a record that
+//! has nothing else. The program is tiny.txt; tiny.c, which it imports, is compiled by `cc` when it
+//! runs.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
@@ -206,7 +208,7 @@ fn argument(operand: Operand, ty: &Type) -> Result<Arg> {
     Ok(value_type(ty).map_or(Arg::memory(value), |_| Arg::value(value)))
 }
 
-/// What `cc` makes of tiny.c.
+/// Compiles tiny.c by `cc`, and loads it.
 fn library() -> Result<Library> {
     let folder = tempfile::tempdir()?;
     let [text, library] = ["tiny.c", "tiny.so"].map(|name| folder.path().join(name));

@@ -147,7 +147,8 @@ pub(super) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
             Arg::value(entry.value(builder, 1)?),
             Arg::value(entry.value(builder, 2)?),
         ];
-        // What to call, and with which values: for a variadic function a stub that sets AL and finds the address as its last values.
+        // The callee and its values: for a variadic function a stub that sets AL and finds the
+        // address as its last values.
         let callable = lower.callee(module, builder, &plan, f)?;
         let values = lower.values_in(builder, &plan, &args, Ret::Value)?;
 
@@ -204,7 +205,7 @@ type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
 fn with_handlers() -> Result<Engine> {
     let personality = Personality::new("__gxx_personality_v0");
     let mut engine = Engine::new(&Settings::default().personality(personality))?;
-    // SAFETY: what runs when it is loaded is the C++ library's own.
+    // SAFETY: only the C++ library's own code runs when it is loaded.
     engine.add_library(&unsafe { Library::open("libstdc++.so.6") }?);
     Ok(engine)
 }

@@ -98,7 +98,7 @@ fn scaled_sum(closures: &Closures, scale: f64) -> Result<Closure<'static>> {
         // SAFETY: callers pass as many doubles as the first argument says.
         let mut next = |_| unsafe { list.next::<f64>(&double) };
         let sum: f64 = (0..n).filter_map(|i| next(i).ok()).sum();
-        // Of the kind that the signature says.
+        // The value has the signature's kind.
         let _ = result.set(sum * scale);
     })?)
 }

@@ -11,7 +11,7 @@ use cabi_verify::verify::Compiler;
 pub struct Modes {
     /// Its name in `expected.toml`.
     pub name: &'static str,
-    /// The compiler; of a back end of Zig's one for each of its modes.
+    /// The compiler; for a back end of Zig's, one for each of its modes.
     modes: Vec<Compiler>,
 }
 
@@ -50,12 +50,13 @@ impl Modes {
         self.first().zig.as_ref().map(|(zig, _)| &**zig)
     }
 
-    /// Whether it is a compiler of C.
+    /// Checks whether it is a compiler of C.
     pub(super) fn is_of_c(&self) -> bool {
         self.zig().is_none()
     }
 
-    /// The flags of each level of optimization at which it is asked, which are `of_c` for a compiler of C, and who is asked then.
+    /// Returns the flags of each level of optimization at which it is asked, which are `of_c` for a
+    /// compiler of C, and the compiler then.
     pub(super) fn levels<'c>(&'c self, of_c: &[&'static str]) -> Vec<(&'static str, &'c Compiler)> {
         match self.is_of_c() {
             true => of_c.iter().map(|flag| (*flag, self.first())).collect(),
@@ -64,7 +65,7 @@ impl Modes {
     }
 }
 
-/// What a back end of Zig's is called.
+/// Returns the name of a back end of Zig's.
 pub(super) fn backend_name(backend: Backend) -> &'static str {
     match backend {
         Backend::Own => "zig own",

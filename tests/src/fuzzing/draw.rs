@@ -1,8 +1,8 @@
-//! From bytes to a signature: types that `cabi_verify::generate` draws, and types that no C text says, by calls of constructors with any number, which
-//! may be at a limit.
+//! From bytes to a signature: types that `cabi_verify::generate` draws, and types that C text
+//! cannot express, by calls of constructors with any number, which may be at a limit.
 //!
-//! What constructors refuse is left out. Small choices come first, so that a changed byte changes one thing and bytes that have run out, which read
-//! as zeros, end every list.
+//! Types that constructors refuse are left out. Small choices come first, so that a changed byte
+//! changes one thing; bytes that have run out read as zeros, which end every list.
 
 use cabi::{
     ArgFlags, BoolVector, Convention, DataModel, FnSig, Language, Member, Policy, RecordBuilder,
@@ -15,11 +15,13 @@ use crate::said::typed;
 pub(super) struct Drawn {
     /// The types that were made, one of another.
     pub(super) types: Vec<Type>,
-    /// Whether the layout of some record was given, not computed.
+    /// `true` if the layout of some record was given, not computed.
     pub(super) any_given: bool,
-    /// Whether some type is of another data model than the target's, which is not checked: its places mean nothing then.
+    /// `true` if some type is of another data model than the target's, which is not checked: its
+    /// places mean nothing then.
     pub(super) mixed: bool,
-    /// Whether the signature has nothing that front ends alone choose: flags, another alignment of the stack.
+    /// `true` if the signature has nothing that front ends alone choose: flags, another alignment
+    /// of the stack.
     pub(super) plain: bool,
     pub(super) sig: FnSig,
     /// `sig` with one more argument.
@@ -30,7 +32,7 @@ pub(super) struct Drawn {
 const MAX_PARAMS: u32 = 14;
 const MAX_UNNAMED: u32 = 5;
 
-/// What is no value in C, and the registers' own types.
+/// Types that are no values in C, and the registers' own types.
 const SIMPLE: [Type; 6] = [
     Type::I64,
     Type::F64,
@@ -119,7 +121,7 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
 
 struct Draw {
     random: Random,
-    /// Of most types.
+    /// Data model of most types.
     model: DataModel,
     types: Vec<Type>,
     any_given: bool,
@@ -295,7 +297,8 @@ impl Draw {
         member
     }
 
-    /// What a signature has besides its types, whether that is of plain C, and whether a convention is among it.
+    /// Returns the attributes of a signature besides its types, whether they are plain C's, and
+    /// whether a convention is among them.
     fn attributes(
         &mut self,
         sysv: &'static Convention,

@@ -20,9 +20,9 @@ use crate::shims;
 use crate::suite::Result;
 
 titled! {
-    /// A way of making a call, or what C calls.
+    /// A way of making a call, or a callee of C's.
     Way:
-    /// Of a function that C has the address of, in the loop itself.
+    /// A call of a function whose address C has, in the loop itself.
     GccInline "gcc inline";
     /// By a shim.
     GccShim "gcc shim";
@@ -53,7 +53,7 @@ titled! {
 impl Way {
     /// How one function is called.
     pub const CALLS: &[Self] = Self::ALL.split_at(9).0;
-    /// What gcc's code calls.
+    /// Callees of gcc's code.
     pub const ENTERED: &[Self] = Self::ALL.split_at(9).1;
 }
 
@@ -128,7 +128,7 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
                 sig,
                 program.given()?,
             )?),
-            // Of a variadic function there is none: its arguments are read by `va_arg`.
+            // A variadic function has none: its arguments are read by `va_arg`.
             Some(_) => None,
         };
         let mut ways = Ways {
@@ -161,7 +161,7 @@ fn code(engine: &mut Engine, func: Function) -> Result<Code> {
 }
 
 impl Ways<'_> {
-    /// Whether there is this way for this signature.
+    /// Checks whether there is this way for this signature.
     fn has(&self, way: Way) -> bool {
         let in_libffi = self.measured.in_libffi;
         let is_variadic = self.measured.n_named().is_some();
@@ -170,7 +170,7 @@ impl Ways<'_> {
             // Signatures that are written down below.
             Way::Interface => ["i32_2", "f64_2", "ptr"].contains(&self.measured.name),
             Way::FfiCall => in_libffi,
-            // What is called with some arguments after the named ones: libffi has no closure of it.
+            // Calls with arguments after the named ones: libffi has no closure for them.
             Way::Function | Way::Entry | Way::Closure => !is_variadic,
             Way::FfiClosure => in_libffi && !is_variadic,
             _ => true,
@@ -195,7 +195,7 @@ impl Ways<'_> {
         }
     }
 
-    /// What of `program` is called `what` for this signature.
+    /// Returns the function `what` of `program` for this signature.
     fn own(&self, program: &Program, what: &str) -> Result<*const c_void> {
         program.symbol(&format!("{what}_{}", self.measured.name))
     }

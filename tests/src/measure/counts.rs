@@ -8,15 +8,15 @@ use std::process::Command;
 
 use crate::suite::Result;
 
-/// What the child is called with.
+/// Argument of the child.
 const COUNTED: &str = "counted";
 
-/// What each thing costs that is measured, by its way and its signature: one call of a loop, above all.
+/// Costs of measured things, by way and signature: above all of one call of a loop.
 #[derive(Clone, Default, Debug)]
 pub struct Costs(BTreeMap<String, f64>);
 
 impl Costs {
-    /// What `way` of `signature` costs, if it was measured.
+    /// Returns the cost of `way` of `signature`, if it was measured.
     pub fn of(&self, way: impl Display, signature: &str) -> Option<f64> {
         self.0.get(&format!("{way} {signature}")).copied()
     }
@@ -73,7 +73,7 @@ impl Costs {
     }
 }
 
-/// Whether this process is the child: it is to make the loops.
+/// Checks whether this process is the child, which makes the loops.
 pub fn is_counted() -> bool {
     std::env::args().nth(1).is_some_and(|arg| arg == COUNTED)
 }
@@ -90,8 +90,8 @@ pub fn valgrind() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Instructions per call in each loop that this program makes when [`is_counted`], with all that is called in it. The child is given `library`, so that it
-/// need not look for compilers.
+/// Returns the instructions per call in each loop that this program makes when [`is_counted`], with
+/// those of its callees. The child is given `library`, so that it need not look for compilers.
 pub fn count_in_child(library: Option<&Path>) -> Result<Costs> {
     let folder = tempfile::tempdir()?;
     let counts = folder.path().join("counts");

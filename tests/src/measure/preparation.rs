@@ -1,4 +1,5 @@
-//! What comes before a call: an `FnAbi`, a plan, the emission of the call, its compilation; and what others have in their place.
+//! Steps before a call: an `FnAbi`, a plan, the emission of the call, its compilation; and their
+//! counterparts elsewhere.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -67,7 +68,7 @@ fn prepared() -> Result<Vec<Measured>> {
 /// Has `measure` make the loop of each of these signatures and steps. The loop is named by both, and makes no more than [`Step::most`].
 ///
 /// # Errors
-/// What is not there: libffi's own step needs a program of these signatures.
+/// The missing part: libffi's own step needs a program of these signatures.
 pub fn each_step(
     program: &Program,
     steps: &[Step],
@@ -86,7 +87,7 @@ pub fn each_step(
     Ok(())
 }
 
-/// What is counted of allocations.
+/// Counted allocations.
 pub const ALLOCATIONS: [&str; 3] = ["AbiAllocations", "PlanAllocations", "SiteAllocations"];
 
 /// How often an `FnAbi` of each signature allocates, a first plan, and a site.
@@ -100,7 +101,7 @@ pub fn n_allocations() -> Result<Costs> {
         lower.call_plan(&FnSig::new([], cabi::Type::VOID))?;
         let abi = allocations::during(|| FnAbi::new(sig, &Target::X86_64_LINUX))?;
         let plan = allocations::during(|| lower.call_plan(sig))?;
-        // What a function keeps grows from time to time.
+        // The tables of a function grow from time to time.
         let mut site = usize::MAX;
         sites(&mut engine, &lower, &measured, None, &mut |emit| {
             for _ in 0..16 {

@@ -19,7 +19,7 @@ pub struct Program {
     built: Option<Built>,
 }
 
-/// What a loop calls, and with what: `struct loop` of `loops.c`.
+/// Callee of a loop, and its arguments: `struct loop` of `loops.c`.
 #[repr(C)]
 pub(super) struct Loop {
     pub(super) code: *const c_void,
@@ -167,7 +167,7 @@ impl Program {
     }
 }
 
-/// What calls and closures are made with: no more than the machine's baseline.
+/// Returns the settings of calls and closures: no more than the machine's baseline.
 pub(super) fn settings() -> Settings {
     Settings::default().cpu(Cpu::Baseline)
 }

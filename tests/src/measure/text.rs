@@ -12,14 +12,16 @@ use crate::suite::Result;
 /// Bytes of the buffers that arguments and results are in.
 pub(super) const BUFFER: usize = 4096;
 
-/// What all signatures share: the loops. Each makes a call, zeroes the counts of callgrind, if that runs the program, and after `n` more calls has it
-/// write a file with its `name`. `ffi_call` exchanges its stack, after which callgrind no longer knows what called what: so no counts by function.
+/// Shared text of all signatures: the loops. Each makes a call, zeroes the counts of callgrind, if
+/// that runs the program, and after `n` more calls has it write a file with its `name`. `ffi_call`
+/// exchanges its stack, after which callgrind no longer knows the callers: so there are no counts
+/// by function.
 const SHARED: &str = include_str!("loops.c");
 
-/// What the descriptions of types for libffi share.
+/// Shared text of the descriptions of types for libffi.
 const LIBFFI: &str = include_str!("libffi.c");
 
-/// The whole text. That of no signatures needs no libffi.
+/// Returns the whole text. It needs no libffi if there are no signatures.
 pub(super) fn source(all: &[Measured]) -> Result<String> {
     let mut emitter = Emitter::new(&DataModel::LP64);
     let mut functions = String::new();
@@ -115,8 +117,9 @@ fn float(scalar: Scalar) -> Result<&'static str> {
     }
 }
 
-/// The functions of a signature: `used_NAME` returns what takes all its arguments to know, as far as C can say that in a line; `same_NAME` returns its first
-/// argument of the result's type; `caller_NAME` is a shim; `repeat_NAME` makes that call in a loop.
+/// Appends the functions of a signature: `used_NAME` returns a value that depends on all its
+/// arguments, as far as C can express that in a line; `same_NAME` returns its first argument of the
+/// result's type; `caller_NAME` is a shim; `repeat_NAME` makes that call in a loop.
 fn one(text: &mut String, emitter: &mut Emitter, measured: &Measured) -> Result<()> {
     let (name, sig) = (measured.name, &measured.sig);
     let mut types = Vec::new();
@@ -167,7 +170,8 @@ fn one(text: &mut String, emitter: &mut Emitter, measured: &Measured) -> Result<
     Ok(())
 }
 
-/// The sum of all numbers in all arguments, if the result is a number: what takes all of them to know.
+/// Returns the sum of all numbers in all arguments, if the result is a number: it depends on all of
+/// them.
 fn sum(measured: &Measured) -> Option<String> {
     let is_number = |ty: &Type| match ty.kind() {
         Kind::Scalar(scalar) => !matches!(scalar, Scalar::Ptr),

@@ -1,4 +1,4 @@
-//! Mistakes in what was compiled: stubs of other steps, functions changed after they were lowered.
+//! Mistakes in compiled code: stubs of other steps, functions changed after they were lowered.
 
 use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
@@ -25,7 +25,8 @@ pub(super) fn halved(own: RegisterMove) -> RegisterMove {
     RegisterMove { width, ..own }
 }
 
-/// Of equal arguments the first is left out: it is padding, for which a value is taken that goes to the argument area.
+/// The first of equal arguments is left out: it is padding, for which a value is taken that goes to
+/// the argument area.
 pub(super) fn padding_lost(func: &mut ir::Function) {
     change_call(func, CallConv::SystemV, |args, signature, pool| {
         let all = args.as_slice(pool);
@@ -57,7 +58,7 @@ pub(super) fn insts(func: &ir::Function) -> Vec<ir::Inst> {
         .collect()
 }
 
-/// What belongs in the upper half of a word is put 16 bits too low.
+/// A field in the upper half of a word is put 16 bits too low.
 pub(super) fn fields_misplaced(func: &mut ir::Function) {
     let insts = insts(func);
     let dfg = &mut func.stencil.dfg;
@@ -152,7 +153,7 @@ pub(super) fn area_is_save_area(func: &mut ir::Function) {
     }
 }
 
-/// What is aligned to 16 bytes in the argument area is aligned to 8.
+/// A value aligned to 16 bytes in the argument area is aligned to 8.
 pub(super) fn list_unaligned(func: &mut ir::Function) {
     for inst in insts(func) {
         if let InstructionData::UnaryImm { imm, .. } = &mut func.dfg.insts[inst]

@@ -1,6 +1,9 @@
-//! Conventions of other machines, against their own compilers: random signatures, each argument and result compared with where the compiler's code has it, on both sides
-//! of the call: as it runs under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says (`cabi_verify::places`). Facts of code that runs
-//! are kept; here they are measured again, and must be the same. Of each convention mutations must be seen: by the kept facts (`stored`, the suite `facts`), or by the code that is read.
+//! Conventions of other machines, against their own compilers: random signatures, each argument and
+//! result compared with its place in the compiler's code, on both sides of the call: as it runs
+//! under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says
+//! (`cabi_verify::places`). Facts of code that runs are kept; here they are measured again, and
+//! must be the same. Mutations of each convention must be seen: by the kept facts (`stored`, the
+//! suite `facts`), or by the code that is read.
 
 mod ir;
 mod machines;
@@ -25,7 +28,8 @@ use crate::suite::{Result, Suite, is_blessed, number};
 
 pub(super) use self::stored::run as judge_stored;
 
-/// Of so many signatures one may have vectors: few machines have registers for them here, but records that are passed by their address may be of any types.
+/// One of so many signatures may have vectors: few machines have registers for them here, but
+/// records that are passed by their address may be of any types.
 const VECTORS: u64 = 3;
 
 /// Values that are compared for each signature, on average and at least: arguments and results with bytes, of callers and of callees.
@@ -40,7 +44,7 @@ const DIRECTED: usize = 1_000_000;
 /// Differences that are printed.
 const PRINTED: usize = 5;
 
-/// Where signatures come from, given what C does not have there and the target.
+/// Sources of signatures, given the features that C lacks there, and the target.
 #[derive(Clone, Copy)]
 struct Signatures {
     /// One by a seed and its number.
@@ -49,15 +53,15 @@ struct Signatures {
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 
-/// What a compiler gets wrong against itself: its `va_arg` looks elsewhere than its callers write.
+/// Self-inconsistency of a compiler: its `va_arg` looks elsewhere than its callers write.
 struct KnownBug {
-    /// What follows "that".
+    /// Words that follow "that".
     what: &'static str,
-    /// Whether a signature shows it.
+    /// Checks whether a signature shows it.
     meets: fn(&FnSig) -> bool,
 }
 
-/// A question, and where its values are.
+/// A question, and the places of its values.
 type Placed<'q> = (&'q Question, FnAbi);
 
 /// A compiler that is asked about a convention.
@@ -67,10 +71,10 @@ struct Engine<'a> {
     compiler: &'a Compiler,
 }
 
-/// What an engine has shown.
+/// Results of an engine.
 #[derive(Default)]
 struct Shown {
-    /// What is missing.
+    /// The missing tool.
     absent: Option<String>,
     notes: Vec<String>,
     outcomes: Vec<(&'static str, Result<(), String>)>,
@@ -94,7 +98,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Reports what each engine has shown.
+/// Reports the results of each engine.
 fn report(
     suite: &mut Suite,
     engines: &[Engine<'_>],
@@ -204,7 +208,7 @@ impl Engine<'_> {
         self.places(placed, &outcomes, refused, shown)
     }
 
-    /// What the signatures have, of which too few would compare too little.
+    /// Counts shapes of the signatures: too few would compare too little.
     fn shapes(&self, placed: &[Placed<'_>], shown: &mut Shown) -> Result<(), String> {
         let mut shapes = self.machine.shapes.clone();
         if self.compiler.bit_int {
@@ -217,7 +221,8 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// What differs, and the signatures that agree. A known bug that none of the signatures which meet it shows is a difference too.
+    /// Collects the differences, and returns the signatures that agree. A known bug that none of
+    /// the signatures which meet it shows is a difference too.
     fn places<'q>(
         &self,
         placed: Vec<Placed<'q>>,
@@ -269,7 +274,8 @@ impl Engine<'_> {
     }
 }
 
-/// Nine in ten of what was drawn, and most of what a caller and a callee have of each, are compared, or the suite says too little.
+/// Checks that nine in ten of the drawn signatures, and most values of a caller and a callee of
+/// each, are compared, or the suite proves too little.
 fn is_enough(
     n: usize,
     refused: &[String],
@@ -285,11 +291,10 @@ fn is_enough(
     }
 }
 
-/// Random questions.
 #[derive(Default)]
 struct Drawn {
     questions: Vec<Question>,
-    /// What `cabi` refuses.
+    /// Refusals of `cabi`.
     refused: Vec<String>,
 }
 
@@ -340,8 +345,9 @@ impl Drawn {
 }
 
 impl Machine {
-    /// What a mutation says about a question if that is not `own`, what the convention itself says; an error where it has no place for a value. The lists
-    /// for variadic functions are not those of a mutation.
+    /// Returns the result of a mutation for a question, if that is not `own`, the convention's own
+    /// result; an error where it has no place for a value. The lists for variadic functions are not
+    /// those of a mutation.
     fn moved(
         &self,
         broken: &'static Convention,

@@ -78,15 +78,16 @@ fn of_target(target: &ProgramTarget, subjects: &[&Subject], suite: &mut Suite) -
         let cases: Vec<&Case> = cases.collect();
         if let Some(name) = feature.filter(|name| !processor::has(name)) {
             for case in cases {
-                suite.report.not_run(&engine, &case.name, &format!("no {name}"));
+                suite
+                    .report
+                    .not_run(&engine, &case.name, &format!("no {name}"));
             }
             continue;
         }
         let signatures: Vec<Signature<'_>> = cases.into_iter().flat_map(signatures).collect();
         let chunks = signatures.chunks(PROGRAM);
-        let parts = chunks.flat_map(|signatures| {
-            (0..SETTINGS.len()).map(move |turn| (signatures, turn))
-        });
+        let parts =
+            chunks.flat_map(|signatures| (0..SETTINGS.len()).map(move |turn| (signatures, turn)));
         let parts: Vec<Part<'_>> = parts
             .map(|(signatures, turn)| Part {
                 target,

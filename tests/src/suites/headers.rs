@@ -114,7 +114,8 @@ fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Resul
     }
 }
 
-/// What is left out for reasons that the command allows, of which one is none here; and whether all engine settings had their turn.
+/// Reports the kinds of omissions, which the command allows, and one of which must not occur here;
+/// and whether all engine settings had their turn.
 fn left_out(part: &Part<'_>, n_settings: usize, report: &mut Report) {
     let name = &part.read.name;
     let engine = format!("headers {}", part.compiler.reference.name());

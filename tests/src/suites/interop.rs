@@ -1,8 +1,9 @@
 //! Every signature of the corpus, both directions, against each reference compiler: Cranelift calls C, C calls Cranelift. Cases take turns with the engine settings, and
 //! each runs under two that have nothing in common.
 //!
-//! What a shim sends and what a function returns is a byte pattern, and every byte of every leaf is compared on the other side. Cases run in
-//! child processes; one that dies is named and the rest goes on. What the lowering refuses is counted by reason: never silently skipped.
+//! A shim sends, and a function returns, a byte pattern; every byte of every leaf is compared on
+//! the other side. Cases run in child processes; one that dies is named and the rest goes on.
+//! Refusals of the lowering are counted by reason: never silently skipped.
 //!
 //! After the corpus come signatures of so many parameters that words of the argument area are read. Random ones are the suite `random`'s.
 //!
@@ -33,7 +34,7 @@ use crate::suite::{Result, Suite};
 /// Beginning of the names of records of many sizes.
 const SIZES: &str = "sizes-";
 
-/// What is counted, one setting and direction of a case at a time.
+/// Counts, for one setting and direction of a case at a time.
 const COUNTED: [&str; 4] = [
     "passed",
     "failed (known failures included)",
@@ -41,7 +42,7 @@ const COUNTED: [&str; 4] = [
     "calls",
 ];
 
-/// What became of one case in one direction with one reference compiler, under both of its settings.
+/// Outcome of one case in one direction with one reference compiler, under both of its settings.
 #[derive(Default)]
 struct Found {
     failed: Vec<String>,
@@ -116,7 +117,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Of how many cases the invoker is a stub.
+/// Returns the number of cases whose invoker is a stub.
 fn n_by_stub(subjects: &[Subject]) -> usize {
     let invoker = |subject: &Subject, case: &Case| {
         let sig = case.sig(subject.block.policy).ok()?;
@@ -188,7 +189,7 @@ fn run_all(
     Ok(counts)
 }
 
-/// Where arguments are, but of those in the argument area how many bytes they have.
+/// Returns the places of arguments, but for those in the argument area only their sizes.
 fn key_without_sizes(sig: &FnSig) -> String {
     let abi = FnAbi::new(sig, &HERE).ok();
     let places = abi.map(|abi| {

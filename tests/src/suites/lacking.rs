@@ -33,7 +33,7 @@ const CASE: &str = "rollback-pair";
 /// The beginning of what is said of a suite that passes, and does not say what it lacks.
 const SILENT: &str = "does not print why it did not run";
 
-/// A name that no case has: what else a suite does is left.
+/// A name that no case has: the suite then skips its cases.
 const NONE: &str = "no case";
 
 const LACKING: [Lacking; 10] = [
@@ -172,7 +172,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// What this machine lacks of programs.
+/// Returns the programs that this machine lacks.
 fn missing_here() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut names = BTreeSet::new();
@@ -264,7 +264,7 @@ fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<()> {
 }
 
 impl Child {
-    /// Whether the suite passes, with more `variables`, and prints why something did not run.
+    /// Checks that the suite passes, with more `variables`, and prints why something did not run.
     fn check(&self, variables: &[(&str, &str)]) -> std::result::Result<(), String> {
         const UNSET: [&str; 8] = [
             "CABI_REQUIRE_ORACLES",

@@ -18,7 +18,7 @@ use cabi_verify::threads::{at_once, in_threads};
 
 use crate::suite::{Result, Suite};
 
-/// Whether compilers make code of the default target without being told.
+/// `true` if compilers make code of the default target without being told.
 const IS_DEFAULT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -51,7 +51,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 /// Flags for files that are not linked, nor run.
 const OBJECT: [&str; 3] = ["-c", "-fno-pic", "-w"];
 
-/// What has clang make ELF files of `target`, whatever its own format is.
+/// Returns the flag by which clang makes ELF files of `target`, whatever its own format is.
 fn flag_for(target: &str) -> String {
     let elf = match target {
         APPLE => "arm64-apple-macosx13-elf".to_owned(),

@@ -13,7 +13,8 @@ use crate::compiled::{File, add_files, compile_files, compilers, entries, run_fi
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
-/// What became of each block: for each reference compiler and direction the reason why it fails, if it does.
+/// Outcome of each block: for each reference compiler and direction the reason why it fails, if it
+/// does.
 type Seen = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -66,7 +67,7 @@ fn check_names(subjects: &[Subject], suite: &mut Suite) {
     }
 }
 
-/// What became of each block without a mistake, or of those that name the mutant under it.
+/// Returns the outcome of each block without a mistake, or of those that name the mutant under it.
 fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> Result<Seen> {
     let mistake = mutant.map_or(Mistake::NONE, Mutant::mistake);
     let way = match mistake.convention {

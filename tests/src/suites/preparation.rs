@@ -1,7 +1,7 @@
-//! What a call costs to prepare, held to numbers in `tests/corpus/preparation.txt`: instructions, which may grow by a few per cent, and allocations, which
-//! may not. `CABI_BLESS=1` rewrites them.
+//! Costs of preparing a call, compared with `tests/corpus/preparation.txt`: instructions, which may
+//! grow by a few per cent, and allocations, which may not. `CABI_BLESS=1` rewrites them.
 //!
-//! Negative controls: what is done twice costs more than it may, and so does one allocation.
+//! Negative controls: a step done twice costs more than it may, and so does one allocation.
 
 use std::fs;
 
@@ -12,13 +12,14 @@ use crate::measure::{
 };
 use crate::suite::{Result, Suite, is_blessed};
 
-/// How many times as much as before instructions may be: what is counted depends a little on libc's routines for this processor.
+/// Factor by which instructions may grow: the counts depend a little on libc's routines for this
+/// processor.
 const MORE: f64 = 1.03;
 
 /// Without optimization so many times fewer calls are as exact.
 const FEWER: u32 = 10;
 
-/// What names the instructions of a step without optimization.
+/// Prefix of the instructions of a step without optimization.
 const PROFILE: &str = if cfg!(debug_assertions) { "Debug" } else { "" };
 
 const HEAD: &str = "\
@@ -86,8 +87,8 @@ fn instructions(now: &mut Costs, counted: &Costs) -> Result<()> {
     Ok(())
 }
 
-/// Whether `way` of each signature costs no more `now` than so many times what is kept. The control: with one allocation more, or followed by another step, it
-/// is too much.
+/// Checks that `way` of each signature costs no more `now` than `times` the kept cost. The control:
+/// with one allocation more, or followed by another step, it is too much.
 fn held(
     suite: &mut Suite,
     now: &Costs,

@@ -21,7 +21,7 @@ use crate::compiled::{File, compile_files, compilers, entries, takes};
 use crate::positions;
 use crate::suite::{Result, Suite};
 
-/// Of each case, by its name, what differs: nothing if it passes.
+/// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
 
 /// The levels of optimization at which compilers are asked.
@@ -33,7 +33,8 @@ const KNOWN: [(&str, usize); 2] = [("gcc-12", 1), ("clang-19", 6)];
 /// Cases that one program holds at most.
 const CHUNK: usize = 256;
 
-/// Cases of one vector level, and what a reference compiler's code does with them at each level of optimization.
+/// Cases of one vector level, and the facts of a reference compiler's code for them at each level
+/// of optimization.
 struct Part<'a> {
     compiler: &'a Compiler,
     cases: Vec<Case>,
@@ -117,7 +118,7 @@ fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     }
 }
 
-/// Whether the probe can look at a case.
+/// Checks whether the probe can look at a case.
 fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(), String> {
     if subject.expects_refusal() {
         return Err("the convention has no place for it, as the block says".to_owned());
@@ -129,7 +130,7 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
     unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
 }
 
-/// Compiles and observes all files. What is refused is reported.
+/// Compiles and observes all files. Refused cases are reported.
 fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
     let loaded = compile_files(files, |file, case, why| {
         let engine = suite.engine(file.compiler.reference.name());
@@ -172,7 +173,8 @@ impl<'a> Part<'a> {
         all.flat_map(|(case, facts)| facts.iter().flatten().map(move |facts| (case, facts)))
     }
 
-    /// What differs of each case, on both sides and at every level of optimization, from where it is under `policy`.
+    /// Returns the differences of each case, on both sides and at every level of optimization, from
+    /// its places under `policy`.
     fn differences(&self, policy: Policy) -> Found {
         let mut found = Found::new();
         for (case, facts) in self.cases.iter().zip(&self.facts) {
@@ -194,8 +196,9 @@ impl<'a> Part<'a> {
         found
     }
 
-    /// Reports what was `found`, and the controls of what passed. Where types are tried in every position, known bugs of the compiler are counted; the corpus lists
-    /// the cases that show one. Returns how many.
+    /// Reports the differences `found`, and the controls of cases that passed. Where types are
+    /// tried in every position, known bugs of the compiler are counted; the corpus lists the cases
+    /// that show one. Returns their number.
     fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) -> usize {
         let name = self.reference().name();
         let engine = suite.engine(name);
@@ -234,14 +237,13 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What differs, in words.
 fn differences(reference: &Reference, facts: &Facts, case: &Case, abi: &FnAbi) -> Vec<String> {
     let all = compare(reference.name(), facts, &case.argument_types(), abi);
     let all = all.into_iter().flatten();
     all.map(|difference| difference.why).collect()
 }
 
-/// The first of what differs.
+/// Returns the first difference.
 fn outcome(differs: &[String]) -> Result<(), String> {
     differs.first().cloned().map_or(Ok(()), Err)
 }

@@ -33,7 +33,7 @@ const SHRINKS: usize = 8;
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
 
-/// Whether the probe looks at what runs here.
+/// `true` if the probe observes code that runs here.
 const HAS_PROBE: bool = cfg!(target_arch = "x86_64");
 
 /// The first `usual` signatures, unless the environment says otherwise.
@@ -119,7 +119,8 @@ fn compilers(
     Ok(compilers)
 }
 
-/// What `plan` finds under each of `compilers`. The report says already why there is none, where that is so.
+/// Takes the results of `plan` under each of `compilers`. If there is none, the report has the
+/// reason.
 fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
     if compilers.is_empty() {
         return Ok(());
@@ -130,7 +131,7 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
     Ok(())
 }
 
-/// What the first `count` signatures of any seed show with a mistake.
+/// Returns the results of the first `count` signatures of any seed with a mistake.
 fn with_mistake(
     compiler: &Compiler,
     way: OtherSide,

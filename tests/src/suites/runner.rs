@@ -1,4 +1,5 @@
-//! Mistakes of the runner itself, which would blind every suite: each is made on purpose, or what would hide it is fed in, and must be noticed.
+//! Mistakes of the runner itself, which would blind every suite: each is made on purpose, or input
+//! that would hide it is fed in, and must be noticed.
 
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -21,13 +22,13 @@ use cabi_verify::verify::{
 
 use crate::suite::{Result, Suite};
 
-/// What must be noticed, and whether it was.
+/// A mistake, and whether it was noticed.
 type Control = (&'static str, fn() -> bool);
 
 /// Every n-th transition is run.
 const FEW_TRANSITIONS: usize = 1000;
 
-/// What the runner does with the verdicts of a unit.
+/// A wrong treatment of the verdicts of a unit.
 type Wrong = (&'static str, fn(&mut Vec<Called>));
 
 const OF_VERDICTS: [Wrong; 6] = [
@@ -234,7 +235,7 @@ fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) 
     Ok(())
 }
 
-/// Whether the object of a changed text is another one.
+/// Checks whether the object of a changed text is another one.
 fn objects_are_new(reference: &Reference) -> Result<bool> {
     let [one, two] =
         [1, 2].map(|n| reference.build(&format!("int f(void) {{ return {n}; }}"), &[]));

@@ -79,12 +79,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is clang for x86-64 Linux, whose caller and callee disagree in some blocks of the corpus.
+/// Checks whether it is clang for x86-64 Linux, whose caller and callee disagree in some blocks of
+/// the corpus.
 fn is_clang(compiler: &Compiler) -> bool {
     compiler.reference.name() == "clang" && compiler.target() == Target::X86_64_LINUX
 }
 
-/// What the report calls `compiler`.
+/// Returns the name of `compiler` in the report.
 fn engine(compiler: &Compiler) -> String {
     format!("static {}", compiler.reference.command())
 }
@@ -93,7 +94,7 @@ fn engine(compiler: &Compiler) -> String {
 fn control(loaded: &Loaded, one: &File<'_>, suite: &mut Suite) -> Result<()> {
     let target = one.compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
-    // Of the largest unit one is enough: it has nearly all cases.
+    // One control of the largest unit is enough: it has nearly all cases.
     let is_small = target == Target::X86_64_LINUX && one.entries.len() < 100;
     if is_small || !suite.is_complete() {
         return Ok(());

@@ -12,7 +12,7 @@ use cabi_verify::verify::{Compiler, known_bug};
 use crate::compiled::{File, compile_files, entries, run_files, takes};
 use crate::suite::{Result, Suite};
 
-/// Of each case, by its name, the first difference, or else nothing.
+/// The first difference of each case, by its name, if there is one.
 type Found = BTreeMap<String, Option<String>>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -58,7 +58,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// What differs from where each case is under `policy`.
+/// Returns the differences from the place of each case under `policy`.
 fn differences(loaded: &mut [Loaded], policy: Policy) -> Result<Found> {
     loaded.iter_mut().for_each(|one| one.policy = policy);
     let all = run_files(loaded, OtherSide::Probe, &[], Mistake::NONE)?;

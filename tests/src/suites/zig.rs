@@ -1,9 +1,10 @@
 //! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own profile: extern structs and unions, vectors of numbers
 //! and of bools. Sizes, alignments and offsets are compared too.
 //!
-//! The signatures are those of the corpus that Zig has words for, those that show its bugs, vectors of bools from all registers free to none, and random ones:
-//! `CABI_RANDOM_COUNT` of them (usually 200) from `CABI_RANDOM_SEED`. Where Zig's own caller and callee disagree about a random one, it is Zig's
-//! fault, and counted as such. What Zig cannot say or compile is counted by reason.
+//! The signatures are those of the corpus that Zig can express, those that show its bugs, vectors
+//! of bools from all registers free to none, and `CABI_RANDOM_COUNT` random ones (200 by default)
+//! from `CABI_RANDOM_SEED`. If Zig's own caller and callee disagree about a random one, it is Zig's
+//! fault, and counted as such. Cases that Zig cannot express or compile are counted by reason.
 
 pub(super) mod cases;
 
@@ -94,12 +95,12 @@ fn mode(file: &File<'_>) -> Mode {
     zig.map_or(Mode::ALL[0], |(_, mode)| *mode)
 }
 
-/// What reports call the back end of `file`.
+/// Returns the name in reports of the back end of `file`.
 fn engine(file: &File<'_>) -> String {
     format!("zig {}", mode(file))
 }
 
-/// Compares what Zig says about the layouts of the types of `loaded`.
+/// Compares Zig's layouts of the types of `loaded`.
 pub(super) fn layouts(loaded: &Loaded, engine: &str, suite: &mut Suite) {
     for fact in &loaded.layout {
         let name = &loaded.cases[fact.case].name;
@@ -117,7 +118,7 @@ fn compare(fact: &Fact) -> Result<(), String> {
     Err(format!("{what}: Zig has {zig}, ours {ours}"))
 }
 
-/// What becomes of the cases of each batch.
+/// Returns the outcomes of the cases of each batch.
 fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
     let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
     run_files(loaded, OtherSide::CraneliftFirst, &settings, Mistake::NONE)

@@ -13,7 +13,7 @@ use cranelift_object::ObjectModule;
 
 use super::{System, builder, exported};
 
-/// What the program prints.
+/// Output of the program.
 const PRINTED: &str =
     "pass 7\ncatch_all -1\ncatch_int 42 passed 2.5\ncleanup 1 noted 1\naligned 9\nentered 8\n";
 
@@ -137,7 +137,7 @@ fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Resu
     Some(made.map(drop))
 }
 
-/// What the program prints with a library of such an object, and whether it ends well.
+/// Returns the output of the program with a library of such an object, and whether it ends well.
 fn ran(system: &System<'_>, tables: Tables<'_>) -> Option<(String, bool)> {
     let folder = tempfile::tempdir().unwrap();
     linked(system, folder.path(), tables)?.unwrap();

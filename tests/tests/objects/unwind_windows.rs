@@ -52,7 +52,7 @@ fn saving() -> String {
     .concat()
 }
 
-/// What a program of `compiler` prints that is linked with such an object.
+/// Returns the output of a program of `compiler` that is linked with such an object.
 fn printed(compiler: &str, source: &str, tables: Tables<'_>, wine: &Path) -> Option<String> {
     let system = System {
         triple: "x86_64-pc-windows-gnu",

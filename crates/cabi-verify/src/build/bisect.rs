@@ -1,25 +1,26 @@
 //! One file of many items, some of which a compiler refuses: everything else is still built, together.
 //!
-//! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes, what it makes cannot be loaded) the file is cut in
-//! halves until the items are found.
+//! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes,
+//! or its output cannot be loaded) the file is cut in halves until the items are found.
 
 use super::ReferenceError;
 
-/// In halves so many items of a file are found that are to blame. What is not looked into then is refused together.
+/// Most items of a file that are found by halves. The rest is refused together.
 pub(crate) const MOST_FOUND: usize = 16;
 
-/// What a failure says about the items of a file.
+/// Items of a file that a failure blames.
 pub(crate) enum Blame<E> {
-    /// Nothing: the disk is full, the compiler hangs, an interrupt.
+    /// None: the disk is full, the compiler hangs, an interrupt.
     System,
-    /// These are refused, each for its own reason. Of none, any of them may be the reason.
+    /// These are refused, each for its own reason. If the list is empty, any item may be the
+    /// reason.
     Items(Vec<(usize, E)>),
 }
 
-/// What became of the items of a file, which are cases where nothing else is said.
+/// Outcome of building the items of a file, which are cases unless stated otherwise.
 #[derive(Debug)]
 pub struct Parts<B, E = ReferenceError> {
-    /// What was built of the cases that are left. `None` if nothing could be built.
+    /// The file of the cases that are left. `None` if nothing could be built.
     pub built: Option<B>,
     /// The cases that are in it, by their indices.
     pub cases: Vec<usize>,
@@ -28,7 +29,7 @@ pub struct Parts<B, E = ReferenceError> {
 }
 
 impl<B, E> Parts<B, E> {
-    /// What `make` makes of what was built.
+    /// Applies `make` to the built file.
     pub(crate) fn map<C>(self, make: impl FnOnce(B) -> C) -> Parts<C, E> {
         Parts {
             built: self.built.map(make),

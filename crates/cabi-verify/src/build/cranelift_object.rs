@@ -9,10 +9,12 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
 use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, Sent, VARIANTS, keeps_result};
+use crate::emit::cranelift::{
+    self, BufferAddresses, CallVia, Mutation, Sent, VARIANTS, keeps_result,
+};
 use crate::verdict::Fault;
 
-/// What a processor has to have for code with vectors of a level.
+/// Features that a processor needs for code with vectors of a level.
 const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
 
 /// A side of a call, and how it is made.
@@ -39,7 +41,7 @@ impl CraneliftObject {
     /// An object file without functions yet, by Cranelift with these settings. The buffers of callees are at `cabi_places`.
     ///
     /// # Errors
-    /// What Cranelift, as it was built, does not have.
+    /// The reason, if Cranelift as it was built lacks something.
     pub(crate) fn new(
         vectors: VectorLevel,
         target: &Target,
@@ -90,12 +92,21 @@ impl CraneliftObject {
         })
     }
 
-    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side` and returns what it finds.
+    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side` and
+    /// returns the object that it finds.
     pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
         let places = (BufferAddresses::Places(self.places), side.offsets);
         let (variant, mutation) = (side.index % VARIANTS, side.mutation);
         let (module, lower) = (&mut self.module, &self.lower);
-        cranelift::function(module, Some(name), lower, side.sig, places, variant, mutation)?;
+        cranelift::function(
+            module,
+            Some(name),
+            lower,
+            side.sig,
+            places,
+            variant,
+            mutation,
+        )?;
         Ok(())
     }
 
@@ -123,7 +134,6 @@ impl CraneliftObject {
         Ok(())
     }
 
-    /// The file.
     pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
         let written = self.module.finish().emit();
         written.map_err(|error| error.to_string())
@@ -143,9 +153,8 @@ mod tests {
         let large = RecordBuilder::structure("large").field("bytes", bytes);
         let large = large.build(&DataModel::LP64).expect("a record");
         let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
-        let mut object =
-            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, &[])
-                .expect("a module");
+        let mut object = CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, &[])
+            .expect("a module");
         let mut add = |name, sig| {
             let side = OneSide {
                 sig,

@@ -1,4 +1,4 @@
-//! Why a compiler's answer cannot be had.
+//! Reasons why a compiler gives no answer.
 
 use std::io;
 
@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use crate::process::says_that_it_crashed;
 
-/// Why a reference compiler's answer cannot be had.
+/// Reason why a reference compiler gives no answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
     /// The compiler could not be started, or a folder not be made.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The attempt.
         what: String,
         /// The system's reason.
         source: io::Error,
@@ -23,35 +23,35 @@ pub enum ReferenceError {
     Refused {
         /// Reference compiler and version.
         reference: String,
-        /// What it printed.
+        /// Its messages.
         messages: String,
     },
-    /// What the compiler made cannot be loaded.
+    /// The compiler's output cannot be loaded.
     #[error("{what} cannot be loaded: {why}")]
     Unloadable {
-        /// What it was made for.
+        /// The purpose of the output.
         what: String,
-        /// The loader's reason, or what became of the process that tried.
+        /// The loader's reason, or how the process ended that tried.
         why: String,
     },
-    /// The compiler crashed at the C text: it says nothing about it.
+    /// The compiler crashed at the C text, and so gave no answer about it.
     #[error("{reference} crashes: {}", first_error(messages))]
     Crashed {
         /// Compiler and version.
         reference: String,
-        /// What it printed.
+        /// Its messages.
         messages: String,
     },
 }
 
 impl ReferenceError {
-    /// What the system says to `what` was tried.
+    /// Makes an error of the attempt `what` and the system's reason.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 
-    /// What the compiler printed to C text that it refuses, or at which it crashes.
+    /// Returns the compiler's messages about C text that it refuses, or at which it crashes.
     pub fn messages(&self) -> Option<&str> {
         match self {
             Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
@@ -59,7 +59,7 @@ impl ReferenceError {
         }
     }
 
-    /// This failure, of which only `messages` are about one case.
+    /// Returns this failure with `messages`, the part that is about one case.
     pub(crate) fn with_messages(&self, messages: &str) -> Self {
         let messages = messages.to_owned();
         match self {
@@ -82,13 +82,14 @@ impl ReferenceError {
         }
     }
 
-    /// Nothing was asked: a full disk, a compiler that cannot be started, that hangs or is killed. What is left is an answer about the C text.
+    /// Checks whether the system is to blame: a full disk, a compiler that cannot be started, hangs
+    /// or is killed. The other errors are answers about the C text.
     pub fn is_about_the_system(&self) -> bool {
         matches!(self, Self::Io { .. })
     }
 }
 
-/// The first error among a compiler's messages, without its place in a file that is gone.
+/// Returns the first error among a compiler's messages, without its place in a file that is gone.
 pub fn first_error(messages: &str) -> String {
     let line = messages.lines().find(|line| line.contains("error:"));
     let line = line

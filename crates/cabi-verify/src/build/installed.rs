@@ -12,7 +12,7 @@ const ZIG_15: &str = "python3 -m ziglang cc -target x86_64-linux-gnu -mevex512";
 /// clang 22 of Zig 0.17.
 const ZIG_17: &str = "python3 -m ziglang cc -target x86_64-linux-gnu";
 
-/// The reference compilers found on this machine, and for each known reference compiler that is not, why.
+/// Reference compilers found on this machine, and for each other known one the reason.
 #[derive(Debug)]
 pub struct Installed {
     /// Compilers that work, in the order of `KNOWN_REFERENCES`.
@@ -38,7 +38,7 @@ impl Installed {
         Self::find_within(TIME_LIMIT)
     }
 
-    /// The compilers that are here, which may take `limit` for one file.
+    /// Finds the compilers that are here, which may take `limit` for one file.
     pub fn find_within(limit: Duration) -> Self {
         // Under an emulator this machine's own compilers are those that compile for another.
         Self::among(
@@ -56,8 +56,8 @@ impl Installed {
         )
     }
 
-    /// The versions of clang that were measured beside the one that `clang` means: `CABI_CLANG_20` and `CABI_CLANG_22` name commands, else the usual names
-    /// are tried.
+    /// Finds the measured versions of clang beside the one that `clang` means: `CABI_CLANG_20` and
+    /// `CABI_CLANG_22` name commands, else the usual names are tried.
     pub fn other_clangs() -> Self {
         Self::among(
             TIME_LIMIT,
@@ -71,7 +71,8 @@ impl Installed {
         )
     }
 
-    /// The compilers of `usual`: the name, with the version if that matters, the variable, and the usual commands.
+    /// Finds the compilers of `usual`: the name, with the version if that matters, the variable,
+    /// and the usual commands.
     fn among(limit: Duration, usual: &[(&'static str, &str, &[&str])]) -> Self {
         let mut bench = Self {
             references: Vec::new(),

@@ -1,4 +1,5 @@
-//! Programs: files of C, each compiled for itself so that none sees another's code, linked and run as a process.
+//! Programs: files of C, each compiled by itself so that none sees another's code, linked and run
+//! as a process.
 
 use std::io;
 use std::process::{Command, Output};
@@ -8,7 +9,7 @@ use super::reference::{Reference, ReferenceError, scratch, write};
 use crate::process;
 use crate::scratch::Scratch;
 
-/// A program that makes calls ends sooner, unless one waits for something: work is limited by processor time.
+/// Programs end sooner unless they wait for something: their processor time is limited.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Processor time for the calls of a program.
@@ -19,7 +20,6 @@ pub(crate) const SECONDS: u32 = 10;
 pub(crate) struct File<'a> {
     /// Who compiles it.
     pub(crate) by: &'a Reference,
-    /// The C text.
     pub(crate) source: &'a str,
     /// Flags after the compiler's own.
     pub(crate) flags: Vec<&'a str>,

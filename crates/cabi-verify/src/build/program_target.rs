@@ -1,7 +1,9 @@
-//! Targets whose code runs here in programs of their own: under an emulator of user mode, or, where only system and convention are others, as it is.
+//! Targets whose programs run on this machine: under an emulator of user mode, or directly, where
+//! only system and convention differ.
 //!
-//! clang writes object files of ELF in another system's convention where the triple ends in `-elf`: so its functions for Apple's and Microsoft's systems are
-//! linked and run without these systems. gcc for Windows writes COFF: its assembly is made into ELF.
+//! clang writes ELF object files in another system's convention if the triple ends in `-elf`: so
+//! its functions for Apple's and Microsoft's systems are linked and run without these systems. gcc
+//! for Windows writes COFF: its assembly is made into ELF.
 
 use cabi::Target;
 
@@ -12,13 +14,13 @@ use super::reference::{Reference, TIME_LIMIT};
 pub struct ProgramTarget {
     /// The target.
     pub target: Target,
-    /// The command of an emulator, which a program's name follows. Empty where this machine runs them.
+    /// Command of an emulator, which a program's name follows. Empty where this machine runs them.
     pub emulator: Vec<String>,
-    /// Who compiles what a program consists of beside both sides, and links it.
+    /// Compiler that compiles the parts of a program beside both sides, and links it.
     pub(crate) linker: Reference,
 }
 
-/// What a known target's programs are made with.
+/// Tools for the programs of a known target.
 struct Tools {
     triple: &'static str,
     emulator: &'static [&'static str],
@@ -73,12 +75,13 @@ const KNOWN: [Tools; 5] = [
 ];
 
 impl ProgramTarget {
-    /// The names of the targets that are known here.
+    /// Returns the names of the known targets.
     pub fn names() -> impl Iterator<Item = &'static str> {
         KNOWN.iter().map(|tools| tools.triple)
     }
 
-    /// The target `triple`, and the commands of the compilers that its programs are compared with.
+    /// Returns the target `triple`, and the commands of the compilers that its programs are
+    /// compared with.
     ///
     /// # Errors
     /// A target that is not known here, or whose programs nothing here links.
@@ -109,7 +112,7 @@ impl ProgramTarget {
         Ok((own, tools.compilers))
     }
 
-    /// x86-64 Linux, of which `linker` links programs.
+    /// Returns x86-64 Linux, whose programs `linker` links.
     pub fn x86_64_linux(linker: &Reference) -> Self {
         Self {
             target: Target::X86_64_LINUX,

@@ -1,8 +1,9 @@
-//! A reference compiler: what it can compile, and what it builds.
+//! Reference compilers: the language that each supports, and the files that it builds.
 //!
-//! A reference compiler is asked only what it can answer. What it cannot (`_BitInt` of an older gcc, `_Decimal64` of clang) is found by compiling one tiny
-//! file per [`Capability`], and the compiler's own message is kept as the reason. What it builds lives in folders that vanish, and are never
-//! built with `-w`: a reference compiler's warnings are part of what it says.
+//! A reference compiler is asked only about C that it supports. The rest (`_BitInt` of an older
+//! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`], and the
+//! compiler's own message is kept as the reason. Built files are in temporary folders, and never
+//! built with `-w`: a reference compiler's warnings are part of its answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +28,7 @@ mod refuses;
 #[cfg(test)]
 mod tests;
 
-/// How long a compiler may take for one file by default. A compiler that needs longer for a few thousand lines hangs.
+/// Default limit for one file. A compiler that needs longer for a few thousand lines hangs.
 pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// A compiler that is there and works.
@@ -41,11 +42,12 @@ pub struct Reference {
     major: u16,
     missing: BTreeMap<Capability, String>,
     limit: Duration,
-    /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
+    /// Libraries that its programs need besides those it links by itself, as options; asked when
+    /// first needed.
     libraries: Arc<OnceLock<Vec<&'static str>>>,
-    /// Whether what it builds is linked into programs, not loaded.
+    /// `true` if the files that it builds are linked into programs, not loaded.
     for_programs: bool,
-    /// Whether it has `-fsyntax-only`, which `zig cc` has not.
+    /// `true` if it has `-fsyntax-only`, which `zig cc` lacks.
     has_syntax_only: bool,
     /// The macros it defines by itself, with their text; asked when first needed.
     macros: Arc<OnceLock<BTreeMap<String, String>>>,
@@ -56,13 +58,14 @@ pub struct Reference {
 pub struct Built {
     /// The file.
     pub object: PathBuf,
-    /// What the compiler warned of.
+    /// Its warnings.
     pub warnings: String,
     _folder: Arc<Scratch>,
 }
 
 impl Reference {
-    /// The reference compiler after `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
+    /// Makes the reference compiler of `command`, a compiler and flags of its own, quoted as in a
+    /// shell; gcc or clang by its own words.
     ///
     /// # Example
     /// ```
@@ -78,7 +81,7 @@ impl Reference {
         Self::within(TIME_LIMIT, command)
     }
 
-    /// The compiler of a command, which may take `limit` for one file.
+    /// Makes the compiler of a command, which may take `limit` for one file.
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let mut reference = Self::unasked(limit, command)?;
         reference.check_language()?;
@@ -105,7 +108,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// A compiler of this machine for what runs beside the code of others: not one of those that are asked.
+    /// Returns a compiler of this machine for files that run beside the code of others; it is not
+    /// one of those that are compared.
     pub fn of_machine() -> Result<Self, String> {
         // Debian's clang has its version in its name.
         let names = ["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
@@ -140,7 +144,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// This compiler with more flags after its own. Its capabilities are not determined again, so the flags must not take one away.
+    /// Adds flags after the compiler's own. Its capabilities are not determined again, so the flags
+    /// must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
@@ -153,7 +158,7 @@ impl Reference {
         reference
     }
 
-    /// This compiler, whose files are linked into programs.
+    /// Returns this compiler with its files linked into programs.
     #[must_use]
     pub fn for_programs(self) -> Self {
         Self {
@@ -162,7 +167,8 @@ impl Reference {
         }
     }
 
-    /// A compiler of C++ has other rules even for what looks like C, and what is no compiler has none.
+    /// Refuses a compiler of C++, which has other rules even for text that looks like C, and
+    /// programs that are no compiler.
     fn check_language(&self) -> Result<(), String> {
         let folder = scratch().map_err(|e| e.to_string())?;
         let file = folder.path().join("language.c");
@@ -194,38 +200,39 @@ impl Reference {
         }
     }
 
-    /// The command it is started with, its own flags included, as it was written.
+    /// Returns its command, its own flags included, as it was written.
     pub fn command(&self) -> String {
         self.text.clone()
     }
 
-    /// Whether the command itself says how much is optimized.
+    /// Checks whether the command itself sets a level of optimization.
     pub fn says_how_to_optimize(&self) -> bool {
         let mut flags = self.command.iter().skip(1);
         flags.any(|word| word.starts_with("-O"))
     }
 
-    /// `gcc` or `clang`.
+    /// Returns `gcc` or `clang`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The name with the first number of its version: `clang-20`.
+    /// Returns the name with the first number of its version: `clang-20`.
     pub fn versioned_name(&self) -> String {
         format!("{}-{}", self.name, self.major)
     }
 
-    /// The first line of its `--version`.
+    /// Returns the first line of its `--version`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The profile of the measured version that is nearest to its own.
+    /// Returns the profile of the measured version nearest to its own.
     pub fn profile(&self) -> Profile {
         Profile::nearest(self.name, self.major).unwrap_or(Profile::GCC)
     }
 
-    /// What to say of [`profile`](Self::profile) if its version was not measured; else nothing.
+    /// Returns a remark about [`profile`](Self::profile) if its version was not measured, otherwise
+    /// an empty text.
     pub(crate) fn unmeasured(&self) -> String {
         let (own, nearest) = (self.versioned_name(), self.profile());
         match nearest.to_string() == own {
@@ -234,13 +241,13 @@ impl Reference {
         }
     }
 
-    /// Whether it has `capability`; if not, its own message.
+    /// Returns its own message if it lacks `capability`.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
         let why = self.missing.get(&capability);
         why.map_or(Ok(()), |why| Err(why))
     }
 
-    /// Whether it can be asked about `block`.
+    /// Checks whether it can be asked about `block`.
     pub fn admits(&self, block: &Block) -> Result<(), String> {
         let named: Vec<&str> = block
             .references
@@ -300,8 +307,9 @@ impl Reference {
         })
     }
 
-    /// What a program of C needs besides the libraries that every compiler links: an atomic object that no instruction loads is loaded by
-    /// libatomic. A compiler, or a machine, may lack it, and most files need none of it.
+    /// Returns the libraries that a program of C needs besides those that every compiler links: an
+    /// atomic object that no instruction loads is loaded by libatomic. A compiler, or a machine,
+    /// may lack it, and most files need none of it.
     pub(super) fn libraries(&self) -> &[&'static str] {
         const ATOMIC: [&str; 3] = [
             "-Wl,--push-state,--as-needed",
@@ -376,7 +384,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// How often a compiler warned, by the name of the warning, as one line; notes and warnings without a name count as `unnamed`.
+/// Counts warnings by their names, as one line; notes and warnings without a name count as
+/// `unnamed`.
 pub fn count_warnings(messages: &str) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for line in messages.lines().filter(|line| line.contains("warning: ")) {

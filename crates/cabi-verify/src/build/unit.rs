@@ -1,4 +1,4 @@
-//! Cases that share one translation unit, and what a C compiler makes of it.
+//! Translation units of several cases, and how a C compiler builds them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,17 +17,18 @@ pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
 /// Cases that share one translation unit.
 #[derive(Clone)]
 pub struct Unit<'a> {
-    /// Who compiles it.
+    /// Its compiler.
     pub reference: &'a Reference,
     /// Flags after the compiler's own.
     pub flags: Vec<&'a str>,
-    /// What all cases need to be declared; without it each case has the text of its subject, which gets names of its own.
+    /// Declarations that all cases need; without them each case has the text of its subject, under
+    /// names of its own.
     pub declarations: Option<&'a str>,
     /// The cases. Functions after common declarations have different names.
     pub cases: Vec<Entry<'a>>,
     /// How both sides move values.
     pub values: Values,
-    /// What else is in the file, for the cases with these indices.
+    /// Further text of the file, for the cases with these indices.
     pub(crate) more: Option<&'a More<'a>>,
 }
 
@@ -42,8 +43,8 @@ impl std::fmt::Debug for Unit<'_> {
 }
 
 impl<'a> Unit<'a> {
-    /// A unit of cases of `subject`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command
-    /// says how to optimize.
+    /// Makes a unit of cases of `subject`, whose functions have different names, after
+    /// `declarations`. It is compiled with `-O1` unless the compiler's command sets a level.
     pub fn after_declarations(
         reference: &'a Reference,
         flags: &[&'a str],
@@ -64,7 +65,8 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// A unit of cases with subjects of their own, which must all want the same vector level, compiled with the flag `optimize`.
+    /// Makes a unit of cases with subjects of their own, of one vector level, compiled with the
+    /// flag `optimize`.
     pub fn of_entries(reference: &'a Reference, optimize: &'a str, entries: &[Entry<'a>]) -> Self {
         let mut flags = vec![optimize];
         if let Some((subject, case)) = entries.first()
@@ -82,12 +84,12 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// All indices.
     pub(crate) fn all(&self) -> Vec<usize> {
         (0..self.cases.len()).collect()
     }
 
-    /// The name of the callee of case `at` in the compiled code; that of its caller ends in `_call`.
+    /// Returns the name of the callee of case `at` in the compiled code; that of its caller ends in
+    /// `_call`.
     pub fn symbol(&self, at: usize) -> String {
         let name = self.cases.get(at).map(|(_, case)| &case.function.name);
         self.prefix(at) + name.map_or("", String::as_str)
@@ -99,7 +101,7 @@ impl<'a> Unit<'a> {
         own.map(|(subject, _)| *subject)
     }
 
-    /// What the names of case `at` start with in the file.
+    /// Returns the prefix of the names of case `at` in the file.
     fn prefix(&self, at: usize) -> String {
         match self.own(at) {
             Some(own) if !own.text.names.is_empty() => format!("c{at}_"),
@@ -107,7 +109,8 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The file that the lines of case `at` are of, to the compiler: so its messages name the case.
+    /// Returns the file name that the compiler is told for the lines of case `at`: so its messages
+    /// name the case.
     fn file(&self, at: usize) -> Cow<'_, str> {
         match self.own(at) {
             Some(own) if own.text.names.is_empty() => Cow::from(&own.block.name),
@@ -145,7 +148,7 @@ impl<'a> Unit<'a> {
         self.reference.build(&text, &self.build_flags())
     }
 
-    /// The flags with which it says everything it refuses at once.
+    /// Returns the flags by which it reports all errors at once.
     pub(crate) fn build_flags(&self) -> Vec<&'a str> {
         let mut flags = vec!["-fno-lto"];
         flags.extend(&self.flags);
@@ -155,15 +158,16 @@ impl<'a> Unit<'a> {
         flags
     }
 
-    /// Compiles it without the cases that are refused.
+    /// Compiles the unit without the cases that are refused.
     ///
     /// # Errors
-    /// [`ReferenceError::Io`]: nothing was asked.
+    /// [`ReferenceError::Io`]: the compiler gave no answer.
     pub fn compile(&self) -> Result<Parts<Built>, ReferenceError> {
         self.compile_and(self.all(), &mut None, |built, _| Ok(built.clone()))
     }
 
-    /// Has `take` make something of the code of the cases with these indices, which is `first` for all of them, without those for which it fails.
+    /// Applies `take` to the code of the cases with these indices, which is `first` for all of
+    /// them, without those for which it fails.
     pub(crate) fn compile_and<B>(
         &self,
         chosen: Vec<usize>,

@@ -1,11 +1,14 @@
-//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention or its own, which `LoadedCode` loads like those of C compilers.
+//! Zig's compiler as a reference. Both its back ends make callees and callers under its C calling
+//! convention or its own; `LoadedCode` loads them like those of C compilers.
 //!
-//! Functions of Zig's own convention, `auto`, have no symbols: what is exported hands out their addresses.
+//! Functions of Zig's own convention, `auto`, have no symbols: exported ones hand out their
+//! addresses.
 //!
-//! Zig has a classifier of its own, written for both back ends (`src/arch/x86_64/abi.zig`), so it is a third reading of the psABI. One back
-//! end counts registers itself, the other leaves that to LLVM. Callers and callees of one file are compiled to an object and linked
-//! with the frame of the C sides, which a C compiler makes; nothing of a case goes through C. A type that Zig cannot express is `NotExpressible`;
-//! what it cannot compile is reported with its message.
+//! Zig has a classifier of its own for both back ends (`src/arch/x86_64/abi.zig`), so it is a third
+//! reading of the psABI. One back end counts registers itself, the other leaves that to LLVM.
+//! Callers and callees of one file are compiled to an object and linked with the frame of the C
+//! sides, which a C compiler makes; nothing of a case goes through C. A type that Zig cannot
+//! express is `NotExpressible`; other failures are reported with Zig's message.
 //!
 //! ```text
 //! const c7_f_t0 = extern struct { m0: f64, m1: i32, };
@@ -81,9 +84,10 @@ impl fmt::Display for Mode {
 /// Callers and callees of cases, compiled by Zig.
 #[derive(Debug)]
 pub(crate) struct CompiledZig {
-    /// What a process can load.
+    /// The file, which a process can load.
     pub(crate) built: Built,
-    /// For each case why it has no callee and no caller, if it has none: Zig has no words for it, or its compiler's message.
+    /// For each case the reasons why it has no callee and no caller: Zig cannot express it, or its
+    /// compiler's message.
     pub(crate) missing: Vec<[Option<String>; 2]>,
     /// Sizes, alignments and offsets.
     pub(crate) layout: Vec<Fact>,
@@ -94,11 +98,11 @@ pub(crate) struct CompiledZig {
 pub struct Fact {
     /// The index of the case that has the type.
     pub case: usize,
-    /// What was asked: `struct s: offset of member 1`.
+    /// The subject: `struct s: offset of member 1`.
     pub what: String,
-    /// What `cabi` says, in bytes.
+    /// The number of `cabi`, in bytes.
     pub ours: u64,
-    /// What Zig says.
+    /// Zig's number.
     pub zig: u64,
 }
 
@@ -123,7 +127,7 @@ impl Zig {
         Ok(zig)
     }
 
-    /// Its version, such as `0.15.2`.
+    /// Returns its version, such as `0.15.2`.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -186,7 +190,7 @@ impl Zig {
     }
 }
 
-/// What `built` says to `questions` about layouts.
+/// Returns the answers in `built` to `questions` about layouts.
 fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, ReferenceError> {
     if questions.is_empty() {
         return Ok(Vec::new());

@@ -1,9 +1,11 @@
 //! One case in one direction under one engine: a shim calls C code, or C code calls a function.
 //!
-//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result; so does what a function of ours writes down and returns.
-//! What is written beside an object, where no page faults, is noticed too. Two rounds differ in
-//! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
-//! must preserve; the x87 stack must be empty after each call.
+//! Every argument of a shim lies against a guard page, first after it and then before it, and so
+//! does the result. The same holds for the objects that a function of ours writes and returns.
+//! Writes beside an object, where no page faults, are noticed too. Two rounds differ in every byte.
+//! A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in
+//! memory, and the registers that the callee must preserve; the x87 stack must be empty after each
+//! call.
 
 use crate::case::Case;
 use crate::emit::c::Images;
@@ -37,7 +39,7 @@ pub(crate) use engine_settings::settings_without_verifier;
 pub(super) use registers_at_call::check_call;
 use registers_at_call::check_return;
 
-/// What the cases of one process share.
+/// State that the cases of one process share.
 #[derive(Debug)]
 pub struct Harness<'a> {
     /// The C side.
@@ -48,7 +50,8 @@ pub struct Harness<'a> {
     pub buffers: &'a GuardedBuffers,
 }
 
-/// How many ways there are to make a call: the variants of what is compiled for one signature, and by what is made at run time for any.
+/// Number of ways to make a call: the variants of compiled code for one signature, and the code
+/// made at run time for any.
 pub const WAYS: usize = VARIANTS + 1;
 
 /// Bytes of code that the cases of a process may become together.
@@ -57,7 +60,7 @@ pub(crate) const MEMORY: usize = 1 << 24;
 /// The buffers that any case needs: its arguments, and the result.
 pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 
-/// What is sent and expected in every call of a case.
+/// Values that every call of a case sends and expects.
 #[derive(Clone, Debug)]
 pub(crate) struct CallCase {
     types: Vec<Type>,
@@ -99,14 +102,15 @@ impl CallCase {
     }
 }
 
-/// What a round sends and gives back.
+/// Values that a round sends and returns.
 pub(crate) struct Round {
     pub(crate) values: Values,
     side: Side,
 }
 
-/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that Cranelift lowers. Of what is compiled and of what is made at run
-/// time it runs the latter alone if it is to be `at_run_time`, as far as there is such. Returns the number of calls made.
+/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that
+/// Cranelift lowers. With `at_run_time` it runs only code made at run time, if there is such, and
+/// not the compiled code. Returns the number of calls made.
 pub fn observe(
     (harness, caches): (&Harness<'_>, &mut Caches),
     case: &Case,
@@ -127,7 +131,7 @@ pub fn observe(
     built.rounds(harness, 0, 0..SIDES.len())
 }
 
-/// A refusal of what is not known to be refused is a failure: it hides a case.
+/// Turns a refusal that is not known into a failure: it would hide a case.
 pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
     match is_known(&fault, abi, direction) {
         true => fault,
@@ -135,7 +139,8 @@ pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
     }
 }
 
-/// Whether `fault` refuses nothing of a signature that `cabi` has places for, or what the lowering is known to refuse of one.
+/// Checks whether `fault` is a known refusal of the lowering, or no refusal at all of a signature
+/// that `cabi` has places for.
 pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
     match fault {
         Fault::NotLowered(kind) => {
@@ -149,7 +154,8 @@ pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
     }
 }
 
-/// Whether a value is part of a wide vector register: of a union that is no power of two of bytes.
+/// Checks whether a value is part of a wide vector register: a union whose size in bytes is no
+/// power of two.
 fn has_partial_vector(abi: &FnAbi) -> bool {
     let is_partial = |placed: &PlacedPart| {
         matches!(placed.part.ty, PartType::V256 | PartType::V512)
@@ -163,7 +169,8 @@ fn has_partial_vector(abi: &FnAbi) -> bool {
     places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(is_partial)))
 }
 
-/// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, no ABI agrees with both.
+/// Checks whether the reference compiler's caller and callee agree with each other about case
+/// `index`, whose signature is `sig`: if not, no ABI agrees with both.
 ///
 /// # Errors
 /// [`Fault::Failed`]: the value that one of the two sides has wrong. [`Fault::Untried`]: the two could not be compiled or run.
@@ -192,7 +199,7 @@ pub(crate) fn rounds(plan: &CallCase) -> [Round; 2] {
 /// Where objects are in each round.
 const SIDES: [Side; 2] = [Side::End, Side::Start];
 
-/// The first round, or the other one.
+/// Returns the first or the second round.
 fn round(plan: &CallCase, number: usize) -> Round {
     let (first, side) = match number {
         0 => (1, SIDES[0]),
@@ -205,7 +212,8 @@ fn round(plan: &CallCase, number: usize) -> Round {
     }
 }
 
-/// Calls the C callee by `run`, which is given the addresses of the arguments, that of the result, and what to call.
+/// Calls the C callee by `run`, which gets the addresses of the arguments and of the result, and
+/// the function to call.
 fn call(
     harness: &Harness<'_>,
     plan: &CallCase,
@@ -219,7 +227,8 @@ fn call(
         let at = buffers.put(i + 1, &pattern.bytes, round.side);
         pointers.push(at.ok_or("too large for a buffer")?);
     }
-    // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
+    // A callee may rely on the alignment of its result's place, which a typedef can make larger
+    // than the size.
     let size = callee_objects::object_bytes(plan.sig.result());
     let ret = buffers.poison(0, size, round.side).ok_or("no buffer")?;
     loaded.prepare(&round.values.result.bytes, plan.images.size);
@@ -250,7 +259,8 @@ fn call(
     Ok(check_call(&plan.abi, caller, register, at_call.area())?)
 }
 
-/// Whether the caller's objects hold what they held: a callee has its own copies, and writes to them.
+/// Checks whether the caller's objects are unchanged: a callee has its own copies, and writes to
+/// them.
 fn objects_are_as_before(round: &Round, buffers: &GuardedBuffers) -> Result<(), Difference> {
     for (i, pattern) in round.values.promoted.iter().enumerate() {
         if buffers.get(i + 1, pattern.bytes.len(), round.side).as_ref() != Some(&pattern.bytes) {
@@ -261,7 +271,7 @@ fn objects_are_as_before(round: &Round, buffers: &GuardedBuffers) -> Result<(), 
     Ok(())
 }
 
-/// Compares what a callee has written down of its arguments; `place` says in words where that was.
+/// Compares the arguments that a callee has written down; `place` says in words where that was.
 pub(crate) fn check_seen(
     values: &Values,
     images: &Images,
@@ -295,7 +305,7 @@ fn from_c_to(
     Ok(check_return(plan, &crossing)?)
 }
 
-/// Lets C call what is at `address`, which writes down the arguments as they are passed.
+/// Lets C call the code at `address`, which writes down the arguments as they are passed.
 fn from_c(
     harness: &Harness<'_>,
     plan: &CallCase,

@@ -1,8 +1,10 @@
-//! Layout as compilers have it: `sizeof`, the alignment as a member, `offsetof` of every member however deep, and the bits of every
-//! bit-field.
+//! Layout in compilers: `sizeof`, the alignment as a member, `offsetof` of every member however
+//! deep, and the bits of every bit-field.
 //!
-//! A reference compiler writes a table of data ([`ask_data`]), which is read and not run: so compilers for other targets are asked as well, and
-//! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros.
+//! A reference compiler writes a table of data ([`ask_data`]), which is read and not run. So
+//! compilers for other targets are asked as well, and flags may change even the calls of a program.
+//! The bits of a bit-field are those that change when it is initialized with all ones in an object
+//! of zeros.
 
 use cabi::{DataModel, Kind, RecordBuilder, Scalar, Type};
 
@@ -18,20 +20,22 @@ mod tests;
 #[cfg(has_calls)]
 pub use table::{Reply, Table, ask_data};
 
-/// One thing to be asked about a type.
+/// Property of a type to ask about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// The block's name.
     pub block: String,
-    /// What is asked, in words of C: `offsetof(struct s, a.b)`.
+    /// The question in words of C: `offsetof(struct s, a.b)`.
     pub what: String,
-    /// What `cabi` says.
+    /// The answer of `cabi`.
     pub ours: Answer,
 }
 
 impl Fact {
-    /// Whether this is about a bit-field, and a compiler that says `theirs` has some of its bits, or none, where `cabi` has them, and no others. A layout that is not
-    /// `cabi`'s has bits elsewhere: the compiler's initializer has lost these. Where it has lost all, or `cabi` reads the field as too wide, nothing tells of the place.
+    /// Checks whether this is about a bit-field, and the compiler's answer `theirs` has only some
+    /// of the bits of `cabi`'s, or none. The compiler's initializer has then lost the others; a
+    /// different layout would have bits elsewhere. If it has lost all, or `cabi` reads the field as
+    /// too wide, nothing shows the place.
     pub fn is_lost(&self, theirs: &Answer) -> bool {
         let (Answer::Bits(ours), Answer::Bits(theirs)) = (&self.ours, theirs) else {
             return false;
@@ -53,7 +57,7 @@ pub enum Answer {
     Bytes(u64),
     /// The object's bytes with all bits of one bit-field set, or with one member set to 1.
     Bits(Vec<u8>),
-    /// Whether a member has negative values.
+    /// `true` if a member has negative values.
     Signed(bool),
 }
 
@@ -77,30 +81,33 @@ struct Question {
     ty: Type,
     /// Bytes from the start of a record to a member of this type after a `char`.
     after_char: u64,
-    /// Types whose own members are asked about elsewhere: of a member of such a type only the place is.
+    /// Types whose own members are asked about elsewhere: for a member of such a type only the
+    /// place is asked.
     known: Vec<Type>,
 }
 
-/// What a probe is about.
+/// Subject of a probe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum About {
     /// The size and the alignment of a type.
     Itself,
     /// The places of its members.
     Places,
-    /// What compilers make of the bytes of members: which bytes an object has when a member, a number of several bytes, is 1, for a compiler may store members in
-    /// the other order; and whether a member is signed, for a compiler may have another `char`, and plain bit-fields, of the other kind.
+    /// The bytes of members: which bytes an object has when a member, a number of several bytes, is
+    /// 1, for a compiler may store members in the other order; and the sign of a member, for a
+    /// compiler may have another kind of `char`, and of plain bit-fields.
     Values,
 }
 
-/// A fact with the C text that answers it: an integer constant expression or, of [`Answer::Bits`], the initializer of a member.
+/// A fact with the C text that answers it: an integer constant expression or, for [`Answer::Bits`],
+/// the initializer of a member.
 struct Probe {
     about: About,
     fact: Fact,
     text: String,
 }
 
-/// What is to be asked about the places of `subject`, in order.
+/// Returns the questions about the places of `subject`, in order.
 pub fn facts(subject: &Subject) -> Vec<Fact> {
     let questions = questions(subject, "");
     let probes = questions
@@ -109,7 +116,8 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
     probes.map(|probe| probe.fact).collect()
 }
 
-/// Every named type of the block, and those of its parameters and results that are none of these; the names of their variables have `own` in them.
+/// Returns the questions about every named type of the block, and other types of its parameters and
+/// results; the names of their variables have `own` in them.
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let mut add = |text: &str, spelled: &str, ty: &Type| {
@@ -147,7 +155,8 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     out
 }
 
-/// Where a member of type `ty` goes after a `char`. Windows' compilers align no member less than its type without attributes.
+/// Returns the offset of a member of type `ty` after a `char`. Windows' compilers align no member
+/// less than its type without attributes.
 fn after_char(ty: &Type, model: &DataModel) -> u64 {
     let record = RecordBuilder::structure("")
         .field("c", Type::I8)
@@ -159,7 +168,8 @@ fn after_char(ty: &Type, model: &DataModel) -> u64 {
 }
 
 impl Question {
-    /// What is asked about the type, of a block of this name, up to probes of `most`: those come last.
+    /// Returns the questions about the type, of a block of this name, up to probes of `most`: those
+    /// come last.
     fn probes(&self, block: &str, most: About) -> Vec<Probe> {
         let mut probes = self.all_probes(block);
         probes.retain(|probe| probe.about <= most);
@@ -246,7 +256,7 @@ impl Question {
 struct Member {
     path: String,
     offset_bits: u64,
-    /// Of a bit-field, its width.
+    /// Width of a bit-field.
     width: Option<u16>,
     ty: Type,
 }
@@ -297,7 +307,8 @@ impl Member {
         }
     }
 
-    /// The bytes of an object of `size` bytes in which this member alone is not zero, but 1; of types whose byte order shows.
+    /// Returns the bytes of an object of `size` bytes in which this member alone is not zero, but
+    /// 1; for types whose byte order shows.
     fn bytes_of_one(&self, size: u64) -> Option<Vec<u8>> {
         let one = match self.ty.kind() {
             _ if self.width.is_some() => return None,
@@ -317,7 +328,6 @@ impl Member {
         Some(bytes)
     }
 
-    /// Whether an integer is signed.
     fn is_signed(&self) -> Option<bool> {
         match self.ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {

@@ -24,7 +24,8 @@ pub(super) fn behind(pointer: &Loc) -> Result<String, String> {
     }
 }
 
-/// Whether values of 32 bits are in the lower half of `reg`, and what is above is nobody's: of AArch64.
+/// Checks whether values of 32 bits are in the lower half of `reg`, and the upper half is
+/// unspecified: on AArch64.
 pub(super) fn is_of_64_bits_by_halves(reg: Reg) -> bool {
     reg.name().starts_with('x') && reg.bank() == Bank::Int
 }

@@ -3,7 +3,8 @@
 use super::*;
 use cabi::{DataModel, FnSig, RecordBuilder, Target};
 
-/// What differs between facts about `void f(struct p { long a; double b; }, char)` and the ABI.
+/// Returns the differences between facts about `void f(struct p { long a; double b; }, char)` and
+/// the ABI.
 fn differs(facts: &str) -> Vec<String> {
     let record = RecordBuilder::structure("p");
     let record = record.field("a", Type::I64).field("b", Type::F64);

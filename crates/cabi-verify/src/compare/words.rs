@@ -1,8 +1,8 @@
-//! Words for what is unusual about the state of the machine.
+//! Words for an unusual state of the machine.
 
 use crate::facts::{Note, Side};
 
-/// Whether the state has nothing but what is usual.
+/// Checks whether the state has only usual properties.
 pub(super) fn unusual(
     compiler: &str,
     side: &Side,

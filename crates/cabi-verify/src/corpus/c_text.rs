@@ -1,13 +1,15 @@
-//! C text cut into declarations: which names it declares, and the parts of each prototype.
+//! C text cut into declarations: the names it declares, and the parts of each prototype.
 //!
-//! The reference compiler's own text is what a compiler must be asked with, so prototypes are not printed anew from types. To put many blocks into one
-//! file, the names each declares are renamed by macros ([`CText::names`]); to declare variables for the arguments, the text of each
-//! parameter is needed ([`Function::params`]). That takes C's brackets and a few keywords, not its grammar; what types mean, libclang says.
+//! Compilers get the reference compiler's own text, so prototypes are not printed anew from types.
+//! To put many blocks into one file, macros rename the names each declares ([`CText::names`]); to
+//! declare variables for the arguments, the text of each parameter is needed
+//! ([`Function::params`]). This needs C's brackets and a few keywords, not its grammar; libclang
+//! reads the types.
 
-/// What a C text declares.
+/// Declarations of a C text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CText {
-    /// Its names, each once: of what it declares, of members and parameters too.
+    /// Its names, each once: declared ones, and those of members and parameters.
     pub names: Vec<String>,
     /// The prototypes in order.
     pub functions: Vec<Function>,
@@ -29,7 +31,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function `name` with these attributes, result and parameters, as C spells them.
+    /// Makes the function `name` with these attributes, result and parameters, as C spells them.
     pub fn new(
         name: &str,
         attributes: &str,
@@ -45,7 +47,7 @@ impl Function {
         }
     }
 
-    /// The prototype, on a line of its own.
+    /// Returns the prototype, on a line of its own.
     pub fn prototype(&self) -> String {
         let Self {
             name,
@@ -58,7 +60,7 @@ impl Function {
     }
 }
 
-/// What stands between the parentheses of a function with these parameters.
+/// Returns the text between the parentheses of a function with these parameters.
 pub(crate) fn parameter_list(params: &[String], is_variadic: bool) -> String {
     match (params.is_empty(), is_variadic) {
         (true, true) => "...".to_owned(),
@@ -120,7 +122,7 @@ pub(super) fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// By how many brackets a text is deeper after `c`.
+/// Returns by how many brackets a text is deeper after `c`.
 fn nesting(c: char) -> i32 {
     match c {
         '(' | '[' | '{' => 1,
@@ -142,7 +144,7 @@ fn cut(text: &str, mark: char) -> Vec<&str> {
         .collect()
 }
 
-/// What is in the brackets that `text` starts with, and what is after them.
+/// Returns the text in the brackets that `text` starts with, and the text after them.
 fn group(text: &str) -> (&str, &str) {
     let (text, mut depth) = (text.trim_start(), 0);
     let end = text.find(|c| {

@@ -1,4 +1,5 @@
-//! What of C a reference compiler can compile: the names of it in the corpus, the tokens that need it, and the file that shows a compiler has it.
+//! Parts of C that a reference compiler can compile: their names in the corpus, the tokens that
+//! need them, and the file that shows a compiler has them.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -77,19 +78,19 @@ capabilities! {
 }
 
 impl Capability {
-    /// The capability called `name` in the corpus.
+    /// Finds the capability called `name` in the corpus.
     pub fn named(name: &str) -> Option<Self> {
         let row = TRAITS.iter().find(|row| row.name == name)?;
         Some(row.capability)
     }
 
-    /// Its name in the corpus.
+    /// Returns its name in the corpus.
     pub fn name(self) -> &'static str {
         let row = TRAITS.iter().find(|row| row.capability == self);
         row.map_or("", |row| row.name)
     }
 
-    /// What vectors of `level` need; nothing at the baseline.
+    /// Returns the capability that vectors of `level` need; none at the baseline.
     pub fn of_level(level: VectorLevel) -> Option<Self> {
         match level {
             VectorLevel::Baseline => None,
@@ -98,13 +99,13 @@ impl Capability {
         }
     }
 
-    /// The names of the vector levels that this machine lacks.
+    /// Returns the names of the vector levels that this machine lacks.
     pub fn lacking_here() -> impl Iterator<Item = &'static str> {
         let all = TRAITS.iter().filter(|row| !row.capability.runs_here());
         all.map(|row| row.name)
     }
 
-    /// Whether this machine can run what needs the capability.
+    /// Checks whether this machine can run code that needs the capability.
     pub fn runs_here(self) -> bool {
         match self {
             Self::Avx | Self::Avx512f => processor::has(self.name()),
@@ -128,7 +129,8 @@ impl Trait {
     }
 }
 
-/// What a reference compiler must have for `block`: what its `references` names, what its C text is spelled with, what its vector level needs.
+/// Returns the capabilities that a reference compiler must have for `block`: those that its
+/// `references` names, that its C text is spelled with, and that its vector level needs.
 pub fn needs(block: &Block) -> Vec<Capability> {
     let texts = [
         block.code.as_str(),
@@ -146,7 +148,7 @@ pub fn needs(block: &Block) -> Vec<Capability> {
     rows.map(|row| row.capability).collect()
 }
 
-/// The compiler's flags for a signature's vector levels.
+/// Returns the compiler's flags for a signature's vector levels.
 pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
     let is_asked = |row: &&Trait| features.iter().any(|feature| feature == row.name);
     let flags = TRAITS.iter().filter(is_asked).flat_map(|row| row.flags);

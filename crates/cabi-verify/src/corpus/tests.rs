@@ -1,4 +1,5 @@
-//! The frame of the format: what is read, what is refused and where, and that blessing changes expected lines only.
+//! The frame of the format: reading, refusals and their places, and blessing, which changes
+//! expected lines only.
 
 use super::*;
 

@@ -1,9 +1,10 @@
 //! The two sides of a call as C: the callee records its arguments and returns bytes of the case, the caller passes bytes of the case and records the
 //! result.
 //!
-//! Many cases share one file. What a block declares is renamed by macros that start with a prefix of its own, so the block's text
-//! stays as it is and no two names are equal. Values are given as memory images: `memcpy` into a variable of the parameter's own type, then the call;
-//! no member is named, so every type goes the same way.
+//! Many cases share one file. Macros rename a block's declarations with a prefix of its own, so the
+//! block's text stays as it is and no two names are equal. Values are given as memory images:
+//! `memcpy` into a variable of the parameter's own type, then the call; no member is named, so
+//! every type goes the same way.
 //!
 //! ```text
 //! #define pair c7_pair
@@ -33,7 +34,8 @@ pub(crate) const TABLE: &str = "cabi_table";
 pub enum Values {
     /// Through a variable of the type, by `memcpy`: for any type that a header may have.
     ThroughVariables,
-    /// As an lvalue of the type in the frame's own buffer: what a compiler makes of a call costs most of a fuzz run's time. Not for types that are qualified.
+    /// As an lvalue of the type in the frame's own buffer, because compiling calls takes most of a
+    /// fuzz run's time. Not for qualified types.
     ThroughLvalues,
 }
 
@@ -55,7 +57,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// The images of values of these types, one after the other.
+    /// Lays out the images of values of these types, one after the other.
     pub fn of(types: &[Type]) -> Self {
         let mut size = 0_usize;
         let mut offsets = Vec::new();
@@ -68,7 +70,7 @@ impl Images {
     }
 }
 
-/// The block's text under names that start with `prefix`, with `body` after it.
+/// Returns the block's text under names that start with `prefix`, with `body` after it.
 pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
     for name in &subject.text.names {
@@ -82,7 +84,8 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     text
 }
 
-/// How C spells the type with which an unnamed argument of `ty`, spelled `text`, is fetched by `va_arg`.
+/// Returns C's spelling of the type by which `va_arg` fetches an unnamed argument of `ty`, spelled
+/// `text`.
 pub fn fetched(ty: &Type, text: &str) -> String {
     let promoted = cabi::promote(ty);
     match promoted.as_scalar() {
@@ -92,7 +95,7 @@ pub fn fetched(ty: &Type, text: &str) -> String {
     }
 }
 
-/// Whether argument `ty` is also looked at widened.
+/// Checks whether argument `ty` is also looked at widened.
 pub fn is_widened(ty: &Type) -> bool {
     let narrow = matches!(
         ty.as_scalar(),
@@ -115,7 +118,6 @@ pub(crate) fn initializer(bytes: &[u8]) -> String {
     format!("{{ {} }}", if bytes.is_empty() { "0" } else { &digits })
 }
 
-/// These bytes as a string of C.
 pub(crate) fn string(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("(const unsigned char *)\"{digits}\"")
@@ -131,10 +133,12 @@ pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("c/memory_functions.c");
 /// the memory that pointers among the arguments point to.
 pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 
-/// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
+/// Functions that clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no
+/// `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
-/// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
+/// The functions that the Rust side calls are of System V by name: a compiler may be told that
+/// functions are of another convention unless they say so.
 pub const FRAME: &str = concat!(
     include_str!("c/memory_functions.c"),
     include_str!("c/shared.c"),

@@ -1,7 +1,8 @@
 //! A case as a program of C that needs nothing but the C library: three parts of one file, to be built by two compilers.
 //!
-//! `CALLEE` writes down the bytes of what it was given, and returns known bytes; `CALLER` calls it with known bytes; `MAIN` says which
-//! differ. Built by one compiler the parts agree; where caller or callee is built by the compiler in question, the program prints what this
+//! `CALLEE` writes down the bytes of its arguments, and returns known bytes; `CALLER` calls it with
+//! known bytes; `MAIN` prints which differ. Built by one compiler the parts agree. Where caller or
+//! callee is built by the compiler in question, the program shows the difference that this
 //! workspace saw.
 
 use cabi::{Target, Type};
@@ -13,12 +14,13 @@ use crate::corpus::c_text::parameter_list;
 use crate::emit::c::{TRUNCATION, initializer};
 use crate::pattern::{Pattern, Values};
 
-/// What the program prints if it has compared all bytes, and none differs.
+/// Output of the program if it has compared all bytes, and none differs.
 pub(crate) const NO_DIFFERENCE: &str = "no difference";
 
-/// The program. `None` for types that C has no words for.
+/// Returns the program. `None` for types that C cannot express.
 ///
-/// `command` is the compiler in question, `differs` what was found, for the comment that begins it.
+/// `command` is the compiler in question, `differs` the difference that was found, for the comment
+/// that begins it.
 pub fn reproduction(
     case: &Case,
     direction: Direction,
@@ -43,7 +45,7 @@ pub fn reproduction(
     program(case, &how, differs)
 }
 
-/// The program of which `command` builds all parts.
+/// Returns the program of which `command` builds all parts.
 pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
     let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
     let how = format!(
@@ -145,7 +147,8 @@ impl Program<'_> {
         let n_named = self.n_named();
         let has_unnamed = self.declared.len() > n_named;
         if has_unnamed {
-            // What va_arg gives goes to a variable in one round, in the other straight to where it is compared: the stack has another layout then.
+            // The value of va_arg goes to a variable in one round, in the other straight to where
+            // it is compared: the stack has another layout then.
             text += "  static int calls; int direct = calls++ & 1;\n";
         }
         for i in 0..n_named {

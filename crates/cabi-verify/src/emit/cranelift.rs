@@ -5,8 +5,9 @@
 //! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the object at an address
 //! ```
 //!
-//! A value has several forms: an object in memory, one SSA value, parts, fields. The number of a variant turns them, so that four variants use every
-//! form of every argument. Parts and fields are taken apart and put together here byte by byte, by nothing of what is tested.
+//! A value has several forms: an object in memory, one SSA value, parts, fields. The number of a
+//! variant turns them, so that four variants use every form of every argument. This file takes
+//! parts and fields apart and puts them together byte by byte, without the code under test.
 
 use cabi::{FnSig, Place, Type};
 use clif_cabi::clif_cabi_plan::Machine;
@@ -29,7 +30,7 @@ use forms::{argument, constant, copy, keep, write_down};
 /// How many forms an argument or a result has, so how many variants use them all.
 pub const VARIANTS: usize = 4;
 
-/// What is made otherwise than right, on purpose.
+/// Mistake made on purpose.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mutation {
     /// Another stub than the one asked for.
@@ -72,7 +73,7 @@ fn mutated(mutation: Mutation, stub: Stub) -> Stub {
     }
 }
 
-/// What a shim calls.
+/// Callee of a shim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallVia {
     /// A function of the module or outside.
@@ -86,13 +87,13 @@ pub enum CallVia {
 }
 
 impl CallVia {
-    /// Whether the call goes through the shim's third parameter.
+    /// Checks whether the call goes through the shim's third parameter.
     pub fn is_pointer(self) -> bool {
         matches!(self, Self::Pointer | Self::OwnPointer)
     }
 }
 
-/// Where a shim finds the objects to pass, and the order of its parameters.
+/// Place of the objects that a shim passes, and the order of its parameters.
 #[derive(Clone, Copy, Debug)]
 pub enum Sent<'a> {
     /// Behind the pointers of an array: `shim(pointers, result, callee)`.
@@ -102,7 +103,7 @@ pub enum Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// Address of argument `i`, given the parameter that says where the objects are.
+    /// Computes the address of argument `i` from the parameter `objects`.
     fn address(self, builder: &mut FunctionBuilder<'_>, i: usize, objects: Value) -> Value {
         match self {
             Self::ByPointers => {
@@ -117,7 +118,7 @@ impl Sent<'_> {
     }
 }
 
-/// The signature of a shim.
+/// Returns the signature of a shim.
 pub fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
@@ -128,8 +129,8 @@ fn anonymous(module: &mut dyn Module, signature: &Signature) -> Result<FuncId, L
     Ok(module.declare_anonymous_function(signature)?)
 }
 
-/// Builds a function, and defines it as what `declare` declares then: where building is refused, nothing is declared without a definition, over which
-/// cranelift-object panics.
+/// Builds a function, and defines it as the one that `declare` declares then: if building is
+/// refused, no declaration is left without a definition, over which cranelift-object panics.
 fn define(
     module: &mut dyn Module,
     declare: impl FnOnce(&mut dyn Module) -> Result<FuncId, LowerError>,
@@ -156,7 +157,7 @@ fn define(
     Ok(id)
 }
 
-/// A shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
+/// Builds a shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
 pub fn shim(
     module: &mut dyn Module,
     name: Option<&str>,
@@ -213,7 +214,7 @@ pub fn shim(
     })
 }
 
-/// Whether values can be vectors on the target.
+/// Checks whether values can be vectors on the target.
 fn has_vectors(lower: &Lowering) -> bool {
     Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors())
 }
@@ -229,12 +230,12 @@ fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> R
     }
 }
 
-/// Whether variant `variant` of a shim leaves the result where it was told to.
+/// Checks whether variant `variant` of a shim leaves the result where it was told to.
 pub fn keeps_result(variant: usize) -> bool {
     variant % VARIANTS != 3
 }
 
-/// Where a function that C calls puts and finds things.
+/// Addresses where a function that C calls writes and reads.
 #[derive(Clone, Copy, Debug)]
 pub enum BufferAddresses {
     /// In this process.
@@ -243,7 +244,7 @@ pub enum BufferAddresses {
         seen: *mut u8,
         /// The object to return.
         given: *const u8,
-        /// What a function calls that must not return.
+        /// The function that a noreturn function calls instead of returning.
         escape: *const u8,
     },
     /// In a program, where `cabi_places` of [`FRAME`](super::c::FRAME), which this is, has them.
@@ -275,8 +276,8 @@ impl BufferAddresses {
     }
 }
 
-/// A function of `sig`, with a name or without, that writes down argument `i` `offsets[i]` bytes after the start, and returns what it finds; `variant` turns
-/// the forms.
+/// Returns a function of `sig`, with a name or without, that writes down argument `i` `offsets[i]`
+/// bytes after the start, and returns the object it finds; `variant` turns the forms.
 pub fn function(
     module: &mut dyn Module,
     name: Option<&str>,
@@ -290,7 +291,7 @@ pub fn function(
     let config = module.isa().frontend_config();
     let own = plan.clif_signature();
     let declare = |module: &mut dyn Module| match name {
-        // Where C enters by a stub, that has the name.
+        // If C enters by a stub, the stub has the name.
         Some(name) => Ok(lower.declare_export(module, name, sig)?.body),
         None => anonymous(module, own),
     };
@@ -306,7 +307,7 @@ pub fn function(
                 .ins()
                 .iadd_imm_s(seen, i64::try_from(*offset).unwrap_or(0));
             if i >= sig.n_named() {
-                // Promoted already, where C promotes it.
+                // The caller has promoted it, if C promotes it.
                 let from = lower.va_arg_unpromoted(builder, list, sig, &param.ty)?;
                 copy(builder, config, param.ty.size(), from, to);
                 continue;
@@ -325,7 +326,7 @@ pub fn function(
         let mut stubs = Mutated { module, mutation };
         entry.ret(&mut stubs, builder, Some(&value))
     })?;
-    // What C calls.
+    // The function that C calls.
     match plan.entry_stub(body.as_u32()) {
         Some(stub) if name.is_none() => Ok(stub_id(module, mutated(mutation, stub))?),
         _ => Ok(body),

@@ -1,5 +1,6 @@
-//! A case in Zig: a callee that writes down what it is given, a caller that calls through a pointer, and a table of layouts. They bear the names and keep
-//! the contract of the C sides (`emit/c/sides.rs`), whose buffers they use.
+//! Cases in Zig: a callee that writes down its arguments, a caller that calls through a pointer,
+//! and a table of layouts. They have the names and keep the contract of the C sides
+//! (`emit/c/sides.rs`), whose buffers they use.
 
 use std::fmt::Write as _;
 
@@ -21,7 +22,7 @@ pub enum Backend {
     Llvm,
 }
 
-/// What every file begins with: the buffers of the C sides' frame.
+/// First lines of every file: the buffers of the C sides' frame.
 pub(crate) const PREAMBLE: &str = "\
 pub const panic = @import(\"std\").debug.no_panic;
 extern fn cabi_seen() callconv(.c) [*]u8;
@@ -33,13 +34,13 @@ extern fn cabi_escape() callconv(.c) noreturn;
 /// A case as Zig text.
 #[derive(Debug)]
 pub(crate) struct CaseText {
-    /// What the names of its types begin with.
+    /// Prefix of the names of its types.
     pub(crate) prefix: String,
     /// Declarations of its types.
     pub(crate) types: String,
     pub(crate) callee: Result<String, NotExpressible>,
     pub(crate) caller: String,
-    /// What can be asked about the layout of its types.
+    /// Questions about the layout of its types.
     pub(crate) layout: Vec<Question>,
 }
 
@@ -50,9 +51,9 @@ pub(crate) struct Question {
     pub(crate) expression: String,
     /// The type it is about.
     pub(crate) kind: Kind,
-    /// What it asks of the type.
+    /// The property of the type.
     pub(crate) what: String,
-    /// What `cabi` says, in bytes.
+    /// The number of `cabi`, in bytes.
     pub(crate) ours: u64,
 }
 
@@ -148,7 +149,7 @@ fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
 /// The types of a case as Zig spells them.
 struct Words {
     convention: &'static str,
-    /// Of all arguments, unnamed ones too.
+    /// Those of all arguments, unnamed ones too.
     params: Vec<String>,
     result: String,
 }
@@ -195,7 +196,8 @@ fn bytes_of(variable: &str, size: u64) -> String {
     format!("@as([*]const u8, @ptrCast(&{variable}))[0..{size}]")
 }
 
-/// Writes down what argument `i` is: its bytes from byte `at` of what is seen, and the value of one that is extended.
+/// Writes down argument `i`: its bytes from byte `at` of the recorded ones, and the value of one
+/// that is extended.
 fn record_argument(
     body: &mut String,
     (i, ty, is_named): (usize, &Type, bool),
@@ -305,7 +307,8 @@ fn end(case: &Case, words: &Words) -> String {
     text + "    return result;\n"
 }
 
-/// The type an unnamed argument is taken as: LLVM's `va_arg` of anything but simple scalars is not what C's callers pass, and Zig's own back end has none.
+/// Returns the type an unnamed argument is taken as. LLVM's `va_arg` disagrees with C's callers
+/// except for simple scalars, and Zig's own back end has none.
 fn unnamed(ty: &Type) -> Result<&'static str, NotExpressible> {
     match cabi::promote(ty).as_scalar() {
         Some(Scalar::Int { bits: 32, .. }) => Ok("c_int"),

@@ -12,9 +12,7 @@ pub(super) struct Function {
     pub(super) turn: usize,
     /// The parameters that make the state.
     pub(super) before: Vec<CType>,
-    /// The value's type.
     value: CType,
-    /// The result's type.
     ret: Option<CType>,
 }
 

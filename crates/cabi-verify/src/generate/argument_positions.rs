@@ -11,7 +11,7 @@ use crate::states::Measure;
 /// How many positions there are.
 const N_POSITIONS: usize = 8;
 
-/// How C spells an integer of 64 bits under `model`.
+/// Returns C's spelling of an integer of 64 bits under `model`.
 pub fn long(model: &DataModel) -> &'static str {
     match model.long {
         8 => "long",
@@ -19,8 +19,9 @@ pub fn long(model: &DataModel) -> &'static str {
     }
 }
 
-/// The positions of the type `tried` of `model`, each a function `p<i>` of `convention`, or of the target's own, under the name that reports call the
-/// position; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
+/// Returns the positions of the type `tried` of `model`, each a function `p<i>` of `convention`, or
+/// of the target's own, with the position's name in reports; `abi` is that of a call with one such
+/// argument alone, under any profile: it gives the number of registers to fill before.
 pub fn positions(
     tried: (&str, &Type),
     abi: &FnAbi,

@@ -6,7 +6,7 @@ mod rough_size;
 use super::random::Random;
 use super::{CType, Dialect, Signature};
 
-/// Signature number `index` under `seed`: always the same.
+/// Returns signature number `index` under `seed`: always the same.
 ///
 /// # Example
 /// ```
@@ -19,7 +19,7 @@ pub fn signature(seed: u64, index: u64, dialect: Dialect) -> Signature {
     signature_from(&mut Random::new(seed, index), dialect)
 }
 
-/// A signature made of the numbers that `random` gives.
+/// Makes a signature of the numbers that `random` gives.
 pub fn signature_from(random: &mut Random, dialect: Dialect) -> Signature {
     let mut draw = Draw {
         random,
@@ -226,8 +226,8 @@ impl Draw<'_> {
         CType::Vector { lane, bytes }
     }
 
-    /// Whether something is to be wider than 16 bytes, or aligned so. Seldom: one such argument is enough for a call not to be lowered, or to
-    /// have nothing else in its registers.
+    /// Returns whether something is to be wider than 16 bytes, or aligned so. Seldom: one such
+    /// argument is enough for a call not to be lowered, or to have nothing else in its registers.
     fn is_wide(&mut self) -> bool {
         self.random.chance(6)
     }

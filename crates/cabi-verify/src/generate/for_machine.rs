@@ -1,16 +1,16 @@
-//! Signatures in the words that C has on a machine, random ones and those at the boundaries of its registers: a tree with each type that is absent there
-//! replaced by one that is not.
+//! Signatures in the C of a machine, random ones and those at the boundaries of its registers: a
+//! tree whose types are replaced where the machine lacks them.
 
 use crate::generate::{CMember, CRecord, CType, Dialect, Form, Node, Random, Signature, signature};
 
-/// What C on a machine does not have.
+/// Features of C that a machine lacks.
 #[derive(Clone, Copy, Debug)]
 pub struct Absent {
-    /// Names of types, each with what stands for it.
+    /// Names of types, each with its replacement.
     pub names: &'static [(&'static str, &'static str)],
-    /// Whether vectors are left out.
+    /// `true` if vectors are left out.
     pub vectors: bool,
-    /// Whether `_BitInt` is.
+    /// `true` if `_BitInt` is left out.
     pub bit_int: bool,
     /// The greatest alignment that attributes ask for.
     pub align: u32,
@@ -18,8 +18,8 @@ pub struct Absent {
     pub fill: u32,
 }
 
-/// Signature number `index` under `seed`. Before what is drawn there are as many integers and floats as bring it to each boundary of the
-/// machine's registers in turn.
+/// Returns signature number `index` under `seed`. As many integers and floats come before the drawn
+/// values as bring them to each boundary of the machine's registers in turn.
 pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
     let dialect = Dialect {
         bit_int: !absent.bit_int,
@@ -217,8 +217,9 @@ fn array(ty: CType, lengths: &[u32]) -> Form {
     Form::Plain { ty, lengths }
 }
 
-/// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
-/// and as an unnamed one, and as the result: always the same signatures.
+/// Returns each kind of value at each boundary of the machine's registers: after none, one, two
+/// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
+/// result: always the same signatures.
 pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
     let vector = CType::Vector {
         lane: "float",
@@ -249,7 +250,8 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
     all
 }
 
-/// `n` values of the type `before`, one of the type of `value`, and two that may find what it has left.
+/// Returns a signature of `n` values of the type `before`, one of the type of `value`, and two that
+/// may find the registers it has left.
 fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) -> Signature {
     let mut args: Vec<CType> = (0..n).map(|_| CType::Name(before)).collect();
     args.push(value.clone());
@@ -269,7 +271,7 @@ fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) 
     }
 }
 
-/// What an unnamed argument of the type is passed as.
+/// Returns the type that an unnamed argument of the type is passed as.
 fn promoted(ty: CType) -> CType {
     match ty {
         CType::Name("float") => CType::Name("double"),
@@ -289,7 +291,7 @@ impl Absent {
         stands.map_or(name, |(_, other)| other)
     }
 
-    /// Puts what the machine has in the place of what it has not.
+    /// Replaces a type that the machine lacks.
     fn replace(&self, ty: &mut CType) {
         let limit = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
         ty.visit(&mut |node| match node {

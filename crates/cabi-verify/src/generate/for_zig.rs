@@ -1,16 +1,18 @@
-//! Random signatures as Zig can say them: a drawn tree with what Zig has no words for replaced by the nearest that it has, so that a signature
-//! is not lost to one bit-field in it.
+//! Random signatures in Zig: a drawn tree in which types that Zig lacks are replaced by the nearest
+//! that it has, so that a signature is not lost to one bit-field in it.
 
 use crate::generate::{CType, Dialect, Form, Node, Signature, signature};
 
-/// What is drawn: nothing that only one compiler has, but vectors of one `__int128`.
+/// The dialect of drawn signatures: no feature of one compiler alone, but vectors of one
+/// `__int128`.
 const DIALECT: Dialect = Dialect {
     one_int128: true,
     ..Dialect::COMMON
 };
 
-/// Signature number `index` under `seed`, with bit-fields as members of their types, flexible arrays as arrays of no elements, complex numbers
-/// as records of two, and without atomics.
+/// Returns signature number `index` under `seed`, with bit-fields as members of their types,
+/// flexible arrays as arrays of no elements, complex numbers as records of two, and without
+/// atomics.
 ///
 /// # Example
 /// ```

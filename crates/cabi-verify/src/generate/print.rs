@@ -25,14 +25,15 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// The function's prototype.
+    /// Returns the function's prototype.
     pub fn prototype(&self) -> String {
         self.function.prototype()
     }
 }
 
 impl Signature {
-    /// Its declarations, with names that start with `prefix`; the function is called `<prefix>f`.
+    /// Returns its declarations, with names that start with `prefix`; the function is called
+    /// `<prefix>f`.
     pub fn declared(&self, prefix: &str, model: &DataModel) -> Declared {
         let mut text = Text {
             prefix,
@@ -85,7 +86,8 @@ impl Signature {
         }
     }
 
-    /// The block called `name`, with `keys` (lines such as `features: avx`) after what it `proves`; its one function is `f`.
+    /// Returns the block called `name`, with `keys` (lines such as `features: avx`) after what it
+    /// `proves`; its one function is `f`.
     ///
     /// # Example
     /// ```

@@ -16,7 +16,7 @@ enum Source {
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// The source of case `index` under `seed`.
+    /// Makes the source of case `index` under `seed`.
     pub fn new(seed: u64, index: u64) -> Self {
         let mut state = seed;
         let mixed = next(&mut state);
@@ -25,12 +25,13 @@ impl Random {
         ))
     }
 
-    /// The source that reads its numbers from `bytes`. Where these end it reads zeros: the first of all choices, and no chance comes true.
+    /// Makes a source that reads its numbers from `bytes`, and zeros after their end: the first of
+    /// all choices, and no chance comes true.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(Source::Bytes(Vec::from(bytes).into_iter()))
     }
 
-    /// Any number.
+    /// Draws any number.
     pub fn any(&mut self) -> u64 {
         match &mut self.0 {
             Source::Seed(state) => next(state),
@@ -38,7 +39,7 @@ impl Random {
         }
     }
 
-    /// A number below `end`, 0 if that is 0.
+    /// Draws a number below `end`, 0 if that is 0.
     pub fn below(&mut self, end: u32) -> u32 {
         let number = match &mut self.0 {
             Source::Seed(state) => ((next(state) >> 32) * u64::from(end)) >> 32,
@@ -50,7 +51,7 @@ impl Random {
         u32::try_from(number).unwrap_or(0)
     }
 
-    /// True in `percent` of 100 cases.
+    /// Returns `true` in `percent` of 100 cases.
     pub fn chance(&mut self, percent: u32) -> bool {
         let number = self.below(100);
         match &self.0 {
@@ -59,13 +60,13 @@ impl Random {
         }
     }
 
-    /// One of `items`; `None` only if there are none.
+    /// Draws one of `items`; `None` only if there are none.
     pub fn one<T: Copy>(&mut self, items: &[T]) -> Option<T> {
         let end = u32::try_from(items.len()).unwrap_or(u32::MAX);
         items.get(usize::try_from(self.below(end)).ok()?).copied()
     }
 
-    /// One of `items`, or `other` if there are none.
+    /// Draws one of `items`, or `other` if there are none.
     pub fn one_or<T: Copy>(&mut self, items: &[T], other: T) -> T {
         self.one(items).unwrap_or(other)
     }

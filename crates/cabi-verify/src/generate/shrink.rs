@@ -5,8 +5,9 @@ use super::{CMember, CRecord, CType, Form, Node, Signature};
 /// Candidates tried at once: the first are the smallest by far, and most often one of them will do.
 const AT_ONCE: usize = 6;
 
-/// The smallest signature reached from `start` in at most `rounds` steps that still has a difference of the kind of `why`, with the message about it.
-/// `differs` gives for each of several signatures its difference, if there is one.
+/// Returns the smallest signature reached from `start` in at most `rounds` steps that still has a
+/// difference of the kind of `why`, with its message. `differs` gives the difference of each of
+/// several signatures, if there is one.
 pub fn smallest<E>(
     start: &Signature,
     why: &str,
@@ -130,7 +131,7 @@ fn alone(member: &CMember) -> Option<CType> {
     }
 }
 
-/// What does not change anything is left out later.
+/// A part that changes nothing is left out later.
 fn smaller_records(record: &CRecord) -> Vec<CRecord> {
     let members = |members| with(record, |one| one.members = members);
     let fewer = without_parts(&record.members).into_iter().map(members);

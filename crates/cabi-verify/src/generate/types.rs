@@ -4,7 +4,7 @@ use cabi::{BitFieldStyle, BoolVector, DataModel, Error, Member, RecordBuilder, R
 
 use super::{CMember, CRecord, CType, Form};
 
-/// What types are built with.
+/// Settings by which types are built.
 pub(super) struct Types<'k> {
     /// How C spells records.
     pub(super) known: &'k [(CType, String)],
@@ -55,7 +55,8 @@ impl Types<'_> {
         Type::enumeration(&Type::parse(name, self.model)?)
     }
 
-    /// `record` under the name `tag`, with members whose names start with `prefix`. What `#pragma pack` says around the outermost record holds for those inside.
+    /// Builds `record` under the name `tag`, with members whose names start with `prefix`. `#pragma
+    /// pack` around the outermost record holds for those inside.
     fn record(
         &self,
         record: &CRecord,

@@ -1,4 +1,4 @@
-//! What both sides of a call have to show: where the code has each value, beside where `FnAbi` has it.
+//! Both sides of a call compared: where the code has each value, and where `FnAbi` has it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -41,7 +41,7 @@ impl Question {
         let values = self.values(abi);
         let (result, args) = values.split_last().ok_or("no result")?;
         for (value, param) in args.iter().zip(self.sig.params()) {
-            // What a callee finds in the register of the static chain, a trampoline may have saved elsewhere.
+            // A trampoline may have saved the static chain elsewhere.
             if !param.flags.has(ArgFlags::NEST) {
                 value.is_found(state).map_err(|why| value.said(&why))?;
                 compared += usize::from(value.has_bytes());
@@ -90,10 +90,11 @@ struct Value<'a> {
     global: String,
 }
 
-/// Where a byte of a value is.
+/// Place of a byte of a value.
 struct Spot {
     at: Address,
-    /// What may be read or written at once: all of a register, the words of a part on the stack.
+    /// Bytes that may be read or written at once: all of a register, the words of a part on the
+    /// stack.
     around: Range<i64>,
     /// The bytes of the value that may be there.
     bytes: Range<i64>,
@@ -120,7 +121,8 @@ impl Value<'_> {
         Address::new(AddressBase::Global(self.global.clone()), signed(byte))
     }
 
-    /// Where `byte` of it is, what `pointer` says of a value that is found by its address.
+    /// Returns the place of `byte`. For a value that is found by its address, `pointer` tells the
+    /// address.
     fn spot(&self, byte: u64, pointer: &dyn Fn(&Loc) -> Option<Address>) -> Result<Spot, String> {
         let word = signed(byte & !7);
         let anywhere = i64::MIN..i64::MAX;
@@ -259,7 +261,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// What the address that a callee is given in `loc` points to.
+/// Returns the memory that the address in `loc`, given to a callee, points to.
 fn pointed_to(loc: &Loc) -> Address {
     let first = match loc {
         Loc::Stack(offset) => Address::new(AddressBase::Frame, signed(*offset)),
@@ -268,7 +270,7 @@ fn pointed_to(loc: &Loc) -> Address {
     Address::new(AddressBase::Pointer(Box::new(first)), 0)
 }
 
-/// `found` has `wanted`, and nothing else but what is `around` it.
+/// Checks that `found` has `wanted`, and otherwise only bytes `around` it.
 fn is_from(found: &Sources, wanted: &Address, around: &Range<i64>) -> Result<(), String> {
     let may_be = |source: &Address| source.base == wanted.base && around.contains(&source.offset);
     if found.contains(wanted) && found.iter().all(may_be) {

@@ -14,33 +14,33 @@ pub struct Isa {
     area: i64,
     /// Bytes that an operand beside an address counts in, by the instruction's name and the bytes of an access.
     unit: fn(&str, usize) -> i64,
-    /// What an instruction leaves unsaid that accesses what is at the stack pointer.
+    /// Default memory operand of an instruction that accesses the memory at the stack pointer.
     at_stack: fn(&str) -> &'static str,
-    /// What calls begin with, and what returns do.
+    /// Prefixes of calls, and the prefix of returns.
     call: &'static [&'static str],
     ret: &'static str,
-    /// What the psABI calls a register.
+    /// Returns a register's name in the psABI.
     name: fn(&str) -> String,
-    /// What instructions make of their operands, by what their names begin with: the first that fits.
+    /// Effects of instructions on their operands, by prefixes of their names: the first that fits.
     effects: &'static [(&'static str, Effect)],
-    /// Whether an instruction that stores has the address before the value, after which the number of a lane may be.
+    /// Tells whether a store has its address before the value; the number of a lane may follow.
     is_address_first: fn(&str) -> bool,
-    /// Words of an address that say nothing, and what is in their place.
+    /// Parts of an address without information, and their replacements.
     unsaid: &'static [(&'static str, &'static str)],
-    /// Where a result is that a return has in no register of the machine.
+    /// Place of a result for which a return has no register of the machine.
     top: Option<&'static str>,
 }
 
-/// What an instruction makes of its operands.
+/// Effect of an instruction on its operands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
-    /// The register among the operands; of a wider result the upper bits are not looked at.
+    /// The register among the operands; the upper bits of a wider result are ignored.
     Copy,
-    /// A sum. Of an aligned address, `or` is one.
+    /// A sum. `or` with an aligned address is one.
     Sum,
     /// As many ones as the number says.
     Ones,
-    /// What is loaded, with all of a word made of it.
+    /// The loaded value, extended to a word.
     Extend,
     /// The upper four bytes of the operand.
     Upper,
@@ -59,7 +59,7 @@ const COPIES: [(&str, Effect); 4] = [
 ];
 
 impl Isa {
-    /// What holds for most machines.
+    /// Settings of most machines.
     const USUAL: Self = Self {
         stack: "",
         area: 0,
@@ -140,7 +140,8 @@ impl Isa {
             ("LEA", Effect::Sum),
         ],
         is_address_first: |op| op.contains('m'),
-        // Of the five words of an address these are the register of the program counter, a scale and no index.
+        // Three of the five words of an address: the register of the program counter, a scale and
+        // no index.
         unsaid: &[("$rip, 1, $noreg, ", ""), (", 1, $noreg, ", ", ")],
         // On top of the x87 stack.
         top: Some("$st0"),
@@ -153,16 +154,16 @@ impl Isa {
     }
 }
 
-/// What is known of a function.
+/// State of a function.
 #[derive(Clone)]
 pub struct Function {
-    /// What holds when it calls something for the last time.
+    /// State at its last call.
     pub at_call: Option<State>,
-    /// What holds when it returns.
+    /// State when it returns.
     pub at_return: State,
 }
 
-/// The functions of `text`, by their names.
+/// Reads the functions of `text`, by their names.
 pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     let documents = text.split("\n---\n").filter_map(|document| {
         let name = document.strip_prefix("name:")?.lines().next()?.trim();
@@ -174,7 +175,6 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     documents.collect()
 }
 
-/// An operand.
 #[derive(Clone)]
 enum Operand {
     Register(String),
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// What an instruction makes of registers and memory. `access` is what it says of memory.
+    /// Applies an instruction to registers and memory. `access` is its description of memory.
     fn step(&mut self, to: &[String], op: &str, operands: &[Operand], access: &str) {
         let bytes = access
             .split_once(" (s")
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What an instruction makes of its operands, which are no accesses of memory.
+    /// Returns the result of an instruction whose operands are no accesses of memory.
     fn made(&self, op: &str, operands: &[Operand]) -> Value {
         let effect = self.isa.effect(op);
         match (effect, operands) {
@@ -351,7 +351,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What operands of an access, or of a sum, point to: an address, and what is added to it.
+    /// Returns the address that operands of an access, or of a sum, point to: a base, and an
+    /// offset.
     fn address(&self, op: &str, operands: &[Operand], bytes: usize) -> Option<Address> {
         let base = self.value(operands.first()?).address()?;
         let Some(more) = operands.get(1) else {
@@ -368,7 +369,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The operand that `text` is; `None` for what says nothing of values.
+    /// Returns the operand that `text` is; `None` for text about no value.
     fn operand(&self, text: &str) -> Option<Operand> {
         let text = text
             .rsplit_once("killed ")

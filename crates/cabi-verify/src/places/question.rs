@@ -1,4 +1,4 @@
-//! A signature whose places are asked for, as C: the two sides of a call.
+//! Signatures whose places are asked for, as C: the two sides of a call.
 
 use std::fmt::Write as _;
 
@@ -19,9 +19,10 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
+    /// Makes question `number` about a declaration; `None` if `cabi` refuses one of its types.
     ///
-    /// Of a variadic function what is read is asked about the call only: where `va_arg` looks is decided as it runs.
+    /// For a variadic function only the call is asked about: `va_arg` decides at run time where it
+    /// looks.
     pub fn new(number: usize, declared: &Declared, copies: Copies) -> Option<Self> {
         let case = declared.case.as_ref().ok()?;
         let params = case.prototype.params.iter().map(|(_, ty)| ty.clone());
@@ -37,23 +38,25 @@ impl Question {
         })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// The question `number` about a signature, whose functions and globals have the names that those of [`Question::new`] have.
+    /// Makes question `number` about a signature, whose functions and globals are named as in
+    /// [`Question::new`].
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
         Self { number, text, sig }
     }
 }
 
-/// What the caller of a question and its callee showed: of how many values each had the right ones, or the first one that was elsewhere.
+/// Outcome of the caller of a question and of its callee: the number of right values of each, or
+/// its first wrong one.
 #[derive(Clone, Debug)]
 pub struct Outcome(pub(crate) [Result<usize, String>; 2]);
 
 impl Outcome {
-    /// The values of both.
+    /// Returns the number of values of both.
     ///
     /// # Errors
     /// The first value that was elsewhere.
@@ -64,17 +67,17 @@ impl Outcome {
         Ok(side("caller", &self.0[0])? + side("callee", &self.0[1])?)
     }
 
-    /// Whether the compiler's caller has values where `FnAbi` says, and its callee does not.
+    /// Checks whether the compiler's caller has values where `FnAbi` says, and its callee does not.
     pub fn is_self_inconsistent(&self) -> bool {
         self.0[0].is_ok() && self.0[1].is_err()
     }
 
-    /// Whether the caller passed its arguments and took its result where `FnAbi` says.
+    /// Checks whether the caller passed its arguments and took its result where `FnAbi` says.
     pub fn caller_agrees(&self) -> bool {
         self.0[0].is_ok()
     }
 
-    /// Whether the callee read its arguments and returned its result where `FnAbi` says.
+    /// Checks whether the callee read its arguments and returned its result where `FnAbi` says.
     pub fn callee_agrees(&self) -> bool {
         self.0[1].is_ok()
     }
@@ -90,7 +93,7 @@ pub enum Copies {
 }
 
 impl Copies {
-    /// Whether an object of `ty` is not copied as a whole.
+    /// Checks whether an object of `ty` is not copied as a whole.
     fn takes_apart(self, ty: &Type) -> bool {
         let is_bits = |ty: &Type| {
             let fields = ty.as_record().map(cabi::Record::fields);

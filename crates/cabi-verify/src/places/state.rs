@@ -1,10 +1,10 @@
-//! What registers and memory hold, by its sources.
+//! Contents of registers and memory, by their sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::Loc;
 
-/// What an address is counted from.
+/// Base of an address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AddressBase {
     /// A register at the function's entry, from its low-order byte on.
@@ -13,22 +13,22 @@ pub enum AddressBase {
     Result(String),
     /// The argument area of the function itself.
     Frame,
-    /// What is at the stack pointer during calls.
+    /// The stack pointer during calls.
     Outgoing,
     /// An object of the function's own on its stack.
     Local(String),
     /// A global.
     Global(String),
-    /// What was in this place.
+    /// The address that was in this place.
     Pointer(Box<Address>),
     /// No memory: these are bytes of the address itself.
     Itself(Box<Address>),
 }
 
-/// A place, and what a byte was made of: what was in this place before.
+/// Place, and source of a byte: the former contents of this place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Address {
-    /// What it is counted from.
+    /// Base of the address.
     pub base: AddressBase,
     /// Bytes.
     pub offset: i64,
@@ -39,7 +39,7 @@ impl Address {
         Self { base, offset }
     }
 
-    /// `bytes` bytes on.
+    /// Returns the address `bytes` bytes on.
     pub fn plus(&self, bytes: i64) -> Self {
         Self::new(self.base.clone(), self.offset.wrapping_add(bytes))
     }
@@ -51,7 +51,8 @@ pub type Sources = BTreeSet<Address>;
 /// The most bytes a register has.
 const WIDEST: usize = 32;
 
-/// What a register holds: the sources of its bytes from the low-order one on, and its number, where that is known.
+/// Contents of a register: the sources of its bytes from the low-order one on, and its number,
+/// where that is known.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Value {
     bytes: Vec<Sources>,
@@ -73,7 +74,7 @@ impl Value {
         }
     }
 
-    /// What is in a register or a place that nothing has changed, from `first` on.
+    /// Returns the contents of a register or a place that nothing has changed, from `first` on.
     fn unchanged(base: AddressBase) -> Self {
         let first = Address::new(base, 0);
         Self::of_bytes((0..).take(WIDEST).map(|i| Sources::from([first.plus(i)])))
@@ -83,7 +84,7 @@ impl Value {
         Self::unchanged(AddressBase::Itself(Box::new(address)))
     }
 
-    /// What it points to.
+    /// Returns the address that it holds.
     pub(super) fn address(&self) -> Option<Address> {
         let sources = self.bytes.first()?;
         let first = sources.first().filter(|_| sources.len() == 1)?;
@@ -94,7 +95,7 @@ impl Value {
         })
     }
 
-    /// What is `bytes` bytes up.
+    /// Returns the bytes from byte `bytes` on.
     pub(super) fn upper(&self, bytes: usize) -> Self {
         Self::of_bytes(self.bytes.iter().skip(bytes).cloned())
     }
@@ -125,14 +126,14 @@ impl Value {
     }
 }
 
-/// What holds at one point of a function. The machine's registers have names that begin with `$`.
+/// State at one point of a function. The machine's registers have names that begin with `$`.
 #[derive(Clone, Debug)]
 pub struct State {
     registers: BTreeMap<String, Value>,
     memory: BTreeMap<Address, Sources>,
     /// Bytes from the stack pointer to the argument area.
     area: i64,
-    /// Whether something was called.
+    /// `true` after a call.
     called: bool,
 }
 
@@ -163,7 +164,7 @@ impl State {
         self.registers.insert(register.to_owned(), value);
     }
 
-    /// The sources of what a byte holds now.
+    /// Returns the sources of a byte's present contents.
     pub fn held(&self, at: &Address) -> Sources {
         match (&at.base, self.memory.get(at)) {
             (_, Some(sources)) => sources.clone(),
@@ -177,7 +178,7 @@ impl State {
         }
     }
 
-    /// Whether something was stored to a byte of memory.
+    /// Checks whether something was stored to a byte of memory.
     pub(super) fn is_written(&self, at: &Address) -> bool {
         self.memory.contains_key(at)
     }
@@ -192,7 +193,8 @@ impl State {
         self.memory.extend(places.zip(value.filled().take(bytes)));
     }
 
-    /// Does what a call of `callee` does if that is part of the compiler's own library: copies of memory, and accesses that are not aligned.
+    /// Applies a call of `callee`, if that is part of the compiler's own library: copies of memory,
+    /// and accesses that are not aligned. Returns whether it is.
     pub(super) fn is_own(&mut self, callee: &str) -> bool {
         let [first, second, third] = ["$r0", "$r1", "$r2"].map(|name| self.get(name));
         let to = first.address();
@@ -210,14 +212,14 @@ impl State {
         true
     }
 
-    /// After a call: the machine's registers, but for the one of the `stack`, hold what it returned.
+    /// Sets the machine's registers, but for the one of the `stack`, to the results of a call.
     pub(super) fn call(&mut self, stack: &str) {
         self.registers
             .retain(|name, _| !name.starts_with('$') || name == stack);
         self.called = true;
     }
 
-    /// The address of what an argument in `loc` of what is called now points to.
+    /// Returns the address that the argument in `loc` of the present call points to.
     pub(super) fn pointer_in(&self, loc: &Loc) -> Option<Address> {
         let pointer = match loc {
             Loc::Stack(offset) => {
@@ -229,7 +231,7 @@ impl State {
         pointer.address()
     }
 
-    /// A byte of the argument area of what is called now.
+    /// Returns a byte of the argument area of the present call.
     pub fn outgoing(&self, offset: i64) -> Address {
         Address::new(AddressBase::Outgoing, self.area + offset)
     }

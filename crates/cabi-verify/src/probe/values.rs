@@ -10,12 +10,11 @@ use crate::emit::c::{Images, is_widened, string};
 use crate::pattern::{BitPlaces, Painter};
 use crate::places::Question;
 
-/// The values of a call.
 pub(super) struct Values {
     pub(super) types: Vec<Type>,
     n_named: usize,
     ret: Option<Type>,
-    /// Whether a callee says what it makes of narrow arguments in 64 bits.
+    /// `true` if a callee also records its narrow arguments, widened to 64 bits.
     is_wide: bool,
     convention: Option<&'static Convention>,
     /// How many arguments are in registers of the x87 stack, which is to be as full at the call.
@@ -41,7 +40,7 @@ pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
     }
 }
 
-/// Whether values of the question have bytes of which some bits count, and others do not.
+/// Checks whether values of the question have bytes of which some bits count, and others do not.
 pub fn has_partial_bytes(question: &Question, convention: &'static Convention) -> bool {
     let values = Values::of_question(question, convention);
     let all = values.all();
@@ -62,7 +61,7 @@ impl Values {
         }
     }
 
-    /// Of a question, whose unnamed arguments are promoted.
+    /// Returns the values of a question, whose unnamed arguments are promoted.
     pub(super) fn of_question(question: &Question, convention: &'static Convention) -> Self {
         Self::of_sig(&question.sig, Some(convention))
     }
@@ -167,7 +166,7 @@ impl Values {
             "UNSIGNED" => vec![0xff; size_of(ty)],
             _ => self.painter().paint(&passed).mask,
         };
-        // Of a promoted number only the low bytes are drawn.
+        // Only the low bytes of a promoted number are drawn.
         let mut may = may_be_set(ty, self.is_big_endian());
         mask.resize(size_of(&passed), 0);
         may.resize(mask.len(), 0xff);

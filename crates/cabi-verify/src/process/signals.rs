@@ -10,8 +10,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The signals by which a user, or a system, ends a program.
 pub(crate) const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
-/// From now on an interrupt, and what else politely ends a program, does not end this process but is what [`was_interrupted`] says: so that
-/// folders can be removed and children be ended.
+/// Has an interrupt, and other requests to end, set [`was_interrupted`] from now on, instead of
+/// ending this process: so that folders can be removed and children be ended.
 pub fn watch_signals() {
     extern "C" fn note(_: libc::c_int) {
         INTERRUPTED.store(true, Ordering::Relaxed);
@@ -22,7 +22,7 @@ pub fn watch_signals() {
     );
 }
 
-/// Whether a watched signal came.
+/// Checks whether a watched signal came.
 pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
@@ -54,8 +54,9 @@ pub(crate) fn die_with(parent: u32) {
     let _ = parent;
 }
 
-/// Has `command` end when this process, or the thread that starts it, ends. What a compiler's driver has started itself is not told, but has
-/// only so much processor time, a multiple of `limit` because it may have threads.
+/// Has `command` end when this process, or the thread that starts it, ends. The processes that a
+/// compiler's driver has started are not told, but their processor time is limited to a multiple of
+/// `limit`, because they may have threads.
 pub(super) fn die_with_parent_in(command: &mut Command, limit: Duration) {
     use std::os::unix::process::CommandExt;
     let parent = std::process::id();
@@ -83,7 +84,7 @@ pub(super) fn end_group(leader: &std::process::Child) {
     }
 }
 
-/// Whether a child waits for the signal that lets it go on.
+/// Checks whether a child waits for the signal that lets it go on.
 pub(super) fn is_stopped(child: &std::process::Child) -> bool {
     // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it leaves as it is.
     unsafe {

@@ -1,4 +1,4 @@
-//! `expected.toml`: what is known to fail, and the compiler bugs after it.
+//! `expected.toml`: known failures, and the compiler bugs that cause them.
 //!
 //! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, and looked at again by
 //! the suite `bugs`. A `[[failure]]` is a case of the corpus that fails under an
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// As many lines a reproduction may have.
+/// Most lines of a reproduction.
 pub const LINES: usize = 10;
 
 /// The whole list.
@@ -31,7 +31,7 @@ pub struct Bug {
     pub name: String,
     /// The compiler that has it, as reports call it, such as `gcc` and `zig llvm`; `zig` is both its back ends.
     pub compiler: String,
-    /// What happens, in sentences.
+    /// The bug in sentences.
     pub what: String,
     /// How it shows.
     pub shows: Shows,
@@ -41,18 +41,20 @@ pub struct Bug {
     pub code: Option<String>,
     /// Reports of it upstream, such as `llvm #83388` and `gcc PR 12345`.
     pub report: Option<String>,
-    /// A text of at most [`LINES`] lines that shows it, in C or Zig, to be sent upstream. One in C is a program that ends well at `-O2` if the bug is
-    /// gone, or a text that stops the compiler; a comment in its first line is more options. One in Zig begins with what its assembly shows.
+    /// A text of at most [`LINES`] lines that shows it, in C or Zig, to be sent upstream. One in C
+    /// is a program that ends well at `-O2` if the bug is gone, or a text that stops the compiler;
+    /// a comment in its first line has more options. One in Zig begins with the assembly that shows
+    /// the bug.
     pub reproduction: Option<String>,
-    /// Why there is neither yet.
+    /// The reason why there is neither yet.
     pub unreduced: Option<String>,
-    /// Whether the bug shows in some runs only, so that a run without it does not fail.
+    /// `true` if the bug shows in some runs only, so that a run without it does not fail.
     #[serde(default)]
     pub by_chance: bool,
 }
 
 impl Bug {
-    /// Whether the compiler called `name` has it.
+    /// Checks whether the compiler called `name` has it.
     ///
     /// # Example
     /// ```
@@ -107,7 +109,7 @@ pub enum Shows {
 }
 
 impl Shows {
-    /// Its name in the list.
+    /// Returns its name in the list.
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
@@ -141,7 +143,7 @@ impl Expected {
         Self::parse(&text).map_err(wrong)
     }
 
-    /// The list that `text` is.
+    /// Parses the list.
     ///
     /// # Example
     /// ```
@@ -169,7 +171,7 @@ impl Expected {
         Ok(list)
     }
 
-    /// The bug called `name`.
+    /// Finds the bug called `name`.
     pub fn bug(&self, name: &str) -> Option<&Bug> {
         self.bugs.iter().find(|bug| bug.name == name)
     }

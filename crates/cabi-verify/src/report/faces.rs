@@ -28,7 +28,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// What was left out, by kind of reason: of a kind that is a failure twenty examples, of another one two.
+/// Writes the items that were left out, by kind of reason: twenty examples of a kind that is a
+/// failure, two of another one.
 fn left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
     for (status, some) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
         let mut kinds = section.by_kind(status);
@@ -70,7 +71,7 @@ fn listed(
 }
 
 impl Report {
-    /// As JSON: `clean`, the sections, what there is besides them, and `error` if there is one.
+    /// Writes JSON: `clean`, the sections, further members, and `error` if there is one.
     pub fn json(&self) -> String {
         let mut all = members(json!({ "clean": self.is_clean(), "sections": self.sections }));
         all.extend(self.data.clone());
@@ -79,7 +80,8 @@ impl Report {
         format!("{:#}\n", Json::Object(all))
     }
 
-    /// As JUnit's XML: a suite for each section, a case for each item; and a suite with an error if there is one.
+    /// Writes JUnit's XML: a suite for each section, a case for each item; and a suite with an
+    /// error if there is one.
     pub fn junit(&self) -> String {
         let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
         for section in &self.sections {
@@ -138,7 +140,7 @@ impl Report {
     }
 }
 
-/// Text as it stands in an element or attribute of XML, without what XML cannot hold.
+/// Escapes text for an element or attribute of XML, without characters that XML cannot hold.
 pub fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use super::expected::{Expected, Failure};
 use super::{Item, Report, Section, Status};
 
-/// Whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
+/// Checks whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets
+/// it.
 pub fn references_required() -> bool {
     std::env::var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1")
 }
@@ -34,7 +35,7 @@ fn without_advice(why: &str) -> &str {
     why.split_once(": install it").map_or(why, |(why, _)| why)
 }
 
-/// What begins the kind of what was not run, after which the reason stands.
+/// Prefix of `not run: <reason>`, the kind of cases that did not run.
 const NOT_RUN: &str = "not run: ";
 
 /// The kind of failures that are known.
@@ -105,17 +106,17 @@ impl Report {
         }
     }
 
-    /// A line to print with the result.
+    /// Adds a line to print with the result.
     pub fn note(&mut self, text: impl Into<String>) {
         self.totals.push(text.into());
     }
 
-    /// How many outcomes were good so far.
+    /// Returns the number of good outcomes so far.
     pub fn n_passed(&self) -> usize {
         self.sections.iter().map(|section| section.n_passed).sum()
     }
 
-    /// The failures so far.
+    /// Returns the failures so far.
     pub fn failures(&self) -> Vec<String> {
         self.failing()
             .map(|(section, item)| format!("{} [{}]: {}", item.name, section.name, item.why))

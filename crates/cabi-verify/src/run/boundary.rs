@@ -1,5 +1,5 @@
-//! The two places where control passes from Rust to a caller under test, and from the caller to a callee under test; and what the convention requires
-//! of both sides there.
+//! The two places where control passes from Rust to a caller under test, and from the caller to a
+//! callee under test; and the convention's requirements on both sides there.
 //!
 //! ```text
 //! Rust ──▶ enter ──▶ caller ──▶ thunk ──▶ callee
@@ -43,7 +43,6 @@ use super::C;
 pub(crate) struct Image([u64; machine::N_WORDS]);
 
 impl Image {
-    /// What a general register held.
     pub(crate) fn general_register(&self, reg: Reg) -> Option<u64> {
         let number = usize::from(reg.index());
         let is_there = reg.bank() == Bank::Int && number < N_GENERAL;
@@ -55,7 +54,8 @@ impl Image {
         self.0[machine::SP].wrapping_add(machine::AREA)
     }
 
-    /// What some convention has callees leave as it was: its name, its bit in [`Promise::kept`], which is `None` of what every function keeps, and its value.
+    /// Yields the registers that some convention's callees leave unchanged: the name, the bit in
+    /// [`Promise::kept`] (`None` if every function keeps it), and the value.
     fn kept(&self) -> impl Iterator<Item = (&'static str, Option<u32>, u128)> {
         let general = KEPT.map(|n| (NAMES[n], u32::try_from(n).ok(), self.0[n].into()));
         let always = KEPT_ALWAYS.map(|(name, at, mask)| (name, None, (self.0[at] & mask).into()));
@@ -71,28 +71,28 @@ impl Image {
     }
 }
 
-/// All that the assembly reads and writes.
+/// State that the assembly reads and writes.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 struct State {
-    /// What the thunk calls.
+    /// Callee of the thunk.
     target: *const u8,
-    /// Which registers the thunk fills before the call, and with what.
+    /// Registers that the thunk fills before the call.
     unpassed: u64,
     unpassed_filling: [u64; 2],
     /// Which registers the thunk fills after the call, as the bits of [`machine::bit`].
     fill: u64,
     /// Where `enter` and `escape` leave from.
     sp: u64,
-    /// What it fills them with, by encoding.
+    /// The values for filled registers, by encoding.
     filling: [u64; N_GENERAL],
     /// Bytes of the stack between there and the caller.
     phase: u64,
     return_address: u64,
-    /// How often the thunk was called, and how often what it called came back.
+    /// Number of calls of the thunk, and number of returns from its callee.
     calls: u64,
     returns: u64,
-    /// Whether what `enter` called came back.
+    /// `true` if the function that `enter` called came back.
     entered: u64,
     /// At the thunk's call, and after it.
     call: Image,
@@ -132,12 +132,12 @@ unsafe impl Sync for Sink {}
 /// Registers are filled with addresses here: a caller that stores through one shall not die of it, but be reported.
 static SINK_BYTES: Sink = Sink(UnsafeCell::new([0; SINK]));
 
-/// What register `n` is filled with: no two the same.
+/// Returns the value that register `n` is filled with: no two are the same.
 fn filling(n: usize) -> u64 {
     SINK_BYTES.0.get() as u64 + 64 * n as u64
 }
 
-/// What a function of a signature owes its caller, and what it may change.
+/// Duties of a function of a signature to its caller, and the registers that it may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Promise {
     /// The registers it leaves as they are, as the bits of [`machine::bit`].
@@ -192,8 +192,8 @@ impl Promise {
         promise
     }
 
-    /// This promise without filling registers and memory: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
-    /// `FnAbi` says.
+    /// Returns this promise without filling registers and memory: for a caller that is compared
+    /// with its own compiler's callee, and may pass arguments in other registers than `FnAbi` says.
     pub(crate) fn unfilled(self) -> Self {
         Self {
             fill: 0,
@@ -204,7 +204,6 @@ impl Promise {
     }
 }
 
-/// The registers that `place` needs.
 fn registers(place: &Place) -> u64 {
     match place {
         Place::Parts(parts) => (parts.iter()).fold(0, |held, placed| held | location(placed.loc)),
@@ -288,7 +287,7 @@ pub(super) fn nothing_address() -> *mut u8 {
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
 pub(crate) const PHASES: u64 = 4;
 
-/// What the thunk calls, and what that keeps.
+/// Callee of the thunk, and its promise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) code: *const u8,
@@ -299,7 +298,8 @@ pub(crate) struct Target {
 /// they were. Calls of other threads wait.
 ///
 /// # Safety
-/// `function` is code of System V that takes these arguments, sound with them; if it calls the thunk, then as what `target` is.
+/// `function` is code of System V that takes these arguments, sound with them; if it calls the
+/// thunk, it does so by the type of `target`.
 pub(crate) unsafe fn call(
     function: *const u8,
     [a, b, c]: [*const u8; 3],
@@ -335,7 +335,7 @@ fn fill_stack() {
     std::hint::black_box([0x5b_u8; 8192]);
 }
 
-/// What was seen at one call of `enter`, and at the thunk's last one.
+/// State at one call of `enter`, and at the thunk's last one.
 pub(crate) struct Crossing {
     state: State,
     promise: Promise,
@@ -356,7 +356,8 @@ impl Crossing {
         [self.state.call, self.state.after]
     }
 
-    /// What the two sides of the call, which have these names in messages, owe and have not kept.
+    /// Checks that the two sides of the call, which have these names in messages, have kept their
+    /// promises.
     pub(crate) fn check(&self, caller: &str, callee: &str) -> Result<(), String> {
         let State {
             call,
@@ -383,13 +384,14 @@ impl Crossing {
         Ok(())
     }
 
-    /// Whether what the machine has besides registers is as it should be after all: the x87 stack is empty.
+    /// Checks the state of the machine besides registers after all: the x87 stack is empty.
     pub(crate) fn check_machine(&self) -> Result<(), String> {
         machine::check_own(&self.state.own)
     }
 }
 
-/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
+/// Checks that `function` has left the registers of `kept` unchanged, and those that every function
+/// has to keep.
 fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(), String> {
     for ((name, bit, was), (.., is)) in before.kept().zip(after.kept()) {
         if bit.is_none_or(|bit| kept & 1 << bit != 0) && was != is {

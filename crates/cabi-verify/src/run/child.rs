@@ -1,7 +1,8 @@
 //! Cases in child processes, so that a crash belongs to a case and the rest goes on.
 //!
-//! A job is a list of cases. A child (a fork: it has all the parent has read) runs them in order and writes what became of each to a file both
-//! have open. If it ends early, however it does that, the case it had begun is the one that ended it, and another child goes on after that one.
+//! A job is a list of cases. A child (a fork: it has all data of the parent) runs them in order and
+//! writes the outcome of each to a file both have open. If it ends early, for any reason, the case
+//! it had begun is the one that ended it, and another child goes on after that one.
 //!
 //! The parent must have one thread only, which a test without libtest's harness has: of the others a fork has nothing but the locks they held.
 //! [`run`] refuses to fork otherwise. It waits for its own children alone. They die with the parent, and so do compilers.
@@ -37,7 +38,7 @@ impl Default for Limits {
 /// Set in children, before their first case.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process is a child that runs cases: the one place for code that nobody vouches for.
+/// Checks whether this process is a child that runs cases: only there may untrusted code run.
 pub(super) fn is_child() -> bool {
     IS_CHILD.load(Relaxed)
 }
@@ -55,7 +56,8 @@ pub fn run(
     run_telling(jobs, at_once, Limits::default(), case, |_| {})
 }
 
-/// As [`run`], with `limits` of its own; tells `progress` how many cases are done since it was last told.
+/// Works as [`run`], with `limits` of its own; tells `progress` how many cases are done since it
+/// was last told.
 ///
 /// # Errors
 /// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`](crate::process::watch_signals) watches, when no child is left.
@@ -157,7 +159,8 @@ fn start(
         0 => {
             IS_CHILD.store(true, Relaxed);
             set_signals(&SIGNALS, libc::SIG_DFL);
-            // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
+            // The report has the outcome of a case: Rust's own message about a stack overflow would
+            // belong to none.
             set_signals(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGPROF], libc::SIG_DFL);
             die_with(parent);
             let own = std::process::id();
@@ -197,7 +200,7 @@ fn start(
     }
 }
 
-/// Whether this process has a child, which has ended or works.
+/// Checks whether this process has a child, running or ended.
 fn has_children() -> bool {
     // SAFETY: asks, and reaps one that has ended; null is no place for its status.
     unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) != -1 }
@@ -298,7 +301,7 @@ impl Running {
                 }
             };
             match wait(libc::WNOHANG | libc::WUNTRACED)? {
-                // What a terminal stops, it lets go on.
+                // A terminal lets go on the processes that it stops.
                 Some(status) if is_stopped(status) => {
                     // SAFETY: the child has not been waited for to its end, so the number is still its own.
                     unsafe { libc::kill(child.pid, libc::SIGKILL) };

@@ -27,7 +27,7 @@ impl Side {
     }
 }
 
-/// GuardedBuffers for objects, each between two pages that cannot be touched.
+/// Buffers for objects, each between two pages that cannot be touched.
 #[derive(Debug)]
 pub struct GuardedBuffers {
     base: *mut u8,
@@ -40,7 +40,7 @@ pub struct GuardedBuffers {
 }
 
 impl GuardedBuffers {
-    /// `n_buffers` buffers for objects of up to `bytes` bytes.
+    /// Makes `n_buffers` buffers for objects of up to `bytes` bytes.
     ///
     /// # Errors
     /// The system's, if it has no memory; [`io::ErrorKind::OutOfMemory`] if no address space could hold so much.
@@ -81,7 +81,8 @@ impl GuardedBuffers {
         Ok(buffers)
     }
 
-    /// The address of an object of `size` bytes in buffer `index`, at one end of it. `None` if there is no such buffer, or too little of it.
+    /// Returns the address of an object of `size` bytes in buffer `index`, at one end of it. `None`
+    /// if there is no such buffer, or too little of it.
     pub fn object(&self, index: usize, size: usize, side: Side) -> Option<*mut u8> {
         if index >= self.n_buffers || size > self.buffer {
             return None;
@@ -107,7 +108,8 @@ impl GuardedBuffers {
         Some(object)
     }
 
-    /// Whether the bytes beside an object of `size` bytes are those that [`GuardedBuffers::poison`] put there: no page that faults is on that side.
+    /// Checks that the bytes beside an object of `size` bytes are those of
+    /// [`GuardedBuffers::poison`]: no page that faults is on that side.
     ///
     /// # Errors
     /// The nearest byte that was written.
@@ -139,7 +141,7 @@ impl GuardedBuffers {
         Some(at)
     }
 
-    /// The `size` bytes of the object that [`GuardedBuffers::object`] puts there.
+    /// Returns the `size` bytes of the object that [`GuardedBuffers::object`] puts there.
     pub fn get(&self, index: usize, size: usize, side: Side) -> Option<Vec<u8>> {
         let at = self.object(index, size, side)?;
         // SAFETY: `object` gives `size` readable bytes, zero or written since the mapping was made.

@@ -5,8 +5,8 @@
 //! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
 //! must preserve (`boundary.rs`).
 //!
-//! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too. In any other process there is
-//! nothing of it: no function, and no buffer.
+//! Files that a compiler made are loaded in children only ([`child`]): their constructors are code
+//! under test too. In any other process they have no function and no buffer.
 
 use std::cell::OnceCell;
 
@@ -72,7 +72,6 @@ impl LoadedCode {
         }
     }
 
-    /// What the compiler built.
     pub(crate) fn built(&self) -> &Built {
         &self.built
     }
@@ -82,24 +81,25 @@ impl LoadedCode {
         self.names.retain(|_| is_kept());
     }
 
-    /// What the compiler warned of.
+    /// Returns the compiler's warnings.
     pub fn warnings(&self) -> &str {
         &self.built.warnings
     }
 
-    /// Where a callee writes what it was given; null where the code is not loaded.
+    /// Returns the buffer where a callee writes its arguments; null where the code is not loaded.
     pub fn seen(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.seen)
     }
 
-    /// Where a callee reads what it returns; null where the code is not loaded.
+    /// Returns the buffer where a callee reads its result; null where the code is not loaded.
     pub fn given(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.given)
     }
 
-    /// The address of the function of case `index`: of its symbol, or, where a language has none for it, what `<name>_address` returns.
+    /// Returns the address of the function of case `index`: of its symbol, or, where a language has
+    /// none for it, the result of `<name>_address`.
     pub fn callee(&self, index: usize) -> Option<*mut u8> {
         let name = self.names.get(index)?;
         self.address(name).or_else(|| {
@@ -143,7 +143,8 @@ impl LoadedCode {
         }
     }
 
-    /// What was written down of the last call: `n_seen` bytes of what the callee saw, and a result of `n_got` bytes that a C caller got.
+    /// Returns the record of the last call: `n_seen` bytes of the callee's arguments, and a result
+    /// of `n_got` bytes that a C caller got.
     pub(crate) fn written(&self, n_seen: usize, n_got: usize) -> Written {
         let Ok(loaded) = self.loaded() else {
             return Written::default();
@@ -208,7 +209,7 @@ impl LoadedCode {
         self.check_kept(caller)
     }
 
-    /// Whether `cabi_keep` still had its values after its call.
+    /// Checks whether `cabi_keep` still had its values after its call.
     fn check_kept(&self, caller: &str) -> Result<(), String> {
         let loaded = self.loaded()?;
         // SAFETY: the array of N_LIVE words; nothing runs that uses it.

@@ -16,28 +16,28 @@ use crate::scratch::Scratch;
 /// Symbol of our caller.
 const CALLER: &str = "cabi_caller";
 
-/// To how many bytes a program aligns arguments and result.
+/// Alignment of a program's arguments and result, in bytes.
 const ALIGN: u32 = 4096;
 
 /// A function of another target, and the call of it.
 #[derive(Clone, Copy, Debug)]
 pub struct OneCall<'a> {
-    /// Whose program it is.
+    /// The target of the program.
     pub target: &'a ProgramTarget,
-    /// Who compiles the files of C, with these flags.
+    /// Compiler of the files of C, and its flags.
     pub compiler: (&'a Reference, &'a [&'a str]),
     /// Where the function is: files of C, whose names end in `.c`, and where the target is of the system that programs are linked for, object files and
     /// static libraries.
     pub files: &'a [&'a Path],
     /// The symbol of the function.
     pub symbol: &'a str,
-    /// What it is called as.
+    /// Its signature.
     pub sig: &'a FnSig,
     /// The widest vectors in registers.
     pub vectors: VectorLevel,
 }
 
-/// What became of a call.
+/// Outcome of a call.
 #[derive(Clone, Debug)]
 pub struct CallOutput {
     /// How the process ended, and what it printed.
@@ -50,7 +50,8 @@ impl OneCall<'_> {
     /// Calls the function with the objects `args`, and with memory that pointers among them point to: its bytes, which begin at the address `start`.
     ///
     /// # Errors
-    /// Why there is no such program: what is not lowered, what does not compile or link.
+    /// The reason why there is no such program: a type is not lowered, a file does not compile or
+    /// link.
     pub fn run(
         &self,
         args: &[Vec<u8>],
@@ -119,13 +120,13 @@ impl OneCall<'_> {
         (images, addresses)
     }
 
-    /// Whether the target is of another system than the one that programs are linked for.
+    /// Checks whether the target is of another system than the one that programs are linked for.
     fn is_foreign(&self) -> bool {
         let name = self.target.target.name();
         ["windows", "apple"].iter().any(|word| name.contains(word))
     }
 
-    /// What makes the call, by Cranelift.
+    /// Returns the object file of Cranelift that makes the call.
     fn object(&self) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
         let mut object = CraneliftObject::new(self.vectors, target, &[])?;
@@ -184,7 +185,8 @@ mod tests {
     use super::*;
     use cabi::Type;
 
-    /// What `long double f(long double a, int b) { return a + b; }` of msvc gives for 1.5 and 2, compiled with `flags`.
+    /// Returns the result of `long double f(long double a, int b) { return a + b; }` of msvc for
+    /// 1.5 and 2, compiled with `flags`.
     fn sum(flags: &[&str]) -> Option<Vec<u8>> {
         let (target, known) = match ProgramTarget::named("x86_64-pc-windows-msvc") {
             Ok(target) => target,
@@ -225,7 +227,8 @@ mod tests {
         [mantissa.to_le_bytes(), exponent.to_le_bytes()].concat()
     }
 
-    /// clang has it under an option. Without that option `long double` is `double` there, which is passed otherwise.
+    /// clang has it under an option. Without that option `long double` is `double` there, which is
+    /// passed differently.
     #[test]
     fn an_80_bit_float_of_msvc_is_passed_as_clang_passes_it() {
         let Some(mut found) = sum(&["-mlong-double-80"]) else {

@@ -1,4 +1,4 @@
-//! Which transitions of argument assignment calls have shown: a set that files carry and runs join.
+//! Transitions of argument assignment that calls have shown: a set that files carry and runs join.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -36,7 +36,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Of the transitions of `measure` none.
+    /// Returns the coverage of `measure` without any transition.
     pub fn of(measure: &'static Measure) -> Self {
         Self {
             measure,
@@ -74,17 +74,18 @@ impl Coverage {
         self.outside = self.outside.saturating_add(other.outside);
     }
 
-    /// How many transitions were noted.
+    /// Returns the number of noted transitions.
     pub fn covered(&self) -> usize {
         self.seen.len()
     }
 
-    /// How many transitions there are.
+    /// Returns the number of all transitions.
     pub fn total(&self) -> usize {
         self.measure.transitions().count()
     }
 
-    /// As a line of text, for files: [`decode`](Self::decode) reads it. A digit says which of four transitions were noted.
+    /// Writes a line of text, for files: [`decode`](Self::decode) reads it. A digit stands for four
+    /// transitions.
     pub fn encode(&self) -> String {
         let all: Vec<Transition> = self.measure.transitions().collect();
         let bit = |(i, one): (u32, &Transition)| u32::from(self.seen.contains(one)) << i;
@@ -94,7 +95,7 @@ impl Coverage {
         format!("{name}:{}:{}", self.outside, digits.trim_end_matches('0'))
     }
 
-    /// What [`encode`](Self::encode) wrote. `None` for any other text.
+    /// Reads the text of [`encode`](Self::encode). `None` for any other text.
     pub fn decode(text: &str) -> Option<Self> {
         let (name, text) = text.split_once(':')?;
         let (outside, digits) = text.split_once(':')?;

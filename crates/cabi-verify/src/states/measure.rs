@@ -1,4 +1,4 @@
-//! What states and shapes a convention has.
+//! States and shapes of conventions.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -21,15 +21,15 @@ pub struct Measure {
     pub(super) slot: u64,
     /// How many slots the greatest alignment has that states distinguish.
     pub n_phases: u8,
-    /// Whether the address for a result in memory takes a register of arguments.
+    /// `true` if the address for a result in memory takes a register of arguments.
     pub result_takes_register: bool,
     /// Bytes of the argument area that arguments take up.
     pub(super) area: fn(&FnAbi) -> u64,
-    /// What a value passed in memory asks for, as a part of [`Registers`](super::Registers).
+    /// Requirement of a value passed in memory, as a part of [`Registers`](super::Registers).
     pub(super) memory: &'static str,
     /// Every shape that a value can have.
     pub shapes: LazyLock<Vec<Shape>>,
-    /// What besides a `long` and a `double` leads from one state to the next.
+    /// Arguments, besides a `long` and a `double`, that lead from one state to the next.
     fill: &'static [Argument],
     states: LazyLock<Vec<(State, Vec<Argument>)>>,
 }
@@ -37,7 +37,8 @@ pub struct Measure {
 /// The type of an argument that makes a state: this one, or a structure of an array of so many.
 pub type Argument = (&'static str, Option<u32>);
 
-/// System V on x86-64. What is passed in memory takes no register; arrays of less than nine slots might be passed in registers.
+/// System V on x86-64. A value passed in memory takes no register; arrays of less than nine slots
+/// might be passed in registers.
 pub static SYSV: Measure = Measure {
     convention: &X86_64_SYSV,
     registers: (6, 8),
@@ -80,7 +81,7 @@ pub static WIN64: Measure = Measure {
     states: LazyLock::new(|| WIN64.search()),
 };
 
-/// AAPCS64: on the stack is what finds no register.
+/// AAPCS64: values that find no register are on the stack.
 static AAPCS64: Measure = Measure {
     convention: &aarch64::AAPCS64,
     registers: (8, 8),
@@ -148,12 +149,13 @@ impl Default for &Measure {
 }
 
 impl Measure {
-    /// The measure of `convention`, if it has one.
+    /// Finds the measure of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
         Self::named(convention.name)
     }
 
-    /// The measure of the functions of `target`, or of Win64's there; System V's for a convention that has none.
+    /// Returns the measure of the functions of `target`, or of Win64's there; System V's for a
+    /// convention that has none.
     pub fn of_target(target: &Target, ms_abi: bool) -> &'static Self {
         let own = target.convention().and_then(Self::of);
         match ms_abi {
@@ -215,18 +217,18 @@ impl Measure {
         State::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
     }
 
-    /// Every state.
+    /// Returns every state.
     pub fn states(&self) -> impl ExactSizeIterator<Item = State> + Clone {
         self.states.iter().map(|(state, _)| *state)
     }
 
-    /// The number of `state` among its states, and the arguments that leave it.
+    /// Returns the number of `state` among its states, and the arguments that leave it.
     pub fn arguments_before(&self, state: State) -> Option<(usize, &[Argument])> {
         let at = self.states.iter().position(|(own, _)| *own == state)?;
         Some((at, &self.states.get(at)?.1))
     }
 
-    /// Every transition.
+    /// Returns every transition.
     pub fn transitions(&self) -> impl Iterator<Item = Transition> {
         let shapes = self.shapes.iter();
         self.states().flat_map(move |state| {

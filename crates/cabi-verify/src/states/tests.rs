@@ -67,7 +67,7 @@ fn a_register_that_is_used_up_is_not_left() {
 
 #[test]
 fn what_is_outside_is_counted_and_what_is_refused_is_not_noted() {
-    // Of a vector of 128 bools clang's policy has no place.
+    // clang's policy has no place for a vector of 128 bools.
     let refused = "typedef _Bool b128 __attribute__((ext_vector_type(128)));\nvoid f(long, b128);";
     let text = "struct pad { int : 5; };\nvoid f(struct pad, int);";
     let (Some(refused), Some(case)) = (case(refused), case(text)) else {

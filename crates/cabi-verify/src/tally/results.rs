@@ -43,7 +43,7 @@ impl Results {
         Self { spans, compilers }
     }
 
-    /// How many signatures were tried, each under every compiler.
+    /// Returns how many signatures were tried, each under every compiler.
     pub fn count(&self) -> u64 {
         let each = self.compilers.iter().map(|tally| tally.signatures);
         each.max().unwrap_or(0)
@@ -92,8 +92,8 @@ impl Results {
         Ok(())
     }
 
-    /// What was found. `complete` says whether all that was asked for was tried. With `allow_self_inconsistent`, that a compiler disagrees with
-    /// itself is no failure.
+    /// Reports the results. `complete` says that everything asked for was tried. With
+    /// `allow_self_inconsistent`, a compiler that disagrees with itself is no failure.
     pub fn report(&self, complete: bool, allow_self_inconsistent: bool) -> Report {
         let mut report = Report::new("cabi fuzz");
         report.allow_self_inconsistent = allow_self_inconsistent;
@@ -138,7 +138,7 @@ impl Results {
         ))
     }
 
-    /// What fails a run, with the text of a file of the corpus for each.
+    /// Returns the failures of a run, with the text of a file of the corpus for each.
     pub fn blocks(&self) -> impl Iterator<Item = (&Found, String)> {
         self.compilers.iter().flat_map(|tally| {
             let found = tally.failures.iter().chain(&tally.inconsistent);

@@ -1,7 +1,9 @@
-//! What gcc 12 and clang 19 get wrong against themselves, and what Zig 0.15.2 does otherwise than C compilers, as predicates over signatures.
+//! Self-inconsistencies of gcc 12 and clang 19, and differences of Zig 0.15.2 from C compilers, as
+//! predicates over signatures.
 //!
-//! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words and a sample of each; a test holds both lists
-//! together. A self-inconsistency, or a difference of Zig's, that is shown in a signature that meets none of them is not known, and fails a run.
+//! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words
+//! and a sample of each; a test compares both lists. A self-inconsistency, or a difference of
+//! Zig's, fails a run if its signature meets none of them.
 
 use cabi::{
     ArgAbi, Bank, FnAbi, Kind, LeafKind, Loc, Place, PlacedPart, Policy, Scalar, Target, Type,
@@ -13,7 +15,7 @@ mod types;
 use crate::case::{Case, Direction};
 use types::*;
 
-/// Whether a signature meets a bug.
+/// Predicate for signatures that meet a bug.
 type Meets = fn(&SignatureTypes) -> bool;
 
 macro_rules! known {
@@ -64,7 +66,8 @@ const KNOWN: &[(&str, Meets)] = known! {
     "zig-unnamed-float128" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128));
     "zig-call-clobbers-al" sig.variadic && sig.direction == Some(Direction::Callee);
     "zig-merged-callers" sig.fast && sig.variadic && sig.direction == Some(Direction::Callee);
-    // What a callee overwrites of its own the call does not need again, but a saved register is its caller's.
+    // A call does not need again the bytes of its own that a callee overwrites, but a saved
+    // register is its caller's.
     "zig-tail-overwrites" match sig.direction {
         Some(Direction::Callee) => has_tail(&sig.ret),
         _ => sig.records().any(has_tail),
@@ -74,15 +77,15 @@ const KNOWN: &[(&str, Meets)] = known! {
 /// Bugs that gcc has for Windows too; the others are known on x86-64 Linux alone.
 const OF_WINDOWS: [&str; 1] = ["gcc-padding-record-of-variadic"];
 
-/// clang's initializers lose bit-fields, on every target. Calls are right, so no call is excused by it.
+/// clang's initializers lose bit-fields, on every target. Calls are right, so it excuses no call.
 const INITIALIZER: &str = "clang-bit-field-after-bit-int";
 
-/// The names of all known bugs, for the test that compares them with the list of samples.
+/// Returns the names of all known bugs, for the test that compares them with the list of samples.
 pub fn known_bugs() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name).chain([INITIALIZER])
 }
 
-/// The bug of `compiler` in the initializers of a type of `case`, if one is known.
+/// Returns the bug of `compiler` in the initializers of a type of `case`, if one is known.
 pub fn known_initializer_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     let meets = |ty: &Type| {
         ty.contains(&|ty, _| has_bit_field(ty)) && ty.contains(&|ty, _| is_short_of_sixteen(ty))
@@ -92,7 +95,8 @@ pub fn known_initializer_bug(compiler: &str, case: &Case) -> Option<&'static str
     (compiler == "clang" && types.iter().any(meets)).then_some(INITIALIZER)
 }
 
-/// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
+/// Returns the bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is
+/// known.
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     let is_linux = case.target == Target::X86_64_LINUX;
     let is_windows = case.target.name() == "x86_64-pc-windows-gnu";
@@ -107,7 +111,8 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     met(compiler, SignatureTypes::of(case, policy)).find(is_here)
 }
 
-/// The bugs of Zig that its code, `fast` or not, meets in this direction of a call of `case`. The list of samples says which of its back ends has each.
+/// Returns the bugs of Zig that its code, `fast` or not, meets in this direction of a call of
+/// `case`. The list of samples tells which of its back ends has each.
 pub fn bugs_of_zig(case: &Case, fast: bool, direction: Direction) -> Vec<&'static str> {
     let signature = SignatureTypes {
         fast,
@@ -131,18 +136,18 @@ fn met(compiler: &str, signature: SignatureTypes) -> impl Iterator<Item = &'stat
         .map(|(name, _)| *name)
 }
 
-/// A signature as predicates look at it.
+/// Signature in the form that predicates need.
 struct SignatureTypes {
     types: Vec<Type>,
     n_named: usize,
     variadic: bool,
-    /// Whether its convention is another one than the compiler's own.
+    /// `true` if its convention is another one than the compiler's own.
     ms_abi: bool,
     ret: Type,
     level: VectorLevel,
     /// Where its values are, if it has places for them.
     abi: Option<FnAbi>,
-    /// Of Zig's code: whether it is optimized, and who calls whom.
+    /// For Zig's code: `true` if it is optimized. `direction`: who calls whom.
     fast: bool,
     direction: Option<Direction>,
 }
@@ -201,8 +206,9 @@ impl SignatureTypes {
             .filter(|ty| ty.as_record().is_some())
     }
 
-    /// Whether a record on the stack, whose typedef has more alignment than it has itself, is not aligned to a vector that the typedef has room and
-    /// alignment for: an instruction stores it that wants its address aligned.
+    /// Checks whether a record on the stack, whose typedef has more alignment than it has itself,
+    /// is not aligned to a vector that the typedef has room and alignment for. An instruction that
+    /// needs an aligned address stores it.
     fn has_misaligned_store(&self) -> bool {
         let Some(abi) = &self.abi else { return false };
         self.types.iter().zip(&abi.args).any(|(ty, placed)| {
@@ -228,8 +234,9 @@ impl SignatureTypes {
             .filter(|ty| ty.as_record().is_some() && ty.size() <= 64)
     }
 
-    /// Whether a record of several parts finds fewer registers than parts; LLVM sees the parts as arguments of their own. Zig counts the parts of all
-    /// arguments, of whichever bank, and passes a record of integers in memory after six.
+    /// Checks whether a record of several parts finds fewer registers than parts; LLVM sees the
+    /// parts as arguments of their own. Zig counts the parts of all arguments, of whichever bank,
+    /// and passes a record of integers in memory after six.
     fn has_split(&self) -> bool {
         let mut before = usize::from(self.returns_in_memory());
         for (ty, arg) in self.types.iter().zip(self.places()) {
@@ -250,7 +257,7 @@ impl SignatureTypes {
         false
     }
 
-    /// Whether Zig calls a function with an unnamed argument of which `is_one` is true.
+    /// Checks whether Zig calls a function with an unnamed argument of which `is_one` is true.
     fn calls_unnamed(&self, is_one: fn(&Type, &Place) -> bool) -> bool {
         let mut args = self.types.iter().zip(self.places());
         self.direction == Some(Direction::Callee)
@@ -268,7 +275,7 @@ impl SignatureTypes {
         })
     }
 
-    /// Whether an argument in a register follows one of more than a register on the stack.
+    /// Checks whether an argument in a register follows one of more than a register on the stack.
     fn has_stack_before_register(&self) -> bool {
         let mut args = self.types.iter().zip(self.places());
         args.any(|(ty, arg)| matches!(arg.place, Place::Stack { .. }) && ty.size() > 8)

@@ -1,7 +1,8 @@
 //! Types that need something of C that a compiler does not have: they are left out by name, and the rest of their header is verified.
 //!
-//! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the compiler reads it with a stand-in for what
-//! it lacks (`#define _BitInt(n) int`), and nothing that contains such a type is asked or called.
+//! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the
+//! compiler reads it with a stand-in for the missing type (`#define _BitInt(n) int`), and nothing
+//! that contains such a type is asked or called.
 
 use cabi::{BoolVector, Kind, LongDouble, Scalar, Type};
 
@@ -20,14 +21,15 @@ pub(super) fn stand_ins(reference: &Reference) -> String {
 /// Which types a compiler lacks.
 pub(super) struct MissingTypes<'a> {
     reference: &'a Reference,
-    /// Whether it ignores `ext_vector_type`, and the header has that attribute: which of its vectors are meant is not known.
+    /// `true` if it ignores `ext_vector_type`, and the header has that attribute: which of its
+    /// vectors are meant is not known.
     ignores_vectors: bool,
-    /// What `long double` is, which every compiler has.
+    /// The format of `long double`, which every compiler has.
     long_double: LongDouble,
 }
 
 impl<'a> MissingTypes<'a> {
-    /// `warnings` is what `reference` has to say to the header of `subject`.
+    /// `warnings` are those of `reference` about the header of `subject`.
     pub(super) fn new(reference: &'a Reference, subject: &Subject, warnings: &str) -> Self {
         let is_lacked = reference.has(Capability::ExtVector).is_err();
         Self {

@@ -1,4 +1,5 @@
-//! One header under one compiler: what the compiler says to its prototypes and layouts, and what became of its cases.
+//! One header under one compiler: the compiler's answers about its prototypes and layouts, and the
+//! outcomes of its cases.
 
 use std::collections::BTreeSet;
 
@@ -36,13 +37,13 @@ pub struct Part<'a> {
     pub differing: Vec<Item>,
     /// Cases, each in one direction.
     pub called: Vec<Called>,
-    /// Cases about which the compiler disagrees with itself, and no known bug of it says so.
+    /// Cases about which the compiler disagrees with itself, without a known bug as the reason.
     pub itself: Vec<Called>,
-    /// What was not read, then what was not run.
+    /// Declarations that were not read, then those that were not run.
     pub skipped: Vec<Omitted>,
     /// The cases that are to be run.
     pub(super) cases: Vec<&'a Case>,
-    /// What they are compiled after.
+    /// Text before them in the file.
     pub(super) preamble: String,
 }
 
@@ -51,7 +52,7 @@ pub(super) const PROTOTYPE: &str = "prototype";
 pub(super) const LAYOUT: &str = "layout";
 
 impl Called {
-    /// What is wrong, if something is.
+    /// Returns the difference, if there is one.
     pub fn difference(&self) -> Option<&Difference> {
         self.verdict.difference()
     }
@@ -77,18 +78,18 @@ impl<'a> Part<'a> {
         &self.read.subject
     }
 
-    /// Whether the compiler's sizes and offsets are ours.
+    /// Checks whether the compiler's sizes and offsets are ours.
     pub(super) fn same_layout(&self) -> bool {
         self.differing.iter().all(|one| one.kind != LAYOUT)
     }
 
-    /// The cases in which something is wrong.
+    /// Returns the cases with a difference.
     pub fn differences(&self) -> impl Iterator<Item = (&Called, &Difference)> {
         let differs = |called| Called::difference(called).map(|difference| (called, difference));
         self.called.iter().filter_map(differs)
     }
 
-    /// Takes what the compiler says to the header, to its prototypes and to the layouts of its types.
+    /// Takes the compiler's answers about the header, its prototypes and the layouts of its types.
     pub(super) fn ask(&mut self, flags: &[&str]) -> Result<(), VerifyError> {
         let (reference, subject) = (&self.compiler.reference, self.subject());
         // Otherwise it would be refused once for each type and each case.
@@ -111,7 +112,8 @@ impl<'a> Part<'a> {
         Ok(())
     }
 
-    /// What stands before the header, and the compiler's warnings. `None` if it is refused as a whole.
+    /// Returns the text before the header, and the compiler's warnings. `None` if it is refused as
+    /// a whole.
     fn check(&mut self, flags: &[&str]) -> Result<Option<(String, String)>, VerifyError> {
         let (reference, read) = (&self.compiler.reference, self.read);
         let error = match reference.check(&read.text, flags) {
@@ -151,7 +153,7 @@ impl<'a> Part<'a> {
         });
     }
 
-    /// Takes note that the compiler has `what` otherwise.
+    /// Notes that the compiler's `what` is different.
     fn differ(&mut self, kind: &str, what: String, theirs: &str, ours: &str) {
         let command = self.compiler.reference.command();
         let why = format!("{theirs} with {command}, {ours} here");
@@ -245,7 +247,7 @@ impl<'a> Part<'a> {
         names.map(str::to_owned).collect()
     }
 
-    /// What is left out of cases that the compiler does not compile.
+    /// Returns the items left out because the compiler does not compile their cases.
     pub(super) fn refused(&self, refused: &Refused<'_>) -> Vec<Omitted> {
         let absent = self.undeclared();
         let why = match refused.cases.len() {
@@ -273,7 +275,7 @@ impl<'a> Part<'a> {
         refused.cases.iter().map(left).collect()
     }
 
-    /// Takes what became of a case in one direction.
+    /// Takes the outcome of a case in one direction.
     pub(super) fn take(&mut self, called: Called) {
         let (key, why) = match (&called.verdict, &called.shown) {
             (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (NOT_LOWERED, why.clone()),
@@ -307,7 +309,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The kind of reason of what a compiler does not compile.
+/// Returns the kind of reason for a case that a compiler does not compile.
 fn key(error: &ReferenceError) -> &'static str {
     match error {
         ReferenceError::Crashed { .. } => CRASHES,

@@ -86,7 +86,8 @@ pub(super) fn compare(
     Ok(readings)
 }
 
-/// What the compiler takes the lines to be in that say whether a function is there, and whether it is of the same type, before the number.
+/// Names of the files, as the compiler is told, of the lines that check whether a function is
+/// there, and whether it is of the same type; the number follows.
 const THERE: &str = "cabi-there-";
 const SAME: &str = "cabi-same-";
 
@@ -132,7 +133,7 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     text
 }
 
-/// What C's own names of numbers are made of, whose meaning is a matter of the compiler's flags.
+/// The words in C's own names of numbers, whose meaning depends on the compiler's flags.
 const KEYWORDS: [&str; 12] = [
     "const", "volatile", "restrict", "_Bool", "char", "short", "int", "long", "signed", "unsigned",
     "float", "double",
@@ -184,7 +185,8 @@ fn without_bounds(spelled: &str) -> String {
     text
 }
 
-/// Whether clang spells a type by the place of its declaration, `struct (unnamed struct at header.h:1:9)`.
+/// Checks whether clang spells a type by the place of its declaration, `struct (unnamed struct at
+/// header.h:1:9)`.
 fn is_unnamed(spelled: &str) -> bool {
     ["(unnamed ", "(anonymous "]
         .iter()

@@ -1,5 +1,6 @@
-//! The report of a run over headers: per compiler and header the counts, what was left out and why, and of each difference the declaration, both
-//! sides' bytes, the place they should have come from, the explanation, and a program of C that shows it.
+//! The report of a run over headers: per compiler and header the counts, and the omissions with
+//! their reasons; for each difference the declaration, both sides' bytes, the place they should
+//! have come from, the explanation, and a program of C that shows it.
 
 use std::fmt::Write as _;
 
@@ -23,7 +24,8 @@ const IN_FULL: usize = 3;
 const CALL: &str = "call";
 
 impl Run<'_> {
-    /// Everything that was found. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
+    /// Reports all results. With `allow_self_inconsistent`, a compiler that disagrees with itself
+    /// is no failure where a program shows it.
     pub fn report(&self, allow_self_inconsistent: bool) -> Report {
         let (seen, compilers) = (self.coverage(), &self.plan.compilers);
         let references = compilers.iter().map(|asked| {
@@ -127,7 +129,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
     text
 }
 
-/// What was left out of a header.
+/// Returns the item of a declaration that was left out of a header.
 fn left_out(left: &Omitted) -> Item {
     let location = left.location.as_ref().map(ToString::to_string);
     let (status, mark, why) = match (may_be_skipped(left.key), &location) {
@@ -142,7 +144,7 @@ fn left_out(left: &Omitted) -> Item {
     item.with(json!({ "location": location, "reason": left.key }))
 }
 
-/// A case in one direction; `in_full` with everything that there is to say of a difference.
+/// Returns the item of a case in one direction; `in_full` with all details of a difference.
 fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
     let (case, direction) = (&called.case, words(called.direction));
     let mut data = json!({
@@ -231,7 +233,7 @@ fn add_value(
     data["moved"] = json!(difference.moved);
 }
 
-/// What differs, without the bytes of both sides.
+/// Returns the difference without the bytes of both sides.
 fn short(difference: &Difference) -> &str {
     let why = &difference.why;
     why.split_once("; got ").map_or(why, |(short, _)| short)

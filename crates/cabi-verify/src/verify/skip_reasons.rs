@@ -1,4 +1,4 @@
-//! For which reasons something of a header is left out, and which of them are no failure.
+//! Reasons for which something of a header is left out, and those of them that are no failure.
 
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
@@ -7,11 +7,12 @@ use crate::header::NO_PLACE;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
 pub const NOT_LOWERED: &str = "not lowered";
-/// Kind of reason: the type needs something of C that the compiler has not, or the header does not declare it for this compiler.
+/// Kind of reason: the type needs something of C that the compiler lacks, or the header does not
+/// declare it for this compiler.
 pub const REFERENCE_LACKS: &str = "not in this compiler";
 /// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise; its size is compared all the same.
 pub const OTHER_MEMBERS: &str = "other members";
-/// Kind of reason: the compiler gets it wrong, and is inconsistent with itself, and it is a bug of it that is known.
+/// Kind of reason: the compiler is inconsistent with itself, because of a known bug.
 pub const KNOWN_BUG: &str = "known bug of the compiler";
 /// Kind of reason: the compiler crashes at it. Not on the list, unless it is a known bug.
 pub const CRASHES: &str = "the compiler crashes";
@@ -38,12 +39,12 @@ const MAY_BE_SKIPPED: [&str; 15] = [
     KNOWN_BUG,
 ];
 
-/// Whether a reason of this kind is on the list of those for which something may be left out.
+/// Checks whether something may be left out for a reason of this kind.
 pub fn may_be_skipped(key: &str) -> bool {
     MAY_BE_SKIPPED.contains(&key)
 }
 
-/// Whether `case` names one of the types that the header does not declare for the compiler.
+/// Checks whether `case` names one of the types that the header does not declare for the compiler.
 pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
     let Function { result, list, .. } = &case.function;
     let text = format!("{result} {list} {}", case.unnamed_text.join(" "));
@@ -51,8 +52,8 @@ pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
     words.any(|word| undeclared.iter().any(|name| name == word))
 }
 
-/// The type of which a compiler says that it is not declared, though libclang has read it there: a header may declare it for some
-/// compilers only.
+/// Returns the type that a compiler reports as not declared, though libclang has read it there: a
+/// header may declare it for some compilers only.
 pub(super) fn undeclared(why: &str) -> Option<&str> {
     let rest = why.strip_prefix("unknown type name '")?;
     rest.split('\'').next()

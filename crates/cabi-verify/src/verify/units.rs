@@ -1,5 +1,6 @@
-//! Cases of one compiler: their C sides compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
-//! or looked at by the probe; or, for another target, in a program of its own, by Cranelift.
+//! Cases of one compiler: their C sides compiled many to a file, in parallel. Every call is made in
+//! a child process, by Cranelift, or observed by the probe; or, for another target, in a program of
+//! its own, by Cranelift.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -32,7 +33,7 @@ pub use self_inconsistent::{ProgramLimit, Shown};
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
 
-/// A compiled batch, or what is left of one of which something was refused.
+/// A compiled batch, or the rest of one of which something was refused.
 #[derive(Debug)]
 pub struct Loaded {
     /// The index of the part that its cases are of.
@@ -41,22 +42,23 @@ pub struct Loaded {
     pub cases: Vec<Case>,
     /// The choices that its calls are compared with.
     pub policy: Policy,
-    /// For each case and direction why it is not called, if it is not: the compiler's side is missing, or it is not asked for. Nothing where all are.
+    /// For each case and direction the reason why it is not called: the compiler's side is missing,
+    /// or it is not asked for. Empty if all are called.
     pub missing: Vec<[Option<String>; 2]>,
-    /// What Zig says about the layouts of the types of its cases.
+    /// Zig's answers about the layouts of the types of its cases.
     pub layout: Vec<Fact>,
     /// All its cases run under the settings of this turn, which turns the variants too where all share one engine; without one they take turns.
     turn: Option<usize>,
     same_layout: bool,
     code: Code,
-    /// Who compiled them, with which flags after its own.
+    /// Compiler of the cases, with its further flags.
     reference: Reference,
     flags: Vec<String>,
     probe: Arc<OnceLock<Result<Probe, String>>>,
     seen: OnceLock<Vec<Seen>>,
 }
 
-/// What the probe has seen of a case, or why it has not looked.
+/// The probe's observation of a case, or the reason why there is none.
 pub type Seen = Result<Observed, String>;
 
 /// Compiled C sides, and where they run.
@@ -73,7 +75,7 @@ pub enum Code {
 pub struct Calls<'a> {
     /// Engine settings with their names; the cases take turns.
     pub settings: &'a [(String, Settings)],
-    /// What is made wrong on purpose.
+    /// A mistake made on purpose.
     pub mistake: Mistake,
     /// Each case in one variant, all of a batch in one engine: ten times as fast as every case in every variant, in an engine of its own. Then
     /// nothing is made wrong.
@@ -82,8 +84,8 @@ pub struct Calls<'a> {
     pub at_once: usize,
     /// Seed of the order in which each child runs its cases; without one they run as they stand.
     pub order: Option<u64>,
-    /// How many cases may still be asked about by programs, in which a compiler seems to disagree with itself. With none, nothing is shown, and such a
-    /// case is what it seems.
+    /// Number of further cases, in which a compiler seems to disagree with itself, that programs
+    /// may show. With `None`, nothing is shown, and such a case is what it seems.
     pub to_show: Option<&'a ProgramLimit>,
 }
 
@@ -94,9 +96,9 @@ pub struct Mistake {
     pub convention: Option<&'static Convention>,
     /// Made otherwise in the code.
     pub mutation: Mutation,
-    /// What plans, invokers and closures are found by.
+    /// Key by which plans, invokers and closures are found.
     pub key: Option<Key>,
-    /// What the runner itself does wrong with the verdicts of a unit: it must notice.
+    /// A mistake of the runner itself with the verdicts of a unit: it must notice.
     pub runner: Option<fn(&mut Vec<Called>)>,
 }
 
@@ -112,7 +114,7 @@ impl Mistake {
         runner: None,
     };
 
-    /// Cranelift is told another convention.
+    /// Returns the mistake that Cranelift has another convention.
     pub const fn of_convention(convention: &'static Convention) -> Self {
         Self {
             convention: Some(convention),
@@ -120,7 +122,7 @@ impl Mistake {
         }
     }
 
-    /// The signature with the mistake: for `sig`, what Cranelift lowers and images are made of.
+    /// Returns `sig` with the mistake, for Cranelift's lowering and for images.
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
@@ -129,22 +131,24 @@ impl Mistake {
     }
 }
 
-/// What stands on the other side of a call from or to C.
+/// The other side of a call from or to C.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtherSide {
-    /// Nothing of ours: where the code has its values is observed by the [`probe`](crate::probe), and compared.
+    /// None of ours: the [`probe`](crate::probe) observes where the code has its values, and they
+    /// are compared.
     Probe,
     /// Code by Cranelift, as in `interop`.
     Cranelift,
-    /// What is made at run time for any signature, alone: invokers and closures. Code by Cranelift where neither can be.
+    /// Code made at run time for any signature, alone: invokers and closures. Code by Cranelift
+    /// where neither can be.
     AtRunTime,
     /// The probe, which sees all registers, and code by Cranelift.
     Both,
-    /// First code by Cranelift, then the probe for what such calls do not tell.
+    /// First code by Cranelift, then the probe for the facts that such calls do not show.
     CraneliftFirst,
 }
 
-/// What became of one case in one direction.
+/// Outcome of one case in one direction.
 #[derive(Clone, Debug)]
 pub struct Called {
     /// The case, at the compiler's vector level.
@@ -160,7 +164,7 @@ pub struct Called {
 }
 
 impl Loaded {
-    /// Its code, if that runs here.
+    /// Returns its code, if that runs here.
     pub fn here(&self) -> Option<&LoadedCode> {
         match &self.code {
             Code::Here(code) => Some(code),
@@ -168,18 +172,17 @@ impl Loaded {
         }
     }
 
-    /// Why case `index` is not called in `direction`, if it is not.
+    /// Returns the reason why case `index` is not called in `direction`, if it is not.
     fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
         let sides = self.missing.get(index)?;
         sides[direction as usize].as_deref()
     }
 
-    /// What the probe has seen of each case, after [`observe`].
+    /// Returns the probe's observation of each case, after [`observe`].
     pub fn seen(&self) -> &[Seen] {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
-    /// What the compiler built.
     pub(crate) fn built(&self) -> &Built {
         match &self.code {
             Code::Here(code) => code.built(),
@@ -198,13 +201,15 @@ impl Loaded {
     }
 }
 
-/// Makes the calls of all cases between C and what stands on the other side of `way`, in child processes and in both directions. What comes back
-/// stands in the order of `loaded`, one direction after the other, and in each in the order of its cases.
+/// Makes the calls of all cases between C and the other side of `way`, in child processes and in
+/// both directions. The results stand in the order of `loaded`, one direction after the other, and
+/// in each in the order of its cases.
 ///
-/// Cranelift shows that the lowering does what `FnAbi` says; the probe shows `FnAbi` itself, also for what is not lowered. A
-/// mistake of theirs may be in the convention only.
+/// Cranelift shows that the lowering follows `FnAbi`; the probe shows `FnAbi` itself, also for
+/// cases that are not lowered. A mistake of theirs may be in the convention only.
 ///
-/// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a program of theirs.
+/// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a
+/// program of the compiler alone.
 ///
 /// Code for another target runs in programs, whatever `way` says, by Cranelift.
 ///
@@ -274,7 +279,7 @@ pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
     check_interrupt()
 }
 
-/// The probe of the machine whose code it is.
+/// Returns the probe of the machine whose code `loaded` has.
 fn probe_of(loaded: &Loaded) -> &Result<Probe, String> {
     loaded.probe.get_or_init(|| match &loaded.code {
         Code::Here(_) => Probe::of_here(),
@@ -282,7 +287,7 @@ fn probe_of(loaded: &Loaded) -> &Result<Probe, String> {
     })
 }
 
-/// What threads share of compiled code.
+/// State of compiled code that threads share.
 struct Asked<'a> {
     probe: &'a Result<Probe, String>,
     code: &'a Path,
@@ -302,7 +307,9 @@ impl Asked<'_> {
             .filter(|(_, room)| room.is_ok())
             .map(|(case, _)| case.clone())
             .collect();
-        let mut observed = probe.observe(self.code, self.is_shared, &small)?.into_iter();
+        let mut observed = probe
+            .observe(self.code, self.is_shared, &small)?
+            .into_iter();
         let seen = room.into_iter().map(|room| {
             room?;
             Ok(observed

@@ -15,9 +15,11 @@ pub struct BoundFunction {
 }
 
 impl Closures {
-    /// A C function pointer that enters `code` with `chain` in the register of the static chain. `code` is what
-    /// [`Lowering::entry_point`](clif_cabi::Lowering::entry_point) gives for a signature with a static chain, or a nested function of GNU C; callers
-    /// of the pointer know the signature without it. Nothing is compiled.
+    /// Makes a C function pointer that enters `code` with `chain` in the register of the static
+    /// chain, without compiling. `code` comes from
+    /// [`Lowering::entry_point`](clif_cabi::Lowering::entry_point) for a signature with a static
+    /// chain, or is a nested function of GNU C; callers of the pointer know the signature without
+    /// the chain.
     ///
     /// # Safety
     /// As long as the pointer is called, `code` stays what it is, and `chain` is what it expects.
@@ -32,7 +34,7 @@ impl Closures {
 }
 
 impl BoundFunction {
-    /// The function pointer, which is valid as long as this.
+    /// Returns the function pointer, which is valid as long as this.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.slot.code()

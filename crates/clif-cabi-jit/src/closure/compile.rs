@@ -22,7 +22,8 @@ use crate::shape::ByShape;
 use crate::vectors;
 
 impl Compiler {
-    /// What the stub of a closure of `sig` jumps to, from which pool the stub is, and the convention of the signature.
+    /// Returns the code that the stub of a closure of `sig` jumps to, the pool of the stub, and the
+    /// convention of the signature.
     pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, Arc<Pool>, &'static Convention)> {
         let target = self.lower.target();
         let convention = FnAbi::convention_of(sig, target).map_err(LowerError::from)?;
@@ -69,7 +70,8 @@ impl Compiler {
         pool
     }
 
-    /// Why `sig` has no closures: where a function of it is lowered, the context is what its convention cannot pass.
+    /// Returns the error for `sig`, which has no closures: if a function of it is lowered, its
+    /// convention cannot pass the context.
     fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
         let is_convention = match &error {
             LowerError::Plan(PlanError::Abi(_)) => true,
@@ -135,7 +137,7 @@ fn emit(
         set_to_zero(builder, result, bytes);
     }
     let handler = builder.ins().load(I64, flags, context, 0);
-    // Of no bytes the handler is told any address but null, whatever the caller's is.
+    // The handler gets any address but null for a result of no bytes.
     let bytes_at = if bytes == 0 { pointers } else { result };
     let args = [context, pointers, bytes_at].map(Arg::value);
     let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);

@@ -1,4 +1,4 @@
-//! What compiled code calls when C calls a closure.
+//! Functions that compiled code calls when C calls a closure.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -11,10 +11,11 @@ use super::{
     Callable, ClosureArgs, ClosureInterface, ClosureResult, Context, Header, MAX_RESULT, running,
 };
 
-/// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
+/// Function that compiled code calls, with the context, the addresses of the arguments, and the
+/// address of the result.
 pub(super) type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
 
-/// What is called for a closure of type `F`, a function of `interface`.
+/// Returns the handler of a closure of type `F`, a function of `interface`.
 pub(super) fn handler<F: Callable>(interface: &ClosureInterface) -> Handler {
     if interface.sig.is_noreturn() {
         enter_noreturn::<F>

@@ -21,7 +21,8 @@ pub unsafe trait FnPointer: Copy {
 }
 
 impl Closure<'_> {
-    /// The function pointer, as a type of Rust's: `unsafe extern "C" fn(i32) -> i32`. Where a C function of Rust's declaration takes it, that says the type.
+    /// Returns the function pointer as a type of Rust's: `unsafe extern "C" fn(i32) -> i32`. The
+    /// declaration of a C function that takes it can infer the type.
     ///
     /// It is valid as [`Closure::code`] is. Types of the caller's own that [are passed by value](CValue) have to be passed as the C type is, which nobody
     /// compares: `repr(C)` with the members of its structure or union. Rust passes a structure of four floats otherwise than C a vector of them, and has nothing that is

@@ -1,4 +1,5 @@
-//! Closures of one thread: they may have what is not `Send` and not `Sync`, and change it. Who calls is checked at each call.
+//! Closures of one thread: they may own and change values that are neither `Send` nor `Sync`. Each
+//! call checks its thread.
 
 use core::cell::RefCell;
 use core::marker::PhantomData;
@@ -8,7 +9,8 @@ use super::enter::end;
 use super::{Closure, ClosureArgs, ClosureInterface, ClosureResult, running};
 use crate::error::Result;
 
-/// A [`Closure`] that only the thread may call, and drop, which made it. A call by another thread ends the process with a message that names the closure.
+/// A [`Closure`] that only the thread that made it may call and drop. A call by another thread ends
+/// the process with a message that names the closure.
 ///
 /// ```compile_fail,E0277
 /// # use clif_cabi_jit::LocalClosure;
@@ -31,7 +33,8 @@ impl<'a> Deref for LocalClosure<'a> {
 }
 
 impl ClosureInterface {
-    /// As [`ClosureInterface::closure`], for this thread alone: a call on another one ends the process with a message that names the closure.
+    /// Makes a closure as [`ClosureInterface::closure`] does, for this thread alone: a call on
+    /// another one ends the process with a message that names the closure.
     ///
     /// # Errors
     /// As [`ClosureInterface::closure`].
@@ -53,7 +56,8 @@ impl ClosureInterface {
         })
     }
 
-    /// As [`ClosureInterface::local`], for a closure that changes what it has or borrows. If C calls it while it runs, that ends the process too.
+    /// Makes a closure as [`ClosureInterface::local`] does, which may change values it owns or
+    /// borrows. If C calls it while it runs, that ends the process too.
     ///
     /// # Errors
     /// As [`ClosureInterface::closure`].
@@ -76,7 +80,7 @@ impl ClosureInterface {
     /// # Ok::<(), clif_cabi_jit::Error>(())
     /// ```
     ///
-    /// What it borrows is its own until it is dropped:
+    /// Nobody else can use the values that it borrows until it is dropped:
     ///
     /// ```compile_fail,E0502
     /// # use clif_cabi_jit::{ClosureInterface, Error};

@@ -33,7 +33,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Inner {
-    /// What the unwinder was told of goes first.
+    /// Unwind tables are unregistered before their pages go.
     blocks: Vec<(Option<Frames>, Pages)>,
     free: Vec<StubSlot>,
 }

@@ -1,9 +1,12 @@
-//! Which closures run on this thread. One that is dropped meanwhile, by itself or by what it calls, is freed when it has returned.
+//! Closures that run on this thread. One that is dropped meanwhile, by itself or by its callees, is
+//! freed when it has returned.
 //!
-//! Each call notes its closure in a list of the thread, and takes the note back: some loads and stores. To count the calls in the closure would take two
-//! locked instructions, each as long as the call of a closure, and longer where several threads call one closure. What may be anywhere in the list are
-//! the notes of calls that run on other stacks of this thread, and of calls that were left by `longjmp`: those are never taken back, and
-//! their closures never freed.
+//! Each call notes its closure in a list of the thread, and takes the note back: some loads and
+//! stores. To count the calls in the closure would take two locked instructions, each as long as
+//! the call of a closure, and longer where several threads call one closure. Two kinds of notes may
+//! be anywhere in the list: those of calls that run on other stacks of this thread, and those of
+//! calls that were left by `longjmp`, which are never taken back, and whose closures are never
+//! freed.
 
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
@@ -31,12 +34,13 @@ thread_local! {
     static MORE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     /// Closures that were dropped while they ran here.
     static LATER: RefCell<Vec<NonNull<Header>>> = const { RefCell::new(Vec::new()) };
-    /// What owns the code that the last call of a dropped closure returns to, which still has some instructions to go. There is never more
-    /// than one such call on its way.
+    /// Owner of the code that the last call of a dropped closure returns to, which still has some
+    /// instructions to run. There is never more than one such call.
     static RETURNING: RefCell<Option<ClosureInterface>> = const { RefCell::new(None) };
 }
 
-/// A number for this thread, which no other thread has, nor one that comes after it: a closure may outlive its thread.
+/// Returns a number for this thread, which no other thread has, nor a later one: a closure may
+/// outlive its thread.
 #[inline]
 pub(super) fn thread() -> usize {
     NOTES.with(|notes| match notes.thread.get() {
@@ -45,7 +49,7 @@ pub(super) fn thread() -> usize {
     })
 }
 
-/// Notes that the closure whose context is at `context` runs from now on. Returns which note that is.
+/// Notes that the closure whose context is at `context` runs from now on. Returns the note's place.
 #[inline]
 pub(super) fn begin(context: usize) -> usize {
     NOTES.with(|notes| {
@@ -73,11 +77,11 @@ pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Header>> {
     })
 }
 
-/// Whether the closure runs here: then its context is returned by the [`end`] of its last call.
+/// Checks whether the closure runs here. The [`end`] of its last call then returns its context.
 pub(super) fn is_dropped_later(context: NonNull<Header>) -> bool {
     let address = context.cast::<()>().addr().get();
     let marked = NOTES.with(|notes| notes.mark(address));
-    // While the thread ends there is no list any more: what runs even then is not freed.
+    // While the thread ends there is no list any more: a closure that runs even then is not freed.
     let _ = marked
         && LATER
             .try_with(|later| later.borrow_mut().push(context))
@@ -85,10 +89,11 @@ pub(super) fn is_dropped_later(context: NonNull<Header>) -> bool {
     marked
 }
 
-/// Keeps what `interface` owns until the call that ends has returned to C, and longer: until the next such call on this thread, or its end.
+/// Keeps the code of `interface` until the call that ends has returned to C, and longer: until the
+/// next such call on this thread, or its end.
 pub(super) fn keep_while_returning(interface: ClosureInterface) {
     let mut interface = Some(interface);
-    // What was kept before is dropped after the list is no longer borrowed.
+    // The former owner is dropped after the list is no longer borrowed.
     let before = RETURNING.try_with(|returning| returning.replace(interface.take()));
     match before {
         Ok(before) => drop(before),

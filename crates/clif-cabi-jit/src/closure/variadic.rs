@@ -30,12 +30,15 @@ pub struct VaArg {
 
 /// The `va_list` of one call of a variadic closure.
 ///
-/// What can be checked is: that the Rust type stands for the C type, that the bytes have its size, and that the list is of the convention for which the
-/// [`VaArg`] was made. What the caller has passed is written down nowhere, so to read one argument more than that, or one of another type, is to read
-/// registers and stack that may hold anything. That is why [`next`](Self::next) is `unsafe`, as `core::ffi::VaList`'s is: the code that
-/// calls it relies on what the callers pass, as C's `va_arg` does. Where all callers pass the same there is a way without `unsafe`: the interface of that
-/// call ([`Closures::interface`] of [`FnSig::at_call`]), whose unnamed arguments [`ClosureArgs::get`] checks like any other. It is the only way
-/// that libffi has, whose interfaces (and those of `libffi::middle`) are of one call.
+/// A read checks that the Rust type stands for the C type, that the bytes have its size, and that
+/// the list is of the convention for which the [`VaArg`] was made. The caller's arguments are
+/// recorded nowhere: a read of one more argument, or of another type, reads registers and stack
+/// that may hold anything. Therefore [`next`](Self::next) is `unsafe`, like that of
+/// `core::ffi::VaList`: the code that calls it relies on the callers' arguments, as C's `va_arg`
+/// does. If all callers pass the same there is a way without `unsafe`: the interface of that call
+/// ([`Closures::interface`] of [`FnSig::at_call`]), whose unnamed arguments [`ClosureArgs::get`]
+/// checks like any other. It is the only way that libffi has, whose interfaces (and those of
+/// `libffi::middle`) are of one call.
 ///
 /// # Example
 /// ```
@@ -67,8 +70,8 @@ pub struct VaList<'a> {
 }
 
 impl Closures {
-    /// How closures of the variadic `sig` fetch an unnamed argument that its callers pass as a `ty`: promoted, so no `float` and no `char`. Compiled when
-    /// it is asked for the first time.
+    /// Returns how closures of the variadic `sig` fetch an unnamed argument that its callers pass
+    /// as a `ty`: promoted, so no `float` and no `char`. The first request compiles it.
     ///
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
@@ -111,7 +114,7 @@ impl Compiler {
 }
 
 impl ClosureArgs<'_> {
-    /// The unnamed arguments, from the first one on that the signature does not have. `None` if it is not variadic.
+    /// Returns the unnamed arguments after those of the signature. `None` if it is not variadic.
     ///
     /// There is one list: a second request goes on where the first has stopped.
     #[must_use]
@@ -126,7 +129,7 @@ impl ClosureArgs<'_> {
 }
 
 impl VaList<'_> {
-    /// The next argument.
+    /// Reads the next argument.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if `T` does not stand for its type, or `va_arg` is of another convention. The list has not gone on then.
@@ -144,7 +147,7 @@ impl VaList<'_> {
         }
     }
 
-    /// The bytes of the next argument, whatever its type is.
+    /// Reads the bytes of the next argument, of any type.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if `to` has another number of bytes than the type, or `va_arg` is of another convention. The list has not gone on then.
@@ -159,7 +162,7 @@ impl VaList<'_> {
         Ok(())
     }
 
-    /// Refuses what was made for lists of another kind.
+    /// Refuses a `va_arg` that was made for lists of another kind.
     fn check_convention(&self, va_arg: &VaArg) -> Result<()> {
         let (own, other) = (self.convention, va_arg.convention);
         if own == other {
@@ -172,8 +175,9 @@ impl VaList<'_> {
         Err(Given::Unnamed.refused(&va_arg.ty, why))
     }
 
-    /// What a C function that takes a `va_list` is passed. It is valid until the closure returns; after the call it goes on as C says of a list
-    /// that was passed on: nowhere in particular.
+    /// Returns the `va_list` for a C function that takes one. It is valid until the closure
+    /// returns; after the call its position is indeterminate, as C says of a list that was passed
+    /// on.
     #[must_use]
     pub fn as_ptr(&mut self) -> *mut c_void {
         self.list

@@ -1,4 +1,5 @@
-//! What an address in code of an engine is of: [`symbol_at`], for whoever shows a backtrace. Symbolizers look into the files that are mapped, of which code in memory is none.
+//! Symbols of addresses in the code of engines: [`symbol_at`], for code that shows a backtrace.
+//! Symbolizers look into the files that are mapped, of which code in memory is none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,7 @@ use clif_cabi_unwind::Sources;
 
 use super::{NewCode, Row};
 
-/// What is known of an address in code of an engine.
+/// Symbol of an address in the code of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodeSymbol {
@@ -55,7 +56,8 @@ impl Drop for Known {
     }
 }
 
-/// The function that an address is in, of any [`Engine`](crate::Engine) of the process, whichever thread it is of. `None`: it is in none, or in one that is gone.
+/// Returns the function that an address is in, of any [`Engine`](crate::Engine) of the process and
+/// any thread. `None`: it is in none, or in one that is gone.
 ///
 /// A frame of a backtrace has the address that its call returns to, which may already be that of another line, or of the next function: ask for the byte before.
 ///
@@ -71,7 +73,7 @@ pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
         return None;
     }
     let is_before = |row: &&Row| usize::try_from(row.0).is_ok_and(|start| start <= offset);
-    // What is before the first place, the prologue, is from there.
+    // Code before the first place, the prologue, is from there.
     let row = function.rows.iter().rfind(is_before);
     let row = row.or(function.rows.first());
     let place = row.and_then(|(_, at)| sources.as_ref()?.line(*at));

@@ -1,7 +1,8 @@
 //! Files that perf reads: `/tmp/perf-PID.map` (Linux, `tools/perf/Documentation/jit-interface.txt`) with the names of code, and `jit-PID.dump`
 //! (`jitdump-specification.txt`) with the code itself and its lines, which `perf inject --jit` makes object files of.
 //!
-//! The files belong to a process, so all engines of one write to the same files. What is in them stays: code that goes is not taken out.
+//! The files belong to a process, so all engines of one write to the same files. Their records
+//! stay: code that goes is not taken out.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
@@ -119,7 +120,7 @@ fn load(code: &NewCode, number: u64) -> Vec<u8> {
     load.finish(LOAD)
 }
 
-/// What a file of the dump is made of.
+/// Contents of the dump's files.
 #[derive(Default)]
 struct Record(Vec<u8>);
 

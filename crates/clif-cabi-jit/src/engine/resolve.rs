@@ -22,7 +22,7 @@ pub(super) enum Target {
     Defined,
     /// To something this module should define, and does not.
     Undefined(FuncOrDataId),
-    /// Out of this module. That it is found nowhere is an error, unless the symbol is weak.
+    /// Out of this module. A missing symbol is an error unless it is weak.
     Outside { id: FuncOrDataId, weak: bool },
     /// To a library routine of Cranelift's.
     Routine(LibCall),
@@ -65,7 +65,7 @@ pub(super) fn check_stub(
 }
 
 impl Engine {
-    /// Refuses what is pending and moves vectors that this machine has no registers for.
+    /// Refuses pending code that moves vectors that this machine has no registers for.
     pub(super) fn check_vectors(&self) -> Result<()> {
         let declarations = self.module.declarations();
         for pending in &self.pending {
@@ -93,7 +93,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Finds every symbol that what is pending refers to, and hands them to the module.
+    /// Finds every symbol that pending code refers to, and hands them to the module.
     pub(super) fn resolve(&mut self) -> Result<()> {
         let mut undefined = BTreeMap::<String, Vec<String>>::new();
         let mut missing = BTreeMap::<String, Vec<String>>::new();

@@ -1,4 +1,5 @@
-//! Closures: contexts and lifetimes, what is checked at a call, what is refused. Those that end the process, or end while they run, are in `ends`.
+//! Closures: contexts and lifetimes, checks at a call, refusals. Those that end the process, or end
+//! while they run, are in `ends`.
 
 #[cfg(target_os = "linux")]
 mod ends;
@@ -34,7 +35,8 @@ fn each_closure_has_its_own_context() {
     }
 }
 
-/// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those after it.
+/// Compiled code sets to zero the results that registers return, the handler larger ones. The
+/// caller's memory has other bytes before, and keeps those after it.
 #[test]
 fn a_result_is_zero_until_it_is_set() {
     let closures = closures();
@@ -84,7 +86,8 @@ fn kinds_and_sizes_are_checked() {
     assert_eq!(unsafe { code(2.5, core::ptr::null()) }, 3);
 }
 
-/// What is asked of a list is checked, and nothing is read then. That closures find their unnamed arguments, the suites show.
+/// Requests to a list are checked, and a refused one reads nothing. The suites show that closures
+/// find their unnamed arguments.
 #[test]
 fn kinds_and_sizes_of_unnamed_arguments_are_checked() {
     let closures = closures();
@@ -111,7 +114,8 @@ fn kinds_and_sizes_of_unnamed_arguments_are_checked() {
     assert_eq!(unsafe { code(0, 7_i32, 0.5_f64) }, 7.5);
 }
 
-/// Unnamed arguments that all callers pass are arguments like the others, whoever was compiled before; what follows them is in the list.
+/// Unnamed arguments that all callers pass are arguments like the others, whoever was compiled
+/// before; the list has those after them.
 #[test]
 fn the_unnamed_arguments_of_one_call() {
     let closures = closures();
@@ -210,7 +214,8 @@ fn other_function_pointers_are_refused() {
     }
 }
 
-/// What is refused (C has no array by value), and what is too large for any frame. The engine goes on.
+/// Refused signatures (C has no array by value), and those too large for any frame. The engine goes
+/// on.
 #[test]
 fn signatures_that_nobody_can_enter() {
     let closures = closures();

@@ -1,5 +1,6 @@
-//! What the tests share: engines, functions written as CLIF text or by a lowering, C libraries, children. In CLIF text `u0:N` is the function with id N, `u1:N` the data object
-//! with id N.
+//! Shared parts of the tests: engines, functions written as CLIF text or by a lowering, C
+//! libraries, children. In CLIF text `u0:N` is the function with id N, `u1:N` the data object with
+//! id N.
 #![cfg_attr(
     not(all(target_os = "linux", target_arch = "x86_64")),
     allow(
@@ -110,8 +111,9 @@ pub(crate) fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
     id
 }
 
-/// Declares and defines the functions of CLIF text, by the names that they have there. What they call and read by name (`%labs`) are these, what the engine has
-/// declared, and else imports. Gives how many of them call a library routine of Cranelift.
+/// Declares and defines the functions of CLIF text, by the names that they have there. The
+/// functions and objects that they use by name (`%labs`) are these, those that the engine has
+/// declared, and else imports. Returns how many of them call a library routine of Cranelift.
 pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<usize> {
     fn plain(name: impl ToString) -> String {
         name.to_string().trim_start_matches('%').to_owned()
@@ -336,7 +338,6 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| own.to_owned())
 }
 
-/// Bytes of a page.
 #[cfg(unix)]
 pub(crate) fn page() -> usize {
     unsafe extern "C" {
@@ -345,7 +346,6 @@ pub(crate) fn page() -> usize {
     usize::try_from(getpagesize()).unwrap()
 }
 
-/// Bytes of a page.
 #[cfg(windows)]
 pub(crate) fn page() -> usize {
     4096
@@ -407,7 +407,7 @@ pub(crate) fn mappings() -> Vec<(Range<usize>, String)> {
     maps.lines().map(mapping).collect()
 }
 
-/// Whether code at this address could be executed.
+/// Checks whether code at this address could be executed.
 pub(crate) fn is_executable(address: usize) -> bool {
     let is = |(range, permissions): &(Range<usize>, String)| {
         range.contains(&address) && permissions.contains('x')
@@ -423,7 +423,7 @@ pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
     }
 }
 
-/// Whether what is not here fails the run.
+/// Checks whether a missing tool fails the run.
 pub(crate) fn is_required() -> bool {
     std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1")
 }

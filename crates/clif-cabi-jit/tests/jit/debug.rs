@@ -1,4 +1,4 @@
-//! What profilers are told of code: perf's map, a jitdump; and the names of addresses. gdb is asked by toy's tests.
+//! Code in profilers: perf's map, a jitdump; and the names of addresses. toy's tests ask gdb.
 
 use clif_cabi_jit::{Sources, symbol_at};
 use std::fs;
@@ -115,7 +115,7 @@ fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
 fn a_jitdump_has_code_and_lines() {
     let folder = tempfile();
     let settings = Settings::default().jitdump(&folder);
-    // Of two engines: a process has one file.
+    // Two engines write to the one file of the process.
     let all = [two(&settings), two(&settings)];
     let dump = fs::read(folder.join(format!("jit-{}.dump", std::process::id()))).unwrap();
     fs::remove_dir_all(folder).unwrap();

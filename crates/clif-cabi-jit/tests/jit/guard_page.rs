@@ -1,5 +1,6 @@
-//! The end of a stack: what stubs and compiled functions push below it must fault in the guard page, wherever in the last pages the call is made.
-//! Nothing may step over that page and write to the memory after it.
+//! The end of a stack: pushes of stubs and compiled functions below it must fault in the guard
+//! page, wherever in the last pages the call is made. Nothing may step over that page and write to
+//! the memory after it.
 
 use crate::common::*;
 #[cfg(target_arch = "x86_64")]
@@ -84,7 +85,9 @@ fn answers(library: &Library, code: *const c_void, args: [*const c_void; 3]) -> 
         .collect()
 }
 
-/// What calls `take`, whose arguments on the stack are 16392 bytes, aligned to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has those of `steps`.
+/// Returns the answers of a caller of `take`, whose arguments on the stack are 16392 bytes, aligned
+/// to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has
+/// those of `steps`.
 #[cfg(target_arch = "x86_64")] // elsewhere what is aligned so is passed by its address
 fn aligned_call(library: &Library, settings: &Settings, steps: Steps) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
@@ -105,7 +108,8 @@ fn aligned_call(library: &Library, settings: &Settings, steps: Steps) -> Vec<i32
     answers
 }
 
-/// What has a frame of three pages, of which it uses the lowest bytes.
+/// Returns the answers of a function with a frame of three pages, of which it uses the lowest
+/// bytes.
 fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
     let lower = Lowering::new(engine.isa()).unwrap();
@@ -158,7 +162,7 @@ fn faults_there(answers: &[i32]) {
 fn nothing_steps_over_the_guard_page() {
     // Without stack clash protection, whatever the compiler's default is.
     let library = library(&cc(), &[&format!("-DPAGE={}", page())], "guard_page", C);
-    // Of the flags that decide what a prologue is these can be set; on AArch64 the second one alone.
+    // Flags for the prologue that can be set; on AArch64 the second one alone.
     let flags = [
         ("preserve_frame_pointers", "true"),
         ("log2_min_function_alignment", "12"),

@@ -1,5 +1,6 @@
-//! How long code, libraries and closures live, and what they leave: code as long as its engine or any `Code` of it, on whatever thread the last of them goes. Each test looks at what
-//! its whole process has mapped or allocated, and has one of its own.
+//! Lifetimes of code and libraries: code lives as long as its engine or any `Code` of it, on
+//! whatever thread the last of them goes. Each test checks the mappings or allocations of its whole
+//! process, and has one of its own.
 
 mod leaks;
 
@@ -135,7 +136,7 @@ fn threads() {
     assert!(!at.into_iter().any(is_executable));
 }
 
-/// What the documentation promises, checked by the compiler.
+/// Promises of the documentation, checked by the compiler.
 const _: () = {
     const fn send<T: Send>() {}
     const fn send_sync<T: Send + Sync>() {}

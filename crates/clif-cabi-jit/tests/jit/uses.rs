@@ -1,5 +1,6 @@
-//! What can be done with an engine, right and wrong, as lines of text (`uses/*.txt`), each with its exact refusal if it is one; after each section the engine goes on working.
-//! `anything` draws such lines at random.
+//! Uses of an engine, right and wrong, as lines of text (`uses/*.txt`), each with its exact refusal
+//! if it is one; after each section the engine goes on working. `anything` draws such lines at
+//! random.
 //!
 //! ```text
 //! == NAME (MACHINE)          an engine of its own, on this machine or on each; `(gnu)`: with glibc, `(c++)`: once for each C++ compiler
@@ -61,10 +62,11 @@ const FILES: [&str; 7] = [
     include_str!("uses/settings.txt"),
 ];
 
-/// Whether libraries are found, and their errors worded, as glibc does it.
+/// `true` if libraries are found, and their errors worded, as glibc does it.
 const IS_GNU: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 
-/// The sections for this machine and its compilers: their names, and their lines without comments. What is indented belongs to the line before.
+/// Returns the sections for this machine and its compilers: their names, and their lines without
+/// comments. An indented line belongs to the line before.
 fn sections() -> Vec<(&'static str, Vec<String>)> {
     let mut found = Vec::new();
     for section in FILES.iter().flat_map(|text| text.split("== ").skip(1)) {
@@ -95,7 +97,8 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
     found
 }
 
-/// Does what the lines say: how many were refused as they should be, or which line ended otherwise than is written.
+/// Does what the lines say. Returns how many were refused as they should be, or the line that ended
+/// differently.
 fn follow(lines: &[String]) -> Result<usize, String> {
     let mut engine = engine();
     let (mut refused, mut is_stuck) = (0, false);
@@ -113,7 +116,7 @@ fn follow(lines: &[String]) -> Result<usize, String> {
         refused += usize::from(wanted.is_some());
         is_stuck = *line == "finalize" && wanted.is_some();
     }
-    // What was defined wrongly is tried again each time.
+    // Wrong definitions are tried again each time.
     if !is_stuck {
         works(&mut engine);
     }
@@ -190,7 +193,7 @@ fn lines_that_are_wrong_are_found() {
     );
 }
 
-/// Whether that is the message.
+/// Checks whether `said` is the message `wanted`.
 fn is(said: &str, wanted: &str) -> bool {
     let wanted = wanted.replace("\\n", "\n");
     match (wanted.strip_prefix(".."), wanted.strip_suffix("..")) {
@@ -325,7 +328,7 @@ fn routines(engine: &mut Engine, wanted: &str, clif: &str) -> Result<(), String>
     is_right.then_some(()).ok_or_else(|| n.to_string())
 }
 
-/// Whether a function is further from an address than so many bytes.
+/// Checks that a function is further from an address than so many bytes.
 fn far(engine: &Engine, name: &str, words: &[&str]) -> Result<(), String> {
     let own = value(engine, &format!("&{name}"));
     let distance = own.abs_diff(value(engine, words[0]));

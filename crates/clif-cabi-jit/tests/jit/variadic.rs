@@ -1,13 +1,15 @@
-//! A front end that has signatures and classes of its own, and no C types: from a CLIF signature and the counts of registers it defines the variadic functions that C types
-//! give, instruction by instruction. That those read what C's callers pass is the suite `interop`'s to see. Where named arguments are on the stack, which the two declare otherwise, Rust
-//! calls one.
+//! A front end that has signatures and classes of its own, and no C types: from a CLIF signature
+//! and the counts of registers it defines the variadic functions that C types give, instruction by
+//! instruction. The suite `interop` shows that those read the arguments of C's callers. Where named
+//! arguments are on the stack, which the two declare differently, Rust calls one.
 
 use clif_cabi_jit::clif_cabi::clif_cabi_plan::{NamedArguments, VaArgPlan, ValueType};
 use clif_cabi_jit::cranelift_codegen::isa::CallConv;
 
 use crate::common::*;
 
-/// What is passed as an unnamed argument, and the types of its eightbytes, as the psABI classes them (3.2.3); none in memory.
+/// Types of unnamed arguments, and the types of their eightbytes, as the psABI classes them
+/// (3.2.3); none in memory.
 fn unnamed() -> [(Type, &'static [ValueType]); 9] {
     use ValueType::{F64, I8X16, I64};
     [

@@ -1,5 +1,5 @@
-//! Vectors of 32 and 64 bytes in registers: what stubs leave in the vector unit, and machines without
-//! such registers.
+//! Vectors of 32 and 64 bytes in registers: the vector unit after stubs, and machines without such
+//! registers.
 
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
@@ -7,13 +7,14 @@ use core::arch::x86_64::__cpuid_count;
 use crate::common::*;
 use crate::unwind::kinds::{Form, Steps, define_shim, shim};
 
-/// What a function of the JIT calls.
+/// C function that the JIT's code calls.
 const C: &str = r#"
 typedef double v4 __attribute__((vector_size(32)));
 v4 twice(v4 a, double b) { return a + a + b; }
 "#;
 
-/// Whether the machine has AVX, and says whether the upper halves of vector registers are in use; says why not.
+/// Checks whether the machine has AVX, and tells whether the upper halves of vector registers are
+/// in use. Prints the reason if not.
 fn can_run() -> bool {
     let xgetbv = std::arch::is_x86_feature_detected!("avx") && __cpuid_count(13, 1).eax & 4 != 0;
     if !xgetbv {
@@ -22,7 +23,7 @@ fn can_run() -> bool {
     xgetbv
 }
 
-/// Whether a vector register has bits above its first 16 bytes in use.
+/// Checks whether a vector register has bits above its first 16 bytes in use.
 fn upper_in_use() -> bool {
     let bits: u32;
     // SAFETY: `can_run` has looked for the instruction.
@@ -42,7 +43,8 @@ fn library(cc: &str) -> Library {
     crate::common::library(cc, &["-mavx"], "wide", C)
 }
 
-/// What `twice` makes of a vector, and whether the upper halves are in use after the call. Instead of each step the stub has those that `steps` gives.
+/// Returns the result of `twice` for a vector, and whether the upper halves are in use after the
+/// call. Instead of each step the stub has those that `steps` gives.
 fn doubled(settings: &Settings, library: &Library, steps: Steps) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
     let call = shim(&mut engine, ("twice", &sig()), steps);
@@ -78,7 +80,8 @@ fn no_upper_half_is_in_use_after_a_call() {
     }
 }
 
-/// To run what moves a vector is the end of a process whose machine has no instruction for it. Where it has, all of it compiles.
+/// A machine without an instruction that moves a vector would end the process. On a machine that
+/// has it, all of the code compiles.
 #[test]
 fn a_machine_without_the_registers_is_an_error() {
     let avx = std::arch::is_x86_feature_detected!("avx");
@@ -99,7 +102,7 @@ fn a_machine_without_the_registers_is_an_error() {
         ] {
             // A vector in memory is no matter of registers.
             assert_eq!(refusals(&sig), [const { None }; 4], "{sig}");
-            // What a front end compiles is compiled, and does not become executable.
+            // A front end's code is compiled, and does not become executable.
             let by =
                 |name: &str| format!("a vector of {bytes} bytes is passed or returned by {name}");
             let whats = [what.clone(), what, by("shim_abort"), by("wide")];

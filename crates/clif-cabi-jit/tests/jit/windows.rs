@@ -61,7 +61,7 @@ const PASS: &str = "function %pass(i64, i64, i64, i64) -> i64 windows_fastcall {
         return v16
     }";
 
-/// What `pass` returns where its callback returns 0.
+/// Returns the result of `pass` where its callback returns 0.
 fn passed([a, b, c, d]: [i64; 4]) -> i64 {
     3 * (a + b + c) + d * a + b + c + d + b + c
 }

@@ -1,7 +1,9 @@
-//! How Cranelift counts the parameters and results of a signature, as data that the plan and the check read.
+//! Cranelift's counting of the parameters and results of a signature, as data for the plan and the
+//! check.
 //!
-//! These are *Cranelift's* registers, not C's: nothing here knows C types, and C's conventions are computed in `cabi`. For the conventions of its tables a
-//! machine answers exactly as Cranelift does, or it refuses ([`walk`](super::walk)).
+//! These are *Cranelift's* registers: nothing here knows C types, and `cabi` computes C's
+//! conventions. For the conventions of its tables a machine answers exactly as Cranelift does, or
+//! refuses ([`walk`](super::walk)).
 
 use cabi::convention::CalleePops;
 use cabi::{Convention, Loc, Reg, VectorLevel};
@@ -21,44 +23,50 @@ pub(crate) struct ClifConvention {
     pub(crate) results: Registers,
     /// Where the pointer to a result in memory is.
     pub(crate) sret: Sret,
-    /// Whether a parameter can be a block of bytes in the argument area (`sarg`).
+    /// `true` if a parameter can be a block of bytes in the argument area (`sarg`).
     pub(crate) has_sarg: bool,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     pub(crate) positional: bool,
-    /// A stack slot has the size of its value, but at least so many bytes, and is aligned to its size.
+    /// Least size of a stack slot, in bytes. Otherwise a slot has the size of its value, to which
+    /// it is aligned.
     pub(crate) least_slot: u32,
-    /// The most that a slot is aligned to.
     pub(crate) most_slot_align: u32,
-    /// Whether a value of fewer bytes than its slot is at the end of it; otherwise it is at the start.
+    /// `true` if a value of fewer bytes than its slot is at the slot's end; otherwise it is at the
+    /// start.
     pub(crate) ends_slot: bool,
-    /// What narrow integers are extended to, at least: C's compilers count on no more than 32 bits, or on all 64.
+    /// The least type that narrow integers are extended to: C's compilers rely on 32 bits at most,
+    /// or on all 64.
     pub(crate) extended: ValueType,
     /// Bytes at the start of the argument area that no parameter is in.
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
     pub(crate) stack_align: u32,
-    /// Most bytes of an argument area.
     pub(crate) most_stack_bytes: u32,
-    /// Types that no parameter or result can have, each with the type that stands for it: the same bits in the same register.
+    /// Types that no parameter or result can have, each with its replacement: the same bits in the
+    /// same register.
     pub(crate) instead: &'static [(ValueType, ValueType)],
-    /// The registers that Cranelift's functions of this convention leave as they were, and which its callers rely on.
+    /// Registers that Cranelift's functions of this convention preserve, and on which its callers
+    /// rely.
     pub(super) callee_saved: &'static [Reg],
     /// The widest vectors that they preserve whole, where they preserve all vector registers.
     pub(crate) preserved_vectors: Option<VectorLevel>,
-    /// What of the argument area they pop.
+    /// Bytes of the argument area that they pop.
     pub(super) callee_pops: CalleePops,
-    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change scratch registers.
+    /// `true` if stubs can stand before them. Stubs have words of their own on the stack, which a
+    /// callee would have to pop, and change scratch registers.
     pub(super) has_stubs: bool,
-    /// What functions of it are called by, if that is another convention.
+    /// The convention by which its functions are called, if that is another one.
     pub(crate) calls: Option<&'static ClifConvention>,
-    /// The convention by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
-    /// too few registers.
+    /// The convention by which 16 bytes can be passed in one register, where its own has no such
+    /// parameter. For calls only: a function would preserve too few registers.
     pub(crate) wide_calls: Option<&'static ClifConvention>,
-    /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
+    /// `true` if its callees read records of the argument area 16 bytes at a time, as C compilers'
+    /// functions do.
     pub(crate) reads_wide: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
-    /// The convention of the functions that stubs of closures enter, where C's has no register for a static chain. Theirs is the address register of stubs.
+    /// The convention of functions that stubs of closures enter, where C's has no register for a
+    /// static chain: they have it in the address register of stubs.
     pub(crate) closures: Option<&'static Convention>,
     /// How a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaListLayout,
@@ -76,8 +84,8 @@ pub(crate) enum Sret {
 }
 
 impl ClifConvention {
-    /// The registers of a location that CLIF parameters are in. By position there is one parameter for both registers of a value: a stub
-    /// copies from the first to the second.
+    /// Returns the registers of the CLIF parameters at `loc`. By position both registers of a value
+    /// are one parameter: a stub copies from the first to the second.
     pub(crate) fn registers(&self, loc: Loc) -> SmallVec<[Reg; 2]> {
         match loc {
             Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
@@ -87,7 +95,7 @@ impl ClifConvention {
         }
     }
 
-    /// The places of the CLIF parameters at `loc`.
+    /// Returns the places of the CLIF parameters at `loc`.
     pub(crate) fn params_at(&self, loc: Loc) -> SmallVec<[ClifPlace; 2]> {
         match loc {
             Loc::Stack(offset) => {
@@ -102,7 +110,7 @@ impl ClifConvention {
         }
     }
 
-    /// The position that `loc` is, if it is a vector and an integer register of the same one.
+    /// Returns the position of `loc`, if it is a vector and an integer register of the same one.
     pub(crate) fn both_position(&self, loc: Loc) -> Option<u8> {
         let Loc::Both(&[vector, int]) = loc else {
             return None;
@@ -116,7 +124,7 @@ impl ClifConvention {
         u8::try_from(position).ok()
     }
 
-    /// The slot of a value of type `ty`: its bytes, and those before the value.
+    /// Returns the slot of a value of type `ty`: its bytes, and those before the value.
     pub(crate) fn slot(&self, ty: ValueType) -> (u32, u32) {
         let bytes = ty.bytes().max(self.least_slot);
         let before = if self.ends_slot {
@@ -127,7 +135,8 @@ impl ClifConvention {
         (bytes, before)
     }
 
-    /// The least part of a value of `size` bytes in the argument area: one at the end of its slot is one part.
+    /// Returns the least part of a value of `size` bytes in the argument area: a value at the end
+    /// of its slot is one part.
     pub(crate) fn least_part(&self, size: u64) -> u32 {
         match self.ends_slot {
             true => narrow(size.min(WORD.bytes().into())),
@@ -135,7 +144,8 @@ impl ClifConvention {
         }
     }
 
-    /// Where the side that is given `part` finds it, of which the other one fills the slot at `place`.
+    /// Returns the place where the receiving side finds `part`, which the passing side writes to
+    /// the slot at `place`.
     pub(crate) fn given_at(&self, place: ClifPlace, part: &ClifPart) -> ClifPlace {
         match place {
             ClifPlace::Stack { offset } if self.ends_slot => {
@@ -147,7 +157,7 @@ impl ClifConvention {
         }
     }
 
-    /// `part` as a type that can be a parameter and a result.
+    /// Returns `part` as a type that can be a parameter and a result.
     pub(crate) fn declarable(&self, part: ClifPart) -> ClifPart {
         let mut instead = self.instead.iter();
         let instead = instead.find_map(|(ty, instead)| (*ty == part.ty).then_some(*instead));

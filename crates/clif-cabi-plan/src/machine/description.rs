@@ -1,4 +1,4 @@
-//! What becomes of a result on a machine, and the moves of vectors.
+//! Results on a machine, and the moves of vectors.
 
 use cabi::{Bank, Loc, PartType, PlacedPart};
 use smallvec::SmallVec;
@@ -14,7 +14,7 @@ pub(crate) type VectorMoves = SmallVec<[RegisterMove; 4]>;
 /// Parameters or results of a CLIF signature, by their indexes.
 pub type ParamIndexes = SmallVec<[usize; 4]>;
 
-/// What becomes of a result.
+/// How a result is passed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ResultPlan {
     /// There is none, or nothing of it is returned.
@@ -23,14 +23,17 @@ pub enum ResultPlan {
     Never,
     /// Each of its parts is a result of the CLIF signature.
     Parts {
-        /// The CLIF result of each part; the other ones only keep a register from being used, whatever is returned there.
+        /// The CLIF result of each part. The others only keep registers from being used; their
+        /// values are ignored.
         results: ParamIndexes,
         /// The parts.
         parts: ClifParts,
     },
-    /// In vector registers that CLIF cannot say: wide ones, or more than it has. The stub of a call stores them to an object whose address is a
-    /// word of the call ([`What::StubResult`](crate::What::StubResult)), and returns that address, the one result of the CLIF signature. The callee's
-    /// signature has no results; it calls `push` right before it returns.
+    /// In vector registers that CLIF cannot express: wide ones, or more than it has. The stub of a
+    /// call stores them to an object whose address is a word of the call
+    /// ([`What::StubResult`](crate::What::StubResult)), and returns that address, the one result of
+    /// the CLIF signature. The callee's signature has no results; it calls `push` right before it
+    /// returns.
     Vectors {
         /// The registers.
         moves: SmallVec<[RegisterMove; 4]>,
@@ -41,8 +44,9 @@ pub enum ResultPlan {
         /// Bytes of an object that they are in.
         bytes: u32,
     },
-    /// The CLIF signature has no results: stubs move the result to and from memory, where it has these parts. The caller calls `pop` right after
-    /// the call, whether anybody wants the result or not; the callee `push` right before it returns.
+    /// The CLIF signature has no results: stubs move the result to and from memory, where it has
+    /// these parts. The caller calls `pop` right after the call, even if the result is unused; the
+    /// callee calls `push` right before it returns.
     Stub {
         /// `fn(to)`
         pop: Stub,
@@ -58,7 +62,7 @@ pub enum ResultPlan {
 }
 
 impl Machine {
-    /// How a result in these places, and parts, is taken.
+    /// Returns how a result in these places is taken.
     pub(crate) fn result(
         &self,
         placed: &[PlacedPart],
@@ -79,7 +83,7 @@ impl Machine {
         }
         let first = placed.first().map(|part| part.loc);
         if first != self.processor().x87.map(Loc::Reg) || first.is_none() {
-            // Which of the CLIF results they are is still to be found.
+            // Their indexes among the CLIF results are found later.
             let results = ParamIndexes::new();
             return Ok(ResultPlan::Parts { results, parts });
         }
@@ -93,7 +97,7 @@ impl Machine {
         })
     }
 
-    /// How a stub moves these parts, if each is a whole vector in one of its registers.
+    /// Returns a stub's moves of these parts, if each is a whole vector in one of its registers.
     pub(crate) fn vector_moves(&self, parts: &[PlacedPart]) -> Option<VectorMoves> {
         let vector_move = |placed: &PlacedPart| {
             let cabi::Part {

@@ -10,11 +10,11 @@ use super::stub::{MoveWidth, RegisterMove, Stub, StubCallee, StubCode, StubStep}
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
-/// What most steps have at most.
+/// Most bytes of all steps but a few.
 const STEP_BYTES: usize = 8;
 
 impl Stub {
-    /// The machine code, `pic` for objects and without for the JIT.
+    /// Returns the machine code, `pic` for objects and without for the JIT.
     ///
     /// # Errors
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
@@ -30,7 +30,7 @@ impl Stub {
 }
 
 impl StubStep {
-    /// The error that `machine` has no use for the step.
+    /// Returns the error that `machine` lacks the step.
     pub(super) fn refused(self, machine: &'static str) -> PlanError {
         let step = self.word();
         PlanError::Step { step, machine }
@@ -57,7 +57,8 @@ impl StubStep {
         is_asked.then_some(Self::SetVectorCount(abi.used.vector))
     }
 
-    /// Copies what is passed in a vector and in an integer register, and is a parameter in the first alone, to the second.
+    /// Copies values that are passed in a vector and an integer register, and are parameters in the
+    /// first alone, to the second.
     pub(crate) fn copies(machine: Machine, abi: &FnAbi) -> Option<Self> {
         let parts = abi.args.iter().filter_map(|arg| match &arg.place {
             Place::Parts(parts) => Some(parts),
@@ -86,7 +87,8 @@ impl StubStep {
         part_move(&machine.convention.results, placed).map(Self::Store)
     }
 
-    /// Loads `word` from the object at the address to the first integer register of parameters, if one move can.
+    /// Loads `word` from the object at the address to the first integer register of parameters, if
+    /// one move can.
     pub(crate) fn loads_word(word: &ClifPart) -> Option<Self> {
         Some(Self::Load(RegisterMove {
             width: MoveWidth::of(RegClass::Int, word.size, word.extension)?,
@@ -95,7 +97,6 @@ impl StubStep {
         }))
     }
 
-    /// Pushes the static chain.
     pub(crate) fn push_chain(machine: Machine) -> Self {
         match machine.convention.closures {
             None => Self::PushChain,
@@ -104,7 +105,7 @@ impl StubStep {
     }
 }
 
-/// The move of `placed` from or to the object that it is part of, if it is in one of these registers.
+/// Returns the move of `placed` from or to its object, if it is in one of these registers.
 fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove> {
     let (Loc::Reg(reg), part) = (placed.loc, &placed.part) else {
         return None;
@@ -143,7 +144,8 @@ impl Machine {
         }
     }
 
-    /// Whether an invoker can be a stub for functions with these places, as far as their convention goes.
+    /// Checks whether an invoker for functions with these places can be a stub, as far as the
+    /// convention decides.
     pub(crate) fn invokes(&self, abi: &FnAbi) -> bool {
         let is_usual = self.convention.has_stubs
             && !self.convention.positional
@@ -165,7 +167,7 @@ impl Machine {
 }
 
 impl Processor {
-    /// Which register of parameters `reg` is, as steps number them.
+    /// Returns the class and number of the parameter register `reg`, as steps number them.
     fn numbered(&self, reg: Reg) -> Option<(RegClass, u8)> {
         let (class, n) = self.steps.numbered.position(reg)?;
         Some((class, u8::try_from(n).ok()?))

@@ -1,5 +1,6 @@
-//! Machines in two halves that do not know each other: a processor, and Cranelift's conventions on it as tables. Each processor is a folder here and a line of
-//! `ARCHITECTURES`; nothing outside this folder names a register or a calling convention.
+//! Machines in two independent halves: a processor, and Cranelift's conventions on it as tables.
+//! Each processor is a folder here and a line of `ARCHITECTURES`; nothing outside this folder names
+//! a register or a calling convention.
 
 mod aarch64;
 mod convention;
@@ -41,11 +42,12 @@ pub(crate) use va_list::{Home, SaveArea, SavedClass};
 struct Architecture {
     processor: &'static Processor,
     conventions: &'static [&'static ClifConvention],
-    /// The convention of Cranelift's by which functions of a convention are called, if it has frames of its kind.
+    /// Returns Cranelift's convention for calls of functions of a convention, if it has such
+    /// frames.
     under: fn(&Convention) -> Option<&'static ClifConvention>,
 }
 
-/// What calls are planned for.
+/// Processors and conventions that calls are planned for.
 const ARCHITECTURES: &[&Architecture] = &[
     &x86_64::ARCHITECTURE,
     &aarch64::ARCHITECTURE,
@@ -80,7 +82,7 @@ impl Machine {
         convention: riscv64::C,
     };
 
-    /// The machine of `target`.
+    /// Returns the machine of `target`.
     ///
     /// # Errors
     /// [`PlanError::Target`] if no calls are planned for it.
@@ -111,7 +113,7 @@ impl Machine {
         })
     }
 
-    /// The machine of `target`, with the convention of Cranelift's for functions of `convention`.
+    /// Returns the machine of `target` with Cranelift's convention for functions of `convention`.
     pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
         let c = Self::of(target)?;
         let own = (c.architecture.under)(convention).ok_or_else(|| {
@@ -120,7 +122,7 @@ impl Machine {
         Ok(c.with(own?))
     }
 
-    /// The machine with another convention of Cranelift's.
+    /// Returns the machine with another convention of Cranelift's.
     pub(crate) fn with(self, convention: &'static ClifConvention) -> Self {
         Self { convention, ..self }
     }
@@ -129,8 +131,9 @@ impl Machine {
         self.architecture.processor
     }
 
-    /// How a stub that brings a context enters functions of `convention` on `target`: as functions of this convention with a static chain, which is
-    /// in this register. It is C's own convention, unless that has no register for a static chain.
+    /// Returns the convention by which a stub that brings a context enters functions of
+    /// `convention` on `target`, and the register of its static chain, which holds the context. It
+    /// is C's own convention, unless that has no register for a static chain.
     ///
     /// # Errors
     /// [`PlanError`] if functions of the convention are not lowered.
@@ -157,25 +160,28 @@ impl Machine {
         Ok((own, machine.convention.chain))
     }
 
-    /// Whether functions find the incoming argument area by the frame pointer, which Cranelift then has to keep: its flag `preserve_frame_pointers`.
+    /// Checks whether functions find the incoming argument area by the frame pointer. Cranelift
+    /// then has to keep it: its flag `preserve_frame_pointers`.
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {
         self.processor().area_from_frame.is_some()
     }
 
-    /// Whether Cranelift has vectors of 16 bytes there, whatever the flags of its ISA.
+    /// Checks whether Cranelift has vectors of 16 bytes there under any flags of its ISA.
     #[must_use]
     pub fn has_vectors(&self) -> bool {
         let mut instead = self.convention.instead.iter();
         !instead.any(|(ty, _)| *ty == ValueType::F64X2)
     }
 
-    /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering
-    /// requires (`enable_llvm_abi_extensions` and `enable_multi_ret_implicit_sret` off).
+    /// Returns the places that Cranelift's back end for this machine gives to the parameters and
+    /// results of `sig`, under the flags that our lowering requires (`enable_llvm_abi_extensions`
+    /// and `enable_multi_ret_implicit_sret` off).
     ///
     /// # Errors
-    /// [`PlanError::Check`] for every signature that no plan may make. It refuses more than Cranelift does: whatever Cranelift
-    /// panics on, places differently from every C compiler (`i128`), or passes in a way the signature does not spell out (a hidden copy).
+    /// [`PlanError::Check`] for every signature that no plan may make. It refuses more than
+    /// Cranelift does: signatures that make Cranelift panic, that it places differently from every
+    /// C compiler (`i128`), or whose passing they do not spell out (a hidden copy).
     ///
     /// # Example
     /// ```
@@ -200,24 +206,27 @@ impl Machine {
 }
 
 impl Machine {
-    /// Bytes from the frame pointer to the incoming argument area. No fixed distance where a tail call may have enlarged that: each stack argument of such a function
-    /// is a parameter.
+    /// Returns the bytes from the frame pointer to the incoming argument area. The distance varies
+    /// if a tail call may have enlarged the area: each stack argument of such a function is a
+    /// parameter.
     pub(crate) fn area_from_frame(&self) -> Option<u32> {
         let is_fixed = self.convention.callee_pops == CalleePops::Nothing;
         self.processor().area_from_frame.filter(|_| is_fixed)
     }
 
-    /// Whether a function can read its argument area as memory: by a parameter that points there, or by the frame pointer.
+    /// Checks whether a function can read its argument area as memory: by a parameter that points
+    /// there, or by the frame pointer.
     pub(crate) fn has_area(&self) -> bool {
         self.convention.has_sarg || self.area_from_frame().is_some()
     }
 
-    /// The places of a signature of its convention.
+    /// Returns the places of a signature of its convention.
     pub(crate) fn signature(&self, sig: &Signature) -> Result<Places, PlanError> {
         walk::places(&[self.convention], sig)
     }
 
-    /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
+    /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector
+    /// registers of type `vector`. Returns the places of all.
     pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
         let found = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
@@ -228,7 +237,8 @@ impl Machine {
         self.signature(sig)
     }
 
-    /// What a convention asks for that no signature of Cranelift says, so that the check cannot miss it.
+    /// Returns the reason to refuse `convention`: a requirement that no signature of Cranelift
+    /// expresses, so that the check cannot find it.
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
         let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));

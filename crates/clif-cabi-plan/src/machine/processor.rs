@@ -1,20 +1,20 @@
-//! Processors: registers with a task of their own, and the code of stubs. Nothing here depends on a convention.
+//! Processors: registers with a task, and the code of stubs. Nothing here depends on a convention.
 
 use cabi::Reg;
 
 use super::stub::Steps;
 
-/// A processor.
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(super) big_endian: bool,
-    /// The register of a context, which CLIF's `get_pinned_reg` and `set_pinned_reg` access, where Cranelift has one.
+    /// Register of a context, for CLIF's `get_pinned_reg` and `set_pinned_reg`, where Cranelift has
+    /// one.
     pub(super) context: Option<Reg>,
     /// The register with the count of vector registers of a variadic call, where there is one.
     pub(super) vector_count: Option<Reg>,
-    /// The steps of stubs.
     pub(super) steps: &'static Steps,
-    /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area. `None`: a parameter (`sarg`) points there.
+    /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area.
+    /// `None`: a parameter (`sarg`) points there.
     pub(super) area_from_frame: Option<u32>,
     /// The registers that stubs move whole vectors from and to.
     pub(super) moved_vectors: &'static [Reg],

@@ -4,7 +4,7 @@ use cabi::Reg;
 
 use crate::signature::ValueType;
 
-/// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
+/// Registers of parameters or results, each class in the order in which Cranelift gives them out.
 pub(crate) type Registers = PerClass<&'static [Reg]>;
 
 /// Something of each class.
@@ -46,7 +46,7 @@ impl<T> PerClass<T> {
 }
 
 impl Registers {
-    /// The class that `reg` is given out to, and how many registers of it are given out before.
+    /// Returns the class of `reg`, and how many of its registers are given out before.
     pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
         RegClass::ALL.into_iter().find_map(|class| {
             let position = self.of(class).iter().position(|own| *own == reg);

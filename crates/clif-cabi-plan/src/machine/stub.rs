@@ -1,9 +1,11 @@
-//! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`StubStep`]s, of which each has a name, its bytes and its
-//! unwind rules. Each machine encodes those that it needs, and refuses the others.
+//! Stubs: a few bytes of machine code for what CLIF cannot express. A [`Stub`] is a list of
+//! [`StubStep`]s, each with a name, bytes and unwind rules. Each machine encodes those that it
+//! needs, and refuses the others.
 //!
-//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only registers are scratch that are neither arguments nor preserved;
-//! local linkage, never entered through a PLT; control words untouched; every page of a frame touched. A stub that pops reads only what the call
-//! declares, or what no Cranelift instruction touches: the x87 stack.
+//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; scratch
+//! registers are neither arguments nor preserved; local linkage, never entered through a PLT;
+//! control words untouched; every page of a frame touched. A stub that pops reads only the results
+//! that the call declares, or the x87 stack, which no Cranelift instruction touches.
 
 mod moves;
 mod step;
@@ -19,7 +21,7 @@ use crate::parts::narrow;
 pub use moves::{MoveWidth, RegisterMove};
 pub use step::StubStep;
 
-/// What a stub calls, between its steps before and after, or jumps to.
+/// Function that a stub calls between its steps before and after, or jumps to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StubCallee {
     /// To a function, by the emitter's id.
@@ -30,7 +32,7 @@ pub(crate) enum StubCallee {
     In(u8),
 }
 
-/// A stub: its steps, on which alone its bytes and its name depend.
+/// List of steps, on which alone the stub's bytes and name depend.
 ///
 /// # Example
 /// ```
@@ -53,15 +55,17 @@ pub struct Stub {
     steps: SmallVec<[StubStep; 8]>,
 }
 
-/// What the names of stubs begin with.
+/// Prefix of the names of stubs.
 const PREFIX: &str = "__clif_cabi_";
-/// What the names of functions end with that are entered by stubs under names of the user's.
+/// Suffix of the names of functions that stubs enter under names of the user's.
 const BODY: &str = ".body";
 
 impl Stub {
-    /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
-    /// area by the stack pointer before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 results to pop, an
-    /// alignment that is no power of two from 16 on), or with two functions.
+    /// Makes the stub of `steps`. The last step alone may leave the stub, and each step must stand
+    /// where it can: one that reads the argument area by the stack pointer before a frame is
+    /// opened, one that needs the frame after that. `None` otherwise, for numbers that a step
+    /// cannot have (9 results to pop, an alignment that is no power of two from 16 on), and for two
+    /// functions.
     #[must_use]
     pub fn new(steps: &[StubStep]) -> Option<Self> {
         let (last, before) = steps.split_last()?;
@@ -81,8 +85,8 @@ impl Stub {
         })
     }
 
-    /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
-    /// steps.
+    /// Returns the stub that does the steps `before`, goes to `callee`, by a call if they open a
+    /// frame, and then does the steps `after`. `None` without steps.
     pub(crate) fn to(before: &[StubStep], callee: StubCallee, after: &[StubStep]) -> Option<Self> {
         let is_framed = before.contains(&StubStep::Frame);
         let go = match (callee, is_framed) {
@@ -100,25 +104,25 @@ impl Stub {
         Self::new(&steps.collect::<SmallVec<[StubStep; 8]>>())
     }
 
-    /// `fn(to)` or `fn(from)`: the stub that does these steps and returns.
+    /// Returns the stub `fn(to)` or `fn(from)` that does these steps and returns.
     pub(super) fn returning(steps: impl IntoIterator<Item = StubStep>) -> Self {
         let steps = steps.into_iter().chain([StubStep::Return]).collect();
         Self { steps }
     }
 
-    /// The steps, in order.
+    /// Returns the steps, in order.
     #[must_use]
     pub fn steps(&self) -> &[StubStep] {
         &self.steps
     }
 
-    /// The function that the stub calls or jumps to, by the emitter's id.
+    /// Returns the function that the stub calls or jumps to, by the emitter's id.
     #[must_use]
     pub fn callee(&self) -> Option<u32> {
         self.steps().iter().find_map(|step| step.callee())
     }
 
-    /// A name no other stub has: its steps.
+    /// Returns a name that spells the steps, and is no other stub's.
     #[must_use]
     pub fn name(&self) -> String {
         let mut name = String::new();
@@ -142,21 +146,21 @@ impl Stub {
         Ok(())
     }
 
-    /// The stub of that name. `None` for a name that [`Stub::name`] never gives.
+    /// Returns the stub of that name, or `None` for a name that [`Stub::name`] never gives.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::of_steps(name.strip_prefix(PREFIX)?)
     }
 
-    /// The stub of the words of its steps.
+    /// Returns the stub whose steps are spelled so.
     fn of_steps(words: &str) -> Option<Self> {
         let steps: Option<Vec<StubStep>> = words.split('_').map(StubStep::read).collect();
         // A number can be spelled in other ways: `al01`.
         Self::new(&steps?).filter(|stub| stub.name().strip_prefix(PREFIX) == Some(words))
     }
 
-    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it: this one has its steps. No C
-    /// function has a dot in its name.
+    /// Returns a name for the function that the stub enters, where the stub is called `name`, which
+    /// does not spell the steps: the function's name does. No C function has a dot in its name.
     ///
     /// # Example
     /// ```
@@ -173,7 +177,8 @@ impl Stub {
         format!("{name}.{steps}{BODY}")
     }
 
-    /// The name of the stub, and the stub, that enters the function `callee` of this name. `None` for a name that [`Stub::entered_name`] never gives.
+    /// Returns the name of the stub, and the stub, that enters the function `callee` of this name.
+    /// `None` for a name that [`Stub::entered_name`] never gives.
     #[must_use]
     pub fn of_entered_name(name: &str, callee: u32) -> Option<(&str, Self)> {
         let (name, steps) = name.strip_suffix(BODY)?.rsplit_once('.')?;
@@ -188,7 +193,8 @@ impl Stub {
         Some((name, stub))
     }
 
-    /// The widest vector that is moved by the function of this name, if it is a stub, or entered by one.
+    /// Returns the width of the widest vector that the function of this name moves, if it is a stub
+    /// or is entered by one.
     ///
     /// # Example
     /// ```
@@ -222,21 +228,22 @@ pub struct StubCode {
     pub bytes: Vec<u8>,
     /// The address in it, if there is one; there is never a second.
     pub reloc: Option<Reloc>,
-    /// How an unwinder finds the caller from inside the stub: the first row from its start on, each further one from its own offset on. The
-    /// return address is where it is when a function of the machine is entered, unless it is saved; the caller's registers are unchanged, but for the stack
-    /// pointer, which was the CFA, and the saved ones.
+    /// Rows by which an unwinder finds the caller from inside the stub: the first row holds from
+    /// the stub's start, each further one from its own offset. The return address is where it is at
+    /// a function's entry, unless it is saved. The caller's registers are unchanged, but for the
+    /// saved ones and the stack pointer, which was the CFA.
     pub unwind: Vec<UnwindRow>,
 }
 
 impl StubCode {
-    /// Bytes: as functions of a C compiler are aligned.
+    /// Alignment of stubs in bytes, that of a C compiler's functions.
     pub const ALIGN: u64 = 16;
 
     pub(super) fn len(&self) -> u32 {
         narrow(self.bytes.len())
     }
 
-    /// What holds from here on.
+    /// Appends a row that holds from the current end of the code on.
     pub(super) fn row(&mut self, register: u16, offset: i32, saved: &'static [(u16, i32)]) {
         self.unwind.push(UnwindRow {
             offset: self.len(),
@@ -246,7 +253,7 @@ impl StubCode {
     }
 }
 
-/// Where the canonical frame address (CFA) of a stub is from an instruction on.
+/// Rule for the canonical frame address (CFA) of a stub from an instruction on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct UnwindRow {
@@ -254,11 +261,13 @@ pub struct UnwindRow {
     pub offset: u32,
     /// The rule.
     pub cfa: Cfa,
-    /// Registers of the caller's that the stub has changed, by their DWARF numbers, and where they are saved, in bytes from the CFA.
+    /// The caller's registers that the stub has changed, by their DWARF numbers, and where they are
+    /// saved, in bytes from the CFA.
     pub saved: &'static [(u16, i32)],
 }
 
-/// The canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives it.
+/// Canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Cfa {
@@ -274,7 +283,7 @@ pub struct Cfa {
 pub struct Reloc {
     /// Bytes from the start of the stub.
     pub offset: u32,
-    /// What is written there.
+    /// The kind of address written there.
     pub kind: RelocKind,
     /// Added to the address.
     pub addend: i64,
@@ -282,7 +291,8 @@ pub struct Reloc {
     pub callee: u32,
 }
 
-/// What is written for an address, by Cranelift's names. Exhaustive on purpose: an emitter that lacks a new one must not compile.
+/// Kind of address to write, by Cranelift's names. Exhaustive on purpose: an emitter that lacks a
+/// new one must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RelocKind {
     /// The 8 bytes of the address.
@@ -302,8 +312,10 @@ pub(super) struct Steps {
     pub(super) numbered: &'static Registers,
     /// Where the CFA is when a function is entered.
     pub(super) entry: Cfa,
-    /// Whether it has all that plans of its calls and entries ask for. Otherwise `check_steps` encodes the steps to find out.
+    /// `true` if it encodes all steps that plans of its calls and entries ask for. Otherwise
+    /// `check_steps` encodes the steps to find out.
     pub(super) has_all: bool,
-    /// Appends the instructions of a step, and a row for each that changes how the caller is found. [`PlanError::Step`] for one that it has not.
+    /// Appends the instructions of a step, and a row for each that changes how the caller is found.
+    /// [`PlanError::Step`] for one that the machine lacks.
     pub(super) encode: fn(StubStep, bool, &mut StubCode) -> Result<(), PlanError>,
 }

@@ -1,5 +1,5 @@
-//! A big-endian machine for tests, which no plan is made for: s390x as Cranelift 0.132 to 0.137 counts there (ran under qemu with callees in assembly), without
-//! its vectors.
+//! A big-endian machine for tests without plans: s390x as Cranelift 0.132 to 0.137 counts there
+//! (ran under qemu with callees in assembly), without its vectors.
 
 use cabi::convention::CalleePops;
 use cabi::s390x::{F0, F2, F4, F6, R2, R3, R4, R5, R6, R13, S390X};
@@ -107,7 +107,8 @@ const MACHINE: Machine = Machine {
     convention: &SYSTEM_V,
 };
 
-/// Slots of 8 bytes, those of 16 aligned to 8; a value at the end of its slot unless it is extended; an area of a multiple of 8 bytes.
+/// Slots of 8 bytes, those of 16 aligned to 8; a value at the end of its slot unless extended; an
+/// area of a multiple of 8 bytes.
 #[test]
 fn values_at_the_ends_of_slots() {
     use ValueType::{F32, F64, I8, I8X16, I32, I64};
@@ -127,8 +128,8 @@ fn values_at_the_ends_of_slots() {
     assert_eq!(places.stack_bytes, 216);
 }
 
-/// C has `int` at 164 and `float` at 172, and a record of one byte at 183: the solver takes them for the ends of their slots. One at the start of its slot is
-/// refused.
+/// C has `int` at 164 and `float` at 172, and a record of one byte at 183: the solver takes them
+/// for the ends of their slots. A value at the start of its slot is refused.
 #[test]
 fn slots_of_values_at_their_ends() {
     let slot = |(arg, ty, offset): (u32, ValueType, u32)| {
@@ -157,8 +158,8 @@ fn slots_of_values_at_their_ends() {
     let why = "CLIF parameter 9: the convention has it in stack 160, Cranelift in stack 164";
     assert_eq!(solved(160).1.unwrap_err(), why);
 }
-/// Integers are extended to 64 bits, on the stack too, where a function finds those of fewer bytes at the end of the slot. Floats and records are at the end as
-/// they are.
+/// Integers are extended to 64 bits, also on the stack, where a function finds narrower ones at the
+/// end of the slot. Floats and records are at the end unchanged.
 #[test]
 fn plans() {
     let target = Target::named("s390x-unknown-linux-gnu").unwrap();
@@ -175,7 +176,8 @@ fn plans() {
         [5, 6, 8, 9].map(at),
         [160, 168, 182, 184].map(|offset| ClifPlace::Stack { offset })
     );
-    // The function reads its argument area: 160 bytes from the frame pointer, where what is at 160 for C is.
+    // The function reads its argument area 160 bytes from the frame pointer, which is C's offset
+    // 160.
     let entry = EntryPlan::new(&sig, &target).unwrap();
     let text = "(i8, i32, i64, i64, i64, f32) -> i64 system_v";
     assert_eq!(entry.signature.to_string(), text);
@@ -201,7 +203,8 @@ fn copies() {
     }
 }
 
-/// What follows the named arguments is after them, counted from the frame pointer: the shadow space is between the two once.
+/// Unnamed arguments follow the named ones, counted from the frame pointer: the shadow space is
+/// between the two once.
 #[test]
 fn after_the_named_arguments() {
     let target = Target::named("s390x-unknown-linux-gnu").unwrap();

@@ -1,4 +1,5 @@
-//! How a variadic function finds its unnamed arguments, as data: the registers that it saves, and the members of a `va_list`.
+//! Tables of how a variadic function finds its unnamed arguments: the registers that it saves, and
+//! the members of a `va_list`.
 
 use cabi::Convention;
 
@@ -11,11 +12,12 @@ pub(crate) struct VaListLayout {
     pub(crate) convention: &'static Convention,
     /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
-    /// How integer registers of parameters come to be right before what is on the stack, where such an address may go on from them.
+    /// How the integer registers of parameters get right before the arguments on the stack, where
+    /// such an address may go on from them.
     pub(crate) home: Option<Home>,
 }
 
-/// Who saves the integer registers of parameters in the words right before the arguments on the stack.
+/// Saver of the integer registers of parameters right before the arguments on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {
     /// The function, in the shadow space. Each argument is a word.
@@ -24,21 +26,21 @@ pub(crate) enum Home {
     Stub,
 }
 
-/// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that
-/// counts them.
+/// Register save area of a variadic function, a slot for each integer register of parameters and
+/// then one for each vector register; and the `va_list` that counts them.
 #[derive(Debug)]
 pub(crate) struct SaveArea {
     /// Each slot for a vector register is as aligned as it has bytes.
     pub(crate) saved: PerClass<SavedClass>,
-    /// Bytes of the `va_list`.
     pub(crate) list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
     pub(crate) overflow: u8,
-    /// Whether a value that does not fit in the registers that are left leaves none of its class to later ones.
+    /// `true` if a value that does not fit in the registers that are left makes them unavailable to
+    /// later ones of its class.
     pub(crate) exhausts: bool,
-    /// Whether a value aligned to 16 bytes starts at an even integer register.
+    /// `true` if a value aligned to 16 bytes starts at an even integer register.
     pub(crate) in_pairs: bool,
-    /// Whether a value in memory is a copy, whose address is the argument.
+    /// `true` if a value in memory is a copy, whose address is the argument.
     pub(crate) by_reference: bool,
 }
 
@@ -47,13 +49,13 @@ pub(crate) struct SaveArea {
 pub(crate) struct SavedClass {
     /// Bytes of the slot of a register.
     pub(crate) slot: u32,
-    /// What counts them.
     pub(crate) counter: VaCounter,
     /// Bytes from the start of the register save area to the address that the counter is added to.
     pub(crate) base_at: u32,
 }
 
-/// The counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find the next one.
+/// Counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find
+/// the next one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCounter {
@@ -61,12 +63,13 @@ pub struct VaCounter {
     pub at: u8,
     /// Bytes from there to the address that it is added to.
     pub base: u8,
-    /// Whether it counts from below up to 0.
+    /// `true` if it counts from a negative number up to 0.
     pub is_signed: bool,
 }
 
 impl VaCounter {
-    /// The counter that is member `at` of the `va_list` of `convention`, and is added to member `base`.
+    /// Returns the counter that is member `at` of the `va_list` of `convention`, and is added to
+    /// member `base`.
     pub(super) const fn of(
         convention: &Convention,
         at: usize,
@@ -81,7 +84,7 @@ impl VaCounter {
     }
 }
 
-/// Where member `n` of the `va_list` of `convention` is.
+/// Returns the offset of member `n` of the `va_list` of `convention`.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a few members of at most eight bytes"

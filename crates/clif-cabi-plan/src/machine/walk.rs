@@ -1,5 +1,7 @@
-//! Where Cranelift puts each parameter and result of a CLIF signature: its argument walk (`compute_arg_locs` of each back end) over the tables of a machine,
-//! against which every planned signature is checked. `clif-cabi/tests/replay.rs` compares it with compiled code by random CLIF signatures.
+//! Cranelift's places of the parameters and results of a CLIF signature: the argument walk
+//! (`compute_arg_locs` of each back end) over the tables of a machine. Every planned signature is
+//! checked against it; `clif-cabi/tests/replay.rs` compares it with compiled code by random CLIF
+//! signatures.
 
 use std::fmt;
 
@@ -13,7 +15,7 @@ use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Extension, Purpose, Signature, ValueType};
 
-/// The places of `sig`, if its convention is one of `conventions`.
+/// Returns the places of `sig`, if its convention is one of `conventions`.
 pub(super) fn places(
     conventions: &[&'static ClifConvention],
     sig: &Signature,
@@ -57,7 +59,7 @@ pub(super) fn places(
     })
 }
 
-/// The `sret` parameter of `sig`, where it has one.
+/// Returns the `sret` parameter of `sig`, if it has one.
 fn checked_sret<'a>(
     convention: &ClifConvention,
     sig: &'a Signature,
@@ -90,7 +92,7 @@ impl ClifConvention {
         )
     }
 
-    /// The register class of a value of type `ty`, if it can be there.
+    /// Returns the register class of a value of type `ty`, if it can be there.
     fn class(&self, at: Position, ty: ValueType) -> Result<RegClass, PlanError> {
         let is_param = matches!(at, Position::Param(_));
         let is_refused = ty == ValueType::I128
@@ -128,11 +130,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// What has been given out so far.
 struct Walk {
     convention: &'static ClifConvention,
     n_used: PerClass<usize>,
-    /// Of parameters that are not `sarg`.
+    /// Number of parameters that are not `sarg`.
     n_params: usize,
     next_offset: u32,
 }
@@ -180,14 +181,15 @@ impl Walk {
                 *self.n_used.of_mut(class) += 1;
                 Ok(ClifPlace::Reg(register))
             }
-            // The value would be extended over what follows a slot of fewer bytes than a register's.
+            // The value would be extended over the bytes after its slot, which is narrower than a
+            // register.
             None if param.extension != Extension::None && convention.least_slot < WORD.bytes() => {
                 Err(not_extended(at, ty))
             }
             None => {
                 let (bytes, before) = convention.slot(ty);
                 let start = self.stack(at, (bytes, bytes.min(convention.most_slot_align)))?;
-                // What is extended fills its slot.
+                // An extended value fills its slot.
                 let is_whole = param.extension != Extension::None;
                 let offset = if is_whole { start } else { start + before };
                 Ok(ClifPlace::Stack { offset })
@@ -207,7 +209,7 @@ impl Walk {
         })
     }
 
-    /// The offset of the next `size` bytes aligned to `align`, now taken.
+    /// Takes the next `size` bytes aligned to `align`, and returns their offset.
     fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, PlanError> {
         let most = self.convention.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
@@ -224,7 +226,8 @@ impl Walk {
         }
     }
 
-    /// The classes count separately, also where parameters are counted by position.
+    /// Takes the register of a result. The classes count separately, also where parameters are
+    /// counted by position.
     fn result(&mut self, at: Position, result: &ClifParam) -> Result<Reg, PlanError> {
         let (convention, ty) = (self.convention, result.ty);
         check_extension(at, result)?;

@@ -23,25 +23,26 @@ use crate::signature::Signature;
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-/// What a call of a signature looks like in CLIF.
+/// Plan of a call of a signature in CLIF.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
-    /// What it shares with an entry's plan.
+    /// The half that calls and entries share.
     pub plan: SignaturePlan,
-    /// Whether the CLIF parameters are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the
-    /// other, are those of the call.
+    /// `true` if the CLIF parameters are exactly the parts of all arguments, in order. The values
+    /// of the arguments, one after the other, are then those of the call.
     pub is_in_order: bool,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
-    /// What a stub does before it goes to the function.
+    /// Steps of a stub before it goes to the function.
     pub(super) before: SmallVec<[StubStep; 4]>,
-    /// What a stub does after the function has returned to it.
+    /// Steps of a stub after the function has returned to it.
     pub(super) after: SmallVec<[StubStep; 4]>,
 }
 
-/// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last parameter: in the next integer
-/// register that the arguments leave free, otherwise in the word after the argument area.
+/// Call through an address by [`CallPlan::indirect_stub`], which finds the address in the last
+/// parameter: in the next integer register that the arguments leave free, otherwise in the word
+/// after the argument area.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct IndirectCall {
@@ -49,12 +50,12 @@ pub struct IndirectCall {
     pub signature: Signature,
     /// How many padding arguments stand before the address.
     pub padding: usize,
-    /// The stub.
     stub: Stub,
 }
 
 impl CallPlan {
-    /// The plan of a call of `sig` on `target`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
+    /// Plans a call of `sig` on `target`. A call of a variadic function has a plan of its own:
+    /// [`FnSig::at_call`].
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -110,15 +111,17 @@ impl CallPlan {
         })
     }
 
-    /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
+    /// Checks whether a stub moves vectors between memory and registers that the CLIF signature
+    /// does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         let by_stub = |mode| matches!(mode, PassMode::Stub { .. });
         self.args.modes().any(by_stub) || self.result.is_in_vectors()
     }
 
-    /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
-    /// be [`CallPlan::indirect_stub`]: on its way through a PLT a static chain would be lost.
+    /// Returns the stub that is called instead of the function `callee`, an id of the emitter's.
+    /// `None` if the function itself is called, or the stub has to be [`CallPlan::indirect_stub`]:
+    /// a PLT would lose a static chain.
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let mut before = self.before.iter();
@@ -126,20 +129,20 @@ impl CallPlan {
         (!loads_chain).then(|| Stub::to(&self.before, StubCallee::Function(callee), &self.after))?
     }
 
-    /// The stub that is called with the signature of [`CallPlan::indirect`].
+    /// Returns the stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
         self.indirect.as_ref().map(|indirect| indirect.stub.clone())
     }
 }
 
-/// Whether slot `i` is a part, and CLIF parameter `i`.
+/// Checks whether slot `i` is a part, and CLIF parameter `i`.
 fn is_in_order((i, slot): (u32, &Slot)) -> bool {
     slot.param == Some(i) && matches!(slot.what, What::Part { .. })
 }
 
-/// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
-/// the call.
+/// Returns the steps that open a frame with a copy of the argument area, where it is aligned to
+/// more than Cranelift aligns it, or there are steps `after` the call.
 fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
     let least = machine.convention.stack_align;
     let align = abi.area_align.max(least);
@@ -157,8 +160,9 @@ fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubSte
     steps.into_iter().flatten().collect()
 }
 
-/// `slots` with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
-/// area, for which padding uses up the registers that are left. After a frame is opened it is in that word.
+/// Adds to `slots` the address of the function for a stub of the steps `before`: in an integer
+/// register, or as the first word after the argument area, for which padding uses up the other
+/// registers. After a frame is opened it is in that word.
 fn with_callee(
     machine: Machine,
     solver: &mut Solver,

@@ -18,20 +18,21 @@ use crate::machine::{Stub, StubCallee, StubStep};
 use crate::places::ClifPlace;
 use crate::slot::{Slot, What};
 
-/// Where the argument area of the function is that is entered.
+/// Place of the argument area of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IncomingArea {
     /// Where the CLIF parameter of this index points.
     Param(usize),
-    /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: there the frame is another one's.
+    /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: it would
+    /// read the frame of the function around it.
     FrameOffset(u32),
 }
 
-/// What a function of a signature looks like from inside.
+/// Plan of the entry of a function of a signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EntryPlan {
-    /// What it shares with a call's plan.
+    /// The half that calls and entries share.
     pub plan: SignaturePlan,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
@@ -39,16 +40,16 @@ pub struct EntryPlan {
     pub area: Option<IncomingArea>,
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,
-    /// What `va_start` needs, if the function is variadic.
+    /// Plan of `va_start`, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
     /// The offset in C's argument area that `area` is the address of.
     pub(super) shadow_bytes: u32,
-    /// What a stub does before it goes to the function.
+    /// Steps of a stub before it goes to the function.
     pub(super) before: SmallVec<[StubStep; 4]>,
 }
 
 impl EntryPlan {
-    /// The plan of the entry of a function of `sig` on `target`.
+    /// Plans the entry of a function of `sig` on `target`.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -101,7 +102,7 @@ impl EntryPlan {
         })
     }
 
-    /// Bytes from where [`EntryPlan::area`] is to `place`. `None` for a register.
+    /// Returns the bytes from [`EntryPlan::area`] to `place`. `None` for a register.
     #[must_use]
     pub fn in_area(&self, place: ClifPlace) -> Option<u32> {
         match place {
@@ -112,21 +113,23 @@ impl EntryPlan {
         }
     }
 
-    /// Whether stubs move vectors between memory and registers that the CLIF signature does not show.
+    /// Checks whether stubs move vectors between memory and registers that the CLIF signature does
+    /// not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         self.saved.is_some() || self.result.is_in_vectors()
     }
 
-    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, wide vectors
-    /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
+    /// Returns the stub that C enters instead of the function `body`, an id of the emitter's: where
+    /// a static chain has to be moved first, wide vectors to be stored, or the stack to be aligned.
+    /// `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
         Stub::to(&self.before, StubCallee::Function(body), &[])
     }
 }
 
-/// The parameters that `va_start` stores.
+/// Returns the parameters that `va_start` stores.
 fn saved_registers(args: &ArgTable) -> SmallVec<[SavedRegister; 16]> {
     let saved = args.slots.iter().filter_map(|slot| match slot.what {
         What::Register { offset } => Some(SavedRegister {

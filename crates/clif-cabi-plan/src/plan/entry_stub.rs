@@ -1,4 +1,5 @@
-//! What a stub between C's call and a function stores and moves: vectors that CLIF cannot say, to memory, and the static chain, to where a parameter can be.
+//! Moves of a stub between C's call and a function: it stores vectors that CLIF cannot express to
+//! memory, and moves the static chain to a place that a parameter can have.
 
 use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
@@ -6,7 +7,7 @@ use smallvec::SmallVec;
 use super::value::wide_moves;
 use crate::machine::{Machine, RegClass, RegisterMove, StubStep};
 
-/// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
+/// The vectors in registers that CLIF cannot express. A stub stores them to an object of its own.
 #[derive(Default)]
 pub(super) struct SavedVectors {
     pub(super) moves: SmallVec<[RegisterMove; 4]>,
@@ -15,11 +16,11 @@ pub(super) struct SavedVectors {
     bytes: u32,
 }
 
-/// The alignment of what a stub stores, in bytes.
+/// Alignment of the object that a stub stores vectors to, in bytes.
 pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
-    /// Those of `abi`. There are at most as many values as registers.
+    /// Returns those of `abi`: at most as many values as registers.
     pub(super) fn of(machine: Machine, abi: &FnAbi) -> Self {
         let mut saved = Self::default();
         for (arg, own) in (0..).zip(&abi.args) {
@@ -37,14 +38,14 @@ impl SavedVectors {
         saved
     }
 
-    /// Bytes from the start of the object to argument `arg`.
+    /// Returns the bytes from the start of the object to argument `arg`.
     pub(super) fn offset(&self, arg: u32) -> u32 {
         let mut args = self.args.iter();
         args.find_map(|(own, offset)| (*own == arg).then_some(*offset))
             .unwrap_or(0)
     }
 
-    /// The steps that make the object and store the registers; its address is in r11.
+    /// Returns the steps that make the object and store the registers; its address is in r11.
     pub(super) fn steps(&self) -> impl Iterator<Item = StubStep> {
         let first = [
             StubStep::Align(SAVED_ALIGN),
@@ -55,7 +56,8 @@ impl SavedVectors {
     }
 }
 
-/// A register of parameters that is none of those `taken`, and how the static chain gets there: an integer register if there is one.
+/// Returns a register of parameters that is not `taken`, an integer register if possible, and the
+/// step that moves the static chain there.
 pub(super) fn free_register(machine: Machine, taken: &[Reg]) -> Option<(Reg, StubStep)> {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let free = |class| {

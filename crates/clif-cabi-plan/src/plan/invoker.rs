@@ -1,5 +1,5 @@
-//! The stub that makes a call whose arguments are in memory, for what needs no more than moves: scalars, and records in registers or words of the argument
-//! area. All else is compiled.
+//! The stub that makes a call with its arguments in memory, if that needs only moves: scalars, and
+//! records in registers or words of the argument area. All else is compiled.
 
 use cabi::{Place, Target};
 use smallvec::SmallVec;
@@ -14,9 +14,12 @@ type Steps = SmallVec<[StubStep; 32]>;
 const MAX_WORDS: u32 = 16;
 
 impl CallPlan {
-    /// `void (target, args, ret)`: calls `target` with the objects that the elements of `args` point to, and stores the result to `ret`. It touches no byte
-    /// outside of them. `None` for a call that takes more than moves: with results on the x87 stack, wide vectors, copies that are passed by their addresses,
-    /// parts of three bytes, a static chain (docs/stubs.md has the list); for functions that never return; and for those of Windows and Apple's systems.
+    /// Returns the stub `void (target, args, ret)`: it calls `target` with the objects that the
+    /// elements of `args` point to, stores the result to `ret`, and touches no byte outside of
+    /// them. `None` for a call that takes more than moves: with results on the x87 stack, wide
+    /// vectors, copies that are passed by their addresses, parts of three bytes, a static chain
+    /// (docs/stubs.md has the list); for functions that never return; and for those of Windows and
+    /// Apple's systems.
     ///
     /// # Example
     /// ```
@@ -69,7 +72,7 @@ impl CallPlan {
         Stub::new(&steps)
     }
 
-    /// The arguments in the argument area.
+    /// Adds the steps for the arguments in the argument area.
     fn stack_words(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
         let area = narrow::<u32, _>(self.abi.area_bytes);
         let area = area.next_multiple_of(machine.convention.stack_align);
@@ -101,7 +104,7 @@ impl CallPlan {
         Some(())
     }
 
-    /// The arguments in registers.
+    /// Adds the steps for the arguments in registers.
     fn registers(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
         for (i, arg) in (0..).zip(&self.abi.args) {
             match &arg.place {

@@ -1,5 +1,5 @@
-//! Variadic functions of a front end with signatures of its own: from the CLIF signature of the named arguments, and what of registers and stack
-//! they take, alone.
+//! Variadic functions of a front end with signatures of its own. The plan needs only the CLIF
+//! signature of the named arguments, and the registers and stack bytes that they take.
 
 use cabi::Target;
 
@@ -11,7 +11,7 @@ use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Purpose, Signature, ValueType};
 use crate::slot::{Slot, What};
 
-/// What the named arguments of a variadic function take, as C counts.
+/// Registers and stack bytes that the named arguments of a variadic function take, as C counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub struct NamedArguments {
     /// Integer registers, with that of the pointer to the result if there is one.
@@ -26,18 +26,22 @@ pub struct NamedArguments {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct VariadicSignature {
-    /// The signature to define it with: that of the named arguments, then the registers that unnamed ones may be in, then the area after the named ones.
+    /// The signature to define it with: that of the named arguments, then the registers that
+    /// unnamed ones may be in, then the area after the named ones.
     pub signature: Signature,
-    /// Where what follows the CLIF arguments on the stack is; the offsets of [`VaStart`](super::VaStart) count from there.
+    /// Place of the arguments on the stack after the CLIF arguments; the offsets of
+    /// [`VaStart`](super::VaStart) count from there.
     pub area: IncomingArea,
-    /// What `va_start` needs.
+    /// Plan of `va_start`.
     pub variadic: VariadicEntry,
 }
 
 impl VariadicSignature {
-    /// The variadic function on `target` whose named arguments have the CLIF signature `named`, and take `taken`.
+    /// Plans the variadic function on `target` whose named arguments have the CLIF signature
+    /// `named`, and take `taken`.
     ///
-    /// A register that `named` has a padding argument in may be an unnamed argument's: it is counted by `taken`, not by `named`.
+    /// A register of a padding argument of `named` may be an unnamed argument's: `taken` counts it,
+    /// `named` does not.
     ///
     /// # Errors
     /// [`PlanError::Check`] for a signature that Cranelift does not place as C does, [`PlanError::Unsupported`] for one that disagrees with `taken`.
@@ -123,7 +127,7 @@ impl VariadicSignature {
     }
 }
 
-/// The first byte after the shadow space and what is on the stack.
+/// Returns the first byte after the shadow space and the stack arguments.
 fn end_of_stack(machine: Machine, signature: &Signature, places: &Places) -> u32 {
     let params = signature.params.iter().zip(&places.params);
     let slot = |param: &ClifParam| machine.convention.slot(param.ty);

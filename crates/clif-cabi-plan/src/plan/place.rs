@@ -1,4 +1,5 @@
-//! Writes the slots of the arguments, each where the ABI has it, for calls and entries alike. What differs between the two is in `call/args.rs` and `entry/args.rs`.
+//! Slots of the arguments, each where the ABI has it, for calls and entries alike. `call/args.rs`
+//! and `entry/args.rs` have the differences.
 
 use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
@@ -20,13 +21,13 @@ pub(super) struct Placer<'a> {
     pub(super) abi: &'a FnAbi,
     pub(super) side: Side,
     pub(super) table: &'a mut ArgTable,
-    /// What a stub does before it goes to the function. Empty: there is none.
+    /// Steps of a stub before it goes to the function. Empty: there is no stub.
     pub(super) steps: SmallVec<[StubStep; 4]>,
     /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or at an entry that of a stub with a frame.
     pub(super) area_bytes: u64,
     /// At an entry: which argument is the static chain, and where a stub has put it.
     pub(super) chain: Option<(u32, ClifPlace)>,
-    /// At an entry: what a stub has stored.
+    /// At an entry: the vectors that a stub has stored.
     pub(super) saved: SavedVectors,
 }
 
@@ -50,7 +51,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// All arguments.
+    /// Adds all arguments.
     pub(super) fn arguments(&mut self) {
         let (machine, abi, side) = (self.machine, self.abi, self.side);
         let mut records = Records::of(machine, self.sig, abi);
@@ -119,7 +120,8 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Adds the slots of the parts of argument `arg` from `first` on, each in the argument area after `offset`.
+    /// Adds the slots of argument `arg`'s parts from `first` on, each in the argument area after
+    /// `offset`.
     pub(super) fn parts_on_stack(&mut self, arg: u32, first: usize, offset: u32) {
         let ArgTable { slots, parts, .. } = &mut *self.table;
         for (part, own) in (0..).zip(parts.iter().skip(first)) {
@@ -129,7 +131,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Where argument `arg` is, the static chain, for a CLIF parameter.
+    /// Returns the place of argument `arg`, the static chain, as a CLIF parameter.
     fn chain_place(&mut self, arg: u32) -> ClifPlace {
         if let Some((_, place)) = self.chain.filter(|(own, _)| *own == arg) {
             return place;
@@ -139,7 +141,7 @@ impl<'a> Placer<'a> {
         ClifPlace::Stack { offset }
     }
 
-    /// Argument `arg`, whose vectors a stub moves.
+    /// Adds argument `arg`, whose vectors a stub moves.
     fn by_stub(&mut self, arg: u32, moves: &[RegisterMove]) -> PassMode {
         if self.side == Side::Callee {
             let offset = self.saved.offset(arg);
@@ -153,7 +155,7 @@ impl<'a> Placer<'a> {
         PassMode::Stub { offset: 0 }
     }
 
-    /// A word for the stub after the argument area; its offset.
+    /// Adds a word for the stub after the argument area, and returns its offset.
     pub(super) fn stub_word(&mut self) -> u32 {
         let offset = narrow(self.area_bytes);
         self.area_bytes += u64::from(WORD.bytes());

@@ -1,4 +1,4 @@
-//! What becomes of a result.
+//! Results of calls and entries.
 
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 
@@ -11,7 +11,7 @@ use crate::signature::Params;
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-/// Which side of a call is planned.
+/// Side of a call that is planned.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Side {
     Caller,
@@ -38,12 +38,12 @@ impl ResultPlan {
         machine.result(placed, parts)
     }
 
-    /// Whether it is in vector registers that CLIF cannot say.
+    /// Checks whether it is in vector registers that CLIF cannot express.
     pub(super) fn is_in_vectors(&self) -> bool {
         matches!(self, Self::Vectors { .. })
     }
 
-    /// How a result of type `ty` is passed.
+    /// Returns how a result of type `ty` is passed.
     #[must_use]
     pub fn mode(&self, ty: &cabi::Type) -> PassMode {
         match self {
@@ -57,7 +57,7 @@ impl ResultPlan {
         }
     }
 
-    /// The parts of the result, where it has some.
+    /// Returns the parts of the result, if it has some.
     #[must_use]
     #[inline]
     pub fn parts(&self) -> &[ClifPart] {
@@ -69,7 +69,8 @@ impl ResultPlan {
         }
     }
 
-    /// The slots of the results in the CLIF signature, of the side that `returns` them or of the other one, and what they are declared as.
+    /// Returns the slots of the CLIF results, on the side that `returns` them or the other, and
+    /// their declarations.
     pub(super) fn declare(&mut self, abi: &FnAbi, machine: Machine, side: Side) -> (Slots, Params) {
         let mut slots = Slots::new();
         match (&*self, &abi.ret.place) {

@@ -1,7 +1,8 @@
 //! Shapes of plans: keys for code that calls or is entered with every argument and the result in memory.
 //!
-//! Such code reads its plan, and of the C types the layout of the objects. So a shape has all fields of a plan, and of its C signature that layout alone. The plans
-//! are taken apart field by field: one that is added does not compile until it is here.
+//! Such code depends on its plan, and on C types only by the layout of objects. So a shape has all
+//! fields of a plan, and only that layout of its C signature. Plans are taken apart field by field:
+//! a new one does not compile until it is here.
 
 use std::hash::{Hash, Hasher};
 
@@ -15,8 +16,9 @@ use super::variadic::VariadicEntry;
 use crate::machine::{ResultPlan, StubStep};
 use crate::signature::Signature;
 
-/// The shape of a call. Signatures of one shape are called by the same instructions, with arguments from memory and the result to memory. It borrows from the plan:
-/// a table of shapes keeps plans, and hashes and compares their shapes.
+/// Shape of a call. The same instructions call signatures of one shape, with arguments and result
+/// in memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares
+/// their shapes.
 ///
 /// # Example
 /// ```
@@ -32,8 +34,8 @@ pub struct CallShape<'a> {
     rest: Unhashed<CallRest<'a>>,
 }
 
-/// The shape of an entry. Functions of one shape are entered by the same instructions, with arguments to memory and the result from memory. It borrows from the
-/// plan, as [`CallShape`] does.
+/// Shape of an entry. The same instructions enter functions of one shape, with arguments and result
+/// in memory. It borrows from the plan, as [`CallShape`] does.
 #[derive(PartialEq, Eq, Hash, Debug)]
 pub struct EntryShape<'a> {
     plan: SignatureShape<'a>,
@@ -118,7 +120,7 @@ impl SignaturePlan {
 }
 
 impl CallPlan {
-    /// The shape of the call.
+    /// Returns the shape of the call.
     #[must_use]
     pub fn shape(&self) -> CallShape<'_> {
         let Self {
@@ -140,7 +142,7 @@ impl CallPlan {
 }
 
 impl EntryPlan {
-    /// The shape of the entry.
+    /// Returns the shape of the entry.
     #[must_use]
     pub fn shape(&self) -> EntryShape<'_> {
         let Self {

@@ -1,4 +1,5 @@
-//! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
+//! First half of the plans of calls and entries: refuses signatures that are not lowered, and
+//! declares results.
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
@@ -13,7 +14,7 @@ use crate::signature::{Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
-/// What the plans of a call and of an entry share.
+/// Half that the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignaturePlan {
@@ -21,17 +22,20 @@ pub struct SignaturePlan {
     pub sig: FnSig,
     /// Where everything is.
     pub abi: FnAbi,
-    /// The CLIF signature: of a function that is defined, and of the call instruction, where a variadic call also needs a stub.
+    /// The CLIF signature of a function that is defined, and of the call instruction; a variadic
+    /// call also needs a stub.
     pub signature: Signature,
     /// How each argument is passed, and which CLIF parameter is what.
     pub args: ArgTable,
-    /// What becomes of the result.
+    /// How the result is passed.
     pub result: ResultPlan,
 }
 
 impl SignaturePlan {
-    /// The CLIF signature with a parameter in each register of parameters that it leaves, `i64` or `f64`. Whoever knows only [`SignaturePlan::signature`] can call
-    /// such a function: the values in these registers are not used. As padding arguments of a call they stay where they are, and cost no instruction.
+    /// Returns the CLIF signature with a parameter in each register of parameters that it leaves,
+    /// `i64` or `f64`. Callers may use [`SignaturePlan::signature`] alone: the values in these
+    /// registers are not used. As padding arguments of a call they stay where they are, and cost no
+    /// instruction.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -43,14 +47,12 @@ impl SignaturePlan {
     }
 }
 
-/// What a plan begins with.
+/// First stage of a plan.
 pub(super) struct PlanDraft {
     /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
     pub(super) plan: SignaturePlan,
     pub(super) machine: Machine,
-    /// The results of the CLIF signature.
     pub(super) results: Slots,
-    /// For the parameters.
     pub(super) solver: Solver,
 }
 
@@ -104,7 +106,7 @@ impl PlanDraft {
     }
 }
 
-/// The machine by whose convention a function of `machine` is called.
+/// Returns the machine by whose convention a function of `machine` is called.
 fn caller_machine(machine: Machine, abi: &FnAbi) -> Result<Machine, &'static str> {
     if machine.convention.closures == Some(abi.convention) {
         return Err("its functions are entered by the stubs of closures alone");
@@ -179,7 +181,8 @@ fn check_args(
     Ok(())
 }
 
-/// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
+/// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a
+/// vector and an integer register of one position.
 fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str> {
     let is_lost = machine.convention.positional
         && matches!(placed.loc, Loc::Both(_))
@@ -188,7 +191,8 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
     is_lost.then_some(why)
 }
 
-/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's; none is outside the argument area.
+/// Returns the reason why a value at `place` cannot be lowered, if so. Places may come from a
+/// user's rule; none is outside the argument area.
 fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
         Place::Parts(parts) => {

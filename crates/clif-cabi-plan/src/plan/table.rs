@@ -7,18 +7,21 @@ use smallvec::SmallVec;
 use crate::parts::{ClifPart, narrow};
 use crate::slot::{Slot, Slots, What};
 
-/// How a value is passed. Exhaustive on purpose, as the other words of a plan: an emitter that lacks a new one must not compile.
+/// How a value is passed. Exhaustive on purpose, as the other enumerations of a plan: an emitter
+/// that lacks a new one must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PassMode {
     /// Nothing of it is passed.
     Ignore,
     /// Part by part.
     Parts,
-    /// Word by word, in the argument area of a call: as integers, as floats, and two of them as one vector.
+    /// Word by word, in the argument area of a call: as integers, floats, and two of them as one
+    /// vector.
     Words,
     /// In the argument area, where Cranelift copies all its whole words for a call.
     Area,
-    /// In vector registers that CLIF cannot say: a stub loads them from an object for a call, and stores them to one at an entry.
+    /// In vector registers that CLIF cannot express: a stub loads them from an object for a call,
+    /// and stores them to one at an entry.
     Stub {
         /// At an entry: bytes from where [`EntryPlan::saved`](super::EntryPlan::saved) points to the object, a multiple of 64, which the address is
         /// aligned to as well.
@@ -39,14 +42,14 @@ pub enum PassMode {
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub struct ArgTable {
-    /// All slots: the address of the result, those of one argument after the other, what a plan adds, and padding.
+    /// All slots: the address of the result, each argument's, those added by a plan, and padding.
     pub slots: Slots,
     /// The parts of one argument after the other.
     pub(super) parts: SmallVec<[ClifPart; 16]>,
     args: SmallVec<[Passed; 10]>,
 }
 
-/// How an argument is passed, and its own parts and slots: the first of each, and the first after it.
+/// How an argument is passed, and its parts and slots: the first of each, and the first after it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Passed {
     mode: PassMode,
@@ -55,25 +58,26 @@ struct Passed {
 }
 
 impl ArgTable {
-    /// How many arguments there are.
+    /// Returns the number of arguments.
     #[must_use]
     pub fn n_args(&self) -> usize {
         self.args.len()
     }
 
-    /// How argument `arg` is passed.
+    /// Returns how argument `arg` is passed.
     #[must_use]
     pub fn mode(&self, arg: usize) -> Option<PassMode> {
         self.args.get(arg).map(|own| own.mode)
     }
 
-    /// How each argument is passed.
+    /// Returns how each argument is passed.
     pub fn modes(&self) -> impl Iterator<Item = PassMode> {
         self.args.iter().map(|own| own.mode)
     }
 
-    /// The parts of argument `arg`, in which it can be given to a call and taken at an entry, wherever it is passed. None for a value of more than 128
-    /// bytes in memory, for one that is passed by reference, and for a vector of bools that is passed lane by lane.
+    /// Returns the parts of argument `arg`, in which it can be given to a call and taken at an
+    /// entry, wherever it is passed. None for a value of more than 128 bytes in memory, one that is
+    /// passed by reference, and a vector of bools that is passed lane by lane.
     #[must_use]
     #[inline]
     pub fn parts(&self, arg: usize) -> &[ClifPart] {
@@ -81,7 +85,7 @@ impl ArgTable {
         own.and_then(|own| self.parts.get(own)).unwrap_or_default()
     }
 
-    /// The slots of argument `arg`.
+    /// Returns the slots of argument `arg`.
     #[must_use]
     #[inline]
     pub fn slots(&self, arg: usize) -> &[Slot] {
@@ -89,7 +93,7 @@ impl ArgTable {
         own.and_then(|own| self.slots.get(own)).unwrap_or_default()
     }
 
-    /// The padding, in the order of its parameters: the last slots.
+    /// Returns the padding, in the order of its parameters: the last slots.
     pub fn padding(&self) -> &[Slot] {
         let mut slots = self.slots.iter();
         let before = slots.rposition(|slot| slot.what != What::Padding);
@@ -97,13 +101,13 @@ impl ArgTable {
         self.slots.get(first..).unwrap_or_default()
     }
 
-    /// The CLIF parameter that is `what`.
+    /// Returns the CLIF parameter that is `what`.
     pub(super) fn param(&self, what: What) -> Option<usize> {
         let mut slots = self.slots.iter();
         Some(slots.find(|slot| slot.what == what)?.param? as usize)
     }
 
-    /// Where the next argument begins: its first part and slot.
+    /// Returns the first part and slot of the next argument.
     pub(super) fn next_arg(&self) -> (u32, u32) {
         (narrow(self.parts.len()), narrow(self.slots.len()))
     }

@@ -1,4 +1,5 @@
-//! Where `va_arg` finds the next unnamed argument (psABI 3.5.7, The `va_arg` Macro; x64 calling convention (Microsoft), Varargs), for any type.
+//! Place of the next unnamed argument for `va_arg` (psABI 3.5.7, The `va_arg` Macro; x64 calling
+//! convention (Microsoft), Varargs), for any type.
 
 use cabi::convention::{Group, GroupKind, Role};
 
@@ -22,13 +23,15 @@ pub struct VaArgPlan {
     pub align: u32,
     /// Where it is.
     pub place: VaPlace,
-    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more where the type asks for it.
+    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more
+    /// if the type asks for it.
     pub overflow_align: u32,
     /// Bytes from there to the next argument.
     pub overflow_bytes: u64,
-    /// Whether the object is complete, and as aligned as its type, wherever it is found: otherwise it is assembled in a temporary object.
+    /// `true` if the object is complete, and as aligned as its type, in every place; otherwise it
+    /// is assembled in a temporary object.
     pub in_place: bool,
-    /// Whether its address is there, and the object elsewhere.
+    /// `true` if its address is there, and the object elsewhere.
     pub by_reference: bool,
     /// Bytes of the `va_list`.
     pub list_bytes: u8,
@@ -45,26 +48,26 @@ pub enum VaPlace {
     Overflow,
     /// In registers if enough are left, otherwise in the argument area.
     Registers {
-        /// What it takes of each class of registers.
+        /// Registers of each class that it takes.
         takes: SmallVec<[VaRegisters; 2]>,
         /// Its parts.
         parts: SmallVec<[VaPart; 4]>,
     },
 }
 
-/// What a value takes of one class of registers.
+/// Registers of one class that a value takes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaRegisters {
-    /// What counts the class.
+    /// Counter of the class.
     pub counter: VaCounter,
-    /// What the count is rounded up to a multiple of, before anything else. 1: it is not.
+    /// The count is first rounded up to a multiple of this. 1: it is not rounded.
     pub rounded_to: u32,
     /// The greatest count at which enough registers are left.
     pub last: i32,
     /// Bytes of the register save area that it takes.
     pub bytes: u32,
-    /// What the count becomes where the value is not in registers. `None`: it stays.
+    /// The count if the value is not in registers. `None`: it stays.
     pub otherwise: Option<i32>,
 }
 
@@ -74,14 +77,15 @@ pub struct VaRegisters {
 pub struct VaPart {
     /// Which bytes of the object it holds, and as what.
     pub part: ClifPart,
-    /// What counts its register.
+    /// Counter of the part's register.
     pub counter: VaCounter,
     /// Bytes from there.
     pub at: u32,
 }
 
 impl VaArgPlan {
-    /// How a variadic function like `sig` fetches its next argument, whose type is `ty` as it is passed: promoted.
+    /// Plans how a variadic function like `sig` fetches its next argument, whose type is `ty` as it
+    /// is passed: promoted.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be fetched; see its variants.
@@ -132,8 +136,10 @@ impl VaArgPlan {
         ))
     }
 
-    /// How an argument of a front end with types of its own is fetched: an object of `size` bytes, aligned to `align`, that callers pass in `parts`, the
-    /// CLIF type of each eightbyte in their order (16 bytes for a vector); those that are left at the end are padding. Without parts it is passed in memory.
+    /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
+    /// bytes, aligned to `align`, that callers pass in `parts`, the CLIF type of each eightbyte in
+    /// order (16 bytes for a vector). Eightbytes without a part are padding at the end. Without
+    /// parts it is passed in memory.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] for parts that are not those of such an object.
@@ -187,7 +193,8 @@ impl VaArgPlan {
         Ok(Self::at(save_area, place, (size, align), (size, align)))
     }
 
-    /// The plan for an object of `size` bytes, aligned to `align`, of a `va_list` that is an address.
+    /// Plans `va_arg` of an object of `size` bytes, aligned to `align`, by a `va_list` that is an
+    /// address.
     fn by_pointer(machine: Machine, group: &Group, (size, align): (u64, u32)) -> Self {
         let word = WORD.bytes();
         let by_reference = group.kind == GroupKind::Memory;
@@ -218,10 +225,11 @@ impl VaArgPlan {
         }
     }
 
-    /// The plan for an object at `place`; `object` and `in_area` are its size and alignment, in itself and in the argument area.
+    /// Plans `va_arg` of an object at `place`; `object` and `in_area` are its size and alignment,
+    /// in itself and in the argument area.
     fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
         let (size, align) = object;
-        // What has no bytes there is not aligned for either.
+        // A type without bytes there has no alignment either.
         let overflow_align = match in_area.0 {
             0 => WORD.bytes(),
             _ => in_area.1.max(WORD.bytes()),
@@ -246,7 +254,7 @@ impl VaArgPlan {
     }
 }
 
-/// Where a value of `group` is.
+/// Returns the place of a value of `group`.
 fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlace, &'static str> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
@@ -277,7 +285,8 @@ fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlac
     Ok(in_registers(machine, save_area, parts, align, exhausts))
 }
 
-/// A value of `parts`, each in a register of its class, that is aligned to `align`. `exhausts`: where it is not, no later value finds a register of the bank.
+/// Returns the place of a value of `parts`, each in a register of its class, that is aligned to
+/// `align`. `exhausts`: if it finds too few registers, no later value of the bank finds one.
 fn in_registers(
     machine: Machine,
     save_area: &SaveArea,
@@ -320,7 +329,8 @@ fn in_registers(
     }
 }
 
-/// Whether a value in registers of one class is, in their slots, the whole object in its own order and as aligned as its type.
+/// Checks whether a value in registers of one class is, in their slots, the whole object in its own
+/// order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
     let slot = |part: &VaPart| match part.counter == save_area.saved.vector.counter {
         true => save_area.saved.vector.slot,

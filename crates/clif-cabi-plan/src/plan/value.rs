@@ -8,13 +8,14 @@ use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 
-/// So many words of the argument area are CLIF parameters at most, where there is another way: records of a call that are beyond them are copied by
-/// Cranelift, and a function with more reads its argument area. The words of a call, and the parameters of a function, are alive at the same
-/// time, and the time that Cranelift takes for them grows with their square.
+/// Most words of the argument area that are CLIF parameters, where there is another way: Cranelift
+/// copies the further records of a call, and a function with more words reads its argument area.
+/// The words of a call, and the parameters of a function, are alive at the same time, and
+/// Cranelift's compile time grows with the square of their number.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
-/// registers is two of them.
+/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF
+/// parameter: a wide vector is 16 bytes each, a part in two registers is two.
 pub(super) fn placed_parts(
     machine: Machine,
     ty: &cabi::Type,
@@ -41,8 +42,9 @@ pub(super) fn placed_parts(
     }
 }
 
-/// The registers of a value at `place` that a stub moves, because no parameter says a vector among them: a wide one, or any one where Cranelift
-/// counts by position. Such a value has no other parts than vectors, or was refused.
+/// Returns the registers of a value at `place` that a stub moves, because no parameter can express
+/// a vector among them: a wide one, or any one where Cranelift counts by position. Such a value has
+/// only vectors as parts, or was refused.
 pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<VectorMoves> {
     match place {
         Place::Parts(parts)
@@ -55,7 +57,7 @@ pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<VectorMoves>
     }
 }
 
-/// Whether a value at `place` is a word in the register of the static chain.
+/// Checks whether a value at `place` is a word in the register of the static chain.
 pub(super) fn is_chain(machine: Machine, place: &Place) -> bool {
     match place {
         Place::Parts(parts) => matches!(
@@ -66,7 +68,8 @@ pub(super) fn is_chain(machine: Machine, place: &Place) -> bool {
     }
 }
 
-/// Whether part of an argument at `place` is 16 bytes in one register, which no parameter can say where Cranelift counts by position.
+/// Checks whether part of an argument at `place` is 16 bytes in one register, which no parameter
+/// can express where Cranelift counts by position.
 pub(super) fn has_16_bytes(place: &Place) -> bool {
     let wide = |placed: &PlacedPart| placed.part.ty == PartType::V128;
     matches!(place, Place::Parts(parts) if parts.iter().any(wide))
@@ -75,7 +78,8 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 /// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
-/// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
+/// Returns a stack argument as a CLIF parameter of its own type, if it can be one: a scalar or
+/// 16-byte vector whose class is exhausted before it.
 pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
@@ -101,19 +105,20 @@ pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option
     Some(own.extended(extension, machine.convention.extended))
 }
 
-/// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
+/// Checks whether the last register of `class` is in use, so that Cranelift has no register left:
+/// padding arguments are in those before.
 pub(super) fn is_exhausted(machine: Machine, class: RegClass, abi: &FnAbi) -> bool {
     let Some(last) = machine.convention.params.of(class).last() else {
         return true;
     };
-    // By position what is on the stack comes after all registers.
+    // By position, values on the stack come after all registers.
     if machine.convention.positional {
         return abi.area_bytes > machine.convention.shadow_bytes.into();
     }
     registers(abi).any(|reg| reg == *last)
 }
 
-/// The registers that all arguments of `abi` are in, and the pointer to its result.
+/// Returns the registers of all arguments of `abi`, and of the pointer to its result.
 pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
     let sret = Some(&abi.ret.place).filter(|place| matches!(place, Place::Indirect { .. }));
     let places = abi.args.iter().map(|arg| &arg.place).chain(sret);

@@ -1,5 +1,5 @@
-//! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
-//! convention (Microsoft), Varargs).
+//! Variadic functions from inside: the registers that they save, and the start of their `va_list`
+//! (psABI 3.5.7, Variable Argument Lists; x64 calling convention (Microsoft), Varargs).
 
 use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
@@ -9,25 +9,27 @@ use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
-/// What `va_start` does: it stores CLIF parameters, and writes a `va_list`.
+/// Plan of `va_start`: it stores CLIF parameters, and writes a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VariadicEntry {
-    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System V all vector registers are among them: CLIF
-    /// cannot read AL, with which the caller states how many it uses, and in one that it does not use there are bytes nobody reads.
+    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System
+    /// V all vector registers are among them: CLIF cannot read AL, in which the caller states how
+    /// many it uses. The slot of an unused register holds bytes that nobody reads.
     pub saved: SmallVec<[SavedRegister; 16]>,
-    /// What the `va_list` starts with.
+    /// The first state of the `va_list`.
     pub start: VaStart,
 }
 
-/// What a `va_list` starts with.
+/// First state of a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaStart {
     /// Counts of saved registers, and the address of the first unnamed argument in the argument area.
     Registers {
         /// The counts of integer and of vector registers.
         counts: [VaCount; 2],
-        /// From where [`EntryPlan::area`](super::EntryPlan::area) is to the first byte after the named arguments.
+        /// Bytes from [`EntryPlan::area`](super::EntryPlan::area) to the first byte after the named
+        /// arguments.
         overflow: u32,
         /// Bytes from the start of the `va_list` to the address of that.
         overflow_at: u8,
@@ -36,21 +38,23 @@ pub enum VaStart {
         /// Alignment of the register save area, in bytes.
         save_align: u32,
     },
-    /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, where one may be in a
-    /// register (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
+    /// The address of the first unnamed argument, in bytes from
+    /// [`EntryPlan::area`](super::EntryPlan::area): before it, where one may be in a register
+    /// (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
     Pointer {
         /// Bytes.
         first: i32,
     },
 }
 
-/// What a counter of a `va_list` starts with.
+/// First state of a counter of a `va_list`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCount {
     /// The counter.
     pub counter: VaCounter,
-    /// From the address that it is added to, to the first register that no named argument takes, in bytes.
+    /// Bytes from the address that it is added to, to the first register that no named argument
+    /// takes.
     pub count: i32,
     /// From the start of the register save area to that address, in bytes.
     pub base_at: u32,
@@ -62,13 +66,14 @@ pub struct VaCount {
 pub struct SavedRegister {
     /// The CLIF parameter that it is.
     pub param: usize,
-    /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) is.
+    /// Where it is stored: bytes from the start of the register save area, or from
+    /// [`EntryPlan::area`](super::EntryPlan::area).
     pub offset: i32,
 }
 
 impl VariadicEntry {
-    /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
-    /// found.
+    /// Returns the entry plan for unnamed arguments that follow so many integer and vector
+    /// registers, and so many bytes of the argument area. The saved registers are found later.
     pub(super) fn starting_at(machine: Machine, taken: [usize; 2], area_bytes: u32) -> Self {
         let (machine, [n_int, n_vector]) = (machine, taken);
         let start = match &machine.convention.va_list.save_area {
@@ -101,13 +106,14 @@ impl VariadicEntry {
 /// A register of parameters that no named argument takes.
 pub(super) struct Left {
     pub(super) reg: Reg,
-    /// What a parameter must be to hold all of it that is saved.
+    /// The type of a parameter that holds all of it that is saved.
     pub(super) ty: ValueType,
     /// Where it is saved: [`SavedRegister::offset`].
     pub(super) offset: i32,
 }
 
-/// The registers of parameters that named arguments leave, which take so many integer and vector registers.
+/// Returns the registers of parameters after those of named arguments, which take so many integer
+/// and vector registers.
 pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
@@ -125,7 +131,8 @@ pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = 
     })
 }
 
-/// How many classes of registers the function saves: in the shadow space a float is in the integer register of its position too.
+/// Returns how many classes of registers the function saves: in the shadow space a float is in the
+/// integer register of its position too.
 fn n_saved(machine: Machine) -> usize {
     let layout = &machine.convention.va_list;
     match (&layout.save_area, layout.home) {
@@ -135,21 +142,23 @@ fn n_saved(machine: Machine) -> usize {
     }
 }
 
-/// From the first byte on the stack after the words of all integer registers to that of the one at position `i`.
+/// Returns the bytes from the first byte on the stack after the words of all integer registers to
+/// that of the one at position `i`.
 fn home(machine: Machine, i: usize) -> i32 {
     let n = machine.convention.params.of(RegClass::Int).len();
     let words = narrow::<i32, _>(i) - narrow::<i32, _>(n);
     words * narrow::<i32, _>(WORD.bytes())
 }
 
-/// From the first byte after the shadow space to `offset` in the argument area.
+/// Returns the bytes from the first byte after the shadow space to `offset` in the argument area.
 fn from_shadow(machine: Machine, offset: u32) -> i32 {
     let from = i64::from(offset) - i64::from(machine.convention.shadow_bytes);
     narrow(from)
 }
 
-/// How many integer and vector registers of parameters the arguments of `abi` take, as [`FnAbi::used`] counts them: those up to the last one that something is
-/// in, or all where a value did not fit and left the others unused.
+/// Returns how many integer and vector registers of parameters the arguments of `abi` take, as
+/// [`FnAbi::used`] counts them: those up to the last one in use, or all if a value did not fit and
+/// left the others unused.
 pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
@@ -175,13 +184,15 @@ pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     })
 }
 
-/// What the counter of a class is where the next register is `at` bytes from the start of the register save area.
+/// Returns the count at which the next register is `at` bytes from the start of the register save
+/// area.
 pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
     let count = i64::from(at) - i64::from(own.base_at);
     narrow(count)
 }
 
-/// From the start of the register save area to the slot of register `i` of `class`.
+/// Returns the bytes from the start of the register save area to the slot of register `i` of
+/// `class`.
 pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
     let (start, bytes) = match class {
         RegClass::Int => (0, save_area.saved.int.slot),
@@ -194,7 +205,8 @@ pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: u
     start + bytes * narrow::<u32, _>(i)
 }
 
-/// From the start of the register save area to the first byte after the slots of `class`.
+/// Returns the bytes from the start of the register save area to the first byte after the slots of
+/// `class`.
 pub(super) fn end(machine: Machine, save_area: &SaveArea, class: RegClass) -> u32 {
     slot(machine, save_area, class, usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Arguments into the slots of a call, in whichever form they are given.
+//! Moves arguments, in whichever form they are given, into the slots of a call.
 
 use crate::cranelift::codegen::entity::packed_option::ReservedValue;
 use crate::cranelift::codegen::ir::{Value, types};
@@ -17,26 +17,27 @@ use crate::error::LowerError;
 /// The values of the arguments so far.
 #[derive(Default)]
 pub(super) struct ArgValues {
-    /// The values of all arguments, those in registers first. An argument has the values of its parts, in their order; an object in memory has what of
-    /// it is no whole word, and then its address.
+    /// The values of all arguments, those in registers first. An argument has the values of its
+    /// parts, in their order. An object in memory has the bytes after its last whole word, and then
+    /// its address.
     pub(super) values: SmallVec<[Value; 16]>,
-    /// How many values are of arguments in registers.
+    /// Number of values that belong to arguments in registers.
     pub(super) n_passed: usize,
     /// The first value of each argument, and the first after it.
     ranges: SmallVec<[(usize, usize); 16]>,
-    /// Where the objects are whose words are loaded into vectors, by their arguments.
+    /// Addresses of the objects whose words are loaded into vectors, by their arguments.
     objects: SmallVec<[(usize, Address); 2]>,
 }
 
 impl ArgValues {
-    /// The values of argument `arg`.
+    /// Returns the values of argument `arg`.
     fn of(&self, arg: u32) -> &[Value] {
         let range = self.ranges.get(arg as usize).copied();
         let own = range.and_then(|(start, end)| self.values.get(start..end));
         own.unwrap_or_default()
     }
 
-    /// Where argument `arg` is, if its words are loaded into vectors.
+    /// Returns the address of argument `arg`, if its words are loaded into vectors.
     fn object(&self, arg: u32) -> Option<Address> {
         let mut objects = self.objects.iter();
         objects.find_map(|(own, from)| (*own == arg as usize).then_some(*from))
@@ -44,7 +45,8 @@ impl ArgValues {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// The address the callee, or the stub of the call, writes the result to, if one does: the caller's, or a slot.
+    /// Returns the address that the callee, or the stub of the call, writes the result to, if one
+    /// does: the caller's, or a slot.
     fn result_address(&mut self, ret: Ret) -> Option<Value> {
         match (&self.plan.result, ret) {
             (ResultPlan::Sret | ResultPlan::Vectors { .. }, Ret::Memory(address)) => Some(address),
@@ -56,7 +58,7 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The values of the CLIF call, one per parameter of the plan's signature.
+    /// Returns the values of the CLIF call, one per parameter of the plan's signature.
     pub(crate) fn values(
         &mut self,
         args: &[Arg],
@@ -115,8 +117,8 @@ impl CallSite<'_, '_, '_> {
         Ok(values)
     }
 
-    /// The values of all arguments. What is stored to the argument area at the call is loaded last: then it takes none of the registers that others are
-    /// passed in.
+    /// Returns the values of all arguments. Values that the call stores to the argument area are
+    /// loaded last: they then take none of the registers that others are passed in.
     fn arg_values(&mut self, args: &[Arg], all: &mut ArgValues) -> Result<(), LowerError> {
         let plan = self.plan;
         if plan.is_in_order {
@@ -140,7 +142,7 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// The values of argument `i`.
+    /// Adds the values of argument `i`.
     fn argument(&mut self, i: usize, arg: &Arg, all: &mut ArgValues) -> Result<(), LowerError> {
         let Some(value) = CValue::argument(self.plan, i) else {
             return Ok(());
@@ -191,7 +193,8 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// The words that are `slot`, from `part` on. What is loaded for it as floats is at hand for padding.
+    /// Returns the words of `slot`, from `part` on. Floats that are loaded for it can serve as
+    /// padding.
     fn words(
         &mut self,
         all: &ArgValues,
@@ -223,7 +226,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// Whether `arg` is an object that is given as it is: one of the addresses `forwarded`.
+/// Checks whether `arg` is an object that is passed on without a copy: one of the addresses
+/// `forwarded`.
 pub(super) fn is_forwarded(forwarded: &[Value], arg: &Arg) -> bool {
     matches!(arg, Arg::Memory { base, offset: 0, .. } if forwarded.contains(base))
 }

@@ -26,7 +26,7 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// Emits the whole call. What can be refused is looked at, and what stubs it needs are asked for, before the first instruction.
+    /// Emits the whole call. Refusals and requests for stubs come before the first instruction.
     pub(crate) fn emit(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -55,7 +55,7 @@ impl CallSite<'_, '_, '_> {
         owned::check(dfg, self.plan, args, ret)
     }
 
-    /// The result of a call whose CLIF results are `results`.
+    /// Returns the result of a call whose CLIF results are `results`.
     pub(crate) fn values_out(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -87,8 +87,9 @@ impl CallSite<'_, '_, '_> {
             (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }
-            // The result is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub writes to a slot of its own, so that
-            // nothing computes an address between the call and it.
+            // The result is popped even if unused: the callee's callers rely on an empty stack. The
+            // stub writes to a slot of its own, so that nothing computes an address between the
+            // call and it.
             (ResultPlan::Stub { bytes, .. }, Some(pop), _) => {
                 let slot = memory::slot(self.builder, u64::from(*bytes), 16);
                 self.builder.ins().call(pop, &[slot.base]);
@@ -102,7 +103,8 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The stub that moves the result to memory, if it is where CLIF cannot say: on the x87 stack.
+    /// Returns the stub that moves the result to memory, if CLIF cannot express its place: the x87
+    /// stack.
     pub(super) fn pop_stub(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -116,7 +118,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// The parts of the C result, in their order, picked from the CLIF `results`; otherwise all of these.
+/// Returns the parts of the C result, in order, picked from the CLIF `results`; otherwise all of
+/// these.
 fn own_results(plan: &ResultPlan, results: &[Value]) -> Values {
     let ResultPlan::Parts { results: own, .. } = plan else {
         return Values::from_slice(results);

@@ -1,4 +1,4 @@
-//! What a call instruction names: the function, its address, or a stub on the way to it.
+//! The callee of a call instruction: the function, its address, or a stub on the way to it.
 
 use crate::cranelift::codegen::ir::types;
 use crate::cranelift::inst_builder::*;
@@ -13,7 +13,8 @@ use crate::import;
 use crate::stubs::{Stubs, check_import, import_stub};
 
 impl CallSite<'_, '_, '_> {
-    /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
+    /// Returns how `callee` is called: directly, through an address, or by a stub that sets AL, the
+    /// static chain or second registers of floats first.
     pub(crate) fn callee(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -60,7 +61,7 @@ impl CallSite<'_, '_, '_> {
         let address = match code {
             CallCode::Address(address) => address,
             CallCode::Function(own) => {
-                // What else may be refused, before the first instruction.
+                // Its error has to come before the first instruction.
                 self.pop_stub(stubs)?;
                 self.builder.ins().func_addr(types::I64, own)
             }

@@ -1,4 +1,4 @@
-//! What a call instruction of a front end's own calls.
+//! The callee of a front end's own call instruction.
 
 use crate::cranelift::codegen::ir::{
     DataFlowGraph, ExceptionTable, FuncRef, Inst, SigRef, Signature, Value,
@@ -11,20 +11,22 @@ use super::{Values, check};
 use crate::clif_types::type_names;
 use crate::error::LowerError;
 
-/// The function, signature and further values of a call instruction that a front end makes itself: with them the callee finds everything where C
-/// puts it, AL of a variadic call included. Made by [`Lowering::callee`](crate::Lowering::callee).
+/// The function, signature and further values of a call instruction that a front end makes itself.
+/// With them the callee finds everything where C puts it, AL of a variadic call included. Made by
+/// [`Lowering::callee`](crate::Lowering::callee).
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Callable {
-    /// What the instruction names.
+    /// The callee of the instruction.
     pub code: CallCode,
     /// The CLIF signature of the instruction, imported: the plan's, unless [`Callable::extra`] has values.
     pub signature: SigRef,
-    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): arguments of a stub that goes to the callee.
+    /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): arguments
+    /// of a stub that goes to the callee.
     pub extra: Values,
 }
 
-/// What a call instruction names.
+/// Callee of a call instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CallCode {
@@ -35,7 +37,7 @@ pub enum CallCode {
 }
 
 impl Callable {
-    /// What `call` names for `function`.
+    /// Returns a callee that is `function` itself.
     pub(super) fn function(function: FuncRef, signature: SigRef) -> Self {
         let (code, extra) = (CallCode::Function(function), Values::new());
         Self {
@@ -45,7 +47,8 @@ impl Callable {
         }
     }
 
-    /// All values of the instruction: those of [`Lowering::values_in`](crate::Lowering::values_in), and what follows them.
+    /// Returns all values of the instruction: those of
+    /// [`Lowering::values_in`](crate::Lowering::values_in), then the further ones.
     #[must_use]
     pub fn args(&self, values: &[Value]) -> SmallVec<[Value; 16]> {
         values.iter().chain(&self.extra).copied().collect()
@@ -67,7 +70,7 @@ impl Callable {
         Ok(self.insert(builder, &args))
     }
 
-    /// [`Callable::call`] for `values` that are those of the plan.
+    /// Does [`Callable::call`] with `values` of the plan.
     pub(super) fn emit(&self, builder: &mut FunctionBuilder<'_>, values: &[Value]) -> Inst {
         match self.extra.is_empty() {
             true => self.insert(builder, values),
@@ -107,7 +110,8 @@ impl Callable {
         })
     }
 
-    /// Refuses a call instruction that is not made of `dfg`'s function, signature and values. Gives that signature.
+    /// Refuses a call instruction that is not made of `dfg`'s function, signature and values.
+    /// Returns that signature.
     fn check<'a>(
         &self,
         dfg: &'a DataFlowGraph,

@@ -1,4 +1,5 @@
-//! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
+//! Checks before the first instruction: values have to exist, and be of the type and form that
+//! their place needs.
 
 use std::fmt::Display;
 
@@ -16,7 +17,8 @@ use crate::clif_types::{clif_type, type_name, type_names};
 use crate::error::LowerError;
 use crate::plan::CallPlan;
 
-/// The type of `value`; `INVALID` for a value of another function, whose type would be a panic to ask for.
+/// Returns the type of `value`; `INVALID` for a value of another function, at which Cranelift would
+/// panic.
 pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     if dfg.value_is_valid(value) {
         dfg.value_type(value)
@@ -25,7 +27,8 @@ pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     }
 }
 
-/// Refuses a builder that cannot insert an instruction where it stands: cranelift-frontend would panic, or append it to a block that ends.
+/// Refuses a builder that cannot insert an instruction at its position: cranelift-frontend would
+/// panic, or append it to a block that ends.
 pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
     let func = &builder.func;
     let why = match builder.current_block() {
@@ -41,7 +44,8 @@ pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> 
     Err(LowerError::Function(why))
 }
 
-/// Refuses a function that has been begun, or has another signature than `signature`: an entry would not be its first block.
+/// Refuses a function that has been begun, or has another signature: an entry would not be its
+/// first block.
 pub(crate) fn unbegun(
     builder: &FunctionBuilder<'_>,
     signature: &Signature,
@@ -58,7 +62,8 @@ pub(crate) fn unbegun(
     Err(LowerError::Function(why))
 }
 
-/// The parameters of `block`, if it is the first block of a function of `signature` and has them.
+/// Returns the parameters of `block`, if it is the first block of a function of `signature` and has
+/// them.
 pub(crate) fn params(
     builder: &FunctionBuilder<'_>,
     signature: &Signature,
@@ -84,7 +89,8 @@ pub(crate) fn params(
     Ok(params)
 }
 
-/// Refuses a block that is not the function's first, or will not be: only there the parameters are the function's.
+/// Refuses a block that is not the function's first, or will not be: only there the parameters are
+/// the function's.
 pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result<(), LowerError> {
     let first = (builder.func.layout.entry_block()).or_else(|| builder.current_block());
     if first.is_none_or(|first| first == block) {
@@ -95,7 +101,8 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
     ))
 }
 
-/// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.
+/// Refuses a value that is not an address. `what` names the object: `argument 2`, `result`,
+/// `callee`.
 #[inline]
 pub(crate) fn address(
     dfg: &DataFlowGraph,
@@ -114,7 +121,7 @@ pub(crate) fn address(
     }
 }
 
-/// Whether `values` have these types.
+/// Checks whether `values` have these types.
 pub(super) fn are_of(
     dfg: &DataFlowGraph,
     values: &[Value],
@@ -123,7 +130,6 @@ pub(super) fn are_of(
     types.eq(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// The types of `values`, for messages.
 pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
     type_names(values.iter().map(|value| type_of(dfg, *value)))
 }
@@ -168,7 +174,7 @@ impl CValue<'_> {
     }
 }
 
-/// The signature that `func` was imported with.
+/// Returns the signature that `func` was imported with.
 pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, LowerError> {
     let import = dfg.ext_funcs.get(func);
     let signature = import.map(|import| import.signature);
@@ -203,15 +209,16 @@ pub(super) fn arguments(
     Ok(())
 }
 
-/// Refuses a plan whose calls have to make copies that no stack frame has room for, as [`arguments`] does.
+/// Refuses a plan whose calls make copies that no stack frame has room for, as [`arguments`] does.
 pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
     let mut values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
     values.try_fold(0, |copied, value| with_copy(&value, copied))?;
     Ok(())
 }
 
-/// The bytes of the copies that a call makes up to this value, after `copied` bytes before it. Refuses a copy that no stack frame has room for
-/// with them: Cranelift would panic, or fail without a word about the value.
+/// Returns the bytes of the copies that a call makes up to this value, after `copied` bytes before
+/// it. Refuses a copy that no stack frame has room for with them: Cranelift would panic, or fail
+/// without a word about the value.
 fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
     let PassMode::Indirect { size, align } = value.mode else {
         return Ok(copied);
@@ -227,7 +234,7 @@ fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
     Err(value.error(expected, found))
 }
 
-/// Whether there can be such an object on the stack.
+/// Checks whether a stack frame has room for such an object.
 pub(crate) fn fits_a_frame(size: u64, align: u32) -> bool {
     size.saturating_add(u64::from(align)) <= u64::from(MAX_STACK_BYTES)
 }

@@ -1,4 +1,5 @@
-//! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
+//! Conversions between a front end's one SSA value and the parts that are passed. Only bits move:
+//! no conversion changes a number.
 
 use crate::cranelift::MemFlagsData;
 use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
@@ -10,12 +11,13 @@ use smallvec::smallvec;
 use super::{Values, memory};
 use crate::clif_types::clif_type;
 
-/// Reinterpret: lane order as in memory.
+/// Returns flags that reinterpret: lane order as in memory.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
-/// The parts of `value`, or `None` if its bits do not make them. What no instruction takes apart goes through memory.
+/// Returns the parts of `value`, or `None` if its bits do not make them. A value that no
+/// instruction takes apart goes through memory.
 pub(super) fn split(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -35,7 +37,7 @@ pub(super) fn split(
     values.or_else(|| split_in_memory(builder, value, parts))
 }
 
-/// [`split`] by way of memory. `None` if the value has too few bytes.
+/// Does [`split`] through memory. `None` if the value has too few bytes.
 fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -50,18 +52,20 @@ fn split_in_memory(
     Some(memory::load_all(builder, parts, at))
 }
 
-/// The byte after the last one of the object that `parts` hold.
+/// Returns the first byte after the object that `parts` hold.
 fn end(parts: &[ClifPart]) -> u32 {
     let ends = parts.iter().map(|p| p.offset + u32::from(p.size));
     ends.max().unwrap_or(0)
 }
 
-/// Whether they are the first and the second word of 16 bytes. A convention may order them otherwise, or have one in two registers.
+/// Checks whether they are the first and the second word of 16 bytes. A convention may order them
+/// otherwise, or have one in two registers.
 fn are_two_words(low: &ClifPart, high: &ClifPart) -> bool {
     [low.ty, high.ty] == [ValueType::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
-/// The words of a value of 16 bytes, in their order in memory. `None` where no instruction takes it apart.
+/// Returns the words of a value of 16 bytes, in memory order. `None` where no instruction takes it
+/// apart.
 pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Option<[Value; 2]> {
     let lanes = match builder.func.dfg.value_type(value) {
         types::I128 => return Some(builder.ins().isplit(value).into()),
@@ -73,7 +77,7 @@ pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Opti
     Some([0, 1].map(|lane| builder.ins().extractlane(lanes, lane)))
 }
 
-/// The value of `part` as whoever passes it does: an integer that is narrow is extended.
+/// Returns the value of `part` as the passing side has it: a narrow integer is extended.
 #[inline]
 pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> Value {
     let ty = part.passed_as;
@@ -84,7 +88,8 @@ pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: 
     }
 }
 
-/// The bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be lost.
+/// Returns the bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be
+/// lost.
 pub(super) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty {
@@ -102,14 +107,14 @@ pub(super) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
     None
 }
 
-/// The vector `f64x2` of the words `low` and `high`.
+/// Returns the vector `f64x2` of the words `low` and `high`.
 pub(super) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
     let low = builder.ins().scalar_to_vector(types::I64X2, low);
     let both = builder.ins().insertlane(low, high, 1);
     builder.ins().bitcast(types::F64X2, flags(), both)
 }
 
-/// The bits of `value`, of type `from`, as an integer.
+/// Returns the bits of `value`, of type `from`, as an integer.
 fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option<Value> {
     let int = Type::int(u16::try_from(from.bits()).ok()?)?;
     Some(match from == int {
@@ -118,7 +123,8 @@ fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option
     })
 }
 
-/// The value of type `ty` that `parts` make, or `None` if they have too few bytes. What no instruction puts together goes through memory.
+/// Returns the value of type `ty` that `parts` make, or `None` if they have too few bytes. A value
+/// that no instruction puts together goes through memory.
 pub(super) fn join(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],
@@ -143,7 +149,7 @@ pub(super) fn join(
     Some(builder.ins().load(ty, flags(), at.base, at.offset))
 }
 
-/// The value `ty` whose bits are the low ones of a part.
+/// Returns the value `ty` whose bits are the low ones of a part.
 pub(super) fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty || from.bits() == ty.bits() {

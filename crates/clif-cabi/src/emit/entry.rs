@@ -20,8 +20,9 @@ use crate::plan::EntryPlan;
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///
-/// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [parts](Entry::parts), by its
-/// [address](Entry::address), or [stored](Entry::store).
+/// An argument can be asked for in each form, wherever the ABI puts it: as one
+/// [value](Entry::value), as [parts](Entry::parts), by its [address](Entry::address), or
+/// [stored](Entry::store).
 ///
 /// # Example
 /// ```
@@ -89,22 +90,24 @@ impl Entry {
         Err(LowerError::Function("it is not the one that was entered"))
     }
 
-    /// The plan.
+    /// Returns the plan.
     #[must_use]
     pub fn plan(&self) -> &EntryPlan {
         &self.plan
     }
 
-    /// The hidden pointer to where the result goes, if there is one. A result that is built right there and returned as
-    /// `Arg::memory(sret)` is not copied. That is always allowed: the object overlaps nothing that the function can see otherwise (psABI
-    /// 3.2.3, Returning of Values).
+    /// Returns the hidden pointer to the place of the result, if there is one. A result that is
+    /// built right there and returned as `Arg::memory(sret)` is not copied. The function may always
+    /// do so: the object overlaps nothing that it can see otherwise (psABI 3.2.3, Returning of
+    /// Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
         let index = self.plan.sret?;
         self.params.get(index).copied()
     }
 
-    /// Argument `index` as one SSA value of the type [`value_type`](crate::value_type) names.
+    /// Returns argument `index` as one SSA value of the type [`value_type`](crate::value_type)
+    /// names.
     ///
     /// # Errors
     /// [`LowerError::Value`] if it has none, [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
@@ -128,8 +131,9 @@ impl Entry {
         })
     }
 
-    /// The parts of argument `index`, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from the argument
-    /// area. A caller may give the argument in the same parts.
+    /// Returns the parts of argument `index`, those of
+    /// [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from
+    /// the argument area. A caller may give the argument in the same parts.
     ///
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
@@ -150,8 +154,8 @@ impl Entry {
         })
     }
 
-    /// The fields of argument `index`, those of [`fields`](crate::fields), taken out of its parts in registers. A caller may give the argument by the
-    /// same fields.
+    /// Returns the fields of argument `index`, those of [`fields`](crate::fields), taken out of its
+    /// parts in registers. A caller may give the argument by the same fields.
     ///
     /// # Errors
     /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`] for a type that has no fields.
@@ -175,8 +179,9 @@ impl Entry {
         })
     }
 
-    /// The address of argument `index`. An argument that is passed in memory or by reference stays there (C lets the callee write to it); one that is passed in
-    /// registers is stored to a slot first.
+    /// Returns the address of argument `index`. An argument that is passed in memory or by
+    /// reference stays there (C lets the callee write to it); one that is passed in registers is
+    /// stored to a slot first.
     ///
     /// For x86-64 System V the address is as aligned as the type. Elsewhere it may be less where `aligned` asks for more than the members need: AAPCS64 places
     /// such a record by its members, and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`]
@@ -225,7 +230,7 @@ impl Entry {
         })
     }
 
-    /// Argument `arg` in the form `ret`.
+    /// Returns argument `arg` in the form `ret`.
     fn form(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -246,13 +251,13 @@ impl Entry {
         arg.parts_to_form(builder, &values, ret)
     }
 
-    /// Where an argument is that has an address already.
+    /// Returns the address of an argument that has one already.
     fn in_memory(
         &self,
         builder: &mut FunctionBuilder<'_>,
         arg: &CValue<'_>,
     ) -> Result<Option<Address>, LowerError> {
-        // Not what is padded to more than its part.
+        // Excludes a value that is padded to more bytes than its part.
         let size = arg.ty.size();
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
@@ -273,7 +278,7 @@ impl Entry {
         })
     }
 
-    /// What `slot` is: a parameter, or in the argument area.
+    /// Returns the parameter that `slot` is, or loads the slot from the argument area.
     fn param_or_load(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -286,13 +291,12 @@ impl Entry {
         Ok(memory::read(builder, clif_type(slot.part.ty), from))
     }
 
-    /// Where argument `arg` is.
     fn slots(&self, arg: &CValue<'_>) -> &[Slot] {
         let slots = arg.arg.map(|arg| self.plan.args.slots(arg));
         slots.unwrap_or_default()
     }
 
-    /// The addresses of the copies that arguments are.
+    /// Returns the addresses of the arguments that are copies.
     pub(super) fn copies(&self) -> Values {
         let args = self.plan.args.modes().enumerate();
         let indirect = args.filter(|(_, mode)| matches!(mode, PassMode::Indirect { .. }));
@@ -301,7 +305,7 @@ impl Entry {
         values.copied().collect()
     }
 
-    /// What is at `place` of the argument area.
+    /// Returns the address of `place` in the argument area.
     fn in_area(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -311,13 +315,13 @@ impl Entry {
         incoming_area(builder, &self.params, self.plan.area, offset)
     }
 
-    /// The address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
+    /// Returns the address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
     pub(super) fn area(&self, builder: &mut FunctionBuilder<'_>) -> Result<Value, LowerError> {
         let area = incoming_area(builder, &self.params, self.plan.area, 0)?;
         Ok(area.value(builder))
     }
 
-    /// What `of` makes of argument `index`.
+    /// Returns `of` for argument `index`.
     fn argument<T>(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -332,7 +336,7 @@ impl Entry {
         self.about(found.and_then(|arg| of(builder, &arg)))
     }
 
-    /// The error of `result`, if it is one, about this function.
+    /// Adds this function to the error of `result`, if it is one.
     pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
         result.map_err(|error| error.of(None, &self.plan.sig))
     }
@@ -344,7 +348,8 @@ fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
 
 const NO_AREA: LowerError = LowerError::Internal("the function has no argument area");
 
-/// What is `offset` bytes after the start of `area`, in a function with these parameters.
+/// Returns the address `offset` bytes after the start of `area`, in a function with these
+/// parameters.
 pub(crate) fn incoming_area(
     builder: &mut FunctionBuilder<'_>,
     params: &[Value],

@@ -1,5 +1,6 @@
-//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to parts and taken out of them in registers. Bits are
-//! counted as little-endian machines do: bit 0 is the lowest of the first byte.
+//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to
+//! parts and taken out of them in registers. Bits are counted as on little-endian machines: bit 0
+//! is the lowest of the first byte.
 
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -23,7 +24,7 @@ pub struct FieldValue {
     pub width_bits: u32,
     /// The CLIF type of its value; of a bit-field that of its declared type.
     pub ty: Type,
-    /// Whether a bit-field that is taken out is extended by its sign.
+    /// `true` if a bit-field that is taken out is extended by its sign.
     pub is_signed: bool,
 }
 
@@ -39,8 +40,9 @@ pub type Fields = SmallVec<[FieldValue; 8]>;
 /// Most bytes of a value that is given by its fields.
 const MAX_BYTES: u64 = 64;
 
-/// The fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields)) and taken: its scalars and vectors however deep, the two numbers of a
-/// complex one, bit-fields that have a name.
+/// Returns the fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields))
+/// and taken: its scalars and vectors however deep, the two numbers of a complex one, named
+/// bit-fields.
 ///
 /// # Errors
 /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
@@ -69,7 +71,7 @@ pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
     fields_of(ty).map_err(refused)
 }
 
-/// [`fields`], or why there are none.
+/// Returns [`fields`], or the reason why there are none.
 pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     if ty.size() > MAX_BYTES {
         return Err("more than 64 bytes");
@@ -112,7 +114,8 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     Ok(fields)
 }
 
-/// The `parts` of a value whose `fields` are `values`. `None` if a field is no integer, float or vector.
+/// Returns the `parts` of a value whose `fields` are `values`. `None` if a field is no integer,
+/// float or vector.
 pub(super) fn to_parts(
     builder: &mut FunctionBuilder<'_>,
     fields: &[FieldValue],
@@ -147,7 +150,8 @@ pub(super) fn to_parts(
     parts.iter().map(part).collect()
 }
 
-/// The `fields` of a value whose `parts` are `values`. `None` if a part is no integer, float or vector.
+/// Returns the `fields` of a value whose `parts` are `values`. `None` if a part is no integer,
+/// float or vector.
 pub(super) fn from_parts(
     builder: &mut FunctionBuilder<'_>,
     parts: &[ClifPart],
@@ -189,7 +193,8 @@ pub(super) fn from_parts(
     fields.iter().map(field).collect()
 }
 
-/// Whether each bit of `fields` is in one of `parts`: what is not passed cannot be taken.
+/// Checks whether each bit of `fields` is in one of `parts`; a field that is not passed cannot be
+/// taken out.
 pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     let in_part = |field: &FieldValue, part: &ClifPart| {
         let first = field.offset_bits.max(8 * part.offset);
@@ -223,7 +228,7 @@ pub(super) fn store(
     Some(())
 }
 
-/// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
+/// A value that holds some bits of an object in its lowest bits; its higher bits are unspecified.
 #[derive(Clone, Copy)]
 struct Slice {
     value: Value,
@@ -232,7 +237,7 @@ struct Slice {
     bits: u32,
 }
 
-/// The slices that overlap the `bits` bits from `first` on.
+/// Returns the slices that overlap the `bits` bits from `first` on.
 fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> {
     let overlaps = |own: &&Slice| own.first < first + bits && first < own.first + own.bits;
     slices.iter().filter(overlaps).copied().collect()
@@ -242,7 +247,7 @@ fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
     builder.func.dfg.value_type(value).bits()
 }
 
-/// The bits of an object from `first` on as a value of type `ty`.
+/// Returns the bits of an object from `first` on as a value of type `ty`.
 fn bits_as(
     builder: &mut FunctionBuilder<'_>,
     slices: &[Slice],
@@ -262,7 +267,7 @@ fn bits_as(
     })
 }
 
-/// At most 64 bits of an object, from `first` on. What is above them is unspecified.
+/// Returns at most 64 bits of an object, from `first` on. The bits above them are unspecified.
 fn word(
     builder: &mut FunctionBuilder<'_>,
     slices: &[Slice],
@@ -287,7 +292,7 @@ fn word(
     Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
 }
 
-/// These slices, those of 16 bytes in two.
+/// Returns these slices, those of 16 bytes in two.
 fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
     let mut all = SmallVec::new();
     for own in slices {
@@ -308,7 +313,7 @@ fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<Small
     Some(all)
 }
 
-/// Two floats as the one value that a register has them in, without a way through integer registers.
+/// Returns two floats as the one value of their register, without integer registers.
 fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
     let lanes = builder.ins().scalar_to_vector(types::F32X4, low);
     let lanes = builder.ins().insertlane(lanes, high, 1);
@@ -316,7 +321,7 @@ fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Val
     builder.ins().extractlane(lanes, 0)
 }
 
-/// The second of two floats.
+/// Returns the second of two floats.
 fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
     let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
     let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(), lanes);

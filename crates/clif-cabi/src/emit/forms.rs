@@ -1,4 +1,4 @@
-//! The forms in which values are given and wanted, and what can be called.
+//! The forms in which values are given and wanted, and the kinds of callees.
 
 use crate::cranelift::codegen::ir::{FuncRef, Value};
 use crate::cranelift::module::FuncId;
@@ -20,7 +20,8 @@ pub enum Arg {
         base: Value,
         /// Bytes added to it.
         offset: i32,
-        /// Whether the callee may have the object itself, where it is passed by the address of a copy: [`Arg::owned_memory`].
+        /// `true` if the callee may have the object itself, where it is passed by the address of a
+        /// copy: [`Arg::owned_memory`].
         owned: bool,
     },
     /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
@@ -30,19 +31,19 @@ pub enum Arg {
 }
 
 impl Arg {
-    /// One SSA value.
+    /// Makes an argument of one SSA value.
     #[must_use]
     pub fn value(value: Value) -> Self {
         Self::Value(value)
     }
 
-    /// An object at `address`.
+    /// Makes an argument of the object at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::memory_at(address, 0)
     }
 
-    /// An object `offset` bytes after `base`.
+    /// Makes an argument of the object `offset` bytes after `base`.
     #[must_use]
     pub fn memory_at(base: Value, offset: i32) -> Self {
         Self::Memory {
@@ -52,15 +53,18 @@ impl Arg {
         }
     }
 
-    /// An object at `address` that the caller gives away: where the ABI passes the address of a copy, the callee gets this object, which is not copied.
-    /// Elsewhere it is [`Arg::memory`].
+    /// Gives away an object at `address`: where the ABI passes the address of a copy, the callee
+    /// gets this object, which is not copied. Elsewhere it is [`Arg::memory`].
     ///
-    /// The caller promises that nobody else reads or writes the object until the call has returned, that nothing which the callee can reach points to it, and that
-    /// nobody counts on its contents afterwards: the callee may write to it. It is as aligned as the copy would be ([`PassMode::Indirect`]; to
-    /// 16 bytes under Windows' convention). A stack slot of the function being built need not be: the call aligns it.
+    /// The caller promises three things: nobody else reads or writes the object until the call has
+    /// returned, nothing that the callee can reach points to it, and nobody relies on its contents
+    /// afterwards, as the callee may write to it. It must be as aligned as the copy would be
+    /// ([`PassMode::Indirect`]; to 16 bytes under Windows' convention). A stack slot of the
+    /// function being built need not be: the call aligns it.
     ///
-    /// An object that another argument or the result of the call names as well, by the same CLIF value or the same stack slot, is refused. What the callee
-    /// reaches by other ways is not seen.
+    /// An object that another argument or the result of the call names as well, by the same CLIF
+    /// value or the same stack slot, is refused. Other ways by which the callee reaches it are not
+    /// checked.
     ///
     /// # Example
     /// ```
@@ -101,13 +105,13 @@ impl Arg {
         }
     }
 
-    /// Parts in their order.
+    /// Makes an argument of parts in their order.
     #[must_use]
     pub fn parts(values: &[Value]) -> Self {
         Self::Parts(Values::from_slice(values))
     }
 
-    /// Fields in their order.
+    /// Makes an argument of fields in their order.
     #[must_use]
     pub fn fields(values: &[Value]) -> Self {
         Self::Fields(Values::from_slice(values))
@@ -126,13 +130,14 @@ pub enum Ret {
     Parts,
     /// As fields, those of [`fields`](crate::fields).
     Fields,
-    /// In memory, at this address. For a result that is not passed in registers the callee writes there itself, and may count on the alignment of the
-    /// record, [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
+    /// In memory, at this address. The callee itself writes a result there that is not passed in
+    /// registers. It may rely on the alignment of the record,
+    /// [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
     Memory(Value),
 }
 
 impl Ret {
-    /// In memory, at `address`.
+    /// Asks for the result in memory, at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::Memory(address)
@@ -140,8 +145,9 @@ impl Ret {
 }
 
 impl CallPlan {
-    /// How the result is easiest to take: as one SSA value if it is one and in registers, otherwise in memory, for which `address` is asked. So a front end makes
-    /// no stack slot for a result that is a value.
+    /// Returns the easiest form of the result: one SSA value if it is one and in registers,
+    /// otherwise memory, whose `address` is then asked for. So a front end makes no stack slot for
+    /// a result that is a value.
     ///
     /// # Errors
     /// The errors of `address`.
@@ -170,7 +176,7 @@ pub enum Returned {
 }
 
 impl Returned {
-    /// The value, if the result is one.
+    /// Returns the value, if the result is one.
     #[must_use]
     pub fn value(&self) -> Option<Value> {
         match self {
@@ -179,7 +185,7 @@ impl Returned {
         }
     }
 
-    /// The parts or fields, if the result is such.
+    /// Returns the parts or fields, if the result is such.
     pub(super) fn values(self) -> Values {
         match self {
             Self::Parts(values) | Self::Fields(values) => values,
@@ -188,7 +194,7 @@ impl Returned {
     }
 }
 
-/// What is called.
+/// Function to call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Callee {

@@ -1,4 +1,5 @@
-//! Vectors of bools that are passed lane by lane: bits of an object to integers of 0 and 1, and back.
+//! Vectors of bools that are passed lane by lane: bits of an object to integers of 0 and 1, and
+//! back.
 
 use crate::cranelift::codegen::ir::{Opcode, Value};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -7,7 +8,7 @@ use crate::cranelift::inst_builder::*;
 use super::Values;
 use super::memory::{self, Address};
 
-/// One integer per lane of the bit vector at `from`: its bytes are read once each.
+/// Returns one integer per lane of the bit vector at `from`, whose bytes are read once each.
 pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u16) -> Values {
     let mut values = Values::new();
     let mut byte = None;

@@ -1,4 +1,5 @@
-//! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
+//! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is
+//! moved 4, 2 and 1 bytes at a time.
 
 use crate::cranelift::codegen::ir::{Opcode, StackSlotData, StackSlotKind, Type, Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
@@ -18,12 +19,11 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// `base` itself.
     pub(super) fn at(base: Value) -> Self {
         Self { base, offset: 0 }
     }
 
-    /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
+    /// Returns the address `bytes` further on. Objects of more than 2 GiB have no place in a call.
     pub(crate) fn plus(self, bytes: u32) -> Self {
         let sum = self.offset.checked_add_unsigned(bytes);
         debug_assert!(sum.is_some(), "{} and {bytes} bytes", self.offset);
@@ -31,7 +31,6 @@ impl Address {
         Self { offset, ..self }
     }
 
-    /// The address as one value.
     pub(crate) fn value(self, builder: &mut FunctionBuilder<'_>) -> Value {
         match self.offset {
             0 => self.base,
@@ -40,7 +39,7 @@ impl Address {
     }
 }
 
-/// User memory may be unaligned (packed records) and may fault.
+/// Returns flags for user memory, which may be unaligned (packed records) and may fault.
 fn flags() -> MemFlagsData {
     MemFlagsData::new()
 }
@@ -71,7 +70,6 @@ pub(super) fn read(builder: &mut FunctionBuilder<'_>, ty: Type, from: Address) -
     load_as(builder, Opcode::Load, ty, from)
 }
 
-/// Stores `value`.
 pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, to: Address) {
     store_as(builder, Opcode::Store, value, to);
 }
@@ -95,12 +93,12 @@ pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Add
     from_word(builder, word, ty)
 }
 
-/// `bits`, and those of `with` if there are some.
+/// Returns `bits`, and those of `with` if there are some.
 pub(super) fn or(builder: &mut FunctionBuilder<'_>, with: Option<Value>, bits: Value) -> Value {
     with.map_or(bits, |with| builder.ins().bor(with, bits))
 }
 
-/// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.
+/// Loads a part as the passing side has it: one instruction loads and extends a narrow integer.
 pub(super) fn load_passed(
     builder: &mut FunctionBuilder<'_>,
     part: &ClifPart,
@@ -120,7 +118,7 @@ pub(super) fn load_passed(
     load_as(builder, opcode, clif_type(part.passed_as), from)
 }
 
-/// What a vector of two words is used for, which decides how the first one gets there by one instruction.
+/// Use of a vector of two words, which decides by which instruction its first word is loaded.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum PairFor {
     /// The pair is stored next, so that the load becomes part of the instruction.
@@ -129,8 +127,8 @@ pub(crate) enum PairFor {
     Call,
 }
 
-/// Loads the 16 bytes at `from` as the vector `f64x2` of two words. Each word is loaded by itself, the first one last; both are
-/// given as well, as floats.
+/// Loads the 16 bytes at `from` as the vector `f64x2` of two words. Each word is loaded by itself,
+/// the first one last; also returns both as floats.
 pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
     from: Address,
@@ -145,7 +143,7 @@ pub(super) fn load_pair(
     (pair, [high, low])
 }
 
-/// `bytes` bytes (1, 2, 4 or 8), zero-extended.
+/// Loads `bytes` bytes (1, 2, 4 or 8), zero-extended.
 pub(super) fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, from: Address) -> Value {
     let opcode = match bytes {
         1 => Opcode::Uload8,
@@ -199,7 +197,7 @@ pub(crate) fn store_all(
     }
 }
 
-/// `size` bytes, at most 8, as runs of 8, 4, 2 and 1: offset and length of each.
+/// Cuts `size` bytes, at most 8, into runs of 8, 4, 2 and 1: offset and length of each.
 fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
     let mut at = 0;
     [8, 4, 2, 1].into_iter().filter_map(move |bytes| {
@@ -211,7 +209,7 @@ fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
     })
 }
 
-/// An integer of 64 bits as a part of type `ty`, at most 8 bytes.
+/// Returns an integer of 64 bits as a part of type `ty`, at most 8 bytes.
 pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
     let int = int_of(ty);
     let narrow = match int == types::I64 {
@@ -224,7 +222,7 @@ pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type
     }
 }
 
-/// A part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
+/// Returns a part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
 pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     let ty = builder.func.dfg.value_type(value);
     let int = int_of(ty);
@@ -238,14 +236,14 @@ pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value 
     }
 }
 
-/// The integer of as many bytes as `ty`, at most 8, has.
+/// Returns the integer of as many bytes as `ty`, at most 8.
 fn int_of(ty: Type) -> Type {
     let bytes = u16::try_from(ty.bytes()).unwrap_or(8);
     Type::int_with_byte_size(bytes).unwrap_or(types::I64)
 }
 
-/// A fresh object on the stack of the function being built; its address. Cranelift aligns slots to 16 bytes at most, so more is
-/// allocated and masked.
+/// Makes an object on the stack of the function being built, and returns its address. Cranelift
+/// aligns slots to 16 bytes at most, so more is allocated and masked.
 pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
     let over = if align > 16 { u64::from(align) } else { 0 };
     let bytes = u32::try_from(size.saturating_add(over));
@@ -262,11 +260,11 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
 }
 
-/// What copies of objects depend on.
+/// Properties of the target that copies of objects depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct MemoryConfig {
     frontend: TargetFrontendConfig,
-    /// What 16 bytes are moved as.
+    /// Type by which 16 bytes are moved.
     pair: Type,
 }
 
@@ -287,8 +285,9 @@ impl MemoryConfig {
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
 
-/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8 bytes at a time and writes 16: whoever has
-/// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
+/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8
+/// bytes at a time and writes 16. So no load has to wait for two stores, even if the object was
+/// written in words and the copy is read in vectors.
 pub(crate) fn copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,

@@ -1,4 +1,5 @@
-//! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object itself instead of a copy, so nothing else of the call may name it.
+//! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object instead of
+//! a copy, so nothing else of the call may name it.
 
 use crate::cranelift::codegen::ir::{DataFlowGraph, Opcode, StackSlot, Value};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -13,11 +14,11 @@ use crate::plan::CallPlan;
 /// The greatest alignment that Cranelift gives a stack slot.
 pub(super) const MAX_SLOT_ALIGN: u32 = 16;
 
-/// What an address counts from.
+/// Base of an address.
 #[derive(PartialEq)]
 enum Start {
     Slot(StackSlot),
-    /// No more is known of it.
+    /// Any other value, of which no more is known.
     Value(Value),
 }
 
@@ -48,7 +49,7 @@ fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
     }
 }
 
-/// The object that `arg` is, if it is given away, and what it has to be aligned to.
+/// Returns the object of `arg`, if it is given away, and its required alignment.
 fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, u32)> {
     match (value.mode, arg) {
         (
@@ -63,7 +64,8 @@ fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, 
     }
 }
 
-/// Refuses an object that is given away, if the callee can reach it by another argument or the address of its result, or it can not be aligned.
+/// Refuses an object that is given away, if the callee can reach it by another argument or the
+/// address of its result, or if it cannot be aligned.
 pub(super) fn check(
     dfg: &DataFlowGraph,
     plan: &CallPlan,
@@ -111,7 +113,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Has the stack slot that `at` is in, if it is one, aligned as `check` has found that it can be.
+/// Aligns the stack slot that `at` is in, if it is one, as `check` has found to be possible.
 pub(super) fn align(builder: &mut FunctionBuilder<'_>, at: Address, align: u32) {
     if let (Start::Slot(slot), _) = start_of(&builder.func.dfg, at) {
         let shift = u8::try_from(align.ilog2()).unwrap_or_default();

@@ -1,8 +1,10 @@
-//! Values for padding arguments, which only keep a register from being used, or a word of the argument area empty.
+//! Values for padding arguments, which only keep a register unused, or a word of the argument area
+//! empty.
 //!
-//! Any value will do, so the cheapest are taken. A value that is stored to the argument area is in some register until the call; as a padding argument it
-//! is computed in the register that must stay unused, and costs nothing. Using it for a second register would cost a move, and so does an address, or a
-//! value that is passed in another register.
+//! Any value will do, so the cheapest are taken. A value that is stored to the argument area is in
+//! some register until the call; as a padding argument it is computed in the register that must
+//! stay unused, at no cost. In a second register it would cost a move, and so would an address, or
+//! a value that is passed in another register.
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
@@ -16,7 +18,8 @@ use super::forms::Arg;
 use super::zero;
 use crate::plan::CallPlan;
 
-/// The values for the padding arguments of a call, by their types. The best value is the first and is taken last: there may be fewer than padding arguments.
+/// Values for the padding arguments of a call, by their types. The best value is first and taken
+/// last: padding arguments may be fewer.
 #[derive(Default)]
 pub(super) struct Padding {
     ints: SmallVec<[Value; 8]>,
@@ -24,7 +27,7 @@ pub(super) struct Padding {
 }
 
 impl Padding {
-    /// The value of the next padding argument of type `ty`.
+    /// Returns the value of the next padding argument of type `ty`.
     pub(super) fn next(&mut self, ty: ValueType) -> Option<Value> {
         let own = match ty {
             ValueType::F64 => &mut self.floats,
@@ -38,8 +41,9 @@ impl Padding {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// The values for the padding arguments. `addresses` are alive at the call as well: of the result and of the callee. `vectors` are stored to the
-    /// argument area, and `floats` are words of which they were made.
+    /// Returns the values for the padding arguments. `addresses` are alive at the call as well: of
+    /// the result and of the callee. `vectors` are stored to the argument area, and `floats` are
+    /// the words in them.
     pub(super) fn padding(
         &mut self,
         args: &[Arg],
@@ -83,7 +87,8 @@ impl CallSite<'_, '_, '_> {
         padding
     }
 
-    /// Moves each of `values` that is a parameter of the function being built to the padding argument that keeps the register in which it arrived.
+    /// Moves each of `values` that is a parameter of the function being built to the padding
+    /// argument of the register in which it arrived.
     fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
         for (n, param) in arrived(self.builder.func, true).enumerate() {
             let Some(own) = values.iter().position(|value| *value == param) else {
@@ -96,7 +101,7 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// `n` values of type `ty`, or what there is of them; at least one.
+    /// Returns `n` values of type `ty`, or as many as there are; at least one.
     fn of_type(
         &mut self,
         ty: Type,
@@ -120,8 +125,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// The integer parameters of `func`, or the others. The n-th is in the same register as the n-th of a call, if both functions are of one convention;
-/// otherwise it may be in another register, and using it costs a move.
+/// Returns the integer parameters of `func`, or the others. The n-th is in the same register as the
+/// n-th of a call, if both functions are of one convention; otherwise using it may cost a move.
 fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
     let entry = func.layout.entry_block();
     let params = entry.map_or(&[][..], |entry| func.dfg.block_params(entry));
@@ -130,8 +135,10 @@ fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
 }
 
 impl CallPlan {
-    /// Has the padding arguments among `values`, those of [`Lowering::values_in`](crate::Lowering::values_in), be the parameters of the function being built
-    /// that arrived in their registers. That costs no instruction in a function that needs these parameters for nothing else: one of
+    /// Replaces the padding arguments among `values`, those of
+    /// [`Lowering::values_in`](crate::Lowering::values_in), by the parameters of the function being
+    /// built that arrived in their registers. This costs no instruction in a function that does not
+    /// use these parameters otherwise: one of
     /// [`Lowering::filled_signature`](crate::Lowering::filled_signature).
     ///
     /// # Example
@@ -172,7 +179,8 @@ impl CallPlan {
         }
     }
 
-    /// The padding of a class, integers or the others, each with how many parameters of its class stand before it.
+    /// Returns the padding of a class, integers or the others, each with the number of parameters
+    /// of its class before it.
     fn padding_of(&self, is_int: bool) -> impl Iterator<Item = (usize, &Slot)> {
         let own = self.args.padding().iter();
         let mut own = own

@@ -15,8 +15,9 @@ use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs, import_stub};
 
 impl Entry {
-    /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
-    /// copied to where the caller wants it, unless `value` is [`Entry::sret`] itself.
+    /// Returns from the function: `value` is its result, `None` for a function without. Ends the
+    /// block. A result that is returned in memory is copied to the caller's object, unless `value`
+    /// is [`Entry::sret`] itself.
     ///
     /// # Errors
     /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
@@ -29,9 +30,10 @@ impl Entry {
         self.about(self.return_(&mut ByRef(stubs), builder, value))
     }
 
-    /// The result `value` as CLIF values, for a function that does more before it returns: [`Entry::ret`] of what this gives reads no memory but where the
-    /// result goes itself ([`Entry::sret`]). So a front end can drop and free objects, or run what `defer` put off, after it has computed the result. What is no
-    /// object in memory is given back as it is.
+    /// Returns the result `value` as CLIF values, for a function that does more before it returns.
+    /// [`Entry::ret`] of these values reads no memory but the result's own place ([`Entry::sret`]).
+    /// So a front end can drop and free objects, or run deferred code, after it has computed the
+    /// result. A value that is no object in memory is given back unchanged.
     ///
     /// # Example
     /// ```
@@ -141,7 +143,8 @@ impl Entry {
                 result.form_to_parts(builder, value, &mut parts)?;
                 values = self.in_results(builder, results, &parts);
             }
-            // The last thing before the return, which has no values: no instruction of Cranelift's touches the registers afterwards.
+            // The last thing before the return, which has no values: no instruction of Cranelift's
+            // touches the registers afterwards.
             ResultPlan::Stub { push, bytes, .. } | ResultPlan::Vectors { push, bytes, .. } => {
                 let signature = Stub::address_signature();
                 let (push, _) = import_stub(stubs, push.clone(), &signature, builder.func)?;
@@ -159,7 +162,7 @@ impl Entry {
         Ok(())
     }
 
-    /// The CLIF results that have `parts` at the indexes `results`, and zeros elsewhere.
+    /// Returns the CLIF results with `parts` at the indexes `results`, and zeros elsewhere.
     fn in_results(
         &self,
         builder: &mut FunctionBuilder<'_>,

@@ -1,4 +1,5 @@
-//! Tail calls: a call that takes the place of the function's frame (CLIF's `return_call` and `return_call_indirect`).
+//! Tail calls: calls that take the place of the function's frame (CLIF's `return_call` and
+//! `return_call_indirect`).
 
 use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
@@ -15,7 +16,8 @@ use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
 
 impl CallSite<'_, '_, '_> {
-    /// Emits the call, which ends the function of `entry`. What can be refused is looked at before the first instruction.
+    /// Emits the call, which ends the function of `entry`. Refusals come before the first
+    /// instruction.
     pub(crate) fn tail(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -46,8 +48,9 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// Gives the instruction the results that the function being built has: Cranelift compares the types. A narrow integer that is
-    /// extended has a wider type where it is returned than where it is received; the register has the same bits.
+    /// Gives the instruction the results of the function being built: Cranelift compares the types.
+    /// A narrow integer that is extended has a wider type where it is returned than where it is
+    /// received; the register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
         let own = &entry.plan.clif_signature().returns;
@@ -69,7 +72,8 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
+    /// Refuses copies in the frame that is given up, and one copy for two arguments, each of which
+    /// its callee may write to.
     fn check_copies(&self, args: &[Arg]) -> Result<(), LowerError> {
         for (i, arg) in args.iter().enumerate() {
             let Some(value) = CValue::argument(self.plan, i) else {
@@ -119,7 +123,8 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
     Ok(())
 }
 
-/// Refuses a callee that returns something else, or elsewhere, than the function's own caller expects.
+/// Refuses a callee that returns something else, or elsewhere, than the function's own caller
+/// expects.
 fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     let (own, other) = (entry.sig.result(), call.sig.result());
     let is_in_place = match entry.result {
@@ -127,7 +132,8 @@ fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
         // Parts say how they are extended, too.
         _ => entry.abi.ret.place == call.abi.ret.place,
     };
-    // What only stubs can return is a result of the call's signature, and none of the entry's.
+    // A result that only stubs can return is a result of the call's signature, and none of the
+    // entry's.
     let is_by_stub = entry.clif_signature().returns.len() != call.clif_signature().returns.len();
     let alike = entry.result == call.result && is_in_place && !is_by_stub;
     if alike {

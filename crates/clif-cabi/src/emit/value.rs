@@ -1,5 +1,6 @@
-//! The two conversions of a C value: from the form in which a front end has it to the parts or the object in which the ABI has it, and back. Calls and
-//! entries have both: arguments are passed by the one and received by the other, results are returned and received.
+//! The two conversions of a C value: from a front end's form to the ABI's parts or object, and
+//! back. Calls and entries have both: arguments are passed by one and received by the other,
+//! results are returned and received.
 
 use std::fmt;
 
@@ -58,17 +59,17 @@ impl<'a> CValue<'a> {
         }
     }
 
-    /// The type that it has as one SSA value, if it has one.
+    /// Returns the type that it has as one SSA value, if it has one.
     pub(super) fn whole(&self) -> Option<Type> {
         value_type(self.ty)
     }
 
-    /// The error that the value is `found` where `expected` would be right.
+    /// Returns the error that the value is `found` where `expected` would be right.
     pub(super) fn error(&self, expected: String, found: String) -> LowerError {
         LowerError::value([self, self.ty, &expected, &found])
     }
 
-    /// The object of it that is `offset` bytes after `base`: offsets in it must not leave 32 bits.
+    /// Returns its object `offset` bytes after `base`: offsets in it must not leave 32 bits.
     pub(super) fn given(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -145,7 +146,7 @@ impl<'a> CValue<'a> {
         Ok(())
     }
 
-    /// The object that `arg` is: where it is given, or a new one of `bytes` bytes.
+    /// Returns the object of `arg`: where it is given, or a new one of `bytes` bytes.
     pub(super) fn object(
         &self,
         config: MemoryConfig,
@@ -161,7 +162,7 @@ impl<'a> CValue<'a> {
         Ok(to)
     }
 
-    /// The value in the form `ret`, from its parts.
+    /// Returns the value in the form `ret`, from its parts.
     pub(super) fn parts_to_form(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -190,7 +191,7 @@ impl<'a> CValue<'a> {
         })
     }
 
-    /// The value in the form `ret`, from the object at `from`.
+    /// Returns the value in the form `ret`, from the object at `from`.
     pub(super) fn memory_to_form(
         &self,
         config: MemoryConfig,
@@ -223,12 +224,11 @@ impl<'a> CValue<'a> {
     }
 }
 
-/// The types of `parts`.
 pub(super) fn part_types(parts: &[ClifPart]) -> impl Iterator<Item = Type> {
     parts.iter().map(|part| clif_type(part.ty))
 }
 
-/// The forms that a value of `parts` has, for messages: `form` is `Arg` or `Ret`.
+/// Returns the forms of a value of `parts`, for messages: `form` is `Arg` or `Ret`.
 pub(super) fn memory_or(parts: &[ClifPart], form: &str) -> String {
     match parts {
         [] => format!("{form}::Memory"),

@@ -1,8 +1,8 @@
-//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of a `va_list` that counts registers (psABI 3.5.7; AAPCS64, Appendix B), and of one that is an
-//! address.
+//! Variadic functions from inside: `va_start`, `va_arg` and `va_copy`, for a `va_list` that counts
+//! registers (psABI 3.5.7; AAPCS64, Appendix B), and for one that is an address.
 //!
-//! No branch is made. With counts an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
-//! on are values.
+//! No branch is made. With counts an argument is either in the register save area or in the
+//! argument area. Its address is selected, and so are the values by which the `va_list` goes on.
 
 use crate::cranelift::codegen::ir::condcodes::IntCC;
 use crate::cranelift::codegen::ir::{Value, types};
@@ -18,8 +18,10 @@ use super::{Entry, check};
 use crate::error::LowerError;
 
 impl Entry {
-    /// `va_start`: writes the `va_list` at `to`, 24 bytes on x86-64 System V (32 on AArch64, 8 where it is an address), of which the first unnamed argument is the next one. It may be passed to C, whose
-    /// functions take its address (where it is an address, its value). It is valid until the function returns; `va_end` does nothing, so there is none here.
+    /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
+    /// 24 bytes on x86-64 System V, 32 on AArch64, 8 where it is an address. It may be passed to C,
+    /// whose functions take its address (or, where it is an address, its value). It is valid until
+    /// the function returns; `va_end` does nothing, so there is none here.
     ///
     /// # Example
     /// ```
@@ -130,7 +132,8 @@ pub(crate) fn write_va_list(
     Ok(())
 }
 
-/// `va_arg`: the address of the next argument of the `va_list` at `list`, which goes on to the one after it.
+/// Returns the address of the next argument of the `va_list` at `list`, and advances the list
+/// (`va_arg`).
 pub(crate) fn va_arg(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -163,7 +166,8 @@ pub(crate) fn va_arg(
     Ok(to.base)
 }
 
-/// The address of the next argument, which is in registers if they are left: where it is, or of its parts put together.
+/// Returns the address of the next argument, which is in registers if they are left: its own, or
+/// that of its parts put together.
 fn from_registers(
     builder: &mut FunctionBuilder<'_>,
     list: Address,
@@ -205,7 +209,6 @@ fn from_registers(
     to.base
 }
 
-/// `va_copy`.
 pub(crate) fn va_copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -219,7 +222,8 @@ pub(crate) fn va_copy(
     Ok(())
 }
 
-/// Whether enough registers are left for what `takes`, and the counts before that, each as an `i64`. The counts go on.
+/// Returns whether enough registers are left for `takes`, and the counts before that, each as an
+/// `i64`. Advances the counts.
 fn registers(
     builder: &mut FunctionBuilder<'_>,
     list: Address,
@@ -263,13 +267,14 @@ fn registers(
     (fit, before.into_iter().map(go_on).collect())
 }
 
-/// `value` rounded up to a multiple of `to`, a power of two.
+/// Rounds `value` up to a multiple of `to`, a power of two.
 fn round_up(builder: &mut FunctionBuilder<'_>, value: Value, to: i64) -> Value {
     let last = builder.ins().iadd_imm_s(value, to - 1);
     builder.ins().band_imm_s(last, -to)
 }
 
-/// The address that the argument has in the argument area, which goes on after it unless `in_registers`.
+/// Returns the argument's address in the argument area, which goes on after it unless
+/// `in_registers`.
 fn next_in_area(
     builder: &mut FunctionBuilder<'_>,
     list: Address,
@@ -299,7 +304,7 @@ fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
     memory::slot(builder, plan.size, plan.align)
 }
 
-/// The `va_list` at `list`, which must be an address.
+/// Returns the `va_list` at `list`, which must be an address.
 fn list(builder: &FunctionBuilder<'_>, list: Value) -> Result<Address, LowerError> {
     check::address(&builder.func.dfg, list, &"va_list", &cabi::Type::PTR)?;
     Ok(Address::at(list))

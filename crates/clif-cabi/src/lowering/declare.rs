@@ -18,9 +18,10 @@ const REFUSED: TrapCode = TrapCode::unwrap_user(0x7d);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Its id in the module: what is called, and has its name.
+    /// Its id in the module, which calls use and which has its name.
     pub id: FuncId,
-    /// What the code built by [`Lowering::begin`] is defined as. The same id, unless C enters the function by a stub.
+    /// The id to define with the code built by [`Lowering::begin`]: the same one, unless C enters
+    /// the function by a stub.
     pub body: FuncId,
     /// Its name, for messages.
     pub name: String,
@@ -29,7 +30,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function that was declared by other means than [`Lowering::declare_import`] and [`Lowering::declare_export`].
+    /// Wraps a function that was declared by other means than [`Lowering::declare_import`] and
+    /// [`Lowering::declare_export`].
     #[must_use]
     pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
         let name = name.to_string();
@@ -87,7 +89,8 @@ impl Lowering {
         let body = self.declare(module, &body, sig, local)?.id;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
-                // The function is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
+                // The function is declared again, and has been defined. (If another crate has
+                // declared the body, then it had not.)
                 Err(LowerError::Module(_)) if !is_first => {}
                 defined => defined.map_err(about)?,
             }
@@ -95,8 +98,8 @@ impl Lowering {
         Ok(Function { body, ..function })
     }
 
-    /// Defines [`Function::body`] as a trap: for a function whose own body was refused halfway, as a module has to define what it exports
-    /// (`ObjectModule::finish` panics otherwise).
+    /// Defines [`Function::body`] as a trap, for a function whose own body was refused halfway: a
+    /// module has to define its exports (`ObjectModule::finish` panics otherwise).
     ///
     /// # Errors
     /// [`LowerError`] for what the module refuses: a function that it has defined already.
@@ -120,8 +123,10 @@ impl Lowering {
         defined.map_err(|error| about(error.into()))
     }
 
-    /// The function whose address C calls: `function` itself, or a stub that enters it, where a static chain is to be moved (`ArgFlags::NEST`), wide
-    /// vectors are to be stored, or callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]). [`Lowering::declare_export`] has made that stub already.
+    /// Returns the function whose address C calls: `function` itself, or a stub that enters it,
+    /// where a static chain is to be moved (`ArgFlags::NEST`), wide vectors are to be stored, or
+    /// callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
+    /// [`Lowering::declare_export`] has made that stub already.
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.
@@ -201,7 +206,7 @@ impl Lowering {
         }
     }
 
-    /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
+    /// Returns the error that `name`, whose CLIF signature is `first`, is declared again as `sig`.
     fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
         let declared = self
             .cached

@@ -57,9 +57,11 @@ impl Lowering {
         Ok((block, self.enter(builder, block, sig)?))
     }
 
-    /// The CLIF signature of a function of `sig`, with a parameter in each register of arguments that it leaves: those of
-    /// [`Planned::clif_signature`](crate::Planned::clif_signature), which callers know, come first. What is in the others is nobody's: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
-    /// passes it on.
+    /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of
+    /// arguments that it leaves. The parameters of
+    /// [`Planned::clif_signature`](crate::Planned::clif_signature), which callers know, come first.
+    /// The others hold nobody's values: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
+    /// passes them on.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered.

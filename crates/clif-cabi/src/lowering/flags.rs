@@ -1,4 +1,5 @@
-//! Cranelift's flags: which of them the ISA of a front end may have set. One that is not named here has to have its default value.
+//! Cranelift's flags that the ISA of a front end may set. A flag that is not named here must have
+//! its default value.
 
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::codegen::settings::{self, Flags, ProbestackStrategy};
@@ -6,9 +7,10 @@ use cabi::Triple;
 
 use crate::error::LowerError;
 
-/// Flags that may have any value: no argument and no result is elsewhere for it, and no call of C less right.
+/// Flags that may have any value: they move no argument and no result, and no call of C becomes
+/// wrong.
 const FREE: [&str; 25] = [
-    // How a function is compiled, and what is told of it.
+    // How a function is compiled and annotated.
     "opt_level",
     "regalloc_algorithm",
     "regalloc_checker",
@@ -22,17 +24,18 @@ const FREE: [&str; 25] = [
     "preserve_frame_pointers",
     "log2_min_function_alignment",
     "bb_padding_log2_minus_one",
-    // NaN canonicalization rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
+    // NaN canonicalization rewrites results of float arithmetic. Calls only move floats.
     "enable_nan_canonicalization",
     // How symbols are reached; stubs are made for both values of `is_pic`.
     "is_pic",
     "use_colocated_libcalls",
     "tls_model",
-    // Instructions for the front end's own functions. r15 is kept by C, and changed by lowering only for a convention with a context.
+    // Instructions for the front end's own functions. C keeps r15, and lowering changes it only for
+    // a convention with a context.
     "enable_pinned_reg",
     "stack_switch_model",
-    // How frames of the front end's own functions meet the end of the stack: how large its guard is, the front end knows, except on Windows. Stubs probe their own
-    // frames.
+    // How frames of the front end's own functions meet the end of the stack: the front end knows
+    // how large its guard is, except on Windows. Stubs probe their own frames.
     "enable_probestack",
     "probestack_size_log2",
     "probestack_strategy",
@@ -55,7 +58,7 @@ const REFUSED: [(&str, &str); 2] = [
     ),
 ];
 
-/// Of the pages that Windows grows stacks by: 4096 bytes.
+/// Size of the pages by which Windows grows stacks: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
 /// Refuses `flags` that change what signatures mean.

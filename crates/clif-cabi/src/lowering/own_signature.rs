@@ -18,9 +18,11 @@ pub struct VariadicFunction {
 }
 
 impl Lowering {
-    /// The variadic function whose named arguments have the CLIF signature `named`, and take `taken` as C counts: for a front end that places
-    /// arguments itself. Its unnamed arguments are fetched by [`Lowering::va_arg_planned`]. A call of such a function needs AL:
-    /// `Stub::new(&[StubStep::SetVectorCount(n), StubStep::Jump(id)])`, got by [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
+    /// Plans the variadic function whose named arguments have the CLIF signature `named`, and take
+    /// `taken` as C counts: for a front end that places arguments itself.
+    /// [`Lowering::va_arg_planned`] fetches its unnamed arguments. A call of such a function needs
+    /// AL: `Stub::new(&[StubStep::SetVectorCount(n), StubStep::Jump(id)])`, got by
+    /// [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
     ///
     /// # Errors
     /// [`LowerError::Plan`] for a signature that Cranelift does not place as C does, or that disagrees with `taken`.
@@ -71,14 +73,15 @@ impl Lowering {
 }
 
 impl VariadicFunction {
-    /// The signature to define it with: the parameters of the named arguments come first, as they were.
+    /// Returns the signature to define it with: the parameters of the named arguments come first,
+    /// unchanged.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// `va_start`: writes the `va_list` at `to`, 24 bytes, as [`Entry::va_start`](crate::Entry::va_start) does. `block` is the function's first, with
-    /// its parameters.
+    /// Writes the `va_list` at `to`, 24 bytes, as [`Entry::va_start`](crate::Entry::va_start) does.
+    /// `block` is the function's first, with its parameters.
     ///
     /// # Errors
     /// [`LowerError::Function`] if `builder` builds a function of another signature, or `block` has not its parameters; [`LowerError::Value`] if

@@ -1,4 +1,5 @@
-//! [`Lowering`]: what functions of a language's own convention can do that C's cannot, and how C and they call each other.
+//! [`Lowering`]: abilities of a language's own convention that C's lacks, and calls between C and
+//! functions of such a convention.
 
 use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -12,11 +13,13 @@ use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
 impl Lowering {
-    /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call` or `return_call_indirect`. The callee takes the place of the
-    /// function's frame, so a chain of such calls needs no stack; objects in the frame are gone, and no argument may point to one.
+    /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call`
+    /// or `return_call_indirect`. The callee takes the place of the function's frame, so a chain of
+    /// such calls needs no stack; objects in the frame are gone, and no argument may point to one.
     ///
-    /// An argument that is passed by the address of a copy can only be one that the function itself was passed so: `Arg::memory(entry.address(..)?)`; and that
-    /// address must be a parameter of its CLIF signature, as every one in a register is. One that is read from the argument area is refused.
+    /// An argument that is passed by the address of a copy must be one that the function itself was
+    /// passed so: `Arg::memory(entry.address(..)?)`. Its address must be a parameter of the CLIF
+    /// signature, as every one in a register is; one in the argument area is refused.
     ///
     /// # Example
     /// ```
@@ -80,7 +83,8 @@ impl Lowering {
         call.map_err(|error| error.of(None, sig))
     }
 
-    /// What the context register holds ([`Frame::context`](cabi::convention::Frame::context)), in a function of any convention.
+    /// Returns the value of the context register
+    /// ([`Frame::context`](cabi::convention::Frame::context)), in a function of any convention.
     ///
     /// # Example
     /// ```
@@ -113,10 +117,11 @@ impl Lowering {
         Ok(builder.ins().get_pinned_reg(types::I64))
     }
 
-    /// Puts `context` there. A function that C calls has to put back what it found before it returns; C preserves the register.
+    /// Sets that register to `context`. A function that C calls has to restore it before it
+    /// returns; C preserves the register.
     ///
     /// # Errors
-    /// As [`Lowering::context`], and [`LowerError::Value`] for what is not 64 bits wide.
+    /// As [`Lowering::context`], and [`LowerError::Value`] for a value that is not 64 bits wide.
     pub fn set_context(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -142,11 +147,13 @@ impl Lowering {
         LowerError::Isa(why)
     }
 
-    /// Builds, in a builder that is still empty, the whole of a function of `sig` that calls `function` with its own arguments and returns its result: an entry
-    /// by which C calls a function of a language's own convention, or the other way round.
+    /// Builds, in a builder that is still empty, a function of `sig` that calls `function` with its
+    /// own arguments and returns its result: an entry by which C calls a function of a language's
+    /// own convention, or the other way round.
     ///
-    /// Where `function` has a context and `sig` has not, the first argument of `sig` is the context, and `function` has the others. A C++ exception or a
-    /// panic that unwinds through it leaves that context in the register, which is not what C had there.
+    /// If `function` has a context and `sig` has not, the first argument of `sig` is the context,
+    /// and `function` has the others. A C++ exception or a panic that unwinds through it leaves
+    /// that context in the register instead of C's value.
     ///
     /// # Errors
     /// [`LowerError::Function`] for signatures that differ in more than that; as [`Lowering::begin`] and [`Lowering::call`].

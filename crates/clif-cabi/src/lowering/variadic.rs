@@ -12,9 +12,11 @@ use crate::emit::{check, variadic};
 use crate::error::LowerError;
 
 impl Lowering {
-    /// `va_arg`: the address of the next argument of the `va_list` at `list`, which is a `ty` as its caller passed it. The `va_list` may be of
-    /// [`Entry::va_start`](crate::Entry::va_start), or C's. No block is ended. `sig` is a variadic function's: of it only convention, policy and
-    /// features matter, so a function that is passed a `va_list` gives that of the function that was called, or any variadic one.
+    /// Returns the address of the next argument of the `va_list` at `list`, as `va_arg` does: a
+    /// `ty` as its caller passed it. The `va_list` may be of
+    /// [`Entry::va_start`](crate::Entry::va_start), or C's. No block is ended. Only convention,
+    /// policy and features of `sig`, a variadic function's, matter: a function that is passed a
+    /// `va_list` gives the signature of the function that was called, or any variadic one.
     ///
     /// The object may be written to. It is valid until the variadic function returns, or until the same instructions are executed
     /// once more: an argument in several registers is assembled in one temporary object.
@@ -37,8 +39,8 @@ impl Lowering {
         self.va_arg_unpromoted(builder, list, sig, ty)
     }
 
-    /// As [`va_arg`](Self::va_arg), of a type that C does not promote though its format is that of one it does: `_Float32`
-    /// ([`FnSig::at_call_unpromoted`]).
+    /// Works as [`va_arg`](Self::va_arg), for a type that C does not promote though its format is
+    /// that of one it does: `_Float32` ([`FnSig::at_call_unpromoted`]).
     ///
     /// # Errors
     /// As [`va_arg`](Self::va_arg).
@@ -54,7 +56,8 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// As [`va_arg`](Self::va_arg), of what a plan says: [`Lowering::va_arg_plan`]'s, or that of a front end which has types of its own ([`VaArgPlan::of_parts`]).
+    /// Works as [`va_arg`](Self::va_arg), by a plan: [`Lowering::va_arg_plan`]'s, or that of a
+    /// front end with types of its own ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
     /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no address.
@@ -75,8 +78,9 @@ impl Lowering {
         variadic::va_arg(self.config, builder, list, plan)
     }
 
-    /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. `sig` as for [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on
-    /// x86-64 System V, 32 on AArch64, and 8 where it is an address.
+    /// Copies the `va_list` at `from` to `to`, as `va_copy` does. `sig` as for
+    /// [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on x86-64 System V, 32 on AArch64, and 8
+    /// where it is an address.
     ///
     /// # Errors
     /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Plan`] for a
@@ -93,7 +97,8 @@ impl Lowering {
         variadic::va_copy(self.config, builder, to, from, plan.list_bytes.into())
     }
 
-    /// The plan of [`va_arg`](Self::va_arg): where the next argument of type `ty` is, and what a `va_list` is like.
+    /// Returns the plan of [`va_arg`](Self::va_arg): the place of the next argument of type `ty`,
+    /// and the form of a `va_list`.
     ///
     /// # Errors
     /// [`LowerError::Plan`] for what cannot be fetched.

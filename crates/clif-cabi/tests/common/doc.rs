@@ -1,4 +1,4 @@
-// What examples of the documentation begin with, hidden there.
+// Hidden first lines of the examples in the documentation.
 
 pub use clif_cabi::cranelift_codegen::ir::{self, AbiParam, InstBuilder, condcodes::IntCC, types};
 pub use clif_cabi::cranelift_codegen::settings::{self, Configurable};

@@ -1,5 +1,6 @@
-//! Whatever lowering is given, in whatever order: results and errors, no panic, and no instruction after an error. What it accepts in one
-//! block passes Cranelift's verifier. Nothing is compiled or run.
+//! Any use of a lowering, in any order: results and errors, no panic, and no instruction after an
+//! error. Code that it accepts in one block passes Cranelift's verifier. Nothing is compiled or
+//! run.
 
 use std::cell::Cell;
 

@@ -34,7 +34,8 @@ use clif_cabi::{
     Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs, slot,
 };
 
-/// Imports one name for everything, refuses, or hands out what is no function or one with another signature.
+/// Imports one name for everything, refuses, or returns an invalid function or one with another
+/// signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Any {
     Imports,
@@ -104,22 +105,22 @@ pub(crate) fn c(text: &str) -> FnSig {
     sig.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// What a sequence of uses has so far.
+/// State of a sequence of uses.
 pub(crate) struct Building {
     lower: Lowering,
     sigs: Vec<FnSig>,
     stubs: Any,
     entry: Option<Entry>,
     callable: Option<Callable>,
-    /// How many blocks were switched to: values of one are not used in another one, that is for the verifier to refuse.
+    /// Number of blocks that were switched to. The verifier refuses values of one block in another.
     blocks: usize,
 }
 
-/// What became of a sequence of uses.
+/// Outcome of a sequence of uses.
 pub(crate) struct Built {
     pub(crate) done: Vec<Result<(), LowerError>>,
     pub(crate) func: Function,
-    /// Whether it begins with an entry, and has one block.
+    /// `true` if it begins with an entry, and has one block.
     pub(crate) is_one_block: bool,
     entry: Option<Entry>,
 }

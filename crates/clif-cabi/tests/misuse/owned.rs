@@ -1,4 +1,5 @@
-//! Objects that are given away to a call are named by nothing else of it; unnamed arguments that no function could fetch are refused at the declaration.
+//! Nothing else of a call names an object that is given away to it; unnamed arguments that no
+//! function could fetch are refused at the declaration.
 
 use clif_cabi::cabi::{BoolVector, FnSig, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::{
@@ -15,8 +16,10 @@ fn three() -> Type {
     three.build(lowering().target().data_model()).unwrap()
 }
 
-/// What Win64's `struct three f(struct three, struct three, void *)` is refused with where it is given these arguments and room for its result, of the address
-/// of a stack slot of 96 bytes aligned to 8, and addresses 24, 32 and 64 bytes after it, each by an instruction of its own; and what the slot is aligned to afterwards.
+/// Returns the refusal of a call of Win64's `struct three f(struct three, struct three, void *)`
+/// with these arguments and room for its result, and the alignment of the stack slot afterwards.
+/// `args` gets the address of a slot of 96 bytes aligned to 8, and the addresses 24, 32 and 64
+/// bytes after it, each by an instruction of its own.
 fn given(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
     let (lower, mut func, mut context) =
         (lowering(), Function::new(), FunctionBuilderContext::new());

@@ -1,5 +1,5 @@
-//! Uses of a lowering, and how they end: what is refused, why in words, and that nothing was emitted; what is not refused, and has to be so in the CLIF. Most are lines of
-//! `rows.txt`.
+//! Uses of a lowering, and how they end: a refused one with its reason in words and without an
+//! instruction, any other one with text in the CLIF. Most are lines of `rows.txt`.
 
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::Context;
@@ -9,10 +9,10 @@ use clif_cabi::{LowerError, Lowering};
 
 use super::{Any, Building, c, isa_of, lowering, ret_of, try_issue, ty};
 
-/// The function that is built, unless it is of the signature of the row.
+/// The function that is built, unless it has the signature of the row.
 const BUILT: &str = "void f(void *, double, int)";
 
-/// What signatures of rows are made of.
+/// Records in the signatures of rows.
 const RECORDS: &str = "struct empty { }; struct b3 { char b[3]; }; struct b12 { char b[12]; }; struct b16 { char b[16]; }; struct b40 { char b[40]; };
     struct b129 { char b[129]; }; struct huge { char b[1099511627776]; }; struct pair { double x; long n; };";
 
@@ -42,7 +42,8 @@ fn rows_end_as_they_say() {
     assert_eq!((n_refused, n_done), (104, 8));
 }
 
-/// Sees to it that `uses` of `sig` end so: the last one is refused with `! MESSAGE`, or the function's text has each of `WORDS & WORDS`. Which of the two.
+/// Checks how `uses` of `sig` end: the last one is refused with `! MESSAGE`, or the function's text
+/// has each of `WORDS & WORDS`. Returns which of the two.
 fn check(sig: &FnSig, uses: &[&str], end: &str) -> bool {
     let mut built = Building::new(&[sig.clone(), c(BUILT)]).build(uses);
     let refused = end.strip_prefix("! ");
@@ -77,7 +78,7 @@ fn check(sig: &FnSig, uses: &[&str], end: &str) -> bool {
     true
 }
 
-/// What C text cannot say.
+/// Types that C text cannot spell.
 #[test]
 fn odd_types() {
     let record = |align| {
@@ -94,7 +95,7 @@ fn odd_types() {
     // clang's functions count on the record's own alignment where they write a result, whatever a typedef says.
     let sig = FnSig::new([], record(32).with_align(8).unwrap());
     check(&sig, &["begin 1", "call v0()"], "explicit_slot 64 & -32");
-    // What decays is as large as a pointer, whatever it was: nothing else is written or copied.
+    // A type that decays is as large as a pointer: nothing else is written or copied.
     let sig = void(vec![Type::FUNCTION]);
     check(&sig, &["begin 0", "address 0"], "explicit_slot 8");
     let bytes = ty("struct { char b[17]; }");

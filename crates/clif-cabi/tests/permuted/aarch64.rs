@@ -1,4 +1,4 @@
-//! What the conventions of these tests have of AArch64.
+//! AArch64's part of the conventions of these tests.
 
 use cabi::Reg;
 use cabi::aarch64::{

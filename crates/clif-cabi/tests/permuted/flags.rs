@@ -1,5 +1,5 @@
-//! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls and entries are still C's. Nothing here knows which are refused but the list at the
-//! end.
+//! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls and
+//! entries are still C's. Only the list at the end knows which are refused.
 
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
 
@@ -25,7 +25,7 @@ fn a_flag_is_refused_or_calls_are_c() {
     let mut refused = Vec::new();
     for setting in settings::builder().iter() {
         for value in values(&setting) {
-            // What cranelift-jit refuses, or has no routine for.
+            // cranelift-jit refuses these, or has no routine for them.
             let of_jit = matches!(setting.name, "is_pic" | "use_colocated_libcalls");
             if of_jit && value == "true" {
                 continue;

@@ -20,7 +20,8 @@ fn one_by_one(parts: &[PlacedPart]) -> Vec<(Loc, Range<usize>)> {
     parts.iter().flat_map(each).collect()
 }
 
-/// Whether `state` has `object`, which was passed or returned, at `place`; what is wrong.
+/// Checks whether `state` has `object`, which was passed or returned, at `place`. The error says
+/// what is wrong.
 pub(crate) fn check_passed(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
     if let Place::Parts(parts) = place {
         let mut parts = parts.iter();
@@ -29,7 +30,7 @@ pub(crate) fn check_passed(state: &State, place: &Place, object: &[u8]) -> Resul
     check(state, place, object)
 }
 
-/// Whether `state` has `object` at `place`; what is wrong.
+/// Checks whether `state` has `object` at `place`. The error says what is wrong.
 pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
     match place {
         Place::Parts(parts) => {
@@ -61,7 +62,7 @@ pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), S
     }
 }
 
-/// Whether a narrow integer in a register is extended to 32 bits as its part says.
+/// Checks whether a narrow integer in a register is extended to 32 bits as its part says.
 fn check_extended(state: &State, PlacedPart { part, loc }: &PlacedPart) -> Result<(), String> {
     let size = usize::from(part.size);
     let (Loc::Reg(reg), 1..4) = (*loc, size) else {

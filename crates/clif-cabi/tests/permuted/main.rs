@@ -1,6 +1,7 @@
-//! Conventions that give registers out in another order than Cranelift, skip some, put a value in two, or are no C compiler's: calls and entries under them, run,
-//! with images of the registers and the stack on the other side. Where each value is, is told by `FnAbi` and by nothing of the lowering. Functions of a language's own convention
-//! are entered by tail calls as well.
+//! Conventions that give registers out in another order than Cranelift, skip some, put a value in
+//! two, or are no C compiler's. Calls and entries under them run with images of the registers and
+//! the stack on the other side. The places come from `FnAbi` alone, not from the lowering.
+//! Functions of a language's own convention are entered by tail calls as well.
 #![cfg(any(
     all(target_arch = "x86_64", unix),
     all(target_arch = "aarch64", target_os = "linux")
@@ -120,7 +121,8 @@ fn bytes_of<'a>(sig: &FnSig, objects: &'a Objects, i: usize) -> &'a [u8] {
     &objects[i][..ty.size() as usize]
 }
 
-/// Calls the dump with the objects in `memory`; the result goes to the last one. What can be one SSA value is one, if `values`.
+/// Calls the dump with the objects in `memory`; the result goes to the last one. With `values`, an
+/// object is passed as one SSA value if it can be one.
 fn caller(jit: &mut Jit, sig: &FnSig, memory: Memory, values: bool) -> FuncId {
     jit.body(None, |lower, module, builder| {
         builder.func.signature = Signature::new(CallConv::SystemV);
@@ -187,7 +189,8 @@ fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId, by_address: bool) ->
     })
 }
 
-/// Whether a function of `sig` can end by such a call: it hands copies on whose addresses are its parameters in CLIF.
+/// Checks whether a function of `sig` can end by such a call: the copies that it hands on have
+/// parameters in CLIF as addresses.
 fn can_be_tail(jit: &Jit, sig: &FnSig) -> bool {
     let plan = jit.lower.entry_plan(sig).unwrap();
     let is_read = |(arg, mode): (usize, PassMode)| {
@@ -197,7 +200,7 @@ fn can_be_tail(jit: &Jit, sig: &FnSig) -> bool {
     sig_pops(sig) && !plan.args.modes().enumerate().any(is_read)
 }
 
-/// Whether callees of `sig` pop their arguments.
+/// Checks whether callees of `sig` pop their arguments.
 fn sig_pops(sig: &FnSig) -> bool {
     convention_of(sig).frame.callee_pops == CalleePops::Everything
 }
@@ -219,8 +222,9 @@ fn constant(builder: &mut FunctionBuilder<'_>, value: i64) -> Value {
     builder.ins().iconst(types::I64, value)
 }
 
-/// Calls and enters functions of `sigs`, these `through_tail_call`s of others. Gives to `check` where values should be, and what says whether a call and an
-/// entry had them elsewhere.
+/// Calls and enters functions of `sigs`, the entries through tail calls of others if
+/// `through_tail_call`. Gives `check` the expected places, and a function that tells whether a call
+/// and an entry had the values elsewhere.
 fn observe_all(
     mut jit: Jit,
     sigs: &[FnSig],
@@ -258,8 +262,9 @@ fn observe_all(
             false => 0,
         };
         let code = code.map(|id| jit.module.get_finalized_function(id));
-        // SAFETY: the first is a function without parameters that calls the dump once, both keep C's callee-saved registers. They use `objects`, of which
-        // those are some that they are given addresses of.
+        // SAFETY: the first is a function without parameters that calls the dump once, both keep
+        // C's callee-saved registers. They use `objects` alone: the addresses that they are given
+        // are of those.
         let seen = unsafe { observe(memory, code, before, [answer, given], popped) };
         check(sig, &abi, &|abi| check_sides(memory, sig, abi, &seen));
     }
@@ -296,11 +301,11 @@ fn run(jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
     n_values
 }
 
-/// With one part of a value expected elsewhere, a call and an entry are not taken for right.
+/// A call and an entry are refused when one part of a value is expected elsewhere.
 #[test]
 fn moved_values_are_noticed() {
     let sigs = signatures(&mut Rng::new(1), &OF_THE_LANGUAGE, 150);
-    // Of arguments, and of results.
+    // For arguments, and for results.
     let mut counts = [[0; 3]; 2];
     observe_all(Jit::new("none", &[]), &sigs, false, |_, abi, sides| {
         let args = abi.args.iter().map(|arg| &arg.place);
@@ -363,7 +368,8 @@ fn sret(abi: &FnAbi) -> Option<Reg> {
     }
 }
 
-/// Whether the values of a call, and those of an entry, were where `abi` has them: arguments, and the result.
+/// Checks whether the values of a call, and those of an entry, were where `abi` has them:
+/// arguments, and the result.
 fn check_sides(
     memory: Memory,
     sig: &FnSig,

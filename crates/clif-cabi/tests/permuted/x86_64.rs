@@ -1,4 +1,4 @@
-//! What the conventions of these tests have of x86-64.
+//! x86-64's part of the conventions of these tests.
 
 use cabi::convention::{Convention, Rule, Rules};
 use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};

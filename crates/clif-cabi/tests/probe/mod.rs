@@ -1,4 +1,4 @@
-//! Bare machine code on both sides of a call: what really is in the registers and on the stack.
+//! Bare machine code on both sides of a call: the actual contents of the registers and the stack.
 //!
 //! [`dump`] is a callee that records what it was called with and answers with given result registers; [`enter`] calls
 //! a function with given registers and stack bytes, and records what comes back. Neither knows any
@@ -54,8 +54,10 @@ pub(crate) const STACK_BYTES: usize = 1024;
 const VECTORS: usize = 128;
 const STACK: usize = 256;
 
-/// Contents of the registers and of the argument area, as the callee sees it at entry: 16 general registers by hardware encoding, the first eight vector registers,
-/// the area. General registers that no parameter or result is in have the stack pointer at the callee's entry and after the call, or nothing.
+/// Contents of the registers and of the argument area, as the callee sees it at entry: 16 general
+/// registers by hardware encoding, the first eight vector registers, the area. General registers
+/// without a parameter or result hold the stack pointer at the callee's entry and after the call,
+/// or nothing.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct State([u8; STACK + STACK_BYTES]);
@@ -63,7 +65,8 @@ pub(crate) struct State([u8; STACK + STACK_BYTES]);
 impl State {
     pub(crate) const ZERO: Self = Self([0; STACK + STACK_BYTES]);
 
-    /// Where the bytes from `loc` on are, to the end of the register or of the area; none if it is not recorded.
+    /// Returns the bytes from `loc` to the end of the register or of the area; none if it is not
+    /// recorded.
     fn range(loc: Loc) -> Option<Range<usize>> {
         let (start, end) = match loc {
             Loc::Reg(reg) => {
@@ -117,7 +120,7 @@ impl State {
     }
 }
 
-/// An error if `found` is not what is `wanted`.
+/// Returns an error if `found` differs from `wanted`.
 pub(crate) fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {
     match wanted == found {
         true => Ok(()),
@@ -170,35 +173,37 @@ impl Rng {
     }
 }
 
-/// What [`dump`] was called with last.
+/// Registers and stack at the last call of [`dump`].
 static mut RECORDED: State = State::ZERO;
 /// The result registers that [`dump`] returns with.
 static mut ANSWER: State = State::ZERO;
-/// What [`dump_popping`] pops: bytes of its argument area.
+/// Bytes of its argument area that [`dump_popping`] pops.
 static mut POPPED: u64 = 0;
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// What happened at two calls: of a dump by a caller, and of a callee. Both were compiled to read and write one memory of type `M`.
+/// Record of two calls: of a dump by a caller, and of a callee. Both were compiled to read and
+/// write one memory of type `M`.
 pub(crate) struct Observed<M> {
-    /// What the caller passed was here, and what it received is.
+    /// The caller's memory, with the values that it passed and received.
     pub(crate) caller: M,
-    /// What the dump saw.
+    /// State that the dump recorded.
     pub(crate) dumped: State,
-    /// What the dump answered.
+    /// State that the dump answered with.
     pub(crate) answer: State,
-    /// What the caller returned.
+    /// Value that the caller returned.
     pub(crate) result: u64,
-    /// What the callee was passed is here, and what it returned.
+    /// The callee's memory, with the values that it was passed and returned.
     pub(crate) callee: M,
-    /// What the callee was called with.
+    /// State that the callee was called with.
     pub(crate) given: State,
-    /// What the callee left, and its stack pointers.
+    /// State that the callee left, with its stack pointers.
     pub(crate) returned: State,
 }
 
-/// Calls `caller`, a function without parameters that calls [`dump`], [`dump_only`] or [`dump_popping`] once, and `callee` with the registers and stack of
-/// `given`. `memory` begins with what `before` has for each of the two. `answer` holds the result registers of the dump, and `popped` says what
-/// [`dump_popping`] pops of its arguments.
+/// Calls `caller`, a function without parameters that calls [`dump`], [`dump_only`] or
+/// [`dump_popping`] once, and `callee` with the registers and stack of `given`. `memory` begins as
+/// `before` says for each of the two. `answer` holds the result registers of the dump, and `popped`
+/// the number of bytes that [`dump_popping`] pops.
 ///
 /// # Safety
 ///

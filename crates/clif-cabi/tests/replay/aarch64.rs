@@ -1,5 +1,5 @@
-//! What the tests of the model know of AArch64: which signatures they generate, and which are refused.
-//! Functions of `apple_aarch64` run on Linux as well.
+//! AArch64's part of the tests of the model: the signatures that they generate, and those that are
+//! refused. Functions of `apple_aarch64` run on Linux as well.
 
 use cabi::Reg;
 use cabi::aarch64::*;
@@ -10,7 +10,7 @@ use super::probe;
 
 pub(crate) const MACHINE: Machine = Machine::AARCH64;
 
-/// Whether Cranelift has vectors there whose size the machine decides.
+/// `true` if Cranelift has vectors there whose size the machine decides.
 pub(crate) const HAS_SCALABLE_VECTORS: bool = true;
 
 /// Registers that the probe writes down.
@@ -32,7 +32,7 @@ pub(crate) const CONVENTIONS: &[CallConv] = &[
     CallConv::AppleAarch64,
 ];
 
-/// Whether Cranelift heeds `sext` and `uext`.
+/// Checks whether Cranelift heeds `sext` and `uext`.
 pub(crate) fn extends(call_conv: CallConv) -> bool {
     call_conv == CallConv::AppleAarch64
 }
@@ -45,5 +45,5 @@ pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "C" fn() {
     }
 }
 
-/// Signatures with what is refused of them.
+/// Signatures, each with who refuses it, and why.
 pub(crate) const REFUSED: &str = include_str!("aarch64.txt");

@@ -1,4 +1,5 @@
-//! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee, runs both and keeps what was seen.
+//! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee, runs both and records
+//! the states.
 //!
 //! The CLIF code moves whole values between their CLIF names and fixed memory, so all that happens in between is
 //! Cranelift's argument passing.
@@ -29,7 +30,7 @@ use super::{machine, probe, replay};
 pub(crate) struct Exchange {
     pub(crate) params: [[u8; 16]; MAX_PARAMS],
     pub(crate) results: [[u8; 16]; MAX_RESULTS],
-    /// What a caller's `sarg` of the same index points to.
+    /// Memory that a caller's `sarg` of the same index points to.
     pub(crate) areas: [[u8; MAX_AREA as usize]; MAX_PARAMS],
 }
 
@@ -49,10 +50,12 @@ impl Exchange {
     }
 }
 
-/// What happened at the two calls of one signature. The caller returned the end of its outgoing argument area: an address.
+/// Record of the two calls of one signature. The caller returned the end of its outgoing argument
+/// area: an address.
 pub(crate) type Observed = probe::Observed<Exchange>;
 
-/// What can change code around a call: `opt_level`, `regalloc_algorithm`, and whether all instructions are used that the host has.
+/// Settings that can change code around a call: `opt_level`, `regalloc_algorithm`, and `true` to
+/// use all instructions of the host.
 pub(crate) type Settings = (&'static str, &'static str, bool);
 
 pub(crate) const SETTINGS: [Settings; 4] = [
@@ -99,7 +102,8 @@ pub(crate) fn observe(
     }
 }
 
-/// What a callee of `sig` pops. Were it wrong, the caller's frame would not be where it was after the call, and neither would its result.
+/// Returns the bytes that a callee of `sig` pops. A wrong number would move the caller's frame
+/// after the call, and so its result.
 pub(crate) fn popped(sig: &Signature, places: &Places) -> u64 {
     match sig.call_conv {
         CallConv::Tail => places.stack_bytes.into(),
@@ -107,7 +111,8 @@ pub(crate) fn popped(sig: &Signature, places: &Places) -> u64 {
     }
 }
 
-/// Does Cranelift compile a function of this signature, and a call of one? Its panics are its refusals.
+/// Checks whether Cranelift compiles a function of this signature, and a call of one. Its panics
+/// are its refusals.
 pub(crate) fn cranelift_accepts(sig: &Signature) -> bool {
     let compiled = std::panic::catch_unwind(|| {
         let mut module = module(SETTINGS[0]);

@@ -1,4 +1,4 @@
-//! What replay refuses, set beside what Cranelift refuses: replay must refuse no less.
+//! Refusals of replay compared with Cranelift's: replay must refuse no less.
 
 use std::collections::HashSet;
 
@@ -84,7 +84,8 @@ fn strange(rng: &mut Rng) -> AbiParam {
     }
 }
 
-/// Whatever a signature holds, replay answers; and what it accepts, Cranelift compiles, each parameter where it is without those after it.
+/// Replay answers any signature. Cranelift compiles each one that it accepts, with each parameter
+/// where it is without those after it.
 #[test]
 fn any_signature_is_answered() {
     const CONVENTIONS: [CallConv; 7] = [
@@ -131,7 +132,8 @@ fn any_signature_is_answered() {
     );
 }
 
-/// The proof is worth what its signatures cover: every parameter of every convention, in a register and on the stack, wherever replay has it.
+/// The proof is worth as much as its signatures cover: every parameter of every convention, in a
+/// register and on the stack, wherever replay has it.
 #[test]
 fn generated_signatures_cover_every_place() {
     let key = |call_conv, param: &AbiParam, place: &ClifPlace| {

@@ -1,4 +1,5 @@
-//! What the tests of the model know of x86-64: which signatures they generate, and which are refused.
+//! x86-64's part of the tests of the model: the signatures that they generate, and those that are
+//! refused.
 
 use cabi::Reg;
 use cabi::x86_64::*;
@@ -9,7 +10,7 @@ use super::probe;
 
 pub(crate) const MACHINE: Machine = Machine::X86_64;
 
-/// Whether Cranelift has vectors there whose size the machine decides.
+/// `true` if Cranelift has vectors there whose size the machine decides.
 pub(crate) const HAS_SCALABLE_VECTORS: bool = false;
 
 /// Registers that the probe writes down.
@@ -33,7 +34,7 @@ pub(crate) const CONVENTIONS: &[CallConv] = &[
     CallConv::WindowsFastcall,
 ];
 
-/// Whether Cranelift heeds `sext` and `uext`.
+/// Checks whether Cranelift heeds `sext` and `uext`.
 pub(crate) fn extends(_: CallConv) -> bool {
     true
 }
@@ -47,5 +48,5 @@ pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "sysv64" fn() {
     }
 }
 
-/// Signatures with what is refused of them.
+/// Signatures, each with who refuses it, and why.
 pub(crate) const REFUSED: &str = include_str!("x86_64.txt");

@@ -70,8 +70,8 @@ impl<'p> Entry<'p> {
         }
     }
 
-    /// The address of argument `i`. What C passes in memory stays there, and is the function's to
-    /// write to; the parts of others are stored.
+    /// Returns the address of argument `i`. A value in memory stays there, and the function may
+    /// write to it; the parts of others are stored.
     pub fn address(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Value> {
         let ty = self.ty(i);
         match (self.mode(i)?, self.plan.args.slots(i)) {

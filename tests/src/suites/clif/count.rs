@@ -25,7 +25,7 @@ use crate::suite::{Result, is_blessed};
 /// longer to run.
 const COPIED_BY_HAND: [&str; 2] = ["s_l4", "s_l9"];
 
-/// A shim that is worse than the lowered one of a signature, and in what.
+/// Shims that are worse than the lowered one of a signature, and why.
 const WORSE: [(&str, &str, &str); 3] = [
     ("i32_2", "a padding argument", "i32@0 i32@4 i64@8 -> i32@0"),
     (
@@ -100,7 +100,7 @@ fn path(measured: &Measured) -> PathBuf {
     folder().join("clif/shims").join(name)
 }
 
-/// Whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
+/// Checks whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
 fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
     let head = format!("; {}\n; {} instructions", measured.sig, count(now));
     kept::held(&path(measured), &format!("{head}\n{now}"))
@@ -117,7 +117,7 @@ fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), St
     }
 }
 
-/// What is worse must be noticed, as longer than the text that is kept.
+/// A worse shim must be noticed, as longer than the text that is kept.
 fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
     if is_blessed() {
         return Ok(());

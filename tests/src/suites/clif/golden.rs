@@ -68,7 +68,8 @@ fn texts<'c>(
             };
             let sizes = sig.params().iter().map(|param| param.ty.size());
             if sizes.chain([sig.result().size()]).all(|size| size <= 64) {
-                // What the function's own signature has in memory is there already: it copies nothing.
+                // Values that the function's own signature has in memory are there already: it
+                // copies nothing.
                 let body = own.split_once('\n').map_or("", |(_, body)| body);
                 let copies = body.contains("memcpy") || body.contains("sarg");
                 let outcome = if copies { Err(own.clone()) } else { Ok(()) };

@@ -1,4 +1,5 @@
-//! Signatures of LLVM IR, for what C cannot say: several results, a static chain among the arguments.
+//! Signatures of LLVM IR, for what C cannot express: several results, a static chain among the
+//! arguments.
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,10 @@ use cabi_verify::places::Question;
 
 use super::Signatures;
 
-/// What is drawn: scalars, some of them more often; how many arguments and results at most; how many scalars fill all registers of a kind; the calling
-/// convention as IR writes it; and whether it is C's, with static chains and variadic functions, but without structures among the arguments.
+/// Properties of drawn signatures: scalars, some of them more often; the most arguments and
+/// results; how many scalars fill all registers of a kind; the calling convention as IR writes it;
+/// and whether it is C's, with static chains and variadic functions, but without structures among
+/// the arguments.
 struct Dialect {
     scalars: &'static [(&'static str, Type)],
     often: &'static [usize],
@@ -85,7 +88,7 @@ pub(super) const FASTCC: Signatures = Signatures {
     boundaries: |_, target, first| boundaries(&FAST, target, first),
 };
 
-/// What a question is made of: scalars by their places in the dialect, several for a structure.
+/// Contents of a question: scalars by their places in the dialect, several for a structure.
 struct Drawn {
     args: Vec<Vec<usize>>,
     results: Vec<usize>,
@@ -157,7 +160,7 @@ fn build(dialect: &Dialect, target: &Target, n: usize, drawn: Drawn) -> Option<Q
         nest,
     } = drawn;
     if variadic {
-        // What is unnamed has been promoted.
+        // Unnamed values have been promoted.
         args.iter_mut()
             .skip(1)
             .flatten()

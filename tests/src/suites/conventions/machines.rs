@@ -1,4 +1,5 @@
-//! The conventions that are compared, and their compilers: the blocks of `tests/corpus/conventions.txt`, which says what its keys mean.
+//! The conventions that are compared, and their compilers: the blocks of
+//! `tests/corpus/conventions.txt`, which explains its keys.
 
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use cabi_verify::probe::{self, AARCH64, RISCV, S390X};
 use super::shapes::{self, Shape};
 use super::{KnownBug, Signatures, ir};
 
-/// What the machines' code is observed by.
+/// Way to observe the machines' code.
 pub(super) enum Observed {
     /// Its machine code is read, before registers are assigned to it.
     Read(Isa),
@@ -22,14 +23,14 @@ pub(super) enum Observed {
 
 /// A convention, and the compilers that are asked about it.
 pub(super) struct Machine {
-    /// What reports call it.
+    /// Its name in reports.
     pub(super) name: &'static str,
     pub(super) convention: &'static Convention,
     pub(super) target: Target,
     pub(super) features: Features,
     pub(super) signatures: Signatures,
     pub(super) absent: Absent,
-    /// What some of them must have.
+    /// Shapes that some of them must have.
     pub(super) shapes: Vec<&'static Shape>,
     pub(super) compilers: Vec<Compiler>,
     pub(super) observed: Observed,
@@ -39,22 +40,22 @@ pub(super) struct Machine {
     pub(super) directed: OnceLock<Vec<Question>>,
 }
 
-/// What makes assembly of C, or of LLVM IR.
+/// Compiler of C, or of LLVM IR, to assembly.
 pub(super) struct Compiler {
     pub(super) name: &'static str,
-    /// The program, and what it is told beside what all are.
+    /// The program, and its own options.
     command: String,
     /// It makes LLVM IR, of which `llc` makes assembly when it is told machine and attributes.
     pub(super) llc: Option<String>,
-    /// What its own `va_arg` gets wrong.
+    /// Bugs of its own `va_arg`.
     pub(super) bugs: &'static [KnownBug],
-    /// Whether it has `_BitInt`, and `cabi` places for it.
+    /// `true` if it has `_BitInt`, and `cabi` places for it.
     pub(super) bit_int: bool,
-    /// What it does where others do not.
+    /// Its choices where compilers differ.
     policy: Policy,
 }
 
-/// What all are told: values are where the convention has them, not where an optimizer may leave them.
+/// Shared flags: values are where the convention has them, not where an optimizer may leave them.
 pub(super) const FLAGS: [&str; 5] = [
     "-O2",
     "-w",

@@ -1,5 +1,6 @@
-//! Each rule of a convention, broken in every way there is: dropped, its guard dropped, its first two registers swapped, its slots twice as wide; and the convention
-//! without its own check of results. The name of a mutation says what is broken.
+//! Mutations of conventions: each rule dropped, its guard dropped, its first two registers swapped,
+//! its slots twice as wide; and the convention without its own check of results. The name of a
+//! mutation says what is broken.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +17,11 @@ use crate::suite::{Result, Suite};
 /// Signatures at the boundaries of registers for each mutation, on which it has a value elsewhere.
 const DIRECTED: usize = 4;
 
-/// Of the rules of a convention so many are noticed by a byte that differs when they are dropped, at least: without the others plans are refused.
+/// Fewest rules of a convention that a differing byte shows when they are dropped: without the
+/// others plans are refused.
 const BY_BYTES: usize = 2;
 
-/// A prime: so far apart signatures differ in all that they are made of.
+/// A prime: signatures at this distance differ in all their components.
 const STRIDE: usize = 619;
 
 /// A convention with one rule broken, which its name says.
@@ -65,8 +67,8 @@ pub(in crate::suites) fn dropped(
     all.filter(|one| one.name.contains("without `"))
 }
 
-/// Drops the rules of the convention of `compiler` in turn: what is `tried` with that mistake must show some by bytes. All of them must show as fewer calls that
-/// agree than were `right`, if that is given.
+/// Drops the rules of the convention of `compiler` in turn: some must show by bytes in the run
+/// `tried` with that mistake. If `right` is given, all of them must leave fewer calls that agree.
 pub(in crate::suites) fn check_dropped(
     compiler: &Compiler,
     right: Option<&Tally>,
@@ -95,7 +97,8 @@ pub(in crate::suites) fn check_dropped(
     Ok(())
 }
 
-/// What is wrong about unnamed arguments: that of each rule for them, and that they have no registers.
+/// Returns the mutations about unnamed arguments: those of each rule for them, and one without
+/// registers.
 pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
     let Convention { rules, frame, .. } = *convention;
     let word = frame.slot;
@@ -139,7 +142,7 @@ pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
             let (question, own) = &all[i];
             machine.moved(mutation, (question, own))
         };
-        // Another type or extension at the same place is not what every function shows.
+        // Another type or extension at the same place does not show in every function.
         let is_elsewhere = |i: usize| {
             moved(i).is_some_and(|abi| abi.is_ok_and(|abi| places(&abi) != places(&all[i].1)))
         };
@@ -233,7 +236,7 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
 const SWAPPED: &str = "with registers swapped";
 const WIDER: &str = "with wider slots";
 
-/// The ways to break what places a part.
+/// Returns the ways to break an action that places a part.
 fn of_action(rule: &Rule) -> Vec<(&'static str, Rule)> {
     match *rule {
         Rule::AssignToReg(regs) => {

@@ -35,7 +35,7 @@ impl References {
         Self(found)
     }
 
-    /// The first line of what `compiler` says of its version.
+    /// Returns the first line of the version that `compiler` prints.
     pub(super) fn version(&self, compiler: &Compiler) -> Result<String, String> {
         let reference = self.get(compiler.words().0)?;
         let first = reference.version().lines().next();
@@ -49,7 +49,7 @@ impl References {
 }
 
 impl Engine<'_> {
-    /// What is missing.
+    /// Checks that all tools are here; the error is the missing one.
     pub(super) fn is_here(&self, references: &References) -> Result<(), String> {
         self.compiler.compile("\n")?;
         let Observed::Run(probe, linker) = &self.machine.observed else {
@@ -60,7 +60,8 @@ impl Engine<'_> {
         references.get(words(linker).0).map(drop)
     }
 
-    /// What the code of both functions of each question does, where it runs, with bit-fields looked for `shift` bits after theirs.
+    /// Returns the facts of both functions of each question, if the code runs, with bit-fields
+    /// looked for `shift` bits after theirs.
     pub(super) fn facts(
         &self,
         references: &References,
@@ -127,13 +128,13 @@ impl Compiled {
         compiled
     }
 
-    /// Takes what the code of all questions does.
+    /// Takes the facts of the code of all questions.
     pub(super) fn take(&mut self, facts: Vec<Facts>) {
         let numbers = self.questions.iter().map(Question::number);
         self.facts.extend(numbers.zip(facts));
     }
 
-    /// What both functions of a question show about the places of `abi`.
+    /// Returns the outcome of both functions of a question for the places of `abi`.
     pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> Outcome {
         match self.facts.get(&question.number()) {
             Some(facts) => probe::outcome("the compiler", facts, &question.sig, abi),
@@ -196,7 +197,7 @@ impl Compiler {
     }
 }
 
-/// What `command` prints, or the first of what it says where it fails.
+/// Returns the output of `command`, or the first messages where it fails.
 pub(super) fn output_of(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().display().to_string();
     let output = command.output().map_err(|e| format!("{program}: {e}"))?;

@@ -2,10 +2,10 @@
 
 use cabi::{FnAbi, FnSig, Kind, Place, Scalar, Type};
 
-/// Of so many signatures one has to have each shape.
+/// One of so many signatures has to have each shape.
 const FLOOR: usize = 100;
 
-/// What a signature may have.
+/// Property that a signature may have.
 pub(super) struct Shape {
     name: &'static str,
     has: fn(&FnSig, &FnAbi) -> bool,
@@ -48,7 +48,6 @@ const ALL: &[Shape] = shapes! {
     "results in memory" |_, abi| matches!(abi.ret.place, Place::Indirect { .. });
 };
 
-/// The shape of this name.
 pub(super) fn named(name: &str) -> Result<&'static Shape, String> {
     let shape = ALL.iter().find(|shape| shape.name == name);
     shape.ok_or_else(|| format!("shapes: {name}"))

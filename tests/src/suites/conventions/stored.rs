@@ -20,7 +20,7 @@ use crate::suite::{Result, Suite};
 pub(super) const COUNT: u64 = 40;
 pub(super) const SEED: u64 = 1;
 
-/// What precedes the reason why a case has no facts.
+/// Prefix of the reason why a case has no facts.
 const ENDED: &str = "ended: ";
 
 /// A file of facts.
@@ -82,7 +82,7 @@ impl Stored {
         })
     }
 
-    /// Whether `now` has the same facts; otherwise the first cases that have others.
+    /// Checks whether `now` has the same facts; the error has the first cases with others.
     pub(super) fn holds(&self, now: &Self) -> Result<(), String> {
         let numbers: BTreeSet<_> = self.cases.keys().chain(now.cases.keys()).collect();
         let text = |of: &Self, number| match of.cases.get(number) {
@@ -156,7 +156,6 @@ impl Stored {
 }
 
 impl Engine<'_> {
-    /// Where its facts are.
     pub(super) fn stored_at(&self) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("facts");
         let file = format!("{}.txt", self.compiler.name);

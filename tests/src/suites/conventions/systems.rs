@@ -40,7 +40,7 @@ pub(super) fn run(suite: &mut Suite) {
     suite.report.note(note);
 }
 
-/// Compares the row of a system with what clang's code shows.
+/// Compares the row of a system with clang's code.
 fn compare(row: &str) -> Result<(), String> {
     let triple = row.split(' ').next().unwrap_or_default();
     let target = Target::named(triple).map_err(|why| why.to_string())?;
@@ -103,7 +103,7 @@ fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
     Ok(questions)
 }
 
-/// What clang compiles the values to, before registers are allocated.
+/// Returns clang's machine code for the values, before registers are allocated.
 fn machine_code(triple: &str, option: &str) -> Result<String, String> {
     let target = format!("--target={triple}");
     let own = "-ffreestanding -fno-stack-protector -fno-sanitize=all -mllvm -stop-after=finalize-isel -mllvm -simplify-mir -S -o -";

@@ -11,14 +11,15 @@ use cabi_verify::report::Report;
 pub(super) struct Record {
     /// As C spells it.
     pub(super) name: String,
-    /// What declares it, after [`PREAMBLE`].
+    /// Its declaration, after [`PREAMBLE`].
     pub(super) text: String,
 }
 
-/// What the records are declared with.
+/// Declarations that the records need.
 pub(super) const PREAMBLE: &str = "typedef long long long_2 __attribute__((aligned(2)));\n";
 
-/// Of the product of types, widths, shapes and attributes, one in so many is taken, with and without `ms_struct`.
+/// One in so many of the product of types, widths, shapes and attributes is taken, with and without
+/// `ms_struct`.
 const STRIDE: usize = 37;
 
 /// The base types, and their bits; `@` is the number of the record.
@@ -130,7 +131,7 @@ const DECLARATORS: [&str; 22] = [
     "__typeof__(int *) @ a",
 ];
 
-/// What stands around the members: before the record, its keyword, after it.
+/// Text around the members: before the record, its keyword, after it.
 const SHAPES: [(&str, &str, &str); 5] = [
     ("", "struct", ";"),
     ("", "union", ";"),
@@ -164,7 +165,6 @@ fn declarators() -> Vec<String> {
     all
 }
 
-/// All records.
 pub(super) fn all() -> Vec<Record> {
     let bit_fields = bit_fields();
     let with = |first: usize, attribute: &'static str| {
@@ -187,7 +187,7 @@ pub(super) fn all() -> Vec<Record> {
     texts.map(record).collect()
 }
 
-/// What libclang reads of the records, by their names; of the others, why not.
+/// Types that libclang reads of the records, by their names; for the others the reason.
 pub(super) type Read = BTreeMap<String, Result<Type, &'static str>>;
 
 /// Reads `records` for `target` by `rules`, or as far as gcc and clang lay them out alike.
@@ -257,7 +257,7 @@ pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), 
     Ok(())
 }
 
-/// All that layout says about the declaration of a record.
+/// Returns the layout of the declaration of a record.
 fn places(ty: &Type) -> (u64, u32, Vec<u64>) {
     let fields = ty.as_record().map_or(&[][..], |record| record.fields());
     let counts = |field: &&cabi::Field| field.bit_field().is_none_or(|bits| bits.width != 0);

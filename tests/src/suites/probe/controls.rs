@@ -16,7 +16,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Whether the facts differ from some of the wrong places.
+    /// Checks whether the facts differ from some of the wrong places.
     pub(super) fn is_noticed(&self, reference: &Reference, facts: &Facts, case: &Case) -> bool {
         let types = case.argument_types();
         self.wrong.iter().any(|wrong| {
@@ -89,7 +89,7 @@ fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi
     (1..6).filter_map(changed).collect()
 }
 
-/// Whether values have so many bits that they are not found in five wrong places by chance.
+/// Checks whether values have so many bits that they are not found in five wrong places by chance.
 fn is_recognized(ty: &Type) -> bool {
     let mask = Painter::default().paint(ty).mask;
     mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16

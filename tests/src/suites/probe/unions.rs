@@ -12,15 +12,15 @@ use cabi_verify::verify::known_bug;
 use super::{Found, Part, outcome};
 use crate::suite::{Result, Suite};
 
-/// What the names of the cases start with.
+/// Prefix of the names of the cases.
 const NAME: &str = "wide-union";
 
-/// So many cases have to differ under a wrong policy.
+/// Number of cases that have to differ under a wrong policy.
 const NOTICED: usize = 20;
 
 const LEVELS: [&str; 2] = ["avx", "avx512f"];
 
-/// What fills the first eightbytes of the unions.
+/// Members that fill the first eightbytes of the unions.
 const FIRSTS: [&str; 6] = [
     "v4 first",
     "v8 first",
@@ -30,7 +30,7 @@ const FIRSTS: [&str; 6] = [
     "v4 first __attribute__((aligned(64)))",
 ];
 
-/// What the arrays beside it are made of: scalars, vectors, and records of fewer and more than 16 bytes.
+/// Elements of the arrays beside it: scalars, vectors, and records of fewer and more than 16 bytes.
 const ELEMENTS: [&str; 18] = [
     "char",
     "float",
@@ -94,7 +94,8 @@ pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
     abi.err().filter(|_| is_such).map(|why| why.to_string())
 }
 
-/// Reports what was `found`, but for what the compiler is known to get wrong about results. Under each wrong policy enough of what passes has to differ.
+/// Reports the differences `found`, but for the compiler's known mistakes in results. Under each
+/// wrong policy enough of the cases that pass have to differ.
 pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
     let (own, name) = (part.compiler.policy, part.reference().name());
     let engine = suite.engine(name);
@@ -122,7 +123,7 @@ pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
     };
     for policy in wrong {
         let broken = part.differences(policy);
-        // Of the same cases.
+        // The same cases, in order.
         let pairs = broken.values().zip(found.values());
         let n = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());
         let n = n.count();

@@ -79,7 +79,7 @@ fn records() -> Result<Vec<(&'static str, Type)>, Error> {
     ])
 }
 
-/// What C has not, as records of the same size and alignment.
+/// Types that C lacks, as records of the same size and alignment.
 fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
     let own = |text: &str, members: &[Type], align| record(&format!("zig {text}"), members, align);
     Ok(vec![

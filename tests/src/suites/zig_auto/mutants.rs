@@ -48,7 +48,7 @@ const fn slots(size: u32, align: u32) -> Rule {
     Rule::AssignToStack { size, align }
 }
 
-/// What is changed, and how.
+/// A mutant's name, and its change.
 type Mutant = (&'static str, fn(&mut Convention));
 
 /// The mutants of `convention` that show at `level`.

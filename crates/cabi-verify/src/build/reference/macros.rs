@@ -20,7 +20,8 @@ impl Reference {
         value.ok_or_else(|| ReferenceError::io(&self.text)(none()))
     }
 
-    /// The widest vectors that are passed in registers under its own flags: a matter of the macros it defines.
+    /// Returns the level of the widest vectors that are passed in registers under its own flags, by
+    /// the macros it defines.
     ///
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked, or has AVX-512 without registers of 512 bits.
@@ -48,7 +49,7 @@ impl Reference {
         processor::lacking(|name| self.defines(name))
     }
 
-    /// Whether it compiles under its own flags for `target`, by the macros that it defines.
+    /// Checks whether it compiles under its own flags for `target`, by the macros that it defines.
     ///
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked.
@@ -75,12 +76,12 @@ impl Reference {
         Ok(true)
     }
 
-    /// Whether its object files are those of Windows.
+    /// Checks whether its object files are those of Windows.
     pub(super) fn writes_coff(&self) -> Result<bool, ReferenceError> {
         Ok(self.defines("_WIN32")? && !self.defines("__ELF__")?)
     }
 
-    /// Whether it defines the macro `name` by itself.
+    /// Checks whether it defines the macro `name` by itself.
     fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
         Ok(self.macros()?.contains_key(name))
     }

@@ -1,4 +1,4 @@
-//! A compiler that accepts everything is no reference: what is asked by assertions is answered by what it refuses.
+//! A compiler that accepts everything is no reference: its refusals answer assertions.
 
 use super::{Reference, ReferenceError};
 

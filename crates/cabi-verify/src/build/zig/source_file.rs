@@ -1,4 +1,5 @@
-//! A file of Zig: which sides of which cases it has, what stands on which line, and what the compiler's messages say about which side.
+//! A file of Zig: the sides of cases in it, the text on each line, and the sides that the
+//! compiler's messages blame.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,10 +14,10 @@ pub(super) struct SourceFile {
     cases: Vec<Result<CaseText, NotExpressible>>,
 }
 
-/// A file with what stands on its lines.
+/// A file, and the sides that its lines belong to.
 pub(super) struct Text {
     pub(super) zig: String,
-    /// The first line (from 1) of each text, and the sides that it is of.
+    /// The first line (from 1) of each text, and its sides.
     lines: Vec<(usize, Vec<usize>)>,
 }
 
@@ -28,7 +29,6 @@ impl SourceFile {
         }
     }
 
-    /// The text of a side.
     fn side(&self, side: usize) -> Result<&str, String> {
         let case = self.cases.get(side / 2);
         let case = case.ok_or("there is no such case")?.as_ref();
@@ -39,7 +39,7 @@ impl SourceFile {
         }
     }
 
-    /// All sides, and of each that Zig has no words for, why.
+    /// Returns all sides, and for each that Zig cannot express the reason.
     pub(super) fn sides(&self) -> (Vec<usize>, BTreeMap<usize, String>) {
         let (mut sides, mut missing) = (Vec::new(), BTreeMap::new());
         for side in 0..2 * self.cases.len() {
@@ -72,7 +72,7 @@ impl SourceFile {
             }
             add(self.side(side).unwrap_or_default(), vec![side]);
         }
-        // What is after is no case's.
+        // The lines after this belong to no case.
         add("", Vec::new());
         let questions = self.questions(chosen);
         if !questions.is_empty() {
@@ -85,7 +85,8 @@ impl SourceFile {
         Text { zig, lines }
     }
 
-    /// What is asked in a file of `chosen` sides, each type once, with the case that has it.
+    /// Returns the questions in a file of `chosen` sides, each type once, with the case that has
+    /// it.
     pub(super) fn questions(&self, chosen: &[usize]) -> Vec<(usize, &Question)> {
         let mut seen = HashSet::new();
         let mut cases: Vec<usize> = chosen.iter().map(|side| side / 2).collect();
@@ -162,7 +163,7 @@ fn without_names(message: &str) -> String {
     text
 }
 
-/// What a compiler says when it dies, without the names of one file.
+/// Returns the last message of a compiler that crashes, without the names of one file.
 fn last_words(messages: &str) -> &str {
     let line = messages.lines().find(|line| line.contains("panic: "));
     let line = line

@@ -1,5 +1,6 @@
-//! The objects of a function of ours that C calls: the copies of its arguments, and the result that it returns. Each lies against a guard page, like those of a caller; what is
-//! beside it on the other side is compared.
+//! Objects of a function of ours that C calls: the copies of its arguments, and the result that it
+//! returns. Each lies against a guard page, like a caller's objects; the bytes beside it on the
+//! other side are compared.
 
 use cabi::Type;
 
@@ -14,7 +15,8 @@ pub(super) fn object_bytes(ty: &Type) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// Where the function finds its objects at `side` of their buffers, and how many bytes after the first each argument goes.
+/// Returns the addresses of the function's objects at `side` of their buffers, and how many bytes
+/// after the first each argument goes.
 pub(super) fn addresses(
     harness: &Harness<'_>,
     plan: &CallCase,
@@ -70,7 +72,7 @@ pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, s
     }
 }
 
-/// Whether the function has written nothing beside its objects.
+/// Checks whether the function has written nothing beside its objects.
 pub(super) fn check_beside(
     harness: &Harness<'_>,
     plan: &CallCase,

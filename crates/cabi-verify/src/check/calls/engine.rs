@@ -1,4 +1,5 @@
-//! Cranelift's sides of cases in one engine: of one case in every way, or of many, each in one way that depends on its index, so that together they cover all.
+//! Cranelift's sides of cases in one engine: one case in every way, or many, each in one way by its
+//! index, so that together they cover all.
 
 use std::collections::HashMap;
 
@@ -16,20 +17,21 @@ use crate::case::Case;
 use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::run::boundary;
 
-/// In which of the [`WAYS`] a case is called.
+/// The [`WAYS`] in which a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ways {
     All,
-    /// By what is compiled for the signature.
+    /// By code compiled for the signature.
     Compiled,
-    /// By what is made at run time for any signature; where nothing is, in one way that is compiled.
+    /// By code made at run time for any signature; where there is none, in one compiled way.
     AtRunTime,
-    /// In one that the case's index tells.
+    /// In one way, by the case's index.
     Turning(usize),
 }
 
-/// What cases of one process share under one engine setting, as the functions of a front end do: plans, invokers and closures are found again by their keys, so
-/// that a key without something that its value is made from gives a case the code of another one.
+/// State that cases of one process share under one engine setting, as the functions of a front end
+/// do. Plans, invokers and closures are found again by their keys: a key that lacks a property of
+/// its value gives a case the code of another one.
 #[derive(Default)]
 pub struct Caches {
     lower: Option<Lowering>,
@@ -38,11 +40,12 @@ pub struct Caches {
     by_key: HashMap<String, FnSig>,
 }
 
-/// What a signature is found by, if not by itself: a mistake, since signatures that differ are equal then.
+/// Key under which signatures share plans and code: a mistake made on purpose, since signatures
+/// that differ are equal then.
 pub type Key = fn(&FnSig) -> String;
 
 impl Caches {
-    /// The first of the signatures with the key of `sig`.
+    /// Returns the first of the signatures with the key of `sig`.
     pub fn first(&mut self, key: Key, sig: FnSig) -> FnSig {
         self.by_key.entry(key(&sig)).or_insert(sig).clone()
     }
@@ -58,7 +61,8 @@ impl SharedEngine {
     /// Compiles one direction of `cases`, whose C sides `harness` has under the same numbers. `turn` turns the variants.
     ///
     /// # Errors
-    /// [`Fault`] if there is no engine, or what was compiled cannot be made ready: then [`observe`](super::observe) tells which case is to blame.
+    /// [`Fault`] if there is no engine, or the compiled code cannot be made ready: then
+    /// [`observe`](super::observe) tells which case is to blame.
     pub fn build<'c>(
         harness: &Harness<'_>,
         cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
@@ -185,7 +189,7 @@ fn compiled(
     let callee = match *import {
         Some(callee) => callee,
         None => {
-            // What is called is the thunk, which calls the callee: an engine may have those of several cases.
+            // C calls the thunk, which calls the callee: an engine may have those of several cases.
             let name = format!("callee_{}", plan.index);
             engine.bind(&name, boundary::thunk_address())?;
             *import.insert(lower.declare_import(engine, &name, &plan.told)?.id)

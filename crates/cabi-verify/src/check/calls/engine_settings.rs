@@ -2,7 +2,8 @@
 
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
 
-/// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
+/// Returns every combination of settings that calls run under, with its name: register allocation,
+/// optimization, SSE2 only or all of this machine.
 pub fn all_settings() -> Vec<(String, Settings)> {
     let mut all = Vec::new();
     for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "baseline")] {

@@ -1,4 +1,5 @@
-//! What must hold around a call besides its values, and is not the same for every call: what the thunk between the two sides saw.
+//! Checks around a call besides its values, by the state that the thunk between the two sides saw.
+//! They differ from call to call.
 
 use cabi::{FnAbi, Loc, Place, Reg, Scalar};
 
@@ -9,7 +10,7 @@ use crate::run::Written;
 use crate::run::boundary::Crossing;
 
 impl CallCase {
-    /// Compares narrow integers as a callee has widened them with what C's `(long long)` makes of them.
+    /// Compares narrow integers as a callee has widened them with the results of C's `(long long)`.
     pub(crate) fn check_widened(&self, values: &Values, written: &Written) -> Result<(), String> {
         let named = values.promoted.iter().zip(&self.types).take(self.n_named);
         for (i, (pattern, ty)) in named.enumerate() {
@@ -32,7 +33,8 @@ impl CallCase {
     }
 }
 
-/// What a call by `caller` needs besides arguments: al, which may be an upper bound where that `is_bound`, and an argument area as aligned as `abi` says.
+/// Checks the requirements of a call by `caller` besides arguments: al, which may be an upper bound
+/// if that `is_bound`, and an argument area as aligned as `abi` says.
 pub(in crate::check) fn check_call(
     abi: &FnAbi,
     (caller, is_bound): (&str, bool),
@@ -66,7 +68,7 @@ pub(in crate::check) fn check_call(
     }
 }
 
-/// What the thunk saw of a return that Cranelift made.
+/// Checks a return that Cranelift made, by the state that the thunk saw.
 pub(super) fn check_return(plan: &CallCase, crossing: &Crossing) -> Result<(), String> {
     let [call, after] = crossing.images();
     let ret = &plan.abi.ret;

@@ -8,7 +8,7 @@ use super::{CallCase, Direction, Fault, Harness, MEMORY};
 use crate::emit::cranelift::CallVia;
 use crate::run::guard::Side;
 
-/// What makes the code of one direction; shared by the cases of one process as a user would share it.
+/// Makers of the code of one direction; the cases of one process share one as a user would.
 pub(super) enum Maker {
     /// Invokers as users have them, most of them stubs, and invokers that Cranelift compiles.
     Invokers(Box<[Invokers; 2]>),
@@ -75,8 +75,9 @@ impl Maker {
     }
 }
 
-/// How a closure of `told` is entered, and how it then reads its unnamed arguments one by one; of every other case none: they are arguments like the
-/// others. C has no `va_arg` of what it promotes.
+/// Returns how a closure of `told` is entered, and how it then reads its unnamed arguments one by
+/// one. For every other case there are no such reads: its arguments are like the others. C has no
+/// `va_arg` of a type that it promotes.
 fn read_from_list(
     closures: &Closures,
     told: &FnSig,
@@ -98,7 +99,6 @@ fn read_from_list(
     Ok((entered, va_args))
 }
 
-/// The bytes of all arguments.
 fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = (0..)
         .map_while(|i| args.bytes(i).ok())
@@ -110,7 +110,7 @@ fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>>
         if let Some(list) = &mut list {
             // SAFETY: the C caller of the case passes arguments of these types.
             let read = unsafe { list.next_bytes(va_arg, &mut object) };
-            // What is not read differs.
+            // An argument that is not read differs.
             let _ = read;
         }
         all.push(object);

@@ -1,4 +1,4 @@
-//! What may be refused: what the signature has, in the direction that is not lowered.
+//! Known refusals: of a property that the signature has, in the direction that is not lowered.
 
 use super::*;
 

@@ -10,12 +10,15 @@ use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
 use crate::case::Subject;
 use crate::emit::c::TABLE;
 
-/// What `reference` says to the facts of `subject`, whose text is `preamble`; and to the bytes that objects have when one of their members is 1, its type and
-/// the order of its bytes, and whether members are signed. Nothing of the reference compiler's runs, so flags that change its calls do no harm. A type whose
-/// members have other names for the reference compiler is asked for its size and alignment only; what it refuses altogether has its reason.
+/// Returns the answers of `reference` to the facts of `subject`, whose text is `preamble`, and to
+/// further ones: the bytes of objects when one of their members is 1, by its type and byte order,
+/// and the signs of members. No code of the reference compiler runs, so flags that change its calls
+/// do no harm. A type whose members have other names for the reference compiler is asked for its
+/// size and alignment only; a type that it refuses altogether has its reason.
 ///
 /// # Errors
-/// [`ReferenceError::Io`] if the reference compiler cannot be started, or what it makes cannot be read.
+/// [`ReferenceError::Io`] if the reference compiler cannot be started, or its output cannot be
+/// read.
 pub fn ask_data(
     reference: &Reference,
     flags: &[&str],
@@ -25,7 +28,8 @@ pub fn ask_data(
     let questions = questions(subject, "");
     let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
     let mut left: Vec<usize> = (0..questions.len()).collect();
-    // All of a type; where the compiler refuses that, only the places of its members; then only what names no member.
+    // All facts of a type; where the compiler refuses that, only the places of its members; then
+    // only those that name no member.
     for most in [About::Values, About::Places, About::Itself] {
         let build = |chosen: &[usize]| {
             let chosen = chosen.iter().filter_map(|at| questions.get(*at));
@@ -65,7 +69,7 @@ pub fn ask_data(
     Ok(replies)
 }
 
-/// What a reference compiler says to a [`Fact`].
+/// A reference compiler's answer to a [`Fact`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reply {
@@ -103,11 +107,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// The facts of `subjects`, whose declarations stand before the table's text in one file: a type is asked about once, also where it is a member's.
+    /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file:
+    /// a type is asked about once, also where it is a member's.
     pub fn of(subjects: &[&Subject]) -> Self {
         let (mut table, mut asked) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {
-            // What a compiler has to say about these lines, it says about this block.
+            // The compiler's messages about these lines then name this block.
             let marker = format!("# 1 {:?}", subject.block.name);
             let _ = writeln!(table.declarations, "{marker}");
             let records = || subject.header.records.iter().map(|named| named.ty.clone());
@@ -136,7 +141,7 @@ impl Table {
     fn ask(&mut self, block: &str, question: &Question, most: About) -> usize {
         let probes = question.probes(block, most);
         let n = probes.len();
-        // Of the variable only the type is asked about, and a type is less work for a compiler.
+        // Only the type of the variable is asked about, and a type is less work for a compiler.
         let _ = writeln!(self.declarations, "typedef {};", question.declaration);
         for probe in probes {
             match &probe.fact.ours {
@@ -159,27 +164,29 @@ impl Table {
         n
     }
 
-    /// The table as C.
+    /// Returns the table as C.
     pub fn text(&self) -> String {
         let rows: String = self
             .constants
             .iter()
             .map(|row| format!("{row},\n"))
             .collect();
-        // Never empty: C has no empty arrays. An error of its lines is not that of the last case: what it is about may have been refused above. Warnings (3, a header of
-        // the system) say nothing of layout, and `-Werror` may make errors of them.
+        // Never empty: C has no empty arrays. An error of its lines is not that of the last case,
+        // which may have been refused above. Warnings (3, a header of the system) tell nothing of
+        // layout, and `-Werror` may make errors of them.
         format!(
             "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
             self.declarations
         )
     }
 
-    /// The facts, in the order of the answers.
+    /// Returns the facts, in the order of the answers.
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
 
-    /// The answers in `built`, which has the table's text in it: one for each of [`facts`](Self::facts).
+    /// Reads the answers in `built`, which has the table's text in it: one for each of
+    /// [`facts`](Self::facts).
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be loaded.

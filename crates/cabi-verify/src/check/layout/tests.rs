@@ -1,4 +1,4 @@
-//! What is asked about a block.
+//! Questions about a block.
 
 use super::*;
 use crate::case::tests::subject;

@@ -6,15 +6,17 @@
 //! struct s f(long a, struct t b) { memcpy(seen + 0, &a, sizeof a); memcpy(seen + 64, &b, sizeof b); struct s r; memcpy(&r, given, sizeof r); return r; }
 //! ```
 //!
-//! Drawn parameters are neither, and what a compiler makes of a call costs most of a fuzz run's time. So there an lvalue of the type is made of the
-//! buffer itself, for which the file is compiled with `-fno-strict-aliasing`:
+//! Drawn parameters are neither, and compiling calls takes most of a fuzz run's time. So there an
+//! lvalue of the type is made of the buffer itself, for which the file is compiled with
+//! `-fno-strict-aliasing`:
 //!
 //! ```text
 //! struct s f(long a, struct t b) { *(long *)(seen + 0) = a; *(struct t *)(seen + 64) = b; return *(struct s *)(given + 0); }
 //! void f_call(..)                { *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64)); }
 //! ```
 //!
-//! There a caller uses the frame's own buffers, which are what it is given: an address that the compiler knows is one instruction less a value.
+//! There a caller uses the frame's own buffers, its arguments: an address that the compiler knows
+//! is one instruction less a value.
 //!
 //! Caller and callee use registers that their own callers want back (`CABI_SPOIL`).
 

@@ -1,4 +1,5 @@
-//! Values in each of their forms, taken apart and put together byte by byte, by nothing of what is tested.
+//! Values in each of their forms, taken apart and put together byte by byte, without the code under
+//! test.
 
 use std::iter::StepBy;
 use std::ops::Range;
@@ -79,13 +80,12 @@ fn other_type(ty: ir::Type, has_vectors: bool) -> ir::Type {
 struct ValueBits {
     first_bit: i32,
     n_bits: i32,
-    /// Whether the value of a bit-field is signed.
+    /// Sign of a bit-field's value: `true` if it is signed.
     bit_field: Option<bool>,
-    /// The CLIF type of the value.
     ty: ir::Type,
 }
 
-/// What is read and written here ends before 64 bytes.
+/// Offsets here end before 64 bytes.
 fn bits(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(0)
 }
@@ -161,7 +161,8 @@ impl ValueBits {
         }
     }
 
-    /// Writes the bits of the object at `to`, and their neighbors not. A bit-field that is not extended by its sign or by zeros is written inverted.
+    /// Writes the bits of the object at `to`, and not their neighbors. A bit-field that is not
+    /// extended by its sign or by zeros is written inverted.
     fn store(&self, builder: &mut FunctionBuilder<'_>, value: Value, to: Value) {
         let flags = MemFlagsData::new();
         if let Some(offset) = self.offset() {
@@ -211,7 +212,8 @@ fn store(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], values: &[Value],
     }
 }
 
-/// Whether some part has each byte of `fields`: what a compiler does not pass of a value cannot be taken.
+/// Checks whether some part has each byte of `fields`: bytes of a value that a compiler does not
+/// pass cannot be taken out.
 fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     fields.iter().all(|field| {
         let (first, end) = (

@@ -1,4 +1,4 @@
-//! Types in Zig: `extern struct`, `extern union`, `@Vector`, and what Zig has no words for.
+//! Types in Zig: `extern struct`, `extern union`, `@Vector`, and the types that Zig cannot express.
 //!
 //! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be expressed where some alignment gives
 //! each member its offset. The Zig type has the size and the offsets of the C type by Zig's own rules; otherwise it is not expressible.
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::Backend;
 
-/// Why Zig cannot say a type or a function.
+/// Reason why Zig cannot express a type or a function.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Error)]
 #[error("not said in Zig: {0}")]
 pub(crate) struct NotExpressible(pub(super) String);
@@ -27,12 +27,12 @@ enum Names {
     Zig,
 }
 
-/// What the layout of vectors depends on.
+/// Properties that the layout of vectors depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     pub(super) backend: Backend,
     pub(super) level: VectorLevel,
-    /// Whether the function has Zig's own convention, which passes slices, and any vector.
+    /// `true` if the function has Zig's own convention, which passes slices, and any vector.
     pub(super) auto: bool,
 }
 

@@ -55,7 +55,7 @@ impl Draw<'_> {
             } else {
                 bits + own
             };
-            // What has no bytes must not keep the loop alive.
+            // A member without bytes must not keep the loop alive.
             bits += u32::from(own == 0);
             record.members.push(member);
         }
@@ -75,8 +75,8 @@ impl Draw<'_> {
             22..27 if levels > 0 => Form::Anonymous(self.record(levels - 1)),
             _ => self.plain(levels, full),
         });
-        // After the brace of an anonymous record attributes are the record's, which says what it has already: gcc takes the last
-        // alignment, clang the greatest.
+        // Attributes after the brace of an anonymous record are the record's, which may have one
+        // already: gcc takes the last alignment, clang the greatest.
         if let Form::Anonymous(record) = &mut member.form {
             // A pragma around the outer record holds for it too; see below.
             let is_bits = |member: &&mut CMember| matches!(member.form, Form::Bits { .. });
@@ -169,7 +169,7 @@ impl Draw<'_> {
     }
 }
 
-/// Whether it can be an element for sure: the size must be a multiple of the alignment.
+/// Checks whether it can be an element for sure: the size must be a multiple of the alignment.
 fn is_element(ty: &CType) -> bool {
     !matches!(ty, CType::Aligned(_, 2..) | CType::Atomic(_))
 }

@@ -1,5 +1,5 @@
-//! AArch64: what a function must leave as it is (AAPCS64 6.1) are the registers that its convention names, of vector registers the low eight bytes, `sp`, and the
-//! control bits of FPCR.
+//! AArch64: a function must keep the registers that its convention names (AAPCS64 6.1), the low
+//! eight bytes of such vector registers, `sp`, and the control bits of FPCR.
 
 use cabi::{Bank, Reg};
 
@@ -12,7 +12,7 @@ pub(super) const SP: usize = 31;
 /// Where the argument area starts at a callee's first instruction, in bytes from `sp`.
 pub(super) const AREA: u64 = 0;
 
-/// What the assembly remembers of the machine besides registers: FPCR.
+/// State of the machine besides registers that the assembly saves: FPCR.
 pub(super) type Own = u64;
 pub(super) const OWN: Own = 0;
 
@@ -25,10 +25,10 @@ pub(super) fn check_own(_: &Own) -> Result<(), String> {
     Ok(())
 }
 
-/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
+/// Number of the value that vector registers are filled with; the next one fills their upper half.
+/// General registers of these numbers are not filled.
 pub(super) const FILLED_VECTOR: usize = 28;
 
-/// How many general registers there are.
 pub(super) const N_GENERAL: usize = 31;
 
 /// Names by encoding.
@@ -49,7 +49,7 @@ pub(super) const KEPT_VECTORS: ([&str; 8], u32, usize, usize) = (
     1,
 );
 
-/// What every function keeps besides, and its bits in the words of an image.
+/// Further registers that every function keeps, and their bits in the words of an image.
 pub(super) const KEPT_ALWAYS: [(&str, usize, u64); 2] = [("sp", SP, !0), ("FPCR", 40, !0)];
 
 /// Registers are bits: `n` for `xn`, `32 + n` for `vn`. These are `x0` to `x7`, `v0` to `v7`.
@@ -66,7 +66,7 @@ pub(super) fn bit(reg: Reg) -> u64 {
     }
 }
 
-/// What is wrong with the state of the machine at a call.
+/// Returns an error in the state of the machine at a call.
 pub(super) fn wrong_at_call(image: &Image) -> Option<String> {
     let sp = image.0[SP];
     (sp % 16 != 0).then(|| format!("makes the call with sp {sp:#x}"))

@@ -1,5 +1,6 @@
-//! x86-64: what a function must leave as it is (psABI 3.2.1, Registers and the Stack Frame) are the registers that its convention names, `rsp`, the control
-//! bits of MXCSR, the x87 control word; and the direction flag, which is clear at every call and return.
+//! x86-64: a function must keep the registers that its convention names (psABI 3.2.1, Registers and
+//! the Stack Frame), `rsp`, the control bits of MXCSR, and the x87 control word; the direction flag
+//! is clear at every call and return.
 
 use std::mem::offset_of;
 
@@ -15,7 +16,7 @@ const FLAGS: usize = 16;
 /// Where the argument area starts at a callee's first instruction, in bytes from `rsp`.
 pub(super) const AREA: u64 = 8;
 
-/// What the assembly remembers of the machine besides registers.
+/// State of the machine besides registers that the assembly saves.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 pub(super) struct Own {
@@ -45,7 +46,7 @@ pub(super) fn set_shadow_space(own: &mut Own, bytes: u32) {
     own.shadow_space = bytes.into();
 }
 
-/// Whether the x87 stack was empty after all.
+/// Checks whether the x87 stack was empty after all.
 pub(super) fn check_own(own: &Own) -> Result<(), String> {
     match [own.x87[8], own.x87[9]] {
         [0xff, 0xff] => Ok(()),
@@ -53,10 +54,10 @@ pub(super) fn check_own(own: &Own) -> Result<(), String> {
     }
 }
 
-/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
+/// Number of the value that vector registers are filled with; the next one fills their upper half.
+/// General registers of these numbers are not filled.
 pub(super) const FILLED_VECTOR: usize = 14;
 
-/// How many general registers there are.
 pub(super) const N_GENERAL: usize = 16;
 
 /// Names by encoding.
@@ -78,7 +79,8 @@ pub(super) const KEPT_VECTORS: ([&str; 10], u32, usize, usize) = (
     2,
 );
 
-/// What every function keeps besides, and its bits in the words of an image. The status bits of MXCSR a callee may change.
+/// Further registers that every function keeps, and their bits in the words of an image. A callee
+/// may change the status bits of MXCSR.
 pub(super) const KEPT_ALWAYS: [(&str, usize, u64); 3] = [
     ("rsp", SP, !0),
     ("control bits of MXCSR", 17, !0x3f),
@@ -104,12 +106,12 @@ pub(super) fn bit(reg: Reg) -> u64 {
     }
 }
 
-/// What is wrong with the state of the machine at a call.
+/// Returns an error in the state of the machine at a call.
 pub(super) fn wrong_at_call(image: &Image) -> Option<String> {
     is_backwards(image).then(|| "makes the call with the direction flag set".to_owned())
 }
 
-/// What is wrong with the state of the machine at a return.
+/// Returns an error in the state of the machine at a return.
 pub(super) fn wrong_at_return(image: &Image) -> Option<String> {
     is_backwards(image).then(|| "returns with the direction flag set".to_owned())
 }

@@ -1,4 +1,5 @@
-//! What x86-64 has besides registers that a callee keeps, and what the thunk calls, with what in its registers.
+//! State of x86-64 besides registers that a callee keeps, and the thunk's callees and register
+//! contents.
 
 use std::arch::naked_asm;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -103,7 +104,7 @@ extern "C" fn flushes_to_zero() {
     )
 }
 
-/// Whoever has divided before, the status bits that are left of it are not what the callee changes.
+/// Status bits that an earlier division left in MXCSR are not reported as changed by the callee.
 #[test]
 fn the_control_bits_of_mxcsr_are_named_without_its_status() {
     let third = std::hint::black_box(1.0) / std::hint::black_box(3.0);

@@ -10,7 +10,8 @@ use crate::run::child;
 use crate::verdict::Verdict;
 
 impl LoadedCode {
-    /// The code of `compiled`, which was made of `unit`, if a child can load it; else what can be loaded of it.
+    /// Loads the code of `compiled`, which was made of `unit`, if a child can load it; else the
+    /// part that can be loaded.
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if no child can be made, or the compiler cannot be asked again.
@@ -25,7 +26,8 @@ impl LoadedCode {
         Ok(loaded)
     }
 
-    /// The code of `built`, which has the sides of `cases` under their functions' names. A child tries whether it can be loaded.
+    /// Loads the code of `built`, which has the sides of `cases` under their functions' names. A
+    /// child tries whether it can be loaded.
     ///
     /// # Errors
     /// [`ReferenceError::Unloadable`] if it cannot; [`ReferenceError::Io`] if no child can be made.
@@ -63,10 +65,11 @@ impl LoadedCode {
         }
     }
 
-    /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
+    /// Checks whether the compiler's code runs at all: loaded in a child, a function of FRAME
+    /// returns the right value.
     ///
     /// # Errors
-    /// The compiler's, or what becomes of the child.
+    /// The compiler's error, or how the child ended.
     pub(crate) fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
         let built = reference.build(FRAME, &["-w"])?;
         match Self::checked(&built, Vec::new(), Self::finds_itself) {

@@ -89,7 +89,6 @@ pub(super) fn is_int128(ty: &Type) -> bool {
     matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }))
 }
 
-/// A vector of one `__int128`.
 pub(super) fn is_int128_vector(leaf: Leaf) -> bool {
     let is_int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
     matches!(leaf.kind, LeafKind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane))
@@ -125,7 +124,8 @@ pub(super) fn has_16_bit_float_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
         && leaves(ty).any(|leaf| is(&leaf))
 }
 
-/// Whether `is` holds for an array that `ty` is made of, and for the offset of its first element.
+/// Checks whether `is` holds for an array that `ty` is made of, and for the offset of its first
+/// element.
 pub(super) fn has_array(ty: &Type, is: impl Fn(&Array, u64) -> bool) -> bool {
     ty.contains(&|ty, at| matches!(ty.kind(), Kind::Array(array) if is(array, at)))
 }

@@ -15,19 +15,20 @@ use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt};
 pub struct Batch<'a> {
     /// The index of the part that its cases are of.
     pub part: usize,
-    /// Who compiles them.
+    /// Their compiler.
     pub compiler: &'a Compiler,
     /// Flags after the compiler's own, for the programs that show what is wrong with a compiler.
     pub flags: &'a [&'a str],
     /// The file that it compiles.
     pub unit: Unit<'a>,
-    /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
+    /// `true` if the compiler's sizes and offsets are ours. Otherwise its own two sides are not
+    /// asked whether they agree about our bytes.
     pub same_layout: bool,
-    /// Which of the engine settings all its cases are called under; without, they take turns.
+    /// Engine settings of all its calls, by their turn; without it, cases take turns.
     pub turn: Option<usize>,
 }
 
-/// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
+/// Cases of a batch that failed for one reason: usually a single one, which the compiler refuses.
 #[derive(Debug)]
 pub struct Refused<'a> {
     /// The index of the part that they are of.
@@ -38,7 +39,8 @@ pub struct Refused<'a> {
     pub why: ReferenceError,
 }
 
-/// Compiles the units of all batches, up to `at_once` compilers at a time. What comes back stands in the order of the batches.
+/// Compiles the units of all batches, up to `at_once` compilers at a time. The results stand in the
+/// order of the batches.
 ///
 /// # Errors
 /// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk is full, it hangs.
@@ -122,7 +124,7 @@ impl Batch<'_> {
         chosen.iter().map(named).collect()
     }
 
-    /// What runs of `compiled`. A child tries to load it: not in a thread.
+    /// Returns the part of `compiled` that runs. A child tries to load it: not in a thread.
     fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
         let Compiler { programs, zig, .. } = self.compiler;
         match (programs, &compiled.built) {

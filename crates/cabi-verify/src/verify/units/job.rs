@@ -21,7 +21,7 @@ use crate::run::guard::GuardedBuffers;
 use crate::run::loaded::LoadedCode;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
-/// What a child has made for the cases of its job.
+/// Compiled state of a child for the cases of its job.
 #[derive(Default)]
 pub(super) struct Made {
     /// All of them in one engine.
@@ -34,7 +34,8 @@ pub(super) fn buffers() -> Result<GuardedBuffers, VerifyError> {
     GuardedBuffers::new(N_BUFFERS, 1 << 16).map_err(VerifyError::System)
 }
 
-/// Does `one` for every case in both directions, in an order for each child; where that fails, the compiler's own two sides are asked whether they agree.
+/// Calls `one` for every case in both directions, in an order for each child; where that fails, the
+/// compiler's own two sides are asked whether they agree.
 pub(super) fn in_children(
     loaded: &[(&Loaded, &LoadedCode)],
     (at_once, order): (usize, Option<u64>),
@@ -165,7 +166,7 @@ impl Job<'_> {
         {
             return together.execute(&harness, index).map(|()| 1).into();
         }
-        // Where they cannot be together: which of the cases is to blame, only each alone can tell.
+        // Where they cannot be together, only each alone can tell which of the cases is to blame.
         let caches = caches.entry(name.clone()).or_default();
         let mut told = calls.mistake.told(sig.clone());
         if let Some(key) = calls.mistake.key {
@@ -191,7 +192,7 @@ impl Job<'_> {
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
 
-    /// By what the probe has seen alone.
+    /// Returns the verdict of the probe's observation alone.
     pub(super) fn observed(&self, index: usize, mistake: Mistake) -> Verdict {
         match self.seen(index) {
             Some(Ok(seen)) => self.checked(index, seen, (mistake, false)).into(),
@@ -200,19 +201,20 @@ impl Job<'_> {
         }
     }
 
-    /// By what the probe has seen, where it has looked, and by what is `called`. al may be what psABI says.
+    /// Returns the verdict of the probe's observation, if there is one, and of the call `called`.
+    /// al may be an upper bound, as psABI says.
     pub(super) fn observed_and_called(
         &self,
         index: usize,
         mistake: Mistake,
         call: impl FnOnce() -> Verdict,
     ) -> Verdict {
-        // What has no places is not lowered either, which says why.
+        // A case without places is not lowered either, and the lowering gives the reason.
         let seen = self.seen(index).and_then(|seen| seen.as_ref().ok());
         let seen = seen.filter(|_| self.placed(index, mistake).is_ok());
         let checked = seen.map_or(Ok(()), |seen| self.checked(index, seen, (mistake, true)));
         match (seen, checked) {
-            // Of a call more can be said.
+            // A call tells more.
             (Some(Err(_)), Err(found)) => match call() {
                 Verdict::Passed(_) | Verdict::NotLowered(_) => Verdict::Differs(found),
                 called => called,
@@ -222,8 +224,9 @@ impl Job<'_> {
         }
     }
 
-    /// `called`, if the probe has nothing to say against it: calls tell nothing of what is not lowered, and our variadic callee stores every vector
-    /// register, whatever al says.
+    /// Returns `called`, unless the probe has found a difference: calls show nothing about cases
+    /// that are not lowered, and our variadic callee stores every vector register, whatever al
+    /// says.
     pub(super) fn with_what_calls_do_not_tell(&self, index: usize, called: Verdict) -> Verdict {
         let prototype = &self.loaded.cases[index].prototype;
         let reads_al =
@@ -252,7 +255,7 @@ impl Job<'_> {
         self.loaded.seen().get(index).filter(|_| is_shown)
     }
 
-    /// Compares what was seen of case `index` with where its values belong.
+    /// Compares the observation of case `index` with the places of its values.
     fn checked(
         &self,
         index: usize,
@@ -326,7 +329,7 @@ fn ask_themselves(
     let again = again.map_err(VerifyError::System)?;
     for ((verdicts, failed), again) in verdicts.iter_mut().zip(&failed).zip(again) {
         for (&index, again) in failed.iter().zip(again) {
-            // What could not be asked is not the compiler's fault.
+            // A failure to ask is not the compiler's fault.
             if let Some(verdict) = verdicts.get_mut(index)
                 && let Verdict::Differs(difference) = &*verdict
                 && matches!(again, Verdict::Differs(_))

@@ -83,7 +83,9 @@ impl<'a> UnitProgram<'a> {
     /// Facts about our code for each case, with the mistake.
     fn emitted(&self) -> Result<Vec<Emitted>, ReferenceError> {
         let told = self.cases.iter().map(|case| {
-            let sig = case.sig_under(self.policy).map(|sig| self.mistake.told(sig));
+            let sig = case
+                .sig_under(self.policy)
+                .map(|sig| self.mistake.told(sig));
             sig.map_err(|error| Fault::from(error.to_string()))
         });
         let told: Vec<Result<FnSig, Fault>> = told.collect();
@@ -156,7 +158,12 @@ impl<'a> UnitProgram<'a> {
             let types: Vec<_> = { sig.params().iter() }
                 .map(|param| param.ty.clone())
                 .collect();
-            Ok(differs(("Cranelift", ours), &types, &right, other(direction))?)
+            Ok(differs(
+                ("Cranelift", ours),
+                &types,
+                &right,
+                other(direction),
+            )?)
         };
         compared().map(|()| 1).into()
     }

@@ -23,7 +23,7 @@ use crate::verify::{VerifyError, check_interrupt, known_bug};
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shown {
-    /// What the program prints, or how it ends.
+    /// Output of the program, or how it ends.
     pub says: String,
     /// The program.
     pub program: String,
@@ -31,22 +31,23 @@ pub struct Shown {
     pub known: Option<&'static str>,
 }
 
-/// How many cases of a run may still be asked about by programs. The rest are differences like any other.
+/// Limit of the cases of a run for which programs are built. The rest are differences like any
+/// other.
 #[derive(Clone, Debug)]
 pub struct ProgramLimit {
-    /// Of which a program shows that the compiler is self-inconsistent.
+    /// Cases for which a program shows that the compiler is self-inconsistent.
     shown: Cell<usize>,
-    /// Of which none does: each costs a program for every optimization level.
+    /// Cases for which no program does: each costs a program for every optimization level.
     fruitless: Cell<usize>,
 }
 
 impl ProgramLimit {
-    /// So many cases of a run are shown.
+    /// Most cases of a run that are shown.
     pub const SHOWN: usize = 100;
-    /// After so many of which no program shows anything, no other is asked about.
+    /// Most cases without a program that shows anything; no further case is asked about.
     pub const FRUITLESS: usize = 12;
 
-    /// The state of a run that has `shown` cases already.
+    /// Makes the limit of a run that has `shown` cases already.
     pub fn after(shown: usize) -> Self {
         Self {
             shown: Cell::new(Self::SHOWN.saturating_sub(shown)),
@@ -68,7 +69,8 @@ impl ProgramLimit {
     }
 }
 
-/// So many programs are built before the limit is looked at again, whatever the number of processes: which cases are asked about does not depend on it.
+/// Number of programs that are built before the limit is checked again, whatever the number of
+/// processes: the choice of cases does not depend on it.
 const TOGETHER: usize = 4;
 
 /// Added to a difference that the compiler seems to have with itself.
@@ -77,15 +79,16 @@ const NOT_SHOWN: &str =
 /// Added where the limit was reached.
 pub(crate) const NOT_ASKED: &str = "; so do the compiler's own caller and callee here, and no program was built to show it: too many cases";
 
-/// Whether the compiler's own two sides differ too, in the process that makes the calls.
+/// Checks whether the compiler's own two sides differ too, in the process that makes the calls.
 pub(crate) fn is_inconsistent_here(difference: &Difference) -> bool {
     [NOT_SHOWN, NOT_ASKED]
         .iter()
         .any(|end| difference.why.ends_with(end))
 }
 
-/// Builds the programs of the cases in which the compiler of `loaded` seems to disagree with itself, as many as `limit` allows, by that compiler
-/// alone. What no program shows, or none shows twice in the same way, is a difference.
+/// Builds the programs of the cases in which the compiler of `loaded` seems to disagree with
+/// itself, as many as `limit` allows, by that compiler alone. A case that no program shows twice in
+/// the same way is a difference.
 ///
 /// # Errors
 /// [`VerifyError::Reference`] if the compiler cannot be asked, [`VerifyError::Interrupted`].
@@ -96,7 +99,8 @@ pub(super) fn settle(
     at_once: usize,
 ) -> Result<(), VerifyError> {
     let reference = &loaded.reference;
-    // Where a bug is known the two sides may agree by chance: what a callee reads is in a register that its caller did not write.
+    // Where a bug is known the two sides may agree by chance: the register that a callee reads was
+    // not written by its caller.
     let is_inconsistent = |one: &&Called| match &one.verdict {
         Verdict::SelfInconsistent(_) => true,
         Verdict::Differs(_) => known_bug(reference.name(), &one.case).is_some(),

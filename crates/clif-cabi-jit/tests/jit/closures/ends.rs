@@ -1,5 +1,6 @@
-//! How closures end: those of one thread, which borrow and change what they have; those that are dropped while they run, whose state and code stay until they have returned, and no
-//! longer; those that end the process, with a message that names them.
+//! Ends of closures: those of one thread, which borrow and change values; those that are dropped
+//! while they run, whose state and code stay until they have returned, and no longer; those that
+//! end the process, with a message that names them.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -41,7 +42,7 @@ fn one_of_one_thread_may_call_itself() {
     assert_eq!(depth.get(), 5);
 }
 
-/// It is freed when it has returned: what it has until then is not.
+/// It is freed when it has returned, not before.
 #[test]
 fn one_that_changes_itself_may_drop_itself() {
     thread_local! {
@@ -66,7 +67,8 @@ fn one_that_changes_itself_may_drop_itself() {
 /// Where a closure is that drops itself.
 type Own = Arc<Mutex<Option<Closure<'static>>>>;
 
-/// State of a closure: what was dropped is counted, and its text is overwritten first, so that who reads it afterwards sees that.
+/// State of a closure: drops are counted, and its text is overwritten first, so that a later read
+/// sees the drop.
 struct State {
     text: [u8; 32],
     dropped: Arc<AtomicUsize>,
@@ -93,7 +95,7 @@ impl Drop for State {
     }
 }
 
-/// What running closures saw of their state.
+/// Observations of running closures of their state.
 type Seen = Arc<Mutex<Vec<(usize, u8)>>>;
 
 /// A closure that calls itself with less until it is called with 0, and is dropped by the innermost call. Returns its address.

@@ -3,17 +3,19 @@
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus, Output};
 
-/// Set in a child that a test starts: what it is to do.
+/// Set in a child that a test starts: its task.
 pub(crate) const CHILD: &str = "CLIF_CABI_JIT_CHILD";
 
-/// What this process is to do, if a test has started it.
+/// Returns the task of this process, if a test has started it.
 pub(crate) fn told() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-/// Runs `test` of this program again as a child that is told `what`: its signal or its exit code, and what it printed.
+/// Runs `test` of this program again as a child with the task `what`. Returns its signal or its
+/// exit code, and its output.
 pub(crate) fn again(test: &str, what: &str) -> (Output, String) {
-    // What runs programs of this target, if it is not the machine itself: an emulator with its arguments.
+    // Command that runs programs of this target, if it is not the machine itself: an emulator with
+    // its arguments.
     let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
     let program = std::env::current_exe().unwrap();
     let words = runner.split_whitespace().map(OsStr::new);
@@ -35,7 +37,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
         return body();
     }
     let (child, text) = again(test, "alone");
-    // Of no test with this name nothing fails.
+    // A filter that matches no test succeeds too.
     assert!(
         child.status.success() && text.contains("1 passed"),
         "{text}"

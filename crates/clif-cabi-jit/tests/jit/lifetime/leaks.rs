@@ -1,4 +1,4 @@
-//! What closures and invokers leave when they are gone: no byte of the heap, and no mapping.
+//! Closures and invokers leave no byte of the heap, and no mapping, when they are gone.
 
 use core::ops::Range;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::common::*;
 
-/// The system's allocator; what it has given out and not got back is counted.
+/// The system's allocator; allocations that were not freed are counted.
 struct Counting;
 
 static BLOCKS: AtomicIsize = AtomicIsize::new(0);
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What the process has.
+/// Memory of the process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Held {
     blocks: isize,
@@ -95,7 +95,7 @@ fn nothing_is_left() {
     let closures = closures();
     let sig = FnSig::new([Type::I64], Type::I64);
     let interface = closures.interface(&sig).unwrap();
-    // What threads, the heap and the pool keep for themselves is there from now on.
+    // The own memory of threads, the heap and the pool exists from now on.
     churn(&closures, 100);
     let mut before = held();
     // Its own list.

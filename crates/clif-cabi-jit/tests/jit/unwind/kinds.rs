@@ -1,4 +1,5 @@
-//! Calls of each kind, with their stubs on the stack: what the callee throws passes, and enters a handler; where it returns, its result is right.
+//! Calls of each kind, with their stubs on the stack: the callee's exception passes, and enters a
+//! handler; where the callee returns, its result is right.
 
 use clif_cabi_jit::clif_cabi::Callable;
 
@@ -52,7 +53,7 @@ pub(crate) fn has_avx() -> bool {
     has
 }
 
-/// How a function gets at its callee, and what it does with exceptions.
+/// How a function gets its callee, and how it treats exceptions.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Form {
     is_direct: bool,
@@ -72,7 +73,7 @@ pub(crate) fn all_shims(engine: &mut Engine) -> Vec<(&'static str, FuncId, Form)
     shims
 }
 
-/// What a stub has in place of a step.
+/// Replacement for a step of a stub.
 pub(crate) type Steps = fn(StubStep) -> Vec<StubStep>;
 
 /// The function that [`define_shim`] defines for a call through an address, which has no handler; instead of each step its stubs have those that `steps` gives.
@@ -84,8 +85,9 @@ pub(crate) fn shim(engine: &mut Engine, callee: (&str, &FnSig), steps: Steps) ->
     unsafe { *engine.code(id).unwrap().typed::<Shim>() }
 }
 
-/// Defines `int shim(const void *target, const void *const *args, void *to)`, which calls a function of `sig`: `target`, or `name` itself. It returns 0,
-/// or 1 where its handler has caught what was thrown.
+/// Defines `int shim(const void *target, const void *const *args, void *to)`, which calls a
+/// function of `sig`: `target`, or `name` itself. It returns 0, or 1 where its handler has caught
+/// the exception.
 pub(crate) fn define_shim(
     engine: &mut Engine,
     (name, sig): (&str, &FnSig),
@@ -202,7 +204,8 @@ pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &s
     assert_eq!(got, wanted, "{what}");
 }
 
-/// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. What was caught above it then, 1000 more, or returned by it; and the result.
+/// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. Returns 1000
+/// more than the number caught above it, or its return value; and the result.
 pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
     type Catches =
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
@@ -218,7 +221,8 @@ pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (
     (caught, got)
 }
 
-/// Calls `id`, a shim of `name`: with a callee that returns, then with one that throws 7. What was caught above it then, or returned by it.
+/// Calls `id`, a shim of `name`: with a callee that returns, then with one that throws 7. Returns
+/// the number of [`catch`] for the latter.
 fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
     // SAFETY: it is one.
     let shim = unsafe { *engine.code(id).unwrap().typed::<Shim>() };

@@ -1,4 +1,5 @@
-//! Many engines, one after another and side by side: what the unwinder was told is taken back, and tables of several rounds do not hide each other.
+//! Many engines, one after another and side by side: their tables are unregistered, and tables of
+//! several rounds do not hide each other.
 
 use super::kinds::build;
 use super::nested::Outer;
@@ -23,7 +24,7 @@ fn code(engine: &Engine, id: FuncId) -> Outer {
     unsafe { core::mem::transmute(code.as_ptr()) }
 }
 
-/// What glibc's `malloc` says of itself.
+/// Statistics of glibc's `malloc`.
 #[repr(C)]
 struct Mallinfo([usize; 7], InUse, [usize; 2]);
 #[repr(C)]

@@ -10,7 +10,8 @@ extern "C-unwind" fn panics() {
     panic!("a callback panics");
 }
 
-/// What has no rules ends the unwinding, and with it the process: here a stub that the unwinder is told nothing of.
+/// Code without rules ends the unwinding, and with it the process: here a stub that the unwinder
+/// does not know.
 #[test]
 fn a_panic_ends_at_code_without_rules() {
     if told().is_none() {

@@ -198,7 +198,8 @@ fn step_invokers(stepper: &Stepper, engine: &Engine) -> Vec<&'static str> {
     stubs
 }
 
-/// What the unwinder says about a stub with a frame of whose rows one is left out or wrong: how many rows there are, how often it was asked, and how often it was wrong.
+/// Steps through a stub with a frame, one of whose rows is left out or wrong. Returns the number of
+/// rows, of the unwinder's answers, and of its wrong answers.
 fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
     let compiler = cxx_compilers().pop().unwrap();
     let stepper = Stepper::new("unwind_row", &compiler);

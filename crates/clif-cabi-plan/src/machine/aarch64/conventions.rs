@@ -1,4 +1,4 @@
-//! How Cranelift's aarch64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+//! Cranelift's aarch64 back end: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
 use cabi::Convention;
 use cabi::aarch64::{
@@ -14,7 +14,6 @@ use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, mem
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
 
 pub(super) const PARAMS: Registers = Registers {
@@ -91,7 +90,8 @@ const FAST: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Stack slots of 1, 2 and 4 bytes. x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
+/// Stack slots of 1, 2 and 4 bytes. x18 is the system's, and C has no static chain. Closures have
+/// theirs in x17, the address register of stubs.
 pub(super) const APPLE: ClifConvention = ClifConvention {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
@@ -107,7 +107,8 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Cranelift's own: x0 is kept for its own pointer to results, x1 for the address of a function that is called, and callees pop their arguments.
+/// Cranelift's own: x0 is kept for the pointer to results, x1 for a callee's address, and callees
+/// pop their arguments.
 pub(super) const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     params: FROM_X2,

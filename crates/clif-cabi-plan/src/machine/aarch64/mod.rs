@@ -1,4 +1,5 @@
-//! AArch64, little-endian: Cranelift's conventions ([`conventions`]) for functions of AAPCS64 and of Apple's variant, and the stubs ([`stub`]).
+//! AArch64, little-endian: Cranelift's [`conventions`] for AAPCS64 and Apple's variant, and the
+//! [`stub`]s.
 
 mod conventions;
 mod stub;

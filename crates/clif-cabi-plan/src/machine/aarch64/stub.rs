@@ -1,7 +1,8 @@
-//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30. What steps call the address is
-//! x17. An invoker has `target` in x9 and `args` in x10.
+//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is
+//! in x18, the caller's address in x30. Steps that call the address have it in x17. An invoker has
+//! `target` in x9 and `args` in x10.
 //!
-//! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
+//! Memory is addressed by the stack pointer only at multiples of 16, which the machine may check.
 
 use cabi::{Bank, Reg, Register};
 
@@ -34,7 +35,8 @@ const AREA: u32 = 16;
 /// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0xfff;
 
-/// Appends the instructions of `step`, one of those of calls with a static chain and of entries, and a row for each that changes how the caller is found.
+/// Appends the instructions of `step`, of a call with a static chain or an entry, and a row for
+/// each that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
         // ldr x18, [sp, area]
@@ -161,7 +163,8 @@ fn close(code: &mut StubCode) {
     words(code, &[0xd65f_03c0]);
 }
 
-/// `b` or `bl` callee. In the JIT through x16, by an absolute address, because a callee may be any distance away.
+/// Appends `b` or `bl` callee; in the JIT through x16, by an absolute address, as a callee may be
+/// far away.
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
     let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
         (true, false) => (RelocKind::Arm64Call, &[], &[0x1400_0000]),

@@ -1,4 +1,4 @@
-//! How Cranelift's riscv64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+//! Cranelift's riscv64 back end: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
 use cabi::convention::CalleePops;
 use cabi::riscv::{
@@ -11,7 +11,6 @@ use crate::machine::va_list::{Home, VaListLayout};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V];
 
 pub(super) const PARAMS: Registers = Registers {
@@ -19,7 +18,8 @@ pub(super) const PARAMS: Registers = Registers {
     vector: &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7],
 };
 
-/// No float is in an integer register, and a narrow integer is extended to 64 bits: `cabi` has the first as integers, and the way of the second.
+/// No float is in an integer register, and a narrow integer is extended to 64 bits: `cabi` has the
+/// former as integers, and the way of the latter.
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,

@@ -1,6 +1,7 @@
-//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1. The static chain is in t2, the caller in ra.
+//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1. The static chain is
+//! in t2, the caller in ra.
 //!
-//! A frame has room for all integer registers of parameters between its two words and the argument area.
+//! A frame holds all integer registers of parameters between its two words and the argument area.
 
 use cabi::Reg;
 use cabi::riscv::{A0, RA, S0, SP, T1, T2};
@@ -26,7 +27,7 @@ const SAVED: &[(u16, i32)] = &[(dwarf(S0), -80), (dwarf(RA), -72)];
 /// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0x7ff;
 
-/// The DWARF number of an integer register: its own (RISC-V psABI, DWARF Register Numbers).
+/// Returns the DWARF number of an integer register: its own (RISC-V psABI, DWARF Register Numbers).
 const fn dwarf(reg: Reg) -> u16 {
     reg.0.index as u16
 }
@@ -70,7 +71,7 @@ fn words(code: &mut StubCode, words: &[u32]) {
     code.bytes.extend(bytes);
 }
 
-/// `number`, if it is an immediate of a load, a store or an addition.
+/// Returns `number`, if it is an immediate of a load, a store or an addition.
 fn immediate(number: u32) -> Result<u32, PlanError> {
     let why = "the argument area is too large for a stub";
     (number <= MAX_IMMEDIATE)
@@ -78,7 +79,7 @@ fn immediate(number: u32) -> Result<u32, PlanError> {
         .ok_or(PlanError::Stub(why))
 }
 
-/// The number of the n-th register of parameters of either class: a0 and fa0 have the same.
+/// Returns the number of the n-th register of parameters of either class: a0 and fa0 have the same.
 fn param(n: u8) -> u32 {
     number(A0) + u32::from(n)
 }
@@ -141,7 +142,8 @@ fn close(code: &mut StubCode) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Goes to `callee` by way of t1, or of ra for a call. In the JIT by an absolute address, because a callee may be any distance away.
+/// Goes to `callee` through t1, or ra for a call; in the JIT by an absolute address, as a callee
+/// may be far away.
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
     let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
         // auipc t1, 0; jr t1

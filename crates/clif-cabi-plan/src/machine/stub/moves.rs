@@ -1,4 +1,5 @@
-//! Moves of registers from and to objects: of vectors that CLIF has no types for, or that are no results of any of its calls, and of what invokers pass.
+//! Moves between registers and objects: of vectors that CLIF has no types for, or that no call of
+//! CLIF's returns, and of the values that invokers pass.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +11,10 @@ use crate::machine::registers::RegClass;
 /// A register, and the bytes of an object that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RegisterMove {
-    /// How much of which register.
+    /// The register's class, and how much of it is moved.
     pub width: MoveWidth,
-    /// The number of the register, which is one of parameters; an integer register that is stored, or a vector register loaded as a result, is one of results.
+    /// Number of the register among those of parameters. Among those of results for an integer
+    /// register that is stored, and a vector register loaded as a result.
     pub register: u8,
     /// Bytes from the start of the object.
     pub offset: u32,
@@ -22,14 +24,15 @@ impl RegisterMove {
     /// The bytes of the widest register.
     pub(crate) const MOST_BYTES: u32 = MoveWidth::V512.bytes();
 
-    /// Whether it moves more of the register than the 16 bytes that all instructions know.
+    /// Checks whether it moves more of the register than the 16 bytes that all instructions know.
     pub(crate) fn is_wide(&self) -> bool {
         self.width > MoveWidth::V128
     }
 }
 
-/// How much of a register is moved, of an integer register or of a vector register (`V`). What an integer register is loaded with is extended: with zeros to
-/// the whole register, or (`I`) with copies of the sign to at least 4 bytes.
+/// How much of an integer or a vector register (`V`) is moved. A value loaded to an integer
+/// register is extended: with zeros to the whole register, or (`I`) with copies of the sign to at
+/// least 4 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs, reason = "the numbers are bits")]
 pub enum MoveWidth {
@@ -47,8 +50,9 @@ pub enum MoveWidth {
 }
 
 impl MoveWidth {
-    /// Each with what names of stubs have for it before the number of the register. Vector registers, and instructions on parts of them, are called as on
-    /// x86-64, which alone has the wider ones.
+    /// Each width with its word in the names of stubs, before the number of the register. Vector
+    /// registers, and instructions on parts of them, are named as on x86-64, which alone has the
+    /// wider ones.
     const WORDS: [(Self, &'static str); 11] = [
         (Self::U8, "byte"),
         (Self::I8, "sbyte"),
@@ -63,7 +67,7 @@ impl MoveWidth {
         (Self::V512, "zmm"),
     ];
 
-    /// Bytes.
+    /// Returns its bytes.
     #[must_use]
     pub const fn bytes(self) -> u32 {
         match self {
@@ -77,7 +81,8 @@ impl MoveWidth {
         }
     }
 
-    /// The width of so many bytes in a register of `class`, extended so, if every machine moves them at once.
+    /// Returns the width of so many bytes in a register of `class`, extended so, if every machine
+    /// moves them at once.
     pub(crate) fn of(class: RegClass, bytes: u8, extension: Extension) -> Option<Self> {
         Some(match (class, bytes, extension) {
             (RegClass::Int, 1, Extension::Sign) => Self::I8,
@@ -94,7 +99,8 @@ impl MoveWidth {
         })
     }
 
-    /// The feature of the machines that have such registers, as `-m` and `target` attributes spell it; every machine has those of 16 bytes.
+    /// Returns the processor feature that has such registers, as `-m` and `target` attributes spell
+    /// it; every machine has those of 16 bytes.
     #[must_use]
     pub const fn feature(self) -> Option<&'static str> {
         match self {

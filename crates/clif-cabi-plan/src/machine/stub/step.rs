@@ -1,4 +1,5 @@
-//! The steps of stubs, by what they do: what each is called, and where it can stand. Each machine has its own bytes for those that it needs.
+//! The steps of stubs: the name of each, its operand, and where it can stand. Each machine has its
+//! own bytes for those that it needs.
 
 use std::fmt;
 
@@ -12,10 +13,12 @@ const MAX_POSITIONS: u8 = 4;
 const MAX_RESULTS: u8 = 8;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
-/// The most shadow space before what [`StubStep::PushArea`] pushes the address of, so that a displacement from a frame pointer is one byte.
+/// Most shadow space before the address that [`StubStep::PushArea`] pushes, so that a displacement
+/// from a frame pointer is one byte.
 const MAX_SHADOW: u32 = 0x6f;
 
-/// Makes [`StubStep`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
+/// Makes [`StubStep`] from a table with a row for each step: its name, operand, word in the names
+/// of stubs, and where it may stand.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
         /// One step of a [`Stub`](super::Stub).
@@ -24,12 +27,13 @@ macro_rules! steps {
         pub enum StubStep { $($(#[$doc])* $name $(($operand))?,)* }
 
         impl StubStep {
-            /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
+            /// Returns `Some(true)` for a step in a frame, `Some(false)` for one outside of a
+            /// frame, `None` for one that stands anywhere.
             pub(super) fn in_frame(self) -> Option<bool> {
                 match self { $(Self::$name { .. } => $stands,)* }
             }
 
-            /// The word that the name of a stub has for it.
+            /// Returns the word for it in the name of a stub.
             pub(crate) fn word(self) -> &'static str {
                 match self { $(Self::$name { .. } => $word,)* }
             }
@@ -43,7 +47,7 @@ macro_rules! steps {
                 Ok(())
             }
 
-            /// The step that [`StubStep::write`] spells so.
+            /// Returns the step that [`StubStep::write`] spells so.
             pub(super) fn read(text: &str) -> Option<Self> {
                 $(if let Some(operand) = text.strip_prefix($word)
                     && let Some(step) = steps!(@read operand $name $($operand)?)
@@ -79,7 +83,7 @@ steps! {
     ChainToInt(n: u8) "chainint" ANYWHERE,
     /// Moves the static chain to the n-th vector register of parameters, counted from 0.
     ChainToVector(n: u8) "chainvector" ANYWHERE,
-    /// Opens a frame: saves the frame pointer, and points it there.
+    /// Opens a frame: saves the frame pointer, and sets it to the place where it is saved.
     Frame "frame" BEFORE_FRAME,
     /// Aligns the stack pointer downwards to a multiple of so many bytes, a power of two.
     Align(n: u32) "align" IN_FRAME,
@@ -91,7 +95,8 @@ steps! {
     SaveInts "saveints" IN_FRAME,
     /// Pushes the static chain.
     PushChain "pushchain" IN_FRAME,
-    /// Pushes the address so many bytes from the start of the argument area that the stub was called with: of what follows its shadow space.
+    /// Pushes the address so many bytes from the start of the argument area that the stub was
+    /// called with: the end of its shadow space.
     PushArea(n: u32) "pusharea" IN_FRAME,
     /// Calls a function, by the emitter's id.
     Call(n: u32) "call" IN_FRAME,
@@ -101,7 +106,7 @@ steps! {
     Address(n: u32) "address" BEFORE_FRAME,
     /// [`StubStep::Address`] in a frame.
     AddressInFrame(n: u32) "addressinframe" IN_FRAME,
-    /// Sets the address to that of what [`StubStep::Skip`] has left unused.
+    /// Sets the address to the bytes that [`StubStep::Skip`] has left unused.
     AddressOfSkipped "addressofskipped" IN_FRAME,
     /// Moves the address to the n-th integer register of parameters, counted from 0: a stub that closures share has brought their context there.
     AddressToInt(n: u8) "addressint" ANYWHERE,
@@ -115,7 +120,8 @@ steps! {
     Store(own: RegisterMove) "store" ANYWHERE,
     /// Loads a vector register from the object whose address is in the first integer register of parameters.
     LoadResult(own: RegisterMove) "result" ANYWHERE,
-    /// Zeroes what the vector registers have above their first 16 bytes: instructions on those would wait for it.
+    /// Zeroes the vector registers above their first 16 bytes: instructions on those would wait for
+    /// the rest.
     ZeroUpper "zeroupper" ANYWHERE,
     /// Returns the address: moves it to the first integer register of results.
     ReturnAddress "returnaddress" IN_FRAME,
@@ -146,7 +152,7 @@ steps! {
 }
 
 impl StubStep {
-    /// Whether nothing can follow.
+    /// Checks whether no step can follow.
     #[must_use]
     pub fn is_last(self) -> bool {
         matches!(
@@ -155,7 +161,7 @@ impl StubStep {
         )
     }
 
-    /// The function that it calls or jumps to, by the emitter's id.
+    /// Returns the function that it calls or jumps to, by the emitter's id.
     pub(super) fn callee(self) -> Option<u32> {
         match self {
             Self::Jump(callee) | Self::Call(callee) => Some(callee),

@@ -1,4 +1,4 @@
-//! How Cranelift's x64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+//! Cranelift's x64 back end: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
 use cabi::x86_64::{
     R8, R9, R10, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
@@ -13,7 +13,6 @@ use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayou
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] =
     &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
 
@@ -80,7 +79,7 @@ const FAST: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Functions of it preserve r11 as well. C's do not, so a call of one is like any other C function's.
+/// Its functions preserve r11 as well. C's do not, so a call of one is like any other C function's.
 pub(super) const PRESERVE_ALL: ClifConvention = ClifConvention {
     call_conv: CallConv::PreserveAll,
     // The pointer could not be returned.
@@ -104,16 +103,17 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         int: &[RCX, RDX, R8, R9],
         vector: &[XMM0, XMM1, XMM2, XMM3],
     },
-    // C has one result register of each class. Cranelift's second integer register is its own, for Rust's scalar pairs, and so is a second
-    // vector register from 0.137 on, which is left out: the model holds for all releases.
+    // C has one result register of each class. Cranelift's second integer register is its own, for
+    // Rust's scalar pairs, and so is a second vector register from 0.137 on: both are left out, so
+    // that the model holds for all releases.
     results: Registers {
         int: SYSTEM_V.results.int,
         vector: &[XMM0],
     },
     positional: true,
     shadow_bytes: 32,
-    // A vector of 16 bytes is a result only: as a parameter it would be a pointer to a copy that Cranelift makes. That is C's rule, but the lowering
-    // states such pointers itself.
+    // A vector of 16 bytes is a result only. As a parameter it would be a pointer to a copy that
+    // Cranelift makes, as C's rule says, but the lowering states such pointers itself.
     instead: &[
         (ValueType::F16, ValueType::F32),
         (ValueType::F128, ValueType::I8X16),
@@ -131,7 +131,8 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Cranelift's own: results in more registers than any C function has them in, and callees pop their arguments, at most what `ret imm16` pops.
+/// Cranelift's own: results in more registers than any C function has, and callees pop their
+/// arguments, at most as many bytes as `ret imm16` pops.
 pub(super) const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     results: Registers {

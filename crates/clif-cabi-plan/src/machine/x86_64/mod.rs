@@ -1,5 +1,5 @@
-//! x86-64: Cranelift's conventions ([`conventions`]), for functions of System V and of Win64 (`windows_fastcall`), results on the x87 stack, and the
-//! stubs ([`stub`]).
+//! x86-64: Cranelift's [`conventions`] for System V and Win64 (`windows_fastcall`), results on the
+//! x87 stack, and the [`stub`]s.
 
 mod conventions;
 mod stub;
@@ -39,7 +39,7 @@ static PROCESSOR: Processor = Processor {
     x87: Some(x86_64::ST0),
 };
 
-/// Each refuses what of a convention is not its own.
+/// Returns the convention with frames of this kind. It refuses other differences itself.
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {
     match convention.frame.kind {
         FrameKind::Unix => Some(&SYSTEM_V),

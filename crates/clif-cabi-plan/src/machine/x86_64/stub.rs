@@ -1,5 +1,5 @@
-//! The steps of stubs as x86-64's instructions. Only r11 is scratch: it is what steps call the address. The static chain is in r10. An invoker has `target` in r10 and
-//! `args` in rax.
+//! The steps of stubs as x86-64's instructions. Only r11 is scratch: steps call it the address. The
+//! static chain is in r10. An invoker has `target` in r10 and `args` in rax.
 
 mod frame;
 mod moves;
@@ -20,14 +20,16 @@ const PARAMS: &[Reg] = SYSTEM_V.params.int;
 const RBP: u16 = 6;
 const RSP: u16 = 7;
 
-/// The canonical frame address of any function before its first instruction: only the return address has been pushed.
+/// Canonical frame address of a function before its first instruction: only the return address has
+/// been pushed.
 pub(super) const ENTRY: Cfa = Cfa {
     register: RSP,
     offset: 8,
 };
 
 impl Stub {
-    /// The CLIF signature of the stubs that take one address. `PreserveAll`: they clobber nothing Cranelift knows.
+    /// Returns the CLIF signature of the stubs that take one address. `PreserveAll`: they clobber
+    /// nothing Cranelift knows.
     #[must_use]
     pub fn address_signature() -> Signature {
         let mut signature = Signature::new(CallConv::PreserveAll);
@@ -140,14 +142,16 @@ fn jump_int((high, low): (u8, u8), code: &mut StubCode) {
     code.bytes.extend([0xff, 0xe0 | low]);
 }
 
-/// The bit that a prefix has of the number of the n-th of `registers`, and the three of the instruction.
+/// Returns a prefix's bit of the number of the n-th of `registers`, and the three of the
+/// instruction.
 fn number(registers: &[Reg], step: StubStep, n: u8) -> Result<(u8, u8), PlanError> {
     let own = registers.get(usize::from(n));
     let number = own.ok_or_else(|| step.refused("x86-64"))?.index();
     Ok((number >> 3, number & 7))
 }
 
-/// An instruction that ends in a displacement: of the word after an argument area of `area` bytes, which starts `from` bytes from the base.
+/// Appends an instruction that ends in a displacement: of the word after an argument area of `area`
+/// bytes, which starts `from` bytes from the base.
 fn with_disp32(
     code: &mut StubCode,
     instruction: &[u8],
@@ -162,7 +166,8 @@ fn with_disp32(
     Ok(())
 }
 
-/// The x87 instruction `db` whose operand is the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of [rdi].
+/// Returns the x87 instruction `db` on the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of
+/// [rdi].
 fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
     const DISP8: u8 = 0x40;
     let (modrm, disp) = match i {
@@ -172,8 +177,9 @@ fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
     [0xdb, modrm].into_iter().chain(disp)
 }
 
-/// `near` callee, the instruction with 4 bytes relative to themselves. In the JIT through r11, by an absolute address, because a callee may be
-/// any distance away; `modrm` is that of the instruction with r11.
+/// Appends `near` callee, the instruction with 4 bytes relative to themselves; in the JIT through
+/// r11, by an absolute address, as a callee may be far away. `modrm` is that of the instruction
+/// with r11.
 fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubCode) {
     let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
         (&[near], 4, &[], RelocKind::X86CallPLTRel4, -4)

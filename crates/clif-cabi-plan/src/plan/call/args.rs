@@ -11,7 +11,7 @@ use crate::plan::table::{ArgTable, PassMode};
 use crate::slot::{Slot, What};
 
 impl Placer<'_> {
-    /// All arguments of a call.
+    /// Adds all arguments of a call.
     pub(in crate::plan) fn call(&mut self) {
         self.arguments();
         self.tails_in_ints();
@@ -19,8 +19,9 @@ impl Placer<'_> {
         self.steps.extend(StubStep::copies(self.machine, self.abi));
     }
 
-    /// Has the last bytes of records, which are put together in an integer register, passed as integers, where the integer registers are used up in any
-    /// case because something else in the argument area is an integer.
+    /// Passes the last bytes of records, which are put together in an integer register, as
+    /// integers, if the integer registers are used up anyway because something else in the argument
+    /// area is an integer.
     fn tails_in_ints(&mut self) {
         let slots = &mut self.table.slots;
         let is_int =
@@ -34,7 +35,8 @@ impl Placer<'_> {
         tails.for_each(|slot| slot.part = ClifPart::new(slot.part.offset, slot.part.size, WORD));
     }
 
-    /// The steps that store the result by a stub, if one does, to the address in a word of its own.
+    /// Returns the steps of a stub that stores the result, if one does, to the address in a word of
+    /// its own.
     pub(in crate::plan) fn result(&mut self, result: &ResultPlan) -> SmallVec<[StubStep; 4]> {
         let ResultPlan::Vectors { moves, .. } = result else {
             return SmallVec::new();
@@ -49,7 +51,8 @@ impl Placer<'_> {
             .collect()
     }
 
-    /// Argument `arg` of type `ty`, which is passed at `offset` of the argument area, and has a size and an alignment there.
+    /// Adds argument `arg` of type `ty`, which is passed at `offset` of the argument area, with its
+    /// size and alignment there.
     pub(in crate::plan) fn passed(
         &mut self,
         records: &mut Records,
@@ -67,7 +70,8 @@ impl Placer<'_> {
         mode
     }
 
-    /// Argument `arg`, of whose `size` bytes Cranelift copies the whole words to the argument area.
+    /// Adds argument `arg`, of whose `size` bytes Cranelift copies the whole words to the argument
+    /// area.
     fn block(&mut self, arg: u32, offset: u32, size: u32) {
         let tail = ClifPart::tail(size);
         let whole = tail.map_or(size, |tail| tail.offset);
@@ -79,7 +83,7 @@ impl Placer<'_> {
         }));
     }
 
-    /// Argument `arg`, a `ty` at `offset` whose parts from `first` on are words.
+    /// Adds argument `arg`, a `ty` at `offset` whose parts from `first` on are words.
     fn words(&mut self, (arg, ty): (u32, &cabi::Type), first: usize, offset: u64) {
         let fields = records::fields_of_a_word(ty);
         let ArgTable { slots, parts, .. } = &mut *self.table;

@@ -1,9 +1,12 @@
-//! How records in the argument area get there: as slots, two of them in one vector where that can be, or as blocks.
+//! Records in the argument area: each is passed as slots, two of them in one vector where that can
+//! be, or as a block.
 //!
-//! Compilers read a record that is passed in memory 16 bytes at a time, where they copy it or calculate with vectors. A load of 16 bytes over two
-//! stores of 8 has to wait until both have left the store buffer, some 15 cycles; a load of 8 over a store of 16 does not. So two words of a
-//! record are one parameter of 16 bytes, as long as Cranelift, which aligns such a parameter to 16, places it where it has to be. That takes padding
-//! arguments in the vector registers, instead of those that words take in the integer registers.
+//! Compilers read a record that is passed in memory 16 bytes at a time, where they copy it or
+//! calculate with vectors. A load of 16 bytes over two stores of 8 has to wait until both have left
+//! the store buffer, some 15 cycles; a load of 8 over a store of 16 does not. So two words of a
+//! record are one parameter of 16 bytes, as long as Cranelift, which aligns such a parameter to 16,
+//! places it where it has to be. Such parameters need padding arguments in the vector registers;
+//! words would need them in the integer registers.
 
 use std::ops::Range;
 
@@ -21,18 +24,22 @@ const PAIR: ValueType = ValueType::F64X2;
 const PAIR_BYTES: u64 = PAIR.bytes() as u64;
 const WORD_BYTES: u64 = WORD.bytes() as u64;
 
-/// Objects up to this many bytes are passed as words. Larger ones are as pairs, if they have parts and start at a multiple of 16: as words they would be
-/// more than there are registers. The others are copied by Cranelift (`sarg`).
+/// Objects up to this many bytes are passed as words. Larger ones are passed as pairs if they have
+/// parts and start at a multiple of 16: as words they would be more than there are registers.
+/// Cranelift copies the others (`sarg`).
 const MAX_WORDS_BYTES: u64 = 64;
 
-/// An object of at most so many bytes may just have been written field by field. A larger one has mostly been copied to where it is.
+/// An object of at most so many bytes may just have been written field by field. A larger one was
+/// mostly copied.
 pub const WRITTEN_BY_FIELDS: u64 = 64;
 
-/// What is known of a call's records before and while they are placed.
+/// Facts about a call's records before and while they are placed.
 pub(in crate::plan) struct Records {
-    /// Whether some record has words in vectors. Then all have: their words would need padding arguments in the integer registers as well.
+    /// `true` if some record has words in vectors. Then all have: their words would need padding
+    /// arguments in the integer registers as well.
     has_vectors: bool,
-    /// Whether some record is copied by Cranelift. Then all larger ones are: what is in vectors would not survive the call of `memcpy`.
+    /// `true` if Cranelift copies some record. Then it copies all larger ones: values in vector
+    /// registers would not survive the call of `memcpy`.
     has_copies: bool,
     n_words: usize,
 }
@@ -59,7 +66,8 @@ impl Records {
         }
     }
 
-    /// How a value of `ty` with `size` bytes in the argument area gets there. Appends its parts.
+    /// Returns how a value of `ty` with `size` bytes in the argument area is passed, and appends
+    /// its parts.
     pub(super) fn mode(
         &mut self,
         machine: Machine,
@@ -99,7 +107,8 @@ impl Records {
     }
 }
 
-/// Whether the words of a value may be in vectors. Smaller ones are read word by word, and the parts of x87 values as such.
+/// Checks whether the words of a value may be in vectors. Smaller values are read word by word, and
+/// the parts of x87 values as such.
 fn is_split(ty: &cabi::Type, size: u64) -> bool {
     ty.as_record().is_some() && size > PAIR_BYTES && size <= MAX_PARTS_BYTES
 }
@@ -108,8 +117,10 @@ fn starts_a_pair(place: &Place) -> bool {
     matches!(place, Place::Stack { offset, .. } if offset.is_multiple_of(PAIR_BYTES))
 }
 
-/// The words of a record that are one field each, as a mask: none of one that has mostly been copied to where it is, 16 bytes at a time. Two such words may
-/// just have been stored one by one, and a load of 16 bytes would wait for both; over narrower stores a load of 8 waits as well.
+/// Returns the words of a record that are one field each, as a mask. Two such words may just have
+/// been stored one by one, and a load of 16 bytes would wait for both; over narrower stores a load
+/// of 8 waits as well. The mask is 0 for a record that is usually copied as a whole, 16 bytes at a
+/// time.
 pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {
     if ty.size() > WRITTEN_BY_FIELDS {
         return 0;
@@ -122,7 +133,8 @@ pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {
     words.fold(0, |mask, bytes| mask | 1 << (bytes.start / WORD_BYTES))
 }
 
-/// The parameters of a record with the words `parts` at `offset` of the argument area: the first word of each, and its type.
+/// Returns the parameters of a record with the words `parts` at `offset` of the argument area: the
+/// first word of each, and its type.
 pub(super) fn in_vectors(
     offset: u64,
     parts: &[ClifPart],

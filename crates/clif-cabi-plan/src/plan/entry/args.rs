@@ -1,7 +1,9 @@
-//! The arguments of a function that is entered, and the stub between C's call and the function, if there is one.
+//! The arguments of a function's entry, and the stub between C's call and the function, if there is
+//! one.
 //!
-//! A stub with a frame calls the function instead of jumping to it. The function's own argument area has what the stub pushed: the address of C's
-//! argument area, which stays where it is, that of the vectors, and the static chain.
+//! A stub with a frame calls the function instead of jumping to it. The function's own argument
+//! area then holds the words that the stub pushed: the address of C's argument area, which stays
+//! where it is, the address of the vectors, and the static chain.
 
 use cabi::{Loc, PartType, Place, PlacedPart, Reg};
 use smallvec::SmallVec;
@@ -18,13 +20,14 @@ use crate::plan::variadic::{VariadicEntry, left, taken};
 use crate::slot::{Slot, What};
 
 impl Placer<'_> {
-    /// All arguments of an entry. The argument area where no parameter points there, and whether what is in it is parameters.
+    /// Adds all arguments of an entry. Returns the argument area unless a parameter points there,
+    /// and whether the values in it are parameters.
     pub(in crate::plan) fn entry(&mut self) -> (Option<IncomingArea>, bool) {
         self.saved = SavedVectors::of(self.machine, self.abi);
         let words = self.stub();
         self.arguments();
         if self.sig.is_variadic() {
-            // What no named argument takes may have an unnamed one.
+            // Registers that no named argument takes may hold unnamed ones.
             for own in left(self.machine, taken(self.abi, self.machine)) {
                 let what = What::Register { offset: own.offset };
                 let part = ClifPart::new(0, narrow(own.ty.bytes()), own.ty);
@@ -41,7 +44,7 @@ impl Placer<'_> {
         }
     }
 
-    /// What `va_start` needs, but for the indexes of its parameters.
+    /// Returns the plan of `va_start`, without the indexes of its parameters.
     pub(in crate::plan) fn variadic(&self) -> Option<VariadicEntry> {
         let (abi, machine) = (self.abi, self.machine);
         let own =
@@ -49,7 +52,8 @@ impl Placer<'_> {
         self.sig.is_variadic().then(own)
     }
 
-    /// Argument `arg` of type `ty`, which is at `offset` of the argument area, and has a size and an alignment there.
+    /// Adds argument `arg` of type `ty`, at `offset` of the argument area, with its size and
+    /// alignment there.
     pub(in crate::plan) fn taken(
         &mut self,
         (arg, ty): (u32, &cabi::Type),
@@ -78,8 +82,10 @@ impl Placer<'_> {
         PassMode::Area
     }
 
-    /// Moves the static chain, and opens a frame if something has to be pushed: the vectors that are saved, a chain that finds no register, C's argument area
-    /// where it is aligned to less than Cranelift's functions expect; or if the integer registers are saved before that. What is pushed, if there is a frame.
+    /// Moves the static chain, and opens a frame if the stub has to push something: the vectors
+    /// that are saved, a chain without a register, or C's argument area if it is less aligned than
+    /// Cranelift's functions expect. The frame comes first if the integer registers are saved.
+    /// Returns the pushed words, if there is a frame.
     fn stub(&mut self) -> Option<SmallVec<[Slot; 2]>> {
         let (machine, abi) = (self.machine, self.abi);
         let saves_ints =
@@ -134,7 +140,8 @@ impl Placer<'_> {
         Some(words.map(word).collect())
     }
 
-    /// Moves the static chain to a register that is left. Which argument it is, if there is none.
+    /// Moves the static chain to a register that is left. Returns the chain's argument, if there is
+    /// no such register.
     fn pushed_chain(&mut self) -> Option<u32> {
         let (machine, abi) = (self.machine, self.abi);
         let mut args = (0..).zip(&abi.args);
@@ -151,12 +158,13 @@ impl Placer<'_> {
         None
     }
 
-    /// C's argument area: stack arguments are parameters of their own types, which need no pointer to it, if each has one.
+    /// Places C's argument area. If each argument on the stack can be a parameter of its own type,
+    /// no pointer to the area is needed.
     fn area(&mut self) -> (Option<IncomingArea>, bool) {
         let machine = self.machine;
         // Slots of less than a word are not filled one by one.
         let is_packed = machine.convention.least_slot < WORD.bytes() && self.area_bytes > 0;
-        // What follows the named ones is in the area as well.
+        // Unnamed arguments are in the area as well.
         if !self.sig.is_variadic() && !is_packed && self.fills_area() {
             return (None, true);
         }
@@ -172,7 +180,8 @@ impl Placer<'_> {
         (None, false)
     }
 
-    /// Whether the slots in the argument area, as parameters of their own types, fill it, and are not too many.
+    /// Checks whether the slots in the argument area, as parameters of their own types, fill it,
+    /// and are not too many.
     fn fills_area(&self) -> bool {
         let (machine, abi) = (self.machine, self.abi);
         let (mut n, mut next) = (0, machine.convention.shadow_bytes);
@@ -201,7 +210,7 @@ impl Placer<'_> {
     }
 }
 
-/// Whether the parts on the stack of a value at `place` are words.
+/// Checks whether the parts on the stack of a value at `place` are words.
 fn in_words(place: &Place) -> bool {
     let is_word = |placed: &PlacedPart| {
         placed.part.ty == PartType::I64 || !matches!(placed.loc, Loc::Stack(_))

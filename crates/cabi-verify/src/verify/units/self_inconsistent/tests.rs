@@ -1,11 +1,12 @@
-//! What a program of the compiler alone shows, and what it does not.
+//! Cases that a program of the compiler alone shows, and cases that it does not.
 
 use super::*;
 use crate::build::{Capability, Installed};
 use crate::case::tests::subject;
 use crate::report::missing;
 
-/// What clang's program of the first case of a block with this text says of it. `None` where there is no clang or no libclang.
+/// Returns the result of clang's program of the first case of a block with this text. `None`
+/// without clang or libclang.
 fn shown_by_clang(text: &str, flags: &[&str]) -> Option<Option<Shown>> {
     let mut here = Installed::find().references.into_iter();
     let Some(clang) = here.find(|one| one.name() == "clang") else {

@@ -89,7 +89,8 @@ fn pushes(bytes: u32, push: &[u8], code: &mut StubCode) {
     code.bytes.extend([0x75, back]);
 }
 
-/// The instruction on rsp with `modrm`, and `value` as its sign-extended operand, in 1 byte if it fits.
+/// Appends the instruction on rsp with `modrm`, and `value` as its sign-extended operand, in 1 byte
+/// if it fits.
 fn with_immediate(modrm: u8, value: u32, code: &mut StubCode) {
     match i8::try_from(value.cast_signed()) {
         Ok(value) => code

@@ -69,7 +69,7 @@ pub(super) fn load_result(own: RegisterMove, code: &mut StubCode) {
     operands(&[begin, &[0x10]], own.register & 7, RDI, own.offset, code);
 }
 
-/// What moves of a vector register from and to [r11] begin with.
+/// Returns the first bytes of a move of a vector register from or to [r11].
 fn vector(width: MoveWidth) -> &'static [u8] {
     match width {
         MoveWidth::V512 => &[0x62, 0xd1, 0x7c, 0x48],
@@ -80,7 +80,8 @@ fn vector(width: MoveWidth) -> &'static [u8] {
     }
 }
 
-/// An instruction, and its operands: a register, and memory `offset` bytes from the register `base`, each by its number, of three bits.
+/// Appends an instruction and its operands: a register, and memory `offset` bytes from the register
+/// `base`, each by its number of three bits.
 fn operands(instruction: &[&[u8]], register: u8, base: u8, offset: u32, code: &mut StubCode) {
     const DISP32: u8 = 0x80;
     code.bytes.extend(instruction.iter().copied().flatten());
