@@ -17,12 +17,22 @@ use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, known_bug, units};
 
-use crate::compiled::{File, compile_files, compilers, entries, takes};
+use crate::compiled::{
+    File, compile_files, compilers, compilers_of_programs, entries, takes,
+};
 use crate::positions;
 use crate::suite::{Result, Suite};
 
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
+
+/// Folders of the corpus whose code runs in programs.
+const OF_PROGRAMS: [&str; 4] = [
+    "aarch64-linux",
+    "aarch64-apple",
+    "riscv64-linux",
+    "x86-64-windows",
+];
 
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
@@ -49,25 +59,31 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         return Ok(());
     }
     let sysv = suite.corpus(&["x86-64-sysv"])?;
-    let win64 = suite.corpus(&["x86-64-win64"])?;
+    let mut others = suite.corpus(&["x86-64-win64"])?;
+    for folder in OF_PROGRAMS {
+        others.extend(suite.corpus(&[folder])?);
+    }
     let positions = match sysv.is_empty() {
         // Without libclang, as the suite has said.
         true => Vec::new(),
         false => positions::subjects("probe", suite)?,
     };
     let unions = unions::subjects(suite)?;
-    let compilers = compilers(suite)?;
+    let mut compilers = compilers(suite)?;
+    compilers.extend(compilers_of_programs(suite)?);
     let mut files = Vec::new();
     let mut kinds = Vec::new();
     for compiler in &compilers {
-        let engine = suite.engine(compiler.reference.name());
+        let engine = suite.engine(&name(compiler));
         for (subjects, levels) in [
             (&sysv, &LEVELS[..]),
-            (&win64, &LEVELS),
+            (&others, &LEVELS),
             (&positions, &LEVELS),
             (&unions, &["-O2"]),
         ] {
-            let all = entries(subjects, compiler, |(subject, case), admitted| {
+            let own = subjects.iter();
+            let own = own.filter(|subject| subject.target == compiler.target());
+            let all = entries(own, compiler, |(subject, case), admitted| {
                 let admitted = admitted.and_then(|()| has_places(compiler, subject, case));
                 takes(suite, &engine, case, admitted)
             });
@@ -105,6 +121,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
+/// Returns the name of a compiler in the report: one whose code runs in programs has its command.
+fn name(compiler: &Compiler) -> String {
+    match compiler.programs {
+        Some(_) => compiler.reference.command(),
+        None => compiler.reference.name().to_owned(),
+    }
+}
+
 /// Reports compilers of which another number of positions shows a known bug than when they were measured.
 fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     for (name, n) in n_known {
@@ -133,7 +157,7 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
 /// Compiles and observes all files. Refused cases are reported.
 fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
     let loaded = compile_files(files, |file, case, why| {
-        let engine = suite.engine(file.compiler.reference.name());
+        let engine = suite.engine(&name(file.compiler));
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
     units::observe(&loaded, at_once())?;
@@ -200,8 +224,8 @@ impl<'a> Part<'a> {
     /// tried in every position, known bugs of the compiler are counted; the corpus lists the cases
     /// that show one. Returns their number.
     fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) -> usize {
+        let engine = suite.engine(&name(self.compiler));
         let name = self.reference().name();
-        let engine = suite.engine(name);
         let mut n_known = 0;
         for case in &self.cases {
             let differs = &found[&case.name];

@@ -1,6 +1,7 @@
 //! Cases whose code runs in programs: the probe looks at both sides of the compiler's code, and at both of ours.
 
 use cabi::{FnAbi, FnSig, Policy};
+use clif_cabi::LowerError;
 
 use super::{Called, Calls, Code, Loaded, Mistake, Seen, Shown, observe, probe_of};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
@@ -141,16 +142,16 @@ impl<'a> UnitProgram<'a> {
         };
         let right = case.sig_under(self.policy);
         let told = right.clone().map(|sig| self.mistake.told(sig));
+        let refused = |error| Fault::from(LowerError::from(error));
         let abi = |sig: Result<FnSig, cabi::Error>| {
-            let sig = sig.map_err(|error| Difference::from(error.to_string()))?;
+            let sig = sig.map_err(refused)?;
             let abi = FnAbi::new(&sig, &self.target.target);
-            abi.map(|abi| (sig, abi))
-                .map_err(|error| Difference::from(error.to_string()))
+            abi.map(|abi| (sig, abi)).map_err(refused)
         };
         let compared = || {
             let ((sig, right), (_, told)) = (abi(right)?, abi(told)?);
-            let theirs = (self.reference.name(), case.argument_types());
-            differs((theirs.0, seen), &theirs.1, &told, direction)?;
+            let types = case.argument_types();
+            differs((self.reference.name(), seen), &types, &told, direction)?;
             let ours = match emitted {
                 Ok(ours) => ours,
                 Err(fault) => return Err(needed(fault.clone(), &right, direction)),
