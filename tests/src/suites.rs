@@ -32,8 +32,6 @@ mod probe;
 mod random;
 #[cfg(has_calls)]
 mod runner;
-#[cfg(all(target_arch = "x86_64", unix))]
-mod static_program;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod versions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -76,7 +74,6 @@ const X86_64: &[(&str, Body)] = &[
     #[cfg(target_os = "linux")]
     ("preparation", preparation::run),
     ("probe", probe::run),
-    ("static", static_program::run),
     #[cfg(target_os = "linux")]
     ("versions", versions::run),
     #[cfg(target_os = "linux")]

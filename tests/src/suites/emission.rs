@@ -9,7 +9,10 @@ use cabi_verify::compare::compare;
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
 use cabi_verify::processor;
 use cabi_verify::threads::{at_once, in_threads};
+use cabi_verify::verify::units::Mistake;
 
+use super::conventions::mutations;
+use crate::mutants;
 use crate::suite::{Result, Suite};
 
 /// Folders of the corpus.
@@ -20,6 +23,27 @@ const FOLDERS: [&str; 6] = [
     "aarch64-apple",
     "riscv64-linux",
     "x86-64-windows",
+];
+
+/// Vector levels, and the feature of the processor that each needs.
+const LEVELS: [(VectorLevel, Option<&str>); 3] = [
+    (VectorLevel::Baseline, None),
+    (VectorLevel::Avx, Some("avx")),
+    (VectorLevel::Avx512, Some("avx512f")),
+];
+
+/// Mistakes that do not move a value, so that the suite `mutants` alone notices them: a function's
+/// own address in another register, the state of the vector unit, and the values that a caller of
+/// Win64 keeps during a call.
+const NOT_IN_PLACES: [&str; 8] = [
+    "address-in-other-register",
+    "upper-zeroed-early",
+    "win64-no-shadow",
+    "win64-no-shadow-of-body",
+    "win64-rdi-changed",
+    "win64-rsi-changed",
+    "win64-xmm6-changed",
+    "win64-xmm7-changed",
 ];
 
 /// Signatures in one program.
@@ -39,6 +63,7 @@ struct Part<'a> {
     vectors: VectorLevel,
     signatures: &'a [Signature<'a>],
     turn: usize,
+    mistake: Mistake,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -59,14 +84,23 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for target in targets {
         let own = subjects.iter().filter(|one| one.target == target.target);
         let own: Vec<&Subject> = own.collect();
-        of_target(&target, &own, suite)?;
+        let probe = Probe::of_target(&target)?;
+        of_target(&target, &probe, &own, suite)?;
+        if suite.is_complete() && !own.is_empty() {
+            dropped_rules(&target, &probe, &own, suite)?;
+            mistakes(&target, &probe, &own, suite)?;
+        }
     }
     Ok(())
 }
 
-fn of_target(target: &ProgramTarget, subjects: &[&Subject], suite: &mut Suite) -> Result<()> {
+fn of_target(
+    target: &ProgramTarget,
+    probe: &Probe,
+    subjects: &[&Subject],
+    suite: &mut Suite,
+) -> Result<()> {
     let engine = suite.engine(target.target.name());
-    let probe = Probe::of_target(target)?;
     for (vectors, feature) in [
         (VectorLevel::Baseline, None),
         (VectorLevel::Avx, Some("avx")),
@@ -91,10 +125,11 @@ fn of_target(target: &ProgramTarget, subjects: &[&Subject], suite: &mut Suite) -
         let parts: Vec<Part<'_>> = parts
             .map(|(signatures, turn)| Part {
                 target,
-                probe: &probe,
+                probe,
                 vectors,
                 signatures,
                 turn,
+                mistake: Mistake::NONE,
             })
             .collect();
         let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
@@ -121,15 +156,121 @@ fn signatures(case: &Case) -> Vec<Signature<'_>> {
     all
 }
 
+/// Rules dropped from the target's convention must be noticed on both sides of calls.
+fn dropped_rules(
+    target: &ProgramTarget,
+    probe: &Probe,
+    subjects: &[&Subject],
+    suite: &mut Suite,
+) -> Result<()> {
+    let convention = target.target.convention().ok_or("a convention")?;
+    let is_its = |one: &&&Subject| {
+        let mut cases = one.cases.iter();
+        cases.all(|case| case.prototype.convention.is_none())
+    };
+    let own: Vec<&Subject> = subjects.iter().filter(is_its).copied().collect();
+    let signatures = of_level(&own, VectorLevel::Baseline);
+    let mut noticed = [0; 2];
+    let broken = mutations::dropped(convention);
+    for part in broken.flat_map(|broken| {
+        let mistake = Mistake::of_convention(broken);
+        parts(target, probe, &signatures, mistake)
+    }) {
+        for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
+            let sides = one.differs(&emitted);
+            (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));
+        }
+        if !noticed.contains(&0) {
+            break;
+        }
+    }
+    let outcome = match noticed.contains(&0) {
+        true => Err(format!("callees and callers noticed {noticed:?}")),
+        false => Ok(()),
+    };
+    let engine = suite.engine("control");
+    suite.report.outcome(&engine, target.target.name(), outcome);
+    Ok(())
+}
+
+/// Mistakes in code must be noticed by the blocks that name them.
+fn mistakes(
+    target: &ProgramTarget,
+    probe: &Probe,
+    subjects: &[&Subject],
+    suite: &mut Suite,
+) -> Result<()> {
+    let engine = suite.engine("control");
+    for mutant in mutants::all() {
+        let mistake = mutant.mistake();
+        if mistake.convention.is_some() || NOT_IN_PLACES.contains(&mutant.name) {
+            continue;
+        }
+        let names = |one: &&&Subject| one.block.kills.iter().any(|name| name == mutant.name);
+        let own: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
+        if own.is_empty() {
+            continue;
+        }
+        let mut is_noticed = false;
+        for (vectors, _) in LEVELS {
+            let signatures = of_level(&own, vectors);
+            for part in parts(target, probe, &signatures, mistake) {
+                let part = Part { vectors, ..part };
+                let emitted = part.emitted()?;
+                let mut all = part.signatures.iter().zip(&emitted);
+                is_noticed |= all.any(|(one, emitted)| one.differs(emitted) != [None, None]);
+                if is_noticed {
+                    break;
+                }
+            }
+        }
+        let outcome = match is_noticed {
+            true => Ok(()),
+            false => Err(format!("not noticed: {}", mutant.breaks)),
+        };
+        suite.report.outcome(&engine, mutant.name, outcome);
+    }
+    Ok(())
+}
+
+/// Returns the signatures of a vector level.
+fn of_level<'a>(subjects: &[&'a Subject], vectors: VectorLevel) -> Vec<Signature<'a>> {
+    let own = subjects.iter().filter(|one| !one.expects_refusal());
+    let cases = own.flat_map(|one| &one.cases);
+    let cases = cases.filter(|case| case.vectors == vectors);
+    cases.flat_map(signatures).collect()
+}
+
+/// Returns `signatures` with a mistake, in each turn.
+fn parts<'a>(
+    target: &'a ProgramTarget,
+    probe: &'a Probe,
+    signatures: &'a [Signature<'a>],
+    mistake: Mistake,
+) -> impl Iterator<Item = Part<'a>> {
+    let turns = 0..SETTINGS.len();
+    turns.flat_map(move |turn| {
+        signatures.chunks(PROGRAM).map(move |signatures| Part {
+            target,
+            probe,
+            vectors: VectorLevel::Baseline,
+            signatures,
+            turn,
+            mistake,
+        })
+    })
+}
+
 impl Part<'_> {
     fn emitted(&self) -> std::result::Result<Vec<Emitted>, String> {
-        let sigs: Vec<FnSig> = self.signatures.iter().map(|one| one.sig.clone()).collect();
+        let own = self.signatures.iter().map(|one| one.sig.clone());
+        let sigs: Vec<FnSig> = own.map(|sig| self.mistake.told(sig)).collect();
         let emission = Emission {
             target: &self.target.target,
             vectors: self.vectors,
             settings: SETTINGS[self.turn],
             turn: self.turn,
-            mutation: Default::default(),
+            mutation: self.mistake.mutation,
         };
         let emitted = self.probe.emitted(&sigs, &emission);
         emitted.map_err(|error| match error.messages() {
@@ -141,23 +282,29 @@ impl Part<'_> {
 
 impl Signature<'_> {
     fn report(&self, engine: &str, emitted: Emitted, suite: &mut Suite) {
-        let name = &self.case.name;
+        if let Err(fault) = &emitted {
+            return self.refused(engine, fault, suite);
+        }
+        let differs = self.differs(&emitted).into_iter().flatten().next();
+        suite
+            .report
+            .outcome(engine, &self.case.name, differs.map_or(Ok(()), Err));
+    }
+
+    /// Returns the first difference of our callee, and of our caller.
+    fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
         let facts = match emitted {
             Ok(Ok(facts)) => facts,
             Ok(Err(ending)) => {
                 let why = format!("it ends the process: {ending}");
-                return suite.report.outcome(engine, name, Err(why));
+                return [Some(why.clone()), Some(why)];
             }
-            Err(fault) => return self.refused(engine, &fault, suite),
+            Err(fault) => return [Some(fault.to_string()), None],
         };
         let params = self.sig.params().iter();
         let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-        let differs = compare("Cranelift", &facts, &types, &self.abi);
-        let outcome = match differs.into_iter().flatten().next() {
-            Some(difference) => Err(format!("{difference}\n{facts}")),
-            None => Ok(()),
-        };
-        suite.report.outcome(engine, name, outcome);
+        let sides = compare("Cranelift", facts, &types, &self.abi);
+        sides.map(|side| side.first().map(|one| format!("{one}\n{facts}")))
     }
 
     fn refused(&self, engine: &str, fault: &Fault, suite: &mut Suite) {

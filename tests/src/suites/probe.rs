@@ -17,9 +17,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, known_bug, units};
 
-use crate::compiled::{
-    File, compile_files, compilers, compilers_of_programs, entries, takes,
-};
+use crate::compiled::{File, compile_files, compilers, compilers_of_programs, entries, takes};
 use crate::positions;
 use crate::suite::{Result, Suite};
 
