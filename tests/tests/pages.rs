@@ -54,14 +54,19 @@ fn rows(page: &str) -> impl Iterator<Item = &str> {
     page.lines().filter(is_bit)
 }
 
-/// The signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64` or another bit after it; and that bit.
+/// The signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64`, `RISC-V` or another bit after it; and that bit.
 fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let (c, kind) = example.trim_start_matches('`').split_once('`').unwrap();
     let sig = read(c)?.prototype("f").unwrap().signature();
-    let (sig, kind) = match kind.trim().strip_prefix("AArch64") {
-        Some(rest) => (sig.convention(&cabi::aarch64::AAPCS64), rest),
-        None => (sig, kind),
-    };
+    let machines = [
+        ("AArch64", &cabi::aarch64::AAPCS64),
+        ("RISC-V", &cabi::riscv::LP64D),
+    ];
+    let mut machines = machines.into_iter().filter_map(|(name, convention)| {
+        let rest = kind.trim().strip_prefix(name)?;
+        Some((sig.clone().convention(convention), rest))
+    });
+    let (sig, kind) = machines.next().unwrap_or((sig.clone(), kind));
     if let Some(beside) = kind.trim().strip_prefix("beside ") {
         return Some((sig, Policy::named(beside.trim_matches('`')).unwrap()));
     }

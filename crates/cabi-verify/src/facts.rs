@@ -201,7 +201,7 @@ impl Facts {
 }
 
 impl Facts {
-    /// Whether the caller has each byte of a value in some place where the callee has it.
+    /// Checks whether the caller has each byte of a value in some place where the callee has it.
     pub fn agree(&self) -> bool {
         let args = self.caller.args.iter().zip(&self.callee.args);
         let results = self.caller.result.iter().zip(&self.callee.result);

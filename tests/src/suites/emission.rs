@@ -67,11 +67,15 @@ struct Part<'a> {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let mut subjects = Vec::new();
-    for folder in FOLDERS {
-        subjects.extend(suite.corpus(&[folder])?);
+    let subjects = suite.corpus(&FOLDERS)?;
+    let mut targets = Vec::new();
+    match Reference::of_machine() {
+        Ok(linker) => targets.push(ProgramTarget::x86_64_linux(&linker)),
+        Err(why) => {
+            suite.every_reference = false;
+            suite.report.absent("emission", &why);
+        }
     }
-    let mut targets = vec![ProgramTarget::x86_64_linux(&Reference::of_machine()?)];
     for name in ProgramTarget::names() {
         match ProgramTarget::named(name) {
             Ok((target, _)) => targets.push(target),
@@ -101,37 +105,18 @@ fn of_target(
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine(target.target.name());
-    for (vectors, feature) in [
-        (VectorLevel::Baseline, None),
-        (VectorLevel::Avx, Some("avx")),
-        (VectorLevel::Avx512, Some("avx512f")),
-    ] {
-        let own = subjects.iter().filter(|one| !one.expects_refusal());
-        let cases = own.flat_map(|one| &one.cases);
-        let cases = cases.filter(|case| case.vectors == vectors && suite.wants(&case.name));
-        let cases: Vec<&Case> = cases.collect();
+    for (vectors, feature) in LEVELS {
+        let mut signatures = of_level(subjects, vectors);
+        signatures.retain(|one| suite.wants(&one.case.name));
         if let Some(name) = feature.filter(|name| !processor::has(name)) {
-            for case in cases {
-                suite
-                    .report
-                    .not_run(&engine, &case.name, &format!("no {name}"));
+            for one in signatures {
+                let why = format!("no {name}");
+                suite.report.not_run(&engine, &one.case.name, &why);
             }
             continue;
         }
-        let signatures: Vec<Signature<'_>> = cases.into_iter().flat_map(signatures).collect();
-        let chunks = signatures.chunks(PROGRAM);
-        let parts =
-            chunks.flat_map(|signatures| (0..SETTINGS.len()).map(move |turn| (signatures, turn)));
-        let parts: Vec<Part<'_>> = parts
-            .map(|(signatures, turn)| Part {
-                target,
-                probe,
-                vectors,
-                signatures,
-                turn,
-                mistake: Mistake::NONE,
-            })
-            .collect();
+        let parts = parts(target, probe, &signatures, Mistake::NONE);
+        let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
         let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
         for (part, emitted) in parts.iter().zip(emitted) {
             for (one, emitted) in part.signatures.iter().zip(emitted?) {
@@ -211,8 +196,9 @@ fn mistakes(
         if own.is_empty() {
             continue;
         }
+        let is_here = |feature: Option<&str>| feature.is_none_or(processor::has);
         let mut is_noticed = false;
-        for (vectors, _) in LEVELS {
+        for (vectors, _) in LEVELS.into_iter().filter(|(_, one)| is_here(*one)) {
             let signatures = of_level(&own, vectors);
             for part in parts(target, probe, &signatures, mistake) {
                 let part = Part { vectors, ..part };
@@ -224,11 +210,17 @@ fn mistakes(
                 }
             }
         }
-        let outcome = match is_noticed {
-            true => Ok(()),
-            false => Err(format!("not noticed: {}", mutant.breaks)),
-        };
-        suite.report.outcome(&engine, mutant.name, outcome);
+        match is_noticed {
+            true => suite.report.outcome(&engine, mutant.name, Ok(())),
+            false if !LEVELS.iter().all(|(_, one)| is_here(*one)) => {
+                let why = "a vector level that is missing may be the one to notice it";
+                suite.report.not_run(&engine, mutant.name, why);
+            }
+            false => {
+                let why = format!("not noticed: {}", mutant.breaks);
+                suite.report.outcome(&engine, mutant.name, Err(why));
+            }
+        }
     }
     Ok(())
 }

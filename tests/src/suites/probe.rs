@@ -24,8 +24,9 @@ use crate::suite::{Result, Suite};
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
 
-/// Folders of the corpus whose code runs in programs.
-const OF_PROGRAMS: [&str; 4] = [
+/// Folders of the corpus with another convention: Win64 beside System V, and those of programs.
+const OTHERS: [&str; 5] = [
+    "x86-64-win64",
     "aarch64-linux",
     "aarch64-apple",
     "riscv64-linux",
@@ -57,10 +58,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         return Ok(());
     }
     let sysv = suite.corpus(&["x86-64-sysv"])?;
-    let mut others = suite.corpus(&["x86-64-win64"])?;
-    for folder in OF_PROGRAMS {
-        others.extend(suite.corpus(&[folder])?);
-    }
+    let others = suite.corpus(&OTHERS)?;
     let positions = match sysv.is_empty() {
         // Without libclang, as the suite has said.
         true => Vec::new(),

@@ -42,6 +42,9 @@ pub struct Emission<'a> {
 /// Facts about our code for a signature, or why there is none.
 pub type Emitted = Result<Observed, Fault>;
 
+/// An object file, and for each signature why it has none of its sides.
+type Object = (Vec<u8>, Vec<Result<(), Fault>>);
+
 impl Probe {
     /// Facts about our caller and callee of each signature, which names its convention.
     ///
@@ -91,11 +94,7 @@ impl Emission<'_> {
     }
 
     /// An object file with both sides of each signature, or why it has none of one.
-    fn object(
-        &self,
-        sigs: &[FnSig],
-        all: &[Values],
-    ) -> Result<(Vec<u8>, Vec<Result<(), Fault>>), String> {
+    fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<Object, String> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {
             fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
@@ -115,7 +114,7 @@ impl Emission<'_> {
     }
 }
 
-/// What our code reads and writes, as C's code has it (`frame.c`).
+/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`).
 fn buffers() -> String {
     format!(
         "{FREESTANDING}{WINDOWS}

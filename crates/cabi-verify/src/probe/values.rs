@@ -66,7 +66,7 @@ impl Values {
         Self::of_sig(&question.sig, Some(convention))
     }
 
-    /// Of a call whose unnamed arguments are promoted.
+    /// Returns the values of a call whose unnamed arguments are promoted.
     pub(super) fn of_sig(sig: &FnSig, convention: Option<&'static Convention>) -> Self {
         Self {
             types: sig.params().iter().map(|param| param.ty.clone()).collect(),
