@@ -1,6 +1,6 @@
 //! The program as written: names are not resolved, types not known.
 
-use crate::diag::Span;
+use crate::diag::{At, Check, Span, fail};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -22,10 +22,13 @@ pub(crate) struct Ident {
     pub(crate) span: Span,
 }
 
-/// The first of the names that another one before it is equal to.
-pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Option<&'a Ident> {
+/// Refuses the first of the names that another one before it is equal to.
+pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
-    names.find(|ident| !seen.insert(&ident.name))
+    match names.find(|ident| !seen.insert(&ident.name)) {
+        Some(Ident { name, span }) => fail(format!("`{name}` is there twice")).at(*span),
+        None => Ok(()),
+    }
 }
 
 /// A function: with a body, or imported.
@@ -139,7 +142,6 @@ pub(crate) struct Expr {
 #[derive(Debug)]
 pub(crate) enum ExprKind {
     Number(Number),
-    Char(u8),
     Bool(bool),
     Null,
     Str(Vec<u8>),
@@ -166,7 +168,6 @@ pub(crate) enum ExprKind {
 pub(crate) struct CallExpr {
     pub(crate) callee: Expr,
     pub(crate) args: Vec<Expr>,
-    pub(crate) span: Span,
 }
 
 /// A number as written.
@@ -197,39 +198,13 @@ pub(crate) enum BinaryOp {
     Or, And, Eq, Ne, Lt, Le, Gt, Ge, BitOr, BitXor, BitAnd, Shl, Shr, Add, Sub, Mul, Div, Rem,
 }
 
-use BinaryOp::*;
-
-/// The binary operators as written in a program, and how tightly each binds.
-#[rustfmt::skip]
-const OPERATORS: [(BinaryOp, &str, u8); 18] = [
-    (Or, "||", 1), (And, "&&", 2),
-    (Eq, "==", 3), (Ne, "!=", 3), (Lt, "<", 3), (Le, "<=", 3), (Gt, ">", 3), (Ge, ">=", 3),
-    (BitOr, "|", 4), (BitXor, "^", 5), (BitAnd, "&", 6), (Shl, "<<", 7), (Shr, ">>", 7),
-    (Add, "+", 8), (Sub, "-", 8), (Mul, "*", 9), (Div, "/", 9), (Rem, "%", 9),
-];
-
 impl BinaryOp {
-    /// The level of comparisons, which do not chain.
-    pub(crate) const COMPARISON: u8 = 3;
-    pub(crate) const TIGHTEST: u8 = 9;
-
-    /// The operator written `symbol`, and how tightly it binds.
-    pub(crate) fn of(symbol: &str) -> Option<(BinaryOp, u8)> {
-        let found = OPERATORS.iter().find(|(_, own, _)| *own == symbol);
-        found.map(|(op, _, level)| (*op, *level))
-    }
-
-    /// As written in a program.
-    pub(crate) fn symbol(self) -> &'static str {
-        let found = OPERATORS.iter().find(|(op, ..)| *op == self);
-        found.map_or("", |(_, symbol, _)| symbol)
-    }
-
     pub(crate) fn is_comparison(self) -> bool {
+        use BinaryOp::*;
         matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
     }
 
     pub(crate) fn is_shift(self) -> bool {
-        matches!(self, Shl | Shr)
+        matches!(self, BinaryOp::Shl | BinaryOp::Shr)
     }
 }

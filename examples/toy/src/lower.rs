@@ -12,22 +12,17 @@ mod decl;
 mod expr;
 mod function;
 mod header;
-mod literal;
 mod memory;
 mod ops;
 mod place;
-mod signature;
 mod stmt;
-mod value;
 
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
-use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::diag::{At, Check, fail};
 use crate::header::Import;
-use crate::lines::Lines;
 use crate::types::{FnTy, Ty, Types};
-use cabi::{FnSig, Target};
+use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::Sources;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
 use header::Taken;
@@ -44,16 +39,12 @@ pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
     pub(crate) main: Option<FuncId>,
-    /// The functions spelled `extern "C"`.
-    pub(crate) exported: Vec<(Rc<str>, FnSig)>,
     /// The functions that are called and not defined: their libraries, if they say one, and
     /// symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     /// All libraries, those of headers first: where symbols are looked for that say none, before
     /// the running program.
     pub(crate) libraries: Vec<Rc<str>>,
-    /// Sources of its code, if that was asked for.
-    pub(crate) sources: Option<Sources>,
 }
 
 /// A function's code, before it is given to the module.
@@ -64,20 +55,18 @@ pub(crate) struct Compiled {
 }
 
 /// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions
-/// spelled `extern "C"` by their names; with `lines` code knows where it is from.
+/// spelled `extern "C"` by their names.
 pub(crate) fn lower(
     program: &ast::Program,
     import: Option<&Import>,
     target: &Target,
     module: &mut dyn Module,
     exports: bool,
-    lines: Option<Lines>,
 ) -> Check<Program> {
     let mut session = Session {
-        lowering: Lowering::new(module.isa()).at(Span::default())?,
+        lowering: Lowering::new(module.isa())?,
         module,
         exports,
-        lines,
         types: Types::new(target),
         import,
         values: &program.values,
@@ -111,7 +100,6 @@ enum Meaning {
 /// A function of the program, or one it imports.
 struct Function<'p> {
     name: Rc<str>,
-    span: Span,
     /// None for one of a C header.
     decl: Option<&'p FnDecl>,
     ty: Rc<FnTy>,
@@ -123,7 +111,6 @@ struct Session<'p> {
     module: &'p mut dyn Module,
     lowering: Lowering,
     exports: bool,
-    lines: Option<Lines>,
     types: Types,
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
@@ -139,46 +126,49 @@ struct Session<'p> {
 
 impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
-        let list = self.types.target.va_list().at(Span::default())?;
-        let list = self.c_ty(&list).at(Span::default())?;
+        let list = self.types.target.va_list()?;
+        let list = self.c_ty(&list)?;
         // If it is a pointer into the argument area, C has it as a `char *`.
         if !list.is_pointer_like() {
             self.va_list = list;
         }
         for decl in &program.records {
             let ty = self.types.add_record(&decl.name.name, decl.is_union);
-            self.add_name(&decl.name, Meaning::Type(ty))?;
+            self.add_name(&decl.name, Meaning::Type(ty))
+                .at(decl.name.span)?;
         }
         for decl in &program.records {
-            self.lay_out(decl)?;
+            self.lay_out(decl).at(decl.name.span)?;
         }
         for decl in &program.functions {
-            let id = self.add_function(decl, Rc::clone(&decl.name.name))?;
-            self.add_name(&decl.name, Meaning::Function(id))?;
+            let id = self
+                .add_function(decl, Rc::clone(&decl.name.name))
+                .at(decl.name.span)?;
+            self.add_name(&decl.name, Meaning::Function(id))
+                .at(decl.name.span)?;
         }
-        for id in 0..program.functions.len() {
-            match self.functions[id].linkage {
+        for (id, decl) in program.functions.iter().enumerate() {
+            let compiled = match decl.linkage {
                 Linkage::Import(..) => {
-                    let (sig, span) = (self.signature(id)?, self.functions[id].span);
-                    self.lowering.call_plan(&sig).at(span)?;
+                    let sig = self.signature(id).at(decl.name.span)?;
+                    self.lowering
+                        .call_plan(&sig)
+                        .map(|_| ())
+                        .map_err(Into::into)
                 }
-                _ => self.function_body(id, &[])?,
-            }
+                _ => self.function_body(id, &[]),
+            };
+            compiled.at(decl.name.span)?;
         }
         Ok(())
     }
 
     fn done(self) -> Program {
-        let (mut main, mut exported) = (None, Vec::new());
-        for (id, function) in self.functions.iter().enumerate() {
-            match &function.declared {
-                Some(declared) if self.is_main(id) => main = Some(declared.body),
-                Some(declared) if function.linkage == Linkage::C => {
-                    exported.push((Rc::clone(&function.name), declared.sig.clone()));
-                }
-                _ => {}
-            }
-        }
+        let mut main = (0..self.functions.len()).filter(|id| self.is_main(*id));
+        let main = main
+            .next()
+            .and_then(|id| self.functions[id].declared.as_ref());
+        let main = main.map(|declared| declared.body);
         let imports = self.imported.iter();
         let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
         let imports: Vec<_> = imports.collect();
@@ -189,8 +179,6 @@ impl<'p> Session<'p> {
         let libraries = imports.iter().filter_map(|(library, _)| library.clone());
         Program {
             main,
-            exported,
-            sources: self.lines.map(|lines| lines.sources),
             libraries: first_of_each(headers.chain(libraries)),
             imports,
             functions: self.compiled,
@@ -199,33 +187,32 @@ impl<'p> Session<'p> {
 
     /// A function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
-        let span = decl.name.span;
-        if let Some(Ident { name, span }) = ast::twice(decl.params.iter()) {
-            return fail(*span, format!("two parameters are called `{name}`"));
-        }
+        ast::twice(decl.params.iter())?;
         let ty = Rc::new(self.fn_ty(&decl.signature, |_| false)?);
         self.functions.push(Function {
             name,
-            span,
             decl: Some(decl),
             ty: Rc::clone(&ty),
             linkage: decl.linkage.clone(),
             declared: None,
         });
         let id = self.functions.len() - 1;
-        if self.is_main(id) {
-            self.check_main(&ty, span)?;
+        let takes = ty.params.is_empty() || ty.params == [Ty::I32, self.types.pointer(Ty::BYTES)];
+        let is_right = takes && matches!(ty.result, Ty::Void | Ty::I32) && !ty.variadic;
+        match self.is_main(id) && !is_right {
+            true => {
+                fail("`main` takes nothing or `argc: i32, argv: **u8`, and returns `i32` if any")
+            }
+            false => Ok(id),
         }
-        Ok(id)
     }
 
-    fn add_name(&mut self, ident: &Ident, meaning: Meaning) -> Check<()> {
-        let (name, span) = (&ident.name, ident.span);
+    fn add_name(&mut self, Ident { name, .. }: &Ident, meaning: Meaning) -> Check<()> {
         if self.builtin(name).is_some() {
-            return fail(span, format!("`{name}` is a type of the language"));
+            return fail(format!("`{name}` is a type of the language"));
         }
         match self.names.insert(Rc::clone(name), meaning) {
-            Some(_) => fail(span, format!("`{name}` is declared twice")),
+            Some(_) => fail(format!("`{name}` is declared twice")),
             None => Ok(()),
         }
     }
@@ -234,31 +221,5 @@ impl<'p> Session<'p> {
     fn is_main(&self, id: usize) -> bool {
         let Function { name, linkage, .. } = &self.functions[id];
         &**name == "main" && matches!(linkage, Linkage::Own | Linkage::C)
-    }
-
-    fn check_main(&mut self, ty: &FnTy, span: Span) -> Check<()> {
-        let argv = self.types.pointer(Ty::BYTES);
-        let takes = ty.params.is_empty() || ty.params == [Ty::I32, argv];
-        if takes && matches!(ty.result, Ty::Void | Ty::I32) && !ty.variadic {
-            return Ok(());
-        }
-        let why = Diagnostic::new(span, "`main` has another signature than a program's");
-        let right =
-            "it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`";
-        Err(why.note(right))
-    }
-
-    /// A refusal in which `{}` stands for the type.
-    fn wrong<T>(&self, span: Span, ty: Ty, text: &str) -> Check<T> {
-        fail(span, text.replace("{}", &self.types.name(ty)))
-    }
-
-    /// Why there is no value of the type.
-    fn incomplete(&self, ty: Ty) -> String {
-        let name = self.types.name(ty);
-        match ty {
-            Ty::Void => "a `*void` points to nothing of a known size".to_owned(),
-            _ => format!("`{name}` is opaque, or comes later: only pointers to it exist here"),
-        }
     }
 }

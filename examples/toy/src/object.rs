@@ -1,11 +1,10 @@
-//! The program for any target that is lowered: as CLIF, as an object file that a C compiler links,
-//! and as C declarations for it.
+//! The program for any target that is lowered: as CLIF, and as an object file that a C compiler
+//! links.
 
-use crate::lower::{PERSONALITY, Program};
-use cabi::{Target, Type};
-use cabi_header::Emitter;
+use crate::lower::{Compiled, PERSONALITY, Program};
+use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{DebugInfo, Personality, UnwindModule};
+use clif_cabi_unwind::{Personality, UnwindModule};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -33,25 +32,16 @@ pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     Ok(UnwindModule::new(module, personality)?)
 }
 
-/// The object file of a program that was compiled into `module`.
+/// The object file of a program's functions, which were compiled into `module`.
 pub(crate) fn emit(
     mut module: UnwindModule,
-    program: &mut Program,
+    functions: Vec<Compiled>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut debug = DebugInfo::new();
-    for function in &mut program.functions {
+    for mut function in functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;
-        let func = &function.context.func;
-        if let Some(code) = function.context.compiled_code() {
-            debug.add_function(function.func, &function.name, func, code);
-        }
     }
-    let mut product = module.finish()?;
-    if let Some(sources) = &program.sources {
-        debug.write_object(sources, &mut product)?;
-    }
-    Ok(product.emit()?)
+    Ok(module.finish()?.emit()?)
 }
 
 /// The CLIF of the program's functions.
@@ -68,23 +58,6 @@ pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
         let _ = writeln!(text, "{}", func.display());
     }
     text
-}
-
-/// C declarations of the functions spelled `extern "C"`, after the records that these take and
-/// return.
-pub(crate) fn header(program: &Program, target: &Target) -> Result<String, Box<dyn Error>> {
-    let (mut emitter, mut prototypes) = (Emitter::new(target.data_model()), String::new());
-    for (name, sig) in &program.exported {
-        let params: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
-        let prototype = emitter.prototype(name, &params, sig.result(), sig.is_variadic());
-        prototypes += &format!("{};\n", prototype?);
-    }
-    let [open, close] =
-        ["extern \"C\" {", "}"].map(|c| format!("#ifdef __cplusplus\n{c}\n#endif\n"));
-    let definitions = emitter.definitions();
-    Ok(format!(
-        "#pragma once\n{open}{definitions}{prototypes}{close}"
-    ))
 }
 
 /// Returns the names of the functions that `fn0` and the like stand for in the text of a function.
