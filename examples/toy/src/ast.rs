@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 pub(crate) type Names = HashSet<Rc<str>>;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Program {
     pub(crate) functions: Vec<FnDecl>,
     pub(crate) records: Vec<RecordDecl>,
@@ -16,7 +16,7 @@ pub(crate) struct Program {
 }
 
 /// A name and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Ident {
     pub(crate) name: Rc<str>,
     pub(crate) span: Span,
@@ -32,7 +32,6 @@ pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()>
 }
 
 /// A function: with a body, or imported.
-#[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     /// The names of the parameters.
@@ -44,14 +43,13 @@ pub(crate) struct FnDecl {
 }
 
 /// `(params, ...) -> result`, of a function or of a type.
-#[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) params: Vec<TypeExpr>,
     pub(crate) variadic: bool,
     pub(crate) result: Option<TypeExpr>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Linkage {
     Own,
     /// Spelled `extern "C"`: C may call it.
@@ -65,7 +63,7 @@ pub(crate) enum Linkage {
 
 /// Uses of names in a function, which decides where its variables live. Names are not resolved: a
 /// name that is used so anywhere in the function counts.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
     /// Something points to it, or a closure uses it.
@@ -77,7 +75,6 @@ pub(crate) struct Uses {
 }
 
 /// `use c "header" from "library";`
-#[derive(Debug)]
 pub(crate) struct UseDecl {
     pub(crate) header: Rc<str>,
     pub(crate) library: Option<Rc<str>>,
@@ -85,20 +82,17 @@ pub(crate) struct UseDecl {
 }
 
 /// A struct or union. Without `members` it is opaque: only pointers to it exist.
-#[derive(Debug)]
 pub(crate) struct RecordDecl {
     pub(crate) is_union: bool,
     pub(crate) name: Ident,
     pub(crate) members: Option<Vec<(Ident, TypeExpr)>>,
 }
 
-#[derive(Debug)]
 pub(crate) struct TypeExpr {
     pub(crate) kind: TypeKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum TypeKind {
     Name(Rc<str>),
     Pointer(Box<TypeExpr>),
@@ -108,13 +102,11 @@ pub(crate) enum TypeKind {
     Complex(Box<TypeExpr>),
 }
 
-#[derive(Debug)]
 pub(crate) struct Stmt {
     pub(crate) kind: StmtKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum StmtKind {
     /// `let name: type = value;`
     Let(Ident, Option<TypeExpr>, Option<Expr>),
@@ -122,9 +114,7 @@ pub(crate) enum StmtKind {
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    While(Expr, Vec<Stmt>),
-    /// `for var in low..high { .. }`
-    For(Ident, Expr, Expr, Vec<Stmt>),
+    Loop(Loop, Vec<Stmt>),
     /// A block, and the block that runs when an exception ends it.
     Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
@@ -133,13 +123,18 @@ pub(crate) enum StmtKind {
     Block(Vec<Stmt>),
 }
 
-#[derive(Debug)]
+/// Head of a loop.
+pub(crate) enum Loop {
+    While(Expr),
+    /// `for var in low..high`
+    For(Ident, Expr, Expr),
+}
+
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum ExprKind {
     Number(Number),
     Bool(bool),
@@ -159,19 +154,14 @@ pub(crate) enum ExprKind {
     Array(Vec<Expr>),
     /// `fn(params) -> result { .. }`
     Closure(Box<FnDecl>),
-    VaStart,
-    /// `va_arg(list, T)`
-    VaArg(Box<Expr>, TypeExpr),
 }
 
-#[derive(Debug)]
 pub(crate) struct CallExpr {
     pub(crate) callee: Expr,
     pub(crate) args: Vec<Expr>,
 }
 
 /// A number as written.
-#[derive(Debug)]
 pub(crate) struct Number {
     /// With at most one point and an exponent, in decimal.
     pub(crate) digits: String,
@@ -181,7 +171,7 @@ pub(crate) struct Number {
     pub(crate) suffix: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnaryOp {
     Neg,
     /// `!` of a bool.
@@ -192,7 +182,7 @@ pub(crate) enum UnaryOp {
     AddressOf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[rustfmt::skip]
 pub(crate) enum BinaryOp {
     Or, And, Eq, Ne, Lt, Le, Gt, Ge, BitOr, BitXor, BitAnd, Shl, Shr, Add, Sub, Mul, Div, Rem,

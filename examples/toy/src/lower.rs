@@ -1,7 +1,6 @@
 //! From the tree to CLIF in one pass: names are resolved and types checked as code is made. How
 //! functions are called is in `lower/call.rs`, how they take their arguments and return in
-//! `lower/function.rs`, both by clif-cabi; their signatures are in `lower/signature.rs`. All else
-//! here is an ordinary front end for Cranelift.
+//! `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
 //! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of
 //! them if it is an aggregate of a few of these (`lower/memory.rs`), and lives in memory otherwise.
@@ -73,7 +72,6 @@ pub(crate) fn lower(
         names: HashMap::new(),
         functions: Vec::new(),
         taken: Taken::default(),
-        va_list: Ty::BYTES,
         imported: BTreeMap::new(),
         compiled: Vec::new(),
     };
@@ -118,7 +116,6 @@ struct Session<'p> {
     taken: Taken,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
-    va_list: Ty,
     /// By symbol: two declarations of one function are one import.
     imported: BTreeMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
     compiled: Vec<Compiled>,
@@ -126,12 +123,6 @@ struct Session<'p> {
 
 impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
-        let list = self.types.target.va_list()?;
-        let list = self.c_ty(&list)?;
-        // If it is a pointer into the argument area, C has it as a `char *`.
-        if !list.is_pointer_like() {
-            self.va_list = list;
-        }
         for decl in &program.records {
             let ty = self.types.add_record(&decl.name.name, decl.is_union);
             self.add_name(&decl.name, Meaning::Type(ty))

@@ -2,8 +2,8 @@
 
 use crate::ast::BinaryOp::*;
 use crate::ast::{
-    BinaryOp, CallExpr, Expr, ExprKind, FnDecl, Ident, Linkage, Names, Number, Program, RecordDecl,
-    Signature, Stmt, StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
+    BinaryOp, CallExpr, Expr, ExprKind, FnDecl, Ident, Linkage, Loop, Names, Number, Program,
+    RecordDecl, Signature, Stmt, StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
 };
 use crate::diag::{At, Check, Span, fail};
 use std::cell::{Cell, RefCell};
@@ -16,10 +16,9 @@ const MAX_SOURCE: usize = 16 << 20;
 const MAX_DEPTH: u32 = 64;
 
 /// Names that mean something to the language.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 22] = [
     "as", "break", "catch", "complex", "continue", "else", "extern", "false", "fn", "for", "if",
-    "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use", "va_arg",
-    "va_start", "while",
+    "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use", "while",
 ];
 
 /// The tree of `source`.
@@ -272,9 +271,11 @@ peg::parser! { grammar grammar(state: &State) for str {
     }
     rule stmt_kind() -> StmtKind
         = nested(<if_stmt()>)
-        / word("while") _ condition:expr(false) _ body:block() { StmtKind::While(condition, body) }
+        / word("while") _ condition:expr(false) _ body:block() {
+            StmtKind::Loop(Loop::While(condition), body)
+        }
         / word("for") _ var:ident() _ word("in") _ low:expr(false) _ ".." _ high:expr(false) _
-            body:block() { StmtKind::For(var, low, high, body) }
+            body:block() { StmtKind::Loop(Loop::For(var, low, high), body) }
         / word("try") _ body:block() _ word("catch") _ handler:block() {
             StmtKind::Try(body, handler)
         }
@@ -383,11 +384,6 @@ peg::parser! { grammar grammar(state: &State) for str {
         / word("sizeof") _ "(" _ ty:ty() _ ")" { ExprKind::SizeOf(ty) }
         / word("complex") _ "(" _ re:expr(true) _ "," _ im:expr(true) _ ")" {
             ExprKind::Complex(Box::new(re), Box::new(im))
-        }
-        / word("va_start") _ "(" _ ")" { ExprKind::VaStart }
-        / word("va_arg") _ "(" _ list:expr(true) _ "," _ ty:ty() _ ")" {
-            state.point_to(&list);
-            ExprKind::VaArg(Box::new(list), ty)
         }
         / are_read(has_records) name:ident() _ "{" _ members:list(<given()>) "}" {
             ExprKind::Record(name, members)

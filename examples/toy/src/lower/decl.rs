@@ -13,7 +13,6 @@ impl<'p> Session<'p> {
     pub(super) fn builtin(&self, name: &str) -> Option<Result<Ty, String>> {
         match name {
             "void" => Some(Ok(Ty::Void)),
-            "va_list" => Some(Ok(self.va_list)),
             _ => Some(self.types.scalar(self.types.scalar_named(name)?)),
         }
     }

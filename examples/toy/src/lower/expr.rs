@@ -67,8 +67,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             ExprKind::Record(name, members) => self.record_literal(name, members),
             ExprKind::Array(elements) => self.array_literal(elements, expected),
             ExprKind::Closure(function) => self.closure(function),
-            ExprKind::VaStart => self.va_start(),
-            ExprKind::VaArg(list, ty) => self.va_arg(list, ty),
         }
     }
 

@@ -6,10 +6,9 @@
 use super::memory::{Typed, Val, ssa_type};
 use super::place::{Place, Target};
 use super::{Compiled, Session};
-use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
+use crate::ast::{FnDecl, Ident, Linkage, Uses};
 use crate::diag::{At, Check, fail};
 use crate::types::{FnTy, Ty};
-use cabi::{FnSig, Type};
 use clif_cabi::{Arg, Entry};
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext};
@@ -205,43 +204,6 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let id = self.s.add_function(decl, name.into())?;
         self.s.function_body(id, &captures)?;
         self.bind_closure(id, chain)
-    }
-
-    /// `va_start()`: a `va_list` of the arguments after the named ones.
-    pub(super) fn va_start(&mut self) -> Check<Typed> {
-        if !self.ty.variadic {
-            return fail("`va_start` in a function that takes no `...`");
-        }
-        let list = self.s.va_list;
-        let address = self.temporary(list)?;
-        self.entry.va_start(&mut self.builder, address)?;
-        Ok(self.load(address, list))
-    }
-
-    /// `va_arg(list, T)`: the next argument of a variable that is a list, or of one that is passed
-    /// by its address because it is an array.
-    pub(super) fn va_arg(&mut self, list: &'p Expr, ty: &'p TypeExpr) -> Check<Typed> {
-        let place = self.place(list)?;
-        let own = self.s.va_list;
-        let passed = self.s.types.decayed(own);
-        let address = match place.target {
-            Target::Memory(address) if place.ty == own => address,
-            _ if place.ty == passed && passed != own => {
-                let value = self.read(&place);
-                self.value_of(&value)?
-            }
-            _ => {
-                let text = "`va_arg` needs a variable that is a `va_list`, not `{}`";
-                return self.wrong(place.ty, text);
-            }
-        };
-        let wanted = self.s.object_ty(ty)?;
-        let layout = self.s.types.layout(wanted).cloned().unwrap_or(Type::VOID);
-        // Only the convention of the signature matters.
-        let sig = FnSig::new([Type::PTR], Type::VOID).variadic();
-        let (lowering, builder) = (&self.s.lowering, &mut self.builder);
-        let found = lowering.va_arg(builder, address, &sig, &layout)?;
-        Ok(self.load(found, wanted))
     }
 
     /// Returns `value`, and ends the block.

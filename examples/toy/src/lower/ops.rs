@@ -82,23 +82,33 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let why = "both sides have one type; numbers are converted by `as`";
             return fail(format!("`{left}` and `{right}`: {why}"));
         }
-        let (true, Ok(x), Ok(y)) = (is_there(op, ty), self.value_of(&a), self.value_of(&b)) else {
+        let (Ok(x), Ok(y)) = (self.value_of(&a), self.value_of(&b)) else {
             return self.wrong(ty, NO_OPERATOR);
         };
-        Ok(match op.is_comparison() {
-            true => Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty)),
-            false => Typed::ssa(ty, self.arithmetic(op, x, y, ty)),
-        })
+        match op.is_comparison() {
+            true => Ok(Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty))),
+            false => match self.arithmetic(op, x, y, ty) {
+                Some(value) => Ok(Typed::ssa(ty, value)),
+                None => self.wrong(ty, NO_OPERATOR),
+            },
+        }
     }
 
-    fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
-        let (float, signed) = (ty.as_float().is_some(), ty.is_signed());
+    /// The operation, if Cranelift has it.
+    fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Option<Value> {
+        let signed = ty.is_signed();
+        let is_wide = matches!(ty.as_int(), Some((128, _)));
         let ins = self.ins();
-        match op {
-            BinaryOp::Add if float => ins.fadd(a, b),
-            BinaryOp::Sub if float => ins.fsub(a, b),
-            BinaryOp::Mul if float => ins.fmul(a, b),
-            BinaryOp::Div if float => ins.fdiv(a, b),
+        Some(match op {
+            BinaryOp::BitAnd if ty == Ty::BOOL => ins.band(a, b),
+            BinaryOp::BitOr if ty == Ty::BOOL => ins.bor(a, b),
+            BinaryOp::BitXor if ty == Ty::BOOL => ins.bxor(a, b),
+            BinaryOp::Add if ty.as_float().is_some() => ins.fadd(a, b),
+            BinaryOp::Sub if ty.as_float().is_some() => ins.fsub(a, b),
+            BinaryOp::Mul if ty.as_float().is_some() => ins.fmul(a, b),
+            BinaryOp::Div if ty.as_float().is_some() => ins.fdiv(a, b),
+            BinaryOp::Div | BinaryOp::Rem if is_wide => return None,
+            _ if !ty.is_int() => return None,
             BinaryOp::Add => ins.iadd(a, b),
             BinaryOp::Sub => ins.isub(a, b),
             BinaryOp::Mul => ins.imul(a, b),
@@ -112,7 +122,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             BinaryOp::BitAnd => ins.band(a, b),
             BinaryOp::BitOr => ins.bor(a, b),
             _ => ins.bxor(a, b),
-        }
+        })
     }
 
     fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
@@ -201,19 +211,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (false, false) => self.fit(operand, target, signed),
         };
         Ok(Typed::ssa(ty, converted))
-    }
-}
-
-/// Returns whether Cranelift has the operation.
-fn is_there(op: BinaryOp, ty: Ty) -> bool {
-    let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
-    let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-    match ty {
-        _ if op.is_comparison() => true,
-        Ty::Scalar(Scalar::Bool) => bitwise,
-        Ty::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && !op.is_shift() && op != BinaryOp::Rem,
-        Ty::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
-        _ => false,
     }
 }
 

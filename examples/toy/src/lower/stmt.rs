@@ -2,11 +2,13 @@
 
 use super::function::Lowerer;
 use super::memory::Typed;
-use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
+use super::place::Place;
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Loop, Stmt, StmtKind, TypeExpr};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
+use std::rc::Rc;
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// Statements with variables of their own.
@@ -28,8 +30,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 _ => fail("this has no effect: only calls stand alone"),
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
-            StmtKind::While(condition, body) => self.while_stmt(condition, body),
-            StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
+            StmtKind::Loop(head, body) => self.loop_stmt(head, body),
             StmtKind::Try(body, handler) => self.try_stmt(body, handler),
             StmtKind::Return(value) => self.return_stmt(value.as_ref()),
             StmtKind::Break | StmtKind::Continue => {
@@ -110,64 +111,28 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    fn while_stmt(&mut self, condition: &'p Expr, body: &'p [Stmt]) -> Check<()> {
-        let more = |own: &mut Self| match condition.kind {
-            // Only a `break` leaves this loop.
-            ExprKind::Bool(true) => Ok(None),
-            _ => own.expr_ssa(condition, Ty::BOOL).map(Some),
-        };
-        self.looped(more, body, |_| Ok(()))
-    }
-
-    /// The bounds are evaluated once; the counter may be changed by the body, as in C.
-    fn for_stmt(
-        &mut self,
-        Ident { name, .. }: &Ident,
-        low: &'p Expr,
-        high: &'p Expr,
-        body: &'p [Stmt],
-    ) -> Check<()> {
-        let (first, last) = self.operands(low, high, None)?;
-        let ty = first.ty;
-        let last = self.coerce(last, ty)?;
-        let is_less = match ty.as_int() {
-            Some((..=64, true)) => IntCC::SignedLessThan,
-            Some((..=64, false)) => IntCC::UnsignedLessThan,
-            _ => return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`"),
-        };
-        let last = self.value_of(&last)?;
+    /// A loop; the bounds of a counter are evaluated once, and the body may change it, as in C.
+    fn loop_stmt(&mut self, head: &'p Loop, body: &'p [Stmt]) -> Check<()> {
         self.open_scope();
-        let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
-        self.open(name, counter.clone());
-        let now = |own: &mut Self| {
-            let now = own.read(&counter);
-            own.value_of(&now)
+        let counter = match head {
+            Loop::While(_) => None,
+            Loop::For(var, low, high) => Some(self.counter(&var.name, low, high)?),
         };
-        let more = |own: &mut Self| {
-            let now = now(own)?;
-            Ok(Some(own.ins().icmp(is_less, now, last)))
+        let [again, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
+        self.ins().jump(again, &[]);
+        self.builder.switch_to_block(again);
+        let more = match (head, &counter) {
+            // Only a `break` leaves this loop.
+            (Loop::While(condition), _) if matches!(condition.kind, ExprKind::Bool(true)) => None,
+            (Loop::While(condition), _) => Some(self.expr_ssa(condition, Ty::BOOL)?),
+            (Loop::For(..), None) => None,
+            (Loop::For(..), Some((counter, is_less, last))) => {
+                let now = self.read(counter);
+                let now = self.value_of(&now)?;
+                Some(self.ins().icmp(*is_less, now, *last))
+            }
         };
-        self.looped(more, body, |own| {
-            let now = now(own)?;
-            let next = own.ins().iadd_imm_s(now, 1);
-            own.write(&counter, &Typed::ssa(ty, next));
-            Ok(())
-        })?;
-        self.close_scope();
-        Ok(())
-    }
-
-    /// Runs `body` and `step` as long as there is `more`; no value says always.
-    fn looped(
-        &mut self,
-        more: impl FnOnce(&mut Self) -> Check<Option<Value>>,
-        body: &'p [Stmt],
-        step: impl FnOnce(&mut Self) -> Check<()>,
-    ) -> Check<()> {
-        let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
-        self.ins().jump(head, &[]);
-        self.builder.switch_to_block(head);
-        match more(self)? {
+        match more {
             Some(more) => self.ins().brif(more, inside, &[], after, &[]),
             None => self.ins().jump(inside, &[]),
         };
@@ -177,11 +142,37 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        step(self)?;
-        self.ins().jump(head, &[]);
-        self.builder.seal_block(head);
+        if let Some((counter, ..)) = &counter {
+            let now = self.read(counter);
+            let now = self.value_of(&now)?;
+            let sum = self.ins().iadd_imm_s(now, 1);
+            self.write(counter, &Typed::ssa(counter.ty, sum));
+        }
+        self.ins().jump(again, &[]);
+        self.builder.seal_block(again);
+        self.close_scope();
         self.begin(after);
         Ok(())
+    }
+
+    /// The counter of a loop, how it is compared with the upper bound, and that.
+    fn counter(
+        &mut self,
+        name: &Rc<str>,
+        low: &'p Expr,
+        high: &'p Expr,
+    ) -> Check<(Place, IntCC, Value)> {
+        let (first, last) = self.operands(low, high, None)?;
+        let ty = first.ty;
+        let last = self.coerce(last, ty)?;
+        let is_less = match ty.as_int() {
+            Some((..=64, true)) => IntCC::SignedLessThan,
+            Some((..=64, false)) => IntCC::UnsignedLessThan,
+            _ => return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`"),
+        };
+        let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
+        self.open(name, counter.clone());
+        Ok((counter, is_less, self.value_of(&last)?))
     }
 
     /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
