@@ -20,7 +20,6 @@ use cranelift_module::Module;
 use diag::Check;
 use lower::Program;
 use std::error::Error;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A program's text, and what messages call it.
@@ -74,16 +73,6 @@ pub enum Failure {
     NotRun(String),
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Wrong(text) | Failure::NotRun(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Error for Failure {}
-
 impl Text {
     /// The program `text`, of the file `file`, which need not exist.
     #[must_use]
@@ -128,7 +117,7 @@ impl Text {
     pub fn emit(&self, form: Form) -> Result<Vec<u8>, Failure> {
         let (module, program) = self.compiled()?;
         match form {
-            Form::Clif => Ok(object::clif(&module, program).into()),
+            Form::Clif => Ok(object::clif(program).into()),
             Form::Obj => {
                 object::emit(module, program.functions).map_err(|why| self.not_made(&*why))
             }
@@ -165,7 +154,7 @@ impl Text {
             Failure::NotRun(format!("{why}{next}"))
         };
         let mut engine = jit::engine().map_err(host)?;
-        let program = self.lowered(&mut engine, false)?;
+        let program = self.lowered(&mut engine)?;
         let args = [&self.file].into_iter().chain(args);
         let code = jit::run(engine, program, args, &self.options.library_path);
         code.map_err(host)?.ok_or_else(|| self.no_main())
@@ -182,15 +171,15 @@ impl Text {
 
     fn compiled(&self) -> Result<(UnwindModule, Program), Failure> {
         let mut module = object::module(&self.target).map_err(|why| self.not_made(&*why))?;
-        let program = self.lowered(&mut module, true)?;
+        let program = self.lowered(&mut module)?;
         Ok((module, program))
     }
 
-    fn lowered(&self, module: &mut dyn Module, exports: bool) -> Result<Program, Failure> {
+    fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
         let program = self.checked(parse::parse(&self.text))?;
         let import = header::read(self, &program.uses)?;
         let (import, target) = (import.as_ref(), &self.target);
-        self.checked(lower::lower(&program, import, target, module, exports))
+        self.checked(lower::lower(&program, import, target, module))
     }
 
     fn checked<T>(&self, found: Check<T>) -> Result<T, Failure> {

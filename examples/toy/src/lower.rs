@@ -25,7 +25,7 @@ use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
 use header::Taken;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Function that makes function pointers of closures: `closures.rs`.
@@ -53,36 +53,37 @@ pub(crate) struct Compiled {
     pub(crate) context: Context,
 }
 
-/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions
-/// spelled `extern "C"` by their names.
+/// Compiles a program, which may use C headers.
 pub(crate) fn lower(
     program: &ast::Program,
     import: Option<&Import>,
     target: &Target,
     module: &mut dyn Module,
-    exports: bool,
 ) -> Check<Program> {
     let mut session = Session {
         lowering: Lowering::new(module.isa())?,
         module,
-        exports,
         types: Types::new(target),
         import,
         values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
         taken: Taken::default(),
-        imported: BTreeMap::new(),
+        libraries: import.map_or_else(Vec::new, |import| import.libraries.clone()),
+        imports: Vec::new(),
         compiled: Vec::new(),
     };
     session.whole(program)?;
-    Ok(session.done())
-}
-
-/// Without what is there already.
-fn first_of_each(names: impl Iterator<Item = Rc<str>>) -> Vec<Rc<str>> {
-    let mut known = HashSet::new();
-    names.filter(|name| known.insert(name.clone())).collect()
+    let mut main = (0..session.functions.len()).filter(|id| session.is_main(*id));
+    let main = main
+        .next()
+        .and_then(|id| session.functions[id].declared.as_ref());
+    Ok(Program {
+        main: main.map(|declared| declared.body),
+        libraries: session.libraries,
+        imports: session.imports,
+        functions: session.compiled,
+    })
 }
 
 /// Meaning of the name of an item.
@@ -108,7 +109,6 @@ struct Function<'p> {
 struct Session<'p> {
     module: &'p mut dyn Module,
     lowering: Lowering,
-    exports: bool,
     types: Types,
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
@@ -116,8 +116,8 @@ struct Session<'p> {
     taken: Taken,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
-    /// By symbol: two declarations of one function are one import.
-    imported: BTreeMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
+    libraries: Vec<Rc<str>>,
+    imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     compiled: Vec<Compiled>,
 }
 
@@ -152,28 +152,6 @@ impl<'p> Session<'p> {
             compiled.at(decl.name.span)?;
         }
         Ok(())
-    }
-
-    fn done(self) -> Program {
-        let mut main = (0..self.functions.len()).filter(|id| self.is_main(*id));
-        let main = main
-            .next()
-            .and_then(|id| self.functions[id].declared.as_ref());
-        let main = main.map(|declared| declared.body);
-        let imports = self.imported.iter();
-        let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
-        let imports: Vec<_> = imports.collect();
-        let headers = self
-            .import
-            .iter()
-            .flat_map(|import| import.libraries.clone());
-        let libraries = imports.iter().filter_map(|(library, _)| library.clone());
-        Program {
-            main,
-            libraries: first_of_each(headers.chain(libraries)),
-            imports,
-            functions: self.compiled,
-        }
     }
 
     /// A function of the program, called `name`, which is not compiled yet.

@@ -5,13 +5,12 @@ use crate::lower::{Compiled, PERSONALITY, Program};
 use cabi::Target;
 use clif_cabi::Lowering;
 use clif_cabi_unwind::{Personality, UnwindModule};
-use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
+use cranelift_codegen::ir::UserFuncName;
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_module::{FuncId, Module, default_libcall_names};
+use cranelift_module::{Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::error::Error;
-use std::fmt::Write;
 
 /// An empty object file, which exceptions pass through, and in which those that are caught are
 /// C++'s or any other's. A target that is not lowered is refused here.
@@ -45,32 +44,11 @@ pub(crate) fn emit(
 }
 
 /// The CLIF of the program's functions.
-pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
-    let mut text = String::new();
-    for function in program.functions {
+pub(crate) fn clif(program: Program) -> String {
+    let functions = program.functions.into_iter().map(|function| {
         let mut func = function.context.func;
         func.name = UserFuncName::testcase(function.name.as_bytes());
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "; {}", function.name);
-        for line in callees(module, &func) {
-            let _ = writeln!(text, ";   {line}");
-        }
-        let _ = writeln!(text, "{}", func.display());
-    }
-    text
-}
-
-/// Returns the names of the functions that `fn0` and the like stand for in the text of a function.
-fn callees(module: &UnwindModule, func: &ir::Function) -> Vec<String> {
-    let names = func.params.user_named_funcs();
-    let named = |callee: &ir::ExtFuncData| match callee.name {
-        ExternalName::User(name) => names.get(name),
-        _ => None,
-    };
-    let callees = func.dfg.ext_funcs.iter().filter_map(|(reference, callee)| {
-        let id = FuncId::from_u32(named(callee)?.index);
-        let declaration = module.declarations().get_function_decl(id);
-        Some(format!("{reference} is {}", declaration.linkage_name(id)))
+        format!("; {}\n{}\n", function.name, func.display())
     });
-    callees.collect()
+    functions.collect()
 }

@@ -72,8 +72,8 @@ impl Session<'_> {
         let sig = self.signature(id)?;
         let name = Rc::clone(&self.functions[id].name);
         let declared = match self.functions[id].linkage.clone() {
-            Linkage::Import(library, symbol) => self.import(&symbol, library, sig)?,
-            linkage if self.exports && (linkage == Linkage::C || &*name == "main") => {
+            Linkage::Import(library, symbol) => self.import(&symbol, library, &sig)?,
+            _ if self.is_main(id) || self.functions[id].linkage == Linkage::C => {
                 self.lowering.declare_export(self.module, &name, &sig)?
             }
             _ => {
@@ -90,23 +90,20 @@ impl Session<'_> {
         Ok(declared)
     }
 
-    /// A function of a library. Two declarations of one are one import.
+    /// A function of a library. The module refuses a declaration that differs from one before.
     fn import(
         &mut self,
         symbol: &Rc<str>,
         library: Option<Rc<str>>,
-        sig: FnSig,
+        sig: &FnSig,
     ) -> Check<clif_cabi::Function> {
-        if let Some((known, _)) = self.imported.get(symbol) {
-            return match known.sig == sig {
-                true => Ok(known.clone()),
-                false => fail(format!("`{symbol}` is declared with another signature too")),
-            };
+        if let Some(library) = library.as_ref().filter(|own| !self.libraries.contains(own)) {
+            self.libraries.push(Rc::clone(library));
         }
-        let function = self.lowering.declare_import(self.module, symbol, &sig)?;
-        self.imported
-            .insert(Rc::clone(symbol), (function.clone(), library));
-        Ok(function)
+        if self.imports.iter().all(|(_, known)| known != symbol) {
+            self.imports.push((library, Rc::clone(symbol)));
+        }
+        Ok(self.lowering.declare_import(self.module, symbol, sig)?)
     }
 
     /// Returns the function that calls of a function call: the function itself, or a stub that
@@ -305,9 +302,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<Typed> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
-        let function = self
-            .s
-            .import(&symbol.into(), library.map(Rc::from), sig.clone())?;
+        let library = library.map(Rc::from);
+        let function = self.s.import(&symbol.into(), library, &sig)?;
         let target = function.id.into();
         self.finish(
             &Prepared {

@@ -21,8 +21,6 @@ const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
     records: HashMap<Type, Ty>,
-    /// Records without members, by their C names.
-    opaque: HashMap<String, Ty>,
 }
 
 impl<'p> Session<'p> {
@@ -55,20 +53,17 @@ impl<'p> Session<'p> {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
             }
-            let tag = match header.skipped.iter().find(|own| own.name == spelled) {
-                _ if header.incomplete.contains(&spelled) => spelled,
+            // Of a type that is not complete there are pointers only.
+            let opaque = Ok(Some(Meaning::Type(Ty::Void)));
+            match header.skipped.iter().find(|own| own.name == spelled) {
+                _ if header.incomplete.contains(&spelled) => return opaque,
                 Some(skipped) => match &skipped.reason {
-                    Reason::Incomplete(tag) => tag.clone(),
-                    _ if header.prototype(name).is_some() => continue,
+                    Reason::Incomplete(_) => return opaque,
+                    _ if header.prototype(name).is_some() => {}
                     reason => return Err(reason.to_string()),
                 },
-                None => continue,
-            };
-            let known = self.taken.opaque.get(&tag).copied();
-            let own = tag.rsplit(' ').next().unwrap_or(&tag);
-            let ty = known.unwrap_or_else(|| self.types.add_record(own, false));
-            self.taken.opaque.insert(tag, ty);
-            return Ok(Some(Meaning::Type(ty)));
+                None => {}
+            }
         }
         Ok(None)
     }
