@@ -15,6 +15,7 @@ mod memory;
 mod ops;
 mod place;
 mod stmt;
+mod value;
 
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
 use crate::diag::{At, Check, fail};

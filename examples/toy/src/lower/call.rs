@@ -6,7 +6,7 @@
 //! pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
-use super::memory::{Typed, ssa_type};
+use super::value::{Typed, ssa_type};
 use super::{CLOSURE, Meaning, Session};
 use crate::ast::{CallExpr, Expr, ExprKind, Linkage};
 use crate::diag::{Check, fail};

@@ -4,7 +4,7 @@
 
 use super::Meaning;
 use super::function::Lowerer;
-use super::memory::{Typed, Val, ssa_type};
+use super::value::{Typed, Val, ssa_type};
 use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp, twice};
 use crate::diag::{At, Check, fail};
 use crate::float;

@@ -3,8 +3,7 @@
 //! function in a function captures the variables around it by their addresses. The first part is
 //! `call.rs`, the third `jit.rs`.
 
-use super::memory::{Typed, Val, ssa_type};
-use super::place::{Place, Target};
+use super::value::{Place, Target, Typed, Val, ssa_type};
 use super::{Compiled, Session};
 use crate::ast::{FnDecl, Ident, Linkage, Uses};
 use crate::diag::{At, Check, fail};

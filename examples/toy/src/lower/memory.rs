@@ -2,9 +2,9 @@
 //! SSA value each: what nothing points to, and has few scalars, need not be in memory.
 
 use super::function::Lowerer;
+use super::value::{Typed, Val, ssa_type};
 use crate::diag::{Check, fail};
 use crate::types::{Ty, Types};
-use cabi::Scalar;
 use clif_cabi::{Arg, Fields};
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
@@ -16,48 +16,6 @@ const MAX_FIELDS: usize = 16;
 
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
 const MAX_FRAME: u64 = 4 << 20;
-
-/// A value: its scalars in SSA form, one of a number and none of `void`; or at an address.
-#[derive(Clone)]
-pub(super) enum Val {
-    Scalars(Rc<[Value]>),
-    Memory(Value),
-}
-
-/// A value and its type.
-#[derive(Clone)]
-pub(super) struct Typed {
-    pub(super) ty: Ty,
-    pub(super) val: Val,
-}
-
-impl Typed {
-    pub(super) fn scalars(ty: Ty, values: impl Into<Rc<[Value]>>) -> Typed {
-        let val = Val::Scalars(values.into());
-        Typed { ty, val }
-    }
-
-    pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
-        Typed::scalars(ty, [value])
-    }
-
-    pub(super) fn memory(ty: Ty, address: Value) -> Typed {
-        let val = Val::Memory(address);
-        Typed { ty, val }
-    }
-}
-
-/// The CLIF type of what is one SSA value.
-pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
-    match ty {
-        Ty::Scalar(Scalar::Bool) => Some(types::I8),
-        Ty::Scalar(Scalar::F32) => Some(types::F32),
-        Ty::Scalar(Scalar::F64) => Some(types::F64),
-        Ty::Scalar(Scalar::Int { bits, .. }) => Type::int(u16::from(bits)),
-        _ if ty.is_pointer_like() => Some(types::I64),
-        _ => None,
-    }
-}
 
 /// Returns whether a value is made of scalars that Cranelift has, each with a name: no arrays and
 /// bit-fields.

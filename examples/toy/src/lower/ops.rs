@@ -2,7 +2,7 @@
 //! There is arithmetic on what Cranelift has instructions for.
 
 use super::function::Lowerer;
-use super::memory::{Typed, ssa_type};
+use super::value::{Typed, ssa_type};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Check, fail};
 use crate::types::Ty;

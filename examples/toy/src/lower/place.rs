@@ -1,41 +1,11 @@
 //! Places: what can be read, written, and pointed to.
 
 use super::function::Lowerer;
-use super::memory::{Typed, Val};
+use super::value::{Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
-use cranelift_frontend::Variable;
-use std::rc::Rc;
-
-/// Place of a value that is read and written.
-#[derive(Clone)]
-pub(super) enum Target {
-    /// The variables of a value's scalars.
-    Variables(Rc<[Variable]>),
-    Memory(Value),
-}
-
-/// A place, evaluated, and the type of what it holds.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) ty: Ty,
-    pub(super) target: Target,
-    /// `true` for a variable, or the target of a pointer: nothing else is assigned to.
-    pub(super) has_name: bool,
-}
-
-impl Place {
-    pub(super) fn memory(ty: Ty, address: Value) -> Place {
-        let (target, has_name) = (Target::Memory(address), true);
-        Place {
-            ty,
-            target,
-            has_name,
-        }
-    }
-}
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// The place an expression names.

@@ -1,8 +1,7 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::memory::Typed;
-use super::place::Place;
+use super::value::{Place, Typed};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Loop, Stmt, StmtKind, TypeExpr};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;

@@ -1,0 +1,77 @@
+//! Values and their places while a function is lowered.
+
+use crate::types::Ty;
+use cabi::Scalar;
+use cranelift_codegen::ir::{Type, Value, types};
+use cranelift_frontend::Variable;
+use std::rc::Rc;
+
+/// A value: its scalars in SSA form, one of a number and none of `void`; or at an address.
+#[derive(Clone)]
+pub(super) enum Val {
+    Scalars(Rc<[Value]>),
+    Memory(Value),
+}
+
+/// A value and its type.
+#[derive(Clone)]
+pub(super) struct Typed {
+    pub(super) ty: Ty,
+    pub(super) val: Val,
+}
+
+impl Typed {
+    pub(super) fn scalars(ty: Ty, values: impl Into<Rc<[Value]>>) -> Typed {
+        let val = Val::Scalars(values.into());
+        Typed { ty, val }
+    }
+
+    pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
+        Typed::scalars(ty, [value])
+    }
+
+    pub(super) fn memory(ty: Ty, address: Value) -> Typed {
+        let val = Val::Memory(address);
+        Typed { ty, val }
+    }
+}
+
+/// The CLIF type of what is one SSA value.
+pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
+    match ty {
+        Ty::Scalar(Scalar::Bool) => Some(types::I8),
+        Ty::Scalar(Scalar::F32) => Some(types::F32),
+        Ty::Scalar(Scalar::F64) => Some(types::F64),
+        Ty::Scalar(Scalar::Int { bits, .. }) => Type::int(u16::from(bits)),
+        _ if ty.is_pointer_like() => Some(types::I64),
+        _ => None,
+    }
+}
+
+/// Place of a value that is read and written.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// The variables of a value's scalars.
+    Variables(Rc<[Variable]>),
+    Memory(Value),
+}
+
+/// A place, evaluated, and the type of what it holds.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) ty: Ty,
+    pub(super) target: Target,
+    /// `true` for a variable, or the target of a pointer: nothing else is assigned to.
+    pub(super) has_name: bool,
+}
+
+impl Place {
+    pub(super) fn memory(ty: Ty, address: Value) -> Place {
+        let (target, has_name) = (Target::Memory(address), true);
+        Place {
+            ty,
+            target,
+            has_name,
+        }
+    }
+}
