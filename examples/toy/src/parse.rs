@@ -44,7 +44,7 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
     }
 }
 
-/// What was read so far.
+/// Declarations read so far, and the state of the construct being read.
 #[derive(Default)]
 struct State {
     program: RefCell<Program>,

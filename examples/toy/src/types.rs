@@ -5,7 +5,7 @@ use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A type. What it is made of is a place in [`Types`].
+/// A type. Its parts are places in [`Types`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ty {
     Void,

@@ -1,8 +1,8 @@
 //! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so
 //! does what `toy build` makes of it. Those in `tests/interop/` pass values to and from a C library
 //! of their name, built here by each C compiler, and are called back by it; those with a C program
-//! of their name in `tests/c` print what that prints. What else the command does, and what it refuses,
-//! is in `tests/scripts.txt`.
+//! of their name in `tests/c` print what that prints. Other uses of the command, and its refusals, are
+//! in `tests/scripts.txt`.
 //! `CABI_BLESS=1` rewrites the expected output of programs and nothing else.
 #![allow(
     clippy::unwrap_used,
@@ -190,7 +190,7 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// The programs for this machine. What is not says so.
+/// The programs for this machine. Others are printed with the reason.
 fn programs() -> Vec<PathBuf> {
     let folders = ["programs", "tests/interop"].map(|folder| root().join(folder));
     let files = folders

@@ -27,8 +27,8 @@ pub(crate) struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    /// Writes a value. Every member of a union is written. Where the header says that a pointer is
-    /// to characters or to a record, the pointee is shown with its address.
+    /// Writes a value. Every member of a union is written. A pointer that the header
+    /// has to characters or to a record is shown with its pointee.
     pub(crate) fn value(&self, slot: Slot<'a>) -> String {
         let ty = match slot.content {
             Content::Object(ty) => ty,

@@ -1,4 +1,4 @@
-//! What debuggers and profilers are told of code: gdb's images, perf's map, a jitdump; and the names of addresses.
+//! Information for debuggers and profilers: gdb's images, perf's map, a jitdump; and the names of addresses.
 
 use clif_cabi_jit::{Sources, symbol_at};
 use std::fs;

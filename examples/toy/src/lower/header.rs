@@ -53,7 +53,7 @@ impl<'p> Session<'p> {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
             }
-            // Of a type that is not complete there are pointers only.
+            // An incomplete type has pointers only.
             let opaque = Ok(Some(Meaning::Type(Ty::Void)));
             match header.skipped.iter().find(|own| own.name == spelled) {
                 _ if header.incomplete.contains(&spelled) => return opaque,

@@ -95,7 +95,7 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// Puts a value at `address`. What is copied may overlap its target: all of it is read before
+    /// Puts a value at `address`. The value may overlap its target: all of it is read before
     /// anything is written.
     pub(super) fn store(&mut self, value: &Typed, address: Value) {
         match &value.val {
