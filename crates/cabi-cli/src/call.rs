@@ -3,16 +3,14 @@
 //! The header gives the types, arguments and results are JSON, and clif-cabi lowers the call. A
 //! child makes the call: what a function does to its process stays there.
 
-mod bits;
 mod child;
 mod fill;
 mod float;
 mod invoke;
-mod parts;
-mod peek;
 mod print;
 #[cfg(has_calls)]
 mod program;
+mod value;
 
 use std::path::PathBuf;
 
@@ -20,9 +18,10 @@ use cabi::{FnSig, Kind, Target, Type};
 use cabi_header::{Header, Prototype};
 use clap::Args;
 
-use self::fill::{Arg, Filler};
+use self::fill::Filler;
 use self::invoke::Memory;
 use self::print::Printer;
+use self::value::Slot;
 use crate::output::{self, Failure};
 use crate::reading::{self, PolicyOption, Reading, Source};
 
@@ -110,7 +109,7 @@ impl Call {
         if target.is_some() {
             reading::target(&header, target.as_ref())?;
         }
-        child::note(progress, child::Progress::Read, "")?;
+        child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
         let mut memory = Memory::new(target.is_none());
@@ -121,28 +120,23 @@ impl Call {
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
         let unnamed = types.into_iter().skip(prototype.params.len());
         let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
-        // The call keeps the libraries open to which the result may point.
-        let call;
-        let result = match &target {
-            #[cfg(has_calls)]
-            Some(target) => {
-                let files = (&*self.libraries, &*self.reading.flags());
-                let is_by_clang = header.model.records == cabi::RecordRules::Clang;
-                let target = (target, is_by_clang);
-                let result = program::call(target, (prototype, &sig), &values, &mut memory, files);
-                Some(result?)
-            }
-            _ => {
-                call = invoke::Call::new(&prototype.symbol, &sig, &values, &self.libraries)?;
-                child::note(progress, child::Progress::Calling, "")?;
-                call.run()
-            }
+        let returned = |result: &[u8], memory: &Memory| {
+            let text = results(prototype, &header, result, memory);
+            child::note(progress, child::RETURNED, &text)
         };
-        // A process that the function has forked off has no result; this process has it.
-        if let Some(result) = result {
-            let text = results(prototype, &header, &result, &memory);
-            child::note(progress, child::Progress::Returned, &text)?;
+        #[cfg(has_calls)]
+        if let Some(target) = &target {
+            let files = (&*self.libraries, &*self.reading.flags());
+            let is_by_clang = header.model.records == cabi::RecordRules::Clang;
+            let target = (target, is_by_clang);
+            let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
+            returned(&result, &memory)?;
+            return Ok(String::new());
         }
+        let ready = || child::note(progress, child::CALLING, "");
+        let shown = |result: &[u8]| returned(result, &memory);
+        let call = (&sig, &values[..]);
+        invoke::call(&prototype.symbol, call, &self.libraries, ready, shown)?;
         Ok(String::new())
     }
 
@@ -201,8 +195,8 @@ fn argument(
     header: &Header,
     memory: &mut Memory,
 ) -> Result<(Type, Vec<u8>), String> {
-    let arg = Arg::parse(text)?;
-    let name = match prototype.params.get(i) {
+    let param = prototype.params.get(i);
+    let name = match param {
         Some((Some(name), _)) => format!("*{name}"),
         _ => format!("*argument {}", i + 1),
     };
@@ -211,12 +205,11 @@ fn argument(
         memory,
         name,
     };
-    let ty = match prototype.params.get(i) {
-        Some((_, ty)) => ty.clone(),
-        None => filler.own_type(&arg)?,
-    };
-    let bytes = filler.argument(&arg, &ty, prototype.written_params.get(i))?;
-    Ok((ty, bytes))
+    filler.argument(
+        text,
+        param.map(|(_, ty)| ty),
+        prototype.written_params.get(i),
+    )
 }
 
 fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
@@ -254,11 +247,15 @@ fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memor
     };
     let mut text = String::new();
     if !matches!(prototype.ret.kind(), Kind::Void) {
-        text = printer.object(&prototype.ret, Some(&prototype.written_ret), 0) + "\n";
+        let slot = Slot::object(&prototype.ret, Some(&prototype.written_ret));
+        text = printer.value(slot) + "\n";
     }
     for (object, bytes) in memory.objects() {
-        let bytes = &bytes;
-        let value = Printer { bytes, ..printer }.object(&object.ty, object.written.as_ref(), 0);
+        let printer = Printer {
+            bytes: &bytes,
+            ..printer
+        };
+        let value = printer.value(Slot::object(&object.ty, object.written.as_ref()));
         text += &format!("{} = {value}\n", object.name);
     }
     text

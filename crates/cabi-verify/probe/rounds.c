@@ -291,7 +291,6 @@ static void find_what_is_carried(void) {
 static void find_pointers_to_padding(void) {
   int has = result() && has_nothing(result()), has_result = 0;
   for (unsigned i = 0; i < row->n; i++) has |= has_nothing(&row->values[i]);
-  for (unsigned w = 0; w < WORDS; w++) has_result |= uses[w] == RESULT;
   for (unsigned w = 0; has && w < WORDS; w++) if (may_point(w) && !uses[w]) {
     for (unsigned other = 0; other < WORDS; other++) if (other != w && !uses[other]) uses[other] = TRIED;
     int is_needed = ends();
@@ -315,15 +314,7 @@ static void find_boxes(void) {
   }
 }
 
-/* Whether a callee returns the address of memory in a register of results. */
-static int returns_address_of(unsigned w) {
-  for (unsigned k = 0; k < N_REGISTERS; k++)
-    if (registers[k].result && registers[k].size <= WORD && registers[k].at != word_at(w) && get(cabi_return + registers[k].at) == address(memory[w])) return 1;
-  return 0;
-}
-
-/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? Where it writes nothing, it may say so by returning
-   the address. */
+/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? */
 static void find_pointers(void) {
   static byte is_written[WORDS];
   unsigned sizes[WORDS];
@@ -336,7 +327,7 @@ static void find_pointers(void) {
       unsigned n = 0;
       is_written[w] &= may_point(w);
       for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ its.given[i]) & mask) is_written[w] = 0; }
-      if (!n && !returns_address_of(w)) is_written[w] = 0;
+      if (!n) is_written[w] = 0;
     }
   }
   find_boxes();

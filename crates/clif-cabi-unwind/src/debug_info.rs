@@ -1,31 +1,20 @@
 //! Debug information of compiled functions: DWARF 5, with a line table, and for each function its
-//! name, line, extent, the type of its result, and the variables that are in stack slots. Those in
-//! SSA values are not in it. Addresses are those of functions, as in unwind tables.
-
-#[cfg(feature = "object")]
-mod object;
-mod types;
-
-use std::collections::HashMap;
-
-use clif_cabi::cabi::{FnSig, Type};
+//! name, line and extent. Addresses are those of functions, as in unwind tables.
 
 use crate::cranelift::codegen::gimli::write::{
-    Address, AttributeValue, DwarfUnit, Expression, FileId, LineProgram, LineString, Range,
-    RangeList, RangeListId, RelocationTarget, Sections, UnitEntryId,
+    Address, AttributeValue, DwarfUnit, FileId, LineProgram, LineString, Range, RangeList,
+    RangeListId, RelocationTarget, Sections, UnitEntryId,
 };
 use crate::cranelift::codegen::gimli::{
-    DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_frame_base,
-    DW_AT_high_pc, DW_AT_language, DW_AT_location, DW_AT_low_pc, DW_AT_name, DW_AT_producer,
-    DW_AT_prototyped, DW_AT_ranges, DW_AT_type, DW_LANG_C11, DW_OP_call_frame_cfa,
-    DW_TAG_formal_parameter, DW_TAG_subprogram, DW_TAG_variable, Encoding, Format, LineEncoding,
+    DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_high_pc,
+    DW_AT_language, DW_AT_low_pc, DW_AT_name, DW_AT_producer, DW_AT_prototyped, DW_AT_ranges,
+    DW_LANG_C11, DW_TAG_subprogram, Encoding, Format, LineEncoding,
 };
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use crate::cranelift::source_locations;
 use crate::error::UnwindError;
 use crate::section::Section;
-use types::Types;
 
 /// The source files of functions, and the places in them that `SourceLoc`s of CLIF stand for.
 ///
@@ -42,16 +31,6 @@ pub struct Sources {
     directory: String,
     files: Vec<String>,
     places: Vec<Place>,
-    signatures: HashMap<FuncId, FnSig>,
-    variables: HashMap<FuncId, Vec<Variable>>,
-}
-
-#[derive(Clone, Debug)]
-struct Variable {
-    name: String,
-    ty: Type,
-    slot: ir::StackSlot,
-    is_parameter: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +49,6 @@ impl Sources {
             directory: directory.to_owned(),
             files: vec![file.to_owned()],
             places: Vec::new(),
-            signatures: HashMap::new(),
-            variables: HashMap::new(),
         }
     }
 
@@ -90,43 +67,6 @@ impl Sources {
         }
         let last = self.places.len() - 1;
         u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
-    }
-
-    /// Sets the signature of the function that is defined as `id`: debuggers show its result when
-    /// it returns. They look for it where C returns it, so the function has to be of C's
-    /// convention.
-    pub fn function(&mut self, id: FuncId, sig: FnSig) {
-        self.signatures.insert(id, sig);
-    }
-
-    /// Adds a variable of that function: its value is in `slot` from its first byte on, wherever
-    /// the function is. Debuggers show it as C's by this type. Of several that have one name none
-    /// is shown: scopes are not known.
-    pub fn variable(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
-        self.add_variable(id, name, ty, slot, false);
-    }
-
-    /// Adds a parameter of that function, in the order of its signature: debuggers show it where
-    /// they show the function.
-    pub fn parameter(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
-        self.add_variable(id, name, ty, slot, true);
-    }
-
-    fn add_variable(
-        &mut self,
-        id: FuncId,
-        name: &str,
-        ty: &Type,
-        slot: ir::StackSlot,
-        is_parameter: bool,
-    ) {
-        let variable = Variable {
-            name: name.replace('\0', ""),
-            ty: ty.clone(),
-            slot,
-            is_parameter,
-        };
-        self.variables.entry(id).or_default().push(variable);
     }
 
     /// Returns the file and line of a place.
@@ -157,8 +97,6 @@ struct Function {
     len: u64,
     /// From which byte on the code is from which place.
     rows: Vec<(u64, ir::SourceLoc)>,
-    /// Offsets of stack slots, in bytes from the CFA.
-    slots: HashMap<ir::StackSlot, i64>,
 }
 
 impl DebugInfo {
@@ -185,7 +123,6 @@ impl DebugInfo {
             rows: source_locations(code)
                 .map(|(start, at)| (start.into(), at))
                 .collect(),
-            slots: slots(func, code),
         });
     }
 
@@ -222,7 +159,7 @@ impl DebugInfo {
     }
 
     /// Returns the function that an address in a section is of.
-    pub(crate) fn function(&self, index: usize) -> Result<FuncId, UnwindError> {
+    fn function(&self, index: usize) -> Result<FuncId, UnwindError> {
         let function = self.functions.get(index).map(|own| own.id);
         let name = || format!("function {index} of the debug information");
         function.ok_or_else(|| UnwindError::Symbol { name: name() })
@@ -239,7 +176,7 @@ impl DebugInfo {
     }
 
     /// All sections; addresses name functions by their indices.
-    pub(crate) fn sections(&self, sources: &Sources) -> Result<Sections<Section>, UnwindError> {
+    fn sections(&self, sources: &Sources) -> Result<Sections<Section>, UnwindError> {
         let encoding = Encoding {
             format: Format::Dwarf32,
             version: 5,
@@ -261,7 +198,6 @@ impl DebugInfo {
             .map(|file| program.add_file(text(file), directory, None))
             .collect();
         let (root, mut ranges) = (dwarf.unit.root(), Vec::new());
-        let mut types = Types::default();
         for (index, function) in self.functions.iter().enumerate() {
             let start = Address::Symbol {
                 symbol: index,
@@ -277,13 +213,6 @@ impl DebugInfo {
                 sources.get(function.at),
                 &files,
             );
-            let sig = sources.signatures.get(&function.id);
-            let result = sig.and_then(|sig| types.entry(&mut dwarf.unit, sig.result()));
-            if let Some(result) = result {
-                let result = AttributeValue::UnitRef(result);
-                dwarf.unit.get_mut(entry).set(DW_AT_type, result);
-            }
-            add_variables(&mut dwarf, entry, function, sources, &mut types);
             ranges.push(Range::StartLength {
                 begin: start,
                 length: function.len,
@@ -298,53 +227,6 @@ impl DebugInfo {
     }
 }
 
-/// Returns the offsets of a function's stack slots, in bytes from the CFA. Functions that have some
-/// set up a frame: the two words below the CFA are the return address and the caller's frame
-/// pointer, and the frame pointer is the address of the lower one.
-fn slots(func: &ir::Function, code: &CompiledCode) -> HashMap<ir::StackSlot, i64> {
-    let Some(frame) = code.buffer.frame_layout() else {
-        return HashMap::new();
-    };
-    let slots = func.sized_stack_slots.keys().map(|slot| {
-        let from_bottom = i64::from(frame.stackslots[slot].offset);
-        (slot, from_bottom - i64::from(frame.frame_to_fp_offset) - 16)
-    });
-    slots.collect()
-}
-
-/// Adds the variables of a function, by where they are from the CFA.
-fn add_variables(
-    dwarf: &mut DwarfUnit,
-    entry: UnitEntryId,
-    function: &Function,
-    sources: &Sources,
-    types: &mut Types,
-) {
-    let all = sources.variables.get(&function.id);
-    let all = all.map_or(&[][..], Vec::as_slice);
-    for variable in all {
-        let n_alike = all.iter().filter(|own| own.name == variable.name).count();
-        let Some(at) = function.slots.get(&variable.slot).filter(|_| n_alike == 1) else {
-            continue;
-        };
-        let Some(ty) = types.entry(&mut dwarf.unit, &variable.ty) else {
-            continue;
-        };
-        let tag = match variable.is_parameter {
-            true => DW_TAG_formal_parameter,
-            false => DW_TAG_variable,
-        };
-        let added = dwarf.unit.add(entry, tag);
-        let added = dwarf.unit.get_mut(added);
-        let mut place = Expression::new();
-        place.op_fbreg(*at);
-        let name = variable.name.clone().into_bytes();
-        added.set(DW_AT_name, AttributeValue::String(name));
-        added.set(DW_AT_type, AttributeValue::UnitRef(ty));
-        added.set(DW_AT_location, AttributeValue::Exprloc(place));
-    }
-}
-
 /// Adds the attributes of the unit.
 fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) {
     let file = sources.files.first().map_or("", String::as_str);
@@ -354,7 +236,7 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
     root.set(DW_AT_producer, string("clif-cabi"));
     root.set(DW_AT_name, string(file));
     root.set(DW_AT_comp_dir, string(&sources.directory));
-    // Debuggers show values in its syntax, and call functions by its rules.
+    // Debuggers read expressions in its syntax.
     root.set(DW_AT_language, AttributeValue::Language(DW_LANG_C11));
     root.set(DW_AT_low_pc, AttributeValue::Address(Address::Constant(0)));
     root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
@@ -397,8 +279,6 @@ fn describe(
     at: Option<Place>,
     files: &[FileId],
 ) {
-    let mut frame = Expression::new();
-    frame.op(DW_OP_call_frame_cfa);
     let entry = dwarf.unit.get_mut(entry);
     let name = function.name.clone().into_bytes();
     entry.set(DW_AT_name, AttributeValue::String(name));
@@ -406,7 +286,6 @@ fn describe(
     entry.set(DW_AT_prototyped, AttributeValue::FlagPresent);
     entry.set(DW_AT_low_pc, AttributeValue::Address(start));
     entry.set(DW_AT_high_pc, AttributeValue::Udata(function.len));
-    entry.set(DW_AT_frame_base, AttributeValue::Exprloc(frame));
     if let Some((place, file)) = at.and_then(|at| Some((at, *files.get(at.file)?))) {
         entry.set(DW_AT_decl_file, AttributeValue::FileIndex(Some(file)));
         entry.set(DW_AT_decl_line, AttributeValue::Udata(place.line.into()));

@@ -1,12 +1,12 @@
 //! The program as written: names are not resolved, types not known.
 
-use crate::diag::Span;
+use crate::diag::{At, Check, Span, fail};
 use std::collections::HashSet;
 use std::rc::Rc;
 
 pub(crate) type Names = HashSet<Rc<str>>;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Program {
     pub(crate) functions: Vec<FnDecl>,
     pub(crate) records: Vec<RecordDecl>,
@@ -16,20 +16,22 @@ pub(crate) struct Program {
 }
 
 /// A name and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Ident {
     pub(crate) name: Rc<str>,
     pub(crate) span: Span,
 }
 
-/// The first of the names that another one before it is equal to.
-pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Option<&'a Ident> {
+/// Refuses the first of the names that another one before it is equal to.
+pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
-    names.find(|ident| !seen.insert(&ident.name))
+    match names.find(|ident| !seen.insert(&ident.name)) {
+        Some(Ident { name, span }) => fail(format!("`{name}` is there twice")).at(*span),
+        None => Ok(()),
+    }
 }
 
 /// A function: with a body, or imported.
-#[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     /// The names of the parameters.
@@ -41,14 +43,13 @@ pub(crate) struct FnDecl {
 }
 
 /// `(params, ...) -> result`, of a function or of a type.
-#[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) params: Vec<TypeExpr>,
     pub(crate) variadic: bool,
     pub(crate) result: Option<TypeExpr>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Linkage {
     Own,
     /// Spelled `extern "C"`: C may call it.
@@ -62,7 +63,7 @@ pub(crate) enum Linkage {
 
 /// Uses of names in a function, which decides where its variables live. Names are not resolved: a
 /// name that is used so anywhere in the function counts.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
     /// Something points to it, or a closure uses it.
@@ -74,7 +75,6 @@ pub(crate) struct Uses {
 }
 
 /// `use c "header" from "library";`
-#[derive(Debug)]
 pub(crate) struct UseDecl {
     pub(crate) header: Rc<str>,
     pub(crate) library: Option<Rc<str>>,
@@ -82,20 +82,17 @@ pub(crate) struct UseDecl {
 }
 
 /// A struct or union. Without `members` it is opaque: only pointers to it exist.
-#[derive(Debug)]
 pub(crate) struct RecordDecl {
     pub(crate) is_union: bool,
     pub(crate) name: Ident,
     pub(crate) members: Option<Vec<(Ident, TypeExpr)>>,
 }
 
-#[derive(Debug)]
 pub(crate) struct TypeExpr {
     pub(crate) kind: TypeKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum TypeKind {
     Name(Rc<str>),
     Pointer(Box<TypeExpr>),
@@ -105,13 +102,11 @@ pub(crate) enum TypeKind {
     Complex(Box<TypeExpr>),
 }
 
-#[derive(Debug)]
 pub(crate) struct Stmt {
     pub(crate) kind: StmtKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum StmtKind {
     /// `let name: type = value;`
     Let(Ident, Option<TypeExpr>, Option<Expr>),
@@ -119,9 +114,7 @@ pub(crate) enum StmtKind {
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    While(Expr, Vec<Stmt>),
-    /// `for var in low..high { .. }`
-    For(Ident, Expr, Expr, Vec<Stmt>),
+    Loop(Loop, Vec<Stmt>),
     /// A block, and the block that runs when an exception ends it.
     Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
@@ -130,16 +123,20 @@ pub(crate) enum StmtKind {
     Block(Vec<Stmt>),
 }
 
-#[derive(Debug)]
+/// Head of a loop.
+pub(crate) enum Loop {
+    While(Expr),
+    /// `for var in low..high`
+    For(Ident, Expr, Expr),
+}
+
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
 pub(crate) enum ExprKind {
     Number(Number),
-    Char(u8),
     Bool(bool),
     Null,
     Str(Vec<u8>),
@@ -157,20 +154,14 @@ pub(crate) enum ExprKind {
     Array(Vec<Expr>),
     /// `fn(params) -> result { .. }`
     Closure(Box<FnDecl>),
-    VaStart,
-    /// `va_arg(list, T)`
-    VaArg(Box<Expr>, TypeExpr),
 }
 
-#[derive(Debug)]
 pub(crate) struct CallExpr {
     pub(crate) callee: Expr,
     pub(crate) args: Vec<Expr>,
-    pub(crate) span: Span,
 }
 
 /// A number as written.
-#[derive(Debug)]
 pub(crate) struct Number {
     /// With at most one point and an exponent, in decimal.
     pub(crate) digits: String,
@@ -180,7 +171,7 @@ pub(crate) struct Number {
     pub(crate) suffix: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnaryOp {
     Neg,
     /// `!` of a bool.
@@ -191,45 +182,19 @@ pub(crate) enum UnaryOp {
     AddressOf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[rustfmt::skip]
 pub(crate) enum BinaryOp {
     Or, And, Eq, Ne, Lt, Le, Gt, Ge, BitOr, BitXor, BitAnd, Shl, Shr, Add, Sub, Mul, Div, Rem,
 }
 
-use BinaryOp::*;
-
-/// The binary operators as written in a program, and how tightly each binds.
-#[rustfmt::skip]
-const OPERATORS: [(BinaryOp, &str, u8); 18] = [
-    (Or, "||", 1), (And, "&&", 2),
-    (Eq, "==", 3), (Ne, "!=", 3), (Lt, "<", 3), (Le, "<=", 3), (Gt, ">", 3), (Ge, ">=", 3),
-    (BitOr, "|", 4), (BitXor, "^", 5), (BitAnd, "&", 6), (Shl, "<<", 7), (Shr, ">>", 7),
-    (Add, "+", 8), (Sub, "-", 8), (Mul, "*", 9), (Div, "/", 9), (Rem, "%", 9),
-];
-
 impl BinaryOp {
-    /// The level of comparisons, which do not chain.
-    pub(crate) const COMPARISON: u8 = 3;
-    pub(crate) const TIGHTEST: u8 = 9;
-
-    /// The operator written `symbol`, and how tightly it binds.
-    pub(crate) fn of(symbol: &str) -> Option<(BinaryOp, u8)> {
-        let found = OPERATORS.iter().find(|(_, own, _)| *own == symbol);
-        found.map(|(op, _, level)| (*op, *level))
-    }
-
-    /// As written in a program.
-    pub(crate) fn symbol(self) -> &'static str {
-        let found = OPERATORS.iter().find(|(op, ..)| *op == self);
-        found.map_or("", |(_, symbol, _)| symbol)
-    }
-
     pub(crate) fn is_comparison(self) -> bool {
+        use BinaryOp::*;
         matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
     }
 
     pub(crate) fn is_shift(self) -> bool {
-        matches!(self, Shl | Shr)
+        matches!(self, BinaryOp::Shl | BinaryOp::Shr)
     }
 }

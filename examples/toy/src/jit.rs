@@ -6,16 +6,13 @@
 use crate::closures;
 use crate::lower::{CLOSURE, PERSONALITY, Program};
 use clif_cabi_jit::{Code, Engine, Error, Library, Personality, Settings};
-use cranelift_codegen::ir::UserFuncName;
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 
-/// An engine in which functions can end by calls that take their place; with `is_told` debuggers
-/// know of its code.
-pub(crate) fn engine(is_told: bool) -> Result<Engine, Error> {
-    let settings = Settings::default().gdb(is_told);
-    let settings = settings.personality(Personality::new(PERSONALITY));
+/// An engine in which functions can end by calls that take their place.
+pub(crate) fn engine() -> Result<Engine, Error> {
+    let settings = Settings::default().personality(Personality::new(PERSONALITY));
     // On AArch64 it is fixed to true.
     Engine::new(&match cfg!(target_arch = "x86_64") {
         true => settings.flag("preserve_frame_pointers", "true"),
@@ -38,12 +35,7 @@ pub(crate) fn run<'a>(
     let Some(main) = program.main else {
         return Ok(None);
     };
-    if let Some(sources) = program.sources {
-        engine.sources(sources);
-    }
     for mut function in program.functions {
-        // Its name for debuggers.
-        function.context.func.name = UserFuncName::testcase(function.name.as_bytes());
         engine.define(function.func, &mut function.context)?;
     }
     // Addresses of imports are bound before the code that calls them is finished.

@@ -7,8 +7,6 @@ mod diag;
 mod float;
 mod header;
 mod jit;
-mod lex;
-mod lines;
 mod link;
 mod lower;
 mod object;
@@ -19,11 +17,9 @@ use cabi::Target;
 use clap::{Args, ValueEnum};
 use clif_cabi_unwind::UnwindModule;
 use cranelift_module::Module;
-use diag::Diagnostic;
-use lines::Lines;
+use diag::Check;
 use lower::Program;
 use std::error::Error;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A program's text, and what messages call it.
@@ -48,7 +44,7 @@ pub struct Text {
     options: Options,
 }
 
-/// Places in which things that a program uses are searched, and information for debuggers.
+/// Places in which things that a program uses are searched.
 #[derive(Args, Clone, Default, Debug)]
 pub struct Options {
     /// Look for the C headers that the program uses in this directory.
@@ -57,9 +53,6 @@ pub struct Options {
     /// Look for the libraries that the program names in this directory first.
     #[arg(short = 'L', long, value_name = "DIR")]
     library_path: Vec<PathBuf>,
-    /// Lines and variables, for debuggers.
-    #[arg(short = 'g')]
-    has_lines: bool,
 }
 
 /// Form into which a program is made.
@@ -67,8 +60,6 @@ pub struct Options {
 pub enum Form {
     /// Cranelift's intermediate code, before optimization.
     Clif,
-    /// C declarations of the functions spelled `extern "C"`.
-    Header,
     /// An object file, whose `main` and functions spelled `extern "C"` a C compiler links.
     Obj,
 }
@@ -81,16 +72,6 @@ pub enum Failure {
     /// It could not be read, compiled or run here, for this reason.
     NotRun(String),
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Wrong(text) | Failure::NotRun(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Error for Failure {}
 
 impl Text {
     /// The program `text`, of the file `file`, which need not exist.
@@ -134,13 +115,13 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn emit(&self, form: Form) -> Result<Vec<u8>, Failure> {
-        let (module, mut program) = self.compiled()?;
-        let emitted = match form {
-            Form::Clif => Ok(object::clif(&module, program).into()),
-            Form::Header => object::header(&program, &self.target).map(String::into),
-            Form::Obj => object::emit(module, &mut program),
-        };
-        emitted.map_err(|why| self.not_made(&*why))
+        let (module, program) = self.compiled()?;
+        match form {
+            Form::Clif => Ok(object::clif(program).into()),
+            Form::Obj => {
+                object::emit(module, program.functions).map_err(|why| self.not_made(&*why))
+            }
+        }
     }
 
     /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links.
@@ -152,7 +133,8 @@ impl Text {
         if program.main.is_none() {
             return Err(self.no_main());
         }
-        let object = object::emit(module, &mut program).map_err(|why| self.not_made(&*why))?;
+        let functions = std::mem::take(&mut program.functions);
+        let object = object::emit(module, functions).map_err(|why| self.not_made(&*why))?;
         let libraries = &self.options.library_path;
         let linked = link::link(&program, &object, libraries, &self.target, output);
         let output = output.display();
@@ -171,8 +153,8 @@ impl Text {
             };
             Failure::NotRun(format!("{why}{next}"))
         };
-        let mut engine = jit::engine(self.options.has_lines).map_err(host)?;
-        let program = self.lowered(&mut engine, false)?;
+        let mut engine = jit::engine().map_err(host)?;
+        let program = self.lowered(&mut engine)?;
         let args = [&self.file].into_iter().chain(args);
         let code = jit::run(engine, program, args, &self.options.library_path);
         code.map_err(host)?.ok_or_else(|| self.no_main())
@@ -189,21 +171,18 @@ impl Text {
 
     fn compiled(&self) -> Result<(UnwindModule, Program), Failure> {
         let mut module = object::module(&self.target).map_err(|why| self.not_made(&*why))?;
-        let program = self.lowered(&mut module, true)?;
+        let program = self.lowered(&mut module)?;
         Ok((module, program))
     }
 
-    fn lowered(&self, module: &mut dyn Module, exports: bool) -> Result<Program, Failure> {
-        let program = parse::parse(&self.text).map_err(|why| self.complain(&why))?;
+    fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
+        let program = self.checked(parse::parse(&self.text))?;
         let import = header::read(self, &program.uses)?;
-        let lines = Lines::new(&self.file, &self.text);
-        let lines = self.options.has_lines.then_some(lines);
         let (import, target) = (import.as_ref(), &self.target);
-        lower::lower(&program, import, target, module, exports, lines)
-            .map_err(|why| self.complain(&why))
+        self.checked(lower::lower(&program, import, target, module))
     }
 
-    fn complain(&self, why: &Diagnostic) -> Failure {
-        Failure::Wrong(why.render(&self.file, &self.text))
+    fn checked<T>(&self, found: Check<T>) -> Result<T, Failure> {
+        found.map_err(|why| Failure::Wrong(why.render(&self.file, &self.text)))
     }
 }

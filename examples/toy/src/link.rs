@@ -21,9 +21,7 @@ pub(crate) fn link(
     target: &Target,
     output: &Path,
 ) -> Result<(), Box<dyn Error>> {
-    // This user's alone; it vanishes at the end of this function, also where Ctrl-C ends the C
-    // compiler.
-    outlive_interrupt();
+    // This user's alone; it vanishes at the end of this function.
     let folder = tempfile::Builder::new().prefix("toy-").tempdir()?;
     let [own, closures] = ["program.o", "closures.c"].map(|name| folder.path().join(name));
     std::fs::write(&own, object)?;
@@ -56,16 +54,6 @@ pub(crate) fn link(
         true if !output.exists() => Err(format!("{name} has written nothing").into()),
         true => Ok(()),
     }
-}
-
-/// Ctrl-C ends the C compiler, whose signal handlers are the system's own, and not this process.
-fn outlive_interrupt() {
-    unsafe extern "C" {
-        fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
-    }
-    extern "C" fn nothing(_: i32) {}
-    // SAFETY: C's function and SIGINT; the handler does nothing.
-    unsafe { signal(2, nothing) };
 }
 
 /// The argument that names a library to the linker of a system.

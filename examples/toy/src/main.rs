@@ -17,15 +17,12 @@ enum Command {
     /// Run a program; the exit code is what its `main` returns.
     Run {
         #[command(flatten)]
-        program: Program,
+        options: Options,
+        /// The program.
+        file: PathBuf,
         /// Arguments of `main`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
-    },
-    /// Say what is wrong with a program.
-    Check {
-        #[command(flatten)]
-        program: Program,
     },
     /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be
     /// its.
@@ -49,15 +46,9 @@ struct Product {
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     /// Path of the product. By default a program and an object file are put beside the program's
-    /// text, and text is printed.
+    /// text, and CLIF is printed.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    program: Program,
-}
-
-#[derive(Args)]
-struct Program {
     #[command(flatten)]
     options: Options,
     /// The program.
@@ -81,16 +72,16 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<i32, Failure> {
     match command {
-        Command::Run { program, args } => return program.text(None)?.run(&args),
-        Command::Check { program } => _ = program.text(None)?.emit(Form::Clif)?,
-        Command::Build { product } => {
-            let (text, path) = (product.text()?, product.path(EXE_EXTENSION)?);
-            text.build(&path)?;
-        }
+        Command::Run {
+            options,
+            file,
+            args,
+        } => return Text::read(&file, None, options)?.run(&args),
+        Command::Build { product } => product.text()?.build(&product.path(EXE_EXTENSION)?)?,
         Command::Emit { form, product } => {
             let bytes = product.text()?.emit(form)?;
             let written = match (form, &product.output) {
-                (Form::Clif | Form::Header, None) => std::io::stdout().lock().write_all(&bytes),
+                (Form::Clif, None) => std::io::stdout().lock().write_all(&bytes),
                 _ => std::fs::write(product.path("o")?, bytes),
             };
             match written {
@@ -103,23 +94,16 @@ fn run(command: Command) -> Result<i32, Failure> {
     Ok(0)
 }
 
-impl Program {
-    fn text(&self, target: Option<&str>) -> Result<Text, Failure> {
-        Text::read(&self.file, target, self.options.clone())
-    }
-}
-
 impl Product {
     fn text(&self) -> Result<Text, Failure> {
-        self.program.text(self.target.as_deref())
+        Text::read(&self.file, self.target.as_deref(), self.options.clone())
     }
 
     /// Returns the path of the product, which is not that of the program's text.
     fn path(&self, extension: &str) -> Result<PathBuf, Failure> {
-        let file = &self.program.file;
-        let beside = || file.with_extension(extension);
+        let beside = || self.file.with_extension(extension);
         let path = self.output.clone().unwrap_or_else(beside);
-        if path == *file || path.canonicalize().ok() == file.canonicalize().ok() {
+        if path == self.file || path.canonicalize().ok() == self.file.canonicalize().ok() {
             let why = "the output would take the place of its text: say where, with -o";
             return Err(Failure::NotRun(why.to_owned()));
         }

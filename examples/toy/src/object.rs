@@ -1,18 +1,16 @@
-//! The program for any target that is lowered: as CLIF, as an object file that a C compiler links,
-//! and as C declarations for it.
+//! The program for any target that is lowered: as CLIF, and as an object file that a C compiler
+//! links.
 
-use crate::lower::{PERSONALITY, Program};
-use cabi::{Target, Type};
-use cabi_header::Emitter;
+use crate::lower::{Compiled, PERSONALITY, Program};
+use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{DebugInfo, Personality, UnwindModule};
-use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
+use clif_cabi_unwind::{Personality, UnwindModule};
+use cranelift_codegen::ir::UserFuncName;
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_module::{FuncId, Module, default_libcall_names};
+use cranelift_module::{Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::error::Error;
-use std::fmt::Write;
 
 /// An empty object file, which exceptions pass through, and in which those that are caught are
 /// C++'s or any other's. A target that is not lowered is refused here.
@@ -33,71 +31,24 @@ pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     Ok(UnwindModule::new(module, personality)?)
 }
 
-/// The object file of a program that was compiled into `module`.
+/// The object file of a program's functions, which were compiled into `module`.
 pub(crate) fn emit(
     mut module: UnwindModule,
-    program: &mut Program,
+    functions: Vec<Compiled>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut debug = DebugInfo::new();
-    for function in &mut program.functions {
+    for mut function in functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;
-        let func = &function.context.func;
-        if let Some(code) = function.context.compiled_code() {
-            debug.add_function(function.func, &function.name, func, code);
-        }
     }
-    let mut product = module.finish()?;
-    if let Some(sources) = &program.sources {
-        debug.write_object(sources, &mut product)?;
-    }
-    Ok(product.emit()?)
+    Ok(module.finish()?.emit()?)
 }
 
 /// The CLIF of the program's functions.
-pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
-    let mut text = String::new();
-    for function in program.functions {
+pub(crate) fn clif(program: Program) -> String {
+    let functions = program.functions.into_iter().map(|function| {
         let mut func = function.context.func;
         func.name = UserFuncName::testcase(function.name.as_bytes());
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "; {}", function.name);
-        for line in callees(module, &func) {
-            let _ = writeln!(text, ";   {line}");
-        }
-        let _ = writeln!(text, "{}", func.display());
-    }
-    text
-}
-
-/// C declarations of the functions spelled `extern "C"`, after the records that these take and
-/// return.
-pub(crate) fn header(program: &Program, target: &Target) -> Result<String, Box<dyn Error>> {
-    let (mut emitter, mut prototypes) = (Emitter::new(target.data_model()), String::new());
-    for (name, sig) in &program.exported {
-        let params: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
-        let prototype = emitter.prototype(name, &params, sig.result(), sig.is_variadic());
-        prototypes += &format!("{};\n", prototype?);
-    }
-    let [open, close] =
-        ["extern \"C\" {", "}"].map(|c| format!("#ifdef __cplusplus\n{c}\n#endif\n"));
-    let definitions = emitter.definitions();
-    Ok(format!(
-        "#pragma once\n{open}{definitions}{prototypes}{close}"
-    ))
-}
-
-/// Returns the names of the functions that `fn0` and the like stand for in the text of a function.
-fn callees(module: &UnwindModule, func: &ir::Function) -> Vec<String> {
-    let names = func.params.user_named_funcs();
-    let named = |callee: &ir::ExtFuncData| match callee.name {
-        ExternalName::User(name) => names.get(name),
-        _ => None,
-    };
-    let callees = func.dfg.ext_funcs.iter().filter_map(|(reference, callee)| {
-        let id = FuncId::from_u32(named(callee)?.index);
-        let declaration = module.declarations().get_function_decl(id);
-        Some(format!("{reference} is {}", declaration.linkage_name(id)))
+        format!("; {}\n{}\n", function.name, func.display())
     });
-    callees.collect()
+    functions.collect()
 }

@@ -1,216 +1,394 @@
-//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions,
-//! statements and expressions in the files below. The first error ends the parse.
+//! From text to the tree, by a grammar of the crate `peg`. The first error ends the parse.
 
-mod expr;
-mod stmt;
-mod ty;
-
-use crate::ast::{Ident, Linkage, Program, RecordDecl, UseDecl, Uses};
-use crate::diag::{Check, Diagnostic, Span, fail};
-use crate::lex::{Spanned, Token, lex, unescape};
+use crate::ast::BinaryOp::*;
+use crate::ast::{
+    BinaryOp, CallExpr, Expr, ExprKind, FnDecl, Ident, Linkage, Loop, Names, Number, Program,
+    RecordDecl, Signature, Stmt, StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
+};
+use crate::diag::{At, Check, Span, fail};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+/// The largest source text: a span counts bytes in 32 bits.
+const MAX_SOURCE: usize = 16 << 20;
 
 /// How deep a program may nest. Every later pass recurses over the tree.
 const MAX_DEPTH: u32 = 64;
 
+/// Names that mean something to the language.
+const WORDS: [&str; 22] = [
+    "as", "break", "catch", "complex", "continue", "else", "extern", "false", "fn", "for", "if",
+    "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use", "while",
+];
+
 /// The tree of `source`.
 pub(crate) fn parse(source: &str) -> Check<Program> {
-    let tokens = lex(source)?;
-    let mut parser = Parser {
-        source,
-        tokens: &tokens,
-        at: 0,
-        depth: 0,
-        no_record_literal: false,
-        uses: Vec::new(),
-        program: Program::default(),
-    };
-    while parser.peek() != Token::End {
-        parser.item()?;
+    if source.len() > MAX_SOURCE {
+        return fail("the program is longer than 16 MiB").at(Span::default());
     }
-    Ok(parser.program)
+    let state = State::default();
+    let parsed = grammar::program(source, &state);
+    if let Some(at) = state.too_deep.get() {
+        let message = format!("this nests deeper than {MAX_DEPTH} levels: name a part of it");
+        return fail(message).at(Span::new(at, at));
+    }
+    match parsed {
+        Ok(()) => Ok(state.program.into_inner()),
+        Err(error) => {
+            let at = error.location.offset;
+            let expected = error.expected.tokens().filter(|token| !token.is_empty());
+            let mut expected: Vec<&str> = expected.collect();
+            expected.sort_unstable();
+            fail(format!("expected {}", expected.join(" or "))).at(Span::new(at, at))
+        }
+    }
 }
 
-struct Parser<'a> {
-    source: &'a str,
-    tokens: &'a [Spanned],
-    at: usize,
-    /// Depth of the construct being read: blocks, expressions and types together.
-    depth: u32,
-    /// In a condition `name {` begins the block, not a record literal.
-    no_record_literal: bool,
+/// Declarations read so far, and the state of the construct being read.
+#[derive(Default)]
+struct State {
+    program: RefCell<Program>,
     /// Uses of names in the functions being read, the innermost last.
-    uses: Vec<Uses>,
-    program: Program,
+    uses: RefCell<Vec<Uses>>,
+    /// Depth of the construct being read: blocks, expressions and types together.
+    depth: Cell<u32>,
+    too_deep: Cell<Option<usize>>,
 }
 
-impl<'a> Parser<'a> {
-    fn item(&mut self) -> Check<()> {
-        match self.text() {
-            "extern" if !self.is_for_c() => return self.extern_block(),
-            "fn" | "extern" => {
-                let function = self.function()?;
-                self.program.functions.push(function);
-            }
-            "struct" | "union" => {
-                let record = self.record()?;
-                self.program.records.push(record);
-            }
-            "use" => {
-                let used = self.use_decl()?;
-                self.program.uses.push(used);
-            }
-            _ => return Err(self.unexpected("`fn`, `extern`, `use`, `struct` or `union`")),
+impl State {
+    /// Goes one level deeper, or refuses; returns the depth before.
+    fn deeper(&self, at: usize) -> Result<u32, &'static str> {
+        let depth = self.depth.get();
+        if depth >= MAX_DEPTH {
+            self.too_deep.set(self.too_deep.get().or(Some(at)));
+            return Err("");
         }
-        Ok(())
+        self.depth.set(depth + 1);
+        Ok(depth)
     }
 
-    fn use_decl(&mut self) -> Check<UseDecl> {
-        let start = self.expect("use")?;
-        self.expect("c")?;
-        let header = self.file_name("header")?;
-        let from = self.accept("from");
-        let library = from.then(|| self.file_name("library")).transpose()?;
-        let span = start.to(self.expect(";")?);
-        Ok(UseDecl {
-            header,
-            library,
-            span,
-        })
-    }
-
-    fn file_name(&mut self, of: &str) -> Check<Rc<str>> {
-        if self.peek() != Token::Str {
-            return Err(self.unexpected(&format!("the name of a {of} in quotes")));
-        }
-        let (text, span) = self.next();
-        let bad = ['\0', '"', '\n', '\r', '\\'];
-        match String::from_utf8(unescape(text, span)?) {
-            Ok(name) if !name.is_empty() && !name.contains(bad) => Ok(name.into()),
-            _ => fail(span, format!("this is no name of a {of}")),
+    /// A node of the tree. One on top of what was read before it counts as a level until the
+    /// construct around it ends.
+    fn node(&self, kind: ExprKind, start: usize, end: usize) -> Expr {
+        use ExprKind::{Binary, Call, Cast, Field, Index};
+        let span = Span::new(start, end);
+        let is_on_top = matches!(
+            kind,
+            Binary(..) | Call(_) | Index(..) | Field(..) | Cast(..)
+        );
+        match is_on_top && self.deeper(start).is_err() {
+            true => Expr {
+                kind: ExprKind::Null,
+                span,
+            },
+            false => Expr { kind, span },
         }
     }
 
-    /// `extern "library" { .. }`, or without a library.
-    fn extern_block(&mut self) -> Check<()> {
-        self.expect("extern")?;
-        let has_name = self.peek() == Token::Str;
-        let library = has_name.then(|| self.file_name("library")).transpose()?;
-        self.expect("{")?;
-        while !self.accept("}") {
-            let mut function = self.fn_head()?;
-            let symbol = Rc::clone(&function.name.name);
-            function.linkage = Linkage::Import(library.clone(), symbol);
-            self.program.functions.push(function);
-            self.expect(";")?;
+    fn name(&self, name: &str, is_called: bool) -> ExprKind {
+        let name: Rc<str> = name.into();
+        if let Some(uses) = self.uses.borrow_mut().last_mut() {
+            uses.names.insert(Rc::clone(&name));
         }
-        Ok(())
-    }
-
-    /// `struct name { members }`, or opaque: `struct name;`.
-    fn record(&mut self) -> Check<RecordDecl> {
-        let is_union = self.next().0 == "union";
-        let name = self.ident("a name for the record")?;
-        let mut members = None;
-        if !self.accept(";") {
-            self.expect("{")?;
-            members = Some(self.list("}", |parser| {
-                let member = parser.ident("a member")?;
-                parser.expect(":")?;
-                Ok((member, parser.ty()?))
-            })?);
+        if !is_called {
+            self.program.borrow_mut().values.insert(Rc::clone(&name));
         }
-        Ok(RecordDecl {
-            is_union,
-            name,
-            members,
-        })
+        ExprKind::Name(name)
     }
 
-    fn ident(&mut self, what: &str) -> Check<Ident> {
-        if self.peek() != Token::Name {
-            return Err(self.unexpected(what));
+    /// Notes that something points to `place`, in the function being read.
+    fn point_to(&self, place: &Expr) {
+        let mut all = self.uses.borrow_mut();
+        let Some(uses) = all.last_mut() else {
+            return;
+        };
+        uses.has_pointers = true;
+        let (mut root, mut names): (&Expr, &mut Names) = (place, &mut uses.addressed);
+        while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
+            (root, names) = (base, &mut uses.parts);
         }
-        let (name, span) = self.next();
-        let name = name.into();
-        Ok(Ident { name, span })
-    }
-
-    /// Reads one level deeper, or refuses.
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
-        let depth = self.depth;
-        self.deeper()?;
-        let result = read(self);
-        self.depth = depth;
-        result
-    }
-
-    /// A tree grows a level on top, which counts until the construct around it ends.
-    fn deeper(&mut self) -> Check<()> {
-        self.depth += 1;
-        if self.depth <= MAX_DEPTH {
-            return Ok(());
-        }
-        let message = format!("this nests deeper than {MAX_DEPTH} levels");
-        Err(Diagnostic::new(self.span(), message).note("give a part of it a name of its own"))
-    }
-
-    fn peek(&self) -> Token {
-        self.tokens
-            .get(self.at)
-            .map_or(Token::End, |next| next.token)
-    }
-
-    fn span(&self) -> Span {
-        let end = self.source.len();
-        let next = self.tokens.get(self.at).map(|next| next.span);
-        next.unwrap_or_else(|| Span::from_range(&(end..end)))
-    }
-
-    fn last_span(&self) -> Span {
-        let last = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
-        last.map_or(self.span(), |last| last.span)
-    }
-
-    fn text(&self) -> &'a str {
-        self.source.get(self.span().range()).unwrap_or("")
-    }
-
-    fn next(&mut self) -> (&'a str, Span) {
-        let next = (self.text(), self.span());
-        self.at += 1;
-        next
-    }
-
-    /// Up to `end`: what `read` reads, with commas between and perhaps after the last.
-    fn list<T>(&mut self, end: &str, mut read: impl FnMut(&mut Self) -> Check<T>) -> Check<Vec<T>> {
-        let mut list = Vec::new();
-        while self.text() != end {
-            list.push(read(self)?);
-            if !self.accept(",") {
-                break;
-            }
-        }
-        self.expect(end)?;
-        Ok(list)
-    }
-
-    /// Goes past a word or mark, if it is here.
-    fn accept(&mut self, text: &str) -> bool {
-        let found = self.text() == text;
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, text: &str) -> Check<Span> {
-        match self.accept(text) {
-            true => Ok(self.last_span()),
-            false => Err(self.unexpected(&format!("`{text}`"))),
+        if let ExprKind::Name(name) = &root.kind {
+            names.insert(Rc::clone(name));
         }
     }
 
-    fn unexpected(&self, what: &str) -> Diagnostic {
-        let found = self.peek().describe(self.text());
-        Diagnostic::new(self.span(), format!("expected {what}, found {found}"))
+    /// A function in another one captures the variables that it uses by their addresses.
+    fn closure(&self, head: FnDecl, (body, uses): (Vec<Stmt>, Uses)) -> ExprKind {
+        if let Some(around) = self.uses.borrow_mut().last_mut() {
+            around.has_pointers = true;
+            around.addressed.extend(uses.names.iter().cloned());
+            around.names.extend(uses.names.iter().cloned());
+        }
+        ExprKind::Closure(Box::new(FnDecl { body, uses, ..head }))
     }
 }
+
+/// A function without its body.
+fn head(name: Ident, params: (Vec<(Ident, TypeExpr)>, bool), result: Option<TypeExpr>) -> FnDecl {
+    let (params, variadic) = params;
+    let (params, types) = params.into_iter().unzip();
+    FnDecl {
+        name,
+        params,
+        signature: Signature {
+            params: types,
+            variadic,
+            result,
+        },
+        linkage: Linkage::Own,
+        body: Vec::new(),
+        uses: Uses::default(),
+    }
+}
+
+fn binary(op: BinaryOp, left: Expr, right: Expr) -> ExprKind {
+    ExprKind::Binary(op, Box::new(left), Box::new(right))
+}
+
+/// A number; without a point or an exponent it is an integer.
+fn number(digits: &str, radix: u32, suffix: &str) -> Result<Number, &'static str> {
+    let (mut digits, suffix) = (digits.replace('_', ""), suffix.to_owned());
+    let mut integer = None;
+    if radix == 16 || digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = u128::from_str_radix(&digits, radix);
+        let value = value.map_err(|_| "a number of up to 128 bits")?;
+        (digits, integer) = (value.to_string(), Some(value));
+    }
+    Ok(Number {
+        digits,
+        integer,
+        suffix,
+    })
+}
+
+peg::parser! { grammar grammar(state: &State) for str {
+    rule _ = quiet! { ([' ' | '\t' | '\r' | '\n'] / "//" [^ '\n']*)* }
+    rule letter() = ['a'..='z' | 'A'..='Z' | '0'..='9' | '_']
+    rule letters() -> &'input str = $(quiet! { letter()* })
+    rule word(text: &'static str) = is(text) letters() {}
+    rule is(text: &'static str) -> () = w:&letters() {? if w == text { Ok(()) } else { Err(text) } }
+    rule name() -> &'input str = is_name() n:letters() { n }
+    rule is_name() = w:&letters() {?
+        let is_name = !w.is_empty() && !w.starts_with(|c: char| c.is_ascii_digit());
+        if is_name && !WORDS.contains(&w) { Ok(()) } else { Err("a name") }
+    }
+    rule ident() -> Ident = start:position!() name:name() end:position!() {
+        Ident { name: name.into(), span: Span::new(start, end) }
+    }
+    rule list<T>(item: rule<T>) -> Vec<T> = list:(item() ** (_ "," _)) (_ ",")? _ { list }
+    /// One level deeper.
+    rule nested<T>(inner: rule<T>) -> T = depth:enter() value:inner()? {?
+        state.depth.set(depth);
+        value.ok_or("")
+    }
+    rule enter() -> u32 = at:position!() {? state.deeper(at) }
+
+    rule digits() = ['0'..='9'] ['0'..='9' | '_']*
+    rule exponent() = ['e' | 'E'] ['+' | '-']? digits()
+    rule number() -> Number
+        = quiet! { "0x" } d:$(quiet! { ['0'..='9' | 'a'..='f' | 'A'..='F' | '_']+ })
+            s:letters() {? number(d, 16, s) }
+        / d:$(quiet! { digits() ("." digits())? exponent()? }) s:letters() {?
+            number(d, 10, s)
+        }
+    rule part(quote: char) -> &'input str
+        = quiet! {
+            "\\n" { "\n" } / "\\t" { "\t" } / "\\0" { "\0" }
+            / "\\" c:$(['\\' | '"' | '\'']) { c }
+            / c:$([c if c != quote && c != '\\' && c != '\n']) { c }
+        }
+        / expected!("a character or one of the escapes \\n \\t \\0 \\\\ \\\" \\'")
+    rule string() -> String = "\"" parts:part('"')* "\"" { parts.concat() }
+    rule character() -> Number = "'" c:part('\'') "'" {?
+        let [byte] = c.as_bytes() else { return Err("a character of one byte") };
+        number(&byte.to_string(), 10, "")
+    }
+    rule file_name() -> Rc<str> = name:string() {?
+        let is_bad = name.is_empty() || name.contains(['\0', '"', '\n', '\r', '\\']);
+        if is_bad { Err("the name of a file") } else { Ok(name.into()) }
+    }
+
+    pub(super) rule program() = _ (item() _)*
+    rule item()
+        = c:(word("extern") _ "\"C\"" _)? head:head() _ own:body() {
+            let linkage = if c.is_some() { Linkage::C } else { Linkage::Own };
+            let (body, uses) = own;
+            let function = FnDecl { linkage, body, uses, ..head };
+            state.program.borrow_mut().functions.push(function);
+        }
+        / word("extern") _ library:file_name()? _ "{" _ heads:(h:head() _ ";" _ { h })* "}" {
+            state.program.borrow_mut().functions.extend(heads.into_iter().map(|head| {
+                let symbol = Rc::clone(&head.name.name);
+                FnDecl { linkage: Linkage::Import(library.clone(), symbol), ..head }
+            }));
+        }
+        / is_union:(word("struct") { false } / word("union") { true }) _ name:ident() _
+            members:(";" { None } / "{" _ m:list(<member()>) "}" { Some(m) })
+        { state.program.borrow_mut().records.push(RecordDecl { is_union, name, members }) }
+        / start:position!() word("use") _ word("c") _ header:file_name() _
+            library:(word("from") _ library:file_name() _ { library })? ";" end:position!()
+        {
+            let span = Span::new(start, end);
+            state.program.borrow_mut().uses.push(UseDecl { header, library, span });
+        }
+
+    rule member() -> (Ident, TypeExpr) = name:ident() _ ":" _ ty:ty() { (name, ty) }
+    rule params<T>(param: rule<T>) -> (Vec<T>, bool)
+        = "(" _ "..." _ ")" { (Vec::new(), true) }
+        / "(" _ params:(param() ** (_ "," _)) more:(_ "," _ "...")? (_ ",")? _ ")" {
+            (params, more.is_some())
+        }
+    rule result() -> Option<TypeExpr> = (_ "->" _ ty:ty() { ty })?
+    rule head() -> FnDecl = word("fn") _ name:ident() _ params:params(<member()>) result:result() {
+        head(name, params, result)
+    }
+    rule begin() = { state.uses.borrow_mut().push(Uses::default()) }
+    rule body() -> (Vec<Stmt>, Uses) = begin() body:block()? {?
+        let uses = state.uses.borrow_mut().pop().unwrap_or_default();
+        Ok((body.ok_or("a block")?, uses))
+    }
+
+    rule ty() -> TypeExpr = start:position!() kind:nested(<type_kind()>) end:position!() {
+        TypeExpr { kind, span: Span::new(start, end) }
+    }
+    rule type_kind() -> TypeKind
+        = "*" _ to:ty() { TypeKind::Pointer(Box::new(to)) }
+        / word("fn") _ own:params(<ty()>) result:result() {
+            let (params, variadic) = own;
+            TypeKind::Fn(Box::new(Signature { params, variadic, result }))
+        }
+        / "[" _ element:ty() _ ";" _ n:number() _ "]" {?
+            let len = n.integer.filter(|_| n.suffix.is_empty());
+            let len = len.and_then(|len| u64::try_from(len).ok()).ok_or("a number of elements")?;
+            Ok(TypeKind::Array(Box::new(element), len))
+        }
+        / word("complex") _ "<" _ part:ty() _ ">" { TypeKind::Complex(Box::new(part)) }
+        / name:name() { TypeKind::Name(name.into()) }
+
+    rule block() -> Vec<Stmt> = nested(<"{" _ stmts:(s:stmt() _ { s })* "}" { stmts }>)
+    rule stmt() -> Stmt = start:position!() kind:stmt_kind() end:position!() {
+        Stmt { kind, span: Span::new(start, end) }
+    }
+    rule stmt_kind() -> StmtKind
+        = nested(<if_stmt()>)
+        / word("while") _ condition:expr(false) _ body:block() {
+            StmtKind::Loop(Loop::While(condition), body)
+        }
+        / word("for") _ var:ident() _ word("in") _ low:expr(false) _ ".." _ high:expr(false) _
+            body:block() { StmtKind::Loop(Loop::For(var, low, high), body) }
+        / word("try") _ body:block() _ word("catch") _ handler:block() {
+            StmtKind::Try(body, handler)
+        }
+        / body:block() { StmtKind::Block(body) }
+        / word("let") _ name:ident() ty:(_ ":" _ ty:ty() { ty })?
+            value:(_ "=" _ value:expr(true) { value })? _ ";" { StmtKind::Let(name, ty, value) }
+        / word("return") value:(_ value:expr(true) { value })? _ ";" { StmtKind::Return(value) }
+        / word("break") _ ";" { StmtKind::Break }
+        / word("continue") _ ";" { StmtKind::Continue }
+        / place:expr(true) new:(_ op:assign() _ value:expr(true) { (op, value) })? _ ";" {
+            match new {
+                Some((op, value)) => StmtKind::Assign(place, op, value),
+                None => StmtKind::Expr(place),
+            }
+        }
+    rule if_stmt() -> StmtKind
+        = word("if") _ condition:expr(false) _ then:block() otherwise:(_ s:otherwise() { s })? {
+            StmtKind::If(condition, then, otherwise.unwrap_or_default())
+        }
+    rule otherwise() -> Vec<Stmt>
+        = word("else") _ stmts:(block() / &word("if") s:stmt() { vec![s] }) { stmts }
+    rule assign() -> Option<BinaryOp>
+        = "=" { None } / "+=" { Some(Add) } / "-=" { Some(Sub) } / "*=" { Some(Mul) }
+        / "/=" { Some(Div) } / "%=" { Some(Rem) } / "&=" { Some(BitAnd) } / "|=" { Some(BitOr) }
+        / "^=" { Some(BitXor) } / "<<=" { Some(Shl) } / ">>=" { Some(Shr) }
+
+    /// In a condition `name {` begins the block, not a record (`has_records`).
+    rule op<T>(text: rule<T>) = _ quiet! { text() } _
+    rule expr(has_records: bool) -> Expr = nested(<operators(has_records)>)
+    rule operators(has_records: bool) -> Expr = precedence! {
+        start:position!() kind:@ end:position!() { state.node(kind, start, end) }
+        --
+        a:(@) op(<"||">) b:@ { binary(Or, a, b) }
+        --
+        a:(@) op(<"&&">) b:@ { binary(And, a, b) }
+        --
+        a:(@) op(<"==">) b:@ { binary(Eq, a, b) }
+        a:(@) op(<"!=">) b:@ { binary(Ne, a, b) }
+        a:(@) op(<"<=">) b:@ { binary(Le, a, b) }
+        a:(@) op(<">=">) b:@ { binary(Ge, a, b) }
+        a:(@) op(<"<" !"<">) b:@ { binary(Lt, a, b) }
+        a:(@) op(<">" !">">) b:@ { binary(Gt, a, b) }
+        --
+        a:(@) op(<"|" !['|' | '=']>) b:@ { binary(BitOr, a, b) }
+        --
+        a:(@) op(<"^" !"=">) b:@ { binary(BitXor, a, b) }
+        --
+        a:(@) op(<"&" !['&' | '=']>) b:@ { binary(BitAnd, a, b) }
+        --
+        a:(@) op(<"<<" !"=">) b:@ { binary(Shl, a, b) }
+        a:(@) op(<">>" !"=">) b:@ { binary(Shr, a, b) }
+        --
+        a:(@) op(<"+" !"=">) b:@ { binary(Add, a, b) }
+        a:(@) op(<"-" !"=">) b:@ { binary(Sub, a, b) }
+        --
+        a:(@) op(<"*" !"=">) b:@ { binary(Mul, a, b) }
+        a:(@) op(<"/" !"=">) b:@ { binary(Div, a, b) }
+        a:(@) op(<"%" !"=">) b:@ { binary(Rem, a, b) }
+        --
+        value:(@) op(<word("as") {}>) ty:ty() { ExprKind::Cast(Box::new(value), ty) }
+        --
+        op:prefix() _ value:(@) {
+            if op == UnaryOp::AddressOf {
+                state.point_to(&value);
+            }
+            ExprKind::Unary(op, Box::new(value))
+        }
+        --
+        callee:(@) op(<"(">) args:list(<expr(true)>) ")" {
+            ExprKind::Call(Box::new(CallExpr { callee, args }))
+        }
+        base:(@) op(<"[">) index:expr(true) _ "]" {
+            ExprKind::Index(Box::new(base), Box::new(index))
+        }
+        base:(@) op(<"." !".">) member:ident() { ExprKind::Field(Box::new(base), member) }
+        --
+        value:expr_in_brackets() { value.kind }
+        kind:primary(has_records) { kind }
+    }
+    rule prefix() -> UnaryOp = at:position!() op:quiet! { ['-' | '!' | '~' | '*' | '&'] } {?
+        state.deeper(at)?;
+        Ok(match op {
+            '-' => UnaryOp::Neg,
+            '!' => UnaryOp::Not,
+            '~' => UnaryOp::BitNot,
+            '*' => UnaryOp::Deref,
+            _ => UnaryOp::AddressOf,
+        })
+    }
+    rule expr_in_brackets() -> Expr = "(" _ value:expr(true) _ ")" { value }
+    rule primary(has_records: bool) -> ExprKind
+        = n:number() { ExprKind::Number(n) }
+        / n:character() { ExprKind::Number(n) }
+        / s:string() { ExprKind::Str(s.into_bytes()) }
+        / word("true") { ExprKind::Bool(true) }
+        / word("false") { ExprKind::Bool(false) }
+        / word("null") { ExprKind::Null }
+        / "[" _ elements:list(<expr(true)>) "]" { ExprKind::Array(elements) }
+        / start:position!() word("fn") end:position!() _ params:params(<member()>)
+            result:result() _ body:body()
+        {
+            let name = Ident { name: "closure".into(), span: Span::new(start, end) };
+            let head = FnDecl { linkage: Linkage::Closure, ..head(name, params, result) };
+            state.closure(head, body)
+        }
+        / word("sizeof") _ "(" _ ty:ty() _ ")" { ExprKind::SizeOf(ty) }
+        / word("complex") _ "(" _ re:expr(true) _ "," _ im:expr(true) _ ")" {
+            ExprKind::Complex(Box::new(re), Box::new(im))
+        }
+        / are_read(has_records) name:ident() _ "{" _ members:list(<given()>) "}" {
+            ExprKind::Record(name, members)
+        }
+        / name:name() is_called:(&op(<"(">) { true } / { false }) { state.name(name, is_called) }
+    rule are_read(records: bool) = {? if records { Ok(()) } else { Err("") } }
+    rule given() -> (Ident, Expr) = name:ident() _ ":" _ value:expr(true) { (name, value) }
+} }

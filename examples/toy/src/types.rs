@@ -5,7 +5,7 @@ use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A type. What it is made of is a place in [`Types`].
+/// A type. Its parts are places in [`Types`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Ty {
     Void,
@@ -14,7 +14,6 @@ pub(crate) enum Ty {
     Pointer(usize),
     Fn(usize),
     Complex(Scalar),
-    Vector(Scalar, u16),
     /// Element and length.
     Array(usize, u64),
     Record(usize),
@@ -187,22 +186,10 @@ impl Types {
     }
 
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
-        let part_ty = self.scalar(part)?;
-        let layout = self.layout(part_ty).map(Type::complex);
-        self.made_of(Ty::Complex(part), layout)
-    }
-
-    pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
-        let lane_ty = self.scalar(lane)?;
-        let vector = |lane: &Type| Ok(self.model().adapt(&Type::vector(lane, lanes)?));
-        let layout = self.layout(lane_ty).map(vector);
-        self.made_of(Ty::Vector(lane, lanes), layout)
-    }
-
-    fn made_of(&mut self, ty: Ty, layout: Option<Result<Type, cabi::Error>>) -> Result<Ty, String> {
-        let layout = layout.ok_or("the language has no such type")?;
-        self.layouts
-            .insert(ty, layout.map_err(|error| error.to_string())?);
+        let (ty, part) = (Ty::Complex(part), self.scalar(part)?);
+        let layout = self.layout(part).ok_or("the language has no such type")?;
+        let layout = Type::complex(layout).map_err(|error| error.to_string())?;
+        self.layouts.insert(ty, layout);
         Ok(ty)
     }
 
@@ -217,10 +204,10 @@ impl Types {
         Ty::Record(self.records.len() - 1)
     }
 
-    pub(crate) fn record_mut(&mut self, ty: Ty) -> Option<&mut RecordTy> {
-        match ty {
-            Ty::Record(id) => self.records.get_mut(id),
-            _ => None,
+    /// Gives a record its members and layout.
+    pub(crate) fn complete(&mut self, ty: Ty, members: Vec<MemberTy>, layout: Type) {
+        if let Ty::Record(id) = ty {
+            (self.records[id].members, self.records[id].layout) = (members, Some(layout));
         }
     }
 
@@ -248,12 +235,6 @@ impl Types {
         scalar.map(|(_, scalar, _)| *scalar)
     }
 
-    /// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
-    pub(crate) fn vector_named(&self, name: &str) -> Option<(Scalar, u16)> {
-        let (scalar, lanes) = name.rsplit_once('x')?;
-        Some((self.scalar_named(scalar)?, lanes.parse().ok()?))
-    }
-
     /// The type as the language spells it.
     pub(crate) fn name(&self, ty: Ty) -> String {
         let name = |ty: &Ty| self.name(*ty);
@@ -265,7 +246,6 @@ impl Types {
             }
             Ty::Pointer(to) => format!("*{}", name(&self.parts[to])),
             Ty::Complex(part) => format!("complex<{}>", name(&Ty::Scalar(part))),
-            Ty::Vector(lane, lanes) => format!("{}x{lanes}", name(&Ty::Scalar(lane))),
             Ty::Array(element, len) => format!("[{}; {len}]", name(&self.parts[element])),
             Ty::Record(id) => self.records[id].name.clone(),
             Ty::Fn(id) => {
@@ -288,11 +268,10 @@ impl Types {
         }
     }
 
-    /// The element and the length of an array or vector.
+    /// The element and the length of an array.
     pub(crate) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
         match ty {
             Ty::Array(element, len) => Some((self.parts[element], len)),
-            Ty::Vector(lane, lanes) => Some((Ty::Scalar(lane), lanes.into())),
             _ => None,
         }
     }

@@ -6,48 +6,30 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
 use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
 
-/// How far the child came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Progress {
-    /// The header has been read.
-    Read,
-    /// The function is about to run.
-    Calling,
-    /// The function has returned, and its result follows.
-    Returned,
-}
+/// How far the child came: the header has been read.
+pub(crate) const READ: &str = "read\n";
 
-impl Progress {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read\n",
-            Self::Calling => "calling\n",
-            Self::Returned => "returned\n",
-        }
-    }
-}
+/// The function is about to run.
+pub(crate) const CALLING: &str = "calling\n";
+
+/// The function has returned, and its result follows.
+pub(crate) const RETURNED: &str = "returned\n";
 
 /// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has
 /// ended ends in silence: nobody waits for what it would say.
-pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), String> {
-    fs::write(path, format!("{}{text}", progress.word())).map_err(|e| {
-        if parent_has_ended(&e) {
+pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String> {
+    fs::write(path, format!("{progress}{text}")).map_err(|e| {
+        // The descriptors of a parent are closed before the signal comes that ends the child.
+        if cfg!(target_os = "linux") && e.kind() == io::ErrorKind::NotFound {
             std::process::exit(2);
         }
         format!("the result cannot be written to {}: {e}", path.display())
     })
-}
-
-/// Returns whether `error` is of a descriptor of a parent that has ended: its descriptors are
-/// closed before the signal comes that ends the child.
-fn parent_has_ended(error: &io::Error) -> bool {
-    cfg!(target_os = "linux") && error.kind() == io::ErrorKind::NotFound
 }
 
 /// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone
@@ -103,38 +85,25 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     if reached.is_empty() && status.code().is_none() {
         return Err(check::not_read(header, ended).into());
     }
-    if reached == Progress::Calling.word() {
-        return Err(format!("{function} {}", not_returned(status)).into());
-    }
-    let Some(text) = reached.strip_prefix(Progress::Returned.word()) else {
-        return match status.code() {
-            // The child has printed its error itself.
-            Some(2) => Err(Failure::Silent(2)),
-            _ => {
-                let how = ending(status);
-                Err(format!("{function} was not called: the process {how}").into())
-            }
-        };
-    };
-    if status.success() {
-        return Ok(text.to_owned());
-    }
-    output::print(text)?;
     let how = ending(status);
-    Err(
-        format!("{function} returned, but its process did not end well afterwards: it {how}")
-            .into(),
-    )
-}
-
-fn not_returned(status: ExitStatus) -> String {
-    match status.code() {
-        // Status of this command when it cannot keep the result.
-        Some(2) => format!(
-            "did not return, or left no way to say so: its process {}",
-            ending(status)
-        ),
-        Some(_) => format!("did not return: its process {}", ending(status)),
-        None => ending(status),
+    if reached == CALLING {
+        let why = match status.code() {
+            // Status of this command when it cannot keep the result.
+            Some(2) => "did not return, or left no way to say so: its process ",
+            Some(_) => "did not return: its process ",
+            None => "",
+        };
+        return Err(format!("{function} {why}{how}").into());
+    }
+    match reached.strip_prefix(RETURNED) {
+        Some(text) if status.success() => Ok(text.to_owned()),
+        Some(text) => {
+            output::print(text)?;
+            let why = "returned, but its process did not end well afterwards: it";
+            Err(format!("{function} {why} {how}").into())
+        }
+        // The child has printed its error itself.
+        None if status.code() == Some(2) => Err(Failure::Silent(2)),
+        None => Err(format!("{function} was not called: the process {how}").into()),
     }
 }

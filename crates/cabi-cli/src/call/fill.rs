@@ -3,36 +3,13 @@
 //! No number is changed silently: an integer fits the bits of its object, with a sign or without,
 //! and a number with a fraction is no integer.
 
-use cabi::{Declaration, Kind, Record, Scalar, Type};
+use cabi::{Declaration, Kind, Record, Scalar, Type, promote};
 use cabi_header::{Header, Written, declared};
 use serde_json::{Map, Value};
 
+use super::float;
 use super::invoke::{Memory, Object};
-use super::parts::{self, Content, elements};
-use super::{bits, float};
-
-/// An argument.
-pub(crate) enum Arg {
-    Json(Value),
-    /// A word that is no JSON: the name of a constant, or several with `|` between them.
-    Word(String),
-}
-
-/// Arguments that are accepted for a pointer, in messages.
-const POINTER: &str =
-    "null, a string in quotes ('\"text\"'), an object that it points to or {\"&type\": ..}";
-
-impl Arg {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match serde_json::from_str(text) {
-            Ok(value) => Ok(Self::Json(value)),
-            Err(why) if text.trim_start().starts_with(['{', '[', '"']) => {
-                Err(format!("{text}: {why}"))
-            }
-            Err(_) => Ok(Self::Word(text.to_owned())),
-        }
-    }
-}
+use super::value::{Content, Slot, fit, set};
 
 /// Writes arguments of one call.
 pub(crate) struct Filler<'a> {
@@ -43,64 +20,68 @@ pub(crate) struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    /// Returns the bytes of `arg` for an object of type `ty`.
+    /// Returns the type and the bytes of the argument `text`, for a parameter of type `param`, or
+    /// after a `...`. A word that is no JSON is the name of a constant, or several with `|` between
+    /// them.
     ///
     /// # Errors
     /// Values that do not fit, in words that follow the parameter's name.
     pub(crate) fn argument(
         &mut self,
-        arg: &Arg,
-        ty: &Type,
+        text: &str,
+        param: Option<&Type>,
         written: Option<&Written>,
-    ) -> Result<Vec<u8>, String> {
-        match arg {
-            Arg::Json(value) => self.object(ty, written, value),
-            Arg::Word(word)
-                if ty
-                    .as_scalar()
-                    .is_some_and(|scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr)) =>
-            {
-                self.object(ty, written, &Value::String(word.clone()))
+    ) -> Result<(Type, Vec<u8>), String> {
+        let read = serde_json::from_str::<Value>(text);
+        let is_word = read.is_err() && !text.trim_start().starts_with(['{', '[', '"']);
+        let value = match read {
+            Err(_) if is_word => Value::String(text.to_owned()),
+            read => read.map_err(|why| format!("{text}: {why}"))?,
+        };
+        let ty = match param {
+            Some(ty) => ty.clone(),
+            None if is_word && float::is_name(text) => Type::F64,
+            None if is_word => {
+                let first = text.split('|').next().unwrap_or(text).trim();
+                let constant = self.header.constant(first);
+                promote(&constant.ok_or_else(|| self.no_constant(first))?.ty)
             }
-            Arg::Word(word) => Err(format!(
-                "{word} is neither JSON nor a number of the header's"
-            )),
+            None => self.own_type(&value)?,
+        };
+        let is_number = |scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
+        if is_word && !ty.as_scalar().is_some_and(is_number) {
+            return Err(format!(
+                "{text} is neither JSON nor a number of the header's"
+            ));
         }
+        let bytes = self.object(&ty, written, &value)?;
+        Ok((ty, bytes))
     }
 
     /// Returns the type that an argument after the `...` has by itself, after C's default argument
     /// promotions.
-    pub(crate) fn own_type(&self, arg: &Arg) -> Result<Type, String> {
-        let value = match arg {
-            Arg::Word(word) if float::is_name(word) => return Ok(Type::F64),
-            Arg::Word(word) => {
-                let first = word.split('|').next().unwrap_or(word).trim();
-                let ty = self
-                    .header
-                    .constant(first)
-                    .map(|constant| cabi::promote(&constant.ty));
-                return ty.ok_or_else(|| self.no_constant(first));
-            }
-            Arg::Json(value) => value,
-        };
-        match value {
+    fn own_type(&self, value: &Value) -> Result<Type, String> {
+        Ok(match value {
             Value::Number(number) if is_integer(&number.to_string()) => match number.as_i64() {
-                Some(n) if i32::try_from(n).is_ok() => Ok(Type::I32),
-                Some(_) => Ok(Type::I64),
-                None => Err(format!(
-                    "{number} needs its type here: {{\"(unsigned long)\": {number}}}"
-                )),
+                Some(n) if i32::try_from(n).is_ok() => Type::I32,
+                Some(_) => Type::I64,
+                None => {
+                    let typed = format!("{{\"(unsigned long)\": {number}}}");
+                    return Err(format!("{number} needs its type here: {typed}"));
+                }
             },
-            Value::Number(_) => Ok(Type::F64),
-            Value::Bool(_) => Ok(Type::I32),
-            Value::Null | Value::String(_) => Ok(self.header.model.pointer()),
+            Value::Number(_) => Type::F64,
+            Value::Bool(_) => Type::I32,
+            Value::Null | Value::String(_) => self.header.model.pointer(),
             value => match typed(value) {
-                Some(('&', ..)) => Ok(self.header.model.pointer()),
-                Some((_, "_Float32", _)) => Ok(Type::F32),
-                Some((_, name, _)) => Ok(cabi::promote(&self.named(name)?)),
-                None => Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".to_owned()),
+                Some(('&', ..)) => self.header.model.pointer(),
+                Some((_, "_Float32", _)) => Type::F32,
+                Some((_, name, _)) => promote(&self.named(name)?),
+                None => {
+                    return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into());
+                }
             },
-        }
+        })
     }
 
     fn object(
@@ -110,41 +91,34 @@ impl Filler<'_> {
         value: &Value,
     ) -> Result<Vec<u8>, String> {
         let mut bytes = zeros(ty)?;
-        self.put(&mut bytes, (Content::Object(ty), written), 0, value)?;
+        self.put(&mut bytes, Slot::object(ty, written), value)?;
         Ok(bytes)
     }
 
-    /// Writes `value` at bit `at` of `bytes`.
-    fn put(
-        &mut self,
-        bytes: &mut [u8],
-        (content, written): (Content<'_>, Option<&Written>),
-        at: u64,
-        value: &Value,
-    ) -> Result<(), String> {
-        let ty = match content {
+    /// Writes `value` into `slot` of `bytes`.
+    fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
+        let ty = match slot.content {
+            Content::Object(ty) => ty,
             Content::Bits(scalar, width) => {
-                bits::set(bytes, at, width, self.number(scalar, width, value)?);
+                set(bytes, slot.at, width, self.number(scalar, width, value)?);
                 return Ok(());
             }
-            Content::Object(ty) => ty,
         };
         if let Some(('(', name, inner)) = typed(value) {
-            return match self.named(name)? {
-                own if own == *ty || cabi::promote(&own) == *ty => {
-                    self.put(bytes, (content, written), at, inner)
-                }
-                _ => Err(format!("{name} is not {ty}")),
-            };
+            let own = self.named(name)?;
+            if own != *ty && promote(&own) != *ty {
+                return Err(format!("{name} is not {ty}"));
+            }
+            return self.put(bytes, slot, inner);
         }
-        let all = ty.size() * 8;
         match (ty.kind(), value) {
             (Kind::Scalar(Scalar::Ptr), _) => {
-                bits::set(bytes, at, all, self.address(written, value)? as u128)
+                let address = self.address(slot.written, value)?;
+                set(bytes, slot.at, ty.size() * 8, address as u128);
             }
             (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
                 let number = self.number(*scalar, scalar.value_bits(ty.size()), value)?;
-                bits::set(bytes, at, all, number);
+                set(bytes, slot.at, ty.size() * 8, number);
             }
             (Kind::Array(array), Value::String(text)) => {
                 let units = encode(text, character(&array.elem));
@@ -154,30 +128,27 @@ impl Filler<'_> {
                     return Err(format!("a string of {n} bytes does not fit {ty}"));
                 }
                 for (i, byte) in (0..).zip(units) {
-                    bits::set(bytes, at + i * 8, 8, byte.into());
+                    set(bytes, slot.at + i * 8, 8, byte.into());
                 }
             }
             (Kind::Record(record), Value::Object(members)) => {
-                self.members(bytes, (record, written), at, members)?
+                self.members(bytes, (record, slot), members)?;
             }
             // A real number has the imaginary part 0.
             (Kind::Complex(_), Value::Number(_) | Value::String(_)) => {
-                if let Some(parts) = elements(ty) {
-                    self.put(bytes, (parts.content, None), at, value)?;
-                }
+                self.list(bytes, (ty, slot), std::slice::from_ref(value))?;
             }
             (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), Value::Array(items)) => {
-                self.list(bytes, (ty, written), at, items)?
+                self.list(bytes, (ty, slot), items)?;
             }
-            (Kind::Record(_), _) => {
-                return Err(format!(
-                    "{value} is no {ty}: write an object, {{\"member\": ..}}"
-                ));
+            (kind, _) => {
+                let how = match kind {
+                    Kind::Record(_) => "write an object, {\"member\": ..}",
+                    Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => "write a list, [1, 2]",
+                    _ => return Err("no value of this type can be passed from here".to_owned()),
+                };
+                return Err(format!("{value} is no {ty}: {how}"));
             }
-            (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
-                return Err(format!("{value} is no {ty}: write a list, [1, 2]"));
-            }
-            _ => return Err("no value of this type can be passed from here".to_owned()),
         }
         Ok(())
     }
@@ -185,18 +156,16 @@ impl Filler<'_> {
     fn list(
         &mut self,
         bytes: &mut [u8],
-        (ty, written): (&Type, Option<&Written>),
-        at: u64,
+        (ty, slot): (&Type, Slot<'_>),
         items: &[Value],
     ) -> Result<(), String> {
-        let parts = elements(ty).ok_or("a flexible array member is not part of the value")?;
-        let (n, given) = (parts.n, items.len());
-        if given as u64 > n {
-            return Err(format!("{ty} has {n} elements, not {given}"));
-        }
-        let written = parts::of_element(written);
-        for (i, item) in (0..).zip(items) {
-            let put = self.put(bytes, (parts.content, written), at + i * parts.step, item);
+        let flexible = "a flexible array member is not part of the value";
+        let mut elements = slot.elements(ty).ok_or(flexible)?;
+        for (i, item) in items.iter().enumerate() {
+            let Some(element) = elements.next() else {
+                return Err(format!("{ty} has {i} elements, not {}", items.len()));
+            };
+            let put = self.put(bytes, element, item);
             put.map_err(|why| format!("[{i}]: {why}"))?;
         }
         Ok(())
@@ -205,34 +174,23 @@ impl Filler<'_> {
     fn members(
         &mut self,
         bytes: &mut [u8],
-        (record, written): (&Record, Option<&Written>),
-        at: u64,
+        (record, slot): (&Record, Slot<'_>),
         members: &Map<String, Value>,
     ) -> Result<(), String> {
         if record.kind() == cabi::RecordKind::Union && members.len() > 1 {
             return Err(format!("{record} has one member at a time"));
         }
-        let all = parts::written(self.header, written, record);
         for (name, value) in members {
-            let (field, start) = record
-                .field(name)
-                .ok_or_else(|| format!("{record} has no member {name}"))?;
-            let i = record
-                .fields()
-                .iter()
-                .position(|own| std::ptr::eq(own, field));
-            let content = parts::member(field)
-                .ok_or_else(|| format!("{name}: a flexible array is not part of the value"))?;
-            let bit_field = match content {
+            let field = record.field(name);
+            let field = field.ok_or_else(|| format!("{record} has no member {name}"))?;
+            let Some(member) = slot.member(self.header, record, field) else {
+                return Err(format!("{name}: a flexible array is not part of the value"));
+            };
+            let bit_field = match member.content {
                 Content::Bits(_, width) => format!(", a bit-field of {width} bits"),
                 Content::Object(_) => String::new(),
             };
-            let put = self.put(
-                bytes,
-                (content, i.and_then(|i| all.get(i))),
-                at + start,
-                value,
-            );
+            let put = self.put(bytes, member, value);
             put.map_err(|why| format!("{name}{bit_field}: {why}"))?;
         }
         Ok(())
@@ -240,46 +198,48 @@ impl Filler<'_> {
 
     /// Returns the bits of a scalar of which `width` count.
     fn number(&self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
-        let wrong = |expected: &str| Err(format!("{expected} is expected, not {value}"));
+        let expected = match scalar {
+            Scalar::FnPtr if value.is_null() => return Ok(0),
+            Scalar::FnPtr => "null",
+            _ if scalar.is_float() => "a number",
+            _ => "an integer",
+        };
+        let wrong = || format!("{expected} is expected, not {value}");
         let text = match value {
-            Value::Null if scalar == Scalar::FnPtr => return Ok(0),
-            _ if scalar == Scalar::FnPtr => return wrong("null"),
+            _ if scalar == Scalar::FnPtr => return Err(wrong()),
             Value::Number(number) => number.to_string(),
             Value::Bool(is) => u8::from(*is).to_string(),
             Value::String(text) => text.clone(),
-            _ if scalar.is_float() => return wrong("a number"),
-            _ => return wrong("an integer"),
+            _ => return Err(wrong()),
         };
         if matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) {
             return Err("decimal floating point is not supported".to_owned());
         }
-        if scalar.is_float() {
-            let read = float::from_text(&text, scalar);
-            return match (read, value) {
-                (Some(bits), _) => Ok(bits),
-                (None, Value::String(name)) => {
-                    let whole = self.constant(name)?.to_string();
-                    float::from_text(&whole, scalar).ok_or_else(|| format!("{name} is too large"))
-                }
-                (None, _) => Err(format!("{text} is too large")),
-            };
+        let is_read = scalar
+            .is_float()
+            .then(|| float::from_text(&text, scalar))
+            .flatten();
+        if let Some(bits) = is_read {
+            return Ok(bits);
         }
-        let (magnitude, negative) = match value {
-            Value::String(names) => {
-                let whole = self.constant(names)?;
-                (whole.unsigned_abs(), whole < 0)
-            }
-            _ if !is_integer(&text) => return wrong("an integer"),
-            _ => {
-                let magnitude = text.strip_prefix('-').unwrap_or(&text).parse::<u128>();
-                let magnitude = magnitude.map_err(|_| format!("{text} does not fit"))?;
-                (magnitude, text.starts_with('-'))
-            }
+        let digits = match value {
+            Value::String(names) => self.constant(names)?.to_string(),
+            _ => text.clone(),
         };
-        if scalar == Scalar::Bool {
-            return Ok(u128::from(magnitude != 0));
+        if scalar.is_float() {
+            return float::from_text(&digits, scalar).ok_or_else(|| format!("{text} is too large"));
         }
-        bits::fit(magnitude, negative, width).ok_or_else(|| format!("{text} does not fit"))
+        if !is_integer(&digits) {
+            return Err(wrong());
+        }
+        let magnitude = digits.strip_prefix('-').unwrap_or(&digits).parse().ok();
+        let fits = |magnitude| match scalar {
+            Scalar::Bool => Some(u128::from(magnitude != 0)),
+            _ => fit(magnitude, digits.starts_with('-'), width),
+        };
+        magnitude
+            .and_then(fits)
+            .ok_or_else(|| format!("{text} does not fit"))
     }
 
     /// Returns the value of the constants `names`, which have `|` between them.
@@ -295,12 +255,11 @@ impl Filler<'_> {
     }
 
     fn no_constant(&self, name: &str) -> String {
-        match self.header.reason(name) {
-            Some(reason) => format!("{name}: {reason}"),
-            None => {
-                format!("{name} is neither JSON nor an enumerator or integer macro of the header's")
-            }
-        }
+        let none = "is neither JSON nor an enumerator or integer macro of the header's";
+        let reason = self.header.reason(name);
+        reason.map_or(format!("{name} {none}"), |reason| {
+            format!("{name}: {reason}")
+        })
     }
 
     fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
@@ -309,10 +268,8 @@ impl Filler<'_> {
             _ => None,
         };
         if let Some(('&', name, inner)) = typed(value) {
-            let ty = self.named(name)?;
-            return self
-                .keep(ty, to, inner)
-                .map_err(|why| format!("{name}: {why}"));
+            let kept = self.keep(self.named(name)?, to, inner);
+            return kept.map_err(|why| format!("{name}: {why}"));
         }
         match (value, to.and_then(|to| self.pointee(to))) {
             (Value::Null, _) => Ok(0),
@@ -327,15 +284,17 @@ impl Filler<'_> {
                 Ok(self.memory.keep(None, &[&units[..], &[0; 4]].concat()))
             }
             (Value::Array(items), Some(element)) => {
-                let array = Type::array(&element, items.len() as u64).map_err(|e| e.to_string())?;
-                let to =
-                    to.map(|to| Written::Array(Box::new(to.clone()), Some(items.len() as u64)));
+                let n = items.len() as u64;
+                let array = Type::array(&element, n).map_err(|e| e.to_string())?;
+                let to = to.map(|to| Written::Array(Box::new(to.clone()), Some(n)));
                 self.keep(array, to.as_ref(), value)
             }
-            (Value::Object(_), Some(record)) if record.as_record().is_some() => {
-                self.keep(record, to, value)
+            (Value::Object(_), Some(ty)) if ty.as_record().is_some() => self.keep(ty, to, value),
+            _ => {
+                let what = "an object that it points to or {\"&type\": ..}";
+                let all = format!("null, a string in quotes ('\"text\"'), {what}");
+                Err(format!("{all} is expected, not {value}"))
             }
-            _ => Err(format!("{POINTER} is expected, not {value}")),
         }
     }
 
@@ -350,12 +309,8 @@ impl Filler<'_> {
             Value::Null => zeros(&ty)?,
             value => self.object(&ty, written, value)?,
         };
-        let object = Object {
-            name: self.name.clone(),
-            ty,
-            written: written.cloned(),
-        };
-        Ok(self.memory.keep(Some(object), &bytes))
+        let (name, written) = (self.name.clone(), written.cloned());
+        Ok(self.memory.keep(Some(Object { name, ty, written }), &bytes))
     }
 
     /// Returns the type of an object that a pointer was written to point to.
@@ -374,29 +329,19 @@ impl Filler<'_> {
     /// such.
     fn named(&self, name: &str) -> Result<Type, String> {
         let (base, lengths) = name.split_once('[').unwrap_or((name, ""));
-        let base = base.trim();
         let own = || {
-            let text = format!("void f({})", declared(base, "x"));
+            let text = format!("void f({})", declared(base.trim(), "x"));
             let read = Declaration::parse(&text, &self.header.model).ok()?;
             Some(read.sig.params().first()?.ty.clone())
         };
         let none = || format!("{name}: the header has no type of this name");
-        let mut ty = self
-            .header
-            .ty(base)
-            .cloned()
-            .or_else(own)
-            .ok_or_else(none)?;
-        for length in lengths
-            .trim_end()
-            .trim_end_matches(']')
-            .rsplit("][")
-            .filter(|text| !text.is_empty())
-        {
+        let ty = self.header.ty(base.trim()).cloned().or_else(own);
+        let lengths = lengths.trim_end().trim_end_matches(']').rsplit("][");
+        let mut lengths = lengths.filter(|text| !text.is_empty());
+        lengths.try_fold(ty.ok_or_else(none)?, |ty, length| {
             let length = length.trim().parse().map_err(|_| none())?;
-            ty = Type::array(&ty, length).map_err(|e| e.to_string())?;
-        }
-        Ok(ty)
+            Type::array(&ty, length).map_err(|e| e.to_string())
+        })
     }
 }
 
@@ -437,10 +382,11 @@ fn encode(text: &str, size: u64) -> Option<Vec<u8>> {
     match size {
         1 => Some(text.as_bytes().to_vec()),
         2 => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        4 => {
-            let units = text.chars().map(u32::from);
-            Some(units.flat_map(u32::to_le_bytes).collect())
-        }
+        4 => Some(
+            text.chars()
+                .flat_map(|c| u32::from(c).to_le_bytes())
+                .collect(),
+        ),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use cabi::Scalar;
 use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 
-/// `$call` with `F` as the format of `$scalar`; `$other` for what is no binary format.
+/// `$call` with the format of `$scalar`; `$other` for what is no binary format.
 macro_rules! with_format {
     ($scalar:expr, $call:ident($($arg:expr),*), $other:expr) => {
         match $scalar {
@@ -52,10 +52,7 @@ fn read<F: Float>(magnitude: &str, negative: bool) -> Option<u128> {
         "INFINITY" | "HUGE_VAL" => F::INFINITY,
         _ => {
             let read = F::from_str_r(magnitude, Round::NearestTiesToEven).ok()?;
-            if read.status.contains(Status::OVERFLOW) {
-                return None;
-            }
-            read.value
+            (!read.status.contains(Status::OVERFLOW)).then_some(read.value)?
         }
     };
     Some(if negative { -value } else { value }.to_bits())
@@ -64,28 +61,18 @@ fn read<F: Float>(magnitude: &str, negative: bool) -> Option<u128> {
 fn write<F: Float + Display>(bits: u128) -> String {
     let value = F::from_bits(bits);
     let sign = if value.is_negative() { "-" } else { "" };
-    if value.is_nan() {
-        return format!("\"{sign}NAN\"");
-    }
-    if value.is_infinite() {
-        return format!("\"{sign}INFINITY\"");
+    if !value.is_finite() {
+        let name = if value.is_nan() { "NAN" } else { "INFINITY" };
+        return format!("\"{sign}{name}\"");
     }
     // Width 21: up to so many zeros are written out in place of an exponent.
     let with_digits = |n: usize| format!("{:21.n$}", value.abs());
-    let reads_back = |text: &str| {
-        let read = F::from_str_r(text, Round::NearestTiesToEven);
+    let reads_back = |n: &usize| {
+        let read = F::from_str_r(&with_digits(*n), Round::NearestTiesToEven);
         read.is_ok_and(|read| read.value.bitwise_eq(value.abs()))
     };
-    // 40 digits are more than a binary128 has. If so many suffice, more do too.
-    let (mut too_few, mut enough) = (0, 40);
-    while enough - too_few > 1 {
-        let n = (too_few + enough) / 2;
-        match reads_back(&with_digits(n)) {
-            true => enough = n,
-            false => too_few = n,
-        }
-    }
-    let text = with_digits(enough);
+    // 40 digits are more than a binary128 has.
+    let text = with_digits((1..40).find(reads_back).unwrap_or(40));
     let dot = if text.contains(['.', 'E']) { "" } else { ".0" };
     format!("{sign}{text}{dot}")
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cabi::{FnSig, Type};
 use cabi_header::Written;
-use clif_cabi_jit::{Invoker, Invokers, Library, Settings};
+use clif_cabi_jit::{Invokers, Library, Settings};
 
 /// Objects that pointers among the arguments point to. Never freed: C may keep a pointer, and the
 /// process ends soon.
@@ -34,9 +34,7 @@ impl Block {
     fn new(bytes: &[u8]) -> Self {
         let words = bytes.chunks(16).map(|chunk| {
             let mut word = [0; 16];
-            word.iter_mut()
-                .zip(chunk)
-                .for_each(|(to, from)| *to = *from);
+            word[..chunk.len()].copy_from_slice(chunk);
             u128::from_ne_bytes(word)
         });
         // One more, so that an object without bytes has an address too.
@@ -104,65 +102,46 @@ impl Memory {
     }
 }
 
-/// A function with its arguments in memory, compiled and linked.
-pub(crate) struct Call {
-    invoker: Invoker,
-    target: *const c_void,
-    args: Vec<Block>,
-    result: Block,
-    /// Keeps the libraries open.
-    _invokers: Invokers,
-}
-
-impl Call {
-    /// Returns a call of the function `symbol`, searched in `libraries`, then in the process and
-    /// the C library's mathematics.
-    ///
-    /// # Errors
-    /// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is
-    /// nowhere.
-    pub(crate) fn new(
-        symbol: &str,
-        sig: &FnSig,
-        args: &[Vec<u8>],
-        libraries: &[String],
-    ) -> Result<Self, String> {
-        let mut invokers = Invokers::new(&Settings::default()).map_err(|e| e.to_string())?;
-        let engine = invokers.engine_mut();
-        for name in libraries {
-            engine.add_library(&open(name)?);
-        }
-        // Before anything is compiled: a missing symbol is the likelier mistake.
-        let target = engine.symbol(symbol).map_err(|e| e.to_string())?;
-        let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
-        let size = usize::try_from(sig.result().size()).unwrap_or(usize::MAX);
-        if size > 1 << 24 {
-            return Err(format!("{} is too large to be returned here", sig.result()));
-        }
-        Ok(Self {
-            invoker,
-            target: target.cast(),
-            args: args.iter().map(|arg| Block::new(arg)).collect(),
-            result: Block::new(&vec![0; size]),
-            _invokers: invokers,
-        })
+/// Calls the function `symbol`, searched in `libraries`, then in the process and the C library's
+/// mathematics, and gives the bytes of the result to `shown` while the libraries are open to which
+/// it may point; not in a process that the function has forked off, which returns from it too.
+/// `ready` runs before the call. Output of the function is written out.
+///
+/// # Errors
+/// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is nowhere.
+pub(crate) fn call(
+    symbol: &str,
+    (sig, args): (&FnSig, &[Vec<u8>]),
+    libraries: &[String],
+    ready: impl FnOnce() -> Result<(), String>,
+    shown: impl FnOnce(&[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut invokers = Invokers::new(&Settings::default()).map_err(|e| e.to_string())?;
+    let engine = invokers.engine_mut();
+    for name in libraries {
+        engine.add_library(&open(name)?);
     }
-
-    /// Calls, and gives the bytes of the result; none in a process that the function has forked
-    /// off, which returns from it too. Output of the function is written out before.
-    pub(crate) fn run(&self) -> Option<Vec<u8>> {
-        let own = std::process::id();
-        let args: Vec<*const u8> = (self.args.iter())
-            .map(|arg| arg.start.cast_const().cast())
-            .collect();
-        // SAFETY: each argument is an object of its type; what the C function does with them is
-        // what the user asked for, and happens in a process of its own.
-        unsafe {
-            self.invoker
-                .call(self.target, &args, self.result.start.cast())
-        };
-        flush();
-        (std::process::id() == own).then(|| self.result.read())
+    // Before anything is compiled: a missing symbol is the likelier mistake.
+    let target = engine.symbol(symbol).map_err(|e| e.to_string())?;
+    let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
+    let size = usize::try_from(sig.result().size())
+        .ok()
+        .filter(|size| *size <= 1 << 24);
+    let size = size.ok_or_else(|| format!("{} is too large to be returned here", sig.result()))?;
+    let result = Block::new(&vec![0; size]);
+    let args = args
+        .iter()
+        .map(|arg| Block::new(arg).start.cast_const().cast());
+    let args: Vec<*const u8> = args.collect();
+    ready()?;
+    let own = std::process::id();
+    // SAFETY: each argument is an object of its type; what the C function does with them is what
+    // the user asked for, and happens in a process of its own.
+    unsafe { invoker.call(target.cast(), &args, result.start.cast()) };
+    flush();
+    match std::process::id() == own {
+        true => shown(&result.read()),
+        false => Ok(()),
     }
 }
 
@@ -170,11 +149,7 @@ impl Call {
 fn open(name: &str) -> Result<Library, String> {
     // The dynamic linker searches a name without a slash elsewhere.
     let is_here = !name.contains('/') && Path::new(name).is_file();
-    let name = if is_here {
-        format!("./{name}")
-    } else {
-        name.to_owned()
-    };
+    let name = format!("{}{name}", if is_here { "./" } else { "" });
     // SAFETY: its initialization is as much the user's wish as the call is.
     unsafe { Library::open(&name) }.map_err(|e| e.to_string())
 }

@@ -1,13 +1,19 @@
 //! From the bytes of an object to JSON.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
 use cabi::{Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written};
 
-use super::parts::{self, Content, elements};
-use super::{bits, float, peek};
+use super::float;
+use super::value::{Content, Slot, get};
 
 /// Larger objects that a pointer points to are not shown.
 const MAX_POINTEE: u64 = 1 << 16;
+
+/// Longer strings are cut off.
+const MAX_STRING: usize = 1 << 20;
 
 /// Writes objects of one process.
 #[derive(Clone, Copy)]
@@ -20,71 +26,56 @@ pub(crate) struct Printer<'a> {
     pub(crate) follow: bool,
 }
 
-impl Printer<'_> {
-    /// Writes the object of type `ty` at bit `at`. Every member of a union is written. Where the
-    /// header says, as `written` and in its records, that a pointer is to characters or to a
-    /// record, the pointee is shown with its address.
-    pub(crate) fn object(&self, ty: &Type, written: Option<&Written>, at: u64) -> String {
-        let bits = ty.size() * 8;
+impl<'a> Printer<'a> {
+    /// Writes a value. Every member of a union is written. A pointer that the header
+    /// has to characters or to a record is shown with its pointee.
+    pub(crate) fn value(&self, slot: Slot<'a>) -> String {
+        let ty = match slot.content {
+            Content::Object(ty) => ty,
+            Content::Bits(scalar, width) => return self.scalar(scalar, slot.at, width),
+        };
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
-                let address = bits::get(self.bytes, at, bits);
-                let pointee = match (usize::try_from(address), written) {
+                let address = get(self.bytes, slot.at, ty.size() * 8);
+                let pointee = match (usize::try_from(address), slot.written) {
                     (Ok(to @ 1..), Some(Written::Pointer(written))) => self.pointee(written, to),
                     _ => None,
                 };
-                match pointee {
-                    Some(pointee) => format!("{{{}: {pointee}}}", pointer(address)),
-                    None => pointer(address),
-                }
+                let address = pointer(address);
+                pointee.map_or(address.clone(), |own| format!("{{{address}: {own}}}"))
             }
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-                self.scalar(*scalar, at, scalar.value_bits(ty.size()))
+                self.scalar(*scalar, slot.at, scalar.value_bits(ty.size()))
             }
             Kind::Record(record) => {
                 let mut members = Vec::new();
-                self.members(&mut members, record, written, at);
+                self.members(&mut members, record, slot);
                 format!("{{{}}}", members.join(", "))
             }
-            Kind::Array(array) if array.elem.size() == 1 && self.text(at, array.len).is_some() => {
-                self.text(at, array.len).unwrap_or_default()
-            }
             Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => {
-                let parts = elements(ty).filter(|_| bits != 0);
-                let list = parts.map_or_else(Vec::new, |parts| {
-                    let written = parts::of_element(written);
-                    let one = |i| self.content(parts.content, written, at + i * parts.step);
-                    (0..parts.n).map(one).collect()
-                });
-                format!("[{}]", list.join(", "))
+                let text = self.text(ty, slot.at);
+                text.unwrap_or_else(|| {
+                    let all = slot.elements(ty).filter(|_| ty.size() != 0);
+                    let all = all.into_iter().flatten().map(|one| self.value(one));
+                    format!("[{}]", all.collect::<Vec<_>>().join(", "))
+                })
             }
             // Nothing else is an object today.
-            _ => self.bytes(at, bits),
+            _ => self.bytes(slot.at, ty.size() * 8),
         }
     }
 
-    fn content(&self, content: Content<'_>, written: Option<&Written>, at: u64) -> String {
-        match content {
-            Content::Object(ty) => self.object(ty, written, at),
-            Content::Bits(scalar, width) => self.scalar(scalar, at, width),
-        }
-    }
-
-    fn members(&self, list: &mut Vec<String>, record: &Record, written: Option<&Written>, at: u64) {
-        let all = parts::written(self.header, written, record);
-        for (i, field) in record.fields().iter().enumerate() {
-            let start = at + field.offset_bits();
+    fn members(&self, list: &mut Vec<String>, record: &'a Record, slot: Slot<'a>) {
+        for field in record.fields() {
+            let inner = slot.member(self.header, record, (field, field.offset_bits()));
+            let Some(inner) = inner else {
+                continue;
+            };
             match (field.name(), field.ty().as_record()) {
+                (Some(name), _) => list.push(format!("{}: {}", quote(name), self.value(inner))),
                 // The members of an anonymous one are named as if they were the record's own.
-                (None, Some(inner)) if field.bit_field().is_none() => {
-                    self.members(list, inner, all.get(i), start)
-                }
+                (None, Some(own)) if field.bit_field().is_none() => self.members(list, own, inner),
                 (None, _) => {}
-                (Some(name), _) => {
-                    let content = parts::member(field);
-                    let value = content.map(|content| self.content(content, all.get(i), start));
-                    list.extend(value.map(|value| format!("{}: {value}", quote(name))));
-                }
             }
         }
     }
@@ -92,65 +83,65 @@ impl Printer<'_> {
     /// Writes what is at `address`: null where that cannot be read, nothing where the header does
     /// not say what it is.
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
-        let unread = || Some("null".to_owned());
         match to {
-            Written::Char if self.here => match peek::string_at(address) {
-                Some((text, is_cut)) => {
-                    let cut = if is_cut { ", \"cut\": true" } else { "" };
-                    Some(text_of(&text) + cut)
-                }
-                None => unread(),
-            },
+            Written::Char if self.here => Some(string_at(address).unwrap_or("null".to_owned())),
             Written::Named(name) if self.follow => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
-                if ty.size() == 0 || ty.size() > MAX_POINTEE {
-                    return None;
+                let size = Some(ty.size()).filter(|size| (1..=MAX_POINTEE).contains(size))?;
+                let mut bytes = vec![0; usize::try_from(size).ok()?];
+                let read = memory_at(address).map(|mut memory| memory.read_exact(&mut bytes));
+                if !matches!(read, Some(Ok(()))) {
+                    return Some("null".to_owned());
                 }
-                let Some(bytes) = peek::bytes_at(address, usize::try_from(ty.size()).ok()?) else {
-                    return unread();
-                };
                 let inner = Printer {
                     bytes: &bytes,
                     follow: false,
                     ..*self
                 };
-                Some(inner.object(ty, Some(to), 0))
+                Some(inner.value(Slot::object(ty, Some(to))))
             }
             _ => None,
         }
     }
 
-    /// Writes an array of `len` characters as a string, if it has printable characters and nothing
-    /// after them.
-    fn text(&self, at: u64, len: Option<u64>) -> Option<String> {
-        let start = usize::try_from(at / 8).ok()?;
+    /// Writes an array of characters as a string, if it has printable characters and nothing after
+    /// them.
+    fn text(&self, ty: &Type, at: u64) -> Option<String> {
+        let Kind::Array(array) = ty.kind() else {
+            return None;
+        };
+        let start = usize::try_from(at / 8)
+            .ok()
+            .filter(|_| array.elem.size() == 1)?;
         let all = self
             .bytes
-            .get(start..start.checked_add(usize::try_from(len?).ok()?)?)?;
+            .get(start..)?
+            .get(..usize::try_from(array.len?).ok()?)?;
         let end = all.iter().position(|byte| *byte == 0).unwrap_or(all.len());
         let (chars, rest) = all.split_at(end);
         let is_printable = |byte: &u8| byte.is_ascii_graphic() || b" \n\t".contains(byte);
-        let is_text = !chars.is_empty()
-            && chars.iter().all(is_printable)
-            && rest.iter().all(|byte| *byte == 0);
-        is_text.then(|| text_of(chars))
+        let is_text = !chars.is_empty() && chars.iter().all(is_printable);
+        (is_text && rest.iter().all(|byte| *byte == 0)).then(|| text_of(chars))
     }
 
     fn scalar(&self, scalar: Scalar, at: u64, width: u64) -> String {
-        let raw = bits::get(self.bytes, at, width);
+        let raw = get(self.bytes, at, width);
         match scalar {
             Scalar::Ptr | Scalar::FnPtr => pointer(raw),
             Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => self.bytes(at, width),
             _ if width > 128 => self.bytes(at, width),
             _ if scalar.is_float() => float::to_text(raw, scalar),
-            _ if scalar.is_signed() => bits::get_signed(self.bytes, at, width).to_string(),
+            _ if scalar.is_signed() && width > 0 => {
+                let unused = 128 - width;
+                ((raw << unused).cast_signed() >> unused).to_string()
+            }
             _ => raw.to_string(),
         }
     }
 
     /// Writes the bytes of what JSON has no number for.
     fn bytes(&self, at: u64, width: u64) -> String {
-        let all = (0..width.div_ceil(8)).map(|i| bits::get(self.bytes, at + i * 8, 8));
+        let all = (0..width.div_ceil(8)).map(|i| get(self.bytes, at + i * 8, 8));
         format!("{:?}", all.collect::<Vec<u128>>())
     }
 }
@@ -169,4 +160,30 @@ fn text_of(bytes: &[u8]) -> String {
 
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// Opens the memory that a pointer of C's points to, which may be no memory at all: the kernel
+/// reads it, and refuses where a read of our own would end the process. On systems without `/proc`
+/// nothing can be read.
+fn memory_at(address: usize) -> Option<File> {
+    let mut memory = File::open("/proc/self/mem").ok()?;
+    memory.seek(SeekFrom::Start(address as u64)).ok()?;
+    Some(memory)
+}
+
+/// Writes the string at `address`; nothing where it cannot be read up to its end.
+fn string_at(address: usize) -> Option<String> {
+    let mut memory = memory_at(address)?;
+    let (mut bytes, mut page) = (Vec::new(), [0; 4096]);
+    while bytes.len() < MAX_STRING {
+        let n = memory.read(&mut page).ok().filter(|n| *n > 0)?;
+        let read = page.get(..n)?;
+        if let Some(end) = read.iter().position(|byte| *byte == 0) {
+            bytes.extend_from_slice(read.get(..end)?);
+            return Some(text_of(&bytes));
+        }
+        bytes.extend_from_slice(read);
+    }
+    bytes.truncate(MAX_STRING);
+    Some(text_of(&bytes) + ", \"cut\": true")
 }

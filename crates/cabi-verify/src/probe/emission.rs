@@ -98,6 +98,10 @@ impl Emission<'_> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {
             fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
+            if values.result_is_padding() {
+                let why = "a result of padding alone, which our callee does not write";
+                return Err(Fault::Untried(why.to_owned()));
+            }
             let offsets = values.offsets();
             let side = OneSide {
                 sig,

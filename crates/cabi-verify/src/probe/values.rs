@@ -111,6 +111,14 @@ impl Values {
         })
     }
 
+    /// Checks whether the result has bytes, none of which counts.
+    pub(super) fn result_is_padding(&self) -> bool {
+        self.ret.as_ref().is_some_and(|ty| {
+            let mask = self.painter().paint(ty).mask;
+            ty.size() > 0 && mask.iter().all(|bits| *bits == 0)
+        })
+    }
+
     fn is_big_endian(&self) -> bool {
         self.convention.is_some_and(|own| own.frame.big_endian)
     }

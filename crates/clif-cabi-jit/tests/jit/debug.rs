@@ -1,4 +1,5 @@
-//! Code in profilers: perf's map, a jitdump; and the names of addresses. toy's tests ask gdb.
+//! Information for debuggers and profilers: gdb's images, perf's map, a jitdump; and the names of
+//! addresses.
 
 use clif_cabi_jit::{Sources, symbol_at};
 use std::fs;
@@ -239,4 +240,62 @@ fn tempfile() -> std::path::PathBuf {
 fn gdb_is_told_with_the_feature_alone() {
     let refused = Engine::new(&Settings::default().gdb(true)).err().unwrap();
     assert!(refused.to_string().contains("feature"), "{refused}");
+}
+
+/// Code that gdb is told of if it is asked to be, for the test below.
+#[cfg(feature = "gdb")]
+#[test]
+fn code_for_gdb() {
+    let is_told = std::env::var_os("CABI_NOT_TOLD").is_none();
+    let (_engine, [(address, _), _]) = two(&Settings::default().gdb(is_told));
+    let code = core::ptr::with_exposed_provenance::<u8>(usize::try_from(address).unwrap());
+    // SAFETY: the function that `two` defines so; its engine is there.
+    let twice: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(code) };
+    assert_eq!(twice(3), 9 ^ 3);
+}
+
+/// gdb stops there by the function's name, and shows the line and the callers. The control: it was not told.
+#[cfg(feature = "gdb")]
+#[test]
+fn gdb_stops_at_a_function() {
+    if compilers_here(&["gdb"]).is_empty() {
+        return;
+    }
+    let said = |variables: &[(&str, &str)]| {
+        let mut gdb = std::process::Command::new("gdb");
+        gdb.args([
+            "-batch",
+            "-nx",
+            "-ex",
+            "set debuginfod enabled off",
+            "-ex",
+            "set breakpoint pending on",
+        ]);
+        gdb.args([
+            "-ex",
+            "break twice",
+            "-ex",
+            "run",
+            "-ex",
+            "backtrace",
+            "--args",
+        ]);
+        gdb.arg(std::env::current_exe().unwrap());
+        gdb.args(["--exact", "debug::code_for_gdb", "--test-threads=1"]);
+        let output = gdb.envs(variables.iter().copied()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told = said(&[]);
+    let stop = told
+        .find("twice () at ")
+        .unwrap_or_else(|| panic!("{told}"));
+    let frames = told[stop..].split_once("#0 ").unwrap().1;
+    // After the prologue, whose line is the function's.
+    assert!(told[stop..].contains("p.lang:14"), "{told}");
+    assert!(frames.contains("code_for_gdb"), "{told}");
+    let control = said(&[("CABI_NOT_TOLD", "1")]);
+    assert!(
+        !control.contains("p.lang") && control.contains("test result: ok. 1 passed"),
+        "{control}"
+    );
 }

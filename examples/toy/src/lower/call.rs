@@ -1,95 +1,128 @@
-//! How clif-cabi is used, first part: functions of libraries, and calls. Their C signatures are in
-//! `signature.rs`. The second is `function.rs`, the third `jit.rs`.
+//! How clif-cabi is used, first part: functions of libraries, and calls. The second is
+//! `function.rs`, the third `jit.rs`.
 //!
 //! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it
 //! has it: an SSA value, or the address of a value in memory. Registers, stack slots, `%al`, hidden
 //! pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val, ssa_type};
+use super::value::{Typed, ssa_type};
 use super::{CLOSURE, Meaning, Session};
 use crate::ast::{CallExpr, Expr, ExprKind, Linkage};
-use crate::diag::{At, Check, Span, fail};
-use crate::types::Ty;
-use cabi::{FnSig, Scalar, Type};
-use clif_cabi::{Arg, CallPlan, LowerError, Ret, Returned};
+use crate::diag::{Check, fail};
+use crate::types::{FnTy, Ty};
+use cabi::{FnSig, Scalar, Target, Type, X86_64_LANG};
+use clif_cabi::{Arg, CallPlan, Callee, LowerError, Ret, Returned};
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, Value, types,
 };
 use cranelift_module::{FuncId, Linkage as Linking};
 use std::rc::Rc;
 
+/// The convention of functions that only this compiler calls.
+static LANG: cabi::Convention = X86_64_LANG;
+
+/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee
+/// can pop.
+const MAX_LANG_PARAMS: usize = 256;
+
 impl Session<'_> {
+    /// The signature of a function: C's, or the language's own where nothing else calls it. That of
+    /// a closure has the static chain after the other named parameters.
+    pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
+        let function = &self.functions[id];
+        let (mut ty, is_main) = (Rc::clone(&function.ty), self.is_main(id));
+        if is_main {
+            // C's `main` has a result: 0, if the program's has none.
+            Rc::make_mut(&mut ty).result = Ty::I32;
+        }
+        let is_called = !self.values.contains(&function.name) && !is_main;
+        let sig = self.fn_sig(&ty)?;
+        // On other targets, and with more parameters or `...`, all functions are C's.
+        let has_lang = self.types.target.convention() == Target::X86_64_LINUX.convention()
+            && !sig.is_variadic()
+            && sig.params().len() <= MAX_LANG_PARAMS;
+        Ok(match function.linkage {
+            Linkage::Closure => sig.static_chain(self.types.model()),
+            Linkage::Own if is_called && has_lang => sig.convention(&LANG),
+            _ => sig,
+        })
+    }
+
+    /// The C signature of functions of the type `ty`.
+    fn fn_sig(&self, ty: &FnTy) -> Check<FnSig> {
+        let object = |ty: Ty| {
+            let layout = self.types.layout(self.object(ty)?);
+            Ok(layout.cloned().unwrap_or(Type::VOID))
+        };
+        let params = ty.params.iter().map(|&param| object(param));
+        let result = match ty.result {
+            Ty::Void => Type::VOID,
+            result => object(result)?,
+        };
+        let sig = FnSig::new(params.collect::<Check<Vec<Type>>>()?, result);
+        Ok(if ty.variadic { sig.variadic() } else { sig })
+    }
+
     /// A function as the module knows it; it is declared when first needed.
     pub(super) fn declare(&mut self, id: usize) -> Check<clif_cabi::Function> {
         if let Some(declared) = &self.functions[id].declared {
             return Ok(declared.clone());
         }
         let sig = self.signature(id)?;
-        let function = &self.functions[id];
-        let (span, name) = (function.span, function.name.clone());
-        let declared = match function.linkage.clone() {
-            Linkage::Import(library, symbol) => self.import(&symbol, library, sig, span)?,
-            linkage if self.exports && (linkage == Linkage::C || &*name == "main") => {
-                let lowering = &self.lowering;
-                lowering.declare_export(self.module, &name, &sig).at(span)?
+        let name = Rc::clone(&self.functions[id].name);
+        let declared = match self.functions[id].linkage.clone() {
+            Linkage::Import(library, symbol) => self.import(&symbol, library, &sig)?,
+            _ if self.is_main(id) || self.functions[id].linkage == Linkage::C => {
+                self.lowering.declare_export(self.module, &name, &sig)?
             }
             _ => {
-                let plan = self.lowering.entry_plan(&sig).at(span)?;
+                let plan = self.lowering.entry_plan(&sig)?;
                 // Dots keep the program's names apart from those of C. A function may have several
                 // closures.
                 let symbol = format!("toy.{name}.{id}");
                 let (module, signature) = (&mut self.module, plan.clif_signature());
-                let func = module.declare_function(&symbol, Linking::Local, signature);
-                clif_cabi::Function::new(func.at(span)?, &name, sig)
+                let func = module.declare_function(&symbol, Linking::Local, signature)?;
+                clif_cabi::Function::new(func, &name, sig)
             }
         };
         self.functions[id].declared = Some(declared.clone());
         Ok(declared)
     }
 
-    /// A function of a library. Two declarations of one are one import.
+    /// A function of a library. The module refuses a declaration that differs from one before.
     fn import(
         &mut self,
         symbol: &Rc<str>,
         library: Option<Rc<str>>,
-        sig: FnSig,
-        span: Span,
+        sig: &FnSig,
     ) -> Check<clif_cabi::Function> {
-        match self.imported.get(symbol) {
-            Some((known, _)) if known.sig == sig => Ok(known.clone()),
-            Some(_) => fail(
-                span,
-                format!("`{symbol}` is declared with another signature too"),
-            ),
-            None => {
-                let function = self.lowering.declare_import(self.module, symbol, &sig);
-                let function = function.at(span)?;
-                let import = (function.clone(), library);
-                self.imported.insert(Rc::clone(symbol), import);
-                Ok(function)
-            }
+        if let Some(library) = library.as_ref().filter(|own| !self.libraries.contains(own)) {
+            self.libraries.push(Rc::clone(library));
         }
+        if self.imports.iter().all(|(_, known)| known != symbol) {
+            self.imports.push((library, Rc::clone(symbol)));
+        }
+        Ok(self.lowering.declare_import(self.module, symbol, sig)?)
     }
 
     /// Returns the function that calls of a function call: the function itself, or a stub that
-    /// enters it, for a static chain or wide vectors.
-    pub(super) fn entry_point(&mut self, id: usize, span: Span) -> Check<FuncId> {
+    /// enters it, for a static chain.
+    fn entry_point(&mut self, id: usize) -> Check<FuncId> {
         let function = self.declare(id)?;
         match self.functions[id].linkage {
             Linkage::Import(..) => Ok(function.id),
-            _ => self.lowering.entry_point(self.module, &function).at(span),
+            _ => Ok(self.lowering.entry_point(self.module, &function)?),
         }
     }
 }
 
 /// A call whose arguments are evaluated.
 struct Prepared {
-    target: clif_cabi::Callee,
+    target: Callee,
     sig: FnSig,
     args: Vec<Arg>,
     result: Ty,
-    span: Span,
 }
 
 /// Returns whether only the tail call is refused, so that an ordinary call does.
@@ -122,72 +155,72 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 }
                 // C's convention, or a copy in this frame: an ordinary call does it.
                 Err(error) if is_tail_call(&error) => {}
-                Err(error) => return fail(call.span, error),
+                Err(error) => return fail(error),
             }
         }
         let to = self.entry.sret().filter(|_| is_same);
         let value = self.finish(&call, to)?;
-        let value = self.coerce(value, self.ty.result, call.span)?;
-        self.leave(&value)
+        let value = self.coerce(value, self.ty.result)?;
+        self.leave(Some(&value).filter(|value| value.ty != Ty::Void))
     }
 
     /// Returns the target of a call: a function of this name, or an address.
-    fn callee(&mut self, callee: &'p Expr) -> Check<(Ty, Option<usize>, Option<Value>)> {
+    fn callee(&mut self, callee: &'p Expr) -> Check<(Rc<FnTy>, Callee, FnSig)> {
         if let ExprKind::Name(name) = &callee.kind
             && self.local(name).is_none()
-            && let Some(Meaning::Function(id)) = self.s.find_value(name, callee.span)?
+            && let Some(Meaning::Function(id)) = self.s.find_value(name)?
         {
             let ty = Rc::clone(&self.s.functions[id].ty);
-            return Ok((self.s.types.function(ty), Some(id), None));
+            return Ok((ty, self.s.entry_point(id)?.into(), self.s.signature(id)?));
         }
         let value = self.expr(callee, None)?;
-        let pointer = self.ssa(&value, callee.span).ok();
-        Ok((value.ty, None, pointer))
+        let Some(ty) = self.s.types.as_fn(value.ty) else {
+            return self.wrong(value.ty, "`{}` cannot be called");
+        };
+        let sig = self.s.fn_sig(&ty)?;
+        Ok((ty, self.value_of(&value)?.into(), sig))
     }
 
     /// Evaluates what a call needs: the callee and the arguments' values.
-    fn prepare(&mut self, CallExpr { callee, args, span }: &'p CallExpr) -> Check<Prepared> {
-        let (span, (ty, id, pointer)) = (*span, self.callee(callee)?);
-        let Some(ty) = self.s.types.as_fn(ty) else {
-            return self.wrong(callee.span, ty, "`{}` cannot be called");
-        };
-        let (wanted, given) = (ty.params.len(), args.len());
-        if given < wanted || given > wanted && !ty.variadic {
+    fn prepare(
+        &mut self,
+        CallExpr {
+            callee,
+            args: given,
+        }: &'p CallExpr,
+    ) -> Check<Prepared> {
+        let (ty, target, mut sig) = self.callee(callee)?;
+        let (wanted, n) = (ty.params.len(), given.len());
+        if n < wanted || n > wanted && !ty.variadic {
             let least = if ty.variadic { "at least " } else { "" };
-            let message = format!("arguments: expected {least}{wanted}, found {given}");
-            return fail(span, message);
+            return fail(format!("arguments: expected {least}{wanted}, found {n}"));
         }
-        let (mut given, mut unnamed) = (Vec::new(), Vec::new());
-        for (at, arg) in args.iter().enumerate() {
+        let (mut args, mut unnamed) = (Vec::new(), Vec::new());
+        for (at, arg) in given.iter().enumerate() {
             let value = match ty.params.get(at) {
                 Some(&param) => self.value(arg, param)?,
                 None => self.unnamed(arg, &mut unnamed)?,
             };
-            given.push(self.arg(&value));
+            args.push(self.arg(&value));
         }
-        let (target, mut sig) = match (id, pointer) {
-            (Some(id), _) => (self.s.entry_point(id, span)?.into(), self.s.signature(id)?),
-            (None, Some(pointer)) => (pointer.into(), self.s.fn_sig(&ty, span)?),
-            (None, None) => return fail(span, "nothing is called"),
-        };
         // The types of unnamed arguments decide where they are passed, and the declaration does not
         // have them.
         if sig.is_variadic() {
-            sig = sig.at_call(unnamed).at(span)?;
+            sig = sig.at_call(unnamed)?;
         }
+        let result = ty.result;
         Ok(Prepared {
             target,
             sig,
-            args: given,
-            result: ty.result,
-            span,
+            args,
+            result,
         })
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
     fn finish(&mut self, call: &Prepared, to: Option<Value>) -> Check<Typed> {
         let (result, sig, args) = (call.result, &call.sig, &call.args);
-        let plan = self.s.lowering.call_plan(sig).at(call.span)?;
+        let plan = self.s.lowering.call_plan(sig)?;
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
@@ -204,13 +237,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some(&handler) => self.try_call(call, &plan, ret, handler),
             None => lowering.call_sig(module, &mut self.builder, call.target, sig, args, ret),
         };
-        let scalars = match returned.at(call.span)? {
-            Returned::Value(value) => [value].into(),
-            Returned::Fields(values) => values.iter().copied().collect(),
-            _ => [].into(),
+        let scalars = match returned? {
+            Returned::Value(value) => vec![value],
+            Returned::Fields(values) => values.to_vec(),
+            _ => Vec::new(),
         };
-        let val = in_memory.map_or(Val::Scalars(scalars), Val::Memory);
-        Ok(Typed { ty: result, val })
+        Ok(match in_memory {
+            Some(address) => Typed::memory(result, address),
+            None => Typed::scalars(result, scalars),
+        })
     }
 
     /// A call in a `try`: the instruction is this compiler's own, with the values that clif-cabi
@@ -246,14 +281,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// Ends an exception that was caught, as C++'s `catch (...) {}` does.
-    pub(super) fn end_exception(&mut self, exception: Value, span: Span) -> Check<()> {
+    pub(super) fn end_exception(&mut self, exception: Value) -> Check<()> {
         let library = match self.s.types.target.name().contains("apple") {
             true => "libc++.1.dylib",
             false => "libstdc++.so.6",
         };
-        let begin = [Arg::value(exception)].into();
-        self.call_c("__cxa_begin_catch", Some(library), begin, Ty::Void, span)?;
-        self.call_c("__cxa_end_catch", Some(library), [].into(), Ty::Void, span)?;
+        let begin = vec![Arg::value(exception)];
+        self.call_c("__cxa_begin_catch", Some(library), begin, Ty::Void)?;
+        self.call_c("__cxa_end_catch", Some(library), Vec::new(), Ty::Void)?;
         Ok(())
     }
 
@@ -264,20 +299,21 @@ impl<'p> Lowerer<'_, 'p, '_> {
         library: Option<&str>,
         args: Vec<Arg>,
         result: Ty,
-        span: Span,
     ) -> Check<Typed> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
         let library = library.map(Rc::from);
-        let function = self.s.import(&symbol.into(), library, sig.clone(), span)?;
-        let call = Prepared {
-            target: function.id.into(),
-            sig,
-            args,
-            result,
-            span,
-        };
-        self.finish(&call, None)
+        let function = self.s.import(&symbol.into(), library, &sig)?;
+        let target = function.id.into();
+        self.finish(
+            &Prepared {
+                target,
+                sig,
+                args,
+                result,
+            },
+            None,
+        )
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
@@ -288,29 +324,26 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let promoted = match value.ty {
             Ty::Scalar(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
             Ty::Scalar(Scalar::F32) => Ty::F64,
-            _ => value.ty,
+            ty => self.s.object(ty)?,
         };
-        match self.s.types.layout(promoted) {
-            Some(layout) => unnamed.push(layout.clone()),
-            None => return fail(arg.span, "this has no value to pass"),
-        }
-        self.convert(value, promoted, arg.span)
+        unnamed.extend(self.s.types.layout(promoted).cloned());
+        self.convert(value, promoted)
     }
 
     /// A function as a value: what C enters.
-    pub(super) fn function_value(&mut self, id: usize, span: Span) -> Check<Typed> {
+    pub(super) fn function_value(&mut self, id: usize) -> Check<Typed> {
         let ty = Rc::clone(&self.s.functions[id].ty);
-        let func = self.s.entry_point(id, span)?;
+        let func = self.s.entry_point(id)?;
         let func = self.s.module.declare_func_in_func(func, self.builder.func);
         let address = self.ins().func_addr(types::I64, func);
         Ok(Typed::ssa(self.s.types.function(ty), address))
     }
 
     /// A pointer to a closure, which enters the function `id` with the static chain.
-    pub(super) fn bind_closure(&mut self, id: usize, chain: Value, span: Span) -> Check<Typed> {
-        let code = self.function_value(id, span)?;
+    pub(super) fn bind_closure(&mut self, id: usize, chain: Value) -> Check<Typed> {
+        let code = self.function_value(id)?;
         let args = vec![self.arg(&code), Arg::value(chain)];
-        let made = self.call_c(CLOSURE, None, args, Ty::VOID_POINTER, span)?;
+        let made = self.call_c(CLOSURE, None, args, Ty::VOID_POINTER)?;
         Ok(Typed {
             ty: code.ty,
             ..made

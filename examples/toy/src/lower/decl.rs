@@ -2,40 +2,39 @@
 //! the program.
 
 use super::{Meaning, Session};
-use crate::ast::{Ident, RecordDecl, Signature, TypeExpr, TypeKind, twice};
-use crate::diag::{At, Check, Span, fail};
+use crate::ast::{RecordDecl, Signature, TypeExpr, TypeKind, twice};
+use crate::diag::{At, Check, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{Member, RecordBuilder, Type};
 use std::rc::Rc;
 
 impl<'p> Session<'p> {
     /// The type that has the name without any declaration.
-    pub(super) fn builtin(&mut self, name: &str) -> Option<Result<Ty, String>> {
-        let vector = self.types.vector_named(name);
-        match (name, self.types.scalar_named(name), vector) {
-            ("void", ..) => Some(Ok(Ty::Void)),
-            ("va_list", ..) => Some(Ok(self.va_list)),
-            (_, Some(scalar), _) => Some(self.types.scalar(scalar)),
-            (_, _, Some((lane, lanes))) => Some(self.types.vector(lane, lanes)),
-            _ => None,
+    pub(super) fn builtin(&self, name: &str) -> Option<Result<Ty, String>> {
+        match name {
+            "void" => Some(Ok(Ty::Void)),
+            _ => Some(self.types.scalar(self.types.scalar_named(name)?)),
         }
     }
 
-    pub(super) fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
+    pub(super) fn named_ty(&mut self, name: &str) -> Check<Ty> {
         if let Some(ty) = self.builtin(name) {
-            return ty.at(span);
+            return Ok(ty?);
         }
-        match self.find_type(name, span)? {
+        match self.find_type(name)? {
             Some(Meaning::Type(ty)) => Ok(ty),
-            Some(_) => fail(span, format!("`{name}` is not a type")),
-            None => fail(span, format!("there is no type `{name}`")),
+            Some(_) => fail(format!("`{name}` is not a type")),
+            None => fail(format!("there is no type `{name}`")),
         }
     }
 
-    pub(super) fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
-        let span = expr.span;
-        match &expr.kind {
-            TypeKind::Name(name) => self.named_ty(name, span),
+    fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
+        self.ty_kind(&expr.kind).at(expr.span)
+    }
+
+    fn ty_kind(&mut self, kind: &'p TypeKind) -> Check<Ty> {
+        match kind {
+            TypeKind::Name(name) => self.named_ty(name),
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
                 Ok(self.types.pointer(to))
@@ -47,30 +46,30 @@ impl<'p> Session<'p> {
             }
             TypeKind::Array(element, len) => {
                 let element = self.object_ty(element)?;
-                self.types.array(element, *len).at(span)
+                Ok(self.types.array(element, *len)?)
             }
-            TypeKind::Complex(part) => {
-                let ty = self.ty(part)?;
-                match ty {
-                    Ty::Scalar(part) => self.types.complex(part).at(span),
-                    _ => self.wrong(part.span, ty, "`{}` is no number"),
-                }
-            }
+            TypeKind::Complex(part) => match self.ty(part)? {
+                Ty::Scalar(part) => Ok(self.types.complex(part)?),
+                ty => fail(format!("`{}` is no number", self.types.name(ty))),
+            },
         }
     }
 
     /// The type of something that is an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
-        self.object(ty, expr.span)
+        self.object(ty).at(expr.span)
     }
 
     /// `ty`, if objects can have it.
-    fn object(&self, ty: Ty, span: Span) -> Check<Ty> {
+    pub(super) fn object(&self, ty: Ty) -> Check<Ty> {
+        let name = self.types.name(ty);
         match ty {
-            Ty::Void => fail(span, "there are no values of type `void`"),
-            _ if self.types.layout(ty).is_none() => fail(span, self.incomplete(ty)),
-            _ => Ok(ty),
+            Ty::Void => fail("there are no values of type `void`"),
+            _ if self.types.layout(ty).is_some() => Ok(ty),
+            _ => fail(format!(
+                "`{name}` is opaque, or comes later: only pointers to it exist here"
+            )),
         }
     }
 
@@ -83,9 +82,9 @@ impl<'p> Session<'p> {
     ) -> Check<FnTy> {
         let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
             Ty::Void if is_result => Ok(Ty::Void),
-            Ty::Array(..) if is_result => fail(expr.span, "a function cannot return an array"),
+            Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.span),
             ty if is_allowed(ty) => Ok(ty),
-            ty => self.object(self.types.decayed(ty), expr.span),
+            ty => self.object(self.types.decayed(ty)).at(expr.span),
         };
         let params = signature.params.iter().map(|param| passed(param, false));
         Ok(FnTy {
@@ -101,17 +100,15 @@ impl<'p> Session<'p> {
     /// Gives a record its members and layout. Those it contains come before it in the program, so
     /// that none contains itself.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
-        let own = self.named_ty(&decl.name.name, decl.name.span)?;
+        let (own, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);
         let Some(declared) = &decl.members else {
             return Ok(());
         };
+        twice(declared.iter().map(|(name, _)| name))?;
         let mut builder = match decl.is_union {
-            false => RecordBuilder::structure(&decl.name.name),
-            true => RecordBuilder::union(&decl.name.name),
+            false => RecordBuilder::structure(name),
+            true => RecordBuilder::union(name),
         };
-        if let Some(Ident { name, span }) = twice(declared.iter().map(|(name, _)| name)) {
-            return fail(*span, format!("two members are called `{name}`"));
-        }
         let mut members = Vec::new();
         for (name, ty) in declared {
             let ty = self.object_ty(ty)?;
@@ -119,10 +116,8 @@ impl<'p> Session<'p> {
             builder = builder.member(Member::named(&name.name, layout));
             members.push((Some(Rc::clone(&name.name)), ty));
         }
-        let layout = builder.build(self.types.model()).at(decl.name.span)?;
-        if let Some(record) = self.types.record_mut(own) {
-            (record.members, record.layout) = (members, Some(layout));
-        }
+        let layout = builder.build(self.types.model())?;
+        self.types.complete(own, members, layout);
         Ok(())
     }
 

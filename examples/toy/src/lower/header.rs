@@ -6,7 +6,7 @@
 
 use super::{Function, Meaning, Session};
 use crate::ast::Linkage;
-use crate::diag::{Check, Diagnostic, Span};
+use crate::diag::Check;
 use crate::types::{FnTy, Ty};
 use cabi::{Kind, Scalar, Type, VectorLevel};
 use cabi_header::{Header, Prototype, Reason};
@@ -21,24 +21,21 @@ const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
     records: HashMap<Type, Ty>,
-    /// Records without members, by their C names.
-    opaque: HashMap<String, Ty>,
 }
 
 impl<'p> Session<'p> {
-    pub(super) fn find_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
-        self.find(name, span, Self::c_named)
+    pub(super) fn find_type(&mut self, name: &str) -> Check<Option<Meaning>> {
+        self.find(name, Self::c_named)
     }
 
-    pub(super) fn find_value(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
-        self.find(name, span, Self::c_value)
+    pub(super) fn find_value(&mut self, name: &str) -> Check<Option<Meaning>> {
+        self.find(name, Self::c_value)
     }
 
     /// Returns the meaning of `name` in the program, or the one that `look` finds in the headers.
     fn find(
         &mut self,
         name: &str,
-        span: Span,
         look: impl Fn(&mut Self, &'p Header, &str) -> Result<Option<Meaning>, String>,
     ) -> Check<Option<Meaning>> {
         if let Some(meaning) = self.names.get(name) {
@@ -47,10 +44,8 @@ impl<'p> Session<'p> {
         let Some(import) = self.import else {
             return Ok(None);
         };
-        look(self, &import.header, name).map_err(|why| {
-            let message = format!("`{name}` of a C header cannot be used: {why}");
-            Diagnostic::new(span, message)
-        })
+        let found = look(self, &import.header, name);
+        found.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
     }
 
     fn c_named(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
@@ -58,20 +53,17 @@ impl<'p> Session<'p> {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
             }
-            let tag = match header.skipped.iter().find(|own| own.name == spelled) {
-                _ if header.incomplete.contains(&spelled) => spelled,
+            // An incomplete type has pointers only.
+            let opaque = Ok(Some(Meaning::Type(Ty::Void)));
+            match header.skipped.iter().find(|own| own.name == spelled) {
+                _ if header.incomplete.contains(&spelled) => return opaque,
                 Some(skipped) => match &skipped.reason {
-                    Reason::Incomplete(tag) => tag.clone(),
-                    _ if header.prototype(name).is_some() => continue,
+                    Reason::Incomplete(_) => return opaque,
+                    _ if header.prototype(name).is_some() => {}
                     reason => return Err(reason.to_string()),
                 },
-                None => continue,
-            };
-            let known = self.taken.opaque.get(&tag).copied();
-            let own = tag.rsplit(' ').next().unwrap_or(&tag);
-            let ty = known.unwrap_or_else(|| self.types.add_record(own, false));
-            self.taken.opaque.insert(tag, ty);
-            return Ok(Some(Meaning::Type(ty)));
+                None => {}
+            }
         }
         Ok(None)
     }
@@ -117,7 +109,6 @@ impl<'p> Session<'p> {
         let name: Rc<str> = prototype.name.as_str().into();
         self.functions.push(Function {
             name: Rc::clone(&name),
-            span: self.import.map_or(Span::default(), |import| import.span),
             decl: None,
             ty: Rc::new(ty),
             linkage: Linkage::Import(None, prototype.symbol.as_str().into()),
@@ -148,6 +139,7 @@ impl<'p> Session<'p> {
     /// A C type as the language has it.
     pub(super) fn c_ty(&mut self, ty: &Type) -> Result<Ty, String> {
         match ty.kind() {
+            _ if ty.align() > 16 => Err(format!("`{ty}` is aligned to more than 16 bytes")),
             Kind::Void => Ok(Ty::Void),
             Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => Ok(Ty::VOID_POINTER),
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
@@ -155,7 +147,6 @@ impl<'p> Session<'p> {
                 own.map_err(|why| format!("`{ty}`: {why}"))
             }
             Kind::Complex(part) => self.types.complex(*part),
-            Kind::Vector(vector) => self.types.vector(vector.lane, vector.lanes),
             Kind::Array(array) => {
                 let element = self.c_ty(&array.elem)?;
                 // A flexible array has no elements that belong to its record.
@@ -178,9 +169,7 @@ impl<'p> Session<'p> {
                 let own = self
                     .types
                     .add_record(spelled.rsplit(' ').next().unwrap_or(""), ty.is_union());
-                if let Some(record) = self.types.record_mut(own) {
-                    (record.members, record.layout) = (members, Some(ty.clone()));
-                }
+                self.types.complete(own, members, ty.clone());
                 self.taken.records.insert(ty.clone(), own);
                 Ok(own)
             }

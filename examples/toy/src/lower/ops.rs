@@ -4,11 +4,13 @@
 use super::function::Lowerer;
 use super::value::{Typed, ssa_type};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::diag::{Check, Diagnostic, Span};
+use crate::diag::{Check, fail};
 use crate::types::Ty;
 use cabi::Scalar;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+
+const NO_OPERATOR: &str = "this operator is not available for `{}`";
 
 impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn unary(
@@ -16,21 +18,16 @@ impl<'p> Lowerer<'_, 'p, '_> {
         op: UnaryOp,
         operand: &'p Expr,
         expected: Option<Ty>,
-        span: Span,
     ) -> Check<Typed> {
         let operand = self.expr(operand, expected)?;
         let ty = operand.ty;
-        let is_int = ty.is_int();
-        let is_float = ty.as_float().is_some();
-        let ssa = self.ssa(&operand, span).ok();
-        let value = match (op, ssa) {
+        let (is_int, is_float) = (ty.is_int(), ty.as_float().is_some());
+        let value = match (op, self.value_of(&operand).ok()) {
             (UnaryOp::Neg, Some(value)) if is_int => self.ins().ineg(value),
             (UnaryOp::Neg, Some(value)) if is_float => self.ins().fneg(value),
             (UnaryOp::BitNot, Some(value)) if is_int => self.ins().bnot(value),
             (UnaryOp::Not, Some(value)) if ty == Ty::BOOL => self.ins().bxor_imm_u(value, 1),
-            (UnaryOp::Not, _) => return self.wrong(span, ty, "`!` is not available for `{}`"),
-            (UnaryOp::BitNot, _) => return self.wrong(span, ty, "`~` is not available for `{}`"),
-            _ => return self.wrong(span, ty, "`-` is not available for `{}`"),
+            _ => return self.wrong(ty, NO_OPERATOR),
         };
         Ok(Typed::ssa(ty, value))
     }
@@ -38,9 +35,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn binary(
         &mut self,
         op: BinaryOp,
-        (left, right): (&'p Expr, &'p Expr),
+        left: &'p Expr,
+        right: &'p Expr,
         expected: Option<Ty>,
-        span: Span,
     ) -> Check<Typed> {
         if let BinaryOp::And | BinaryOp::Or = op {
             return self.logic(op, left, right);
@@ -50,7 +47,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             true => (self.expr(left, wanted)?, self.expr(right, None)?),
             false => self.operands(left, right, wanted)?,
         };
-        self.combine(op, (a, left.span), (b, right.span), span)
+        self.combine(op, a, b)
     }
 
     /// Two values; numbers without a suffix take their type from the other side.
@@ -70,71 +67,48 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `left op right`, both known.
-    pub(super) fn combine(
-        &mut self,
-        op: BinaryOp,
-        (a, at): (Typed, Span),
-        (b, b_at): (Typed, Span),
-        span: Span,
-    ) -> Check<Typed> {
+    pub(super) fn combine(&mut self, op: BinaryOp, a: Typed, b: Typed) -> Check<Typed> {
         let (a, mut b) = (self.decay(a)?, self.decay(b)?);
-        let is_int = b.ty.is_int();
-        let is_pointer = a.ty.is_pointer_like();
-        if op.is_shift() && is_int && a.ty.is_int() {
-            b = self.convert(b, Ty::I64, b_at)?;
-            let value = self.arithmetic(op, self.ssa(&a, at)?, self.ssa(&b, b_at)?, a.ty);
-            return Ok(Typed::ssa(a.ty, value));
+        let ty = a.ty;
+        if ty.is_pointer_like() && op.is_comparison() {
+            b = self.coerce(b, ty)?;
+        } else if ty.is_pointer_like() && matches!(op, BinaryOp::Add | BinaryOp::Sub) {
+            return self.offset(a, b, op == BinaryOp::Sub);
+        } else if op.is_shift() && b.ty.is_int() {
+            b = self.convert(b, ty)?;
         }
-        if is_pointer && is_int && matches!(op, BinaryOp::Add | BinaryOp::Sub) {
-            return self.offset(a, (b, b_at), op == BinaryOp::Sub, span);
+        if ty != b.ty {
+            let [left, right] = [ty, b.ty].map(|ty| self.s.types.name(ty));
+            let why = "both sides have one type; numbers are converted by `as`";
+            return fail(format!("`{left}` and `{right}`: {why}"));
         }
-        if is_pointer && op.is_comparison() {
-            b = self.coerce(b, a.ty, b_at)?;
-        }
-        if a.ty != b.ty {
-            let [left, right] = [a.ty, b.ty].map(|ty| self.s.types.name(ty));
-            let symbol = op.symbol();
-            let why = Diagnostic::new(span, format!("`{symbol}` between `{left}` and `{right}`"));
-            return Err(why.note("both sides have one type; numbers are converted by `as`"));
-        }
-        let (true, Ok(x), Ok(y)) = (
-            self.is_there(op, a.ty),
-            self.ssa(&a, at),
-            self.ssa(&b, b_at),
-        ) else {
-            let text = format!("`{}` is not available for `{{}}`", op.symbol());
-            return self.wrong(span, a.ty, &text);
+        let (Ok(x), Ok(y)) = (self.value_of(&a), self.value_of(&b)) else {
+            return self.wrong(ty, NO_OPERATOR);
         };
-        Ok(match op.is_comparison() {
-            true => Typed::ssa(Ty::BOOL, self.compare(op, x, y, a.ty)),
-            false => Typed::ssa(a.ty, self.arithmetic(op, x, y, a.ty)),
-        })
-    }
-
-    /// Returns whether Cranelift has the operation.
-    fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
-        let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
-        let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-        match ty {
-            _ if op.is_comparison() => true,
-            Ty::Scalar(Scalar::Bool) => bitwise,
-            Ty::Scalar(Scalar::F32 | Scalar::F64) => {
-                !bitwise && !op.is_shift() && op != BinaryOp::Rem
-            }
-            Ty::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
-            _ => false,
+        match op.is_comparison() {
+            true => Ok(Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty))),
+            false => match self.arithmetic(op, x, y, ty) {
+                Some(value) => Ok(Typed::ssa(ty, value)),
+                None => self.wrong(ty, NO_OPERATOR),
+            },
         }
     }
 
-    fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
-        let float = ty.as_float().is_some();
+    /// The operation, if Cranelift has it.
+    fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Option<Value> {
         let signed = ty.is_signed();
+        let is_wide = matches!(ty.as_int(), Some((128, _)));
         let ins = self.ins();
-        match op {
-            BinaryOp::Add if float => ins.fadd(a, b),
-            BinaryOp::Sub if float => ins.fsub(a, b),
-            BinaryOp::Mul if float => ins.fmul(a, b),
-            BinaryOp::Div if float => ins.fdiv(a, b),
+        Some(match op {
+            BinaryOp::BitAnd if ty == Ty::BOOL => ins.band(a, b),
+            BinaryOp::BitOr if ty == Ty::BOOL => ins.bor(a, b),
+            BinaryOp::BitXor if ty == Ty::BOOL => ins.bxor(a, b),
+            BinaryOp::Add if ty.as_float().is_some() => ins.fadd(a, b),
+            BinaryOp::Sub if ty.as_float().is_some() => ins.fsub(a, b),
+            BinaryOp::Mul if ty.as_float().is_some() => ins.fmul(a, b),
+            BinaryOp::Div if ty.as_float().is_some() => ins.fdiv(a, b),
+            BinaryOp::Div | BinaryOp::Rem if is_wide => return None,
+            _ if !ty.is_int() => return None,
             BinaryOp::Add => ins.iadd(a, b),
             BinaryOp::Sub => ins.isub(a, b),
             BinaryOp::Mul => ins.imul(a, b),
@@ -148,7 +122,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             BinaryOp::BitAnd => ins.band(a, b),
             BinaryOp::BitOr => ins.bor(a, b),
             _ => ins.bxor(a, b),
-        }
+        })
     }
 
     fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
@@ -185,12 +159,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `value as ty`
-    pub(super) fn cast(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
+    pub(super) fn cast(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
         let value = self.decay(value)?;
         let from = value.ty;
-        if from == ty {
-            return Ok(value);
-        }
         let is_narrow = |ty: Ty| matches!(ty.as_int(), Some((..=64, _)));
         let is_address = |ty: Ty| ty.is_pointer_like() || is_narrow(ty);
         let is_float = |ty: Ty| matches!(ty, Ty::Scalar(Scalar::F32 | Scalar::F64));
@@ -203,27 +174,21 @@ impl<'p> Lowerer<'_, 'p, '_> {
         } else {
             (from.is_int() || from == Ty::BOOL) && ty.is_int()
         };
-        if is_there {
-            return self.convert(value, ty, span);
+        if from != ty && !is_there {
+            let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));
+            return fail(format!("`{name}` cannot be converted to `{to}`"));
         }
-        let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));
-        let why = Diagnostic::new(span, format!("`{name}` cannot be converted to `{to}`"));
-        Err(match ty {
-            Ty::BOOL => why.note("compare with zero instead: `x != 0`"),
-            _ => why,
-        })
+        self.convert(value, ty)
     }
 
     /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats
     /// rounded; a float that is too great for an integer becomes its greatest. Other values stay
     /// what they are.
-    pub(super) fn convert(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
-        if value.ty == ty {
-            return Ok(value);
-        }
-        let (Some(target), operand) = (ssa_type(ty), self.ssa(&value, span)?) else {
+    pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
+        let (Some(target), true) = (ssa_type(ty), value.ty != ty) else {
             return Ok(value);
         };
+        let operand = self.value_of(&value)?;
         let source = self.builder.func.dfg.value_type(operand);
         let signed = value.ty.is_signed();
         let converted = match (source.is_float(), target.is_float()) {
@@ -257,7 +222,7 @@ fn is_flexible(expr: &Expr) -> bool {
             !op.is_comparison() && is_flexible(left) && is_flexible(right)
         }
         ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
-        ExprKind::Char(_) | ExprKind::Null | ExprKind::SizeOf(_) => true,
+        ExprKind::Null | ExprKind::SizeOf(_) => true,
         _ => false,
     }
 }

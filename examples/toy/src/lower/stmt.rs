@@ -1,57 +1,42 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::Typed;
-use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
-use crate::diag::{Check, Diagnostic, Span, fail};
+use super::value::{Place, Typed};
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Loop, Stmt, StmtKind, TypeExpr};
+use crate::diag::{At, Check, fail};
 use crate::types::Ty;
-use clif_cabi_unwind::Sources;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
+use std::rc::Rc;
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// Statements with variables of their own.
     pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
         self.open_scope();
         for stmt in stmts {
-            self.stmt(stmt)?;
+            self.stmt(&stmt.kind).at(stmt.span)?;
         }
         self.close_scope();
         Ok(())
     }
 
-    /// A statement, whose place its code has.
-    fn stmt(&mut self, stmt: &'p Stmt) -> Check<()> {
-        let around = self.builder.srcloc();
-        if let Some(lines) = &mut self.s.lines {
-            self.builder.set_srcloc(lines.place(stmt.span));
-        }
-        self.stmt_kind(stmt)?;
-        self.builder.set_srcloc(around);
-        Ok(())
-    }
-
-    fn stmt_kind(&mut self, stmt: &'p Stmt) -> Check<()> {
-        match &stmt.kind {
+    fn stmt(&mut self, kind: &'p StmtKind) -> Check<()> {
+        match kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
-            StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
+            StmtKind::Assign(place, op, value) => self.assign(place, *op, value),
             StmtKind::Expr(expr) => match &expr.kind {
                 ExprKind::Call(call) => self.call(call).map(|_| ()),
-                _ => {
-                    let why = Diagnostic::new(expr.span, "this has no effect");
-                    Err(why.note("only calls stand alone"))
-                }
+                _ => fail("this has no effect: only calls stand alone"),
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
-            StmtKind::While(condition, body) => self.while_stmt(condition, body),
-            StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
-            StmtKind::Try(body, handler) => self.try_stmt(body, handler, stmt.span),
-            StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
+            StmtKind::Loop(head, body) => self.loop_stmt(head, body),
+            StmtKind::Try(body, handler) => self.try_stmt(body, handler),
+            StmtKind::Return(value) => self.return_stmt(value.as_ref()),
             StmtKind::Break | StmtKind::Continue => {
                 let Some(&(next, after)) = self.loops.last() else {
-                    return fail(stmt.span, "this is outside of a loop");
+                    return fail("this is outside of a loop");
                 };
-                let is_break = matches!(stmt.kind, StmtKind::Break);
+                let is_break = matches!(kind, StmtKind::Break);
                 self.ins().jump(if is_break { after } else { next }, &[]);
                 self.unreachable();
                 Ok(())
@@ -62,7 +47,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     fn let_stmt(
         &mut self,
-        name: &Ident,
+        Ident { name, .. }: &Ident,
         ty: Option<&'p TypeExpr>,
         init: Option<&'p Expr>,
     ) -> Check<()> {
@@ -72,33 +57,25 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (None, Some(init)) => Some(self.expr(init, None)?),
             (_, None) => None,
         };
-        let variable = &name.name;
         let Some(ty) = declared.or(value.as_ref().map(|value| value.ty)) else {
-            return fail(name.span, format!("`{variable}` needs a type or a value"));
+            return fail(format!("`{name}` needs a type or a value"));
         };
-        if ty == Ty::Void {
-            return fail(name.span, format!("there is no value for `{variable}`"));
-        }
+        self.s.object(ty)?;
         // A value in memory may be another variable's: the new one is a copy.
-        let place = self.new_place(ty, self.is_pointed_to(variable, ty))?;
+        let place = self.new_place(ty, self.is_pointed_to(name, ty))?;
         match value {
             Some(value) => self.write(&place, &value),
             None => self.clear(&place),
         }
-        self.open(variable, place, Sources::variable)
+        self.open(name, place);
+        Ok(())
     }
 
-    fn assign(
-        &mut self,
-        place: &'p Expr,
-        op: Option<BinaryOp>,
-        value: &'p Expr,
-        span: Span,
-    ) -> Check<()> {
+    fn assign(&mut self, place: &'p Expr, op: Option<BinaryOp>, value: &'p Expr) -> Check<()> {
         let target = self.place(place)?;
         if !target.has_name {
-            let why = Diagnostic::new(place.span, "a value without a name cannot be assigned to");
-            return Err(why.note("put it into a variable first"));
+            let why = "a value without a name cannot be assigned to: put it into a variable first";
+            return fail(why);
         }
         let is_offset = self.s.types.pointee(target.ty).is_some();
         let new = match op {
@@ -107,8 +84,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let old = self.read(&target);
                 let wanted = Some(target.ty).filter(|_| !is_offset && !op.is_shift());
                 let right = self.expr(value, wanted)?;
-                let new = self.combine(op, (old, place.span), (right, value.span), span)?;
-                self.coerce(new, target.ty, span)?
+                let new = self.combine(op, old, right)?;
+                self.coerce(new, target.ty)?
             }
         };
         self.write(&target, &new);
@@ -133,68 +110,28 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    fn while_stmt(&mut self, condition: &'p Expr, body: &'p [Stmt]) -> Check<()> {
-        let more = |own: &mut Self| match condition.kind {
-            // Only a `break` leaves this loop.
-            ExprKind::Bool(true) => Ok(None),
-            _ => own.expr_ssa(condition, Ty::BOOL).map(Some),
+    /// A loop; the bounds of a counter are evaluated once, and the body may change it, as in C.
+    fn loop_stmt(&mut self, head: &'p Loop, body: &'p [Stmt]) -> Check<()> {
+        self.open_scope();
+        let counter = match head {
+            Loop::While(_) => None,
+            Loop::For(var, low, high) => Some(self.counter(&var.name, low, high)?),
         };
-        self.looped(more, body, |_| Ok(()))
-    }
-
-    /// The bounds are evaluated once; the counter may be changed by the body, as in C.
-    fn for_stmt(
-        &mut self,
-        var: &Ident,
-        low: &'p Expr,
-        high: &'p Expr,
-        body: &'p [Stmt],
-    ) -> Check<()> {
-        let (first, last) = self.operands(low, high, None)?;
-        self.s.same(last.ty, first.ty, high.span)?;
-        let ty = first.ty;
-        let is_less = match ty.as_int() {
-            Some((..=64, true)) => IntCC::SignedLessThan,
-            Some((..=64, false)) => IntCC::UnsignedLessThan,
-            _ => {
-                let text = "`for` counts integers of up to 64 bits, not `{}`";
-                return self.wrong(low.span, ty, text);
+        let [again, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
+        self.ins().jump(again, &[]);
+        self.builder.switch_to_block(again);
+        let more = match (head, &counter) {
+            // Only a `break` leaves this loop.
+            (Loop::While(condition), _) if matches!(condition.kind, ExprKind::Bool(true)) => None,
+            (Loop::While(condition), _) => Some(self.expr_ssa(condition, Ty::BOOL)?),
+            (Loop::For(..), None) => None,
+            (Loop::For(..), Some((counter, is_less, last))) => {
+                let now = self.read(counter);
+                let now = self.value_of(&now)?;
+                Some(self.ins().icmp(*is_less, now, *last))
             }
         };
-        let last = self.ssa(&last, high.span)?;
-        self.open_scope();
-        let counter = self.new_place(ty, self.is_pointed_to(&var.name, ty))?;
-        self.write(&counter, &first);
-        self.open(&var.name, counter.clone(), Sources::variable)?;
-        let now = |own: &mut Self| {
-            let now = own.read(&counter);
-            own.ssa(&now, var.span)
-        };
-        let more = |own: &mut Self| {
-            let now = now(own)?;
-            Ok(Some(own.ins().icmp(is_less, now, last)))
-        };
-        self.looped(more, body, |own| {
-            let now = now(own)?;
-            let next = own.ins().iadd_imm_s(now, 1);
-            own.write(&counter, &Typed::ssa(ty, next));
-            Ok(())
-        })?;
-        self.close_scope();
-        Ok(())
-    }
-
-    /// Runs `body` and `step` as long as there is `more`; no value says always.
-    fn looped(
-        &mut self,
-        more: impl FnOnce(&mut Self) -> Check<Option<Value>>,
-        body: &'p [Stmt],
-        step: impl FnOnce(&mut Self) -> Check<()>,
-    ) -> Check<()> {
-        let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
-        self.ins().jump(head, &[]);
-        self.builder.switch_to_block(head);
-        match more(self)? {
+        match more {
             Some(more) => self.ins().brif(more, inside, &[], after, &[]),
             None => self.ins().jump(inside, &[]),
         };
@@ -204,19 +141,45 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        step(self)?;
-        self.ins().jump(head, &[]);
-        self.builder.seal_block(head);
+        if let Some((counter, ..)) = &counter {
+            let now = self.read(counter);
+            let now = self.value_of(&now)?;
+            let sum = self.ins().iadd_imm_s(now, 1);
+            self.write(counter, &Typed::ssa(counter.ty, sum));
+        }
+        self.ins().jump(again, &[]);
+        self.builder.seal_block(again);
+        self.close_scope();
         self.begin(after);
         Ok(())
     }
 
+    /// The counter of a loop, how it is compared with the upper bound, and that.
+    fn counter(
+        &mut self,
+        name: &Rc<str>,
+        low: &'p Expr,
+        high: &'p Expr,
+    ) -> Check<(Place, IntCC, Value)> {
+        let (first, last) = self.operands(low, high, None)?;
+        let ty = first.ty;
+        let last = self.coerce(last, ty)?;
+        let is_less = match ty.as_int() {
+            Some((..=64, true)) => IntCC::SignedLessThan,
+            Some((..=64, false)) => IntCC::UnsignedLessThan,
+            _ => return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`"),
+        };
+        let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
+        self.open(name, counter.clone());
+        Ok((counter, is_less, self.value_of(&last)?))
+    }
+
     /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
-    fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt], span: Span) -> Check<()> {
+    fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt]) -> Check<()> {
         let target = self.s.types.target.name();
         if target.contains("windows") {
             let why = "no exception is caught: Cranelift has no `try_call` of its C functions";
-            return fail(span, format!("{target}: {why}"));
+            return fail(format!("{target}: {why}"));
         }
         let [caught, after] = [(); 2].map(|()| self.builder.create_block());
         let exception = self.builder.append_block_param(caught, types::I64);
@@ -225,27 +188,23 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.handlers.pop();
         self.go_on(after);
         self.begin(caught);
-        self.end_exception(exception, span)?;
+        self.end_exception(exception)?;
         self.block(handler)?;
         self.go_on(after);
         self.begin(after);
         Ok(())
     }
 
-    fn return_stmt(&mut self, value: Option<&'p Expr>, span: Span) -> Check<()> {
+    fn return_stmt(&mut self, value: Option<&'p Expr>) -> Check<()> {
         let result = self.ty.result;
-        let Some(value) = value else {
-            return match result {
-                Ty::Void => self.leave(&Typed::void()),
-                _ => self.wrong(span, result, "this function returns `{}`"),
-            };
-        };
-        match &value.kind {
-            ExprKind::Call(call) => self.call_and_leave(call),
-            _ if result == Ty::Void => fail(value.span, "this function returns nothing"),
-            _ => {
+        match value.map(|value| (value, &value.kind)) {
+            None if result == Ty::Void => self.leave(None),
+            None => self.wrong(result, "this function returns `{}`"),
+            Some((_, ExprKind::Call(call))) => self.call_and_leave(call),
+            Some(_) if result == Ty::Void => fail("this function returns nothing"),
+            Some((value, _)) => {
                 let value = self.value(value, result)?;
-                self.leave(&value)
+                self.leave(Some(&value))
             }
         }
     }

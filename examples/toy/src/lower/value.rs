@@ -1,4 +1,4 @@
-//! Places of values and variables while a function is lowered.
+//! Values and their places while a function is lowered.
 
 use crate::types::Ty;
 use cabi::Scalar;
@@ -13,23 +13,26 @@ pub(super) enum Val {
     Memory(Value),
 }
 
-/// An address: a value, and bytes from there that are known here.
-#[derive(Clone, Copy)]
-pub(super) struct Address {
-    pub(super) base: Value,
-    pub(super) offset: u64,
+/// A value and its type.
+#[derive(Clone)]
+pub(super) struct Typed {
+    pub(super) ty: Ty,
+    pub(super) val: Val,
 }
 
-impl Address {
-    pub(super) fn plus(self, bytes: u64) -> Address {
-        let offset = self.offset.saturating_add(bytes);
-        Address { offset, ..self }
+impl Typed {
+    pub(super) fn scalars(ty: Ty, values: impl Into<Rc<[Value]>>) -> Typed {
+        let val = Val::Scalars(values.into());
+        Typed { ty, val }
     }
-}
 
-impl From<Value> for Address {
-    fn from(base: Value) -> Address {
-        Address { base, offset: 0 }
+    pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
+        Typed::scalars(ty, [value])
+    }
+
+    pub(super) fn memory(ty: Ty, address: Value) -> Typed {
+        let val = Val::Memory(address);
+        Typed { ty, val }
     }
 }
 
@@ -45,36 +48,12 @@ pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
     }
 }
 
-/// A value and its type.
-#[derive(Clone)]
-pub(super) struct Typed {
-    pub(super) ty: Ty,
-    pub(super) val: Val,
-}
-
-impl Typed {
-    pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
-        let val = Val::Scalars([value].into());
-        Typed { ty, val }
-    }
-
-    pub(super) fn memory(ty: Ty, address: Value) -> Typed {
-        let val = Val::Memory(address);
-        Typed { ty, val }
-    }
-
-    pub(super) fn void() -> Typed {
-        let (ty, val) = (Ty::Void, Val::Scalars([].into()));
-        Typed { ty, val }
-    }
-}
-
 /// Place of a value that is read and written.
 #[derive(Clone)]
 pub(super) enum Target {
     /// The variables of a value's scalars.
     Variables(Rc<[Variable]>),
-    Memory(Address),
+    Memory(Value),
 }
 
 /// A place, evaluated, and the type of what it holds.
@@ -87,11 +66,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn memory(ty: Ty, address: impl Into<Address>) -> Place {
+    pub(super) fn memory(ty: Ty, address: Value) -> Place {
+        let (target, has_name) = (Target::Memory(address), true);
         Place {
             ty,
-            target: Target::Memory(address.into()),
-            has_name: true,
+            target,
+            has_name,
         }
     }
 }

@@ -1,5 +1,4 @@
 /* What programs/closures.toy does, in GNU C. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,17 +67,6 @@ int main(void)
     each(numbers, 8, note);
     note(1000);
     printf("total %ld, largest %d\n", total, largest);
-
-    void log(const char *format, ...)
-    {
-        va_list list;
-        va_start(list, format);
-        total += va_arg(list, int);
-        double second = va_arg(list, double);
-        printf(format, total, second, va_arg(list, int));
-        va_end(list);
-    }
-    log("log %ld %g %d\n", 5, 0.5, 7);
 
     printf("paths %ld\n", paths((struct range){2, 12}));
     int one(void) { return 1; }

@@ -1,76 +1,8 @@
-/* C calls variadic functions, nested functions and closures of callers.toy. Of a variadic function it prints what the program's makes of
-   the arguments, and what C's own does. Where the compiler has nested functions, they are the callers. */
-#include <complex.h>
-#include <stdarg.h>
-#include <stdio.h>
+/* C calls closures of callers.toy. Where the compiler has nested functions, they are the callers. */
 
-typedef float vec4 __attribute__((vector_size(16)));
-struct point { double x, y; };
 struct mixed { long n; double x; };
 struct three { float a, b, c; };
 struct large { long words[4]; };
-struct bytes { char text[3]; };
-
-double own_list(const char *letters, va_list list)
-{
-    double total = 0;
-    for (int at = 1; *letters; letters++, at++)
-        switch (*letters) {
-        case 'i': total += at * va_arg(list, int); break;
-        case 'd': total += at * va_arg(list, double); break;
-        case 'l': total += at * (double)va_arg(list, long double); break;
-        case 'w': total += at * (double)(long)(va_arg(list, __int128) >> 64); break;
-        case 'z': { float _Complex z = va_arg(list, float _Complex); total += at * (crealf(z) - 2 * cimagf(z)); break; }
-        case 'p': { struct point p = va_arg(list, struct point); total += at * (p.x - p.y); break; }
-        case 'm': { struct mixed m = va_arg(list, struct mixed); total += at * (m.n + 100 * m.x); break; }
-        case 't': { struct three t = va_arg(list, struct three); total += at * (t.a + 10 * t.b + 100 * t.c); break; }
-        case 'L': total += at * va_arg(list, struct large).words[3]; break;
-        case 'b': { struct bytes b = va_arg(list, struct bytes); total += at * (b.text[0] + 10 * b.text[2]); break; }
-        case 'v': total += at * va_arg(list, vec4)[2]; break;
-        }
-    return total;
-}
-
-static double own(const char *letters, ...)
-{
-    va_list list;
-    va_start(list, letters);
-    double total = own_list(letters, list);
-    va_end(list);
-    return total;
-}
-
-#define SAME(letters, ...) printf("%s %g %g\n", letters, f(letters, __VA_ARGS__), own(letters, __VA_ARGS__))
-
-void variadic(double (*f)(const char *, ...))
-{
-    struct point p = {1.5, 0.25};
-    struct mixed m = {7, 2.5};
-    struct three t = {1, 2, 3};
-    struct large l = {{1, 2, 3, 40}};
-    struct bytes b = {{3, 4, 5}};
-    vec4 v = {1, 2, 3, 4};
-    SAME("i", -3);
-    SAME("iiiiiiii", 1, 2, 3, 4, 5, 6, 7, 8);
-    SAME("dddddddddd", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.5);
-    SAME("idlzpm", 1, 2.5, 3.5L, 4.0f + 5.0f * I, p, m);
-    SAME("iiiiml", 1, 2, 3, 4, m, 5.5L);
-    SAME("mmmmmmmi", m, m, m, m, m, m, m, 9);
-    SAME("ppppppd", p, p, p, p, p, p, 0.5);
-    SAME("iiiwi", 1, 2, 3, (__int128)77 << 64, 6);
-    SAME("iiilwvtb", 1, 2, 3, 4.5L, (__int128)5 << 64, v, t, b);
-    SAME("tLbvLi", t, l, b, v, l, 3);
-}
-
-/* The program's va_list. */
-double passed(double (*f)(const char *, va_list), const char *letters, ...)
-{
-    va_list list;
-    va_start(list, letters);
-    double total = f(letters, list);
-    va_end(list);
-    return total;
-}
 
 long numbers(long (*f)(long), int n)
 {

@@ -26,12 +26,6 @@ item item_turn(item i, char by, _Bool twice)
     return i;
 }
 
-struct lit lit_dim(struct lit l, float by)
-{
-    l.color *= by;
-    return l;
-}
-
 double list_weigh(const struct list *l, double (*weigh)(struct part p, void *context), void *context)
 {
     double sum = 0;

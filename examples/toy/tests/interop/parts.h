@@ -24,8 +24,6 @@ typedef struct {
     char name[9];
 } item;
 
-typedef float vec4 __attribute__((vector_size(16)));
-struct lit { vec4 color; };
 struct list { int n; struct part parts[]; };
 struct hidden;
 
@@ -33,7 +31,6 @@ struct part part_of(char tag, double weight, long count, unsigned kind);
 long part_count(struct part p);
 struct part part_next(struct part p);
 item item_turn(item i, char by, _Bool twice);
-struct lit lit_dim(struct lit l, float by);
 double list_weigh(const struct list *l, double (*weigh)(struct part p, void *context), void *context);
 int renamed(signed char a) __asm__("part_of_another_name");
 struct hidden *hide(long value);

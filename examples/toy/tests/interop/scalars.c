@@ -1,12 +1,7 @@
-/* Scalars, vectors and unions that libc has no functions for. Each function says what it received. */
+/* Scalars and unions that libc has no functions for. Each function says what it received. */
 #include <complex.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-typedef unsigned char u8x4 __attribute__((vector_size(4)));
-typedef short i16x4 __attribute__((vector_size(8)));
-typedef float f32x2 __attribute__((vector_size(8)));
-typedef double f64x2 __attribute__((vector_size(16)));
 
 enum color { RED = 3, GREEN = -4 };
 union heavy { long double value; int number; };
@@ -14,7 +9,6 @@ union light { float value; int number; };
 struct quad { int tag; __float128 value; };
 struct half { _Float16 a, b, c; };
 struct nothing { };
-struct vectors { f32x2 a; i16x4 b; };
 struct zero { char c; int none[0]; };
 
 signed char narrow(bool a, signed char b, unsigned char c, short d, unsigned short e)
@@ -58,22 +52,6 @@ union light light_of(union light l, float by)
 {
     printf("light %d\n", l.number);
     return (union light){.value = by};
-}
-
-u8x4 four(u8x4 v, int n) { return v + (u8x4){(unsigned char)n, 1, 2, 3}; }
-
-i16x4 eight(i16x4 v, f32x2 w)
-{
-    printf("eight %d %d %g %g\n", v[0], v[3], w[0], w[1]);
-    return v * 2;
-}
-
-struct vectors turned(f64x2 a, struct vectors v)
-{
-    printf("turned %g %g %g %d\n", a[0], a[1], v.a[1], v.b[2]);
-    v.a[0] += (float)a[0];
-    v.b[3] = 77;
-    return v;
 }
 
 int around(int a, struct nothing n, int b, struct zero z, double c)

@@ -36,12 +36,6 @@ struct seven seven_next(long a, long b, long c, long d, long e, struct seven s)
     return s;
 }
 
-struct lit lit_dim(struct lit l, float by)
-{
-    l.color *= by;
-    return l;
-}
-
 struct both both_swap(struct both b) { return (struct both){(int)b.f, (float)b.n}; }
 __int128 wide_sum(__int128 a, long b, __int128 c) { return a + b + c; }
 long double _Complex complex_turn(long double _Complex z) { return z * I; }

@@ -11,8 +11,6 @@ struct tagged { long double value; int tag; };
 union number { long i; double d; };
 struct chars { char text[17]; };
 struct seven { char text[7]; };
-typedef float vec4 __attribute__((vector_size(16)));
-struct lit { vec4 color; };
 struct both { int n; float f; };
 
 struct point point_sum(struct point, struct point);
@@ -25,7 +23,6 @@ struct tagged tagged_next(struct tagged, long double);
 union number number_double(union number);
 struct chars chars_next(struct chars);
 struct seven seven_next(long, long, long, long, long, struct seven);
-struct lit lit_dim(struct lit, float);
 struct both both_swap(struct both);
 __int128 wide_sum(__int128, long, __int128);
 long double _Complex complex_turn(long double _Complex);

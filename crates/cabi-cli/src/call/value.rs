@@ -1,0 +1,137 @@
+//! Values inside of objects: members of records, elements of arrays, lanes of vectors, the two
+//! numbers of a complex one; and their bits, little-endian, as the machines are whose code runs
+//! here.
+
+use cabi::{Field, Kind, Record, Scalar, Type};
+use cabi_header::{Header, Written};
+
+#[derive(Clone, Copy)]
+pub(crate) enum Content<'t> {
+    Object(&'t Type),
+    /// Bit-field, lane, or number of a complex one, with the number of bits that count.
+    Bits(Scalar, u64),
+}
+
+/// A value in an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'t> {
+    pub(crate) content: Content<'t>,
+    /// First bit of the value.
+    pub(crate) at: u64,
+    /// The type as the header wrote it, where it did.
+    pub(crate) written: Option<&'t Written>,
+}
+
+impl<'t> Slot<'t> {
+    pub(crate) fn object(ty: &'t Type, written: Option<&'t Written>) -> Self {
+        let content = Content::Object(ty);
+        Self {
+            content,
+            at: 0,
+            written,
+        }
+    }
+
+    /// Returns the values of an array, vector or complex number; nothing for other types and for
+    /// flexible arrays.
+    pub(crate) fn elements(self, ty: &'t Type) -> Option<impl Iterator<Item = Slot<'t>>> {
+        let bits = ty.size() * 8;
+        let (n, step, content) = match ty.kind() {
+            Kind::Array(own) => (own.len?, own.elem.size() * 8, Content::Object(&own.elem)),
+            Kind::Vector(vector) => {
+                let lanes = u64::from(vector.lanes);
+                let whole = bits / lanes.next_power_of_two();
+                let step = if vector.bools.is_some() { 1 } else { whole };
+                (lanes, step, Content::Bits(vector.lane, step))
+            }
+            Kind::Complex(part) => {
+                let content = Content::Bits(*part, part.value_bits(ty.size() / 2));
+                (2, bits / 2, content)
+            }
+            _ => return None,
+        };
+        let written = match self.written {
+            Some(Written::Array(element, _)) => Some(&**element),
+            _ => None,
+        };
+        Some((0..n).map(move |i| Slot {
+            content,
+            at: self.at + i * step,
+            written,
+        }))
+    }
+
+    /// Returns the member `field` of `record`, `start` bits inside; nothing for a flexible array,
+    /// which is not part of the record's value.
+    pub(crate) fn member(
+        self,
+        header: &'t Header,
+        record: &Record,
+        (field, start): (&'t Field, u64),
+    ) -> Option<Slot<'t>> {
+        let content = match (field.bit_field(), field.ty().kind()) {
+            (Some(bits), _) => Content::Bits(field.ty().as_scalar()?, bits.width.into()),
+            (None, Kind::Array(array)) if array.len.is_none() => return None,
+            (None, _) => Content::Object(field.ty()),
+        };
+        let fields = record.fields();
+        let place = fields.iter().position(|own| std::ptr::eq(own, field));
+        let mut named = header.records.iter().chain(&header.typedefs);
+        let named = named.find(|named| match self.written {
+            Some(Written::Named(name)) => {
+                named.name == *name && named.members.len() == fields.len()
+            }
+            _ => false,
+        });
+        let written = named.and_then(|named| named.members.get(place?));
+        Some(Slot {
+            content,
+            at: self.at + start,
+            written,
+        })
+    }
+}
+
+/// Writes the lowest `width` bits of `value` at bit `at` of `bytes`; bits outside are left out,
+/// bits above 128 are zero.
+pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
+    for i in 0..width {
+        let byte = usize::try_from((at + i) / 8)
+            .ok()
+            .and_then(|n| bytes.get_mut(n));
+        if let Some(byte) = byte {
+            let (shift, bit) = ((at + i) % 8, i < 128 && value >> i & 1 == 1);
+            *byte = *byte & !(1 << shift) | u8::from(bit) << shift;
+        }
+    }
+}
+
+/// Returns the `width` bits from bit `at` on, at most 128; bits outside of `bytes` are zero.
+pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
+    let bit = |i: u64| {
+        let byte = usize::try_from((at + i) / 8)
+            .ok()
+            .and_then(|n| bytes.get(n));
+        byte.is_some_and(|byte| byte >> ((at + i) % 8) & 1 == 1)
+    };
+    (0..width.min(128)).fold(0, |value, i| value | u128::from(bit(i)) << i)
+}
+
+/// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
+/// signed one `0xffffffff`.
+pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
+    // Above 128 bits there is no sign to extend with.
+    if width > 128 {
+        return (!negative).then_some(magnitude);
+    }
+    let all = if width == 0 {
+        0
+    } else {
+        u128::MAX >> (128 - width)
+    };
+    let (most, value) = match negative {
+        true => (all / 2 + 1, magnitude.wrapping_neg()),
+        false => (all, magnitude),
+    };
+    (magnitude <= most).then_some(value & all)
+}
