@@ -2,7 +2,7 @@
 //! `anything` draws such lines at random.
 //!
 //! ```text
-//! == NAME (MACHINE)          an engine of its own, on this machine or on each; `(gnu)`: with glibc, `(c++)`: once for each C++ compiler
+//! == NAME (MACHINE)          an engine of its own, on this machine or on each; `(gnu)`: with glibc, `(vectors)`: not on RISC-V, `(c++)`: once for each C++ compiler
 //! import NAME SIGNATURE      and `export`, `weak`, `hidden`, `local`; `local SIGNATURE` has no name
 //! data NAME [LINKAGE] [writable] [tls]       `local` where there is no linkage; without a name if it is `_`
 //! clif FUNCTIONS             declares and defines them by their names; lines that are indented belong to the line before
@@ -36,7 +36,7 @@ use crate::common::*;
 use words::{content, reloc, settings};
 
 /// The kinds of relocations that are tried.
-pub(crate) const RELOCS: [Reloc; 12] = [
+pub(crate) const RELOCS: [Reloc; 16] = [
     Reloc::Abs4,
     Reloc::Abs8,
     Reloc::X86PCRel4,
@@ -49,6 +49,10 @@ pub(crate) const RELOCS: [Reloc; 12] = [
     Reloc::Aarch64AddAbsLo12Nc,
     Reloc::Aarch64AdrGotPage21,
     Reloc::Aarch64Ld64GotLo12Nc,
+    Reloc::RiscvCallPlt,
+    Reloc::RiscvGotHi20,
+    Reloc::RiscvPCRelHi20,
+    Reloc::RiscvPCRelLo12I,
 ];
 
 const FILES: [&str; 7] = [
@@ -71,7 +75,10 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
         let (name, text) = section.split_once('\n').unwrap();
         let is_other =
             |arch: &&str| *arch != std::env::consts::ARCH && name.ends_with(&format!("({arch})"));
-        if ["x86_64", "aarch64"].iter().any(is_other) || name.ends_with("(gnu)") && !IS_GNU {
+        if ["x86_64", "aarch64", "riscv64"].iter().any(is_other)
+            || name.ends_with("(gnu)") && !IS_GNU
+            || name.ends_with("(vectors)") && cfg!(target_arch = "riscv64")
+        {
             continue;
         }
         // `modules_of_other_systems` says so: Cranelift has no `try_call` of Windows' functions.
