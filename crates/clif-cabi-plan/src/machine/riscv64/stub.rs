@@ -131,10 +131,17 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
     };
     let of_floats = u32::from(own.width >= MoveWidth::V32) << 2;
     let (register, base) = (param(own.register), number(T1) << 15);
-    Ok(match is_store {
-        true => 0x23 | of_floats | (size & 3) << 12 | register << 20 | base | stored_at(own.offset)?,
-        false => 0x03 | of_floats | size << 12 | register << 7 | base | immediate(own.offset)? << 20,
-    })
+    let (instruction, offset) = match is_store {
+        true => (
+            0x23 | (size & 3) << 12 | register << 20,
+            stored_at(own.offset)?,
+        ),
+        false => (
+            0x03 | size << 12 | register << 7,
+            immediate(own.offset)? << 20,
+        ),
+    };
+    Ok(instruction | of_floats | base | offset)
 }
 
 /// `addi to, from, bytes`
