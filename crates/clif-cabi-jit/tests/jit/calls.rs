@@ -40,7 +40,8 @@ fn a_copy_of_a_list_goes_on_by_itself() {
     assert_eq!(words, 121);
 }
 
-/// Callees by gcc take narrow integers as their callers have to extend them, in a register and on the stack.
+/// Callees take narrow integers as their callers have to extend them, in a register and on the
+/// stack.
 #[cfg(target_os = "linux")]
 const NARROW: &str = "
 #define OF(NAME, TYPE, SEEN) \
@@ -73,7 +74,7 @@ fn narrow_integers_are_extended() {
                     let place = if n_before > 0 { "on" } else { "in" };
                     let code = library.symbol(&format!("{place}_{name}")).unwrap();
                     let (args, mut got) = (vec![(&raw const n).cast(); n_before + 1], 0_i64);
-                    // SAFETY: a function of this signature, of whose arguments each has its first bytes in `n`.
+                    // SAFETY: a function of this signature; the bytes of each argument are in `n`.
                     unsafe { invoker.call(code.cast(), &args, (&raw mut got).cast()) };
                     assert_eq!(got, wanted, "{cc}: {place}_{name}");
                 }

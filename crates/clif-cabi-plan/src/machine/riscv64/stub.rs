@@ -1,5 +1,6 @@
-//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1. The static chain is in t2, the caller in ra. What steps call the address is
-//! t1 too. An invoker has `target` in t3 and `args` in t4.
+//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1, which also is
+//! the address of steps. The static chain is in t2, the caller in ra. An invoker has `target` in t3
+//! and `args` in t4.
 //!
 //! A frame has room for all integer registers of parameters between its two words and the argument area.
 
@@ -118,22 +119,22 @@ fn stored_at(offset: u32) -> Result<u32, PlanError> {
 
 /// Moves a register from or to `[t1 + offset]`. A load of 4 bytes is `lw` or `lwu`.
 fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
-    // The width, and whether zeros are added.
+    // The size, below a bit for zeros above it.
     let size = match own.width {
-        MoveWidth::I8 => 0,
-        MoveWidth::I16 => 1,
-        MoveWidth::I32 | MoveWidth::V32 => 2,
-        MoveWidth::U64 | MoveWidth::V64 => 3,
-        MoveWidth::U8 => 4,
-        MoveWidth::U16 => 5,
-        MoveWidth::U32 => 6,
+        MoveWidth::I8 => 0b000,
+        MoveWidth::I16 => 0b001,
+        MoveWidth::I32 | MoveWidth::V32 => 0b010,
+        MoveWidth::U64 | MoveWidth::V64 => 0b011,
+        MoveWidth::U8 => 0b100,
+        MoveWidth::U16 => 0b101,
+        MoveWidth::U32 => 0b110,
         _ => return Err(step.refused("RISC-V")),
     };
     let of_floats = u32::from(own.width >= MoveWidth::V32) << 2;
     let (register, base) = (param(own.register), number(T1) << 15);
     let (instruction, offset) = match is_store {
         true => (
-            0x23 | (size & 3) << 12 | register << 20,
+            0x23 | (size & 0b011) << 12 | register << 20,
             stored_at(own.offset)?,
         ),
         false => (
