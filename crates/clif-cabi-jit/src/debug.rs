@@ -62,9 +62,11 @@ pub(crate) struct Told {
     gdb: Option<gdb::Registered>,
 }
 
-/// ELF's number of x86-64 or AArch64.
+/// ELF's number of the machine.
 const ELF_MACHINE: u16 = if cfg!(target_arch = "x86_64") {
     62
+} else if cfg!(target_arch = "riscv64") {
+    243
 } else {
     183
 };

@@ -63,6 +63,7 @@ mod up_to_0_133 {
     use crate::cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
     use crate::cranelift::module::ModuleRelocTarget;
     use crate::error::{Error, Result};
+    use crate::host::icache::flush_pipelines;
 
     pub(crate) struct EngineModule {
         module: ManuallyDrop<JITModule>,
@@ -88,6 +89,14 @@ mod up_to_0_133 {
     /// Not known before it is finalized.
     pub(crate) fn address(_: &EngineModule, _: &ModuleRelocTarget) -> Option<*const u8> {
         None
+    }
+
+    impl EngineModule {
+        /// Makes code executable for all processors: cranelift-jit's own way does so for one.
+        pub(crate) fn finalize_definitions(&mut self) -> Result<()> {
+            self.module.finalize_definitions()?;
+            flush_pipelines()
+        }
     }
 
     impl Deref for EngineModule {

@@ -7,9 +7,14 @@ use crate::arena::MAX_SIZE;
 use crate::error::{Error, Result};
 use crate::host::machine;
 
-/// Checks what can be known when the `size` bytes of `name` are defined: kind, place, and that the target is something
-/// an engine can have an address for.
-pub(crate) fn check_kind(name: &str, size: usize, reloc: &ModuleReloc) -> Result<()> {
+/// Checks what can be known when the `size` bytes of `name` are defined: kind, place, the
+/// relocation before it, and that the target is something an engine can have an address for.
+pub(crate) fn check_kind(
+    name: &str,
+    size: usize,
+    before: Option<&ModuleReloc>,
+    reloc: &ModuleReloc,
+) -> Result<()> {
     let Some(width) = machine::reloc_bytes(reloc.kind) else {
         let why = format!(
             "{:?} has no meaning in JIT code (Abs8 reaches everything)",
@@ -17,7 +22,7 @@ pub(crate) fn check_kind(name: &str, size: usize, reloc: &ModuleReloc) -> Result
         );
         return Err(refused(name, reloc, why));
     };
-    if let Some(why) = machine::reloc_refusal(reloc.kind, reloc.offset, size) {
+    if let Some(why) = machine::reloc_refusal(before, reloc, size) {
         return Err(refused(name, reloc, why.to_owned()));
     }
     let end = usize::try_from(reloc.offset).ok();

@@ -103,7 +103,7 @@ impl Settings {
     ///
     /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`, `machine_code_cfg_info`, `enable_verifier`,
     ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `stack_switch_model`;
-    /// - `preserve_frame_pointers` on x86-64; on AArch64 it is always on;
+    /// - `preserve_frame_pointers` on x86-64; elsewhere it is always on;
     /// - `log2_min_function_alignment`, up to 12;
     /// - those of instructions, `has_avx` and its like, `false`, or `true` on a machine that has them.
     ///

@@ -248,7 +248,8 @@ fn invokers_of_machines_that_have_them() {
     for (name, is_invoked) in [
         ("x86_64-unknown-linux-gnu", true),
         ("aarch64-unknown-linux-gnu", true),
-        ("riscv64gc-unknown-linux-gnu", false),
+        ("riscv64gc-unknown-linux-gnu", true),
+        ("aarch64-apple-darwin", false),
     ] {
         let target = Target::named(name).unwrap();
         let plan = CallPlan::new(&sig, &target).unwrap();

@@ -64,9 +64,6 @@ impl fmt::Display for UnwindError {
     }
 }
 
-/// Why there are none of RISC-V: no exception has passed through code there yet.
-pub(crate) const NOT_SHOWN: &str = "unwind tables are not written for RISC-V yet";
-
 /// Why there are none of AArch64.
 pub(crate) const OTHER_TABLES: &str =
     "unwind tables of Windows (.pdata, .xdata) are written for x86-64 alone";

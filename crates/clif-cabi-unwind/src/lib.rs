@@ -17,8 +17,8 @@
 //!
 //! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): exceptions pass through
 //! functions and stubs, and callers find the registers that those saved. Not here: handlers on
-//! Windows, Windows on AArch64, Windows' tables in memory, and RISC-V, which are errors that name
-//! the target. Cranelift has no rules for the few instructions of a function's end, so a debugger that
+//! Windows, Windows on AArch64, and Windows' tables in memory, which are errors that name the
+//! target. Cranelift has no rules for the few instructions of a function's end, so a debugger that
 //! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@ use crate::cranelift::codegen::gimli::write::{
 };
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
-use crate::error::{NOT_SHOWN, OTHER_TABLES, UnwindError};
+use crate::error::{OTHER_TABLES, UnwindError};
 use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
@@ -63,7 +63,7 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows on AArch64, for RISC-V, and for machines that Cranelift has no such
+    /// [`UnwindError::Target`] for Windows on AArch64, and for machines that Cranelift has no such
     /// tables for; [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`]
     /// for a personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
@@ -75,11 +75,6 @@ impl UnwindTables {
             return Err(UnwindError::Symbol { name });
         }
         let architecture = isa.triple().architecture.to_string();
-        if architecture.starts_with("riscv64") {
-            let target = isa.triple().to_string();
-            let why = NOT_SHOWN;
-            return Err(UnwindError::Target { target, why });
-        }
         let is_windows = isa.triple().operating_system.to_string() == "windows";
         let cie = isa.create_systemv_cie().filter(|_| !is_windows);
         if cie.is_none() && !(is_windows && architecture == "x86_64") {

@@ -29,15 +29,6 @@ fn no_rules_are_refused() {
     assert!(error.to_string().starts_with("the flag unwind_info is off"));
 }
 
-/// A machine on which no exception was seen to pass.
-#[test]
-fn risc_v_is_refused() {
-    let isa = isa("riscv64gc-unknown-linux-gnu");
-    let error = UnwindTables::new(&*isa, None).err().unwrap();
-    let why = "riscv64gc-unknown-linux-gnu: unwind tables are not written for RISC-V yet";
-    assert_eq!(error.to_string(), why);
-}
-
 /// Tables of another kind, which are written for x86-64 alone: an error that names the target.
 #[test]
 fn windows_is_refused_where_it_has_no_tables() {

@@ -162,7 +162,12 @@ fn exceptions_pass_and_are_caught() {
         compiler: "clang++-19 --target=aarch64-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/aarch64-linux-gnu/lib -fPIC -O1 -rdynamic",
         runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
     };
-    for system in [X86_64, clang, aarch64] {
+    let riscv64 = System {
+        triple: "riscv64gc-unknown-linux-gnu",
+        compiler: "clang++-19 --target=riscv64-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/riscv64-linux-gnu/lib -fPIC -O1 -rdynamic",
+        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
+    };
+    for system in [X86_64, clang, aarch64, riscv64] {
         if let Some((text, is_well)) = ran(&system, Tables::Without("")) {
             assert_eq!(text, PRINTED, "{}", system.compiler);
             assert!(is_well, "{}", system.compiler);

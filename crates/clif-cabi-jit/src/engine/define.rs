@@ -263,9 +263,11 @@ impl Engine {
         size: usize,
         relocs: &[ModuleReloc],
     ) -> Result<()> {
+        let mut before = None;
         for reloc in relocs {
-            reloc::check_kind(name, size, reloc)?;
+            reloc::check_kind(name, size, before, reloc)?;
             self.target(&reloc.name)?;
+            before = Some(reloc);
         }
         Ok(())
     }

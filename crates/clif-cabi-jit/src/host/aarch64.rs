@@ -4,6 +4,7 @@ use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::F128;
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
 use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
 
 /// What it is called in messages.
@@ -44,11 +45,15 @@ pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
 /// The longest code with calls: cranelift-jit writes veneers after it, which each call has to reach. Half of what a call reaches, for the veneers.
 const MAX_BYTES_WITH_CALLS: usize = 64 << 20;
 
-/// Why code of `bytes` has no place for such a relocation at `offset`.
-pub(crate) fn reloc_refusal(kind: Reloc, offset: u32, bytes: usize) -> Option<&'static str> {
-    match kind {
+/// Returns why code of `bytes` has no place for `reloc`.
+pub(crate) fn reloc_refusal(
+    _: Option<&ModuleReloc>,
+    reloc: &ModuleReloc,
+    bytes: usize,
+) -> Option<&'static str> {
+    match reloc.kind {
         Reloc::Abs8 | Reloc::Abs4 => None,
-        _ if !offset.is_multiple_of(4) || !bytes.is_multiple_of(4) => {
+        _ if !reloc.offset.is_multiple_of(4) || !bytes.is_multiple_of(4) => {
             Some("instructions have 4 bytes, and begin at multiples of 4")
         }
         Reloc::Arm64Call if bytes > MAX_BYTES_WITH_CALLS => {

@@ -17,10 +17,26 @@ pub(super) unsafe fn clear(start: *const u8, bytes: usize) -> Result<()> {
 }
 
 /// Makes all processors of this process fetch anew what was cleared.
-pub(super) fn flush_pipelines() -> Result<()> {
+pub(crate) fn flush_pipelines() -> Result<()> {
     #[cfg(test)]
     tests::note_flushed();
+    #[cfg(all(target_arch = "riscv64", target_os = "linux"))]
+    flush_harts()?;
     icache::pipeline_flush_mt().map_err(|error| failed(&error))
+}
+
+/// Clears the instruction caches of all harts that run this process: `clear_cache` clears one.
+#[cfg(all(target_arch = "riscv64", target_os = "linux"))]
+fn flush_harts() -> Result<()> {
+    unsafe extern "C" {
+        fn __riscv_flush_icache(start: *const u8, end: *const u8, flags: usize) -> i32;
+    }
+    let null = core::ptr::null();
+    // SAFETY: Linux clears whole caches, whatever the addresses are. No flag says "this hart".
+    match unsafe { __riscv_flush_icache(null, null, 0) } {
+        0 => Ok(()),
+        _ => Err(failed(&std::io::Error::last_os_error())),
+    }
 }
 
 fn failed(error: &impl Display) -> Error {

@@ -3,6 +3,7 @@
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{AbiParam, LibCall};
 use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
 
 pub(crate) const NAME: &str = "this machine";
@@ -15,7 +16,11 @@ pub(crate) fn reloc_bytes(_: Reloc) -> Option<usize> {
     None
 }
 
-pub(crate) fn reloc_refusal(_: Reloc, _: u32, _: usize) -> Option<&'static str> {
+pub(crate) fn reloc_refusal(
+    _: Option<&ModuleReloc>,
+    _: &ModuleReloc,
+    _: usize,
+) -> Option<&'static str> {
     None
 }
 

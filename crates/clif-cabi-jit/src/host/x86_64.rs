@@ -7,6 +7,7 @@ use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::{F16, F128};
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
 use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
 
 /// What it is called in messages.
@@ -31,8 +32,12 @@ pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     }
 }
 
-/// Why code of `bytes` has no place for such a relocation at `offset`.
-pub(crate) fn reloc_refusal(_: Reloc, _offset: u32, _bytes: usize) -> Option<&'static str> {
+/// Returns why code has no place for a relocation after the one before it.
+pub(crate) fn reloc_refusal(
+    _: Option<&ModuleReloc>,
+    _: &ModuleReloc,
+    _: usize,
+) -> Option<&'static str> {
     None
 }
 

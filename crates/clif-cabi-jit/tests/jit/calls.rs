@@ -39,3 +39,57 @@ fn a_copy_of_a_list_goes_on_by_itself() {
     let words = unsafe { function::<Own>(&engine, own.id)(0, 1_i64, 2_i64) };
     assert_eq!(words, 121);
 }
+
+/// Callees take narrow integers as their callers have to extend them, in a register and on the
+/// stack.
+#[cfg(target_os = "linux")]
+const NARROW: &str = "
+#define OF(NAME, TYPE, SEEN) \
+  long in_##NAME(TYPE x) { return (SEEN)x; } \
+  long on_##NAME(long a, long b, long c, long d, long e, long f, long g, long h, TYPE x) { return (SEEN)x; } \
+  long from_##NAME(TYPE (*f)(void)) { return (SEEN)f(); }
+OF(I8, signed char, signed char) OF(U8, unsigned char, unsigned char) OF(I16, short, short)
+OF(U16, unsigned short, unsigned short) OF(I32, int, int) OF(U32, unsigned, int)
+";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn narrow_integers_are_extended() {
+    for cc in reference_compilers() {
+        let library = library(cc, &[], "narrow", NARROW);
+        let closures = closures();
+        for mut invokers in [invokers(), invokers().without_stubs()] {
+            for (name, ty, wanted) in [
+                ("I8", Type::I8, -2_i64),
+                ("U8", Type::U8, 0xfe),
+                ("I16", Type::I16, -2),
+                ("U16", Type::U16, 0xfffe),
+                ("I32", Type::I32, -2),
+                ("U32", Type::U32, -2),
+            ] {
+                let n = -2_i64;
+                for n_before in [0, 8] {
+                    let params = [vec![Type::I64; n_before], vec![ty.clone()]].concat();
+                    let invoker = invokers.get(&FnSig::new(params, Type::I64)).unwrap();
+                    let place = if n_before > 0 { "on" } else { "in" };
+                    let code = library.symbol(&format!("{place}_{name}")).unwrap();
+                    let (args, mut got) = (vec![(&raw const n).cast(); n_before + 1], 0_i64);
+                    // SAFETY: a function of this signature; the bytes of each argument are in `n`.
+                    unsafe { invoker.call(code.cast(), &args, (&raw mut got).cast()) };
+                    assert_eq!(got, wanted, "{cc}: {place}_{name}");
+                }
+                let sig = FnSig::new([], ty.clone());
+                let bytes = &n.to_le_bytes()[..usize::try_from(ty.size()).unwrap()];
+                let closure = closures.interface(&sig).unwrap();
+                let closure =
+                    closure.closure("narrow", |_, result| result.set_bytes(bytes).unwrap());
+                let closure = closure.unwrap();
+                let from = library.symbol(&format!("from_{name}")).unwrap();
+                // SAFETY: as the C text declares it.
+                let from: extern "C" fn(*const c_void) -> i64 =
+                    unsafe { core::mem::transmute(from) };
+                assert_eq!(from(closure.code()), wanted, "{cc}: from_{name}");
+            }
+        }
+    }
+}

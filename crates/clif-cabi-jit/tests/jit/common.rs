@@ -284,6 +284,8 @@ pub(crate) fn aligned(ty: Type, align: u32) -> Type {
 /// The gcc of this target: under an emulator the program starts compilers of the machine that emulates.
 pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "linux")) {
     "aarch64-linux-gnu-gcc"
+} else if cfg!(target_arch = "riscv64") {
+    "riscv64-linux-gnu-gcc"
 } else {
     "gcc"
 };
@@ -319,7 +321,10 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
         (&["g++", "clang++-19"], &[])
     } else {
         // No C++ library to develop with is installed for it, only the one to run.
-        let path = "-L/usr/aarch64-linux-gnu/lib";
+        let path = match cfg!(target_arch = "riscv64") {
+            true => "-L/usr/riscv64-linux-gnu/lib",
+            false => "-L/usr/aarch64-linux-gnu/lib",
+        };
         (&["clang++-19"], &["-nostdlib++", "-l:libstdc++.so.6", path])
     };
     let here = compilers_here(names).into_iter();
@@ -358,8 +363,9 @@ pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) ->
     let own = std::process::id();
     let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
     std::fs::write(&source, text).unwrap();
+    let target = GCC.strip_suffix("-gcc").filter(|_| cc.starts_with("clang"));
     let status = Command::new(cc)
-        .args((GCC != "gcc" && cc.starts_with("clang")).then_some("--target=aarch64-linux-gnu"))
+        .args(target.map(|target| format!("--target={target}")))
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror"])
         .args(flags)
         // Also where there are nested functions, which are not called through their trampolines.

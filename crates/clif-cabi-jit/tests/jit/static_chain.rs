@@ -5,9 +5,16 @@ use std::sync::OnceLock;
 
 use crate::common::*;
 
-/// Functions that read the register of the chain. One adds al, of which AArch64 has none, one its argument. The compiler that calls that one shows that the register is the chain's.
+/// Functions that read the register of the chain. One adds al, which only x86-64 has, one its argument. The compiler that calls that one shows that the register is the chain's.
 const C: &str = r#"
-#ifdef __aarch64__
+#ifdef __riscv
+__asm__(".pushsection .text\n"
+        ".globl read_chain, read_chain_and_al, add_chain\n"
+        "read_chain: mv a0, t2\n ret\n"
+        "add_chain: add a0, t2, a0\n ret\n"
+        "read_chain_and_al: addi a0, t2, 2\n ret\n"
+        ".popsection");
+#elif defined __aarch64__
 __asm__(".pushsection .text\n"
         ".globl read_chain, read_chain_and_al, add_chain\n"
         "read_chain: mov x0, x18\n ret\n"

@@ -1,5 +1,5 @@
-// Stops at each instruction of the stubs it is told of, and asks the unwinder there for the caller. x86-64 has the trap flag. On AArch64, where a process cannot step
-// itself, every instruction is a `brk 0` but the one that the processor is at.
+// Stops at each instruction of the stubs it is told of, and asks the unwinder there for the caller. x86-64 has the trap flag. On AArch64 and RISC-V, where a process cannot
+// step itself, every instruction is a breakpoint but the one that the processor is at.
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -11,11 +11,28 @@
 #define REGISTER(UC, N) ((UC)->uc_mcontext.gregs[N])
 enum { N = 6, IP = REG_RIP, SP = REG_RSP };
 static const int at[N] = { REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15 }, dwarf[N] = { 3, 6, 12, 13, 14, 15 };
+#elif defined __riscv
+// pc, then x1 to x31.
+#define REGISTER(UC, N) ((UC)->uc_mcontext.__gregs[N])
+enum { N = 12, IP = 0, RA = 1, SP = 2 };
+static const int at[N] = { 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27 }, *const dwarf = at;
+static const uint32_t BREAKPOINT = 0x00100073;
+// `auipc t1, 0`, `ld t1, 16(t1)` and two more: the address after them, and a `nop` before it.
+static uint64_t data_of(const uint32_t *code, int i) {
+  if (code[i] != 0x317 || code[i + 1] != 0x01033303) return 0;
+  return (code[i + 3] == 0x13 ? 7ull : 6ull) << (i + 3);
+}
 #else
 // The address of a fault, then x0 to x30, sp and pc.
 #define REGISTER(UC, N) (((unsigned long long *)&(UC)->uc_mcontext)[1 + (N)])
-enum { N = 11, SP = 31, IP = 32 };
+enum { N = 11, RA = 30, SP = 31, IP = 32 };
 static const int at[N] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 }, *const dwarf = at;
+static const uint32_t BREAKPOINT = 0xd4200000;
+// `ldr x, literal`: two words after it may be in the stub.
+static uint64_t data_of(const uint32_t *code, int i) {
+  uint32_t ahead = code[i] >> 5 & 0x7ffff;
+  return code[i] >> 24 == 0x58 && i + ahead < 63 ? 3ull << (i + ahead) : 0;
+}
 #endif
 
 // A stub, what its caller had when it was entered, and how often the unwinder was asked and was wrong.
@@ -37,8 +54,7 @@ static _Unwind_Reason_Code one(struct _Unwind_Context *context, void *given) {
   return _URC_NORMAL_STOP;
 }
 
-#ifdef __aarch64__
-static const uint32_t BRK = 0xd4200000;
+#ifndef __x86_64__
 // The instruction that is there now.
 static uint32_t *restored;
 
@@ -52,18 +68,16 @@ static void plant(stub *own) {
   int n = (own->end - own->start) / 4;
   for (int i = 0; i < n; ++i) {
     own->words[i] = code[i];
-    // `ldr x, literal`: two words after it may be in the stub.
-    uint32_t ahead = code[i] >> 5 & 0x7ffff;
-    if (code[i] >> 24 == 0x58 && i + ahead < 63) is_data |= 3ull << (i + ahead);
+    is_data |= data_of(code, i);
     own->planted |= 1ull << i;
   }
   own->planted &= ~is_data;
   uintptr_t first = own->start & -sysconf(_SC_PAGESIZE);
   mprotect((void *)first, own->end - first, PROT_READ | PROT_WRITE | PROT_EXEC);
-  for (int i = 0; i < n; ++i) if (own->planted >> i & 1) put(code + i, BRK);
+  for (int i = 0; i < n; ++i) if (own->planted >> i & 1) put(code + i, BREAKPOINT);
 }
 static void go_on(stub *own, uintptr_t ip) {
-  if (restored) put(restored, BRK);
+  if (restored) put(restored, BREAKPOINT);
   restored = (uint32_t *)ip;
   int i = (ip - own->start) / 4;
   own->seen |= 1ull << i;
@@ -84,7 +98,7 @@ static void trapped(int, siginfo_t *, void *given) {
       own->returns_to = *(uintptr_t *)sp;
       own->cfa = sp + 8;
 #else
-      own->returns_to = REGISTER(regs, 30);
+      own->returns_to = REGISTER(regs, RA);
       own->cfa = sp;
 #endif
       for (int i = 0; i < N; ++i) own->saved[i] = REGISTER(regs, at[i]);
@@ -121,7 +135,7 @@ extern "C" long stepped(long (*f)(const void *, const void *, const void *), con
 #else
   long got = f(a, b, c);
   // Now: what was stepped may be gone at the next one.
-  if (restored) put(restored, BRK);
+  if (restored) put(restored, BREAKPOINT);
   restored = 0;
   return got;
 #endif

@@ -124,6 +124,7 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
         MoveWidth::U16 => (0x7940_0000, 0x7900_0000),
         MoveWidth::I16 => (0x79c0_0000, 0x7900_0000),
         MoveWidth::U32 => (0xb940_0000, 0xb900_0000),
+        MoveWidth::I32 => (0xb980_0000, 0xb900_0000),
         MoveWidth::U64 => (0xf940_0000, 0xf900_0000),
         MoveWidth::V32 => (0xbd40_0000, 0xbd00_0000),
         MoveWidth::V64 => (0xfd40_0000, 0xfd00_0000),

@@ -1,14 +1,15 @@
-//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1. The static chain is
-//! in t2, the caller in ra.
+//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1, which also is
+//! the address of steps. The static chain is in t2, the caller in ra. An invoker has `target` in t3
+//! and `args` in t4.
 //!
 //! A frame holds all integer registers of parameters between its two words and the argument area.
 
 use cabi::Reg;
-use cabi::riscv::{A0, RA, S0, SP, T1, T2};
+use cabi::riscv::{A0, A1, A2, RA, S0, SP, T1, T2, T3, T4};
 
 use super::conventions::PARAMS;
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, Reloc, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, StubCode, StubStep};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -53,6 +54,17 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
             push(T1, code)?;
         }
         StubStep::Call(callee) => to_function(callee, pic, true, code),
+        StubStep::KeepInvocation => words(code, &[add(T3, A0, 0)?, add(T4, A1, 0)?]),
+        // An invoker saves no registers there.
+        StubStep::KeepRet => words(code, &[store(A2, S0, INTS)?]),
+        StubStep::ArgAddress(n) => words(code, &[load(T1, T4, n.saturating_mul(8))?]),
+        StubStep::RetAddress => words(code, &[load(T1, S0, INTS)?]),
+        StubStep::PassRet => words(code, &[load(A0, S0, INTS)?]),
+        StubStep::StackWord(offset) => words(code, &[store(A0, SP, offset)?]),
+        // jalr t3
+        StubStep::CallTarget => words(code, &[0x000e_00e7]),
+        StubStep::Load(own) => words(code, &[moved(step, own, false)?]),
+        StubStep::Store(own) => words(code, &[moved(step, own, true)?]),
         StubStep::Leave => close(code)?,
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ld t1, area(sp); jr t1
@@ -96,9 +108,41 @@ fn load(to: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
 
 /// `sd from, offset(base)`
 fn store(from: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
+    Ok(0x3023 | number(base) << 15 | number(from) << 20 | stored_at(offset)?)
+}
+
+/// The offset of a store.
+fn stored_at(offset: u32) -> Result<u32, PlanError> {
     let offset = immediate(offset)?;
-    let (low, high) = (offset & 0x1f, offset >> 5);
-    Ok(0x3023 | low << 7 | number(base) << 15 | number(from) << 20 | high << 25)
+    Ok((offset & 0x1f) << 7 | offset >> 5 << 25)
+}
+
+/// Moves a register from or to `[t1 + offset]`. A load of 4 bytes is `lw` or `lwu`.
+fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
+    // The size, below a bit for zeros above it.
+    let size = match own.width {
+        MoveWidth::I8 => 0b000,
+        MoveWidth::I16 => 0b001,
+        MoveWidth::I32 | MoveWidth::V32 => 0b010,
+        MoveWidth::U64 | MoveWidth::V64 => 0b011,
+        MoveWidth::U8 => 0b100,
+        MoveWidth::U16 => 0b101,
+        MoveWidth::U32 => 0b110,
+        _ => return Err(step.refused("RISC-V")),
+    };
+    let of_floats = u32::from(own.width >= MoveWidth::V32) << 2;
+    let (register, base) = (param(own.register), number(T1) << 15);
+    let (instruction, offset) = match is_store {
+        true => (
+            0x23 | (size & 0b011) << 12 | register << 20,
+            stored_at(own.offset)?,
+        ),
+        false => (
+            0x03 | size << 12 | register << 7,
+            immediate(own.offset)? << 20,
+        ),
+    };
+    Ok(instruction | of_floats | base | offset)
 }
 
 /// `addi to, from, bytes`
@@ -122,7 +166,6 @@ fn open(code: &mut StubCode) -> Result<(), PlanError> {
     words(code, &[lower(AREA.into())?]);
     code.row(dwarf(SP), AREA.into(), &[]);
     words(code, &[store(S0, SP, 0)?, store(RA, SP, WORD.bytes())?]);
-    code.row(dwarf(SP), AREA.into(), SAVED);
     // mv s0, sp
     words(code, &[add(S0, SP, 0)?]);
     code.row(dwarf(S0), AREA.into(), SAVED);

@@ -41,6 +41,7 @@ pub enum MoveWidth {
     U16,
     I16,
     U32,
+    I32,
     U64,
     V32,
     V64,
@@ -53,12 +54,13 @@ impl MoveWidth {
     /// Each width with its word in the names of stubs, before the number of the register. Vector
     /// registers, and instructions on parts of them, are named as on x86-64, which alone has the
     /// wider ones.
-    const WORDS: [(Self, &'static str); 11] = [
+    const WORDS: [(Self, &'static str); 12] = [
         (Self::U8, "byte"),
         (Self::I8, "sbyte"),
         (Self::U16, "word"),
         (Self::I16, "sword"),
         (Self::U32, "dword"),
+        (Self::I32, "sdword"),
         (Self::U64, "qword"),
         (Self::V32, "ss"),
         (Self::V64, "sd"),
@@ -73,7 +75,7 @@ impl MoveWidth {
         match self {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
-            Self::U32 | Self::V32 => 4,
+            Self::U32 | Self::I32 | Self::V32 => 4,
             Self::U64 | Self::V64 => 8,
             Self::V128 => 16,
             Self::V256 => 32,
@@ -87,7 +89,7 @@ impl MoveWidth {
         Some(match (class, bytes, extension) {
             (RegClass::Int, 1, Extension::Sign) => Self::I8,
             (RegClass::Int, 2, Extension::Sign) => Self::I16,
-            (RegClass::Int, 4, Extension::Sign) => return None,
+            (RegClass::Int, 4, Extension::Sign) => Self::I32,
             (RegClass::Int, 1, _) => Self::U8,
             (RegClass::Int, 2, _) => Self::U16,
             (RegClass::Int, 4, _) => Self::U32,

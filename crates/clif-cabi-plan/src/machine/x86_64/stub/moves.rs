@@ -8,7 +8,7 @@ use crate::machine::stub::{MoveWidth, RegisterMove, StubCode, StubStep};
 const R11: u8 = 3;
 const RDI: u8 = 7;
 
-/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movss`, `movsd`, `movups`, `vmovups`.
+/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movsxd`, `movss`, `movsd`, `movups`, `vmovups`.
 pub(super) fn load(
     step: StubStep,
     own: RegisterMove,
@@ -24,6 +24,7 @@ pub(super) fn load(
         MoveWidth::U16 => (&[0x41 | high << 2], &[0x0f, 0xb7]),
         MoveWidth::I16 => (&[0x41 | high << 2], &[0x0f, 0xbf]),
         MoveWidth::U32 => (&[0x41 | high << 2], &[0x8b]),
+        MoveWidth::I32 => (&[0x49 | high << 2], &[0x63]),
         MoveWidth::U64 => (&[0x49 | high << 2], &[0x8b]),
         width => (vector(width), &[0x10]),
     };
@@ -40,7 +41,7 @@ pub(super) fn store(
     let begin: &[u8] = match own.width {
         MoveWidth::U8 | MoveWidth::I8 => &[0x41, 0x88],
         MoveWidth::U16 | MoveWidth::I16 => &[0x66, 0x41, 0x89],
-        MoveWidth::U32 => &[0x41, 0x89],
+        MoveWidth::U32 | MoveWidth::I32 => &[0x41, 0x89],
         MoveWidth::U64 => &[0x49, 0x89],
         width => {
             operands(
