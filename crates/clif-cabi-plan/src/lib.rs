@@ -27,6 +27,7 @@
 
 mod check;
 mod error;
+mod from_parts;
 mod machine;
 mod parts;
 mod places;
@@ -36,6 +37,7 @@ mod slot;
 mod solve;
 
 pub use error::{NotLowered, PlanError};
+pub use from_parts::{PartsSignature, PartsValue};
 pub use machine::{
     Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Stub,
     StubCode, StubStep, UnwindRow, VaCounter,

@@ -3,14 +3,15 @@
 
 use cabi::convention::{Group, GroupKind, Role};
 
-use cabi::{Bank, FnAbi, FnSig, Target, Type};
+use cabi::{Bank, Convention, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::PlanError;
+use crate::from_parts::PartsValue;
 use crate::machine::{Home, Machine, PerClass, RegClass, SaveArea, VaCounter};
-use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
+use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 use crate::signature::ValueType;
 
 /// How the next unnamed argument of one type is fetched.
@@ -106,6 +107,16 @@ impl VaArgPlan {
         let refuse = |why| PlanError::convention(convention, why, target);
         check_va_list(machine, convention).map_err(refuse)?;
         let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
+        Self::of_group((machine, convention), ty, group, target)
+    }
+
+    /// Plans how a value of type `ty` is fetched that is passed as `group`.
+    fn of_group(
+        (machine, convention): (Machine, &Convention),
+        ty: &Type,
+        group: Group,
+        target: &Target,
+    ) -> Result<Self, PlanError> {
         let ty = target.data_model().decay(ty).non_atomic();
         let refuse = |why| PlanError::va_arg(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
@@ -137,9 +148,8 @@ impl VaArgPlan {
     }
 
     /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
-    /// bytes, aligned to `align`, that callers pass in `parts`, the CLIF type of each eightbyte in
-    /// order (16 bytes for a vector). Eightbytes without a part are padding at the end. Without
-    /// parts it is passed in memory.
+    /// bytes, aligned to `align`, that callers pass in `parts`, as
+    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in memory.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] for parts that are not those of such an object.
@@ -164,33 +174,10 @@ impl VaArgPlan {
         target: &Target,
     ) -> Result<Self, PlanError> {
         let machine = Machine::of(target)?;
-        let refuse = |why| {
-            let n = parts.len();
-            let what = format!("an object of {size} bytes aligned to {align} in {n} parts");
-            PlanError::va_arg(what, why, target)
-        };
-        let save_area = machine.convention.va_list.save_area.as_ref();
-        let save_area =
-            save_area.ok_or_else(|| refuse("the va_list there counts no saved registers"))?;
-        let mut own: SmallVec<[(ClifPart, RegClass); 4]> = SmallVec::new();
-        let mut next = 0;
-        for ty in parts {
-            let bytes = ty.bytes().next_multiple_of(WORD.bytes());
-            let left = size.saturating_sub(next.into()).min(ty.bytes().into());
-            let part = ClifPart::new(next, narrow(left), *ty);
-            own.push((part, RegClass::of(*ty)));
-            next = next.saturating_add(bytes);
-        }
-        let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());
-        let whole = parts.iter().all(|ty| *ty != ValueType::I128);
-        if size == 0 || !align.is_power_of_two() || !fits || !whole {
-            return Err(refuse("a part is of an eightbyte of its object, or of two"));
-        }
-        let place = match own.is_empty() {
-            true => VaPlace::Overflow,
-            false => in_registers(machine, save_area, own, align, |_| false),
-        };
-        Ok(Self::at(save_area, place, (size, align), (size, align)))
+        let sig = FnSig::new([], Type::VOID).variadic();
+        let (ty, group) = PartsValue::new(parts, size, align).unnamed(&sig, target)?;
+        let convention = machine.convention.va_list.convention;
+        Self::of_group((machine, convention), &ty, group, target)
     }
 
     /// Plans `va_arg` of an object of `size` bytes, aligned to `align`, by a `va_list` that is an
