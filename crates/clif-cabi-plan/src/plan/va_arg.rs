@@ -11,7 +11,7 @@ use super::variadic::{count, end};
 use crate::error::PlanError;
 use crate::from_parts::PartsValue;
 use crate::machine::{Home, Machine, PerClass, RegClass, SaveArea, VaCounter};
-use crate::parts::{ClifPart, WORD, is_wide, unplaced};
+use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
 /// How the next unnamed argument of one type is fetched.
@@ -29,6 +29,8 @@ pub struct VaArgPlan {
     pub overflow_align: u32,
     /// Bytes from there to the next argument.
     pub overflow_bytes: u64,
+    /// Bytes from there to the value, where it is at the end of its slot.
+    pub overflow_before: u32,
     /// `true` if the object is complete, and as aligned as its type, in every place; otherwise it
     /// is assembled in a temporary object.
     pub in_place: bool,
@@ -66,8 +68,8 @@ pub struct VaRegisters {
     pub rounded_to: u32,
     /// The greatest count at which enough registers are left.
     pub last: i32,
-    /// Bytes of the register save area that it takes.
-    pub bytes: u32,
+    /// The count of those that it takes.
+    pub n: u32,
     /// The count if the value is not in registers. `None`: it stays.
     pub otherwise: Option<i32>,
 }
@@ -135,16 +137,12 @@ impl VaArgPlan {
                 // A copy of the caller's is as aligned as its stack.
                 in_place: align <= machine.convention.stack_align,
                 by_reference: true,
-                ..Self::at(save_area, place, word, word)
+                ..Self::at(machine, save_area, place, [word, word])
             });
         }
         let place = place(machine, save_area, &group).map_err(refuse)?;
-        Ok(Self::at(
-            save_area,
-            place,
-            (size, align),
-            (group.size, group.align),
-        ))
+        let layouts = [(size, align), (group.size, group.align)];
+        Ok(Self::at(machine, save_area, place, layouts))
     }
 
     /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
@@ -206,6 +204,7 @@ impl VaArgPlan {
             },
             overflow_align,
             overflow_bytes,
+            overflow_before: 0,
             by_reference,
             list_bytes: ClifPart::WHOLE_WORD.size,
             list_overflow: 0,
@@ -214,7 +213,12 @@ impl VaArgPlan {
 
     /// Plans `va_arg` of an object at `place`; `object` and `in_area` are its size and alignment,
     /// in itself and in the argument area.
-    fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
+    fn at(
+        machine: Machine,
+        save_area: &SaveArea,
+        place: VaPlace,
+        [object, in_area]: [(u64, u32); 2],
+    ) -> Self {
         let (size, align) = object;
         // A type without bytes there has no alignment either.
         let overflow_align = match in_area.0 {
@@ -233,6 +237,7 @@ impl VaArgPlan {
             place,
             overflow_align,
             overflow_bytes: in_area.0.next_multiple_of(WORD.bytes().into()),
+            overflow_before: before(machine, in_area.0, WORD.bytes()),
             in_place,
             by_reference: false,
             list_bytes: save_area.list_bytes,
@@ -286,10 +291,14 @@ fn in_registers(
     for (part, class) in all {
         let own = save_area.saved.of(class);
         let at = bytes.of_mut(class);
+        let before = match class {
+            RegClass::Int => before(machine, part.size.into(), own.slot),
+            RegClass::Vector => 0,
+        };
         parts.push(VaPart {
             part,
             counter: own.counter,
-            at: *at,
+            at: own.zero_at + *at + before,
         });
         *at += own.slot;
     }
@@ -304,7 +313,7 @@ fn in_registers(
             rounded_to: if in_pairs { 2 * own.slot } else { 1 },
             // A value of more bytes than there are registers has no parts in them.
             last: count(own, end.saturating_sub(bytes)),
-            bytes,
+            n: bytes / u32::from(own.counter.unit),
             otherwise,
         })
     };
@@ -316,6 +325,14 @@ fn in_registers(
     }
 }
 
+/// Returns how many bytes of a slot are before a value of `size` bytes.
+fn before(machine: Machine, size: u64, slot: u32) -> u32 {
+    match machine.convention.ends_slot {
+        true => slot.saturating_sub(narrow(size.min(slot.into()))),
+        false => 0,
+    }
+}
+
 /// Checks whether a value in registers of one class is, in their slots, the whole object in its own
 /// order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
@@ -323,7 +340,8 @@ fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]
         true => save_area.saved.vector.slot,
         false => save_area.saved.int.slot,
     };
-    let in_order = parts.iter().all(|part| part.at == part.part.offset);
+    let start = parts.first().map_or(0, |first| first.at);
+    let in_order = parts.iter().all(|part| part.at == start + part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();
     let one_class = parts.windows(2).all(|two| two[0].counter == two[1].counter);
     let aligned = parts.iter().all(|part| align <= slot(part));
