@@ -46,8 +46,8 @@ pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
     ArgTable, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
-    NamedArguments, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan, VaArgPlan, VaCount,
-    VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
+    NamedArguments, PassMode, SavedRegister, SignaturePlan, VaArgPlan, VaCount, VaPart, VaPlace,
+    VaRegisters, VaStart, VariadicEntry, VariadicSignature,
 };
 pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
 pub use slot::{Slot, What};
