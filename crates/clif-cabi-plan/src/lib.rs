@@ -27,6 +27,7 @@
 
 mod check;
 mod error;
+mod from_parts;
 mod machine;
 mod parts;
 mod places;
@@ -36,6 +37,7 @@ mod slot;
 mod solve;
 
 pub use error::{NotLowered, PlanError};
+pub use from_parts::{PartsSignature, PartsValue};
 pub use machine::{
     Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Stub,
     StubCode, StubStep, UnwindRow, VaCounter,
@@ -44,8 +46,8 @@ pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
     ArgTable, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
-    NamedArguments, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan, VaArgPlan, VaCount,
-    VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
+    NamedArguments, PassMode, SavedRegister, SignaturePlan, VaArgPlan, VaCount, VaPart, VaPlace,
+    VaRegisters, VaStart, VariadicEntry, VariadicSignature,
 };
 pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
 pub use slot::{Slot, What};

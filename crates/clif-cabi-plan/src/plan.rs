@@ -23,9 +23,8 @@ mod va_arg;
 mod value;
 mod variadic;
 
-pub use call::{CallPlan, IndirectCall, WRITTEN_BY_FIELDS};
+pub use call::{CallPlan, IndirectCall};
 pub use entry::{EntryPlan, IncomingArea};
-pub use entry_stub::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use shape::{CallShape, EntryShape};
 pub use signature_plan::SignaturePlan;

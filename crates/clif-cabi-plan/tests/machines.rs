@@ -30,7 +30,8 @@ X87 | plan/machine/ plan/parts.rs plan/plan/va_arg.rs
 192 | plan/machine/
 32 | plan/machine/ plan/parts.rs
 6 | plan/machine/x86_64/stub.rs
-24 48 56 176 |
+48 | plan/machine/x86_64/conventions.rs
+24 56 176 |
 ";
 
 /// Returns `text` without comments and the contents of strings.

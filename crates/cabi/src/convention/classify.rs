@@ -35,12 +35,6 @@ pub struct Classify<'a, 't> {
 }
 
 impl Classify<'_, '_> {
-    /// Returns whether a walk to find out if `bit` matters is worthwhile: the bit is set, or an
-    /// explanation is being written.
-    pub(crate) fn may_touch(&self, bit: Policy) -> bool {
-        self.policy.has(bit) || self.tracer.is_on()
-    }
-
     /// Returns whether the value is an argument of a variadic function, named or not.
     pub(crate) fn is_argument_of_variadic(&self) -> bool {
         match self.role {

@@ -27,7 +27,7 @@ pub struct Frame {
     pub shadow_space: u32,
     /// `true` if callers leave room after the argument area for each argument that is in registers,
     /// in their order, each as large and aligned as its type, which the callee may store them in
-    /// (Go): [`FnAbi::spill_area`](crate::FnAbi::spill_area).
+    /// (Go).
     pub spills: bool,
     /// Bytes of the argument area that a callee pops.
     pub callee_pops: CalleePops,

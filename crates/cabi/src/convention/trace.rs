@@ -204,12 +204,6 @@ impl<'t> Tracer<'t> {
         Self(Some(log))
     }
 
-    /// Returns whether steps are written down.
-    #[inline]
-    pub(crate) fn is_on(self) -> bool {
-        self.0.is_some()
-    }
-
     /// Starts the log of the next value.
     #[inline]
     pub(crate) fn begin_value(self) {

@@ -1,4 +1,4 @@
-//! A big-endian machine for tests without plans: s390x as Cranelift 0.132 to 0.137 counts there
+//! A big-endian machine for tests of plans: s390x as Cranelift 0.132 to 0.137 counts there
 //! (ran under qemu with callees in assembly), without its vectors.
 
 use cabi::convention::CalleePops;
@@ -15,7 +15,8 @@ use crate::check::check;
 use crate::parts::ClifPart;
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::plan::{
-    CallPlan, EntryPlan, IncomingArea, NamedArguments, VaArgPlan, VaStart, VariadicSignature,
+    CallPlan, EntryPlan, IncomingArea, NamedArguments, VaArgPlan, VaPlace, VaStart,
+    VariadicSignature,
 };
 use crate::signature::{CallConv, ClifParam, Extension, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
@@ -52,20 +53,26 @@ static SYSTEM_V: ClifConvention = ClifConvention {
     closures: None,
     va_list: VaListLayout {
         convention: &S390X,
-        // Its counters have 8 bytes and count registers, for which there are no words here yet.
         save_area: Some(SaveArea {
             saved: PerClass {
                 int: SavedClass {
+                    first: 16,
                     slot: 8,
-                    counter: VaCounter::of(&S390X, 0, 3, false),
+                    ty: ValueType::I64,
+                    counter: counter(0),
                     base_at: 0,
+                    zero_at: 16,
                 },
                 vector: SavedClass {
+                    first: 128,
                     slot: 8,
-                    counter: VaCounter::of(&S390X, 1, 3, false),
+                    ty: ValueType::F64,
+                    counter: counter(1),
                     base_at: 0,
+                    zero_at: 128,
                 },
             },
+            before_area: Some(160),
             list_bytes: member(&S390X, 4),
             overflow: member(&S390X, 2),
             exhausts: false,
@@ -75,6 +82,15 @@ static SYSTEM_V: ClifConvention = ClifConvention {
         home: None,
     },
 };
+
+/// A `long` that counts registers, member `at` of the `va_list`.
+const fn counter(at: usize) -> VaCounter {
+    VaCounter {
+        bytes: 8,
+        unit: 8,
+        ..VaCounter::of(&S390X, at, 3, false)
+    }
+}
 
 static PROCESSOR: Processor = Processor {
     big_endian: true,
@@ -224,5 +240,81 @@ fn after_the_named_arguments() {
             unreachable!("it has a save area");
         };
         assert_eq!(overflow, gap);
+    }
+}
+
+/// `va_start` of `f(long, double, ...)` as gcc 12.2 for s390x compiles it: r3 to r6 are stored at
+/// 24 to 48 of the caller's 160 bytes and f2, f4, f6 at 136 to 152; the counts are 1 and 1, the
+/// next argument is 160 bytes after the saved registers.
+#[test]
+fn registers_are_saved_where_callers_leave_room() {
+    let target = Target::named("s390x-unknown-linux-gnu").unwrap();
+    let sig = FnSig::new([Type::I64, Type::F64], Type::VOID).variadic();
+    let entry = EntryPlan::new(&sig, &target).unwrap();
+    let text = "(i64, f64, i64, i64, i64, i64, f64, f64, f64) system_v";
+    assert_eq!(entry.signature.to_string(), text);
+    let variadic = entry.variadic.unwrap();
+    let saved = variadic.saved.iter().map(|own| own.offset);
+    assert!(saved.eq([24, 32, 40, 48, 136, 144, 152]));
+    assert_eq!(entry.area, Some(IncomingArea::FrameOffset(160)));
+    let VaStart::Registers {
+        counts,
+        overflow,
+        overflow_at,
+        save_before,
+        ..
+    } = variadic.start
+    else {
+        unreachable!("it has a save area");
+    };
+    assert_eq!(
+        counts.map(|own| (own.counter.at, own.count)),
+        [(0, 1), (8, 1)]
+    );
+    assert_eq!(
+        counts.map(|own| (own.counter.base, own.base_at)),
+        [(24, 0); 2]
+    );
+    assert_eq!((overflow, overflow_at, save_before), (0, 16, Some(160)));
+}
+
+/// `va_arg` as gcc 12.2 for s390x compiles it: which count is compared with the last one at which a
+/// register is left, and where the value is after 8 times the count, and in the argument area.
+#[test]
+fn unnamed_values_at_the_ends_of_slots() {
+    let target = Target::named("s390x-unknown-linux-gnu").unwrap();
+    let record = |ty| {
+        let record = RecordBuilder::structure("s").field("a", ty);
+        record.build(target.data_model()).unwrap()
+    };
+    let wide = record(Type::array(&Type::I64, 2).unwrap());
+    for (ty, counter, last, at, before) in [
+        (Type::I32, 0, 4, 20, 4),
+        (Type::I64, 0, 4, 16, 0),
+        (Type::F64, 8, 3, 128, 0),
+        (record(Type::I16), 0, 4, 22, 6),
+        (record(Type::F32), 8, 3, 128, 4),
+        (wide, 0, 4, 16, 0),
+    ] {
+        let sig = FnSig::new([Type::PTR], Type::VOID).variadic();
+        let plan = VaArgPlan::new(&sig, &ty, &target).unwrap();
+        let VaPlace::Registers { takes, parts } = &plan.place else {
+            unreachable!("{ty} is in registers");
+        };
+        let [takes] = takes.as_slice() else {
+            unreachable!("{ty} is in registers of one class");
+        };
+        assert_eq!(
+            (takes.counter.at, takes.last, takes.n),
+            (counter, last, 1),
+            "{ty}"
+        );
+        assert_eq!((takes.counter.unit, parts[0].at), (8, at), "{ty}");
+        assert_eq!(
+            (plan.overflow_before, plan.overflow_bytes),
+            (before, 8),
+            "{ty}"
+        );
+        assert!(plan.in_place, "{ty}");
     }
 }

@@ -4,6 +4,7 @@
 use cabi::Convention;
 
 use super::registers::PerClass;
+use crate::signature::ValueType;
 
 /// How a variadic function finds its unnamed arguments.
 #[derive(Debug)]
@@ -26,12 +27,15 @@ pub(crate) enum Home {
     Stub,
 }
 
-/// Register save area of a variadic function, a slot for each integer register of parameters and
-/// then one for each vector register; and the `va_list` that counts them.
+/// Register save area of a variadic function, with a slot for each register of parameters, integers
+/// first; and the `va_list` that counts them.
 #[derive(Debug)]
 pub(crate) struct SaveArea {
     /// Each slot for a vector register is as aligned as it has bytes.
     pub(crate) saved: PerClass<SavedClass>,
+    /// Bytes from its start to the argument area, where callers leave room for it. `None`: the
+    /// function makes room.
+    pub(crate) before_area: Option<u32>,
     pub(crate) list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
     pub(crate) overflow: u8,
@@ -47,15 +51,21 @@ pub(crate) struct SaveArea {
 /// The saved registers of one class.
 #[derive(Debug)]
 pub(crate) struct SavedClass {
+    /// Bytes from the start of the register save area to the slot of the first register.
+    pub(crate) first: u32,
     /// Bytes of the slot of a register.
     pub(crate) slot: u32,
+    /// The type of a parameter that holds all of a register that is saved.
+    pub(crate) ty: ValueType,
     pub(crate) counter: VaCounter,
     /// Bytes from the start of the register save area to the address that the counter is added to.
     pub(crate) base_at: u32,
+    /// Bytes from that address to the register that it counts as 0.
+    pub(crate) zero_at: u32,
 }
 
-/// Counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find
-/// the next one.
+/// Counter of one class of registers in a `va_list`, which is added to an address to find the next
+/// one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCounter {
@@ -65,11 +75,15 @@ pub struct VaCounter {
     pub base: u8,
     /// `true` if it counts from a negative number up to 0.
     pub is_signed: bool,
+    /// Bytes of the counter: 4 or 8.
+    pub bytes: u8,
+    /// Bytes that it counts as 1, a power of two.
+    pub unit: u8,
 }
 
 impl VaCounter {
-    /// Returns the counter that is member `at` of the `va_list` of `convention`, and is added to
-    /// member `base`.
+    /// Returns the counter of bytes, an `int`, that is member `at` of the `va_list` of `convention`,
+    /// and is added to member `base`.
     pub(super) const fn of(
         convention: &Convention,
         at: usize,
@@ -80,6 +94,8 @@ impl VaCounter {
             at: member(convention, at),
             base: member(convention, base),
             is_signed,
+            bytes: 4,
+            unit: 1,
         }
     }
 }

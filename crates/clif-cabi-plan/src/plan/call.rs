@@ -4,7 +4,6 @@ mod args;
 mod records;
 
 pub(super) use records::Records;
-pub use records::WRITTEN_BY_FIELDS;
 
 use std::ops::Deref;
 

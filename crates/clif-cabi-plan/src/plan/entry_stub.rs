@@ -17,7 +17,7 @@ pub(super) struct SavedVectors {
 }
 
 /// Alignment of the object that a stub stores vectors to, in bytes.
-pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
+const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
     /// Returns those of `abi`: at most as many values as registers.

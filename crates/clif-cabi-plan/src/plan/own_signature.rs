@@ -8,7 +8,7 @@ use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::PlanError;
 use crate::machine::Machine;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{ClifParam, Purpose, Signature, ValueType};
+use crate::signature::{ClifParam, Purpose, Signature};
 use crate::slot::{Slot, What};
 
 /// Registers and stack bytes that the named arguments of a variadic function take, as C counts.
@@ -75,9 +75,8 @@ impl VariadicSignature {
         if named.call_conv != machine.convention.call_conv {
             return Err(refuse("it is not of the convention that C has there"));
         }
-        if machine.convention.va_list.save_area.is_none() {
-            return Err(refuse("it has no register save area"));
-        }
+        let save_area = machine.convention.va_list.save_area.as_ref();
+        let save_area = save_area.ok_or_else(|| refuse("it has no register save area"))?;
         let shadow = machine.convention.shadow_bytes;
         let end = end_of_stack(machine, named, &machine.signature(named)?);
         let overflow = taken
@@ -85,7 +84,7 @@ impl VariadicSignature {
             .checked_sub(end)
             .ok_or_else(|| refuse("it has more on the stack than the named arguments"))?;
         let mut signature = named.clone();
-        let places = machine.fill(&mut signature, ValueType::I8X16)?;
+        let places = machine.fill(&mut signature, save_area.saved.vector.ty)?;
         let taken_registers = [taken.int_registers, taken.vector_registers].map(usize::from);
         let mut variadic =
             VariadicEntry::starting_at(machine, taken_registers, shadow.saturating_add(overflow));

@@ -3,12 +3,13 @@
 
 use cabi::convention::{Group, GroupKind, Role};
 
-use cabi::{Bank, FnAbi, FnSig, Target, Type};
+use cabi::{Bank, Convention, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::PlanError;
+use crate::from_parts::PartsValue;
 use crate::machine::{Home, Machine, PerClass, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
@@ -28,6 +29,8 @@ pub struct VaArgPlan {
     pub overflow_align: u32,
     /// Bytes from there to the next argument.
     pub overflow_bytes: u64,
+    /// Bytes from there to the value, where it is at the end of its slot.
+    pub overflow_before: u32,
     /// `true` if the object is complete, and as aligned as its type, in every place; otherwise it
     /// is assembled in a temporary object.
     pub in_place: bool,
@@ -65,8 +68,8 @@ pub struct VaRegisters {
     pub rounded_to: u32,
     /// The greatest count at which enough registers are left.
     pub last: i32,
-    /// Bytes of the register save area that it takes.
-    pub bytes: u32,
+    /// The count of those that it takes.
+    pub n: u32,
     /// The count if the value is not in registers. `None`: it stays.
     pub otherwise: Option<i32>,
 }
@@ -106,6 +109,16 @@ impl VaArgPlan {
         let refuse = |why| PlanError::convention(convention, why, target);
         check_va_list(machine, convention).map_err(refuse)?;
         let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
+        Self::of_group((machine, convention), ty, group, target)
+    }
+
+    /// Plans how a value of type `ty` is fetched that is passed as `group`.
+    fn of_group(
+        (machine, convention): (Machine, &Convention),
+        ty: &Type,
+        group: Group,
+        target: &Target,
+    ) -> Result<Self, PlanError> {
         let ty = target.data_model().decay(ty).non_atomic();
         let refuse = |why| PlanError::va_arg(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
@@ -124,22 +137,17 @@ impl VaArgPlan {
                 // A copy of the caller's is as aligned as its stack.
                 in_place: align <= machine.convention.stack_align,
                 by_reference: true,
-                ..Self::at(save_area, place, word, word)
+                ..Self::at(machine, save_area, place, [word, word])
             });
         }
         let place = place(machine, save_area, &group).map_err(refuse)?;
-        Ok(Self::at(
-            save_area,
-            place,
-            (size, align),
-            (group.size, group.align),
-        ))
+        let layouts = [(size, align), (group.size, group.align)];
+        Ok(Self::at(machine, save_area, place, layouts))
     }
 
     /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
-    /// bytes, aligned to `align`, that callers pass in `parts`, the CLIF type of each eightbyte in
-    /// order (16 bytes for a vector). Eightbytes without a part are padding at the end. Without
-    /// parts it is passed in memory.
+    /// bytes, aligned to `align`, that callers pass in `parts`, as
+    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in memory.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] for parts that are not those of such an object.
@@ -164,33 +172,10 @@ impl VaArgPlan {
         target: &Target,
     ) -> Result<Self, PlanError> {
         let machine = Machine::of(target)?;
-        let refuse = |why| {
-            let n = parts.len();
-            let what = format!("an object of {size} bytes aligned to {align} in {n} parts");
-            PlanError::va_arg(what, why, target)
-        };
-        let save_area = machine.convention.va_list.save_area.as_ref();
-        let save_area =
-            save_area.ok_or_else(|| refuse("the va_list there counts no saved registers"))?;
-        let mut own: SmallVec<[(ClifPart, RegClass); 4]> = SmallVec::new();
-        let mut next = 0;
-        for ty in parts {
-            let bytes = ty.bytes().next_multiple_of(WORD.bytes());
-            let left = size.saturating_sub(next.into()).min(ty.bytes().into());
-            let part = ClifPart::new(next, narrow(left), *ty);
-            own.push((part, RegClass::of(*ty)));
-            next = next.saturating_add(bytes);
-        }
-        let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());
-        let whole = parts.iter().all(|ty| *ty != ValueType::I128);
-        if size == 0 || !align.is_power_of_two() || !fits || !whole {
-            return Err(refuse("a part is of an eightbyte of its object, or of two"));
-        }
-        let place = match own.is_empty() {
-            true => VaPlace::Overflow,
-            false => in_registers(machine, save_area, own, align, |_| false),
-        };
-        Ok(Self::at(save_area, place, (size, align), (size, align)))
+        let sig = FnSig::new([], Type::VOID).variadic();
+        let (ty, group) = PartsValue::new(parts, size, align).unnamed(&sig, target)?;
+        let convention = machine.convention.va_list.convention;
+        Self::of_group((machine, convention), &ty, group, target)
     }
 
     /// Plans `va_arg` of an object of `size` bytes, aligned to `align`, by a `va_list` that is an
@@ -219,6 +204,7 @@ impl VaArgPlan {
             },
             overflow_align,
             overflow_bytes,
+            overflow_before: 0,
             by_reference,
             list_bytes: ClifPart::WHOLE_WORD.size,
             list_overflow: 0,
@@ -227,7 +213,12 @@ impl VaArgPlan {
 
     /// Plans `va_arg` of an object at `place`; `object` and `in_area` are its size and alignment,
     /// in itself and in the argument area.
-    fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
+    fn at(
+        machine: Machine,
+        save_area: &SaveArea,
+        place: VaPlace,
+        [object, in_area]: [(u64, u32); 2],
+    ) -> Self {
         let (size, align) = object;
         // A type without bytes there has no alignment either.
         let overflow_align = match in_area.0 {
@@ -246,6 +237,7 @@ impl VaArgPlan {
             place,
             overflow_align,
             overflow_bytes: in_area.0.next_multiple_of(WORD.bytes().into()),
+            overflow_before: before(machine, in_area.0, WORD.bytes()),
             in_place,
             by_reference: false,
             list_bytes: save_area.list_bytes,
@@ -299,10 +291,14 @@ fn in_registers(
     for (part, class) in all {
         let own = save_area.saved.of(class);
         let at = bytes.of_mut(class);
+        let before = match class {
+            RegClass::Int => before(machine, part.size.into(), own.slot),
+            RegClass::Vector => 0,
+        };
         parts.push(VaPart {
             part,
             counter: own.counter,
-            at: *at,
+            at: own.zero_at + *at + before,
         });
         *at += own.slot;
     }
@@ -317,7 +313,7 @@ fn in_registers(
             rounded_to: if in_pairs { 2 * own.slot } else { 1 },
             // A value of more bytes than there are registers has no parts in them.
             last: count(own, end.saturating_sub(bytes)),
-            bytes,
+            n: bytes / u32::from(own.counter.unit),
             otherwise,
         })
     };
@@ -329,6 +325,14 @@ fn in_registers(
     }
 }
 
+/// Returns how many bytes of a slot are before a value of `size` bytes.
+fn before(machine: Machine, size: u64, slot: u32) -> u32 {
+    match machine.convention.ends_slot {
+        true => slot.saturating_sub(narrow(size.min(slot.into()))),
+        false => 0,
+    }
+}
+
 /// Checks whether a value in registers of one class is, in their slots, the whole object in its own
 /// order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
@@ -336,7 +340,8 @@ fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]
         true => save_area.saved.vector.slot,
         false => save_area.saved.int.slot,
     };
-    let in_order = parts.iter().all(|part| part.at == part.part.offset);
+    let start = parts.first().map_or(0, |first| first.at);
+    let in_order = parts.iter().all(|part| part.at == start + part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();
     let one_class = parts.windows(2).all(|two| two[0].counter == two[1].counter);
     let aligned = parts.iter().all(|part| align <= slot(part));

@@ -37,6 +37,9 @@ pub enum VaStart {
         save_bytes: u32,
         /// Alignment of the register save area, in bytes.
         save_align: u32,
+        /// Bytes from its start to [`EntryPlan::area`](super::EntryPlan::area), where callers leave
+        /// room for it. `None`: the function makes room.
+        save_before: Option<u32>,
     },
     /// The address of the first unnamed argument, in bytes from
     /// [`EntryPlan::area`](super::EntryPlan::area): before it, where one may be in a register
@@ -53,8 +56,7 @@ pub enum VaStart {
 pub struct VaCount {
     /// The counter.
     pub counter: VaCounter,
-    /// Bytes from the address that it is added to, to the first register that no named argument
-    /// takes.
+    /// Its value at the first register that no named argument takes.
     pub count: i32,
     /// From the start of the register save area to that address, in bytes.
     pub base_at: u32,
@@ -82,7 +84,7 @@ impl VariadicEntry {
                     let own = save_area.saved.of(class);
                     VaCount {
                         counter: own.counter,
-                        count: count(own, slot(machine, save_area, class, n)),
+                        count: count(own, slot(machine, own, class, n)),
                         base_at: own.base_at,
                     }
                 }),
@@ -90,6 +92,7 @@ impl VariadicEntry {
                 overflow_at: save_area.overflow,
                 save_bytes: end(machine, save_area, RegClass::Vector),
                 save_align: save_area.saved.vector.slot,
+                save_before: save_area.before_area,
             },
             None => VaStart::Pointer {
                 first: match n_int < machine.convention.params.of(RegClass::Int).len() {
@@ -116,14 +119,14 @@ pub(super) struct Left {
 /// and vector registers.
 pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
     let save_area = machine.convention.va_list.save_area.as_ref();
-    let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
-    let classes = classes.into_iter().zip(taken).take(n_saved(machine));
-    classes.flat_map(move |((class, ty), n_taken)| {
+    let classes = RegClass::ALL.into_iter().zip(taken).take(n_saved(machine));
+    classes.flat_map(move |(class, n_taken)| {
+        let own = save_area.map(|save_area| save_area.saved.of(class));
         let regs = machine.convention.params.of(class).iter().enumerate();
         regs.skip(n_taken).map(move |(i, reg)| Left {
             reg: *reg,
-            ty,
-            offset: match save_area {
+            ty: own.map_or(WORD, |own| own.ty),
+            offset: match own {
                 Some(own) => narrow(slot(machine, own, class, i)),
                 None => home(machine, i),
             },
@@ -187,26 +190,19 @@ pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
 /// Returns the count at which the next register is `at` bytes from the start of the register save
 /// area.
 pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
-    let count = i64::from(at) - i64::from(own.base_at);
-    narrow(count)
+    let bytes = i64::from(at) - i64::from(own.base_at) - i64::from(own.zero_at);
+    narrow(bytes / i64::from(own.counter.unit))
 }
 
 /// Returns the bytes from the start of the register save area to the slot of register `i` of
-/// `class`.
-pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
-    let (start, bytes) = match class {
-        RegClass::Int => (0, save_area.saved.int.slot),
-        RegClass::Vector => (
-            end(machine, save_area, RegClass::Int),
-            save_area.saved.vector.slot,
-        ),
-    };
+/// `class`, or to the first byte after those of its last one.
+fn slot(machine: Machine, own: &SavedClass, class: RegClass, i: usize) -> u32 {
     let i = i.min(machine.convention.params.of(class).len());
-    start + bytes * narrow::<u32, _>(i)
+    own.first + own.slot * narrow::<u32, _>(i)
 }
 
 /// Returns the bytes from the start of the register save area to the first byte after the slots of
 /// `class`.
 pub(super) fn end(machine: Machine, save_area: &SaveArea, class: RegClass) -> u32 {
-    slot(machine, save_area, class, usize::MAX)
+    slot(machine, save_area.saved.of(class), class, usize::MAX)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::{Block, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN, Slot};
+use clif_cabi_plan::{ClifPart, ClifPlace, IncomingArea, PassMode, Slot};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
@@ -197,7 +197,7 @@ impl Entry {
         self.argument(builder, index, |builder, arg| {
             let (size, align) = (arg.ty.size(), arg.ty.align());
             let by_stub = matches!(arg.mode, PassMode::Stub { .. });
-            if (!by_stub || align <= SAVED_ALIGN)
+            if (!by_stub || align <= STORED_ALIGN)
                 && let Some(there) = self.in_memory(builder, arg)?
             {
                 return Ok(there.value(builder));
@@ -345,6 +345,9 @@ impl Entry {
 fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
     arg.error("Entry::address or Entry::store".into(), found.into())
 }
+
+/// Alignment of an object that a stub has stored ([`PassMode::Stub`]), in bytes.
+const STORED_ALIGN: u32 = 64;
 
 const NO_AREA: LowerError = LowerError::Internal("the function has no argument area");
 

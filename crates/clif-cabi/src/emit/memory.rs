@@ -6,7 +6,7 @@ use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
-use clif_cabi_plan::{ClifPart, Extension, Machine, WRITTEN_BY_FIELDS};
+use clif_cabi_plan::{ClifPart, Extension, Machine};
 
 use super::Values;
 use crate::clif_types::clif_type;
@@ -284,6 +284,10 @@ impl MemoryConfig {
 
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
+
+/// An object of at most so many bytes may just have been written field by field. A larger one was
+/// mostly copied.
+const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8
 /// bytes at a time and writes 16. So no load has to wait for two stores, even if the object was

@@ -5,7 +5,7 @@
 //! argument area. Its address is selected, and so are the values by which the `va_list` goes on.
 
 use crate::cranelift::codegen::ir::condcodes::IntCC;
-use crate::cranelift::codegen::ir::{Value, types};
+use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{
@@ -88,8 +88,13 @@ pub(crate) fn write_va_list(
         VaStart::Registers {
             save_bytes,
             save_align,
+            save_before: None,
             ..
         } => memory::slot(builder, save_bytes.into(), save_align).base,
+        VaStart::Registers {
+            save_before: Some(before),
+            ..
+        } => builder.ins().iadd_imm_s(area, -i64::from(before)),
         VaStart::Pointer { .. } => area,
     };
     for saved in &variadic.saved {
@@ -105,10 +110,7 @@ pub(crate) fn write_va_list(
             overflow_at,
             ..
         } => {
-            let values = counts.map(|own| {
-                let count = own.count.cast_unsigned();
-                builder.ins().iconst(types::I32, i64::from(count))
-            });
+            let values = counts.map(|own| number(builder, own.counter, own.count));
             let overflow = Address::at(area).plus(overflow).value(builder);
             for (own, value) in counts.iter().zip(values) {
                 memory::write(builder, value, to.plus(own.counter.at.into()));
@@ -232,12 +234,13 @@ fn registers(
     let mut fit = None;
     let mut before = SmallVec::<[_; 2]>::new();
     for own in takes {
-        let mut count = memory::read(builder, types::I32, list.plus(own.counter.at.into()));
+        let ty = counter_type(own.counter);
+        let mut count = memory::read(builder, ty, list.plus(own.counter.at.into()));
         if own.rounded_to > 1 {
             count = round_up(builder, count, own.rounded_to.into());
         }
         before.push((own, count));
-        if own.bytes > 0 {
+        if own.n > 0 {
             let last = i64::from(own.last);
             let left = match own.counter.is_signed {
                 true => (builder.ins()).icmp_imm_s(IntCC::SignedLessThanOrEqual, count, last),
@@ -251,20 +254,42 @@ fn registers(
     }
     let fit = fit.unwrap_or_else(|| builder.ins().iconst(types::I8, 0));
     let go_on = |(own, count): (&VaRegisters, Value)| {
-        let taken = builder.ins().iadd_imm_s(count, i64::from(own.bytes));
+        let taken = builder.ins().iadd_imm_s(count, i64::from(own.n));
         let otherwise = match own.otherwise {
-            Some(end) => (builder.ins()).iconst(types::I32, i64::from(end.cast_unsigned())),
+            Some(end) => number(builder, own.counter, end),
             None => count,
         };
         let next = builder.ins().select(fit, taken, otherwise);
         memory::write(builder, next, list.plus(own.counter.at.into()));
-        let wide = match own.counter.is_signed {
-            true => builder.ins().sextend(types::I64, count),
-            false => builder.ins().uextend(types::I64, count),
+        let wide = match own.counter {
+            own if counter_type(own) == types::I64 => count,
+            own if own.is_signed => builder.ins().sextend(types::I64, count),
+            _ => builder.ins().uextend(types::I64, count),
         };
-        (own.counter, wide)
+        let bytes = match own.counter.unit {
+            1 => wide,
+            unit => builder.ins().ishl_imm_u(wide, i64::from(unit.ilog2())),
+        };
+        (own.counter, bytes)
     };
     (fit, before.into_iter().map(go_on).collect())
+}
+
+fn counter_type(counter: VaCounter) -> Type {
+    match counter.bytes {
+        4 => types::I32,
+        _ => types::I64,
+    }
+}
+
+/// Returns `count` as `counter` has it.
+fn number(builder: &mut FunctionBuilder<'_>, counter: VaCounter, count: i32) -> Value {
+    let ty = counter_type(counter);
+    let count = match ty {
+        types::I32 => i64::from(count.cast_unsigned()),
+        _ => i64::from(count),
+    };
+    builder.ins().iconst(ty, count)
 }
 
 /// Rounds `value` up to a multiple of `to`, a power of two.
@@ -297,7 +322,7 @@ fn next_in_area(
         next = builder.ins().select(fit, before, next);
     }
     memory::write(builder, next, overflow);
-    here
+    Address::at(here).plus(plan.overflow_before).value(builder)
 }
 
 fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {

@@ -140,6 +140,7 @@ impl<'p> Entry<'p> {
             overflow_at,
             save_bytes,
             save_align,
+            save_before: None,
         } = variadic.start
         else {
             return Err("it has no register save area".into());

@@ -6,20 +6,25 @@ use crate::convention::group::PartType;
 use crate::convention::place::Loc;
 use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
+use crate::convention::trace::Step;
 
 impl Assigner<'_> {
     /// Returns the register of a part of type `ty`, whose type the first rule is for: where most
     /// parts are. `None` is no answer: rules have to be run.
     #[inline(always)]
     pub(super) fn first_register(&mut self, rules: &[Rule], ty: PartType) -> Option<Loc> {
-        let [Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
+        let [rule @ Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
             return None;
         };
         let reg = *list.iter().find(|reg| self.state.is_free(**reg))?;
-        if !is_wide_enough(reg, ty) || self.tracer.is_on() {
+        if !is_wide_enough(reg, ty) {
             return None;
         }
         self.state.take(reg);
+        self.tracer.push(|| Step::Rule {
+            rule: rule.sentence(),
+            taken: true,
+        });
         Some(Loc::Reg(reg))
     }
 

@@ -65,16 +65,23 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
         save_area: Some(SaveArea {
             saved: PerClass {
                 int: SavedClass {
+                    first: 0,
                     slot: 8,
+                    ty: ValueType::I64,
                     counter: VaCounter::of(&AAPCS64, 3, 1, true),
                     base_at: 64,
+                    zero_at: 0,
                 },
                 vector: SavedClass {
+                    first: 64,
                     slot: 16,
+                    ty: ValueType::I8X16,
                     counter: VaCounter::of(&AAPCS64, 4, 2, true),
                     base_at: 192,
+                    zero_at: 0,
                 },
             },
+            before_area: None,
             list_bytes: member(&AAPCS64, 5),
             overflow: member(&AAPCS64, 0),
             exhausts: true,

@@ -54,16 +54,23 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
         save_area: Some(SaveArea {
             saved: PerClass {
                 int: SavedClass {
+                    first: 0,
                     slot: 8,
+                    ty: ValueType::I64,
                     counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
                     base_at: 0,
+                    zero_at: 0,
                 },
                 vector: SavedClass {
+                    first: 48,
                     slot: 16,
+                    ty: ValueType::I8X16,
                     counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
                     base_at: 0,
+                    zero_at: 0,
                 },
             },
+            before_area: None,
             list_bytes: member(&X86_64_SYSV, 4),
             overflow: member(&X86_64_SYSV, 2),
             exhausts: false,

@@ -31,7 +31,7 @@ const MAX_WORDS_BYTES: u64 = 64;
 
 /// An object of at most so many bytes may just have been written field by field. A larger one was
 /// mostly copied.
-pub const WRITTEN_BY_FIELDS: u64 = 64;
+const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// Facts about a call's records before and while they are placed.
 pub(in crate::plan) struct Records {

@@ -40,8 +40,6 @@ pub(super) fn classes_of(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Classes
         _ if psabi::is_too_large(ty) => {
             return Err(Stop::memory("rule 1: larger than eight eightbytes", cx));
         }
-        // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
-        _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
         _ => {}
     }
     let mut classes = Classes::none(size);
@@ -62,17 +60,8 @@ fn merge_leaves(
     let mut inside = 0_u32;
     while let Some(ref step) = walk.step() {
         match step {
-            WalkStep::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
-                Some(class) => {
-                    // The elements of an array of scalars all have the class of the first.
-                    let (first, end) = (eightbyte(leaf.offset_bits / 8), walk.skip_scalars(leaf));
-                    for i in first..eightbyte(end + 7) {
-                        if let Some(own) = classes.get_mut(i) {
-                            *own = psabi::merge(*own, class);
-                        }
-                    }
-                    classes.use_bytes(first, end);
-                }
+            WalkStep::Leaf(leaf) => match quirks::undisputed(leaf, walk, ty, cx) {
+                Some(class) => merge_scalars(classes, class, (walk, leaf), cx),
                 None => {
                     let adds = quirks::leaf(leaf, walk, ty, cx)?;
                     merge_adds(classes, &adds, leaf, cx);
@@ -93,29 +82,59 @@ fn merge_leaves(
     Ok(())
 }
 
+/// Merges the class of `leaf`, the last leaf of `walk`, and of the other elements if it is the
+/// first of an array of scalars.
+#[inline(always)]
+fn merge_scalars(
+    classes: &mut Classes,
+    class: Class,
+    (walk, leaf): (&mut Leaves<'_>, &Leaf),
+    cx: &Classify<'_, '_>,
+) {
+    let (bytes, first) = (walk.own_type().size(), leaf.offset_bits / 8);
+    let (mut next, end) = (first, walk.skip_scalars(leaf));
+    while next < end {
+        if let Some(own) = classes.get_mut(eightbyte(next)) {
+            let offset_bits = 8 * next;
+            let leaf = Leaf {
+                offset_bits,
+                ..*leaf
+            };
+            merge(own, class, (eightbyte(next), &leaf), cx);
+        }
+        next += bytes.max(1);
+    }
+    classes.use_bytes(eightbyte(first), end);
+}
+
+/// Merges `own`, which `leaf` brings, into the class of eightbyte `i`.
+#[inline(always)]
+fn merge(class: &mut Class, own: Class, (i, leaf): (usize, &Leaf), cx: &Classify<'_, '_>) {
+    let (after, letter) = psabi::merge_by(*class, own);
+    let before = core::mem::replace(class, after);
+    cx.tracer.push(|| Step::Merge {
+        leaf: match leaf.kind {
+            LeafKind::Scalar(scalar) => scalar.to_string(),
+            LeafKind::Vector(vector) => vector.to_string(),
+            LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
+        },
+        member: String::new(),
+        offset_bits: leaf.offset_bits,
+        width_bits: leaf.width_bits,
+        eightbyte: i,
+        letter,
+        before: before.name(),
+        own: own.name(),
+        after: after.name(),
+    });
+}
+
 /// Merges what `leaf` adds, where a compiler has a say.
 fn merge_adds(classes: &mut Classes, adds: &Classes, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
     let all = classes.as_mut_slice().iter_mut().zip(adds.as_slice());
     for (i, (class, own)) in all.enumerate() {
         if *own != NoClass {
-            let (after, letter) = psabi::merge_by(*class, *own);
-            let (before, own) = (class.name(), own.name());
-            cx.tracer.push(|| Step::Merge {
-                leaf: match leaf.kind {
-                    LeafKind::Scalar(scalar) => scalar.to_string(),
-                    LeafKind::Vector(vector) => vector.to_string(),
-                    LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
-                },
-                member: String::new(),
-                offset_bits: leaf.offset_bits,
-                width_bits: leaf.width_bits,
-                eightbyte: i,
-                letter,
-                before,
-                own,
-                after: after.name(),
-            });
-            *class = after;
+            merge(class, *own, (i, leaf), cx);
         }
     }
     classes.use_bytes_of(adds);

@@ -14,18 +14,13 @@ use crate::types::error::Error;
 /// Returns the group of `ty`.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     match one_part(ty, cx.role) {
-        Some(part) if !cx.tracer.is_on() && !quirks::has_say_of_scalar(ty, cx) => {
-            Ok(alone(ty, part))
-        }
-        // An explanation shows the eightbytes of what has two.
-        Some(part) if part.size <= 8 || !cx.tracer.is_on() => Ok(scalar(ty, part, cx)),
+        Some(part) if part.size <= 8 => Ok(scalar(ty, part, cx)),
         _ => classify_other(ty, cx),
     }
 }
 
-/// Returns the group of a scalar that is `part`, where a compiler has a say, or an explanation is
-/// written.
-#[inline(never)]
+/// Returns the group of a scalar that is `part`.
+#[inline(always)]
 fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
     cx.tracer.whole(Class::of(part.bank));
     let mut group = alone(ty, part);

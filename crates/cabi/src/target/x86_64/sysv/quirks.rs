@@ -60,22 +60,40 @@ fn vector_value(
 }
 
 /// Returns the class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that
-/// every compiler classifies by the psABI. For all others, and for an explanation, [`leaf`] is
-/// asked, and must answer the same for these.
-#[inline]
-pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Option<Class> {
+/// every compiler classifies by the psABI, or by its policy. For all others [`leaf`] is asked. The
+/// last step of `walk` is the leaf.
+#[inline(always)]
+pub(super) fn undisputed(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    ty: &Type,
+    cx: &mut Classify<'_, '_>,
+) -> Option<Class> {
     const ODD: LeafFlags = LeafFlags::ATOMIC
         .with(LeafFlags::REPEATED, true)
+        .with(LeafFlags::LATER, true)
         .with(LeafFlags::MISALIGNED, true);
     let LeafKind::Scalar(scalar) = leaf.kind else {
         return None;
     };
-    let in_odd_array = leaf.around.any(LeafFlags::IN_ARRAY)
-        && (cx.policy.has(Policy::ARRAYS_ARE_INTEGER)
-            || (ty.size() > 16 && cx.policy.has(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)));
     let is_odd = scalar == Scalar::F16 || leaf.width_bits > 64 || leaf.around.any(ODD);
-    let is_asked = is_odd || in_odd_array || leaf.bit_field || leaf.is_unaligned();
-    (!is_asked && !cx.tracer.is_on()).then(|| psabi::class_of(scalar))
+    if is_odd || leaf.bit_field || leaf.is_unaligned() {
+        return None;
+    }
+    let class = psabi::class_of(scalar);
+    if leaf.around.any(LeafFlags::IN_ARRAY) {
+        let is_wide = ty.size() > 16;
+        let is_asked = class != Class::Integer && cx.policy.has(Policy::ARRAYS_ARE_INTEGER)
+            || is_wide && cx.policy.has(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS);
+        if is_asked {
+            return None;
+        }
+        // An explanation lists these two choices.
+        let is_integer = class != Class::Integer && cx.choose(Policy::ARRAYS_ARE_INTEGER);
+        let is_skipped = is_wide && skips(walk, cx);
+        debug_assert!(!(is_integer || is_skipped), "neither bit is set");
+    }
+    Some(class)
 }
 
 /// Returns the classes that a leaf of `ty` adds, where a compiler may have a say. The last step of
@@ -217,12 +235,6 @@ pub(super) fn merged(
     Ok(())
 }
 
-/// Returns whether [`scalar`] may change what a scalar of one part asks for.
-#[inline(always)]
-pub(super) fn has_say_of_scalar(ty: &Type, cx: &Classify<'_, '_>) -> bool {
-    ty.is_atomic() || (cx.role == Role::Result && cx.policy.has(Policy::NARROW_RESULTS_EXTENDED))
-}
-
 /// A scalar of one part.
 #[inline(never)]
 pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
@@ -248,10 +260,8 @@ pub(super) fn group(
     if wide || has_wide_leaf(ty) {
         wide_group(ty, group, cx)?;
     }
-    if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
-        clang::start_odd_pair_in_gpr(ty, group, cx)?;
-    }
-    if ty.size() > 8 && cx.may_touch(Policy::INT128_STAYS_WHOLE) {
+    clang::start_odd_pair_in_gpr(ty, group, cx)?;
+    if ty.size() > 8 {
         clang::refuse_wide_bit_fields(ty, group, cx)?;
     }
     if ty.size() == 0 || is_all_padding(ty) {

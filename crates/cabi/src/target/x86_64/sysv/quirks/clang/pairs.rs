@@ -15,8 +15,10 @@ use crate::types::{Kind, Type};
 /// two 16-bit floats before something aligned to at most 4. The second eightbyte is in `bank`.
 /// `None` where no rule says.
 pub(super) fn is_odd(ty: &Type, bank: Bank) -> Option<bool> {
-    if float_at(ty, 0) == Some(Scalar::F128) {
-        return Some(true);
+    match float_at(ty, 0) {
+        None => return Some(false),
+        Some(Scalar::F128) => return Some(true),
+        _ => {}
     }
     // A lone `float` or `_Float16` becomes a `double`, in the register it has.
     match (sse_type(ty, 0), bank) {
