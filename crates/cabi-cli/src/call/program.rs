@@ -42,7 +42,7 @@ pub(crate) fn call(
     let is_clang = |command: &&&str| command.starts_with("clang");
     let by_clang = compilers.iter().find(is_clang).filter(|_| is_by_clang);
     let command = by_clang.or(compilers.first()).copied().unwrap_or_default();
-    let compiler = Reference::within(TIME_LIMIT, command).map_err(refuse)?;
+    let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = files.iter().map(|file| {
         let path = std::fs::canonicalize(Path::new(file));

@@ -103,7 +103,7 @@ impl ProgramTarget {
                 .output();
             asked.map_err(|error| format!("{program}: {error}"))?;
         }
-        let linker = Reference::within(TIME_LIMIT, tools.linker)?;
+        let linker = Reference::unasked(TIME_LIMIT, tools.linker)?;
         let own = Self {
             target,
             emulator,

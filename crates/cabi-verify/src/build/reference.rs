@@ -119,8 +119,9 @@ impl Reference {
             .ok_or_else(|| format!("none of {} is here", names.join(", ")))
     }
 
-    /// The compiler of a command, asked for nothing but its version.
-    fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
+    /// Makes the compiler of a command for files that are built and not compared. It is asked for
+    /// its version alone, so [`has`](Self::has) and [`profile`](Self::profile) say nothing of it.
+    pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut reference = Self {
             name: "gcc",
