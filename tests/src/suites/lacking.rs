@@ -92,14 +92,14 @@ const LACKING: [Lacking; 10] = [
         programs: &["aarch64-", "riscv64-", "s390x-", "x86_64-w64-"],
         variables: &[],
         reason: "gcc",
-        suites: &[("static", CASE), ("conventions", "s390x")],
+        suites: &[("emission", CASE), ("conventions", "s390x")],
     },
     Lacking {
         what: "emulators",
         programs: &["qemu-"],
         variables: &[],
         reason: "qemu",
-        suites: &[("static", CASE), ("conventions", "s390x")],
+        suites: &[("emission", CASE), ("conventions", "s390x")],
     },
     Lacking {
         what: "llc",
