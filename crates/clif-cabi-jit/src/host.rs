@@ -1,4 +1,5 @@
-//! What this crate knows of the host: its machine, its system, how memory becomes executable there. All else is the same everywhere.
+//! The host: its machine, its system, and how memory becomes executable there. All other modules
+//! are the same everywhere.
 //!
 //! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
 //! `map_jit`, `virtual_alloc`). A machine without an engine has the file `none`, which refuses what it is asked.

@@ -7,7 +7,7 @@ use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
 
-/// What it is called in messages.
+/// Name of the machine in messages.
 pub(crate) const NAME: &str = "AArch64";
 
 /// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB: `ldr context, distance`,
@@ -63,7 +63,7 @@ pub(crate) fn reloc_refusal(
     }
 }
 
-/// Whether a relocation at `place` can hold the address `target`.
+/// Checks whether a relocation at `place` can hold the address `target`.
 pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     let page = |address: i128| address & !0xfff;
     u64::try_from(target).is_ok()
@@ -82,12 +82,12 @@ pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
     (vector_bytes > 16).then_some("SVE")
 }
 
-/// Whether Cranelift's back end has the calling convention.
+/// Checks whether Cranelift's back end has the calling convention.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     !matches!(call_conv, CallConv::WindowsFastcall | CallConv::Probestack)
 }
 
-/// What Cranelift's back end would panic on, in words.
+/// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'static str> {
     match param.purpose {
         ArgumentPurpose::StructArgument(_) => Some("AArch64 passes no struct argument"),

@@ -63,7 +63,7 @@ pub(crate) mod tests {
         CLEARED.with_borrow_mut(|cleared| cleared.iter_mut().for_each(|range| range.2 = true));
     }
 
-    /// What was cleared since this was last asked.
+    /// Returns the ranges cleared since the last call.
     pub(crate) fn cleared() -> Vec<(usize, usize, bool)> {
         CLEARED.take()
     }

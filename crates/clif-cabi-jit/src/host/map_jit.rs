@@ -7,7 +7,8 @@ use region::Protection;
 use crate::error::Result;
 
 unsafe extern "C" {
-    /// Whether this thread may not write to pages of `MAP_JIT`, and may execute them (1), or the other way round (0).
+    /// Makes pages of `MAP_JIT` executable and not writable for this thread (1), or the other way
+    /// round (0).
     fn pthread_jit_write_protect_np(enabled: core::ffi::c_int);
 }
 

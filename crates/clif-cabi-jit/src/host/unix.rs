@@ -48,7 +48,8 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
-/// Whether the unwinder is told one function at a time, as LLVM's is. libgcc's is told a whole table, up to the four zeros at its end.
+/// `true` if the unwinder is told one function at a time, as LLVM's is. libgcc's is told a whole
+/// table, up to the four zeros at its end.
 #[cfg(has_engine)]
 const IS_LLVM: bool = cfg!(not(any(
     all(target_os = "linux", target_env = "gnu"),
@@ -108,7 +109,7 @@ unsafe fn unwind_table(table: &[u8], is_new: bool) {
     };
     let mut at = 0;
     while let Some(bytes) = number(at).filter(|bytes| *bytes > 0) {
-        // What has no offset to a common entry is one.
+        // An entry without an offset to a common entry is one itself.
         if number(at + 4) != Some(0) {
             // SAFETY: the caller's; an entry of a function begins here.
             unsafe { tell(table.as_ptr().wrapping_add(at)) };

@@ -10,7 +10,7 @@ use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
 
-/// What it is called in messages.
+/// Name of the machine in messages.
 pub(crate) const NAME: &str = "x86-64";
 
 /// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to r10, which every convention has for it.
@@ -41,7 +41,7 @@ pub(crate) fn reloc_refusal(
     None
 }
 
-/// Whether a relocation at `place` can hold the address `target`.
+/// Checks whether a relocation at `place` can hold the address `target`.
 pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     match kind {
         Reloc::Abs8 => u64::try_from(target).is_ok(),
@@ -59,12 +59,12 @@ pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
     }
 }
 
-/// Whether Cranelift's back end has the calling convention.
+/// Checks whether Cranelift's back end has the calling convention.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     !matches!(call_conv, CallConv::AppleAarch64 | CallConv::Probestack)
 }
 
-/// What Cranelift's back end would panic on, in words.
+/// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'static str> {
     match param.purpose {
         _ if matches!(param.value_type, F16 | F128) && call_conv == CallConv::WindowsFastcall => {
