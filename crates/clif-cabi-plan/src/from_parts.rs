@@ -14,6 +14,7 @@ use crate::parts::{ClifPart, ClifParts, WORD, narrow};
 use crate::signature::{Extension, ValueType};
 
 const OTHER_PARTS: &str = "the convention passes it in other parts";
+const IN_REGISTERS: &str = "the convention does not pass it by reference";
 
 /// A value of a front end without C types: an object, and the parts that it is classified to.
 ///
@@ -31,7 +32,8 @@ pub struct PartsValue {
     pub parts: ClifParts,
     /// Bytes of the object.
     pub size: u64,
-    /// Its alignment, in bytes.
+    /// Alignment of the object's members, in bytes: an attribute on the record alone does not
+    /// count.
     pub align: u32,
     /// `true` if its address is passed, that of a copy; otherwise memory is the argument area.
     pub by_reference: bool,
@@ -57,8 +59,9 @@ impl PartsValue {
         }
     }
 
-    /// Makes a scalar or vector of type `ty`, extended so where it is narrow. An integer that is
-    /// not extended is unsigned.
+    /// Makes a scalar or vector of type `ty`, which has the sign that `extension` says where the
+    /// convention extends it. A scalar that the convention passes in two words, as `i128`, is
+    /// [`new`](Self::new)`(&[I64, I64], 16, 16)`.
     #[must_use]
     pub fn scalar(ty: ValueType, extension: Extension) -> Self {
         let mut value = Self::new(&[ty], ty.bytes().into(), ty.bytes());
@@ -136,7 +139,7 @@ impl PartsValue {
         let is_indirect = matches!(place, Place::Indirect { .. });
         if self.parts.is_empty() {
             let why = match self.by_reference {
-                true => "the convention does not pass it by reference",
+                true => IN_REGISTERS,
                 false => "the convention does not pass it in the argument area",
             };
             let is_stack = matches!(place, Place::Stack { .. });
@@ -165,20 +168,29 @@ impl PartsValue {
     fn has_parts_of(&self, role: Role, group: &Group) -> bool {
         let is_own = |(part, own): (&ClifPart, &cabi::Part)| {
             let is_of_class = part.ty.is_int() == (own.bank == Bank::Int);
-            part.offset == u32::from(own.offset) && (is_of_class || role == Role::Unnamed)
+            part.offset == u32::from(own.offset)
+                && (is_of_class || role == Role::Unnamed && own.bank == Bank::Int)
         };
         group.kind == GroupKind::Registers
             && group.parts.len() == self.parts.len()
             && self.parts.iter().zip(&group.parts).all(is_own)
     }
 
-    /// Returns what the value is as an unnamed argument of C's functions on `target`: its type, and
-    /// its group.
-    pub(crate) fn unnamed(&self, sig: &FnSig, target: &Target) -> Result<(Type, Group), PlanError> {
+    /// Returns the type and the group of the value as an unnamed argument of C's functions on
+    /// `target`, where `is_address` says whether a value in memory is passed by its address.
+    pub(crate) fn unnamed(
+        &self,
+        sig: &FnSig,
+        target: &Target,
+        is_address: bool,
+    ) -> Result<(Type, Group), PlanError> {
         let refuse = |why| PlanError::va_arg(self.name(), why, target);
         let ty = self.object(target).map_err(refuse)?;
         let mut group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         if self.parts.is_empty() {
+            if is_address && group.kind != GroupKind::Memory {
+                return Err(refuse(IN_REGISTERS));
+            }
             (group.kind, group.otherwise) = (GroupKind::Memory, None);
         } else if !self.has_parts_of(Role::Unnamed, &group) {
             return Err(refuse(OTHER_PARTS));

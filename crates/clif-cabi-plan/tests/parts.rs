@@ -301,6 +301,14 @@ fn refused() {
             "{row}: {error}"
         );
     }
+    // Memory is an address there, and callers pass so few bytes themselves.
+    for (target, size) in [(ARM, 16), (APPLE, 16), (RISCV, 16), (WINDOWS, 8)] {
+        let target = Target::named(target).unwrap();
+        assert!(VaArgPlan::of_parts(&[], size, 8, &target).is_err());
+        let large = VaArgPlan::of_parts(&[], 40, 8, &target).unwrap();
+        assert!(large.by_reference);
+    }
+    assert!(VaArgPlan::of_parts(&[], 16, 8, &Target::X86_64_LINUX).is_ok());
     let target = Target::named(RISCV).unwrap();
     let sig = |extension| PartsSignature {
         params: vec![PartsValue::scalar(I32, extension)],

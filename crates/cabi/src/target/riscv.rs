@@ -208,6 +208,10 @@ const fn soft(convention: Convention) -> Convention {
 }
 
 fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    // Nothing on the stack is aligned to more than a word.
+    if ty.size() == 0 && !leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray) {
+        return Ok(Group::ignore());
+    }
     let mut group = classify::<0>(ty, cx)?;
     if group.kind == GroupKind::Registers {
         group.align = group.align.min(4);

@@ -147,7 +147,8 @@ impl VaArgPlan {
 
     /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
     /// bytes, aligned to `align`, that callers pass in `parts`, as
-    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in memory.
+    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in memory:
+    /// by its address, but for x86-64 System V, which copies it to the argument area.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] for parts that are not those of such an object.
@@ -173,7 +174,9 @@ impl VaArgPlan {
     ) -> Result<Self, PlanError> {
         let machine = Machine::of(target)?;
         let sig = FnSig::new([], Type::VOID).variadic();
-        let (ty, group) = PartsValue::new(parts, size, align).unnamed(&sig, target)?;
+        let save_area = machine.convention.va_list.save_area.as_ref();
+        let is_address = save_area.is_none_or(|area| area.by_reference);
+        let (ty, group) = PartsValue::new(parts, size, align).unnamed(&sig, target, is_address)?;
         let convention = machine.convention.va_list.convention;
         Self::of_group((machine, convention), &ty, group, target)
     }
@@ -310,7 +313,11 @@ fn in_registers(
         let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * own.slot;
         (bytes > 0 || otherwise.is_some()).then_some(VaRegisters {
             counter: own.counter,
-            rounded_to: if in_pairs { 2 * own.slot } else { 1 },
+            rounded_to: if in_pairs {
+                2 * own.slot / u32::from(own.counter.unit)
+            } else {
+                1
+            },
             // A value of more bytes than there are registers has no parts in them.
             last: count(own, end.saturating_sub(bytes)),
             n: bytes / u32::from(own.counter.unit),
