@@ -176,7 +176,7 @@ impl Call {
         unnamed: Vec<Type>,
         target: Option<&Target>,
     ) -> Result<FnSig, String> {
-        let here = Target::X86_64_LINUX;
+        let here = Target::host().unwrap_or(Target::X86_64_LINUX);
         let policy = self.policy.map(|policy| policy.on(target.unwrap_or(&here)));
         let sig = policy
             .into_iter()

@@ -17,6 +17,8 @@
 
 use std::fmt;
 
+use crate::verdict::Value;
+
 /// Both sides of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Facts {
@@ -201,19 +203,23 @@ impl Facts {
 }
 
 impl Facts {
-    /// Checks whether the caller has each byte of a value in some place where the callee has it.
-    pub fn agree(&self) -> bool {
-        let args = self.caller.args.iter().zip(&self.callee.args);
-        let results = self.caller.result.iter().zip(&self.callee.result);
-        let mut bytes = args
-            .chain(results)
-            .flat_map(|(a, b)| a.bytes().zip(b.bytes()));
-        bytes.all(|((a, i), (b, k))| match (&a.at, &b.at) {
+    /// Checks whether the caller has some byte of `value` in no place where the callee has it: no
+    /// ABI is both sides' then. Bytes that neither side shows tell nothing.
+    pub fn disagree(&self, value: Value) -> bool {
+        let of = |side: &Side| match value {
+            Value::Argument(i) => side.args.get(i).cloned(),
+            Value::Result => side.result.clone(),
+        };
+        let (Some(caller), Some(callee)) = (of(&self.caller), of(&self.callee)) else {
+            return false;
+        };
+        let mut bytes = caller.bytes().zip(callee.bytes());
+        bytes.any(|((a, i), (b, k))| match (&a.at, &b.at) {
             (At::Spots(a), At::Spots(b)) => {
                 let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
-                a.iter().any(has)
+                !a.iter().any(has)
             }
-            (a, b) => *a == At::Padding || *b == At::Padding,
+            (a, b) => (*a == At::Nowhere) != (*b == At::Nowhere),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use std::path::Path;
 
-use cabi::{Convention, FnAbi, FnSig, Target, Type};
+use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Target, Type};
 
 use crate::build::program::{File, Program};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
@@ -73,6 +73,9 @@ pub const S390X: Machine = machine!("s390x", &["qemu-s390x"]);
 /// Shared declarations of the probe and its table of cases.
 const ROW: &str = include_str!("../probe/row.h");
 
+/// Reason why a case is not observed.
+const FAR_POINTER: &str = "an address further up the stack than the probe looks for one";
+
 /// Functions that compiled code calls where there is no library of C.
 const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
@@ -98,7 +101,21 @@ impl Machine {
 /// # Errors
 /// The property that is too large.
 pub fn has_room(case: &Case) -> Result<(), &'static str> {
-    fits(&case.argument_types(), &case.prototype.ret)
+    fits(&case.argument_types(), &case.prototype.ret)?;
+    match case.abi_under(Policy::GCC) {
+        Ok(abi) if has_far_pointer(&abi) => Err(FAR_POINTER),
+        _ => Ok(()),
+    }
+}
+
+/// Checks whether an argument is passed by an address that is further up the stack than the probe
+/// has blocks for (`SLOTS` of `rounds.c`).
+fn has_far_pointer(abi: &FnAbi) -> bool {
+    let is_far = |arg: &ArgAbi| match &arg.place {
+        Place::Indirect { pointer, .. } => matches!(pointer, Loc::Stack(at) if *at >= 512),
+        _ => false,
+    };
+    abi.args.iter().any(is_far)
 }
 
 fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {

@@ -88,9 +88,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for target in targets {
         let own = subjects.iter().filter(|one| one.target == target.target);
         let own: Vec<&Subject> = own.collect();
+        if own.is_empty() {
+            let name = target.target.name();
+            (suite.report).not_run("emission", name, "the corpus has no signature of it");
+            continue;
+        }
         let probe = Probe::of_target(&target)?;
         of_target(&target, &probe, &own, suite)?;
-        if suite.is_complete() && !own.is_empty() {
+        if suite.is_complete() {
             dropped_rules(&target, &probe, &own, suite)?;
             mistakes(&target, &probe, &own, suite)?;
         }
@@ -105,6 +110,13 @@ fn of_target(
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine(target.target.name());
+    let own = subjects.iter().filter(|one| !one.expects_refusal());
+    for case in own.flat_map(|one| &one.cases) {
+        if signatures(case).is_empty() {
+            let why = "neither gcc's nor clang's policy has a place for it".to_owned();
+            suite.report.outcome(&engine, &case.name, Err(why));
+        }
+    }
     for (vectors, feature) in LEVELS {
         let mut signatures = of_level(subjects, vectors);
         signatures.retain(|one| suite.wants(&one.case.name));
@@ -162,7 +174,9 @@ fn dropped_rules(
         parts(target, probe, &signatures, mistake)
     }) {
         for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
-            let sides = one.differs(&emitted);
+            // A refusal is no byte that differs.
+            let sides = emitted.is_ok().then(|| one.differs(&emitted));
+            let sides = sides.unwrap_or_default();
             (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));
         }
         if !noticed.contains(&0) {
@@ -204,7 +218,8 @@ fn mistakes(
                 let part = Part { vectors, ..part };
                 let emitted = part.emitted()?;
                 let mut all = part.signatures.iter().zip(&emitted);
-                is_noticed |= all.any(|(one, emitted)| one.differs(emitted) != [None, None]);
+                is_noticed |= all
+                    .any(|(one, emitted)| emitted.is_ok() && one.differs(emitted) != [None, None]);
                 if is_noticed {
                     break;
                 }

@@ -162,7 +162,7 @@ mod tests {
                 index: 0,
                 mutation: Mutation::default(),
             };
-            object.caller((name, "callee"), &side, Sent::ByPointers)
+            object.caller((name, &format!("{name}_callee")), &side, Sent::ByPointers)
         };
         assert!(add("refused", &refused).is_err());
         assert!(add("plain", &FnSig::new([Type::I32], Type::VOID)).is_ok());

@@ -1,11 +1,15 @@
 //! Our own code as a compiler's: callers and callees that are lowered and compiled by Cranelift, in an object file, are linked with the probe.
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{FnAbi, FnSig, Target, VectorLevel};
 
 use super::values::{Values, window};
-use super::{FREESTANDING, MAX_ALIGN, MAX_VALUES, Observed, Probe, WINDOWS, fits, table};
+use super::{
+    FAR_POINTER, FREESTANDING, MAX_ALIGN, MAX_VALUES, Observed, Probe, WINDOWS, fits,
+    has_far_pointer, table,
+};
 use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
@@ -56,7 +60,12 @@ impl Probe {
         emission: &Emission<'_>,
     ) -> Result<Vec<Emitted>, ReferenceError> {
         let all: Vec<Values> = sigs.iter().map(|sig| emission.values(sig)).collect();
-        let (object, made) = emission.object(sigs, &all).map_err(no_object)?;
+        let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
+        let Ok(made) = made else {
+            let panicked = || Err(Fault::from("panic: while our sides were made".to_owned()));
+            return Ok(sigs.iter().map(|_| panicked()).collect());
+        };
+        let (object, made) = made.map_err(no_object)?;
         let (mut own, mut rows, mut named) = (buffers(), String::new(), String::new());
         let is_made = |n: &usize| made[*n].is_ok();
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
@@ -88,8 +97,10 @@ impl Probe {
 impl Emission<'_> {
     fn values(&self, sig: &FnSig) -> Values {
         let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
-        let abi = FnAbi::new(sig, self.target);
-        values.n_x87 = abi.map_or(0, |abi| n_x87(&abi));
+        if let Ok(abi) = FnAbi::new(sig, self.target) {
+            values.n_x87 = n_x87(&abi);
+            values.has_far_pointer = has_far_pointer(&abi);
+        }
         values
     }
 
@@ -98,6 +109,9 @@ impl Emission<'_> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {
             fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
+            if values.has_far_pointer {
+                return Err(Fault::Untried(FAR_POINTER.to_owned()));
+            }
             if values.result_is_padding() {
                 let why = "a result of padding alone, which our callee does not write";
                 return Err(Fault::Untried(why.to_owned()));

@@ -19,6 +19,8 @@ pub(super) struct Values {
     convention: Option<&'static Convention>,
     /// How many arguments are in registers of the x87 stack, which is to be as full at the call.
     pub(super) n_x87: u64,
+    /// `true` if an address is where the probe does not look for one.
+    pub(super) has_far_pointer: bool,
     /// How many bits after its place each bit-field is.
     pub(super) shift: u64,
 }
@@ -57,6 +59,7 @@ impl Values {
             is_wide: true,
             convention: case.prototype.convention.or(case.target.convention()),
             n_x87: case.abi_under(Policy::NONE).map_or(0, |abi| n_x87(&abi)),
+            has_far_pointer: false,
             shift: 0,
         }
     }
@@ -76,6 +79,7 @@ impl Values {
             is_wide: false,
             convention,
             n_x87: 0,
+            has_far_pointer: false,
             shift: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! Cases of one compiler: their C sides compiled many to a file, in parallel. Every call is made in
-//! a child process, by Cranelift, or observed by the probe; or, for another target, in a program of
-//! its own, by Cranelift.
+//! a child process, by Cranelift, or observed by the probe; for another target the probe observes
+//! both sides of the compiler's code, and of ours.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -211,7 +211,7 @@ impl Loaded {
 /// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a
 /// program of the compiler alone.
 ///
-/// Code for another target runs in programs, whatever `way` says, by Cranelift.
+/// Code for another target is observed by the probe in programs, whatever `way` says, and so is ours.
 ///
 /// # Errors
 /// [`VerifyError`]: the system has no pages or processes for it, a compiler cannot be asked, an interrupt.
@@ -307,9 +307,14 @@ impl Asked<'_> {
             .filter(|(_, room)| room.is_ok())
             .map(|(case, _)| case.clone())
             .collect();
-        let mut observed = probe
-            .observe(self.code, self.is_shared, &small)?
-            .into_iter();
+        let observed = match probe.observe(self.code, self.is_shared, &small) {
+            // A program that does not link costs the cases of its unit alone.
+            Err(error) if !self.is_shared && !error.is_about_the_system() => {
+                vec![Err(error.to_string()); small.len()]
+            }
+            observed => observed?,
+        };
+        let mut observed = observed.into_iter();
         let seen = room.into_iter().map(|room| {
             room?;
             Ok(observed

@@ -182,8 +182,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats
-    /// rounded; a float that is too great for an integer becomes its greatest. Other values stay
-    /// what they are.
+    /// rounded; a float that is too great for 64 bits becomes the greatest integer. Other
+    /// values stay unchanged.
     pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
         let (Some(target), true) = (ssa_type(ty), value.ty != ty) else {
             return Ok(value);

@@ -103,7 +103,14 @@ impl<'a> UnitProgram<'a> {
             turn: self.turn,
             mutation: self.mistake.mutation,
         };
-        let mut emitted = probe.emitted(&sigs, &emission)?.into_iter();
+        let emitted = match probe.emitted(&sigs, &emission) {
+            // What does not link costs the cases of the unit alone.
+            Err(error) if !error.is_about_the_system() => {
+                return Ok(vec![Err(Fault::from(error.to_string())); told.len()]);
+            }
+            emitted => emitted?,
+        };
+        let mut emitted = emitted.into_iter();
         let nothing = || Err(Fault::Untried("nothing was said of it".to_owned()));
         let emitted = told
             .into_iter()
@@ -115,8 +122,7 @@ impl<'a> UnitProgram<'a> {
         let mut all = Vec::new();
         for direction in Direction::ALL {
             for ((case, seen), emitted) in self.cases.iter().zip(self.seen).zip(emitted) {
-                let verdict = self.verdict(case, direction, (seen, emitted));
-                let (verdict, shown) = self.settled(case, seen, verdict);
+                let (verdict, shown) = self.verdict(case, direction, (seen, emitted));
                 all.push(Called {
                     case: case.clone(),
                     direction,
@@ -129,16 +135,17 @@ impl<'a> UnitProgram<'a> {
         all
     }
 
-    /// Compares the compiler's side, and ours on the other side of the call.
+    /// Compares the compiler's side, and ours on the other side of the call. A difference of ours
+    /// counts, whatever is wrong with the compiler's.
     fn verdict(
         &self,
         case: &Case,
         direction: Direction,
         (seen, emitted): (&Seen, &Emitted),
-    ) -> Verdict {
+    ) -> (Verdict, Option<Shown>) {
         let seen = match seen {
             Ok(seen) => seen,
-            Err(why) => return Verdict::NotRun(why.clone()),
+            Err(why) => return (Verdict::NotRun(why.clone()), None),
         };
         let right = case.sig_under(self.policy);
         let told = right.clone().map(|sig| self.mistake.told(sig));
@@ -148,32 +155,38 @@ impl<'a> UnitProgram<'a> {
             let abi = FnAbi::new(&sig, &self.target.target);
             abi.map(|abi| (sig, abi)).map_err(refused)
         };
-        let compared = || {
-            let ((sig, right), (_, told)) = (abi(right)?, abi(told)?);
-            let types = case.argument_types();
-            differs((self.reference.name(), seen), &types, &told, direction)?;
-            let ours = match emitted {
-                Ok(ours) => ours,
-                Err(fault) => return Err(needed(fault.clone(), &right, direction)),
-            };
-            let types: Vec<_> = { sig.params().iter() }
-                .map(|param| param.ty.clone())
-                .collect();
-            Ok(differs(
-                ("Cranelift", ours),
-                &types,
-                &right,
-                other(direction),
-            )?)
+        let (right, told) = match (abi(right), abi(told)) {
+            (Ok(right), Ok(told)) => (right, told),
+            (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
-        compared().map(|()| 1).into()
+        let (sig, right) = right;
+        let ours = match emitted {
+            Ok(ours) => {
+                let params = sig.params().iter();
+                let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
+                let side = other(direction);
+                differs(("Cranelift", ours), &types, &right, side).map_err(Fault::from)
+            }
+            Err(fault) => Err(needed(fault.clone(), &right, direction)),
+        };
+        let types = case.argument_types();
+        let theirs = differs((self.reference.name(), seen), &types, &told.1, direction);
+        match (theirs, ours) {
+            (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
+            (Err(found), _) => self.settled(case, seen, found),
+            (Ok(()), ours) => (ours.map(|()| 1).into(), None),
+        }
     }
 
-    /// Where the compiler's caller and callee have a value in different places, no ABI agrees with both.
-    fn settled(&self, case: &Case, seen: &Seen, verdict: Verdict) -> (Verdict, Option<Shown>) {
-        let is_inconsistent = |facts: &Facts| self.same_layout && !facts.agree();
-        match (verdict, seen) {
-            (Verdict::Differs(found), Ok(Ok(facts))) if is_inconsistent(facts) => {
+    /// Where the compiler's caller and callee have the value in different places, no ABI agrees
+    /// with both.
+    fn settled(&self, case: &Case, seen: &Observed, found: Difference) -> (Verdict, Option<Shown>) {
+        let is_inconsistent = |facts: &Facts| {
+            let value = found.value;
+            self.same_layout && value.is_some_and(|value| facts.disagree(value))
+        };
+        match seen {
+            Ok(facts) if is_inconsistent(facts) => {
                 let name = self.reference.command();
                 let shown = Shown {
                     says: found.why.clone(),
@@ -182,7 +195,7 @@ impl<'a> UnitProgram<'a> {
                 };
                 (Verdict::SelfInconsistent(found), Some(shown))
             }
-            (verdict, _) => (verdict, None),
+            _ => (Verdict::Differs(found), None),
         }
     }
 }

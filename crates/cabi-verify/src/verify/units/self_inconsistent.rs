@@ -23,7 +23,7 @@ use crate::verify::{VerifyError, check_interrupt, known_bug};
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shown {
-    /// Output of the program, or how it ends.
+    /// Output of the program, how it ends, or the place in which one of its sides has a value.
     pub says: String,
     /// The program.
     pub program: String,
