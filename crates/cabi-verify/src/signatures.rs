@@ -293,8 +293,10 @@ fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
 
 /// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides
 /// something, unless a type is one that this compiler lacks.
-const REFUSALS: [&str; 3] = [
+const REFUSALS: [&str; 4] = [
     "flexible array member in a struct with no named members",
+    // gcc before 13, which reads no `f(...)`.
+    "ISO C requires a named argument before '...'",
     // clang, for AArch64.
     "signed _BitInt of bit sizes greater than 128 not supported",
     "unsigned _BitInt of bit sizes greater than 128 not supported",
