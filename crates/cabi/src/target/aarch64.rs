@@ -417,6 +417,12 @@ impl Homogeneous {
     }
 }
 
+/// Checks whether the last leaf of `walk` is in a record of no bytes.
+fn is_in_nothing(walk: &Leaves<'_>) -> bool {
+    let mut records = walk.path().filter(|frame| frame.ty.as_record().is_some());
+    records.any(|frame| frame.ty.size() == 0)
+}
+
 /// Role of a leaf for compilers that look for a homogeneous aggregate.
 enum Counts {
     /// A member.
@@ -445,6 +451,7 @@ impl Counts {
             _ if is_empty_bit_field && !leaf.around.any(LeafFlags::IN_UNION) => Self::Nothing,
             _ if is_empty_bit_field || in_padding => Self::Disputed,
             LeafKind::Empty => Self::Spoils,
+            LeafKind::FlexibleArray if is_in_nothing(walk) => Self::Spoils,
             _ => Self::Member,
         }
     }
