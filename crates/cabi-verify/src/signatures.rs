@@ -293,10 +293,13 @@ fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
 
 /// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides
 /// something, unless a type is one that this compiler lacks.
-const REFUSALS: [&str; 4] = [
+const REFUSALS: [&str; 6] = [
     "flexible array member in a struct with no named members",
     // gcc before 13, which reads no `f(...)`.
     "ISO C requires a named argument before '...'",
+    // gcc 12, of an unnamed `__bf16`: for AArch64, and where it has none.
+    "invalid conversion from type 'bfloat16_t'",
+    "'__bf16' undeclared (first use in this function)",
     // clang, for AArch64.
     "signed _BitInt of bit sizes greater than 128 not supported",
     "unsigned _BitInt of bit sizes greater than 128 not supported",
