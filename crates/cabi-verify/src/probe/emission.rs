@@ -1,4 +1,5 @@
-//! Our own code as a compiler's: callers and callees that are lowered and compiled by Cranelift, in an object file, are linked with the probe.
+//! Our own code as a compiler's: an object file with callers and callees that are lowered, and
+//! compiled by Cranelift, is linked with the probe.
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,7 +51,7 @@ pub type Emitted = Result<Observed, Fault>;
 type Object = (Vec<u8>, Vec<Result<(), Fault>>);
 
 impl Probe {
-    /// Facts about our caller and callee of each signature, which names its convention.
+    /// Observes our caller and callee of each signature, which names its convention.
     ///
     /// # Errors
     /// [`ReferenceError`]: a program that cannot be linked or started.
@@ -104,7 +105,7 @@ impl Emission<'_> {
         values
     }
 
-    /// An object file with both sides of each signature, or why it has none of one.
+    /// Compiles an object file with both sides of each signature.
     fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<Object, String> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {

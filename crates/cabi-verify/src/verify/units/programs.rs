@@ -1,4 +1,5 @@
-//! Cases whose code runs in programs: the probe looks at both sides of the compiler's code, and at both of ours.
+//! Cases whose code runs in programs: the probe looks at both sides of the compiler's code, and at
+//! both of ours.
 
 use cabi::{FnAbi, FnSig, Policy};
 use clif_cabi::LowerError;
@@ -167,7 +168,8 @@ impl<'a> UnitProgram<'a> {
                 let side = other(direction);
                 differs(("Cranelift", ours), &types, &right, side).map_err(Fault::from)
             }
-            Err(fault) => Err(needed(fault.clone(), &right, direction)),
+            // Both sides are made together: a refusal of the callee's `va_arg` is the case's.
+            Err(fault) => Err(needed(fault.clone(), &right, Direction::Callee)),
         };
         let types = case.argument_types();
         let theirs = differs((self.reference.name(), seen), &types, &told.1, direction);
@@ -200,7 +202,7 @@ impl<'a> UnitProgram<'a> {
     }
 }
 
-/// The side of ours on the other end of a call.
+/// Returns the side of ours on the other end of a call.
 fn other(direction: Direction) -> Direction {
     match direction {
         Direction::Call => Direction::Callee,
@@ -208,7 +210,8 @@ fn other(direction: Direction) -> Direction {
     }
 }
 
-/// Compares the function that is called if `direction` is that of a call to it, else the one that calls.
+/// Compares the function that is called if `direction` is that of a call to it, else the one that
+/// calls.
 fn differs(
     (compiler, seen): (&str, &Observed),
     types: &[cabi::Type],
