@@ -15,6 +15,7 @@ enum { WORD = 8, GENERAL = 32, SP = 248, AREA = 0, STACK = 784, BIG_ENDIAN = 0, 
 /* what callees keep */
 #define KEPT "x19 x20 x21 x22 x23 x24 x25 x26 x27 x28 x29 v8 v9 v10 v11 v12 v13 v14 v15"
 #define HIDE(image)
+#define GIVE(image)
 
 extern void cabi_fill(void (*)(void)), cabi_dump(void);
 #define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)

@@ -41,6 +41,7 @@ enum { WORD = __riscv_xlen / 8, GENERAL = 32, SP = 2 * WORD, AREA = 0, STACK = 3
 /* what callees keep */
 #define KEPT "s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11"
 #define HIDE(image)
+#define GIVE(image)
 
 extern void cabi_fill(void (*)(void)), cabi_dump(void);
 #define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)

@@ -516,6 +516,7 @@ static void observe_caller(void) {
     for (unsigned i = 0; i < row->n; i++) make_value(&row->values[i]);
     fill(cabi_result, STACK);
     box(cabi_result, 0);
+    GIVE(cabi_result);
     if (r) fill(value[now] + r->at, r->size);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);

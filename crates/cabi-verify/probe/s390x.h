@@ -13,6 +13,7 @@ enum { WORD = 8, GENERAL = 16, SP = 120, AREA = 0, STACK = 264, BIG_ENDIAN = 1, 
 /* what callees keep */
 #define KEPT "r6 r7 r8 r9 r10 r11 r12 r13 f8 f9 f10 f11 f12 f13 f14 f15"
 #define HIDE(image)
+#define GIVE(image)
 
 extern void cabi_fill(void (*)(void)), cabi_dump(void);
 #define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)

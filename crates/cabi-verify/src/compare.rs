@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cabi::convention::FrameKind;
-use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Returns, Type, X86_64_SYSV};
+use cabi::{Bank, Extension, FnAbi, Loc, PartType, Place, PlacedPart, Returns, Type, X86_64_SYSV};
 
 mod places;
 #[cfg(test)]
@@ -226,7 +226,10 @@ impl Compared<'_> {
             false => 0,
         };
         let regs = placed.loc.regs().iter().map(|reg| Spot {
-            base: reg.name().to_owned(),
+            base: match (reg.bank(), part.ty) {
+                (Bank::X87, PartType::F64) => format!("{reg}d"),
+                _ => reg.name().to_owned(),
+            },
             byte: match reg.bank() {
                 Bank::Int => before(register_bytes(*reg, self.abi)),
                 _ => 0,

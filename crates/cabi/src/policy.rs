@@ -68,8 +68,8 @@ bits! {
     /// A member of record or array type at an offset its type's alignment forbids sends the value
     /// to memory (clang); gcc looks at the scalars only.
     MEMBERS_MUST_BE_ALIGNED = 2: Clang;
-    /// A vector result wider than the vector level is split over up to four vector registers
-    /// (clang, Zig); gcc returns it in memory.
+    /// A vector result wider than the vector level is split over up to four registers, three lanes
+    /// of 8 bytes over three (clang, Zig); gcc returns it in memory.
     WIDE_VECTOR_RESULTS_SPLIT = 3: Clang, Zig;
     /// A vector of two 16-bit floats is `Sse` (gcc); clang classifies by size only: `Integer`.
     HALF_PAIRS_IN_SSE = 4: Gcc;

@@ -172,7 +172,7 @@ fn text(
     }
     let result = match &plan.result {
         ResultPlan::Stub { pop, push, .. } => [Some(pop), Some(push)],
-        ResultPlan::Vectors { push, .. } => [Some(push), None],
+        ResultPlan::Registers { push, .. } => [Some(push), None],
         _ => [None, None],
     };
     let result = result.map(|stub| ("result", stub.cloned()));

@@ -270,7 +270,7 @@ fn a_name_tells_the_steps() {
 
 #[test]
 fn names_of_no_stub() {
-    let none = "ret_ret al1 al256_ret al_ret al01_ret al+1_ret pop_ret pop0_ret pop9_ret both0_jump1 both16_jump1 jump resultsd0_ret chainint8_ret chainvector8_ret chain_ret jump4294967296 \
+    let none = "ret_ret al1 al256_ret al_ret al01_ret al+1_ret pop_ret pop0_ret pop9_ret both0_jump1 both16_jump1 jump resultss0_ret resultdword0_ret resultst1_ret storest1_ret loadst0_ret chainint8_ret chainvector8_ret chain_ret jump4294967296 \
         loadymm8_ret loadymm_ret loadymm0at0_ret loadymm0at2147483648_ret zeroupper1_ret al1at16_ret returnaddress_ret frame_address8_leave frame_ret frame_chain8_leave \
         frame_frame_leave frame_call1_call2_leave leave align32_frame_leave frame_align8_leave frame_align48_leave frame_align536870912_leave frame_skip0_leave \
         frame_skip12_leave frame_copy0_leave frame_copy2147483648_leave ret0 pop1_ret_ drain_x87";
@@ -317,6 +317,21 @@ fn stubs_without_code() {
             Machine::AARCH64,
             "frame_align32_leave",
             "the step `align` of a stub is none of AArch64",
+        ),
+        (
+            Machine::AARCH64,
+            "resultqword0_ret",
+            "the step `result` of a stub is none of AArch64",
+        ),
+        (
+            Machine::AARCH64,
+            "frame_storest0_leave",
+            "the step `store` of a stub is none of AArch64",
+        ),
+        (
+            Machine::X86_64,
+            "resultqword3_ret",
+            "the step `result` of a stub is none of x86-64",
         ),
         (Machine::AARCH64, "chain32768_ret", large),
         (

@@ -4,9 +4,8 @@ use cabi::{Bank, Loc, PartType, PlacedPart};
 use smallvec::SmallVec;
 
 use super::Machine;
-use super::registers::RegClass;
 use super::stub::{MoveWidth, RegisterMove, Stub, StubStep};
-use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
+use crate::parts::{ClifParts, X87_BYTES, is_wide, narrow, x87_parts};
 
 /// The moves of one value.
 pub(crate) type VectorMoves = SmallVec<[RegisterMove; 4]>;
@@ -29,12 +28,12 @@ pub enum ResultPlan {
         /// The parts.
         parts: ClifParts,
     },
-    /// In vector registers that CLIF cannot express: wide ones, or more than it has. The stub of a
-    /// call stores them to an object whose address is a word of the call
+    /// In registers that CLIF cannot express: wide ones, or more than it has. The stub of a call
+    /// stores them to an object whose address is a word of the call
     /// ([`What::StubResult`](crate::What::StubResult)), and returns that address, the one result of
     /// the CLIF signature. The callee's signature has no results; it calls `push` right before it
     /// returns.
-    Vectors {
+    Registers {
         /// The registers.
         moves: SmallVec<[RegisterMove; 4]>,
         /// `fn(from)`
@@ -68,15 +67,17 @@ impl Machine {
         placed: &[PlacedPart],
         parts: ClifParts,
     ) -> Result<ResultPlan, &'static str> {
-        let declarable = self.convention.results.of(RegClass::Vector);
-        let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
-        if (placed.iter()).any(|placed| is_wide(&placed.part) || beyond(placed)) {
-            let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
-            let moves = self.vector_moves(placed).ok_or(why)?;
+        if placed.iter().any(|placed| self.is_beyond(placed)) {
+            let why = "a result that CLIF cannot say has other parts beside it, or is in no register of parameters";
+            let moves = placed.iter().map(|placed| self.result_move(placed));
+            let moves = moves.collect::<Option<VectorMoves>>().ok_or(why)?;
             let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
-            return Ok(ResultPlan::Vectors {
+            let push = Stub::returning(moves.iter().copied().map(StubStep::LoadResult));
+            // After it a function of `preserve_all` would restore the registers.
+            self.check_steps(push.steps())?;
+            return Ok(ResultPlan::Registers {
                 bytes: ends.max().unwrap_or(0),
-                push: Stub::returning(moves.iter().copied().map(StubStep::LoadResult)),
+                push,
                 moves,
                 parts,
             });
@@ -97,28 +98,49 @@ impl Machine {
         })
     }
 
+    /// Checks whether part of a result is in a register of a stub's that CLIF cannot express.
+    fn is_beyond(&self, placed: &PlacedPart) -> bool {
+        let Loc::Reg(reg) = placed.loc else {
+            return false;
+        };
+        let is_moved = match reg.bank() {
+            Bank::Vector => true,
+            Bank::X87 => placed.part.ty == PartType::F64,
+            _ => self.convention.has_stubs && self.processor().moved.int.contains(&reg),
+        };
+        is_wide(&placed.part) || is_moved && self.convention.results.position(reg).is_none()
+    }
+
     /// Returns a stub's moves of these parts, if each is a whole vector in one of its registers.
     pub(crate) fn vector_moves(&self, parts: &[PlacedPart]) -> Option<VectorMoves> {
-        let vector_move = |placed: &PlacedPart| {
-            let cabi::Part {
-                ty, size, offset, ..
-            } = placed.part;
-            let width = match ty {
-                PartType::V128 => MoveWidth::V128,
-                PartType::V256 => MoveWidth::V256,
-                PartType::V512 => MoveWidth::V512,
-                _ => return None,
-            };
-            let Loc::Reg(reg) = placed.loc else {
-                return None;
-            };
-            let movable = self.processor().moved_vectors.contains(&reg);
-            (movable && size == ty.bytes()).then_some(RegisterMove {
-                width,
-                register: reg.index(),
-                offset: offset.into(),
-            })
+        let is_vector = |own: &RegisterMove| own.width >= MoveWidth::V128;
+        let moves = parts.iter().map(|placed| self.result_move(placed));
+        moves.map(|own| own.filter(is_vector)).collect()
+    }
+
+    /// Returns a stub's move of a part of a result, if it is a vector, a double or a word, and
+    /// whole in one of its registers.
+    fn result_move(&self, placed: &PlacedPart) -> Option<RegisterMove> {
+        let (Loc::Reg(reg), cabi::Part { ty, size, .. }) = (placed.loc, placed.part) else {
+            return None;
         };
-        parts.iter().map(vector_move).collect()
+        let width = match (reg.bank(), ty) {
+            (Bank::Int, PartType::I64) => MoveWidth::U64,
+            (Bank::X87, PartType::F64) => MoveWidth::St64,
+            (Bank::Vector, PartType::F64) => MoveWidth::V64,
+            (Bank::Vector, PartType::V128) => MoveWidth::V128,
+            (Bank::Vector, PartType::V256) => MoveWidth::V256,
+            (Bank::Vector, PartType::V512) => MoveWidth::V512,
+            _ => return None,
+        };
+        let number = match reg.bank() {
+            Bank::X87 => (self.processor().x87 == Some(reg)).then_some(0)?,
+            _ => self.processor().moved.position(reg)?.1,
+        };
+        (size == ty.bytes()).then_some(RegisterMove {
+            width,
+            register: narrow(number),
+            offset: placed.part.offset.into(),
+        })
     }
 }

@@ -70,7 +70,7 @@ impl StubStep {
         (all != 0).then_some(Self::VectorsToInts(all))
     }
 
-    /// Stores vector registers to the object at the address.
+    /// Stores registers to the object at the address.
     pub(crate) fn stores(moves: &[RegisterMove]) -> impl Iterator<Item = Self> {
         let is_wide = moves.iter().any(RegisterMove::is_wide);
         let stores = moves.iter().copied().map(Self::Store);

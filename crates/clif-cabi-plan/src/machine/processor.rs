@@ -2,6 +2,7 @@
 
 use cabi::Reg;
 
+use super::registers::Registers;
 use super::stub::Steps;
 
 #[derive(Debug)]
@@ -16,8 +17,9 @@ pub(crate) struct Processor {
     /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area.
     /// `None`: a parameter (`sarg`) points there.
     pub(super) area_from_frame: Option<u32>,
-    /// The registers that stubs move whole vectors from and to.
-    pub(super) moved_vectors: &'static [Reg],
+    /// The registers that stubs move from and to objects where CLIF cannot: whole vectors, and
+    /// integers as results, which steps number so.
+    pub(super) moved: Registers,
     /// The top of a stack of registers, from which stubs pop results.
     pub(super) x87: Option<Reg>,
 }

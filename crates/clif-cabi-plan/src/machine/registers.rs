@@ -46,6 +46,11 @@ impl<T> PerClass<T> {
 }
 
 impl Registers {
+    pub(crate) const NONE: Self = Self {
+        int: &[],
+        vector: &[],
+    };
+
     /// Returns the class of `reg`, and how many of its registers are given out before.
     pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
         RegClass::ALL.into_iter().find_map(|class| {

@@ -98,7 +98,7 @@ static PROCESSOR: Processor = Processor {
     vector_count: None,
     steps: &STEPS,
     area_from_frame: Some(160),
-    moved_vectors: &[],
+    moved: Registers::NONE,
     x87: None,
 };
 

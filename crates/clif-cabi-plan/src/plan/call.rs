@@ -115,7 +115,7 @@ impl CallPlan {
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         let by_stub = |mode| matches!(mode, PassMode::Stub { .. });
-        self.args.modes().any(by_stub) || self.result.is_in_vectors()
+        self.args.modes().any(by_stub) || self.result.is_in_registers()
     }
 
     /// Returns the stub that is called instead of the function `callee`, an id of the emitter's.

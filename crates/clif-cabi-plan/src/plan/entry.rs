@@ -117,7 +117,7 @@ impl EntryPlan {
     /// not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
-        self.saved.is_some() || self.result.is_in_vectors()
+        self.saved.is_some() || self.result.is_in_registers()
     }
 
     /// Returns the stub that C enters instead of the function `body`, an id of the emitter's: where

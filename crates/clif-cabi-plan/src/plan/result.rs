@@ -38,9 +38,9 @@ impl ResultPlan {
         machine.result(placed, parts)
     }
 
-    /// Checks whether it is in vector registers that CLIF cannot express.
-    pub(super) fn is_in_vectors(&self) -> bool {
-        matches!(self, Self::Vectors { .. })
+    /// Checks whether it is in registers that CLIF cannot express.
+    pub(super) fn is_in_registers(&self) -> bool {
+        matches!(self, Self::Registers { .. })
     }
 
     /// Returns how a result of type `ty` is passed.
@@ -49,7 +49,7 @@ impl ResultPlan {
         match self {
             Self::Nothing | Self::Never => PassMode::Ignore,
             Self::Parts { .. } => PassMode::Parts,
-            Self::Vectors { .. } | Self::Stub { .. } => PassMode::Stub { offset: 0 },
+            Self::Registers { .. } | Self::Stub { .. } => PassMode::Stub { offset: 0 },
             Self::Sret => PassMode::Indirect {
                 size: ty.size(),
                 align: ty.align(),
@@ -62,9 +62,9 @@ impl ResultPlan {
     #[inline]
     pub fn parts(&self) -> &[ClifPart] {
         match self {
-            Self::Parts { parts, .. } | Self::Stub { parts, .. } | Self::Vectors { parts, .. } => {
-                parts
-            }
+            Self::Parts { parts, .. }
+            | Self::Stub { parts, .. }
+            | Self::Registers { parts, .. } => parts,
             _ => &[],
         }
     }
@@ -74,7 +74,7 @@ impl ResultPlan {
     pub(super) fn declare(&mut self, abi: &FnAbi, machine: Machine, side: Side) -> (Slots, Params) {
         let mut slots = Slots::new();
         match (&*self, &abi.ret.place) {
-            (Self::Vectors { .. }, _) if side == Side::Caller => {
+            (Self::Registers { .. }, _) if side == Side::Caller => {
                 let first = machine.convention.results.of(RegClass::Int).first();
                 let what = What::Result { part: 0 };
                 slots.extend(first.map(|reg| Slot::word(what, ClifPlace::Reg(*reg))));

@@ -48,6 +48,7 @@ static RULES: &[Convention] = conventions! {
     "r11" X86_64_SYSV: args &[Rule::AssignToReg(&[R11])];
     "fifth" X86_64_SYSV: args &[Rule::AssignToReg(&[XMM5])], results &[Rule::AssignToReg(&[XMM7])];
     "results in rcx" X86_64_SYSV: results &[Rule::AssignToReg(&[RCX])];
+    "results in rsi" X86_64_SYSV: results &[Rule::AssignToReg(&[RSI])];
     "results in rdx" X86_64_SYSV: results &[Rule::AssignToReg(&[RDX])];
     "ninth" X86_64_SYSV: args &[Rule::AssignToReg(&[XMM8])], results &[Rule::AssignToReg(&[XMM8])];
     "crossed" WIN64: args &[Rule::AssignToBoth(&[[XMM0, RDX]])];

@@ -49,9 +49,11 @@ impl CallSite<'_, '_, '_> {
     /// does: the caller's, or a slot.
     fn result_address(&mut self, ret: Ret) -> Option<Value> {
         match (&self.plan.result, ret) {
-            (ResultPlan::Sret | ResultPlan::Vectors { .. }, Ret::Memory(address)) => Some(address),
+            (ResultPlan::Sret | ResultPlan::Registers { .. }, Ret::Memory(address)) => {
+                Some(address)
+            }
             (ResultPlan::Sret, _) => Some(slot_of(self.builder, self.plan.sig.result())),
-            (ResultPlan::Vectors { bytes, .. }, _) => {
+            (ResultPlan::Registers { bytes, .. }, _) => {
                 Some(memory::slot(self.builder, u64::from(*bytes), 16).base)
             }
             _ => None,

@@ -84,7 +84,9 @@ impl CallSite<'_, '_, '_> {
         let result = CValue::result(self.plan);
         match (&self.plan.result, pop, results) {
             (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
-            (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
+            (ResultPlan::Registers { .. }, _, [base])
+                if matches!(ret, Ret::Parts | Ret::Fields) =>
+            {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }
             // The result is popped even if unused: the callee's callers rely on an empty stack. The

@@ -145,7 +145,7 @@ impl Entry {
             }
             // The last thing before the return, which has no values: no instruction of Cranelift's
             // touches the registers afterwards.
-            ResultPlan::Stub { push, bytes, .. } | ResultPlan::Vectors { push, bytes, .. } => {
+            ResultPlan::Stub { push, bytes, .. } | ResultPlan::Registers { push, bytes, .. } => {
                 let signature = Stub::address_signature();
                 let (push, _) = import_stub(stubs, push.clone(), &signature, builder.func)?;
                 let from = result.object(self.config, builder, value, u64::from(*bytes))?;

@@ -13,7 +13,7 @@ mod registers;
 pub use self::class::Class;
 use self::registers::{ARG_GPRS, ARG_VECTORS};
 use super::registers::{
-    R10, R12, R13, R14, R15, RAX, RBP, RBX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,
+    R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,
 };
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::Rule::{AssignLanes, AssignToReg, IfFlag, IfType, IfWants, PassByVal};
@@ -52,8 +52,9 @@ pub static X86_64_SYSV: Convention = Convention {
             PassByVal { size: 8, align: 8 },
         ],
         results: &[
-            IfType(INTS, &AssignToReg(&[RAX, RDX])),
-            // xmm2 and xmm3: vectors wider than their registers, where a policy splits them.
+            // Beyond two: vectors wider than their registers, where a policy splits them.
+            IfType(INTS, &AssignToReg(&[RAX, RDX, RCX])),
+            IfFlag(ArgFlags::SPLIT, &AssignToReg(&[XMM0, XMM1, ST0])),
             IfType(FLOATS, &AssignToReg(&[XMM0, XMM1, XMM2, XMM3])),
             IfType(PartTypes::of(&[F80]), &AssignToReg(&[ST0, ST1])),
         ],

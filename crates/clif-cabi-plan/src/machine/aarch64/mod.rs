@@ -11,6 +11,7 @@ use cabi::convention::FrameKind;
 use super::Architecture;
 use super::convention::ClifConvention;
 use super::processor::Processor;
+use super::registers::Registers;
 use super::stub::Steps;
 use conventions::{APPLE, SYSTEM_V, TAIL};
 
@@ -36,7 +37,7 @@ static PROCESSOR: Processor = Processor {
     vector_count: None,
     steps: &STEPS,
     area_from_frame: Some(16),
-    moved_vectors: &[],
+    moved: Registers::NONE,
     x87: None,
 };
 

@@ -10,6 +10,7 @@ use cabi::riscv::LP64F;
 use super::Architecture;
 use super::convention::ClifConvention;
 use super::processor::Processor;
+use super::registers::Registers;
 use super::stub::Steps;
 
 static STEPS: Steps = Steps {
@@ -36,7 +37,7 @@ static PROCESSOR: Processor = Processor {
     steps: &STEPS,
     // The return address and the frame pointer of the caller.
     area_from_frame: Some(16),
-    moved_vectors: &[],
+    moved: Registers::NONE,
     x87: None,
 };
 

@@ -45,6 +45,8 @@ pub enum MoveWidth {
     U64,
     V32,
     V64,
+    /// A double on the x87 stack, as a result.
+    St64,
     V128,
     V256,
     V512,
@@ -54,7 +56,7 @@ impl MoveWidth {
     /// Each width with its word in the names of stubs, before the number of the register. Vector
     /// registers, and instructions on parts of them, are named as on x86-64, which alone has the
     /// wider ones.
-    const WORDS: [(Self, &'static str); 12] = [
+    const WORDS: [(Self, &'static str); 13] = [
         (Self::U8, "byte"),
         (Self::I8, "sbyte"),
         (Self::U16, "word"),
@@ -64,6 +66,7 @@ impl MoveWidth {
         (Self::U64, "qword"),
         (Self::V32, "ss"),
         (Self::V64, "sd"),
+        (Self::St64, "st"),
         (Self::V128, "xmm"),
         (Self::V256, "ymm"),
         (Self::V512, "zmm"),
@@ -76,7 +79,7 @@ impl MoveWidth {
             Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 => 2,
             Self::U32 | Self::I32 | Self::V32 => 4,
-            Self::U64 | Self::V64 => 8,
+            Self::U64 | Self::V64 | Self::St64 => 8,
             Self::V128 => 16,
             Self::V256 => 32,
             Self::V512 => 64,

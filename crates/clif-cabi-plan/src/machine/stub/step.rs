@@ -116,9 +116,9 @@ steps! {
     PushAddress "pushaddress" IN_FRAME,
     /// Loads a register of parameters from the object at the address.
     Load(own: RegisterMove) "load" ANYWHERE,
-    /// Stores a register to the object at the address: an integer register of results, or a vector register.
+    /// Stores a register to the object at the address: an integer register of results, a vector register, or st0, which it pops.
     Store(own: RegisterMove) "store" ANYWHERE,
-    /// Loads a vector register from the object whose address is in the first integer register of parameters.
+    /// Loads a register of results from the object whose address is in the first integer register of parameters.
     LoadResult(own: RegisterMove) "result" ANYWHERE,
     /// Zeroes the vector registers above their first 16 bytes: instructions on those would wait for
     /// the rest.
@@ -178,9 +178,15 @@ impl StubStep {
             | Self::AddressToInt(n)
             | Self::AddressToVector(n)
             | Self::JumpInt(n) => n < MAX_REGISTERS,
-            Self::LoadResult(own) if own.width < MoveWidth::V128 => false,
+            Self::LoadResult(own) if own.width < MoveWidth::U64 => false,
+            Self::LoadResult(own) if own.width == MoveWidth::V32 => false,
+            Self::Load(own) if own.width == MoveWidth::St64 => false,
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
-                own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
+                let n = match own.width {
+                    MoveWidth::St64 => 1,
+                    _ => MAX_REGISTERS,
+                };
+                own.register < n && i32::try_from(own.offset).is_ok()
             }
             Self::PushArea(shadow) => shadow <= MAX_SHADOW,
             Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),

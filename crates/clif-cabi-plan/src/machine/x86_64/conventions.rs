@@ -21,6 +21,11 @@ pub(super) const PARAMS: Registers = Registers {
     vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
 };
 
+pub(super) const MOVED: Registers = Registers {
+    int: &[RAX, RDX, RCX],
+    vector: PARAMS.vector,
+};
+
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,
@@ -93,10 +98,7 @@ pub(super) const PRESERVE_ALL: ClifConvention = ClifConvention {
     sret: Sret::Refused,
     // The copy would be a `memcpy` that Cranelift believes to clobber nothing.
     has_sarg: false,
-    results: Registers {
-        int: &[],
-        vector: &[],
-    },
+    results: Registers::NONE,
     callee_saved: X86_64_PRESERVE_ALL.frame.callee_saved,
     preserved_vectors: Some(VectorLevel::Baseline),
     has_stubs: false,

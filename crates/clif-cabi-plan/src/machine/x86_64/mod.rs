@@ -35,7 +35,7 @@ static PROCESSOR: Processor = Processor {
     vector_count: Some(x86_64::RAX),
     steps: &STEPS,
     area_from_frame: None,
-    moved_vectors: conventions::PARAMS.vector,
+    moved: conventions::MOVED,
     x87: Some(x86_64::ST0),
 };
 

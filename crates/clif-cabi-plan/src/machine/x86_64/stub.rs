@@ -6,7 +6,7 @@ mod moves;
 
 use cabi::Reg;
 
-use super::conventions::{SYSTEM_V, WINDOWS_FASTCALL};
+use super::conventions::{MOVED, SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::registers::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Stub, StubCode, StubStep};
@@ -107,7 +107,7 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
         StubStep::Load(own) => moves::load(step, own, code)?,
         StubStep::Store(own) => moves::store(step, own, code)?,
-        StubStep::LoadResult(own) => moves::load_result(own, code),
+        StubStep::LoadResult(own) => moves::load_result(step, own, code)?,
         // mov r11, [rax + 8 n]
         StubStep::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
         // mov [rsp + offset], rdi

@@ -38,7 +38,7 @@ impl Placer<'_> {
     /// Returns the steps of a stub that stores the result, if one does, to the address in a word of
     /// its own.
     pub(in crate::plan) fn result(&mut self, result: &ResultPlan) -> SmallVec<[StubStep; 4]> {
-        let ResultPlan::Vectors { moves, .. } = result else {
+        let ResultPlan::Registers { moves, .. } = result else {
             return SmallVec::new();
         };
         let offset = self.stub_word();

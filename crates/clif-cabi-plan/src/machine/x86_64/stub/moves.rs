@@ -1,12 +1,16 @@
 //! Moves of registers from and to objects.
 
-use super::{PARAMS, SYSTEM_V, number};
+use super::{MOVED, PARAMS, number};
 use crate::error::PlanError;
 use crate::machine::stub::{MoveWidth, RegisterMove, StubCode, StubStep};
 
 /// The numbers of the registers with the address, of three bits.
 const R11: u8 = 3;
 const RDI: u8 = 7;
+
+/// What makes `dd` load or store st0, in the place of a register's number.
+const FLD: u8 = 0;
+const FSTP: u8 = 3;
 
 /// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movsxd`, `movss`, `movsd`, `movups`, `vmovups`.
 pub(super) fn load(
@@ -32,7 +36,7 @@ pub(super) fn load(
     Ok(())
 }
 
-/// Stores a register to the object at [r11]; an integer register of results, rax or rdx.
+/// Stores a register to the object at [r11]; an integer register of results, or `fstp` of st0.
 pub(super) fn store(
     step: StubStep,
     own: RegisterMove,
@@ -43,6 +47,10 @@ pub(super) fn store(
         MoveWidth::U16 | MoveWidth::I16 => &[0x66, 0x41, 0x89],
         MoveWidth::U32 | MoveWidth::I32 => &[0x41, 0x89],
         MoveWidth::U64 => &[0x49, 0x89],
+        MoveWidth::St64 => {
+            operands(&[&[0x41, 0xdd]], FSTP, R11, own.offset, code);
+            return Ok(());
+        }
         width => {
             operands(
                 &[vector(width), &[0x11]],
@@ -54,20 +62,29 @@ pub(super) fn store(
             return Ok(());
         }
     };
-    // Neither rax nor rdx has the bit of a prefix.
-    let (_, register) = number(SYSTEM_V.results.int, step, own.register)?;
+    // None of them has the bit of a prefix.
+    let (_, register) = number(MOVED.int, step, own.register)?;
     operands(&[begin], register, R11, own.offset, code);
     Ok(())
 }
 
-/// Loads a vector register from the object at [rdi].
-pub(super) fn load_result(own: RegisterMove, code: &mut StubCode) {
-    let begin: &[u8] = match own.width {
-        MoveWidth::V512 => &[0x62, 0xf1, 0x7c, 0x48],
-        MoveWidth::V256 => &[0xc5, 0xfc],
-        _ => &[0x0f],
+/// Loads a register of a result from the object at [rdi]: `mov`, `fld`, `movsd`, `movups`, `vmovups`.
+pub(super) fn load_result(
+    step: StubStep,
+    own: RegisterMove,
+    code: &mut StubCode,
+) -> Result<(), PlanError> {
+    let vector = own.register & 7;
+    let (instruction, register): (&[u8], _) = match own.width {
+        MoveWidth::V512 => (&[0x62, 0xf1, 0x7c, 0x48, 0x10], vector),
+        MoveWidth::V256 => (&[0xc5, 0xfc, 0x10], vector),
+        MoveWidth::V64 => (&[0xf2, 0x0f, 0x10], vector),
+        MoveWidth::U64 => (&[0x48, 0x8b], number(MOVED.int, step, own.register)?.1),
+        MoveWidth::St64 => (&[0xdd], FLD),
+        _ => (&[0x0f, 0x10], vector),
     };
-    operands(&[begin, &[0x10]], own.register & 7, RDI, own.offset, code);
+    operands(&[instruction], register, RDI, own.offset, code);
+    Ok(())
 }
 
 /// Returns the first bytes of a move of a vector register from or to [r11].

@@ -8,9 +8,10 @@ use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
 pub(in super::super) use self::count::{adjust, va_arg};
 use super::super::class::{Class, Stop};
 use super::super::classes::Classes;
+use super::super::psabi;
 use super::super::registers::ARG_GPRS;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
-use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Role};
+use crate::convention::{ArgFlags, Bank, Classify, Extension, Group, GroupKind, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -28,27 +29,17 @@ pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Refuses vectors that clang takes apart as no rule says: of bools, and results of three lanes of
-/// 8 bytes ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// Refuses vectors of bools that clang takes apart as no rule says.
 pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
-    let LeafKind::Vector(vector) = kind else {
-        return Ok(());
-    };
-    // As a member it sends its record to memory.
-    let bare = matches!(ty.kind(), Kind::Vector(_));
-    let wide_result = bare && cx.role == Role::Result && ty.size() > cx.vectors.bytes();
-    let why = if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 {
-        "clang passes its vectors of more than 64 bools as no rule says"
-    } else if vector.bools.is_none()
-        && vector.lanes == 3
-        && wide_result
-        && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
-    {
-        "clang returns three lanes of 8 bytes in rax, rdx and rcx, or xmm0, xmm1 and st0, as no rule says: a structure of it is returned in memory"
-    } else {
-        return Ok(());
-    };
-    cx.dispute(ty, why)
+    match kind {
+        LeafKind::Vector(vector)
+            if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 =>
+        {
+            let why = "clang passes its vectors of more than 64 bools as no rule says";
+            cx.dispute(ty, why)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A vector of one `double` is returned in xmm0 ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
@@ -59,16 +50,37 @@ pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option
 }
 
 /// A vector result wider than the vector level is split over several registers
-/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]), unless its lanes are no power of two: then LLVM returns
-/// it in memory.
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]): three lanes of 8 bytes over one for each, other lanes
+/// that are no power of two in memory.
 pub(super) fn split_result(
     vector: Vector,
     bytes: u64,
     cx: &mut Classify<'_, '_>,
 ) -> Option<Classes> {
     let wide = bytes > 16 && bytes > cx.vectors.bytes() && cx.role == Role::Result;
-    (wide && is_split(vector) && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT))
-        .then(|| Classes::whole(bytes, Class::Sse, Class::SseUp))
+    if !wide || !is_split(vector, bytes) || !cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT) {
+        return None;
+    }
+    if !is_of_three_words(vector, bytes) {
+        return Some(Classes::whole(bytes, Class::Sse, Class::SseUp));
+    }
+    let all = match psabi::class_of(vector.lane) {
+        Class::Integer => [Class::Integer; 3],
+        _ => [Class::Sse, Class::Sse, Class::X87],
+    };
+    let mut classes = Classes::whole(bytes, Class::NoClass, Class::NoClass);
+    (classes.as_mut_slice().iter_mut().zip(all)).for_each(|(class, own)| *class = own);
+    Some(classes)
+}
+
+/// The last of three `double`s is in st0, and has the 8 bytes of a `double` there.
+pub(super) fn last_in_x87(ty: &Type, group: &mut Group) {
+    if let (Kind::Vector(_), [.., last]) = (ty.kind(), group.parts.as_mut_slice())
+        && last.bank == Bank::X87
+    {
+        (last.ty, last.size) = (F64, 8);
+        group.flags = ArgFlags::SPLIT;
+    }
 }
 
 /// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member
@@ -334,15 +346,19 @@ pub(super) fn move_wide_vector_of_variadic(
     }
 }
 
-const fn is_split(vector: Vector) -> bool {
-    vector.bools.is_some() || vector.lanes.is_power_of_two()
+fn is_split(vector: Vector, bytes: u64) -> bool {
+    vector.bools.is_some() || vector.lanes.is_power_of_two() || is_of_three_words(vector, bytes)
+}
+
+/// LLVM has registers for three words: rax, rdx and rcx, or xmm0, xmm1 and st0.
+fn is_of_three_words(vector: Vector, bytes: u64) -> bool {
+    vector.bools.is_none() && vector.lanes == 3 && bytes == 32
 }
 
 /// clang's front end takes a wide vector of `__int128`, or one whose lanes are no power of two, for
 /// a result in registers, its back end for one in memory ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
-    let is_in_memory =
-        matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector));
+    let is_in_memory = matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector, ty.size()));
     if is_in_memory
         && group.kind == GroupKind::Memory
         && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
