@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::reading::PolicyOption;
 
-/// Which compilers, how each is checked, and how many processes work at once.
+/// Compilers, the checks of each, and the number of processes that work at once.
 #[derive(Args)]
 pub(crate) struct Compilers {
     /// Compiler to compare with, and its flags; by default every gcc and clang found.

@@ -32,7 +32,7 @@ pub(crate) fn own_command() -> Result<Command, String> {
     })
 }
 
-/// How a child ended, in words that follow its name in a message.
+/// Returns the way a child ended, in words that follow its name in a message.
 pub(crate) fn ending(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("ended with exit status {code}"),

@@ -48,7 +48,7 @@ pub(crate) struct Fuzz {
     /// Seed of the signatures.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// How many signatures; by default 10000, or as many as --minutes allows.
+    /// Number of signatures; by default 10000, or as many as --minutes allows.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Index of the first signature.
@@ -63,7 +63,7 @@ pub(crate) struct Fuzz {
     /// Folder for results: fuzz.json, fuzz.xml (JUnit's), and a .abi file for each difference.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How many differences of each compiler are minimized.
+    /// Number of differences of each compiler that are minimized.
     #[arg(long, value_name = "N", default_value_t = 20)]
     shrink: usize,
     #[cfg(has_calls)]

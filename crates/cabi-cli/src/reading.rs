@@ -19,7 +19,7 @@ const HEADING: &str = "Reading C";
 /// Name of the text in messages that the command makes of its arguments.
 pub(crate) const COMMAND_LINE: &str = "<command line>";
 
-/// How C is read.
+/// Options by which C is read.
 #[derive(Args, Default)]
 pub(crate) struct Reading {
     /// Folder to search for headers.
@@ -150,7 +150,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// How it is read: records by the rules of the policy, without one by those of the target's own
+    /// Options by which it is read: records by the rules of the policy, without one by those of the target's own
     /// compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();

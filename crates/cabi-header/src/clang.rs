@@ -40,7 +40,7 @@ fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
         .clone()
 }
 
-/// How deep the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow
+/// Size of the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow
 /// the nesting of the source.
 const STACK: usize = 64 << 20;
 
@@ -222,7 +222,7 @@ impl Drop for Unit<'_> {
 /// Warning about declarations that declare nothing.
 pub(crate) const NO_DECLARATION: &str = "-Wmissing-declarations";
 
-/// How many bytes of the source after an error are looked at.
+/// Bytes of the source after an error that are looked at.
 const REST: usize = 256;
 
 /// Message of clang about the source.

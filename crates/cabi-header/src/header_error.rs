@@ -51,7 +51,7 @@ pub enum HeaderError {
     },
     /// Text, name or arguments contain a NUL character.
     Nul {
-        /// Which of them.
+        /// The one of them.
         place: String,
     },
     /// clang refused its arguments, or gave up without saying why.

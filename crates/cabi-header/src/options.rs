@@ -1,4 +1,4 @@
-//! How a header is read: arguments, language, and where headers such as `stddef.h` come from.
+//! Options by which a header is read: arguments, language, and where headers such as `stddef.h` come from.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use cabi::{RecordRules, Target};
 
-/// How a header is read.
+/// Options by which a header is read.
 ///
 /// Headers are searched in the directories given, then where clang looks by itself, then, for the
 /// host's own target, where the system's compiler looks: `cc -E -v` is run once for that.
@@ -26,7 +26,7 @@ pub struct Options {
     pub(crate) records: Records,
 }
 
-/// Which records are read, and by whose layout.
+/// Records that are read, and the compiler whose layout they have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Records {
     /// The records that gcc and clang lay out alike.

@@ -5,8 +5,8 @@
 
 mod attributes;
 mod classes;
+mod declarations;
 mod errors;
-mod found;
 mod functions;
 mod kinds;
 mod macros;

@@ -101,7 +101,7 @@ pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, T
 pub struct Emitter {
     model: DataModel,
     definitions: String,
-    /// How C spells the records and typedefs defined so far.
+    /// Records and typedefs defined so far, as C spells them.
     records: HashMap<Arc<Record>, String>,
     typedefs: HashMap<String, String>,
     taken: HashSet<String>,

@@ -1,4 +1,4 @@
-//! How a function is unwound: Cranelift's rules for what it compiled, and the rows of stubs, as a
+//! Unwind rules of a function: Cranelift's rules for what it compiled, and the rows of stubs, as a
 //! frame description entry (FDE).
 
 use clif_cabi::StubCode;

@@ -11,10 +11,10 @@ use std::sync::OnceLock;
 static CLOSURES: OnceLock<Closures> = OnceLock::new();
 
 /// A function pointer, and the code and static chain it is made of.
-type Made = (*const c_void, *const c_void, BoundFunction);
+type ClosurePointer = (*const c_void, *const c_void, BoundFunction);
 
 thread_local! {
-    static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
+    static MADE: RefCell<Vec<ClosurePointer>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Gets ready to make closures; returns the address of what makes them.
@@ -32,7 +32,7 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
         made.retain(|(_, chain, _)| chain.addr() > (&raw const here).addr());
-        let same = |(own, frame, _): &&Made| (*own, *frame) == (code, chain);
+        let same = |(own, frame, _): &&ClosurePointer| (*own, *frame) == (code, chain);
         if let Some((.., bound)) = made.iter().find(same) {
             return bound.code();
         }

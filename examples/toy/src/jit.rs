@@ -1,4 +1,4 @@
-//! How clif-cabi is used, third part: running a program. Its functions go into an [`Engine`] of
+//! Use of clif-cabi, third part: running a program. Its functions go into an [`Engine`] of
 //! clif-cabi-jit, which is a Cranelift `Module`; the functions it imports are looked up in the
 //! libraries it names, and `main` is called as a C function. The first two parts are
 //! `lower/call.rs` and `lower/function.rs`.

@@ -64,7 +64,7 @@ pub enum Form {
     Obj,
 }
 
-/// How things end that are not the program's own result.
+/// Ends that are not the program's own result.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The program is wrong: its diagnostics, as they are to be shown.

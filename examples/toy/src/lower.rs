@@ -25,7 +25,7 @@ use cabi::Target;
 use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
-use header::Taken;
+use header::HeaderNames;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -69,7 +69,7 @@ pub(crate) fn lower(
         values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
-        taken: Taken::default(),
+        taken: HeaderNames::default(),
         libraries: import.map_or_else(Vec::new, |import| import.libraries.clone()),
         imports: Vec::new(),
         compiled: Vec::new(),
@@ -114,7 +114,7 @@ struct Session<'p> {
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
     import: Option<&'p Import>,
-    taken: Taken,
+    taken: HeaderNames,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
     libraries: Vec<Rc<str>>,

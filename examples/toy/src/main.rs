@@ -32,7 +32,7 @@ enum Command {
     },
     /// Write what becomes of a program.
     Emit {
-        /// Which form of it.
+        /// Its form.
         form: Form,
         #[command(flatten)]
         product: Product,

@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// The largest source text: a span counts bytes in 32 bits.
 const MAX_SOURCE: usize = 16 << 20;
 
-/// How deep a program may nest. Every later pass recurses over the tree.
+/// Levels to which a program may nest. Every later pass recurses over the tree.
 const MAX_DEPTH: u32 = 64;
 
 /// Names that mean something to the language.

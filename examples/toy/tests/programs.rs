@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How a program runs, also with all functions in C's convention, and is built and run.
+/// Runs a program, also with all functions in C's convention, and is built and run.
 const RUN: &str = "toy run -L . $P.toy";
 const RUN_IN_C: &str = "sed 's/^fn /extern \"C\" fn /' $P.toy > c.toy; toy run c.toy";
 const BUILD: &str = "toy build $TARGET -L . -o built.exe $P.toy; $RUN ./built.exe";
@@ -38,7 +38,7 @@ const NOT_ON_AARCH64: [(&str, &str); 4] = [
     ("parts", "C's char is unsigned there"),
 ];
 
-/// How programs of a machine are built and run here.
+/// Commands that build and run programs of a machine here.
 #[derive(Clone, Debug)]
 struct Machine {
     /// Option that tells `toy` the target, if it is not this machine.

@@ -11,7 +11,7 @@ use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
 
-/// How far the child came: the header has been read.
+/// Progress of the child: the header has been read.
 pub(crate) const READ: &str = "read\n";
 
 /// The function is about to run.

@@ -43,7 +43,7 @@ pub(super) fn places<'s>(
     Ok(points)
 }
 
-/// How the value `at` differs; `before` it something else does.
+/// Difference of the value `at`; `before` it something else differs.
 fn point(
     (a, b): (&Call<'_>, &Call<'_>),
     (at, role): (Option<usize>, Role),
@@ -140,7 +140,7 @@ impl<'a> Call<'a> {
         FnAbi::classify(&self.sig, ty, role, &self.side.target).ok()
     }
 
-    /// How it is passed, whatever the registers are called and however many there are.
+    /// Way it is passed, whatever the names of the registers and their number.
     fn how(&self, (ty, place): Value<'_>, role: Role) -> String {
         let group = match place {
             Place::Ignore => return "nothing".to_owned(),
@@ -229,7 +229,7 @@ fn word(scalar: Scalar) -> String {
     }
 }
 
-/// How two types differ as values, in words; nothing if they do not.
+/// Returns the difference of two types as values, in words; nothing if there is none.
 fn value(a: &Type, b: &Type) -> Option<[String; 2]> {
     let of = |ty: &Type| match format(ty) {
         Some(scalar) => format!("{scalar}, {}", bytes(ty.size())),

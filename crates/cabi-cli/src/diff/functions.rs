@@ -98,7 +98,7 @@ fn function<'s>(
     Ok(points)
 }
 
-/// How what stands after the `...` is passed otherwise, by functions of the same conventions that
+/// Returns the differences of arguments after the `...`, between functions of the same conventions that
 /// have registers left for it.
 fn unnamed<'s>(
     (left, a): (&'s Side, &Prototype),

@@ -85,7 +85,7 @@ pub(super) const CALLER: &[&str] = &["caller"];
 pub(super) const CALLEE: &[&str] = &["callee"];
 pub(super) const BOTH: &[&str] = &["caller", "callee"];
 
-/// How many points and names the text lists.
+/// Number of points and names that the text lists.
 const SHOWN: usize = 8;
 
 impl Difference {

@@ -16,11 +16,11 @@ use super::{COMMAND_LINE, include};
 use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 
-/// How many bytes of memory the child may have, and how long it may take.
+/// Bytes of memory that the child may have, and the time that it may take.
 const MEMORY: u64 = 2 << 30;
 const SECONDS: u64 = 60;
 
-/// How many bytes a header may have.
+/// Most bytes that a header may have.
 const FILE_SIZE: u64 = 64 << 20;
 
 /// Reads a header, and says what is wrong with it: whether that ends is what the parent wants to

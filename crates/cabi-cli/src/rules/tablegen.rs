@@ -4,7 +4,7 @@
 use cabi::convention::{Rule, Want};
 use cabi::{ArgFlags, PartType, Reg};
 
-/// How deep rules are written: a static rule may contain itself.
+/// Depth to which rules are written: a static rule may contain itself.
 const MAX_DEPTH: u8 = 16;
 
 /// Returns a rule, at this depth of others around it.

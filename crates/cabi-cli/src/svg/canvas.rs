@@ -11,7 +11,7 @@ pub(crate) const WIDTH: u64 = 760;
 pub(crate) const LEFT: u64 = 24;
 /// Width of one monospaced character, generously.
 const CHAR: u64 = 7;
-/// How many characters of the title fit on a line.
+/// Number of characters of the title that fit on a line.
 const TITLE_CHARS: usize = 82;
 
 /// Fills, told apart when they are neighbours; all light, so that dark text stands out on them.

@@ -33,7 +33,7 @@ pub(crate) enum Position {
     Unknown,
 }
 
-/// How far into a declaration its declarators are looked at, in bytes.
+/// Bytes of a declaration in which its declarators are looked for.
 const MAX_TEXT: u32 = 1 << 13;
 
 /// Returns the position of `attribute` in the declaration of a member or typedef of type `ty`.
@@ -79,7 +79,7 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
 fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;
     let (mut stars, mut open) = (0, 0_u32);
-    // How many brackets are open around what is no part of the declarator.
+    // Number of open brackets around text that is no part of the declarator.
     let (mut others, mut last) = (0_u32, "");
     for token in tokens.iter().take_while(is_before) {
         let text = token.text.as_str();

@@ -15,7 +15,7 @@ use crate::header_error::{HeaderError, SourceError};
 use crate::parse::prelude;
 use crate::reason::Reason;
 
-/// How deep expressions are looked into; clang bounds the nesting of brackets, not that of
+/// Depth to which expressions are looked into; clang bounds the nesting of brackets, not that of
 /// operators.
 const MAX_NESTING: u32 = 512;
 

@@ -244,7 +244,7 @@ fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> 
     declared
 }
 
-/// How clang spells the type of a parameter; an array as the pointer it decays to.
+/// Returns the type of a parameter as clang spells it; an array as the pointer it decays to.
 fn spelled(param: Ty<'_>) -> String {
     let canonical = param.canonical();
     let text = match is_array(canonical.kind()) {

@@ -8,7 +8,7 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty, Unit};
 use crate::header::{Constant, Skipped};
-use crate::parse::found::left_out;
+use crate::parse::declarations::left_out;
 use crate::parse::prelude;
 use crate::parse::questions::Answers;
 use crate::parse::types::integer;
@@ -82,7 +82,7 @@ fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
     own.map(definition).collect()
 }
 
-/// How far the macro `name` expands, named in the expansions of `depth` others. Each is looked at
+/// Returns how far the macro `name` expands, named in the expansions of `depth` others. Each is looked at
 /// once.
 fn expansion<'d>(
     definitions: &'d Definitions<'_>,
@@ -138,7 +138,7 @@ fn takes_arguments((cursor, _): &(Cursor<'_>, Vec<Token>)) -> bool {
     cursor.is_function_macro()
 }
 
-/// How deep macros name others; deeper ones are not followed.
+/// Depth to which macros name others; deeper ones are not followed.
 const MAX_NESTING: u32 = 1 << 10;
 
 /// At most how many tokens a macro becomes, and how deep brackets nest in it.

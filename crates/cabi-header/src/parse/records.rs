@@ -18,7 +18,7 @@ use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
-/// How many members a structure may have: libclang looks at all of them to give the offset of one,
+/// Most members that a structure may have: libclang looks at all of them to give the offset of one,
 /// and at those that they have.
 const MAX_MEMBERS: usize = 1 << 14;
 

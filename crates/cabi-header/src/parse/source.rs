@@ -1,4 +1,4 @@
-//! How clang is run: its arguments, the text in memory, and the further runs that answer what
+//! Runs of clang: its arguments, the text in memory, and the further runs that answer what
 //! declarations do not say.
 
 use std::collections::HashSet;

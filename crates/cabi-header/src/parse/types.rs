@@ -18,7 +18,7 @@ use crate::parse::questions::{Answers, Questions};
 use crate::parse::stated::size_mismatch;
 use crate::reason::Reason;
 
-/// How many typedefs, arrays and records may wrap each other.
+/// Most typedefs, arrays and records that may wrap each other.
 const MAX_NESTING: u32 = 256;
 
 /// Reads types of one unit, each record and typedef once.
@@ -34,7 +34,7 @@ pub(crate) struct Reader<'u> {
     questions: Questions,
     /// Types of the declarations of records and typedefs that were read.
     known: HashMap<Cursor<'u>, Result<Type, Reason>>,
-    /// Which pragmas occur in what was read.
+    /// Pragmas that occur in the text.
     pub(crate) pragmas: Pragmas,
     pub(crate) errors: Errors,
     nesting: u32,

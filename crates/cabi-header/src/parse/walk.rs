@@ -10,8 +10,8 @@ use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototy
 use crate::header_error::{HeaderError, SourceError};
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
+use crate::parse::declarations::{Declarations, left_out};
 use crate::parse::errors::Errors;
-use crate::parse::found::{Found, left_out};
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
     SCOPES, TYPEDEFS, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
@@ -52,7 +52,7 @@ pub(crate) fn read(
     header.other_macros = macros.others;
     let mut walk = Walk {
         reader: Reader::new(facts, answers, errors, pragmas, records),
-        found: Found::new(header),
+        found: Declarations::new(header),
         main: unit.cursor().name(),
     };
     for cursor in declarations {
@@ -82,7 +82,7 @@ pub(crate) fn read(
 /// The walk over the declarations, and what it has found.
 struct Walk<'u> {
     reader: Reader<'u>,
-    found: Found,
+    found: Declarations,
     /// The name of the text itself.
     main: String,
 }

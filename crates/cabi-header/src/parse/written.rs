@@ -1,4 +1,4 @@
-//! How declarations write their types.
+//! Types as declarations write them.
 
 use clang_sys::*;
 
@@ -8,10 +8,10 @@ use crate::parse::prelude;
 use crate::parse::types::{Reader, is_pointer, is_unnamed};
 use crate::written::Written;
 
-/// How deep pointers, arrays and functions are followed.
+/// Depth to which pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;
 
-/// How many nodes a type may have: functions that take functions that take functions grow without
+/// Most nodes that a type may have: functions that take functions that take functions grow without
 /// bound.
 const MAX_NODES: u32 = 4096;
 

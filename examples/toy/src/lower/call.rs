@@ -1,4 +1,4 @@
-//! How clif-cabi is used, first part: functions of libraries, and calls. The second is
+//! Use of clif-cabi, first part: functions of libraries, and calls. The second is
 //! `function.rs`, the third `jit.rs`.
 //!
 //! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it
@@ -118,7 +118,7 @@ impl Session<'_> {
 }
 
 /// A call whose arguments are evaluated.
-struct Prepared {
+struct CallParts {
     target: Callee,
     sig: FnSig,
     args: Vec<Arg>,
@@ -188,7 +188,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             callee,
             args: given,
         }: &'p CallExpr,
-    ) -> Check<Prepared> {
+    ) -> Check<CallParts> {
         let (ty, target, mut sig) = self.callee(callee)?;
         let (wanted, n) = (ty.params.len(), given.len());
         if n < wanted || n > wanted && !ty.variadic {
@@ -209,7 +209,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             sig = sig.at_call(unnamed)?;
         }
         let result = ty.result;
-        Ok(Prepared {
+        Ok(CallParts {
             target,
             sig,
             args,
@@ -218,7 +218,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
-    fn finish(&mut self, call: &Prepared, to: Option<Value>) -> Check<Typed> {
+    fn finish(&mut self, call: &CallParts, to: Option<Value>) -> Check<Typed> {
         let (result, sig, args) = (call.result, &call.sig, &call.args);
         let plan = self.s.lowering.call_plan(sig)?;
         let has_parts = !plan.result.parts().is_empty();
@@ -252,7 +252,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// gives it. An exception leads to `handler`.
     fn try_call(
         &mut self,
-        prepared: &Prepared,
+        prepared: &CallParts,
         plan: &CallPlan,
         ret: Ret,
         handler: Block,
@@ -306,7 +306,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let function = self.s.import(&symbol.into(), library, &sig)?;
         let target = function.id.into();
         self.finish(
-            &Prepared {
+            &CallParts {
                 target,
                 sig,
                 args,

@@ -1,4 +1,4 @@
-//! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`]
+//! Use of clif-cabi, second part: a function that C may call. [`Session::function_body`]
 //! begins it, [`Lowerer::body`] takes its parameters and ends it; [`Lowerer::leave`] returns. A
 //! function in a function captures the variables around it by their addresses. The first part is
 //! `call.rs`, the third `jit.rs`.

@@ -13,12 +13,12 @@ use cabi_header::{Header, Prototype, Reason};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// How C distinguishes the names of types, in the order in which they are looked for.
+/// Prefixes of the names of types in C, in the order in which they are looked for.
 const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 
 /// Declarations that have been taken from the headers so far.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct HeaderNames {
     functions: HashMap<Rc<str>, usize>,
     records: HashMap<Type, Ty>,
 }

@@ -19,7 +19,7 @@ pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skip
 }
 
 /// Contents of the declarations seen so far.
-pub(crate) struct Found {
+pub(crate) struct Declarations {
     /// All but types and functions, of which a later declaration may say more.
     pub(crate) header: Header,
     types: Entities<(CXCursorKind, NamedType)>,
@@ -55,7 +55,7 @@ impl<T> Entities<T> {
     }
 }
 
-impl Found {
+impl Declarations {
     pub(crate) fn new(header: Header) -> Self {
         Self {
             header,
