@@ -186,6 +186,11 @@ impl Target {
     /// # Errors
     /// As [`Target::new`].
     pub fn host() -> Result<Self, Error> {
+        // A constant needs no memory for its name.
+        let is_linux = cfg!(all(target_os = "linux", target_env = "gnu"));
+        if is_linux && cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
+            return Ok(Self::X86_64_LINUX);
+        }
         Self::new(&target_lexicon::HOST)
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let mut invokers = Invokers::new(&Settings::default())?;
-    invokers.engine_mut().add_library(&gsl);
+    invokers.add_library(&gsl);
     multiply(&mut invokers)?;
     integrate(&mut invokers)
 }

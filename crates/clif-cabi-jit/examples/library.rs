@@ -15,7 +15,7 @@ use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
 
-/// Where the complex functions of C are.
+/// Library that has the complex functions of C.
 const LIBM: &str = if cfg!(target_os = "macos") {
     "libSystem.dylib"
 } else {

@@ -36,14 +36,14 @@ use self::enter::{Handler, handler};
 pub use self::function::FnPointer;
 pub use self::local::LocalClosure;
 use self::pool::{Pool, StubSlot};
-use self::variadic::Read;
+use self::variadic::VaArgFn;
 pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::{Result, panic_message};
 use crate::settings::Settings;
 use crate::shape::ByShape;
-use crate::value::{CValue, Given, bytes_of, check};
+use crate::value::{CValue, Subject, bytes_of, check};
 
 /// Object that a slot of the pool points to.
 #[repr(C)]
@@ -85,12 +85,12 @@ struct Compiler {
     /// Compiled code by the shape of the entry, and by how the unnamed arguments are fetched that
     /// all callers pass.
     compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
-    va_args: HashMap<VaArgPlan, TypedCode<Read>>,
+    va_args: HashMap<VaArgPlan, TypedCode<VaArgFn>>,
     /// A pool for each register that contexts are in.
     pools: Vec<Arc<Pool>>,
 }
 
-/// How functions of one signature are entered: closures of it are made without compiling.
+/// Entry of functions of one signature: closures of it are made without compiling.
 #[derive(Clone)]
 pub struct ClosureInterface {
     sig: Arc<FnSig>,
@@ -274,7 +274,7 @@ impl ClosureInterface {
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
         R: CValue + Send + Sync + 'a,
     {
-        check::<R>(Given::Result, self.sig.result())?;
+        check::<R>(Subject::Result, self.sig.result())?;
         let message = name.to_owned();
         self.closure(name, move |args, result| {
             let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
@@ -330,7 +330,7 @@ impl ClosureArgs<'_> {
     #[inline]
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
         let (ty, pointer) = self.at(index)?;
-        check::<T>(Given::Argument(index), ty)?;
+        check::<T>(Subject::Argument(index), ty)?;
         // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its address is as aligned as its type is in C.
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
@@ -350,7 +350,7 @@ impl ClosureArgs<'_> {
         let sig = &self.interface.sig;
         match (sig.params().get(index), self.pointers.get(index)) {
             (Some(param), Some(pointer)) => Ok((&param.ty, *pointer)),
-            _ => Err(Given::Argument(index).refused(sig, "it has no such argument")),
+            _ => Err(Subject::Argument(index).refused(sig, "it has no such argument")),
         }
     }
 }
@@ -362,7 +362,7 @@ impl ClosureResult<'_> {
     /// [`Error::Value`](crate::Error::Value) if it is of another kind or size, and in a function that never returns.
     #[inline]
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
-        check::<R>(Given::Result, self.sig.result())?;
+        check::<R>(Subject::Result, self.sig.result())?;
         self.check_size(size_of::<R>())?;
         // SAFETY: there are as many bytes as `R` has.
         unsafe { self.bytes.as_mut_ptr().cast::<R>().write_unaligned(value) };
@@ -374,7 +374,7 @@ impl ClosureResult<'_> {
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a function that never returns.
     pub fn set_bytes(&mut self, object: &[u8]) -> Result<()> {
-        Given::Result.check_size(self.sig.result(), object.len())?;
+        Subject::Result.check_size(self.sig.result(), object.len())?;
         self.check_size(object.len())?;
         self.bytes.write_copy_of_slice(object);
         Ok(())
@@ -386,7 +386,7 @@ impl ClosureResult<'_> {
         if self.bytes.len() == size {
             return Ok(());
         }
-        Err(Given::Result.refused(self.sig, "the function never returns"))
+        Err(Subject::Result.refused(self.sig, "the function never returns"))
     }
 }
 

@@ -9,7 +9,8 @@ use core::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arena::Arena;
-use crate::debug::Told;
+use crate::debug::Registrations;
+use crate::host::Pages;
 use crate::host::system::Frames;
 use crate::library::Library;
 
@@ -136,35 +137,33 @@ impl<F> fmt::Debug for TypedCode<F> {
 /// State that all code of one engine needs: dropped in this order, since termination routines of a
 /// library may call back into the code.
 pub(crate) struct Shared {
-    kept: Mutex<Kept>,
-    arena: Mutex<Arena>,
+    kept: Mutex<Resources>,
+    /// Memory of an engine; stubs have their own.
+    _arena: Option<Arc<Mutex<Arena>>>,
 }
 
 /// State that is kept as long as the code: libraries it may call into, then registrations, which
-/// are taken back before the memory goes.
+/// are taken back before the memory goes, then the memory of stubs.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct Resources {
     pub(crate) libraries: Vec<Library>,
     /// Another engine's: its own would never be freed.
     pub(crate) code: Vec<Code>,
-    pub(crate) told: Vec<Told>,
+    pub(crate) told: Vec<Registrations>,
     pub(crate) frames: Vec<Frames>,
+    /// Memory of stubs, one for each.
+    pub(crate) stubs: Vec<Pages>,
 }
 
 impl Shared {
-    pub(crate) fn new(arena: Arena) -> Arc<Self> {
+    pub(crate) fn new(arena: Option<Arc<Mutex<Arena>>>) -> Arc<Self> {
         Arc::new(Self {
             kept: Mutex::default(),
-            arena: Mutex::new(arena),
+            _arena: arena,
         })
     }
 
-    /// The memory that the code lies in.
-    pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
-        self.arena.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Resources> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ mod names;
 #[cfg(target_os = "linux")]
 mod perf;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,16 +50,14 @@ pub(crate) struct Debug {
     options: Options,
     sources: Option<Arc<Sources>>,
     info: DebugInfo,
-    /// Stubs whose symbols do not describe them, and their names.
-    stubs: Vec<(FuncId, &'static str)>,
 }
 
-/// Registrations, until this is dropped.
+/// Names and images of code, known until this is dropped.
 #[allow(dead_code, reason = "it is there to be dropped")]
-pub(crate) struct Told {
-    known: names::Known,
+pub(crate) struct Registrations {
+    known: names::SymbolEntries,
     #[cfg(feature = "gdb")]
-    gdb: Option<gdb::Registered>,
+    gdb: Option<gdb::Registration>,
 }
 
 /// ELF's number of the machine.
@@ -110,7 +108,6 @@ impl Debug {
             options: options.clone(),
             sources: None,
             info: DebugInfo::new(),
-            stubs: Vec::new(),
         })
     }
 
@@ -133,18 +130,15 @@ impl Debug {
         self.info.add_function(id, name, func, code);
     }
 
-    pub(crate) fn add_stub(&mut self, id: FuncId, name: &'static str) {
-        self.stubs.push((id, name));
-    }
-
     /// Publishes `code`, all of which was compiled or defined since the last time; `frames` are its
     /// unwind tables.
-    pub(crate) fn tell(&mut self, mut code: Vec<NewCode>, frames: Vec<u8>) -> (Told, Result<()>) {
+    pub(crate) fn tell(
+        &mut self,
+        mut code: Vec<NewCode>,
+        frames: Vec<u8>,
+    ) -> (Registrations, Result<()>) {
         let info = std::mem::take(&mut self.info);
-        let mut compiled = HashMap::new();
-        for (id, name) in self.stubs.drain(..) {
-            compiled.insert(id, (name, &[][..]));
-        }
+        let mut compiled = BTreeMap::new();
         for (id, name, rows) in info.functions() {
             compiled.insert(id, (name, rows));
         }
@@ -153,8 +147,8 @@ impl Debug {
                 (own.name, own.rows) = ((*name).to_owned(), rows.to_vec());
             }
         }
-        let mut told = Told {
-            known: names::Known::new(&code, self.sources.as_ref()),
+        let mut told = Registrations {
+            known: names::SymbolEntries::new(&code, self.sources.as_ref()),
             #[cfg(feature = "gdb")]
             gdb: None,
         };
@@ -167,7 +161,7 @@ impl Debug {
         code: &[NewCode],
         info: &DebugInfo,
         frames: Vec<u8>,
-        told: &mut Told,
+        told: &mut Registrations,
     ) -> Result<()> {
         let sources = self.sources.as_deref();
         #[cfg(target_os = "linux")]
@@ -187,7 +181,7 @@ impl Debug {
                 source,
             })?;
             let image = image::image(code, frames, sections.unwrap_or_default());
-            told.gdb = Some(gdb::Registered::new(image));
+            told.gdb = Some(gdb::Registration::new(image));
         }
         Ok(())
     }

@@ -11,8 +11,7 @@ mod resolve;
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::cranelift;
 use crate::cranelift::codegen::Context;
@@ -52,9 +51,9 @@ pub struct Engine {
     module: EngineModule,
     symbols: Symbols,
     shared: Arc<Shared>,
-    /// How far each function is, by its id.
+    /// Stage of each function, by its id.
     functions: Vec<Stage>,
-    /// How far each data object is, by its id.
+    /// Stage of each data object, by its id.
     objects: Vec<Stage>,
     /// Definitions since the last finalize.
     pending: Vec<Pending>,
@@ -86,7 +85,8 @@ impl Engine {
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
         let isa = settings.isa()?;
-        let shared = Shared::new(Arena::new(settings.memory)?);
+        let arena = Arc::new(Mutex::new(Arena::new(settings.memory)?));
+        let shared = Shared::new(Some(Arc::clone(&arena)));
         let symbols = Symbols::new();
         let process = symbols.process().clone();
         shared.kept().libraries.push(process);
@@ -94,7 +94,7 @@ impl Engine {
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
         let found = symbols.found();
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
-        let module = new_module(builder, &shared)?;
+        let module = new_module(builder, arena)?;
         let frames = NewFrames::new(module.isa(), settings.personality.clone());
         let frames = frames.map_err(|error| Error::Setting {
             name: "personality".to_owned(),
@@ -160,12 +160,7 @@ impl Engine {
     ///
     /// [`Error::MissingSymbols`], with the places searched.
     pub fn symbol(&self, name: &str) -> Result<*const u8> {
-        check_name(name)?;
-        let missing = || {
-            let names = BTreeMap::from([(name.to_owned(), Vec::new())]);
-            self.symbols.missing(names)
-        };
-        self.symbols.search(name).ok_or_else(missing)
+        self.symbols.find(name)
     }
 
     /// Declares a function that is found outside, by its name.

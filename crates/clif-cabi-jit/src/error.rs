@@ -155,7 +155,7 @@ pub enum Error {
     Relocation {
         /// The function or data object with it.
         name: String,
-        /// Where it applies, in bytes from the start.
+        /// Offset of the place that it changes, in bytes from the start.
         offset: u32,
         /// The error in it.
         why: String,
@@ -183,7 +183,7 @@ pub enum Error {
     },
     /// A value of another kind or size than its C type.
     Value {
-        /// Which argument, or the result.
+        /// The argument, or the result.
         what: String,
         /// Its C type.
         ty: String,

@@ -1,4 +1,4 @@
-//! How the unwinder of the process finds its way through JIT code: tables that it is told of, until the code goes.
+//! Unwinding of JIT code: tables that it is told of, until the code goes.
 
 use std::borrow::Cow;
 
@@ -6,6 +6,7 @@ use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use clif_cabi::StubCode;
+use clif_cabi::cabi::Triple;
 use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
 /// The least alignment of code that rules come after, in bytes, and that of the rules.
@@ -40,6 +41,15 @@ impl NewFrames {
             personality,
             tables,
         })
+    }
+
+    /// Tables of stubs alone.
+    pub(crate) fn of_stubs() -> Self {
+        Self {
+            personality: None,
+            // There may be no such tables here.
+            tables: UnwindTables::of_stubs(&Triple::host()).ok(),
+        }
     }
 
     /// Adds a function that was compiled.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::interface::CallInterface;
 use crate::invoke::Invokers;
 use crate::library::Address;
-use crate::value::{CValue, Given};
+use crate::value::{CValue, Subject};
 
 /// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct DeclaredFunction {
 
 impl Invokers {
     /// Finds the C function of `declaration` ([`Declaration::parse`]) by its name, as
-    /// [`Engine::symbol`](crate::Engine::symbol) does.
+    /// [`Invokers::symbol`] does.
     ///
     /// A variadic function is called without unnamed arguments: [`Invokers::function_at_call`] takes their types.
     ///
@@ -83,10 +83,10 @@ impl Invokers {
     }
 
     fn named(&mut self, name: Option<String>, sig: &FnSig) -> Result<DeclaredFunction> {
-        let nameless = || Given::Declaration.refused(sig, "it has no name");
+        let nameless = || Subject::Declaration.refused(sig, "it has no name");
         let name = name.ok_or_else(nameless)?;
         // Before anything is compiled: a missing symbol is the likelier mistake.
-        let code = Address(self.engine().symbol(&name)?);
+        let code = Address(self.symbol(&name)?);
         let interface = CallInterface::new(self, sig)?;
         Ok(DeclaredFunction { interface, code })
     }

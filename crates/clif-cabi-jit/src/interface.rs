@@ -13,7 +13,7 @@ use crate::args::{CallArgs, FEW};
 use crate::error::Result;
 use crate::invoke::{Invoker, Invokers};
 use crate::kind;
-use crate::value::{CValue, CallArg, Given, bytes_of, check};
+use crate::value::{CValue, CallArg, Subject, bytes_of, check};
 
 /// Signature of a function, and how it is called: libffi's `cif`.
 ///
@@ -26,7 +26,7 @@ use crate::value::{CValue, CallArg, Given, bytes_of, check};
 ///
 /// let mut invokers = Invokers::new(&Settings::default())?;
 /// let difftime = CallInterface::new(&mut invokers, &FnSig::new([Type::I64, Type::I64], Type::F64))?;
-/// let code = invokers.engine().symbol("difftime")?;
+/// let code = invokers.symbol("difftime")?;
 /// // SAFETY: this is `double difftime(time_t, time_t)`.
 /// let seconds: f64 = unsafe { difftime.call(code.cast(), (7_i64, 4_i64))? };
 /// assert_eq!(seconds, 3.0);
@@ -84,11 +84,11 @@ impl CallInterface {
     /// # Safety
     /// `code` is a function of this signature that may be called now with these arguments; pointers
     /// among them are valid for it.
-    // Where it is inlined the kinds of the arguments are constants.
+    // Inlined, the kinds of the arguments are constants.
     #[inline(always)]
     pub unsafe fn call<R: CValue>(&self, code: *const c_void, args: impl CallArgs) -> Result<R> {
         if R::KIND != self.result_kind {
-            check::<R>(Given::Result, self.sig.result())?;
+            check::<R>(Subject::Result, self.sig.result())?;
         }
         let mut result = MaybeUninit::<R>::zeroed();
         // SAFETY: as the caller says; the result has as many bytes as its type.
@@ -111,7 +111,7 @@ impl CallInterface {
         args: impl CallArgs,
         ret: &mut [u8],
     ) -> Result<()> {
-        Given::Result.check_size(self.sig.result(), ret.len())?;
+        Subject::Result.check_size(self.sig.result(), ret.len())?;
         // SAFETY: as the caller says.
         unsafe { self.call_into(code, args, ret.as_mut_ptr()) }
     }
@@ -155,7 +155,7 @@ impl CallInterface {
         let params = self.sig.params();
         if args.len() != params.len() {
             let why = format!("{} arguments, and {} are given", params.len(), args.len());
-            return Err(Given::Call.refused(&self.sig, why));
+            return Err(Subject::Call.refused(&self.sig, why));
         }
         let (mut few, mut many) = ([core::ptr::null(); FEW], Vec::new());
         let pointers = match few.get_mut(..args.len()) {

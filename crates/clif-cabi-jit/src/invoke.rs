@@ -5,24 +5,30 @@
 //! form of a call in registers and stack; `long f(long)` and `void *f(void *)` share one. From then
 //! on preparing a call is a look into a table, and making it is one indirect call.
 //!
-//! Where moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would take most of the time before the first call. It compiles
+//! If moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would take most of the time before the first call. It compiles
 //! the others.
 
 use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
 use core::fmt;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use crate::cranelift::codegen::ir::{InstBuilder, types::I64};
 use crate::cranelift::module::Module;
-use clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi::{Arg, CallPlan, Lowering, Ret, StubCode, stub_code};
+use clif_cabi::cabi::{DataModel, FnSig, Target, Type};
+use clif_cabi::clif_cabi_plan::{CallPlan, Machine};
+use clif_cabi::{Arg, LowerError, Lowering, Ret};
 
-use crate::code::{Code, TypedCode};
+use crate::code::{Code, Shared, TypedCode};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::host;
+use crate::library::{Library, Symbols};
 use crate::settings::Settings;
 use crate::shape::ByShape;
+use crate::stubs::Stubs;
 use crate::vectors;
 
 /// `target`, `args`, `ret`. The compiled function has more parameters, all in registers, which it
@@ -56,7 +62,7 @@ pub struct Invoker {
 ///
 /// let mut invokers = Invokers::new(&Settings::default())?;
 /// let invoker = invokers.get(&sig)?;
-/// let div = invokers.engine().symbol("div")?;
+/// let div = invokers.symbol("div")?;
 /// let (a, b, mut result) = (17_i32, 5_i32, [0_i32; 2]);
 /// let args = [(&raw const a).cast(), (&raw const b).cast()];
 /// // SAFETY: `div` has this signature, and the objects are those of its types.
@@ -65,27 +71,51 @@ pub struct Invoker {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Invokers {
-    engine: Engine,
-    lower: Lowering,
-    compiled: HashMap<ByShape<CallPlan>, Invoker>,
+    target: Target,
+    symbols: Symbols,
+    shared: Arc<Shared>,
+    stubs: Stubs,
     has_stubs: bool,
+    settings: Settings,
+    /// None until something has to be compiled.
+    compiler: Option<(Engine, Lowering)>,
+    compiled: Map<ByShape<CallPlan>>,
+    /// Invokers of signatures that were asked for before.
+    known: Map<FnSig>,
 }
 
+/// Invokers by a key of the front end's, which needs no random seed.
+type Map<K> = HashMap<K, Invoker, BuildHasherDefault<DefaultHasher>>;
+
 impl Invokers {
-    /// Makes no invokers yet. An engine with these settings will make them, of which
-    /// [`Settings::cpu`] does not matter: they consist of instructions that every machine has.
+    /// Makes no invokers yet. An engine with these settings compiles those that are no stubs; [`Settings::cpu`] does
+    /// not matter: they consist of instructions that every machine has.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let engine = Engine::new(&settings.for_own_code())?;
-        let lower = Lowering::new(engine.isa())?;
-        Ok(Self {
-            engine,
-            lower,
-            compiled: HashMap::new(),
+        host::check()?;
+        let target = Target::host().map_err(LowerError::from)?;
+        Machine::of(&target).map_err(LowerError::from)?;
+        let symbols = Symbols::new();
+        let shared = Shared::new(None);
+        shared.kept().libraries.push(symbols.process().clone());
+        let mut invokers = Self {
+            target,
+            symbols,
+            stubs: Stubs::new(settings, Arc::clone(&shared))?,
+            shared,
             has_stubs: true,
-        })
+            settings: settings.for_own_code(),
+            compiler: None,
+            compiled: Map::default(),
+            known: Map::default(),
+        };
+        // Such settings are errors of an engine's.
+        if settings.has_flags() || settings.personality.is_some() {
+            invokers.compiler()?;
+        }
+        Ok(invokers)
     }
 
     /// Has Cranelift compile every invoker: for tests, which compare both.
@@ -96,20 +126,26 @@ impl Invokers {
         self
     }
 
-    /// Returns the engine, in whose libraries functions to call can be found ([`Engine::symbol`]).
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    /// Lets functions be found in `library`: [`Engine::add_library`].
+    pub fn add_library(&mut self, library: &Library) {
+        self.shared.kept().libraries.push(library.clone());
+        self.symbols.add(library.clone());
+        if let Some((engine, _)) = &mut self.compiler {
+            engine.add_library(library);
+        }
     }
 
-    /// Returns the engine, to add libraries to.
-    pub fn engine_mut(&mut self) -> &mut Engine {
-        &mut self.engine
+    /// Returns the address of the function `name`: [`Engine::symbol`].
+    ///
+    /// # Errors
+    /// [`Error::MissingSymbols`](crate::Error::MissingSymbols), with the places searched.
+    pub fn symbol(&self, name: &str) -> Result<*const u8> {
+        self.symbols.find(name)
     }
 
     /// The data model of the types that are passed.
     pub(crate) fn data_model(&self) -> &DataModel {
-        self.lower.target().data_model()
+        self.target.data_model()
     }
 
     /// Returns the number of shapes that have invokers.
@@ -125,14 +161,29 @@ impl Invokers {
     /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost)
     /// for one with vectors in registers that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn get(&mut self, sig: &FnSig) -> Result<Invoker> {
-        let shape = ByShape(self.lower.call_plan(sig)?);
-        if let Some(invoker) = self.compiled.get(&shape) {
+        if let Some(invoker) = self.known.get(sig) {
             return Ok(invoker.clone());
         }
+        let plan = CallPlan::new(sig, &self.target).map_err(LowerError::from)?;
+        let shape = ByShape(Arc::new(plan));
+        let invoker = match self.compiled.get(&shape) {
+            Some(invoker) => invoker.clone(),
+            None => self.make(shape, sig)?,
+        };
+        self.known.insert(sig.clone(), invoker.clone());
+        Ok(invoker)
+    }
+
+    fn make(&mut self, shape: ByShape<CallPlan>, sig: &FnSig) -> Result<Invoker> {
         vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
-        let code = match self.stub(&shape.0) {
-            Some(stub) => define(&mut self.engine, &stub)?,
-            None => compile(&mut self.engine, &self.lower, sig)?,
+        let stub = shape.0.invoker(&self.target).filter(|_| self.has_stubs);
+        let stub = stub.and_then(|stub| stub.code(Machine::of(&self.target).ok()?, false).ok());
+        let code = match stub {
+            Some(stub) => self.stubs.define(NAME, &stub)?,
+            None => {
+                let (engine, lower) = self.compiler()?;
+                compile(engine, lower, sig)?
+            }
         };
         // SAFETY: each of the two makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
@@ -141,21 +192,23 @@ impl Invokers {
         Ok(invoker)
     }
 
-    /// The stub that makes such calls, if one can.
-    fn stub(&self, plan: &CallPlan) -> Option<StubCode> {
-        let stub = plan.invoker(self.lower.target());
-        let stub = stub.filter(|_| self.has_stubs)?;
-        stub_code(self.engine.isa(), &stub).ok()
+    /// Returns the engine that compiles invokers, and its lowering.
+    fn compiler(&mut self) -> Result<(&mut Engine, &Lowering)> {
+        let compiler = match self.compiler.take() {
+            Some(compiler) => compiler,
+            None => {
+                let mut engine = Engine::new(&self.settings)?;
+                // Its code keeps them open.
+                for library in self.symbols.libraries() {
+                    engine.add_library(library);
+                }
+                let lower = Lowering::new(engine.isa())?;
+                (engine, lower)
+            }
+        };
+        let (engine, lower) = self.compiler.insert(compiler);
+        Ok((engine, lower))
     }
-}
-
-/// Makes `void (target, args, ret)` of a stub.
-fn define(engine: &mut Engine, stub: &StubCode) -> Result<Code> {
-    let signature = engine.make_signature();
-    let id = engine.declare_local(&signature)?;
-    engine.define_stub(id, NAME, stub)?;
-    engine.finalize()?;
-    engine.code(id)
 }
 
 impl Invoker {

@@ -171,6 +171,7 @@ mod memory;
 mod reloc;
 mod settings;
 mod shape;
+mod stubs;
 mod value;
 mod vectors;
 

@@ -5,7 +5,7 @@
 
 use core::ffi::c_void;
 use core::fmt;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,19 +17,19 @@ use crate::host::system;
 #[derive(Clone)]
 pub struct Library {
     name: Arc<str>,
-    opened: Arc<Opened>,
+    opened: Arc<Handle>,
 }
 
-enum Opened {
+enum Handle {
     One(system::Library),
     Process {
-        scopes: Vec<system::Library>,
+        scopes: OnceLock<Vec<system::Library>>,
         /// Opened when the others do not have a name.
         mathematics: OnceLock<Option<system::Library>>,
     },
 }
 
-impl Opened {
+impl Handle {
     fn find(&self, name: &str) -> Option<*const u8> {
         match self {
             Self::One(library) => find(library, name),
@@ -37,7 +37,8 @@ impl Opened {
                 scopes,
                 mathematics,
             } => {
-                let found = scopes.iter().find_map(|scope| find(scope, name));
+                let mut scopes = scopes.get_or_init(system::process).iter();
+                let found = scopes.find_map(|scope| find(scope, name));
                 let mathematics = || mathematics.get_or_init(system::mathematics).as_ref();
                 found.or_else(|| find(mathematics()?, name))
             }
@@ -82,7 +83,7 @@ impl Library {
         })?;
         Ok(Self {
             name: name.to_string_lossy().into(),
-            opened: Arc::new(Opened::One(library)),
+            opened: Arc::new(Handle::One(library)),
         })
     }
 
@@ -112,8 +113,8 @@ impl Library {
     pub fn process() -> Self {
         Self {
             name: PROCESS.into(),
-            opened: Arc::new(Opened::Process {
-                scopes: system::process(),
+            opened: Arc::new(Handle::Process {
+                scopes: OnceLock::new(),
                 mathematics: OnceLock::new(),
             }),
         }
@@ -150,15 +151,15 @@ impl fmt::Debug for Library {
 
 /// All that one engine can refer to outside itself.
 pub(crate) struct Symbols {
-    bound: HashMap<String, Address>,
+    bound: BTreeMap<String, Address>,
     libraries: Vec<Library>,
     process: Library,
-    found: Found,
+    found: SymbolCache,
 }
 
 /// Names that have been searched and found: what cranelift-jit sees, and all it ever asks for.
 #[derive(Clone, Default)]
-pub(crate) struct Found(Arc<Mutex<HashMap<String, Address>>>);
+pub(crate) struct SymbolCache(Arc<Mutex<BTreeMap<String, Address>>>);
 
 /// An address in this process, which may be anything: only calling or reading it is unsafe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,10 +173,10 @@ unsafe impl Sync for Address {}
 impl Symbols {
     pub(crate) fn new() -> Self {
         Self {
-            bound: HashMap::new(),
+            bound: BTreeMap::new(),
             libraries: Vec::new(),
             process: Library::process(),
-            found: Found::default(),
+            found: SymbolCache::default(),
         }
     }
 
@@ -184,8 +185,13 @@ impl Symbols {
         &self.process
     }
 
+    /// The libraries that were added.
+    pub(crate) fn libraries(&self) -> &[Library] {
+        &self.libraries
+    }
+
     /// The names found so far, shared.
-    pub(crate) fn found(&self) -> Found {
+    pub(crate) fn found(&self) -> SymbolCache {
         self.found.clone()
     }
 
@@ -224,6 +230,13 @@ impl Symbols {
             .or_else(anywhere)
     }
 
+    /// The address that an import of this name has or would get.
+    pub(crate) fn find(&self, name: &str) -> Result<*const u8> {
+        check_name(name)?;
+        let missing = || self.missing(BTreeMap::from([(name.to_owned(), Vec::new())]));
+        self.search(name).ok_or_else(missing)
+    }
+
     /// The error for names that were not found, each with what refers to it.
     pub(crate) fn missing(&self, names: BTreeMap<String, Vec<String>>) -> Error {
         let mut searched = Vec::new();
@@ -243,7 +256,7 @@ impl Symbols {
     }
 }
 
-impl Found {
+impl SymbolCache {
     pub(crate) fn get(&self, name: &str) -> Option<*const u8> {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(name).map(|address| address.0)

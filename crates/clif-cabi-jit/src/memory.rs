@@ -8,9 +8,9 @@ pub(crate) use up_to_0_133::{EngineModule, address, new_module};
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
 mod from_0_134 {
     use std::io;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, PoisonError};
 
-    use crate::code::Shared;
+    use crate::arena::Arena;
     use crate::cranelift::jit::{
         BranchProtection, JITBuilder, JITMemoryKind, JITMemoryProvider, JITModule,
     };
@@ -19,8 +19,11 @@ mod from_0_134 {
 
     pub(crate) type EngineModule = JITModule;
 
-    pub(crate) fn new_module(mut builder: JITBuilder, shared: &Arc<Shared>) -> Result<JITModule> {
-        builder.memory_provider(Box::new(Provider(Arc::clone(shared))));
+    pub(crate) fn new_module(
+        mut builder: JITBuilder,
+        arena: Arc<Mutex<Arena>>,
+    ) -> Result<JITModule> {
+        builder.memory_provider(Box::new(Provider(arena)));
         Ok(JITModule::new(builder))
     }
 
@@ -30,7 +33,7 @@ mod from_0_134 {
     }
 
     /// The arena as cranelift-jit wants it. The module is one of several owners, so it never frees anything.
-    struct Provider(Arc<Shared>);
+    struct Provider(Arc<Mutex<Arena>>);
 
     impl JITMemoryProvider for Provider {
         fn allocate(
@@ -39,27 +42,29 @@ mod from_0_134 {
             align: u64,
             kind: JITMemoryKind,
         ) -> io::Result<*mut u8> {
-            let allocated = self.0.arena().allocate(size, align, &kind);
+            let mut arena = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let allocated = arena.allocate(size, align, &kind);
             allocated.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
         }
 
         unsafe fn free_memory(&mut self) {}
 
         fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
-            Ok(self.0.arena().seal()?)
+            let mut arena = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(arena.seal()?)
         }
     }
 }
 
 /// A provider of memory needs the type `JITMemoryKind`, which these releases do not export: memory is cranelift-jit's own arena, which
-/// belongs to the module. When the engine goes, the module moves to [`Shared`], whose last owner frees it.
+/// belongs to the module. When the engine goes, the module moves to the [`Arena`](crate::arena::Arena), whose last owner frees it.
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 mod up_to_0_133 {
     use core::mem::ManuallyDrop;
     use core::ops::{Deref, DerefMut};
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-    use crate::code::Shared;
+    use crate::arena::Arena;
     use crate::cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
     use crate::cranelift::module::ModuleRelocTarget;
     use crate::error::{Error, Result};
@@ -67,14 +72,18 @@ mod up_to_0_133 {
 
     pub(crate) struct EngineModule {
         module: ManuallyDrop<JITModule>,
-        shared: Arc<Shared>,
+        arena: Arc<Mutex<Arena>>,
+    }
+
+    fn locked(arena: &Mutex<Arena>) -> MutexGuard<'_, Arena> {
+        arena.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn new_module(
         mut builder: JITBuilder,
-        shared: &Arc<Shared>,
+        arena: Arc<Mutex<Arena>>,
     ) -> Result<EngineModule> {
-        let memory = ArenaMemoryProvider::new_with_size(shared.arena().size());
+        let memory = ArenaMemoryProvider::new_with_size(locked(&arena).size());
         let memory = memory.map_err(|source| Error::Memory {
             action: "reserve memory",
             source,
@@ -82,7 +91,7 @@ mod up_to_0_133 {
         builder.memory_provider(Box::new(memory));
         Ok(EngineModule {
             module: ManuallyDrop::new(JITModule::new(builder)),
-            shared: Arc::clone(shared),
+            arena,
         })
     }
 
@@ -117,7 +126,7 @@ mod up_to_0_133 {
         fn drop(&mut self) {
             // SAFETY: this value is being dropped, so the module is taken once and not used afterwards.
             let module = unsafe { ManuallyDrop::take(&mut self.module) };
-            self.shared.arena().keep(module);
+            locked(&self.arena).keep(module);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! on them.
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
-/// How much Cranelift optimizes, and how it allocates registers: [with range splitting](RegisterAllocator::Backtracking), or
+/// Level of optimization of Cranelift, and its register allocation: [with range splitting](RegisterAllocator::Backtracking), or
 /// [in one pass](RegisterAllocator::SinglePass), which compiles more quickly to many more moves to and from the stack.
 pub use crate::cranelift::codegen::settings::{OptLevel, RegallocAlgorithm as RegisterAllocator};
 
@@ -158,6 +158,11 @@ impl Settings {
     pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
         self.debug.jitdump = Some(folder.into());
         self
+    }
+
+    /// Checks whether a flag was set, which an engine may refuse.
+    pub(crate) fn has_flags(&self) -> bool {
+        !self.flags.is_empty()
     }
 
     /// The ISA of this machine with these settings.

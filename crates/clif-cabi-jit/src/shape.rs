@@ -3,8 +3,8 @@
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use clif_cabi::clif_cabi_plan::{CallShape, EntryShape};
-use clif_cabi::{CallPlan, EntryPlan};
+use clif_cabi::EntryPlan;
+use clif_cabi::clif_cabi_plan::{CallPlan, CallShape, EntryShape};
 
 /// A plan that is compared by its shape. Nothing of it is copied, neither to look for it nor to keep it.
 pub(crate) struct ByShape<P>(pub(crate) Arc<P>);

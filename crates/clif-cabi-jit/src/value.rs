@@ -11,7 +11,7 @@ use crate::kind;
 /// A Rust type that may stand for a C type as argument and result.
 ///
 /// # Safety
-/// Where `stands_for` is true the type has the size of the C type, every value of it is valid as that type, and every value of the C type is a
+/// If `stands_for` is true, the type has the size of the C type, every value of it is valid as that type, and every value of the C type is a
 /// valid value of it.
 ///
 /// # Example
@@ -80,7 +80,7 @@ impl<'a> CallArg<'a> {
 
     /// Refuses an argument that is not of `ty`.
     pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
-        let given = Given::Argument(index);
+        let given = Subject::Argument(index);
         given.check_size(ty, self.len)?;
         match self.stands_for {
             Some(fits) if !fits(ty) => Err(given.refused(ty, "the value given is of another kind")),
@@ -98,7 +98,7 @@ pub(crate) fn bytes_of(ty: &Type) -> usize {
 
 /// Value that has to fit a C type, or a signature.
 #[derive(Clone, Copy)]
-pub(crate) enum Given {
+pub(crate) enum Subject {
     Argument(usize),
     Unnamed,
     Result,
@@ -107,7 +107,7 @@ pub(crate) enum Given {
     FnPointer,
 }
 
-impl Given {
+impl Subject {
     /// Returns the error for a value that does not fit `ty`.
     #[cold]
     pub(crate) fn refused(self, ty: &dyn fmt::Display, why: impl Into<String>) -> Error {
@@ -138,7 +138,7 @@ impl Given {
 
 /// Refuses a Rust type that does not stand for `ty`, which is that of `given`.
 #[inline]
-pub(crate) fn check<T: CValue>(given: Given, ty: &Type) -> Result<()> {
+pub(crate) fn check<T: CValue>(given: Subject, ty: &Type) -> Result<()> {
     if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
         return Ok(());
     }
@@ -146,7 +146,7 @@ pub(crate) fn check<T: CValue>(given: Given, ty: &Type) -> Result<()> {
 }
 
 #[cold]
-fn no_stand_in(given: Given, ty: &Type, name: &str) -> Error {
+fn no_stand_in(given: Subject, ty: &Type, name: &str) -> Error {
     given.refused(ty, format!("{name} cannot stand for it"))
 }
 

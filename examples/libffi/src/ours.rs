@@ -8,9 +8,7 @@ use clif_cabi_jit::{Closures, DeclaredFunction, Invokers, Library, Settings};
 pub fn hypot() -> Result<DeclaredFunction, Box<dyn Error>> {
     let mut invokers = Invokers::new(&Settings::default())?;
     // SAFETY: the mathematics of the C library.
-    invokers
-        .engine_mut()
-        .add_library(&unsafe { Library::open("libm.so.6") }?);
+    invokers.add_library(&unsafe { Library::open("libm.so.6") }?);
     Ok(invokers.function("double hypot(double, double)")?)
 }
 

@@ -78,7 +78,7 @@ fn divide(a: i32, b: i32) -> Result<[u8; 8]> {
     let sig = FnSig::new([Type::I32, Type::I32], div_t.build(&DataModel::LP64)?);
     let mut invokers = Invokers::new(&Settings::default())?;
     let interface = CallInterface::new(&mut invokers, &sig)?;
-    let div = invokers.engine().symbol("div")?;
+    let div = invokers.symbol("div")?;
     let mut result = [0; 8];
     // SAFETY: `div` has this signature.
     unsafe { interface.call_bytes(div.cast(), (a, b), &mut result)? };

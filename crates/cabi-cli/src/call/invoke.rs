@@ -117,12 +117,11 @@ pub(crate) fn call(
     shown: impl FnOnce(&[u8]) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut invokers = Invokers::new(&Settings::default()).map_err(|e| e.to_string())?;
-    let engine = invokers.engine_mut();
     for name in libraries {
-        engine.add_library(&open(name)?);
+        invokers.add_library(&open(name)?);
     }
     // Before anything is compiled: a missing symbol is the likelier mistake.
-    let target = engine.symbol(symbol).map_err(|e| e.to_string())?;
+    let target = invokers.symbol(symbol).map_err(|e| e.to_string())?;
     let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
     let size = usize::try_from(sig.result().size())
         .ok()

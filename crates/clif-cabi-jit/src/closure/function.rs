@@ -4,7 +4,7 @@ use clif_cabi::cabi::{ArgFlags, FnSig, Type};
 
 use super::Closure;
 use crate::error::Result;
-use crate::value::{CValue, Given, check};
+use crate::value::{CValue, Subject, check};
 
 /// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters, and with `...` after at least one.
 ///
@@ -61,7 +61,7 @@ impl Closure<'_> {
         let mut params = interface.sig.params().iter();
         if !interface.is_c || params.any(|param| param.flags != ArgFlags::NONE) {
             let why = "`extern \"C\"` is another convention";
-            return Err(Given::FnPointer.refused(&interface.sig, why));
+            return Err(Subject::FnPointer.refused(&interface.sig, why));
         }
         F::check(&interface.sig)?;
         let code = self.code();
@@ -74,19 +74,19 @@ impl Closure<'_> {
 fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Result<()> {
     if sig.n_named() != n_params {
         let why = format!("{n_params} parameters are given");
-        return Err(Given::FnPointer.refused(sig, why));
+        return Err(Subject::FnPointer.refused(sig, why));
     }
     if sig.is_variadic() != is_variadic {
-        return Err(Given::FnPointer.refused(sig, "only one of both ends with `...`"));
+        return Err(Subject::FnPointer.refused(sig, "only one of both ends with `...`"));
     }
-    check::<R>(Given::Result, sig.result())
+    check::<R>(Subject::Result, sig.result())
 }
 
 /// Refuses a type for named parameter `index`, which there is.
 fn check_param<T: CValue>(sig: &FnSig, index: usize) -> Result<()> {
     let param = sig.params().get(index);
     check::<T>(
-        Given::Argument(index),
+        Subject::Argument(index),
         param.map_or(&Type::VOID, |param| &param.ty),
     )
 }

@@ -65,7 +65,7 @@ impl Pool {
     pub(super) fn new(context: Reg, isa: &dyn TargetIsa) -> Self {
         let mut page = StubCode::default();
         page.bytes = vec![0; region::page::size()];
-        // Where there are such tables: a stub changes no register but the context's.
+        // If there are such tables: a stub changes no register but the context's.
         let tables = UnwindTables::new(isa, None).and_then(|mut tables| {
             // The only one has any id.
             tables.add_stub(FuncId::from_u32(0), &page)?;

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ClosureInterface, Header};
 
-/// How many notes are kept without the heap.
+/// Number of notes that are kept without the heap.
 const FIRST: usize = 32;
 
 /// A dropped closure is marked in its note; contexts have even addresses.

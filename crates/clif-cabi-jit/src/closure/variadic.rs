@@ -15,17 +15,17 @@ use clif_cabi::clif_cabi_plan::VaArgPlan;
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
 use crate::error::Result;
-use crate::value::{CValue, Given, check};
+use crate::value::{CValue, Subject, check};
 
 /// Copies the next argument of the `va_list` to an address.
-pub(super) type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
+pub(super) type VaArgFn = unsafe extern "C" fn(*mut c_void, *mut u8);
 
-/// How unnamed arguments of one type are fetched: `va_arg`, compiled. Made by [`Closures::va_arg`] before a closure needs it; clones are cheap.
+/// Compiled `va_arg`, which fetches unnamed arguments of one type. Made by [`Closures::va_arg`] before a closure needs it; clones are cheap.
 #[derive(Clone)]
 pub struct VaArg {
     ty: Type,
     convention: &'static Convention,
-    read: TypedCode<Read>,
+    read: TypedCode<VaArgFn>,
 }
 
 /// The `va_list` of one call of a variadic closure.
@@ -107,7 +107,7 @@ impl Compiler {
         })?;
         engine.finalize()?;
         // SAFETY: it has been compiled as such.
-        let read = unsafe { engine.code(id)?.typed::<Read>() };
+        let read = unsafe { engine.code(id)?.typed::<VaArgFn>() };
         self.va_args.insert(plan, read.clone());
         Ok(va_arg(read))
     }
@@ -137,7 +137,7 @@ impl VaList<'_> {
     /// # Safety
     /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing else tells how many there are.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
-        check::<T>(Given::Unnamed, &va_arg.ty)?;
+        check::<T>(Subject::Unnamed, &va_arg.ty)?;
         self.check_convention(va_arg)?;
         let mut value = MaybeUninit::<T>::zeroed();
         // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.
@@ -155,7 +155,7 @@ impl VaList<'_> {
     /// # Safety
     /// As [`VaList::next`].
     pub unsafe fn next_bytes(&mut self, va_arg: &VaArg, to: &mut [u8]) -> Result<()> {
-        Given::Unnamed.check_size(&va_arg.ty, to.len())?;
+        Subject::Unnamed.check_size(&va_arg.ty, to.len())?;
         self.check_convention(va_arg)?;
         // SAFETY: as the caller says; `to` has as many bytes as the type.
         unsafe { (*va_arg.read)(self.list, to.as_mut_ptr()) };
@@ -172,7 +172,7 @@ impl VaList<'_> {
             "it is fetched as in {}, the list is of {}",
             other.name, own.name
         );
-        Err(Given::Unnamed.refused(&va_arg.ty, why))
+        Err(Subject::Unnamed.refused(&va_arg.ty, why))
     }
 
     /// Returns the `va_list` for a C function that takes one. It is valid until the closure

@@ -38,7 +38,7 @@ static mut __jit_debug_descriptor: Descriptor = Descriptor {
 /// Engines on several threads.
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// Where gdb has a breakpoint.
+/// Function on which gdb has a breakpoint.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn __jit_debug_register_code() {
@@ -47,15 +47,15 @@ extern "C" fn __jit_debug_register_code() {
 }
 
 /// An image that is in the list.
-pub(super) struct Registered {
+pub(super) struct Registration {
     entry: *mut Entry,
     _image: Box<[u8]>,
 }
 
 // SAFETY: the entry is its own, and changed under the lock alone.
-unsafe impl Send for Registered {}
+unsafe impl Send for Registration {}
 
-impl Registered {
+impl Registration {
     /// Puts an image in the list.
     pub(super) fn new(image: Vec<u8>) -> Self {
         let image = image.into_boxed_slice();
@@ -82,7 +82,7 @@ impl Registered {
     }
 }
 
-impl Drop for Registered {
+impl Drop for Registration {
     fn drop(&mut self) {
         let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: as above; the entry is in the list, and taken out once.
@@ -141,7 +141,7 @@ pub(crate) mod tests {
 
     #[test]
     fn images_are_in_the_list_until_they_are_dropped() {
-        let [first, second, third] = [1, 2, 3].map(|i| Registered::new(vec![i]));
+        let [first, second, third] = [1, 2, 3].map(|i| Registration::new(vec![i]));
         assert_eq!(listed(false), [3, 2, 1]);
         // From the middle, then from both ends.
         drop(second);

@@ -31,9 +31,9 @@ fn all() -> MutexGuard<'static, Functions> {
 }
 
 /// Functions that are known as long as this value is.
-pub(super) struct Known(Vec<usize>);
+pub(super) struct SymbolEntries(Vec<usize>);
 
-impl Known {
+impl SymbolEntries {
     pub(super) fn new(code: &[NewCode], sources: Option<&Arc<Sources>>) -> Self {
         let known = |own: &NewCode| {
             let mut known = own.clone();
@@ -47,7 +47,7 @@ impl Known {
     }
 }
 
-impl Drop for Known {
+impl Drop for SymbolEntries {
     fn drop(&mut self) {
         let mut all = all();
         for start in &self.0 {

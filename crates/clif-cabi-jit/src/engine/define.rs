@@ -67,20 +67,6 @@ impl Engine {
         self.place(id, align, bytes, relocs)
     }
 
-    /// Defines `id`, a function that is called `name`, by the code of a stub, which the name of its symbol does not tell.
-    pub(crate) fn define_stub(
-        &mut self,
-        id: FuncId,
-        name: &'static str,
-        stub: &StubCode,
-    ) -> Result<()> {
-        self.check_definable(FuncOrDataId::Func(id))?;
-        self.frames.add_stub(id, stub).map_err(unwound(name))?;
-        self.place(id, STUB_ALIGN, &stub.bytes, Vec::new())?;
-        self.debug.add_stub(id, name);
-        Ok(())
-    }
-
     /// Refuses code that cannot be written. Returns the stub that it is, if it is one.
     fn check_code(
         &self,

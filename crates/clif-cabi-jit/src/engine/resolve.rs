@@ -1,4 +1,4 @@
-//! Where the relocations of new definitions lead, and the symbols they need.
+//! Targets of the relocations of new definitions, and the symbols they need.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::library::missing_symbols;
 use crate::{libcalls, vectors};
 
-/// Where a relocation leads.
+/// Target of a relocation.
 pub(super) enum Target {
     /// To something this module defines.
     Defined,
@@ -152,7 +152,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Where a relocation leads; an error when it leads to nothing this engine declared.
+    /// Returns the target of a relocation; an error when it is nothing this engine declared.
     pub(super) fn target(&self, target: &ModuleRelocTarget) -> Result<Target> {
         let declarations = self.module.declarations();
         let unknown = || Error::UnknownId {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::*;
 
-/// How functions of these types are entered.
+/// Entry of functions of these types.
 pub(crate) fn of(params: &[Type], result: Type) -> ClosureInterface {
     let sig = FnSig::new(params.iter().cloned(), result);
     closures().interface(&sig).unwrap()

@@ -421,7 +421,7 @@ pub(crate) fn is_executable(address: usize) -> bool {
     mappings().iter().any(is)
 }
 
-/// How often something is done that is done `n` times on a machine of its own: less under an emulator.
+/// Number of times that something is done that is done `n` times on a machine of its own: less under an emulator.
 pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
     match std::env::var_os("CABI_RUNNER") {
         Some(_) => n / T::from(50),

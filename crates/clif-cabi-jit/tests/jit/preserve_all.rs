@@ -70,7 +70,7 @@ fn hand_on(
     unsafe { engine.code(function.id).unwrap().as_ptr().cast() }
 }
 
-/// Which registers `code`, a function of the signature, leaves otherwise than they were: rax, rcx and so on, r11, xmm0 and so on.
+/// Registers that `code`, a function of the signature, changes: rax, rcx and so on, r11, xmm0 and so on.
 fn changed(code: *const u8) -> (usize, bool) {
     let mut to = 0.0_f64;
     let mut ints = [3_u64, 77, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15];

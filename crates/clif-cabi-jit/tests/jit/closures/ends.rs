@@ -64,7 +64,7 @@ fn one_that_changes_itself_may_drop_itself() {
     assert_eq!(kept.strong_count(), 0);
 }
 
-/// Where a closure is that drops itself.
+/// Owner of a closure that drops itself.
 type Own = Arc<Mutex<Option<Closure<'static>>>>;
 
 /// State of a closure: drops are counted, and its text is overwritten first, so that a later read
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// How many were dropped by now, and its first byte.
+    /// Number of those dropped by now, and its first byte.
     fn seen(&self) -> (usize, u8) {
         (self.dropped.load(Ordering::SeqCst), self.text[0])
     }

@@ -53,7 +53,7 @@ pub(crate) fn has_avx() -> bool {
     has
 }
 
-/// How a function gets its callee, and how it treats exceptions.
+/// Callee of a function, and its treatment of exceptions.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Form {
     is_direct: bool,

@@ -34,7 +34,7 @@ unsafe extern "C" {
     safe fn mallinfo2() -> Mallinfo;
 }
 
-/// How much more is given out after so many engines, each of which has thrown or not; libgcc allocates a record for each table. Some code is `kept` for ever.
+/// Bytes given out more after so many engines, each of which has thrown or not; libgcc allocates a record for each table. Some code is `kept` for ever.
 fn grown_by(n: usize, kept: bool) -> usize {
     let library = build("unwind_many", &cxx_compilers().pop().unwrap());
     let one = |i: usize| {

@@ -41,7 +41,7 @@ impl Stepper {
         self.function::<extern "C" fn(*const c_void, usize)>("watch")(start, bytes);
     }
 
-    /// How often the unwinder was asked in the `i`-th stub, and how often it was wrong.
+    /// Number of times that the unwinder was asked in the `i`-th stub, and how often it was wrong.
     fn answers(&self, i: usize) -> (c_long, c_long) {
         let i = c_int::try_from(i).unwrap();
         let [asked, wrong] =
