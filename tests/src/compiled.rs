@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cabi::Target;
 use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
-use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::corpus::Block;
 use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::at_once;
@@ -23,7 +23,7 @@ pub(crate) struct File<'a> {
     pub(crate) compiler: &'a Compiler,
     /// A flag of compilers of C; Zig's mode says it.
     pub(crate) optimize: &'static str,
-    pub(crate) entries: Vec<Entry<'a>>,
+    pub(crate) entries: Vec<SubjectCase<'a>>,
 }
 
 /// Returns the cases of `subjects` that a suite runs, those of one vector level together. `take`
@@ -31,10 +31,10 @@ pub(crate) struct File<'a> {
 pub(crate) fn entries<'a>(
     subjects: impl IntoIterator<Item = &'a Subject>,
     compiler: &Compiler,
-    mut take: impl FnMut(Entry<'a>, std::result::Result<(), String>) -> bool,
-) -> Vec<Vec<Entry<'a>>> {
+    mut take: impl FnMut(SubjectCase<'a>, std::result::Result<(), String>) -> bool,
+) -> Vec<Vec<SubjectCase<'a>>> {
     let target = compiler.target();
-    let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
+    let mut levels: BTreeMap<&[String], Vec<SubjectCase<'a>>> = BTreeMap::new();
     for subject in subjects {
         let admitted = match subject.target == target {
             true => admits(compiler, &subject.block),
@@ -86,7 +86,7 @@ pub(crate) fn takes(
 pub(crate) fn add_files<'a>(
     files: &mut Vec<File<'a>>,
     compiler: &'a Compiler,
-    levels: Vec<Vec<Entry<'a>>>,
+    levels: Vec<Vec<SubjectCase<'a>>>,
 ) {
     for entries in levels {
         files.push(File {

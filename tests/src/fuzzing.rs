@@ -14,7 +14,7 @@ use cabi_verify::verdict::Fault;
 use clif_cabi::cranelift_codegen::ir::AbiParam;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
-use clif_cabi::{LowerError, Lowering, PlanError, value_type};
+use clif_cabi::{LowerError, Lowering, PlanError, clif_signature, value_type};
 use toy::{Failure, Form, Text};
 
 use crate::invariants;
@@ -147,14 +147,14 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
         false => of_call == of_entry,
     };
     let [returned, returns] =
-        [call.clif_signature(), entry.clif_signature()].map(|sig| &sig.returns);
+        [&call.signature, &entry.signature].map(|sig| clif_signature(sig).returns);
     // A function returns an extended value as the wider integer, which its caller does not look at.
     let is_alike = |(one, other): (&AbiParam, &AbiParam)| {
         let [narrow, wide] = [one, other].map(|param| param.value_type);
         let is_extended = narrow.is_int() && wide.is_int() && narrow.bits() < wide.bits();
         one == other || is_extended && one.purpose == other.purpose
     };
-    let alike = returned.len() == returns.len() && returned.iter().zip(returns).all(is_alike);
+    let alike = returned.len() == returns.len() && returned.iter().zip(&returns).all(is_alike);
     // A result that a stub moves is the call's alone.
     if same && (alike || entry.moves_vectors()) {
         return Ok(None);

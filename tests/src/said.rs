@@ -2,7 +2,7 @@
 //! through C.
 
 use cabi::{DataModel, Type};
-use cabi_verify::generate::{CRecord, CType, Dialect, Form, Signature, signature};
+use cabi_verify::generate::{CRecord, CSignature, CType, Dialect, Form, signature};
 
 /// Types that can be expressed for one data model.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +98,6 @@ impl Said {
 
 /// `ty` as `cabi` builds it under `model`; none if it is refused.
 pub fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
-    let case = Signature::returning(ty).declared("", model).case;
+    let case = CSignature::returning(ty).declared("", model).case;
     case.ok().map(|case| case.prototype.ret)
 }

@@ -7,7 +7,7 @@ use cabi::{FnSig, Scalar, Type};
 use clif_cabi::cranelift_codegen::ir::{self, Function, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
-use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, value_type};
+use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, clif_signature, value_type};
 
 use crate::hand::{begin, build};
 use crate::measured::offsets;
@@ -75,7 +75,7 @@ pub fn entry(
 ) -> Result<Function, LowerError> {
     let result = sig.result();
     build(config, |builder| {
-        builder.func.signature = lower.entry_plan(sig)?.clif_signature().clone();
+        builder.func.signature = clif_signature(&lower.entry_plan(sig)?.signature);
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);

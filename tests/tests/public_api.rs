@@ -80,8 +80,8 @@ impl Listing {
             }
             Item::Const(i) if is_public(&i.vis) => *i.expr = parse_quote!(_),
             Item::Fn(i) if is_public(&i.vis) => i.block.stmts.clear(),
-            Item::Type(ItemType { vis, .. }) | Item::Use(ItemUse { vis, .. }) if is_public(vis) => {
-            }
+            Item::Use(ItemUse { vis, .. }) if is_public(vis) => {}
+            Item::Type(ItemType { vis, ident, .. }) if is_public(vis) => name = Some(ident),
             Item::Struct(i) if is_public(&i.vis) => {
                 name = Some(&i.ident);
                 let fields = i.fields.iter_mut();
@@ -126,8 +126,8 @@ impl Listing {
     }
 }
 
-/// Returns the API of the crate whose sources are in `folder`.
-fn api(folder: &Path) -> String {
+/// Returns the API of the crate whose sources are in `folder`, and the names of its types.
+fn api(folder: &Path) -> (String, BTreeSet<String>) {
     let mut all = Listing::default();
     let root = read(&folder.join("lib.rs")).into_iter();
     root.for_each(|item| all.item("", item, folder));
@@ -138,7 +138,7 @@ fn api(folder: &Path) -> String {
         .lines
         .iter()
         .map(|line| line.trim_start().to_owned() + "\n");
-    lines.collect()
+    (lines.collect(), all.names)
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn the_public_api_of_each_library_is_the_committed_one() {
         if !folder.join("src/lib.rs").exists() {
             continue;
         }
-        let new = api(&folder.join("src"));
+        let (new, _) = api(&folder.join("src"));
         if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
             fs::write(&kept, &new).unwrap();
         }
@@ -168,4 +168,19 @@ fn the_public_api_of_each_library_is_the_committed_one() {
         "CABI_BLESS=1 writes this change:\n{}",
         changed.join("\n")
     );
+}
+
+#[test]
+fn one_name_is_one_type_in_all_libraries() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let (mut names, mut twice) = (BTreeSet::new(), Vec::new());
+    for entry in fs::read_dir(root).unwrap() {
+        let src = entry.unwrap().path().join("src");
+        if src.join("lib.rs").exists() {
+            // `Error` is a crate's own, as in other Rust libraries.
+            let own = api(&src).1.into_iter().filter(|name| name != "Error");
+            twice.extend(own.filter(|name| !names.insert(name.clone())));
+        }
+    }
+    assert!(twice.is_empty(), "names of two types: {twice:?}");
 }

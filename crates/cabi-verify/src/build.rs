@@ -15,7 +15,7 @@ mod unit;
 pub mod zig;
 
 pub use crate::corpus::capability::{Capability, feature_flags, needs};
-pub use bisect::{Parts, Refused};
+pub use bisect::{Bisection, Refused};
 pub use error::{ReferenceError, first_error};
 pub use installed::Installed;
 pub use program_target::ProgramTarget;

@@ -7,7 +7,7 @@
 use cabi::{Convention, DataModel, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
 
-use crate::corpus::c_text::{CText, Function};
+use crate::corpus::c_text::{CText, PrototypeText};
 use crate::corpus::{Block, DEFAULT_TARGET};
 
 mod read;
@@ -36,7 +36,7 @@ pub struct Case {
     /// The block's name, and after a slash the function's where the block has several.
     pub name: String,
     /// The prototype's text.
-    pub function: Function,
+    pub function: PrototypeText,
     /// Its types.
     pub prototype: Prototype,
     /// The types of the unnamed arguments, before promotion.
@@ -50,7 +50,7 @@ pub struct Case {
 }
 
 /// How C spells a type, and the type.
-pub type Spelled = (String, Type);
+pub type SpelledType = (String, Type);
 
 /// Returns the C attribute of a prototype's convention, and a space: `ms_abi` is the only one
 /// beside the target's own.
@@ -84,7 +84,7 @@ impl Direction {
 }
 
 /// A case with the subject it belongs to.
-pub type Entry<'a> = (&'a Subject, &'a Case);
+pub type SubjectCase<'a> = (&'a Subject, &'a Case);
 
 impl Subject {
     /// Cases whose types a program has made: `code` declares the types of `named` and the functions of `cases`, which are for x86-64 Linux.
@@ -150,15 +150,15 @@ impl Case {
     pub fn of_spelled(
         (name, symbol): (&str, &str),
         convention: Option<&'static Convention>,
-        (result, ret): Spelled,
-        params: Vec<Spelled>,
-        unnamed: Option<Vec<Spelled>>,
+        (result, ret): SpelledType,
+        params: Vec<SpelledType>,
+        unnamed: Option<Vec<SpelledType>>,
     ) -> Self {
         let (texts, types) = params.into_iter().unzip();
         let mut prototype = Prototype::new(symbol, types, ret);
         (prototype.variadic, prototype.convention) = (unnamed.is_some(), convention);
         let attribute = convention_attribute(convention);
-        let function = Function::new(symbol, attribute, (result, texts), unnamed.is_some());
+        let function = PrototypeText::new(symbol, attribute, (result, texts), unnamed.is_some());
         let (unnamed_text, unnamed) = unnamed.into_iter().flatten().unzip();
         Self {
             name: name.to_owned(),

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
-use crate::generate::{CType, Signature};
+use crate::generate::{CSignature, CType};
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit, subject};
 use crate::states::{Measure, SYSV, Shape, Transition, WIN64};
-use crate::tally::{Found, Results};
+use crate::tally::{Finding, Results};
 use crate::threads::at_once;
 use crate::verdict::Verdict;
 use crate::verify::units::{Calls, Mistake, OtherSide};
@@ -25,7 +25,7 @@ use crate::verify::{Compiler, ProgramLimit, Progress, VerifyError};
 mod functions;
 mod types;
 
-use functions::Function;
+use functions::WitnessFunction;
 
 /// Everything that is to be run against one compiler.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Exhaustive {
             if let Some(level) = self.level_of(transition.shape)
                 && let Some(types) = self.levels[level].shapes.get(&transition.shape)
             {
-                let function = Function::new(self.measure, transition, types, turn);
+                let function = WitnessFunction::new(self.measure, transition, types, turn);
                 of_level[level].extend(function);
             }
         }
@@ -261,9 +261,9 @@ impl Seen {
     /// type.
     fn take(
         &mut self,
-        function: &Function,
+        function: &WitnessFunction,
         asked: &Compiler,
-        signature: &Signature,
+        signature: &CSignature,
         compared: &Compared,
     ) -> bool {
         let (transition, tally) = (function.transition, &mut self.results.compilers[0]);
@@ -273,7 +273,7 @@ impl Seen {
             let why = format!("{transition}: {}", compared.why().unwrap_or_default());
             let name = format!("exhaustive-{label}-{n}");
             let again = "verify --exhaustive".to_owned();
-            kept.push(Found::new(asked, name, again, signature, &why));
+            kept.push(Finding::new(asked, name, again, signature, &why));
         }
         match &compared.verdict {
             Verdict::Passed(_) if compared.one_direction.is_none() => {
@@ -307,10 +307,10 @@ impl Level {
             false => 16,
         };
         for (number, ty) in types::all(widest).enumerate() {
-            let signature = Signature {
+            let signature = CSignature {
                 params: vec![ty.clone()],
                 ms_abi: compiler.ms_abi,
-                ..Signature::default()
+                ..CSignature::default()
             };
             let Ok(subject) = subject(number, &signature, &compiler) else {
                 continue;

@@ -43,14 +43,14 @@ pub struct Side {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Found {
     /// Its bytes in order.
-    pub runs: Vec<Run>,
+    pub runs: Vec<ByteRun>,
     /// Further properties.
     pub notes: Vec<Note>,
 }
 
 /// Bytes of a value that go on in the same places.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Run {
+pub struct ByteRun {
     /// How many.
     pub bytes: usize,
     /// Where they are.
@@ -107,7 +107,7 @@ impl fmt::Display for Spot {
     }
 }
 
-impl fmt::Display for Run {
+impl fmt::Display for ByteRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.bytes)?;
         match &self.at {
@@ -236,7 +236,7 @@ impl Found {
         let mut found = Self::default();
         for word in words {
             match word.starts_with(|c: char| c.is_ascii_digit()) {
-                true => found.runs.push(Run::read(word)?),
+                true => found.runs.push(ByteRun::read(word)?),
                 false => found.notes.push(Note::read(word)?),
             }
         }
@@ -260,13 +260,13 @@ impl Found {
     }
 
     /// Returns each byte: its run, and its number in the run.
-    pub fn bytes(&self) -> impl Iterator<Item = (&Run, usize)> {
+    pub fn bytes(&self) -> impl Iterator<Item = (&ByteRun, usize)> {
         let each = |run| (0..).map(move |i| (run, i));
-        (self.runs.iter()).flat_map(move |run: &Run| each(run).take(run.bytes))
+        (self.runs.iter()).flat_map(move |run: &ByteRun| each(run).take(run.bytes))
     }
 }
 
-impl Run {
+impl ByteRun {
     fn read(word: &str) -> Option<Self> {
         let (bytes, at) = word.split_once(':')?;
         let at = match at {

@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 use cabi::{LongDouble, Policy, Target, VectorLevel};
 
 use crate::check::calls::settings_without_verifier;
-use crate::generate::{Absent, Dialect, Signature, signature, signature_for_machine, smallest};
+use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_machine, smallest};
 use crate::process;
 pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
-use crate::tally::{Found, Results, Span, Tally};
+use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Calls, is_inconsistent_here};
 use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
@@ -127,7 +127,7 @@ fn is_common(number: u64) -> bool {
 }
 
 /// Returns signature `number` of those for `asked`.
-pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
+pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {
         false => signature_for_machine(seed, number, &absent(asked, &target, number)),
@@ -246,7 +246,7 @@ impl Alone<'_> {
     fn keep(
         &self,
         number: u64,
-        signature: &Signature,
+        signature: &CSignature,
         compared: &Compared,
         tally: &mut Tally,
     ) -> Result<(), String> {
@@ -273,12 +273,12 @@ impl Alone<'_> {
         let (signature, why) = smaller.unwrap_or_else(|| (signature.clone(), why));
         let name = format!("fuzz-{label}-{seed}-{number}");
         let again = format!("fuzz --seed {seed} --first {number} --count 1");
-        kept.push(Found::new(asked, name, again, &signature, &why));
+        kept.push(Finding::new(asked, name, again, &signature, &why));
         Ok(())
     }
 
     /// With `show`, a program of the compiler alone shows its own behavior.
-    fn run(&self, some: &[Signature], show: bool) -> Result<Vec<Compared>, String> {
+    fn run(&self, some: &[CSignature], show: bool) -> Result<Vec<Compared>, String> {
         let calls = Calls {
             to_show: self.calls.to_show.filter(|_| show),
             ..self.calls
@@ -293,7 +293,7 @@ impl Alone<'_> {
 
     /// The disagreement that a program of the compiler alone shows for a minimized difference. With the signature before minimization the program may
     /// show none, because what the callee reads or overwrites by mistake does not matter there.
-    fn shown_in(&self, smallest: &Signature) -> Result<Option<Compared>, String> {
+    fn shown_in(&self, smallest: &CSignature) -> Result<Option<Compared>, String> {
         let mut ran = self.run(std::slice::from_ref(smallest), true)?.into_iter();
         Ok(ran.find(|compared| matches!(compared.verdict, Verdict::SelfInconsistent(_))))
     }
@@ -301,9 +301,9 @@ impl Alone<'_> {
     /// A smaller signature with a verdict of the same kind, and what is wrong with it.
     fn shrink(
         &self,
-        signature: &Signature,
+        signature: &CSignature,
         verdict: &Verdict,
-    ) -> Result<Option<(Signature, String)>, String> {
+    ) -> Result<Option<(CSignature, String)>, String> {
         let Some(Difference { why, .. }) = verdict.difference() else {
             return Ok(None);
         };

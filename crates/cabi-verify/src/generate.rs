@@ -5,8 +5,8 @@
 //! find hard: sizes around the eightbyte limits, registers nearly used up, bit-fields, packing,
 //! alignments given by hand, floats of two bytes, small records in arrays.
 //!
-//! A [`Signature`] is a tree, not text, so that [`Signature::smaller`] can take parts away;
-//! [`Signature::block`] prints it as a block of the `.abi` corpus, and `cabi` builds its types as
+//! A [`CSignature`] is a tree, not text, so that [`CSignature::smaller`] can take parts away;
+//! [`CSignature::block`] prints it as a block of the `.abi` corpus, and `cabi` builds its types as
 //! it is printed. The compiler decides whether a type is legal C.
 
 pub mod argument_positions;
@@ -24,7 +24,7 @@ pub(crate) use draw::SCALARS;
 pub use draw::{signature, signature_from};
 pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
 pub use for_zig::signature_for_zig;
-pub use print::Declared;
+pub use print::CDeclarations;
 pub use random::Random;
 pub use shrink::smallest;
 
@@ -83,7 +83,7 @@ impl Dialect {
 
 /// Type of a function; for a variadic one, of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Signature {
+pub struct CSignature {
     /// The result, if there is one.
     pub ret: Option<CType>,
     /// The named parameters.
@@ -188,7 +188,7 @@ pub enum Form {
     Anonymous(CRecord),
 }
 
-impl Signature {
+impl CSignature {
     /// Makes a function without parameters that returns a `ty`.
     pub fn returning(ty: &CType) -> Self {
         Self {

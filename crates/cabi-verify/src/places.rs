@@ -12,6 +12,6 @@ mod mir;
 mod question;
 mod state;
 
-pub use mir::{Function, Isa, functions};
+pub use mir::{FunctionStates, Isa, functions};
 pub use question::{Copies, Outcome, Question};
-pub use state::{Address, AddressBase, Sources, State};
+pub use state::{Address, AddressBase, ByteSources, MachineState};

@@ -39,7 +39,7 @@ const MAX_ALIGN: u64 = 4096;
 
 /// A machine on which the probe runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Machine {
+pub struct ProbeMachine {
     /// The text of its assembly file.
     pub assembly: &'static str,
     /// Its table of registers.
@@ -52,7 +52,7 @@ pub struct Machine {
 
 macro_rules! machine {
     ($name:literal, $emulator:expr) => {
-        Machine {
+        ProbeMachine {
             assembly: include_str!(concat!("../probe/", $name, ".S")),
             registers: include_str!(concat!("../probe/", $name, ".h")),
             emulator: $emulator,
@@ -62,13 +62,13 @@ macro_rules! machine {
 }
 
 /// x86-64, with the vector registers that the processor has.
-pub const X86_64: Machine = machine!("x86_64", &[]);
+pub const X86_64: ProbeMachine = machine!("x86_64", &[]);
 /// AArch64.
-pub const AARCH64: Machine = machine!("aarch64", &["qemu-aarch64"]);
+pub const AARCH64: ProbeMachine = machine!("aarch64", &["qemu-aarch64"]);
 /// RISC-V of 64 bits; of 32 bits by another emulator. The linker's flags say which registers there are.
-pub const RISCV: Machine = machine!("riscv", &["qemu-riscv64"]);
+pub const RISCV: ProbeMachine = machine!("riscv", &["qemu-riscv64"]);
 /// s390x.
-pub const S390X: Machine = machine!("s390x", &["qemu-s390x"]);
+pub const S390X: ProbeMachine = machine!("s390x", &["qemu-s390x"]);
 
 /// Shared declarations of the probe and its table of cases.
 const ROW: &str = include_str!("../probe/row.h");
@@ -82,7 +82,7 @@ const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;
 
-impl Machine {
+impl ProbeMachine {
     /// Checks whether the emulator is here.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {
 /// A machine's probe, compiled.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    machine: Machine,
+    machine: ProbeMachine,
     linker: Reference,
     flags: Vec<String>,
     window: usize,
@@ -145,7 +145,7 @@ impl Probe {
     /// # Errors
     /// [`ReferenceError`]: the compiler refuses it, or cannot be asked.
     pub fn new(
-        machine: Machine,
+        machine: ProbeMachine,
         (linker, flags): (&Reference, &[&str]),
     ) -> Result<Self, ReferenceError> {
         Self::with_window(machine, (linker, flags), USUAL_WINDOW)
@@ -177,7 +177,7 @@ impl Probe {
     }
 
     fn with_window(
-        machine: Machine,
+        machine: ProbeMachine,
         (linker, flags): (&Reference, &[&str]),
         window: usize,
     ) -> Result<Self, ReferenceError> {

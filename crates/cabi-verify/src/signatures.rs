@@ -14,10 +14,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
 use crate::build::{More, ReferenceError, Unit, first_error, needs};
-use crate::case::{Case, Entry, Subject};
+use crate::case::{Case, Subject, SubjectCase};
 use crate::check::layout::{Answer, Table};
-use crate::emit::c::Values;
-use crate::generate::Signature;
+use crate::emit::c::ValueAccess;
+use crate::generate::CSignature;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{self, Batch, Calls, Loaded};
@@ -29,7 +29,7 @@ pub(crate) const PER_UNIT: usize = 256;
 /// Signatures that share a file, and how they are tried.
 pub(crate) struct SignatureUnit<'a> {
     pub(crate) compiler: &'a Compiler,
-    pub(crate) signatures: Vec<Signature>,
+    pub(crate) signatures: Vec<CSignature>,
     /// Optimization flag of the C sides; none if the reference compiler's command has one.
     pub(crate) optimize: Option<&'static str>,
     /// Turns settings and variants.
@@ -147,7 +147,7 @@ impl<'a> Typed<'a> {
     /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the types of those that are in the file.
     fn batch<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Batch<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
-        let entries: Vec<Entry<'b>> = self.subjects.iter().filter_map(entry).collect();
+        let entries: Vec<SubjectCase<'b>> = self.subjects.iter().filter_map(entry).collect();
         let SignatureUnit {
             compiler,
             optimize,
@@ -162,7 +162,7 @@ impl<'a> Typed<'a> {
             "-fno-strict-aliasing",
         ];
         unit.flags.extend(flags.into_iter().chain(*optimize));
-        unit.values = Values::ThroughLvalues;
+        unit.values = ValueAccess::ThroughLvalues;
         unit.more = Some(layouts);
         Batch {
             part,
@@ -175,7 +175,7 @@ impl<'a> Typed<'a> {
     }
 
     /// Returns the compiler's answers for signatures that it refuses.
-    fn refused(&self, refused: &units::Refused<'_>) -> Vec<(usize, Compared)> {
+    fn refused(&self, refused: &units::RefusedCases<'_>) -> Vec<(usize, Compared)> {
         let is_refused = |(_, one): &&(usize, Subject)| {
             let mut cases = refused.cases.iter();
             cases.any(|case| case.name == one.block.name)
@@ -255,7 +255,7 @@ impl<'a> Typed<'a> {
 /// the verdict on one that `cabi` refuses.
 pub fn subject(
     index: usize,
-    signature: &Signature,
+    signature: &CSignature,
     compiler: &Compiler,
 ) -> Result<Subject, Verdict> {
     let name = format!("r{index}");

@@ -1,6 +1,6 @@
 //! Argument assignment as states and transitions, and how much of it was seen: psABI 3.2.3, Passing.
 //!
-//! The place of the next argument depends on a [`State`] (how many integer and vector registers are
+//! The place of the next argument depends on a [`AssignedState`] (how many integer and vector registers are
 //! left, and where the next free slot of the stack is, modulo the greatest alignment) and on the
 //! [`Shape`] of the value: the registers that it asks for. Everything here is read off [`FnAbi`];
 //! no register is counted again.
@@ -35,7 +35,7 @@ pub use measure::{Argument, Measure, SYSV, WIN64};
 
 /// Registers and stack that the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct State {
+pub struct AssignedState {
     /// Integer registers left.
     pub gp: u8,
     /// Vector registers left.
@@ -44,7 +44,7 @@ pub struct State {
     pub phase: u8,
 }
 
-impl State {
+impl AssignedState {
     /// Returns the state that the arguments of `abi` leave. `None` if the convention has no
     /// measure.
     pub fn after(abi: &FnAbi) -> Option<Self> {
@@ -62,7 +62,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for AssignedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { gp, sse, phase } = self;
         write!(f, "{gp} integer, {sse} vector registers left, slot {phase}")
@@ -176,7 +176,7 @@ impl fmt::Display for Shape {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Transition {
     /// The state before the value.
-    pub state: State,
+    pub state: AssignedState,
     /// The value's shape.
     pub shape: Shape,
 }
@@ -201,7 +201,7 @@ impl Transition {
             let group = FnAbi::classify(&before.sig_under(policy)?, ty, role, &case.target)?;
             let measure = Measure::of(abi.convention);
             let shape = measure.and_then(|measure| Shape::of(&group, measure));
-            let of = State::after(&abi).zip(shape);
+            let of = AssignedState::after(&abi).zip(shape);
             Ok(of.map(|(state, shape)| Self { state, shape }))
         };
         let types = case.argument_types();

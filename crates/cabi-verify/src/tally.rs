@@ -7,7 +7,7 @@ use cabi::{Policy, Profile, Target, VectorLevel};
 use serde::{Deserialize, Serialize};
 
 use crate::build::Capability;
-use crate::generate::Signature;
+use crate::generate::CSignature;
 use crate::report::{Item, Section, Status, members};
 use crate::signatures::Compared;
 use crate::states::{Coverage, Measure};
@@ -66,12 +66,12 @@ pub struct Tally {
     #[serde(default)]
     pub known: Reasons,
     /// Samples of those.
-    pub theirs: Vec<Found>,
+    pub theirs: Vec<Finding>,
     /// Signatures in which the compiler disagrees with itself, shown by a program of it alone, and no known bug says so.
     #[serde(default)]
-    pub inconsistent: Vec<Found>,
+    pub inconsistent: Vec<Finding>,
     /// Differences that nothing explains.
-    pub failures: Vec<Found>,
+    pub failures: Vec<Finding>,
     /// Transitions of argument assignment that its calls made.
     pub coverage: Coverage,
     /// Transitions that were to be shown, and were not.
@@ -81,7 +81,7 @@ pub struct Tally {
 
 /// A difference.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Found {
+pub struct Finding {
     /// A name for it, of the compiler and the signature.
     pub name: String,
     /// The subcommand and options that try this signature again.
@@ -146,7 +146,7 @@ impl Tally {
 
     /// Returns the list for a sample of the outcome of the signature that was taken last, if one is
     /// kept: the first of each known bug.
-    pub(crate) fn samples(&mut self, compared: &Compared) -> Option<&mut Vec<Found>> {
+    pub(crate) fn samples(&mut self, compared: &Compared) -> Option<&mut Vec<Finding>> {
         match (&compared.verdict, compared.known) {
             (Verdict::Differs(_), _) => Some(&mut self.failures),
             (Verdict::SelfInconsistent(_), None) => Some(&mut self.inconsistent),
@@ -221,8 +221,8 @@ impl Tally {
     }
 
     /// A difference as a file of the corpus.
-    fn block(&self, found: &Found) -> String {
-        let Found {
+    fn block(&self, found: &Finding) -> String {
+        let Finding {
             again, why, block, ..
         } = found;
         let command = shell_words::quote(&self.command);
@@ -288,14 +288,14 @@ impl Tally {
     }
 }
 
-impl Found {
+impl Finding {
     /// Returns `signature`, which `asked` passes differently, as a block of the corpus; `again`
     /// tries it again.
     pub(crate) fn new(
         asked: &Compiler,
         name: String,
         again: String,
-        signature: &Signature,
+        signature: &CSignature,
         why: &str,
     ) -> Self {
         let mut keys = Vec::new();

@@ -38,7 +38,7 @@ pub use crate::check::calls::Verdict;
 pub use crate::header::Read;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
-pub use part::Part;
+pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
@@ -87,12 +87,12 @@ pub struct Run<'a> {
     /// The plan.
     pub plan: &'a Verification,
     /// One per compiler and header.
-    pub parts: Vec<Part<'a>>,
+    pub parts: Vec<HeaderRun<'a>>,
 }
 
 /// Step of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum RunStep {
     /// Prototypes and layouts are asked for; headers are counted, for each compiler.
     Ask,
     /// C sides are compiled; batches are counted.
@@ -102,7 +102,7 @@ pub enum Step {
 }
 
 /// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
-pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
+pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 
 impl Verification {
     /// Plans all headers against all compilers, under every engine setting in turn, one process per
@@ -148,13 +148,13 @@ impl Verification {
         for compiler in &self.compilers {
             for read in &self.headers {
                 check_interrupt()?;
-                progress(Step::Ask, parts.len(), n_parts);
-                let mut part = Part::new(compiler, read);
+                progress(RunStep::Ask, parts.len(), n_parts);
+                let mut part = HeaderRun::new(compiler, read);
                 part.ask(&flags)?;
                 parts.push(part);
             }
         }
-        progress(Step::Ask, n_parts, n_parts);
+        progress(RunStep::Ask, n_parts, n_parts);
         let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let (reference, preamble) = (&part.compiler.reference, &part.preamble);
@@ -189,7 +189,7 @@ impl Verification {
 pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
-    parts: Vec<Part<'a>>,
+    parts: Vec<HeaderRun<'a>>,
     loaded: Vec<Loaded>,
 }
 
@@ -348,7 +348,7 @@ impl Run<'_> {
             return Some("nothing was verified: no header, or no compiler".to_owned());
         }
         let says_something =
-            |part: &Part<'_>| !(part.called.is_empty() && part.differing.is_empty());
+            |part: &HeaderRun<'_>| !(part.called.is_empty() && part.differing.is_empty());
         let is_asked = is_clean || !self.parts.iter().any(says_something);
         let empty = self.parts.iter().find(|part| part.called.is_empty());
         Some(empty.filter(|_| is_asked)?.why_nothing())

@@ -43,7 +43,7 @@ pub(crate) mod trace;
 
 pub use self::classify::{Classifier, Classify};
 pub use self::features::{Features, FloatLevel, VectorLevel};
-pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaList};
+pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaListType};
 pub use self::group::{
     ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
 };
@@ -51,5 +51,5 @@ pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, RegCounts, Register};
 pub use self::rules::{CustomFn, Given, Rule, Want};
 pub use self::state::State;
-pub use self::tables::{Adjust, Convention, Lists, Rules, VaArg};
+pub use self::tables::{Adjust, Convention, Lists, Rules, VaArgCheck};
 pub use self::trace::Step;

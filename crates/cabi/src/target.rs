@@ -18,7 +18,7 @@ use alloc::string::{String, ToString};
 
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
-use crate::convention::{Convention, VaField, VaList, VectorLevel};
+use crate::convention::{Convention, VaField, VaListType, VectorLevel};
 use crate::policy::{Policy, Profile};
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, LongDouble, RecordRules};
@@ -352,9 +352,9 @@ impl Target {
             tag.build(&self.data_model)
         };
         match self.convention.map(|convention| convention.frame.va_list) {
-            Some(VaList::Pointer) => Ok(self.data_model.adapt(&Type::PTR)),
-            Some(VaList::Structure(tag, fields)) => structure(tag, fields),
-            Some(VaList::Array(tag, fields)) => Type::array(&structure(tag, fields)?, 1),
+            Some(VaListType::Pointer) => Ok(self.data_model.adapt(&Type::PTR)),
+            Some(VaListType::Structure(tag, fields)) => structure(tag, fields),
+            Some(VaListType::Array(tag, fields)) => Type::array(&structure(tag, fields)?, 1),
             _ => Err(Error::UnknownTarget {
                 target: self.name().into(),
             }),

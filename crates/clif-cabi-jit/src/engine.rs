@@ -34,7 +34,7 @@ use crate::library::{Library, Symbols, check_name};
 use crate::memory::{EngineModule, address, new_module};
 use crate::settings::Settings;
 use crate::{libcalls, reloc};
-use resolve::Target;
+use resolve::Destination;
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -248,7 +248,7 @@ impl Engine {
             let place = address(&self.module, &pending.id.into());
             for reloc in &pending.relocs {
                 let target = address(&self.module, &reloc.name);
-                let is_own = matches!(self.target(&reloc.name)?, Target::Defined);
+                let is_own = matches!(self.target(&reloc.name)?, Destination::Defined);
                 reloc::check_range(&name, place.zip(target), is_own, reloc)?;
             }
         }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::{InstBuilder, types::I64};
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{DataModel, FnSig, Target, Type};
-use clif_cabi::clif_cabi_plan::{CallPlan, Machine};
-use clif_cabi::{Arg, LowerError, Lowering, Ret};
+use clif_cabi::clif_cabi_plan::Machine;
+use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, keep_arrived};
 
 use crate::code::{Code, Shared, TypedCode};
 use crate::engine::Engine;
@@ -275,7 +275,7 @@ fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
         };
         let callable = lower.callee(engine, builder, &plan, target)?;
         let mut values = lower.values_in(builder, &plan, &args, ret)?;
-        plan.keep_arrived(builder.func, &mut values);
+        keep_arrived(&plan, builder.func, &mut values);
         let inst = callable.call(builder, &values)?;
         let results = builder.inst_results(inst).to_vec();
         lower.values_out(engine, builder, &plan, &results, ret)?;

@@ -30,11 +30,11 @@ use crate::section::Section;
 pub struct Sources {
     directory: String,
     files: Vec<String>,
-    places: Vec<Place>,
+    places: Vec<SourcePlace>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct SourcePlace {
     file: usize,
     line: u32,
     column: u32,
@@ -61,7 +61,7 @@ impl Sources {
     /// Returns the location that stands for a place, for `FunctionBuilder::set_srcloc`. Lines and
     /// columns begin at 1; a column of 0 is none.
     pub fn place(&mut self, file: usize, line: u32, column: u32) -> ir::SourceLoc {
-        let place = Place { file, line, column };
+        let place = SourcePlace { file, line, column };
         if self.places.last() != Some(&place) {
             self.places.push(place);
         }
@@ -76,7 +76,7 @@ impl Sources {
         Some((self.files.get(place.file)?, place.line))
     }
 
-    fn get(&self, at: ir::SourceLoc) -> Option<Place> {
+    fn get(&self, at: ir::SourceLoc) -> Option<SourcePlace> {
         let index = usize::try_from(at.bits()).ok()?;
         self.places.get(index).copied()
     }
@@ -85,12 +85,12 @@ impl Sources {
 /// Functions with the places that their instructions are from.
 #[derive(Clone, Debug, Default)]
 pub struct DebugInfo {
-    functions: Vec<Function>,
+    functions: Vec<Subprogram>,
 }
 
 /// A function that was compiled.
 #[derive(Clone, Debug)]
-struct Function {
+struct Subprogram {
     id: FuncId,
     name: String,
     at: ir::SourceLoc,
@@ -115,7 +115,7 @@ impl DebugInfo {
         func: &ir::Function,
         code: &CompiledCode,
     ) {
-        self.functions.push(Function {
+        self.functions.push(Subprogram {
             id,
             name: name.replace('\0', ""),
             at: func.params.base_srcloc(),
@@ -246,7 +246,7 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
 /// function stands; debuggers stop where the next place begins, when parameters are where they say.
 fn rows(
     program: &mut LineProgram,
-    function: &Function,
+    function: &Subprogram,
     start: Address,
     sources: &Sources,
     files: &[FileId],
@@ -274,9 +274,9 @@ fn rows(
 fn describe(
     dwarf: &mut DwarfUnit,
     entry: UnitEntryId,
-    function: &Function,
+    function: &Subprogram,
     start: Address,
-    at: Option<Place>,
+    at: Option<SourcePlace>,
     files: &[FileId],
 ) {
     let entry = dwarf.unit.get_mut(entry);

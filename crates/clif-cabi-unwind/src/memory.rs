@@ -3,8 +3,8 @@
 use crate::cranelift::codegen::gimli::constants::DW_EH_PE_absptr;
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
-use crate::section::{Section, Target};
-use crate::tables::{Encodings, Function, UnwindTables};
+use crate::section::{AddressTarget, Section};
+use crate::tables::{Encodings, UnwindFunction, UnwindTables};
 
 const ENCODINGS: Encodings = Encodings {
     address: DW_EH_PE_absptr,
@@ -51,13 +51,13 @@ impl UnwindTables {
         let resolved = |section: &Section, pads: u64| {
             section.resolved(|target| {
                 let (address, name) = match section.target(target) {
-                    Some(Target::Function(id)) => {
+                    Some(AddressTarget::Function(id)) => {
                         (function(*id), format!("function {}", id.as_u32()))
                     }
-                    Some(Target::LandingPads(start)) => {
+                    Some(AddressTarget::LandingPads(start)) => {
                         (pads.checked_add(*start as u64), String::new())
                     }
-                    Some(Target::Symbol(name)) => (symbol(name), name.clone()),
+                    Some(AddressTarget::Symbol(name)) => (symbol(name), name.clone()),
                     None => (None, String::new()),
                 };
                 address.ok_or(UnwindError::Symbol { name })
@@ -93,7 +93,7 @@ impl UnwindTables {
         for run in self.runs(page, function)? {
             let own = run.iter().filter_map(|index| self.functions().get(*index));
             let own = own.filter(|own| own.unwind_info().is_some());
-            let entry = |own: &Function| {
+            let entry = |own: &UnwindFunction| {
                 let (start, len) = (function(own.id)?, own.len);
                 Some(WindowsFunction { start, len })
             };

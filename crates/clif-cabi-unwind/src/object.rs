@@ -13,7 +13,7 @@ use crate::cranelift::object::object::{
     SymbolFlags, SymbolKind, SymbolScope, macho,
 };
 use crate::error::{OTHER_TABLES, UnwindError};
-use crate::section::{Section, Target};
+use crate::section::{AddressTarget, Section};
 use crate::tables::{Encodings, UnwindTables};
 
 /// Symbols by way of a word that has their address, 4 bytes relative to themselves.
@@ -165,21 +165,21 @@ pub(crate) fn relocation(
 fn relocate_elf(
     product: &mut ObjectProduct,
     section: SectionId,
-    (at, target): (&Reference, &Target),
+    (at, target): (&Reference, &AddressTarget),
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
     let (symbol, addend) = match target {
-        Target::Function(id) => {
+        AddressTarget::Function(id) => {
             // The section, not the symbol: another module may define one of that name, which the
             // linker then takes for a shared object.
             let (own, value) = place(product, *id)?;
             (product.object.section_symbol(own), value)
         }
-        Target::LandingPads(start) => {
+        AddressTarget::LandingPads(start) => {
             let pads = pads.ok_or_else(|| missing(PADS))?;
             (product.object.section_symbol(pads), *start as u64)
         }
-        Target::Symbol(name) => (word_of(&mut product.object, name)?, 0),
+        AddressTarget::Symbol(name) => (word_of(&mut product.object, name)?, 0),
     };
     let addend = i64::try_from(addend).map_err(|_| missing(PADS))?;
     let place = (at.offset as u64, at.size);
@@ -193,7 +193,7 @@ fn relocate_elf(
 fn relocate_mach_o(
     product: &mut ObjectProduct,
     section: SectionId,
-    (at, target): (&Reference, &Target),
+    (at, target): (&Reference, &AddressTarget),
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
     let offset = at.offset as u64;
@@ -202,8 +202,8 @@ fn relocate_mach_o(
         relocation((offset, at.size), symbol, addend, RelocationKind::Absolute)
     };
     let relocation = match target {
-        Target::Function(id) => difference(function(product, *id)?),
-        Target::LandingPads(start) => {
+        AddressTarget::Function(id) => difference(function(product, *id)?),
+        AddressTarget::LandingPads(start) => {
             let pads = pads.ok_or_else(|| missing(PADS))?;
             let name = format!("GCC_except_table{start}");
             let mut symbol = undefined(&name, SymbolKind::Data, SymbolScope::Compilation);
@@ -211,7 +211,7 @@ fn relocate_mach_o(
             symbol.value = *start as u64;
             difference(product.object.add_symbol(symbol))
         }
-        Target::Symbol(name) => {
+        AddressTarget::Symbol(name) => {
             let r_type = match product.object.architecture() {
                 Architecture::Aarch64 => macho::ARM64_RELOC_POINTER_TO_GOT,
                 _ => macho::X86_64_RELOC_GOT,

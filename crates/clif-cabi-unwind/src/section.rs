@@ -10,7 +10,7 @@ use crate::error::UnwindError;
 
 /// Target of an address in a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(crate) enum AddressTarget {
     Function(FuncId),
     /// So many bytes after the start of the table of landing pads.
     LandingPads(usize),
@@ -24,7 +24,7 @@ pub(crate) struct Section {
     pub(crate) bytes: EndianVec<gimli::LittleEndian>,
     pub(crate) relocations: Vec<Relocation>,
     /// Targets of the symbols of relocations, in unwind tables.
-    targets: Vec<Target>,
+    targets: Vec<AddressTarget>,
 }
 
 impl Section {
@@ -37,13 +37,13 @@ impl Section {
     }
 
     /// Returns the address of `target`, for gimli to write.
-    pub(crate) fn address(targets: &mut Vec<Target>, target: Target) -> Address {
+    pub(crate) fn address(targets: &mut Vec<AddressTarget>, target: AddressTarget) -> Address {
         targets.push(target);
         let symbol = targets.len() - 1;
         Address::Symbol { symbol, addend: 0 }
     }
 
-    pub(crate) fn with_targets(mut self, targets: Vec<Target>) -> Self {
+    pub(crate) fn with_targets(mut self, targets: Vec<AddressTarget>) -> Self {
         self.targets = targets;
         self
     }
@@ -57,7 +57,7 @@ impl Section {
     }
 
     /// Returns the target of an address, in unwind tables.
-    pub(crate) fn target(&self, target: RelocationTarget) -> Option<&Target> {
+    pub(crate) fn target(&self, target: RelocationTarget) -> Option<&AddressTarget> {
         match target {
             RelocationTarget::Symbol(symbol) => self.targets.get(symbol),
             RelocationTarget::Section(_) => None,

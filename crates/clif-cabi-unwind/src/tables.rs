@@ -16,7 +16,7 @@ use crate::error::{OTHER_TABLES, UnwindError};
 use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
-use crate::section::{Section, Target};
+use crate::section::{AddressTarget, Section};
 use crate::windows;
 
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI:
@@ -29,11 +29,11 @@ pub struct UnwindTables {
     /// None for Windows.
     cie: Option<CommonInformationEntry>,
     personality: Option<Personality>,
-    functions: Vec<Function>,
+    functions: Vec<UnwindFunction>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Function {
+pub(crate) struct UnwindFunction {
     pub(crate) id: FuncId,
     /// Bytes of its code.
     pub(crate) len: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Function {
     lsda: Option<Lsda>,
 }
 
-impl Function {
+impl UnwindFunction {
     /// Returns its UNWIND_INFO; none for a leaf, and none but on Windows.
     pub(crate) fn unwind_info(&self) -> Option<&[u8]> {
         match &self.frame {
@@ -124,7 +124,7 @@ impl UnwindTables {
         }
         if let Some(frame) = Frame::compiled(isa, code)? {
             let len = code.code_buffer().len();
-            self.functions.push(Function {
+            self.functions.push(UnwindFunction {
                 id,
                 len,
                 frame,
@@ -144,7 +144,7 @@ impl UnwindTables {
             Some(_) => Frame::stub(code),
             None => windows::stub(code).map(Frame::Windows),
         }?;
-        self.functions.push(Function {
+        self.functions.push(UnwindFunction {
             id,
             len: code.bytes.len(),
             frame,
@@ -197,7 +197,7 @@ impl UnwindTables {
     #[must_use]
     pub fn unwind_info(&self, id: FuncId) -> Option<&[u8]> {
         let own = self.functions.iter().rev().find(|own| own.id == id);
-        own.and_then(Function::unwind_info)
+        own.and_then(UnwindFunction::unwind_info)
     }
 
     /// Returns whether the tables are those of Windows.
@@ -212,7 +212,7 @@ impl UnwindTables {
     }
 
     /// Returns the functions, in the order in which they were added.
-    pub(crate) fn functions(&self) -> &[Function] {
+    pub(crate) fn functions(&self) -> &[UnwindFunction] {
         &self.functions
     }
 
@@ -234,7 +234,11 @@ impl UnwindTables {
             starts.push(Some(section.len()));
             let first = targets.len();
             let names: Vec<&str> = lsda.types().collect();
-            targets.extend(names.iter().map(|name| Target::Symbol((*name).to_owned())));
+            targets.extend(
+                names
+                    .iter()
+                    .map(|name| AddressTarget::Symbol((*name).to_owned())),
+            );
             let symbol = |name: &str| {
                 let index = names.iter().position(|own| *own == name);
                 let symbol = first + index.unwrap_or(names.len());
@@ -267,11 +271,11 @@ impl UnwindTables {
             else {
                 continue;
             };
-            let address = Section::address(&mut targets, Target::Function(function.id));
+            let address = Section::address(&mut targets, AddressTarget::Function(function.id));
             let mut fde = function.frame.fde(address);
             let cie = match (start, with_pads) {
                 (Some(start), Some(with_pads)) => {
-                    let pads = Target::LandingPads(*start);
+                    let pads = AddressTarget::LandingPads(*start);
                     fde.lsda = Some(Section::address(&mut targets, pads));
                     with_pads
                 }
@@ -288,7 +292,7 @@ impl UnwindTables {
     fn cie_with_personality(
         &self,
         table: &mut FrameTable,
-        targets: &mut Vec<Target>,
+        targets: &mut Vec<AddressTarget>,
         encodings: Encodings,
     ) -> Option<CieId> {
         // Without functions that need it, nobody has to have the personality.
@@ -297,7 +301,7 @@ impl UnwindTables {
         let mut cie = self.cie.clone()?;
         cie.fde_address_encoding = encodings.address;
         cie.lsda_encoding = Some(encodings.address);
-        let address = Section::address(targets, Target::Symbol(symbol));
+        let address = Section::address(targets, AddressTarget::Symbol(symbol));
         cie.personality = Some((encodings.symbol, address));
         Some(table.add_cie(cie))
     }

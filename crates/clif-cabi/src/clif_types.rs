@@ -25,12 +25,27 @@ pub fn clif_type(ty: plan::ValueType) -> Type {
 }
 
 #[inline]
-fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
+pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     use plan::CallConv as Conv;
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
-pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
+/// Returns Cranelift's signature: of a [`CallPlan`](plan::CallPlan)'s call instruction, or of the function of an
+/// [`EntryPlan`](plan::EntryPlan).
+///
+/// # Example
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// # let isa = linux_isa();
+/// use clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi::{Lowering, clif_signature};
+///
+/// let plan = Lowering::new(&*isa)?.call_plan(&FnSig::new([Type::I32, Type::F64], Type::I64))?;
+/// assert_eq!(clif_signature(&plan.signature).to_string(), "(i32, f64) -> i64 system_v");
+/// # Ok::<(), clif_cabi::LowerError>(())
+/// ```
+#[must_use]
+pub fn clif_signature(signature: &plan::Signature) -> Signature {
     let params = |params: &[plan::ClifParam]| params.iter().map(clif_param).collect();
     Signature {
         params: params(&signature.params),

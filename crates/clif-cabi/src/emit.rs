@@ -24,6 +24,7 @@ pub use callable::{CallCode, Callable};
 pub use entry::Entry;
 pub use fields::{FieldValue, Fields, fields};
 pub use forms::{Arg, Callee, Ret, Returned};
+pub use padding::keep_arrived;
 
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -52,7 +53,7 @@ pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Val
 
 /// Makes an object of `ty` in the frame of the function being built, as large and aligned as C asks
 /// for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most. See
-/// [`CallPlan::ret`](crate::CallPlan::ret).
+/// [`Ret::easiest`].
 ///
 /// # Errors
 /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.

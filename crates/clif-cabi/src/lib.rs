@@ -19,17 +19,16 @@ mod emit;
 mod error;
 mod import;
 mod lowering;
-mod plan;
 mod stubs;
 mod sysv;
 
-pub use clif_types::{c_type, clif_type, plan_signature, value_type};
+pub use clif_types::{c_type, clif_signature, clif_type, plan_signature, value_type};
 pub use emit::{
-    Arg, CallCode, Callable, Callee, Entry, FieldValue, Fields, Ret, Returned, Values, fields, slot,
+    Arg, CallCode, Callable, Callee, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
+    keep_arrived, slot,
 };
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};
-pub use plan::{CallPlan, EntryPlan, Planned};
 pub use stubs::{
     MoveWidth, RegisterMove, Stub, StubCode, StubStep, Stubs, stub_code, stub_id, stubs_of,
 };
@@ -40,7 +39,7 @@ pub use crate::cranelift::frontend as cranelift_frontend;
 pub use crate::cranelift::module as cranelift_module;
 pub use cabi;
 pub use clif_cabi_plan;
-pub use clif_cabi_plan::ClifPart;
+pub use clif_cabi_plan::{CallPlan, ClifPart, EntryPlan};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

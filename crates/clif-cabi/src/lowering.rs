@@ -18,7 +18,7 @@ use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
 use crate::cranelift::codegen::settings::Flags;
 use crate::cranelift::frontend::FunctionBuilder;
 use cabi::{FnSig, Target, Triple};
-use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
+use clif_cabi_plan::{CallPlan, EntryPlan, Machine, SignaturePlan, VaArgPlan};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -26,7 +26,6 @@ use crate::clif_types::{type_name, value_type};
 use crate::emit::memory::MemoryConfig;
 use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
 use crate::error::LowerError;
-use crate::plan::{CallPlan, EntryPlan, Planned};
 use crate::stubs::{ByRef, Stubs};
 
 pub use declare::Function;
@@ -110,7 +109,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        let plan = || self.lowered(clif_cabi_plan::CallPlan::new(sig, &self.target)?);
+        let plan = || self.allowed(CallPlan::new(sig, &self.target)?);
         cached(&self.cached.calls, sig, plan)
     }
 
@@ -119,7 +118,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        let plan = || self.lowered(clif_cabi_plan::EntryPlan::new(sig, &self.target)?);
+        let plan = || self.allowed(EntryPlan::new(sig, &self.target)?);
         cached(&self.cached.entries, sig, plan)
     }
 
@@ -144,11 +143,11 @@ impl Lowering {
     }
 
     /// Returns `plan`, if the flags allow it.
-    fn lowered<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<Planned<P>, LowerError> {
+    fn allowed<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<P, LowerError> {
         if plan.abi.convention.frame.context.is_some() {
             self.check_context()?;
         }
-        Ok(Planned::new(plan))
+        Ok(plan)
     }
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
@@ -246,7 +245,7 @@ impl Lowering {
     }
 
     /// Returns the values for a front end's own `call`, `call_indirect` or `try_call` with
-    /// [`CallPlan::clif_signature`], the address of the result included if the callee writes it:
+    /// [the plan's signature](crate::clif_signature), the address of the result included if the callee writes it:
     /// the level below [`Lowering::call_sig`].
     ///
     /// # Errors

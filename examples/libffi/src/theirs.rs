@@ -8,7 +8,7 @@ use libffi::middle::{Cif, Closure, CodePtr, Type, arg};
 use libloading::Library;
 
 /// A function that is found and prepared. The library has to stay open.
-pub struct Function {
+pub struct ForeignFunction {
     cif: Cif,
     code: CodePtr,
     _library: Library,
@@ -19,10 +19,10 @@ fn function(
     name: &str,
     params: Vec<Type>,
     result: Type,
-) -> Result<Function, Box<dyn Error>> {
+) -> Result<ForeignFunction, Box<dyn Error>> {
     // SAFETY: only the address is taken.
     let code = unsafe { *library.get::<unsafe extern "C" fn()>(name)? };
-    Ok(Function {
+    Ok(ForeignFunction {
         cif: Cif::new(params, result),
         code: CodePtr::from_fun(code),
         _library: library,
@@ -30,14 +30,14 @@ fn function(
 }
 
 /// `hypot` of libm, found and prepared.
-pub fn hypot() -> Result<Function, Box<dyn Error>> {
+pub fn hypot() -> Result<ForeignFunction, Box<dyn Error>> {
     // SAFETY: the mathematics of the C library.
     let libm = unsafe { Library::new("libm.so.6")? };
     function(libm, "hypot", vec![Type::f64(), Type::f64()], Type::f64())
 }
 
 /// One call of it.
-pub fn call(hypot: &Function, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
+pub fn call(hypot: &ForeignFunction, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
     // SAFETY: C's function, whose parameters and result are those of the `Cif`; nothing checks
     // them.
     Ok(unsafe { hypot.cif.call(hypot.code, &[arg(&x), arg(&y)]) })

@@ -10,7 +10,9 @@ use clif_cabi::cranelift_codegen::ir::types::I64;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Linkage, Module};
-use clif_cabi::{Arg, Callee, Entry, Function, Lowering, Ret, Returned, slot, value_type};
+use clif_cabi::{
+    Arg, Callee, Entry, Function, Lowering, Ret, Returned, clif_signature, slot, value_type,
+};
 use clif_cabi_jit::{Code, Engine, Settings};
 
 mod elsewhere;
@@ -97,8 +99,8 @@ impl<M: Module> Backend<M> {
             // Private functions and those of which nobody knows yet where they are defined.
             _ => {
                 let plan = self.lower.entry_plan(&sig)?;
-                let module = &mut self.module;
-                let id = module.declare_function(name, linkage, plan.clif_signature())?;
+                let signature = clif_signature(&plan.signature);
+                let id = (self.module).declare_function(name, linkage, &signature)?;
                 Function::new(id, name, sig)
             }
         };
@@ -181,7 +183,7 @@ impl<M: Module> Backend<M> {
         let args: Vec<Arg> = args.map(|(p, value)| argument(&p.ty, *value)).collect();
         let plan = self.lower.call_plan(sig)?;
         // Room for the result is only made where it is in memory.
-        let ret = plan.ret(|| slot(builder, sig.result()))?;
+        let ret = Ret::easiest(&plan, || slot(builder, sig.result()))?;
         let (module, lower) = (&mut self.module, &self.lower);
         let returned = lower.call_planned(module, builder, callee, &plan, &args, ret)?;
         Ok(match (returned, ret) {

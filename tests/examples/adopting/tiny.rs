@@ -156,7 +156,7 @@ impl Tiny {
         let args = args.map(|(operand, param)| argument(operand, &param.ty));
         let args = args.collect::<Result<Vec<_>>>()?;
         let plan = self.lower.call_plan(&sig)?;
-        let ret = plan.ret(|| slot(b, sig.result()))?;
+        let ret = Ret::easiest(&plan, || slot(b, sig.result()))?;
         let (module, id) = (&mut self.module, function.id);
         let returned = self.lower.call_planned(module, b, id, &plan, &args, ret)?;
         let value = match ret {

@@ -13,7 +13,7 @@ use cabi_verify::header::NO_PLACE;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
 use cabi_verify::verify::{
-    Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Verification, VerifyError,
+    Compiler, HeaderRun, Mistake, OTHER_MEMBERS, Prepared, Read, Verification, VerifyError,
 };
 
 use super::conventions::mutations;
@@ -116,7 +116,7 @@ fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Resul
 
 /// Reports the kinds of omissions, which the command allows, and one of which must not occur here;
 /// and whether all engine settings had their turn.
-fn left_out(part: &Part<'_>, n_settings: usize, report: &mut Report) {
+fn left_out(part: &HeaderRun<'_>, n_settings: usize, report: &mut Report) {
     let name = &part.read.name;
     let engine = format!("headers {}", part.compiler.reference.name());
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
@@ -186,7 +186,7 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
         let run = prepared.run(mistake, &|_, _, _| {})?;
         // The callee of a variadic function is not lowered under any other convention: such a refusal shows nothing of this one.
         let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);
-        let differences = run.parts.iter().flat_map(Part::differences);
+        let differences = run.parts.iter().flat_map(HeaderRun::differences);
         let n = differences.filter(is_shown).count();
         report.note(format!("{name}: {n} mismatches"));
         let noticed = (n > 0).then_some(()).ok_or("not noticed".to_owned());

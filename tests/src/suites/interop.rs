@@ -18,9 +18,9 @@ use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Verdict, all_settings};
 use cabi_verify::fuzz;
-use cabi_verify::generate::{CType, Signature};
+use cabi_verify::generate::{CSignature, CType};
 use cabi_verify::run::HERE;
-use cabi_verify::run::guard::{GuardedBuffers, Side};
+use cabi_verify::run::guard::{GuardedBuffers, PageEnd};
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
@@ -44,12 +44,12 @@ const COUNTED: [&str; 4] = [
 
 /// Outcome of one case in one direction with one reference compiler, under both of its settings.
 #[derive(Default)]
-struct Found {
+struct Finding {
     failed: Vec<String>,
     refused: Option<String>,
 }
 
-impl Found {
+impl Finding {
     fn take(&mut self, counts: &mut [usize; 4], setting: &str, found: Verdict) {
         let counted = match found {
             Verdict::Passed(calls) => {
@@ -147,11 +147,11 @@ fn many_parameters(compiler: &Compiler) -> Result<Vec<Subject>> {
 }
 
 /// A function of `n` parameters, of four types in turn.
-fn of_parameters(n: usize) -> Signature {
+fn of_parameters(n: usize) -> CSignature {
     let types = ["long", "double", "short", "float"].map(CType::from);
-    Signature {
+    CSignature {
         params: types.into_iter().cycle().take(n).collect(),
-        ..Signature::returning(&CType::from("double"))
+        ..CSignature::returning(&CType::from("double"))
     }
 }
 
@@ -161,7 +161,7 @@ fn run_all(
     settings: &[(String, Settings)],
     suite: &mut Suite,
 ) -> Result<[usize; 4]> {
-    let (mut counts, mut founds) = ([0; 4], BTreeMap::<_, Found>::new());
+    let (mut counts, mut founds) = ([0; 4], BTreeMap::<_, Finding>::new());
     // Backwards each case has the opposite setting.
     let backwards: Vec<_> = settings.iter().rev().cloned().collect();
     for settings in [settings, &backwards] {
@@ -250,11 +250,11 @@ fn key_controls(
 
 /// One byte too many, read and written, after and before an object: each must end its child. Returns how many did.
 fn guard_controls(suite: &mut Suite) -> Result<usize> {
-    const CONTROLS: [(&str, Side, isize); 4] = [
-        ("read after", Side::End, 3),
-        ("read before", Side::Start, -1),
-        ("write after", Side::End, 3),
-        ("write before", Side::Start, -1),
+    const CONTROLS: [(&str, PageEnd, isize); 4] = [
+        ("read after", PageEnd::End, 3),
+        ("read before", PageEnd::Start, -1),
+        ("write after", PageEnd::End, 3),
+        ("write before", PageEnd::Start, -1),
     ];
     let buffers = GuardedBuffers::new(1, 1 << 12)?;
     let touch = |control: usize| {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use cabi::Policy;
 use cabi_verify::build::Reference;
-use cabi_verify::build::zig::{Fact, Mode, Zig};
+use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
@@ -108,11 +108,11 @@ pub(super) fn layouts(loaded: &Loaded, engine: &str, suite: &mut Suite) {
     }
 }
 
-fn compare(fact: &Fact) -> Result<(), String> {
+fn compare(fact: &ZigNumber) -> Result<(), String> {
     if fact.zig == fact.ours {
         return Ok(());
     }
-    let Fact {
+    let ZigNumber {
         what, zig, ours, ..
     } = fact;
     Err(format!("{what}: Zig has {zig}, ours {ours}"))
@@ -190,7 +190,7 @@ fn controls(files: &[File<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> R
             report.outcome(&engine, &one.case.name, noticed);
         }
         for fact in &loaded.layout {
-            let changed = Fact {
+            let changed = ZigNumber {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cabi::Convention;
-use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaList};
+use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaListType};
 
 use super::tablegen;
 
@@ -105,12 +105,12 @@ fn notes(frame: &Frame) -> Vec<String> {
     let count = |reg| format!("variadic calls count their vector registers in {reg}");
     notes.extend(frame.variadic_count.map(count));
     notes.extend(match frame.va_list {
-        VaList::Pointer => Some("va_list: a pointer".to_owned()),
-        VaList::Structure(tag, members) => Some(format!(
+        VaListType::Pointer => Some("va_list: a pointer".to_owned()),
+        VaListType::Structure(tag, members) => Some(format!(
             "va_list: struct {tag} of {} members",
             members.len()
         )),
-        VaList::Array(tag, members) => Some(format!(
+        VaListType::Array(tag, members) => Some(format!(
             "va_list: struct {tag}[1] of {} members",
             members.len()
         )),

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use cabi::{RecordRules, X86_64_WIN64};
 use cabi_header::{Location, Options};
 use cabi_verify::run::HERE;
-use cabi_verify::verify::{Compiler, Read, Step, Verification};
+use cabi_verify::verify::{Compiler, Read, RunStep, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
@@ -210,8 +210,8 @@ pub(super) fn doing(what: String) -> impl Drop {
 }
 
 /// Shows each step of a run as a bar of its own, on a terminal.
-pub(super) fn bar() -> impl Fn(Step, usize, usize) + Sync {
-    let shown: Mutex<Option<(Step, ProgressBar)>> = Mutex::new(None);
+pub(super) fn bar() -> impl Fn(RunStep, usize, usize) + Sync {
+    let shown: Mutex<Option<(RunStep, ProgressBar)>> = Mutex::new(None);
     let is_seen = std::io::stderr().is_terminal();
     move |step, done, of| {
         if !is_seen {
@@ -222,9 +222,9 @@ pub(super) fn bar() -> impl Fn(Step, usize, usize) + Sync {
         };
         if shown.as_ref().is_none_or(|(of, _)| *of != step) {
             let what = match step {
-                Step::Ask => "asking for types and layouts",
-                Step::Compile => "compiling both sides",
-                Step::Call => "calling",
+                RunStep::Ask => "asking for types and layouts",
+                RunStep::Compile => "compiling both sides",
+                RunStep::Call => "calling",
             };
             let bar = ProgressBar::new(of as u64).with_message(what);
             if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {

@@ -19,7 +19,7 @@ pub(crate) enum Blame<E> {
 
 /// Outcome of building the items of a file, which are cases unless stated otherwise.
 #[derive(Debug)]
-pub struct Parts<B, E = ReferenceError> {
+pub struct Bisection<B, E = ReferenceError> {
     /// The file of the cases that are left. `None` if nothing could be built.
     pub built: Option<B>,
     /// The cases that are in it, by their indices.
@@ -28,10 +28,10 @@ pub struct Parts<B, E = ReferenceError> {
     pub refused: Vec<Refused<E>>,
 }
 
-impl<B, E> Parts<B, E> {
+impl<B, E> Bisection<B, E> {
     /// Applies `make` to the built file.
-    pub(crate) fn map<C>(self, make: impl FnOnce(B) -> C) -> Parts<C, E> {
-        Parts {
+    pub(crate) fn map<C>(self, make: impl FnOnce(B) -> C) -> Bisection<C, E> {
+        Bisection {
             built: self.built.map(make),
             cases: self.cases,
             refused: self.refused,
@@ -56,8 +56,8 @@ pub(crate) fn build_without_refused<B, E>(
     items: Vec<usize>,
     mut build: impl FnMut(&[usize]) -> Result<B, E>,
     blame: impl Fn(&E, &[usize]) -> Blame<E>,
-) -> Result<Parts<B, E>, E> {
-    let mut parts = Parts {
+) -> Result<Bisection<B, E>, E> {
+    let mut parts = Bisection {
         built: None,
         cases: items,
         refused: Vec::new(),
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     /// Builds items below 100; a message names only those that are odd.
-    fn of(items: &[usize]) -> Parts<Vec<usize>, String> {
+    fn of(items: &[usize]) -> Bisection<Vec<usize>, String> {
         let build = |items: &[usize]| match items.iter().find(|item| **item >= 100) {
             Some(item) => Err(item.to_string()),
             None => Ok(items.to_vec()),

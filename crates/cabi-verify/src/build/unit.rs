@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use cabi::VectorLevel;
 
-use super::bisect::{Blame, Parts, build_without_refused};
+use super::bisect::{Bisection, Blame, build_without_refused};
 use super::{Built, Reference, ReferenceError, feature_flags};
-use crate::case::{Case, Entry, Subject};
-use crate::emit::c::{self, FRAME, TRUNCATION, Values};
+use crate::case::{Case, Subject, SubjectCase};
+use crate::emit::c::{self, FRAME, TRUNCATION, ValueAccess};
 
 /// Text made from the cases, by their indexes.
 pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
@@ -25,9 +25,9 @@ pub struct Unit<'a> {
     /// names of its own.
     pub declarations: Option<&'a str>,
     /// The cases. Functions after common declarations have different names.
-    pub cases: Vec<Entry<'a>>,
+    pub cases: Vec<SubjectCase<'a>>,
     /// How both sides move values.
-    pub values: Values,
+    pub values: ValueAccess,
     /// Further text of the file, for the cases with these indices.
     pub(crate) more: Option<&'a More<'a>>,
 }
@@ -60,14 +60,18 @@ impl<'a> Unit<'a> {
             flags: optimize.into_iter().chain(flags.iter().copied()).collect(),
             declarations: Some(declarations),
             cases: cases.iter().map(|&case| (subject, case)).collect(),
-            values: Values::ThroughVariables,
+            values: ValueAccess::ThroughVariables,
             more: None,
         }
     }
 
     /// Makes a unit of cases with subjects of their own, of one vector level, compiled with the
     /// flag `optimize`.
-    pub fn of_entries(reference: &'a Reference, optimize: &'a str, entries: &[Entry<'a>]) -> Self {
+    pub fn of_entries(
+        reference: &'a Reference,
+        optimize: &'a str,
+        entries: &[SubjectCase<'a>],
+    ) -> Self {
         let mut flags = vec![optimize];
         if let Some((subject, case)) = entries.first()
             && case.vectors != VectorLevel::Baseline
@@ -79,7 +83,7 @@ impl<'a> Unit<'a> {
             flags,
             declarations: None,
             cases: entries.to_vec(),
-            values: Values::ThroughVariables,
+            values: ValueAccess::ThroughVariables,
             more: None,
         }
     }
@@ -162,7 +166,7 @@ impl<'a> Unit<'a> {
     ///
     /// # Errors
     /// [`ReferenceError::Io`]: the compiler gave no answer.
-    pub fn compile(&self) -> Result<Parts<Built>, ReferenceError> {
+    pub fn compile(&self) -> Result<Bisection<Built>, ReferenceError> {
         self.compile_and(self.all(), &mut None, |built, _| Ok(built.clone()))
     }
 
@@ -173,7 +177,7 @@ impl<'a> Unit<'a> {
         chosen: Vec<usize>,
         first: &mut Option<Built>,
         mut take: impl FnMut(&Built, &[usize]) -> Result<B, ReferenceError>,
-    ) -> Result<Parts<B>, ReferenceError> {
+    ) -> Result<Bisection<B>, ReferenceError> {
         let build = |chosen: &[usize]| match first.take() {
             Some(built) => take(&built, chosen),
             None => take(&self.compile_all(chosen)?, chosen),

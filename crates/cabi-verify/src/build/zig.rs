@@ -90,12 +90,12 @@ pub(crate) struct CompiledZig {
     /// compiler's message.
     pub(crate) missing: Vec<[Option<String>; 2]>,
     /// Sizes, alignments and offsets.
-    pub(crate) layout: Vec<Fact>,
+    pub(crate) layout: Vec<ZigNumber>,
 }
 
 /// A number about the layout of a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fact {
+pub struct ZigNumber {
     /// The index of the case that has the type.
     pub case: usize,
     /// The subject: `struct s: offset of member 1`.
@@ -191,13 +191,16 @@ impl Zig {
 }
 
 /// Returns the answers in `built` to `questions` about layouts.
-fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, ReferenceError> {
+fn layout(
+    built: &Built,
+    questions: &[(usize, &Question)],
+) -> Result<Vec<ZigNumber>, ReferenceError> {
     if questions.is_empty() {
         return Ok(Vec::new());
     }
     let (answers, _) = read_table(built, questions.len(), &[])?;
     let facts = questions.iter().zip(answers);
-    let facts = facts.map(|((case, question), zig)| Fact {
+    let facts = facts.map(|((case, question), zig)| ZigNumber {
         case: *case,
         what: question.what.clone(),
         ours: question.ours,

@@ -17,8 +17,8 @@ use clif_cabi::NotLowered;
 use clif_cabi_jit::Settings;
 
 use crate::emit::cranelift::{Mutation, VARIANTS};
-use crate::run::boundary::{self, Crossing, Promise, Target};
-use crate::run::guard::{GuardedBuffers, Side};
+use crate::run::boundary::{self, BoundaryCallee, Crossing, Promise};
+use crate::run::guard::{GuardedBuffers, PageEnd};
 use crate::run::loaded::LoadedCode;
 use crate::run::{BUFFER, Written};
 
@@ -105,7 +105,7 @@ impl CallCase {
 /// Values that a round sends and returns.
 pub(crate) struct Round {
     pub(crate) values: Values,
-    side: Side,
+    side: PageEnd,
 }
 
 /// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that
@@ -197,7 +197,7 @@ pub(crate) fn rounds(plan: &CallCase) -> [Round; 2] {
 }
 
 /// Where objects are in each round.
-const SIDES: [Side; 2] = [Side::End, Side::Start];
+const SIDES: [PageEnd; 2] = [PageEnd::End, PageEnd::Start];
 
 /// Returns the first or the second round.
 fn round(plan: &CallCase, number: usize) -> Round {
@@ -219,7 +219,7 @@ fn call(
     plan: &CallCase,
     keeps_result: bool,
     round: &Round,
-    run: impl FnOnce([*const u8; 3], Target) -> Crossing,
+    run: impl FnOnce([*const u8; 3], BoundaryCallee) -> Crossing,
 ) -> Result<(), Difference> {
     let (loaded, buffers) = (harness.loaded, harness.buffers);
     let mut pointers = Vec::new();
@@ -235,7 +235,7 @@ fn call(
     let callee = loaded
         .callee(plan.index)
         .ok_or("the C code has no callee")?;
-    let target = Target {
+    let target = BoundaryCallee {
         code: callee,
         promise: Promise::of(&plan.abi),
     };
@@ -295,7 +295,7 @@ fn from_c_to(
     plan: &CallCase,
     address: *const u8,
     round: &Round,
-    guarded: Option<Side>,
+    guarded: Option<PageEnd>,
 ) -> Result<(), Difference> {
     let promise = Promise::of(&plan.abi);
     let crossing = from_c(harness, plan, address, promise, round, guarded)?;
@@ -312,7 +312,7 @@ fn from_c(
     address: *const u8,
     promise: Promise,
     round: &Round,
-    guarded: Option<Side>,
+    guarded: Option<PageEnd>,
 ) -> Result<Crossing, Difference> {
     let loaded = harness.loaded;
     let images = images(
@@ -332,7 +332,7 @@ fn from_c(
     }
     let code = address;
     // SAFETY: the callers of this function give an address of the case's type.
-    let crossing = unsafe { loaded.call(plan.index, &images, Target { code, promise }) }?;
+    let crossing = unsafe { loaded.call(plan.index, &images, BoundaryCallee { code, promise }) }?;
     if !is_believed {
         crossing.check("the C caller", "our callee")?;
         crossing.check_machine()?;

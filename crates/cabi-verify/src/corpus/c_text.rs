@@ -3,7 +3,7 @@
 //! Compilers get the reference compiler's own text, so prototypes are not printed anew from types.
 //! To put many blocks into one file, macros rename the names each declares ([`CText::names`]); to
 //! declare variables for the arguments, the text of each parameter is needed
-//! ([`Function::params`]). This needs C's brackets and a few keywords, not its grammar; libclang
+//! ([`PrototypeText::params`]). This needs C's brackets and a few keywords, not its grammar; libclang
 //! reads the types.
 
 /// Declarations of a C text.
@@ -12,12 +12,12 @@ pub struct CText {
     /// Its names, each once: declared ones, and those of members and parameters.
     pub names: Vec<String>,
     /// The prototypes in order.
-    pub functions: Vec<Function>,
+    pub functions: Vec<PrototypeText>,
 }
 
 /// A prototype as it is written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Function {
+pub struct PrototypeText {
     /// Its name.
     pub name: String,
     /// The attributes that it starts with.
@@ -30,7 +30,7 @@ pub struct Function {
     pub params: Vec<String>,
 }
 
-impl Function {
+impl PrototypeText {
     /// Makes the function `name` with these attributes, result and parameters, as C spells them.
     pub fn new(
         name: &str,
@@ -176,7 +176,7 @@ fn names(mut text: &str) -> Vec<String> {
 }
 
 /// The function that a declaration, without its `;`, declares: its name is before a parenthesis that is in no brackets.
-fn prototype(text: &str) -> Option<Function> {
+fn prototype(text: &str) -> Option<PrototypeText> {
     let mut bare = text;
     while let Some(rest) = bare.strip_prefix("__attribute__") {
         bare = group(rest).1.trim_start();
@@ -198,7 +198,7 @@ fn prototype(text: &str) -> Option<Function> {
     let list = group(rest).0.trim();
     let mut params = split_list(list);
     params.retain(|param| param != "..." && param != "void");
-    Some(Function {
+    Some(PrototypeText {
         name: name.to_owned(),
         attributes: text[..text.len() - bare.len()].trim().to_owned(),
         result: result.to_owned(),

@@ -31,7 +31,7 @@ pub(crate) const TABLE: &str = "cabi_table";
 
 /// How both sides move values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Values {
+pub enum ValueAccess {
     /// Through a variable of the type, by `memcpy`: for any type that a header may have.
     ThroughVariables,
     /// As an lvalue of the type in the frame's own buffer, because compiling calls takes most of a
@@ -40,7 +40,7 @@ pub enum Values {
 }
 
 /// The sides of `case`, whose symbols start with `prefix`.
-pub(crate) fn sides(case: &Case, prefix: &str, values: Values) -> String {
+pub(crate) fn sides(case: &Case, prefix: &str, values: ValueAccess) -> String {
     sides::callee(case, values) + &sides::caller(case, prefix, values)
 }
 

@@ -18,8 +18,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, ClifPart, Entry, LowerError, Lowering, Ret, Stub, Stubs, Values, fields, stub_id,
-    value_type,
+    Arg, Callee, ClifPart, Entry, LowerError, Lowering, Ret, Stub, Stubs, Values, clif_signature,
+    fields, stub_id, value_type,
 };
 
 use crate::verdict::Fault;
@@ -289,7 +289,7 @@ pub fn function(
 ) -> Result<FuncId, Fault> {
     let plan = lower.entry_plan(sig)?;
     let config = module.isa().frontend_config();
-    let own = plan.clif_signature();
+    let own = &clif_signature(&plan.signature);
     let declare = |module: &mut dyn Module| match name {
         // If C enters by a stub, the stub has the name.
         Some(name) => Ok(lower.declare_export(module, name, sig)?.body),

@@ -9,7 +9,7 @@ use cabi::{Kind, RecordKind, Scalar, Type, X86_64_WIN64, zig};
 use crate::case::Case;
 use crate::emit::c::{Images, is_widened};
 pub(crate) use types::NotExpressible;
-use types::{Place, Speller, not_expressible, own_type};
+use types::{Speller, VectorRules, not_expressible, own_type};
 
 mod types;
 
@@ -66,7 +66,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
     let convention = convention(case)?;
     let prefix = format!("{}_", case.function.name);
     let level = case.vectors;
-    let place = Place {
+    let place = VectorRules {
         backend,
         level,
         auto: convention == AUTO,

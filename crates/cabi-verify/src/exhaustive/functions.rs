@@ -1,12 +1,12 @@
 //! The function that shows a transition, as a signature.
 
 use super::types::slots;
-use crate::generate::{CType, Signature};
+use crate::generate::{CSignature, CType};
 use crate::states::{Measure, Transition};
 
 /// A function that shows a transition.
 #[derive(Clone, Debug)]
-pub(super) struct Function {
+pub(super) struct WitnessFunction {
     pub(super) transition: Transition,
     /// How many types were tried before.
     pub(super) turn: usize,
@@ -16,7 +16,7 @@ pub(super) struct Function {
     ret: Option<CType>,
 }
 
-impl Function {
+impl WitnessFunction {
     /// The function that shows `transition` with the type of `types` whose turn it is; `None` if all had theirs.
     pub(super) fn new(
         measure: &Measure,
@@ -55,9 +55,9 @@ impl Function {
         })
     }
 
-    pub(super) fn signature(&self, ms_abi: bool) -> Signature {
+    pub(super) fn signature(&self, ms_abi: bool) -> CSignature {
         let after = [self.value.clone(), "long".into(), "double".into(), slots(3)];
-        Signature {
+        CSignature {
             ret: self.ret.clone(),
             params: [&self.before[..], &after].concat(),
             unnamed: None,

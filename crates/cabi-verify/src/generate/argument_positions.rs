@@ -5,7 +5,7 @@
 
 use cabi::{Convention, DataModel, FnAbi, Type};
 
-use crate::case::{Case, Spelled};
+use crate::case::{Case, SpelledType};
 use crate::states::Measure;
 
 /// How many positions there are.
@@ -36,7 +36,7 @@ pub fn positions(
     };
     let (int, long) = (other("int", Type::I32), other(long(model), Type::I64));
     let (double, void) = (other("double", Type::F64), || other("void", Type::VOID));
-    let after = |other: &Spelled, n: u8| {
+    let after = |other: &SpelledType, n: u8| {
         let mut params = vec![other.clone(); usize::from(n)];
         params.extend([tried(), other.clone()]);
         (params, void())
@@ -53,7 +53,7 @@ pub fn positions(
         other("short", Type::I16),
     ];
     let with_arguments = vec![int.clone(), tried(), double.clone()];
-    let rows: [(&str, (Vec<Spelled>, Spelled)); N_POSITIONS] = [
+    let rows: [(&str, (Vec<SpelledType>, SpelledType)); N_POSITIONS] = [
         ("alone", (vec![tried()], void())),
         ("one integer register short", after(&long, gp)),
         ("two integer registers short", after(&long, gp + 1)),

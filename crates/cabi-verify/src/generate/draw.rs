@@ -4,7 +4,7 @@ mod record;
 mod rough_size;
 
 use super::random::Random;
-use super::{CType, Dialect, Signature};
+use super::{CSignature, CType, Dialect};
 
 /// Returns signature number `index` under `seed`: always the same.
 ///
@@ -15,12 +15,12 @@ use super::{CType, Dialect, Signature};
 /// assert_eq!(signature(7, 1, Dialect::GCC), signature(7, 1, Dialect::GCC));
 /// assert_ne!(signature(7, 1, Dialect::GCC), signature(7, 2, Dialect::GCC));
 /// ```
-pub fn signature(seed: u64, index: u64, dialect: Dialect) -> Signature {
+pub fn signature(seed: u64, index: u64, dialect: Dialect) -> CSignature {
     signature_from(&mut Random::new(seed, index), dialect)
 }
 
 /// Makes a signature of the numbers that `random` gives.
-pub fn signature_from(random: &mut Random, dialect: Dialect) -> Signature {
+pub fn signature_from(random: &mut Random, dialect: Dialect) -> CSignature {
     let mut draw = Draw {
         random,
         dialect,
@@ -75,7 +75,7 @@ struct Draw<'r> {
 }
 
 impl Draw<'_> {
-    fn signature(&mut self) -> Signature {
+    fn signature(&mut self) -> CSignature {
         let mut params = Vec::new();
         let wide = self.dialect.wide_vectors && self.random.chance(20);
         if wide {
@@ -116,7 +116,7 @@ impl Draw<'_> {
             (0..n).map(|_| self.value()).collect()
         });
         let ret = self.random.chance(80).then(|| self.value());
-        Signature {
+        CSignature {
             ret,
             params,
             unnamed,

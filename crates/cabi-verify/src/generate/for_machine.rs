@@ -1,7 +1,9 @@
 //! Signatures in the C of a machine, random ones and those at the boundaries of its registers: a
 //! tree whose types are replaced where the machine lacks them.
 
-use crate::generate::{CMember, CRecord, CType, Dialect, Form, Node, Random, Signature, signature};
+use crate::generate::{
+    CMember, CRecord, CSignature, CType, Dialect, Form, Node, Random, signature,
+};
 
 /// Features of C that a machine lacks.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +22,7 @@ pub struct Absent {
 
 /// Returns signature number `index` under `seed`. As many integers and floats come before the drawn
 /// values as bring them to each boundary of the machine's registers in turn.
-pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
+pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignature {
     let dialect = Dialect {
         bit_int: !absent.bit_int,
         bf16: true,
@@ -67,7 +69,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
     let scalar = random
         .chance(25)
         .then(|| CType::Name(random.one_or(&scalars, "int")));
-    Signature {
+    CSignature {
         ret: scalar.or(drawn.ret),
         params,
         unnamed,
@@ -220,7 +222,7 @@ fn array(ty: CType, lengths: &[u32]) -> Form {
 /// Returns each kind of value at each boundary of the machine's registers: after none, one, two
 /// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
 /// result: always the same signatures.
-pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
+pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
     let vector = CType::Vector {
         lane: "float",
         bytes: 16,
@@ -252,7 +254,7 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
 
 /// Returns a signature of `n` values of the type `before`, one of the type of `value`, and two that
 /// may find the registers it has left.
-fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) -> Signature {
+fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) -> CSignature {
     let mut args: Vec<CType> = (0..n).map(|_| CType::Name(before)).collect();
     args.push(value.clone());
     args.extend(["int", "double"].map(CType::Name));
@@ -263,7 +265,7 @@ fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) 
         }
         false => (args, None),
     };
-    Signature {
+    CSignature {
         ret: Some(value.clone()),
         params,
         unnamed,

@@ -1,7 +1,7 @@
 //! Random signatures in Zig: a drawn tree in which types that Zig lacks are replaced by the nearest
 //! that it has, so that a signature is not lost to one bit-field in it.
 
-use crate::generate::{CType, Dialect, Form, Node, Signature, signature};
+use crate::generate::{CSignature, CType, Dialect, Form, Node, signature};
 
 /// The dialect of drawn signatures: no feature of one compiler alone, but vectors of one
 /// `__int128`.
@@ -20,7 +20,7 @@ const DIALECT: Dialect = Dialect {
 ///
 /// assert_eq!(signature_for_zig(7, 1), signature_for_zig(7, 1));
 /// ```
-pub fn signature_for_zig(seed: u64, index: u64) -> Signature {
+pub fn signature_for_zig(seed: u64, index: u64) -> CSignature {
     let mut drawn = signature(seed, index, DIALECT);
     drawn.types_mut().for_each(value);
     drawn

@@ -5,36 +5,36 @@ use std::fmt::Write as _;
 use cabi::{DataModel, Error, Type, X86_64_WIN64};
 
 use super::types::Types;
-use super::{CMember, CRecord, CType, Form, Signature};
-use crate::case::{Case, Spelled, convention_attribute};
-use crate::corpus::c_text::Function;
+use super::{CMember, CRecord, CSignature, CType, Form};
+use crate::case::{Case, SpelledType, convention_attribute};
+use crate::corpus::c_text::PrototypeText;
 
 /// A signature's declarations, in the order in which C needs them.
 #[derive(Clone, Debug)]
-pub struct Declared {
+pub struct CDeclarations {
     /// The types.
     pub types: String,
     /// The types that have a name, as C spells it, but for those that `cabi` refuses.
     pub named: Vec<(String, Type)>,
     /// The function, which is not among them.
-    pub function: Function,
+    pub function: PrototypeText,
     /// How the types of the unnamed arguments are spelled, if it is variadic.
     pub unnamed: Option<Vec<String>>,
     /// The function as a case, with the types that `cabi` builds, on x86-64 Linux.
     pub case: Result<Case, Error>,
 }
 
-impl Declared {
+impl CDeclarations {
     /// Returns the function's prototype.
     pub fn prototype(&self) -> String {
         self.function.prototype()
     }
 }
 
-impl Signature {
+impl CSignature {
     /// Returns its declarations, with names that start with `prefix`; the function is called
     /// `<prefix>f`.
-    pub fn declared(&self, prefix: &str, model: &DataModel) -> Declared {
+    pub fn declared(&self, prefix: &str, model: &DataModel) -> CDeclarations {
         let mut text = Text {
             prefix,
             declared: String::new(),
@@ -52,7 +52,7 @@ impl Signature {
             known: &text.known,
             model,
         };
-        let build = |texts: &[String], types_of: &[CType]| -> Result<Vec<Spelled>, Error> {
+        let build = |texts: &[String], types_of: &[CType]| -> Result<Vec<SpelledType>, Error> {
             let built = types_of.iter().map(|ty| types.build(ty));
             let both = texts.iter().zip(built);
             both.map(|(text, ty)| Ok((text.clone(), ty?))).collect()
@@ -74,10 +74,10 @@ impl Signature {
         };
         let case = case();
         let attribute = convention_attribute(convention);
-        let function = Function::new(&name, attribute, (result, params), unnamed.is_some());
+        let function = PrototypeText::new(&name, attribute, (result, params), unnamed.is_some());
         let named = text.known.iter();
         let named = named.filter_map(|(ty, name)| Some((name.clone(), types.build(ty).ok()?)));
-        Declared {
+        CDeclarations {
             named: named.collect(),
             case,
             types: text.declared,
@@ -91,9 +91,9 @@ impl Signature {
     ///
     /// # Example
     /// ```
-    /// use cabi_verify::generate::{CType, Signature};
+    /// use cabi_verify::generate::{CType, CSignature};
     ///
-    /// let signature = Signature { params: vec![CType::Name("int"), CType::Function], ..Signature::default() };
+    /// let signature = CSignature { params: vec![CType::Name("int"), CType::Function], ..CSignature::default() };
     /// let text = signature.block("two", "psABI 3.2.3", &[]);
     /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
     /// ```

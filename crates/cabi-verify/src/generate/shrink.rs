@@ -1,6 +1,6 @@
 //! Smaller signatures: each takes one part away, the greatest first.
 
-use super::{CMember, CRecord, CType, Form, Node, Signature};
+use super::{CMember, CRecord, CSignature, CType, Form, Node};
 
 /// Candidates tried at once: the first are the smallest by far, and most often one of them will do.
 const AT_ONCE: usize = 6;
@@ -9,11 +9,11 @@ const AT_ONCE: usize = 6;
 /// difference of the kind of `why`, with its message. `differs` gives the difference of each of
 /// several signatures, if there is one.
 pub fn smallest<E>(
-    start: &Signature,
+    start: &CSignature,
     why: &str,
     rounds: usize,
-    mut differs: impl FnMut(&[Signature]) -> Result<Vec<Option<String>>, E>,
-) -> Result<(Signature, String), E> {
+    mut differs: impl FnMut(&[CSignature]) -> Result<Vec<Option<String>>, E>,
+) -> Result<(CSignature, String), E> {
     let (mut found, mut words) = (start.clone(), why.to_owned());
     'rounds: for _ in 0..rounds {
         for some in found.smaller().chunks(AT_ONCE) {
@@ -40,7 +40,7 @@ fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
     changed
 }
 
-impl Signature {
+impl CSignature {
     /// Signatures that are smaller by one step. Following them ends.
     pub fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();

@@ -6,17 +6,21 @@ use std::ops::Range;
 use cabi::convention::{Extension, PartType, PlacedPart};
 use cabi::{ArgFlags, FnAbi, LeafKind, Loc, Place, Type, leaves};
 
-use super::mir::Function;
+use super::mir::FunctionStates;
 use super::question::{Outcome, Question};
-use super::state::{Address, AddressBase, Sources, State};
+use super::state::{Address, AddressBase, ByteSources, MachineState};
 
 impl Question {
     /// Compares the places of `abi` with those that the code of both functions names.
-    pub fn check(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Outcome {
+    pub fn check(&self, abi: &FnAbi, code: &HashMap<String, FunctionStates>) -> Outcome {
         Outcome([self.check_caller(abi, code), self.check_callee(abi, code)])
     }
 
-    fn check_caller(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<usize, String> {
+    fn check_caller(
+        &self,
+        abi: &FnAbi,
+        code: &HashMap<String, FunctionStates>,
+    ) -> Result<usize, String> {
         let caller = self.function('c', code)?;
         let at_call = caller.at_call.as_ref().ok_or("the code calls nothing")?;
         let values = self.values(abi);
@@ -31,7 +35,11 @@ impl Question {
         Ok(values.iter().filter(|value| value.has_bytes()).count())
     }
 
-    fn check_callee(&self, abi: &FnAbi, code: &HashMap<String, Function>) -> Result<usize, String> {
+    fn check_callee(
+        &self,
+        abi: &FnAbi,
+        code: &HashMap<String, FunctionStates>,
+    ) -> Result<usize, String> {
         // Where `va_arg` looks is decided as it runs.
         if self.sig.is_variadic() {
             return Ok(0);
@@ -62,8 +70,8 @@ impl Question {
     fn function<'c>(
         &self,
         letter: char,
-        code: &'c HashMap<String, Function>,
-    ) -> Result<&'c Function, String> {
+        code: &'c HashMap<String, FunctionStates>,
+    ) -> Result<&'c FunctionStates, String> {
         let name = format!("{letter}{}", self.number);
         let found = code.get(&name);
         found.ok_or_else(|| format!("the code has no function {name}"))
@@ -168,7 +176,7 @@ impl Value<'_> {
     }
 
     /// Its place holds what is in the global: as a caller passes it, or a callee returns it.
-    fn is_passed(&self, state: &State, calls: bool) -> Result<(), String> {
+    fn is_passed(&self, state: &MachineState, calls: bool) -> Result<(), String> {
         let pointer = |loc: &Loc| match calls {
             true => state.pointer_in(loc),
             false => Some(pointed_to(loc)),
@@ -184,7 +192,7 @@ impl Value<'_> {
     }
 
     /// A callee has copied it from its place to the global.
-    fn is_found(&self, state: &State) -> Result<(), String> {
+    fn is_found(&self, state: &MachineState) -> Result<(), String> {
         for byte in self.bytes() {
             let spot = self.spot(byte, &|loc| Some(pointed_to(loc)))?;
             is_from(&state.held(&self.in_global(byte)), &spot.at, &spot.around)?;
@@ -193,7 +201,7 @@ impl Value<'_> {
     }
 
     /// A caller has copied what was returned to the global, or has given a pointer to where it goes.
-    fn is_returned(&self, at_call: &State, at_return: &State) -> Result<(), String> {
+    fn is_returned(&self, at_call: &MachineState, at_return: &MachineState) -> Result<(), String> {
         if let Place::Indirect { pointer, .. } = self.place {
             return match at_call.pointer_in(pointer).map(|address| address.base) {
                 Some(AddressBase::Local(_)) => Ok(()),
@@ -220,7 +228,7 @@ impl Value<'_> {
     }
 
     /// A callee has extended numbers to a word, or has not.
-    fn is_extended(&self, state: &State) -> Result<(), String> {
+    fn is_extended(&self, state: &MachineState) -> Result<(), String> {
         let Place::Parts(parts) = self.place else {
             return Ok(());
         };
@@ -236,7 +244,7 @@ impl Value<'_> {
     }
 
     /// A caller has extended numbers to the whole of what they have on the stack.
-    fn is_filled(&self, state: &State) -> Result<(), String> {
+    fn is_filled(&self, state: &MachineState) -> Result<(), String> {
         let Place::Parts(parts) = self.place else {
             return Ok(());
         };
@@ -271,7 +279,7 @@ fn pointed_to(loc: &Loc) -> Address {
 }
 
 /// Checks that `found` has `wanted`, and otherwise only bytes `around` it.
-fn is_from(found: &Sources, wanted: &Address, around: &Range<i64>) -> Result<(), String> {
+fn is_from(found: &ByteSources, wanted: &Address, around: &Range<i64>) -> Result<(), String> {
     let may_be = |source: &Address| source.base == wanted.base && around.contains(&source.offset);
     if found.contains(wanted) && found.iter().all(may_be) {
         return Ok(());

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::state::{Address, AddressBase, State, Value};
+use super::state::{Address, AddressBase, MachineState, Value};
 
 /// How a machine's code is read.
 #[derive(Clone, Copy, Debug)]
@@ -156,15 +156,15 @@ impl Isa {
 
 /// State of a function.
 #[derive(Clone)]
-pub struct Function {
+pub struct FunctionStates {
     /// State at its last call.
-    pub at_call: Option<State>,
+    pub at_call: Option<MachineState>,
     /// State when it returns.
-    pub at_return: State,
+    pub at_return: MachineState,
 }
 
 /// Reads the functions of `text`, by their names.
-pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
+pub fn functions(text: &str, isa: &Isa) -> HashMap<String, FunctionStates> {
     let documents = text.split("\n---\n").filter_map(|document| {
         let name = document.strip_prefix("name:")?.lines().next()?.trim();
         Some((
@@ -185,7 +185,7 @@ enum Operand {
 /// A function that is read.
 struct Reader<'a> {
     isa: &'a Isa,
-    state: State,
+    state: MachineState,
     /// The objects of its stack that are in the argument area, by their numbers, and where.
     arguments: HashMap<&'a str, i64>,
     /// The symbols or numbers of its pool of constants.
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
-        let mut state = State::at_entry(isa.area);
+        let mut state = MachineState::at_entry(isa.area);
         let own = Value::of_address(Address::new(AddressBase::Outgoing, 0));
         state.set(&format!("${}", isa.stack), own);
         Self {
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn function(mut self, document: &str) -> Option<Function> {
+    fn function(mut self, document: &str) -> Option<FunctionStates> {
         let mut at_call = None;
         let body = document.split_once("\nbody:")?.1;
         for line in body.lines().filter(|line| line.starts_with("    ")) {
@@ -252,7 +252,7 @@ impl<'a> Reader<'a> {
                     self.state.set(top, self.value(last));
                 }
                 let at_return = self.state;
-                return Some(Function { at_call, at_return });
+                return Some(FunctionStates { at_call, at_return });
             }
             let access = match (self.isa.at_stack)(op) {
                 "" => access,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use cabi::{FnSig, Type};
 
 use crate::case::Case;
-use crate::corpus::c_text::{Function, parameter_list};
-use crate::generate::Declared;
+use crate::corpus::c_text::{PrototypeText, parameter_list};
+use crate::generate::CDeclarations;
 
 /// A signature whose places are asked for.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl Question {
     ///
     /// For a variadic function only the call is asked about: `va_arg` decides at run time where it
     /// looks.
-    pub fn new(number: usize, declared: &Declared, copies: Copies) -> Option<Self> {
+    pub fn new(number: usize, declared: &CDeclarations, copies: Copies) -> Option<Self> {
         let case = declared.case.as_ref().ok()?;
         let params = case.prototype.params.iter().map(|(_, ty)| ty.clone());
         let sig = FnSig::new(params, case.prototype.ret.clone());
@@ -128,7 +128,7 @@ fn object(ty: &str, name: &str) -> String {
 }
 
 /// Globals, a function that calls with them as arguments, and one that copies its arguments to them, unnamed ones by `va_arg`.
-fn text(n: usize, declared: &Declared, case: &Case, copies: Copies) -> String {
+fn text(n: usize, declared: &CDeclarations, case: &Case, copies: Copies) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {
         let (size, align) = (ty.size(), ty.align());
@@ -137,7 +137,7 @@ fn text(n: usize, declared: &Declared, case: &Case, copies: Copies) -> String {
             "_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"layout\");"
         );
     }
-    let Function {
+    let PrototypeText {
         params,
         result,
         list,

@@ -46,7 +46,7 @@ impl Address {
 }
 
 /// All that a byte was made of.
-pub type Sources = BTreeSet<Address>;
+pub type ByteSources = BTreeSet<Address>;
 
 /// The most bytes a register has.
 const WIDEST: usize = 32;
@@ -55,7 +55,7 @@ const WIDEST: usize = 32;
 /// where that is known.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Value {
-    bytes: Vec<Sources>,
+    bytes: Vec<ByteSources>,
     pub(super) number: Option<i64>,
 }
 
@@ -66,7 +66,7 @@ impl Value {
         Self { bytes, number }
     }
 
-    fn of_bytes(bytes: impl IntoIterator<Item = Sources>) -> Self {
+    fn of_bytes(bytes: impl IntoIterator<Item = ByteSources>) -> Self {
         let bytes = bytes.into_iter().collect();
         Self {
             bytes,
@@ -77,7 +77,11 @@ impl Value {
     /// Returns the contents of a register or a place that nothing has changed, from `first` on.
     fn unchanged(base: AddressBase) -> Self {
         let first = Address::new(base, 0);
-        Self::of_bytes((0..).take(WIDEST).map(|i| Sources::from([first.plus(i)])))
+        Self::of_bytes(
+            (0..)
+                .take(WIDEST)
+                .map(|i| ByteSources::from([first.plus(i)])),
+        )
     }
 
     pub(super) fn of_address(address: Address) -> Self {
@@ -120,24 +124,24 @@ impl Value {
     }
 
     /// Its bytes, and after them as many as there may be of no source.
-    fn filled(&self) -> impl Iterator<Item = Sources> {
-        let none = std::iter::repeat(Sources::new());
+    fn filled(&self) -> impl Iterator<Item = ByteSources> {
+        let none = std::iter::repeat(ByteSources::new());
         self.bytes.iter().cloned().chain(none)
     }
 }
 
 /// State at one point of a function. The machine's registers have names that begin with `$`.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct MachineState {
     registers: BTreeMap<String, Value>,
-    memory: BTreeMap<Address, Sources>,
+    memory: BTreeMap<Address, ByteSources>,
     /// Bytes from the stack pointer to the argument area.
     area: i64,
     /// `true` after a call.
     called: bool,
 }
 
-impl State {
+impl MachineState {
     pub(super) fn at_entry(area: i64) -> Self {
         Self {
             registers: BTreeMap::new(),
@@ -165,7 +169,7 @@ impl State {
     }
 
     /// Returns the sources of a byte's present contents.
-    pub fn held(&self, at: &Address) -> Sources {
+    pub fn held(&self, at: &Address) -> ByteSources {
         match (&at.base, self.memory.get(at)) {
             (_, Some(sources)) => sources.clone(),
             (AddressBase::Register(name), _) => {
@@ -173,8 +177,8 @@ impl State {
                 let byte = usize::try_from(at.offset).ok().and_then(|at| held.get(at));
                 byte.cloned().unwrap_or_default()
             }
-            (AddressBase::Local(_), _) => Sources::new(),
-            _ => Sources::from([at.clone()]),
+            (AddressBase::Local(_), _) => ByteSources::new(),
+            _ => ByteSources::from([at.clone()]),
         }
     }
 

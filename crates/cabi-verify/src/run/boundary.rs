@@ -289,7 +289,7 @@ pub(crate) const PHASES: u64 = 4;
 
 /// Callee of the thunk, and its promise.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
+pub(crate) struct BoundaryCallee {
     pub(crate) code: *const u8,
     pub(crate) promise: Promise,
 }
@@ -303,7 +303,7 @@ pub(crate) struct Target {
 pub(crate) unsafe fn call(
     function: *const u8,
     [a, b, c]: [*const u8; 3],
-    Target { code, promise }: Target,
+    BoundaryCallee { code, promise }: BoundaryCallee,
 ) -> Crossing {
     let _held = lock();
     let process = std::process::id();

@@ -10,14 +10,14 @@ const POISON: u8 = 0xcc;
 
 /// At which end of its pages an object lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub enum PageEnd {
     /// Its first byte is the first byte of a page; the page before cannot be touched.
     Start,
     /// Its last byte is the last byte of a page; the page after cannot be touched.
     End,
 }
 
-impl Side {
+impl PageEnd {
     /// In words.
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -83,14 +83,14 @@ impl GuardedBuffers {
 
     /// Returns the address of an object of `size` bytes in buffer `index`, at one end of it. `None`
     /// if there is no such buffer, or too little of it.
-    pub fn object(&self, index: usize, size: usize, side: Side) -> Option<*mut u8> {
+    pub fn object(&self, index: usize, size: usize, side: PageEnd) -> Option<*mut u8> {
         if index >= self.n_buffers || size > self.buffer {
             return None;
         }
         let start = self.page + index * (self.buffer + self.page);
         let offset = match side {
-            Side::Start => start,
-            Side::End => start + self.buffer - size,
+            PageEnd::Start => start,
+            PageEnd::End => start + self.buffer - size,
         };
         // SAFETY: inside the mapping: index < n_buffers and size <= buffer were just checked.
         Some(unsafe { self.base.add(offset) })
@@ -102,7 +102,7 @@ impl GuardedBuffers {
     }
 
     /// Poisons an object of `size` bytes against the guard page of buffer `index`, and what is beside it.
-    pub(crate) fn poison(&self, index: usize, size: usize, side: Side) -> Option<*mut u8> {
+    pub(crate) fn poison(&self, index: usize, size: usize, side: PageEnd) -> Option<*mut u8> {
         let object = self.object(index, size, side)?;
         self.put(index, &vec![POISON; self.with_beside(size)], side)?;
         Some(object)
@@ -113,12 +113,17 @@ impl GuardedBuffers {
     ///
     /// # Errors
     /// The nearest byte that was written.
-    pub(crate) fn check_beside(&self, index: usize, size: usize, side: Side) -> Result<(), String> {
+    pub(crate) fn check_beside(
+        &self,
+        index: usize,
+        size: usize,
+        side: PageEnd,
+    ) -> Result<(), String> {
         let all = self.get(index, self.with_beside(size), side);
         let mut all = all.ok_or("too large for a buffer")?;
         let place = match side {
-            Side::Start => "after its end",
-            Side::End => {
+            PageEnd::Start => "after its end",
+            PageEnd::End => {
                 all.reverse();
                 "before its start"
             }
@@ -134,7 +139,7 @@ impl GuardedBuffers {
     }
 
     /// Puts `bytes` against the guard page of buffer `index`.
-    pub fn put(&self, index: usize, bytes: &[u8], side: Side) -> Option<*mut u8> {
+    pub fn put(&self, index: usize, bytes: &[u8], side: PageEnd) -> Option<*mut u8> {
         let at = self.object(index, bytes.len(), side)?;
         // SAFETY: `object` gives `bytes.len()` writable bytes that nothing else refers to as Rust objects.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
@@ -142,7 +147,7 @@ impl GuardedBuffers {
     }
 
     /// Returns the `size` bytes of the object that [`GuardedBuffers::object`] puts there.
-    pub fn get(&self, index: usize, size: usize, side: Side) -> Option<Vec<u8>> {
+    pub fn get(&self, index: usize, size: usize, side: PageEnd) -> Option<Vec<u8>> {
         let at = self.object(index, size, side)?;
         // SAFETY: `object` gives `size` readable bytes, zero or written since the mapping was made.
         Some(unsafe { std::slice::from_raw_parts(at, size) }.to_vec())
@@ -183,7 +188,7 @@ mod tests {
     #[test]
     fn nothing_is_outside_a_room() {
         let buffers = GuardedBuffers::new(2, 1).unwrap();
-        for side in [Side::Start, Side::End] {
+        for side in [PageEnd::Start, PageEnd::End] {
             assert!(buffers.object(1, 1, side).is_some());
             assert!(buffers.object(2, 1, side).is_none());
             assert!(buffers.object(usize::MAX, 1, side).is_none());
@@ -198,8 +203,8 @@ mod tests {
         let buffers = GuardedBuffers::new(1, 1).unwrap();
         let whole = buffers.buffer;
         for (side, beside) in [
-            (Side::Start, (3..67).collect::<Vec<isize>>()),
-            (Side::End, (-64..0).collect()),
+            (PageEnd::Start, (3..67).collect::<Vec<isize>>()),
+            (PageEnd::End, (-64..0).collect()),
         ] {
             for at in beside {
                 let object = buffers.poison(0, 3, side).unwrap();

@@ -15,7 +15,7 @@ use libloading::Library;
 
 mod load;
 use super::BUFFER;
-use super::boundary::{self, Crossing, Promise, Target};
+use super::boundary::{self, BoundaryCallee, Crossing, Promise};
 use super::{Written, child};
 
 /// The C callers and callees of many cases, compiled; loaded by each child that uses them.
@@ -170,7 +170,7 @@ impl LoadedCode {
         &self,
         index: usize,
         images: &[u8],
-        target: Target,
+        target: BoundaryCallee,
     ) -> Result<Crossing, &'static str> {
         let name = self.names.get(index);
         let call = name.and_then(|name| self.address(&format!("{name}_call")));
@@ -194,7 +194,7 @@ impl LoadedCode {
     pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
         let keep = self.address("cabi_keep");
         let keep = keep.ok_or("the C code is incomplete")?;
-        let target = Target {
+        let target = BoundaryCallee {
             code: boundary::nothing_address(),
             promise: Promise::nothing(),
         };

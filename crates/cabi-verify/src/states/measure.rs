@@ -9,7 +9,7 @@ use cabi::{
     DataModel, FnAbi, FnSig, Loc, Place, Target, Type, X86_64_SYSV, X86_64_WIN64, aarch64, riscv,
 };
 
-use super::{Shape, State, Transition};
+use super::{AssignedState, Shape, Transition};
 
 /// The states and shapes of a convention.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Measure {
     pub shapes: LazyLock<Vec<Shape>>,
     /// Arguments, besides a `long` and a `double`, that lead from one state to the next.
     fill: &'static [Argument],
-    states: LazyLock<Vec<(State, Vec<Argument>)>>,
+    states: LazyLock<Vec<(AssignedState, Vec<Argument>)>>,
 }
 
 /// The type of an argument that makes a state: this one, or a structure of an array of so many.
@@ -180,7 +180,7 @@ impl Measure {
     }
 
     /// Each state that arguments can leave, with the shortest list of arguments that does: most registers left first.
-    fn search(&self) -> Vec<(State, Vec<Argument>)> {
+    fn search(&self) -> Vec<(AssignedState, Vec<Argument>)> {
         let arguments = [("long", None), ("double", None)].iter().chain(self.fill);
         let arguments: Vec<Argument> = arguments.copied().collect();
         let (mut found, mut open) = (HashMap::new(), VecDeque::from([Vec::new()]));
@@ -204,7 +204,7 @@ impl Measure {
         found
     }
 
-    fn state_after(&self, arguments: &[Argument]) -> Option<State> {
+    fn state_after(&self, arguments: &[Argument]) -> Option<AssignedState> {
         let ty = |(name, len): &Argument| match len {
             None => Type::parse(name, &DataModel::LP64),
             Some(len) => {
@@ -214,16 +214,16 @@ impl Measure {
         };
         let types: Result<Vec<Type>, _> = arguments.iter().map(ty).collect();
         let sig = FnSig::new(types.ok()?, Type::VOID).convention(self.convention);
-        State::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
+        AssignedState::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
     }
 
     /// Returns every state.
-    pub fn states(&self) -> impl ExactSizeIterator<Item = State> + Clone {
+    pub fn states(&self) -> impl ExactSizeIterator<Item = AssignedState> + Clone {
         self.states.iter().map(|(state, _)| *state)
     }
 
     /// Returns the number of `state` among its states, and the arguments that leave it.
-    pub fn arguments_before(&self, state: State) -> Option<(usize, &[Argument])> {
+    pub fn arguments_before(&self, state: AssignedState) -> Option<(usize, &[Argument])> {
         let at = self.states.iter().position(|(own, _)| *own == state)?;
         Some((at, &self.states.get(at)?.1))
     }

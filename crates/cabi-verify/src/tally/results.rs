@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, Tally};
+use super::{Finding, Tally};
 use crate::report::Report;
 use crate::verify::Compiler;
 
@@ -107,7 +107,7 @@ impl Results {
         if !fails {
             report.error = self.nothing();
         }
-        let count = |of: fn(&Tally) -> &Vec<Found>| -> usize {
+        let count = |of: fn(&Tally) -> &Vec<Finding>| -> usize {
             self.compilers.iter().map(|tally| of(tally).len()).sum()
         };
         let itself = count(|tally| &tally.inconsistent);
@@ -139,7 +139,7 @@ impl Results {
     }
 
     /// Returns the failures of a run, with the text of a file of the corpus for each.
-    pub fn blocks(&self) -> impl Iterator<Item = (&Found, String)> {
+    pub fn blocks(&self) -> impl Iterator<Item = (&Finding, String)> {
         self.compilers.iter().flat_map(|tally| {
             let found = tally.failures.iter().chain(&tally.inconsistent);
             found.map(|one| (one, tally.block(one)))

@@ -13,7 +13,7 @@ use super::skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
     names_one_of, refusal, refusal_with_place, undeclared,
 };
-use super::units::Refused;
+use super::units::RefusedCases;
 use super::{Called, Compiler, Read, Verdict, VerifyError};
 use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
@@ -24,7 +24,7 @@ use crate::report::{Item, Status};
 
 /// One header under one compiler.
 #[derive(Clone, Debug)]
-pub struct Part<'a> {
+pub struct HeaderRun<'a> {
     /// The compiler.
     pub compiler: &'a Compiler,
     /// The header.
@@ -47,7 +47,7 @@ pub struct Part<'a> {
     pub(super) preamble: String,
 }
 
-/// The kinds of what differs in a [`Part`].
+/// The kinds of what differs in a [`HeaderRun`].
 pub(super) const PROTOTYPE: &str = "prototype";
 pub(super) const LAYOUT: &str = "layout";
 
@@ -58,7 +58,7 @@ impl Called {
     }
 }
 
-impl<'a> Part<'a> {
+impl<'a> HeaderRun<'a> {
     pub(super) fn new(compiler: &'a Compiler, read: &'a Read) -> Self {
         Self {
             compiler,
@@ -248,7 +248,7 @@ impl<'a> Part<'a> {
     }
 
     /// Returns the items left out because the compiler does not compile their cases.
-    pub(super) fn refused(&self, refused: &Refused<'_>) -> Vec<Omitted> {
+    pub(super) fn refused(&self, refused: &RefusedCases<'_>) -> Vec<Omitted> {
         let absent = self.undeclared();
         let why = match refused.cases.len() {
             1 => refusal(&refused.why),

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::part::{LAYOUT, PROTOTYPE};
 use super::units::NOT_ASKED;
-use super::{Called, Compiler, Part, ProgramLimit, Run, may_be_skipped};
+use super::{Called, Compiler, HeaderRun, ProgramLimit, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
@@ -35,7 +35,7 @@ impl Run<'_> {
                 "policy": asked.policy_name(),
             })
         });
-        let differences = self.parts.iter().flat_map(Part::differences);
+        let differences = self.parts.iter().flat_map(HeaderRun::differences);
         let not_asked = differences.filter(|(_, one)| one.why.ends_with(NOT_ASKED));
         let not_asked = not_asked.count();
         let mut report = Report::new("cabi verify");
@@ -58,7 +58,7 @@ impl Run<'_> {
     }
 }
 
-fn section(part: &Part<'_>) -> Section {
+fn section(part: &HeaderRun<'_>) -> Section {
     let (read, asked) = (part.read, part.compiler);
     let command = asked.reference.command();
     let (n, n_differ) = (part.called.len(), part.differences().count());

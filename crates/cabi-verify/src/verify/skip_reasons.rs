@@ -2,7 +2,7 @@
 
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
-use crate::corpus::c_text::Function;
+use crate::corpus::c_text::PrototypeText;
 use crate::header::NO_PLACE;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
@@ -46,7 +46,7 @@ pub fn may_be_skipped(key: &str) -> bool {
 
 /// Checks whether `case` names one of the types that the header does not declare for the compiler.
 pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
-    let Function { result, list, .. } = &case.function;
+    let PrototypeText { result, list, .. } = &case.function;
     let text = format!("{result} {list} {}", case.unnamed_text.join(" "));
     let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.any(|word| undeclared.iter().any(|name| name == word))

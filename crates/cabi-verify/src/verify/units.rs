@@ -10,7 +10,7 @@ use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
 use super::{Progress, VerifyError, check_interrupt};
-use crate::build::zig::Fact;
+use crate::build::zig::ZigNumber;
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
 use crate::check::calls::{Direction, Key, Verdict};
@@ -24,7 +24,7 @@ mod job;
 mod programs;
 mod self_inconsistent;
 
-pub use batch::{Batch, Refused, compile};
+pub use batch::{Batch, RefusedCases, compile};
 use job::{Job, Made, buffers, in_children};
 use self_inconsistent::settle;
 pub(crate) use self_inconsistent::{NOT_ASKED, is_inconsistent_here};
@@ -46,11 +46,11 @@ pub struct Loaded {
     /// or it is not asked for. Empty if all are called.
     pub missing: Vec<[Option<String>; 2]>,
     /// Zig's answers about the layouts of the types of its cases.
-    pub layout: Vec<Fact>,
+    pub layout: Vec<ZigNumber>,
     /// All its cases run under the settings of this turn, which turns the variants too where all share one engine; without one they take turns.
     turn: Option<usize>,
     same_layout: bool,
-    code: Code,
+    code: CSides,
     /// Compiler of the cases, with its further flags.
     reference: Reference,
     flags: Vec<String>,
@@ -63,7 +63,7 @@ pub type Seen = Result<Observed, String>;
 
 /// Compiled C sides, and where they run.
 #[derive(Debug)]
-pub enum Code {
+pub enum CSides {
     /// In children of this process.
     Here(LoadedCode),
     /// In programs of a target.
@@ -167,8 +167,8 @@ impl Loaded {
     /// Returns its code, if that runs here.
     pub fn here(&self) -> Option<&LoadedCode> {
         match &self.code {
-            Code::Here(code) => Some(code),
-            Code::InPrograms(..) => None,
+            CSides::Here(code) => Some(code),
+            CSides::InPrograms(..) => None,
         }
     }
 
@@ -185,8 +185,8 @@ impl Loaded {
 
     pub(crate) fn built(&self) -> &Built {
         match &self.code {
-            Code::Here(code) => code.built(),
-            Code::InPrograms(built, _) => built,
+            CSides::Here(code) => code.built(),
+            CSides::InPrograms(built, _) => built,
         }
     }
 
@@ -194,7 +194,7 @@ impl Loaded {
     pub(crate) fn retain(&mut self, is_called: impl Fn(&Case) -> bool) {
         self.seen.take();
         let mut is_kept = self.cases.iter().map(&is_called);
-        if let Code::Here(code) = &mut self.code {
+        if let CSides::Here(code) = &mut self.code {
             code.retain(|| is_kept.next() == Some(true));
         }
         self.cases.retain(is_called);
@@ -282,8 +282,10 @@ pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
 /// Returns the probe of the machine whose code `loaded` has.
 fn probe_of(loaded: &Loaded) -> &Result<Probe, String> {
     loaded.probe.get_or_init(|| match &loaded.code {
-        Code::Here(_) => Probe::of_here(),
-        Code::InPrograms(_, target) => Probe::of_target(target).map_err(|error| error.to_string()),
+        CSides::Here(_) => Probe::of_here(),
+        CSides::InPrograms(_, target) => {
+            Probe::of_target(target).map_err(|error| error.to_string())
+        }
     })
 }
 

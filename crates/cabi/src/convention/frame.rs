@@ -47,7 +47,7 @@ pub struct Frame {
     /// The machine's name for its floating-point and vector registers, which explanations count.
     pub vector_bank: &'static str,
     /// Type of `va_list`.
-    pub va_list: VaList,
+    pub va_list: VaListType,
 }
 
 /// How functions are entered and left: by it a back end with several kinds of functions on one
@@ -81,7 +81,7 @@ pub enum CalleePops {
 /// Type of `va_list`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum VaList {
+pub enum VaListType {
     /// Not known.
     Unknown,
     /// A pointer to the next argument.
@@ -92,7 +92,7 @@ pub enum VaList {
     Array(&'static str, &'static [VaField]),
 }
 
-impl VaList {
+impl VaListType {
     /// Returns the bytes from the start of a structure to member `n`, each member aligned to its
     /// size; for as many as it has members, the bytes of all. 0 for a pointer.
     ///
@@ -144,7 +144,7 @@ impl Frame {
             sret_returned_in: None,
             variadic_count: None,
             vector_bank: "vector",
-            va_list: VaList::Unknown,
+            va_list: VaListType::Unknown,
         }
     }
 }

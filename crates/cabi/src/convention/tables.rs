@@ -18,7 +18,7 @@ pub type Adjust =
 
 /// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler
 /// looks elsewhere than its callers put it.
-pub type VaArg = fn(&Group) -> Result<(), &'static str>;
+pub type VaArgCheck = fn(&Group) -> Result<(), &'static str>;
 
 /// A calling convention as data: what values ask for and where they go, and what the stack frame
 /// around them is like.
@@ -63,7 +63,7 @@ pub struct Rules {
     /// it sees all of a call, where a classifier sees one value.
     pub adjust: Option<Adjust>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
-    pub va_arg: Option<VaArg>,
+    pub va_arg: Option<VaArgCheck>,
 }
 
 /// Rules for some signatures of a convention.

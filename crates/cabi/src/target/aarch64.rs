@@ -24,7 +24,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Parts,
-    Role, Rule, Rules, VaField, VaList, Want,
+    Role, Rule, Rules, VaField, VaListType, Want,
 };
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
@@ -103,7 +103,7 @@ pub static AAPCS64: Convention = Convention {
             V15,
         ],
         vector_bank: "v",
-        va_list: VaList::Structure("__va_list", &VA_LIST),
+        va_list: VaListType::Structure("__va_list", &VA_LIST),
         ..Frame::new(8, 16)
     },
 };

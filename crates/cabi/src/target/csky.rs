@@ -11,7 +11,7 @@ use crate::convention::PartType::{F32, F64, I8, I16, I32};
 use crate::convention::Rule::{AssignToReg, AssignToStack, BitConvert, Custom, IfType, Promote};
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
-    PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
+    PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaListType,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
@@ -83,7 +83,7 @@ pub static CSKY: Convention = Convention {
             VR14, VR15,
         ],
         vector_bank: "vr",
-        va_list: VaList::Pointer,
+        va_list: VaListType::Pointer,
         ..Frame::new(4, 4)
     },
 };

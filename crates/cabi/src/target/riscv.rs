@@ -17,7 +17,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartTypes,
-    Place, Role, Rule, Rules, VaList, Want,
+    Place, Role, Rule, Rules, VaListType, Want,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
@@ -99,7 +99,7 @@ const fn standard(
         frame: Frame {
             callee_saved: saved,
             vector_bank: "fp",
-            va_list: VaList::Pointer,
+            va_list: VaListType::Pointer,
             ..Frame::new(word, 16)
         },
     }
@@ -128,7 +128,7 @@ pub static ILP32E: Convention = soft(Convention {
     frame: Frame {
         callee_saved: &[S0, S1],
         vector_bank: "fp",
-        va_list: VaList::Pointer,
+        va_list: VaListType::Pointer,
         ..Frame::new(4, 4)
     },
     ..standard(

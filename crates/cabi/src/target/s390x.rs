@@ -15,7 +15,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule, Rules,
-    VaField, VaList, Want,
+    VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -83,7 +83,7 @@ pub static S390X: Convention = Convention {
             R6, R7, R8, R9, R10, R11, R12, R13, R15, F8, F9, F10, F11, F12, F13, F14, F15,
         ],
         vector_bank: "fp",
-        va_list: VaList::Array("__va_list_tag", &VA_LIST),
+        va_list: VaListType::Array("__va_list_tag", &VA_LIST),
         ..Frame::new(8, 8)
     },
 };

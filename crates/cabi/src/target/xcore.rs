@@ -12,7 +12,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Frame, Group, Loc, Part, PartTypes, Place, PlacedPart, Role,
-    Rule, Rules, VaList, Want,
+    Rule, Rules, VaListType, Want,
 };
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -49,7 +49,7 @@ pub static XCORE: Convention = Convention {
     },
     frame: Frame {
         callee_saved: &[R4, R5, R6, R7, R8, R9, R10, LR],
-        va_list: VaList::Pointer,
+        va_list: VaListType::Pointer,
         ..Frame::new(4, 4)
     },
 };

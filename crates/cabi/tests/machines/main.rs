@@ -18,7 +18,7 @@ mod support;
 
 use cabi::convention::{
     CalleePops, Classify, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes, Rule,
-    Rules, VaList,
+    Rules, VaListType,
 };
 use cabi::{
     ArgFlags, Bank, Convention, Error, FnAbi, FnSig, Loc, Place, Reg, Register, Scalar, Target,
@@ -87,7 +87,7 @@ const fn i386(
             least_align: 4,
             callee_pops,
             sret_returned_in: Some(EAX),
-            va_list: VaList::Pointer,
+            va_list: VaListType::Pointer,
             ..Frame::new(4, 16)
         },
     }

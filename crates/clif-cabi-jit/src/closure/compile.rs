@@ -11,7 +11,9 @@ use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Target, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
-use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret};
+use clif_cabi::{
+    Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature,
+};
 
 use super::pool::Pool;
 use super::{Compiler, MAX_RESULT};
@@ -46,7 +48,9 @@ impl Compiler {
             return Ok((code.clone(), pool, convention));
         }
         vectors::check_signature(&plan.sig, &plan.abi)?;
-        let body = self.engine.declare_local(plan.clif_signature())?;
+        let body = self
+            .engine
+            .declare_local(&clif_signature(&plan.signature))?;
         let lower = &self.lower;
         (self.engine).build(body, "closure", |engine, builder| {
             emit(engine, lower, builder, &with_chain, &shape.1)

@@ -8,9 +8,9 @@ use core::mem::MaybeUninit;
 use std::sync::PoisonError;
 
 use crate::cranelift::module::Module;
-use clif_cabi::LowerError;
 use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
+use clif_cabi::{LowerError, clif_signature};
 
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
@@ -96,7 +96,7 @@ impl Compiler {
             return Ok(va_arg(read.clone()));
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-        let id = engine.declare_local(lower.entry_plan(&own)?.clif_signature())?;
+        let id = engine.declare_local(&clif_signature(&lower.entry_plan(&own)?.signature))?;
         engine.build(id, "va_arg", |engine, builder| {
             let (_, entry) = lower.begin(builder, &own)?;
             let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// A list of images. The layout is gdb's.
 #[repr(C)]
-struct Entry {
-    next: *mut Entry,
-    previous: *mut Entry,
+struct CodeEntry {
+    next: *mut CodeEntry,
+    previous: *mut CodeEntry,
     image: *const u8,
     size: u64,
 }
@@ -18,8 +18,8 @@ struct Entry {
 struct Descriptor {
     version: u32,
     action: u32,
-    relevant: *mut Entry,
-    first: *mut Entry,
+    relevant: *mut CodeEntry,
+    first: *mut CodeEntry,
 }
 
 const REGISTER: u32 = 1;
@@ -48,7 +48,7 @@ extern "C" fn __jit_debug_register_code() {
 
 /// An image that is in the list.
 pub(super) struct Registration {
-    entry: *mut Entry,
+    entry: *mut CodeEntry,
     _image: Box<[u8]>,
 }
 
@@ -63,7 +63,7 @@ impl Registration {
         // SAFETY: the lock is held, and the list has entries that are alive: each is taken out before it is dropped.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
-            let entry = Box::into_raw(Box::new(Entry {
+            let entry = Box::into_raw(Box::new(CodeEntry {
                 next: (*head).first,
                 previous: ptr::null_mut(),
                 image: image.as_ptr(),
@@ -88,7 +88,7 @@ impl Drop for Registration {
         // SAFETY: as above; the entry is in the list, and taken out once.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
-            let Entry { next, previous, .. } = *self.entry;
+            let CodeEntry { next, previous, .. } = *self.entry;
             if let Some(next) = next.as_mut() {
                 next.previous = previous;
             }
@@ -104,7 +104,7 @@ impl Drop for Registration {
 
 /// # Safety
 /// The lock is held, and the entry is alive.
-unsafe fn tell(entry: *mut Entry, action: u32) {
+unsafe fn tell(entry: *mut CodeEntry, action: u32) {
     // SAFETY: the caller's.
     unsafe {
         let head = &raw mut __jit_debug_descriptor;

@@ -17,7 +17,7 @@ use crate::library::missing_symbols;
 use crate::{libcalls, vectors};
 
 /// Target of a relocation.
-pub(super) enum Target {
+pub(super) enum Destination {
     /// To something this module defines.
     Defined,
     /// To something this module should define, and does not.
@@ -101,9 +101,9 @@ impl Engine {
         for pending in &self.pending {
             for reloc in &pending.relocs {
                 let (names, name) = match self.target(&reloc.name)? {
-                    Target::Defined => continue,
-                    Target::Undefined(id) => (&mut undefined, self.name_of(id)),
-                    Target::Outside { id, weak } => {
+                    Destination::Defined => continue,
+                    Destination::Undefined(id) => (&mut undefined, self.name_of(id)),
+                    Destination::Outside { id, weak } => {
                         let name = self.name_of(id);
                         if found.contains_key(&name) {
                             continue;
@@ -117,7 +117,7 @@ impl Engine {
                             None => (&mut missing, name),
                         }
                     }
-                    Target::Routine(call) => match libcalls::address(call) {
+                    Destination::Routine(call) => match libcalls::address(call) {
                         Some(address) => {
                             found.insert(libcalls::name(call), address);
                             continue;
@@ -153,7 +153,7 @@ impl Engine {
     }
 
     /// Returns the target of a relocation; an error when it is nothing this engine declared.
-    pub(super) fn target(&self, target: &ModuleRelocTarget) -> Result<Target> {
+    pub(super) fn target(&self, target: &ModuleRelocTarget) -> Result<Destination> {
         let declarations = self.module.declarations();
         let unknown = || Error::UnknownId {
             id: target.to_string(),
@@ -183,15 +183,15 @@ impl Engine {
                 let stage = self.functions.get(id.index()).ok_or_else(unknown)?;
                 (FuncOrDataId::Func(id), *stage, Linkage::Local)
             }
-            ModuleRelocTarget::LibCall(call) => return Ok(Target::Routine(call)),
+            ModuleRelocTarget::LibCall(call) => return Ok(Destination::Routine(call)),
             ModuleRelocTarget::KnownSymbol(_) => return Err(unknown()),
         };
         Ok(if stage != Stage::Declared {
-            Target::Defined
+            Destination::Defined
         } else if linkage.requires_definition() {
-            Target::Undefined(id)
+            Destination::Undefined(id)
         } else {
-            Target::Outside {
+            Destination::Outside {
                 id,
                 weak: linkage == Linkage::Preemptible,
             }

@@ -3,14 +3,13 @@
 use crate::cranelift::codegen::ir::{FuncRef, TrapCode, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ResultPlan, Stub};
+use clif_cabi_plan::{CallPlan, ResultPlan, Stub};
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
 use super::{Values, check, owned};
 use crate::error::LowerError;
-use crate::plan::CallPlan;
 use crate::stubs::{Stubs, import_stub};
 
 /// The trap after a call that does not come back.

@@ -7,15 +7,14 @@ use crate::cranelift::codegen::ir::{
     Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types,
 };
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{MAX_STACK_BYTES, PassMode};
+use clif_cabi_plan::{CallPlan, MAX_STACK_BYTES, PassMode};
 use smallvec::SmallVec;
 
 use super::fields;
 use super::forms::{Arg, Ret};
 use super::value::{CValue, memory_or, part_types};
-use crate::clif_types::{clif_type, type_name, type_names};
+use crate::clif_types::{clif_type, is_planned, type_name, type_names};
 use crate::error::LowerError;
-use crate::plan::CallPlan;
 
 /// Returns the type of `value`; `INVALID` for a value of another function, at which Cranelift would
 /// panic.
@@ -66,11 +65,11 @@ pub(crate) fn unbegun(
 /// them.
 pub(crate) fn params(
     builder: &FunctionBuilder<'_>,
-    signature: &Signature,
+    signature: &clif_cabi_plan::Signature,
     block: Block,
 ) -> Result<SmallVec<[Value; 16]>, LowerError> {
     let refuse = |why| Err(LowerError::Function(why));
-    if builder.func.signature != *signature {
+    if !is_planned(&builder.func.signature, signature) {
         return refuse("its signature is not that of the plan");
     }
     let dfg = &builder.func.dfg;
@@ -81,7 +80,7 @@ pub(crate) fn params(
     if !are_of(
         dfg,
         &params,
-        signature.params.iter().map(|param| param.value_type),
+        signature.params.iter().map(|param| clif_type(param.ty)),
     ) {
         return refuse("its parameters have not been appended to the block");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::{Block, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifPlace, IncomingArea, PassMode, Slot};
+use clif_cabi_plan::{ClifPart, ClifPlace, EntryPlan, IncomingArea, PassMode, Slot};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
@@ -15,7 +15,6 @@ use super::value::{CValue, part_types};
 use super::{Values, check, fields, lanes};
 use crate::clif_types::{clif_type, type_names};
 use crate::error::LowerError;
-use crate::plan::EntryPlan;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
@@ -71,7 +70,7 @@ impl Entry {
         block: Block,
         config: MemoryConfig,
     ) -> Result<Self, LowerError> {
-        let params = check::params(builder, plan.clif_signature(), block)?;
+        let params = check::params(builder, &plan.signature, block)?;
         Ok(Self {
             plan,
             block,

@@ -2,11 +2,10 @@
 
 use crate::cranelift::codegen::ir::{FuncRef, Value};
 use crate::cranelift::module::FuncId;
-use clif_cabi_plan::PassMode;
+use clif_cabi_plan::{CallPlan, PassMode};
 
 use super::Values;
 use crate::clif_types::value_type;
-use crate::plan::CallPlan;
 
 /// An argument, or a value to return, in whichever form the front end has it.
 #[derive(Clone, PartialEq, Debug)]
@@ -142,21 +141,22 @@ impl Ret {
     pub fn memory(address: Value) -> Self {
         Self::Memory(address)
     }
-}
 
-impl CallPlan {
-    /// Returns the easiest form of the result: one SSA value if it is one and in registers,
+    /// Returns the easiest form of the result of `plan`: one SSA value if it is one and in registers,
     /// otherwise memory, whose `address` is then asked for. So a front end makes no stack slot for
     /// a result that is a value.
     ///
     /// # Errors
     /// The errors of `address`.
-    pub fn ret<E>(&self, address: impl FnOnce() -> Result<Value, E>) -> Result<Ret, E> {
-        let ty = self.sig.result();
-        Ok(match self.result.mode(ty) {
-            mode if mode == PassMode::Ignore || self.sig.is_noreturn() => Ret::Ignore,
-            PassMode::Parts if value_type(ty).is_some() => Ret::Value,
-            _ => Ret::Memory(address()?),
+    pub fn easiest<E>(
+        plan: &CallPlan,
+        address: impl FnOnce() -> Result<Value, E>,
+    ) -> Result<Self, E> {
+        let ty = plan.sig.result();
+        Ok(match plan.result.mode(ty) {
+            mode if mode == PassMode::Ignore || plan.sig.is_noreturn() => Self::Ignore,
+            PassMode::Parts if value_type(ty).is_some() => Self::Value,
+            _ => Self::Memory(address()?),
         })
     }
 }

@@ -3,13 +3,12 @@
 
 use crate::cranelift::codegen::ir::{DataFlowGraph, Opcode, StackSlot, Value};
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::PassMode;
+use clif_cabi_plan::{CallPlan, PassMode};
 
 use super::forms::{Arg, Ret};
 use super::memory::Address;
 use super::value::CValue;
 use crate::error::LowerError;
-use crate::plan::CallPlan;
 
 /// The greatest alignment that Cranelift gives a stack slot.
 pub(super) const MAX_SLOT_ALIGN: u32 = 16;

@@ -8,7 +8,7 @@
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{Slot, ValueType};
+use clif_cabi_plan::{CallPlan, Slot, ValueType};
 use smallvec::SmallVec;
 
 use super::arguments::ArgValues;
@@ -16,7 +16,6 @@ use super::call::CallSite;
 use super::check::type_of;
 use super::forms::Arg;
 use super::zero;
-use crate::plan::CallPlan;
 
 /// Values for the padding arguments of a call, by their types. The best value is first and taken
 /// last: padding arguments may be fewer.
@@ -71,7 +70,7 @@ impl CallSite<'_, '_, '_> {
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
         if own.iter().any(is_int) {
-            let kept = plan.padding_of(true).filter(|(_, own)| in_register(own));
+            let kept = padding_of(plan, true).filter(|(_, own)| in_register(own));
             let kept: SmallVec<[usize; 8]> = kept.map(|(nth, _)| nth).collect();
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
@@ -134,63 +133,61 @@ fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
     params.iter().filter(is_own).copied()
 }
 
-impl CallPlan {
-    /// Replaces the padding arguments among `values`, those of
-    /// [`Lowering::values_in`](crate::Lowering::values_in), by the parameters of the function being
-    /// built that arrived in their registers. This costs no instruction in a function that does not
-    /// use these parameters otherwise: one of
-    /// [`Lowering::filled_signature`](crate::Lowering::filled_signature).
-    ///
-    /// # Example
-    /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
-    /// # let isa = linux_isa();
-    /// # let mut func = ir::Function::new();
-    /// # let mut context = FunctionBuilderContext::new();
-    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Arg, Ret, Lowering};
-    ///
-    /// let lower = Lowering::new(&*isa)?;
-    /// // void f(const long double *);
-    /// builder.func.signature = lower.filled_signature(&FnSig::new([Type::PTR], Type::VOID))?;
-    /// let block = builder.create_block();
-    /// builder.append_block_params_for_function_params(block);
-    /// builder.switch_to_block(block);
-    /// builder.ensure_inserted_block();
-    /// let params = builder.block_params(block).to_vec();
-    /// // The words of a `long double` are on the stack, after padding arguments for all integer registers.
-    /// let plan = lower.call_plan(&FnSig::new([Type::F80], Type::VOID))?;
-    /// let args = [Arg::memory(params[0])];
-    /// let mut values = lower.values_in(&mut builder, &plan, &args, Ret::Ignore)?;
-    /// plan.keep_arrived(builder.func, &mut values);
-    /// assert_eq!(values[..values.len() - 2], params[..values.len() - 2]);
-    /// # Ok::<(), clif_cabi::LowerError>(())
-    /// ```
-    pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
-        for is_int in [true, false] {
-            let words = (self.padding_of(is_int)).filter(|(_, own)| own.part.ty.bytes() == 8);
-            for (nth, own) in words {
-                let value = own.param.and_then(|param| values.get_mut(param as usize));
-                if let (Some(arrived), Some(value)) = (arrived(func, is_int).nth(nth), value) {
-                    *value = arrived;
-                }
+/// Replaces the padding arguments among `values`, those of
+/// [`Lowering::values_in`](crate::Lowering::values_in), by the parameters of the function being
+/// built that arrived in their registers. This costs no instruction in a function that does not
+/// use these parameters otherwise: one of
+/// [`Lowering::filled_signature`](crate::Lowering::filled_signature).
+///
+/// # Example
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// # let isa = linux_isa();
+/// # let mut func = ir::Function::new();
+/// # let mut context = FunctionBuilderContext::new();
+/// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+/// use clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi::{Arg, Lowering, Ret, keep_arrived};
+///
+/// let lower = Lowering::new(&*isa)?;
+/// // void f(const long double *);
+/// builder.func.signature = lower.filled_signature(&FnSig::new([Type::PTR], Type::VOID))?;
+/// let block = builder.create_block();
+/// builder.append_block_params_for_function_params(block);
+/// builder.switch_to_block(block);
+/// builder.ensure_inserted_block();
+/// let params = builder.block_params(block).to_vec();
+/// // The words of a `long double` are on the stack, after padding arguments for all integer registers.
+/// let plan = lower.call_plan(&FnSig::new([Type::F80], Type::VOID))?;
+/// let args = [Arg::memory(params[0])];
+/// let mut values = lower.values_in(&mut builder, &plan, &args, Ret::Ignore)?;
+/// keep_arrived(&plan, builder.func, &mut values);
+/// assert_eq!(values[..values.len() - 2], params[..values.len() - 2]);
+/// # Ok::<(), clif_cabi::LowerError>(())
+/// ```
+pub fn keep_arrived(plan: &CallPlan, func: &Function, values: &mut [Value]) {
+    for is_int in [true, false] {
+        let words = (padding_of(plan, is_int)).filter(|(_, own)| own.part.ty.bytes() == 8);
+        for (nth, own) in words {
+            let value = own.param.and_then(|param| values.get_mut(param as usize));
+            if let (Some(arrived), Some(value)) = (arrived(func, is_int).nth(nth), value) {
+                *value = arrived;
             }
         }
     }
+}
 
-    /// Returns the padding of a class, integers or the others, each with the number of parameters
-    /// of its class before it.
-    fn padding_of(&self, is_int: bool) -> impl Iterator<Item = (usize, &Slot)> {
-        let own = self.args.padding().iter();
-        let mut own = own
-            .filter(move |own| own.part.ty.is_int() == is_int)
-            .peekable();
-        let params = (0..).zip(&self.signature.params);
-        let params = params.filter(move |(_, param)| param.ty.is_int() == is_int);
-        params.enumerate().filter_map(move |(nth, (param, _))| {
-            let own = own.next_if(|own| own.param == Some(param))?;
-            Some((nth, own))
-        })
-    }
+/// Returns the padding of a class, integers or the others, each with the number of parameters
+/// of its class before it.
+fn padding_of(plan: &CallPlan, is_int: bool) -> impl Iterator<Item = (usize, &Slot)> {
+    let own = plan.args.padding().iter();
+    let mut own = own
+        .filter(move |own| own.part.ty.is_int() == is_int)
+        .peekable();
+    let params = (0..).zip(&plan.signature.params);
+    let params = params.filter(move |(_, param)| param.ty.is_int() == is_int);
+    params.enumerate().filter_map(move |(nth, (param, _))| {
+        let own = own.next_if(|own| own.param == Some(param))?;
+        Some((nth, own))
+    })
 }

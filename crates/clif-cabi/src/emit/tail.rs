@@ -3,7 +3,7 @@
 
 use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{PassMode, ResultPlan};
+use clif_cabi_plan::{CallPlan, EntryPlan, PassMode, ResultPlan};
 
 use super::arguments::is_forwarded;
 use super::call::CallSite;
@@ -11,8 +11,8 @@ use super::callable::{CallCode, Callable};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};
 use super::value::CValue;
+use crate::clif_types::{clif_call_conv, clif_signature};
 use crate::error::LowerError;
-use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
 
 impl CallSite<'_, '_, '_> {
@@ -53,13 +53,13 @@ impl CallSite<'_, '_, '_> {
     /// received; the register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
-        let own = &entry.plan.clif_signature().returns;
+        let own = clif_signature(&entry.plan.signature).returns;
         let signature = &func.dfg.signatures[callable.signature];
-        if signature.returns == *own {
+        if signature.returns == own {
             return;
         }
         let signature = Signature {
-            returns: own.clone(),
+            returns: own,
             ..signature.clone()
         };
         callable.signature = func.import_signature(signature);
@@ -105,13 +105,13 @@ fn refuse(why: String) -> Result<(), LowerError> {
 
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
 fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
-    if !entry.clif_signature().call_conv.supports_tail_calls() {
+    if !clif_call_conv(entry.signature.call_conv).supports_tail_calls() {
         let own = entry.abi.convention.name;
         return refuse(format!(
             "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
-    if !call.clif_signature().call_conv.supports_tail_calls() {
+    if !clif_call_conv(call.signature.call_conv).supports_tail_calls() {
         let own = call.abi.convention.name;
         return refuse(format!(
             "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"
@@ -134,7 +134,7 @@ fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     };
     // A result that only stubs can return is a result of the call's signature, and none of the
     // entry's.
-    let is_by_stub = entry.clif_signature().returns.len() != call.clif_signature().returns.len();
+    let is_by_stub = entry.signature.returns.len() != call.signature.returns.len();
     let alike = entry.result == call.result && is_in_place && !is_by_stub;
     if alike {
         return Ok(());

@@ -7,6 +7,7 @@ use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module};
 use cabi::FnSig;
 
 use super::Lowering;
+use crate::clif_types::{clif_signature, clif_type, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
 use crate::stubs::{define_stub, stub_id};
@@ -64,7 +65,12 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         let plan = self.call_plan(sig).map_err(|e| e.of(Some(name), sig))?;
         // Calls bring their own signature along; the declared one only has to be the same each time.
-        self.declare(module, name, sig, (Linkage::Import, plan.clif_signature()))
+        self.declare(
+            module,
+            name,
+            sig,
+            (Linkage::Import, &clif_signature(&plan.signature)),
+        )
     }
 
     /// Declares a function that this module defines, as [`Function::body`], and others may call.
@@ -79,14 +85,16 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         let about = |error: LowerError| error.of(Some(name), sig);
         let plan = self.entry_plan(sig).map_err(about)?;
-        let function = self.declare(module, name, sig, (Linkage::Export, plan.clif_signature()))?;
+        let signature = clif_signature(&plan.signature);
+        let function = self.declare(module, name, sig, (Linkage::Export, &signature))?;
         let Some(stub) = plan.entry_stub(function.id.as_u32()) else {
             return Ok(function);
         };
         let body = stub.entered_name(name);
         let is_first = module.declarations().get_name(&body).is_none();
-        let local = (Linkage::Local, plan.clif_signature());
-        let body = self.declare(module, &body, sig, local)?.id;
+        let body = self
+            .declare(module, &body, sig, (Linkage::Local, &signature))?
+            .id;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
                 // The function is declared again, and has been defined. (If another crate has
@@ -111,11 +119,14 @@ impl Lowering {
         let about = |error: LowerError| error.of(Some(&function.name), &function.sig);
         let plan = self.entry_plan(&function.sig).map_err(about)?;
         let mut ctx = module.make_context();
-        ctx.func.signature = plan.clif_signature().clone();
+        ctx.func.signature = clif_signature(&plan.signature);
         let mut cursor = FuncCursor::new(&mut ctx.func);
         let block = cursor.func.dfg.make_block();
-        for param in plan.clif_signature().params.iter() {
-            cursor.func.dfg.append_block_param(block, param.value_type);
+        for param in &plan.signature.params {
+            cursor
+                .func
+                .dfg
+                .append_block_param(block, clif_type(param.ty));
         }
         cursor.insert_block(block);
         cursor.ins().trap(REFUSED);
@@ -136,7 +147,7 @@ impl Lowering {
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
     /// # let mut module = jit(&[]);
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Function, Lowering, stub_id};
+    /// use clif_cabi::{Function, Lowering, clif_signature, stub_id};
     ///
     /// let lower = Lowering::new(module.isa())?;
     /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
@@ -149,7 +160,7 @@ impl Lowering {
     ///
     /// // A function without name, which was declared otherwise.
     /// let plan = lower.entry_plan(&sig)?;
-    /// let body = module.declare_anonymous_function(plan.clif_signature())?;
+    /// let body = module.declare_anonymous_function(&clif_signature(&plan.signature))?;
     /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
     /// assert_ne!(entry, body);
     /// let stub = plan.entry_stub(body.as_u32()).unwrap();
@@ -217,8 +228,8 @@ impl Lowering {
         let known = declared.get(name).filter(|known| {
             let call = self.call_plan(known);
             let entry = self.entry_plan(known);
-            call.is_ok_and(|plan| plan.clif_signature() == first)
-                || entry.is_ok_and(|plan| plan.clif_signature() == first)
+            call.is_ok_and(|plan| is_planned(first, &plan.signature))
+                || entry.is_ok_and(|plan| is_planned(first, &plan.signature))
         });
         let (first, now) = match known {
             Some(known) => (known.to_string(), sig.to_string()),

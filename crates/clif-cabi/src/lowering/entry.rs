@@ -46,8 +46,9 @@ impl Lowering {
     ) -> Result<(Block, Entry), LowerError> {
         let about = |error: LowerError| error.of(None, sig);
         let plan = self.entry_plan(sig).map_err(about)?;
-        check::unbegun(builder, plan.clif_signature()).map_err(about)?;
-        builder.func.signature = plan.clif_signature().clone();
+        let signature = clif_signature(&plan.signature);
+        check::unbegun(builder, &signature).map_err(about)?;
+        builder.func.signature = signature;
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
@@ -58,9 +59,8 @@ impl Lowering {
     }
 
     /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of
-    /// arguments that it leaves. The parameters of
-    /// [`Planned::clif_signature`](crate::Planned::clif_signature), which callers know, come first.
-    /// The others hold nobody's values: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
+    /// arguments that it leaves. The parameters of the plan's signature, which callers know, come first.
+    /// The others hold nobody's values: [`keep_arrived`](crate::keep_arrived)
     /// passes them on.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Lowering {
         Ok(clif_signature(&filled))
     }
 
-    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::clif_signature`](crate::EntryPlan::clif_signature), and its parameters have
+    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [the plan's](clif_signature), and its parameters have
     /// been appended to `block`, its first.
     ///
     /// # Errors

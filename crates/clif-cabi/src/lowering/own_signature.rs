@@ -14,7 +14,6 @@ use crate::error::LowerError;
 #[derive(Clone, Debug)]
 pub struct VariadicFunction {
     plan: VariadicSignature,
-    signature: Signature,
 }
 
 impl Lowering {
@@ -44,7 +43,7 @@ impl Lowering {
     /// named.returns.push(AbiParam::new(types::F64));
     /// let taken = NamedArguments { int_registers: 1, ..NamedArguments::default() };
     /// let own = lower.variadic_function(&named, taken)?;
-    /// func.signature = own.signature().clone();
+    /// func.signature = own.signature();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// let block = builder.create_block();
     /// builder.append_block_params_for_function_params(block);
@@ -67,8 +66,7 @@ impl Lowering {
         taken: NamedArguments,
     ) -> Result<VariadicFunction, LowerError> {
         let plan = VariadicSignature::new(&plan_signature(named)?, taken, &self.target)?;
-        let signature = clif_signature(&plan.signature);
-        Ok(VariadicFunction { plan, signature })
+        Ok(VariadicFunction { plan })
     }
 }
 
@@ -76,8 +74,8 @@ impl VariadicFunction {
     /// Returns the signature to define it with: the parameters of the named arguments come first,
     /// unchanged.
     #[must_use]
-    pub fn signature(&self) -> &Signature {
-        &self.signature
+    pub fn signature(&self) -> Signature {
+        clif_signature(&self.plan.signature)
     }
 
     /// Writes the `va_list` at `to`, 24 bytes, as [`Entry::va_start`](crate::Entry::va_start) does.
@@ -93,7 +91,7 @@ impl VariadicFunction {
         to: Value,
     ) -> Result<(), LowerError> {
         check::position(builder)?;
-        let params = check::params(builder, &self.signature, block)?;
+        let params = check::params(builder, &self.plan.signature, block)?;
         let area = incoming_area(builder, &params, Some(self.plan.area), 0)?.value(builder);
         variadic::write_va_list(builder, &self.plan.variadic, &params, area, to)
     }

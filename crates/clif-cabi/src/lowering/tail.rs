@@ -186,7 +186,7 @@ impl Lowering {
             });
         }
         let room = || (entry.sret()).map_or_else(|| slot(builder, sig.result()), Ok);
-        let ret = other.ret(room)?;
+        let ret = Ret::easiest(&other, room)?;
         let returned = self.call(stubs, builder, function, &args, ret)?;
         if sig.is_noreturn() {
             return Ok(());

@@ -31,7 +31,8 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
-    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs, slot,
+    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs,
+    clif_signature, slot,
 };
 
 /// Imports one name for everything, refuses, or returns an invalid function or one with another
@@ -184,7 +185,7 @@ impl Building {
             // Makes the function being built one of the signature, and appends its parameters to the block.
             "params" => {
                 let plan = lower.entry_plan(&sigs[n()])?;
-                builder.func.signature = plan.clif_signature().clone();
+                builder.func.signature = clif_signature(&plan.signature);
                 let block = Block::from_u32(index(second));
                 builder.append_block_params_for_function_params(block);
             }

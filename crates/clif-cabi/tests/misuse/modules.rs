@@ -4,7 +4,7 @@ use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{AbiParam, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
-use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, stub_id};
+use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, clif_signature, stub_id};
 use cranelift_jit::JITModule;
 
 use super::doc::jit;
@@ -144,7 +144,7 @@ fn a_body_that_was_declared_before() {
     let plan = lower.entry_plan(&sig).unwrap();
     // The name that the body will have, where `nested` is the function 1.
     let name = plan.entry_stub(1).unwrap().entered_name("nested");
-    let body = module.declare_function(&name, Linkage::Local, plan.clif_signature());
+    let body = module.declare_function(&name, Linkage::Local, &clif_signature(&plan.signature));
     let body = body.unwrap();
     for _ in 0..2 {
         let nested = lower.declare_export(&mut module, "nested", &sig).unwrap();

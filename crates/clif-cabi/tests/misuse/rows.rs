@@ -5,7 +5,7 @@ use clif_cabi::cabi::{FnSig, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::{LowerError, Lowering};
+use clif_cabi::{LowerError, Lowering, Ret};
 
 use super::{Any, Building, c, isa_of, lowering, ret_of, try_issue, ty};
 
@@ -134,7 +134,7 @@ fn ret_of_a_plan() {
         ("struct { char b[17]; } f(void)", " -> [v0]"),
     ] {
         let plan = lowering().call_plan(&c(text)).unwrap();
-        let found = plan.ret(|| Ok::<_, LowerError>(Value::from_u32(0)));
+        let found = Ret::easiest(&plan, || Ok::<_, LowerError>(Value::from_u32(0)));
         assert_eq!(found.unwrap(), ret_of(ret.trim_start_matches(" -> ")));
         let call = format!("call v0(){ret}");
         check(&c(text), &["begin 1", &call], "call_indirect");

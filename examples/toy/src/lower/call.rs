@@ -12,7 +12,7 @@ use crate::ast::{CallExpr, Expr, ExprKind, Linkage};
 use crate::diag::{Check, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Target, Type, X86_64_LANG};
-use clif_cabi::{Arg, CallPlan, Callee, LowerError, Ret, Returned};
+use clif_cabi::{Arg, CallPlan, Callee, LowerError, Ret, Returned, clif_signature};
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, Value, types,
 };
@@ -81,8 +81,8 @@ impl Session<'_> {
                 // Dots keep the program's names apart from those of C. A function may have several
                 // closures.
                 let symbol = format!("toy.{name}.{id}");
-                let (module, signature) = (&mut self.module, plan.clif_signature());
-                let func = module.declare_function(&symbol, Linking::Local, signature)?;
+                let (module, signature) = (&mut self.module, clif_signature(&plan.signature));
+                let func = module.declare_function(&symbol, Linking::Local, &signature)?;
                 clif_cabi::Function::new(func, &name, sig)
             }
         };

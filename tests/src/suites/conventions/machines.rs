@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
-use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
+use cabi_verify::generate::{Absent, CSignature, boundaries_for_machine, signature_for_machine};
 use cabi_verify::places::{Copies, Isa, Question};
 use cabi_verify::probe::{self, AARCH64, RISCV, S390X};
 
@@ -18,7 +18,7 @@ pub(super) enum Observed {
     /// Its machine code is read, before registers are assigned to it.
     Read(Isa),
     /// It runs, compiled and linked with the rest of a program by this command.
-    Run(probe::Machine, String),
+    Run(probe::ProbeMachine, String),
 }
 
 /// A convention, and the compilers that are asked about it.
@@ -118,7 +118,7 @@ fn c_boundaries(absent: &Absent, target: &Target, first: usize, copies: Copies) 
         .collect()
 }
 
-fn question(signature: &Signature, target: &Target, n: usize, copies: Copies) -> Option<Question> {
+fn question(signature: &CSignature, target: &Target, n: usize, copies: Copies) -> Option<Question> {
     let declared = signature.declared(&format!("p{n}_"), target.data_model());
     Question::new(n, &declared, copies)
 }

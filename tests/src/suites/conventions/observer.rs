@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::places::{Function, Outcome, Question, functions};
+use cabi_verify::places::{FunctionStates, Outcome, Question, functions};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
 
 use super::Engine;
@@ -75,7 +75,7 @@ impl Engine<'_> {
         let compiler = (references.get(program)?, &flags[..]);
         let linker = words(linker);
         let linker = (references.get(linker.0)?, &linker.1[..]);
-        let machine = probe::Machine { shift, ..*probe };
+        let machine = probe::ProbeMachine { shift, ..*probe };
         let text = |why: ReferenceError| why.to_string();
         let probe = Probe::new(machine, linker).map_err(text)?;
         let mut all = Vec::new();
@@ -112,7 +112,7 @@ impl Engine<'_> {
 #[derive(Default)]
 pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
-    code: HashMap<String, Function>,
+    code: HashMap<String, FunctionStates>,
     /// By the numbers of questions.
     pub(super) facts: HashMap<usize, Facts>,
     /// How many it refuses.

@@ -7,7 +7,7 @@ use cabi::Type;
 use super::{CallCase, Difference, Harness};
 use crate::emit::cranelift::BufferAddresses;
 use crate::run::boundary::escape_address;
-use crate::run::guard::Side;
+use crate::run::guard::PageEnd;
 
 /// Bytes of an object: what follows one that is aligned to more than its size is its own.
 pub(super) fn object_bytes(ty: &Type) -> usize {
@@ -20,7 +20,7 @@ pub(super) fn object_bytes(ty: &Type) -> usize {
 pub(super) fn addresses(
     harness: &Harness<'_>,
     plan: &CallCase,
-    side: Side,
+    side: PageEnd,
 ) -> Result<(BufferAddresses, Vec<usize>), Difference> {
     let object = |buffer: usize, ty: &Type| {
         let object = harness.buffers.object(buffer, object_bytes(ty), side);
@@ -44,7 +44,7 @@ pub(super) fn addresses(
 pub(super) fn prepare(
     harness: &Harness<'_>,
     plan: &CallCase,
-    (given, side): (&[u8], Side),
+    (given, side): (&[u8], PageEnd),
 ) -> Result<(), Difference> {
     for (buffer, ty) in objects(plan) {
         let object = harness.buffers.poison(buffer, object_bytes(ty), side);
@@ -63,7 +63,7 @@ fn objects(plan: &CallCase) -> impl Iterator<Item = (usize, &Type)> {
 }
 
 /// Puts what the function has written down of its arguments where C's callees do, in `seen`.
-pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, side: Side) {
+pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, side: PageEnd) {
     for ((buffer, ty), at) in objects(plan).skip(1).zip(&plan.images.offsets) {
         let object = harness.buffers.get(buffer, object_bytes(ty), side);
         let to = seen.iter_mut().skip(*at);
@@ -76,7 +76,7 @@ pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, s
 pub(super) fn check_beside(
     harness: &Harness<'_>,
     plan: &CallCase,
-    side: Side,
+    side: PageEnd,
 ) -> Result<(), Difference> {
     for (buffer, ty) in objects(plan) {
         let checked = harness.buffers.check_beside(buffer, object_bytes(ty), side);

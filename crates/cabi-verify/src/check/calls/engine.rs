@@ -10,7 +10,7 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::Engine;
 
 use super::callee_objects;
-use super::run_time::{Code, Maker};
+use super::run_time::{CraneliftSide, Maker};
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
 use super::{call, from_c_to, needed, round};
 use crate::case::Case;
@@ -54,7 +54,7 @@ impl Caches {
 /// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct SharedEngine {
     engine: Engine,
-    cases: Vec<Result<(CallCase, Vec<Code>), Fault>>,
+    cases: Vec<Result<(CallCase, Vec<CraneliftSide>), Fault>>,
 }
 
 impl SharedEngine {
@@ -175,7 +175,7 @@ fn compiled(
     (engine, lower): (&mut Engine, &Lowering),
     import: &mut Option<FuncId>,
     variant: usize,
-) -> Result<Code, Fault> {
+) -> Result<CraneliftSide, Fault> {
     if direction == Direction::Callee {
         // Lowering does not depend on how registers are allocated: each form is at both sides under every other setting.
         let allocation = engine.isa().flags().regalloc_algorithm();
@@ -184,7 +184,7 @@ fn compiled(
         let (places, offsets) = callee_objects::addresses(harness, plan, side)?;
         let (told, places) = (&plan.told, (places, &offsets[..]));
         let id = cranelift::function(engine, None, lower, told, places, variant, mutation)?;
-        return Ok(Code::Function(variant, side, id));
+        return Ok(CraneliftSide::Function(variant, side, id));
     }
     let callee = match *import {
         Some(callee) => callee,
@@ -203,10 +203,10 @@ fn compiled(
         _ => CallVia::OwnPointer,
     };
     let id = cranelift::shim(engine, None, lower, told, via, variant, mutation)?;
-    Ok(Code::Shim(variant, via, id))
+    Ok(CraneliftSide::Shim(variant, via, id))
 }
 
-impl Code {
+impl CraneliftSide {
     /// Makes the call of one round.
     fn execute(
         &self,

@@ -6,7 +6,7 @@ use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, VaArg};
 
 use super::{CallCase, Direction, Fault, Harness, MEMORY};
 use crate::emit::cranelift::CallVia;
-use crate::run::guard::Side;
+use crate::run::guard::PageEnd;
 
 /// Makers of the code of one direction; the cases of one process share one as a user would.
 pub(super) enum Maker {
@@ -16,11 +16,11 @@ pub(super) enum Maker {
 }
 
 /// Cranelift's side of a call.
-pub(super) enum Code {
+pub(super) enum CraneliftSide {
     /// A shim that calls C.
     Shim(usize, CallVia, FuncId),
     /// A function that C calls, whose objects are at a side of their buffers.
-    Function(usize, Side, FuncId),
+    Function(usize, PageEnd, FuncId),
     Invoker(Invoker),
     Closure(Closure<'static>),
 }
@@ -42,12 +42,15 @@ impl Maker {
         &mut self,
         harness: &Harness<'_>,
         plan: &CallCase,
-    ) -> Result<Vec<Code>, Fault> {
+    ) -> Result<Vec<CraneliftSide>, Fault> {
         let told = &plan.told;
         let closures = match self {
             Self::Invokers(invokers) => {
                 let all = invokers.each_mut().map(|own| own.get(told));
-                return all.into_iter().map(|own| Ok(Code::Invoker(own?))).collect();
+                return all
+                    .into_iter()
+                    .map(|own| Ok(CraneliftSide::Invoker(own?)))
+                    .collect();
             }
             Self::Closures(_) if told.is_noreturn() => return Ok(Vec::new()),
             Self::Closures(closures) => closures,
@@ -71,7 +74,7 @@ impl Maker {
                 // C has compared what it was given back.
                 result.set_bytes(given).unwrap_or_default();
             })?;
-        Ok(vec![Code::Closure(closure)])
+        Ok(vec![CraneliftSide::Closure(closure)])
     }
 }
 

@@ -24,7 +24,7 @@ use std::fmt::Write as _;
 
 use cabi::{Kind, Scalar};
 
-use super::{Images, Values, fetched, is_widened};
+use super::{Images, ValueAccess, fetched, is_widened};
 use crate::case::Case;
 use crate::corpus::c_text::parameter_list;
 
@@ -42,7 +42,7 @@ fn object(text: &str, buffer: &str, at: usize) -> String {
 }
 
 /// A definition of the case's function that records its arguments and returns the result of the case.
-pub(super) fn callee(case: &Case, values: Values) -> String {
+pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.function;
     let (mut list, mut body) = (Vec::new(), String::new());
@@ -52,8 +52,8 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
         last = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
         list.push(match (name, values) {
             (Some(_), _) => text.clone(),
-            (None, Values::ThroughVariables) => format!("__typeof__({text}) {last}"),
-            (None, Values::ThroughLvalues) => format!("{text} {last}"),
+            (None, ValueAccess::ThroughVariables) => format!("__typeof__({text}) {last}"),
+            (None, ValueAccess::ThroughLvalues) => format!("{text} {last}"),
         });
         write_down(&mut body, &last, text, *at, values);
         if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
@@ -73,10 +73,10 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
     let end = match (case.prototype.noreturn, case.has_result(), values) {
         (true, ..) => "  cabi_escape();\n".to_owned(),
         (_, false, _) => String::new(),
-        (.., Values::ThroughVariables) => format!(
+        (.., ValueAccess::ThroughVariables) => format!(
             "  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_given_bytes, sizeof cabi_r); return cabi_r;\n"
         ),
-        (.., Values::ThroughLvalues) => {
+        (.., ValueAccess::ThroughLvalues) => {
             format!("  return {};\n", object(result, "cabi_given_bytes", 0))
         }
     };
@@ -85,20 +85,20 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
 }
 
 /// Writes `value`, of a type spelled `text`, down at `at`: a variable, or, as an lvalue, any.
-fn write_down(body: &mut String, value: &str, text: &str, at: usize, values: Values) {
+fn write_down(body: &mut String, value: &str, text: &str, at: usize, values: ValueAccess) {
     let _ = match values {
-        Values::ThroughVariables => writeln!(
+        ValueAccess::ThroughVariables => writeln!(
             body,
             "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{value}, sizeof {value});"
         ),
-        Values::ThroughLvalues => {
+        ValueAccess::ThroughLvalues => {
             writeln!(body, "  {} = {value};", object(text, "cabi_seen_bytes", at))
         }
     };
 }
 
 /// Fetches the unnamed arguments after the parameter `last`, and writes them down at `offsets`.
-fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: Values) {
+fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: ValueAccess) {
     // Functions of another convention than the compiler's own have lists of another type.
     let own = match case.prototype.convention {
         Some(_) => "ms_",
@@ -114,12 +114,12 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
         let ty = fetched(ty, spelled);
         let value = format!("__builtin_va_arg(cabi_list, {ty})");
         match values {
-            Values::ThroughVariables => {
+            ValueAccess::ThroughVariables => {
                 let _ = writeln!(body, "  {{ {ty} cabi_v = {value};");
                 write_down(body, "cabi_v", &ty, *at, values);
                 body.push_str("  }\n");
             }
-            Values::ThroughLvalues => write_down(body, &value, &ty, *at, values),
+            ValueAccess::ThroughLvalues => write_down(body, &value, &ty, *at, values),
         }
     }
     let _ = writeln!(body, "  __builtin_{own}va_end(cabi_list);");
@@ -128,7 +128,7 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
 /// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
 /// the case's function, with the values whose images it is given, laid out as [`Images::of`] says of [`Case::argument_types`], and stores the
 /// result's bytes, if there is one, in `result`.
-pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
+pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
     let (name, result) = (&case.function.name, &case.function.result);
     let offsets = Images::of(&case.argument_types()).offsets;
     let (mut body, mut args) = (String::new(), Vec::new());
@@ -136,7 +136,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
     for ((Variable { declaration, name }, text), at) in
         variables(case).into_iter().zip(texts).zip(offsets)
     {
-        if values == Values::ThroughLvalues {
+        if values == ValueAccess::ThroughLvalues {
             args.push(object(text, "cabi_image_bytes", at));
             continue;
         }
@@ -147,7 +147,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
         args.push(name);
     }
     // In a fuzz run only `boundary` fills it, before the caller is entered: one call less to compile.
-    if values == Values::ThroughVariables {
+    if values == ValueAccess::ThroughVariables {
         body.push_str("  CABI_FILL_STACK;\n");
     }
     if case.prototype.variadic {
@@ -156,21 +156,21 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
     let call = format!("((__typeof__({name}) *)cabi_f)({})", args.join(", "));
     let _ = match (case.has_result(), values) {
         (false, _) => writeln!(body, "  {call};"),
-        (true, Values::ThroughVariables) => writeln!(
+        (true, ValueAccess::ThroughVariables) => writeln!(
             body,
             "  {result} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);"
         ),
-        (true, Values::ThroughLvalues) => {
+        (true, ValueAccess::ThroughLvalues) => {
             writeln!(body, "  {} = {call};", object(result, "cabi_got_bytes", 0))
         }
     };
     let (rest, used, after) = match values {
-        Values::ThroughVariables => (
+        ValueAccess::ThroughVariables => (
             ", const unsigned char *cabi_image, unsigned char *cabi_out",
             "  (void)cabi_out;\n  (void)cabi_image;\n",
             "  CABI_AFTER_CALL;\n",
         ),
-        Values::ThroughLvalues => ("", "", ""),
+        ValueAccess::ThroughLvalues => ("", "", ""),
     };
     format!(
         "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void){rest}) {{\n{used}{body}{after}  CABI_SPOIL;\n}}\n"

@@ -29,7 +29,7 @@ enum Names {
 
 /// Properties that the layout of vectors depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place {
+pub(super) struct VectorRules {
     pub(super) backend: Backend,
     pub(super) level: VectorLevel,
     /// `true` if the function has Zig's own convention, which passes slices, and any vector.
@@ -40,7 +40,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Speller<'a> {
     prefix: &'a str,
-    place: Place,
+    place: VectorRules,
     /// Records and enumerations with the names they have here. A typedef may give one of them other alignments.
     pub(super) declared: Vec<(Type, String)>,
     /// The text of their declarations, in order.
@@ -56,7 +56,7 @@ struct Word {
 }
 
 impl<'a> Speller<'a> {
-    pub(super) fn new(prefix: &'a str, place: Place) -> Self {
+    pub(super) fn new(prefix: &'a str, place: VectorRules) -> Self {
         Self {
             prefix,
             place,

@@ -53,7 +53,7 @@ fn a_changed_register_is_named_where_it_is_the_callers() {
         };
         for (name, function) in changers() {
             let code = function as *const u8;
-            let target = Target { code, promise };
+            let target = BoundaryCallee { code, promise };
             // SAFETY: the function takes nothing, and the thunk brings back what it changes.
             let crossing = unsafe { call(thunk_address(), [std::ptr::null(); 3], target) };
             // `d8` is the lower half of `v8`.

@@ -29,7 +29,7 @@ fn a_register_without_an_argument_holds_other_bits_at_each_call() {
         let code = stores_first_two as *const u8;
         let args = [0x11, 0x22, 0].map(std::ptr::without_provenance);
         // SAFETY: the function stores two registers.
-        unsafe { call(thunk_address(), args, Target { code, promise }) };
+        unsafe { call(thunk_address(), args, BoundaryCallee { code, promise }) };
         FIRST_TWO.each_ref().map(|seen| seen.load(Relaxed))
     });
     let [[first, second], [first_again, second_again]] = seen;
@@ -54,7 +54,7 @@ fn a_function_finds_nothing_of_its_callers_on_the_stack() {
         call(
             look,
             [to.cast::<u8>(), null, null],
-            Target {
+            BoundaryCallee {
                 code: null,
                 promise,
             },
@@ -79,7 +79,8 @@ fn the_thunk_calls_what_this_call_says() {
         for n in 0..2000_usize {
             let arg = std::ptr::without_provenance(n);
             // SAFETY: both functions take one word, and no memory.
-            let crossing = unsafe { call(thunk_address(), [arg; 3], Target { code, promise }) };
+            let crossing =
+                unsafe { call(thunk_address(), [arg; 3], BoundaryCallee { code, promise }) };
             assert_eq!(
                 crossing.images()[1].general_register(cabi::x86_64::RAX),
                 Some(expected(n as u64))
@@ -109,7 +110,7 @@ extern "C" fn flushes_to_zero() {
 fn the_control_bits_of_mxcsr_are_named_without_its_status() {
     let third = std::hint::black_box(1.0) / std::hint::black_box(3.0);
     std::hint::black_box::<f64>(third);
-    let target = Target {
+    let target = BoundaryCallee {
         code: flushes_to_zero as *const u8,
         promise: Promise::without_result(&X86_64_SYSV),
     };

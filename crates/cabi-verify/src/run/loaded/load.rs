@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::LoadedCode;
-use crate::build::{Built, Parts, Reference, ReferenceError, Unit};
+use crate::build::{Bisection, Built, Reference, ReferenceError, Unit};
 use crate::case::Case;
 use crate::emit::c::FRAME;
 use crate::run::child;
@@ -15,7 +15,10 @@ impl LoadedCode {
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if no child can be made, or the compiler cannot be asked again.
-    pub fn load(unit: &Unit<'_>, compiled: Parts<Built>) -> Result<Parts<Self>, ReferenceError> {
+    pub fn load(
+        unit: &Unit<'_>,
+        compiled: Bisection<Built>,
+    ) -> Result<Bisection<Self>, ReferenceError> {
         let mut first = compiled.built;
         let load = |built: &Built, cases: &[usize]| {
             let names = cases.iter().map(|at| unit.symbol(*at));

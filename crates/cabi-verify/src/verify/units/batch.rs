@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use super::{Code, Loaded};
-use crate::build::zig::Fact;
-use crate::build::{Built, Parts, ReferenceError, Unit};
-use crate::case::{Case, Entry};
+use super::{CSides, Loaded};
+use crate::build::zig::ZigNumber;
+use crate::build::{Bisection, Built, ReferenceError, Unit};
+use crate::case::{Case, SubjectCase};
 use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
-use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt};
+use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
 /// Cases whose C sides share one file.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Batch<'a> {
 
 /// Cases of a batch that failed for one reason: usually a single one, which the compiler refuses.
 #[derive(Debug)]
-pub struct Refused<'a> {
+pub struct RefusedCases<'a> {
     /// The index of the part that they are of.
     pub part: usize,
     /// The cases.
@@ -48,9 +48,9 @@ pub fn compile<'a>(
     batches: &[Batch<'a>],
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<(Vec<Loaded>, Vec<Refused<'a>>), VerifyError> {
-    progress(Step::Compile, 0, batches.len());
-    let told = |done| progress(Step::Compile, done, batches.len());
+) -> Result<(Vec<Loaded>, Vec<RefusedCases<'a>>), VerifyError> {
+    progress(RunStep::Compile, 0, batches.len());
+    let told = |done| progress(RunStep::Compile, done, batches.len());
     let compiled = in_threads(batches, at_once, Batch::compile, told);
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ pub fn compile<'a>(
         let (compiled, missing, layout) = compiled?;
         let compiled = batch.code(compiled)?;
         let of = |at: &usize| batch.unit.cases.get(*at).map(|(_, case)| *case);
-        let own = compiled.refused.into_iter().map(|own| Refused {
+        let own = compiled.refused.into_iter().map(|own| RefusedCases {
             part: batch.part,
             cases: own.cases.iter().filter_map(of).collect(),
             why: own.why,
@@ -86,7 +86,7 @@ pub fn compile<'a>(
 }
 
 /// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as [`Loaded`] has it.
-type Sides = (Parts<Built>, Vec<[Option<String>; 2]>, Vec<Fact>);
+type Sides = (Bisection<Built>, Vec<[Option<String>; 2]>, Vec<ZigNumber>);
 
 impl Batch<'_> {
     fn compile(&self) -> Result<Sides, ReferenceError> {
@@ -95,7 +95,7 @@ impl Batch<'_> {
         };
         let all = self.unit.all();
         let compiled = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
-        let parts = Parts {
+        let parts = Bisection {
             built: Some(compiled.built),
             cases: all,
             refused: Vec::new(),
@@ -113,7 +113,7 @@ impl Batch<'_> {
                 None => self.unit.symbol(at),
                 // Functions of one block keep their order by name, on which it depends which of two Zig's optimizer merges.
                 Some(_) => {
-                    let is_own = |(other, _): &Entry<'_>| std::ptr::eq(*other, subject);
+                    let is_own = |(other, _): &SubjectCase<'_>| std::ptr::eq(*other, subject);
                     let first = cases.iter().position(is_own);
                     format!("c{}_{}", first.unwrap_or(at), case.function.name)
                 }
@@ -125,16 +125,18 @@ impl Batch<'_> {
     }
 
     /// Returns the part of `compiled` that runs. A child tries to load it: not in a thread.
-    fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
+    fn code(&self, compiled: Bisection<Built>) -> Result<Bisection<CSides>, ReferenceError> {
         let Compiler { programs, zig, .. } = self.compiler;
         match (programs, &compiled.built) {
-            (Some(target), _) => Ok(compiled.map(|built| Code::InPrograms(built, target.clone()))),
+            (Some(target), _) => {
+                Ok(compiled.map(|built| CSides::InPrograms(built, target.clone())))
+            }
             (None, Some(built)) if zig.is_some() => {
                 let cases = self.named(&compiled.cases);
                 let code = LoadedCode::of_built(built, &cases.iter().collect::<Vec<_>>())?;
-                Ok(compiled.map(|_| Code::Here(code)))
+                Ok(compiled.map(|_| CSides::Here(code)))
             }
-            (None, _) => Ok(LoadedCode::load(&self.unit, compiled)?.map(Code::Here)),
+            (None, _) => Ok(LoadedCode::load(&self.unit, compiled)?.map(CSides::Here)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::run::boundary::PHASES;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
 use crate::run::loaded::LoadedCode;
-use crate::verify::{Progress, Step, VerifyError, check_interrupt};
+use crate::verify::{Progress, RunStep, VerifyError, check_interrupt};
 
 /// Compiled state of a child for the cases of its job.
 #[derive(Default)]
@@ -55,10 +55,10 @@ pub(super) fn in_children(
         .collect();
     let sizes: Vec<usize> = jobs.iter().map(|job| job.loaded.cases.len()).collect();
     let (mut done, all) = (0, sizes.iter().sum());
-    progress(Step::Call, done, all);
+    progress(RunStep::Call, done, all);
     let told = |n: usize| {
         done += n;
-        progress(Step::Call, done, all);
+        progress(RunStep::Call, done, all);
     };
     let orders = sizes.iter().enumerate();
     let orders: Vec<Vec<usize>> = orders.map(|(job, n)| in_order(order, job, *n)).collect();

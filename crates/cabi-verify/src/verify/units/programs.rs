@@ -4,7 +4,7 @@
 use cabi::{FnAbi, FnSig, Policy};
 use clif_cabi::LowerError;
 
-use super::{Called, Calls, Code, Loaded, Mistake, Seen, Shown, observe, probe_of};
+use super::{CSides, Called, Calls, Loaded, Mistake, Seen, Shown, observe, probe_of};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::{Case, Direction};
 use crate::check::calls::needed;
@@ -14,7 +14,7 @@ use crate::facts::Facts;
 use crate::probe::{Emission, Emitted, Observed, Probe, SETTINGS};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict};
-use crate::verify::{Progress, Step, VerifyError, check_interrupt, known_bug};
+use crate::verify::{Progress, RunStep, VerifyError, check_interrupt, known_bug};
 
 /// As [`units::run`](super::run), of those of `loaded` that are code for other targets.
 ///
@@ -39,11 +39,11 @@ pub(super) fn run(
     let units: Vec<UnitProgram<'_>> = units.collect();
     let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
     let each = all / units.len().max(1);
-    progress(Step::Call, 0, all);
+    progress(RunStep::Call, 0, all);
     let emitted = in_threads(&units, calls.at_once, UnitProgram::emitted, |n| {
-        progress(Step::Call, (n * each).min(all), all);
+        progress(RunStep::Call, (n * each).min(all), all);
     });
-    progress(Step::Call, all, all);
+    progress(RunStep::Call, all, all);
     check_interrupt()?;
     let called = units.iter().zip(emitted);
     let called = called.map(|(unit, emitted)| Ok(unit.called(&emitted?)));
@@ -66,7 +66,7 @@ struct UnitProgram<'a> {
 impl<'a> UnitProgram<'a> {
     /// `None` of code that runs here.
     fn of(loaded: &'a Loaded, mistake: Mistake, turn: usize) -> Option<Self> {
-        let Code::InPrograms(_, target) = &loaded.code else {
+        let CSides::InPrograms(_, target) = &loaded.code else {
             return None;
         };
         Some(Self {

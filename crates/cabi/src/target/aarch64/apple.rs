@@ -10,7 +10,7 @@ use super::{
 };
 use crate::convention::Rule::{AssignToStack, IfFlag, IfType, IfUnnamed};
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaList,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaListType,
 };
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{byte, extension, has_atomic, int, memory, one};
@@ -45,7 +45,7 @@ pub static APPLE_ARM64: Convention = Convention {
         ..AAPCS64.rules
     },
     frame: Frame {
-        va_list: VaList::Pointer,
+        va_list: VaListType::Pointer,
         ..AAPCS64.frame
     },
 };

@@ -17,7 +17,7 @@ use super::registers::{
 };
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::Rule::{AssignLanes, AssignToReg, IfFlag, IfType, IfWants, PassByVal};
-use crate::convention::{ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaList, Want};
+use crate::convention::{ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaListType, Want};
 use crate::types::Type;
 
 const INTS: PartTypes = PartTypes::of(&[I64, I32, I8, I16]);
@@ -68,7 +68,7 @@ pub static X86_64_SYSV: Convention = Convention {
         sret_returned_in: Some(RAX),
         variadic_count: Some(RAX),
         vector_bank: "sse",
-        va_list: VaList::Array("__va_list_tag", &VA_LIST),
+        va_list: VaListType::Array("__va_list_tag", &VA_LIST),
         least_align: 1,
         ..Frame::new(8, 16)
     },

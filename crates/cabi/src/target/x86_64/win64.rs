@@ -20,7 +20,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part, PartTypes,
-    Reg, Role, Rules, VaList, Want,
+    Reg, Role, Rules, VaListType, Want,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -83,7 +83,7 @@ pub static X86_64_WIN64: Convention = Convention {
         ],
         sret_returned_in: Some(RAX),
         vector_bank: "sse",
-        va_list: VaList::Pointer,
+        va_list: VaListType::Pointer,
         least_align: 1,
         ..Frame::new(8, 16)
     },
