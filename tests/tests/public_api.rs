@@ -81,7 +81,7 @@ impl Listing {
             Item::Const(i) if is_public(&i.vis) => *i.expr = parse_quote!(_),
             Item::Fn(i) if is_public(&i.vis) => i.block.stmts.clear(),
             Item::Use(ItemUse { vis, .. }) if is_public(vis) => {}
-            Item::Type(ItemType { vis, ident, .. }) if is_public(vis) => name = Some(ident),
+            Item::Type(ItemType { vis, ident, .. }) if is_public(vis) => name = Some(&*ident),
             Item::Struct(i) if is_public(&i.vis) => {
                 name = Some(&i.ident);
                 let fields = i.fields.iter_mut();

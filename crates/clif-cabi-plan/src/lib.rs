@@ -45,9 +45,8 @@ pub use machine::{
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
-    ArgTable, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
-    NamedArguments, PassMode, SavedRegister, SignaturePlan, VaArgPlan, VaCount, VaPart, VaPlace,
-    VaRegisters, VaStart, VariadicEntry, VariadicSignature,
+    ArgTable, CallPlan, EntryPlan, IncomingArea, IndirectCall, PassMode, SignaturePlan, VaArgPlan,
+    VaCount, VaPart, VaPlace, VaRegisters, VaStart,
 };
 pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
 pub use slot::{Slot, What};

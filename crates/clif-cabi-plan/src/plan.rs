@@ -13,7 +13,6 @@ mod call;
 mod entry;
 mod entry_stub;
 mod invoker;
-mod own_signature;
 mod place;
 mod result;
 mod shape;
@@ -25,9 +24,7 @@ mod variadic;
 
 pub use call::{CallPlan, IndirectCall};
 pub use entry::{EntryPlan, IncomingArea};
-pub use own_signature::{NamedArguments, VariadicSignature};
-pub use shape::{CallShape, EntryShape};
 pub use signature_plan::SignaturePlan;
 pub use table::{ArgTable, PassMode};
 pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
-pub use variadic::{SavedRegister, VaCount, VaStart, VariadicEntry};
+pub use variadic::{VaCount, VaStart};

@@ -173,7 +173,7 @@ fn variadic_definitions() {
         let target = Target::named(target).unwrap();
         let sig = signature("i64 ... ").fn_sig(&target).unwrap();
         let plan = EntryPlan::new(&sig, &target).unwrap();
-        let found = match &plan.variadic.as_ref().unwrap().start {
+        let found = match plan.va_start.as_ref().unwrap() {
             VaStart::Registers { counts, .. } => counts.map(|own| own.count.to_string()).join(" "),
             VaStart::Pointer { first } => first.to_string(),
         };
@@ -257,7 +257,7 @@ fn parts_are_c_types() {
                 assert_eq!(calls[0].signature, calls[1].signature, "{name}: {ty}");
                 assert_eq!(calls[0].args, calls[1].args, "{name}: {ty}");
                 let entries = [0, 1].map(|i| EntryPlan::new(&sigs[i], &target).unwrap());
-                assert!(entries[0].shape() == entries[1].shape(), "{name}: {ty}");
+                assert!(entries[0].has_shape_of(&entries[1]), "{name}: {ty}");
             }
             let printf = FnSig::new([Type::PTR], Type::I32).variadic();
             let wanted = VaArgPlan::new(&printf, &ty, &target).unwrap();

@@ -203,7 +203,7 @@ fn call(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
 
 fn entry(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
     let plan = EntryPlan::new(sig, target)?;
-    let start = plan.variadic.as_ref().map(|own| match own.start {
+    let start = plan.va_start.as_ref().map(|own| match own {
         VaStart::Registers { counts, .. } => {
             format!("\n    va_start {:?}", counts.map(|own| own.count))
         }

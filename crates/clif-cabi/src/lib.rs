@@ -28,7 +28,7 @@ pub use emit::{
     keep_arrived, slot,
 };
 pub use error::{LowerError, NotLowered, PlanError};
-pub use lowering::{Function, Lowering, VariadicFunction};
+pub use lowering::{Function, Lowering};
 pub use stubs::{
     MoveWidth, RegisterMove, Stub, StubCode, StubStep, Stubs, stub_code, stub_id, stubs_of,
 };

@@ -3,7 +3,6 @@
 mod declare;
 mod entry;
 mod flags;
-mod own_signature;
 mod tail;
 mod variadic;
 
@@ -29,7 +28,6 @@ use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
 pub use declare::Function;
-pub use own_signature::VariadicFunction;
 
 /// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature, for all clones together.
 #[derive(Clone)]

@@ -246,7 +246,7 @@ fn pass_on(
             false => (Vec::new(), Some(entry.address(e, i)?)),
         });
     }
-    if own.variadic.is_some() {
+    if own.va_start.is_some() {
         let list = e.slot(24, 8)?;
         entry.va_start(e, list)?;
         values.push((vec![list], None));

@@ -26,9 +26,9 @@ pub(crate) use clif_cabi_jit::clif_cabi::{
 use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 pub(crate) use clif_cabi_jit::cranelift_codegen::ir::{
-    AbiParam, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExternalName, FuncRef,
-    Function, GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData,
-    StackSlotKind, UserExternalName, Value,
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExternalName, FuncRef, Function,
+    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData, StackSlotKind,
+    UserExternalName, Value,
     types::{self, I32, I64},
 };
 pub(crate) use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};

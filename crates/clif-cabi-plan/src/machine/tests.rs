@@ -14,10 +14,7 @@ use super::{Architecture, Machine};
 use crate::check::check;
 use crate::parts::ClifPart;
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
-use crate::plan::{
-    CallPlan, EntryPlan, IncomingArea, NamedArguments, VaArgPlan, VaPlace, VaStart,
-    VariadicSignature,
-};
+use crate::plan::{CallPlan, EntryPlan, IncomingArea, VaArgPlan, VaPlace, VaStart};
 use crate::signature::{CallConv, ClifParam, Extension, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
@@ -224,22 +221,14 @@ fn copies() {
 #[test]
 fn after_the_named_arguments() {
     let target = Target::named("s390x-unknown-linux-gnu").unwrap();
-    for (n, stack, gap, area) in [(1, 0, 0, 160), (7, 16, 0, 176), (7, 16, 8, 176)] {
-        let mut named = Signature::new(CallConv::SystemV);
-        named
-            .params
-            .extend([ClifParam::new(ValueType::I64)].repeat(n));
-        let taken = NamedArguments {
-            int_registers: u8::try_from(n.min(5)).unwrap(),
-            vector_registers: 0,
-            area_bytes: 160 + stack + gap,
-        };
-        let own = VariadicSignature::new(&named, taken, &target).unwrap();
-        assert_eq!(own.area, IncomingArea::FrameOffset(area));
-        let VaStart::Registers { overflow, .. } = own.variadic.start else {
+    for (n, stack) in [(1, 0), (7, 16)] {
+        let sig = FnSig::new(vec![Type::I64; n], Type::VOID).variadic();
+        let entry = EntryPlan::new(&sig, &target).unwrap();
+        assert_eq!(entry.area, Some(IncomingArea::FrameOffset(160)));
+        let Some(VaStart::Registers { overflow, .. }) = entry.va_start else {
             unreachable!("it has a save area");
         };
-        assert_eq!(overflow, gap);
+        assert_eq!(overflow, stack);
     }
 }
 
@@ -253,17 +242,19 @@ fn registers_are_saved_where_callers_leave_room() {
     let entry = EntryPlan::new(&sig, &target).unwrap();
     let text = "(i64, f64, i64, i64, i64, i64, f64, f64, f64) system_v";
     assert_eq!(entry.signature.to_string(), text);
-    let variadic = entry.variadic.unwrap();
-    let saved = variadic.saved.iter().map(|own| own.offset);
+    let saved = entry.args.slots.iter().filter_map(|slot| match slot.what {
+        What::Register { offset } => Some(offset),
+        _ => None,
+    });
     assert!(saved.eq([24, 32, 40, 48, 136, 144, 152]));
     assert_eq!(entry.area, Some(IncomingArea::FrameOffset(160)));
-    let VaStart::Registers {
+    let Some(VaStart::Registers {
         counts,
         overflow,
         overflow_at,
         save_before,
         ..
-    } = variadic.start
+    }) = entry.va_start
     else {
         unreachable!("it has a save area");
     };

@@ -10,8 +10,7 @@ use smallvec::SmallVec;
 use super::place::Placer;
 use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
-use super::table::ArgTable;
-use super::variadic::{SavedRegister, VariadicEntry};
+use super::variadic::VaStart;
 use crate::check::check;
 use crate::error::PlanError;
 use crate::machine::{Stub, StubCallee, StubStep};
@@ -41,7 +40,7 @@ pub struct EntryPlan {
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,
     /// Plan of `va_start`, if the function is variadic.
-    pub variadic: Option<VariadicEntry>,
+    pub va_start: Option<VaStart>,
     /// The offset in C's argument area that `area` is the address of.
     pub(super) shadow_bytes: u32,
     /// Steps of a stub before it goes to the function.
@@ -71,7 +70,7 @@ impl EntryPlan {
             (ClifPlace::Reg(_), _) | (_, What::Area | What::Saved) => true,
             (_, what) => has_own || Some(what) == chain,
         };
-        let (variadic, area_bytes) = (placer.variadic(), placer.area_bytes);
+        let (va_start, area_bytes) = (placer.va_start(), placer.area_bytes);
         let before = placer.steps;
         solver
             .solve(&mut plan.args.slots, is_param, area_bytes)
@@ -86,16 +85,12 @@ impl EntryPlan {
             0,
         )?;
         let param = |what| plan.args.param(what);
-        let variadic = variadic.map(|variadic| VariadicEntry {
-            saved: saved_registers(&plan.args),
-            ..variadic
-        });
         let area = area.or_else(|| param(What::Area).map(IncomingArea::Param));
         Ok(Self {
             sret: param(What::Sret),
             area,
             saved: param(What::Saved),
-            variadic,
+            va_start,
             shadow_bytes: machine.convention.shadow_bytes,
             before,
             plan,
@@ -127,18 +122,6 @@ impl EntryPlan {
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
         Stub::to(&self.before, StubCallee::Function(body), &[])
     }
-}
-
-/// Returns the parameters that `va_start` stores.
-fn saved_registers(args: &ArgTable) -> SmallVec<[SavedRegister; 16]> {
-    let saved = args.slots.iter().filter_map(|slot| match slot.what {
-        What::Register { offset } => Some(SavedRegister {
-            param: slot.param? as usize,
-            offset,
-        }),
-        _ => None,
-    });
-    saved.collect()
 }
 
 impl Deref for EntryPlan {

@@ -1,108 +1,30 @@
 //! Shapes of plans: keys for code that calls or is entered with every argument and the result in memory.
 //!
-//! Such code depends on its plan, and on C types only by the layout of objects. So a shape has all
+//! Such code depends on its plan, and on C types only by the layout of objects. So a shape is all
 //! fields of a plan, and only that layout of its C signature. Plans are taken apart field by field:
 //! a new one does not compile until it is here.
 
 use std::hash::{Hash, Hasher};
 
-use cabi::{FnAbi, FnSig};
-
-use super::call::{CallPlan, IndirectCall};
-use super::entry::{EntryPlan, IncomingArea};
+use super::call::CallPlan;
+use super::entry::EntryPlan;
 use super::signature_plan::SignaturePlan;
-use super::table::ArgTable;
-use super::variadic::VariadicEntry;
-use crate::machine::{ResultPlan, StubStep};
-use crate::signature::Signature;
-
-/// Shape of a call. The same instructions call signatures of one shape, with arguments and result
-/// in memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares
-/// their shapes.
-///
-/// # Example
-/// ```
-/// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
-/// let plan = |ty| CallPlan::new(&FnSig::new([ty], Type::VOID), &Target::X86_64_LINUX);
-/// let (long, pointer, int) = (plan(Type::I64)?, plan(Type::PTR)?, plan(Type::I32)?);
-/// assert!(long.shape() == pointer.shape() && long.shape() != int.shape());
-/// # Ok::<(), clif_cabi_plan::PlanError>(())
-/// ```
-#[derive(PartialEq, Eq, Hash, Debug)]
-pub struct CallShape<'a> {
-    plan: SignatureShape<'a>,
-    rest: Unhashed<CallRest<'a>>,
-}
-
-/// Shape of an entry. The same instructions enter functions of one shape, with arguments and result
-/// in memory. It borrows from the plan, as [`CallShape`] does.
-#[derive(PartialEq, Eq, Hash, Debug)]
-pub struct EntryShape<'a> {
-    plan: SignatureShape<'a>,
-    rest: Unhashed<EntryRest<'a>>,
-}
-
-/// Fields that are compared and not hashed: those that are hashed tell nearly all shapes apart.
-#[derive(PartialEq, Eq, Debug)]
-struct Unhashed<T>(T);
-
-impl<T> Hash for Unhashed<T> {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-/// The objects that the arguments of a signature and its result are: their layouts.
-#[derive(Debug)]
-struct Objects<'a>(&'a FnSig);
-
-impl Objects<'_> {
-    fn layouts(&self) -> impl Iterator<Item = (u64, u32, u32)> {
-        let types = self.0.params().iter().map(|param| &param.ty);
-        let types = types.chain([self.0.result()]);
-        types.map(|ty| (ty.size(), ty.align(), ty.canonical_align()))
-    }
-}
-
-impl PartialEq for Objects<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.layouts().eq(other.layouts())
-    }
-}
-
-impl Eq for Objects<'_> {}
-
-impl Hash for Objects<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.layouts().for_each(|layout| layout.hash(state));
-    }
-}
-
-#[derive(PartialEq, Eq, Hash, Debug)]
-struct SignatureShape<'a> {
-    is_noreturn: bool,
-    objects: Objects<'a>,
-    signature: &'a Signature,
-    rest: Unhashed<(&'a FnAbi, &'a ArgTable, &'a ResultPlan)>,
-}
-
-#[derive(PartialEq, Eq, Debug)]
-struct CallRest<'a> {
-    is_in_order: bool,
-    indirect: &'a Option<IndirectCall>,
-    steps: [&'a [StubStep]; 2],
-}
-
-#[derive(PartialEq, Eq, Debug)]
-struct EntryRest<'a> {
-    sret: Option<usize>,
-    area: Option<IncomingArea>,
-    saved: Option<usize>,
-    variadic: &'a Option<VariadicEntry>,
-    shadow_bytes: u32,
-    before: &'a [StubStep],
-}
 
 impl SignaturePlan {
-    fn shape(&self) -> SignatureShape<'_> {
+    /// Hashes what tells nearly all shapes apart: the layouts of objects, and the CLIF signature.
+    pub fn hash_shape<H: Hasher>(&self, state: &mut H) {
+        self.layouts().for_each(|layout| layout.hash(state));
+        (self.sig.is_noreturn(), &self.signature).hash(state);
+    }
+
+    /// Returns the layouts of the objects that the arguments and the result are.
+    fn layouts(&self) -> impl Iterator<Item = (u64, u32, u32)> {
+        let types = self.sig.params().iter().map(|param| &param.ty);
+        let types = types.chain([self.sig.result()]);
+        types.map(|ty| (ty.size(), ty.align(), ty.canonical_align()))
+    }
+
+    fn has_shape_of(&self, other: &Self) -> bool {
         let Self {
             sig,
             abi,
@@ -110,19 +32,27 @@ impl SignaturePlan {
             args,
             result,
         } = self;
-        SignatureShape {
-            is_noreturn: sig.is_noreturn(),
-            objects: Objects(sig),
-            signature,
-            rest: Unhashed((abi, args, result)),
-        }
+        sig.is_noreturn() == other.sig.is_noreturn()
+            && self.layouts().eq(other.layouts())
+            && (signature, abi) == (&other.signature, &other.abi)
+            && (args, result) == (&other.args, &other.result)
     }
 }
 
 impl CallPlan {
-    /// Returns the shape of the call.
+    /// Checks whether the same instructions call both signatures, with arguments and result in
+    /// memory. A table of such code hashes plans by [`SignaturePlan::hash_shape`].
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
+    /// let plan = |ty| CallPlan::new(&FnSig::new([ty], Type::VOID), &Target::X86_64_LINUX);
+    /// let (long, pointer, int) = (plan(Type::I64)?, plan(Type::PTR)?, plan(Type::I32)?);
+    /// assert!(long.has_shape_of(&pointer) && !long.has_shape_of(&int));
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
+    /// ```
     #[must_use]
-    pub fn shape(&self) -> CallShape<'_> {
+    pub fn has_shape_of(&self, other: &Self) -> bool {
         let Self {
             plan,
             is_in_order,
@@ -130,47 +60,36 @@ impl CallPlan {
             before,
             after,
         } = self;
-        CallShape {
-            plan: plan.shape(),
-            rest: Unhashed(CallRest {
-                is_in_order: *is_in_order,
-                indirect,
-                steps: [before, after],
-            }),
-        }
+        plan.has_shape_of(&other.plan)
+            && (is_in_order, indirect) == (&other.is_in_order, &other.indirect)
+            && (before, after) == (&other.before, &other.after)
     }
 }
 
 impl EntryPlan {
-    /// Returns the shape of the entry.
+    /// Checks whether the same instructions enter functions of both signatures, with arguments and
+    /// result in memory, as [`CallPlan::has_shape_of`] does for calls.
     #[must_use]
-    pub fn shape(&self) -> EntryShape<'_> {
+    pub fn has_shape_of(&self, other: &Self) -> bool {
         let Self {
             plan,
             sret,
             area,
             saved,
-            variadic,
+            va_start,
             shadow_bytes,
             before,
         } = self;
-        EntryShape {
-            plan: plan.shape(),
-            rest: Unhashed(EntryRest {
-                sret: *sret,
-                area: *area,
-                saved: *saved,
-                variadic,
-                shadow_bytes: *shadow_bytes,
-                before,
-            }),
-        }
+        plan.has_shape_of(&other.plan)
+            && (sret, area, saved) == (&other.sret, &other.area, &other.saved)
+            && (va_start, shadow_bytes) == (&other.va_start, &other.shadow_bytes)
+            && *before == other.before
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use cabi::{RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64};
+    use cabi::{FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64};
 
     use super::*;
 
@@ -188,7 +107,7 @@ mod tests {
                 let other = plans.iter().find(|other| text(other) != text(own));
                 let mut changed = own.clone();
                 changed.$field = other.expect(stringify!($field)).$field.clone();
-                assert!(changed.shape() != own.shape(), stringify!($field));
+                assert!(!changed.has_shape_of(own), stringify!($field));
             })*
         }};
     }
@@ -239,7 +158,7 @@ mod tests {
                 sret,
                 area,
                 saved,
-                variadic,
+                va_start,
                 shadow_bytes,
                 before
             }

@@ -2,26 +2,16 @@
 //! (psABI 3.5.7, Variable Argument Lists; x64 calling convention (Microsoft), Varargs).
 
 use cabi::{Bank, FnAbi, Reg};
-use smallvec::SmallVec;
 
 use super::value::registers;
 use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
-/// Plan of `va_start`: it stores CLIF parameters, and writes a `va_list`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct VariadicEntry {
-    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System
-    /// V all vector registers are among them: CLIF cannot read AL, in which the caller states how
-    /// many it uses. The slot of an unused register holds bytes that nobody reads.
-    pub saved: SmallVec<[SavedRegister; 16]>,
-    /// The first state of the `va_list`.
-    pub start: VaStart,
-}
-
-/// First state of a `va_list`.
+/// Plan of `va_start`: the first state of a `va_list`. The function stores the parameters that are a
+/// [`What::Register`](crate::What::Register) first, to the register save area or the shadow space. On
+/// System V all vector registers are among them: CLIF cannot read AL, in which the caller states how
+/// many it uses. The slot of an unused register holds bytes that nobody reads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaStart {
     /// Counts of saved registers, and the address of the first unnamed argument in the argument area.
@@ -62,24 +52,12 @@ pub struct VaCount {
     pub base_at: u32,
 }
 
-/// A register that an unnamed argument may be in.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct SavedRegister {
-    /// The CLIF parameter that it is.
-    pub param: usize,
-    /// Where it is stored: bytes from the start of the register save area, or from
-    /// [`EntryPlan::area`](super::EntryPlan::area).
-    pub offset: i32,
-}
-
-impl VariadicEntry {
-    /// Returns the entry plan for unnamed arguments that follow so many integer and vector
-    /// registers, and so many bytes of the argument area. The saved registers are found later.
-    pub(super) fn starting_at(machine: Machine, taken: [usize; 2], area_bytes: u32) -> Self {
-        let (machine, [n_int, n_vector]) = (machine, taken);
-        let start = match &machine.convention.va_list.save_area {
-            Some(save_area) => VaStart::Registers {
+impl VaStart {
+    /// Returns the state for unnamed arguments that follow so many integer and vector registers,
+    /// and so many bytes of the argument area.
+    pub(super) fn after(machine: Machine, [n_int, n_vector]: [usize; 2], area_bytes: u32) -> Self {
+        match &machine.convention.va_list.save_area {
+            Some(save_area) => Self::Registers {
                 counts: [(RegClass::Int, n_int), (RegClass::Vector, n_vector)].map(|(class, n)| {
                     let own = save_area.saved.of(class);
                     VaCount {
@@ -94,15 +72,13 @@ impl VariadicEntry {
                 save_align: save_area.saved.vector.slot,
                 save_before: save_area.before_area,
             },
-            None => VaStart::Pointer {
+            None => Self::Pointer {
                 first: match n_int < machine.convention.params.of(RegClass::Int).len() {
                     true if machine.convention.va_list.home.is_some() => home(machine, n_int),
                     _ => from_shadow(machine, area_bytes.next_multiple_of(WORD.bytes())),
                 },
             },
-        };
-        let saved = SmallVec::new();
-        Self { saved, start }
+        }
     }
 }
 
@@ -111,7 +87,7 @@ pub(super) struct Left {
     pub(super) reg: Reg,
     /// The type of a parameter that holds all of it that is saved.
     pub(super) ty: ValueType,
-    /// Where it is saved: [`SavedRegister::offset`].
+    /// Where it is saved: the offset of [`What::Register`](crate::What::Register).
     pub(super) offset: i32,
 }
 

@@ -8,9 +8,7 @@ use crate::cranelift::codegen::ir::condcodes::IntCC;
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{
-    ClifPart, VaArgPlan, VaCounter, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-};
+use clif_cabi_plan::{ClifPart, VaArgPlan, VaCounter, VaPart, VaPlace, VaRegisters, VaStart, What};
 use smallvec::SmallVec;
 
 use super::memory::{self, Address, MemoryConfig};
@@ -68,70 +66,59 @@ impl Entry {
     ) -> Result<(), LowerError> {
         self.check(builder)?;
         let not_variadic = LowerError::Function("it is not variadic");
-        let variadic = self.plan.variadic.as_ref().ok_or(not_variadic)?;
+        let start = self.plan.va_start.as_ref().ok_or(not_variadic)?;
         let area = self.area(builder)?;
-        write_va_list(builder, variadic, &self.params, area, to)
-    }
-}
-
-/// Stores the registers of `params` that unnamed arguments may be in, and writes the `va_list` at `to`. `area` is the address that the offsets of
-/// [`VaStart`] count from.
-pub(crate) fn write_va_list(
-    builder: &mut FunctionBuilder<'_>,
-    variadic: &VariadicEntry,
-    params: &[Value],
-    area: Value,
-    to: Value,
-) -> Result<(), LowerError> {
-    let to = list(builder, to)?;
-    let saved_to = match variadic.start {
-        VaStart::Registers {
-            save_bytes,
-            save_align,
-            save_before: None,
-            ..
-        } => memory::slot(builder, save_bytes.into(), save_align).base,
-        VaStart::Registers {
-            save_before: Some(before),
-            ..
-        } => builder.ins().iadd_imm_s(area, -i64::from(before)),
-        VaStart::Pointer { .. } => area,
-    };
-    for saved in &variadic.saved {
-        if let Some(value) = params.get(saved.param) {
-            let (base, offset) = (saved_to, saved.offset);
-            memory::write(builder, *value, Address { base, offset });
-        }
-    }
-    match variadic.start {
-        VaStart::Registers {
-            counts,
-            overflow,
-            overflow_at,
-            ..
-        } => {
-            let values = counts.map(|own| number(builder, own.counter, own.count));
-            let overflow = Address::at(area).plus(overflow).value(builder);
-            for (own, value) in counts.iter().zip(values) {
-                memory::write(builder, value, to.plus(own.counter.at.into()));
+        let to = list(builder, to)?;
+        let saved_to = match *start {
+            VaStart::Registers {
+                save_bytes,
+                save_align,
+                save_before: None,
+                ..
+            } => memory::slot(builder, save_bytes.into(), save_align).base,
+            VaStart::Registers {
+                save_before: Some(before),
+                ..
+            } => builder.ins().iadd_imm_s(area, -i64::from(before)),
+            VaStart::Pointer { .. } => area,
+        };
+        for slot in &self.plan.args.slots {
+            let value = slot.param.and_then(|param| self.params.get(param as usize));
+            if let (What::Register { offset }, Some(value)) = (slot.what, value) {
+                let base = saved_to;
+                memory::write(builder, *value, Address { base, offset });
             }
-            memory::write(builder, overflow, to.plus(overflow_at.into()));
-            let mut base = None;
-            for own in counts {
-                // Two counters may be added to one address.
-                if base.replace(own.counter.base) != Some(own.counter.base) {
-                    let value = Address::at(saved_to).plus(own.base_at).value(builder);
-                    memory::write(builder, value, to.plus(own.counter.base.into()));
+        }
+        match *start {
+            VaStart::Registers {
+                counts,
+                overflow,
+                overflow_at,
+                ..
+            } => {
+                let values = counts.map(|own| number(builder, own.counter, own.count));
+                let overflow = Address::at(area).plus(overflow).value(builder);
+                for (own, value) in counts.iter().zip(values) {
+                    memory::write(builder, value, to.plus(own.counter.at.into()));
+                }
+                memory::write(builder, overflow, to.plus(overflow_at.into()));
+                let mut base = None;
+                for own in counts {
+                    // Two counters may be added to one address.
+                    if base.replace(own.counter.base) != Some(own.counter.base) {
+                        let value = Address::at(saved_to).plus(own.base_at).value(builder);
+                        memory::write(builder, value, to.plus(own.counter.base.into()));
+                    }
                 }
             }
+            VaStart::Pointer { first } => {
+                let (base, offset) = (area, first);
+                let first = Address { base, offset }.value(builder);
+                memory::write(builder, first, to);
+            }
         }
-        VaStart::Pointer { first } => {
-            let (base, offset) = (area, first);
-            let first = Address { base, offset }.value(builder);
-            memory::write(builder, first, to);
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Returns the address of the next argument of the `va_list` at `list`, and advances the list

@@ -1,6 +1,6 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi};
+use clif_cabi_plan::{ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, What, cabi};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
@@ -133,7 +133,7 @@ impl<'p> Entry<'p> {
     /// `va_start` of a variadic function: writes the `va_list`, 24 bytes at `list`. In the first
     /// block, which dominates all others.
     pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
-        let variadic = self.plan.variadic.as_ref().ok_or("it is not variadic")?;
+        let start = self.plan.va_start.as_ref().ok_or("it is not variadic")?;
         let VaStart::Registers {
             counts,
             overflow,
@@ -141,13 +141,15 @@ impl<'p> Entry<'p> {
             save_bytes,
             save_align,
             save_before: None,
-        } = variadic.start
+        } = *start
         else {
             return Err("it has no register save area".into());
         };
         let (save, area) = (e.slot(save_bytes, save_align)?, self.area()?);
-        for own in &variadic.saved {
-            e.store_at(self.params[own.param], save, own.offset);
+        for slot in &self.plan.args.slots {
+            if let (What::Register { offset }, Some(param)) = (slot.what, slot.param) {
+                e.store_at(self.params[param as usize], save, offset);
+            }
         }
         for own in counts {
             let count = e.ins().iconst(types::I32, i64::from(own.count));

@@ -16,7 +16,7 @@ use crate::plan::entry_stub::{SavedVectors, free_register};
 use crate::plan::place::Placer;
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, is_chain, is_exhausted, own_type, registers};
-use crate::plan::variadic::{VariadicEntry, left, taken};
+use crate::plan::variadic::{VaStart, left, taken};
 use crate::slot::{Slot, What};
 
 impl Placer<'_> {
@@ -44,11 +44,10 @@ impl Placer<'_> {
         }
     }
 
-    /// Returns the plan of `va_start`, without the indexes of its parameters.
-    pub(in crate::plan) fn variadic(&self) -> Option<VariadicEntry> {
+    /// Returns the plan of `va_start`.
+    pub(in crate::plan) fn va_start(&self) -> Option<VaStart> {
         let (abi, machine) = (self.abi, self.machine);
-        let own =
-            || VariadicEntry::starting_at(machine, taken(abi, machine), narrow(abi.area_bytes));
+        let own = || VaStart::after(machine, taken(abi, machine), narrow(abi.area_bytes));
         self.sig.is_variadic().then(own)
     }
 
