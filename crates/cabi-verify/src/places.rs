@@ -11,6 +11,7 @@ mod compare;
 mod mir;
 mod question;
 mod state;
+mod written;
 
 pub use mir::{FunctionStates, Isa, functions};
 pub use question::{Copies, Outcome, Question};

@@ -155,6 +155,15 @@ impl Engine<'_> {
             self.shapes(&placed, &mut shown)?;
             let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
             self.control(&compiled, &agreed, &mut shown);
+            drop(agreed);
+            if std::env::var_os("WRITE").is_some() {
+                compiled.take_read();
+                let text = Stored::text(&self.version_read()?, &compiled);
+                let path = self.stored_at();
+                std::fs::create_dir_all(path.parent().ok_or("no folder")?)
+                    .map_err(|e| e.to_string())?;
+                std::fs::write(path, text).map_err(|e| e.to_string())?;
+            }
             return Ok(shown);
         };
         compiled.take(facts);

@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
                 let value = self.state.load(at.as_ref(), bytes);
                 let value = match self.isa.effect(op) {
                     Some(Effect::Extend) => value.extended(),
-                    _ => value,
+                    _ => value.widened(bytes, op.ends_with('S') || op.starts_with("LD16S")),
                 };
                 self.state.set(to, value);
             }
@@ -330,6 +330,10 @@ impl<'a> Reader<'a> {
     /// Returns the result of an instruction whose operands are no accesses of memory.
     fn made(&self, op: &str, operands: &[Operand]) -> Value {
         let effect = self.isa.effect(op);
+        if let ("SEXT_rus" | "ZEXT_rus", [from, Operand::Number(bits)]) = (op, operands) {
+            let bytes = usize::try_from(bits / 8).unwrap_or(4);
+            return self.value(from).widened(bytes, op == "SEXT_rus");
+        }
         match (effect, operands) {
             (Some(Effect::Ones), [Operand::Number(n)]) => {
                 let ones = u32::try_from(*n).ok().and_then(|n| 1_i64.checked_shl(n));

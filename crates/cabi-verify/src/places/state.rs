@@ -107,7 +107,7 @@ impl Value {
     /// Each byte made of all that `values` are made of, but for addresses.
     pub(super) fn of_all(values: impl Iterator<Item = Self>) -> Self {
         let all = values.flat_map(|one| one.bytes).flatten();
-        let all = all.filter(|source| !matches!(source.base, AddressBase::Itself(_)));
+        let all = all.filter(|source| !matches!(&source.base, AddressBase::Itself(_)) && !matches!(&source.base, AddressBase::Local(name) if name == "signed" || name == "zeroed"));
         Self::of_bytes(vec![all.collect(); WIDEST])
     }
 
@@ -115,6 +115,18 @@ impl Value {
     pub(super) fn extended(mut self) -> Self {
         let first = self.bytes.first().cloned().unwrap_or_default();
         self.bytes.resize(4, first);
+        self
+    }
+
+    /// So many bytes, with copies of the sign or zeros above them.
+    pub(super) fn widened(mut self, bytes: usize, is_signed: bool) -> Self {
+        if !(1..4).contains(&bytes) {
+            return self;
+        }
+        self.bytes.resize(bytes, Sources::new());
+        let above = if is_signed { "signed" } else { "zeroed" };
+        let above = Address::new(AddressBase::Local(above.to_owned()), 0);
+        self.bytes.resize(4, Sources::from([above]));
         self
     }
 
@@ -182,8 +194,46 @@ impl MachineState {
         }
     }
 
+    /// Every byte of a register or of memory that is known to have been set, with its sources.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Address, Sources)> {
+        let registers = self.registers.iter().filter_map(|(name, value)| {
+            let base = AddressBase::Register(name.strip_prefix('$')?.to_owned());
+            Some((Address::new(base, 0), value))
+        });
+        let registers = registers.flat_map(|(first, value)| {
+            let bytes = value.bytes.iter().zip(0..);
+            bytes
+                .map(move |(sources, i)| (first.plus(i), sources.clone()))
+                .collect::<Vec<_>>()
+        });
+        registers.chain(
+            self.memory
+                .iter()
+                .map(|(at, sources)| (at.clone(), sources.clone())),
+        )
+    }
+
+    /// Every register and word of the argument area with an address.
+    pub(super) fn pointers(&self) -> Vec<(Address, Address)> {
+        let registers = self.registers.iter().filter_map(|(name, value)| {
+            let base = AddressBase::Register(name.strip_prefix('$')?.to_owned());
+            Some((Address::new(base, 0), value.address()?))
+        });
+        let words = self.memory.keys().filter(|at| {
+            at.base == AddressBase::Outgoing
+                && at.offset >= self.area
+                && (at.offset - self.area) % 4 == 0
+        });
+        let words = words.filter_map(|at| Some((at.clone(), self.load(Some(at), 4).address()?)));
+        registers.chain(words).collect()
+    }
+
+    pub(super) fn area(&self) -> i64 {
+        self.area
+    }
+
     /// Checks whether something was stored to a byte of memory.
-    pub(super) fn is_written(&self, at: &Address) -> bool {
+    pub(crate) fn is_written(&self, at: &Address) -> bool {
         self.memory.contains_key(at)
     }
 

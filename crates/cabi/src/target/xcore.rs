@@ -11,8 +11,8 @@ use crate::convention::Rule::{
     AssignToReg, AssignToStack, IfFlag, IfType, IfWants, PassIndirect, Promote,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Frame, Group, Loc, Part, PartTypes, Place, PlacedPart, Role,
-    Rule, Rules, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, Loc, Part, PartTypes, Place,
+    PlacedPart, Role, Rule, Rules, VaListType, Want,
 };
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -112,10 +112,14 @@ fn legal(part: Part, role: Role) -> Part {
     }
 }
 
-/// Each scalar of a value by itself.
+/// Each scalar of a value by itself. LLVM extends those that are alone: a member of a structure has no
+/// `signext`.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     ir_values(ty, cx, (4, 0, 4), |part, scalar| {
-        let extension = extension(scalar);
+        let extension = match ty.as_scalar() {
+            Some(_) => extension(scalar),
+            None => Extension::None,
+        };
         legal(Part { extension, ..part }, cx.role)
     })
 }

@@ -208,7 +208,11 @@ fn text(
     let list = |name: &dyn Fn(usize) -> String| -> String {
         let one = |(i, ty): (usize, &String)| {
             let nest = if nest == Some(i) { " nest" } else { "" };
-            format!("{ty}{nest}{}", name(i))
+            let extended = match ty.as_str() {
+                "i8" | "i16" if dialect.is_c => " signext",
+                _ => "",
+            };
+            format!("{ty}{extended}{nest}{}", name(i))
         };
         let all = types.iter().enumerate().map(one);
         all.collect::<Vec<_>>().join(", ")

@@ -60,6 +60,20 @@ impl Engine<'_> {
         references.get(words(linker).0).map(drop)
     }
 
+    pub(super) fn version_read(&self) -> Result<String, String> {
+        let clang = output_of(Command::new("clang-19").arg("--version"))?;
+        let mut version = clang.lines().next().unwrap_or_default().to_owned();
+        if self.compiler.llc.is_some() {
+            let llc = output_of(Command::new(llc()?).arg("--version"))?;
+            let own = llc
+                .lines()
+                .find(|line| line.contains("version"))
+                .unwrap_or_default();
+            version = format!("{version}; llc of rustc, {}", own.trim());
+        }
+        Ok(version)
+    }
+
     /// Returns the facts of both functions of each question, if the code runs, with bit-fields
     /// looked for `shift` bits after theirs.
     pub(super) fn facts(
@@ -132,6 +146,15 @@ impl Compiled {
     pub(super) fn take(&mut self, facts: Vec<Facts>) {
         let numbers = self.questions.iter().map(Question::number);
         self.facts.extend(numbers.zip(facts));
+    }
+
+    pub(super) fn take_read(&mut self) {
+        for question in &self.questions {
+            let facts = question
+                .facts(&self.code)
+                .ok_or_else(|| "no call".to_owned());
+            self.facts.insert(question.number(), facts);
+        }
     }
 
     /// Returns the outcome of both functions of a question for the places of `abi`.
