@@ -1,7 +1,7 @@
-/* The policies of x86-64's systems: values that show one bit of clang's profile each, and plain ones. `SIDES` makes of the type T<n> the caller c<n> and the callee d<n>,
- * as `cabi_verify::places` reads them. */
+/* The policies of x86-64's systems: values that show one bit of clang's profile each, and plain ones. `SIDES` makes of the type T<n> the caller c<n> and the callee d<n>
+ * of a question for the probe. */
 #define SIDES(n) \
-    T##n g##n##_0, out##n; \
+    extern T##n g##n##_0, out##n; \
     T##n f##n(T##n); \
     void c##n(void) { out##n = f##n(g##n##_0); } \
     T##n d##n(T##n a0) { g##n##_0 = a0; return out##n; }

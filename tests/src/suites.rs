@@ -12,7 +12,6 @@ mod conventions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod emission;
 #[cfg(has_calls)]
-mod exhaustive;
 mod explain;
 #[cfg(has_calls)]
 mod headers;
@@ -50,7 +49,6 @@ const ANYWHERE: &[(&str, Body)] = &[
 /// Suites that call compiled code.
 #[cfg(has_calls)]
 const CALLS: &[(&str, Body)] = &[
-    ("exhaustive", exhaustive::run),
     ("headers", headers::run),
     ("interop", interop::run),
     ("layout", layout::run),

@@ -165,6 +165,7 @@ impl Fuzz {
             time: self
                 .minutes
                 .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
+            stride: None,
             way: OtherSide::Both,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,

@@ -48,29 +48,49 @@ impl Verify {
 
     #[cfg(has_calls)]
     fn report(&self) -> Result<Report, String> {
-        use cabi_verify::exhaustive::Exhaustive;
-        use cabi_verify::tally::Results;
-
         cabi_verify::process::watch_signals();
         let looking = plan::doing("looking for compilers, and what each can compile".to_owned());
         let (compilers, absent) = self.compilers.find()?;
         drop(looking);
         let allowed = self.allow_self_inconsistent;
         let mut report = if self.exhaustive {
-            let mut all = Results::default();
-            for compiler in compilers {
-                let mut plan = Exhaustive::new(compiler).map_err(|e| e.to_string())?;
-                plan.at_once = self.compilers.at_once();
-                all.compilers.extend(plan.run(&plan::bar())?.compilers);
-            }
-            let mut report = all.report(true, allowed);
-            report.name = "cabi verify".to_owned();
-            report
+            self.transitions(compilers)?
         } else {
             let plan = plan::plan(self, compilers)?;
             let run = plan.run(&plan::bar()).map_err(|e| e.to_string())?;
             run.report(allowed)
         };
+        report.head.extend(absent);
+        Ok(report)
+    }
+
+    #[cfg(has_calls)]
+    fn transitions(&self, compilers: Vec<cabi_verify::verify::Compiler>) -> Result<Report, String> {
+        use cabi_verify::fuzz;
+        use cabi_verify::verify::{Mistake, OtherSide};
+
+        let (mut all, mut absent) = (Vec::new(), Vec::new());
+        for compiler in compilers {
+            let (own, why) = fuzz::levels(compiler).map_err(|e| e.to_string())?;
+            all.extend(own);
+            absent.extend(why);
+        }
+        let plan = fuzz::Campaign {
+            seed: 0,
+            numbers: 0..u64::MAX,
+            stride: Some(1),
+            time: None,
+            way: OtherSide::Both,
+            at_once: self.compilers.at_once(),
+            shrinks: 0,
+            mistake: Mistake::NONE,
+        };
+        let trying = plan::doing("trying every transition of argument assignment".to_owned());
+        let results = fuzz::run(&plan, &all, |_, _| Ok(()))?;
+        drop(trying);
+        let mut report = results.report(true, self.allow_self_inconsistent);
+        report.name = "cabi verify".to_owned();
+        let absent = absent.into_iter().map(|why| format!("not run: {why}"));
         report.head.extend(absent);
         Ok(report)
     }

@@ -11,9 +11,7 @@ mod tests;
 mod words;
 
 pub(crate) use self::places::n_x87;
-use self::places::{
-    behind, is_of_64_bits_by_halves, is_of_x86_64, listed, n_x87_at, register_bytes, stack,
-};
+use self::places::{behind, is_of_64_bits_by_halves, listed, n_x87_at, register_bytes, stack};
 use self::words::unusual;
 use crate::case::Direction;
 use crate::facts::{At, Facts, Found, Note, Side, Spot};
@@ -340,8 +338,7 @@ impl Compared<'_> {
             false => "reads",
         };
         self.value(("result", action), &ret.place, found)?;
-        // No ABI of x86-64 states how a narrow integer result is extended.
-        if self.is_callee() && !is_of_x86_64(self.abi.convention) {
+        if self.is_callee() {
             self.extended("result", &ret.place, found)?;
         }
         match (&ret.place, ret.sret_returned_in) {

@@ -1,5 +1,5 @@
 //! Fuzz runs of `cabi fuzz`: random signatures against compilers, by the hundred thousand, in
-//! rounds until the numbers or the time are used up.
+//! rounds until the numbers or the time are used up; and every transition of argument assignment.
 //!
 //! ```text
 //! generate -> units of signatures -> signatures::run -> Tally; what differs is minimized
@@ -13,6 +13,7 @@
 //! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,12 @@ use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Calls, is_inconsistent_here};
 use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
+
+mod transition_types;
+mod transitions;
+
+use transitions::Transitions;
+pub use transitions::levels;
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const UNITS_EACH: usize = 2;
@@ -44,6 +51,9 @@ pub struct Campaign {
     pub seed: u64,
     /// Numbers of signatures.
     pub numbers: Range<u64>,
+    /// If given, no signature is random: each shape is tried with one of so many states. Those of a
+    /// compiler's wider vector levels, which follow it, are tried with these alone.
+    pub stride: Option<usize>,
     /// The fuzz run ends after this time, when a round is done.
     pub time: Option<Duration>,
     /// The other side of the calls.
@@ -69,7 +79,10 @@ pub fn run(
     if references.is_empty() {
         return Err("no compiler is here that could be asked".to_owned());
     }
-    let (start, numbers) = (Instant::now(), &plan.numbers);
+    let (start, lists) = (Instant::now(), lists(plan, references));
+    let longest = lists.iter().map(|list| list.all.len()).max();
+    let end = longest.map_or(plan.numbers.end, |n| plan.numbers.end.min(n as u64));
+    let numbers = &(plan.numbers.start..end);
     let mut results = Results::new(Vec::new(), references);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
     let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);
@@ -80,16 +93,22 @@ pub fn run(
         let end = ranges.last().map_or(numbers.end, |range| range.end);
         // A round that is interrupted counts for nothing.
         let mut after = results.clone();
-        match round(plan, references, &ranges, &mut after.compilers) {
+        match round(plan, (references, &lists), &ranges, &mut after.compilers) {
             Ok(()) => results = after,
             Err(_) if process::was_interrupted() => break,
             Err(why) => return Err(why),
         }
-        results.spans = vec![Span {
+        let span = Span {
             seed: plan.seed,
             first: numbers.start,
             end,
-        }];
+        };
+        // Only what is drawn has a seed.
+        results.spans = if lists.is_empty() {
+            vec![span]
+        } else {
+            Vec::new()
+        };
         let seconds = start.elapsed().as_secs_f64() * plan.at_once as f64;
         for tally in &mut results.compilers {
             tally.seconds = seconds / references.len() as f64;
@@ -97,7 +116,39 @@ pub fn run(
         told(&results, end - first)?;
         first = end;
     }
+    for (tally, list) in results.compilers.iter_mut().zip(&lists) {
+        let all = list.all.iter().map(|(transition, _)| transition);
+        let missed = all.chain(&list.without);
+        let missed = missed.filter(|transition| !tally.coverage.has(transition));
+        tally.missed = missed.map(ToString::to_string).collect();
+    }
+    for i in 1..lists.len() {
+        let narrowest = (0..i).find(|&j| is_narrower(&references[j], &references[i]));
+        if let Some(j) = narrowest {
+            let own = results.compilers[i].coverage.clone();
+            results.compilers[j].coverage.merge(&own);
+        }
+    }
     Ok(results)
+}
+
+/// Returns the transitions that each compiler shows, if they are tried: those of shapes that no
+/// compiler before it has that differs by its vector level alone.
+fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
+    let mut all: Vec<Transitions> = Vec::new();
+    for asked in plan.stride.iter().flat_map(|_| references) {
+        let before = references.iter().zip(&all);
+        let before = before.filter(|(one, _)| is_narrower(one, asked));
+        let others: BTreeSet<_> = before.flat_map(|(_, list)| list.shapes.clone()).collect();
+        all.push(Transitions::of(asked, plan.stride.unwrap_or(1), &others));
+    }
+    all
+}
+
+/// Checks whether `one` is `other` at a narrower vector level.
+fn is_narrower(one: &Compiler, other: &Compiler) -> bool {
+    let name = |of: &Compiler| of.reference.versioned_name();
+    one.level < other.level && name(one) == name(other)
 }
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
@@ -162,15 +213,26 @@ const NO_WIDE_FLOATS: [(&str, &str); 2] = [
     ("_Complex __float128", "_Complex double"),
 ];
 
-/// The signatures of `numbers` under one compiler.
-fn unit<'a>(seed: u64, asked: &'a Compiler, numbers: &Range<u64>) -> SignatureUnit<'a> {
+/// The signatures of `numbers` under one compiler, which are random, or of a list.
+fn unit<'a>(
+    seed: u64,
+    (asked, list): (&'a Compiler, Option<&Transitions>),
+    numbers: &Range<u64>,
+) -> SignatureUnit<'a> {
     let turn = usize::try_from(numbers.start / PER_UNIT as u64 % 1024).unwrap_or(0);
     SignatureUnit {
         compiler: asked,
-        signatures: numbers
-            .clone()
-            .map(|number| drawn(asked, seed, number))
-            .collect(),
+        signatures: match list {
+            Some(list) => {
+                let own = (0..)
+                    .zip(&list.all)
+                    .filter(|(number, _)| numbers.contains(number));
+                own.map(|(_, (_, signature))| signature.clone()).collect()
+            }
+            None => (numbers.clone())
+                .map(|number| drawn(asked, seed, number))
+                .collect(),
+        },
         optimize: match (asked.reference.says_how_to_optimize(), turn % 4) {
             // The user's command has its own level.
             (true, _) => None,
@@ -185,14 +247,13 @@ fn unit<'a>(seed: u64, asked: &'a Compiler, numbers: &Range<u64>) -> SignatureUn
 /// Tries each range of numbers under each compiler.
 fn round(
     plan: &Campaign,
-    references: &[Compiler],
+    (references, lists): (&[Compiler], &[Transitions]),
     ranges: &[Range<u64>],
     tallies: &mut [Tally],
 ) -> Result<(), String> {
     let each = |range| {
-        references
-            .iter()
-            .map(move |asked| unit(plan.seed, asked, range))
+        let asked = references.iter().enumerate();
+        asked.map(move |(i, asked)| unit(plan.seed, (asked, lists.get(i)), range))
     };
     let units: Vec<SignatureUnit<'_>> = ranges.iter().flat_map(each).collect();
     let n_shown: usize = tallies.iter().map(|tally| tally.inconsistent.len()).sum();
@@ -271,8 +332,16 @@ impl Alone<'_> {
         }
         let why = compared.why().unwrap_or_default().to_owned();
         let (signature, why) = smaller.unwrap_or_else(|| (signature.clone(), why));
-        let name = format!("fuzz-{label}-{seed}-{number}");
-        let again = format!("fuzz --seed {seed} --first {number} --count 1");
+        let (name, again) = match self.plan.stride {
+            Some(_) => (
+                format!("transition-{label}-{number}"),
+                "verify --exhaustive".to_owned(),
+            ),
+            None => (
+                format!("fuzz-{label}-{seed}-{number}"),
+                format!("fuzz --seed {seed} --first {number} --count 1"),
+            ),
+        };
         kept.push(Finding::new(asked, name, again, &signature, &why));
         Ok(())
     }

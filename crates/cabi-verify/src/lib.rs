@@ -9,13 +9,12 @@
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build; [`processor`]: which of it runs here |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
-//! | [`probe`], [`facts`], [`compare`] | where a compiler's code has the values of a call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler |
-//! | [`places`] | the same for machines that nothing here runs, from its machine code |
+//! | [`question`], [`probe`], [`facts`], [`compare`] | where a compiler's code has the values of a call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler |
 //! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
-//! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are sources of
-//! cases for one runner ([`verify::units`]); the two of signatures share [`tally`].
+//! [`verify`] (headers) and [`fuzz`] (random signatures, and every transition between the [`states`] of argument assignment) are sources of
+//! cases for one runner ([`verify::units`]).
 //!
 //! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on
 //! this crate, which is published for the command: its interface may change with every release.
@@ -30,19 +29,17 @@ pub mod check;
 pub mod compare;
 pub mod corpus;
 pub mod emit;
-#[cfg(has_calls)]
-pub mod exhaustive;
 pub mod facts;
 #[cfg(has_calls)]
 pub mod fuzz;
 pub mod generate;
 pub mod header;
 pub mod pattern;
-pub mod places;
 #[cfg(has_calls)]
 pub mod probe;
 pub mod process;
 pub mod processor;
+pub mod question;
 pub mod report;
 #[cfg(has_calls)]
 pub mod run;

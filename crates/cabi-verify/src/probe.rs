@@ -17,7 +17,7 @@ use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
 use crate::facts::Facts;
-use crate::places::{Outcome, Question};
+use crate::question::{Outcome, Question};
 use crate::run::HERE;
 use crate::verdict::Difference;
 

@@ -5,7 +5,7 @@
 //! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
 //! ```
 //!
-//! [`fuzz`](crate::fuzz) and [`exhaustive`](crate::exhaustive) are lists of signatures for it. The names of signature `i` start with `r<i>_`, and a
+//! [`fuzz`](crate::fuzz) has lists of signatures for it. The names of signature `i` start with `r<i>_`, and a
 //! compiler takes its lines for those of a file `r<i>`.
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@
 //! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states x 26 shapes = 13104 transitions
 //! ```
 //!
-//! [`Coverage`] is a set of transitions; [`exhaustive`](crate::exhaustive) makes calls that show every one of them.
+//! [`Coverage`] is a set of transitions; a [`fuzz`](crate::fuzz) run may try every one of them.
 //!
 //! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
 //! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. Which states there are

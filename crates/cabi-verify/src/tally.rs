@@ -158,12 +158,6 @@ impl Tally {
         }
     }
 
-    /// Counts `n` signatures that were not run for this reason.
-    pub(crate) fn left_out(&mut self, why: &str, n: u64) {
-        self.signatures += n;
-        *self.not_run.entry(why.to_owned()).or_default() += n;
-    }
-
     /// Returns how many signatures one process tried in a second.
     pub fn rate(&self) -> f64 {
         self.signatures as f64 / self.seconds.max(1e-9)

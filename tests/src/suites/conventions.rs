@@ -1,9 +1,8 @@
 //! Conventions of other machines, against their own compilers: random signatures, each argument and
-//! result compared with its place in the compiler's code, on both sides of the call: as it runs
-//! under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says
-//! (`cabi_verify::places`). Facts of code that runs are kept; here they are measured again, and
-//! must be the same. Mutations of each convention must be seen: by the kept facts (`stored`, the
-//! suite `facts`), or by the code that is read.
+//! result compared with its place in the compiler's code, on both sides of the call, as it runs
+//! under an emulator (`cabi_verify::probe`). Facts are kept; here they are measured again, and must
+//! be the same. Mutations of each convention must be seen by the kept facts (`stored`, the suite
+//! `facts`).
 
 mod ir;
 mod machines;
@@ -17,7 +16,7 @@ mod systems;
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, FnSig, Target};
 use cabi_verify::generate::Absent;
-use cabi_verify::places::{Outcome, Question};
+use cabi_verify::question::{Outcome, Question};
 use cabi_verify::threads::{at_once, in_threads};
 
 use self::machines::{Compiler, Machine};
@@ -89,7 +88,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     );
     let machines = machines::all()?;
     let engines = Engine::all("conventions", &machines);
-    let engines: Vec<Engine<'_>> = engines.filter(|one| suite.wants(&one.name)).collect();
+    let engines = engines.filter(|one| one.machine.runs.is_some() && suite.wants(&one.name));
+    let engines: Vec<Engine<'_>> = engines.collect();
     let references = References::find(&engines);
     let run = |engine: &Engine<'_>| engine.run(&references, drawn);
     let shown = in_threads(&engines, at_once(), run, |_| ());
@@ -149,23 +149,8 @@ impl Engine<'_> {
         }
         let is_stored = drawn.0 == stored::SEED && drawn.1 >= stored::COUNT;
         let drawn = Drawn::with_directed(self, drawn);
-        let mut compiled = Compiled::new(&drawn.questions, self.machine, self.compiler);
-        let Some(facts) = self.facts(references, &compiled.questions, 0)? else {
-            let placed = self.placed(&compiled)?;
-            self.shapes(&placed, &mut shown)?;
-            let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
-            self.control(&compiled, &agreed, &mut shown);
-            drop(agreed);
-            if std::env::var_os("WRITE").is_some() {
-                compiled.take_read();
-                let text = Stored::text(&self.version_read()?, &compiled);
-                let path = self.stored_at();
-                std::fs::create_dir_all(path.parent().ok_or("no folder")?)
-                    .map_err(|e| e.to_string())?;
-                std::fs::write(path, text).map_err(|e| e.to_string())?;
-            }
-            return Ok(shown);
-        };
+        let mut compiled = Compiled::new(&drawn.questions, self.compiler);
+        let facts = self.facts(references, &compiled.questions, 0)?;
         compiled.take(facts);
         if self.name == ONE_PROCESS {
             let outcome = self.asks_again(references);
@@ -203,7 +188,7 @@ impl Engine<'_> {
         compiled.questions.iter().map(place).collect()
     }
 
-    /// Compares facts, or code that is read, with the convention. Returns the questions of which both sides agree.
+    /// Compares facts with the convention. Returns the questions of which both sides agree.
     fn judge<'q>(
         &self,
         compiled: &Compiled,

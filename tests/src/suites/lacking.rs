@@ -36,7 +36,7 @@ const SILENT: &str = "does not print why it did not run";
 /// A name that no case has: the suite then skips its cases.
 const NONE: &str = "no case";
 
-const LACKING: [Lacking; 10] = [
+const LACKING: [Lacking; 9] = [
     Lacking {
         what: "avx512f",
         programs: &[],
@@ -100,13 +100,6 @@ const LACKING: [Lacking; 10] = [
         variables: &[],
         reason: "qemu",
         suites: &[("emission", CASE), ("conventions", "s390x")],
-    },
-    Lacking {
-        what: "llc",
-        programs: &["rustc"],
-        variables: &[],
-        reason: "rustc",
-        suites: &[("conventions", "csky")],
     },
     Lacking {
         what: "valgrind",

@@ -1,4 +1,4 @@
-//! Random signatures: layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
+//! Random signatures, and every transition of argument assignment (`transitions`): layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
 //! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 the probe
 //! observes where their code has its values, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
@@ -12,6 +12,8 @@
 //! | `CABI_RANDOM_FIRST` | the first signature's index | 0 |
 //!
 //! A longer run: `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test random`.
+
+mod transitions;
 
 use cabi::{Policy, Target};
 use cabi_verify::build::{Reference, feature_flags};
@@ -43,6 +45,7 @@ fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
         seed: number("CABI_RANDOM_SEED", 1)?,
         numbers: first..first.saturating_add(number("CABI_RANDOM_COUNT", usual)?),
         time: None,
+        stride: None,
         way,
         at_once: at_once(),
         shrinks: SHRINKS,
@@ -79,6 +82,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for compiler in &programs {
         take(&by_cranelift, std::slice::from_ref(compiler), suite)?;
     }
+    transitions::run(&programs, suite)?;
     let mut controlled: Vec<Target> = Vec::new();
     let mut here = references;
     here.retain(|one| !HAS_PROBE && suite.wants(one.name()));

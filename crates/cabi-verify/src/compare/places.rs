@@ -1,6 +1,6 @@
 //! Places as facts name them, and the registers behind them.
 
-use cabi::{Bank, Convention, FnAbi, Loc, Place, PlacedPart, Reg};
+use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg};
 
 use crate::facts::Spot;
 
@@ -28,11 +28,6 @@ pub(super) fn behind(pointer: &Loc) -> Result<String, String> {
 /// unspecified: on AArch64.
 pub(super) fn is_of_64_bits_by_halves(reg: Reg) -> bool {
     reg.name().starts_with('x') && reg.bank() == Bank::Int
-}
-
-pub(super) fn is_of_x86_64(convention: &Convention) -> bool {
-    let of = convention.frame.callee_saved;
-    of.iter().any(|reg| reg.name() == "rbp")
 }
 
 /// Bytes of an integer register.

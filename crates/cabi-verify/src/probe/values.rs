@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::compare::n_x87;
 use crate::emit::c::{Images, is_widened, string};
 use crate::pattern::{BitPlaces, Painter};
-use crate::places::Question;
+use crate::question::Question;
 
 pub(super) struct Values {
     pub(super) types: Vec<Type>,

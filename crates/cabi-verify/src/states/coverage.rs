@@ -6,7 +6,7 @@ use std::fmt;
 use cabi::Policy;
 use serde::{Deserialize, Serialize};
 
-use super::{Measure, Transition};
+use super::{Measure, Shape, Transition};
 use crate::case::Case;
 
 /// Which transitions were seen.
@@ -72,6 +72,17 @@ impl Coverage {
     pub fn merge(&mut self, other: &Self) {
         self.seen.extend(&other.seen);
         self.outside = self.outside.saturating_add(other.outside);
+    }
+
+    /// Checks whether `transition` was noted.
+    pub fn has(&self, transition: &Transition) -> bool {
+        self.seen.contains(transition)
+    }
+
+    /// Returns the shapes of the measure of which no transition was noted.
+    pub fn shapes_left(&self) -> impl Iterator<Item = Shape> {
+        let shapes = self.measure.shapes.iter().copied();
+        shapes.filter(|shape| self.seen.iter().all(|seen| seen.shape != *shape))
     }
 
     /// Returns the number of noted transitions.

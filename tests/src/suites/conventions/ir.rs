@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cabi::{ArgFlags, FnSig, RecordBuilder, Target, Type};
 use cabi_verify::generate::Random;
-use cabi_verify::places::Question;
+use cabi_verify::question::Question;
 
 use super::Signatures;
 

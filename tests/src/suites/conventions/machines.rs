@@ -7,19 +7,11 @@ use std::sync::OnceLock;
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
 use cabi_verify::generate::{Absent, CSignature, boundaries_for_machine, signature_for_machine};
-use cabi_verify::places::{Copies, Isa, Question};
 use cabi_verify::probe::{self, AARCH64, RISCV, S390X};
+use cabi_verify::question::Question;
 
 use super::shapes::{self, Shape};
 use super::{KnownBug, Signatures, ir};
-
-/// Way to observe the machines' code.
-pub(super) enum Observed {
-    /// Its machine code is read, before registers are assigned to it.
-    Read(Isa),
-    /// It runs, compiled and linked with the rest of a program by this command.
-    Run(probe::ProbeMachine, String),
-}
 
 /// A convention, and the compilers that are asked about it.
 pub(super) struct Machine {
@@ -33,20 +25,22 @@ pub(super) struct Machine {
     /// Shapes that some of them must have.
     pub(super) shapes: Vec<&'static Shape>,
     pub(super) compilers: Vec<Compiler>,
-    pub(super) observed: Observed,
+    /// Machine on which the code runs, and the command that compiles and links the rest of a program;
+    /// none where only kept facts are judged.
+    pub(super) runs: Option<(probe::ProbeMachine, String)>,
+    /// Folder of the facts.
+    pub(super) facts: &'static str,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: Vec<(&'static str, &'static str)>,
     /// Signatures at the boundaries of registers that are about its rules, once they are known.
     pub(super) directed: OnceLock<Vec<Question>>,
 }
 
-/// Compiler of C, or of LLVM IR, to assembly.
+/// Compiler of C, or of LLVM IR.
 pub(super) struct Compiler {
     pub(super) name: &'static str,
     /// The program, and its own options.
     command: String,
-    /// It makes LLVM IR, of which `llc` makes assembly when it is told machine and attributes.
-    pub(super) llc: Option<String>,
     /// Bugs of its own `va_arg`.
     pub(super) bugs: &'static [KnownBug],
     /// `true` if it has `_BitInt`, and `cabi` places for it.
@@ -89,38 +83,23 @@ pub(super) fn words(command: &str) -> (&str, Vec<&str>) {
     (words.next().unwrap_or_default(), words.collect())
 }
 
-/// Signatures of C, whose code is read.
-const C_READ: Signatures = Signatures {
-    random: |absent, target, seed, index| c(absent, target, (seed, index), Copies::Whole),
-    boundaries: |absent, target, first| c_boundaries(absent, target, first, Copies::Whole),
+/// Signatures of C.
+const C: Signatures = Signatures {
+    random: |absent, target, seed, index| {
+        let signature = signature_for_machine(seed, index, absent);
+        question(&signature, target, usize::try_from(index).ok()?)
+    },
+    boundaries: |absent, target, first| {
+        let all = boundaries_for_machine(absent);
+        let all = all.iter().zip(first..);
+        all.filter_map(|(signature, n)| question(signature, target, n))
+            .collect()
+    },
 };
 
-/// Signatures of C, whose code runs.
-const C_RUN: Signatures = Signatures {
-    random: |absent, target, seed, index| c(absent, target, (seed, index), Copies::ByMembers),
-    boundaries: |absent, target, first| c_boundaries(absent, target, first, Copies::ByMembers),
-};
-
-fn c(
-    absent: &Absent,
-    target: &Target,
-    (seed, index): (u64, u64),
-    copies: Copies,
-) -> Option<Question> {
-    let signature = signature_for_machine(seed, index, absent);
-    question(&signature, target, usize::try_from(index).ok()?, copies)
-}
-
-fn c_boundaries(absent: &Absent, target: &Target, first: usize, copies: Copies) -> Vec<Question> {
-    let all = boundaries_for_machine(absent);
-    let all = all.iter().zip(first..);
-    all.filter_map(|(signature, n)| question(signature, target, n, copies))
-        .collect()
-}
-
-fn question(signature: &CSignature, target: &Target, n: usize, copies: Copies) -> Option<Question> {
+fn question(signature: &CSignature, target: &Target, n: usize) -> Option<Question> {
     let declared = signature.declared(&format!("p{n}_"), target.data_model());
-    Question::new(n, &declared, copies)
+    Question::new(n, &declared)
 }
 
 const RISCV_BUGS: &[KnownBug] = &[KnownBug {
@@ -139,8 +118,8 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
 }];
 
 /// The keys that blocks may have, and those that commands have for themselves.
-const KEYS: &str = "convention target floats signatures absent align fill shapes read run probe link gcc clang llc \
-                    bit_int bugs equivalent mir abi unit units arch triple llvm";
+const KEYS: &str = "convention target floats signatures absent align fill shapes kept run probe link gcc clang \
+                    bit_int bugs equivalent abi arch triple llvm";
 
 /// A block of the table: its keys, those of others first.
 struct Block {
@@ -229,8 +208,7 @@ impl Block {
             other => return Err(format!("floats: {other}")),
         };
         let signatures = match self.required("signatures")? {
-            "C" if self.get("read").is_some() && std::env::var_os("WHOLE").is_some() => C_READ,
-            "C" => C_RUN,
+            "C" => C,
             "values" => ir::VALUES,
             "fastcc" => ir::FASTCC,
             other => return Err(format!("signatures: {other}")),
@@ -256,7 +234,11 @@ impl Block {
             },
             shapes: shapes.collect::<Result<_, _>>()?,
             compilers: self.compilers()?,
-            observed: self.observed()?,
+            runs: match self.get("kept") {
+                Some(_) => None,
+                None => Some(self.runs()?),
+            },
+            facts: self.get("kept").unwrap_or(self.name),
             equivalent: equivalent.ok_or("a mutation without a reason")?,
             directed: OnceLock::new(),
         })
@@ -280,14 +262,12 @@ impl Block {
     fn compiler(&self, name: &'static str) -> Option<Compiler> {
         let own = self.expanded(self.get(name)?);
         let is_gcc = name == "gcc";
-        let llc = self.get("llc").map(|llc| self.expanded(llc));
         Some(Compiler {
-            name: llc.as_ref().map_or(name, |_| "rustc's LLVM"),
+            name,
             command: match is_gcc {
                 true => format!("{own} -fno-section-anchors"),
                 false => format!("clang-19 -fno-crash-diagnostics {own}"),
             },
-            llc,
             bugs: match self.get("bugs") == Some(name) {
                 true => RISCV_BUGS,
                 false => &[],
@@ -297,13 +277,7 @@ impl Block {
         })
     }
 
-    fn observed(&self) -> Result<Observed, String> {
-        match self.get("read") {
-            Some("xcore") => return Ok(Observed::Read(Isa::XCORE)),
-            Some("csky") => return Ok(Observed::Read(Isa::CSKY)),
-            Some(other) => return Err(format!("read: {other}")),
-            None => {}
-        }
+    fn runs(&self) -> Result<(probe::ProbeMachine, String), String> {
         let mut probe = match self.required("probe")? {
             "aarch64" => AARCH64,
             "s390x" => S390X,
@@ -312,6 +286,6 @@ impl Block {
         };
         probe.emulator = vec![self.required("run")?].leak();
         let link = self.expanded(self.required("link")?);
-        Ok(Observed::Run(probe, format!("{link} -fno-section-anchors")))
+        Ok((probe, format!("{link} -fno-section-anchors")))
     }
 }

@@ -1,9 +1,8 @@
 //! Each mutation of a convention has to be seen by a compiler's code.
 
-use cabi_verify::places::{Outcome, Question};
 use cabi_verify::probe::{self, has_partial_bytes};
+use cabi_verify::question::{Outcome, Question};
 
-use super::machines::Observed;
 use super::mutations::{self, Mutation};
 use super::observer::{Compiled, References};
 use super::{Engine, Placed, Shown};
@@ -40,8 +39,7 @@ impl Engine<'_> {
             .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
             .collect();
         // Callees of variadic functions show something as they run.
-        let runs = matches!(self.machine.observed, Observed::Run(..));
-        if runs && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
+        if self.machine.runs.is_some() && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
             let is_noticed = |outcome: &Outcome| !outcome.callee_agrees();
             for mutation in mutations::of_unnamed(convention) {
                 mutants.push(self.mutant(mutation, is_noticed, compiled, agreed));
@@ -64,9 +62,7 @@ impl Engine<'_> {
             .cloned()
             .collect();
         let asked = &all[..all.len().min(SHIFTED)];
-        let Some(facts) = self.facts(references, asked, 1)? else {
-            return Ok(());
-        };
+        let facts = self.facts(references, asked, 1)?;
         let mut outcomes = Vec::new();
         for (question, facts) in asked.iter().zip(&facts) {
             let abi = self.machine.abi(convention, question);

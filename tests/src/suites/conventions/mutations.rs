@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
 use cabi::{FnAbi, Leaf, Reg, leaves};
-use cabi_verify::places::Question;
+use cabi_verify::question::Question;
 use cabi_verify::tally::Tally;
 use cabi_verify::verify::{Compiler, Mistake};
 

@@ -1,16 +1,15 @@
-//! How a compiler's code shows where it has the values of a call: it runs under an emulator, or its machine code is read.
+//! Facts of a compiler's code, which runs under an emulator.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::Command;
 
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::places::{FunctionStates, Outcome, Question, functions};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
+use cabi_verify::question::{Outcome, Question};
 
 use super::Engine;
-use super::machines::{Compiler, Machine, Observed, words};
+use super::machines::{Compiler, words};
 
 /// Signatures in one file.
 const FILE: usize = 50;
@@ -25,7 +24,7 @@ impl References {
     pub(super) fn find(engines: &[Engine<'_>]) -> Self {
         let mut found = HashMap::new();
         for engine in engines {
-            if let Observed::Run(_, linker) = &engine.machine.observed {
+            if let Some((_, linker)) = &engine.machine.runs {
                 for program in [engine.compiler.words().0, words(linker).0] {
                     let find = || Reference::of_command(program);
                     found.entry(program.to_owned()).or_insert_with(find);
@@ -52,39 +51,26 @@ impl Engine<'_> {
     /// Checks that all tools are here; the error is the missing one.
     pub(super) fn is_here(&self, references: &References) -> Result<(), String> {
         self.compiler.compile("\n")?;
-        let Observed::Run(probe, linker) = &self.machine.observed else {
-            return Ok(());
-        };
+        let (probe, linker) = self.runs()?;
         probe.is_there()?;
         references.get(self.compiler.words().0)?;
         references.get(words(linker).0).map(drop)
     }
 
-    pub(super) fn version_read(&self) -> Result<String, String> {
-        let clang = output_of(Command::new("clang-19").arg("--version"))?;
-        let mut version = clang.lines().next().unwrap_or_default().to_owned();
-        if self.compiler.llc.is_some() {
-            let llc = output_of(Command::new(llc()?).arg("--version"))?;
-            let own = llc
-                .lines()
-                .find(|line| line.contains("version"))
-                .unwrap_or_default();
-            version = format!("{version}; llc of rustc, {}", own.trim());
-        }
-        Ok(version)
+    fn runs(&self) -> Result<(&probe::ProbeMachine, &str), String> {
+        let runs = self.machine.runs.as_ref().ok_or("nothing runs it")?;
+        Ok((&runs.0, &runs.1))
     }
 
-    /// Returns the facts of both functions of each question, if the code runs, with bit-fields
-    /// looked for `shift` bits after theirs.
+    /// Returns the facts of both functions of each question, with bit-fields looked for `shift` bits
+    /// after theirs.
     pub(super) fn facts(
         &self,
         references: &References,
         questions: &[Question],
         shift: u64,
-    ) -> Result<Option<Vec<Facts>>, String> {
-        let Observed::Run(probe, linker) = &self.machine.observed else {
-            return Ok(None);
-        };
+    ) -> Result<Vec<Facts>, String> {
+        let (probe, linker) = self.runs()?;
         let (program, flags) = self.compiler.told();
         let compiler = (references.get(program)?, &flags[..]);
         let linker = words(linker);
@@ -97,7 +83,7 @@ impl Engine<'_> {
             let facts = probe.answers(questions, self.machine.convention, compiler);
             all.extend(facts.map_err(text)?);
         }
-        Ok(Some(all))
+        Ok(all)
     }
 }
 
@@ -113,7 +99,7 @@ impl Engine<'_> {
         let text = |n: usize| TEXT.replace('N', &n.to_string());
         let question = |n| Question::of_text(n, text(n), sig.clone());
         let facts = self.facts(references, &[0, 1].map(question), 0)?;
-        let [first, second] = <[Facts; 2]>::try_from(facts.unwrap_or_default())
+        let [first, second] = <[Facts; 2]>::try_from(facts)
             .map_err(|facts| format!("facts of {} cases", facts.len()))?;
         match second {
             second if second == first => Ok(()),
@@ -122,11 +108,10 @@ impl Engine<'_> {
     }
 }
 
-/// Questions that a compiler takes, with its code where that is read.
+/// Questions that a compiler takes, with the facts of its code.
 #[derive(Default)]
 pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
-    code: HashMap<String, FunctionStates>,
     /// By the numbers of questions.
     pub(super) facts: HashMap<usize, Facts>,
     /// How many it refuses.
@@ -134,10 +119,10 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub(super) fn new(questions: &[Question], machine: &Machine, compiler: &Compiler) -> Self {
+    pub(super) fn new(questions: &[Question], compiler: &Compiler) -> Self {
         let mut compiled = Self::default();
         for questions in questions.chunks(FILE) {
-            compiled.compile(questions, machine, compiler);
+            compiled.compile(questions, compiler);
         }
         compiled
     }
@@ -148,75 +133,38 @@ impl Compiled {
         self.facts.extend(numbers.zip(facts));
     }
 
-    pub(super) fn take_read(&mut self) {
-        for question in &self.questions {
-            let facts = question
-                .facts(&self.code)
-                .ok_or_else(|| "no call".to_owned());
-            self.facts.insert(question.number(), facts);
-        }
-    }
-
     /// Returns the outcome of both functions of a question for the places of `abi`.
     pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> Outcome {
-        match self.facts.get(&question.number()) {
-            Some(facts) => probe::outcome("the compiler", facts, &question.sig, abi),
-            None => question.check(abi, &self.code),
-        }
+        let none = Err("it has no facts".to_owned());
+        let facts = self.facts.get(&question.number()).unwrap_or(&none);
+        probe::outcome("the compiler", facts, &question.sig, abi)
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.
-    fn compile(&mut self, questions: &[Question], machine: &Machine, compiler: &Compiler) {
-        let text: String = questions
-            .iter()
-            .map(|question| question.text.as_str())
-            .collect();
-        match (compiler.compile(&text), questions.len()) {
-            (Ok(assembly), _) => {
-                if let Observed::Read(isa) = &machine.observed {
-                    self.code.extend(functions(&assembly, isa));
-                }
-                self.questions.extend_from_slice(questions);
-            }
+    fn compile(&mut self, questions: &[Question], compiler: &Compiler) {
+        let text = questions.iter().map(|question| question.text.as_str());
+        match (compiler.compile(&text.collect::<String>()), questions.len()) {
+            (Ok(()), _) => self.questions.extend_from_slice(questions),
             (Err(_), 1) => self.not_compiled += 1,
             (Err(_), n) => {
                 let (a, b) = questions.split_at(n / 2);
-                self.compile(a, machine, compiler);
-                self.compile(b, machine, compiler);
+                self.compile(a, compiler);
+                self.compile(b, compiler);
             }
         }
     }
 }
 
 impl Compiler {
-    /// The assembly of `text`, or why there is none.
-    fn compile(&self, text: &str) -> Result<String, String> {
+    /// Compiles `text`; the error is the compiler's.
+    fn compile(&self, text: &str) -> Result<(), String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let [source, ir, assembly] = ["a.c", "a.ll", "a.s"].map(|name| folder.path().join(name));
+        let [source, assembly] = ["a.c", "a.s"].map(|name| folder.path().join(name));
         std::fs::write(&source, text).map_err(|e| e.to_string())?;
         let (program, flags) = self.told();
-        let (emit, made) = match &self.llc {
-            Some(_) => (&["-S", "-emit-llvm"][..], &ir),
-            None => (&["-S"][..], &assembly),
-        };
         let mut command = Command::new(program);
-        output_of(
-            command
-                .args(flags)
-                .args(emit)
-                .arg("-o")
-                .args([made, &source]),
-        )?;
-        if let Some(told) = &self.llc {
-            let mut command = Command::new(llc()?);
-            output_of(
-                command
-                    .args(told.split_whitespace())
-                    .args(["-O2", "-stop-after=finalize-isel", "-simplify-mir", "-o"])
-                    .args([&assembly, &ir]),
-            )?;
-        }
-        std::fs::read_to_string(assembly).map_err(|e| e.to_string())
+        let command = command.args(flags).args(["-S", "-o"]);
+        output_of(command.args([assembly, source])).map(drop)
     }
 }
 
@@ -230,12 +178,4 @@ pub(super) fn output_of(command: &mut Command) -> Result<String, String> {
         return Err(format!("{program}: {}", first.join(" ")));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// `llc` of rustc's own LLVM: the component `llvm-tools`.
-fn llc() -> Result<PathBuf, String> {
-    let libraries = output_of(Command::new("rustc").args(["--print", "target-libdir"]))?;
-    let llc = PathBuf::from(libraries).join("../bin/llc");
-    let missing = || "rustc's component llvm-tools, which has llc, is not installed".to_owned();
-    llc.is_file().then_some(llc).ok_or_else(missing)
 }

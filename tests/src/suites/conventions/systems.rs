@@ -1,10 +1,13 @@
-//! The policy of each system of x86-64, against clang's machine code for that system: the rows of `tests/corpus/systems.txt`.
+//! The policy of each system of x86-64, against clang's code for that system, which runs under the probe: the rows of `tests/corpus/systems.txt`.
 
 use std::process::Command;
 
 use cabi::{FnAbi, FnSig, Policy, Profile, RecordRules, Target, VectorLevel};
 use cabi_header::{Options, parse};
-use cabi_verify::places::{Isa, Question, functions};
+use cabi_verify::build::Reference;
+use cabi_verify::probe::{self, Probe};
+use cabi_verify::processor;
+use cabi_verify::question::Question;
 use cabi_verify::threads::{at_once, in_threads};
 
 use super::machines::FLAGS;
@@ -13,6 +16,9 @@ use crate::suite::Suite;
 
 const VALUES: &str = include_str!("../../../corpus/systems.c");
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/systems.c");
+
+/// Flags for code without a library of C.
+const FREESTANDING: &str = "-ffreestanding -fno-stack-protector -fno-sanitize=all";
 
 /// Vector levels, as clang is told of them.
 const LEVELS: [(&str, VectorLevel); 2] = [
@@ -25,14 +31,16 @@ pub(super) fn run(suite: &mut Suite) {
     if !suite.wants(engine) {
         return;
     }
-    let header = parse("", &Options::new()).map_err(|why| why.to_string());
-    if let Err(why) = header.and_then(|_| output_of(Command::new("clang-19").arg("--version"))) {
-        suite.every_reference = false;
-        return suite.report.absent(engine, &why);
-    }
+    let tools = match tools() {
+        Ok(tools) => tools,
+        Err(why) => {
+            suite.every_reference = false;
+            return suite.report.absent(engine, &why);
+        }
+    };
     let rows = include_str!("../../../corpus/systems.txt").lines();
     let rows: Vec<&str> = rows.filter(|row| !row.starts_with('#')).collect();
-    let outcomes = in_threads(&rows, at_once(), |row| compare(row), |_| ());
+    let outcomes = in_threads(&rows, at_once(), |row| compare(row, &tools), |_| ());
     for (row, outcome) in rows.iter().zip(outcomes) {
         suite.report.outcome(engine, row, outcome);
     }
@@ -40,8 +48,17 @@ pub(super) fn run(suite: &mut Suite) {
     suite.report.note(note);
 }
 
+/// The probe and the compiler, on a machine with the registers of both vector levels.
+fn tools() -> Result<(Probe, Reference), String> {
+    parse("", &Options::new()).map_err(|why| why.to_string())?;
+    if !processor::has("avx") {
+        return Err("no AVX".to_owned());
+    }
+    Ok((Probe::of_here()?, Reference::of_command("clang-19")?))
+}
+
 /// Compares the row of a system with clang's code.
-fn compare(row: &str) -> Result<(), String> {
+fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), String> {
     let triple = row.split(' ').next().unwrap_or_default();
     let target = Target::named(triple).map_err(|why| why.to_string())?;
     let clang = Profile::CLANG.on(&target);
@@ -50,12 +67,27 @@ fn compare(row: &str) -> Result<(), String> {
         own if own == clang => "clang",
         _ => "neither",
     };
-    let questions = questions(&target, triple)?;
+    let convention = target.convention().ok_or("no convention")?;
+    let mut questions = questions(&target, triple)?;
+    let is_darwin = target.name().contains("apple");
+    let own = match is_darwin {
+        true => "-x assembler --target=x86_64-linux-gnu".to_owned(),
+        false => format!("--target={triple}-elf {FREESTANDING}"),
+    };
     let policies = [Some(clang), None, Some(Policy::GCC), Some(Policy::CLANG)];
     let (mut n_compared, mut elsewhere) = ([0; 4], policies.map(|_| Vec::new()));
     for (option, level) in LEVELS {
-        let code = functions(&machine_code(triple, option)?, &Isa::X86_64);
-        for question in &questions {
+        // The file has the functions of all questions.
+        if let Some(first) = questions.first_mut() {
+            first.text = match is_darwin {
+                true => assembly(triple, option)?,
+                false => VALUES.to_owned(),
+            };
+        }
+        let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
+        let facts = probe.answers(&questions, convention, (reference, &flags));
+        let facts = facts.map_err(|why| why.to_string())?;
+        for (question, facts) in questions.iter().zip(&facts) {
             for (i, policy) in policies.into_iter().enumerate() {
                 let sig = question.sig.clone().features(level);
                 let sig = policy.into_iter().fold(sig, FnSig::policy);
@@ -64,7 +96,7 @@ fn compare(row: &str) -> Result<(), String> {
                     continue;
                 };
                 n_compared[i] += 1;
-                let shown = question.check(&abi, &code).n_values();
+                let shown = probe::outcome("clang", facts, &question.sig, &abi).n_values();
                 elsewhere[i].extend(shown.err().map(|why| format!("{option}: {why}")));
             }
         }
@@ -103,11 +135,29 @@ fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
     Ok(questions)
 }
 
-/// Returns clang's machine code for the values, before registers are allocated.
-fn machine_code(triple: &str, option: &str) -> Result<String, String> {
+/// Returns clang's assembly of the values for Darwin, whose code it does not put into ELF files, as
+/// ELF has it: in one section, symbols without their `_`.
+fn assembly(triple: &str, option: &str) -> Result<String, String> {
     let target = format!("--target={triple}");
-    let own = "-ffreestanding -fno-stack-protector -fno-sanitize=all -mllvm -stop-after=finalize-isel -mllvm -simplify-mir -S -o -";
     let mut clang = Command::new("clang-19");
-    clang.args([&target, option, PATH]).args(own.split(' '));
-    output_of(clang.args(FLAGS))
+    clang.args([&target, option, PATH, "-S", "-o", "-"]);
+    let text = output_of(clang.args(FREESTANDING.split(' ')).args(FLAGS))?;
+    let of_darwin = [
+        ".section",
+        ".build_version",
+        ".watchos_version",
+        ".ios_version",
+        ".macosx_version",
+        ".tvos_version",
+        ".subsections_via_symbols",
+    ];
+    let is_line = |line: &&str| {
+        !of_darwin
+            .iter()
+            .any(|own| line.trim_start().starts_with(own))
+    };
+    let lines = text.lines().filter(is_line);
+    let lines =
+        lines.map(|line| line.strip_prefix('_').unwrap_or(line).replace("\t_", "\t") + "\n");
+    Ok(lines.collect())
 }

@@ -23,7 +23,7 @@ impl Question {
     ///
     /// For a variadic function only the call is asked about: `va_arg` decides at run time where it
     /// looks.
-    pub fn new(number: usize, declared: &CDeclarations, copies: Copies) -> Option<Self> {
+    pub fn new(number: usize, declared: &CDeclarations) -> Option<Self> {
         let case = declared.case.as_ref().ok()?;
         let params = case.prototype.params.iter().map(|(_, ty)| ty.clone());
         let sig = FnSig::new(params, case.prototype.ret.clone());
@@ -33,7 +33,7 @@ impl Question {
         };
         Some(Self {
             number,
-            text: text(number, declared, case, copies),
+            text: text(number, declared, case),
             sig,
         })
     }
@@ -83,43 +83,33 @@ impl Outcome {
     }
 }
 
-/// How the functions of a question copy a structure with bit-fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Copies {
-    /// As any object.
-    Whole,
-    /// Member by member, if each member can be named: bits that are not where the compiler has them are lost, and so is padding.
-    ByMembers,
+/// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so bits
+/// that are not where the compiler has them are lost, and so is padding.
+fn takes_apart(ty: &Type) -> bool {
+    let is_bits = |ty: &Type| {
+        let fields = ty.as_record().map(cabi::Record::fields);
+        fields.is_some_and(|fields| fields.iter().any(|field| field.bit_field().is_some()))
+    };
+    is_bits(ty) && !ty.is_union() && !ty.is_atomic()
 }
 
-impl Copies {
-    /// Checks whether an object of `ty` is not copied as a whole.
-    fn takes_apart(self, ty: &Type) -> bool {
-        let is_bits = |ty: &Type| {
-            let fields = ty.as_record().map(cabi::Record::fields);
-            fields.is_some_and(|fields| fields.iter().any(|field| field.bit_field().is_some()))
-        };
-        self == Self::ByMembers && is_bits(ty) && !ty.is_union() && !ty.is_atomic()
-    }
-
-    /// Copies the object `from` of `ty` to `to`.
-    fn copy(self, ty: &Type, to: &str, from: &str) -> String {
-        let members = ty.as_record().filter(|_| self.takes_apart(ty));
-        let members = members.and_then(|record| {
-            let members = record.fields().iter().map(|field| {
-                let Some(name) = field.name() else {
-                    return field.bit_field().map(|_| String::new());
-                };
-                Some(match field.bit_field() {
-                    Some(_) => format!("{to}.{name} = {from}.{name}; "),
-                    None if field.ty().size() == 0 => String::new(),
-                    None => format!("__builtin_memcpy((void *)&{to}.{name}, (void *)&{from}.{name}, sizeof {to}.{name}); "),
-                })
-            });
-            members.collect::<Option<String>>()
+/// Copies the object `from` of `ty` to `to`.
+fn copy(ty: &Type, to: &str, from: &str) -> String {
+    let members = ty.as_record().filter(|_| takes_apart(ty));
+    let members = members.and_then(|record| {
+        let members = record.fields().iter().map(|field| {
+            let Some(name) = field.name() else {
+                return field.bit_field().map(|_| String::new());
+            };
+            Some(match field.bit_field() {
+                Some(_) => format!("{to}.{name} = {from}.{name}; "),
+                None if field.ty().size() == 0 => String::new(),
+                None => format!("__builtin_memcpy((void *)&{to}.{name}, (void *)&{from}.{name}, sizeof {to}.{name}); "),
+            })
         });
-        members.unwrap_or_else(|| format!("{to} = {from}; "))
-    }
+        members.collect::<Option<String>>()
+    });
+    members.unwrap_or_else(|| format!("{to} = {from}; "))
 }
 
 /// An object, of which no member is written yet.
@@ -128,7 +118,7 @@ fn object(ty: &str, name: &str) -> String {
 }
 
 /// Globals, a function that calls with them as arguments, and one that copies its arguments to them, unnamed ones by `va_arg`.
-fn text(n: usize, declared: &CDeclarations, case: &Case, copies: Copies) -> String {
+fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {
         let (size, align) = (ty.size(), ty.align());
@@ -154,17 +144,17 @@ fn text(n: usize, declared: &CDeclarations, case: &Case, copies: Copies) -> Stri
         let (global, own) = (format!("g{n}_{i}"), format!("a{i}"));
         let _ = writeln!(text, "extern {spelled} {global};");
         let fetched = format!("__builtin_va_arg(ap, {spelled})");
-        match (copies.takes_apart(ty), i < params.len()) {
+        match (takes_apart(ty), i < params.len()) {
             (true, false) => takes += &format!("{spelled} {own} = {fetched}; "),
             (false, false) => takes += &format!("{global} = {fetched}; "),
             (false, true) => takes += &format!("{global} = {own}; "),
             (true, true) => {}
         }
-        if copies.takes_apart(ty) {
-            takes += &copies.copy(ty, &global, &own);
-            passes += &(object(spelled, &own) + &copies.copy(ty, &own, &global));
+        if takes_apart(ty) {
+            takes += &copy(ty, &global, &own);
+            passes += &(object(spelled, &own) + &copy(ty, &own, &global));
         }
-        args.push(if copies.takes_apart(ty) { own } else { global });
+        args.push(if takes_apart(ty) { own } else { global });
     }
     if declared.unnamed.is_some() {
         takes += "__builtin_va_end(ap); ";
@@ -175,9 +165,9 @@ fn text(n: usize, declared: &CDeclarations, case: &Case, copies: Copies) -> Stri
         passes += &call;
     } else {
         let _ = writeln!(text, "extern {result} {out};");
-        if copies.takes_apart(ret) {
-            passes += &(format!("{result} r = {call}") + &copies.copy(ret, &out, "r"));
-            takes += &(object(result, "r") + &copies.copy(ret, "r", &out) + "return r; ");
+        if takes_apart(ret) {
+            passes += &(format!("{result} r = {call}") + &copy(ret, &out, "r"));
+            takes += &(object(result, "r") + &copy(ret, "r", &out) + "return r; ");
         } else {
             passes += &format!("{out} = {call}");
             takes += &format!("return {out}; ");

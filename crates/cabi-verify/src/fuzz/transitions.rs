@@ -1,0 +1,162 @@
+//! Transitions of argument assignment as signatures.
+//!
+//! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
+//! memory)`: the arguments before the value make the state, those after it show the state it leads
+//! to. The value's type is one of several of its shape ([`transition_types`](super::transition_types)),
+//! by turns, with which no known bug of the compiler shows; the result is nothing, a register, or in
+//! memory, whose address takes a register too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::transition_types::{self, slots};
+use crate::build::{feature_flags, needs};
+use crate::case::Case;
+use crate::generate::{CSignature, CType};
+use crate::signatures::subject;
+use crate::states::{Measure, SYSV, Shape, Transition};
+use crate::verify::{Compiler, VerifyError, known_bug};
+
+/// The transitions that one compiler shows, each with its signature.
+#[derive(Debug)]
+pub(super) struct Transitions {
+    /// Shapes of its types.
+    pub(super) shapes: BTreeSet<Shape>,
+    /// Transitions without a type that shows them.
+    pub(super) without: Vec<Transition>,
+    /// Transitions and signatures.
+    pub(super) all: Vec<(Transition, CSignature)>,
+}
+
+/// Returns the compiler, and those that flags for wider vectors make of it; the levels that this
+/// machine or the compiler lacks, with the reason.
+///
+/// # Errors
+/// [`VerifyError`] if a compiler cannot be asked.
+pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), VerifyError> {
+    let (mut all, mut absent) = (vec![compiler], Vec::new());
+    // By reference wider vectors are like any record.
+    let has_wider = *Measure::of_target(&all[0].target(), all[0].ms_abi) == SYSV;
+    for feature in ["avx", "avx512f"].iter().filter(|_| has_wider) {
+        let own = &all[0];
+        let flags = feature_flags(&[(*feature).to_owned()]);
+        match Compiler::new(own.reference.with_flags(&flags), Some(own.policy)) {
+            Ok(compiler) => all.push(compiler),
+            Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
+                absent.push(format!("{feature}: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((all, absent))
+}
+
+impl Transitions {
+    /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the states
+    /// that arguments can leave, from another one on.
+    pub(super) fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
+        let measure = Measure::of_target(&asked.target(), asked.ms_abi);
+        let types = types_by_shape(asked);
+        let (mut all, mut without) = (Vec::new(), Vec::new());
+        for (i, state) in measure.states().enumerate() {
+            for (at, &shape) in measure.shapes.iter().enumerate() {
+                let Some(own) = types.get(&shape).filter(|_| !others.contains(&shape)) else {
+                    continue;
+                };
+                if !(i + at).is_multiple_of(stride.max(1)) {
+                    continue;
+                }
+                let transition = Transition { state, shape };
+                let shows = |turn| signature(asked, measure, transition, (own, turn));
+                match (0..own.len()).find_map(shows) {
+                    Some(signature) => all.push((transition, signature)),
+                    None => without.push(transition),
+                }
+            }
+        }
+        let shapes = types.into_keys().collect();
+        Self {
+            shapes,
+            without,
+            all,
+        }
+    }
+}
+
+/// Returns the first argument's transition.
+fn transitions(case: Option<&Case>, asked: &Compiler) -> Vec<Option<Transition>> {
+    let shown = case.map(|case| Transition::of_case(case, asked.policy));
+    shown.and_then(Result::ok).unwrap_or_default()
+}
+
+/// Returns the types that `asked` has, by their shapes.
+fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
+    let mut all: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
+    // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
+    let widest = match asked.target().name().starts_with("x86_64") {
+        true => 64,
+        false => 16,
+    };
+    for (number, ty) in transition_types::all(widest).enumerate() {
+        let signature = CSignature {
+            params: vec![ty.clone()],
+            ms_abi: asked.ms_abi,
+            ..CSignature::default()
+        };
+        let Ok(subject) = subject(number, &signature, asked) else {
+            continue;
+        };
+        let lacks = |need| asked.reference.has(need).is_err();
+        if needs(&subject.block).into_iter().any(lacks) {
+            continue;
+        }
+        let shown = transitions(subject.cases.first(), asked);
+        if let Some(Some(Transition { shape, .. })) = shown.first() {
+            all.entry(*shape).or_default().push(ty);
+        }
+    }
+    all
+}
+
+/// Returns the signature that shows `transition` with the type whose turn it is; `None` if that
+/// shows another one, or a known bug.
+fn signature(
+    asked: &Compiler,
+    measure: &Measure,
+    transition: Transition,
+    (types, turn): (&[CType], usize),
+) -> Option<CSignature> {
+    let (number, before) = measure.arguments_before(transition.state)?;
+    let before = before.iter();
+    let before = before.map(|&(name, len)| len.map_or(name.into(), slots));
+    let mut params: Vec<CType> = before.collect();
+    // The phase changes fastest. The factor combines each phase with other types than the registers alone would.
+    let phase = usize::from(transition.state.phase);
+    let first = number / usize::from(measure.n_phases) + 3 * phase;
+    let ret = match (number / 3 + phase + turn) % 4 {
+        // The address for it takes the register of a `long`.
+        0 if measure.result_takes_register => {
+            let at = params.iter().position(|ty| *ty == "long".into());
+            at.map(|at| {
+                params.remove(at);
+                slots(10)
+            })
+        }
+        0 => Some(slots(10)),
+        1 => Some("long".into()),
+        2 => Some("double".into()),
+        _ => None,
+    };
+    let at = params.len();
+    let value = types.get((first + turn) % types.len())?.clone();
+    params.extend([value, "long".into(), "double".into(), slots(3)]);
+    let signature = CSignature {
+        ret,
+        params,
+        unnamed: None,
+        ms_abi: asked.ms_abi,
+    };
+    let subject = subject(0, &signature, asked).ok()?;
+    let case = subject.cases.first()?;
+    let is_shown = transitions(Some(case), asked).get(at) == Some(&Some(transition));
+    (is_shown && known_bug(asked.reference.name(), case).is_none()).then_some(signature)
+}

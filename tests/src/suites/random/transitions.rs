@@ -1,0 +1,136 @@
+//! The states of argument assignment, each with each shape of value, instead of random signatures: here every sixteenth of them, with `cabi verify
+//! --exhaustive` all. Then those of the targets whose code runs in programs of its own. Broken conventions must show.
+
+use cabi::{Policy, Target};
+use cabi_verify::build::Reference;
+use cabi_verify::fuzz::{self, Campaign, levels};
+use cabi_verify::report::references_required;
+use cabi_verify::run::HERE;
+use cabi_verify::states::Measure;
+use cabi_verify::tally::{Results, Tally};
+use cabi_verify::verify::{Compiler, Mistake, OtherSide};
+
+use super::{HAS_PROBE, mutations, plan};
+use crate::mutants::named;
+use crate::suite::{Result, Suite};
+
+/// Every n-th transition is run.
+const STRIDE: usize = 16;
+
+/// Every n-th at most where code runs in programs, and as many parts of the states at least.
+const IN_PROGRAMS: usize = 24;
+const PARTS: usize = 6;
+
+/// Every n-th in a control.
+const IN_CONTROLS: usize = 96;
+
+/// Mistakes that assignment shows.
+const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
+
+pub(super) fn run(programs: &[Compiler], suite: &mut Suite) -> Result<()> {
+    for reference in suite.references() {
+        if !suite.wants(reference.name()) {
+            continue;
+        }
+        let (all, absent) = levels(Compiler::new(reference.clone(), None)?)?;
+        for why in &absent {
+            suite.report.not_run(reference.name(), "transitions", why);
+        }
+        // An older compiler than CI's may lack a type.
+        let is_whole = HERE == Target::X86_64_LINUX && absent.is_empty() && references_required();
+        right(&all, STRIDE, is_whole, suite)?;
+        match HAS_PROBE {
+            true => broken(&reference, suite)?,
+            false => dropped_rules(&all[0], STRIDE, suite)?,
+        }
+    }
+    for compiler in programs {
+        let states = Measure::of_target(&compiler.target(), compiler.ms_abi).states();
+        // Few transitions are of Windows's convention.
+        let stride = states.len().div_ceil(PARTS).clamp(1, IN_PROGRAMS);
+        right(std::slice::from_ref(compiler), stride, false, suite)?;
+        dropped_rules(compiler, stride, suite)?;
+    }
+    Ok(())
+}
+
+fn results(compilers: &[Compiler], stride: usize, mistake: Mistake) -> Result<Results> {
+    let way = match HAS_PROBE {
+        true => OtherSide::Both,
+        false => OtherSide::Cranelift,
+    };
+    let plan = Campaign {
+        numbers: 0..u64::MAX,
+        stride: Some(stride),
+        shrinks: 0,
+        mistake,
+        ..plan(way, 0)?
+    };
+    Ok(fuzz::run(&plan, compilers, |_, _| Ok(()))?)
+}
+
+fn tally(compiler: &Compiler, stride: usize, mistake: Mistake) -> Result<Tally> {
+    let results = results(std::slice::from_ref(compiler), stride, mistake)?;
+    let tally = results.compilers.into_iter().next();
+    Ok(tally.ok_or("no compiler was asked")?)
+}
+
+/// Nothing may differ, and everything must have run: each shape too, if `is_whole`.
+fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suite) -> Result<()> {
+    let found = results(compilers, stride, Mistake::NONE)?;
+    let what = format!("every {stride}th transition");
+    suite.take("transitions", &what, &found.report(true, false));
+    let coverage = &found.compilers[0].coverage;
+    let name = compilers[0].reference.command();
+    let left: Vec<String> = coverage
+        .shapes_left()
+        .map(|shape| shape.to_string())
+        .collect();
+    let outcome = match left.is_empty() || !is_whole {
+        true => Ok(()),
+        false => Err(format!("no type has {}", left.join(", "))),
+    };
+    (suite.report).outcome("transitions", &format!("shapes, {name}"), outcome);
+    Ok(())
+}
+
+/// A run that must find a difference.
+fn caught(
+    (reference, policy): (&Reference, Option<Policy>),
+    (what, mistake): (&str, Mistake),
+    stride: usize,
+    suite: &mut Suite,
+) -> Result<()> {
+    let compiler = Compiler::new(reference.clone(), policy)?;
+    let outcome = match tally(&compiler, stride, mistake)?.failures.is_empty() {
+        true => Err("no difference was found".to_owned()),
+        false => Ok(()),
+    };
+    let engine = format!("transitions {} control", reference.name());
+    suite.report.outcome(&engine, what, outcome);
+    Ok(())
+}
+
+/// Broken conventions, another policy than the compiler's own, and another convention in the
+/// compiler must show.
+fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
+    for mutant in CONTROLS {
+        let mistake = (mutant, named(mutant)?.mistake());
+        caught((reference, None), mistake, IN_CONTROLS, suite)?;
+    }
+    let is_gcc = reference.name() == "gcc";
+    let other = if is_gcc { Policy::CLANG } else { Policy::GCC };
+    let right = |what| (what, Mistake::NONE);
+    caught((reference, Some(other)), right("policy"), STRIDE, suite)?;
+    if is_gcc {
+        let reference = reference.with_flags(&["-mabi=ms"]);
+        caught((&reference, None), right("-mabi=ms"), IN_CONTROLS, suite)?;
+    }
+    Ok(())
+}
+
+/// Some dropped rules of the convention must be noticed.
+fn dropped_rules(compiler: &Compiler, stride: usize, suite: &mut Suite) -> Result<()> {
+    let tried = |mistake| tally(compiler, 4 * stride, mistake);
+    mutations::check_dropped(compiler, None, tried, suite)
+}
