@@ -184,7 +184,7 @@ impl<M: Module> Backend<M> {
         let plan = self.lower.call_plan(sig)?;
         // Room for the result is only made where it is in memory.
         let ret = Ret::easiest(&plan, || slot(builder, sig.result()))?;
-        let (module, lower) = (&mut self.module, &self.lower);
+        let (module, lower): (&mut dyn Module, _) = (&mut self.module, &self.lower);
         let returned = lower.call_planned(module, builder, callee, &plan, &args, ret)?;
         Ok(match (returned, ret) {
             (Returned::Value(value), _) => Some(value),
