@@ -86,7 +86,9 @@ impl ProgramTarget {
     /// # Errors
     /// A target that is not known here, or whose programs nothing here links.
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
-        let target = Target::named(triple).map_err(|error| error.to_string())?;
+        // gcc's and clang's name of what Rust calls so.
+        let name = triple.replacen("riscv64gc-", "riscv64-", 1);
+        let target = Target::named(&name).map_err(|error| error.to_string())?;
         let is_it = |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == target);
         let tools = KNOWN.iter().find(is_it);
         let tools = tools.ok_or_else(|| {

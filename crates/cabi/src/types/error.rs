@@ -209,13 +209,16 @@ impl fmt::Display for Error {
 
 const UNKNOWN: &str = "no C calling convention is known for it";
 
-/// Returns the spelling to use for a target whose triple is ambiguous.
+/// Returns the known targets near one that is not, or the spelling to use for an ambiguous triple.
 fn hint(target: &str) -> &'static str {
     match target.split_once('-') {
         Some(("riscv32" | "riscv64", _)) => {
             ": its ABI goes by the extensions, which the name has to say, as riscv32gc, riscv64gc and riscv64imac do"
         }
-        _ => "",
+        Some((arm, _)) if arm.starts_with("aarch64") || arm == "arm64" => {
+            ": of 64-bit Arm, those of Linux, Android, FreeBSD and Apple and aarch64-pc-windows-msvc are known"
+        }
+        _ => ": those of x86-64, 64-bit Arm, RISC-V, s390x, XCore and C-SKY are known",
     }
 }
 
