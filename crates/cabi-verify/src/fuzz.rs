@@ -194,6 +194,7 @@ fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
             LongDouble::F64 => &NO_WIDE_FLOATS,
             _ => &NO_FLOAT128,
         },
+        unnamed: &[],
         vectors: false,
         bit_int: is_common(number) || asked.reference.name() != "clang",
         align: if is_x86_64 { 64 } else { 16 },

@@ -236,13 +236,13 @@ impl Probe {
         &self,
         questions: &[Question],
         convention: &'static Convention,
-        (compiler, flags): (&Reference, &[&str]),
+        compiler: &Reference,
     ) -> Result<Vec<Observed>, ReferenceError> {
         let theirs: String = questions.iter().map(|one| one.text.as_str()).collect();
         let theirs = File {
             by: compiler,
             source: &theirs,
-            flags: flags.to_vec(),
+            flags: Vec::new(),
         };
         let buffers = format!(
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",

@@ -73,6 +73,14 @@ fn is_apple_arm64(triple: &Triple) -> bool {
         && triple.pointer_width() == Ok(PointerWidth::U64)
 }
 
+/// Windows on 64-bit Arm with Microsoft's tools.
+fn is_windows_arm64(triple: &Triple) -> bool {
+    use target_lexicon::Aarch64Architecture::Aarch64;
+    triple.operating_system == OperatingSystem::Windows
+        && triple.environment == Environment::Msvc
+        && triple.architecture == Architecture::Aarch64(Aarch64)
+}
+
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Target {
@@ -239,6 +247,9 @@ impl Target {
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
+            _ if is_windows_arm64(triple) => {
+                (DataModel::LLP64_ARM64, Some(&aarch64::WINDOWS_ARM64))
+            }
             _ if is_apple_arm64(triple) => (DataModel::APPLE_ARM64, Some(&aarch64::APPLE_ARM64)),
             Architecture::Aarch64(_)
                 if unix && !apple && triple.environment != Environment::GnuIlp32 =>

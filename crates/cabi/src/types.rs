@@ -355,7 +355,7 @@ impl Type {
 
     fn scalar_align(&self, size: u64) -> u32 {
         match self.as_scalar() {
-            Some(Scalar::BitInt { bits, .. }) if bits > 64 => 8,
+            Some(Scalar::BitInt { bits, .. }) if bits > 64 => self.facts().bit_int_align(),
             _ => match u32::try_from(size) {
                 Ok(size) if size.is_power_of_two() && size <= 16 => size,
                 _ => self.align,

@@ -39,23 +39,20 @@ impl Program {
         let nothing = || ReferenceError::io("a program")(io::ErrorKind::InvalidInput.into());
         let linker = files.first().ok_or_else(nothing)?.by;
         let folder = scratch()?;
-        let path = |name: String| folder.path().join(name).to_string_lossy().into_owned();
+        let path = |name: String| folder.path().join(name);
         let mut objects = Vec::new();
         for (i, file) in files.iter().enumerate() {
             let (source, object) = (path(format!("part{i}.c")), path(format!("part{i}.o")));
-            write(source.as_ref(), file.source)?;
-            // The source last: flags may say what it is written in.
-            let fixed = ["-c", "-o", &object, &source];
-            file.by
-                .run(&[&["-std=gnu2x"], &file.flags[..], &fixed].concat())?;
-            objects.push(object);
+            write(&source, file.source)?;
+            file.by.compile(&source, &object, &file.flags)?;
+            objects.push(object.to_string_lossy().into_owned());
         }
         let mut args: Vec<&str> = objects.iter().map(String::as_str).collect();
         args.extend(flags);
         if !flags.contains(&"-nostdlib") {
             args.extend(linker.libraries());
         }
-        let program = path("program".to_owned());
+        let program = path("program".to_owned()).to_string_lossy().into_owned();
         linker.run(&[&["-o", &program][..], &args].concat())?;
         Ok(Self {
             path: program,

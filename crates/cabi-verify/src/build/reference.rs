@@ -297,27 +297,15 @@ impl Reference {
         let file = folder.path().join("unit.c");
         let object = folder.path().join("unit.o");
         write(&file, source)?;
-        let assembly = match self.for_programs && self.writes_coff()? {
-            true => Some(folder.path().join("unit.s")),
-            false => None,
+        let warnings = if self.for_programs {
+            self.compile(&file, &object, flags)?
+        } else {
+            // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+            let fixed = ["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"];
+            let files = [&object, &file].map(|path| path.to_string_lossy());
+            let files = files.each_ref().map(|file| &**file);
+            self.run(&[&fixed, &files[..], flags, self.libraries()].concat())?
         };
-        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
-        let mut args = match (self.for_programs, &assembly) {
-            (_, Some(_)) => vec!["-std=gnu2x", "-S", "-o"],
-            (true, None) => vec!["-std=gnu2x", "-c", "-o"],
-            (false, None) => vec!["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"],
-        };
-        let made = assembly.as_ref().unwrap_or(&object).to_string_lossy();
-        let file_name = file.to_string_lossy();
-        args.extend([made.as_ref(), file_name.as_ref()]);
-        args.extend(flags);
-        if !self.for_programs {
-            args.extend(self.libraries());
-        }
-        let warnings = self.run(&args)?;
-        if let Some(assembly) = &assembly {
-            coff::assemble_as_elf(assembly, &object, self.limit)?;
-        }
         Ok(Built {
             object,
             warnings,

@@ -10,6 +10,8 @@ use crate::generate::{
 pub struct Absent {
     /// Names of types, each with its replacement.
     pub names: &'static [(&'static str, &'static str)],
+    /// Names of types that no unnamed argument has, each with its replacement.
+    pub unnamed: &'static [(&'static str, &'static str)],
     /// `true` if vectors are left out.
     pub vectors: bool,
     /// `true` if `_BitInt` is left out.
@@ -65,6 +67,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignatu
         }
         params.truncate(usize::try_from(1 + random.below(12)).unwrap_or(1));
     }
+    absent.replace_unnamed(&mut unnamed);
     let scalars = ["float", "double", "long long", "char", "unsigned short"];
     let scalar = random
         .chance(25)
@@ -249,6 +252,8 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
             }
         }
     }
+    all.iter_mut()
+        .for_each(|signature| absent.replace_unnamed(&mut signature.unnamed));
     all
 }
 
@@ -291,6 +296,14 @@ impl Absent {
     fn name(&self, name: &'static str) -> &'static str {
         let stands = self.names.iter().find(|(absent, _)| *absent == name);
         stands.map_or(name, |(_, other)| other)
+    }
+
+    /// Replaces types that no unnamed argument has.
+    fn replace_unnamed(&self, unnamed: &mut Option<Vec<CType>>) {
+        let names = self.unnamed;
+        let absent = Self { names, ..*self };
+        let types = unnamed.iter_mut().flatten();
+        types.for_each(|ty| absent.replace(ty));
     }
 
     /// Replaces a type that the machine lacks.

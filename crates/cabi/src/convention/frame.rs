@@ -57,7 +57,7 @@ pub struct Frame {
 pub enum FrameKind {
     /// As the machine's Unix systems have it.
     Unix,
-    /// As x64 Windows has it.
+    /// As Windows on the machine has it.
     Win64,
     /// Callees pop their arguments, so that a call at the end of a function can take the place of
     /// its frame, and the function's results are in all registers that a result can be in. Between

@@ -1,5 +1,5 @@
-//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; Apple's variant of it
-//! is in `apple`.
+//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; the variants of Apple
+//! and of Windows are in `apple` and `windows`.
 //!
 //! Not here: big-endian machines, ILP32, scalable vectors, vectors of bools, `_BitInt` of more than
 //! 128 bits: errors.
@@ -7,12 +7,14 @@
 mod align;
 mod apple;
 mod lang;
+mod windows;
 
 use smallvec::SmallVec;
 
 use self::align::argument_align;
 pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
+pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, byte, float_of, has_atomic, int, is_compared, memory, one, words,

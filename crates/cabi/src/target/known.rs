@@ -56,6 +56,7 @@ const ALL: &[KnownConvention] = known! {
     "preserve-all" x86_64::preserve_all::X86_64_PRESERVE_ALL, LINUX;
     "aapcs64" aarch64::AAPCS64, AARCH64;
     "apple-arm64" aarch64::APPLE_ARM64, "aarch64-apple-darwin";
+    "windows-arm64" aarch64::WINDOWS_ARM64, "aarch64-pc-windows-msvc";
     "aarch64-lang" aarch64::AARCH64_LANG, AARCH64;
     "aarch64-lang-context" aarch64::AARCH64_LANG_CONTEXT, AARCH64;
     "csky" csky::CSKY, "csky-unknown-linux-gnuabiv2hf";

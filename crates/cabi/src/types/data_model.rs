@@ -157,6 +157,12 @@ impl DataModel {
         max_vector_align: 16,
         ..Self::LP64
     };
+    /// AArch64 on Windows.
+    pub const LLP64_ARM64: Self = Self {
+        big_bit_int_align: 16,
+        max_vector_align: 16,
+        ..Self::LLP64
+    };
     /// AArch64 on Apple's systems.
     pub const APPLE_ARM64: Self = Self {
         long_double: LongDouble::F64,

@@ -107,12 +107,21 @@ impl ModelFacts {
         }
     }
 
+    /// Returns the alignment of a `_BitInt` of more than 64 bits: 16, or 8 without such an answer.
+    pub(crate) const fn bit_int_align(self) -> u32 {
+        match self.0 >> 10 & 0b111 {
+            0b100 => 16,
+            _ => 8,
+        }
+    }
+
     /// Returns the names of the models that have all of these answers.
     fn models(self) -> String {
         let known = [
             ("LP64", DataModel::LP64),
             ("LLP64", DataModel::LLP64),
             ("LLP64_GNU", DataModel::LLP64_GNU),
+            ("LLP64_ARM64", DataModel::LLP64_ARM64),
             ("ILP32", DataModel::ILP32),
             ("X32", DataModel::X32),
             ("AARCH64", DataModel::AARCH64),
@@ -149,7 +158,7 @@ impl DataModel {
     /// use cabi::{DataModel, Type};
     /// assert!(DataModel::ILP32.check(&DataModel::ILP32.pointer()).is_ok());
     /// let refused = DataModel::ILP32.check(&Type::PTR).unwrap_err();
-    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or AARCH64 or APPLE_ARM64 or RISCV64 or S390X, not for the data model ILP32");
+    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or LLP64_ARM64 or AARCH64 or APPLE_ARM64 or RISCV64 or S390X, not for the data model ILP32");
     /// ```
     pub fn check(&self, ty: &Type) -> Result<(), Error> {
         let facts = ModelFacts::of(self);

@@ -118,7 +118,7 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
 }];
 
 /// The keys that blocks may have, and those that commands have for themselves.
-const KEYS: &str = "convention target floats signatures absent align fill shapes kept run probe link gcc clang \
+const KEYS: &str = "convention target floats signatures absent unnamed align fill shapes kept run probe link gcc clang \
                     bit_int bugs equivalent abi arch triple llvm";
 
 /// A block of the table: its keys, those of others first.
@@ -213,8 +213,6 @@ impl Block {
             "fastcc" => ir::FASTCC,
             other => return Err(format!("signatures: {other}")),
         };
-        let absent = self.required("absent")?.split(", ");
-        let absent: Option<Vec<_>> = absent.map(|one| one.split_once(" = ")).collect();
         let shapes = self.required("shapes")?.split(", ").map(shapes::named);
         let keys = self.keys.iter();
         let equivalent = keys.filter(|(key, _)| *key == "equivalent");
@@ -226,7 +224,8 @@ impl Block {
             features: Features::from(floats),
             signatures,
             absent: Absent {
-                names: absent.ok_or("a type that nothing stands for")?.leak(),
+                names: replacements(self.required("absent")?)?,
+                unnamed: self.get("unnamed").map_or(Ok(&[][..]), replacements)?,
                 vectors: true,
                 bit_int: true,
                 align: self.number("align")?,
@@ -288,4 +287,11 @@ impl Block {
         let link = self.expanded(self.required("link")?);
         Ok((probe, format!("{link} -fno-section-anchors")))
     }
+}
+
+/// Returns the types of a list, each with what stands for it.
+fn replacements(list: &'static str) -> Result<&'static [(&'static str, &'static str)], String> {
+    let all = list.split(", ").map(|one| one.split_once(" = "));
+    let all: Option<Vec<_>> = all.collect();
+    Ok(all.ok_or("a type that nothing stands for")?.leak())
 }

@@ -72,7 +72,8 @@ impl Engine<'_> {
     ) -> Result<Vec<Facts>, String> {
         let (probe, linker) = self.runs()?;
         let (program, flags) = self.compiler.told();
-        let compiler = (references.get(program)?, &flags[..]);
+        // Its format is that of the target in its flags.
+        let compiler = references.get(program)?.with_flags(&flags);
         let linker = words(linker);
         let linker = (references.get(linker.0)?, &linker.1[..]);
         let machine = probe::ProbeMachine { shift, ..*probe };
@@ -80,7 +81,7 @@ impl Engine<'_> {
         let probe = Probe::new(machine, linker).map_err(text)?;
         let mut all = Vec::new();
         for questions in questions.chunks(PROGRAM) {
-            let facts = probe.answers(questions, self.machine.convention, compiler);
+            let facts = probe.answers(questions, self.machine.convention, &compiler);
             all.extend(facts.map_err(text)?);
         }
         Ok(all)

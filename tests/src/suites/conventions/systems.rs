@@ -85,7 +85,7 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
             };
         }
         let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
-        let facts = probe.answers(&questions, convention, (reference, &flags));
+        let facts = probe.answers(&questions, convention, &reference.with_flags(&flags));
         let facts = facts.map_err(|why| why.to_string())?;
         for (question, facts) in questions.iter().zip(&facts) {
             for (i, policy) in policies.into_iter().enumerate() {

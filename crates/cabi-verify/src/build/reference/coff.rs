@@ -2,47 +2,77 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use super::{ReferenceError, first_error, write};
+use super::{Reference, ReferenceError, first_error, write};
 use crate::process::{self, output};
 
-/// Makes an object file of ELF of the assembly of a compiler for Windows, without the directives that only COFF has.
-pub(super) fn assemble_as_elf(
-    assembly: &Path,
-    object: &Path,
-    limit: Duration,
-) -> Result<(), ReferenceError> {
-    let text = std::fs::read_to_string(assembly);
-    let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;
-    let in_elf = |line: &str| {
-        let (directive, rest) = line.trim().split_once(char::is_whitespace)?;
-        Some(match directive {
-            ".def" | ".linkonce" => String::new(),
-            seh if seh.starts_with(".seh_") => String::new(),
-            // Its alignment is that of `.comm`.
-            ".lcomm" => {
-                let name = rest.split(',').next().unwrap_or_default();
-                format!(".local {name}\n.comm {rest}")
+impl Reference {
+    /// Compiles the file `source` to `object`, an object file of a program: ELF, whatever the
+    /// compiler writes. Returns its warnings.
+    pub(in crate::build) fn compile(
+        &self,
+        source: &Path,
+        object: &Path,
+        flags: &[&str],
+    ) -> Result<String, ReferenceError> {
+        let is_coff = self.writes_coff()?;
+        let assembly = object.with_extension("s");
+        let (how, made) = if is_coff {
+            ("-S", &*assembly)
+        } else {
+            ("-c", object)
+        };
+        let [made, source] = [made, source].map(Path::to_string_lossy);
+        // The source last: flags may say what it is written in.
+        let warnings =
+            self.run(&[&["-std=gnu2x", how, "-o", &made], flags, &[&*source]].concat())?;
+        if is_coff {
+            self.assemble_as_elf(&assembly, object)?;
+        }
+        Ok(warnings)
+    }
+
+    /// Makes an object file of ELF of the assembly of a compiler for Windows, without the directives that only COFF has.
+    fn assemble_as_elf(&self, assembly: &Path, object: &Path) -> Result<(), ReferenceError> {
+        let text = std::fs::read_to_string(assembly);
+        let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;
+        let in_elf = |line: &str| {
+            let line = line.trim();
+            let (directive, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            Some(match directive {
+                ".def" | ".scl" | ".endef" | ".addrsig" | ".linkonce" => String::new(),
+                // Of a symbol's definition, which may be a line for each.
+                ".type" if rest.ends_with(';') => String::new(),
+                seh if seh.starts_with(".seh_") => String::new(),
+                // Its alignment is that of `.comm`.
+                ".lcomm" => {
+                    let name = rest.split(',').next().unwrap_or_default();
+                    format!(".local {name}\n.comm {rest}")
+                }
+                ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
+                _ => return None,
+            })
+        };
+        let elf: Vec<String> = text
+            .lines()
+            .map(|line| in_elf(line).unwrap_or_else(|| line.to_owned()))
+            .collect();
+        write(assembly, elf.join("\n") + "\n")?;
+        let (own, flag) = match self.defines("__aarch64__")? {
+            true => ("aarch64-linux-gnu-as", None),
+            false => ("as", Some("--64")),
+        };
+        let words = [own].into_iter().chain(flag).chain(["-o"]);
+        let words: Vec<String> = words.map(str::to_owned).collect();
+        let files = [object, assembly].map(|path| path.to_string_lossy());
+        let command = process::command(&words, &files.each_ref().map(|file| &**file));
+        let output = output(command, self.limit).map_err(ReferenceError::io(own))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => {
+                let why = first_error(&String::from_utf8_lossy(&output.stderr));
+                Err(ReferenceError::io(own)(io::Error::other(why)))
             }
-            ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
-            _ => return None,
-        })
-    };
-    let elf: Vec<String> = text
-        .lines()
-        .map(|line| in_elf(line).unwrap_or_else(|| line.to_owned()))
-        .collect();
-    write(assembly, elf.join("\n") + "\n")?;
-    let words = ["as", "--64", "-o"].map(str::to_owned);
-    let files = [object, assembly].map(|path| path.to_string_lossy());
-    let command = process::command(&words, &files.each_ref().map(|file| &**file));
-    let output = output(command, limit).map_err(ReferenceError::io("as"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => {
-            let why = first_error(&String::from_utf8_lossy(&output.stderr));
-            Err(ReferenceError::io("as")(io::Error::other(why)))
         }
     }
 }

@@ -82,7 +82,7 @@ impl Reference {
     }
 
     /// Checks whether it defines the macro `name` by itself.
-    fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
+    pub(super) fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
         Ok(self.macros()?.contains_key(name))
     }
 
