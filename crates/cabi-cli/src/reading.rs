@@ -306,9 +306,15 @@ fn place(header: &Header, name: &str) -> String {
 }
 
 /// Returns clang's name of `target`: names of RISC-V say nothing of extensions there, and those of
-/// C-SKY nothing of an ABI.
+/// C-SKY nothing of an ABI. UEFI is Windows, as it is to Rust: clang before 20 knows no types of it.
 pub(crate) fn clang_name(target: &Target) -> String {
     let name = target.name();
+    if let Some(machine) = name.strip_suffix("-unknown-uefi") {
+        return format!("{machine}-unknown-windows-msvc");
+    }
+    if let Some(machine) = name.strip_suffix("-cygwin") {
+        return format!("{machine}-windows-cygnus");
+    }
     let machines = ["riscv32", "riscv64", "csky"];
     let machine = machines.iter().find(|machine| name.starts_with(*machine));
     match (machine, name.split_once('-')) {

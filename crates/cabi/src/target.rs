@@ -73,14 +73,6 @@ fn is_apple_arm64(triple: &Triple) -> bool {
         && triple.pointer_width() == Ok(PointerWidth::U64)
 }
 
-/// Windows on 64-bit Arm with Microsoft's tools.
-fn is_windows_arm64(triple: &Triple) -> bool {
-    use target_lexicon::Aarch64Architecture::Aarch64;
-    triple.operating_system == OperatingSystem::Windows
-        && triple.environment == Environment::Msvc
-        && triple.architecture == Architecture::Aarch64(Aarch64)
-}
-
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Target {
@@ -180,6 +172,9 @@ impl Target {
             "csky" | "csky-linux-gnu" | "csky-unknown-linux-gnu" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2hf" | "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
+            // clang's names of Cygwin.
+            "x86_64-pc-windows-cygnus" => Self::named("x86_64-pc-cygwin"),
+            "x86_64-unknown-windows-cygnus" => Self::named("x86_64-unknown-cygwin"),
             _ => match name.parse() {
                 Ok(triple) => Self::new(&triple),
                 Err(_) => Err(Error::UnknownTarget {
@@ -247,7 +242,7 @@ impl Target {
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
-            _ if is_windows_arm64(triple) => {
+            _ if systems::is_windows_arm64(triple) => {
                 (DataModel::LLP64_ARM64, Some(&aarch64::WINDOWS_ARM64))
             }
             _ if is_apple_arm64(triple) => (DataModel::APPLE_ARM64, Some(&aarch64::APPLE_ARM64)),

@@ -4,6 +4,12 @@ typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(
 #define _Decimal32 __cabi_decimal32
 #define _Decimal64 __cabi_decimal64
 #define _Decimal128 __cabi_decimal128
+#if defined(__CYGWIN__) && defined(__x86_64__)
+#define __builtin_va_list __builtin_ms_va_list
+#define __builtin_va_start __builtin_ms_va_start
+#define __builtin_va_copy __builtin_ms_va_copy
+#define __builtin_va_end __builtin_ms_va_end
+#endif
 #ifdef __cplusplus
 enum { __cabi_cplusplus = 1 };
 struct __cabi_owner { ~__cabi_owner(); };

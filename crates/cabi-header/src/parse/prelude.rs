@@ -10,6 +10,7 @@
 //! C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither
 //! a destructor nor deleted copies may count as trivial, and an assignment operator may not matter.
 //! The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
+//! Cygwin's `va_list` is a pointer; clang 19 takes it for System V's.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! C compilers of systems: the one that a system's own libraries are built with, and clang's
 //! behaviour that depends on the system.
 
-use target_lexicon::{Environment, OperatingSystem, Triple};
+use target_lexicon::{Architecture, Environment, OperatingSystem, Triple};
 
 use crate::policy::Policy;
 
@@ -33,4 +33,12 @@ pub(super) fn clang_policy(triple: &Triple) -> Policy {
         }
         _ => common,
     }
+}
+
+/// Windows on 64-bit Arm with Microsoft's tools.
+pub(super) fn is_windows_arm64(triple: &Triple) -> bool {
+    use target_lexicon::Aarch64Architecture::Aarch64;
+    triple.operating_system == OperatingSystem::Windows
+        && triple.environment == Environment::Msvc
+        && triple.architecture == Architecture::Aarch64(Aarch64)
 }
