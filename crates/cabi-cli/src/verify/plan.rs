@@ -79,6 +79,8 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let target = compilers.first();
     let target = target.map_or(HERE, Compiler::target);
     if let Some(triple) = &verify.compilers.target {
+        // clang's names say nothing of RISC-V's extensions.
+        let triple = triple.replacen("riscv64gc-", "riscv64-", 1);
         args.push(format!("--target={triple}"));
     }
     let name = reading::COMMAND_LINE;
