@@ -24,6 +24,7 @@ use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_mach
 use crate::process;
 pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
+use crate::states::Measure;
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Calls, is_inconsistent_here};
@@ -32,14 +33,17 @@ use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
 mod transition_types;
 mod transitions;
 
-use transitions::Transitions;
 pub use transitions::levels;
+use transitions::{Transitions, WIDER};
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const UNITS_EACH: usize = 2;
 
 /// Rounds of minimizing one difference.
 const SHRINKS: usize = 80;
+
+/// Signatures of a list after which another convention is recognized.
+const SAMPLE: u64 = 400;
 
 /// Fuzz runs of so few signatures are for a close look: each signature is tried in every variant.
 const FEW: u64 = 16;
@@ -115,13 +119,11 @@ pub fn run(
         }
         told(&results, end - first)?;
         first = end;
+        if !lists.is_empty() && results.compilers.iter().any(is_another_convention) {
+            break;
+        }
     }
-    for (tally, list) in results.compilers.iter_mut().zip(&lists) {
-        let all = list.all.iter().map(|(transition, _)| transition);
-        let missed = all.chain(&list.without);
-        let missed = missed.filter(|transition| !tally.coverage.has(transition));
-        tally.missed = missed.map(ToString::to_string).collect();
-    }
+    note_missed(references, &lists, &mut results.compilers);
     for i in 1..lists.len() {
         let narrowest = (0..i).find(|&j| is_narrower(&references[j], &references[i]));
         if let Some(j) = narrowest {
@@ -130,6 +132,53 @@ pub fn run(
         }
     }
     Ok(results)
+}
+
+/// Checks whether more than half of a sample differs: a process ends at nearly each case of another
+/// convention.
+fn is_another_convention(tally: &Tally) -> bool {
+    let n_failed = tally.failures.len() as u64;
+    tally.signatures >= SAMPLE && 2 * n_failed > tally.signatures
+}
+
+/// Notes the transitions that were not compared in both directions, and the shapes that no type has.
+fn note_missed(references: &[Compiler], lists: &[Transitions], tallies: &mut [Tally]) {
+    for (i, (tally, list)) in tallies.iter_mut().zip(lists).enumerate() {
+        let all = (0..).zip(&list.all);
+        let missed = all.filter(|(number, _)| !tally.settled.contains(number));
+        let missed = missed.map(|(_, (transition, _))| transition);
+        let missed: Vec<String> = missed
+            .chain(&list.without)
+            .map(ToString::to_string)
+            .collect();
+        tally.missed = match is_another_convention(tally) {
+            true => vec![format!(
+                "{} transitions: stopped, more than half of a sample differs",
+                missed.len()
+            )],
+            false => missed,
+        };
+        let own = &references[i];
+        if references.iter().any(|other| is_narrower(other, own)) {
+            continue;
+        }
+        let is_of_own = |other: &Compiler| is_narrower(own, other);
+        let others = references
+            .iter()
+            .zip(lists)
+            .filter(|(other, _)| is_of_own(other));
+        let mut shapes: BTreeSet<_> = others.flat_map(|(_, list)| &list.shapes).collect();
+        shapes.extend(&list.shapes);
+        let measure = Measure::of_target(&own.target(), own.ms_abi);
+        for shape in measure
+            .shapes
+            .iter()
+            .filter(|shape| !shapes.contains(shape))
+        {
+            let why = format!("{shape}: no type of this compiler has it");
+            tally.not_run.insert(why, 1);
+        }
+    }
 }
 
 /// Returns the transitions that each compiler shows, if they are tried: those of shapes that no
@@ -145,10 +194,11 @@ fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
     all
 }
 
-/// Checks whether `one` is `other` at a narrower vector level.
+/// Checks whether `other` is `one` with flags for wider vectors alone, as [`levels`] makes it.
 fn is_narrower(one: &Compiler, other: &Compiler) -> bool {
-    let name = |of: &Compiler| of.reference.versioned_name();
-    one.level < other.level && name(one) == name(other)
+    let wider = |feature| transitions::wider(&one.reference, feature).command();
+    let is_made = || WIDER.map(wider).contains(&other.reference.command());
+    one.level < other.level && one.policy == other.policy && is_made()
 }
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
@@ -323,6 +373,14 @@ impl Alone<'_> {
         tally.take(compared);
         if let (Verdict::Passed(1..), Some(case)) = (&compared.verdict, &compared.case) {
             tally.coverage.note(case, asked.policy);
+        }
+        let is_settled = match compared.verdict {
+            Verdict::Passed(1..) => compared.one_direction.is_none(),
+            Verdict::Differs(_) | Verdict::SelfInconsistent(_) => true,
+            _ => false,
+        };
+        if self.plan.stride.is_some() && is_settled {
+            tally.settled.insert(number);
         }
         let (label, seed) = (tally.label.clone(), self.plan.seed);
         let Some(kept) = tally.samples(compared) else {

@@ -1,7 +1,7 @@
 //! Results of signatures under one compiler: counts by reason, and differences as blocks of the
 //! corpus. They can be written, read, joined and reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::{Policy, Profile, Target, VectorLevel};
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,9 @@ pub struct Tally {
     pub failures: Vec<Finding>,
     /// Transitions of argument assignment that its calls made.
     pub coverage: Coverage,
+    /// Numbers of a list's signatures that were compared in both directions.
+    #[serde(skip)]
+    pub(crate) settled: BTreeSet<u64>,
     /// Transitions that were to be shown, and were not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<String>,
@@ -184,6 +187,7 @@ impl Tally {
         self.theirs.truncate(KEPT);
         self.failures.extend(other.failures);
         self.inconsistent.extend(other.inconsistent);
+        self.settled.extend(other.settled);
         self.missed.extend(other.missed);
         self.coverage.merge(&other.coverage);
     }

@@ -109,3 +109,13 @@ fn numbers_are_found() {
     }
     assert!(!has(&code("let words = [0; 8]; // 8 \"8\""), "8"));
 }
+
+/// A convention that `cabi` has and no machine here is an error by name, not the machine's other one.
+#[test]
+fn windows_on_arm_is_refused() {
+    let target = cabi::Target::named("aarch64-pc-windows-msvc").unwrap();
+    let why = clif_cabi_plan::Machine::of(&target)
+        .unwrap_err()
+        .to_string();
+    assert!(why.contains("aarch64-pc-windows-msvc"), "{why}");
+}

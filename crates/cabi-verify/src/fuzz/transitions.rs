@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::transition_types::{self, slots};
-use crate::build::{feature_flags, needs};
+use crate::build::{Reference, feature_flags, needs};
 use crate::case::Case;
 use crate::generate::{CSignature, CType};
 use crate::signatures::subject;
@@ -36,11 +36,12 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
     let (mut all, mut absent) = (vec![compiler], Vec::new());
     // By reference wider vectors are like any record.
     let has_wider = *Measure::of_target(&all[0].target(), all[0].ms_abi) == SYSV;
-    for feature in ["avx", "avx512f"].iter().filter(|_| has_wider) {
+    for feature in WIDER.iter().filter(|_| has_wider) {
         let own = &all[0];
-        let flags = feature_flags(&[(*feature).to_owned()]);
-        match Compiler::new(own.reference.with_flags(&flags), Some(own.policy)) {
-            Ok(compiler) => all.push(compiler),
+        match Compiler::new(wider(&own.reference, feature), Some(own.policy)) {
+            // The command may have the level itself.
+            Ok(compiler) if all.iter().all(|one| one.level < compiler.level) => all.push(compiler),
+            Ok(_) => {}
             Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
                 absent.push(format!("{feature}: {error}"));
             }
@@ -48,6 +49,14 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
         }
     }
     Ok((all, absent))
+}
+
+/// Features of processors with wider vectors.
+pub(super) const WIDER: [&str; 2] = ["avx", "avx512f"];
+
+/// Returns the compiler with the flags of a feature.
+pub(super) fn wider(reference: &Reference, feature: &str) -> Reference {
+    reference.with_flags(&feature_flags(&[feature.to_owned()]))
 }
 
 impl Transitions {

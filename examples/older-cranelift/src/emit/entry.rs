@@ -1,6 +1,8 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, What, cabi};
+use clif_cabi_plan::{
+    ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, What, cabi,
+};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 

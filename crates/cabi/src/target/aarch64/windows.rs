@@ -2,7 +2,7 @@
 //! `AArch64ABIInfo` where that is silent. Named parameters are AAPCS64's. A variadic function takes
 //! all of its arguments as if they were on a stack of which x0 to x7 are the first 64 bytes.
 //!
-//! clang alone is the reference. Not here: floats of two bytes and vectors of variadic functions,
+//! clang alone is the reference. Not here: floats of two bytes, and vectors of variadic functions,
 //! which Microsoft's text does not have or clang passes otherwise: errors.
 
 use super::{
@@ -17,6 +17,7 @@ use crate::target::parts::{byte, has_atomic, int, memory, one};
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
+use crate::{LeafKind, leaves};
 
 /// AAPCS64 on Windows. Its x18 is the system's.
 pub static WINDOWS_ARM64: Convention = Convention {
@@ -51,6 +52,16 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return Ok(large(ty, cx));
     }
     check_leaves(ty, cx)?;
+    let has = |scalar| leaves(ty).any(|leaf| leaf.kind == LeafKind::Scalar(scalar));
+    if has(Scalar::F128) {
+        return cx.refuse(ty, "no C compiler of Windows has binary128");
+    }
+    if has(Scalar::F16) || has(Scalar::BF16) {
+        return cx.refuse(
+            ty,
+            "Microsoft's compilers have no float of two bytes, clang's places were not compared",
+        );
+    }
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return of_scalar(*scalar, ty, cx),
         Kind::Vector(vector) => return of_vector(*vector, ty, cx),
@@ -103,11 +114,6 @@ fn in_words(ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Result<Group, Error
 fn of_scalar(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_variadic = cx.is_argument_of_variadic();
     match scalar {
-        Scalar::F128 => cx.refuse(ty, "no C compiler of Windows has it"),
-        Scalar::F16 | Scalar::BF16 if is_variadic => cx.refuse(
-            ty,
-            "Microsoft's compilers have none, and clang's places differ in variadic functions",
-        ),
         Scalar::F32 | Scalar::F64 if is_variadic => {
             cx.tracer
                 .note("a floating-point number of a variadic function: as an integer");
