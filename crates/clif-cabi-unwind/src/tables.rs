@@ -314,7 +314,8 @@ fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
     let (code, link, stack, offset) = match architecture {
         "x86_64" => (1, 16, 7, 8),
         "aarch64" => (4, 30, 31, 0),
-        "riscv64" => (2, 1, 2, 0),
+        // The name of a triple has the extensions too: riscv64gc.
+        name if name.starts_with("riscv64") => (2, 1, 2, 0),
         _ => return None,
     };
     let encoding = gimli::Encoding {
@@ -339,7 +340,12 @@ mod tests {
 
     #[test]
     fn stubs_begin_as_compiled_functions_do() {
-        for name in ["x86_64-linux", "aarch64-linux", "riscv64-linux"] {
+        for name in [
+            "x86_64-linux",
+            "aarch64-linux",
+            "riscv64-linux",
+            "riscv64gc-linux",
+        ] {
             let triple: Triple = name.parse().unwrap();
             let flags = settings::Flags::new(settings::builder());
             let isa = isa::lookup(triple.clone()).unwrap().finish(flags).unwrap();
