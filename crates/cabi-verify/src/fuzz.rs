@@ -13,7 +13,6 @@
 //! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,6 @@ use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_mach
 use crate::process;
 pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
-use crate::states::Measure;
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{Calls, is_inconsistent_here};
@@ -34,16 +32,13 @@ mod transition_types;
 mod transitions;
 
 pub use transitions::levels;
-use transitions::{Transitions, WIDER};
+use transitions::{Transitions, is_another_convention, is_narrower, lists, note_missed};
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const UNITS_EACH: usize = 2;
 
 /// Rounds of minimizing one difference.
 const SHRINKS: usize = 80;
-
-/// Signatures of a list after which another convention is recognized.
-const SAMPLE: u64 = 400;
 
 /// Fuzz runs of so few signatures are for a close look: each signature is tried in every variant.
 const FEW: u64 = 16;
@@ -132,73 +127,6 @@ pub fn run(
         }
     }
     Ok(results)
-}
-
-/// Checks whether more than half of a sample differs: a process ends at nearly each case of another
-/// convention.
-fn is_another_convention(tally: &Tally) -> bool {
-    let n_failed = tally.failures.len() as u64;
-    tally.signatures >= SAMPLE && 2 * n_failed > tally.signatures
-}
-
-/// Notes the transitions that were not compared in both directions, and the shapes that no type has.
-fn note_missed(references: &[Compiler], lists: &[Transitions], tallies: &mut [Tally]) {
-    for (i, (tally, list)) in tallies.iter_mut().zip(lists).enumerate() {
-        let all = (0..).zip(&list.all);
-        let missed = all.filter(|(number, _)| !tally.settled.contains(number));
-        let missed = missed.map(|(_, (transition, _))| transition);
-        let missed: Vec<String> = missed
-            .chain(&list.without)
-            .map(ToString::to_string)
-            .collect();
-        tally.missed = match is_another_convention(tally) {
-            true => vec![format!(
-                "{} transitions: stopped, more than half of a sample differs",
-                missed.len()
-            )],
-            false => missed,
-        };
-        let own = &references[i];
-        if references.iter().any(|other| is_narrower(other, own)) {
-            continue;
-        }
-        let is_of_own = |other: &Compiler| is_narrower(own, other);
-        let others = references
-            .iter()
-            .zip(lists)
-            .filter(|(other, _)| is_of_own(other));
-        let mut shapes: BTreeSet<_> = others.flat_map(|(_, list)| &list.shapes).collect();
-        shapes.extend(&list.shapes);
-        let measure = Measure::of_target(&own.target(), own.ms_abi);
-        for shape in measure
-            .shapes
-            .iter()
-            .filter(|shape| !shapes.contains(shape))
-        {
-            let why = format!("{shape}: no type of this compiler has it");
-            tally.not_run.insert(why, 1);
-        }
-    }
-}
-
-/// Returns the transitions that each compiler shows, if they are tried: those of shapes that no
-/// compiler before it has that differs by its vector level alone.
-fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
-    let mut all: Vec<Transitions> = Vec::new();
-    for asked in plan.stride.iter().flat_map(|_| references) {
-        let before = references.iter().zip(&all);
-        let before = before.filter(|(one, _)| is_narrower(one, asked));
-        let others: BTreeSet<_> = before.flat_map(|(_, list)| list.shapes.clone()).collect();
-        all.push(Transitions::of(asked, plan.stride.unwrap_or(1), &others));
-    }
-    all
-}
-
-/// Checks whether `other` is `one` with flags for wider vectors alone, as [`levels`] makes it.
-fn is_narrower(one: &Compiler, other: &Compiler) -> bool {
-    let wider = |feature| transitions::wider(&one.reference, feature).command();
-    let is_made = || WIDER.map(wider).contains(&other.reference.command());
-    one.level < other.level && one.policy == other.policy && is_made()
 }
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.

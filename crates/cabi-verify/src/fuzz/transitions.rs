@@ -8,12 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Campaign;
 use super::transition_types::{self, slots};
 use crate::build::{Reference, feature_flags, needs};
 use crate::case::Case;
 use crate::generate::{CSignature, CType};
 use crate::signatures::subject;
 use crate::states::{Measure, SYSV, Shape, Transition};
+use crate::tally::Tally;
 use crate::verify::{Compiler, VerifyError, known_bug};
 
 /// The transitions that one compiler shows, each with its signature.
@@ -51,11 +53,81 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
     Ok((all, absent))
 }
 
+/// Signatures of a list after which another convention is recognized.
+const SAMPLE: u64 = 400;
+
+/// Checks whether more than half of a sample differs: a process ends at nearly each case of another
+/// convention.
+pub(super) fn is_another_convention(tally: &Tally) -> bool {
+    let n_failed = tally.failures.len() as u64;
+    tally.signatures >= SAMPLE && 2 * n_failed > tally.signatures
+}
+
+/// Notes the transitions that were not compared in both directions, and the shapes that no type has.
+pub(super) fn note_missed(references: &[Compiler], lists: &[Transitions], tallies: &mut [Tally]) {
+    for (i, (tally, list)) in tallies.iter_mut().zip(lists).enumerate() {
+        let all = (0..).zip(&list.all);
+        let missed = all.filter(|(number, _)| !tally.settled.contains(number));
+        let missed = missed.map(|(_, (transition, _))| transition);
+        let missed: Vec<String> = missed
+            .chain(&list.without)
+            .map(ToString::to_string)
+            .collect();
+        tally.missed = match is_another_convention(tally) {
+            true => vec![format!(
+                "{} transitions: stopped, more than half of a sample differs",
+                missed.len()
+            )],
+            false => missed,
+        };
+        let own = &references[i];
+        if references.iter().any(|other| is_narrower(other, own)) {
+            continue;
+        }
+        let is_of_own = |other: &Compiler| is_narrower(own, other);
+        let others = references
+            .iter()
+            .zip(lists)
+            .filter(|(other, _)| is_of_own(other));
+        let mut shapes: BTreeSet<_> = others.flat_map(|(_, list)| &list.shapes).collect();
+        shapes.extend(&list.shapes);
+        let measure = Measure::of_target(&own.target(), own.ms_abi);
+        for shape in measure
+            .shapes
+            .iter()
+            .filter(|shape| !shapes.contains(shape))
+        {
+            let why = format!("{shape}: no type of this compiler has it");
+            tally.not_run.insert(why, 1);
+        }
+    }
+}
+
+/// Returns the transitions that each compiler shows, if they are tried: those of shapes that no
+/// compiler before it has that differs by its vector level alone.
+pub(super) fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
+    let mut all: Vec<Transitions> = Vec::new();
+    for asked in plan.stride.iter().flat_map(|_| references) {
+        let before = references.iter().zip(&all);
+        let before = before.filter(|(one, _)| is_narrower(one, asked));
+        let others: BTreeSet<_> = before.flat_map(|(_, list)| list.shapes.clone()).collect();
+        all.push(Transitions::of(asked, plan.stride.unwrap_or(1), &others));
+    }
+    all
+}
+
+/// Checks whether `other` is `one` with flags for wider vectors alone, as [`levels`] makes it.
+pub(super) fn is_narrower(one: &Compiler, other: &Compiler) -> bool {
+    let wider = |feature| wider(&one.reference, feature).command();
+    let is_made = || WIDER.map(wider).contains(&other.reference.command());
+    one.level < other.level && one.policy == other.policy && is_made()
+}
+
 /// Features of processors with wider vectors.
-pub(super) const WIDER: [&str; 2] = ["avx", "avx512f"];
+const WIDER: [&str; 2] = ["avx", "avx512f"];
 
 /// Returns the compiler with the flags of a feature.
-pub(super) fn wider(reference: &Reference, feature: &str) -> Reference {
+fn wider(reference: &Reference, feature: &str) -> Reference {
     reference.with_flags(&feature_flags(&[feature.to_owned()]))
 }
 
