@@ -162,7 +162,9 @@ impl Machine {
             _ => false,
         };
         let is_aligned = abi.area_align <= self.convention.stack_align;
-        is_usual && has_address && is_aligned && abi.callee_pops == 0
+        // No stub of an invoker sets the context register: compiled ones are refused by name.
+        let has_context = abi.convention.frame.context.is_some();
+        is_usual && has_address && is_aligned && !has_context && abi.callee_pops == 0
     }
 }
 
