@@ -1,8 +1,8 @@
 //! Reference compilers: the language that each supports, and the files that it builds.
 //!
 //! A reference compiler is asked only about C that it supports. The rest (`_BitInt` of an older
-//! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`] when it is
-//! first needed, and the compiler's own message is kept as the reason. Built files are in temporary folders, and never
+//! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`], and the
+//! compiler's own message is kept as the reason. Built files are in temporary folders, and never
 //! built with `-w`: a reference compiler's warnings are part of its answer.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use cabi::Profile;
 
 use crate::corpus::Block;
-use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, Trait, needs};
+use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
 use crate::process::{self, output};
 use crate::scratch::Scratch;
 
@@ -40,10 +40,7 @@ pub struct Reference {
     version: String,
     /// The first number of its version.
     major: u16,
-    /// Number of words of `command` that were there when it was made.
-    n_words: usize,
-    /// Answer of the command as it was made for each row of [`TRAITS`]; asked when first needed.
-    capabilities: Arc<[OnceLock<Result<(), String>>; TRAITS.len()]>,
+    missing: BTreeMap<Capability, String>,
     limit: Duration,
     /// Libraries that its programs need besides those it links by itself, as options; asked when
     /// first needed.
@@ -96,7 +93,18 @@ impl Reference {
         }
         reference.check_that_it_refuses()?;
         reference.major = reference.major_version().map_err(|e| e.to_string())?;
-        reference.n_words = reference.command.len();
+        for row in TRAITS {
+            if !row.capability.runs_here() {
+                reference
+                    .missing
+                    .insert(row.capability, format!("this machine has no {}", row.name));
+            } else if let Err(error) = reference.check(row.source, &row.probe_flags()) {
+                let messages = error.messages().ok_or_else(|| error.to_string())?;
+                reference
+                    .missing
+                    .insert(row.capability, first_error(messages));
+            }
+        }
         Ok(reference)
     }
 
@@ -112,17 +120,16 @@ impl Reference {
     }
 
     /// Makes the compiler of a command for files that are built and not compared. It is asked for
-    /// its version alone, so [`profile`](Self::profile) says nothing of it.
+    /// its version alone, so [`has`](Self::has) and [`profile`](Self::profile) say nothing of it.
     pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut reference = Self {
             name: "gcc",
             text: command.trim().to_owned(),
-            n_words: words.len(),
             command: words,
             version: String::new(),
             major: 0,
-            capabilities: Arc::default(),
+            missing: BTreeMap::new(),
             limit,
             libraries: Arc::default(),
             for_programs: false,
@@ -235,34 +242,10 @@ impl Reference {
         }
     }
 
-    /// Checks whether it has `capability`, and asks it if that is not known yet.
-    ///
-    /// # Errors
-    /// The compiler's own message if it lacks `capability`.
+    /// Returns its own message if it lacks `capability`.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
-        let mut rows = TRAITS.iter().zip(&*self.capabilities);
-        let Some((row, answer)) = rows.find(|(row, _)| row.capability == capability) else {
-            return Ok(());
-        };
-        match answer.get_or_init(|| self.ask(row)) {
-            Ok(()) => Ok(()),
-            Err(why) => Err(why),
-        }
-    }
-
-    /// Has the command, as it was made, compile the file of `row`.
-    fn ask(&self, row: &Trait) -> Result<(), String> {
-        if !row.capability.runs_here() {
-            return Err(format!("this machine has no {}", row.name));
-        }
-        let mut plain = self.clone();
-        plain.command.truncate(self.n_words);
-        let answer = plain.check(row.source, &row.probe_flags()).map(drop);
-        answer.map_err(|error| {
-            error
-                .messages()
-                .map_or_else(|| error.to_string(), first_error)
-        })
+        let why = self.missing.get(&capability);
+        why.map_or(Ok(()), |why| Err(why))
     }
 
     /// Checks whether it can be asked about `block`.
