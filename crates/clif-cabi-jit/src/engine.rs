@@ -120,6 +120,11 @@ impl Engine {
         self.symbols.add(library.clone());
     }
 
+    /// Keeps `library` open as long as there is code, without finding anything in it.
+    pub(crate) fn keep_open(&self, library: &Library) {
+        self.shared.kept().libraries.push(library.clone());
+    }
+
     /// Gives the import `name` an address: a Rust function, or an object that must outlive its use.
     ///
     /// # Errors

@@ -111,8 +111,9 @@ impl Invokers {
             compiled: Map::default(),
             known: Map::default(),
         };
-        // Such settings are errors of an engine's.
-        if settings.has_flags() || settings.personality.is_some() {
+        // An engine may refuse these settings, so it is made now.
+        let has_memory = settings.memory != Settings::default().memory;
+        if settings.has_flags() || settings.personality.is_some() || has_memory {
             invokers.compiler()?;
         }
         Ok(invokers)
@@ -198,10 +199,11 @@ impl Invokers {
             Some(compiler) => compiler,
             None => {
                 let mut engine = Engine::new(&self.settings)?;
-                // Its code keeps them open.
+                // Its code keeps open what functions are found in, libm too, which a search may open.
                 for library in self.symbols.libraries() {
                     engine.add_library(library);
                 }
+                engine.keep_open(self.symbols.process());
                 let lower = Lowering::new(engine.isa())?;
                 (engine, lower)
             }

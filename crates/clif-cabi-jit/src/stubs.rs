@@ -69,7 +69,11 @@ impl Stubs {
         let mut pages = written?;
         let address = pages.at(0).cast_const();
         self.shared.kept().stubs.push(pages);
-        let tables = self.frames.take(|_| address, |_| None).map_err(unwound)?;
+        let tables = self.frames.take(|_| address, |_| None);
+        if tables.is_err() {
+            self.frames.remove(id);
+        }
+        let tables = tables.map_err(unwound)?;
         let copy = tables.as_ref().map(|tables| tables.eh_frames.concat());
         if let Some(tables) = tables {
             // SAFETY: the rules of the stub, which stays where it is until `shared` is dropped, and they with it.

@@ -60,3 +60,27 @@ fn as_a_module_it_has_the_errors_of_modules() {
     assert!(again("a\0b").starts_with("a\0b, double (double): module: "));
     works(&mut engine);
 }
+
+/// An invoker sets no context register: that is an error, not a stub without it.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn invokers_refuse_what_they_cannot_set() {
+    use clif_cabi_jit::clif_cabi::cabi::convention::{Convention, Frame};
+    use clif_cabi_jit::clif_cabi::cabi::{X86_64_SYSV, x86_64};
+    static WITH_CONTEXT: Convention = Convention {
+        name: "with a context",
+        frame: Frame {
+            context: Some(x86_64::R15),
+            ..X86_64_SYSV.frame
+        },
+        ..X86_64_SYSV
+    };
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let sig = FnSig::new([Type::I64], Type::I64);
+    invokers.get(&sig).unwrap();
+    let sig = sig.convention(&WITH_CONTEXT);
+    let refused = message(invokers.get(&sig));
+    assert!(refused.contains("a context register needs"), "{refused}");
+    let refused = message(Invokers::new(&Settings::default().memory(0)));
+    assert!(refused.contains("memory"), "{refused}");
+}

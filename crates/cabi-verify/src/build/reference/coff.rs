@@ -41,7 +41,7 @@ impl Reference {
             let (directive, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             Some(match directive {
                 ".def" | ".scl" | ".endef" | ".addrsig" | ".linkonce" => String::new(),
-                // Of a symbol's definition, which may be a line for each.
+                // A part of a symbol's definition, which may be a line for each.
                 ".type" if rest.ends_with(';') => String::new(),
                 seh if seh.starts_with(".seh_") => String::new(),
                 // Its alignment is that of `.comm`.

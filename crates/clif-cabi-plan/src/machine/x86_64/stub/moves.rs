@@ -8,7 +8,7 @@ use crate::machine::stub::{MoveWidth, RegisterMove, StubCode, StubStep};
 const R11: u8 = 3;
 const RDI: u8 = 7;
 
-/// What makes `dd` load or store st0, in the place of a register's number.
+/// Numbers in the ModRM byte by which `dd` is `fld` and `fstp`.
 const FLD: u8 = 0;
 const FSTP: u8 = 3;
 
