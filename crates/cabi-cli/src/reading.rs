@@ -7,7 +7,7 @@ pub(crate) mod questions;
 use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Target};
-use cabi_header::{Header, HeaderError, Options, Prototype};
+use cabi_header::{Header, HeaderError, Options, Prototype, clang_triple};
 use clap::Args;
 
 pub(crate) use self::policy::PolicyOption;
@@ -157,7 +157,7 @@ impl<'a> Source<'a> {
         args.extend(
             self.target
                 .iter()
-                .map(|triple| format!("--target={triple}")),
+                .map(|triple| format!("--target={}", clang_triple(triple))),
         );
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());

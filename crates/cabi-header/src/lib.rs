@@ -58,7 +58,7 @@ pub use header::{
 };
 pub use header_error::{HeaderError, SourceError};
 pub use location::Location;
-pub use options::Options;
+pub use options::{Options, clang_triple};
 pub use parse::{parse, parse_file, warnings};
 pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};

@@ -54,6 +54,22 @@ pub(crate) fn of_target(triple: &str) -> RecordRules {
     target.map_or(RecordRules::Gcc, |target| target.data_model().records)
 }
 
+/// Returns clang's name of the target that Rust's triple `triple` names.
+///
+/// # Example
+/// ```
+/// assert_eq!(cabi_header::clang_triple("aarch64-apple-ios-sim"), "aarch64-apple-ios-simulator");
+/// ```
+#[must_use]
+pub fn clang_triple(triple: &str) -> String {
+    // clang's names say nothing of RISC-V's extensions.
+    let name = triple.replacen("riscv64gc-", "riscv64-", 1);
+    match name.strip_suffix("-sim") {
+        Some(system) => format!("{system}-simulator"),
+        None => name,
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

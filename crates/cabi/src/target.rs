@@ -175,7 +175,8 @@ impl Target {
             // clang's names of Cygwin.
             "x86_64-pc-windows-cygnus" => Self::named("x86_64-pc-cygwin"),
             "x86_64-unknown-windows-cygnus" => Self::named("x86_64-unknown-cygwin"),
-            _ => match name.parse() {
+            // clang's name of simulators is longer.
+            _ => match name.strip_suffix("ulator").unwrap_or(name).parse() {
                 Ok(triple) => Self::new(&triple),
                 Err(_) => Err(Error::UnknownTarget {
                     target: name.into(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cabi::{RecordRules, X86_64_WIN64};
-use cabi_header::{Location, Options};
+use cabi_header::{Location, Options, clang_triple};
 use cabi_verify::run::HERE;
 use cabi_verify::verify::{Compiler, Read, RunStep, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -79,9 +79,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let target = compilers.first();
     let target = target.map_or(HERE, Compiler::target);
     if let Some(triple) = &verify.compilers.target {
-        // clang's names say nothing of RISC-V's extensions.
-        let triple = triple.replacen("riscv64gc-", "riscv64-", 1);
-        args.push(format!("--target={triple}"));
+        args.push(format!("--target={}", clang_triple(triple)));
     }
     let name = reading::COMMAND_LINE;
     for header in &verify.headers {

@@ -6,6 +6,7 @@
 //! for Windows writes COFF: its assembly is made into ELF.
 
 use cabi::Target;
+use cabi_header::clang_triple;
 
 use super::reference::{Reference, TIME_LIMIT};
 
@@ -86,9 +87,7 @@ impl ProgramTarget {
     /// # Errors
     /// A target that is not known here, or whose programs nothing here links.
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
-        // gcc's and clang's name of what Rust calls so.
-        let name = triple.replacen("riscv64gc-", "riscv64-", 1);
-        let target = Target::named(&name).map_err(|error| error.to_string())?;
+        let target = Target::named(&clang_triple(triple)).map_err(|error| error.to_string())?;
         let is_it = |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == target);
         let tools = KNOWN.iter().find(is_it);
         let tools = tools.ok_or_else(|| {
