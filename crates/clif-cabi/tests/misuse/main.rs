@@ -21,7 +21,9 @@ mod rows;
 
 use std::sync::{Arc, LazyLock};
 
-use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cabi::convention::{Rule, Rules};
+use clif_cabi::cabi::x86_64::RSI;
+use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi::cranelift_codegen::ir::{
     Block, BlockCall, ExceptionTableData, ExtFuncData, ExternalName, FuncRef, Function,
     InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value,
@@ -378,6 +380,25 @@ fn clones_share_plans() {
     let plan = lower.clone().call_plan(&sig).unwrap();
     assert!(Arc::ptr_eq(&plan, &lower.call_plan(&sig).unwrap()));
     assert!(!Arc::ptr_eq(&plan, &other.call_plan(&sig).unwrap()));
+}
+
+/// A convention with another's name has plans of its own, in either order.
+#[test]
+fn conventions_of_one_name_have_their_own_plans() {
+    static SECOND: Convention = Convention {
+        rules: Rules {
+            args: &[Rule::AssignToReg(&[RSI])],
+            ..X86_64_SYSV.rules
+        },
+        ..X86_64_SYSV
+    };
+    let sig = |convention| FnSig::new([Type::I64], Type::VOID).convention(convention);
+    let (first, second) = (sig(&X86_64_SYSV), sig(&SECOND));
+    for order in [[&first, &second], [&second, &first]] {
+        let lower = lowering();
+        let n_params = order.map(|sig| lower.call_plan(sig).unwrap().signature.params.len());
+        assert_eq!(n_params.iter().sum::<usize>(), 3, "{n_params:?}");
+    }
 }
 
 /// Flags without which functions of a target would be wrong are asked for.
