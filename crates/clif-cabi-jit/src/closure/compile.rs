@@ -134,7 +134,7 @@ fn emit(
     let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
     let result = match entry.sret() {
         Some(sret) => sret,
-        None if has_result => slot(builder, MAX_RESULT, 4),
+        None if has_result => clif_cabi::slot(builder, sig.result())?,
         None => pointers,
     };
     if has_result && bytes <= MAX_RESULT.into() {

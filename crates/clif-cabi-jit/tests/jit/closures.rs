@@ -300,6 +300,33 @@ fn a_panic_gives_the_value_chosen_for_it() {
     assert!(matches!(wrong.unwrap_err(), Error::Value { .. }));
 }
 
+/// gcc returns nothing for a record of padding alone, however large: the handler's memory for it is
+/// as large as the record.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_result_of_padding_alone_is_as_large_as_its_type() {
+    use clif_cabi_jit::clif_cabi::cabi::{FnAbi, Member, Place, Target};
+    let padding = RecordBuilder::union("padding").aligned(32);
+    let padding = padding.member(Member::unnamed_bit_field(Type::I64, 1));
+    let padding = padding.build(&DataModel::LP64).unwrap();
+    for n in [1, 2, 3, 4, 128] {
+        let ty = record(&vec![padding.clone(); n]);
+        let sig = FnSig::new([ty.clone()], ty);
+        let abi = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+        assert_eq!(abi.ret.place, Place::Ignore);
+        let interface = closures().interface(&sig).unwrap();
+        let closure = interface.closure("padding", move |args, result| {
+            result.set_bytes(args.bytes(0).unwrap()).unwrap();
+            result.set_bytes(&vec![7; 32 * n]).unwrap();
+        });
+        let closure = closure.unwrap();
+        // SAFETY: the argument and the result have no place, so it is a function without any.
+        let code: unsafe extern "C" fn() = unsafe { std::mem::transmute(closure.code()) };
+        // SAFETY: the closure lives.
+        unsafe { code() };
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn no_memory_is_writable_and_executable() {
