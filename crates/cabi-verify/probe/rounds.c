@@ -118,7 +118,7 @@ static unsigned look(unsigned at, byte mask, int is_result, struct place *found)
   return n;
 }
 
-/* Of several bytes of a register that are right, copies of a sign for one, keeps the one that goes on from the places of the bytes before. */
+/* Of several bytes of a register that are right, drops those above the one that goes on from the places of the bytes before: copies of a sign. */
 static unsigned keep_those_that_go_on(struct place *found, unsigned n, const struct place *run, unsigned n_run, unsigned length) {
   struct place kept[MANY];
   unsigned n_kept = 0;
@@ -126,7 +126,8 @@ static unsigned keep_those_that_go_on(struct place *found, unsigned n, const str
     int goes_on = 0, has_other = 0;
     for (unsigned k = 0; k < n_run; k++) if (run[k].base == found[i].base && run[k].base < ON_STACK) {
       goes_on |= found[i].byte == run[k].byte + length;
-      for (unsigned j = 0; j < n; j++) has_other |= found[j].base == run[k].base && found[j].byte == run[k].byte + length;
+      for (unsigned j = 0; j < n; j++)
+        has_other |= found[j].base == run[k].base && found[j].byte == run[k].byte + length && (BIG_ENDIAN ? found[i].byte < found[j].byte : found[i].byte > found[j].byte);
     }
     if (goes_on || !has_other) kept[n_kept++] = found[i];
   }

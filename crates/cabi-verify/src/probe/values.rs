@@ -198,12 +198,14 @@ impl Values {
     }
 }
 
-/// The largest alignment that any convention gives a value on the stack: that of a vector is its size, whatever its record's is.
+/// The largest alignment that any convention gives a value on the stack: that of a vector is its
+/// size, whatever its record's is; that of a name with less is its type's.
 fn alignment(ty: &Type) -> u64 {
     let is_vector = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Vector(_));
     let vectors = leaves(ty).filter(is_vector);
     let vectors = vectors.map(|leaf| (leaf.width_bits / 8).next_power_of_two());
-    vectors.max().unwrap_or(1).max(ty.align().into())
+    let own = ty.align().max(ty.canonical_align());
+    vectors.max().unwrap_or(1).max(own.into())
 }
 
 fn size_of(ty: &Type) -> usize {

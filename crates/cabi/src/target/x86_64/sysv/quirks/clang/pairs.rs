@@ -90,14 +90,13 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     }
 }
 
-/// Returns the member of a union that LLVM has: the most aligned and of these the largest, and the
-/// first of those; also an array of no elements, but no empty record.
+/// Returns the type of the member of a union that LLVM has: the most aligned and of these the
+/// largest, and the first of those; also an array of no elements, but no empty record. A bit-field
+/// is an integer of its declared type, with a name or without.
 fn member_of_union(record: &Record) -> Option<&Type> {
-    let types = record
-        .fields()
-        .iter()
-        .filter(|field| field.bit_field().is_none());
-    let members = types.map(Field::ty).filter(|ty| !is_empty(ty));
+    let has_bits = |field: &&Field| field.bit_field().is_none_or(|bits| bits.width > 0);
+    let types = record.fields().iter().filter(has_bits).map(Field::ty);
+    let members = types.filter(|ty| !is_empty(ty));
     members.rev().max_by_key(|ty| (llvm_align(ty), ty.size()))
 }
 
