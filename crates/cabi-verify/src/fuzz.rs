@@ -31,8 +31,8 @@ use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
 mod transition_types;
 mod transitions;
 
-pub use transitions::levels;
-use transitions::{Transitions, is_another_convention, is_narrower, lists, note_missed};
+pub use transitions::{Transitions, levels};
+use transitions::{is_another_convention, is_narrower, lists, note_missed};
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
 const UNITS_EACH: usize = 2;

@@ -20,13 +20,13 @@ use crate::verify::{Compiler, VerifyError, known_bug};
 
 /// The transitions that one compiler shows, each with its signature.
 #[derive(Debug)]
-pub(super) struct Transitions {
+pub struct Transitions {
     /// Shapes of its types.
-    pub(super) shapes: BTreeSet<Shape>,
+    pub shapes: BTreeSet<Shape>,
     /// Transitions without a type that shows them.
-    pub(super) without: Vec<Transition>,
+    pub without: Vec<Transition>,
     /// Transitions and signatures.
-    pub(super) all: Vec<(Transition, CSignature)>,
+    pub all: Vec<(Transition, CSignature)>,
 }
 
 /// Returns the compiler, and those that flags for wider vectors make of it; the levels that this
@@ -134,7 +134,7 @@ fn wider(reference: &Reference, feature: &str) -> Reference {
 impl Transitions {
     /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the states
     /// that arguments can leave, from another one on.
-    pub(super) fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
+    pub fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
         let measure = Measure::of_target(&asked.target(), asked.ms_abi);
         let types = types_by_shape(asked);
         let (mut all, mut without) = (Vec::new(), Vec::new());
