@@ -61,8 +61,7 @@ pub(crate) enum Linkage {
     Closure,
 }
 
-/// Uses of names in a function, which decides where its variables live. Names are not resolved: a
-/// name that is used so anywhere in the function counts.
+/// Uses of names anywhere in a function, which decide where its variables live.
 #[derive(Default, Clone)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
@@ -114,20 +113,15 @@ pub(crate) enum StmtKind {
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    Loop(Loop, Vec<Stmt>),
+    While(Expr, Vec<Stmt>),
+    /// `for name in low..high`
+    For(Ident, [Expr; 2], Vec<Stmt>),
     /// A block, and the block that runs when an exception ends it.
     Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
     Break,
     Continue,
     Block(Vec<Stmt>),
-}
-
-/// Head of a loop.
-pub(crate) enum Loop {
-    While(Expr),
-    /// `for var in low..high`
-    For(Ident, Expr, Expr),
 }
 
 pub(crate) struct Expr {
@@ -143,7 +137,7 @@ pub(crate) enum ExprKind {
     Name(Rc<str>),
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
-    Call(Box<CallExpr>),
+    Call(Box<Expr>, Vec<Expr>),
     Index(Box<Expr>, Box<Expr>),
     Field(Box<Expr>, Ident),
     Cast(Box<Expr>, TypeExpr),
@@ -154,11 +148,6 @@ pub(crate) enum ExprKind {
     Array(Vec<Expr>),
     /// `fn(params) -> result { .. }`
     Closure(Box<FnDecl>),
-}
-
-pub(crate) struct CallExpr {
-    pub(crate) callee: Expr,
-    pub(crate) args: Vec<Expr>,
 }
 
 /// A number as written.

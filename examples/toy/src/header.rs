@@ -23,14 +23,13 @@ pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, F
         return Ok(None);
     };
     // clang would read a device to its end.
-    let mut places = program.options.include.clone();
-    places.extend(Path::new(&program.file).parent().map(PathBuf::from));
+    let folders = program.options.include.iter().map(PathBuf::as_path);
+    let folders = folders.chain(Path::new(&program.file).parent());
     let is_bad = |path: PathBuf| path.exists() && !path.is_file();
-    if let Some(UseDecl { header, span, .. }) = uses.iter().find(|used| {
-        let mut places = places.iter();
-        places.any(|place| is_bad(place.join(&*used.header)))
-    }) {
-        return program.checked(fail(format!("the C header `{header}` is no file")).at(*span));
+    let mut places = folders.flat_map(|folder| uses.iter().map(move |used| (folder, used)));
+    if let Some((_, used)) = places.find(|(folder, used)| is_bad(folder.join(&*used.header))) {
+        let why = format!("the C header `{}` is no file", used.header);
+        return program.checked(fail(why).at(used.span));
     }
     let include = |directory: &PathBuf| format!("-I{}", directory.display());
     // The text takes the place of the program, so that the headers are searched next to it.
@@ -43,10 +42,8 @@ pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, F
         .map(|used| format!("#include \"{}\"\n", used.header));
     let why = match parse(&lines.collect::<String>(), &options) {
         Ok(header) if header.model == *target.data_model() => {
-            let libraries = uses
-                .iter()
-                .filter_map(|used| used.library.clone())
-                .collect();
+            let libraries = uses.iter().filter_map(|used| used.library.clone());
+            let libraries = libraries.collect();
             return Ok(Some(Import { header, libraries }));
         }
         Ok(Header { target: its, .. }) => {
@@ -55,10 +52,8 @@ pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, F
             return Err(Failure::NotRun(why));
         }
         Err(why @ (HeaderError::NoLibclang { .. } | HeaderError::OldLibclang { .. })) => {
-            return Err(Failure::NotRun(format!(
-                "`use c \"{}\"`: {why}",
-                first.header
-            )));
+            let why = format!("`use c \"{}\"`: {why}", first.header);
+            return Err(Failure::NotRun(why));
         }
         Err(HeaderError::Source { errors }) => {
             let errors = errors.iter().take(5).map(|error| format!("\n  = {error}"));

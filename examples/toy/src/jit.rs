@@ -12,12 +12,12 @@ use std::path::PathBuf;
 
 /// An engine in which functions can end by calls that take their place.
 pub(crate) fn engine() -> Result<Engine, Error> {
-    let settings = Settings::default().personality(Personality::new(PERSONALITY));
+    let mut settings = Settings::default().personality(Personality::new(PERSONALITY));
     // On AArch64 it is fixed to true.
-    Engine::new(&match cfg!(target_arch = "x86_64") {
-        true => settings.flag("preserve_frame_pointers", "true"),
-        false => settings,
-    })
+    if cfg!(target_arch = "x86_64") {
+        settings = settings.flag("preserve_frame_pointers", "true");
+    }
+    Engine::new(&settings)
 }
 
 /// After the message about a symbol that is in no library.
@@ -70,8 +70,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
     // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not
-    // mind arguments they do not take. What the program does then, it does by its author's will, as
-    // a C program does.
+    // mind arguments they do not take. The program's author answers for the rest, as of a C program.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     unsafe { main(argc, argv.as_ptr()) }

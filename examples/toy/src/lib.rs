@@ -4,10 +4,8 @@
 mod ast;
 mod closures;
 mod diag;
-mod float;
 mod header;
 mod jit;
-mod link;
 mod lower;
 mod object;
 mod parse;
@@ -74,7 +72,7 @@ pub enum Failure {
 }
 
 impl Text {
-    /// The program `text`, of the file `file`, which need not exist.
+    /// Returns the program `text` of the file `file`, which need not exist.
     #[must_use]
     pub fn new(file: &str, text: &str) -> Text {
         Text {
@@ -88,8 +86,7 @@ impl Text {
     /// Reads a file as a program for the target of this triple, else for this machine.
     ///
     /// # Errors
-    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8; for a target whose C types are
-    /// not known.
+    /// [`Failure::NotRun`] if it is no text, or the C types of the target are not known.
     pub fn read(file: &Path, triple: Option<&str>, options: Options) -> Result<Text, Failure> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file);
@@ -103,14 +100,13 @@ impl Text {
         Ok(text)
     }
 
-    /// Returns whether it parses and uses C headers, so that checking it reads files and needs
-    /// libclang.
+    /// Checks whether the program parses and uses C headers, for which libclang is needed.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
         parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
     }
 
-    /// It in a form of its target.
+    /// Returns the program in a form of its target.
     ///
     /// # Errors
     /// [`Failure`].
@@ -118,13 +114,11 @@ impl Text {
         let (module, program) = self.compiled()?;
         match form {
             Form::Clif => Ok(object::clif(program).into()),
-            Form::Obj => {
-                object::emit(module, program.functions).map_err(|why| self.not_made(&*why))
-            }
+            Form::Obj => self.made(object::emit(module, program.functions)),
         }
     }
 
-    /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links.
+    /// Builds the program `output`, which the C compiler `$CC`, else `cc`, links.
     ///
     /// # Errors
     /// [`Failure`].
@@ -134,14 +128,14 @@ impl Text {
             return Err(self.no_main());
         }
         let functions = std::mem::take(&mut program.functions);
-        let object = object::emit(module, functions).map_err(|why| self.not_made(&*why))?;
+        let object = self.made(object::emit(module, functions))?;
         let libraries = &self.options.library_path;
-        let linked = link::link(&program, &object, libraries, &self.target, output);
+        let linked = object::link(&program, &object, libraries, &self.target, output);
         let output = output.display();
         linked.map_err(|why| Failure::NotRun(format!("{output} is not linked: {why}")))
     }
 
-    /// Runs it. `args` are what `main` gets after the program's name. The result is `main`'s.
+    /// Runs the program, whose `main` gets `args` after its name, and returns the result of `main`.
     ///
     /// # Errors
     /// [`Failure`].
@@ -160,8 +154,9 @@ impl Text {
         code.map_err(host)?.ok_or_else(|| self.no_main())
     }
 
-    fn not_made(&self, why: &dyn Error) -> Failure {
-        Failure::NotRun(format!("no code is made for {}: {why}", self.target.name()))
+    fn made<T>(&self, made: Result<T, Box<dyn Error>>) -> Result<T, Failure> {
+        let target = self.target.name();
+        made.map_err(|why| Failure::NotRun(format!("no code is made for {target}: {why}")))
     }
 
     fn no_main(&self) -> Failure {
@@ -170,7 +165,7 @@ impl Text {
     }
 
     fn compiled(&self) -> Result<(UnwindModule, Program), Failure> {
-        let mut module = object::module(&self.target).map_err(|why| self.not_made(&*why))?;
+        let mut module = self.made(object::module(&self.target))?;
         let program = self.lowered(&mut module)?;
         Ok((module, program))
     }
@@ -178,8 +173,12 @@ impl Text {
     fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
         let program = self.checked(parse::parse(&self.text))?;
         let import = header::read(self, &program.uses)?;
-        let (import, target) = (import.as_ref(), &self.target);
-        self.checked(lower::lower(&program, import, target, module))
+        self.checked(lower::lower(
+            &program,
+            import.as_ref(),
+            &self.target,
+            module,
+        ))
     }
 
     fn checked<T>(&self, found: Check<T>) -> Result<T, Failure> {

@@ -11,6 +11,7 @@ mod decl;
 mod expr;
 mod function;
 mod header;
+mod literal;
 mod memory;
 mod ops;
 mod place;
@@ -75,10 +76,8 @@ pub(crate) fn lower(
         compiled: Vec::new(),
     };
     session.whole(program)?;
-    let mut main = (0..session.functions.len()).filter(|id| session.is_main(*id));
-    let main = main
-        .next()
-        .and_then(|id| session.functions[id].declared.as_ref());
+    let main = (0..session.functions.len()).find(|id| session.is_main(*id));
+    let main = main.and_then(|id| session.functions[id].declared.as_ref());
     Ok(Program {
         main: main.map(|declared| declared.body),
         libraries: session.libraries,
@@ -126,28 +125,22 @@ impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
         for decl in &program.records {
             let ty = self.types.add_record(&decl.name.name, decl.is_union);
-            self.add_name(&decl.name, Meaning::Type(ty))
-                .at(decl.name.span)?;
+            self.add_name(&decl.name, Meaning::Type(ty))?;
         }
         for decl in &program.records {
             self.lay_out(decl).at(decl.name.span)?;
         }
         for decl in &program.functions {
-            let id = self
-                .add_function(decl, Rc::clone(&decl.name.name))
-                .at(decl.name.span)?;
-            self.add_name(&decl.name, Meaning::Function(id))
-                .at(decl.name.span)?;
+            let id = self.add_function(decl, Rc::clone(&decl.name.name));
+            let id = id.at(decl.name.span)?;
+            self.add_name(&decl.name, Meaning::Function(id))?;
         }
         for (id, decl) in program.functions.iter().enumerate() {
             let compiled = match decl.linkage {
-                Linkage::Import(..) => {
-                    let sig = self.signature(id).at(decl.name.span)?;
-                    self.lowering
-                        .call_plan(&sig)
-                        .map(|_| ())
-                        .map_err(Into::into)
-                }
+                Linkage::Import(..) => self.signature(id).and_then(|sig| {
+                    self.lowering.call_plan(&sig)?;
+                    Ok(())
+                }),
                 _ => self.function_body(id, &[]),
             };
             compiled.at(decl.name.span)?;
@@ -169,20 +162,17 @@ impl<'p> Session<'p> {
         let id = self.functions.len() - 1;
         let takes = ty.params.is_empty() || ty.params == [Ty::I32, self.types.pointer(Ty::BYTES)];
         let is_right = takes && matches!(ty.result, Ty::Void | Ty::I32) && !ty.variadic;
-        match self.is_main(id) && !is_right {
-            true => {
-                fail("`main` takes nothing or `argc: i32, argv: **u8`, and returns `i32` if any")
-            }
-            false => Ok(id),
-        }
+        let main = "`main` takes nothing or `argc: i32, argv: **u8`, and returns `i32` if any";
+        let is_wrong = self.is_main(id) && !is_right;
+        if is_wrong { fail(main) } else { Ok(id) }
     }
 
-    fn add_name(&mut self, Ident { name, .. }: &Ident, meaning: Meaning) -> Check<()> {
+    fn add_name(&mut self, Ident { name, span }: &Ident, meaning: Meaning) -> Check<()> {
         if self.builtin(name).is_some() {
-            return fail(format!("`{name}` is a type of the language"));
+            return fail(format!("`{name}` is a type of the language")).at(*span);
         }
         match self.names.insert(Rc::clone(name), meaning) {
-            Some(_) => fail(format!("`{name}` is declared twice")),
+            Some(_) => fail(format!("`{name}` is declared twice")).at(*span),
             None => Ok(()),
         }
     }

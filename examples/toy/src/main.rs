@@ -1,7 +1,4 @@
 //! `toy`: a small language that calls C and is called by it. README.md describes it on a page.
-//!
-//! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output
-//! could not be written; `toy run` ends with what the program's `main` returns.
 
 use clap::{Args, Parser};
 use std::env::consts::EXE_EXTENSION;
@@ -26,10 +23,7 @@ enum Command {
     },
     /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be
     /// its.
-    Build {
-        #[command(flatten)]
-        product: Product,
-    },
+    Build(Product),
     /// Write what becomes of a program.
     Emit {
         /// Its form.
@@ -71,27 +65,30 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<i32, Failure> {
-    match command {
+    let written = match command {
         Command::Run {
             options,
             file,
             args,
         } => return Text::read(&file, None, options)?.run(&args),
-        Command::Build { product } => product.text()?.build(&product.path(EXE_EXTENSION)?)?,
+        Command::Build(product) => {
+            product.text()?.build(&product.path(EXE_EXTENSION)?)?;
+            Ok(())
+        }
         Command::Emit { form, product } => {
             let bytes = product.text()?.emit(form)?;
-            let written = match (form, &product.output) {
+            match (form, &product.output) {
                 (Form::Clif, None) => std::io::stdout().lock().write_all(&bytes),
                 _ => std::fs::write(product.path("o")?, bytes),
-            };
-            match written {
-                // As of a program that SIGPIPE has ended: its reader has gone away.
-                Err(why) if why.kind() == ErrorKind::BrokenPipe => return Ok(128 + 13),
-                written => written.map_err(|why| Failure::NotRun(format!("the output: {why}")))?,
             }
         }
+    };
+    match written {
+        Ok(()) => Ok(0),
+        // As of a program that SIGPIPE has ended: its reader has gone away.
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => Ok(128 + 13),
+        Err(why) => Err(Failure::NotRun(format!("the output: {why}"))),
     }
-    Ok(0)
 }
 
 impl Product {

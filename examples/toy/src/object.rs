@@ -1,7 +1,7 @@
-//! The program for any target that is lowered: as CLIF, and as an object file that a C compiler
-//! links.
+//! The program for any target that is lowered: as CLIF, as an object file, and as a program that
+//! the C compiler of the system links.
 
-use crate::lower::{Compiled, PERSONALITY, Program};
+use crate::lower::{CLOSURE, Compiled, PERSONALITY, Program};
 use cabi::Target;
 use clif_cabi::Lowering;
 use clif_cabi_unwind::{Personality, UnwindModule};
@@ -11,6 +11,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::{Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// An empty object file, which exceptions pass through, and in which those that are caught are
 /// C++'s or any other's. A target that is not lowered is refused here.
@@ -51,4 +53,68 @@ pub(crate) fn clif(program: Program) -> String {
         format!("; {}\n{}\n", function.name, func.display())
     });
     functions.collect()
+}
+
+/// C code that makes function pointers of closures, as `closures.rs` does in the JIT. It is compiled
+/// when a program is linked, for its machine.
+const CLOSURES: &str = include_str!("closures.c");
+
+/// Links `object`, of `program`, as the program `output`. The C compiler is `$CC`, with its flags
+/// if it has some, else `cc`; the error is what it says. Libraries are looked for in `directories`
+/// first, now and when the program runs.
+pub(crate) fn link(
+    program: &Program,
+    object: &[u8],
+    directories: &[PathBuf],
+    target: &Target,
+    output: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::Builder::new().prefix("toy-").tempdir()?;
+    let [own, closures] = ["program.o", "closures.c"].map(|name| folder.path().join(name));
+    std::fs::write(&own, object)?;
+    let compiler = std::env::var("CC").unwrap_or_default();
+    let mut words = compiler.split_whitespace();
+    let name = words.next().unwrap_or("cc");
+    let mut command = Command::new(name);
+    command.args(words).args(["-O1", "-o"]);
+    command.arg(output).arg(own);
+    let mut imports = program.imports.iter();
+    if imports.any(|(_, symbol)| &**symbol == CLOSURE) {
+        std::fs::write(&closures, CLOSURES)?;
+        command.arg(closures);
+    }
+    for directory in directories {
+        let path = std::path::absolute(directory)?;
+        command.arg("-L").arg(&path);
+        if !target.name().contains("windows") {
+            command.args(["-Xlinker", "-rpath", "-Xlinker"]).arg(&path);
+        }
+    }
+    let libraries = program.libraries.iter();
+    command.args(libraries.map(|name| library(name, target.name())));
+    let said = command
+        .output()
+        .map_err(|why| format!("the C compiler {name}: {why}"))?;
+    if !said.status.success() {
+        let why = String::from_utf8_lossy(&said.stderr);
+        return Err(format!("{name}: {}\n{why}", said.status).into());
+    }
+    let is_there = output.exists().then_some(());
+    is_there.ok_or_else(|| format!("{name} has written nothing").into())
+}
+
+/// The argument that names a library to the linker of a system.
+fn library(name: &str, target: &str) -> String {
+    let ends = [".dll", ".dylib", ".so"];
+    let stem = ends.iter().find_map(|end| name.strip_suffix(end));
+    let stem = stem.unwrap_or(name);
+    match stem.strip_prefix("lib").unwrap_or(stem) {
+        _ if name.starts_with('/') => name.to_owned(),
+        // A file, not an option.
+        _ if name.contains('/') => format!("./{name}"),
+        _ if target.contains("windows") => format!("-l{stem}"),
+        stem if target.contains("apple") => format!("-l{stem}"),
+        // Its file, since the version is a part of the name.
+        _ => format!("-l:{name}"),
+    }
 }

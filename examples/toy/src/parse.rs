@@ -2,8 +2,8 @@
 
 use crate::ast::BinaryOp::*;
 use crate::ast::{
-    BinaryOp, CallExpr, Expr, ExprKind, FnDecl, Ident, Linkage, Loop, Names, Number, Program,
-    RecordDecl, Signature, Stmt, StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
+    BinaryOp, Expr, ExprKind, FnDecl, Ident, Linkage, Number, Program, RecordDecl, Signature, Stmt,
+    StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
 };
 use crate::diag::{At, Check, Span, fail};
 use std::cell::{Cell, RefCell};
@@ -32,16 +32,14 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
         let message = format!("this nests deeper than {MAX_DEPTH} levels: name a part of it");
         return fail(message).at(Span::new(at, at));
     }
-    match parsed {
-        Ok(()) => Ok(state.program.into_inner()),
-        Err(error) => {
-            let at = error.location.offset;
-            let expected = error.expected.tokens().filter(|token| !token.is_empty());
-            let mut expected: Vec<&str> = expected.collect();
-            expected.sort_unstable();
-            fail(format!("expected {}", expected.join(" or "))).at(Span::new(at, at))
-        }
-    }
+    let Err(error) = parsed else {
+        return Ok(state.program.into_inner());
+    };
+    let at = error.location.offset;
+    let expected = error.expected.tokens().filter(|token| !token.is_empty());
+    let mut expected: Vec<&str> = expected.collect();
+    expected.sort_unstable();
+    fail(format!("expected {}", expected.join(" or "))).at(Span::new(at, at))
 }
 
 /// Declarations read so far, and the state of the construct being read.
@@ -71,18 +69,14 @@ impl State {
     /// construct around it ends.
     fn node(&self, kind: ExprKind, start: usize, end: usize) -> Expr {
         use ExprKind::{Binary, Call, Cast, Field, Index};
-        let span = Span::new(start, end);
         let is_on_top = matches!(
             kind,
-            Binary(..) | Call(_) | Index(..) | Field(..) | Cast(..)
+            Binary(..) | Call(..) | Index(..) | Field(..) | Cast(..)
         );
-        match is_on_top && self.deeper(start).is_err() {
-            true => Expr {
-                kind: ExprKind::Null,
-                span,
-            },
-            false => Expr { kind, span },
-        }
+        let is_refused = is_on_top && self.deeper(start).is_err();
+        let kind = if is_refused { ExprKind::Null } else { kind };
+        let span = Span::new(start, end);
+        Expr { kind, span }
     }
 
     fn name(&self, name: &str, is_called: bool) -> ExprKind {
@@ -103,7 +97,7 @@ impl State {
             return;
         };
         uses.has_pointers = true;
-        let (mut root, mut names): (&Expr, &mut Names) = (place, &mut uses.addressed);
+        let (mut root, mut names) = (place, &mut uses.addressed);
         while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
             (root, names) = (base, &mut uses.parts);
         }
@@ -125,16 +119,16 @@ impl State {
 
 /// A function without its body.
 fn head(name: Ident, params: (Vec<(Ident, TypeExpr)>, bool), result: Option<TypeExpr>) -> FnDecl {
-    let (params, variadic) = params;
-    let (params, types) = params.into_iter().unzip();
+    let (names, types) = params.0.into_iter().unzip();
+    let signature = Signature {
+        params: types,
+        variadic: params.1,
+        result,
+    };
     FnDecl {
         name,
-        params,
-        signature: Signature {
-            params: types,
-            variadic,
-            result,
-        },
+        params: names,
+        signature,
         linkage: Linkage::Own,
         body: Vec::new(),
         uses: Uses::default(),
@@ -147,18 +141,17 @@ fn binary(op: BinaryOp, left: Expr, right: Expr) -> ExprKind {
 
 /// A number; without a point or an exponent it is an integer.
 fn number(digits: &str, radix: u32, suffix: &str) -> Result<Number, &'static str> {
-    let (mut digits, suffix) = (digits.replace('_', ""), suffix.to_owned());
-    let mut integer = None;
-    if radix == 16 || digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let value = u128::from_str_radix(&digits, radix);
+    let mut number = Number {
+        digits: digits.replace('_', ""),
+        integer: None,
+        suffix: suffix.to_owned(),
+    };
+    if radix == 16 || number.digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = u128::from_str_radix(&number.digits, radix);
         let value = value.map_err(|_| "a number of up to 128 bits")?;
-        (digits, integer) = (value.to_string(), Some(value));
+        (number.digits, number.integer) = (value.to_string(), Some(value));
     }
-    Ok(Number {
-        digits,
-        integer,
-        suffix,
-    })
+    Ok(number)
 }
 
 peg::parser! { grammar grammar(state: &State) for str {
@@ -272,10 +265,10 @@ peg::parser! { grammar grammar(state: &State) for str {
     rule stmt_kind() -> StmtKind
         = nested(<if_stmt()>)
         / word("while") _ condition:expr(false) _ body:block() {
-            StmtKind::Loop(Loop::While(condition), body)
+            StmtKind::While(condition, body)
         }
         / word("for") _ var:ident() _ word("in") _ low:expr(false) _ ".." _ high:expr(false) _
-            body:block() { StmtKind::Loop(Loop::For(var, low, high), body) }
+            body:block() { StmtKind::For(var, [low, high], body) }
         / word("try") _ body:block() _ word("catch") _ handler:block() {
             StmtKind::Try(body, handler)
         }
@@ -345,7 +338,7 @@ peg::parser! { grammar grammar(state: &State) for str {
         }
         --
         callee:(@) op(<"(">) args:list(<expr(true)>) ")" {
-            ExprKind::Call(Box::new(CallExpr { callee, args }))
+            ExprKind::Call(Box::new(callee), args)
         }
         base:(@) op(<"[">) index:expr(true) _ "]" {
             ExprKind::Index(Box::new(base), Box::new(index))

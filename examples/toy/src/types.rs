@@ -1,7 +1,7 @@
 //! The types of a program. They compare and copy for free; their layout is `cabi`'s. Pointers know
 //! what they point to here, and are opaque there.
 
-use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
+use cabi::{DataModel, FnAbi, FnSig, Scalar, Target, Type};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -44,25 +44,25 @@ const fn int(bits: u8, signed: bool) -> Scalar {
     Scalar::Int { bits, signed }
 }
 
-/// The scalars with a name, and their layout.
-static SCALARS: [(&str, Scalar, Type); 17] = [
-    ("bool", Scalar::Bool, Type::BOOL),
-    ("i8", int(8, true), Type::I8),
-    ("u8", int(8, false), Type::U8),
-    ("i16", int(16, true), Type::I16),
-    ("u16", int(16, false), Type::U16),
-    ("i32", int(32, true), Type::I32),
-    ("u32", int(32, false), Type::U32),
-    ("i64", int(64, true), Type::I64),
-    ("u64", int(64, false), Type::U64),
-    ("i128", int(128, true), Type::I128),
-    ("u128", int(128, false), Type::U128),
-    ("f16", Scalar::F16, Type::F16),
-    ("bf16", Scalar::BF16, Type::BF16),
-    ("f32", Scalar::F32, Type::F32),
-    ("f64", Scalar::F64, Type::F64),
-    ("f80", Scalar::F80, Type::F80),
-    ("f128", Scalar::F128, Type::F128),
+/// Names of scalars, and their layout.
+static SCALARS: [(&str, Type); 17] = [
+    ("bool", Type::BOOL),
+    ("i8", Type::I8),
+    ("u8", Type::U8),
+    ("i16", Type::I16),
+    ("u16", Type::U16),
+    ("i32", Type::I32),
+    ("u32", Type::U32),
+    ("i64", Type::I64),
+    ("u64", Type::U64),
+    ("i128", Type::I128),
+    ("u128", Type::U128),
+    ("f16", Type::F16),
+    ("bf16", Type::BF16),
+    ("f32", Type::F32),
+    ("f64", Type::F64),
+    ("f80", Type::F80),
+    ("f128", Type::F128),
 ];
 
 static POINTER: Type = Type::PTR;
@@ -79,7 +79,7 @@ impl Ty {
     pub(crate) const VOID_POINTER: Ty = Ty::Pointer(0);
     pub(crate) const BYTES: Ty = Ty::Pointer(1);
 
-    /// The width and sign of an integer.
+    /// Returns the width and sign of an integer.
     pub(crate) fn as_int(self) -> Option<(u8, bool)> {
         match self {
             Ty::Scalar(Scalar::Int { bits, signed }) => Some((bits, signed)),
@@ -121,15 +121,16 @@ pub(crate) struct Types {
 impl Types {
     pub(crate) fn new(target: &Target) -> Types {
         let model = target.data_model();
-        let scalars = SCALARS.iter();
+        let scalars = SCALARS.iter().filter_map(|(_, layout)| {
+            let ty = Ty::Scalar(layout.as_scalar()?);
+            Some((ty, model.adapt(layout)))
+        });
         Types {
             target: target.clone(),
             parts: vec![Ty::Void, Ty::U8],
             functions: Vec::new(),
             records: Vec::new(),
-            layouts: scalars
-                .map(|(_, scalar, layout)| (Ty::Scalar(*scalar), model.adapt(layout)))
-                .collect(),
+            layouts: scalars.collect(),
         }
     }
 
@@ -161,10 +162,9 @@ impl Types {
     }
 
     pub(crate) fn array(&mut self, element: Ty, len: u64) -> Result<Ty, String> {
-        let Some(of) = self.layout(element) else {
-            let name = self.name(element);
-            return Err(format!("`{name}` cannot be an element of an array"));
-        };
+        let of = self
+            .layout(element)
+            .ok_or("an array has no elements of this type")?;
         let layout = Type::array(of, len).map_err(|error| error.to_string())?;
         let ty = Ty::Array(place(&mut self.parts, element), len);
         self.layouts.insert(ty, layout);
@@ -187,9 +187,10 @@ impl Types {
 
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
         let (ty, part) = (Ty::Complex(part), self.scalar(part)?);
-        let layout = self.layout(part).ok_or("the language has no such type")?;
-        let layout = Type::complex(layout).map_err(|error| error.to_string())?;
-        self.layouts.insert(ty, layout);
+        if let Some(part) = self.layout(part) {
+            let layout = Type::complex(part).map_err(|error| error.to_string())?;
+            self.layouts.insert(ty, layout);
+        }
         Ok(ty)
     }
 
@@ -214,25 +215,18 @@ impl Types {
     /// The scalar called `name`, some of which are the target's choice.
     pub(crate) fn scalar_named(&self, name: &str) -> Option<Scalar> {
         let model = self.model();
-        let chosen = match name {
-            "c_char" => Some(model.char()),
-            "c_long" => Some(model.long()),
-            "c_ulong" => Some(model.unsigned_long()),
-            "c_longdouble" => Some(model.long_double()),
-            _ => None,
+        let layout = match name {
+            "c_char" => model.char(),
+            "c_int" => Type::I32,
+            "c_uint" => Type::U32,
+            "c_long" => model.long(),
+            "c_ulong" => model.unsigned_long(),
+            "c_longdouble" => model.long_double(),
+            "usize" => Type::U64,
+            "isize" => Type::I64,
+            name => SCALARS.iter().find(|(own, _)| *own == name)?.1.clone(),
         };
-        if let Some(Kind::Scalar(scalar)) = chosen.as_ref().map(Type::kind) {
-            return Some(*scalar);
-        }
-        let name = match name {
-            "c_int" => "i32",
-            "c_uint" => "u32",
-            "usize" => "u64",
-            "isize" => "i64",
-            name => name,
-        };
-        let scalar = SCALARS.iter().find(|(own, ..)| *own == name);
-        scalar.map(|(_, scalar, _)| *scalar)
+        layout.as_scalar()
     }
 
     /// The type as the language spells it.
@@ -241,8 +235,10 @@ impl Types {
         match ty {
             Ty::Void => "void".to_owned(),
             Ty::Scalar(scalar) => {
-                let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
-                named.map_or("?", |(name, ..)| name).to_owned()
+                let named = SCALARS
+                    .iter()
+                    .find(|(_, own)| own.as_scalar() == Some(scalar));
+                named.map_or("?", |(name, _)| name).to_owned()
             }
             Ty::Pointer(to) => format!("*{}", name(&self.parts[to])),
             Ty::Complex(part) => format!("complex<{}>", name(&Ty::Scalar(part))),

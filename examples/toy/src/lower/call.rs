@@ -8,7 +8,7 @@
 use super::function::Lowerer;
 use super::value::{Typed, ssa_type};
 use super::{CLOSURE, Meaning, Session};
-use crate::ast::{CallExpr, Expr, ExprKind, Linkage};
+use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{Check, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Target, Type, X86_64_LANG};
@@ -25,6 +25,8 @@ static LANG: cabi::Convention = X86_64_LANG;
 /// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee
 /// can pop.
 const MAX_LANG_PARAMS: usize = 256;
+
+type Declared = Check<clif_cabi::Function>;
 
 impl Session<'_> {
     /// The signature of a function: C's, or the language's own where nothing else calls it. That of
@@ -51,21 +53,24 @@ impl Session<'_> {
 
     /// The C signature of functions of the type `ty`.
     fn fn_sig(&self, ty: &FnTy) -> Check<FnSig> {
-        let object = |ty: Ty| {
-            let layout = self.types.layout(self.object(ty)?);
-            Ok(layout.cloned().unwrap_or(Type::VOID))
-        };
-        let params = ty.params.iter().map(|&param| object(param));
+        let object = |ty: Ty| Ok(self.types.layout(self.object(ty)?).cloned());
+        let params = ty
+            .params
+            .iter()
+            .filter_map(|&param| object(param).transpose());
         let result = match ty.result {
-            Ty::Void => Type::VOID,
+            Ty::Void => None,
             result => object(result)?,
         };
-        let sig = FnSig::new(params.collect::<Check<Vec<Type>>>()?, result);
+        let sig = FnSig::new(
+            params.collect::<Check<Vec<Type>>>()?,
+            result.unwrap_or(Type::VOID),
+        );
         Ok(if ty.variadic { sig.variadic() } else { sig })
     }
 
     /// A function as the module knows it; it is declared when first needed.
-    pub(super) fn declare(&mut self, id: usize) -> Check<clif_cabi::Function> {
+    pub(super) fn declare(&mut self, id: usize) -> Declared {
         if let Some(declared) = &self.functions[id].declared {
             return Ok(declared.clone());
         }
@@ -91,12 +96,7 @@ impl Session<'_> {
     }
 
     /// A function of a library. The module refuses a declaration that differs from one before.
-    fn import(
-        &mut self,
-        symbol: &Rc<str>,
-        library: Option<Rc<str>>,
-        sig: &FnSig,
-    ) -> Check<clif_cabi::Function> {
+    fn import(&mut self, symbol: &Rc<str>, library: Option<Rc<str>>, sig: &FnSig) -> Declared {
         if let Some(library) = library.as_ref().filter(|own| !self.libraries.contains(own)) {
             self.libraries.push(Rc::clone(library));
         }
@@ -117,13 +117,8 @@ impl Session<'_> {
     }
 }
 
-/// A call whose arguments are evaluated.
-struct CallParts {
-    target: Callee,
-    sig: FnSig,
-    args: Vec<Arg>,
-    result: Ty,
-}
+/// A call whose arguments are evaluated, and the type of its result.
+struct CallParts(Callee, FnSig, Vec<Arg>, Ty);
 
 /// Returns whether only the tail call is refused, so that an ordinary call does.
 fn is_tail_call(error: &LowerError) -> bool {
@@ -134,20 +129,20 @@ fn is_tail_call(error: &LowerError) -> bool {
 }
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    pub(super) fn call(&mut self, call: &'p CallExpr) -> Check<Typed> {
-        let prepared = self.prepare(call)?;
-        self.finish(&prepared, None)
+    pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<Typed> {
+        let call = self.prepare(callee, args)?;
+        self.finish(&call, None)
     }
 
     /// `return` of what a call returns. Between functions of the language the callee takes the
     /// place of this frame, unless something may point into it.
-    pub(super) fn call_and_leave(&mut self, call: &'p CallExpr) -> Check<()> {
-        let call = self.prepare(call)?;
-        let is_same = call.result == self.ty.result;
+    pub(super) fn call_and_leave(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
+        let call = self.prepare(callee, args)?;
+        let CallParts(target, sig, args, result) = &call;
+        let is_same = *result == self.ty.result;
         if is_same && self.handlers.is_empty() && !self.uses.has_pointers {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
-            let (target, sig, args) = (call.target, &call.sig, &call.args);
-            match lowering.tail_call(module, &mut self.builder, &self.entry, target, sig, args) {
+            match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
                 Ok(()) => {
                     self.has_tail_calls = true;
                     self.unreachable();
@@ -182,13 +177,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// Evaluates what a call needs: the callee and the arguments' values.
-    fn prepare(
-        &mut self,
-        CallExpr {
-            callee,
-            args: given,
-        }: &'p CallExpr,
-    ) -> Check<CallParts> {
+    fn prepare(&mut self, callee: &'p Expr, given: &'p [Expr]) -> Check<CallParts> {
         let (ty, target, mut sig) = self.callee(callee)?;
         let (wanted, n) = (ty.params.len(), given.len());
         if n < wanted || n > wanted && !ty.variadic {
@@ -208,18 +197,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if sig.is_variadic() {
             sig = sig.at_call(unnamed)?;
         }
-        let result = ty.result;
-        Ok(CallParts {
-            target,
-            sig,
-            args,
-            result,
-        })
+        Ok(CallParts(target, sig, args, ty.result))
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
     fn finish(&mut self, call: &CallParts, to: Option<Value>) -> Check<Typed> {
-        let (result, sig, args) = (call.result, &call.sig, &call.args);
+        let &CallParts(target, ref sig, ref args, result) = call;
         let plan = self.s.lowering.call_plan(sig)?;
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
@@ -234,8 +217,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
         let returned = match self.handlers.last() {
-            Some(&handler) => self.try_call(call, &plan, ret, handler),
-            None => lowering.call_sig(module, &mut self.builder, call.target, sig, args, ret),
+            Some(&handler) => self.try_call(target, args, &plan, ret, handler),
+            None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
         let scalars = match returned? {
             Returned::Value(value) => vec![value],
@@ -252,21 +235,21 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// gives it. An exception leads to `handler`.
     fn try_call(
         &mut self,
-        prepared: &CallParts,
+        target: Callee,
+        args: &[Arg],
         plan: &CallPlan,
         ret: Ret,
         handler: Block,
     ) -> Result<Returned, LowerError> {
         let (lowering, builder) = (&self.s.lowering, &mut self.builder);
         let module = &mut self.s.module;
-        let callable = lowering.callee(module, builder, plan, prepared.target)?;
-        let values = lowering.values_in(builder, plan, &prepared.args, ret)?;
+        let callable = lowering.callee(module, builder, plan, target)?;
+        let values = lowering.values_in(builder, plan, args, ret)?;
         let returned = builder.create_block();
         let signature = &builder.func.dfg.signatures[callable.signature];
         let types: Vec<_> = signature.returns.iter().map(|own| own.value_type).collect();
-        let results = types.into_iter();
-        let results = results.map(|ty| builder.append_block_param(returned, ty));
-        let results: Vec<Value> = results.collect();
+        let result = |ty| builder.append_block_param(returned, ty);
+        let results: Vec<Value> = types.into_iter().map(result).collect();
         let pool = &mut builder.func.dfg.value_lists;
         let values_out = (0..).take(results.len()).map(BlockArg::TryCallRet);
         let normal = BlockCall::new(returned, values_out, pool);
@@ -286,9 +269,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             true => "libc++.1.dylib",
             false => "libstdc++.so.6",
         };
+        let library = Some(library.into());
         let begin = vec![Arg::value(exception)];
-        self.call_c("__cxa_begin_catch", Some(library), begin, Ty::Void)?;
-        self.call_c("__cxa_end_catch", Some(library), Vec::new(), Ty::Void)?;
+        self.call_c("__cxa_begin_catch", library.clone(), begin, Ty::Void)?;
+        self.call_c("__cxa_end_catch", library, Vec::new(), Ty::Void)?;
         Ok(())
     }
 
@@ -296,31 +280,20 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn call_c(
         &mut self,
         symbol: &str,
-        library: Option<&str>,
+        library: Option<Rc<str>>,
         args: Vec<Arg>,
         result: Ty,
     ) -> Check<Typed> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
-        let library = library.map(Rc::from);
         let function = self.s.import(&symbol.into(), library, &sig)?;
-        let target = function.id.into();
-        self.finish(
-            &CallParts {
-                target,
-                sig,
-                args,
-                result,
-            },
-            None,
-        )
+        self.finish(&CallParts(function.id.into(), sig, args, result), None)
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
     /// one of the `unnamed`.
     fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
-        let value = self.expr(arg, None)?;
-        let value = self.decay(value)?;
+        let value = self.decayed(arg)?;
         let promoted = match value.ty {
             Ty::Scalar(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
             Ty::Scalar(Scalar::F32) => Ty::F64,

@@ -50,7 +50,7 @@ impl<'p> Session<'p> {
             }
             TypeKind::Complex(part) => match self.ty(part)? {
                 Ty::Scalar(part) => Ok(self.types.complex(part)?),
-                ty => fail(format!("`{}` is no number", self.types.name(ty))),
+                ty => self.wrong(ty, "`{}` is no number"),
             },
         }
     }
@@ -61,15 +61,20 @@ impl<'p> Session<'p> {
         self.object(ty).at(expr.span)
     }
 
-    /// `ty`, if objects can have it.
+    /// Refuses a type; `{}` in `text` stands for it.
+    pub(super) fn wrong<T>(&self, ty: Ty, text: &str) -> Check<T> {
+        fail(text.replace("{}", &self.types.name(ty)))
+    }
+
+    /// Returns `ty`, if objects can have it.
     pub(super) fn object(&self, ty: Ty) -> Check<Ty> {
-        let name = self.types.name(ty);
         match ty {
             Ty::Void => fail("there are no values of type `void`"),
             _ if self.types.layout(ty).is_some() => Ok(ty),
-            _ => fail(format!(
-                "`{name}` is opaque, or comes later: only pointers to it exist here"
-            )),
+            _ => self.wrong(
+                ty,
+                "`{}` is opaque, or comes later: only pointers to it exist here",
+            ),
         }
     }
 

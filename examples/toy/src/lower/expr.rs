@@ -1,22 +1,18 @@
-//! Expressions: one arm per kind, each a few lines or a call; literals; and the conversions that
-//! happen silently. A literal takes the type that is wanted of it; its own suffix comes first, and
-//! without either it is `i32` or `f64`.
+//! Expressions: one arm per kind, each a few lines or a call; and the conversions that happen
+//! silently.
 
 use super::Meaning;
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
-use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp, twice};
+use crate::ast::{Expr, ExprKind, Ident, UnaryOp, twice};
 use crate::diag::{At, Check, fail};
-use crate::float;
 use crate::types::Ty;
-use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::DataDescription;
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// A refusal in which `{}` stands for the type.
     pub(super) fn wrong<T>(&self, ty: Ty, text: &str) -> Check<T> {
-        fail(text.replace("{}", &self.s.types.name(ty)))
+        self.s.wrong(ty, text)
     }
 
     /// A value of type `ty`, converted to it where the language does so silently.
@@ -53,7 +49,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 _ => self.unary(*op, operand, expected),
             },
             ExprKind::Binary(op, left, right) => self.binary(*op, left, right, expected),
-            ExprKind::Call(call) => self.call(call),
+            ExprKind::Call(callee, args) => self.call(callee, args),
             ExprKind::Cast(value, ty) => {
                 let ty = self.s.object_ty(ty)?;
                 let value = self.expr(value, Some(ty))?;
@@ -93,85 +89,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::ssa(Ty::BYTES, address))
     }
 
-    fn number(&mut self, number: &Number, negative: bool, expected: Option<Ty>) -> Check<Typed> {
-        let (suffix, is_float) = (&*number.suffix, |ty: &Ty| ty.as_float().is_some());
-        let ty = match number.integer {
-            _ if !suffix.is_empty() => match self.s.types.scalar_named(suffix) {
-                Some(scalar) => self.s.types.scalar(scalar)?,
-                None => Ty::Void,
-            },
-            Some(value) => {
-                let expected = expected.filter(|ty| ty.is_int() || is_float(ty));
-                let is_small = i32::try_from(value).is_ok();
-                expected.unwrap_or(if is_small { Ty::I32 } else { Ty::I64 })
-            }
-            None => expected.filter(is_float).unwrap_or(Ty::F64),
-        };
-        let text = format!("{}{}", if negative { "-" } else { "" }, number.digits);
-        match (ty.as_float(), number.integer) {
-            (Some(scalar), _) => self.constant(ty, float::to_bits(&text, scalar)?),
-            (_, Some(value)) if holds(ty, value, negative) => self.constant(
-                ty,
-                if negative {
-                    value.wrapping_neg()
-                } else {
-                    value
-                },
-            ),
-            (_, Some(_)) if ty.is_int() => self.wrong(ty, &format!("{text} does not fit `{{}}`")),
-            _ => fail(format!("`{suffix}` is no suffix of {text}")),
-        }
-    }
-
-    /// A number that the compiler knows: of the type that is wanted, if that can be `value`, else
-    /// of its own.
-    fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Typed> {
-        let fits = |ty: &Ty| holds(*ty, value.unsigned_abs(), value < 0);
-        self.constant(expected.filter(fits).unwrap_or(own), value.cast_unsigned())
-    }
-
-    /// A number by its bits.
-    fn constant(&mut self, ty: Ty, bits: u128) -> Check<Typed> {
-        if let Some(ssa) = ssa_type(ty) {
-            return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
-        }
-        // Values that Cranelift does not compute with live in memory.
-        let address = self.temporary(ty)?;
-        match self.s.types.size(ty) {
-            2 => {
-                let half = self.bits(bits, types::I16);
-                self.store_ssa(half, address, 0);
-            }
-            _ => {
-                for at in [0, 8] {
-                    let word = self.bits(bits >> (8 * at), types::I64);
-                    self.store_ssa(word, address, at);
-                }
-            }
-        }
-        Ok(Typed::memory(ty, address))
-    }
-
-    pub(super) fn bits(&mut self, bits: u128, ssa: Type) -> Value {
-        let unused = 64_u32.saturating_sub(ssa.bits());
-        let [low, high] = [bits, bits >> 64].map(|bits| {
-            let word = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
-            word << unused >> unused
-        });
-        match ssa {
-            types::F32 => {
-                let bits = u32::try_from(low).unwrap_or(0);
-                self.ins().f32const(Ieee32::with_bits(bits))
-            }
-            types::F64 => self.ins().f64const(Ieee64::with_bits(low)),
-            types::I128 => {
-                let [low, high] = [low, high].map(|word| self.bits(word.into(), types::I64));
-                self.ins().iconcat(low, high)
-            }
-            _ => self.ins().iconst(ssa, low.cast_signed()),
-        }
-    }
-
     /// `complex(re, im)`: of the wanted type, else of the parts' own.
     fn complex(&mut self, re: &'p Expr, im: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
         let real = match expected {
@@ -197,11 +114,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Ty::Record(id) = self.s.object(ty)? else {
             return self.wrong(ty, "this is no struct or union: `{}`");
         };
-        if self.s.types.records[id].is_union && members.len() > 1 {
-            return fail(format!(
-                "a union holds one member at a time, not {}",
-                members.len()
-            ));
+        let n = members.len();
+        if self.s.types.records[id].is_union && n > 1 {
+            return fail(format!("a union holds one member at a time, not {n}"));
         }
         twice(members.iter().map(|(name, _)| name))?;
         let record = self.new_place(ty, false)?;
@@ -222,17 +137,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         for value in elements {
             let value = match element {
                 Some(element) => self.value(value, element)?,
-                None => {
-                    let value = self.expr(value, None)?;
-                    self.decay(value)?
-                }
+                None => self.decayed(value)?,
             };
             element = Some(value.ty);
             values.push(value);
         }
-        let Some(element) = element else {
-            return fail("nothing says what this is an empty array of");
-        };
+        let element = element.ok_or("nothing says what this is an empty array of")?;
         if let Some((_, wanted)) = wanted.filter(|(_, wanted)| *wanted != len) {
             return fail(format!(
                 "an array of {wanted} elements is expected, this has {len}"
@@ -258,6 +168,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn expr_ssa(&mut self, expr: &'p Expr, ty: Ty) -> Check<Value> {
         let value = self.value(expr, ty)?;
         self.value_of(&value)
+    }
+
+    /// A value of its own type, decayed.
+    pub(super) fn decayed(&mut self, expr: &'p Expr) -> Check<Typed> {
+        let value = self.expr(expr, None)?;
+        self.decay(value)
     }
 
     /// An array as a pointer to its first element; other values stay what they are.
@@ -287,23 +203,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if !silent && value.ty != ty {
             let [found, name] = [value.ty, ty].map(|ty| self.s.types.name(ty));
             let is_number = |ty: Ty| ty.is_int() || ty.as_float().is_some();
-            let advice = match is_number(value.ty) && is_number(ty) {
-                true => ": numbers are converted by `as`",
-                false => "",
+            let are_numbers = is_number(value.ty) && is_number(ty);
+            let advice = if are_numbers {
+                ": numbers are converted by `as`"
+            } else {
+                ""
             };
             return fail(format!("expected `{name}`, found `{found}`{advice}"));
         }
         Ok(Typed { ty, ..value })
     }
-}
-
-/// Returns whether an integer of the type `ty` can be `value`, or minus that.
-fn holds(ty: Ty, value: u128, negative: bool) -> bool {
-    ty.as_int().is_some_and(|(bits, signed)| {
-        let greatest = u128::MAX >> (128 - u32::from(bits) + u32::from(signed));
-        match negative {
-            true => value == 0 || signed && value <= greatest + 1,
-            false => value <= greatest,
-        }
-    })
 }

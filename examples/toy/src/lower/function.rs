@@ -4,9 +4,9 @@
 //! `call.rs`, the third `jit.rs`.
 
 use super::value::{Place, Target, Typed, Val, ssa_type};
-use super::{Compiled, Session};
-use crate::ast::{FnDecl, Ident, Linkage, Uses};
-use crate::diag::{At, Check, fail};
+use super::{Compiled, Function, Session};
+use crate::ast::{FnDecl, Ident, Uses};
+use crate::diag::{At, Check};
 use crate::types::{FnTy, Ty};
 use clif_cabi::{Arg, Entry};
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
@@ -42,9 +42,7 @@ impl<'p> Session<'p> {
     /// Compiles a function. A closure finds the addresses of the variables that it captures at its
     /// static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
-        let Some(decl) = self.functions[id].decl else {
-            return fail("this function has no body");
-        };
+        let decl = self.functions[id].decl.ok_or("this function has no body")?;
         let compiled = self.compiled.len();
         let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
         if uses.has_pointers && has_tail_calls {
@@ -63,17 +61,14 @@ impl<'p> Session<'p> {
         uses: Uses,
         captures: &[(Rc<str>, Ty)],
     ) -> Check<(Uses, bool)> {
-        let (name, ty) = (
-            self.functions[id].name.to_string(),
-            Rc::clone(&self.functions[id].ty),
-        );
+        let Function { name, ty, .. } = &self.functions[id];
+        let (name, ty) = (name.to_string(), Rc::clone(ty));
         let func = self.declare(id)?.body;
         let sig = self.signature(id)?;
         let mut context = self.module.make_context();
         let mut frontend = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
-        // The CLIF signature and the first block, whose parameters are the registers that C callers
-        // pass arguments in.
+        // The CLIF signature, and the first block with its parameters.
         let (_, entry) = self.lowering.begin(&mut builder, &sig)?;
         let lowerer = Lowerer {
             s: self,
@@ -104,7 +99,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
         self.open_scope();
         let params = self.ty.params.clone();
-        if decl.linkage == Linkage::Closure {
+        if !captures.is_empty() {
             let chain = self.entry.value(&mut self.builder, params.len())?;
             for (n, (name, ty)) in (0..).zip(captures) {
                 let address = self.load_ssa(types::I64, chain, 8 * n);
@@ -120,14 +115,14 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             self.open(name, place);
         }
         self.block(&decl.body)?;
-        if self.builder.is_unreachable() {
-            self.abandon();
-        } else if self.ty.result == Ty::Void {
-            self.leave(None)?;
-        } else {
-            let name = &decl.name.name;
-            let text = format!("`{name}` promises `{{}}` and can end without `return`");
-            return self.wrong(self.ty.result, &text);
+        match self.ty.result {
+            _ if self.builder.is_unreachable() => self.abandon(),
+            Ty::Void => self.leave(None)?,
+            result => {
+                let name = &decl.name.name;
+                let text = format!("`{name}` promises `{{}}` and can end without `return`");
+                return self.wrong(result, &text);
+            }
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(self.s.module.target_config());
@@ -145,10 +140,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             let values = self.entry.fields(&mut self.builder, at)?;
             return Ok(Typed::scalars(ty, &values[..]));
         }
-        Ok(Typed::memory(
-            ty,
-            self.entry.address(&mut self.builder, at)?,
-        ))
+        let address = self.entry.address(&mut self.builder, at)?;
+        Ok(Typed::memory(ty, address))
     }
 
     /// A variable of this block.
@@ -185,13 +178,10 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         names.sort_unstable();
         let (mut captures, mut addresses) = (Vec::new(), Vec::new());
         for name in names {
-            if let Some(Place {
-                ty,
-                target: Target::Memory(address),
-                ..
-            }) = self.local(name)
+            if let Some(place) = self.local(name)
+                && let Target::Memory(address) = place.target
             {
-                captures.push((Rc::clone(name), ty));
+                captures.push((Rc::clone(name), place.ty));
                 addresses.push(address);
             }
         }

@@ -41,10 +41,8 @@ impl<'p> Session<'p> {
         if let Some(meaning) = self.names.get(name) {
             return Ok(Some(*meaning));
         }
-        let Some(import) = self.import else {
-            return Ok(None);
-        };
-        let found = look(self, &import.header, name);
+        let found = self.import.map(|import| look(self, &import.header, name));
+        let found = found.unwrap_or(Ok(None));
         found.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
     }
 
@@ -127,13 +125,9 @@ impl<'p> Session<'p> {
             Kind::Scalar(Scalar::FnPtr) => true,
             _ => own == c,
         });
-        match is_same {
-            true => Ok(ty),
-            false => Err(format!(
-                "the language has no type that is C's `{c}` aligned to {} bytes",
-                c.align()
-            )),
-        }
+        let none = "the language has no type that is C's";
+        let wrong = || format!("{none} `{c}` aligned to {} bytes", c.align());
+        is_same.then_some(ty).ok_or_else(wrong)
     }
 
     /// A C type as the language has it.
@@ -166,9 +160,8 @@ impl<'p> Session<'p> {
                     members.push((field.name().map(Rc::from), member));
                 }
                 let spelled = ty.to_string();
-                let own = self
-                    .types
-                    .add_record(spelled.rsplit(' ').next().unwrap_or(""), ty.is_union());
+                let name = spelled.rsplit(' ').next().unwrap_or("");
+                let own = self.types.add_record(name, ty.is_union());
                 self.types.complete(own, members, ty.clone());
                 self.taken.records.insert(ty.clone(), own);
                 Ok(own)

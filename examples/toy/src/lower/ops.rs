@@ -85,43 +85,39 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (Ok(x), Ok(y)) = (self.value_of(&a), self.value_of(&b)) else {
             return self.wrong(ty, NO_OPERATOR);
         };
-        match op.is_comparison() {
-            true => Ok(Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty))),
-            false => match self.arithmetic(op, x, y, ty) {
-                Some(value) => Ok(Typed::ssa(ty, value)),
-                None => self.wrong(ty, NO_OPERATOR),
-            },
+        if op.is_comparison() {
+            return Ok(Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty)));
+        }
+        match self.arithmetic(op, x, y, ty) {
+            Some(value) => Ok(Typed::ssa(ty, value)),
+            None => self.wrong(ty, NO_OPERATOR),
         }
     }
 
     /// The operation, if Cranelift has it.
     fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Option<Value> {
-        let signed = ty.is_signed();
-        let is_wide = matches!(ty.as_int(), Some((128, _)));
+        use BinaryOp::{Add, BitAnd, BitOr, BitXor, Div, Mul, Rem, Shl, Shr, Sub};
+        let (is_float, has_bits) = (ty.as_float().is_some(), ty.is_int() || ty == Ty::BOOL);
         let ins = self.ins();
-        Some(match op {
-            BinaryOp::BitAnd if ty == Ty::BOOL => ins.band(a, b),
-            BinaryOp::BitOr if ty == Ty::BOOL => ins.bor(a, b),
-            BinaryOp::BitXor if ty == Ty::BOOL => ins.bxor(a, b),
-            BinaryOp::Add if ty.as_float().is_some() => ins.fadd(a, b),
-            BinaryOp::Sub if ty.as_float().is_some() => ins.fsub(a, b),
-            BinaryOp::Mul if ty.as_float().is_some() => ins.fmul(a, b),
-            BinaryOp::Div if ty.as_float().is_some() => ins.fdiv(a, b),
-            BinaryOp::Div | BinaryOp::Rem if is_wide => return None,
-            _ if !ty.is_int() => return None,
-            BinaryOp::Add => ins.iadd(a, b),
-            BinaryOp::Sub => ins.isub(a, b),
-            BinaryOp::Mul => ins.imul(a, b),
-            BinaryOp::Div if signed => ins.sdiv(a, b),
-            BinaryOp::Div => ins.udiv(a, b),
-            BinaryOp::Rem if signed => ins.srem(a, b),
-            BinaryOp::Rem => ins.urem(a, b),
-            BinaryOp::Shl => ins.ishl(a, b),
-            BinaryOp::Shr if signed => ins.sshr(a, b),
-            BinaryOp::Shr => ins.ushr(a, b),
-            BinaryOp::BitAnd => ins.band(a, b),
-            BinaryOp::BitOr => ins.bor(a, b),
-            _ => ins.bxor(a, b),
+        Some(match (op, ty.as_int()) {
+            (BitAnd, _) if has_bits => ins.band(a, b),
+            (BitOr, _) if has_bits => ins.bor(a, b),
+            (BitXor, _) if has_bits => ins.bxor(a, b),
+            (Add, None) if is_float => ins.fadd(a, b),
+            (Sub, None) if is_float => ins.fsub(a, b),
+            (Mul, None) if is_float => ins.fmul(a, b),
+            (Div, None) if is_float => ins.fdiv(a, b),
+            (Add, Some(_)) => ins.iadd(a, b),
+            (Sub, Some(_)) => ins.isub(a, b),
+            (Mul, Some(_)) => ins.imul(a, b),
+            (Div, Some((..=64, true))) => ins.sdiv(a, b),
+            (Div, Some((..=64, false))) => ins.udiv(a, b),
+            (Rem, Some((..=64, true))) => ins.srem(a, b),
+            (Rem, Some((..=64, false))) => ins.urem(a, b),
+            (Shl, Some(_)) => ins.ishl(a, b),
+            (Shr, Some((_, true))) => ins.sshr(a, b),
+            (Shr, Some((_, false))) => ins.ushr(a, b),
+            _ => return None,
         })
     }
 
@@ -165,14 +161,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let is_narrow = |ty: Ty| matches!(ty.as_int(), Some((..=64, _)));
         let is_address = |ty: Ty| ty.is_pointer_like() || is_narrow(ty);
         let is_float = |ty: Ty| matches!(ty, Ty::Scalar(Scalar::F32 | Scalar::F64));
-        let is_there = if from.is_pointer_like() || ty.is_pointer_like() {
-            is_address(from) && is_address(ty)
-        } else if is_float(from) {
-            is_float(ty) || is_narrow(ty)
-        } else if is_float(ty) {
-            is_narrow(from) || from == Ty::BOOL
-        } else {
-            (from.is_int() || from == Ty::BOOL) && ty.is_int()
+        let is_there = match (from, ty) {
+            _ if from.is_pointer_like() || ty.is_pointer_like() => {
+                is_address(from) && is_address(ty)
+            }
+            _ if is_float(from) => is_float(ty) || is_narrow(ty),
+            _ if is_float(ty) => is_narrow(from) || from == Ty::BOOL,
+            _ => (from.is_int() || from == Ty::BOOL) && ty.is_int(),
         };
         if from != ty && !is_there {
             let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));

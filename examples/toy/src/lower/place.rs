@@ -37,12 +37,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
         // A value that has no place gets one.
         let value = self.expr(expr, None)?;
-        let place = match value.val {
+        let mut place = match value.val {
             Val::Memory(address) => Place::memory(value.ty, address),
             Val::Scalars(_) => self.variable(&value, false)?,
         };
-        let has_name = false;
-        Ok(Place { has_name, ..place })
+        place.has_name = false;
+        Ok(place)
     }
 
     /// A new place with a value.
@@ -57,15 +57,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Some(fields) = self.fields(ty).filter(|_| !in_memory) else {
             return Ok(Place::memory(ty, self.temporary(ty)?));
         };
-        let variables = fields
-            .iter()
-            .map(|field| self.builder.declare_var(field.ty));
-        let (target, has_name) = (Target::Variables(variables.collect()), true);
-        Ok(Place {
-            ty,
-            target,
-            has_name,
-        })
+        let variables = fields.iter();
+        let variables = variables.map(|field| self.builder.declare_var(field.ty));
+        Ok(Place::new(ty, Target::Variables(variables.collect())))
     }
 
     /// Makes all bytes of a new place zero.
@@ -94,15 +88,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `base[index]`: of an array, or through a pointer. Indices are checked as little as in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
-        let pointer = if let Some((element, _)) = self.s.types.element(place.ty) {
-            let value = self.read(&place);
-            let address = self.in_memory(&value)?;
-            Typed::ssa(self.s.types.pointer(element), address)
-        } else if self.s.types.pointee(place.ty).is_some() {
-            self.read(&place)
-        } else {
+        let mut pointer = self.read(&place);
+        if self.s.types.element(place.ty).is_some() {
+            let address = self.in_memory(&pointer)?;
+            pointer = Typed::ssa(self.s.types.decayed(place.ty), address);
+        } else if self.s.types.pointee(place.ty).is_none() {
             return self.wrong(place.ty, "`{}` has no elements");
-        };
+        }
         let index = self.expr(index, None)?;
         let moved = self.offset(pointer, index, false)?;
         self.pointed(moved)
@@ -133,21 +125,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The part of type `ty` that is `offset` bytes inside an aggregate.
-    pub(super) fn part(&mut self, whole: Place, offset: u64, ty: Ty) -> Place {
-        let target = match whole.target {
+    pub(super) fn part(&mut self, mut place: Place, offset: u64, ty: Ty) -> Place {
+        place.target = match place.target {
             Target::Memory(address) => Target::Memory(self.plus(address, offset)),
             Target::Variables(variables) => {
-                let [all, own] = [whole.ty, ty].map(|ty| self.fields(ty).unwrap_or_default());
+                let [all, own] = [place.ty, ty].map(|ty| self.fields(ty).unwrap_or_default());
                 let first = all.partition_point(|own| u64::from(own.offset_bits / 8) < offset);
                 let own = variables.get(first..first + own.len());
                 Target::Variables(own.unwrap_or_default().into())
             }
         };
-        Place {
-            ty,
-            target,
-            ..whole
-        }
+        place.ty = ty;
+        place
     }
 
     /// `pointer + index`, in elements.
@@ -155,9 +144,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if !matches!(index.ty.as_int(), Some((..=64, _))) {
             return self.wrong(index.ty, "an index is an integer, not `{}`");
         }
-        let to = self
-            .s
-            .object(self.s.types.pointee(pointer.ty).unwrap_or(Ty::Void))?;
+        let to = self.s.types.pointee(pointer.ty).unwrap_or(Ty::Void);
+        let to = self.s.object(to)?;
         let index = self.convert(index, Ty::I64)?;
         let (base, index) = (self.value_of(&pointer)?, self.value_of(&index)?);
         let size = self.s.types.size(to).cast_signed();

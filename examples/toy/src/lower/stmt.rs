@@ -1,12 +1,12 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::{Place, Typed};
-use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Loop, Stmt, StmtKind, TypeExpr};
+use super::value::Typed;
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use std::rc::Rc;
 
 impl<'p> Lowerer<'_, 'p, '_> {
@@ -22,41 +22,53 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     fn stmt(&mut self, kind: &'p StmtKind) -> Check<()> {
         match kind {
-            StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
+            StmtKind::Let(Ident { name, .. }, ty, init) => {
+                self.let_stmt(name, ty.as_ref(), init.as_ref())
+            }
             StmtKind::Assign(place, op, value) => self.assign(place, *op, value),
             StmtKind::Expr(expr) => match &expr.kind {
-                ExprKind::Call(call) => self.call(call).map(|_| ()),
+                ExprKind::Call(callee, args) => self.call(callee, args).map(|_| ()),
                 _ => fail("this has no effect: only calls stand alone"),
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
-            StmtKind::Loop(head, body) => self.loop_stmt(head, body),
+            // Only a `break` leaves this loop.
+            StmtKind::While(condition, body) if matches!(condition.kind, ExprKind::Bool(true)) => {
+                self.loop_stmt(body, |_| Ok(None), |_| Ok(()))
+            }
+            StmtKind::While(condition, body) => {
+                let more = |own: &mut Self| own.expr_ssa(condition, Ty::BOOL).map(Some);
+                self.loop_stmt(body, more, |_| Ok(()))
+            }
+            StmtKind::For(var, bounds, body) => self.for_stmt(&var.name, bounds, body),
             StmtKind::Try(body, handler) => self.try_stmt(body, handler),
             StmtKind::Return(value) => self.return_stmt(value.as_ref()),
-            StmtKind::Break | StmtKind::Continue => {
-                let Some(&(next, after)) = self.loops.last() else {
-                    return fail("this is outside of a loop");
-                };
-                let is_break = matches!(kind, StmtKind::Break);
-                self.ins().jump(if is_break { after } else { next }, &[]);
-                self.unreachable();
-                Ok(())
-            }
+            StmtKind::Break => self.go_to(|(_, after)| after),
+            StmtKind::Continue => self.go_to(|(next, _)| next),
             StmtKind::Block(stmts) => self.block(stmts),
         }
     }
 
+    /// Jumps to a block of the innermost loop.
+    fn go_to(&mut self, block: fn((Block, Block)) -> Block) -> Check<()> {
+        let block = self.loops.last().copied().map(block);
+        self.ins()
+            .jump(block.ok_or("this is outside of a loop")?, &[]);
+        self.unreachable();
+        Ok(())
+    }
+
     fn let_stmt(
         &mut self,
-        Ident { name, .. }: &Ident,
+        name: &Rc<str>,
         ty: Option<&'p TypeExpr>,
         init: Option<&'p Expr>,
     ) -> Check<()> {
         let declared = ty.map(|ty| self.s.object_ty(ty)).transpose()?;
-        let value = match (declared, init) {
-            (Some(ty), Some(init)) => Some(self.value(init, ty)?),
-            (None, Some(init)) => Some(self.expr(init, None)?),
-            (_, None) => None,
-        };
+        let value = init.map(|init| match declared {
+            Some(ty) => self.value(init, ty),
+            None => self.expr(init, None),
+        });
+        let value = value.transpose()?;
         let Some(ty) = declared.or(value.as_ref().map(|value| value.ty)) else {
             return fail(format!("`{name}` needs a type or a value"));
         };
@@ -110,28 +122,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// A loop; the bounds of a counter are evaluated once, and the body may change it, as in C.
-    fn loop_stmt(&mut self, head: &'p Loop, body: &'p [Stmt]) -> Check<()> {
-        self.open_scope();
-        let counter = match head {
-            Loop::While(_) => None,
-            Loop::For(var, low, high) => Some(self.counter(&var.name, low, high)?),
-        };
+    /// Lowers a loop: `more` evaluates its condition, if it has one, and `step` runs after `body`.
+    fn loop_stmt(
+        &mut self,
+        body: &'p [Stmt],
+        more: impl FnOnce(&mut Self) -> Check<Option<Value>>,
+        step: impl FnOnce(&mut Self) -> Check<()>,
+    ) -> Check<()> {
         let [again, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
         self.ins().jump(again, &[]);
         self.builder.switch_to_block(again);
-        let more = match (head, &counter) {
-            // Only a `break` leaves this loop.
-            (Loop::While(condition), _) if matches!(condition.kind, ExprKind::Bool(true)) => None,
-            (Loop::While(condition), _) => Some(self.expr_ssa(condition, Ty::BOOL)?),
-            (Loop::For(..), None) => None,
-            (Loop::For(..), Some((counter, is_less, last))) => {
-                let now = self.read(counter);
-                let now = self.value_of(&now)?;
-                Some(self.ins().icmp(*is_less, now, *last))
-            }
-        };
-        match more {
+        match more(self)? {
             Some(more) => self.ins().brif(more, inside, &[], after, &[]),
             None => self.ins().jump(inside, &[]),
         };
@@ -141,26 +142,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        if let Some((counter, ..)) = &counter {
-            let now = self.read(counter);
-            let now = self.value_of(&now)?;
-            let sum = self.ins().iadd_imm_s(now, 1);
-            self.write(counter, &Typed::ssa(counter.ty, sum));
-        }
+        step(self)?;
         self.ins().jump(again, &[]);
         self.builder.seal_block(again);
-        self.close_scope();
         self.begin(after);
         Ok(())
     }
 
-    /// The counter of a loop, how it is compared with the upper bound, and that.
-    fn counter(
-        &mut self,
-        name: &Rc<str>,
-        low: &'p Expr,
-        high: &'p Expr,
-    ) -> Check<(Place, IntCC, Value)> {
+    /// Lowers a loop with a counter: its bounds are evaluated once, and the body may change it, as
+    /// in C.
+    fn for_stmt(&mut self, name: &Rc<str>, bounds: &'p [Expr; 2], body: &'p [Stmt]) -> Check<()> {
+        let [low, high] = bounds;
         let (first, last) = self.operands(low, high, None)?;
         let ty = first.ty;
         let last = self.coerce(last, ty)?;
@@ -169,9 +161,27 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some((..=64, false)) => IntCC::UnsignedLessThan,
             _ => return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`"),
         };
+        let last = self.value_of(&last)?;
         let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
+        self.open_scope();
         self.open(name, counter.clone());
-        Ok((counter, is_less, self.value_of(&last)?))
+        let now = |own: &mut Self| {
+            let now = own.read(&counter);
+            own.value_of(&now)
+        };
+        let more = |own: &mut Self| {
+            let now = now(own)?;
+            Ok(Some(own.ins().icmp(is_less, now, last)))
+        };
+        let step = |own: &mut Self| {
+            let now = now(own)?;
+            let sum = Typed::ssa(ty, own.ins().iadd_imm_s(now, 1));
+            own.write(&counter, &sum);
+            Ok(())
+        };
+        self.loop_stmt(body, more, step)?;
+        self.close_scope();
+        Ok(())
     }
 
     /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
@@ -200,7 +210,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match value.map(|value| (value, &value.kind)) {
             None if result == Ty::Void => self.leave(None),
             None => self.wrong(result, "this function returns `{}`"),
-            Some((_, ExprKind::Call(call))) => self.call_and_leave(call),
+            Some((_, ExprKind::Call(callee, args))) => self.call_and_leave(callee, args),
             Some(_) if result == Ty::Void => fail("this function returns nothing"),
             Some((value, _)) => {
                 let value = self.value(value, result)?;

@@ -66,12 +66,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn memory(ty: Ty, address: Value) -> Place {
-        let (target, has_name) = (Target::Memory(address), true);
+    pub(super) fn new(ty: Ty, target: Target) -> Place {
         Place {
             ty,
             target,
-            has_name,
+            has_name: true,
         }
+    }
+
+    pub(super) fn memory(ty: Ty, address: Value) -> Place {
+        Place::new(ty, Target::Memory(address))
     }
 }

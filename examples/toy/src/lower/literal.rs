@@ -1,0 +1,133 @@
+//! Literals: numbers of every scalar type, rounded to nearest, ties to even (IEEE 754), by
+//! `rustc_apfloat`; the host's own floats are not involved. A literal takes the type that is wanted
+//! of it; its own suffix comes first, and without either it is `i32` or `f64`.
+
+use super::function::Lowerer;
+use super::value::{Typed, ssa_type};
+use crate::ast::Number;
+use crate::diag::{Check, fail};
+use crate::types::Ty;
+use cabi::Scalar;
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
+use rustc_apfloat::{Float, Round, Status};
+
+/// Longer literals are refused, and so are greater exponents: no number of so many digits is finite
+/// in any format.
+const MAX_DIGITS: usize = 5000;
+
+impl Lowerer<'_, '_, '_> {
+    pub(super) fn number(
+        &mut self,
+        number: &Number,
+        negative: bool,
+        expected: Option<Ty>,
+    ) -> Check<Typed> {
+        let (suffix, is_float) = (&*number.suffix, |ty: &Ty| ty.as_float().is_some());
+        let ty = match number.integer {
+            _ if !suffix.is_empty() => match self.s.types.scalar_named(suffix) {
+                Some(scalar) => self.s.types.scalar(scalar)?,
+                None => Ty::Void,
+            },
+            Some(value) => {
+                let expected = expected.filter(|ty| ty.is_int() || is_float(ty));
+                let is_small = i32::try_from(value).is_ok();
+                expected.unwrap_or(if is_small { Ty::I32 } else { Ty::I64 })
+            }
+            None => expected.filter(is_float).unwrap_or(Ty::F64),
+        };
+        let text = format!("{}{}", if negative { "-" } else { "" }, number.digits);
+        match (ty.as_float(), number.integer) {
+            (Some(scalar), _) => self.constant(ty, float_bits(&text, scalar)?),
+            (_, Some(value)) if holds(ty, value, negative) => {
+                let value = if negative {
+                    value.wrapping_neg()
+                } else {
+                    value
+                };
+                self.constant(ty, value)
+            }
+            (_, Some(_)) if ty.is_int() => self.wrong(ty, &format!("{text} does not fit `{{}}`")),
+            _ => fail(format!("`{suffix}` is no suffix of {text}")),
+        }
+    }
+
+    /// A number that the compiler knows: of the type that is wanted, if that can be `value`, else
+    /// of its own.
+    pub(super) fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Typed> {
+        let fits = |ty: &Ty| holds(*ty, value.unsigned_abs(), value < 0);
+        self.constant(expected.filter(fits).unwrap_or(own), value.cast_unsigned())
+    }
+
+    /// A number by its bits.
+    pub(super) fn constant(&mut self, ty: Ty, bits: u128) -> Check<Typed> {
+        if let Some(ssa) = ssa_type(ty) {
+            return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
+        }
+        // Values that Cranelift does not compute with live in memory.
+        let (address, is_half) = (self.temporary(ty)?, self.s.types.size(ty) == 2);
+        let value = self.bits(bits, if is_half { types::I16 } else { types::I128 });
+        self.store_ssa(value, address, 0);
+        Ok(Typed::memory(ty, address))
+    }
+
+    pub(super) fn bits(&mut self, bits: u128, ssa: Type) -> Value {
+        let unused = 64_u32.saturating_sub(ssa.bits());
+        let [low, high] = [bits, bits >> 64].map(|bits| {
+            let word = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
+            word << unused >> unused
+        });
+        match ssa {
+            types::F32 => self
+                .ins()
+                .f32const(f32::from_bits(u32::try_from(low).unwrap_or(0))),
+            types::F64 => self.ins().f64const(f64::from_bits(low)),
+            types::I128 => {
+                let [low, high] = [low, high].map(|word| self.bits(word.into(), types::I64));
+                self.ins().iconcat(low, high)
+            }
+            _ => self.ins().iconst(ssa, low.cast_signed()),
+        }
+    }
+}
+
+/// Returns whether an integer of the type `ty` can be `value`, or minus that.
+fn holds(ty: Ty, value: u128, negative: bool) -> bool {
+    ty.as_int().is_some_and(|(bits, signed)| {
+        let greatest = u128::MAX >> (128 - u32::from(bits) + u32::from(signed));
+        match negative {
+            true => value == 0 || signed && value <= greatest + 1,
+            false => value <= greatest,
+        }
+    })
+}
+
+/// The bits of `text`, digits with at most one point and an exponent, in the format `scalar`. The
+/// error is the reason in words.
+fn float_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
+    let read = match scalar {
+        Scalar::F16 => read::<Half>,
+        Scalar::BF16 => read::<BFloat>,
+        Scalar::F32 => read::<Single>,
+        Scalar::F64 => read::<Double>,
+        Scalar::F80 => read::<X87DoubleExtended>,
+        Scalar::F128 => read::<Quad>,
+        _ => return Err("there are no literals of this type"),
+    };
+    let (_, exponent) = text.split_once(['e', 'E']).unwrap_or(("", "0"));
+    let is_near = |exponent: i32| exponent.unsigned_abs() as usize <= MAX_DIGITS;
+    if text.len() > MAX_DIGITS || !exponent.parse().is_ok_and(is_near) {
+        return Err("this number has too many digits");
+    }
+    read(text)
+}
+
+fn read<F: Float>(text: &str) -> Result<u128, &'static str> {
+    match F::from_str_r(text, Round::NearestTiesToEven) {
+        Ok(read) if read.status.contains(Status::OVERFLOW) => {
+            Err("this number is too great for its type")
+        }
+        Ok(read) => Ok(read.value.to_bits()),
+        Err(_) => Err("this is no number"),
+    }
+}
