@@ -1,5 +1,5 @@
 // Closures of built programs: the C compiler that links a program with closures compiles this text too, because the program calls `__toy_closure`.
-// In the JIT `closures.rs` is in its place, and says what a closure is. A block has stubs, then the two words that each of them reads, then a list.
+// In the JIT `jit.rs` is in its place, and says what a closure is. A block has stubs, then the two words that each of them reads, then a list.
 #if defined __x86_64__ // mov r10, [rip + BLOCK - 7]; jmp [rip + BLOCK - 5]
 #define STUB { 0xf9158b4c, 0xff0000ff, 0x00fffb25, 0xcccccc00 }
 #elif defined __aarch64__ && !defined __APPLE__ && !defined _WIN32 // ldr x18, BLOCK; ldr x16, BLOCK + 4; br x16

@@ -6,18 +6,10 @@ use crate::diag::{At, Span, fail};
 use crate::{Failure, Text};
 use cabi_header::{Header, HeaderError, Options, parse};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-
-/// Declarations of the C headers of a program, read in their order as one text.
-pub(crate) struct Import {
-    pub(crate) header: Header,
-    /// Libraries with their functions, before the running program.
-    pub(crate) libraries: Vec<Rc<str>>,
-}
 
 /// Reads the headers of a program: each is searched next to its file, in the directories of its
 /// options, then where the C compiler looks.
-pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, Failure> {
+pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Header>, Failure> {
     let target = &program.target;
     let Some((first, last)) = uses.first().zip(uses.last()) else {
         return Ok(None);
@@ -41,11 +33,7 @@ pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, F
         .iter()
         .map(|used| format!("#include \"{}\"\n", used.header));
     let why = match parse(&lines.collect::<String>(), &options) {
-        Ok(header) if header.model == *target.data_model() => {
-            let libraries = uses.iter().filter_map(|used| used.library.clone());
-            let libraries = libraries.collect();
-            return Ok(Some(Import { header, libraries }));
-        }
+        Ok(header) if header.model == *target.data_model() => return Ok(Some(header)),
         Ok(Header { target: its, .. }) => {
             let own = target.name();
             let why = format!("the program has the C types of {own}, its headers those of {its}");

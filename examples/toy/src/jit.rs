@@ -3,12 +3,13 @@
 //! libraries it names, and `main` is called as a C function. The first two parts are
 //! `lower/call.rs` and `lower/function.rs`.
 
-use crate::closures;
 use crate::lower::{CLOSURE, PERSONALITY, Program};
-use clif_cabi_jit::{Code, Engine, Error, Library, Personality, Settings};
+use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Personality, Settings};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// An engine in which functions can end by calls that take their place.
 pub(crate) fn engine() -> Result<Engine, Error> {
@@ -47,7 +48,7 @@ pub(crate) fn run<'a>(
     }
     for (name, symbol) in &program.imports {
         if &**symbol == CLOSURE {
-            engine.bind(CLOSURE, closures::prepare()?)?;
+            engine.bind(CLOSURE, prepare_closures()?)?;
         }
         // The others are found in the libraries of headers and in the process.
         if let Some(library) = name.as_ref().and_then(|name| libraries.get(name)) {
@@ -82,4 +83,49 @@ fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
     // SAFETY: the program names the library, and answers for it as a C program does for those it is
     // linked with.
     unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(name))) }
+}
+
+/// Closures as function pointers for C, of all threads of the program. Each passes the static chain
+/// on; it is valid as long as the function call whose variables it uses, as in GNU C, and is reused
+/// after that.
+static CLOSURES: OnceLock<Closures> = OnceLock::new();
+
+/// A function pointer, and the code and static chain it is made of.
+type ClosurePointer = (*const c_void, *const c_void, BoundFunction);
+
+thread_local! {
+    static MADE: RefCell<Vec<ClosurePointer>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Gets ready to make closures, and returns the address of [`make`].
+fn prepare_closures() -> Result<*const u8, Error> {
+    if CLOSURES.get().is_none() {
+        let _ = CLOSURES.set(Closures::new(&Settings::default())?);
+    }
+    Ok(make as *const u8)
+}
+
+/// A function pointer that enters `code` with `chain`, which is an address in the frame of the
+/// caller or of a function around it.
+extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
+    let here = 0_u8;
+    MADE.with_borrow_mut(|made| {
+        // Frames below this one are of function calls that have returned.
+        made.retain(|(_, chain, _)| chain.addr() > (&raw const here).addr());
+        let same = |(own, frame, _): &&ClosurePointer| (*own, *frame) == (code, chain);
+        if let Some((.., bound)) = made.iter().find(same) {
+            return bound.code();
+        }
+        // SAFETY: the code is the entry point of a nested function, the engine is never dropped,
+        // and a program that calls the pointer when the chain is gone answers for it as a C program
+        // does.
+        let bound = CLOSURES.get().map(|all| unsafe { all.bind(code, chain) });
+        let Some(Ok(bound)) = bound else {
+            eprintln!("toy: no memory for a closure");
+            std::process::abort();
+        };
+        let pointer = bound.code();
+        made.push((code, chain, bound));
+        pointer
+    })
 }

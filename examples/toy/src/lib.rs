@@ -2,7 +2,6 @@
 //! shown and run. README.md describes the language on a page; the command `toy` is `main.rs`.
 
 mod ast;
-mod closures;
 mod diag;
 mod header;
 mod jit;
@@ -172,13 +171,9 @@ impl Text {
 
     fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
         let program = self.checked(parse::parse(&self.text))?;
-        let import = header::read(self, &program.uses)?;
-        self.checked(lower::lower(
-            &program,
-            import.as_ref(),
-            &self.target,
-            module,
-        ))
+        let header = header::read(self, &program.uses)?;
+        let (header, target) = (header.as_ref(), &self.target);
+        self.checked(lower::lower(&program, header, target, module))
     }
 
     fn checked<T>(&self, found: Check<T>) -> Result<T, Failure> {

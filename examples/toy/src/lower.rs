@@ -20,23 +20,23 @@ mod value;
 
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
 use crate::diag::{At, Check, fail};
-use crate::header::Import;
 use crate::types::{FnTy, Ty, Types};
 use cabi::Target;
+use cabi_header::Header;
 use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
-use header::HeaderNames;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Function that makes function pointers of closures: `closures.rs`.
+/// Function that makes function pointers of closures: `make` of `jit.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
 /// Function that enters the handlers of `try`, for every language's exceptions.
 pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 
 /// A program as code.
+#[derive(Default)]
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
     pub(crate) main: Option<FuncId>,
@@ -58,32 +58,32 @@ pub(crate) struct Compiled {
 /// Compiles a program, which may use C headers.
 pub(crate) fn lower(
     program: &ast::Program,
-    import: Option<&Import>,
+    header: Option<&Header>,
     target: &Target,
     module: &mut dyn Module,
 ) -> Check<Program> {
+    let libraries = program.uses.iter();
+    let libraries = libraries.filter_map(|used| used.library.clone());
     let mut session = Session {
         lowering: Lowering::new(module.isa())?,
         module,
         types: Types::new(target),
-        import,
+        header,
         values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
-        taken: HeaderNames::default(),
-        libraries: import.map_or_else(Vec::new, |import| import.libraries.clone()),
-        imports: Vec::new(),
-        compiled: Vec::new(),
+        header_functions: HashMap::new(),
+        header_records: HashMap::new(),
+        made: Program {
+            libraries: libraries.collect(),
+            ..Program::default()
+        },
     };
     session.whole(program)?;
     let main = (0..session.functions.len()).find(|id| session.is_main(*id));
     let main = main.and_then(|id| session.functions[id].declared.as_ref());
-    Ok(Program {
-        main: main.map(|declared| declared.body),
-        libraries: session.libraries,
-        imports: session.imports,
-        functions: session.compiled,
-    })
+    session.made.main = main.map(|declared| declared.body);
+    Ok(session.made)
 }
 
 /// Meaning of the name of an item.
@@ -112,13 +112,13 @@ struct Session<'p> {
     types: Types,
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
-    import: Option<&'p Import>,
-    taken: HeaderNames,
+    header: Option<&'p Header>,
+    /// Functions and records that were taken from the headers so far.
+    header_functions: HashMap<Rc<str>, usize>,
+    header_records: HashMap<cabi::Type, Ty>,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
-    libraries: Vec<Rc<str>>,
-    imports: Vec<(Option<Rc<str>>, Rc<str>)>,
-    compiled: Vec<Compiled>,
+    made: Program,
 }
 
 impl<'p> Session<'p> {

@@ -55,7 +55,7 @@ pub(crate) fn clif(program: Program) -> String {
     functions.collect()
 }
 
-/// C code that makes function pointers of closures, as `closures.rs` does in the JIT. It is compiled
+/// C code that makes function pointers of closures, as `jit.rs` does. It is compiled
 /// when a program is linked, for its machine.
 const CLOSURES: &str = include_str!("closures.c");
 

@@ -97,11 +97,12 @@ impl Session<'_> {
 
     /// A function of a library. The module refuses a declaration that differs from one before.
     fn import(&mut self, symbol: &Rc<str>, library: Option<Rc<str>>, sig: &FnSig) -> Declared {
-        if let Some(library) = library.as_ref().filter(|own| !self.libraries.contains(own)) {
-            self.libraries.push(Rc::clone(library));
+        let made = &mut self.made;
+        if let Some(library) = library.as_ref().filter(|own| !made.libraries.contains(own)) {
+            made.libraries.push(Rc::clone(library));
         }
-        if self.imports.iter().all(|(_, known)| known != symbol) {
-            self.imports.push((library, Rc::clone(symbol)));
+        if made.imports.iter().all(|(_, known)| known != symbol) {
+            made.imports.push((library, Rc::clone(symbol)));
         }
         Ok(self.lowering.declare_import(self.module, symbol, sig)?)
     }

@@ -100,8 +100,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(real.ty, "a complex number cannot be made of `{}`");
         };
         let ty = self.s.types.complex(part)?;
-        let (whole, size) = (self.new_place(ty, false)?, self.s.types.size(real.ty));
-        for (offset, value) in [(0, real), (size, imaginary)] {
+        self.whole(ty, [real, imaginary])
+    }
+
+    /// A value of type `ty` with these elements.
+    fn whole(&mut self, ty: Ty, elements: impl IntoIterator<Item = Typed>) -> Check<Typed> {
+        let whole = self.new_place(ty, false)?;
+        for (at, value) in (0..).zip(elements) {
+            let offset = at * self.s.types.size(value.ty);
             let part = self.part(whole.clone(), offset, value.ty);
             self.write(&part, &value);
         }
@@ -149,12 +155,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             ));
         }
         let ty = self.s.types.array(element, len)?;
-        let (address, size) = (self.temporary(ty)?, self.s.types.size(element));
-        for (at, value) in (0..).zip(&values) {
-            let address = self.plus(address, at * size);
-            self.store(value, address);
-        }
-        Ok(Typed::memory(ty, address))
+        self.whole(ty, values)
     }
 
     /// The value of what is one SSA value.

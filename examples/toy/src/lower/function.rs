@@ -3,7 +3,7 @@
 //! function in a function captures the variables around it by their addresses. The first part is
 //! `call.rs`, the third `jit.rs`.
 
-use super::value::{Place, Target, Typed, Val, ssa_type};
+use super::value::{Place, Typed, Val, ssa_type};
 use super::{Compiled, Function, Session};
 use crate::ast::{FnDecl, Ident, Uses};
 use crate::diag::{At, Check};
@@ -43,12 +43,12 @@ impl<'p> Session<'p> {
     /// static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let decl = self.functions[id].decl.ok_or("this function has no body")?;
-        let compiled = self.compiled.len();
+        let compiled = self.made.functions.len();
         let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
         if uses.has_pointers && has_tail_calls {
             // An array has become a pointer after a call had taken the place of the frame: such
             // calls are made otherwise.
-            self.compiled.truncate(compiled);
+            self.made.functions.truncate(compiled);
             self.function_with(id, decl, uses, captures)?;
         }
         Ok(())
@@ -84,7 +84,7 @@ impl<'p> Session<'p> {
             has_tail_calls: false,
         };
         let known = lowerer.body(decl, captures).at(decl.name.span)?;
-        self.compiled.push(Compiled {
+        self.made.functions.push(Compiled {
             name,
             func,
             context,
@@ -179,7 +179,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let (mut captures, mut addresses) = (Vec::new(), Vec::new());
         for name in names {
             if let Some(place) = self.local(name)
-                && let Target::Memory(address) = place.target
+                && let Val::Memory(address) = place.val
             {
                 captures.push((Rc::clone(name), place.ty));
                 addresses.push(address);

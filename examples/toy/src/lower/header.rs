@@ -10,18 +10,10 @@ use crate::diag::Check;
 use crate::types::{FnTy, Ty};
 use cabi::{Kind, Scalar, Type, VectorLevel};
 use cabi_header::{Header, Prototype, Reason};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Prefixes of the names of types in C, in the order in which they are looked for.
 const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
-
-/// Declarations that have been taken from the headers so far.
-#[derive(Default)]
-pub(super) struct HeaderNames {
-    functions: HashMap<Rc<str>, usize>,
-    records: HashMap<Type, Ty>,
-}
 
 impl<'p> Session<'p> {
     pub(super) fn find_type(&mut self, name: &str) -> Check<Option<Meaning>> {
@@ -41,7 +33,7 @@ impl<'p> Session<'p> {
         if let Some(meaning) = self.names.get(name) {
             return Ok(Some(*meaning));
         }
-        let found = self.import.map(|import| look(self, &import.header, name));
+        let found = self.header.map(|header| look(self, header, name));
         let found = found.unwrap_or(Ok(None));
         found.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
     }
@@ -67,7 +59,7 @@ impl<'p> Session<'p> {
     }
 
     fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
-        if let Some(&id) = self.taken.functions.get(name) {
+        if let Some(&id) = self.header_functions.get(name) {
             return Ok(Some(Meaning::Function(id)));
         }
         if let Some(prototype) = header.prototype(name) {
@@ -112,7 +104,7 @@ impl<'p> Session<'p> {
             linkage: Linkage::Import(None, prototype.symbol.as_str().into()),
             declared: None,
         });
-        self.taken.functions.insert(name, self.functions.len() - 1);
+        self.header_functions.insert(name, self.functions.len() - 1);
         Ok(self.functions.len() - 1)
     }
 
@@ -147,7 +139,7 @@ impl<'p> Session<'p> {
                 self.types.array(element, array.len.unwrap_or(0))
             }
             Kind::Record(record) => {
-                if let Some(known) = self.taken.records.get(ty) {
+                if let Some(known) = self.header_records.get(ty) {
                     return Ok(*known);
                 }
                 let mut members = Vec::new();
@@ -163,7 +155,7 @@ impl<'p> Session<'p> {
                 let name = spelled.rsplit(' ').next().unwrap_or("");
                 let own = self.types.add_record(name, ty.is_union());
                 self.types.complete(own, members, ty.clone());
-                self.taken.records.insert(ty.clone(), own);
+                self.header_records.insert(ty.clone(), own);
                 Ok(own)
             }
             _ => Err(format!("the language has no type that is C's `{ty}`")),

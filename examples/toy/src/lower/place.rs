@@ -1,7 +1,7 @@
 //! Places: what can be read, written, and pointed to.
 
 use super::function::Lowerer;
-use super::value::{Place, Target, Typed, Val};
+use super::value::{Place, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
@@ -59,14 +59,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let variables = fields.iter();
         let variables = variables.map(|field| self.builder.declare_var(field.ty));
-        Ok(Place::new(ty, Target::Variables(variables.collect())))
+        Ok(Place::new(ty, Val::Scalars(variables.collect())))
     }
 
     /// Makes all bytes of a new place zero.
     pub(super) fn clear(&mut self, place: &Place) {
-        match place.target {
-            Target::Memory(address) => self.zero(address, self.s.types.size(place.ty)),
-            Target::Variables(_) => {
+        match place.val {
+            Val::Memory(address) => self.zero(address, self.s.types.size(place.ty)),
+            Val::Scalars(_) => {
                 let fields = self.fields(place.ty).unwrap_or_default();
                 let zeros = fields.iter().map(|field| self.bits(0, field.ty));
                 let zeros: Vec<Value> = zeros.collect();
@@ -126,13 +126,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// The part of type `ty` that is `offset` bytes inside an aggregate.
     pub(super) fn part(&mut self, mut place: Place, offset: u64, ty: Ty) -> Place {
-        place.target = match place.target {
-            Target::Memory(address) => Target::Memory(self.plus(address, offset)),
-            Target::Variables(variables) => {
+        place.val = match place.val {
+            Val::Memory(address) => Val::Memory(self.plus(address, offset)),
+            Val::Scalars(variables) => {
                 let [all, own] = [place.ty, ty].map(|ty| self.fields(ty).unwrap_or_default());
                 let first = all.partition_point(|own| u64::from(own.offset_bits / 8) < offset);
                 let own = variables.get(first..first + own.len());
-                Target::Variables(own.unwrap_or_default().into())
+                Val::Scalars(own.unwrap_or_default().into())
             }
         };
         place.ty = ty;
@@ -160,8 +160,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `&place`
     pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Typed> {
         let place = self.place(expr)?;
-        match place.target {
-            Target::Memory(address) if place.has_name => {
+        match place.val {
+            Val::Memory(address) if place.has_name => {
                 Ok(Typed::ssa(self.s.types.pointer(place.ty), address))
             }
             _ => fail("a value without a name cannot be pointed to: put it into a variable first"),
@@ -169,25 +169,25 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     pub(super) fn read(&mut self, place: &Place) -> Typed {
-        match &place.target {
-            Target::Variables(variables) => {
+        match &place.val {
+            Val::Scalars(variables) => {
                 let values = variables.iter().map(|own| self.builder.use_var(*own));
                 Typed::scalars(place.ty, values.collect::<Vec<Value>>())
             }
-            Target::Memory(address) => self.load(*address, place.ty),
+            Val::Memory(address) => self.load(*address, place.ty),
         }
     }
 
     /// Puts a value of its type into a place.
     pub(super) fn write(&mut self, place: &Place, value: &Typed) {
-        match &place.target {
-            Target::Variables(variables) => {
+        match &place.val {
+            Val::Scalars(variables) => {
                 let values = self.scalars(value);
                 for (variable, value) in variables.iter().zip(&*values) {
                     self.builder.def_var(*variable, *value);
                 }
             }
-            Target::Memory(address) => self.store(value, *address),
+            Val::Memory(address) => self.store(value, *address),
         }
     }
 

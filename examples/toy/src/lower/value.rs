@@ -6,10 +6,10 @@ use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_frontend::Variable;
 use std::rc::Rc;
 
-/// A value: its scalars in SSA form, one of a number and none of `void`; or at an address.
+/// The scalars of a value, one of a number and none of `void`, or its address.
 #[derive(Clone)]
-pub(super) enum Val {
-    Scalars(Rc<[Value]>),
+pub(super) enum Val<S> {
+    Scalars(Rc<[S]>),
     Memory(Value),
 }
 
@@ -17,7 +17,7 @@ pub(super) enum Val {
 #[derive(Clone)]
 pub(super) struct Typed {
     pub(super) ty: Ty,
-    pub(super) val: Val,
+    pub(super) val: Val<Value>,
 }
 
 impl Typed {
@@ -48,33 +48,25 @@ pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
     }
 }
 
-/// Place of a value that is read and written.
-#[derive(Clone)]
-pub(super) enum Target {
-    /// The variables of a value's scalars.
-    Variables(Rc<[Variable]>),
-    Memory(Value),
-}
-
 /// A place, evaluated, and the type of what it holds.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) ty: Ty,
-    pub(super) target: Target,
+    pub(super) val: Val<Variable>,
     /// `true` for a variable, or the target of a pointer: nothing else is assigned to.
     pub(super) has_name: bool,
 }
 
 impl Place {
-    pub(super) fn new(ty: Ty, target: Target) -> Place {
+    pub(super) fn new(ty: Ty, val: Val<Variable>) -> Place {
         Place {
             ty,
-            target,
+            val,
             has_name: true,
         }
     }
 
     pub(super) fn memory(ty: Ty, address: Value) -> Place {
-        Place::new(ty, Target::Memory(address))
+        Place::new(ty, Val::Memory(address))
     }
 }
