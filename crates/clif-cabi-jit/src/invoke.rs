@@ -106,7 +106,7 @@ impl Invokers {
             stubs: Stubs::new(settings, Arc::clone(&shared))?,
             shared,
             has_stubs: true,
-            settings: settings.for_own_code(),
+            settings: settings.clone(),
             compiler: None,
             compiled: Map::default(),
             known: Map::default(),
@@ -198,7 +198,7 @@ impl Invokers {
         let compiler = match self.compiler.take() {
             Some(compiler) => compiler,
             None => {
-                let mut engine = Engine::new(&self.settings)?;
+                let mut engine = Engine::new(&self.settings.for_own_code())?;
                 // Its code keeps open what functions are found in, libm too, which a search may open.
                 for library in self.symbols.libraries() {
                     engine.add_library(library);

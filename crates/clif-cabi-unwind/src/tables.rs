@@ -83,7 +83,7 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Target`] as in [`UnwindTables::new`].
     pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
-        let cie = stub_cie(&target.architecture.to_string());
+        let cie = stub_cie(&target.architecture.into_str());
         Self::of_parts(target, cie, None)
     }
 

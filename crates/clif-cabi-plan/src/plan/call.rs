@@ -59,13 +59,10 @@ impl CallPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let draft = PlanDraft::new(sig, target, Side::Caller)?;
-        let PlanDraft {
-            mut plan,
-            machine,
-            results,
-            mut solver,
-        } = draft;
+        let mut draft = PlanDraft::new(sig, target, Side::Caller)?;
+        // The plan stays where it is: a copy would take another page of the stack.
+        let (plan, results, machine) = (&mut draft.plan, &draft.results, draft.machine);
+        let solver = &mut draft.solver;
         let own = (&plan.sig, &plan.abi);
         let mut placer = Placer::new(machine, own, Side::Caller, &mut plan.args);
         placer.call();
@@ -80,7 +77,7 @@ impl CallPlan {
         check(
             machine,
             &plan.signature,
-            (&plan.args.slots, &results),
+            (&plan.args.slots, results),
             None,
             area_bytes,
         )?;
@@ -88,12 +85,11 @@ impl CallPlan {
         machine.check_steps(&before).map_err(refuse)?;
         let mut indirect = None;
         if !before.is_empty() {
-            let (own, callee) =
-                with_callee(machine, &mut solver, &before, &plan.args.slots, area_bytes)
-                    .map_err(refuse)?;
+            let (own, callee) = with_callee(machine, solver, &before, &plan.args.slots, area_bytes)
+                .map_err(refuse)?;
             let mut signature = plan.signature.clone();
-            signature.params = solver.declared;
-            check(machine, &signature, (&own, &results), None, area_bytes)?;
+            signature.params.clone_from(&solver.declared);
+            check(machine, &signature, (&own, results), None, area_bytes)?;
             let why = "no stub does what a call needs in this order";
             indirect = Some(IndirectCall {
                 padding: signature.params.len() - plan.signature.params.len() - 1,
@@ -103,7 +99,7 @@ impl CallPlan {
         }
         Ok(Self {
             is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
-            plan,
+            plan: draft.plan,
             indirect,
             before,
             after,
