@@ -53,7 +53,7 @@ fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
     names
 }
 
-/// In which argument, or in what else, a function differs.
+/// Returns the argument or the other part in which a function differs.
 fn function<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),
