@@ -101,7 +101,13 @@ impl Call {
 
     /// Makes the call, in the child.
     fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
-        let target = self.other_target()?;
+        #[cfg(has_calls)]
+        let target = self
+            .target
+            .as_deref()
+            .map_or(Ok(None), program::other_target)?;
+        #[cfg(not(has_calls))]
+        let target: Option<Target> = None;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
         source.target = target.as_ref().map(reading::clang_name);
         source.policy = self.policy;
@@ -112,12 +118,17 @@ impl Call {
         child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
-        let mut memory = Memory::new(target.is_none());
+        let mut filler = Filler {
+            header: &header,
+            memory: Memory::new(target.is_none()),
+            name: String::new(),
+        };
         let args = self.args.iter().enumerate().map(|(i, text)| {
-            let filled = argument(text, (prototype, i), &header, &mut memory);
+            let filled = filler.argument(text, prototype, i);
             filled.map_err(|why| blame(prototype, i, &why))
         });
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
+        let mut memory = filler.memory;
         let unnamed = types.into_iter().skip(prototype.params.len());
         let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
         let returned = |result: &[u8], memory: &Memory| {
@@ -134,9 +145,9 @@ impl Call {
             return Ok(String::new());
         }
         let ready = || child::note(progress, child::CALLING, "");
-        let shown = |result: &[u8]| returned(result, &memory);
         let call = (&sig, &values[..]);
-        invoke::call(&prototype.symbol, call, &self.libraries, ready, shown)?;
+        let given = (&self.libraries[..], &mut memory);
+        invoke::call(&prototype.symbol, call, given, ready, returned)?;
         Ok(String::new())
     }
 
@@ -154,20 +165,11 @@ impl Call {
         let options = source.options();
         let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
         // This command takes more for a pointer than C does.
-        let found = found.unwrap_or_default().into_iter();
-        for warning in found.filter(|one| one.contains("[-Wformat")) {
+        let is_shown = |warning: &&String| warning.contains("[-Wformat");
+        for warning in found.unwrap_or_default().iter().filter(is_shown) {
             output::warn(&format!("{function}: {warning}"));
         }
         Ok(())
-    }
-
-    /// Returns the target that `--target` names, if its functions cannot be called in this process.
-    fn other_target(&self) -> Result<Option<Target>, String> {
-        #[cfg(has_calls)]
-        if let Some(triple) = &self.target {
-            return program::other_target(triple);
-        }
-        Ok(None)
     }
 
     fn signature(
@@ -178,38 +180,13 @@ impl Call {
     ) -> Result<FnSig, String> {
         let here = Target::host().unwrap_or(Target::X86_64_LINUX);
         let policy = self.policy.map(|policy| policy.on(target.unwrap_or(&here)));
-        let sig = policy
-            .into_iter()
-            .fold(prototype.signature(), FnSig::policy);
-        if !sig.is_variadic() {
-            return Ok(sig);
+        let sig = prototype.signature();
+        let sig = policy.into_iter().fold(sig, FnSig::policy);
+        match sig.is_variadic() {
+            true => sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string()),
+            false => Ok(sig),
         }
-        sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())
     }
-}
-
-/// Returns type and bytes of argument `i` of a call of `prototype`, which is written as `text`.
-fn argument(
-    text: &str,
-    (prototype, i): (&Prototype, usize),
-    header: &Header,
-    memory: &mut Memory,
-) -> Result<(Type, Vec<u8>), String> {
-    let param = prototype.params.get(i);
-    let name = match param {
-        Some((Some(name), _)) => format!("*{name}"),
-        _ => format!("*argument {}", i + 1),
-    };
-    let mut filler = Filler {
-        header,
-        memory,
-        name,
-    };
-    filler.argument(
-        text,
-        param.map(|(_, ty)| ty),
-        prototype.written_params.get(i),
-    )
 }
 
 fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
@@ -242,8 +219,8 @@ fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memor
     let printer = Printer {
         header,
         bytes: result,
-        here: memory.elsewhere.is_none(),
-        follow: memory.elsewhere.is_none(),
+        is_here: memory.is_here,
+        follows: memory.is_here,
     };
     let mut text = String::new();
     if !matches!(prototype.ret.kind(), Kind::Void) {
@@ -251,10 +228,7 @@ fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memor
         text = printer.value(slot) + "\n";
     }
     for (object, bytes) in memory.objects() {
-        let printer = Printer {
-            bytes: &bytes,
-            ..printer
-        };
+        let printer = Printer { bytes, ..printer };
         let value = printer.value(Slot::object(&object.ty, object.written.as_ref()));
         text += &format!("{} = {value}\n", object.name);
     }

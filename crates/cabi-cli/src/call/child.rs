@@ -20,6 +20,9 @@ pub(crate) const CALLING: &str = "calling\n";
 /// The function has returned, and its result follows.
 pub(crate) const RETURNED: &str = "returned\n";
 
+/// Message about a process that fails after the call, before how it ended.
+pub(crate) const ENDED_BADLY: &str = "returned, but its process did not end well afterwards: it";
+
 /// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has
 /// ended ends in silence: nobody waits for what it would say.
 pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String> {
@@ -46,9 +49,9 @@ struct Shared {
 impl Shared {
     #[cfg(target_os = "linux")]
     fn new() -> io::Result<Self> {
-        use std::os::fd::AsRawFd;
         let file = tempfile::tempfile()?;
-        let path: PathBuf = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
+        let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+        let path = PathBuf::from(format!("/proc/{}/fd/{number}", std::process::id()));
         fs::metadata(&path)?;
         Ok(Self { file, path })
     }
@@ -60,7 +63,7 @@ impl Shared {
         Ok(Self { file, path })
     }
 
-    /// Returns the contents of the file; nothing if it cannot be read.
+    /// Returns the contents; nothing if they cannot be read.
     fn read(&mut self) -> String {
         check::text(&mut self.file).unwrap_or_default()
     }
@@ -79,12 +82,10 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     own.args(words);
     let ended = check::run(&mut own, || !progress.read().is_empty())?;
     let reached = progress.read();
-    let Some(status) = ended else {
-        return Err(check::not_read(header, None).into());
+    let status = match ended {
+        Some(status) if !reached.is_empty() || status.code().is_some() => status,
+        ended => return Err(check::not_read(header, ended).into()),
     };
-    if reached.is_empty() && status.code().is_none() {
-        return Err(check::not_read(header, ended).into());
-    }
     let how = ending(status);
     if reached == CALLING {
         let why = match status.code() {
@@ -99,8 +100,7 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
         Some(text) if status.success() => Ok(text.to_owned()),
         Some(text) => {
             output::print(text)?;
-            let why = "returned, but its process did not end well afterwards: it";
-            Err(format!("{function} {why} {how}").into())
+            Err(format!("{function} {ENDED_BADLY} {how}").into())
         }
         // The child has printed its error itself.
         None if status.code() == Some(2) => Err(Failure::Silent(2)),

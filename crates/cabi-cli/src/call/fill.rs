@@ -4,34 +4,38 @@
 //! and a number with a fraction is no integer.
 
 use cabi::{Declaration, Kind, Record, Scalar, Type, promote};
-use cabi_header::{Header, Written, declared};
+use cabi_header::{Header, Prototype, Written, declared};
 use serde_json::{Map, Value};
 
 use super::float;
 use super::invoke::{Memory, Object};
 use super::value::{Content, Slot, fit, set};
 
+type Bytes = Result<Vec<u8>, String>;
+
 /// Writes arguments of one call.
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
-    pub(crate) memory: &'a mut Memory,
+    pub(crate) memory: Memory,
     /// Name of the objects that the argument points to.
     pub(crate) name: String,
 }
 
 impl Filler<'_> {
-    /// Returns the type and the bytes of the argument `text`, for a parameter of type `param`, or
-    /// after a `...`. A word that is no JSON is the name of a constant, or several with `|` between
-    /// them.
+    /// Returns the type and the bytes of argument `i` of `prototype`, which is written as `text`. A
+    /// word that is no JSON is the name of a constant, or several with `|` between them.
     ///
     /// # Errors
     /// Values that do not fit, in words that follow the parameter's name.
     pub(crate) fn argument(
         &mut self,
         text: &str,
-        param: Option<&Type>,
-        written: Option<&Written>,
+        prototype: &Prototype,
+        i: usize,
     ) -> Result<(Type, Vec<u8>), String> {
+        let param = prototype.params.get(i);
+        let name = param.and_then(|(name, _)| name.clone());
+        self.name = format!("*{}", name.unwrap_or_else(|| format!("argument {}", i + 1)));
         let read = serde_json::from_str::<Value>(text);
         let is_word = read.is_err() && !text.trim_start().starts_with(['{', '[', '"']);
         let value = match read {
@@ -39,7 +43,7 @@ impl Filler<'_> {
             read => read.map_err(|why| format!("{text}: {why}"))?,
         };
         let ty = match param {
-            Some(ty) => ty.clone(),
+            Some((_, ty)) => ty.clone(),
             None if is_word && float::is_name(text) => Type::F64,
             None if is_word => {
                 let first = text.split('|').next().unwrap_or(text).trim();
@@ -54,42 +58,32 @@ impl Filler<'_> {
                 "{text} is neither JSON nor a number of the header's"
             ));
         }
-        let bytes = self.object(&ty, written, &value)?;
+        let bytes = self.object(&ty, prototype.written_params.get(i), &value)?;
         Ok((ty, bytes))
     }
 
     /// Returns the type that an argument after the `...` has by itself, after C's default argument
     /// promotions.
     fn own_type(&self, value: &Value) -> Result<Type, String> {
-        Ok(match value {
-            Value::Number(number) if is_integer(&number.to_string()) => match number.as_i64() {
-                Some(n) if i32::try_from(n).is_ok() => Type::I32,
-                Some(_) => Type::I64,
-                None => {
-                    let typed = format!("{{\"(unsigned long)\": {number}}}");
-                    return Err(format!("{number} needs its type here: {typed}"));
-                }
-            },
-            Value::Number(_) => Type::F64,
-            Value::Bool(_) => Type::I32,
-            Value::Null | Value::String(_) => self.header.model.pointer(),
-            value => match typed(value) {
-                Some(('&', ..)) => self.header.model.pointer(),
-                Some((_, "_Float32", _)) => Type::F32,
-                Some((_, name, _)) => promote(&self.named(name)?),
-                None => {
-                    return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into());
-                }
-            },
+        Ok(match (value, typed(value)) {
+            (Value::Number(number), _) if is_integer(&number.to_string()) => {
+                let typed = || format!("{{\"(unsigned long)\": {number}}}");
+                let none = || format!("{number} needs its type here: {}", typed());
+                let is_int = i32::try_from(number.as_i64().ok_or_else(none)?).is_ok();
+                if is_int { Type::I32 } else { Type::I64 }
+            }
+            (Value::Number(_), _) => Type::F64,
+            (Value::Bool(_), _) => Type::I32,
+            (Value::Null | Value::String(_), _) | (_, Some(('&', ..))) => {
+                self.header.model.pointer()
+            }
+            (_, Some((_, "_Float32", _))) => Type::F32,
+            (_, Some((_, name, _))) => promote(&self.named(name)?),
+            _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
         })
     }
 
-    fn object(
-        &mut self,
-        ty: &Type,
-        written: Option<&Written>,
-        value: &Value,
-    ) -> Result<Vec<u8>, String> {
+    fn object(&mut self, ty: &Type, written: Option<&Written>, value: &Value) -> Bytes {
         let mut bytes = zeros(ty)?;
         self.put(&mut bytes, Slot::object(ty, written), value)?;
         Ok(bytes)
@@ -134,39 +128,30 @@ impl Filler<'_> {
             (Kind::Record(record), Value::Object(members)) => {
                 self.members(bytes, (record, slot), members)?;
             }
-            // A real number has the imaginary part 0.
-            (Kind::Complex(_), Value::Number(_) | Value::String(_)) => {
-                self.list(bytes, (ty, slot), std::slice::from_ref(value))?;
-            }
-            (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), Value::Array(items)) => {
-                self.list(bytes, (ty, slot), items)?;
-            }
-            (kind, _) => {
-                let how = match kind {
-                    Kind::Record(_) => "write an object, {\"member\": ..}",
-                    Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => "write a list, [1, 2]",
-                    _ => return Err("no value of this type can be passed from here".to_owned()),
-                };
+            (Kind::Record(_), _) => {
+                let how = "write an object, {\"member\": ..}";
                 return Err(format!("{value} is no {ty}: {how}"));
             }
-        }
-        Ok(())
-    }
-
-    fn list(
-        &mut self,
-        bytes: &mut [u8],
-        (ty, slot): (&Type, Slot<'_>),
-        items: &[Value],
-    ) -> Result<(), String> {
-        let flexible = "a flexible array member is not part of the value";
-        let mut elements = slot.elements(ty).ok_or(flexible)?;
-        for (i, item) in items.iter().enumerate() {
-            let Some(element) = elements.next() else {
-                return Err(format!("{ty} has {i} elements, not {}", items.len()));
-            };
-            let put = self.put(bytes, element, item);
-            put.map_err(|why| format!("[{i}]: {why}"))?;
+            (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
+                let items = match value {
+                    Value::Array(items) => items,
+                    // A real number has the imaginary part 0.
+                    Value::Number(_) | Value::String(_)
+                        if matches!(ty.kind(), Kind::Complex(_)) =>
+                    {
+                        std::slice::from_ref(value)
+                    }
+                    _ => return Err(format!("{value} is no {ty}: write a list, [1, 2]")),
+                };
+                let flexible = "a flexible array member is not part of the value";
+                let mut elements = slot.elements(ty).ok_or(flexible)?;
+                for (i, item) in items.iter().enumerate() {
+                    let many = || format!("{ty} has {i} elements, not {}", items.len());
+                    let put = self.put(bytes, elements.next().ok_or_else(many)?, item);
+                    put.map_err(|why| format!("[{i}]: {why}"))?;
+                }
+            }
+            _ => return Err("no value of this type can be passed from here".to_owned()),
         }
         Ok(())
     }
@@ -183,9 +168,10 @@ impl Filler<'_> {
         for (name, value) in members {
             let field = record.field(name);
             let field = field.ok_or_else(|| format!("{record} has no member {name}"))?;
-            let Some(member) = slot.member(self.header, record, field) else {
-                return Err(format!("{name}: a flexible array is not part of the value"));
-            };
+            let flexible = || format!("{name}: a flexible array is not part of the value");
+            let member = slot
+                .member(self.header, record, field)
+                .ok_or_else(flexible)?;
             let bit_field = match member.content {
                 Content::Bits(_, width) => format!(", a bit-field of {width} bits"),
                 Content::Object(_) => String::new(),
@@ -205,41 +191,30 @@ impl Filler<'_> {
             _ => "an integer",
         };
         let wrong = || format!("{expected} is expected, not {value}");
-        let text = match value {
-            _ if scalar == Scalar::FnPtr => return Err(wrong()),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(is) => u8::from(*is).to_string(),
-            Value::String(text) => text.clone(),
-            _ => return Err(wrong()),
-        };
         if matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) {
             return Err("decimal floating point is not supported".to_owned());
         }
-        let is_read = scalar
-            .is_float()
-            .then(|| float::from_text(&text, scalar))
-            .flatten();
-        if let Some(bits) = is_read {
-            return Ok(bits);
-        }
+        let read = |text: &str| float::from_text(text, scalar);
         let digits = match value {
+            _ if scalar == Scalar::FnPtr => return Err(wrong()),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(is) => u8::from(*is).to_string(),
+            Value::String(text) if scalar.is_float() && read(text).is_some() => text.clone(),
             Value::String(names) => self.constant(names)?.to_string(),
-            _ => text.clone(),
+            _ => return Err(wrong()),
         };
         if scalar.is_float() {
-            return float::from_text(&digits, scalar).ok_or_else(|| format!("{text} is too large"));
+            return read(&digits).ok_or_else(|| format!("{digits} is too large"));
         }
         if !is_integer(&digits) {
             return Err(wrong());
         }
         let magnitude = digits.strip_prefix('-').unwrap_or(&digits).parse().ok();
-        let fits = |magnitude| match scalar {
+        let fitted = magnitude.and_then(|magnitude| match scalar {
             Scalar::Bool => Some(u128::from(magnitude != 0)),
             _ => fit(magnitude, digits.starts_with('-'), width),
-        };
-        magnitude
-            .and_then(fits)
-            .ok_or_else(|| format!("{text} does not fit"))
+        });
+        fitted.ok_or_else(|| format!("{digits} does not fit"))
     }
 
     /// Returns the value of the constants `names`, which have `|` between them.
@@ -256,10 +231,10 @@ impl Filler<'_> {
 
     fn no_constant(&self, name: &str) -> String {
         let none = "is neither JSON nor an enumerator or integer macro of the header's";
-        let reason = self.header.reason(name);
-        reason.map_or(format!("{name} {none}"), |reason| {
-            format!("{name}: {reason}")
-        })
+        match self.header.reason(name) {
+            Some(reason) => format!("{name}: {reason}"),
+            None => format!("{name} {none}"),
+        }
     }
 
     fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
@@ -281,7 +256,7 @@ impl Filler<'_> {
                 };
                 let units = encode(text, unit).ok_or("it points to no characters")?;
                 // The NUL is as wide as any element.
-                Ok(self.memory.keep(None, &[&units[..], &[0; 4]].concat()))
+                self.memory.keep(None, &[&units[..], &[0; 4]].concat())
             }
             (Value::Array(items), Some(element)) => {
                 let n = items.len() as u64;
@@ -310,7 +285,7 @@ impl Filler<'_> {
             value => self.object(&ty, written, value)?,
         };
         let (name, written) = (self.name.clone(), written.cloned());
-        Ok(self.memory.keep(Some(Object { name, ty, written }), &bytes))
+        self.memory.keep(Some(Object { name, ty, written }), &bytes)
     }
 
     /// Returns the type of an object that a pointer was written to point to.
@@ -361,7 +336,7 @@ fn is_integer(text: &str) -> bool {
 }
 
 /// Returns an object of zeros.
-fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
+fn zeros(ty: &Type) -> Bytes {
     // Nothing sensible is larger, and it must fit on the stack.
     let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
     let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
@@ -370,10 +345,8 @@ fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
 
 /// Returns the size of a character, if `ty` may be the type of one, else 0.
 fn character(ty: &Type) -> u64 {
-    match ty.as_scalar() {
-        Some(Scalar::Int { .. }) => ty.size(),
-        _ => 0,
-    }
+    let is_integer = matches!(ty.as_scalar(), Some(Scalar::Int { .. }));
+    if is_integer { ty.size() } else { 0 }
 }
 
 /// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no
@@ -382,11 +355,10 @@ fn encode(text: &str, size: u64) -> Option<Vec<u8>> {
     match size {
         1 => Some(text.as_bytes().to_vec()),
         2 => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        4 => Some(
-            text.chars()
-                .flat_map(|c| u32::from(c).to_le_bytes())
-                .collect(),
-        ),
+        4 => {
+            let units = text.chars().flat_map(|c| u32::from(c).to_le_bytes());
+            Some(units.collect())
+        }
         _ => None,
     }
 }

@@ -34,11 +34,10 @@ pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
     let exponent = text.rsplit_once(['e', 'E', 'p', 'P']);
     let is_short = text.len() <= 4096 && exponent.is_none_or(|(_, exponent)| exponent.len() <= 7);
     let magnitude = text.strip_prefix('-').unwrap_or(text);
-    let is_number = is_name(text) || magnitude.starts_with(|c: char| c.is_ascii_digit());
-    match is_short && is_number {
-        true => with_format!(scalar, read(magnitude, text.starts_with('-')), None),
-        false => None,
+    if !is_short || !is_name(text) && !magnitude.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
     }
+    with_format!(scalar, read(magnitude, text.starts_with('-')), None)
 }
 
 /// Writes `bits` as a number of JSON, or as a string where JSON has none.

@@ -1,4 +1,4 @@
-//! The call itself, by an invoker of `clif-cabi-jit`, and the memory that arguments point to.
+//! Memory that C uses, and the call itself, by an invoker of `clif-cabi-jit`.
 #![allow(unsafe_code)] // machine code is run, and memory read that C has written to
 
 use std::ffi::{c_int, c_void};
@@ -8,12 +8,18 @@ use cabi::{FnSig, Type};
 use cabi_header::Written;
 use clif_cabi_jit::{Invokers, Library, Settings};
 
-/// Objects that pointers among the arguments point to. Never freed: C may keep a pointer, and the
-/// process ends soon.
+/// Most bytes of arguments, the result, and the objects that arguments point to.
+const MOST: usize = 1 << 26;
+
+/// Objects that C reads and writes, at multiples of 16 bytes.
 pub(crate) struct Memory {
+    /// `true` if the call is made in this process.
+    pub(crate) is_here: bool,
+    /// Address of the objects during the call.
+    pub(crate) start: usize,
+    pub(crate) bytes: Vec<u8>,
+    /// Those that arguments point to, with their places in `bytes`.
     objects: Vec<(Object, usize)>,
-    /// For a call in another process, its address there and all of its bytes.
-    pub(crate) elsewhere: Option<(usize, Vec<u8>)>,
 }
 
 /// Object that an argument points to, which is shown after the call.
@@ -24,80 +30,39 @@ pub(crate) struct Object {
     pub(crate) written: Option<Written>,
 }
 
-/// Memory that C can write to, aligned to 16 bytes.
-struct Block {
-    start: *mut u128,
-    len: usize,
-}
-
-impl Block {
-    fn new(bytes: &[u8]) -> Self {
-        let words = bytes.chunks(16).map(|chunk| {
-            let mut word = [0; 16];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u128::from_ne_bytes(word)
-        });
-        // One more, so that an object without bytes has an address too.
-        let words: Vec<u128> = words.chain([0]).collect();
-        let start = Box::into_raw(words.into_boxed_slice()).cast();
-        Self {
-            start,
-            len: bytes.len(),
-        }
-    }
-
-    fn read(&self) -> Vec<u8> {
-        // SAFETY: `new` has leaked at least `len` bytes there, all of them initialized, and no
-        // reference to them exists.
-        unsafe { std::slice::from_raw_parts(self.start.cast::<u8>(), self.len) }.to_vec()
-    }
-}
-
-/// The address of the arguments' memory in another process.
-const ELSEWHERE: usize = 1 << 36;
-
 impl Memory {
-    /// Makes empty memory, of this process if the call is `here`.
-    pub(crate) fn new(here: bool) -> Self {
+    pub(crate) fn new(is_here: bool) -> Self {
+        // Never freed: C may keep a pointer, and the process ends soon. Pages come when they are
+        // used.
+        let block = is_here.then(|| Box::into_raw(vec![0_u128; MOST / 16].into_boxed_slice()));
         Self {
+            is_here,
+            start: block.map_or(1 << 36, |block| block.cast::<u8>().expose_provenance()),
+            bytes: Vec::new(),
             objects: Vec::new(),
-            elsewhere: (!here).then_some((ELSEWHERE, Vec::new())),
         }
     }
 
-    /// Copies `bytes` to an address aligned to 16 bytes; [`Memory::objects`] lists the object
-    /// afterwards.
-    pub(crate) fn keep(&mut self, object: Option<Object>, bytes: &[u8]) -> usize {
-        let address = match &mut self.elsewhere {
-            None => Block::new(bytes).start.expose_provenance(),
-            Some((start, all)) => {
-                let at = all.len().next_multiple_of(16);
-                all.resize(at, 0);
-                all.extend_from_slice(bytes);
-                // So that an object without bytes has an address too.
-                all.push(0);
-                *start + at
-            }
-        };
-        self.objects.extend(object.map(|object| (object, address)));
-        address
+    /// Adds `bytes`, and returns their address; [`Memory::objects`] lists `object` afterwards.
+    pub(crate) fn keep(&mut self, object: Option<Object>, bytes: &[u8]) -> Result<usize, String> {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        // One more byte, so that an object without bytes has an address too.
+        self.bytes
+            .resize((at + bytes.len() + 1).next_multiple_of(16), 0);
+        if self.bytes.len() > MOST {
+            return Err(format!("the arguments have more than {MOST} bytes"));
+        }
+        self.objects.extend(object.map(|object| (object, at)));
+        Ok(self.start + at)
     }
 
     /// Returns the objects with their bytes as they are now.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Object, Vec<u8>)> {
-        self.objects.iter().map(|(object, address)| {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Object, &[u8])> {
+        self.objects.iter().map(|(object, at)| {
+            let bytes = self.bytes.get(*at..).unwrap_or_default();
             let len = usize::try_from(object.ty.size()).unwrap_or(0);
-            let bytes = match &self.elsewhere {
-                None => {
-                    let start = std::ptr::with_exposed_provenance_mut(*address);
-                    Block { start, len }.read()
-                }
-                Some((start, all)) => {
-                    let at = address - start;
-                    all.get(at..at + len).unwrap_or_default().to_vec()
-                }
-            };
-            (object, bytes)
+            (object, bytes.get(..len).unwrap_or_default())
         })
     }
 }
@@ -112,9 +77,9 @@ impl Memory {
 pub(crate) fn call(
     symbol: &str,
     (sig, args): (&FnSig, &[Vec<u8>]),
-    libraries: &[String],
+    (libraries, memory): (&[String], &mut Memory),
     ready: impl FnOnce() -> Result<(), String>,
-    shown: impl FnOnce(&[u8]) -> Result<(), String>,
+    shown: impl FnOnce(&[u8], &Memory) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut invokers = Invokers::new(&Settings::default()).map_err(|e| e.to_string())?;
     for name in libraries {
@@ -123,23 +88,27 @@ pub(crate) fn call(
     // Before anything is compiled: a missing symbol is the likelier mistake.
     let target = invokers.symbol(symbol).map_err(|e| e.to_string())?;
     let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
-    let size = usize::try_from(sig.result().size())
-        .ok()
-        .filter(|size| *size <= 1 << 24);
+    let size = usize::try_from(sig.result().size());
+    let size = size.ok().filter(|size| *size <= 1 << 24);
     let size = size.ok_or_else(|| format!("{} is too large to be returned here", sig.result()))?;
-    let result = Block::new(&vec![0; size]);
-    let args = args
-        .iter()
-        .map(|arg| Block::new(arg).start.cast_const().cast());
-    let args: Vec<*const u8> = args.collect();
+    let result = memory.keep(None, &vec![0; size])?;
+    let args = args.iter().map(|arg| memory.keep(None, arg));
+    let args = args.map(|address| Ok(std::ptr::with_exposed_provenance(address?)));
+    let args = args.collect::<Result<Vec<*const u8>, String>>()?;
+    let [start, to] = [memory.start, result].map(std::ptr::with_exposed_provenance_mut::<u8>);
+    let (own, len) = (std::process::id(), memory.bytes.len());
+    // SAFETY: `Memory::new` has leaked at least `len` bytes there, and no reference to them exists.
+    unsafe { start.copy_from_nonoverlapping(memory.bytes.as_ptr(), len) };
     ready()?;
-    let own = std::process::id();
     // SAFETY: each argument is an object of its type; what the C function does with them is what
     // the user asked for, and happens in a process of its own.
-    unsafe { invoker.call(target.cast(), &args, result.start.cast()) };
+    unsafe { invoker.call(target.cast(), &args, to) };
     flush();
+    // SAFETY: as above; all of the bytes are initialized.
+    memory.bytes = unsafe { std::slice::from_raw_parts(start, len) }.to_vec();
+    let at = result - memory.start;
     match std::process::id() == own {
-        true => shown(&result.read()),
+        true => shown(memory.bytes.get(at..at + size).unwrap_or_default(), memory),
         false => Ok(()),
     }
 }

@@ -21,9 +21,9 @@ pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
     /// `true` if pointers point into this process.
-    pub(crate) here: bool,
+    pub(crate) is_here: bool,
     /// `true` if the records that pointers point to are shown, not those in them.
-    pub(crate) follow: bool,
+    pub(crate) follows: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -36,12 +36,12 @@ impl<'a> Printer<'a> {
         };
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
-                let address = get(self.bytes, slot.at, ty.size() * 8);
-                let pointee = match (usize::try_from(address), slot.written) {
+                let to = get(self.bytes, slot.at, ty.size() * 8);
+                let pointee = match (usize::try_from(to), slot.written) {
                     (Ok(to @ 1..), Some(Written::Pointer(written))) => self.pointee(written, to),
                     _ => None,
                 };
-                let address = pointer(address);
+                let address = pointer(to);
                 pointee.map_or(address.clone(), |own| format!("{{{address}: {own}}}"))
             }
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
@@ -53,12 +53,20 @@ impl<'a> Printer<'a> {
                 format!("{{{}}}", members.join(", "))
             }
             Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => {
+                let all = || {
+                    slot.elements(ty)
+                        .filter(|_| ty.size() != 0)
+                        .into_iter()
+                        .flatten()
+                };
+                let list = || {
+                    all()
+                        .map(|one| self.value(one))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                };
                 let text = self.text(ty, slot.at);
-                text.unwrap_or_else(|| {
-                    let all = slot.elements(ty).filter(|_| ty.size() != 0);
-                    let all = all.into_iter().flatten().map(|one| self.value(one));
-                    format!("[{}]", all.collect::<Vec<_>>().join(", "))
-                })
+                text.unwrap_or_else(|| format!("[{}]", list()))
             }
             // Nothing else is an object today.
             _ => self.bytes(slot.at, ty.size() * 8),
@@ -67,8 +75,8 @@ impl<'a> Printer<'a> {
 
     fn members(&self, list: &mut Vec<String>, record: &'a Record, slot: Slot<'a>) {
         for field in record.fields() {
-            let inner = slot.member(self.header, record, (field, field.offset_bits()));
-            let Some(inner) = inner else {
+            let place = (field, field.offset_bits());
+            let Some(inner) = slot.member(self.header, record, place) else {
                 continue;
             };
             match (field.name(), field.ty().as_record()) {
@@ -84,21 +92,17 @@ impl<'a> Printer<'a> {
     /// not say what it is.
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
         match to {
-            Written::Char if self.here => Some(string_at(address).unwrap_or("null".to_owned())),
-            Written::Named(name) if self.follow => {
+            Written::Char if self.is_here => Some(string_at(address).unwrap_or("null".to_owned())),
+            Written::Named(name) if self.follows => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
                 let size = Some(ty.size()).filter(|size| (1..=MAX_POINTEE).contains(size))?;
                 let mut bytes = vec![0; usize::try_from(size).ok()?];
-                let read = memory_at(address).map(|mut memory| memory.read_exact(&mut bytes));
-                if !matches!(read, Some(Ok(()))) {
-                    return Some("null".to_owned());
-                }
-                let inner = Printer {
-                    bytes: &bytes,
-                    follow: false,
-                    ..*self
-                };
-                Some(inner.value(Slot::object(ty, Some(to))))
+                let memory = memory_at(address);
+                let read = memory.and_then(|mut memory| memory.read_exact(&mut bytes).ok());
+                let mut inner = *self;
+                (inner.bytes, inner.follows) = (&bytes, false);
+                let shown = || inner.value(Slot::object(ty, Some(to)));
+                Some(read.map_or("null".to_owned(), |()| shown()))
             }
             _ => None,
         }
@@ -110,18 +114,14 @@ impl<'a> Printer<'a> {
         let Kind::Array(array) = ty.kind() else {
             return None;
         };
-        let start = usize::try_from(at / 8)
-            .ok()
-            .filter(|_| array.elem.size() == 1)?;
-        let all = self
-            .bytes
-            .get(start..)?
-            .get(..usize::try_from(array.len?).ok()?)?;
+        let [start, len] = [at / 8, array.len?].map(usize::try_from);
+        let all = self.bytes.get(start.ok()?..)?.get(..len.ok()?)?;
         let end = all.iter().position(|byte| *byte == 0).unwrap_or(all.len());
         let (chars, rest) = all.split_at(end);
         let is_printable = |byte: &u8| byte.is_ascii_graphic() || b" \n\t".contains(byte);
-        let is_text = !chars.is_empty() && chars.iter().all(is_printable);
-        (is_text && rest.iter().all(|byte| *byte == 0)).then(|| text_of(chars))
+        let is_text = array.elem.size() == 1 && !chars.is_empty();
+        let is_text = is_text && chars.iter().all(is_printable) && rest.iter().all(|own| *own == 0);
+        is_text.then(|| text_of(chars))
     }
 
     fn scalar(&self, scalar: Scalar, at: u64, width: u64) -> String {

@@ -8,6 +8,7 @@ use cabi_header::Prototype;
 use cabi_verify::build::{ProgramTarget, Reference, TIME_LIMIT};
 use cabi_verify::run::one_call::{CallOutput, OneCall};
 
+use super::child::ENDED_BADLY;
 use super::invoke::Memory;
 use crate::ending::ending;
 use crate::output::{self, Failure};
@@ -44,11 +45,11 @@ pub(crate) fn call(
     let command = by_clang.or(compilers.first()).copied().unwrap_or_default();
     let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let absolute = files.iter().map(|file| {
-        let path = std::fs::canonicalize(Path::new(file));
-        path.map_err(|e| format!("{file}: {e}"))
-    });
-    let files = absolute.collect::<Result<Vec<_>, String>>()?;
+    let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));
+    let files = files
+        .iter()
+        .map(absolute)
+        .collect::<Result<Vec<_>, String>>()?;
     let files: Vec<&Path> = files.iter().map(|path| &**path).collect();
     let one = OneCall {
         target: &program,
@@ -58,20 +59,17 @@ pub(crate) fn call(
         sig,
         vectors: prototype.vectors,
     };
-    let (start, before) = memory.elsewhere.take().unwrap_or_default();
-    let CallOutput { process, returned } = one.run(args, (start, &before)).map_err(refuse)?;
+    let run = one.run(args, (memory.start, &memory.bytes));
+    let CallOutput { process, returned } = run.map_err(refuse)?;
     output::print(&String::from_utf8_lossy(&process.stdout))?;
     eprint!("{}", String::from_utf8_lossy(&process.stderr));
     let how = ending(process.status);
-    match returned {
-        None => Err(format!("{of} did not return: its process {how}").into()),
-        Some(_) if !process.status.success() => Err(format!(
-            "{of} returned, but its process did not end well afterwards: it {how}"
-        )
-        .into()),
-        Some((result, after)) => {
-            memory.elsewhere = Some((start, after));
-            Ok(result)
-        }
+    let Some((result, after)) = returned else {
+        return Err(format!("{of} did not return: its process {how}").into());
+    };
+    if !process.status.success() {
+        return Err(format!("{of} {ENDED_BADLY} {how}").into());
     }
+    memory.bytes = after;
+    Ok(result)
 }

@@ -24,9 +24,8 @@ pub(crate) struct Slot<'t> {
 
 impl<'t> Slot<'t> {
     pub(crate) fn object(ty: &'t Type, written: Option<&'t Written>) -> Self {
-        let content = Content::Object(ty);
         Self {
-            content,
+            content: Content::Object(ty),
             at: 0,
             written,
         }
@@ -41,7 +40,7 @@ impl<'t> Slot<'t> {
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
                 let whole = bits / lanes.next_power_of_two();
-                let step = if vector.bools.is_some() { 1 } else { whole };
+                let step = vector.bools.as_ref().map_or(whole, |_| 1);
                 (lanes, step, Content::Bits(vector.lane, step))
             }
             Kind::Complex(part) => {
@@ -77,17 +76,15 @@ impl<'t> Slot<'t> {
         let fields = record.fields();
         let place = fields.iter().position(|own| std::ptr::eq(own, field));
         let mut named = header.records.iter().chain(&header.typedefs);
-        let named = named.find(|named| match self.written {
-            Some(Written::Named(name)) => {
-                named.name == *name && named.members.len() == fields.len()
-            }
-            _ => false,
+        let named = named.find(|named| {
+            let is_name =
+                |own: &Written| matches!(own, Written::Named(name) if *name == named.name);
+            self.written.is_some_and(is_name) && named.members.len() == fields.len()
         });
-        let written = named.and_then(|named| named.members.get(place?));
         Some(Slot {
             content,
             at: self.at + start,
-            written,
+            written: named.and_then(|named| named.members.get(place?)),
         })
     }
 }
@@ -96,10 +93,8 @@ impl<'t> Slot<'t> {
 /// bits above 128 are zero.
 pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
     for i in 0..width {
-        let byte = usize::try_from((at + i) / 8)
-            .ok()
-            .and_then(|n| bytes.get_mut(n));
-        if let Some(byte) = byte {
+        let place = usize::try_from((at + i) / 8);
+        if let Some(byte) = place.ok().and_then(|place| bytes.get_mut(place)) {
             let (shift, bit) = ((at + i) % 8, i < 128 && value >> i & 1 == 1);
             *byte = *byte & !(1 << shift) | u8::from(bit) << shift;
         }
@@ -109,9 +104,8 @@ pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
 /// Returns the `width` bits from bit `at` on, at most 128; bits outside of `bytes` are zero.
 pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
     let bit = |i: u64| {
-        let byte = usize::try_from((at + i) / 8)
-            .ok()
-            .and_then(|n| bytes.get(n));
+        let place = usize::try_from((at + i) / 8);
+        let byte = place.ok().and_then(|place| bytes.get(place));
         byte.is_some_and(|byte| byte >> ((at + i) % 8) & 1 == 1)
     };
     (0..width.min(128)).fold(0, |value, i| value | u128::from(bit(i)) << i)
@@ -124,11 +118,7 @@ pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
     if width > 128 {
         return (!negative).then_some(magnitude);
     }
-    let all = if width == 0 {
-        0
-    } else {
-        u128::MAX >> (128 - width)
-    };
+    let all = (0..width).fold(0, |all, _| all << 1 | 1);
     let (most, value) = match negative {
         true => (all / 2 + 1, magnitude.wrapping_neg()),
         false => (all, magnitude),
