@@ -57,7 +57,7 @@ fn is_tagged(name: &str) -> bool {
         .any(|word| name.starts_with(word))
 }
 
-/// In which size, alignment or member the layouts differ.
+/// Returns the size, alignment or member in which the layouts differ.
 fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     let mut points = Vec::new();
     let mut compare = |at: &str, a, b| points.extend(Point::between(at, [a, b], BOTH));
