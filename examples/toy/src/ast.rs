@@ -154,8 +154,6 @@ pub(crate) enum ExprKind {
 pub(crate) struct Number {
     /// With at most one point and an exponent, in decimal.
     pub(crate) digits: String,
-    /// The value, if it has neither.
-    pub(crate) integer: Option<u128>,
     /// The type that it says it has, or nothing.
     pub(crate) suffix: String,
 }

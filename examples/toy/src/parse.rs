@@ -139,19 +139,13 @@ fn binary(op: BinaryOp, left: Expr, right: Expr) -> ExprKind {
     ExprKind::Binary(op, Box::new(left), Box::new(right))
 }
 
-/// A number; without a point or an exponent it is an integer.
 fn number(digits: &str, radix: u32, suffix: &str) -> Result<Number, &'static str> {
-    let mut number = Number {
-        digits: digits.replace('_', ""),
-        integer: None,
-        suffix: suffix.to_owned(),
-    };
-    if radix == 16 || number.digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let value = u128::from_str_radix(&number.digits, radix);
-        let value = value.map_err(|_| "a number of up to 128 bits")?;
-        (number.digits, number.integer) = (value.to_string(), Some(value));
+    let (mut digits, suffix) = (digits.replace('_', ""), suffix.to_owned());
+    if radix == 16 || digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = u128::from_str_radix(&digits, radix);
+        digits = value.map_err(|_| "a number of up to 128 bits")?.to_string();
     }
-    Ok(number)
+    Ok(Number { digits, suffix })
 }
 
 peg::parser! { grammar grammar(state: &State) for str {
@@ -251,9 +245,8 @@ peg::parser! { grammar grammar(state: &State) for str {
             TypeKind::Fn(Box::new(Signature { params, variadic, result }))
         }
         / "[" _ element:ty() _ ";" _ n:number() _ "]" {?
-            let len = n.integer.filter(|_| n.suffix.is_empty());
-            let len = len.and_then(|len| u64::try_from(len).ok()).ok_or("a number of elements")?;
-            Ok(TypeKind::Array(Box::new(element), len))
+            let len = n.digits.parse().ok().filter(|_| n.suffix.is_empty());
+            Ok(TypeKind::Array(Box::new(element), len.ok_or("a number of elements")?))
         }
         / word("complex") _ "<" _ part:ty() _ ">" { TypeKind::Complex(Box::new(part)) }
         / name:name() { TypeKind::Name(name.into()) }

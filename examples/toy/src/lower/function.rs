@@ -33,7 +33,7 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     /// Blocks in which exceptions are caught, innermost last.
     pub(super) handlers: Vec<Block>,
     /// The variables of the blocks around, innermost last.
-    scopes: Vec<HashMap<Rc<str>, Place>>,
+    pub(super) scopes: Vec<HashMap<Rc<str>, Place>>,
     /// `true` if a call took the place of the frame.
     pub(super) has_tail_calls: bool,
 }
@@ -97,7 +97,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// Parameters become variables, and the statements code. The result is what is known then of
     /// pointers into the frame, and of calls that gave it up.
     fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
-        self.open_scope();
+        self.scopes.push(HashMap::new());
         let params = self.ty.params.clone();
         if !captures.is_empty() {
             let chain = self.entry.value(&mut self.builder, params.len())?;
@@ -154,14 +154,6 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
         let has_parts = !ty.is_pointer_like();
         self.uses.addressed.contains(name) || has_parts && self.uses.parts.contains(name)
-    }
-
-    pub(super) fn open_scope(&mut self) {
-        self.scopes.push(HashMap::new());
-    }
-
-    pub(super) fn close_scope(&mut self) {
-        self.scopes.pop();
     }
 
     /// The variable called `name`.

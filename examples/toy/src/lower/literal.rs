@@ -24,7 +24,8 @@ impl Lowerer<'_, '_, '_> {
         expected: Option<Ty>,
     ) -> Check<Typed> {
         let (suffix, is_float) = (&*number.suffix, |ty: &Ty| ty.as_float().is_some());
-        let ty = match number.integer {
+        let integer = number.digits.parse::<u128>().ok();
+        let ty = match integer {
             _ if !suffix.is_empty() => match self.s.types.scalar_named(suffix) {
                 Some(scalar) => self.s.types.scalar(scalar)?,
                 None => Ty::Void,
@@ -37,15 +38,11 @@ impl Lowerer<'_, '_, '_> {
             None => expected.filter(is_float).unwrap_or(Ty::F64),
         };
         let text = format!("{}{}", if negative { "-" } else { "" }, number.digits);
-        match (ty.as_float(), number.integer) {
+        match (ty.as_float(), integer) {
             (Some(scalar), _) => self.constant(ty, float_bits(&text, scalar)?),
             (_, Some(value)) if holds(ty, value, negative) => {
-                let value = if negative {
-                    value.wrapping_neg()
-                } else {
-                    value
-                };
-                self.constant(ty, value)
+                let negated = value.wrapping_neg();
+                self.constant(ty, if negative { negated } else { value })
             }
             (_, Some(_)) if ty.is_int() => self.wrong(ty, &format!("{text} does not fit `{{}}`")),
             _ => fail(format!("`{suffix}` is no suffix of {text}")),
@@ -78,9 +75,10 @@ impl Lowerer<'_, '_, '_> {
             word << unused >> unused
         });
         match ssa {
-            types::F32 => self
-                .ins()
-                .f32const(f32::from_bits(u32::try_from(low).unwrap_or(0))),
+            types::F32 => {
+                let bits = u32::try_from(low).unwrap_or(0);
+                self.ins().f32const(f32::from_bits(bits))
+            }
             types::F64 => self.ins().f64const(f64::from_bits(low)),
             types::I128 => {
                 let [low, high] = [low, high].map(|word| self.bits(word.into(), types::I64));

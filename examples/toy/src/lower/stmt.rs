@@ -7,16 +7,17 @@ use crate::diag::{At, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// Statements with variables of their own.
     pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
-        self.open_scope();
+        self.scopes.push(HashMap::new());
         for stmt in stmts {
             self.stmt(&stmt.kind).at(stmt.span)?;
         }
-        self.close_scope();
+        self.scopes.pop();
         Ok(())
     }
 
@@ -51,8 +52,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// Jumps to a block of the innermost loop.
     fn go_to(&mut self, block: fn((Block, Block)) -> Block) -> Check<()> {
         let block = self.loops.last().copied().map(block);
-        self.ins()
-            .jump(block.ok_or("this is outside of a loop")?, &[]);
+        let block = block.ok_or("this is outside of a loop")?;
+        self.ins().jump(block, &[]);
         self.unreachable();
         Ok(())
     }
@@ -163,7 +164,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let last = self.value_of(&last)?;
         let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
-        self.open_scope();
+        self.scopes.push(HashMap::new());
         self.open(name, counter.clone());
         let now = |own: &mut Self| {
             let now = own.read(&counter);
@@ -180,7 +181,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Ok(())
         };
         self.loop_stmt(body, more, step)?;
-        self.close_scope();
+        self.scopes.pop();
         Ok(())
     }
 
