@@ -171,6 +171,7 @@ impl Probe {
         let machine = match target.target.name().split('-').next() {
             Some("aarch64") => AARCH64,
             Some("riscv64") => RISCV,
+            Some("s390x") => S390X,
             _ => X86_64,
         };
         Self::new(machine, (&target.linker, &[]))

@@ -25,12 +25,13 @@ use crate::mutants;
 use crate::suite::{Result, Suite};
 
 /// Folders of the corpus.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "x86-64-sysv",
     "x86-64-win64",
     "aarch64-linux",
     "aarch64-apple",
     "riscv64-linux",
+    "s390x-linux",
     "x86-64-windows",
 ];
 

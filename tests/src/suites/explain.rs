@@ -24,6 +24,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         "aarch64-linux",
         "aarch64-apple",
         "riscv64-linux",
+        "s390x-linux",
     ] {
         let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
         if is_blessed() {

@@ -25,11 +25,12 @@ use crate::suite::{Result, Suite};
 type Found = BTreeMap<String, Vec<String>>;
 
 /// Folders of the corpus with another convention: Win64 beside System V, and those of programs.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "x86-64-win64",
     "aarch64-linux",
     "aarch64-apple",
     "riscv64-linux",
+    "s390x-linux",
     "x86-64-windows",
 ];
 

@@ -34,7 +34,7 @@ pub(super) const AARCH64_CLANG: &str = "clang-19 --target=aarch64-linux-gnu -mll
 
 /// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type: [`super::Unit`]s of a fuzz run are compiled
 /// without.
-const KNOWN: [Tools; 5] = [
+const KNOWN: [Tools; 6] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",
         emulator: &["qemu-aarch64"],
@@ -56,6 +56,12 @@ const KNOWN: [Tools; 5] = [
         linker: "riscv64-linux-gnu-gcc",
         // clang's `va_arg` skips no word for an unnamed record of unnamed bit-fields alone, for which its callers write one.
         compilers: &["riscv64-linux-gnu-gcc"],
+    },
+    Tools {
+        triple: "s390x-unknown-linux-gnu",
+        emulator: &["qemu-s390x"],
+        linker: "s390x-linux-gnu-gcc",
+        compilers: &["s390x-linux-gnu-gcc"],
     },
     Tools {
         triple: "x86_64-pc-windows-msvc",

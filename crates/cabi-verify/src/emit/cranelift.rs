@@ -181,12 +181,12 @@ pub fn shim(
             _ => return Ok(()),
         };
         let mut args = Vec::new();
-        for (i, param) in sig.params().iter().enumerate() {
+        for i in 0..sig.params().len() {
             let at = sent.address(builder, i, objects);
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
             let form = (form, has_vectors);
-            args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));
+            args.push(argument(builder, &plan, Some(i), at, form));
         }
         let parts = plan.result.parts().to_vec();
         let wanted = wanted_result(sig.result(), &parts, ret, variant);
@@ -206,7 +206,7 @@ pub fn shim(
         } else {
             lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
         };
-        keep(builder, returned, &parts, sig.result(), ret);
+        keep(builder, returned, &plan, ret);
         if !sig.is_noreturn() {
             builder.ins().return_(&[]);
         }
@@ -353,7 +353,7 @@ fn given_result(
             Arg::memory(sret)
         }
         (form @ (1 | 2), _) if has_fields => {
-            argument(builder, ty, parts, given, (form, has_vectors))
+            argument(builder, entry.plan(), None, given, (form, has_vectors))
         }
         _ => Arg::memory(given),
     }

@@ -25,7 +25,7 @@ use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
 registers! {
-    Int 64: R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6 R7 "r7" 7 R8 "r8" 8 R9 "r9" 9 R10 "r10" 10 R11 "r11" 11 R12 "r12" 12
+    Int 64: R0 "r0" 0 R2 "r2" 2 R3 "r3" 3 R4 "r4" 4 R5 "r5" 5 R6 "r6" 6 R7 "r7" 7 R8 "r8" 8 R9 "r9" 9 R10 "r10" 10 R11 "r11" 11 R12 "r12" 12
         R13 "r13" 13 R15 "r15" 15;
     Vector 64: F0 "f0" 0 F2 "f2" 2 F4 "f4" 4 F6 "f6" 6 F8 "f8" 8 F9 "f9" 9 F10 "f10" 10 F11 "f11" 11 F12 "f12" 12 F13 "f13" 13
         F14 "f14" 14 F15 "f15" 15;

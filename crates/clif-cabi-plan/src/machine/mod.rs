@@ -9,6 +9,7 @@ mod encode;
 mod processor;
 mod registers;
 mod riscv64;
+mod s390x;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -52,8 +53,7 @@ const ARCHITECTURES: &[&Architecture] = &[
     &x86_64::ARCHITECTURE,
     &aarch64::ARCHITECTURE,
     &riscv64::ARCHITECTURE,
-    #[cfg(test)]
-    &tests::ARCHITECTURE,
+    &s390x::ARCHITECTURE,
 ];
 
 /// A machine that calls are planned for: a processor, and a convention of Cranelift's on it.
@@ -82,6 +82,12 @@ impl Machine {
         convention: riscv64::C,
     };
 
+    /// s390x with the ELF ABI.
+    pub const S390X: Self = Self {
+        architecture: &s390x::ARCHITECTURE,
+        convention: s390x::C,
+    };
+
     /// Returns the machine of `target`.
     ///
     /// # Errors
@@ -92,7 +98,7 @@ impl Machine {
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
     /// let error = Machine::of(&Target::named("riscv32gc-unknown-linux-gnu")?).unwrap_err();
-    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple) and RISC-V 64 (lp64d) are lowered yet";
+    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple), RISC-V 64 (lp64d) and s390x are lowered yet";
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
@@ -107,7 +113,7 @@ impl Machine {
             })
         };
         ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
-            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple) and RISC-V 64 (lp64d) are lowered yet";
+            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple), RISC-V 64 (lp64d) and s390x are lowered yet";
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })

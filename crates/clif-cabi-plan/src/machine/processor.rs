@@ -7,7 +7,7 @@ use super::stub::Steps;
 
 #[derive(Debug)]
 pub(crate) struct Processor {
-    pub(super) big_endian: bool,
+    pub(crate) big_endian: bool,
     /// Register of a context, for CLIF's `get_pinned_reg` and `set_pinned_reg`, where Cranelift has
     /// one.
     pub(super) context: Option<Reg>,

@@ -1,130 +1,23 @@
-//! A big-endian machine for tests of plans: s390x as Cranelift 0.132 to 0.137 counts there
-//! (ran under qemu with callees in assembly), without its vectors.
+//! Plans of s390x, the big-endian machine.
 
-use cabi::convention::CalleePops;
-use cabi::s390x::{F0, F2, F4, F6, R2, R3, R4, R5, R6, R13, S390X};
 use cabi::{FnSig, RecordBuilder, Target, Type};
 
-use super::convention::{ClifConvention, Sret};
-use super::processor::Processor;
-use super::registers::{PerClass, Registers};
-use super::stub::{Cfa, Steps};
-use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use super::{Architecture, Machine};
+use super::Machine;
 use crate::check::check;
 use crate::parts::ClifPart;
-use crate::places::{ClifPlace, MAX_STACK_BYTES};
+use crate::places::ClifPlace;
 use crate::plan::{CallPlan, EntryPlan, IncomingArea, VaArgPlan, VaPlace, VaStart};
 use crate::signature::{CallConv, ClifParam, Extension, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-const PARAMS: Registers = Registers {
-    int: &[R2, R3, R4, R5, R6],
-    vector: &[F0, F2, F4, F6],
-};
+const MACHINE: Machine = Machine::S390X;
 
-static SYSTEM_V: ClifConvention = ClifConvention {
-    call_conv: CallConv::SystemV,
-    params: PARAMS,
-    results: PARAMS,
-    sret: Sret::FirstInt,
-    has_sarg: false,
-    positional: false,
-    least_slot: 8,
-    most_slot_align: 8,
-    ends_slot: true,
-    extended: ValueType::I64,
-    shadow_bytes: 160,
-    stack_align: 8,
-    most_stack_bytes: MAX_STACK_BYTES,
-    instead: &[],
-    callee_saved: S390X.frame.callee_saved,
-    callee_pops: CalleePops::Nothing,
-    preserved_vectors: None,
-    has_stubs: true,
-    calls: None,
-    wide_calls: None,
-    reads_wide: false,
-    chain: R13,
-    closures: None,
-    va_list: VaListLayout {
-        convention: &S390X,
-        save_area: Some(SaveArea {
-            saved: PerClass {
-                int: SavedClass {
-                    first: 16,
-                    slot: 8,
-                    ty: ValueType::I64,
-                    counter: counter(0),
-                    base_at: 0,
-                    zero_at: 16,
-                },
-                vector: SavedClass {
-                    first: 128,
-                    slot: 8,
-                    ty: ValueType::F64,
-                    counter: counter(1),
-                    base_at: 0,
-                    zero_at: 128,
-                },
-            },
-            before_area: Some(160),
-            list_bytes: member(&S390X, 4),
-            overflow: member(&S390X, 2),
-            exhausts: false,
-            in_pairs: false,
-            by_reference: true,
-        }),
-        home: None,
-    },
-};
-
-/// A `long` that counts registers, member `at` of the `va_list`.
-const fn counter(at: usize) -> VaCounter {
-    VaCounter {
-        bytes: 8,
-        unit: 8,
-        ..VaCounter::of(&S390X, at, 3, false)
-    }
-}
-
-static PROCESSOR: Processor = Processor {
-    big_endian: true,
-    context: None,
-    vector_count: None,
-    steps: &STEPS,
-    area_from_frame: Some(160),
-    moved: Registers::NONE,
-    x87: None,
-};
-
-static STEPS: Steps = Steps {
-    numbered: &PARAMS,
-    entry: Cfa {
-        register: 15,
-        offset: 160,
-    },
-    has_all: false,
-    encode: |step, _, _| Err(step.refused("s390x")),
-};
-
-pub(super) static ARCHITECTURE: Architecture = Architecture {
-    processor: &PROCESSOR,
-    conventions: &[&SYSTEM_V],
-    under: |_| Some(&SYSTEM_V),
-};
-
-const MACHINE: Machine = Machine {
-    architecture: &ARCHITECTURE,
-    convention: &SYSTEM_V,
-};
-
-/// Slots of 8 bytes, those of 16 aligned to 8; a value at the end of its slot unless extended; an
+/// Slots of 8 bytes; a value at the end of its slot unless extended; an
 /// area of a multiple of 8 bytes.
 #[test]
 fn values_at_the_ends_of_slots() {
-    use ValueType::{F32, F64, I8, I8X16, I32, I64};
+    use ValueType::{F32, F64, I8, I32, I64};
     let mut sig = Signature::new(CallConv::SystemV);
     let in_registers = [I64; 5].into_iter().chain([F64; 4]);
     sig.params.extend(in_registers.map(ClifParam::new));
@@ -132,13 +25,13 @@ fn values_at_the_ends_of_slots() {
         extension: Extension::Sign,
         ..ClifParam::new(I8)
     };
-    let on_stack = [I8, I32, I64, F32, I8X16].map(ClifParam::new);
+    let on_stack = [I8, I32, I64, F32].map(ClifParam::new);
     sig.params.extend([extended].into_iter().chain(on_stack));
     let places = MACHINE.places(&sig).unwrap();
-    let offsets = [160, 175, 180, 184, 196, 200];
+    let offsets = [160, 175, 180, 184, 196];
     let expected = offsets.map(|offset| ClifPlace::Stack { offset });
     assert_eq!(places.params[9..], expected);
-    assert_eq!(places.stack_bytes, 216);
+    assert_eq!(places.stack_bytes, 200);
 }
 
 /// C has `int` at 164 and `float` at 172, and a record of one byte at 183: the solver takes them

@@ -10,7 +10,7 @@ use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
-use crate::signature::{Purpose, Signature};
+use crate::signature::{Extension, Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
@@ -191,10 +191,27 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
     is_lost.then_some(why)
 }
 
+/// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
+/// and its last slot of the argument area is an integer.
+fn is_whole(place: &Place) -> bool {
+    match place {
+        Place::Parts(parts) => parts.iter().all(|placed| {
+            let part = &placed.part;
+            part.size == part.ty.bytes() || part.extension != Extension::None
+        }),
+        Place::Stack { size, .. } => matches!(size, 1 | 2 | 4) || size.is_multiple_of(8),
+        Place::PerElement { .. } => false,
+        _ => true,
+    }
+}
+
 /// Returns the reason why a value at `place` cannot be lowered, if so. Places may come from a
 /// user's rule; none is outside the argument area.
 fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
+        _ if machine.processor().big_endian && !is_whole(place) => {
+            "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered"
+        }
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
             let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));

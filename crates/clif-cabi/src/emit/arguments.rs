@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::call::CallSite;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
-use super::value::CValue;
+use super::value::{CValue, order};
 use super::{convert, lanes, owned, slot_of};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
@@ -220,7 +220,8 @@ impl CallSite<'_, '_, '_> {
         }
         match all.of(arg).get(part..)? {
             [word, ..] if own.ty.bytes() == types::I64.bytes() => {
-                convert::reshape(self.builder, *word, clif_type(own.ty))
+                let ty = (clif_type(own.ty), order(self.plan));
+                convert::reshape(self.builder, *word, ty)
             }
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
             _ => None,

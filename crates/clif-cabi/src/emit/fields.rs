@@ -1,8 +1,8 @@
 //! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to
-//! parts and taken out of them in registers. Bits are counted as on little-endian machines: bit 0
-//! is the lowest of the first byte.
+//! parts and taken out of them in registers. Bits are counted from the lowest one of the object as
+//! one number: on little-endian machines from the first byte on, on others from the last.
 
-use crate::cranelift::codegen::ir::{Type, Value, types};
+use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use cabi::{LeafKind, Scalar, leaves};
@@ -39,6 +39,8 @@ pub type Fields = SmallVec<[FieldValue; 8]>;
 
 /// Most bytes of a value that is given by its fields.
 const MAX_BYTES: u64 = 64;
+/// Its bits.
+const MAX_BITS: u32 = 512;
 
 /// Returns the fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields))
 /// and taken: its scalars and vectors however deep, the two numbers of a complex one, named
@@ -121,23 +123,30 @@ pub(super) fn to_parts(
     fields: &[FieldValue],
     values: &[Value],
     parts: &[ClifPart],
+    order: Endianness,
 ) -> Option<Values> {
     let slices = fields.iter().zip(values).map(|(field, value)| Slice {
         value: *value,
-        first: field.offset_bits,
+        first: lowest((field.offset_bits, field.width_bits), order),
         bits: field.width_bits,
     });
     let slices: SmallVec<[Slice; 8]> = slices.collect();
     let part = |part: &ClifPart| {
-        let (first, bits) = (8 * part.offset, 8 * u32::from(part.size));
+        let bits = 8 * u32::from(part.size);
+        let first = lowest((8 * part.offset, bits), order);
+        let ty = (clif_type(part.ty), order);
         let own = overlapping(&slices, first, bits);
         match own[..] {
             [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
-                if let Some(value) = convert::reshape(builder, one.value, clif_type(part.ty)) {
+                if let Some(value) = convert::reshape(builder, one.value, ty) {
                     return Some(value);
                 }
             }
-            [low, high] if part.ty == ValueType::F64 && high.first == first + types::F32.bits() => {
+            [low, high]
+                if part.ty == ValueType::F64
+                    && order == Endianness::Little
+                    && high.first == first + types::F32.bits() =>
+            {
                 let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
                 if types == [types::F32; 2] {
                     return Some(two_floats(builder, low.value, high.value));
@@ -145,7 +154,7 @@ pub(super) fn to_parts(
             }
             _ => {}
         }
-        bits_as(builder, &own, (first, bits), clif_type(part.ty))
+        bits_as(builder, &own, (first, bits), ty)
     };
     parts.iter().map(part).collect()
 }
@@ -157,31 +166,35 @@ pub(super) fn from_parts(
     parts: &[ClifPart],
     values: &[Value],
     fields: &[FieldValue],
+    order: Endianness,
 ) -> Option<Values> {
-    let slices = parts.iter().zip(values).map(|(part, value)| Slice {
-        value: *value,
-        first: 8 * part.offset,
-        bits: 8 * u32::from(part.size),
+    let slices = parts.iter().zip(values).map(|(part, value)| {
+        let (value, bits) = (*value, 8 * u32::from(part.size));
+        let first = lowest((8 * part.offset, bits), order);
+        Slice { value, first, bits }
     });
     let slices: SmallVec<[Slice; 8]> = slices.collect();
     let field = |field: &FieldValue| {
-        let (first, bits) = (field.offset_bits, field.width_bits);
+        let bits = field.width_bits;
+        let first = lowest((field.offset_bits, bits), order);
         let own = overlapping(&slices, first, bits);
         if let ([one], false) = (&own[..], field.is_narrow()) {
             let ty = builder.func.dfg.value_type(one.value);
-            if (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits()) {
+            let is_second =
+                (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits());
+            if is_second && order == Endianness::Little {
                 return Some(second_float(builder, one.value));
             }
             if one.first == first
-                && let Some(value) = convert::narrow(builder, one.value, field.ty)
+                && let Some(value) = convert::narrow(builder, one.value, (field.ty, order))
             {
                 return Some(value);
             }
         }
         if !field.is_narrow() {
-            return bits_as(builder, &own, (first, bits), field.ty);
+            return bits_as(builder, &own, (first, bits), (field.ty, order));
         }
-        let word = word(builder, &own, (first, bits))?;
+        let word = word(builder, &own, (first, bits), order)?;
         let unused = i64::from(64_u32.saturating_sub(bits));
         let high = builder.ins().ishl_imm_u(word, unused);
         let low = match field.is_signed {
@@ -214,11 +227,12 @@ pub(super) fn store(
     fields: &[FieldValue],
     values: &[Value],
     (size, to): (u64, Address),
+    order: Endianness,
 ) -> Option<()> {
     let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
     if !fields.iter().all(is_whole) {
-        let parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
-        let words = to_parts(builder, fields, values, &parts)?;
+        let parts = words(size, order);
+        let words = to_parts(builder, fields, values, &parts, order)?;
         memory::store_all(builder, &parts, &words, to);
         return Some(());
     }
@@ -226,6 +240,35 @@ pub(super) fn store(
         memory::write(builder, *value, to.plus(field.offset_bits / 8));
     }
     Some(())
+}
+
+/// Returns the words of an object of `size` bytes. On a big-endian machine no integer has a part
+/// of its bytes: a tail is smaller ones.
+pub(super) fn words(size: u64, order: Endianness) -> ClifParts {
+    let mut parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
+    let is_tail = |part: &ClifPart| order == Endianness::Big && part.size < 8;
+    if let Some(tail) = parts.last().copied().filter(is_tail) {
+        parts.pop();
+        parts.extend(memory::runs(tail.size).map(|(at, bytes)| {
+            let ty = match bytes {
+                4 => ValueType::I32,
+                2 => ValueType::I16,
+                _ => ValueType::I8,
+            };
+            ClifPart::new(tail.offset + u32::from(at), bytes, ty)
+        }));
+    }
+    parts
+}
+
+/// Returns the number of the lowest of the `bits` bits that are `first` bits after the object's
+/// start.
+fn lowest((first, bits): (u32, u32), order: Endianness) -> u32 {
+    match order {
+        Endianness::Little => first,
+        // No object that is given by its fields has more bits.
+        Endianness::Big => MAX_BITS.saturating_sub(first + bits),
+    }
 }
 
 /// A value that holds some bits of an object in its lowest bits; its higher bits are unspecified.
@@ -252,18 +295,23 @@ fn bits_as(
     builder: &mut FunctionBuilder<'_>,
     slices: &[Slice],
     (first, bits): (u32, u32),
-    ty: Type,
+    (ty, order): (Type, Endianness),
 ) -> Option<Value> {
     if ty.bits() <= 64 {
-        let word = word(builder, slices, (first, bits))?;
+        let word = word(builder, slices, (first, bits), order)?;
         return Some(memory::from_word(builder, word, ty));
     }
-    let low = word(builder, slices, (first, 64))?;
-    let high = word(builder, slices, (first + 64, bits.saturating_sub(64)))?;
+    let low = word(builder, slices, (first, 64), order)?;
+    let high = word(
+        builder,
+        slices,
+        (first + 64, bits.saturating_sub(64)),
+        order,
+    )?;
     let whole = builder.ins().iconcat(low, high);
     Some(match ty {
         types::I128 => whole,
-        ty => builder.ins().bitcast(ty, convert::flags(), whole),
+        ty => builder.ins().bitcast(ty, convert::flags(order), whole),
     })
 }
 
@@ -272,9 +320,10 @@ fn word(
     builder: &mut FunctionBuilder<'_>,
     slices: &[Slice],
     (first, bits): (u32, u32),
+    order: Endianness,
 ) -> Option<Value> {
     let mut word = None;
-    for own in overlapping(&in_words(builder, slices)?, first, bits) {
+    for own in overlapping(&in_words(builder, slices, order)?, first, bits) {
         let mut placed = memory::to_word(builder, own.value);
         let is_below = own.first + own.bits < first + bits;
         if is_below && own.bits < bits_of(builder, own.value) {
@@ -293,7 +342,11 @@ fn word(
 }
 
 /// Returns these slices, those of 16 bytes in two.
-fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
+fn in_words(
+    builder: &mut FunctionBuilder<'_>,
+    slices: &[Slice],
+    order: Endianness,
+) -> Option<SmallVec<[Slice; 8]>> {
     let mut all = SmallVec::new();
     for own in slices {
         let ty = builder.func.dfg.value_type(own.value);
@@ -302,11 +355,12 @@ fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<Small
             continue;
         }
         let whole = match ty {
-            types::F128 => (builder.ins()).bitcast(types::I128, convert::flags(), own.value),
+            types::F128 => (builder.ins()).bitcast(types::I128, convert::flags(order), own.value),
             _ => own.value,
         };
         let slice = |value, first, bits| Slice { value, first, bits };
-        let ([low, high], first) = (convert::two_words(builder, whole)?, own.first);
+        let words = convert::two_words(builder, whole, order)?;
+        let ([low, high], first) = (convert::in_order(words, order), own.first);
         all.push(slice(low, first, own.bits.min(64)));
         all.push(slice(high, first + 64, own.bits.saturating_sub(64)));
     }
@@ -317,13 +371,13 @@ fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<Small
 fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
     let lanes = builder.ins().scalar_to_vector(types::F32X4, low);
     let lanes = builder.ins().insertlane(lanes, high, 1);
-    let lanes = (builder.ins()).bitcast(types::F64X2, convert::flags(), lanes);
+    let lanes = (builder.ins()).bitcast(types::F64X2, convert::flags(Endianness::Little), lanes);
     builder.ins().extractlane(lanes, 0)
 }
 
 /// Returns the second of two floats.
 fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
     let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
-    let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(), lanes);
+    let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(Endianness::Little), lanes);
     builder.ins().extractlane(lanes, 1)
 }

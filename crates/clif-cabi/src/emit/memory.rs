@@ -198,7 +198,7 @@ pub(crate) fn store_all(
 }
 
 /// Cuts `size` bytes, at most 8, into runs of 8, 4, 2 and 1: offset and length of each.
-fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
+pub(super) fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
     let mut at = 0;
     [8, 4, 2, 1].into_iter().filter_map(move |bytes| {
         let here = at;

@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use crate::cranelift::codegen::ir::{Type, Value};
+use crate::cranelift::codegen::ir::{Endianness, Type, Value};
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
@@ -27,6 +27,7 @@ pub(super) struct CValue<'a> {
     pub(super) mode: PassMode,
     /// The parts that it can be given and received in.
     pub(super) parts: &'a [ClifPart],
+    order: Endianness,
 }
 
 /// `argument 2`, `result`.
@@ -46,6 +47,7 @@ impl<'a> CValue<'a> {
             ty: &plan.sig.params().get(i)?.ty,
             mode: plan.args.mode(i)?,
             parts: plan.args.parts(i),
+            order: order(plan),
         })
     }
 
@@ -56,6 +58,7 @@ impl<'a> CValue<'a> {
             ty,
             mode: plan.result.mode(ty),
             parts: plan.result.parts(),
+            order: order(plan),
         }
     }
 
@@ -108,12 +111,12 @@ impl<'a> CValue<'a> {
                     return Ok(());
                 }
                 let no_parts = || self.error("its parts".into(), type_name(found));
-                &convert::split(builder, *value, parts).ok_or_else(no_parts)?
+                &convert::split(builder, *value, parts, self.order).ok_or_else(no_parts)?
             }
             (Arg::Parts(own), _) => own,
             (Arg::Fields(own), parts) => {
                 let fields = fields::fields(self.ty)?;
-                &fields::to_parts(builder, &fields, own, parts).ok_or(NO_FIELDS)?
+                &fields::to_parts(builder, &fields, own, parts, self.order).ok_or(NO_FIELDS)?
             }
         };
         for (part, value) in self.parts.iter().zip(own) {
@@ -140,7 +143,8 @@ impl<'a> CValue<'a> {
             Arg::Parts(values) => memory::store_all(builder, self.parts, values, to),
             Arg::Fields(values) => {
                 let fields = fields::fields(self.ty)?;
-                fields::store(builder, &fields, values, (size, to)).ok_or(NO_FIELDS)?;
+                let stored = fields::store(builder, &fields, values, (size, to), self.order);
+                stored.ok_or(NO_FIELDS)?;
             }
         }
         Ok(())
@@ -175,7 +179,7 @@ impl<'a> CValue<'a> {
             Ret::Parts => Returned::Parts(Values::from_slice(values)),
             Ret::Fields => {
                 let fields = fields::fields(self.ty)?;
-                let values = fields::from_parts(builder, parts, values, &fields);
+                let values = fields::from_parts(builder, parts, values, &fields, self.order);
                 Returned::Fields(values.ok_or(NO_FIELDS)?)
             }
             Ret::Memory(to) => {
@@ -184,7 +188,8 @@ impl<'a> CValue<'a> {
             }
             Ret::Value => {
                 let whole = self.whole();
-                let joined = whole.and_then(|whole| convert::join(builder, values, parts, whole));
+                let joined = whole
+                    .and_then(|whole| convert::join(builder, values, parts, (whole, self.order)));
                 let refused = || self.error(memory_or(parts, "Ret"), "Ret::Value".into());
                 Returned::Value(joined.ok_or_else(refused)?)
             }
@@ -202,7 +207,7 @@ impl<'a> CValue<'a> {
         let words: ClifParts;
         let parts = match (ret, self.parts) {
             (Ret::Fields, []) => {
-                words = ClifPart::slots(self.ty.size(), ValueType::I64).collect();
+                words = fields::words(self.ty.size(), self.order);
                 &words
             }
             (_, parts) => parts,
@@ -221,6 +226,14 @@ impl<'a> CValue<'a> {
         }
         let values = memory::load_all(builder, parts, from);
         CValue { parts, ..*self }.parts_to_form(builder, &values, ret)
+    }
+}
+
+/// Returns the byte order of the machine of `plan`.
+pub(super) fn order(plan: &SignaturePlan) -> Endianness {
+    match plan.abi.convention.frame.big_endian {
+        true => Endianness::Big,
+        false => Endianness::Little,
     }
 }
 

@@ -58,11 +58,13 @@ impl Reference {
         let is_windows = name.contains("windows");
         // On macOS the host's own compilers stand in for those of Linux: System V is the same.
         let is_apple = name.contains("apple") || (!is_windows && cfg!(target_vendor = "apple"));
-        let (is_x86_64, is_riscv) = (name.starts_with("x86_64"), name.starts_with("riscv64"));
+        let machines = ["x86_64", "riscv64", "s390x"];
+        let [is_x86_64, is_riscv, is_s390x] = machines.map(|machine| name.starts_with(machine));
         let macros = [
             ("__x86_64__", is_x86_64),
-            ("__aarch64__", !is_x86_64 && !is_riscv),
+            ("__aarch64__", !is_x86_64 && !is_riscv && !is_s390x),
             ("__riscv_float_abi_double", is_riscv),
+            ("__s390x__", is_s390x),
             ("__APPLE__", is_apple),
             ("_WIN32", is_windows),
             ("__MINGW32__", is_windows && name.ends_with("gnu")),

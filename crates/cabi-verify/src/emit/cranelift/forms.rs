@@ -1,10 +1,8 @@
 //! Values in each of their forms, taken apart and put together byte by byte, without the code under
 //! test.
 
-use std::iter::StepBy;
-use std::ops::Range;
-
 use cabi::{LeafKind, Place, Type, leaves};
+use clif_cabi::clif_cabi_plan::SignaturePlan;
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
@@ -17,30 +15,39 @@ use clif_cabi::{
 pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
     returned: Returned,
-    parts: &[ClifPart],
-    ty: &Type,
+    plan: &SignaturePlan,
     to: Value,
 ) {
+    let ty = plan.sig.result();
     match returned {
-        Returned::Fields(values) => store(builder, &ValueBits::of_fields(ty), &values, to),
+        Returned::Fields(values) => store(builder, &ValueBits::of_fields(ty, plan), &values, to),
         Returned::Value(value) => {
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
         Returned::Parts(values) => {
-            store(builder, &ValueBits::of_parts(parts), &values, to);
+            store(
+                builder,
+                &ValueBits::of_parts(plan.result.parts()),
+                &values,
+                to,
+            );
         }
         _ => {}
     }
 }
 
-/// A value in one of its forms: memory, one value or fields, parts, one value of another type of the same width.
+/// Argument `arg`, or the result, in one of its forms: memory, one value or fields, parts, one value of another type of the same width.
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
-    ty: &Type,
-    parts: &[ClifPart],
+    plan: &SignaturePlan,
+    arg: Option<usize>,
     at: Value,
     (form, has_vectors): (usize, bool),
 ) -> Arg {
+    let (ty, parts) = match arg {
+        Some(i) => (&plan.sig.params()[i].ty, plan.args.parts(i)),
+        None => (plan.sig.result(), plan.result.parts()),
+    };
     let flags = MemFlagsData::new();
     match (form, value_type(ty)) {
         (1, Some(ty)) => Arg::value(builder.ins().load(ty, flags, at, 0)),
@@ -50,7 +57,7 @@ pub(super) fn argument(
                 .load(other_type(ty, has_vectors), flags, at, 0),
         ),
         (1, None) if fields(ty).is_ok_and(|own| has_vectors || !own.iter().any(is_vector)) => {
-            Arg::Fields(load(builder, &ValueBits::of_fields(ty), at))
+            Arg::Fields(load(builder, &ValueBits::of_fields(ty, plan), at))
         }
         (2, _) if !parts.is_empty() => Arg::Parts(load(builder, &ValueBits::of_parts(parts), at)),
         _ => Arg::memory(at),
@@ -83,6 +90,8 @@ struct ValueBits {
     /// Sign of a bit-field's value: `true` if it is signed.
     bit_field: Option<bool>,
     ty: ir::Type,
+    /// `true` if the first bit is the highest.
+    highest_first: bool,
 }
 
 /// Offsets here end before 64 bytes.
@@ -97,12 +106,14 @@ impl ValueBits {
             n_bits: bits(8 * u64::from(part.size)),
             bit_field: None,
             ty: clif_type(part.ty),
+            // A big-endian machine passes no part of an integer.
+            highest_first: false,
         };
         parts.iter().map(own).collect()
     }
 
-    /// All fields of `ty`, by the layout.
-    fn of_fields(ty: &Type) -> Vec<Self> {
+    /// All fields of `ty`, by the layout on the machine of `plan`.
+    fn of_fields(ty: &Type, plan: &SignaturePlan) -> Vec<Self> {
         let leaves = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
         let all = leaves.zip(fields(ty).unwrap_or_default());
         all.map(|(leaf, own)| {
@@ -115,6 +126,7 @@ impl ValueBits {
                 },
                 bit_field: leaf.bit_field.then_some(is_signed),
                 ty: own.ty,
+                highest_first: plan.abi.convention.frame.big_endian,
             }
         })
         .collect()
@@ -126,14 +138,23 @@ impl ValueBits {
         is_whole.then_some(self.first_bit / 8)
     }
 
-    /// The bits, in steps of a byte or of a bit, and how many bits a step has.
-    fn steps(&self) -> (StepBy<Range<i32>>, i64) {
+    /// The bits from the lowest on, in steps of a byte or of a bit: the byte of each step and how
+    /// many bits of it are below; and how many bits a step has.
+    fn steps(&self) -> (Vec<(i32, i64)>, i64) {
         let step = match (self.first_bit % 8, self.n_bits % 8) {
             (0, 0) => 8_u8,
             _ => 1,
         };
-        let all = self.first_bit..self.first_bit + self.n_bits;
-        (all.step_by(step.into()), step.into())
+        let all = (self.first_bit..self.first_bit + self.n_bits).step_by(step.into());
+        let all = all.map(|bit| match self.highest_first {
+            true => (bit / 8, i64::from(8 - i32::from(step) - bit % 8)),
+            false => (bit / 8, i64::from(bit % 8)),
+        });
+        let mut all: Vec<_> = all.collect();
+        if self.highest_first {
+            all.reverse();
+        }
+        (all, step.into())
     }
 
     /// The value of the object at `at`, with ones above the bits.
@@ -144,9 +165,9 @@ impl ValueBits {
         }
         let mut word = builder.ins().iconst(types::I64, -1);
         let (steps, n) = self.steps();
-        for bit in steps.rev() {
-            let byte = builder.ins().uload8(types::I64, flags, at, bit / 8);
-            let byte = builder.ins().ushr_imm_u(byte, i64::from(bit % 8));
+        for (byte, below) in steps.into_iter().rev() {
+            let byte = builder.ins().uload8(types::I64, flags, at, byte);
+            let byte = builder.ins().ushr_imm_u(byte, below);
             let own = builder.ins().band_imm_u(byte, (1 << n) - 1);
             word = builder.ins().ishl_imm_u(word, n);
             word = builder.ins().bor(word, own);
@@ -189,14 +210,14 @@ impl ValueBits {
             word = builder.ins().uextend(types::I64, word);
         }
         let (steps, n) = self.steps();
-        for bit in steps {
-            let (mask, shift) = ((1_i64 << n) - 1, i64::from(bit % 8));
-            let byte = builder.ins().uload8(types::I64, flags, to, bit / 8);
+        for (at, shift) in steps {
+            let mask = (1_i64 << n) - 1;
+            let byte = builder.ins().uload8(types::I64, flags, to, at);
             let others = builder.ins().band_imm_u(byte, 0xff ^ mask << shift);
             let own = builder.ins().band_imm_u(word, mask);
             let own = builder.ins().ishl_imm_u(own, shift);
             let byte = builder.ins().bor(others, own);
-            builder.ins().istore8(flags, byte, to, bit / 8);
+            builder.ins().istore8(flags, byte, to, at);
             word = builder.ins().ushr_imm_u(word, n);
         }
     }
@@ -263,7 +284,7 @@ pub(super) fn write_down(
         }
         (1, None) if fields(ty).is_ok_and(|fields| are_in(&fields, &parts)) => {
             let values = entry.fields(builder, i)?;
-            store(builder, &ValueBits::of_fields(ty), &values, to);
+            store(builder, &ValueBits::of_fields(ty, plan), &values, to);
         }
         (2, _) if !parts.is_empty() => {
             let values = entry.parts(builder, i)?;

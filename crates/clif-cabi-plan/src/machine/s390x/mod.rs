@@ -1,0 +1,49 @@
+//! s390x, big-endian: Cranelift's convention ([`conventions`]) for functions of the ELF ABI. It has
+//! no stubs.
+
+mod conventions;
+
+use cabi::Convention;
+use cabi::convention::FrameKind;
+
+use super::Architecture;
+use super::convention::ClifConvention;
+use super::processor::Processor;
+use super::registers::Registers;
+use super::stub::{Cfa, Steps};
+
+/// The functions of the ELF ABI.
+pub(super) const C: &ClifConvention = &conventions::SYSTEM_V;
+
+pub(super) static ARCHITECTURE: Architecture = Architecture {
+    processor: &PROCESSOR,
+    conventions: conventions::ALL,
+    under,
+};
+
+static PROCESSOR: Processor = Processor {
+    big_endian: true,
+    // `get_pinned_reg` is a panic.
+    context: None,
+    vector_count: None,
+    steps: &STEPS,
+    // `get_frame_pointer` is the caller's stack pointer, by the back chain; the area starts after
+    // the callee's 160 bytes.
+    area_from_frame: Some(160),
+    moved: Registers::NONE,
+    x87: None,
+};
+
+static STEPS: Steps = Steps {
+    numbered: &conventions::PARAMS,
+    entry: Cfa {
+        register: 15,
+        offset: 160,
+    },
+    has_all: false,
+    encode: |step, _, _| Err(step.refused("s390x")),
+};
+
+fn under(convention: &Convention) -> Option<&'static ClifConvention> {
+    (convention.frame.kind == FrameKind::Unix).then_some(C)
+}
