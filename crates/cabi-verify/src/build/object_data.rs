@@ -35,10 +35,10 @@ fn table(
         .filter_map(|symbol| Some((symbol.name().ok()?, symbol)))
         .collect();
     let numbers = bytes(&file, &symbols, TABLE, n.saturating_mul(8))?;
-    let numbers = numbers.chunks_exact(8).map(|word| {
-        word.iter()
-            .rev()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    let (words, _) = numbers.as_chunks();
+    let numbers = words.iter().map(|word| match file.is_little_endian() {
+        true => u64::from_le_bytes(*word),
+        false => u64::from_be_bytes(*word),
     });
     let objects = objects
         .iter()

@@ -84,6 +84,8 @@ struct Question {
     /// Types whose own members are asked about elsewhere: for a member of such a type only the
     /// place is asked.
     known: Vec<Type>,
+    /// `true` if the first byte of a number, and the first bit of a byte, is the highest.
+    highest_first: bool,
 }
 
 /// Subject of a probe.
@@ -120,6 +122,8 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
 /// results; the names of their variables have `own` in them.
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
+    let convention = subject.target.convention();
+    let highest_first = convention.is_some_and(|own| own.frame.big_endian);
     let mut add = |text: &str, spelled: &str, ty: &Type| {
         let is_known = |one: &Question| one.spelled == spelled && one.ty == *ty;
         if ty.is_object() && !out.iter().any(is_known) {
@@ -131,6 +135,7 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
                 ty: ty.clone(),
                 after_char: after_char(ty, &subject.header.model),
                 known: Vec::new(),
+                highest_first,
             });
         }
     };
@@ -212,11 +217,11 @@ impl Question {
                 Some(width) => ask(
                     About::Places,
                     format!("bits of {spelled}, {path}"),
-                    Answer::Bits(ones(ty.size(), at, width)),
+                    Answer::Bits(ones(ty.size(), at, width, self.highest_first)),
                     format!(".{path} = -1"),
                 ),
             }
-            if let Some(bytes) = member.bytes_of_one(ty.size()) {
+            if let Some(bytes) = member.bytes_of_one(ty.size(), self.highest_first) {
                 ask(
                     About::Values,
                     format!("the bytes of {spelled} with {path} = 1"),
@@ -309,8 +314,8 @@ impl Member {
 
     /// Returns the bytes of an object of `size` bytes in which this member alone is not zero, but
     /// 1; for types whose byte order shows.
-    fn bytes_of_one(&self, size: u64) -> Option<Vec<u8>> {
-        let one = match self.ty.kind() {
+    fn bytes_of_one(&self, size: u64, highest_first: bool) -> Option<Vec<u8>> {
+        let mut one: Vec<u8> = match self.ty.kind() {
             _ if self.width.is_some() => return None,
             Kind::Scalar(Scalar::F32) => 1_f32.to_le_bytes().to_vec(),
             Kind::Scalar(Scalar::F64) => 1_f64.to_le_bytes().to_vec(),
@@ -322,6 +327,9 @@ impl Member {
             }
             _ => return None,
         };
+        if highest_first {
+            one.reverse();
+        }
         let at = usize::try_from(self.offset_bits / 8).ok()?;
         let mut bytes = vec![0; usize::try_from(size).ok()?];
         bytes.get_mut(at..at + one.len())?.copy_from_slice(&one);
@@ -339,15 +347,20 @@ impl Member {
     }
 }
 
-/// `size` bytes in which only the `width` bits from `offset_bits` are set.
-fn ones(size: u64, offset_bits: u64, width: u16) -> Vec<u8> {
+/// `size` bytes in which only the `width` bits from `offset_bits` are set, counted from the highest
+/// bit of each byte if that is the `highest_first`.
+fn ones(size: u64, offset_bits: u64, width: u16, highest_first: bool) -> Vec<u8> {
     let mut bytes = vec![0_u8; usize::try_from(size).unwrap_or(0)];
     for bit in offset_bits..offset_bits + u64::from(width) {
         if let Some(byte) = usize::try_from(bit / 8)
             .ok()
             .and_then(|at| bytes.get_mut(at))
         {
-            *byte |= 1 << (bit % 8);
+            *byte |= if highest_first {
+                0x80 >> (bit % 8)
+            } else {
+                1 << (bit % 8)
+            };
         }
     }
     bytes
