@@ -7,7 +7,9 @@
     reason = "a difference stops a test, also outside the functions marked #[test]"
 )]
 
-use cabi::{BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Type, leaves};
+use cabi::{
+    BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Target, Type, leaves,
+};
 use cabi_header::{Emitter, Header, HeaderError, Options, parse};
 use cabi_tests::said::{ALL, Said};
 use cabi_verify::build::{Installed, Reference};
@@ -32,9 +34,9 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
         let named = vec![("object".to_owned(), ty.clone())];
         facts(&Subject::of_cases(
             "",
+            &Target::X86_64_LINUX,
             String::new(),
             named,
-            &[],
             Vec::new(),
         ))
     };
@@ -254,7 +256,13 @@ fn objections(reference: &Reference, types: &[Type], ours: &[Type]) -> Vec<Strin
         named.push((format!("object_{i}"), ours.clone()));
     }
     let text = format!("{}{text}", emitter.definitions());
-    let subject = Subject::of_cases("drawn", String::new(), named, &[], Vec::new());
+    let subject = Subject::of_cases(
+        "drawn",
+        &Target::X86_64_LINUX,
+        String::new(),
+        named,
+        Vec::new(),
+    );
     let flags = ["-Wno-psabi", "-Wno-attributes"];
     let replies = ask_data(reference, &flags, &text, &subject).expect("a compiler that runs");
     let differs = |(fact, reply): &(Fact, Reply)| *reply != Reply::Is(fact.ours.clone());

@@ -4,11 +4,11 @@
 //! Engines run cases: the explain snapshot, the register-dump probe, calls in both directions. A
 //! case carries the types that `cabi` works on and the C text for compilers.
 
-use cabi::{Convention, DataModel, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
 
+use crate::corpus::Block;
 use crate::corpus::c_text::{CText, PrototypeText};
-use crate::corpus::{Block, DEFAULT_TARGET};
 
 mod read;
 
@@ -87,20 +87,20 @@ impl Direction {
 pub type SubjectCase<'a> = (&'a Subject, &'a Case);
 
 impl Subject {
-    /// Cases whose types a program has made: `code` declares the types of `named` and the functions of `cases`, which are for x86-64 Linux.
+    /// Returns cases whose types a program has made: `code` declares the types of `named` and the
+    /// functions of `cases`, which are for `target`.
     pub fn of_cases(
         name: &str,
+        target: &Target,
         code: String,
         named: Vec<(String, Type)>,
-        features: &[String],
         cases: Vec<Case>,
     ) -> Self {
         let mut block = Block::default();
         block.name = name.to_owned();
-        block.target = DEFAULT_TARGET.to_owned();
-        block.features = features.to_vec();
+        block.target = target.name().to_owned();
         block.code = code;
-        let mut header = Header::empty(DEFAULT_TARGET, DataModel::LP64);
+        let mut header = Header::empty(target.name(), *target.data_model());
         for (spelled, ty) in named {
             let list = match spelled.split_once(' ') {
                 Some(("struct" | "union", _)) => &mut header.records,
@@ -113,7 +113,7 @@ impl Subject {
             block,
             header,
             text: CText::default(),
-            target: Target::X86_64_LINUX,
+            target: target.clone(),
             cases,
         }
     }

@@ -15,6 +15,7 @@ use self::places::{behind, is_of_64_bits_by_halves, listed, n_x87_at, register_b
 use self::words::unusual;
 use crate::case::Direction;
 use crate::facts::{At, Facts, Found, Note, Side, Spot};
+use crate::pattern::is_big_endian;
 use crate::verdict::{Difference, Moved, Value};
 
 /// A compiler, as differences call it.
@@ -219,7 +220,7 @@ impl Compared<'_> {
     fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
         let part = placed.part;
         let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
-        let before = |bytes: usize| match self.abi.convention.frame.big_endian {
+        let before = |bytes: usize| match is_big_endian(Some(self.abi.convention)) {
             true => bytes.saturating_sub(own) as u64,
             false => 0,
         };

@@ -120,8 +120,7 @@ pub fn read(
         text: include.to_owned(),
         subject: Subject {
             header,
-            target: target.clone(),
-            ..Subject::of_cases("", preamble, Vec::new(), &[], cases)
+            ..Subject::of_cases("", target, preamble, Vec::new(), cases)
         },
         n_prototypes,
         n_records,

@@ -4,7 +4,7 @@
 //! Padding is poisoned with [`POISON`] and never compared. A `_Bool` is 0 or 1, an x87 value keeps its integer bit, the bits after the
 //! lanes of a bool vector are 0. No pattern is a NaN, so that conversions keep it.
 
-use cabi::{LeafKind, Scalar, Type, leaves};
+use cabi::{Convention, LeafKind, Scalar, Type, leaves};
 
 mod values;
 
@@ -54,6 +54,12 @@ pub struct BitPlaces {
     pub highest_first: bool,
     /// How many bits after its place each bit-field is: in a control, else none.
     pub shift: u64,
+}
+
+/// Checks whether the machine of `convention` is big-endian: the first byte of a number, and the
+/// first bit of a byte, is the highest.
+pub(crate) fn is_big_endian(convention: Option<&Convention>) -> bool {
+    convention.is_some_and(|own| own.frame.big_endian)
 }
 
 /// The largest object painted: larger ones are no case for a call.

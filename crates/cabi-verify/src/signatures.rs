@@ -270,14 +270,14 @@ pub fn subject(
     let declared = signature.declared(&format!("{name}_"), &model);
     let placed = declared.case.clone().and_then(|case| {
         let mut case = case.at_level(compiler.level);
-        (case.name, case.target) = (name.clone(), target);
+        (case.name, case.target) = (name.clone(), target.clone());
         case.abi_under(compiler.policy)?;
         Ok(case)
     });
     let case = placed.map_err(|error| by_cabi(&error, compiler))?;
     let code = declared.types.clone() + &declared.prototype();
     let (named, cases) = (declared.named, vec![case]);
-    Ok(Subject::of_cases(&name, code, named, &[], cases))
+    Ok(Subject::of_cases(&name, &target, code, named, cases))
 }
 
 /// Returns the verdict on a refusal of `cabi`. The known refusals of drawn signatures have errors

@@ -7,7 +7,7 @@ mod grid;
 
 use std::collections::{BTreeMap, HashMap};
 
-use cabi::RecordRules;
+use cabi::{RecordRules, Target};
 use cabi_header::HeaderError;
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
@@ -244,6 +244,6 @@ fn subject(
             Err(why) => *left_out.entry(*why).or_default() += 1,
         }
     }
-    let subject = Subject::of_cases("grid", code, named, &[], Vec::new());
+    let subject = Subject::of_cases("grid", &Target::X86_64_LINUX, code, named, Vec::new());
     Ok((subject, left_out))
 }

@@ -10,7 +10,7 @@ use cabi::{DataModel, Kind, RecordBuilder, Scalar, Type};
 
 use crate::case::Subject;
 use crate::emit::c::variables;
-use crate::pattern::hex;
+use crate::pattern::{hex, is_big_endian};
 
 #[cfg(has_calls)]
 mod table;
@@ -122,8 +122,7 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
 /// results; the names of their variables have `own` in them.
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
-    let convention = subject.target.convention();
-    let highest_first = convention.is_some_and(|own| own.frame.big_endian);
+    let highest_first = is_big_endian(subject.target.convention());
     let mut add = |text: &str, spelled: &str, ty: &Type| {
         let is_known = |one: &Question| one.spelled == spelled && one.ty == *ty;
         if ty.is_object() && !out.iter().any(is_known) {

@@ -7,7 +7,7 @@ use cabi::{Convention, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves
 use crate::case::Case;
 use crate::compare::n_x87;
 use crate::emit::c::{Images, is_widened, string};
-use crate::pattern::{BitPlaces, Painter};
+use crate::pattern::{BitPlaces, Painter, is_big_endian};
 use crate::question::Question;
 
 pub(super) struct Values {
@@ -110,7 +110,7 @@ impl Values {
 
     fn painter(&self) -> Painter {
         Painter::of_bits(BitPlaces {
-            highest_first: self.is_big_endian(),
+            highest_first: is_big_endian(self.convention),
             shift: self.shift,
         })
     }
@@ -121,10 +121,6 @@ impl Values {
             let mask = self.painter().paint(ty).mask;
             ty.size() > 0 && mask.iter().all(|bits| *bits == 0)
         })
-    }
-
-    fn is_big_endian(&self) -> bool {
-        self.convention.is_some_and(|own| own.frame.big_endian)
     }
 
     /// How many arguments there are, and what the probe is told of a case besides.
@@ -179,7 +175,7 @@ impl Values {
             _ => self.painter().paint(&passed).mask,
         };
         // Only the low bytes of a promoted number are drawn.
-        let mut may = may_be_set(ty, self.is_big_endian());
+        let mut may = may_be_set(ty, is_big_endian(self.convention));
         mask.resize(size_of(&passed), 0);
         may.resize(mask.len(), 0xff);
         let bytes = |bytes: &[u8]| match bytes.iter().all(|byte| *byte == 0xff) {

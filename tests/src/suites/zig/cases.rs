@@ -1,6 +1,6 @@
 //! The cases beside those of the corpus: vectors of bools, random ones.
 
-use cabi::{BoolVector, DataModel, Error, RecordBuilder, Type};
+use cabi::{BoolVector, DataModel, Error, RecordBuilder, Target, Type};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::generate::signature_for_zig;
 
@@ -25,9 +25,9 @@ pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
         let cases = vec![case(name.clone(), params, ret.clone())];
         subjects.push(Subject::of_cases(
             &name,
+            &Target::X86_64_LINUX,
             String::new(),
             Vec::new(),
-            &[],
             cases,
         ));
     };

@@ -11,6 +11,8 @@ use clif_cabi::{
     Arg, ClifPart, Entry, FieldValue, LowerError, Returned, Values, clif_type, fields, value_type,
 };
 
+use crate::pattern::is_big_endian;
+
 /// Stores a result that is not in memory yet.
 pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
@@ -126,7 +128,7 @@ impl ValueBits {
                 },
                 bit_field: leaf.bit_field.then_some(is_signed),
                 ty: own.ty,
-                highest_first: plan.abi.convention.frame.big_endian,
+                highest_first: is_big_endian(Some(plan.abi.convention)),
             }
         })
         .collect()
