@@ -96,6 +96,9 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
         return cx.refuse(ty, NOT_COMPARED);
     }
+    if ty.contains(&|ty, _| ty.is_atomic() && ty.size() == 16) {
+        return cx.refuse(ty, "gcc aligns an `_Atomic` of 16 bytes to 8, clang to 16");
+    }
     let Some(whole) = int_of(ty.size()) else {
         return by_address(ty, cx);
     };
