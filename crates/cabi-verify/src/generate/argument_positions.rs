@@ -28,8 +28,8 @@ pub fn positions(
     convention: Option<&'static Convention>,
     model: &DataModel,
 ) -> Vec<Case> {
-    let other = |text: &str, ty: Type| (text.to_owned(), ty);
-    let tried = || other(tried.0, tried.1.clone());
+    let other = |text: &str, ty: Type| (text.to_owned(), model.adapt(&ty));
+    let tried = || (tried.0.to_owned(), tried.1.clone());
     let char = match model.char_signed {
         true => Type::I8,
         false => Type::U8,
