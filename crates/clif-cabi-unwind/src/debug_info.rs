@@ -8,7 +8,7 @@ use crate::cranelift::codegen::gimli::write::{
 use crate::cranelift::codegen::gimli::{
     DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_high_pc,
     DW_AT_language, DW_AT_low_pc, DW_AT_name, DW_AT_producer, DW_AT_prototyped, DW_AT_ranges,
-    DW_LANG_C11, DW_TAG_subprogram, Encoding, Format, LineEncoding,
+    DW_LANG_C11, DW_TAG_subprogram, Encoding, Format, LineEncoding, RunTimeEndian,
 };
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
@@ -175,7 +175,7 @@ impl DebugInfo {
         function(id).ok_or_else(|| UnwindError::Symbol { name: name() })
     }
 
-    /// All sections; addresses name functions by their indices.
+    /// Returns all sections, for this process; addresses name functions by their indices.
     fn sections(&self, sources: &Sources) -> Result<Sections<Section>, UnwindError> {
         let encoding = Encoding {
             format: Format::Dwarf32,
@@ -221,7 +221,7 @@ impl DebugInfo {
         dwarf.unit.line_program = program;
         let ranges = dwarf.unit.ranges.add(RangeList(ranges));
         describe_unit(&mut dwarf, sources, ranges);
-        let mut sections = Sections::new(Section::new());
+        let mut sections = Sections::new(Section::new(RunTimeEndian::default()));
         dwarf.write(&mut sections)?;
         Ok(sections)
     }

@@ -1,10 +1,10 @@
 //! Bytes of a section with the addresses in them, which an object file has as relocations, and
 //! memory as they are.
 
-use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::{
     Address, EndianVec, RelocateWriter, Relocation, RelocationTarget, Writer,
 };
+use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
 
@@ -21,16 +21,16 @@ pub(crate) enum AddressTarget {
 /// A section that is being written.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    pub(crate) bytes: EndianVec<gimli::LittleEndian>,
+    pub(crate) bytes: EndianVec<RunTimeEndian>,
     pub(crate) relocations: Vec<Relocation>,
     /// Targets of the symbols of relocations, in unwind tables.
     targets: Vec<AddressTarget>,
 }
 
 impl Section {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(order: RunTimeEndian) -> Self {
         Self {
-            bytes: EndianVec::new(gimli::LittleEndian),
+            bytes: EndianVec::new(order),
             relocations: Vec::new(),
             targets: Vec::new(),
         }
@@ -69,21 +69,17 @@ impl Section {
         &self,
         start: impl Fn(RelocationTarget) -> Result<u64, UnwindError>,
     ) -> Result<Vec<u8>, UnwindError> {
-        let mut bytes = self.bytes.slice().to_vec();
+        let mut bytes = self.bytes.clone();
         for own in &self.relocations {
             let value = start(own.target)?.wrapping_add_signed(own.addend);
-            let end = own.offset.saturating_add(own.size.into());
-            let place = bytes.get_mut(own.offset..end).into_iter().flatten();
-            place
-                .zip(value.to_le_bytes())
-                .for_each(|(byte, value)| *byte = value);
+            bytes.write_udata_at(own.offset, value, own.size)?;
         }
-        Ok(bytes)
+        Ok(bytes.into_vec())
     }
 }
 
 impl RelocateWriter for Section {
-    type Writer = EndianVec<gimli::LittleEndian>;
+    type Writer = EndianVec<RunTimeEndian>;
 
     fn writer(&self) -> &Self::Writer {
         &self.bytes

@@ -6,10 +6,11 @@ use clif_cabi::cabi::Triple;
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
-use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::{
     CallFrameInstruction, CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
 };
+use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
+use crate::cranelift::codegen::ir::Endianness;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
 use crate::error::{OTHER_TABLES, UnwindError};
@@ -28,6 +29,7 @@ use crate::windows;
 pub struct UnwindTables {
     /// None for Windows.
     cie: Option<CommonInformationEntry>,
+    order: RunTimeEndian,
     personality: Option<Personality>,
     functions: Vec<UnwindFunction>,
 }
@@ -75,7 +77,11 @@ impl UnwindTables {
             let name = format!("{name:?}");
             return Err(UnwindError::Symbol { name });
         }
-        Self::of_parts(isa.triple(), isa.create_systemv_cie(), personality)
+        let order = match isa.endianness() {
+            Endianness::Little => RunTimeEndian::Little,
+            Endianness::Big => RunTimeEndian::Big,
+        };
+        Self::of_parts(isa.triple(), (isa.create_systemv_cie(), order), personality)
     }
 
     /// Makes tables of stubs alone, which need no ISA: for a program that compiles nothing.
@@ -84,12 +90,13 @@ impl UnwindTables {
     /// [`UnwindError::Target`] as in [`UnwindTables::new`].
     pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
         let cie = stub_cie(&target.architecture.into_str());
-        Self::of_parts(target, cie, None)
+        // No big-endian machine has stubs.
+        Self::of_parts(target, (cie, RunTimeEndian::Little), None)
     }
 
     fn of_parts(
         target: &Triple,
-        cie: Option<CommonInformationEntry>,
+        (cie, order): (Option<CommonInformationEntry>, RunTimeEndian),
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
         let is_windows = target.operating_system.to_string() == "windows";
@@ -100,6 +107,7 @@ impl UnwindTables {
         }
         Ok(Self {
             cie,
+            order,
             personality,
             functions: Vec::new(),
         })
@@ -222,7 +230,7 @@ impl UnwindTables {
         &self,
         encodings: Encodings,
     ) -> Result<(Section, Vec<Option<usize>>), UnwindError> {
-        let mut section = Section::new();
+        let mut section = Section::new(self.order);
         let mut targets = Vec::new();
         let mut starts = Vec::new();
         for function in &self.functions {
@@ -283,7 +291,7 @@ impl UnwindTables {
             };
             table.add_fde(cie, fde);
         }
-        let mut section = EhFrame(Section::new());
+        let mut section = EhFrame(Section::new(self.order));
         table.write_eh_frame(&mut section)?;
         Ok(section.0.with_targets(targets))
     }
