@@ -191,6 +191,7 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
         (_, rest) if rest.contains("apple") => {
             format!("bl {name}\nadrp x0, {name}@GOTPAGE\nldr x0, [x0, {name}@GOTPAGEOFF]")
         }
+        ("s390x", _) => format!("brasl %r14, {name}@PLT\nlgrl %r1, {name}@GOT"),
         ("riscv64", _) => format!(
             ".option norelax\ncall {name}@plt\n1: auipc a0, %got_pcrel_hi({name})\nld a0, %pcrel_lo(1b)(a0)"
         ),
@@ -219,10 +220,11 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
     None
 }
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
     "riscv64-unknown-linux-gnu",
+    "s390x-unknown-linux-gnu",
     "x86_64-pc-windows-gnu",
     "x86_64-pc-windows-msvc",
     "x86_64-apple-darwin",
@@ -377,6 +379,13 @@ fn stubs_call_through_the_plt() {
         triple: "riscv64-unknown-linux-gnu",
         compiler: &format!("riscv64-linux-gnu-gcc {options}"),
         runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
+    }
+    .runs(SHARED, "".as_ref());
+    // Without stubs: an import itself is called through the PLT.
+    System {
+        triple: "s390x-unknown-linux-gnu",
+        compiler: &format!("s390x-linux-gnu-gcc {options}"),
+        runner: "qemu-s390x -L /usr/s390x-linux-gnu",
     }
     .runs(SHARED, "".as_ref());
 }

@@ -14,11 +14,12 @@ const NAMED: &str = "
 x86_64:: X86_64_LANG | plan/machine/x86_64/ plan/machine/mod.rs
 aarch64:: AAPCS64 | plan/machine/aarch64/ plan/machine/mod.rs
 riscv64:: riscv:: LP64D | plan/machine/riscv64/ plan/machine/mod.rs
+s390x:: | plan/machine/s390x/ plan/machine/mod.rs
 X86_64_SYSV | plan/machine/x86_64/ clif/sysv.rs
 WindowsFastcall | plan/machine/x86_64/ plan/signature.rs clif/clif_types.rs
 SystemV PreserveAll | plan/machine/ plan/signature.rs clif/clif_types.rs
 AppleAarch64 Arm64Call RiscvCall X86Call | plan/machine/ plan/signature.rs clif/clif_types.rs
-CallConv:: | plan/machine/aarch64/conventions.rs plan/machine/riscv64/conventions.rs plan/machine/x86_64/ clif/clif_types.rs clif/lowering/flags.rs
+CallConv:: | plan/machine/aarch64/conventions.rs plan/machine/riscv64/conventions.rs plan/machine/s390x/conventions.rs plan/machine/x86_64/ clif/clif_types.rs clif/lowering/flags.rs
 StructArgument | plan/machine/walk.rs plan/signature.rs plan/slot.rs clif/clif_types.rs
 MoveWidth | plan/lib.rs plan/machine/ clif/lib.rs clif/stubs.rs
 RelocKind | plan/lib.rs plan/machine/ clif/clif_types.rs

@@ -115,10 +115,18 @@ impl<M: Module + ?Sized> Stubs for M {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError> {
         check_id(self, id)?;
-        let colocated = self.declarations().get_function_decl(id).linkage.is_final();
+        let is_own = self.declarations().get_function_decl(id).linkage.is_final();
+        let is_near = is_own || calls_imports_near(self.isa());
         let name = ir::UserExternalName::new(0, id.as_u32());
-        Ok(import::function(func, &name, signature, colocated))
+        Ok(import::function(func, &name, signature, is_near))
     }
+}
+
+/// Checks whether calls of imports have to be marked as near. Position-independent code of s390x
+/// has the absolute address of an import that is far in the text, which no shared library may
+/// have; a near call goes through the PLT.
+fn calls_imports_near(isa: &dyn TargetIsa) -> bool {
+    isa.flags().is_pic() && isa.name() == "s390x"
 }
 
 /// Imports `stub` in `func` with `signature` of a plan.

@@ -90,14 +90,14 @@ pub(super) fn check(
             "must be on: functions find their stack arguments by the frame pointer",
         );
     }
-    let is_riscv = triple.architecture.to_string().starts_with("riscv64");
-    if is_riscv
+    let machine = triple.architecture.to_string();
+    if (machine.starts_with("riscv64") || machine == "s390x")
         && flags.enable_probestack()
         && flags.probestack_strategy() != ProbestackStrategy::Inline
     {
         return refuse(
             "probestack_strategy",
-            "must be `inline` with enable_probestack: another probe overwrites the first argument there",
+            "must be `inline` with enable_probestack: another probe overwrites the first argument there, or Cranelift panics",
         );
     }
     let grows_by_pages = triple.operating_system.to_string() == "windows";
