@@ -21,7 +21,7 @@ use clap::Args;
 use self::fill::Filler;
 use self::invoke::Memory;
 use self::print::Printer;
-use self::value::Slot;
+use self::value::{Order, Slot};
 use crate::output::{self, Failure};
 use crate::reading::{self, PolicyOption, Reading, Source};
 
@@ -68,7 +68,8 @@ pub(crate) struct Call {
     policy: Option<PolicyOption>,
     /// Target of the function, which is called in a program of its own, under an emulator where
     /// this machine cannot run it: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
-    /// riscv64-unknown-linux-gnu, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, x86_64-pc-windows-msvc or
+    /// x86_64-pc-windows-gnu.
     #[cfg(has_calls)]
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
@@ -118,9 +119,11 @@ impl Call {
         child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
+        let order = Order::of(target.as_ref());
         let mut filler = Filler {
             header: &header,
             memory: Memory::new(target.is_none()),
+            order,
             name: String::new(),
         };
         let args = self.args.iter().enumerate().map(|(i, text)| {
@@ -132,7 +135,7 @@ impl Call {
         let unnamed = types.into_iter().skip(prototype.params.len());
         let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
         let returned = |result: &[u8], memory: &Memory| {
-            let text = results(prototype, &header, result, memory);
+            let text = results(prototype, &header, (result, order), memory);
             child::note(progress, child::RETURNED, &text)
         };
         #[cfg(has_calls)]
@@ -215,10 +218,16 @@ fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
 }
 
 /// Writes the result, if there is one, and the objects whose addresses were passed.
-fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memory) -> String {
+fn results(
+    prototype: &Prototype,
+    header: &Header,
+    (result, order): (&[u8], Order),
+    memory: &Memory,
+) -> String {
     let printer = Printer {
         header,
         bytes: result,
+        order,
         is_here: memory.is_here,
         follows: memory.is_here,
     };

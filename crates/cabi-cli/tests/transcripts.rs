@@ -136,6 +136,7 @@ fn is_here(what: &str) -> bool {
         // None of these is required; the suite `random` requires the first, and `versions` zig.
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
         "riscv64" => runs("riscv64-linux-gnu-gcc") && runs("qemu-riscv64"),
+        "s390x" => runs("s390x-linux-gnu-gcc") && runs("qemu-s390x"),
         "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
         "zig" => {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::float;
 use super::invoke::{Memory, Object};
-use super::value::{Content, Slot, fit, set};
+use super::value::{Content, Order, Slot, fit, set};
 
 type Bytes = Result<Vec<u8>, String>;
 
@@ -17,6 +17,7 @@ type Bytes = Result<Vec<u8>, String>;
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
     pub(crate) memory: Memory,
+    pub(crate) order: Order,
     /// Name of the objects that the argument points to.
     pub(crate) name: String,
 }
@@ -94,7 +95,8 @@ impl Filler<'_> {
         let ty = match slot.content {
             Content::Object(ty) => ty,
             Content::Bits(scalar, width) => {
-                set(bytes, slot.at, width, self.number(scalar, width, value)?);
+                let number = self.number(scalar, width, value)?;
+                set(bytes, (slot.at, width), number, self.order);
                 return Ok(());
             }
         };
@@ -108,21 +110,21 @@ impl Filler<'_> {
         match (ty.kind(), value) {
             (Kind::Scalar(Scalar::Ptr), _) => {
                 let address = self.address(slot.written, value)?;
-                set(bytes, slot.at, ty.size() * 8, address as u128);
+                set(bytes, (slot.at, ty.size() * 8), address as u128, self.order);
             }
             (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
                 let number = self.number(*scalar, scalar.value_bits(ty.size()), value)?;
-                set(bytes, slot.at, ty.size() * 8, number);
+                set(bytes, (slot.at, ty.size() * 8), number, self.order);
             }
             (Kind::Array(array), Value::String(text)) => {
-                let units = encode(text, character(&array.elem));
+                let units = encode(text, character(&array.elem), self.order);
                 let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
                 let n = units.len();
                 if n as u64 > ty.size() {
                     return Err(format!("a string of {n} bytes does not fit {ty}"));
                 }
                 for (i, byte) in (0..).zip(units) {
-                    set(bytes, slot.at + i * 8, 8, byte.into());
+                    set(bytes, (slot.at + i * 8, 8), byte.into(), self.order);
                 }
             }
             (Kind::Record(record), Value::Object(members)) => {
@@ -254,7 +256,7 @@ impl Filler<'_> {
                     Some(Written::Type(ty)) => character(ty),
                     Some(_) => 0,
                 };
-                let units = encode(text, unit).ok_or("it points to no characters")?;
+                let units = encode(text, unit, self.order).ok_or("it points to no characters")?;
                 // The NUL is as wide as any element.
                 self.memory.keep(None, &[&units[..], &[0; 4]].concat())
             }
@@ -351,14 +353,18 @@ fn character(ty: &Type) -> u64 {
 
 /// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no
 /// such characters.
-fn encode(text: &str, size: u64) -> Option<Vec<u8>> {
+fn encode(text: &str, size: u64, order: Order) -> Option<Vec<u8>> {
+    let unit = |number: u32| {
+        let bytes = number.to_le_bytes().into_iter().take(size as usize);
+        match order {
+            Order::Little => bytes.collect(),
+            Order::Big => bytes.rev().collect::<Vec<u8>>(),
+        }
+    };
     match size {
         1 => Some(text.as_bytes().to_vec()),
-        2 => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        4 => {
-            let units = text.chars().flat_map(|c| u32::from(c).to_le_bytes());
-            Some(units.collect())
-        }
+        2 => Some(text.encode_utf16().flat_map(|c| unit(c.into())).collect()),
+        4 => Some(text.chars().flat_map(|c| unit(c.into())).collect()),
         _ => None,
     }
 }

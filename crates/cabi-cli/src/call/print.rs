@@ -7,7 +7,7 @@ use cabi::{Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written};
 
 use super::float;
-use super::value::{Content, Slot, get};
+use super::value::{Content, Order, Slot, get};
 
 /// Larger objects that a pointer points to are not shown.
 const MAX_POINTEE: u64 = 1 << 16;
@@ -20,6 +20,7 @@ const MAX_STRING: usize = 1 << 20;
 pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
+    pub(crate) order: Order,
     /// `true` if pointers point into this process.
     pub(crate) is_here: bool,
     /// `true` if the records that pointers point to are shown, not those in them.
@@ -36,7 +37,7 @@ impl<'a> Printer<'a> {
         };
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
-                let to = get(self.bytes, slot.at, ty.size() * 8);
+                let to = get(self.bytes, (slot.at, ty.size() * 8), self.order);
                 let pointee = match (usize::try_from(to), slot.written) {
                     (Ok(to @ 1..), Some(Written::Pointer(written))) => self.pointee(written, to),
                     _ => None,
@@ -45,7 +46,12 @@ impl<'a> Printer<'a> {
                 pointee.map_or(address.clone(), |own| format!("{{{address}: {own}}}"))
             }
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-                self.scalar(*scalar, slot.at, scalar.value_bits(ty.size()))
+                let (bits, width) = (ty.size() * 8, scalar.value_bits(ty.size()));
+                let unused = match self.order {
+                    Order::Little => 0,
+                    Order::Big => bits - width,
+                };
+                self.scalar(*scalar, slot.at + unused, width)
             }
             Kind::Record(record) => {
                 let mut members = Vec::new();
@@ -125,7 +131,7 @@ impl<'a> Printer<'a> {
     }
 
     fn scalar(&self, scalar: Scalar, at: u64, width: u64) -> String {
-        let raw = get(self.bytes, at, width);
+        let raw = get(self.bytes, (at, width), self.order);
         match scalar {
             Scalar::Ptr | Scalar::FnPtr => pointer(raw),
             Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => self.bytes(at, width),
@@ -141,7 +147,7 @@ impl<'a> Printer<'a> {
 
     /// Writes the bytes of what JSON has no number for.
     fn bytes(&self, at: u64, width: u64) -> String {
-        let all = (0..width.div_ceil(8)).map(|i| get(self.bytes, at + i * 8, 8));
+        let all = (0..width.div_ceil(8)).map(|i| get(self.bytes, (at + i * 8, 8), self.order));
         format!("{:?}", all.collect::<Vec<u128>>())
     }
 }

@@ -1,8 +1,7 @@
 //! Values inside of objects: members of records, elements of arrays, lanes of vectors, the two
-//! numbers of a complex one; and their bits, little-endian, as the machines are whose code runs
-//! here.
+//! numbers of a complex one; and their bits, in the byte order of the machine whose code is run.
 
-use cabi::{Field, Kind, Record, Scalar, Type};
+use cabi::{Field, Kind, Record, Scalar, Target, Type};
 use cabi_header::{Header, Written};
 
 #[derive(Clone, Copy)]
@@ -89,24 +88,53 @@ impl<'t> Slot<'t> {
     }
 }
 
+/// Byte order of a machine, which its bit-fields have too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    /// Returns the order of the machine of `target`, by default of this one.
+    pub(crate) fn of(target: Option<&Target>) -> Self {
+        let convention = target.and_then(Target::convention);
+        let is_big = convention.map(|own| own.frame.big_endian);
+        match is_big.unwrap_or(cfg!(target_endian = "big")) {
+            true => Self::Big,
+            false => Self::Little,
+        }
+    }
+
+    /// Returns the byte of bit `i`, from the lowest on, of `width` bits at bit `at`; and how many
+    /// bits of that byte are lower.
+    fn place(self, (at, width): (u64, u64), i: u64) -> (Option<usize>, u64) {
+        let (bit, lower) = match self {
+            Self::Little => (at + i, (at + i) % 8),
+            Self::Big => (at + width - 1 - i, 7 - (at + width - 1 - i) % 8),
+        };
+        (usize::try_from(bit / 8).ok(), lower)
+    }
+}
+
 /// Writes the lowest `width` bits of `value` at bit `at` of `bytes`; bits outside are left out,
 /// bits above 128 are zero.
-pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
+pub(crate) fn set(bytes: &mut [u8], (at, width): (u64, u64), value: u128, order: Order) {
     for i in 0..width {
-        let place = usize::try_from((at + i) / 8);
-        if let Some(byte) = place.ok().and_then(|place| bytes.get_mut(place)) {
-            let (shift, bit) = ((at + i) % 8, i < 128 && value >> i & 1 == 1);
+        let (byte, shift) = order.place((at, width), i);
+        if let Some(byte) = byte.and_then(|n| bytes.get_mut(n)) {
+            let bit = i < 128 && value >> i & 1 == 1;
             *byte = *byte & !(1 << shift) | u8::from(bit) << shift;
         }
     }
 }
 
 /// Returns the `width` bits from bit `at` on, at most 128; bits outside of `bytes` are zero.
-pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
+pub(crate) fn get(bytes: &[u8], (at, width): (u64, u64), order: Order) -> u128 {
     let bit = |i: u64| {
-        let place = usize::try_from((at + i) / 8);
-        let byte = place.ok().and_then(|place| bytes.get(place));
-        byte.is_some_and(|byte| byte >> ((at + i) % 8) & 1 == 1)
+        let (byte, shift) = order.place((at, width), i);
+        let byte = byte.and_then(|n| bytes.get(n));
+        byte.is_some_and(|byte| byte >> shift & 1 == 1)
     };
     (0..width.min(128)).fold(0, |value, i| value | u128::from(bit(i)) << i)
 }
