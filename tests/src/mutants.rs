@@ -13,6 +13,7 @@ use clif_cabi::cranelift_codegen::ir;
 use clif_cabi::{Stub, StubStep};
 
 mod compiled;
+mod s390x;
 mod win64;
 
 use compiled::{
@@ -20,6 +21,7 @@ use compiled::{
     pair_in_one_lane, registers_swapped, sret_not_returned, stored_constant_grows, swapped,
     with_steps,
 };
+pub use s390x::S390X;
 pub use win64::WIN64;
 
 /// One mistake.
@@ -124,7 +126,7 @@ macro_rules! step {
 }
 use step;
 
-/// All mistakes.
+/// All mistakes in functions of x86-64.
 pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     MUTANTS.iter().chain(WIN64)
 }
@@ -134,7 +136,7 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
 /// # Errors
 /// There is no such mistake.
 pub fn named(name: &str) -> Result<&'static Mutant, String> {
-    let found = all().find(|mutant| mutant.name == name);
+    let found = all().chain(S390X).find(|mutant| mutant.name == name);
     found.ok_or_else(|| format!("no mutant is called {name}"))
 }
 
@@ -250,8 +252,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "padding-lost": Change::Function(padding_lost), "padding arguments take the registers before the first stack word";
     "fields-misplaced": Change::Function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": Change::Function(registers_swapped), "each part is in the place of its register in Cranelift's order";
-    "list-gp-late": Change::Function(|func| stored_constant_grows(func, 0, 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
-    "list-fp-late": Change::Function(|func| stored_constant_grows(func, 4, 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
+    "list-gp-late": Change::Function(|func| stored_constant_grows(func, (ir::types::I32, 0), 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
+    "list-fp-late": Change::Function(|func| stored_constant_grows(func, (ir::types::I32, 4), 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
     "list-area-elsewhere": Change::Function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
     "list-unaligned": Change::Function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
     "realigned-wrongly": step!(StubStep::Align(n) => [StubStep::Align(n), StubStep::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";

@@ -113,15 +113,15 @@ pub(super) fn change_call(
     }
 }
 
-/// Each 32-bit constant that is stored `at` bytes after an address is `by` more.
-pub(super) fn stored_constant_grows(func: &mut ir::Function, at: i32, by: i64) {
+/// Each constant of type `ty` that is stored `at` bytes after an address is `by` more.
+pub(super) fn stored_constant_grows(func: &mut ir::Function, (ty, at): (ir::Type, i32), by: i64) {
     for inst in insts(func) {
         let dfg = &mut func.stencil.dfg;
         let InstructionData::Store { args, offset, .. } = dfg.insts[inst] else {
             continue;
         };
         if i32::from(offset) == at
-            && dfg.value_type(args[0]) == ir::types::I32
+            && dfg.value_type(args[0]) == ty
             && let Some(constant) = dfg.value_def(args[0]).inst()
             && let InstructionData::UnaryImm { imm, .. } = &mut dfg.insts[constant]
         {

@@ -199,7 +199,7 @@ fn is_whole(place: &Place) -> bool {
             let part = &placed.part;
             part.size == part.ty.bytes() || part.extension != Extension::None
         }),
-        Place::Stack { size, .. } => matches!(size, 1 | 2 | 4) || size.is_multiple_of(8),
+        Place::Stack { size, .. } => matches!(size, 1 | 2 | 4) || size.is_multiple_of(u64::from(WORD)),
         Place::PerElement { .. } => false,
         _ => true,
     }
