@@ -13,7 +13,7 @@ pub fn isa_of(triple: &str) -> Result<OwnedTargetIsa> {
     flags.set("is_pic", "true")?;
     // `memcpy` and the like are in another library.
     flags.set("use_colocated_libcalls", "false")?;
-    // AArch64 and RISC-V: functions find their stack arguments by the frame pointer.
+    // Not x86-64: functions find their stack arguments by the frame pointer.
     flags.set("preserve_frame_pointers", "true")?;
     // Windows grows a stack page by page; elsewhere a large frame must not step over the guard page.
     flags.set("enable_probestack", "true")?;

@@ -355,11 +355,12 @@ fn character(ty: &Type) -> u64 {
 /// such characters.
 fn encode(text: &str, size: u64, order: Order) -> Option<Vec<u8>> {
     let unit = |number: u32| {
-        let bytes = number.to_le_bytes().into_iter().take(size as usize);
-        match order {
-            Order::Little => bytes.collect(),
-            Order::Big => bytes.rev().collect::<Vec<u8>>(),
+        let bytes = (0..size).zip(number.to_le_bytes());
+        let mut bytes: Vec<u8> = bytes.map(|(_, byte)| byte).collect();
+        if order == Order::Big {
+            bytes.reverse();
         }
+        bytes
     };
     match size {
         1 => Some(text.as_bytes().to_vec()),

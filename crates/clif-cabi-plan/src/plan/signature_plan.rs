@@ -199,7 +199,9 @@ fn is_whole(place: &Place) -> bool {
             let part = &placed.part;
             part.size == part.ty.bytes() || part.extension != Extension::None
         }),
-        Place::Stack { size, .. } => matches!(size, 1 | 2 | 4) || size.is_multiple_of(u64::from(WORD)),
+        Place::Stack { size, .. } => {
+            matches!(size, 1 | 2 | 4) || size.is_multiple_of(WORD.bytes().into())
+        }
         Place::PerElement { .. } => false,
         _ => true,
     }
