@@ -18,6 +18,7 @@ const LINUX: &str = "x86_64-unknown-linux-gnu";
 const ARM: &str = "aarch64-unknown-linux-gnu";
 const APPLE: &str = "aarch64-apple-darwin";
 const RISCV: &str = "riscv64gc-unknown-linux-gnu";
+const S390X: &str = "s390x-unknown-linux-gnu";
 const WINDOWS: &str = "x86_64-pc-windows-msvc";
 
 /// The value of a word: its parts, in one object `{}`; `memory` and `reference` have its size.
@@ -160,7 +161,7 @@ fn parts_without_padding() {
 }
 
 /// rustc_codegen_cranelift 1677: `va_start` of `f(i64, ...)` on each machine: x86-64 psABI 3.5.7,
-/// AAPCS64 Appendix B, the word after the first one elsewhere.
+/// AAPCS64 Appendix B, the counts of registers on s390x, the word after the first one elsewhere.
 #[test]
 fn variadic_definitions() {
     for (target, start) in [
@@ -168,6 +169,7 @@ fn variadic_definitions() {
         (ARM, "-56 -128"),
         (APPLE, "0"),
         (RISCV, "-56"),
+        (S390X, "1 0"),
         (WINDOWS, "-24"),
     ] {
         let target = Target::named(target).unwrap();
@@ -208,7 +210,7 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
         LINUX => Some(vec![]),
         _ => None,
     };
-    let wide = |parts: &[ValueType]| (name != WINDOWS).then(|| parts.to_vec());
+    let wide = |parts: &[ValueType]| (![S390X, WINDOWS].contains(&name)).then(|| parts.to_vec());
     let hfa = match name {
         LINUX => Some(vec![F64, F64]),
         ARM | APPLE => Some(vec![F32; 4]),
@@ -237,7 +239,7 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
 /// arguments.
 #[test]
 fn parts_are_c_types() {
-    for name in [LINUX, ARM, APPLE, RISCV, WINDOWS] {
+    for name in [LINUX, ARM, APPLE, RISCV, S390X, WINDOWS] {
         let target = Target::named(name).unwrap();
         for (ty, parts) in c_types(&target, name) {
             let value = match &parts {
@@ -292,6 +294,7 @@ fn refused() {
             "i64+i64",
             "the convention passes it in other parts",
         ),
+        (S390X, "i64+i64", "the convention passes it in other parts"),
         (LINUX, "f32+f32", "the convention passes it in other parts"),
     ] {
         let target = Target::named(target).unwrap();

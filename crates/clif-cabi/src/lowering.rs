@@ -67,8 +67,8 @@ impl Lowering {
     /// # Errors
     /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what
     /// signatures mean, or could: a flag unknown to this crate must have its default value. On
-    /// AArch64 and RISC-V `preserve_frame_pointers` has to be on, on Windows `enable_probestack`,
-    /// which on RISC-V needs inline probes.
+    /// AArch64, RISC-V and s390x `preserve_frame_pointers` has to be on, on Windows
+    /// `enable_probestack`, which on RISC-V and s390x needs inline probes.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
     }
