@@ -8,11 +8,14 @@ use alloc::vec::Vec;
 
 use crate::layout::{self, RecordLayout};
 use crate::record_builder::RecordBuilder;
-use crate::types::data_model::{DataModel, Language};
+use crate::types::data_model::{DataModel, Language, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
 use crate::types::record::{Attributes, Field, Member, Record};
 use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
+
+/// Reason against an `_Atomic` of 16 bytes on a machine that aligns its plain type to 8.
+pub(crate) const WIDE_ATOMIC: &str = "gcc aligns an `_Atomic` of 16 bytes to 8, clang to 16";
 
 impl RecordBuilder {
     /// Lays the record out by the rules of `model`.
@@ -22,6 +25,7 @@ impl RecordBuilder {
     /// [`Error::TooLarge`], [`Error::TooComplex`].
     pub fn build(self, model: &DataModel) -> Result<Type, Error> {
         self.check_members()?;
+        self.check_atomics(model)?;
         if let Some(placed) = self.members.iter().find(|m| m.offset_bits.is_some()) {
             let why = "it has an offset of its own, which only `build_at` takes";
             return Err(self.bad_field(placed.label(), why));
@@ -153,6 +157,21 @@ impl RecordBuilder {
         };
         let kind = Kind::Record(Arc::new(record.sealed()));
         Ok(Type::new(kind, size, align, facts))
+    }
+
+    /// Refuses `_Atomic` members of 16 bytes where gcc aligns them to 8, and clang to 16.
+    fn check_atomics(&self, model: &DataModel) -> Result<(), Error> {
+        if model.max_align_16 != 8 || model.records == RecordRules::Clang {
+            return Ok(());
+        }
+        let is_wide = |ty: &Type, _| ty.is_atomic() && ty.size() == 16;
+        let wide = self
+            .members
+            .iter()
+            .find(|member| member.ty.contains(&is_wide));
+        wide.map_or(Ok(()), |member| {
+            Err(Error::invalid_type(&member.ty, WIDE_ATOMIC))
+        })
     }
 
     /// How deep its members nest, and how many there are with theirs and itself.

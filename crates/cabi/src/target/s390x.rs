@@ -9,6 +9,7 @@ use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, extension_of, has_atomic, int_of, is_compared, memory, one,
 };
+use crate::build_record::WIDE_ATOMIC;
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
 use crate::convention::Rule::{
     AssignToReg, AssignToStack, If, IfType, IfWants, PassIndirect, Promote,
@@ -97,7 +98,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return cx.refuse(ty, NOT_COMPARED);
     }
     if ty.contains(&|ty, _| ty.is_atomic() && ty.size() == 16) {
-        return cx.refuse(ty, "gcc aligns an `_Atomic` of 16 bytes to 8, clang to 16");
+        return cx.refuse(ty, WIDE_ATOMIC);
     }
     let Some(whole) = int_of(ty.size()) else {
         return by_address(ty, cx);
