@@ -258,7 +258,7 @@ impl Filler<'_> {
                 };
                 let units = encode(text, unit, self.order).ok_or("it points to no characters")?;
                 // The NUL is as wide as any element.
-                self.memory.keep(None, &[&units[..], &[0; 4]].concat())
+                self.memory.keep(None, &[&units[..], &[0; 4]].concat(), 1)
             }
             (Value::Array(items), Some(element)) => {
                 let n = items.len() as u64;
@@ -286,8 +286,9 @@ impl Filler<'_> {
             Value::Null => zeros(&ty)?,
             value => self.object(&ty, written, value)?,
         };
-        let (name, written) = (self.name.clone(), written.cloned());
-        self.memory.keep(Some(Object { name, ty, written }), &bytes)
+        let (name, written, align) = (self.name.clone(), written.cloned(), ty.align());
+        self.memory
+            .keep(Some(Object { name, ty, written }), &bytes, align)
     }
 
     /// Returns the type of an object that a pointer was written to point to.

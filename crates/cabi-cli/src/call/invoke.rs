@@ -11,7 +11,10 @@ use clif_cabi_jit::{Invokers, Library, Settings};
 /// Most bytes of arguments, the result, and the objects that arguments point to.
 const MOST: usize = 1 << 26;
 
-/// Objects that C reads and writes, at multiples of 16 bytes.
+/// Greatest alignment of an object, in bytes.
+const MOST_ALIGNED: usize = 1 << 12;
+
+/// Objects that C reads and writes, at multiples of 16 bytes, and of their alignments.
 pub(crate) struct Memory {
     /// `true` if the call is made in this process.
     pub(crate) is_here: bool,
@@ -34,18 +37,33 @@ impl Memory {
     pub(crate) fn new(is_here: bool) -> Self {
         // Never freed: C may keep a pointer, and the process ends soon. Pages come when they are
         // used.
-        let block = is_here.then(|| Box::into_raw(vec![0_u128; MOST / 16].into_boxed_slice()));
+        let block = vec![0_u128; (is_here as usize) * (MOST + MOST_ALIGNED) / 16];
+        let block = is_here.then(|| Box::into_raw(block.into_boxed_slice()));
+        let start = block.map_or(1 << 36, |block| block.cast::<u8>().expose_provenance());
         Self {
             is_here,
-            start: block.map_or(1 << 36, |block| block.cast::<u8>().expose_provenance()),
+            start: start.next_multiple_of(MOST_ALIGNED),
             bytes: Vec::new(),
             objects: Vec::new(),
         }
     }
 
-    /// Adds `bytes`, and returns their address; [`Memory::objects`] lists `object` afterwards.
-    pub(crate) fn keep(&mut self, object: Option<Object>, bytes: &[u8]) -> Result<usize, String> {
-        let at = self.bytes.len();
+    /// Adds `bytes` at a multiple of `align`, and returns their address; [`Memory::objects`] lists
+    /// `object` afterwards.
+    pub(crate) fn keep(
+        &mut self,
+        object: Option<Object>,
+        bytes: &[u8],
+        align: u32,
+    ) -> Result<usize, String> {
+        let align = align as usize;
+        if align > MOST_ALIGNED {
+            return Err(format!(
+                "{align} bytes are a greater alignment than {MOST_ALIGNED}"
+            ));
+        }
+        let at = self.bytes.len().next_multiple_of(align);
+        self.bytes.resize(at, 0);
         self.bytes.extend_from_slice(bytes);
         // One more byte, so that an object without bytes has an address too.
         self.bytes
@@ -91,17 +109,19 @@ pub(crate) fn call(
     let size = usize::try_from(sig.result().size());
     let size = size.ok().filter(|size| *size <= 1 << 24);
     let size = size.ok_or_else(|| format!("{} is too large to be returned here", sig.result()))?;
-    let result = memory.keep(None, &vec![0; size])?;
-    let args = args.iter().map(|arg| memory.keep(None, arg));
+    let result = memory.keep(None, &vec![0; size], sig.result().align())?;
+    let args = args.iter().zip(sig.params());
+    let args = args.map(|(arg, param)| memory.keep(None, arg, param.ty.align()));
     let args = args.map(|address| Ok(std::ptr::with_exposed_provenance(address?)));
     let args = args.collect::<Result<Vec<*const u8>, String>>()?;
     let [start, to] = [memory.start, result].map(std::ptr::with_exposed_provenance_mut::<u8>);
     let (own, len) = (std::process::id(), memory.bytes.len());
-    // SAFETY: `Memory::new` has leaked at least `len` bytes there, and no reference to them exists.
+    // SAFETY: `Memory::new` has leaked at least `len` bytes from there, and no reference to them
+    // exists.
     unsafe { start.copy_from_nonoverlapping(memory.bytes.as_ptr(), len) };
     ready()?;
-    // SAFETY: each argument is an object of its type; what the C function does with them is what
-    // the user asked for, and happens in a process of its own.
+    // SAFETY: each argument is an object of its type, and the result is aligned; what the C
+    // function does with them is what the user asked for, and happens in a process of its own.
     unsafe { invoker.call(target.cast(), &args, to) };
     flush();
     // SAFETY: as above; all of the bytes are initialized.
