@@ -531,9 +531,12 @@ static void observe_caller(void) {
     const struct value *v = &row->values[i];
     say("caller "); number(i);
     say_runs(v, 1, 0);
-    struct place high = n_highs ? *highs : (struct place){~0u, 0};
     say_extension(v, 0);
-    if (high.base >= BEHIND && high.base != ~0u) say_alignment(pointers[high.base - BEHIND].bits);
+    /* Behind the pointer to another copy the value may be too, not from its first byte on. */
+    for (unsigned k = 0; k < n_highs; k++) if (highs[k].base >= BEHIND && highs[k].byte == (BIG_ENDIAN ? 0 : v->size - 1)) {
+      say_alignment(pointers[highs[k].base - BEHIND].bits);
+      break;
+    }
     say("\n");
   }
   if (r && !row->escapes) { say("caller result"); say_runs(r, 0, 1); say("\n"); }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use cabi::convention::Convention;
 use cabi::{
     DataModel, FnAbi, FnSig, Loc, Place, Target, Type, X86_64_SYSV, X86_64_WIN64, aarch64, riscv,
+    s390x,
 };
 
 use super::{AssignedState, Shape, Transition};
@@ -134,6 +135,20 @@ static LP64D: Measure = Measure {
     states: LazyLock::new(|| LP64D.search()),
 };
 
+/// s390x: five integer registers and four of floats; what is neither is passed by its address.
+static S390X: Measure = Measure {
+    convention: &s390x::S390X,
+    registers: (5, 4),
+    slot: 8,
+    n_phases: 1,
+    result_takes_register: true,
+    area: |abi| abi.area_bytes,
+    memory: "-",
+    shapes: LazyLock::new(|| Shape::all("nothing I S copy")),
+    fill: &[],
+    states: LazyLock::new(|| S390X.search()),
+};
+
 impl PartialEq for Measure {
     fn eq(&self, other: &Self) -> bool {
         self.convention.name == other.convention.name
@@ -166,7 +181,7 @@ impl Measure {
 
     /// The measure of the convention of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64, &LP64D].into_iter();
+        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64, &LP64D, &S390X].into_iter();
         all.find(|measure| measure.name() == name)
     }
 
