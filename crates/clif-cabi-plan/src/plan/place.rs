@@ -1,7 +1,7 @@
 //! Slots of the arguments, each where the ABI has it, for calls and entries alike. `call/args.rs`
 //! and `entry/args.rs` have the differences.
 
-use cabi::{FnAbi, FnSig, Place};
+use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Type};
 use smallvec::SmallVec;
 
 use super::call::Records;
@@ -53,51 +53,26 @@ impl<'a> Placer<'a> {
 
     /// Adds all arguments.
     pub(super) fn arguments(&mut self) {
-        let (machine, abi, side) = (self.machine, self.abi, self.side);
-        let mut records = Records::of(machine, self.sig, abi);
-        for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
-            let (ty, word) = (&param.ty, ClifPart::WHOLE_WORD);
+        let mut records = Records::of(self.machine, self.sig, self.abi);
+        for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&self.abi.args)) {
+            let ty = &param.ty;
             let first = self.table.next_arg();
             let mode = match &arg.place {
                 &Place::Stack {
                     offset,
                     size,
                     align,
-                } => match side {
+                } => match self.side {
                     Side::Caller => self.passed(&mut records, (i, ty), offset, (size, align)),
                     Side::Callee => self.taken((i, ty), offset, (size, align)),
                 },
-                Place::Parts(placed) => {
-                    let chain = is_chain(machine, &arg.place).then(|| self.chain_place(i));
-                    let (moves, table) = (wide_moves(machine, &arg.place), &mut *self.table);
-                    let mut parts = 0..;
-                    placed_parts(machine, ty, placed, |own, place| {
-                        let part = parts.next().unwrap_or_default();
-                        let place = chain.unwrap_or(place);
-                        let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
-                        let place = match side {
-                            Side::Caller => place,
-                            Side::Callee => machine.convention.given_at(place, &own),
-                        };
-                        table.parts.push(own);
-                        if moves.is_none() {
-                            let what = What::Part { arg: i, part };
-                            table.slots.push(Slot::new(what, own, place));
-                        }
-                    });
-                    match moves {
-                        None => PassMode::Parts,
-                        Some(moves) => self.by_stub(i, &moves),
-                    }
-                }
+                Place::Parts(placed) => self.in_parts((i, ty), &arg.place, placed),
                 Place::Indirect {
                     pointer,
                     size,
                     align,
                 } => {
-                    let what = What::Part { arg: i, part: 0 };
-                    let places = machine.convention.params_at(*pointer).into_iter();
-                    (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
+                    self.word((i, 0), *pointer);
                     PassMode::Indirect {
                         size: *size,
                         align: *align,
@@ -105,12 +80,7 @@ impl<'a> Placer<'a> {
                 }
                 Place::PerElement { lanes, .. } => {
                     for (lane, loc) in arg.place.locs().enumerate() {
-                        let what = What::Part {
-                            arg: i,
-                            part: narrow(lane),
-                        };
-                        let places = machine.convention.params_at(loc).into_iter();
-                        (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
+                        self.word((i, narrow(lane)), loc);
                     }
                     PassMode::Lanes(*lanes)
                 }
@@ -118,6 +88,46 @@ impl<'a> Placer<'a> {
             };
             self.table.end_arg(mode, first);
         }
+    }
+
+    /// Adds the parts of argument `i`, which `place` has in registers or on the stack, and their
+    /// slots, unless a stub moves them.
+    fn in_parts(
+        &mut self,
+        (i, ty): (u32, &Type),
+        place: &Place,
+        placed: &[PlacedPart],
+    ) -> PassMode {
+        let (machine, side) = (self.machine, self.side);
+        let chain = is_chain(machine, place).then(|| self.chain_place(i));
+        let (moves, table) = (wide_moves(machine, place), &mut *self.table);
+        let mut parts = 0..;
+        placed_parts(machine, ty, placed, |own, place| {
+            let part = parts.next().unwrap_or_default();
+            let place = chain.unwrap_or(place);
+            let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
+            let place = match side {
+                Side::Caller => place,
+                Side::Callee => machine.convention.given_at(place, &own),
+            };
+            table.parts.push(own);
+            if moves.is_none() {
+                let what = What::Part { arg: i, part };
+                table.slots.push(Slot::new(what, own, place));
+            }
+        });
+        match moves {
+            None => PassMode::Parts,
+            Some(moves) => self.by_stub(i, &moves),
+        }
+    }
+
+    /// Adds the slots of a pointer or a lane at `loc`, which is a word to CLIF.
+    fn word(&mut self, (arg, part): (u32, u32), loc: Loc) {
+        let what = What::Part { arg, part };
+        let places = self.machine.convention.params_at(loc).into_iter();
+        let slots = places.map(|place| Slot::new(what, ClifPart::WHOLE_WORD, place));
+        self.table.slots.extend(slots);
     }
 
     /// Adds the slots of argument `arg`'s parts from `first` on, each in the argument area after
