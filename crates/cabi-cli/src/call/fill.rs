@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::float;
 use super::invoke::{Memory, Object};
-use super::value::{Content, Order, Slot, fit, set};
+use super::value::{Content, Order, Slot, fit, get, set};
 
 type Bytes = Result<Vec<u8>, String>;
 
@@ -90,6 +90,33 @@ impl Filler<'_> {
         Ok(bytes)
     }
 
+    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`: a `ty`, or what
+    /// the type is promoted to.
+    fn put_typed(
+        &mut self,
+        bytes: &mut [u8],
+        (slot, ty): (Slot<'_>, &Type),
+        (name, value): (&str, &Value),
+    ) -> Result<(), String> {
+        let own = self.named(name)?;
+        if own == *ty {
+            return self.put(bytes, slot, value);
+        }
+        if promote(&own) != *ty {
+            return Err(format!("{name} is not {ty}"));
+        }
+        // It has to fit its own type before it is promoted.
+        let narrow = self.object(&own, None, value)?;
+        match u32::try_from(get(&narrow, (0, 32), self.order)) {
+            Ok(bits) if own.as_scalar() == Some(Scalar::F32) => {
+                let promoted = f64::from(f32::from_bits(bits)).to_bits();
+                set(bytes, (slot.at, 64), promoted.into(), self.order);
+                Ok(())
+            }
+            _ => self.put(bytes, slot, value),
+        }
+    }
+
     /// Writes `value` into `slot` of `bytes`.
     fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
         let ty = match slot.content {
@@ -101,11 +128,7 @@ impl Filler<'_> {
             }
         };
         if let Some(('(', name, inner)) = typed(value) {
-            let own = self.named(name)?;
-            if own != *ty && promote(&own) != *ty {
-                return Err(format!("{name} is not {ty}"));
-            }
-            return self.put(bytes, slot, inner);
+            return self.put_typed(bytes, (slot, ty), (name, inner));
         }
         match (ty.kind(), value) {
             (Kind::Scalar(Scalar::Ptr), _) => {
