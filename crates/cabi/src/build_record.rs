@@ -174,7 +174,8 @@ impl RecordBuilder {
         })
     }
 
-    /// How deep its members nest, and how many there are with theirs and itself.
+    /// Returns the depth to which its members nest, and the number of members with theirs and
+    /// itself.
     fn complexity(&self) -> Result<(u16, u32), Error> {
         let (mut depth, mut nodes) = (0, 1_u32);
         for member in &self.members {

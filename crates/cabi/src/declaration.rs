@@ -24,7 +24,7 @@ use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
-/// How deep parentheses, records and parameter lists may nest in a text.
+/// Depth to which parentheses, records and parameter lists may nest in a text.
 const MAX_NESTING: u32 = 64;
 
 /// A function's declaration, read from C text.

@@ -79,7 +79,7 @@ pub struct Explanation {
     pub carried: Option<&'static str>,
 }
 
-/// How many bits of a value have their members listed: what is larger is passed in memory.
+/// Most bits of a value whose members are listed: what is larger is passed in memory.
 const MEMBER_BITS: u64 = 512;
 
 /// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as

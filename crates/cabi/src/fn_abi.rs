@@ -36,7 +36,7 @@ pub struct FnAbi {
     pub area_align: u32,
     /// Bytes of the argument area that the callee pops when it returns.
     pub callee_pops: u64,
-    /// How many registers of each bank the arguments use up, those taken as shadows included.
+    /// Number of registers of each bank that the arguments use up, those taken as shadows included.
     pub used: RegCounts,
     /// The register in which the caller states how many vector registers are used, if this is a
     /// call of a variadic function.

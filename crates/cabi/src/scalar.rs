@@ -91,7 +91,8 @@ impl Scalar {
     }
 }
 
-/// Which compiler's vectors of `_Bool`: they agree on the bytes in memory and on nothing else.
+/// The compiler whose vectors of `_Bool` are meant: they agree on the bytes in memory and on
+/// nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BoolVector {
@@ -109,7 +110,7 @@ pub enum BoolVector {
 pub struct Vector {
     /// Type of a lane.
     pub lane: Scalar,
-    /// How many lanes.
+    /// Number of lanes.
     pub lanes: u16,
     /// `Some` for a vector of bools, one bit a lane.
     pub bools: Option<BoolVector>,

@@ -29,12 +29,12 @@ use crate::types::record::{Field, Record, RecordKind};
 /// fits 64 bits.
 pub(crate) const MAX_SIZE: u64 = 1 << 60;
 
-/// How deep types may nest: a record in an array in a record counts three. Deeper is an error,
-/// never a stack overflow.
+/// Depth to which types may nest: a record in an array in a record counts three. Deeper is an
+/// error, never a stack overflow.
 pub const MAX_DEPTH: u16 = 128;
 
-/// How many members a type may have, those of nested types counted each time they occur (elements
-/// of an array count once).
+/// Number of members that a type may have, those of nested types counted each time they occur
+/// (elements of an array count once).
 pub const MAX_NODES: u32 = 1 << 16;
 
 /// The greatest alignment a type or member may ask for, in bytes: gcc's limit.

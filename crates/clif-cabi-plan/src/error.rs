@@ -29,11 +29,11 @@ pub enum PlanError {
     Check(String),
     /// Cranelift would place a parameter elsewhere than the convention says.
     Mismatch {
-        /// Which parameter or result of the CLIF signature.
+        /// The parameter or result of the CLIF signature.
         what: String,
-        /// Where the convention has it.
+        /// Its place in the convention.
         expected: String,
-        /// Where Cranelift has it.
+        /// Its place in Cranelift's code.
         found: String,
     },
     /// The machine has no such step of a stub.

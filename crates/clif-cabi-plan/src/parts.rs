@@ -19,7 +19,7 @@ pub struct ClifPart {
     pub size: u8,
     /// Its CLIF type.
     pub ty: ValueType,
-    /// How the passing side extends it.
+    /// Its extension by the passing side.
     pub extension: Extension,
     /// Type of the parameter or result in the passing side's signature. For an extended part it is
     /// a wider integer, to which the emitter extends the value, so that one instruction can load

@@ -6,7 +6,7 @@ use std::fmt;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-/// Where Cranelift puts one parameter.
+/// The place where Cranelift puts one parameter.
 ///
 /// Offsets are bytes from the start of the argument area: at a function's entry offset 0 is just
 /// above the return address. On `WindowsFastcall` the first 32 bytes are the shadow space, so no

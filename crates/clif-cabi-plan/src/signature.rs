@@ -135,7 +135,7 @@ pub struct ClifParam {
     pub ty: ValueType,
     /// Its purpose.
     pub purpose: Purpose,
-    /// How it is extended: `uext` and `sext`.
+    /// Its extension: `uext` and `sext`.
     pub extension: Extension,
 }
 

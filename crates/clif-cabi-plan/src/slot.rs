@@ -49,7 +49,7 @@ pub enum What {
     Saved,
     /// At the entry of a variadic function: a register that an unnamed argument may be in.
     Register {
-        /// Where `va_start` saves it: bytes from the start of the register save area, or from
+        /// Place where `va_start` saves it: bytes from the start of the register save area, or from
         /// [`EntryPlan::area`](crate::EntryPlan::area).
         offset: i32,
     },

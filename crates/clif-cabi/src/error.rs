@@ -47,7 +47,7 @@ pub enum LowerError {
     NoArgument {
         /// Counted from 0.
         index: usize,
-        /// How many the signature has.
+        /// Number of arguments that the signature has.
         n: usize,
     },
     /// A variadic function is called with unnamed arguments, whose types are not known.

@@ -15,11 +15,11 @@ use super::rules::{CustomFn, Given, Rule};
 use super::state::State;
 use super::trace::{Step, Tracer};
 
-/// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed
-/// forever.
+/// Depth to which lists may delegate and guards nest: a convention that refers to itself is not
+/// followed forever.
 pub(crate) const MAX_NESTING: u8 = 16;
 
-/// How often the rules of one value may go on with another list.
+/// Number of times that the rules of one value may go on with another list.
 const MAX_DELEGATIONS: u32 = 1 << 12;
 
 /// Runs the lists of one signature.
@@ -36,7 +36,7 @@ pub(crate) struct Assigner<'t> {
     before: State,
     /// Place that a custom rule decided on.
     custom: Option<Place>,
-    /// How often rules of this value went on with another list.
+    /// Number of times that rules of this value went on with another list.
     delegations: u32,
     /// `true` while rules are only asked for a part's place: their functions are not called.
     asking: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Assigner<'t> {
 struct Value<'g> {
     group: &'g Group,
     role: Role,
-    /// Which part rules are run for, counted from 0.
+    /// Index of the part that rules are run for.
     index: usize,
 }
 

@@ -20,7 +20,7 @@ pub struct Classify<'a, 't> {
     pub(crate) is_stated: bool,
     /// Widest vectors the ABI of this signature passes in registers.
     pub vectors: VectorLevel,
-    /// Which floating-point numbers the ABI of this signature passes in registers of their own.
+    /// The floating-point numbers that the ABI of this signature passes in registers of their own.
     pub floats: FloatLevel,
     /// Role of the value.
     pub role: Role,

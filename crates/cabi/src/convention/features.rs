@@ -26,8 +26,8 @@ impl VectorLevel {
     }
 }
 
-/// Which floating-point numbers are passed in registers of their own: what targets call the float
-/// ABI.
+/// The floating-point numbers that are passed in registers of their own: what targets call the
+/// float ABI.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum FloatLevel {
     /// None: a soft-float ABI.
@@ -46,7 +46,7 @@ pub enum FloatLevel {
 pub struct Features {
     /// The widest vectors that are passed in one register.
     pub vectors: VectorLevel,
-    /// Which floating-point numbers are passed in registers of their own.
+    /// The floating-point numbers that are passed in registers of their own.
     pub floats: FloatLevel,
 }
 

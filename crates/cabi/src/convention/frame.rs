@@ -6,7 +6,7 @@ use crate::types::Type;
 /// The stack of a convention, and its registers with a task of their own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// How functions are entered and left.
+    /// The way functions are entered and left.
     pub kind: FrameKind,
     /// Size of a stack slot, in bytes.
     pub slot: u32,
@@ -50,7 +50,7 @@ pub struct Frame {
     pub va_list: VaListType,
 }
 
-/// How functions are entered and left: by it a back end with several kinds of functions on one
+/// The way functions are entered and left: by it a back end with several kinds of functions on one
 /// machine chooses among them. Where values are is for the rules to say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::registers::{Bank, Reg};
 
-/// How a part sits in its location.
+/// The form that a part has in its location.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -101,7 +101,7 @@ impl fmt::Debug for PartTypes {
     }
 }
 
-/// How the bits above a narrow value are filled.
+/// The bits that a narrow value is extended with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Extension {
@@ -121,14 +121,14 @@ pub enum Extension {
 pub struct Part {
     /// The registers it asks for.
     pub bank: Bank,
-    /// How it sits in its location.
+    /// The form that it has in its location.
     pub ty: PartType,
     /// First byte of the object that the part holds.
     pub offset: u8,
-    /// How many bytes of the object it holds: the low-order ones of its location. If its type has
-    /// more, the rest is unspecified.
+    /// Number of bytes of the object that it holds: the low-order ones of its location. If its type
+    /// has more, the rest is unspecified.
     pub size: u8,
-    /// How a narrow integer is extended.
+    /// Extension of a narrow integer.
     pub extension: Extension,
 }
 

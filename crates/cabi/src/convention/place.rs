@@ -23,7 +23,7 @@ pub enum Loc {
 /// A part with its place.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PlacedPart {
-    /// Which bytes of the object it holds, and how.
+    /// The bytes of the object that it holds, and their form.
     pub part: Part,
     /// Location of the part.
     pub loc: Loc,

@@ -25,7 +25,7 @@ pub struct Register {
     pub bank: Bank,
     /// Its name in assembly text.
     pub name: &'static str,
-    /// How many bits it has at most.
+    /// Greatest number of its bits.
     pub bits: u16,
 }
 
@@ -90,7 +90,7 @@ impl serde::Serialize for Reg {
     }
 }
 
-/// How many registers of each bank are used.
+/// Number of registers of each bank that are used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::registers::Reg;
 use super::state::State;
 
-/// Which kinds of group a guard lets pass.
+/// The kinds of group that a guard lets pass.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Want {

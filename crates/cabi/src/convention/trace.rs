@@ -38,7 +38,7 @@ pub enum Step {
     Memory { why: &'static str },
     /// The post-merger cleanup (rule 5) changed something.
     Cleanup {
-        /// Which letter, and what it does.
+        /// The rule's letter, and what it does.
         rule: &'static str,
         /// The eightbyte that changed; `None` if all did.
         eightbyte: Option<usize>,
@@ -129,12 +129,12 @@ pub(crate) struct ValueLog {
     pub(crate) classes: String,
     /// Steps that led to its place.
     pub(crate) steps: Vec<Step>,
-    /// How many of the steps are of single leaves.
+    /// Number of the steps that are of single leaves.
     of_leaves: usize,
 }
 
-/// How many merges and choices of one value are listed. The others are counted; a choice is listed
-/// once in any case.
+/// Number of merges and choices of one value that are listed. The others are counted; a choice is
+/// listed once in any case.
 const MAX_LEAF_STEPS: usize = 256;
 
 impl ValueLog {

@@ -61,7 +61,7 @@ pub struct ExplainedPart {
     pub offset: u64,
     /// Bytes of the value that are there.
     pub size: u64,
-    /// How a narrow integer is extended.
+    /// Extension of a narrow integer.
     pub extension: Extension,
     /// The members that have a bit there.
     pub members: Vec<String>,

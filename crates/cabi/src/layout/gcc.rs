@@ -100,7 +100,7 @@ struct GccLayout<'a> {
     /// Number that `at` is a multiple of.
     step: u64,
     at: u64,
-    /// How far after `at`.
+    /// Distance from `at`.
     rest: u64,
     end: u64,
     align: u64,

@@ -194,8 +194,8 @@ pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic`
 pub(super) const NOT_COMPARED: &str =
     "its place, or that of a member, is compared with no compiler yet";
 
-/// How compilers fill what is above an integer. The unused bits of a `_BitInt` are unspecified, and
-/// its container is extended all the same.
+/// Returns what compilers fill the bits above an integer with. The unused bits of a `_BitInt` are
+/// unspecified, and its container is extended all the same.
 pub(super) fn extension(scalar: Scalar) -> Extension {
     if scalar.is_signed() {
         Extension::Sign
@@ -204,7 +204,7 @@ pub(super) fn extension(scalar: Scalar) -> Extension {
     }
 }
 
-/// How a narrow scalar is extended: clang sees no integer in one that is `_Atomic`
+/// Returns the extension of a narrow scalar: clang sees no integer in one that is `_Atomic`
 /// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
 pub(super) fn extension_of(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Extension {
     match ty.is_atomic() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {

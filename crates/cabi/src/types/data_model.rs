@@ -2,7 +2,7 @@
 //! passed. `ms_abi` on Linux is LP64 layout with Win64 passing; a 32-bit program on a 64-bit
 //! machine is ILP32.
 
-/// How adjacent bit-fields share bytes.
+/// The way adjacent bit-fields share bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BitFieldStyle {
@@ -57,7 +57,7 @@ pub enum LongDouble {
     F128,
 }
 
-/// Which language a record was declared in: they count the bytes of an empty record differently.
+/// The language a record was declared in: they count the bytes of an empty record differently.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Language {
@@ -81,7 +81,7 @@ pub struct DataModel {
     pub wchar: u8,
     /// Format of `long double`.
     pub long_double: LongDouble,
-    /// How bit-fields share bytes.
+    /// The way bit-fields share bytes.
     pub bit_fields: BitFieldStyle,
     /// Whose rules place members where compilers differ.
     pub records: RecordRules,

@@ -28,7 +28,7 @@ impl ModelFacts {
     pub(crate) const EIGHT: Self = Self(0b11 << 2).and(Self::OTHER);
     /// Bytes of the x87 format: 12, 16.
     pub(crate) const X87: Self = Self(0b11 << 4).and(Self::OTHER);
-    /// How bit-fields share bytes: System V, Microsoft.
+    /// The way bit-fields share bytes: System V, Microsoft.
     pub(crate) const BIT_FIELDS: Self = Self(0b11 << 6);
     /// Unnamed bit-fields raise the alignment: no, yes.
     pub(crate) const UNNAMED_BIT_FIELDS: Self = Self(0b11 << 8);

@@ -21,7 +21,7 @@ pub(crate) struct ClifConvention {
     pub(crate) call_conv: CallConv,
     pub(crate) params: Registers,
     pub(crate) results: Registers,
-    /// Where the pointer to a result in memory is.
+    /// Place of the pointer to a result in memory.
     pub(crate) sret: Sret,
     /// `true` if a parameter can be a block of bytes in the argument area (`sarg`).
     pub(crate) has_sarg: bool,
@@ -68,11 +68,11 @@ pub(crate) struct ClifConvention {
     /// The convention of functions that stubs of closures enter, where C's has no register for a
     /// static chain: they have it in the address register of stubs.
     pub(crate) closures: Option<&'static Convention>,
-    /// How a variadic function finds its unnamed arguments.
+    /// The way a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaListLayout,
 }
 
-/// Where the pointer to a result in memory is (`sret`), which the function also returns.
+/// Place of the pointer to a result in memory (`sret`), which the function also returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sret {
     /// The pointer is an ordinary integer, and the first result.

@@ -13,7 +13,7 @@ pub(crate) type VectorMoves = SmallVec<[RegisterMove; 4]>;
 /// Parameters or results of a CLIF signature, by their indexes.
 pub type ParamIndexes = SmallVec<[usize; 4]>;
 
-/// How a result is passed.
+/// The way a result is passed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ResultPlan {
     /// There is none, or nothing of it is returned.

@@ -305,12 +305,12 @@ pub enum RelocKind {
     RiscvCallPlt,
 }
 
-/// How a machine encodes the steps of stubs.
+/// A machine's encoding of the steps of stubs.
 #[derive(Debug)]
 pub(super) struct Steps {
     /// The registers that steps number.
     pub(super) numbered: &'static Registers,
-    /// Where the CFA is when a function is entered.
+    /// The CFA when a function is entered.
     pub(super) entry: Cfa,
     /// `true` if it encodes all steps that plans of its calls and entries ask for. Otherwise
     /// `check_steps` encodes the steps to find out.

@@ -6,15 +6,15 @@ use cabi::Convention;
 use super::registers::PerClass;
 use crate::signature::ValueType;
 
-/// How a variadic function finds its unnamed arguments.
+/// The way a variadic function finds its unnamed arguments.
 #[derive(Debug)]
 pub(crate) struct VaListLayout {
     /// The convention whose `va_list` it is.
     pub(crate) convention: &'static Convention,
-    /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
+    /// Place where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
-    /// How the integer registers of parameters get right before the arguments on the stack, where
-    /// such an address may go on from them.
+    /// The way the integer registers of parameters get right before the arguments on the stack,
+    /// where such an address may go on from them.
     pub(crate) home: Option<Home>,
 }
 

@@ -47,7 +47,7 @@ pub struct CallPlan {
 pub struct IndirectCall {
     /// The signature of the plan, then padding arguments, then the address.
     pub signature: Signature,
-    /// How many padding arguments stand before the address.
+    /// Number of padding arguments before the address.
     pub padding: usize,
     stub: Stub,
 }

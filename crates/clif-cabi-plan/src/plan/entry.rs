@@ -20,7 +20,7 @@ use crate::slot::{Slot, What};
 /// Place of the argument area of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IncomingArea {
-    /// Where the CLIF parameter of this index points.
+    /// The address in the CLIF parameter of this index.
     Param(usize),
     /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: it would
     /// read the frame of the function around it.
@@ -35,7 +35,7 @@ pub struct EntryPlan {
     pub plan: SignaturePlan,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
-    /// Where the argument area is, after its shadow space, if the function looks at it.
+    /// Start of the argument area, after its shadow space, if the function looks at it.
     pub area: Option<IncomingArea>,
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,

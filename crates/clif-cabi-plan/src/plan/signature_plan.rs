@@ -20,14 +20,14 @@ use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 pub struct SignaturePlan {
     /// The C signature, arrays and functions among its parameters as the pointers they decay to.
     pub sig: FnSig,
-    /// Where everything is.
+    /// The places of all values.
     pub abi: FnAbi,
     /// The CLIF signature of a function that is defined, and of the call instruction; a variadic
     /// call also needs a stub.
     pub signature: Signature,
-    /// How each argument is passed, and which CLIF parameter is what.
+    /// The way each argument is passed, and the meaning of each CLIF parameter.
     pub args: ArgTable,
-    /// How the result is passed.
+    /// The way the result is passed.
     pub result: ResultPlan,
 }
 

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use crate::parts::{ClifPart, narrow};
 use crate::slot::{Slot, Slots, What};
 
-/// How a value is passed. Exhaustive on purpose, as the other enumerations of a plan: an emitter
-/// that lacks a new one must not compile.
+/// The way a value is passed. Exhaustive on purpose, as the other enumerations of a plan: an
+/// emitter that lacks a new one must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PassMode {
     /// Nothing of it is passed.
@@ -49,7 +49,8 @@ pub struct ArgTable {
     args: SmallVec<[Passed; 10]>,
 }
 
-/// How an argument is passed, and its parts and slots: the first of each, and the first after it.
+/// The way an argument is passed, and its parts and slots: the first of each, and the first after
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Passed {
     mode: PassMode,

@@ -14,7 +14,7 @@ use crate::machine::{Home, Machine, PerClass, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
-/// How the next unnamed argument of one type is fetched.
+/// The way the next unnamed argument of one type is fetched.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaArgPlan {
@@ -22,7 +22,7 @@ pub struct VaArgPlan {
     pub size: u64,
     /// Its alignment, in bytes.
     pub align: u32,
-    /// Where it is.
+    /// Its place.
     pub place: VaPlace,
     /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more
     /// if the type asks for it.
@@ -42,7 +42,7 @@ pub struct VaArgPlan {
     pub list_overflow: u8,
 }
 
-/// Where an unnamed argument is.
+/// The place of an unnamed argument.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaPlace {
     /// Nothing of it is passed.
@@ -78,7 +78,7 @@ pub struct VaRegisters {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaPart {
-    /// Which bytes of the object it holds, and as what.
+    /// The bytes of the object that it holds, and their form.
     pub part: ClifPart,
     /// Counter of the part's register.
     pub counter: VaCounter,

@@ -87,7 +87,7 @@ pub(super) struct Left {
     pub(super) reg: Reg,
     /// The type of a parameter that holds all of it that is saved.
     pub(super) ty: ValueType,
-    /// Where it is saved: the offset of [`What::Register`](crate::What::Register).
+    /// Offset at which it is saved: that of [`What::Register`](crate::What::Register).
     pub(super) offset: i32,
 }
 

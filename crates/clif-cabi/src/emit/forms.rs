@@ -117,7 +117,7 @@ impl Arg {
     }
 }
 
-/// Where a result is wanted.
+/// The place where a result is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Ret {

@@ -21,7 +21,7 @@ enum Start {
     Value(Value),
 }
 
-/// Where an object is: bytes after a start, the first one and the first after it.
+/// Place of an object: bytes after a start, the first one and the first after it.
 struct Object(Start, i64, i64);
 
 impl Object {

@@ -21,7 +21,7 @@ const NO_FIELDS: LowerError = LowerError::Internal("fields that no instruction t
 /// An argument or the result of a plan.
 #[derive(Clone, Copy)]
 pub(super) struct CValue<'a> {
-    /// Which argument it is. `None`: the result.
+    /// Index of the argument. `None`: the result.
     pub(super) arg: Option<usize>,
     pub(super) ty: &'a cabi::Type,
     pub(super) mode: PassMode,

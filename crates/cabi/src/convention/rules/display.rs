@@ -8,7 +8,7 @@ use core::fmt;
 use super::{ArgFlags, PartType, PartTypes, Rule};
 use crate::convention::registers::Reg;
 
-/// How many guards are written: a static rule may guard itself.
+/// Number of guards that are written: a static rule may guard itself.
 const MAX_GUARDS: usize = 16;
 
 impl fmt::Debug for Rule {

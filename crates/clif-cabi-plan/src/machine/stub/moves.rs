@@ -30,7 +30,7 @@ impl RegisterMove {
     }
 }
 
-/// How much of an integer or a vector register (`V`) is moved. A value loaded to an integer
+/// The part of an integer or a vector register (`V`) that is moved. A value loaded to an integer
 /// register is extended: with zeros to the whole register, or (`I`) with copies of the sign to at
 /// least 4 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

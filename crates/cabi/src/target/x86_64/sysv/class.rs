@@ -6,7 +6,7 @@ use core::fmt;
 use crate::convention::{Bank, Classify};
 use crate::types::error::Error;
 
-/// How many eightbytes a value in registers has at most: a 64-byte vector.
+/// Most eightbytes of a value in registers: those of a 64-byte vector.
 pub(super) const MAX_EIGHTBYTES: usize = 8;
 
 /// The class of an eightbyte.
