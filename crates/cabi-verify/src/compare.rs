@@ -14,7 +14,7 @@ pub(crate) use self::places::n_x87;
 use self::places::{behind, is_of_64_bits_by_halves, listed, n_x87_at, register_bytes, stack};
 use self::words::unusual;
 use crate::case::Direction;
-use crate::facts::{At, ByteRun, Facts, Found, Note, Side, Spot};
+use crate::facts::{At, Facts, Found, Note, Side, Spot};
 use crate::pattern::is_big_endian;
 use crate::verdict::{Difference, Moved, Value};
 
@@ -130,20 +130,9 @@ impl Compared<'_> {
         };
         let mut bytes = found.bytes().zip(&expected).enumerate();
         let wrong = bytes.find(|(_, ((run, i), spots))| !is_there(&run.at, *i, spots));
-        wrong.map_or(Ok(()), |(first, ((run, i), _))| {
-            Err(self.moved((name, action), (run, i), (&expected, first)))
-        })
-    }
-
-    /// Returns the difference of a value whose byte `first` is byte `i` of `run`, not where it is
-    /// expected: of all bytes that go on in the same way.
-    fn moved(
-        &self,
-        (name, action): (&str, &str),
-        (run, i): (&ByteRun, usize),
-        (expected, first): (&Expected, usize),
-    ) -> Difference {
-        let spots = &expected[first];
+        let Some((first, ((run, i), spots))) = wrong else {
+            return Ok(());
+        };
         let goes_on = |after: usize| {
             expected[first..].get(after).is_some_and(|next| {
                 next.iter().eq(spots
@@ -186,11 +175,11 @@ impl Compared<'_> {
             },
             expected,
         };
-        Difference {
+        Err(Difference {
             moved: vec![moved],
             why,
             ..Difference::default()
-        }
+        })
     }
 
     /// Where `place` has each byte of a value of so many bytes.
