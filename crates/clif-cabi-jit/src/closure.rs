@@ -67,8 +67,8 @@ struct Header {
     name: Box<str>,
 }
 
-/// Bytes of a result that is not built in the caller's memory: at most as many as registers return. Compiled code sets results of so many bytes
-/// to zero, wherever they are.
+/// Most bytes of a result that compiled code sets to zero before the handler is called; the handler
+/// does so with larger ones.
 const MAX_RESULT: u32 = 64;
 
 /// Maker of closures: compiles the code that C enters, and has the pool of stubs. Shared freely
