@@ -532,9 +532,11 @@ static void observe_caller(void) {
     say("caller "); number(i);
     say_runs(v, 1, 0);
     say_extension(v, 0);
-    /* Behind the pointer to another copy the value may be too, not from its first byte on. */
+    /* The pointer to a copy leads to its first byte. A word that is no argument may lead to the object it was copied from. */
     for (unsigned k = 0; k < n_highs; k++) if (highs[k].base >= BEHIND && highs[k].byte == (BIG_ENDIAN ? 0 : v->size - 1)) {
-      say_alignment(pointers[highs[k].base - BEHIND].bits);
+      const struct pointer *to = &pointers[highs[k].base - BEHIND];
+      if (uses[to->word] != COPY) continue;
+      say_alignment(to->bits);
       break;
     }
     say("\n");
