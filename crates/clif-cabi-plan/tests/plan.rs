@@ -249,6 +249,7 @@ fn invokers_of_machines_that_have_them() {
         ("x86_64-unknown-linux-gnu", true),
         ("aarch64-unknown-linux-gnu", true),
         ("riscv64gc-unknown-linux-gnu", true),
+        ("s390x-unknown-linux-gnu", true),
         ("aarch64-apple-darwin", false),
     ] {
         let target = Target::named(name).unwrap();

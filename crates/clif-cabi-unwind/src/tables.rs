@@ -90,8 +90,12 @@ impl UnwindTables {
     /// [`UnwindError::Target`] as in [`UnwindTables::new`].
     pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
         let cie = stub_cie(&target.architecture.into_str());
-        // No big-endian machine has stubs.
-        Self::of_parts(target, (cie, RunTimeEndian::Little), None)
+        // No other big-endian machine has stubs.
+        let order = match target.architecture.into_str().as_ref() {
+            "s390x" => RunTimeEndian::Big,
+            _ => RunTimeEndian::Little,
+        };
+        Self::of_parts(target, (cie, order), None)
     }
 
     fn of_parts(
@@ -324,6 +328,7 @@ fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
         "aarch64" => (4, 30, 31, 0),
         // The name of a triple has the extensions too: riscv64gc.
         name if name.starts_with("riscv64") => (2, 1, 2, 0),
+        "s390x" => (1, 14, 15, 160),
         _ => return None,
     };
     let encoding = gimli::Encoding {
@@ -334,7 +339,7 @@ fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
     let mut cie = CommonInformationEntry::new(encoding, code, -8, gimli::Register(link));
     cie.add_instruction(CallFrameInstruction::Cfa(gimli::Register(stack), offset));
     // A call of x86-64 pushes the return address.
-    if offset > 0 {
+    if architecture == "x86_64" {
         let return_address = CallFrameInstruction::Offset(gimli::Register(link), -offset);
         cie.add_instruction(return_address);
     }
@@ -353,6 +358,7 @@ mod tests {
             "aarch64-linux",
             "riscv64-linux",
             "riscv64gc-linux",
+            "s390x-linux",
         ] {
             let triple: Triple = name.parse().unwrap();
             let flags = settings::Flags::new(settings::builder());

@@ -221,5 +221,5 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
 
 pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
     use plan::RelocKind as Kind;
-    by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt)
+    by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt S390xPLTRel32Dbl)
 }

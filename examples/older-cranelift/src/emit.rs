@@ -233,6 +233,7 @@ fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
             RelocKind::X86CallPLTRel4 => Reloc::X86CallPLTRel4,
             RelocKind::Arm64Call => Reloc::Arm64Call,
             RelocKind::RiscvCallPlt => Reloc::RiscvCallPlt,
+            RelocKind::S390xPLTRel32Dbl => Reloc::S390xPLTRel32Dbl,
             RelocKind::Abs8 => Reloc::Abs8,
         };
         let target = FinalizedRelocTarget::ExternalName(name);

@@ -12,11 +12,11 @@ use super::parts::{
 use crate::build_record::WIDE_ATOMIC;
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
 use crate::convention::Rule::{
-    AssignToReg, AssignToStack, If, IfType, IfWants, PassIndirect, Promote,
+    AssignToReg, AssignToStack, If, IfFlag, IfType, IfWants, PassIndirect, Promote,
 };
 use crate::convention::{
-    Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule, Rules,
-    VaField, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule,
+    Rules, VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -37,6 +37,8 @@ const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 
 /// Values other than integers and floats of up to eight bytes: the address of a copy.
 const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
+/// gcc's register of a static chain.
+const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[R0]));
 /// Integers are extended to a doubleword by the caller, on the stack too:
 /// `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. The bytes above a record are unspecified.
 const EXTENDED: Rule = If(
@@ -67,6 +69,7 @@ pub static S390X: Convention = Convention {
         classify,
         &[
             LARGE,
+            NEST,
             EXTENDED,
             WORDS,
             NUMBERS,
@@ -117,7 +120,12 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(F32))),
         Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(F64))),
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-            Ok(one(ty, Part::int(whole, extension_of(*scalar, ty, cx))))
+            let extension = match (whole, extension_of(*scalar, ty, cx)) {
+                // All of a register.
+                (I64, _) => Extension::None,
+                (_, extension) => extension,
+            };
+            Ok(one(ty, Part::int(whole, extension)))
         }
         Kind::Record(_) if cx.role != Role::Result => {
             let float = float_of(ty);

@@ -135,6 +135,15 @@ impl ClifConvention {
         (bytes, before)
     }
 
+    /// Returns the start of the word in the argument area that has `bytes` bytes of a value at
+    /// `offset`.
+    pub(crate) fn word_at(&self, offset: u32, bytes: u8) -> u32 {
+        match self.ends_slot {
+            true => (offset + u32::from(bytes)).saturating_sub(WORD.bytes()),
+            false => offset,
+        }
+    }
+
     /// Returns the least part of a value of `size` bytes in the argument area: a value at the end
     /// of its slot is one part.
     pub(crate) fn least_part(&self, size: u64) -> u32 {

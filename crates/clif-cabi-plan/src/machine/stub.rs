@@ -303,6 +303,8 @@ pub enum RelocKind {
     Arm64Call,
     /// Operands of RISC-V's `auipc` and `jalr` after each other, to the function or to an entry of the PLT.
     RiscvCallPlt,
+    /// Operand of s390x's `jg` and `brasl`: halfwords from itself to the function or to an entry of the PLT.
+    S390xPLTRel32Dbl,
 }
 
 /// A machine's encoding of the steps of stubs.

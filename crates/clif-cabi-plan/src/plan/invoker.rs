@@ -97,6 +97,7 @@ impl CallPlan {
                         ..*part
                     };
                     let to = narrow::<u32, _>(offset).saturating_add(at);
+                    let to = machine.convention.word_at(to, word.size);
                     steps.extend([StubStep::loads_word(&word)?, StubStep::StackWord(to)]);
                 }
             }

@@ -37,7 +37,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     callee_saved: S390X.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
     preserved_vectors: None,
-    has_stubs: false,
+    has_stubs: true,
     calls: None,
     wide_calls: None,
     reads_wide: false,

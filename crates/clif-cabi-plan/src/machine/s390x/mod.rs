@@ -1,7 +1,8 @@
-//! s390x, big-endian: Cranelift's convention ([`conventions`]) for functions of the ELF ABI. It has
-//! no stubs.
+//! s390x, big-endian: Cranelift's convention ([`conventions`]) for functions of the ELF ABI,
+//! and the stubs ([`stub`]).
 
 mod conventions;
+mod stub;
 
 use cabi::Convention;
 use cabi::convention::FrameKind;
@@ -10,7 +11,7 @@ use super::Architecture;
 use super::convention::ClifConvention;
 use super::processor::Processor;
 use super::registers::Registers;
-use super::stub::{Cfa, Steps};
+use super::stub::Steps;
 
 /// The functions of the ELF ABI.
 pub(super) const C: &ClifConvention = &conventions::SYSTEM_V;
@@ -36,12 +37,9 @@ static PROCESSOR: Processor = Processor {
 
 static STEPS: Steps = Steps {
     numbered: &conventions::PARAMS,
-    entry: Cfa {
-        register: 15,
-        offset: 160,
-    },
+    entry: stub::ENTRY,
     has_all: false,
-    encode: |step, _, _| Err(step.refused("s390x")),
+    encode: stub::encode,
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {

@@ -96,7 +96,9 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::Align(align) => frame::align(align, code),
         StubStep::Skip(bytes) => frame::skip(bytes, code),
         StubStep::Copy(area) => frame::copy(area, code),
-        StubStep::PushArea(shadow) => frame::push_area(shadow, code),
+        StubStep::PushArea(shadow) if shadow <= frame::MAX_SHADOW => {
+            frame::push_area(shadow, code);
+        }
         // call callee; call r11
         StubStep::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
         // call [rbp + 16 + area]

@@ -62,8 +62,11 @@ pub(super) fn copy(area: u32, code: &mut StubCode) {
     }
 }
 
+/// Most shadow space of [`push_area`], so that the displacement is one byte.
+pub(super) const MAX_SHADOW: u32 = 0x6f;
+
 pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
-    // lea r11, [rbp + 16 + shadow]; push r11. Valid steps have one byte of it.
+    // lea r11, [rbp + 16 + shadow]; push r11
     let disp = narrow(AREA + shadow);
     code.bytes.extend([0x4c, 0x8d, 0x5d, disp, 0x41, 0x53]);
 }
