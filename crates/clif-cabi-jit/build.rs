@@ -13,7 +13,7 @@ fn main() {
         "aarch64" => {
             family == "unix" && target("ENDIAN") == "little" && (vendor != "apple" || os == "macos")
         }
-        "riscv64" => os == "linux",
+        "riscv64" | "s390x" => os == "linux",
         _ => false,
     };
     if has_engine {

@@ -65,6 +65,8 @@ const ELF_MACHINE: u16 = if cfg!(target_arch = "x86_64") {
     62
 } else if cfg!(target_arch = "riscv64") {
     243
+} else if cfg!(target_arch = "s390x") {
+    22
 } else {
     183
 };

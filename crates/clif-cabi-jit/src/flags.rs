@@ -199,6 +199,27 @@ mod tests {
         vec![("has_d", has(b'd')), ("has_v", has(b'v'))]
     }
 
+    /// AT_HWCAP of an emulator lacks facilities that it has.
+    #[cfg(target_arch = "s390x")]
+    fn instructions_here() -> Vec<(&'static str, bool)> {
+        let mut facilities = [0_u64; 4];
+        // SAFETY: it stores at most as many doublewords as r0 says, and one more.
+        unsafe {
+            core::arch::asm!(
+                "stfle 0({})",
+                in(reg_addr) facilities.as_mut_ptr(),
+                inout("r0") 3_u64 => _,
+                options(nostack)
+            );
+        }
+        let has = |bit: usize| facilities[bit / 64] << (bit % 64) >> 63 == 1;
+        vec![
+            ("has_mie3", has(61)),
+            ("has_vxrs_ext2", has(148)),
+            ("has_vxrs_ext3", has(198)),
+        ]
+    }
+
     /// Instructions that Cranelift asks of every RISC-V.
     const BASIC: [&str; 6] = [
         "has_m",

@@ -1,7 +1,7 @@
 //! The host: its machine, its system, and how memory becomes executable there. All other modules
 //! are the same everywhere.
 //!
-//! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
+//! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`, `s390x`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
 //! `map_jit`, `virtual_alloc`). A machine without an engine has the file `none`, which refuses what it is asked.
 
 pub(crate) mod icache;
@@ -10,11 +10,13 @@ mod pages;
 #[cfg_attr(target_arch = "x86_64", path = "host/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "host/aarch64.rs")]
 #[cfg_attr(target_arch = "riscv64", path = "host/riscv64.rs")]
+#[cfg_attr(target_arch = "s390x", path = "host/s390x.rs")]
 #[cfg_attr(
     not(any(
         target_arch = "x86_64",
         target_arch = "aarch64",
-        target_arch = "riscv64"
+        target_arch = "riscv64",
+        target_arch = "s390x"
     )),
     path = "host/none.rs"
 )]
@@ -47,6 +49,6 @@ pub(crate) fn check() -> Result<()> {
         return Ok(());
     }
     Err(unsupported_host(
-        "the JIT needs x86-64 with Unix or Windows, AArch64 with Linux, a BSD or macOS, or RISC-V 64 with Linux",
+        "the JIT needs x86-64 with Unix or Windows, AArch64 with Linux, a BSD or macOS, or RISC-V 64 and s390x with Linux",
     ))
 }

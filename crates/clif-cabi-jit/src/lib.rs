@@ -124,7 +124,7 @@
 //!
 //! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is refused.
 //!
-//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Unix, and RISC-V 64 with Linux) everything compiles, and
+//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Unix, RISC-V 64 and s390x with Linux) everything compiles, and
 //! [`Engine::new`] says why not.
 
 /// `each! { A B C .. }` for no type parameter to twelve of them.

@@ -78,11 +78,11 @@ fn symbols(code: &[NewCode], start: u64) -> (Vec<u8>, Vec<u8>) {
     let (mut symbols, mut names) = (vec![0; 24], vec![0]);
     for own in code {
         let name = u32::try_from(names.len()).unwrap_or(0);
-        symbols.extend(name.to_le_bytes());
+        symbols.extend(name.to_ne_bytes());
         symbols.extend([0x12, 0]); // global, a function
-        symbols.extend(1_u16.to_le_bytes());
-        symbols.extend((own.start() - start).to_le_bytes());
-        symbols.extend(own.len().to_le_bytes());
+        symbols.extend(1_u16.to_ne_bytes());
+        symbols.extend((own.start() - start).to_ne_bytes());
+        symbols.extend(own.len().to_ne_bytes());
         names.extend(own.name.bytes().filter(|byte| *byte != 0).chain([0]));
     }
     (symbols, names)
@@ -104,18 +104,21 @@ fn write(mut sections: Vec<Section>) -> Vec<u8> {
         .map(|own| own.size.next_multiple_of(8) * u64::from(own.kind != NOBITS))
         .sum();
     let count = u16::try_from(sections.len()).unwrap_or(0);
-    let mut image = b"\x7fELF\x02\x01\x01".to_vec();
+    // 64 bits, in the byte order of this machine.
+    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
+    let mut image = b"\x7fELF\x02".to_vec();
+    image.extend([order, 1]);
     image.resize(16, 0);
     for half in [1, ELF_MACHINE] {
-        image.extend(half.to_le_bytes()); // relocatable
+        image.extend(half.to_ne_bytes()); // relocatable
     }
-    image.extend(1_u32.to_le_bytes());
+    image.extend(1_u32.to_ne_bytes());
     for word in [0, 0, HEADER + contents] {
-        image.extend(word.to_le_bytes());
+        image.extend(word.to_ne_bytes());
     }
-    image.extend(0_u32.to_le_bytes());
+    image.extend(0_u32.to_ne_bytes());
     for half in [64, 0, 0, 64, count, count.saturating_sub(1)] {
-        image.extend(half.to_le_bytes());
+        image.extend(half.to_ne_bytes());
     }
     let (mut table, mut offset) = (Vec::new(), HEADER);
     for (section, name) in sections.iter().zip(name_at) {
@@ -130,15 +133,15 @@ fn write(mut sections: Vec<Section>) -> Vec<u8> {
             ..
         } = section;
         let align = u64::from(*kind != 0);
-        table.extend(name.to_le_bytes());
-        table.extend(kind.to_le_bytes());
+        table.extend(name.to_ne_bytes());
+        table.extend(kind.to_ne_bytes());
         for word in [flags, address, &offset, size] {
-            table.extend(word.to_le_bytes());
+            table.extend(word.to_ne_bytes());
         }
-        table.extend(link.to_le_bytes());
-        table.extend(info.to_le_bytes());
-        table.extend(align.to_le_bytes());
-        table.extend(entry.to_le_bytes());
+        table.extend(link.to_ne_bytes());
+        table.extend(info.to_ne_bytes());
+        table.extend(align.to_ne_bytes());
+        table.extend(entry.to_ne_bytes());
         if *kind != NOBITS {
             image.extend(&section.bytes);
             image.resize(image.len().next_multiple_of(8), 0);

@@ -126,11 +126,11 @@ struct Record(Vec<u8>);
 
 impl Record {
     fn u32(&mut self, value: u32) {
-        self.0.extend(value.to_le_bytes());
+        self.0.extend(value.to_ne_bytes());
     }
 
     fn u64(&mut self, value: u64) {
-        self.0.extend(value.to_le_bytes());
+        self.0.extend(value.to_ne_bytes());
     }
 
     fn text(&mut self, text: &str) {

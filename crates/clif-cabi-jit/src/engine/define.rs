@@ -199,7 +199,15 @@ impl Engine {
         }
         let relocs: Vec<_> = content.all_relocs(Reloc::Abs8).collect();
         self.check_relocs(&name, size, &relocs)?;
-        self.module.define_data(id, content)?;
+        // cranelift-jit forgets what instructions of the machine can address.
+        let least = self.module.isa().symbol_alignment();
+        if content.align.unwrap_or(1) < least {
+            let mut aligned = content.clone();
+            aligned.align = Some(content.align.unwrap_or(8).max(least));
+            self.module.define_data(id, &aligned)?;
+        } else {
+            self.module.define_data(id, content)?;
+        }
         if let Some(stage) = self.objects.get_mut(id.index()) {
             *stage = Stage::Defined { size };
         }

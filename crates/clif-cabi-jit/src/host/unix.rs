@@ -105,7 +105,7 @@ unsafe fn unwind_table(table: &[u8], is_new: bool) {
             .get(at..)?
             .first_chunk()
             .copied()
-            .map(u32::from_le_bytes)
+            .map(u32::from_ne_bytes)
     };
     let mut at = 0;
     while let Some(bytes) = number(at).filter(|bytes| *bytes > 0) {

@@ -67,19 +67,24 @@ fn narrow_integers_are_extended() {
                 ("I32", Type::I32, -2),
                 ("U32", Type::U32, -2),
             ] {
-                let n = -2_i64;
+                let (n, size) = (-2_i64, usize::try_from(ty.size()).unwrap());
+                let bytes = match cfg!(target_endian = "big") {
+                    true => &n.to_be_bytes()[8 - size..],
+                    false => &n.to_le_bytes()[..size],
+                };
                 for n_before in [0, 8] {
                     let params = [vec![Type::I64; n_before], vec![ty.clone()]].concat();
                     let invoker = invokers.get(&FnSig::new(params, Type::I64)).unwrap();
                     let place = if n_before > 0 { "on" } else { "in" };
                     let code = library.symbol(&format!("{place}_{name}")).unwrap();
-                    let (args, mut got) = (vec![(&raw const n).cast(); n_before + 1], 0_i64);
-                    // SAFETY: a function of this signature; the bytes of each argument are in `n`.
+                    let mut got = 0_i64;
+                    let mut args = vec![(&raw const n).cast(); n_before];
+                    args.push(bytes.as_ptr());
+                    // SAFETY: a function of this signature; each argument has its bytes.
                     unsafe { invoker.call(code.cast(), &args, (&raw mut got).cast()) };
                     assert_eq!(got, wanted, "{cc}: {place}_{name}");
                 }
                 let sig = FnSig::new([], ty.clone());
-                let bytes = &n.to_le_bytes()[..usize::try_from(ty.size()).unwrap()];
                 let closure = closures.interface(&sig).unwrap();
                 let closure =
                     closure.closure("narrow", |_, result| result.set_bytes(bytes).unwrap());
@@ -90,6 +95,68 @@ fn narrow_integers_are_extended() {
                     unsafe { core::mem::transmute(from) };
                 assert_eq!(from(closure.code()), wanted, "{cc}: from_{name}");
             }
+        }
+    }
+}
+
+/// Values in slots of the argument area that are larger: 8 integers and 8 doubles take all
+/// registers of any machine.
+#[cfg(target_os = "linux")]
+const SPILLED: &str = "
+typedef struct { short n; } two;
+typedef struct { float x; } one;
+typedef double spilled(long, long, long, long, long, long, long, long, double, double, double, double,
+                       double, double, double, double, float, two, one);
+double seen(long a, long b, long c, long d, long e, long f, long g, long h, double i, double j, double k, double l,
+            double m, double n, double o, double p, float q, two r, one s) {
+  return a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + 100 * q + 1000 * r.n + 10000 * s.x;
+}
+double seen_by(spilled *f) {
+  return f(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.5f, (two){ -2 }, (one){ 0.25f });
+}
+";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn values_in_larger_slots() {
+    let one = |ty: Type| record(&[ty]);
+    let rest = vec![Type::F32, one(Type::I16), one(Type::F32)];
+    let params = [vec![Type::I64; 8], vec![Type::F64; 8], rest].concat();
+    let sig = FnSig::new(params, Type::F64);
+    let wanted = 16.0 + 50.0 - 2000.0 + 2500.0;
+    for cc in reference_compilers() {
+        let library = library(cc, &[], "spilled", SPILLED);
+        let closures = closures();
+        let closure = closures.interface(&sig).unwrap();
+        let closure = closure.closure("spilled", |args, result| {
+            let ints: i64 = (0..8).map(|i| args.get::<i64>(i).unwrap()).sum();
+            let floats: f64 = (8..16).map(|i| args.get::<f64>(i).unwrap()).sum();
+            let two = i16::from_ne_bytes(args.bytes(17).unwrap().try_into().unwrap());
+            let one = f32::from_ne_bytes(args.bytes(18).unwrap().try_into().unwrap());
+            let [q, s] = [args.get::<f32>(16).unwrap(), one].map(f64::from);
+            let sum = ints as f64 + floats + 100.0 * q + 1000.0 * f64::from(two) + 10000.0 * s;
+            result.set(sum).unwrap();
+        });
+        let closure = closure.unwrap();
+        let seen_by = library.symbol("seen_by").unwrap();
+        // SAFETY: as the C text declares it.
+        let seen_by: extern "C" fn(*const c_void) -> f64 = unsafe { core::mem::transmute(seen_by) };
+        assert_eq!(seen_by(closure.code()), wanted, "{cc}");
+        let seen = library.symbol("seen").unwrap();
+        for mut invokers in [invokers(), invokers().without_stubs()] {
+            let invoker = invokers.get(&sig).unwrap();
+            let numbers = (1_i64, 1.0_f64, 0.5_f32, -2_i16, 0.25_f32);
+            let mut args: Vec<*const u8> = vec![(&raw const numbers.0).cast(); 8];
+            args.extend([(&raw const numbers.1).cast(); 8]);
+            args.extend([
+                (&raw const numbers.2).cast(),
+                (&raw const numbers.3).cast(),
+                (&raw const numbers.4).cast(),
+            ]);
+            let mut got = 0.0_f64;
+            // SAFETY: a function of this signature, and each argument is of its type.
+            unsafe { invoker.call(seen.cast(), &args, (&raw mut got).cast()) };
+            assert_eq!(got, wanted, "{cc}");
         }
     }
 }

@@ -77,7 +77,7 @@ fn kinds_and_sizes_are_checked() {
         assert!(args.get::<f32>(1).is_err() && args.get::<u8>(2).is_err());
         assert!(result.set(1_i64).is_err() && result.set(1.0_f32).is_err());
         assert!(args.va_list().is_none());
-        assert_eq!(args.bytes(0).unwrap(), 2.5_f32.to_le_bytes());
+        assert_eq!(args.bytes(0).unwrap(), 2.5_f32.to_ne_bytes());
         result.set(3_u32).unwrap();
     });
     type Checked = unsafe extern "C" fn(f32, *const c_void) -> i32;

@@ -286,6 +286,8 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
     "aarch64-linux-gnu-gcc"
 } else if cfg!(target_arch = "riscv64") {
     "riscv64-linux-gnu-gcc"
+} else if cfg!(target_arch = "s390x") {
+    "s390x-linux-gnu-gcc"
 } else {
     "gcc"
 };
@@ -321,9 +323,10 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
         (&["g++", "clang++-19"], &[])
     } else {
         // No C++ library to develop with is installed for it, only the one to run.
-        let path = match cfg!(target_arch = "riscv64") {
-            true => "-L/usr/riscv64-linux-gnu/lib",
-            false => "-L/usr/aarch64-linux-gnu/lib",
+        let path = match std::env::consts::ARCH {
+            "riscv64" => "-L/usr/riscv64-linux-gnu/lib",
+            "s390x" => "-L/usr/s390x-linux-gnu/lib",
+            _ => "-L/usr/aarch64-linux-gnu/lib",
         };
         (&["clang++-19"], &["-nostdlib++", "-l:libstdc++.so.6", path])
     };

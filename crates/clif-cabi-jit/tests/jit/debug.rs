@@ -99,7 +99,7 @@ fn perf_finds_names_in_its_map() {
 
 /// The records of a jitdump: kind and content. Their sizes lead from one to the next, and to the end.
 fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
-    let number = |at: usize| u32::from_le_bytes(dump[at..at + 4].try_into().unwrap());
+    let number = |at: usize| u32::from_ne_bytes(dump[at..at + 4].try_into().unwrap());
     assert_eq!((number(0), number(4), number(8)), (0x4a69_5444, 1, 40));
     assert_eq!(number(20), std::process::id());
     let (mut at, mut found) = (40, Vec::new());
@@ -126,16 +126,17 @@ fn a_jitdump_has_code_and_lines() {
     let mut numbers = Vec::new();
     for (records, (_, places)) in records.chunks(3).zip(&all) {
         let word = |(_, content): &(u32, &[u8]), at: usize| {
-            u64::from_le_bytes(content[at..at + 8].try_into().unwrap())
+            u64::from_ne_bytes(content[at..at + 8].try_into().unwrap())
         };
         let [lines, loads @ ..] = records else {
             unreachable!()
         };
         assert_eq!((word(lines, 0), word(lines, 8)), (places[0].0, 2));
-        let line = |at: usize| u32::from_le_bytes(lines.1[at..at + 4].try_into().unwrap());
+        let line = |at: usize| u32::from_ne_bytes(lines.1[at..at + 4].try_into().unwrap());
         assert_eq!((word(lines, 16) >= places[0].0, line(24)), (true, 12));
         assert!(lines.1[32..].starts_with(b"p.lang\0"));
-        assert!(lines.1.ends_with(b"\x0e\0\0\0\0\0\0\0p.lang\0"), "line 14");
+        let last = [&14_u32.to_ne_bytes()[..], &[0; 4], b"p.lang\0"].concat();
+        assert!(lines.1.ends_with(&last), "line 14");
         for (load, place) in loads.iter().zip(places) {
             assert_eq!(
                 [8, 16, 24].map(|at| word(load, at)),

@@ -14,6 +14,13 @@ __asm__(".pushsection .text\n"
         "add_chain: add a0, t2, a0\n ret\n"
         "read_chain_and_al: addi a0, t2, 2\n ret\n"
         ".popsection");
+#elif defined __s390x__
+__asm__(".pushsection .text\n"
+        ".globl read_chain, read_chain_and_al, add_chain\n"
+        "read_chain: lgr %r2, %r0\n br %r14\n"
+        "add_chain: agr %r2, %r0\n br %r14\n"
+        "read_chain_and_al: lgr %r2, %r0\n aghi %r2, 2\n br %r14\n"
+        ".popsection");
 #elif defined __aarch64__
 __asm__(".pushsection .text\n"
         ".globl read_chain, read_chain_and_al, add_chain\n"

@@ -37,7 +37,7 @@ use crate::common::*;
 use words::{content, reloc, settings};
 
 /// The kinds of relocations that are tried.
-pub(crate) const RELOCS: [Reloc; 16] = [
+pub(crate) const RELOCS: [Reloc; 19] = [
     Reloc::Abs4,
     Reloc::Abs8,
     Reloc::X86PCRel4,
@@ -54,6 +54,9 @@ pub(crate) const RELOCS: [Reloc; 16] = [
     Reloc::RiscvGotHi20,
     Reloc::RiscvPCRelHi20,
     Reloc::RiscvPCRelLo12I,
+    Reloc::S390xPCRel32Dbl,
+    Reloc::S390xPLTRel32Dbl,
+    Reloc::S390xTlsGd64,
 ];
 
 const FILES: [&str; 7] = [
@@ -77,9 +80,12 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
         let (name, text) = section.split_once('\n').unwrap();
         let is_other =
             |arch: &&str| *arch != std::env::consts::ARCH && name.ends_with(&format!("({arch})"));
-        if ["x86_64", "aarch64", "riscv64"].iter().any(is_other)
+        if ["x86_64", "aarch64", "riscv64", "s390x"]
+            .iter()
+            .any(is_other)
             || name.ends_with("(gnu)") && !IS_GNU
-            || name.ends_with("(vectors)") && cfg!(target_arch = "riscv64")
+            || name.ends_with("(vectors)")
+                && cfg!(any(target_arch = "riscv64", target_arch = "s390x"))
         {
             continue;
         }
@@ -151,6 +157,7 @@ fn engines_do_and_say_what_is_written() {
         ("x86_64", false) => (33, 93),
         ("x86_64", true) => (31, 89),
         ("riscv64", _) => (31, 93),
+        ("s390x", _) => (30, 86),
         _ => (32, 90),
     };
     let n_gnu = usize::from(IS_GNU);
@@ -194,6 +201,7 @@ fn lines_that_are_wrong_are_found() {
         ("x86_64", false) => 323,
         ("x86_64", true) => 310,
         ("riscv64", _) => 316,
+        ("s390x", _) => 303,
         _ => 322,
     };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64 and RISC-V, where `.ci/run` runs it under qemu.
+//! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, RISC-V and s390x, where `.ci/run` runs it under qemu.
 
 use super::kinds::{Form, Room, all_shims, assert_result, build, has_avx, kinds};
 use super::nested::{Outer, nested};
@@ -168,6 +168,7 @@ fn step_closure(stepper: &Stepper, g: *const c_void) {
     let bytes = match std::env::consts::ARCH {
         "x86_64" => 13,
         "riscv64" => 16,
+        "s390x" => 14,
         _ => 12,
     };
     stepper.watch(closure.code(), bytes);
@@ -198,7 +199,9 @@ fn step_invokers(stepper: &Stepper, engine: &Engine) -> Vec<&'static str> {
         stubs.push(name);
     }
     println!("invokers that are stubs: {stubs:?}");
-    assert!(stubs.len() >= 3);
+    // Records of more than 8 bytes are by address on s390x, and such calls are compiled.
+    let least = if cfg!(target_arch = "s390x") { 2 } else { 3 };
+    assert!(stubs.len() >= least);
     stubs
 }
 
@@ -255,8 +258,13 @@ fn a_row_that_is_missing_or_wrong_is_noticed() {
     let test = "unwind::step::a_row_that_is_missing_or_wrong_is_noticed";
     let (_, whole) = again(test, "whole");
     assert!(whole.contains("wrong: false"), "{whole}");
-    // RISC-V has its stack pointer back before it has restored the frame pointer.
-    let n_rows = 4 + usize::from(cfg!(target_arch = "riscv64"));
+    let n_rows = match std::env::consts::ARCH {
+        // It has its stack pointer back before it has restored the frame pointer.
+        "riscv64" => 5,
+        // One instruction restores both.
+        "s390x" => 3,
+        _ => 4,
+    };
     assert!(whole.contains(&format!("rows: {n_rows}, asked")), "{whole}");
     // The first one is that of every function.
     let rows = (1..n_rows).flat_map(|row| [(row, "missing"), (row, "wrong")]);

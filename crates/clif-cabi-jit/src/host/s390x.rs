@@ -1,0 +1,84 @@
+//! s390x: Linux.
+
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::module::ModuleReloc;
+use clif_cabi::cabi::Reg;
+
+/// Name of the machine in messages.
+pub(crate) const NAME: &str = "s390x";
+
+/// Returns the stub of a closure, whose context and target are `distance` bytes after it, a
+/// multiple of 2: `larl r1, distance`, `lmg context, r1, 0(r1)`, `br r1`, `nopr`. The context is in
+/// r0, the register before r1.
+pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
+    let [a, b, c, d] = u32::try_from(distance / 2).unwrap_or(0).to_be_bytes();
+    let registers = context.index() << 4 | 1;
+    [
+        0xc0, 0x10, a, b, c, d, 0xeb, registers, 0x10, 0, 0, 0x04, 0x07, 0xf1, 0x07, 0x07,
+    ]
+}
+
+/// Returns how many bytes a relocation writes, if cranelift-jit can apply one of this kind. It
+/// panics on any other.
+pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
+    match kind {
+        Reloc::Abs8 => Some(8),
+        Reloc::Abs4 | Reloc::S390xPCRel32Dbl | Reloc::S390xPLTRel32Dbl => Some(4),
+        _ => None,
+    }
+}
+
+/// Returns why code has no place for `reloc`.
+pub(crate) fn reloc_refusal(
+    _: Option<&ModuleReloc>,
+    reloc: &ModuleReloc,
+    _: usize,
+) -> Option<&'static str> {
+    match reloc.kind {
+        Reloc::Abs8 | Reloc::Abs4 => None,
+        _ if !reloc.offset.is_multiple_of(2) => Some("instructions begin at multiples of 2"),
+        _ => None,
+    }
+}
+
+/// Returns whether a relocation at `place` can hold the address `target`.
+pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
+    let distance = target - place;
+    u64::try_from(target).is_ok()
+        && match kind {
+            Reloc::Abs4 => u32::try_from(target).is_ok(),
+            Reloc::S390xPCRel32Dbl | Reloc::S390xPLTRel32Dbl => {
+                distance % 2 == 0 && i32::try_from(distance / 2).is_ok()
+            }
+            _ => true,
+        }
+}
+
+/// Returns the name of the registers for vectors of so many bytes that this processor lacks: no
+/// convention of C's that is lowered passes vectors in registers.
+pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
+    Some("the vector facility")
+}
+
+/// Returns whether Cranelift's back end has the calling convention.
+pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
+    matches!(
+        call_conv,
+        CallConv::Fast | CallConv::SystemV | CallConv::Tail | CallConv::PreserveAll
+    )
+}
+
+/// Returns what Cranelift's back end would panic on, in words.
+pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static str> {
+    match param.purpose {
+        ArgumentPurpose::StructArgument(_) => Some("s390x passes no struct argument"),
+        _ => None,
+    }
+}
+
+/// Returns a routine that only code for this machine calls.
+pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
+    None
+}
