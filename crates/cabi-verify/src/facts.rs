@@ -19,6 +19,9 @@ use std::fmt;
 
 use crate::verdict::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// Both sides of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Facts {
@@ -203,9 +206,23 @@ impl Facts {
 }
 
 impl Facts {
-    /// Checks whether the caller has some byte of `value` in no place where the callee has it: no
-    /// ABI is both sides' then. Bytes that neither side shows tell nothing.
-    pub fn disagree(&self, value: Value) -> bool {
+    /// Checks whether the caller and the callee differ about `value`, or without one about the
+    /// state of the machine at the call: no ABI is both sides' then.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::facts::Facts;
+    /// use cabi_verify::verdict::Value;
+    ///
+    /// let facts = Facts::parse("callee 0 1:rdi relies\ncaller 0 1:rdi\n")?;
+    /// assert!(facts.disagree(Some(Value::Argument(0))));
+    /// assert!(!facts.disagree(None));
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn disagree(&self, value: Option<Value>) -> bool {
+        let Some(value) = value else {
+            return self.disagree_about_state();
+        };
         let of = |side: &Side| match value {
             Value::Argument(i) => side.args.get(i).cloned(),
             Value::Result => side.result.clone(),
@@ -213,14 +230,21 @@ impl Facts {
         let (Some(caller), Some(callee)) = (of(&self.caller), of(&self.callee)) else {
             return false;
         };
-        let mut bytes = caller.bytes().zip(callee.bytes());
-        bytes.any(|((a, i), (b, k))| match (&a.at, &b.at) {
-            (At::Spots(a), At::Spots(b)) => {
-                let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
-                !a.iter().any(has)
-            }
-            (a, b) => (*a == At::Nowhere) != (*b == At::Nowhere),
-        })
+        caller.is_elsewhere(&callee) || caller.lacks_bits_of(&callee)
+    }
+
+    /// Checks whether the callee needs an argument area that is more aligned than the caller's, or
+    /// an address that the caller does not pass.
+    fn disagree_about_state(&self) -> bool {
+        let align = |side: &Side, name: &str| side.state(name)?.parse::<u64>().ok();
+        let needed = align(&self.callee, "needs");
+        let given = align(&self.caller, "aligned");
+        let is_less = needed
+            .zip(given)
+            .is_some_and(|(needed, given)| given < needed);
+        let carried = self.callee.state("carried");
+        let is_shown = !self.caller.state.is_empty();
+        is_less || is_shown && carried.is_some() && carried != self.caller.state("carried")
     }
 }
 
@@ -241,6 +265,36 @@ impl Found {
             }
         }
         Some(found)
+    }
+
+    /// Checks whether a caller's value has some byte in no place where the callee's has it: a byte
+    /// that is nowhere is lost, also if both sides lose it.
+    fn is_elsewhere(&self, callee: &Self) -> bool {
+        let mut bytes = self.bytes().zip(callee.bytes());
+        bytes.any(|((a, i), (b, k))| match (&a.at, &b.at) {
+            (At::Spots(a), At::Spots(b)) => {
+                let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
+                !a.iter().any(has)
+            }
+            (a, b) => *a == At::Nowhere || *b == At::Nowhere,
+        })
+    }
+
+    /// Checks whether the callee reads bits above a narrow value, and the caller extends the value
+    /// in no place where the callee has it.
+    fn lacks_bits_of(&self, callee: &Self) -> bool {
+        let Some(ByteRun {
+            at: At::Spots(read),
+            ..
+        }) = callee.runs.first()
+        else {
+            return false;
+        };
+        let is_extended = |spot| {
+            let mut each = ["signed", "zeroed"].into_iter();
+            each.any(|how| self.extended(how, spot).is_some())
+        };
+        callee.note("relies").is_some() && !read.iter().any(is_extended)
     }
 
     /// Returns the bits to which it is extended at `spot`. Where it is in several places, the note

@@ -183,10 +183,7 @@ impl<'a> UnitProgram<'a> {
     /// Where the compiler's caller and callee have the value in different places, no ABI agrees
     /// with both.
     fn settled(&self, case: &Case, seen: &Observed, found: Difference) -> (Verdict, Option<Shown>) {
-        let is_inconsistent = |facts: &Facts| {
-            let value = found.value;
-            self.same_layout && value.is_some_and(|value| facts.disagree(value))
-        };
+        let is_inconsistent = |facts: &Facts| self.same_layout && facts.disagree(found.value);
         match seen {
             Ok(facts) if is_inconsistent(facts) => {
                 let name = self.reference.command();
