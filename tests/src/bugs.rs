@@ -86,10 +86,10 @@ impl Inspection {
         ))
     }
 
-    /// Returns the results, if calls are to show the bug.
+    /// Returns the results, if calls are to show the bug, and not by chance.
     fn looks_of_calls(&self) -> &[Look] {
         match self.bug.shows {
-            Shows::Calls => &self.looks,
+            Shows::Calls if !self.bug.by_chance => &self.looks,
             _ => &[],
         }
     }
