@@ -94,6 +94,14 @@ impl Inspection {
         }
     }
 
+    /// Returns each compiler and level that shows the bug by calls, and that has no facts: its code
+    /// ends the process.
+    pub fn without_facts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        let shown = self.looks_of_calls().iter().filter(|one| one.shows);
+        let shown = shown.filter(|one| one.by_facts.is_none());
+        shown.map(|one| (one.compiler, one.level))
+    }
+
     /// Returns the same with facts that say the opposite, if facts were compared.
     pub fn with_other_facts(mut self) -> Option<Self> {
         let has_facts = |one: &Look| one.by_facts.is_some();

@@ -90,7 +90,7 @@ impl UnwindTables {
     /// [`UnwindError::Target`] as in [`UnwindTables::new`].
     pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
         let cie = stub_cie(&target.architecture.into_str());
-        // No other big-endian machine has stubs.
+        // The one big-endian machine with stubs.
         let order = match target.architecture.into_str().as_ref() {
             "s390x" => RunTimeEndian::Big,
             _ => RunTimeEndian::Little,

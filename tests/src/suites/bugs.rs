@@ -23,6 +23,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for one in &inspected {
         let outcome = one.objection().map_or(Ok(()), Err);
         suite.report.outcome("bugs", &one.bug.name, outcome);
+        for (compiler, level) in one.without_facts() {
+            let name = &one.bug.name;
+            println!("bugs by facts: {name}: the code of {compiler} {level} ends the process");
+        }
     }
     let controls = inspected.iter().cloned();
     for one in controls.filter_map(Inspection::with_other_facts) {

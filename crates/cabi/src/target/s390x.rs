@@ -16,7 +16,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule,
-    Rules, VaField, VaListType, Want,
+    Rules, State, VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -65,21 +65,24 @@ static VA_LIST: [VaField; 4] = [
 /// registers there.
 pub static S390X: Convention = Convention {
     name: "s390x ELF",
-    rules: Rules::new(
-        classify,
-        &[
-            LARGE,
-            NEST,
-            EXTENDED,
-            WORDS,
-            NUMBERS,
-            AssignToStack { size: 8, align: 8 },
-        ],
-        &[
-            IfType(INTS, &AssignToReg(&[R2])),
-            IfType(FLOATS, &AssignToReg(&[F0])),
-        ],
-    ),
+    rules: Rules {
+        adjust: Some(adjust),
+        ..Rules::new(
+            classify,
+            &[
+                LARGE,
+                NEST,
+                EXTENDED,
+                WORDS,
+                NUMBERS,
+                AssignToStack { size: 8, align: 8 },
+            ],
+            &[
+                IfType(INTS, &AssignToReg(&[R2])),
+                IfType(FLOATS, &AssignToReg(&[F0])),
+            ],
+        )
+    },
     frame: Frame {
         big_endian: true,
         shadow_space: 160,
@@ -92,9 +95,35 @@ pub static S390X: Convention = Convention {
     },
 };
 
+/// Refuses a static chain under clang's policy.
+fn adjust(
+    _: u32,
+    _: &State,
+    _: &Type,
+    group: &mut Group,
+    _: &mut Classify<'_, '_>,
+) -> Result<u32, &'static str> {
+    match group.word == OF_CLANG && group.flags.has(ArgFlags::NEST) {
+        true => Err("clang passes a static chain as the first ordinary argument, gcc in r0"),
+        false => Ok(0),
+    }
+}
+
+/// [`Group::word`] of values under clang's policy.
+const OF_CLANG: u32 = 1;
+
+/// Returns the group of `ty`, with the compiler whose policy it is.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let mut group = classify_value(ty, cx)?;
+    if cx.policy.has(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        group.word = OF_CLANG;
+    }
+    Ok(group)
+}
+
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it
 /// consists of; all else by its address.
-fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+fn classify_value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     // With the vector facility vectors have registers, records of one too, and all of them another
     // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {

@@ -139,7 +139,9 @@ impl ClifConvention {
     /// `offset`.
     pub(crate) fn word_at(&self, offset: u32, bytes: u8) -> u32 {
         match self.ends_slot {
-            true => (offset + u32::from(bytes)).saturating_sub(WORD.bytes()),
+            true => offset
+                .saturating_add(bytes.into())
+                .saturating_sub(WORD.bytes()),
             false => offset,
         }
     }

@@ -243,6 +243,16 @@ impl StubCode {
         narrow(self.bytes.len())
     }
 
+    /// Has the bytes that come next refer to `callee`.
+    pub(super) fn refer(&mut self, callee: u32, kind: RelocKind, addend: i64) {
+        self.reloc = Some(Reloc {
+            offset: self.len(),
+            kind,
+            addend,
+            callee,
+        });
+    }
+
     /// Appends a row that holds from the current end of the code on.
     pub(super) fn row(&mut self, register: u16, offset: i32, saved: &'static [(u16, i32)]) {
         self.unwind.push(UnwindRow {

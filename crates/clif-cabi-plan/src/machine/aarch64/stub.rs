@@ -7,7 +7,7 @@
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -179,11 +179,6 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
         }
     };
     words(code, before);
-    code.reloc = Some(Reloc {
-        offset: code.len(),
-        kind,
-        addend: 0,
-        callee,
-    });
+    code.refer(callee, kind, 0);
     words(code, after);
 }

@@ -9,7 +9,7 @@ use cabi::riscv::{A0, A1, A2, RA, S0, SP, T1, T2, T3, T4};
 
 use super::conventions::PARAMS;
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -205,11 +205,6 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
         }
     };
     words(code, before);
-    code.reloc = Some(Reloc {
-        offset: code.len(),
-        kind,
-        addend: 0,
-        callee,
-    });
+    code.refer(callee, kind, 0);
     words(code, after);
 }

@@ -21,7 +21,10 @@ pub(super) const PARAMS: Registers = Registers {
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,
-    results: PARAMS,
+    results: Registers {
+        int: &[R2, R3, R4, R5],
+        ..PARAMS
+    },
     sret: Sret::FirstInt,
     // `StructArgument` is a panic.
     has_sarg: false,

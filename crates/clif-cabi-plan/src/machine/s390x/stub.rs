@@ -10,7 +10,7 @@ use cabi::s390x::{R0, R2, R3, R4, R6, R7, R8, R11, R15};
 
 use super::conventions::{PARAMS, SYSTEM_V};
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -234,12 +234,7 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
         }
     };
     code.bytes.extend(before);
-    code.reloc = Some(Reloc {
-        offset: code.len(),
-        kind,
-        addend,
-        callee,
-    });
-    let bytes = if pic { 4 } else { 8 };
-    code.bytes.extend([0; 8].iter().take(bytes));
+    code.refer(callee, kind, addend);
+    let zeros = if pic { 4 } else { 8 };
+    code.bytes.extend(std::iter::repeat_n(0, zeros));
 }

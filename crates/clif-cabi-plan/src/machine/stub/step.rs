@@ -13,7 +13,7 @@ const MAX_POSITIONS: u8 = 4;
 const MAX_RESULTS: u8 = 8;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
-/// Most shadow space before the address that [`StubStep::PushArea`] pushes: that of s390x.
+/// Most shadow space before the address that [`StubStep::PushArea`] pushes, of any machine.
 const MAX_SHADOW: u32 = 160;
 
 /// Makes [`StubStep`] from a table with a row for each step: its name, operand, word in the names

@@ -9,7 +9,7 @@ use cabi::Reg;
 use super::conventions::{MOVED, SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::registers::RegClass;
-use crate::machine::stub::{Cfa, Reloc, RelocKind, Stub, StubCode, StubStep};
+use crate::machine::stub::{Cfa, RelocKind, Stub, StubCode, StubStep};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, ClifParam, Signature};
 
@@ -190,12 +190,7 @@ fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubC
         (&[0x49, 0xbb], 8, &[0x41, 0xff, modrm], RelocKind::Abs8, 0)
     };
     code.bytes.extend(before);
-    code.reloc = Some(Reloc {
-        offset: code.len(),
-        kind,
-        addend,
-        callee,
-    });
+    code.refer(callee, kind, addend);
     code.bytes.extend(std::iter::repeat_n(0, zeros));
     code.bytes.extend(after);
 }
