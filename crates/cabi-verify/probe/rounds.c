@@ -103,6 +103,17 @@ static int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
   return p == P;
 }
 
+/* Checks whether the first `n` bytes of a value are behind a pointer. Its last bytes alone may be a temporary's that lies further on. */
+static int leads_to(const struct pointer *to, const struct value *v, int is_exact, unsigned n) {
+  byte any = 0;
+  for (unsigned i = 0; i < n; i++) {
+    byte mask = mask_of(v, i, is_exact);
+    any |= mask;
+    if (i >= to->size || !is_at(v->at + i, mask, blocks[0] + to->at + i, sizeof *blocks)) return 0;
+  }
+  return any != 0;
+}
+
 /* Where byte `at` of the values is in every round: a result in memory if there is a pointer to it, else in registers. */
 static unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
   unsigned n = 0, size, step, has_memory = 0;
@@ -336,13 +347,7 @@ static void find_pointers(void) {
     unsigned w = pointers[k].word;
     for (unsigned i = 0; i < row->n; i++) {
       const struct value *v = &row->values[i];
-      unsigned n = 0, is_there = 1;
-      for (unsigned b = 0; is_there && b < v->size && b < SMALL; b++) {
-        byte mask = mask_of(v, b, 0);
-        n |= mask;
-        is_there = is_at(v->at + b, mask, blocks[0] + pointers[k].at + b, sizeof *blocks);
-      }
-      if (n && is_there) { uses[w] = COPY; sizes[w] = v->size; }
+      if (leads_to(&pointers[k], v, 0, v->size < SMALL ? v->size : SMALL)) { uses[w] = COPY; sizes[w] = v->size; }
     }
     if (r && is_written[w]) { uses[w] = RESULT; sizes[w] = r->size; }
   }
@@ -533,12 +538,8 @@ static void observe_caller(void) {
     say_runs(v, 1, 0);
     say_extension(v, 0);
     /* The pointer to a copy leads to its first byte. A word that is no argument may lead to the object it was copied from. */
-    for (unsigned k = 0; k < n_highs; k++) if (highs[k].base >= BEHIND && highs[k].byte == (BIG_ENDIAN ? 0 : v->size - 1)) {
-      const struct pointer *to = &pointers[highs[k].base - BEHIND];
-      if (uses[to->word] != COPY) continue;
-      say_alignment(to->bits);
-      break;
-    }
+    for (unsigned p = 0; p < n_pointers; p++)
+      if (uses[pointers[p].word] == COPY && leads_to(&pointers[p], v, 1, v->size)) { say_alignment(pointers[p].bits); break; }
     say("\n");
   }
   if (r && !row->escapes) { say("caller result"); say_runs(r, 0, 1); say("\n"); }
