@@ -16,62 +16,15 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
+use target_lexicon::{Architecture, Triple};
 
 use crate::convention::{Convention, VaField, VaListType, VectorLevel};
 use crate::policy::{Policy, Profile};
 use crate::record_builder::RecordBuilder;
-use crate::types::data_model::{DataModel, LongDouble, RecordRules};
+use crate::types::data_model::{DataModel, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
 use crate::types::{Kind, Type};
-
-/// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that
-/// of a system with floats in registers, as gcc and clang have it; without a system they do not
-/// agree.
-fn riscv_convention(triple: &Triple) -> Option<&'static Convention> {
-    use target_lexicon::Riscv32Architecture::{
-        Riscv32, Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
-    };
-    use target_lexicon::Riscv64Architecture::{Riscv64, Riscv64a23, Riscv64gc, Riscv64imac};
-    Some(match triple.architecture {
-        Architecture::Riscv64(Riscv64gc | Riscv64a23) => &riscv::LP64D,
-        Architecture::Riscv64(Riscv64) if has_system(triple) => &riscv::LP64D,
-        Architecture::Riscv64(Riscv64imac) => &riscv::LP64,
-        Architecture::Riscv32(Riscv32gc) => &riscv::ILP32D,
-        Architecture::Riscv32(Riscv32) if has_system(triple) => &riscv::ILP32D,
-        Architecture::Riscv32(Riscv32imafc) => &riscv::ILP32F,
-        Architecture::Riscv32(Riscv32i | Riscv32im | Riscv32ima | Riscv32imac | Riscv32imc) => {
-            &riscv::ILP32
-        }
-        _ => return None,
-    })
-}
-
-fn has_system(triple: &Triple) -> bool {
-    !matches!(
-        triple.operating_system,
-        OperatingSystem::Unknown | OperatingSystem::None_
-    )
-}
-
-/// AAPCS64 where its places are compared: little-endian Linux and FreeBSD.
-fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
-    use OperatingSystem::{Freebsd, Linux};
-    use target_lexicon::Aarch64Architecture::Aarch64;
-    let is_compared = matches!(triple.operating_system, Freebsd | Linux);
-    let is_little = triple.architecture == Architecture::Aarch64(Aarch64);
-    (is_compared && is_little).then_some(&aarch64::AAPCS64)
-}
-
-/// Apple's systems on 64-bit Arm: macOS, iOS and the others. Not watchOS's code with pointers of 4
-/// bytes, for which target-lexicon has no name.
-fn is_apple_arm64(triple: &Triple) -> bool {
-    use target_lexicon::Aarch64Architecture::Aarch64;
-    triple.operating_system.is_like_darwin()
-        && triple.architecture == Architecture::Aarch64(Aarch64)
-        && triple.pointer_width() == Ok(PointerWidth::U64)
-}
 
 /// A machine and system: how its C types are laid out and how its C functions are called.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -204,65 +157,10 @@ impl Target {
     /// # Errors
     /// [`Error::UnknownTarget`] where not even the data model is known.
     pub fn new(triple: &Triple) -> Result<Self, Error> {
-        use OperatingSystem::{Cygwin, Uefi, Windows};
-        let os = triple.operating_system;
-        let apple = os.is_like_darwin();
-        // UEFI and Cygwin call as Windows does.
-        let unix = !matches!(os, Windows | Uefi | Cygwin);
-        let mobile = matches!(triple.environment, Environment::Android | Environment::Ohos);
-        let (data_model, convention) = match triple.architecture {
-            Architecture::X86_64
-                if os == Uefi || os == Windows && triple.environment == Environment::Msvc =>
-            {
-                (DataModel::LLP64, Some(&x86_64::win64::X86_64_WIN64))
-            }
-            Architecture::X86_64 if os == Cygwin => {
-                let model = DataModel {
-                    wchar: 2,
-                    ..DataModel::LP64
-                };
-                (model, Some(&x86_64::win64::X86_64_WIN64))
-            }
-            Architecture::X86_64 if os == Windows => {
-                (DataModel::LLP64_GNU, Some(&x86_64::win64::X86_64_WIN64))
-            }
-            Architecture::X86_64 if triple.environment == Environment::Gnux32 => {
-                (DataModel::X32, None)
-            }
-            Architecture::X86_64 if unix && triple.pointer_width() == Ok(PointerWidth::U64) => {
-                let long_double = if mobile {
-                    LongDouble::F128
-                } else {
-                    LongDouble::F80
-                };
-                let model = DataModel {
-                    long_double,
-                    ..DataModel::LP64
-                };
-                (model, Some(&x86_64::sysv::X86_64_SYSV))
-            }
-            // `long double` is another one on Darwin and Android.
-            Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
-            _ if systems::is_windows_arm64(triple) => {
-                (DataModel::LLP64_ARM64, Some(&aarch64::WINDOWS_ARM64))
-            }
-            _ if is_apple_arm64(triple) => (DataModel::APPLE_ARM64, Some(&aarch64::APPLE_ARM64)),
-            Architecture::Aarch64(_)
-                if unix && !apple && triple.environment != Environment::GnuIlp32 =>
-            {
-                (DataModel::AARCH64, aarch64_convention(triple))
-            }
-            Architecture::S390x if os == OperatingSystem::Linux => {
-                (DataModel::S390X, Some(&s390x::S390X))
-            }
-            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv_convention(triple)),
-            Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv_convention(triple)),
-            _ => {
-                return Err(Error::UnknownTarget {
-                    target: triple.to_string(),
-                });
-            }
+        let unknown = || Error::UnknownTarget {
+            target: triple.to_string(),
         };
+        let (data_model, convention) = systems::c_of(triple).ok_or_else(unknown)?;
         Ok(Self::of_system(triple, data_model, convention))
     }
 
