@@ -93,7 +93,7 @@ fn ask(ty: &Type) -> Result<(), String> {
 /// or refused, no more. Places of `plain` C are refused for known reasons only.
 fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> {
     static ISA: LazyLock<Option<OwnedTargetIsa>> = LazyLock::new(|| {
-        // Where Cranelift was built without this target, there are no plans.
+        // There are no plans if Cranelift was built without this target.
         let builder = isa::lookup_by_name("x86_64-unknown-linux-gnu").ok()?;
         builder.finish(Flags::new(settings::builder())).ok()
     });

@@ -158,7 +158,7 @@ fn carries(ty: &Type, result: bool) -> bool {
     ty.size() <= MAX_PAINTED_BYTES && passed_bits(ty, result).iter().any(|mask| *mask != 0)
 }
 
-/// Which registers and bytes of the argument area are taken.
+/// Registers and bytes of the argument area that are taken.
 #[derive(Default)]
 struct Taken {
     regs: HashSet<Reg>,

@@ -50,7 +50,7 @@ pub(crate) fn both(before: &str, now: &str) -> String {
 /// Every line, with whose it is.
 fn difference<'t>(before: &'t str, now: &'t str) -> Vec<(char, &'t str)> {
     let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
-    // How many lines are common from here to both ends.
+    // Number of lines that are common from here to both ends.
     let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
     for (i, old) in before.iter().enumerate().rev() {
         for (j, new) in now.iter().enumerate().rev() {

@@ -67,13 +67,13 @@ fn signature(c: &str) -> Result<FnSig, Error> {
 }
 
 impl Measured {
-    /// How many arguments are named, in a call of a variadic function.
+    /// Number of named arguments, in a call of a variadic function.
     pub fn n_named(&self) -> Option<usize> {
         self.sig.is_variadic().then(|| self.sig.n_named())
     }
 }
 
-/// Where each argument of `sig` is, in bytes, one after the other, each aligned as its type.
+/// Returns the offset of each argument of `sig`, in bytes, each aligned as its type.
 pub fn offsets(sig: &FnSig) -> Vec<usize> {
     let mut next = 0_usize;
     let mut offsets = Vec::new();

@@ -32,7 +32,7 @@ pub fn shim(
 #[derive(Debug)]
 pub struct Site {
     plan: Arc<CallPlan>,
-    /// Where each argument is.
+    /// Offset of each argument.
     args: Vec<i32>,
     given: Vec<Arg>,
 }

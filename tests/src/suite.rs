@@ -26,7 +26,7 @@ pub(crate) struct Suite {
     pub(crate) every_reference: bool,
     /// An argument of the command line: only cases whose names contain it are run.
     pub(crate) only: Option<String>,
-    /// How many checks passed, for the last line, where the report counts something else.
+    /// Number of checks that passed, for the last line, if the report counts something else.
     pub(crate) n_passed: Option<usize>,
     start: Instant,
 }

@@ -79,7 +79,7 @@ fn signature(example: &str) -> Option<(FnSig, Policy)> {
     Some((sig, Policy::NONE))
 }
 
-/// Where the last argument of `sig` is passed under `policy`, or its result if it has none.
+/// Returns the place of the last argument of `sig` under `policy`, or of its result if it has none.
 fn place(sig: &FnSig, policy: Policy) -> String {
     match FnAbi::new(&sig.clone().policy(policy), &LINUX) {
         Ok(FnAbi { args, ret, .. }) => {

@@ -20,7 +20,7 @@ use cabi_verify::report::missing;
 
 const LINUX: &str = "x86_64-linux-gnu";
 
-/// How many types are tried.
+/// Number of types that are tried.
 fn n_cases() -> usize {
     let asked = std::env::var("CABI_CASES").ok();
     asked.and_then(|n| n.parse().ok()).unwrap_or(300)

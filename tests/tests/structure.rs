@@ -60,7 +60,7 @@ fn paths_of_tree<'t>(start: &str, rest: &'t str, paths: &mut Vec<String>) -> &'t
     }
 }
 
-/// The paths from the crate's root that `code` of the module `own` names. Those of modules below it may begin with their names.
+/// The paths from the crate's root that `code` of the module `own` names. Paths of modules below it may begin with their names.
 fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("::") {

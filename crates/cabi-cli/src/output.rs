@@ -1,7 +1,7 @@
 //! Output of results: to standard output, or to the file that an option names. Errors go to
 //! standard error.
 //!
-//! An answer that could not be written is no answer: the exit status is 2. Where the reader of a
+//! An answer that could not be written is no answer: the exit status is 2. If the reader of a
 //! pipe has gone away (`| head`) nobody misses it: the command ends without a message, with the
 //! status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores
 //! that signal, and 0 would say that all was delivered.

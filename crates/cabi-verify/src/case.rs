@@ -12,7 +12,7 @@ use crate::corpus::c_text::{CText, PrototypeText};
 
 mod read;
 
-/// How the expected line of a signature begins that the convention has no place for.
+/// Start of the expected line of a signature that the convention has no place for.
 const REFUSED: &str = "refused:";
 
 /// A block and its meaning.
@@ -49,7 +49,7 @@ pub struct Case {
     pub target: Target,
 }
 
-/// How C spells a type, and the type.
+/// C's spelling of a type, and the type.
 pub type SpelledType = (String, Type);
 
 /// Returns the C attribute of a prototype's convention, and a space: `ms_abi` is the only one
@@ -61,7 +61,7 @@ pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &
     }
 }
 
-/// Which side calls which.
+/// Caller and callee of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Direction {
     /// Cranelift's code calls C's.

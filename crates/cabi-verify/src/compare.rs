@@ -26,7 +26,7 @@ struct Compared<'a> {
     direction: Direction,
 }
 
-/// Where each byte of a value is to be: in all of these places.
+/// Places that each byte of a value has to be in, all of them.
 type Expected = Vec<Vec<Spot>>;
 
 /// Returns the differences between the code of `compiler` and `abi`, which places values of these
@@ -182,7 +182,7 @@ impl Compared<'_> {
         })
     }
 
-    /// Where `place` has each byte of a value of so many bytes.
+    /// Returns where `place` has each byte of a value of so many bytes.
     fn expected(&self, place: &Place, size: usize) -> Result<Expected, String> {
         let mut all = vec![Vec::new(); size];
         let mut put = |i: usize, spot: Spot| {
@@ -216,7 +216,7 @@ impl Compared<'_> {
         Ok(all)
     }
 
-    /// Which byte of the value a part begins with, and where that is.
+    /// First byte of the value that is in a part, and its place.
     fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
         let part = placed.part;
         let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));

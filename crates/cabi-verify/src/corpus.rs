@@ -47,7 +47,7 @@ pub const DEFAULT_TARGET: &str = "x86_64-linux-gnu";
 /// One `.abi` file.
 #[derive(Clone, Debug)]
 pub struct CorpusFile {
-    /// Where it was read from.
+    /// File that it was read from.
     pub path: PathBuf,
     /// Its blocks in order.
     pub blocks: Vec<Block>,
@@ -86,7 +86,7 @@ pub struct Block {
     pub code_line: usize,
     /// The expected lines without their `> `.
     pub expected: Vec<String>,
-    /// Which lines of the file, from 0, hold the expected text, or the place where it would stand.
+    /// Lines of the file, from 0, that hold the expected text, or the place where it would stand.
     span: Range<usize>,
 }
 

@@ -42,7 +42,7 @@ pub struct Side {
     pub state: Vec<Note>,
 }
 
-/// Where a value is.
+/// Place of a value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Found {
     /// Its bytes in order.
@@ -54,13 +54,13 @@ pub struct Found {
 /// Bytes of a value that go on in the same places.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ByteRun {
-    /// How many.
+    /// Number of them.
     pub bytes: usize,
-    /// Where they are.
+    /// Their places.
     pub at: At,
 }
 
-/// Where bytes are.
+/// Places of bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum At {
     /// They are padding.
@@ -74,7 +74,7 @@ pub enum At {
 /// A byte's place: a register, the argument area (`sp`), or memory behind a pointer (`[rdi]`, `[sp+8]`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Spot {
-    /// Which.
+    /// Name of the place.
     pub base: String,
     /// Bytes from its start.
     pub byte: u64,
@@ -297,7 +297,7 @@ impl Found {
         callee.note("relies").is_some() && !read.iter().any(is_extended)
     }
 
-    /// Returns the bits to which it is extended at `spot`. Where it is in several places, the note
+    /// Returns the bits to which it is extended at `spot`. If it is in several places, the note
     /// names the place: `32@sp+8`.
     pub fn extended(&self, how: &str, spot: &Spot) -> Option<u32> {
         let own = self.notes.iter().filter(|note| note.name == how);

@@ -9,8 +9,8 @@
 //! number use the C that all compilers have, so that two compilers can be compared with each other;
 //! the others may use features of one compiler alone.
 //!
-//! Where the compiler's own caller and callee disagree about the same case, and a program that it alone builds shows it, that is a known bug of
-//! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
+//! A case that the compiler's own caller and callee disagree about, as a program that it alone builds shows, is a known bug of
+//! the compiler, or counted as a self-inconsistency. If two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
 use std::ops::Range;
@@ -43,15 +43,15 @@ const SHRINKS: usize = 80;
 /// Fuzz runs of so few signatures are for a close look: each signature is tried in every variant.
 const FEW: u64 = 16;
 
-/// Which signatures are tried, and how long.
+/// Signatures that are tried, and the time for it.
 #[derive(Clone, Debug)]
 pub struct Campaign {
     /// The seed.
     pub seed: u64,
     /// Numbers of signatures.
     pub numbers: Range<u64>,
-    /// If given, no signature is random: each shape is tried with one of so many states. Those of a
-    /// compiler's wider vector levels, which follow it, are tried with these alone.
+    /// If given, no signature is random: each shape is tried with one of so many states. States of
+    /// a compiler's wider vector levels, which follow it, are tried with these alone.
     pub stride: Option<usize>,
     /// The fuzz run ends after this time, when a round is done.
     pub time: Option<Duration>,
@@ -59,7 +59,7 @@ pub struct Campaign {
     pub way: OtherSide,
     /// Processes at once.
     pub at_once: usize,
-    /// How many differences of each compiler are minimized.
+    /// Number of differences of each compiler that are minimized.
     pub shrinks: usize,
     /// A mistake made on purpose.
     pub mistake: Mistake,
@@ -180,13 +180,13 @@ fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
     }
 }
 
-/// Where `long double` has the format.
+/// Targets on which `long double` has the format.
 const NO_FLOAT128: [(&str, &str); 2] = [
     ("__float128", "long double"),
     ("_Complex __float128", "_Complex long double"),
 ];
 
-/// Where no type has it.
+/// Targets on which no type has it.
 const NO_WIDE_FLOATS: [(&str, &str); 2] = [
     ("__float128", "double"),
     ("_Complex __float128", "_Complex double"),
@@ -403,7 +403,7 @@ fn disagreements(units: &[SignatureUnit<'_>], ran: &[Vec<Compared>], tallies: &m
 /// Several bits that change a place only in combination.
 const TOGETHER: &str = "several bits together";
 
-/// Which of the bits that two profiles have different change where something goes; none if nothing goes elsewhere.
+/// Returns the policy bits, different in two profiles, that change the place of something; none if nothing goes elsewhere.
 fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'static str> {
     let Some(case) = &compared.case else {
         return Vec::new();

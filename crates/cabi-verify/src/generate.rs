@@ -123,7 +123,7 @@ pub enum CType {
     ExtVector {
         /// The lanes' type.
         lane: &'static str,
-        /// How many.
+        /// Number of them.
         lanes: u32,
     },
     /// `_Atomic`.
@@ -154,7 +154,7 @@ pub struct CRecord {
 /// A member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CMember {
-    /// How it is declared.
+    /// Its declaration.
     pub form: Form,
     /// `packed` on the member.
     pub packed: bool,
@@ -162,7 +162,7 @@ pub struct CMember {
     pub aligned: Option<u32>,
 }
 
-/// How a member is declared.
+/// Declaration of a member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Form {

@@ -43,7 +43,7 @@ pub struct Omitted {
     pub key: &'static str,
     /// The reason.
     pub why: String,
-    /// Where it is declared, if that is known.
+    /// Place of its declaration, if that is known.
     pub location: Option<Location>,
 }
 
@@ -179,7 +179,7 @@ fn records<'h>(header: &'h Header, only: &impl Fn(&str, &Location) -> bool) -> V
     records
 }
 
-/// How many functions `only` chooses, those left out among them.
+/// Returns the number of functions that `only` chooses, those left out among them.
 fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) -> usize {
     let read = header.prototypes.iter();
     let read = read.map(|one| (&one.name, &one.location));
@@ -189,7 +189,7 @@ fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) ->
         .count()
 }
 
-/// How a pointer to a function is spelled: which function does not matter to a call.
+/// Spelling of a pointer to a function: which function does not matter to a call.
 const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
 
 fn is_type(name: &str) -> bool {
@@ -291,7 +291,7 @@ impl Declaring<'_> {
         self.declared.push(case);
     }
 
-    /// How C spells `ty`, which was `written` so. A record without a name cannot be.
+    /// Returns C's spelling of `ty`, which was `written` so. A record without a name has none.
     fn spell(&mut self, ty: &Type, written: &Written) -> Result<String, Omission> {
         let spelled = match (ty.kind(), written) {
             (Kind::Void, _) => Some("void".to_owned()),
@@ -346,7 +346,7 @@ impl Declaring<'_> {
     }
 }
 
-/// Where `sig` passes its values by some profile: each compiler is asked under its own, so what one of them places is a case.
+/// Returns the places of `sig` by some profile: each compiler is asked under its own, so a signature that one of them places is a case.
 fn places(sig: &FnSig, target: &Target) -> Result<FnAbi, Omission> {
     let of = |policy| FnAbi::new(&sig.clone().policy(policy), target);
     let abi = of(Policy::GCC).or_else(|_| of(Policy::CLANG));

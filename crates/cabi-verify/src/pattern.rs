@@ -52,7 +52,7 @@ pub struct Painter {
 pub struct BitPlaces {
     /// `true` if the first bit-field of a byte has its highest bits, as on big-endian machines.
     pub highest_first: bool,
-    /// How many bits after its place each bit-field is: in a control, else none.
+    /// Number of bits by which each bit-field is after its place: in a control, else none.
     pub shift: u64,
 }
 

@@ -44,7 +44,7 @@ pub struct ProbeMachine {
     pub assembly: &'static str,
     /// Its table of registers.
     pub registers: &'static str,
-    /// How many bits after its place each bit-field is looked for: in a control, else none.
+    /// Bits after its place at which each bit-field is looked for: in a control, else none.
     pub shift: u64,
     /// The command of an emulator; none where this machine runs its programs.
     pub emulator: &'static [&'static str],
@@ -266,7 +266,7 @@ impl Probe {
     }
 
     /// Links the probe with a table of cases, `theirs`, and the files in the flags; returns that
-    /// program's observation of each case. Where it ends the process, it begins again after that
+    /// program's observation of each case. If a case ends the process, it begins again after that
     /// case.
     fn run(
         &self,

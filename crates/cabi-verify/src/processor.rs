@@ -97,7 +97,7 @@ pub fn has(name: &str) -> bool {
 /// Names of the features that this processor lacks, of those whose macros are defined.
 ///
 /// # Errors
-/// Those of `is_defined`.
+/// The errors of `is_defined`.
 pub(crate) fn lacking<E>(
     is_defined: impl Fn(&str) -> Result<bool, E>,
 ) -> Result<Vec<&'static str>, E> {

@@ -53,7 +53,7 @@ pub struct Section {
     /// The first lines of its text: which compiler was asked, and counts.
     #[serde(skip)]
     pub head: Vec<String>,
-    /// How many cases passed of which there are no items.
+    /// Number of cases that passed and have no items.
     #[serde(skip)]
     pub n_passed: usize,
     /// Its results besides counts.

@@ -44,7 +44,7 @@ pub(crate) struct Compared {
     pub(crate) one_direction: Option<String>,
     /// The bug of the compiler that was shown, if it is a known one.
     pub(crate) known: Option<&'static str>,
-    /// How the signature was understood, if it was.
+    /// The signature as it was understood, if it was.
     pub(crate) case: Option<Case>,
 }
 

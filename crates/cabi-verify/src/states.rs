@@ -12,7 +12,7 @@
 //! [`Coverage`] is a set of transitions; a [`fuzz`](crate::fuzz) run may try every one of them.
 //!
 //! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
-//! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. Which states there are
+//! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. The states are
 //! is found: arguments are added until there is no new state.
 //! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by
 //! one, and gcc's treatment of a record of unnamed bit-fields alone, which has registers but no
@@ -40,7 +40,7 @@ pub struct AssignedState {
     pub gp: u8,
     /// Vector registers left.
     pub sse: u8,
-    /// Where the next free slot of the argument area is, modulo the greatest alignment that states of the convention distinguish, in its slots.
+    /// Next free slot of the argument area, modulo the greatest alignment that states of the convention distinguish, in its slots.
     pub phase: u8,
 }
 

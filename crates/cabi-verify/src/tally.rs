@@ -18,10 +18,10 @@ mod results;
 
 pub use results::{Results, Span};
 
-/// How many samples of a compiler's known bugs are kept as blocks.
+/// Number of samples of a compiler's known bugs that are kept as blocks.
 const KEPT: usize = 16;
 
-/// How often each reason was met.
+/// Number of times that each reason was met.
 type Reasons = BTreeMap<String, u64>;
 
 /// Results under one compiler.
@@ -53,7 +53,7 @@ pub struct Tally {
     pub calls: u64,
     /// Seconds that all processes at once took together, shared evenly with the other compilers.
     pub seconds: f64,
-    /// Those without a difference of which only one direction is lowered yet, by the reason for the
+    /// Cases without a difference of which only one direction is lowered yet, by the reason for the
     /// other.
     pub one_direction: Reasons,
     /// Signatures of which neither direction is lowered yet, by reason.
@@ -234,7 +234,7 @@ impl Tally {
         )
     }
 
-    /// Returns the results in numbers. Those at the left add up to the signatures; a number that is
+    /// Returns the results in numbers: at the left they add up to the signatures; a number that is
     /// part of another is indented.
     fn counts(&self) -> Vec<String> {
         let Self {

@@ -29,7 +29,7 @@ impl std::fmt::Display for Value {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Error, Serialize, Deserialize)]
 #[error("{why}")]
 pub struct Difference {
-    /// Which value differs, if it is one.
+    /// Value that differs, if it is one.
     pub value: Option<Value>,
     /// The bytes it should have.
     pub expected: Vec<u8>,
@@ -48,7 +48,7 @@ pub struct Moved {
     pub bytes: (usize, usize),
     /// The registers or slots in which these bytes were found; none if they were not.
     pub found: Vec<String>,
-    /// Where they belong.
+    /// The place where they belong.
     pub expected: String,
 }
 

@@ -272,7 +272,7 @@ impl Compiler {
             let (command, features) = (reference.command(), lacking.join(", "));
             return Err(VerifyError::Machine { command, features });
         }
-        // Where nothing runs, every failure would look like the compiler's own.
+        // Every failure would look like the compiler's own if nothing runs.
         LoadedCode::try_out(&reference)?;
         let own = Self::plain(reference, policy);
         Ok(Self { level, ..own })

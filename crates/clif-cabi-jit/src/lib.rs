@@ -118,7 +118,7 @@
 //! # Debuggers and profilers
 //!
 //! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own. With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a
-//! library; [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. Those of `Settings` are off unless asked for, and nothing is kept for them then.
+//! library; [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings are off unless asked for, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!

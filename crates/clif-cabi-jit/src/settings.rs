@@ -47,7 +47,7 @@ pub struct Settings {
     pub(crate) debug: Options,
 }
 
-/// Instructions that may be generated. How values are passed in calls does not depend on it.
+/// Instructions that may be generated. The passing of values in calls does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cpu {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! registers   in the order of the request, but each class in the order of Cranelift's registers; padding arguments take registers that are left out
-//!             between two parameters. Where Cranelift counts positions, in the order of positions
+//!             between two parameters. If Cranelift counts positions, in the order of positions
 //! stack       by offset, after padding arguments for all registers that are left in a class that a stack parameter has; padding arguments
 //!             also fill the gaps
 //! ```

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep};
 
-/// How a machine's stubs are written as assembly text, and the tools that read it.
+/// Assembly text of a machine's stubs, and the tools that read it.
 struct Assembler {
     machine: Machine,
     /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.

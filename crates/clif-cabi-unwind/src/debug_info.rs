@@ -242,7 +242,7 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
     root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
 }
 
-/// Adds the lines of a function. What is before the first place, its prologue, is from where the
+/// Adds the lines of a function. Its prologue, before the first place, is from where the
 /// function stands; debuggers stop where the next place begins, when parameters are where they say.
 fn rows(
     program: &mut LineProgram,

@@ -1,7 +1,7 @@
 //! C calls and entries on Cranelift 0.108, from the plans of `clif-cabi-plan`. [`emit`] is the
 //! emitter, to be copied: emit.rs and emit/. This program tries it: each C function of `called.c`
 //! is called by a function of ours with the same signature, which C calls in its place: so
-//! everything that C passes goes through an entry and a call. Where C sees a difference, it ends
+//! everything that C passes goes through an entry and a call. If C sees a difference, it ends
 //! with an error.
 //!
 //! ```text

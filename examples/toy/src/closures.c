@@ -25,7 +25,7 @@ typedef struct { void *chain, *code; } words;
 static words *of(char *stub) { return (words *)(stub + BLOCK); }
 static char **next(char *stub) { return (char **)(stub + 2 * BLOCK); }
 
-// Of no thread, and of this one, the newest first.
+// Closures of no thread, and of this one, the newest first.
 static char *spare;
 static _Thread_local char *made;
 
@@ -63,7 +63,7 @@ void *__toy_closure(void *code, void *chain) {
   for (char **link = &made; *link;) {
     char *stub = *link;
     if (of(stub)->chain == chain && of(stub)->code == code) found = stub;
-    // What lies below this frame is of function calls that have returned.
+    // Frames below this one are of function calls that have returned.
     if ((char *)of(stub)->chain > &here) {
       link = next(stub);
     } else {

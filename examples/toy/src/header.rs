@@ -1,5 +1,5 @@
-//! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean
-//! to a program is in `lower/header.rs`.
+//! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. The meaning of
+//! their names is in `lower/header.rs`.
 
 use crate::ast::UseDecl;
 use crate::diag::{At, Span, fail};

@@ -1,6 +1,6 @@
-//! From the tree to CLIF in one pass: names are resolved and types checked as code is made. How
-//! functions are called is in `lower/call.rs`, how they take their arguments and return in
-//! `lower/function.rs`, both by clif-cabi. All else here is an ordinary front end for Cranelift.
+//! From the tree to CLIF in one pass: names are resolved and types checked as code is made. Calls
+//! are in `lower/call.rs`, functions and their parameters and results in `lower/function.rs`, both
+//! by clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
 //! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of
 //! them if it is an aggregate of a few of these (`lower/memory.rs`), and lives in memory otherwise.

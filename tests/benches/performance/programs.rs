@@ -21,7 +21,7 @@ const WORK: [(u32, u32); 5] = [
     (400_000, 20_000),
 ];
 
-/// How a program is made.
+/// Way in which a program is made.
 pub(crate) const WAYS: [(&str, &str); 4] = [
     ("C0", "gcc -O0"),
     ("C2", "gcc -O2"),

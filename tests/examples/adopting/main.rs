@@ -44,7 +44,7 @@ impl<M: Module> Backend<M> {
         })
     }
 
-    /// How C lays types out there.
+    /// C's data model there.
     fn model(&self) -> &DataModel {
         self.lower.target().data_model()
     }

@@ -73,7 +73,7 @@ pub(super) fn backend_name(backend: Backend) -> &'static str {
     }
 }
 
-/// How Zig's flag for the mode of `compiler` reads.
+/// Returns Zig's flag for the mode of `compiler`.
 fn mode_flag(compiler: &Compiler) -> &'static str {
     match compiler.zig {
         Some((_, Mode { fast: true, .. })) => "-OReleaseFast",

@@ -1,4 +1,4 @@
-//! How often memory is allocated.
+//! Counts allocations of memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often `body` allocates, in a program with [`Counting`].
+/// Returns the number of allocations of `body`, in a program with [`Counting`].
 pub fn during<T>(body: impl FnOnce() -> T) -> Result<usize, &'static str> {
     let count = || ALLOCATIONS.load(Ordering::Relaxed);
     let before = count();

@@ -51,7 +51,7 @@ titled! {
 }
 
 impl Way {
-    /// How one function is called.
+    /// Calls of one function.
     pub const CALLS: &[Self] = Self::ALL.split_at(9).0;
     /// Callees of gcc's code.
     pub const ENTERED: &[Self] = Self::ALL.split_at(9).1;

@@ -6,7 +6,7 @@
 #define CALLGRIND_ZERO_STATS
 #define CALLGRIND_DUMP_STATS_AT(name)
 #endif
-// What a loop calls, and with what: `struct Loop` of `program.rs`.
+// Callee of a loop, and its arguments: `struct Loop` of `program.rs`.
 struct loop { void *code, *target; const unsigned char *args; void *ret; void **pointers; void *const *restored; long n_restored; void *cif; };
 #define LOOP(...) (const char *name, long n, const struct loop *loop) { \
   void *code = loop->code, *target = loop->target, *ret = loop->ret, *cif = loop->cif; \

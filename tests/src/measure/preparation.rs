@@ -90,7 +90,7 @@ pub fn each_step(
 /// Counted allocations.
 pub const ALLOCATIONS: [&str; 3] = ["AbiAllocations", "PlanAllocations", "SiteAllocations"];
 
-/// How often an `FnAbi` of each signature allocates, a first plan, and a site.
+/// Returns the allocations of an `FnAbi` of each signature, of a first plan, and of a site.
 pub fn n_allocations() -> Result<Costs> {
     let mut engine = Engine::new(&settings())?;
     let mut counts = Costs::default();

@@ -61,7 +61,7 @@ const NOT_IN_PLACES: [&str; 8] = [
 const STRIDE: usize = 24;
 const PARTS: usize = 6;
 
-/// How many settings each signature of the corpus has.
+/// Number of settings of each signature of the corpus.
 const EVERY: usize = SETTINGS.len();
 
 /// Signatures in one program.

@@ -1,7 +1,7 @@
 //! `verify` over headers: those of the C library and of installed packages, without a mismatch; and a header of our own, in which
 //! it must report deliberate mistakes.
 //!
-//! The packages are chosen for their many aggregates by value. Where one is not installed, it is `not run`.
+//! The packages are chosen for their many aggregates by value. A package that is not installed is `not run`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

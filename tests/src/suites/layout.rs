@@ -139,7 +139,7 @@ struct System {
     target: &'static str,
     /// A target with rules that is like it, for a control: so many facts at least are otherwise by it.
     other: (&'static str, RecordRules, usize),
-    /// How many records are left out, for each reason.
+    /// Number of records that are left out, for each reason.
     left_out: &'static str,
 }
 

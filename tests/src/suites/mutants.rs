@@ -107,7 +107,7 @@ fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> R
     Ok(seen)
 }
 
-/// Each block that names the mutant must fail under it where it passes without. Where a compiler is missing, that may be the one to notice.
+/// Each block that names the mutant must fail under it where it passes without. A missing compiler may be the one to notice.
 fn verdict(
     subjects: &[Subject],
     mutant: &'static Mutant,

@@ -23,7 +23,7 @@ const FEWER: u32 = 10;
 const PROFILE: &str = if cfg!(debug_assertions) { "Debug" } else { "" };
 
 const HEAD: &str = "\
-# What a step of preparation costs. Instructions: without optimization (`Debug`), and with it. Allocations: of an FnAbi, of the first plan of its call, and of the
+# Costs of each step of preparation. Instructions: without optimization (`Debug`), and with it. Allocations: of an FnAbi, of the first plan of its call, and of the
 # emission of a call with its plan at hand.
 ";
 

@@ -217,7 +217,7 @@ impl<'a> Part<'a> {
         found
     }
 
-    /// Reports the differences `found`, and the controls of cases that passed. Where types are
+    /// Reports the differences `found`, and the controls of cases that passed. If types are
     /// tried in every position, known bugs of the compiler are counted; the corpus lists the cases
     /// that show one. Returns their number.
     fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) -> usize {

@@ -1,7 +1,7 @@
 //! Random signatures, and every transition of argument assignment (`transitions`): layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
 //! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 the probe
-//! observes where their code has its values, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
+//! observes where their code has its values, so that what is not lowered is checked too; and then Cranelift. Targets whose code runs in programs of its own (`cabi fuzz
 //! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
 //! disagree, it is self-inconsistent.
 //!

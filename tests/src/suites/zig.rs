@@ -25,7 +25,7 @@ use crate::compiled::{File, add_files, compile_files, entries, run_files, takes}
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
-/// Zig, and the C compiler that builds the frame around its functions. Where one is missing, the report says so.
+/// Zig, and the C compiler that builds the frame around its functions. If one is missing, the report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     let why = match (Zig::find(), suite.references().into_iter().next()) {
         (Ok(zig), Some(frame)) => return Some((Arc::new(zig), frame)),

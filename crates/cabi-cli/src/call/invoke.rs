@@ -21,7 +21,7 @@ pub(crate) struct Memory {
     /// Address of the objects during the call.
     pub(crate) start: usize,
     pub(crate) bytes: Vec<u8>,
-    /// Those that arguments point to, with their places in `bytes`.
+    /// Objects that arguments point to, with their places in `bytes`.
     objects: Vec<(Object, usize)>,
 }
 

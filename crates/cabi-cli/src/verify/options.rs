@@ -77,8 +77,8 @@ pub(crate) struct Verify {
 /// Whose declarations are verified.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Own {
-    /// Those of the file named.
+    /// Headers of the named file.
     File,
-    /// Those of all files in its folder, and below; without any, in the folders that -I names.
+    /// Headers of all files in its folder and below; without any, in the folders that -I names.
     Folder,
 }

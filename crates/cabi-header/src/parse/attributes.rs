@@ -4,7 +4,7 @@
 //! `*` or inside of parentheses to the type that is built there: in
 //! `char *__attribute__((aligned(1))) p` to the pointer, which is then aligned to 1; in
 //! `char *__attribute__((aligned(16))) *p` to what `p` points to; and it ignores `packed` there.
-//! libclang shows no places in a declarator, so the tokens are read. Where a macro hides them the
+//! libclang shows no places in a declarator, so the tokens are read. If a macro hides them, the
 //! place is not known.
 
 use clang_sys::*;

@@ -42,7 +42,7 @@ pub(crate) fn is_read(text: &str, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A union that is larger than its members is spelled out with padding. Where unnamed bit-fields
+/// A union that is larger than its members is spelled out with padding. If unnamed bit-fields
 /// align their record, that of the padding is packed.
 #[test]
 fn unions_of_a_given_size() {

@@ -1,6 +1,6 @@
 //! One file of many items, some of which a compiler refuses: everything else is still built, together.
 //!
-//! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes,
+//! A compiler's messages mostly name the items that it refuses. If they name none (it crashes,
 //! or its output cannot be loaded) the file is cut in halves until the items are found.
 
 use super::ReferenceError;

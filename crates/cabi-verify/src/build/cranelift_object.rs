@@ -21,7 +21,7 @@ const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_
 pub(crate) struct OneSide<'a> {
     /// The function's type, as it is lowered.
     pub(crate) sig: &'a FnSig,
-    /// Where a callee writes its arguments down, in bytes.
+    /// Offset at which a callee writes its arguments down, in bytes.
     pub(crate) offsets: &'a [usize],
     /// Turns the forms of values, and how a caller calls.
     pub(crate) index: usize,
@@ -60,7 +60,7 @@ impl CraneliftObject {
             ("is_pic", "true"),
             ("enable_probestack", "true"),
             ("probestack_strategy", "inline"),
-            // Where there is no other way to the argument area.
+            // There is no other way to the argument area here.
             ("preserve_frame_pointers", "true"),
         ];
         for (name, value) in needed.iter().chain(own) {

@@ -26,7 +26,7 @@ pub struct Unit<'a> {
     pub declarations: Option<&'a str>,
     /// The cases. Functions after common declarations have different names.
     pub cases: Vec<SubjectCase<'a>>,
-    /// How both sides move values.
+    /// Way in which both sides move values.
     pub values: ValueAccess,
     /// Further text of the file, for the cases with these indices.
     pub(crate) more: Option<&'a More<'a>>,

@@ -65,7 +65,7 @@ pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 pub(crate) struct CallCase {
     types: Vec<Type>,
     pub(crate) images: Images,
-    /// Where C and Cranelift have to pass each value.
+    /// Places in which C and Cranelift have to pass each value.
     abi: FnAbi,
     sig: FnSig,
     /// The signature that Cranelift lowers: the case's, or a wrong one in a negative control.
@@ -196,7 +196,7 @@ pub(crate) fn rounds(plan: &CallCase) -> [Round; 2] {
     [round(plan, 0), round(plan, 1)]
 }
 
-/// Where objects are in each round.
+/// Addresses of objects in each round.
 const SIDES: [PageEnd; 2] = [PageEnd::End, PageEnd::Start];
 
 /// Returns the first or the second round.

@@ -35,12 +35,12 @@ pub(super) fn register_bytes(_reg: Reg, abi: &FnAbi) -> usize {
     usize::try_from(abi.convention.frame.slot).unwrap_or(8)
 }
 
-/// How many x87 registers the arguments of a call are in.
+/// Returns the number of x87 registers that the arguments of a call are in.
 pub(crate) fn n_x87(abi: &FnAbi) -> u64 {
     abi.args.iter().map(|arg| n_x87_at(&arg.place)).sum()
 }
 
-/// How many x87 registers a value at `place` is in.
+/// Returns the number of x87 registers that a value at `place` is in.
 pub(super) fn n_x87_at(place: &Place) -> u64 {
     let in_x87 =
         |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);

@@ -29,7 +29,7 @@ pub(crate) use sides::variables;
 /// The symbol of the numbers that a table of data begins with.
 pub(crate) const TABLE: &str = "cabi_table";
 
-/// How both sides move values.
+/// Way in which both sides move values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueAccess {
     /// Through a variable of the type, by `memcpy`: for any type that a header may have.
@@ -47,7 +47,7 @@ pub(crate) fn sides(case: &Case, prefix: &str, values: ValueAccess) -> String {
 /// Bytes from one argument's image to the next are a multiple of this.
 pub const IMAGE_ALIGN: usize = 64;
 
-/// Where each argument's image starts, and how many bytes they are in all.
+/// Start of each argument's image, and the bytes of all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Images {
     /// Bytes from the start.

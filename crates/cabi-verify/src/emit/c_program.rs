@@ -1,7 +1,7 @@
 //! A case as a program of C that needs nothing but the C library: three parts of one file, to be built by two compilers.
 //!
 //! `CALLEE` writes down the bytes of its arguments, and returns known bytes; `CALLER` calls it with
-//! known bytes; `MAIN` prints which differ. Built by one compiler the parts agree. Where caller or
+//! known bytes; `MAIN` prints which differ. Built by one compiler the parts agree. If caller or
 //! callee is built by the compiler in question, the program shows the difference that this
 //! workspace saw.
 
@@ -237,7 +237,7 @@ fn room(pattern: &Pattern) -> usize {
     pattern.bytes.len() + 64
 }
 
-/// How the part that compares begins.
+/// Start of the part that compares.
 const MAIN: &str = include_str!("c/reproduction_main.c");
 
 fn table(name: &str, bytes: &[u8]) -> String {

@@ -27,7 +27,7 @@ use crate::verdict::Fault;
 mod forms;
 use forms::{argument, constant, copy, keep, write_down};
 
-/// How many forms an argument or a result has, so how many variants use them all.
+/// Number of forms of an argument or a result, so of the variants that use them all.
 pub const VARIANTS: usize = 4;
 
 /// Mistake made on purpose.
@@ -219,7 +219,7 @@ fn has_vectors(lower: &Lowering) -> bool {
     Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors())
 }
 
-/// How the result of `ty` is asked for.
+/// Form in which the result of `ty` is asked for.
 fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> Ret {
     match variant % VARIANTS {
         1 if value_type(ty).is_some() && !parts.is_empty() => Ret::Value,

@@ -13,7 +13,7 @@ use types::{Speller, VectorRules, not_expressible, own_type};
 
 mod types;
 
-/// Which of its code generators.
+/// One of its code generators.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Backend {
     /// Its own, `-fno-llvm`.
@@ -136,7 +136,7 @@ const C: &str = "callconv(.c)";
 /// Zig's own convention, in a compilation with error tracing or without.
 const AUTO: &str = "callconv(.auto)";
 
-/// How Zig spells a function's calling convention.
+/// Returns Zig's spelling of a function's calling convention.
 fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
     match case.prototype.convention {
         None => Ok(C),
@@ -149,7 +149,7 @@ fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
 /// The types of a case as Zig spells them.
 struct Words {
     convention: &'static str,
-    /// Those of all arguments, unnamed ones too.
+    /// Types of all arguments, unnamed ones too.
     params: Vec<String>,
     result: String,
 }
@@ -213,7 +213,7 @@ fn record_argument(
         let _ = writeln!(body, "    _ = {own};");
     }
     if convention == AUTO && ty.align() > 8 && size > 0 {
-        // Where it is, or is put, is aligned if the stack was.
+        // Its address is aligned if the stack was.
         let align = ty.align();
         let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
     }
@@ -271,7 +271,7 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     ))
 }
 
-/// How a callee begins whose other statements are `body`.
+/// Returns the start of a callee whose other statements are `body`.
 fn head(case: &Case, body: &str) -> String {
     let mut head = String::new();
     if body.contains("seen[") {
@@ -289,7 +289,7 @@ fn head(case: &Case, body: &str) -> String {
     head
 }
 
-/// How a callee ends.
+/// Returns the end of a callee.
 fn end(case: &Case, words: &Words) -> String {
     if case.prototype.noreturn {
         return "    cabi_escape();\n".to_owned();

@@ -1,6 +1,6 @@
 //! The argument positions in which each type is tested: those in which ABI bugs are known to occur.
 //!
-//! How a function is called (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
+//! The kind of a call (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
 //! case is run in all of these ways (`interop.rs`).
 
 use cabi::{Convention, DataModel, FnAbi, Type};
@@ -8,7 +8,7 @@ use cabi::{Convention, DataModel, FnAbi, Type};
 use crate::case::{Case, SpelledType};
 use crate::states::Measure;
 
-/// How many positions there are.
+/// Number of positions.
 const N_POSITIONS: usize = 8;
 
 /// Returns C's spelling of an integer of 64 bits under `model`.
@@ -41,7 +41,7 @@ pub fn positions(
         params.extend([tried(), other.clone()]);
         (params, void())
     };
-    // How many are filled before, so that one is short.
+    // Number of registers that are filled before, so that one is short.
     let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers;
     let gp = gp + 1 - abi.used.int.clamp(1, gp);
     let sse = sse + 1 - abi.used.vector.clamp(1, sse);

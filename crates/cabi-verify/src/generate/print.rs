@@ -18,7 +18,7 @@ pub struct CDeclarations {
     pub named: Vec<(String, Type)>,
     /// The function, which is not among them.
     pub function: PrototypeText,
-    /// How the types of the unnamed arguments are spelled, if it is variadic.
+    /// Spelling of the types of the unnamed arguments, if it is variadic.
     pub unnamed: Option<Vec<String>>,
     /// The function as a case, with the types that `cabi` builds, on x86-64 Linux.
     pub case: Result<Case, Error>,

@@ -6,7 +6,7 @@ use super::{CMember, CRecord, CType, Form};
 
 /// Settings by which types are built.
 pub(super) struct Types<'k> {
-    /// How C spells records.
+    /// C's spelling of records.
     pub(super) known: &'k [(CType, String)],
     pub(super) model: &'k DataModel,
 }

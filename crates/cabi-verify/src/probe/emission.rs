@@ -29,7 +29,7 @@ pub const SETTINGS: [&[(&str, &str)]; 4] = [
     ],
 ];
 
-/// How our code is made.
+/// Way in which our code is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Emission<'a> {
     /// System and machine.

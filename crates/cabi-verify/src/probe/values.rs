@@ -17,18 +17,18 @@ pub(super) struct Values {
     /// `true` if a callee also records its narrow arguments, widened to 64 bits.
     is_wide: bool,
     convention: Option<&'static Convention>,
-    /// How many arguments are in registers of the x87 stack, which is to be as full at the call.
+    /// Number of arguments in registers of the x87 stack, which is to be as full at the call.
     pub(super) n_x87: u64,
     /// `true` if an address is where the probe does not look for one.
     pub(super) has_far_pointer: bool,
-    /// How many bits after its place each bit-field is.
+    /// Number of bits by which each bit-field is after its place.
     pub(super) shift: u64,
 }
 
 /// As many bytes of the stack as most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
-/// How many bytes of the stack have room for the arguments of each call, as a number that instructions of every machine have.
+/// Bytes of the stack for the arguments of each call, as a number that instructions of every machine have.
 pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
     let of_call = |values: Values| {
         values.types.iter().fold(256, |end: usize, ty| {
@@ -123,7 +123,7 @@ impl Values {
         })
     }
 
-    /// How many arguments there are, and what the probe is told of a case besides.
+    /// Number of arguments, and the rest that the probe is told of a case.
     pub(super) fn row(&self, (variadic, noreturn): (bool, bool)) -> String {
         let align = self.types.iter().map(alignment).max();
         let frame = self.convention.map(|own| own.frame);
@@ -229,7 +229,7 @@ fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
     may
 }
 
-/// How a narrow integer is extended.
+/// Extension of a narrow integer.
 fn sign(ty: &Type) -> &'static str {
     match ty.as_scalar().is_some_and(Scalar::is_signed) {
         true => "SIGNED",

@@ -33,7 +33,7 @@ pub struct Bug {
     pub compiler: String,
     /// The bug in sentences.
     pub what: String,
-    /// How it shows.
+    /// The way it shows.
     pub shows: Shows,
     /// The block of the corpus that declares the smallest case known; else there is `code`.
     pub case: Option<String>,
@@ -93,7 +93,7 @@ impl Bug {
     }
 }
 
-/// How a bug shows.
+/// The way a bug shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shows {

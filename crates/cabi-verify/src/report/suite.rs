@@ -18,7 +18,7 @@ pub fn references_required() -> bool {
 /// Says once per process, for each `what`, that the tests which need it are not run.
 ///
 /// # Panics
-/// Where reference compilers are required: a test must not pass there without having looked.
+/// Checks whether reference compilers are required: a test must not pass then unless it looked.
 pub fn missing(what: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,7 @@ impl Image {
         is_there.then(|| self.0[number])
     }
 
-    /// Where the argument area starts, at a callee's first instruction.
+    /// Start of the argument area at a callee's first instruction.
     pub(crate) fn area(&self) -> u64 {
         self.0[machine::SP].wrapping_add(machine::AREA)
     }
@@ -80,9 +80,9 @@ struct State {
     /// Registers that the thunk fills before the call.
     unpassed: u64,
     unpassed_filling: [u64; 2],
-    /// Which registers the thunk fills after the call, as the bits of [`machine::bit`].
+    /// Registers that the thunk fills after the call, as the bits of [`machine::bit`].
     fill: u64,
-    /// Where `enter` and `escape` leave from.
+    /// Address that `enter` and `escape` leave from.
     sp: u64,
     /// The values for filled registers, by encoding.
     filling: [u64; N_GENERAL],

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::process::{SIGNALS, die_with, set_signals, was_interrupted};
 use crate::verdict::Verdict;
 
-/// How long a case may take; what takes longer hangs.
+/// Longest time of a case; one that takes longer hangs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Seconds of processor time: on a machine with other work, the clock says nothing.
@@ -128,7 +128,7 @@ struct Child {
     file: File,
 }
 
-/// Where a child writes, which no full disk prevents.
+/// File that a child writes to, which no full disk prevents.
 fn shared_file() -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
@@ -320,7 +320,7 @@ fn is_stopped(status: libc::c_int) -> bool {
     libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP
 }
 
-/// How a child ended that has not done all of its cases.
+/// End of a child that has not done all of its cases.
 fn ending(status: libc::c_int, limits: Limits) -> String {
     if is_stopped(status) {
         "it stops itself".to_owned()

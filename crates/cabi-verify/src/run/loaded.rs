@@ -33,7 +33,7 @@ struct Loaded {
     at: Buffers,
 }
 
-/// Where the buffers are, as `cabi_places` lists them.
+/// Addresses of the buffers, as `cabi_places` lists them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct Buffers {
@@ -50,7 +50,7 @@ struct Buffers {
     escape_at: *mut *const u8,
 }
 
-/// How many values a C caller keeps during a call: more than there are registers that calls leave as they are.
+/// Number of values that a C caller keeps during a call: more than there are registers that calls preserve.
 const N_LIVE: usize = 8;
 
 impl LoadedCode {
@@ -190,7 +190,7 @@ impl LoadedCode {
     /// [`prepare`](Self::prepare).
     ///
     /// # Errors
-    /// Which value it lost, and in which register it was, if that is known; or what it did not keep for its own caller.
+    /// Value that it lost, and its register, if that is known; or a register that it did not keep for its own caller.
     pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
         let keep = self.address("cabi_keep");
         let keep = keep.ok_or("the C code is incomplete")?;

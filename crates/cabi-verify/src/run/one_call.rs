@@ -26,7 +26,7 @@ pub struct OneCall<'a> {
     pub target: &'a ProgramTarget,
     /// Compiler of the files of C, and its flags.
     pub compiler: (&'a Reference, &'a [&'a str]),
-    /// Where the function is: files of C, whose names end in `.c`, and where the target is of the system that programs are linked for, object files and
+    /// Files with the function: files of C, whose names end in `.c`, and for a target of the system that programs are linked for, object files and
     /// static libraries.
     pub files: &'a [&'a Path],
     /// The symbol of the function.
@@ -40,7 +40,7 @@ pub struct OneCall<'a> {
 /// Outcome of a call.
 #[derive(Clone, Debug)]
 pub struct CallOutput {
-    /// How the process ended, and what it printed.
+    /// End of the process, and its output.
     pub process: Output,
     /// The bytes of the result, and the memory as it was afterwards. `None` if the function did not return.
     pub returned: Option<(Vec<u8>, Vec<u8>)>,

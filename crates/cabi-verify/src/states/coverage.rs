@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Measure, Shape, Transition};
 use crate::case::Case;
 
-/// Which transitions were seen.
+/// Transitions that were seen.
 ///
 /// # Example
 /// ```

@@ -16,11 +16,11 @@ use super::{AssignedState, Shape, Transition};
 #[derive(Debug)]
 pub struct Measure {
     convention: &'static Convention,
-    /// How many integer and vector registers arguments are passed in.
+    /// Number of integer and vector registers of arguments.
     pub registers: (u8, u8),
     /// Bytes of a slot.
     pub(super) slot: u64,
-    /// How many slots the greatest alignment has that states distinguish.
+    /// Number of slots of the greatest alignment that states distinguish.
     pub n_phases: u8,
     /// `true` if the address for a result in memory takes a register of arguments.
     pub result_takes_register: bool,
@@ -253,7 +253,7 @@ impl Measure {
     }
 }
 
-/// Where the last argument on the stack ends: the area is rounded up after it.
+/// Returns the end of the last argument on the stack: the area is rounded up after it.
 fn end_of_arguments(abi: &FnAbi) -> u64 {
     let end = |place: &Place| match place {
         Place::Stack { offset, size, .. } => offset + size,

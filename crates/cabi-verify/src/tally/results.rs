@@ -9,7 +9,7 @@ use crate::verify::Compiler;
 /// The results of a run, or of several.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Which random signatures were tried.
+    /// Random signatures that were tried.
     pub spans: Vec<Span>,
     /// One per compiler.
     pub compilers: Vec<Tally>,

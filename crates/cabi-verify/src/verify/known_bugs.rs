@@ -24,7 +24,7 @@ macro_rules! known {
     };
 }
 
-/// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. Where several are met the first counts.
+/// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. If several are met the first counts.
 const KNOWN: &[(&str, Meets)] = known! {
     sig:
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(is_int128);
@@ -145,7 +145,7 @@ struct SignatureTypes {
     ms_abi: bool,
     ret: Type,
     level: VectorLevel,
-    /// Where its values are, if it has places for them.
+    /// Places of its values, if it has some.
     abi: Option<FnAbi>,
     /// For Zig's code: `true` if it is optimized. `direction`: who calls whom.
     fast: bool,
@@ -184,7 +184,7 @@ impl SignatureTypes {
         self.types.get(self.n_named..).unwrap_or_default()
     }
 
-    /// Where the unnamed arguments are.
+    /// Places of the unnamed arguments.
     fn unnamed_places(&self) -> impl Iterator<Item = &ArgAbi> {
         self.places().skip(self.n_named)
     }

@@ -18,7 +18,7 @@ pub(super) fn stand_ins(reference: &Reference) -> String {
     lacked.map(|row| row.stand_in).collect()
 }
 
-/// Which types a compiler lacks.
+/// Types that a compiler lacks.
 pub(super) struct MissingTypes<'a> {
     reference: &'a Reference,
     /// `true` if it ignores `ext_vector_type`, and the header has that attribute: which of its

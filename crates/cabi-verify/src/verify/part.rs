@@ -29,9 +29,9 @@ pub struct HeaderRun<'a> {
     pub compiler: &'a Compiler,
     /// The header.
     pub read: &'a Read,
-    /// How many prototypes were compared with what the compiler reads.
+    /// Number of prototypes that were compared with the compiler's reading.
     pub n_compared: usize,
-    /// How many sizes, offsets and bytes were asked.
+    /// Number of sizes, offsets and bytes that were asked.
     pub n_facts: usize,
     /// The prototypes, sizes, offsets and bytes that differ.
     pub differing: Vec<Item>,
@@ -317,7 +317,7 @@ fn key(error: &ReferenceError) -> &'static str {
     }
 }
 
-/// Where `name`, a function or a type, is declared.
+/// Returns where `name`, a function or a type, is declared.
 fn location(subject: &Subject, name: &str) -> Option<Location> {
     let header = &subject.header;
     let types = header

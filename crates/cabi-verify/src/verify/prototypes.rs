@@ -28,7 +28,7 @@ use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, Refused, first_error};
 use crate::case::convention_attribute;
 
-/// How the compiler reads a prototype.
+/// A compiler's reading of a prototype.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Reading {
     /// As libclang does.
@@ -45,7 +45,7 @@ pub(super) enum Reading {
 
 const OTHER: &str = "cabi: another type";
 
-/// How `reference` reads each of `prototypes`, which `include` declares.
+/// Returns the reading that `reference` has of each of `prototypes`, which `include` declares.
 ///
 /// # Errors
 /// [`ReferenceError`] if it cannot be started, or says nothing about any of them.

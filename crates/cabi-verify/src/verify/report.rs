@@ -239,7 +239,7 @@ fn short(difference: &Difference) -> &str {
     why.split_once("; got ").map_or(why, |(short, _)| short)
 }
 
-/// Which side calls which.
+/// Caller and callee of a call.
 fn words(direction: Direction) -> &'static str {
     match direction {
         Direction::Call => "our code calls C",
@@ -262,7 +262,7 @@ fn declaration(case: &Case) -> String {
     text
 }
 
-/// Where a value should be.
+/// Place where a value should be.
 fn place(value: Value, sig: &FnSig, target: &Target) -> Option<String> {
     let abi = FnAbi::new(sig, target).ok()?;
     Some(match value {

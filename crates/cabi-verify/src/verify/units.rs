@@ -70,7 +70,7 @@ pub enum CSides {
     InPrograms(Built, Arc<ProgramTarget>),
 }
 
-/// How calls are made.
+/// Way in which calls are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Calls<'a> {
     /// Engine settings with their names; the cases take turns.
@@ -153,7 +153,7 @@ pub enum OtherSide {
 pub struct Called {
     /// The case, at the compiler's vector level.
     pub case: Case,
-    /// Which side called which.
+    /// Caller and callee.
     pub direction: Direction,
     /// The name of the engine settings it ran under; of the probe, that there are none.
     pub setting: String,
@@ -208,7 +208,7 @@ impl Loaded {
 /// Cranelift shows that the lowering follows `FnAbi`; the probe shows `FnAbi` itself, also for
 /// cases that are not lowered. A mistake of theirs may be in the convention only.
 ///
-/// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a
+/// If a case fails, the compiler's own two sides are asked whether they agree, here and in a
 /// program of the compiler alone.
 ///
 /// Code for another target is observed by the probe in programs, whatever `way` says, and so is ours.

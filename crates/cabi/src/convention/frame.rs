@@ -51,7 +51,7 @@ pub struct Frame {
 }
 
 /// The way functions are entered and left: by it a back end with several kinds of functions on one
-/// machine chooses among them. Where values are is for the rules to say.
+/// machine chooses among them. The rules say where values are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum FrameKind {

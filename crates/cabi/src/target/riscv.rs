@@ -158,7 +158,7 @@ const FAST_F32: Rule = IfType(PartTypes::of(&[F32]), &slot(4));
 /// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR,
 /// where a structure is its scalars, and an integer of more than a word is several: between
 /// functions of one compiler. Each part has a place by itself, and no float is in an integer
-/// register. Which floats have registers decide the machine's instructions: here those that the ABI
+/// register. The machine's instructions decide which floats have registers: here those that the ABI
 /// has registers for.
 const fn fast<const FLEN: u64>(
     name: &'static str,

@@ -55,7 +55,7 @@ pub static XCORE: Convention = Convention {
 };
 
 /// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language
-/// with several results uses. Those that find no register are on the stack after the arguments,
+/// with several results uses. Results without a register are on the stack after the arguments,
 /// unless the function is variadic.
 pub static XCORE_VALUES: Convention = Convention {
     name: "XCore, several values",

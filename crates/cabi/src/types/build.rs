@@ -44,7 +44,7 @@ impl Type {
         }
     }
 
-    /// Returns a vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes`
+    /// Returns a vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. If `lanes`
     /// is no power of two it has the size and alignment of the next that is (`ext_vector_type`).
     ///
     /// # Errors

@@ -194,7 +194,7 @@ fn source() -> String {
     c
 }
 
-/// How instructions name what is `byte` bytes from the start of a value at `place`.
+/// Returns how instructions name byte `byte` of a value at `place`.
 fn operand(place: &Place, byte: u64) -> String {
     let slot = |offset: u64| format!("{}(%esp)", offset + 4);
     match place {

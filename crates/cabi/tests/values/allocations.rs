@@ -12,7 +12,7 @@ use cabi::{FnAbi, FnSig, Policy, Type, X86_64_SYSV, X86_64_WIN64};
 struct Counting;
 
 thread_local! {
-    /// How often this thread has asked for memory.
+    /// Number of times that this thread has asked for memory.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often the heap is asked for memory while the places of `sig` are found.
+/// Returns how often the heap is asked for memory while the places of `sig` are found.
 fn allocations(sig: &FnSig) -> usize {
     let before = ALLOCATIONS.get();
     let abi = black_box(FnAbi::new(black_box(sig), &LINUX));

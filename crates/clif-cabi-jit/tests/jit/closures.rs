@@ -1,5 +1,5 @@
-//! Closures: contexts and lifetimes, checks at a call, refusals. Those that end the process, or end
-//! while they run, are in `ends`.
+//! Closures: contexts and lifetimes, checks at a call, refusals. Closures that end the process, or
+//! end while they run, are in `ends`.
 
 #[cfg(target_os = "linux")]
 mod ends;

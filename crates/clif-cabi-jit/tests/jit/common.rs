@@ -317,7 +317,7 @@ pub(crate) fn reference_compilers() -> Vec<&'static str> {
 /// The C++ compilers of this target that are here, with flags.
 pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
     let (names, flags): (&[&str], &[&str]) = if cfg!(windows) {
-        // Those of this system make no shared objects.
+        // The compilers of this system make no shared objects.
         (&[], &[])
     } else if GCC == "gcc" {
         (&["g++", "clang++-19"], &[])

@@ -1,6 +1,6 @@
 //! A front end that has classes of its own, and no C types: from parts it defines the variadic
 //! functions that C types give, instruction by instruction. The suite `interop` shows that those
-//! read the arguments of C's callers. Where named arguments are on the stack, Rust calls one.
+//! read the arguments of C's callers. Rust calls one if named arguments are on the stack.
 
 use clif_cabi_jit::clif_cabi::clif_cabi_plan::{
     Extension, PartsSignature, PartsValue, VaArgPlan, ValueType,

@@ -9,7 +9,7 @@ extern "C" __declspec(dllexport) i64 throws(i64 n) {
   return 0;
 }
 
-// How many of eleven values are wrong after the exception `n`; -1 if none came.
+// Returns how many of eleven values are wrong after the exception `n`; -1 if none came.
 extern "C" __declspec(dllexport) __attribute__((noinline)) int wrong_registers(four *f, int n) {
   i64 a = n1, b = n2, c = n3, d = n4, e = n5, g = n6, h = n7;
   double p = x1, q = x2, r = x3, s = x4;

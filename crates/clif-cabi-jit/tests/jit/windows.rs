@@ -1,4 +1,4 @@
-//! Windows itself: its memory, its unwinder, its C library. Where a DLL is needed, `CABI_WINDOWS_DLL` names that of windows.cc, because no compiler starts under wine.
+//! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of windows.cc, because no compiler starts under wine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -10,7 +10,7 @@ use crate::error::LowerError;
 /// Flags that may have any value: they move no argument and no result, and no call of C becomes
 /// wrong.
 const FREE: [&str; 25] = [
-    // How a function is compiled and annotated.
+    // Compilation and annotation of a function.
     "opt_level",
     "regalloc_algorithm",
     "regalloc_checker",
@@ -26,7 +26,7 @@ const FREE: [&str; 25] = [
     "bb_padding_log2_minus_one",
     // NaN canonicalization rewrites results of float arithmetic. Calls only move floats.
     "enable_nan_canonicalization",
-    // How symbols are reached; stubs are made for both values of `is_pic`.
+    // Access to symbols; stubs are made for both values of `is_pic`.
     "is_pic",
     "use_colocated_libcalls",
     "tls_model",
@@ -34,7 +34,7 @@ const FREE: [&str; 25] = [
     // a convention with a context.
     "enable_pinned_reg",
     "stack_switch_model",
-    // How frames of the front end's own functions meet the end of the stack: the front end knows
+    // Frames of the front end's own functions at the end of the stack: the front end knows
     // how large its guard is, except on Windows. Stubs probe their own frames.
     "enable_probestack",
     "probestack_size_log2",

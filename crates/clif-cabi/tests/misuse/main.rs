@@ -140,7 +140,7 @@ impl Building {
         }
     }
 
-    /// The function that `uses` build, each as [`Building::apply`] reads it. Those that are refused leave no instruction.
+    /// The function that `uses` build, each as [`Building::apply`] reads it. Refused uses leave no instruction.
     pub(crate) fn build<U: AsRef<str>>(mut self, uses: &[U]) -> Built {
         let mut func = Function::new();
         let mut context = FunctionBuilderContext::new();

@@ -107,7 +107,7 @@ const MAX_VALUES: usize = 9;
 /// The objects of one signature, arguments and then the result: first those of compiled code, which writes to them, then those that its caller made.
 type Objects = [[u8; MAX_BYTES]; 2 * MAX_VALUES];
 
-/// Where compiled code has them.
+/// Places in which compiled code has them.
 type Memory = *mut Objects;
 
 /// The address of object `i` there.
@@ -311,7 +311,7 @@ fn moved_values_are_noticed() {
     observe_all(Jit::new("none", &[]), &sigs, false, |_, abi, sides| {
         let args = abi.args.iter().map(|arg| &arg.place);
         let places: Vec<&Place> = args.chain([&abi.ret.place]).collect();
-        // Where a pointer is none, there is nothing to look at.
+        // There is nothing to look at if a pointer is none.
         if (places.iter()).any(|place| matches!(place, Place::Indirect { .. })) {
             return;
         }

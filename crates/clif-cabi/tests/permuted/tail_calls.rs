@@ -1,4 +1,4 @@
-//! Tail calls: a chain of them takes no stack, also where the arguments on it come and go, and what cannot be one is refused. Where the values are, is looked at in
+//! Tail calls: a chain of them takes no stack, also where the arguments on it come and go, and what cannot be one is refused. The places of values are looked at in
 //! `registers_in_any_order`.
 
 use clif_cabi::{Arg, Function, LowerError};
@@ -102,7 +102,7 @@ fn refused_tail_calls() {
     let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
     let byte = lang(&[], Type::I8);
     let extended = byte.clone().convention(&EXTENDED);
-    // Where frame pointers are kept in any case, nothing is refused for want of them.
+    // Nothing is refused for want of frame pointers if they are kept in any case.
     let without = match cfg!(target_arch = "aarch64") {
         true => format!("{TARGET}: a tail call needs the setting preserve_frame_pointers"),
         false => refused(&[], &none, &none, 0),

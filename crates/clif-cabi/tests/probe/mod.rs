@@ -50,7 +50,7 @@ assembly!("sysv64");
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
 
-/// Where a [`State`] has vector registers, and where the argument area; general registers are before these.
+/// Offsets of vector registers and of the argument area in a [`State`]; general registers are before these.
 const VECTORS: usize = 128;
 const STACK: usize = 256;
 

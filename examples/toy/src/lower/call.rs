@@ -29,8 +29,8 @@ const MAX_LANG_PARAMS: usize = 256;
 type Declared = Check<clif_cabi::Function>;
 
 impl Session<'_> {
-    /// The signature of a function: C's, or the language's own where nothing else calls it. That of
-    /// a closure has the static chain after the other named parameters.
+    /// The signature of a function: C's, or the language's own where nothing else calls it. A
+    /// closure's has the static chain after the other named parameters.
     pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
         let function = &self.functions[id];
         let (mut ty, is_main) = (Rc::clone(&function.ty), self.is_main(id));

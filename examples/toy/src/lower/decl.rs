@@ -78,8 +78,8 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// The type of functions: parameters that are arrays are pointers, as in C. What is passed is
-    /// complete, or `is_allowed`.
+    /// The type of functions: parameters that are arrays are pointers, as in C. A type that is
+    /// passed is complete, or `is_allowed`.
     pub(super) fn fn_ty(
         &mut self,
         signature: &'p Signature,
@@ -102,7 +102,7 @@ impl<'p> Session<'p> {
         })
     }
 
-    /// Gives a record its members and layout. Those it contains come before it in the program, so
+    /// Gives a record its members and layout. Records in it come before it in the program, so
     /// that none contains itself.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
         let (own, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);

@@ -1,4 +1,4 @@
-// What programs/tail.toy prints, computed in loops.
+// Prints the output of programs/tail.toy, computed in loops.
 #include <stdio.h>
 
 #define DEEP 10000000L

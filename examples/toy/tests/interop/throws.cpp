@@ -31,7 +31,7 @@ int total(int count, ...) {
   fail_if(sum < 0);
   return sum;
 }
-// What the toy function throws is caught here, or passes.
+// The exception of the toy function is caught here, or passes.
 int each(int count, int (*visit)(int)) {
   guard own{"each"};
   int sum = 0;

@@ -94,7 +94,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     controls(report, &engine)
 }
 
-/// Where the code of a shim is kept.
+/// Place in which the code of a shim is kept.
 fn path(measured: &Measured) -> PathBuf {
     let name = format!("{}.asm", measured.name);
     folder().join("clif/shims").join(name)

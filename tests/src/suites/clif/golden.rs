@@ -16,7 +16,7 @@ use crate::hand::build;
 use crate::kept::held;
 use crate::{shims, suite};
 
-/// How many blocks of the corpus have a file with their CLIF: a file that is lost is noticed.
+/// Number of blocks of the corpus that have a file with their CLIF: a file that is lost is noticed.
 const N_FILES: usize = 28;
 
 /// Compares, or with `CABI_BLESS=1` rewrites; and looks for `memcpy` where there must be none.

@@ -13,7 +13,7 @@ const SHIFTED: usize = 24;
 /// Mutations of each convention that have to be seen by a place.
 const KINDS: [&str; 2] = ["registers swapped", "wider slots"];
 
-/// How a mutation is seen.
+/// The way a mutation is seen.
 #[derive(Clone, Copy)]
 enum Seen {
     /// A value has another place than in the code.

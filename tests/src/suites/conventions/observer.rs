@@ -115,7 +115,7 @@ pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
     /// By the numbers of questions.
     pub(super) facts: HashMap<usize, Facts>,
-    /// How many it refuses.
+    /// Number of signatures that it refuses.
     pub(super) not_compiled: usize,
 }
 

@@ -64,7 +64,7 @@ fn any_record(sig: &FnSig, is: impl Fn(&cabi::Record) -> bool) -> bool {
     any_type(sig, |ty| ty.as_record().is_some_and(&is))
 }
 
-/// How many signatures have each of `shapes`, and whether those are enough of each; the control is that without its signatures each is missed.
+/// Counts the signatures that have each of `shapes`, and checks whether there are enough; the control is that without its signatures each is missed.
 pub(super) fn report(
     shapes: &[&Shape],
     signatures: &[(&FnSig, &FnAbi)],

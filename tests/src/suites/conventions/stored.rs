@@ -1,5 +1,5 @@
 //! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suite `conventions` measures them where the compiler is, and the suite `facts` judges them where
-//! it is not. Those of C-SKY and XCore, which nothing here runs, were read once in LLVM's machine code.
+//! it is not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's machine code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

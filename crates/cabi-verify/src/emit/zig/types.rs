@@ -20,7 +20,7 @@ pub(crate) fn not_expressible<T>(why: impl Into<String>) -> Result<T, NotExpress
     Err(NotExpressible(why.into()))
 }
 
-/// Which of Zig's two names a number goes by: its parameters take C's (`c_int`), members Zig's (`i32`).
+/// One of Zig's two names of a number: parameters take C's (`c_int`), members Zig's (`i32`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Names {
     C,
@@ -65,7 +65,7 @@ impl<'a> Speller<'a> {
         }
     }
 
-    /// How a parameter or result of type `ty` is written.
+    /// Returns the text of a parameter or result of type `ty`.
     pub(super) fn value(&mut self, ty: &Type) -> Result<String, NotExpressible> {
         if *ty.kind() == Kind::Void {
             return Ok("void".to_owned());

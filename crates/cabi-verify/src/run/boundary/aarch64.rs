@@ -9,7 +9,7 @@ use super::Image;
 pub(super) const N_WORDS: usize = 42;
 pub(super) const SP: usize = 31;
 
-/// Where the argument area starts at a callee's first instruction, in bytes from `sp`.
+/// Start of the argument area at a callee's first instruction, in bytes from `sp`.
 pub(super) const AREA: u64 = 0;
 
 /// State of the machine besides registers that the assembly saves: FPCR.

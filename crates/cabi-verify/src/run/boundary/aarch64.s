@@ -107,7 +107,7 @@ ldr x17, [x16, {target}]
 blr x17
 cabi_write_down {after}
 cabi_count {returns}
-// What the target should have left.
+// Registers that the target should have left.
 add x17, x16, {call}
 .irp i, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29
 ldr x\i, [x17, 8 * \i]
@@ -119,12 +119,12 @@ msr fpcr, x30
 .irp i, 8, 9, 10, 11, 12, 13, 14, 15
 ldr d\i, [x17, 8 * \i + 192]
 .endr
-// What it may change.
+// Registers that it may change.
 ldr x17, [x16, {fill}]
 cabi_fill x, 0, {filling}, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 cabi_fill q, 32, {filling}+8*{vector}, 0, 0, 1, 2, 3, 4, 5, 6, 7
 cabi_fill q, 32, {filling}+8*{vector}, 0, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-// Of these the low half is the caller's.
+// The low half of these is the caller's.
 ldr x30, [x16, {filling} + 8 * {vector} + 8]
 .irp i, 8, 9, 10, 11, 12, 13, 14, 15
 mov v\i\().d[1], x30

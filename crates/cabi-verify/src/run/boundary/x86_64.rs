@@ -13,7 +13,7 @@ pub(super) const N_WORDS: usize = 40;
 pub(super) const SP: usize = 4;
 const FLAGS: usize = 16;
 
-/// Where the argument area starts at a callee's first instruction, in bytes from `rsp`.
+/// Start of the argument area at a callee's first instruction, in bytes from `rsp`.
 pub(super) const AREA: u64 = 8;
 
 /// State of the machine besides registers that the assembly saves.

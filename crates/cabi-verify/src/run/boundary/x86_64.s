@@ -111,7 +111,7 @@ call qword ptr [rip + {state} + {target}]
 push qword ptr [rip + {state} + {return_address}]
 cabi_write_down {after}
 inc qword ptr [rip + {state} + {returns}]
-# What the target should have left.
+# Registers that the target should have left.
 mov rsp, [rip + {state} + {call} + 8 * n_rsp]
 add rsp, 8
 push qword ptr [rip + {state} + {return_address}]
@@ -120,7 +120,7 @@ mov \reg, [rip + {state} + {call} + 8 * n_\reg]
 .endr
 ldmxcsr dword ptr [rip + {state} + {call} + 136]
 fldcw word ptr [rip + {state} + {call} + 144]
-# What it may change: the shadow space too.
+# Registers that it may change, and the shadow space.
 cmp qword ptr [rip + {state} + {own} + 40], 0
 je 9f
 .irp at, 8, 16, 24, 32

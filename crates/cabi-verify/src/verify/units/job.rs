@@ -166,7 +166,7 @@ impl Job<'_> {
         {
             return together.execute(&harness, index).map(|()| 1).into();
         }
-        // Where they cannot be together, only each alone can tell which of the cases is to blame.
+        // If they cannot be together, only each alone can tell which of the cases is to blame.
         let caches = caches.entry(name.clone()).or_default();
         let mut told = calls.mistake.told(sig.clone());
         if let Some(key) = calls.mistake.key {
@@ -246,7 +246,7 @@ impl Job<'_> {
         }
     }
 
-    /// Facts that the probe has of case `index`. Where a caller's result is in memory, its callee shows.
+    /// Facts that the probe has of case `index`. A caller's result in memory is shown by its callee.
     fn seen(&self, index: usize) -> Option<&Seen> {
         let is_elsewhere = |(_, abi): (_, FnAbi)| !matches!(abi.ret.place, Place::Indirect { .. });
         let is_shown = self.direction == Direction::Call

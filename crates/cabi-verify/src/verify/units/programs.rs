@@ -105,7 +105,7 @@ impl<'a> UnitProgram<'a> {
             mutation: self.mistake.mutation,
         };
         let emitted = match probe.emitted(&sigs, &emission) {
-            // What does not link costs the cases of the unit alone.
+            // A unit that does not link costs its own cases alone.
             Err(error) if !error.is_about_the_system() => {
                 return Ok(vec![Err(Fault::from(error.to_string())); told.len()]);
             }
@@ -180,7 +180,7 @@ impl<'a> UnitProgram<'a> {
         }
     }
 
-    /// Where the compiler's caller and callee have the value in different places, no ABI agrees
+    /// If the compiler's caller and callee have the value in different places, no ABI agrees
     /// with both.
     fn settled(&self, case: &Case, seen: &Observed, found: Difference) -> (Verdict, Option<Shown>) {
         let is_inconsistent = |facts: &Facts| self.same_layout && facts.disagree(found.value);

@@ -1,6 +1,6 @@
 //! Shows that a compiler disagrees with itself: the case becomes a program whose two sides that compiler builds, and the program is run twice.
 //!
-//! Where a case fails, the compiler's own caller also calls its own callee in this process; if they differ, no ABI agrees with both. Code of ours can
+//! When a case fails, the compiler's own caller also calls its own callee in this process; if they differ, no ABI agrees with both. Code of ours can
 //! be why they differ here, so the finding counts only if a program without any of our code fails as well, twice in the same way, optimized as the
 //! sides were or at another level.
 
@@ -99,7 +99,7 @@ pub(super) fn settle(
     at_once: usize,
 ) -> Result<(), VerifyError> {
     let reference = &loaded.reference;
-    // Where a bug is known the two sides may agree by chance: the register that a callee reads was
+    // With a known bug the two sides may agree by chance: the register that a callee reads was
     // not written by its caller.
     let is_inconsistent = |one: &&Called| match &one.verdict {
         Verdict::SelfInconsistent(_) => true,
@@ -216,7 +216,7 @@ fn show_with(
     }))
 }
 
-/// How a run of the program differs; `None` of one without a difference.
+/// Difference that a run of the program shows; `None` without one.
 fn said(run: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&run.stdout);
     let first = text.lines().next().unwrap_or_default();

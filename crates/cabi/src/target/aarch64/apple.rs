@@ -1,8 +1,8 @@
 //! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's
 //! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
-//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. What
-//! its own callers and callees do not agree on is refused.
+//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
+//! that its own callers and callees do not agree on is refused.
 
 use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, float, large,

@@ -63,7 +63,7 @@ extern "C" const void *const *args_vector(int t) { static const void *const all[
 extern "C" void expect_vector(void *to) { *(v4 *)to = v_ + v_; }
 #endif
 
-// What is thrown through f(target, args, to), or 0.
+// Returns the number that is thrown through f(target, args, to), or 0.
 typedef int shim(const void *target, const void *const *args, void *to);
 extern "C" int catches(shim *f, const void *target, const void *const *args, void *to) {
   try { return f(target, args, to); } catch (int caught) { return 1000 + caught; }
@@ -75,7 +75,7 @@ extern "C" int seven() { return 7; }
 extern "C" int takes_wide(wide w, int (*g)()) { int got = misaligned(&w) + g(); NO_TAIL(got); return got; }
 extern "C" int called_with(int (*f)(int (*)(), int), int (*g)()) { int got = f(g, 0); NO_TAIL(got); return got; }
 extern "C" int throws_now() { throw 5; }
-// What is caught from f, or what it returns.
+// Returns the number that is caught from f, or its result.
 extern "C" int caught_of(int (*f)(int (*)(), int)) { try { return f(throws_now, 0); } catch (int caught) { return 1000 + caught; } }
 
 #ifdef __x86_64__

@@ -152,7 +152,7 @@ extern "C" long stepped(long (*f)(const void *, const void *, const void *), con
 #ifdef __x86_64__
   __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
   long got = f(a, b, c);
-  // What a function has returned on the x87 stack is not looked at.
+  // The result of a function on the x87 stack is not looked at.
   __asm__ volatile("emms\n pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
   return got;
 #else

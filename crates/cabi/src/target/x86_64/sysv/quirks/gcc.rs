@@ -284,7 +284,7 @@ pub(super) fn reached_on(
 }
 
 /// A record of no bytes is nothing, unless a flexible array is in it: gcc gives that no place, but
-/// aligns what is next on the stack. Where it is memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it
+/// aligns what is next on the stack. If it is memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it
 /// has a slot.
 ///
 /// # Errors

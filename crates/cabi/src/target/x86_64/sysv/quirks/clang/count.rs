@@ -2,7 +2,7 @@
 //!
 //! clang's front end counts the registers of each argument, and by that count decides whether a
 //! record is in registers or as a whole on the stack. LLVM then gives each part of what is in
-//! registers the next register, or a slot of its own. Where the two counts differ, a record may be
+//! registers the next register, or a slot of its own. If the two counts differ, a record may be
 //! taken apart, or be on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]).
 //! clang's caller and callee count alike; its `va_arg` counts as LLVM does, so an unnamed argument
 //! on which the counts disagree is refused.
