@@ -46,7 +46,7 @@ pub struct Invoker {
     call: TypedCode<Shim>,
 }
 
-/// Maker of invokers, with one for each shape. Those of scalars and of most records are made in
+/// Maker of invokers, with one for each shape. Invokers of scalars and of most records are made in
 /// some microseconds; Cranelift compiles the others.
 ///
 /// # Example
@@ -78,7 +78,7 @@ pub struct Invokers {
     has_stubs: bool,
     settings: Settings,
     /// None until something has to be compiled.
-    compiler: Option<(Engine, Lowering)>,
+    compiler: Option<Box<(Engine, Lowering)>>,
     compiled: Map<ByShape<CallPlan>>,
     /// Invokers of signatures that were asked for before.
     known: Map<FnSig>,
@@ -131,8 +131,8 @@ impl Invokers {
     pub fn add_library(&mut self, library: &Library) {
         self.shared.kept().libraries.push(library.clone());
         self.symbols.add(library.clone());
-        if let Some((engine, _)) = &mut self.compiler {
-            engine.add_library(library);
+        if let Some(compiler) = &mut self.compiler {
+            compiler.0.add_library(library);
         }
     }
 
@@ -180,7 +180,7 @@ impl Invokers {
         let stub = shape.0.invoker(&self.target).filter(|_| self.has_stubs);
         let stub = stub.and_then(|stub| stub.code(Machine::of(&self.target).ok()?, false).ok());
         let code = match stub {
-            Some(stub) => self.stubs.define(NAME, &stub)?,
+            Some(stub) => self.stubs.define(&self.target, NAME, &stub)?,
             None => {
                 let (engine, lower) = self.compiler()?;
                 compile(engine, lower, sig)?
@@ -205,10 +205,10 @@ impl Invokers {
                 }
                 engine.keep_open(self.symbols.process());
                 let lower = Lowering::new(engine.isa())?;
-                (engine, lower)
+                Box::new((engine, lower))
             }
         };
-        let (engine, lower) = self.compiler.insert(compiler);
+        let (engine, lower) = &mut **self.compiler.insert(compiler);
         Ok((engine, lower))
     }
 }

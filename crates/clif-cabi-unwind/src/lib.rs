@@ -34,6 +34,7 @@ mod module;
 mod object;
 mod personality;
 mod section;
+mod stub;
 mod tables;
 mod windows;
 

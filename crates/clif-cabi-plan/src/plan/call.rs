@@ -26,8 +26,8 @@ use crate::solve::Solver;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
-    /// The half that calls and entries share.
-    pub plan: SignaturePlan,
+    /// The half that calls and entries share. Boxed: it has more than 3 KB.
+    pub plan: Box<SignaturePlan>,
     /// `true` if the CLIF parameters are exactly the parts of all arguments, in order. The values
     /// of the arguments, one after the other, are then those of the call.
     pub is_in_order: bool,
@@ -60,9 +60,8 @@ impl CallPlan {
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
         let mut draft = PlanDraft::new(sig, target, Side::Caller)?;
-        // The plan stays where it is: a copy would take another page of the stack.
-        let (plan, results, machine) = (&mut draft.plan, &draft.results, draft.machine);
-        let solver = &mut draft.solver;
+        let (plan, machine) = (&mut *draft.plan, draft.machine);
+        let (results, solver) = (&draft.results, &mut draft.solver);
         let own = (&plan.sig, &plan.abi);
         let mut placer = Placer::new(machine, own, Side::Caller, &mut plan.args);
         placer.call();
@@ -83,26 +82,42 @@ impl CallPlan {
         )?;
         before.extend(frame(machine, &plan.abi, &after));
         machine.check_steps(&before).map_err(refuse)?;
-        let mut indirect = None;
-        if !before.is_empty() {
-            let (own, callee) = with_callee(machine, solver, &before, &plan.args.slots, area_bytes)
-                .map_err(refuse)?;
-            let mut signature = plan.signature.clone();
-            signature.params.clone_from(&solver.declared);
-            check(machine, &signature, (&own, results), None, area_bytes)?;
-            let why = "no stub does what a call needs in this order";
-            indirect = Some(IndirectCall {
-                padding: signature.params.len() - plan.signature.params.len() - 1,
-                signature,
-                stub: Stub::to(&before, callee, &after).ok_or_else(|| refuse(why))?,
-            });
-        }
-        Ok(Self {
+        let mut own = Self {
             is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
             plan: draft.plan,
-            indirect,
+            indirect: None,
             before,
             after,
+        };
+        if !own.before.is_empty() {
+            own.indirect =
+                Some(own.indirect_call((machine, solver), results, area_bytes, target)?);
+        }
+        Ok(own)
+    }
+
+    /// Plans the call through an address.
+    // Most calls do without, and without its stack.
+    #[inline(never)]
+    fn indirect_call(
+        &self,
+        (machine, solver): (Machine, &mut Solver),
+        results: &Slots,
+        area_bytes: u64,
+        target: &Target,
+    ) -> Result<IndirectCall, PlanError> {
+        let refuse = |why| PlanError::convention(self.abi.convention, why, target);
+        let (before, slots) = (&self.before, &self.args.slots);
+        let (own, callee) =
+            with_callee(machine, solver, before, slots, area_bytes).map_err(refuse)?;
+        let mut signature = self.signature.clone();
+        signature.params.clone_from(&solver.declared);
+        check(machine, &signature, (&own, results), None, area_bytes)?;
+        let why = "no stub does what a call needs in this order";
+        Ok(IndirectCall {
+            padding: signature.params.len() - self.signature.params.len() - 1,
+            signature,
+            stub: Stub::to(before, callee, &self.after).ok_or_else(|| refuse(why))?,
         })
     }
 

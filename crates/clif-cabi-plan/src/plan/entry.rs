@@ -32,7 +32,7 @@ pub enum IncomingArea {
 #[non_exhaustive]
 pub struct EntryPlan {
     /// The half that calls and entries share.
-    pub plan: SignaturePlan,
+    pub plan: Box<SignaturePlan>,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
     /// Start of the argument area, after its shadow space, if the function looks at it.

@@ -140,7 +140,7 @@ mod tests {
         let calls: Vec<CallPlan> = calls.collect();
         let entries = sigs.iter().map(|sig| EntryPlan::new(sig, LINUX).unwrap());
         let entries: Vec<EntryPlan> = entries.collect();
-        let plans: Vec<SignaturePlan> = calls.iter().map(|call| call.plan.clone()).collect();
+        let plans: Vec<SignaturePlan> = calls.iter().map(|call| (*call.plan).clone()).collect();
         assert_each_field_counts!(
             calls,
             CallPlan {

@@ -49,8 +49,9 @@ impl SignaturePlan {
 
 /// First stage of a plan.
 pub(super) struct PlanDraft {
-    /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
-    pub(super) plan: SignaturePlan,
+    /// Without the parameters of its CLIF signature; the table has the pointer to the result, if
+    /// there is one.
+    pub(super) plan: Box<SignaturePlan>,
     pub(super) machine: Machine,
     pub(super) results: Slots,
     pub(super) solver: Solver,
@@ -71,34 +72,36 @@ impl PlanDraft {
             Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
         };
         let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
-        let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
+        // Boxed before it is complete, so that its parts are not on the stack twice.
+        let mut boxed = Box::new(SignaturePlan {
+            sig,
+            abi,
+            signature: Signature::new(machine.convention.call_conv),
+            args: ArgTable::default(),
+            result: ResultPlan::Nothing,
+        });
+        let plan = &mut *boxed;
+        let (sig, abi) = (&plan.sig, &plan.abi);
+        plan.result = ResultPlan::of(machine, sig, abi).map_err(|why| {
             let what = format!("result, {}", sig.result());
             PlanError::unsupported(what, why, target)
         })?;
-        let mut signature = Signature::new(machine.convention.call_conv);
-        let (results, returns) = result.declare(&abi, machine, side);
-        signature.returns = returns;
+        let (results, returns) = plan.result.declare(abi, machine, side);
+        plan.signature.returns = returns;
         let mut solver = Solver::params(machine, side == Side::Caller);
         if abi.ret.sret_returned_in.is_some() {
             solver.sret = Purpose::StructReturn;
         }
-        let mut args = ArgTable::default();
         if let Place::Indirect {
             pointer: Loc::Reg(reg),
             ..
         } = abi.ret.place
         {
-            args.slots.push(Slot::word(What::Sret, ClifPlace::Reg(reg)));
+            let sret = Slot::word(What::Sret, ClifPlace::Reg(reg));
+            plan.args.slots.push(sret);
         }
-        let plan = SignaturePlan {
-            sig,
-            abi,
-            signature,
-            args,
-            result,
-        };
         Ok(Self {
-            plan,
+            plan: boxed,
             machine,
             results,
             solver,
