@@ -85,7 +85,7 @@ impl Lowering {
     ) -> Result<Self, LowerError> {
         let target = Target::new(triple)?;
         let machine = Machine::of(&target)?;
-        flags::check(triple, flags, target.name(), machine.needs_frame_pointers())?;
+        flags::check(triple, flags, target.name(), machine)?;
         Ok(Self {
             target,
             config: MemoryConfig::new(config, machine),

@@ -166,11 +166,11 @@ impl Machine {
         Ok((own, machine.convention.chain))
     }
 
-    /// Checks whether functions find the incoming argument area by the frame pointer. Cranelift
-    /// then has to keep it: its flag `preserve_frame_pointers`.
+    /// Returns the flags of Cranelift that must have a value there: name, value, and the reason. A
+    /// flag of probes counts where `enable_probestack` is on.
     #[must_use]
-    pub fn needs_frame_pointers(&self) -> bool {
-        self.processor().area_from_frame.is_some()
+    pub fn flags(&self) -> &'static [[&'static str; 3]] {
+        self.processor().flags
     }
 
     /// Checks whether Cranelift has vectors of 16 bytes there under any flags of its ISA.

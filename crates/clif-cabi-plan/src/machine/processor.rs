@@ -5,6 +5,20 @@ use cabi::Reg;
 use super::registers::Registers;
 use super::stub::Steps;
 
+/// Where `area_from_frame` is known.
+pub(super) const FRAME_POINTERS: [&str; 3] = [
+    "preserve_frame_pointers",
+    "true",
+    "must be on: functions find their stack arguments by the frame pointer",
+];
+
+/// Where another probe overwrites the first argument, or Cranelift panics.
+pub(super) const INLINE_PROBES: [&str; 3] = [
+    "probestack_strategy",
+    "inline",
+    "must be `inline` with enable_probestack: another probe overwrites the first argument there, or Cranelift panics",
+];
+
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) big_endian: bool,
@@ -22,4 +36,6 @@ pub(crate) struct Processor {
     pub(super) moved: Registers,
     /// The top of a stack of registers, from which stubs pop results.
     pub(super) x87: Option<Reg>,
+    /// Flags of Cranelift with which alone its code calls and is called as C's.
+    pub(super) flags: &'static [[&'static str; 3]],
 }

@@ -2,8 +2,9 @@
 //! its default value.
 
 use crate::cranelift::codegen::isa::CallConv;
-use crate::cranelift::codegen::settings::{self, Flags, ProbestackStrategy};
+use crate::cranelift::codegen::settings::{self, Flags};
 use cabi::Triple;
+use clif_cabi_plan::Machine;
 
 use crate::error::LowerError;
 
@@ -46,27 +47,29 @@ const FREE: [&str; 25] = [
     "libcall_call_conv",
 ];
 
-/// Flags that calls depend on, with what they do.
-const REFUSED: [(&str, &str); 2] = [
-    (
+/// Flags that must have a value on every machine; [`Machine::flags`] has those of one machine.
+const REQUIRED: [[&str; 3]; 2] = [
+    [
         "enable_llvm_abi_extensions",
+        "false",
         "returns a third integer in rcx, which is not C",
-    ),
-    (
+    ],
+    [
         "enable_multi_ret_implicit_sret",
+        "false",
         "returns results as no C function does",
-    ),
+    ],
 ];
 
 /// Size of the pages by which Windows grows stacks: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
-/// Refuses `flags` that change what signatures mean.
+/// Refuses `flags` that change what signatures mean on `machine`.
 pub(super) fn check(
     triple: &Triple,
     flags: &Flags,
     target: &str,
-    needs_frame_pointers: bool,
+    machine: Machine,
 ) -> Result<(), LowerError> {
     let refuse = |flag: &str, what: &str| {
         let why = format!("{target}: the setting {flag} {what}");
@@ -74,31 +77,17 @@ pub(super) fn check(
     };
     let default = Flags::new(settings::builder());
     for (flag, default) in flags.iter().zip(default.iter()) {
-        if FREE.contains(&flag.name) || flag.value_string() == default.value_string() {
-            continue;
+        let (name, value) = (flag.name, flag.value_string());
+        let mut required = REQUIRED.iter().chain(machine.flags());
+        match required.find(|[own, ..]| *own == name) {
+            Some(_) if name.starts_with("probestack") && !flags.enable_probestack() => {}
+            Some([_, own, why]) if value != *own => return refuse(name, why),
+            None if !FREE.contains(&name) && value != default.value_string() => {
+                let why = "is not known to leave the calls of C as they are";
+                return refuse(name, why);
+            }
+            _ => {}
         }
-        let known = REFUSED.iter().find(|(name, _)| *name == flag.name);
-        let what = known.map_or(
-            "is not known to leave the calls of C as they are",
-            |(_, what)| *what,
-        );
-        return refuse(flag.name, what);
-    }
-    if needs_frame_pointers && !flags.preserve_frame_pointers() {
-        return refuse(
-            "preserve_frame_pointers",
-            "must be on: functions find their stack arguments by the frame pointer",
-        );
-    }
-    let machine = triple.architecture.to_string();
-    if (machine.starts_with("riscv64") || machine == "s390x")
-        && flags.enable_probestack()
-        && flags.probestack_strategy() != ProbestackStrategy::Inline
-    {
-        return refuse(
-            "probestack_strategy",
-            "must be `inline` with enable_probestack: another probe overwrites the first argument there, or Cranelift panics",
-        );
     }
     let grows_by_pages = triple.operating_system.to_string() == "windows";
     if grows_by_pages && (!flags.enable_probestack() || flags.probestack_size_log2() > PAGE_LOG2) {
@@ -125,8 +114,8 @@ mod tests {
     #[test]
     fn every_flag_is_decided() {
         for setting in settings::builder().iter() {
-            let refused = REFUSED.iter().any(|(name, _)| *name == setting.name);
-            assert_ne!(refused, FREE.contains(&setting.name), "{}", setting.name);
+            let required = REQUIRED.iter().any(|[name, ..]| *name == setting.name);
+            assert_ne!(required, FREE.contains(&setting.name), "{}", setting.name);
         }
     }
 }

@@ -10,7 +10,7 @@ use cabi::convention::FrameKind;
 
 use super::Architecture;
 use super::convention::ClifConvention;
-use super::processor::Processor;
+use super::processor::{FRAME_POINTERS, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
 use conventions::{APPLE, SYSTEM_V, TAIL};
@@ -39,6 +39,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(16),
     moved: Registers::NONE,
     x87: None,
+    flags: &[FRAME_POINTERS],
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {

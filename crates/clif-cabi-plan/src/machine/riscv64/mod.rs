@@ -9,7 +9,7 @@ use cabi::riscv::LP64F;
 
 use super::Architecture;
 use super::convention::ClifConvention;
-use super::processor::Processor;
+use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
 
@@ -39,6 +39,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(16),
     moved: Registers::NONE,
     x87: None,
+    flags: &[FRAME_POINTERS, INLINE_PROBES],
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {

@@ -9,7 +9,7 @@ use cabi::convention::FrameKind;
 
 use super::Architecture;
 use super::convention::ClifConvention;
-use super::processor::Processor;
+use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
 
@@ -33,6 +33,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(160),
     moved: Registers::NONE,
     x87: None,
+    flags: &[FRAME_POINTERS, INLINE_PROBES],
 };
 
 static STEPS: Steps = Steps {

@@ -37,6 +37,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: None,
     moved: conventions::MOVED,
     x87: Some(x86_64::ST0),
+    flags: &[],
 };
 
 /// Returns the convention with frames of this kind. It refuses other differences itself.
