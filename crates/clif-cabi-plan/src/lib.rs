@@ -39,8 +39,8 @@ mod solve;
 pub use error::{NotLowered, PlanError};
 pub use from_parts::{PartsSignature, PartsValue};
 pub use machine::{
-    Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Stub,
-    StubCode, StubStep, UnwindRow, VaCounter,
+    Machine, MoveWidth, RegisterMove, Reloc, RelocKind, ResultPlan, Stub, StubCode, StubStep,
+    UnwindRow, VaCounter,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
@@ -55,4 +55,4 @@ pub use cabi;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+mod readme {}

@@ -147,8 +147,7 @@ impl ClifParam {
     }
 
     /// Makes a parameter of type `ty` for `purpose`.
-    #[must_use]
-    pub const fn special(ty: ValueType, purpose: Purpose) -> Self {
+    pub(crate) const fn special(ty: ValueType, purpose: Purpose) -> Self {
         let extension = Extension::None;
         Self {
             ty,

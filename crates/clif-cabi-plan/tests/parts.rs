@@ -85,7 +85,7 @@ fn plan(row: &str, target: &str) -> (CallPlan, Machine) {
 fn places(plan: &CallPlan, machine: Machine) -> Vec<String> {
     let found = machine.places(&plan.signature).unwrap();
     let place = |slot: &Slot| found.params[slot.param.unwrap() as usize].to_string();
-    let args = (0..plan.args.n_args()).map(|arg| plan.args.slots(arg).iter().map(place));
+    let args = (0..plan.args.modes().len()).map(|arg| plan.args.slots(arg).iter().map(place));
     args.map(|arg| arg.collect::<Vec<_>>().join(" ")).collect()
 }
 

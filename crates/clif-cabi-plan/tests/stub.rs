@@ -13,11 +13,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep};
+use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep, cabi};
 
 /// Assembly text of a machine's stubs, and the tools that read it.
 struct Assembler {
-    machine: Machine,
+    target: &'static str,
     /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
     rows: &'static str,
     /// Prefix of the names of the tools.
@@ -29,8 +29,12 @@ struct Assembler {
     relocs: [(&'static str, &'static str); 3],
 }
 
+fn machine(target: &str) -> Machine {
+    Machine::of(&cabi::Target::named(target).unwrap()).unwrap()
+}
+
 const ON_X86_64: Assembler = Assembler {
-    machine: Machine::X86_64,
+    target: "x86_64-unknown-linux-gnu",
     rows: include_str!("stub/x86_64.txt"),
     tools: "",
     syntax: ".intel_syntax noprefix\n",
@@ -46,7 +50,7 @@ const ON_X86_64: Assembler = Assembler {
 };
 
 const ON_AARCH64: Assembler = Assembler {
-    machine: Machine::AARCH64,
+    target: "aarch64-unknown-linux-gnu",
     rows: include_str!("stub/aarch64.txt"),
     tools: "aarch64-linux-gnu-",
     syntax: "",
@@ -62,7 +66,7 @@ const ON_AARCH64: Assembler = Assembler {
 };
 
 const ON_RISCV64: Assembler = Assembler {
-    machine: Machine::RISCV64,
+    target: "riscv64gc-unknown-linux-gnu",
     rows: include_str!("stub/riscv64.txt"),
     tools: "riscv64-linux-gnu-",
     syntax: ".option norvc\n.option norelax\n",
@@ -81,7 +85,7 @@ const ON_RISCV64: Assembler = Assembler {
 };
 
 const ON_S390X: Assembler = Assembler {
-    machine: Machine::S390X,
+    target: "s390x-unknown-linux-gnu",
     rows: include_str!("stub/s390x.txt"),
     tools: "s390x-linux-gnu-",
     syntax: "",
@@ -220,7 +224,7 @@ impl Assembler {
             let (bytes, relocs) = self.assembled(&stubs, pic);
             let mut own_relocs = BTreeSet::new();
             for (i, (stub, text)) in stubs.iter().enumerate() {
-                let code = stub.code(self.machine, pic).unwrap();
+                let code = stub.code(machine(self.target), pic).unwrap();
                 let assembled = &bytes[i * STRIDE..][..=code.bytes.len()];
                 assert_eq!([&code.bytes[..], &[END]].concat(), assembled, "{text}");
                 own_relocs.extend(self.listed(stub, &code, i * STRIDE));
@@ -312,20 +316,20 @@ fn names_of_no_stub() {
 }
 
 /// Steps that a machine lacks, or has no register for, each with a stub that has it.
-const LACKING: [(Machine, &str, &str); 4] = [
+const LACKING: [(&str, &str, &str); 4] = [
     (
-        Machine::X86_64,
+        "x86_64-unknown-linux-gnu",
         "x86-64",
         "chainint6_ret jumpint7 resultqword3_ret frame_pusharea160_leave",
     ),
     (
-        Machine::AARCH64,
+        "aarch64-unknown-linux-gnu",
         "AArch64",
         "al1_ret pop1_ret frame_align32_leave resultqword0_ret frame_storest0_leave",
     ),
-    (Machine::RISCV64, "RISC-V", "al1_ret"),
+    ("riscv64gc-unknown-linux-gnu", "RISC-V", "al1_ret"),
     (
-        Machine::S390X,
+        "s390x-unknown-linux-gnu",
         "s390x",
         "al1_ret chainint5_ret frame_saveints_leave frame_loadsd4_leave",
     ),
@@ -334,31 +338,34 @@ const LACKING: [(Machine, &str, &str); 4] = [
 /// A stub of another machine's steps, or of too large an area, has a name and no code.
 #[test]
 fn stubs_without_code() {
-    let refusal = |machine, name: &str| {
+    let refusal = |target, name: &str| {
         let stub = Stub::from_name(&format!("__clif_cabi_{name}")).unwrap();
-        stub.code(machine, false).unwrap_err().to_string()
+        stub.code(machine(target), false).unwrap_err().to_string()
     };
     let words = "chainint jumpint result pusharea al pop align store saveints load";
-    for (machine, machine_name, names) in LACKING {
+    for (target, machine_name, names) in LACKING {
         for name in names.split(' ') {
             let step = name.trim_start_matches("frame_");
             let words = words.split(' ').filter(|word| step.starts_with(word));
             let word = words.max_by_key(|word| word.len()).unwrap();
             let why = format!("the step `{word}` of a stub is none of {machine_name}");
-            assert_eq!(refusal(machine, name), why);
+            assert_eq!(refusal(target, name), why);
         }
     }
-    for (machine, name) in [
-        (Machine::X86_64, "al1_jumpafter2147483640"),
-        (Machine::X86_64, "frame_callafter4294967295_leave"),
-        (Machine::AARCH64, "chain32768_ret"),
-        (Machine::RISCV64, "chain2048_ret"),
-        (Machine::RISCV64, "frame_skip2048_leave"),
-        (Machine::S390X, "chain524288_ret"),
-        (Machine::S390X, "chain4294967295_ret"),
-        (Machine::S390X, "frame_skip524288_leave"),
+    for (target, name) in [
+        ("x86_64-unknown-linux-gnu", "al1_jumpafter2147483640"),
+        (
+            "x86_64-unknown-linux-gnu",
+            "frame_callafter4294967295_leave",
+        ),
+        ("aarch64-unknown-linux-gnu", "chain32768_ret"),
+        ("riscv64gc-unknown-linux-gnu", "chain2048_ret"),
+        ("riscv64gc-unknown-linux-gnu", "frame_skip2048_leave"),
+        ("s390x-unknown-linux-gnu", "chain524288_ret"),
+        ("s390x-unknown-linux-gnu", "chain4294967295_ret"),
+        ("s390x-unknown-linux-gnu", "frame_skip524288_leave"),
     ] {
         let large = "the argument area is too large for a stub";
-        assert_eq!(refusal(machine, name), large);
+        assert_eq!(refusal(target, name), large);
     }
 }

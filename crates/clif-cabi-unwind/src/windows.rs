@@ -96,9 +96,7 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
     let (pushed, set) = match &*code.unwind {
         [] | [_] => return Ok(Vec::new()),
-        [_, pushed, set, _]
-            if (Register(set.cfa.register), set.cfa.offset) == (X86_64::RBP, 16) =>
-        {
+        [_, pushed, set, _] if (Register(set.cfa.0), set.cfa.1) == (X86_64::RBP, 16) => {
             (pushed.offset, set.offset)
         }
         _ => return Err(wrong()),

@@ -91,7 +91,7 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
 ///
 /// # Example
 /// ```
-/// use cabi::x86_64::{RAX, RDI, XMM0};
+/// use cabi::{Target, x86_64::{RAX, RDI, XMM0}};
 /// use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
 /// use cranelift_codegen::ir::{AbiParam, Signature, types};
 /// use cranelift_codegen::isa::CallConv;
@@ -99,7 +99,7 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
 /// let mut sig = Signature::new(CallConv::SystemV);
 /// sig.params = [types::F64, types::I64].map(AbiParam::new).to_vec();
 /// sig.returns = [types::I64].map(AbiParam::new).to_vec();
-/// let places = Machine::X86_64.places(&clif_cabi::plan_signature(&sig)?)?;
+/// let places = Machine::of(&Target::X86_64_LINUX)?.places(&clif_cabi::plan_signature(&sig)?)?;
 /// assert_eq!(places.params[..], [XMM0, RDI].map(ClifPlace::Reg));
 /// assert_eq!(places.results[..], [RAX]);
 /// # Ok::<(), clif_cabi::PlanError>(())
@@ -128,7 +128,7 @@ pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanErro
 /// Returns `param` in the plan's types, or names the property of it that no plan has.
 fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     let (ty, purpose) = (param.value_type, param.purpose);
-    let own = match purpose {
+    let purpose = match purpose {
         ArgumentPurpose::Normal => plan::Purpose::Normal,
         ArgumentPurpose::StructReturn => plan::Purpose::StructReturn,
         ArgumentPurpose::StructArgument(size) => plan::Purpose::StructArgument(size),
@@ -142,7 +142,7 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
         ArgumentExtension::Sext => plan::Extension::Sign,
     };
     let mut known = plan::ValueType::ALL.iter();
-    let Some(found) = known.find(|own| clif_type(**own) == ty) else {
+    let Some(&own) = known.find(|own| clif_type(**own) == ty) else {
         // `Display` of an invalid type panics.
         let name = match ty.is_int() || ty.is_float() || ty.is_vector() {
             true => ty.to_string(),
@@ -151,8 +151,9 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
         return Err(format!("`{name}` is not passed in one register"));
     };
     Ok(plan::ClifParam {
+        ty: own,
+        purpose,
         extension,
-        ..plan::ClifParam::special(*found, own)
     })
 }
 

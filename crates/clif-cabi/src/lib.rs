@@ -43,4 +43,4 @@ pub use clif_cabi_plan::{CallPlan, ClifPart, EntryPlan};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+mod readme {}

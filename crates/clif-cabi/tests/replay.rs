@@ -29,9 +29,9 @@ mod refused;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use cabi::Loc;
+use cabi::{Loc, Target};
 use clif_cabi::PlanError;
-use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
+use clif_cabi::clif_cabi_plan::{ClifPlace, Machine, Places};
 use compile::{Observed, SETTINGS, observe, popped};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use generate::{Rng, signature};
@@ -41,7 +41,8 @@ const BATCH: usize = 250;
 
 /// The model for the machine that the test runs on.
 fn replay(sig: &Signature) -> Result<Places, String> {
-    let places = clif_cabi::plan_signature(sig).and_then(|sig| machine::MACHINE.places(&sig));
+    let machine = Machine::of(&Target::named(machine::TARGET).unwrap()).unwrap();
+    let places = clif_cabi::plan_signature(sig).and_then(|sig| machine.places(&sig));
     places.map_err(|why| match why {
         PlanError::Check(why) => why,
         why => panic!("{why}"),

@@ -73,7 +73,7 @@ impl Emitter<'_, '_> {
         to: Option<Value>,
     ) -> Result<Vec<Value>> {
         let (sig, parts) = (&plan.sig, plan.result.parts());
-        if args.len() != plan.args.n_args() {
+        if args.len() != plan.args.modes().len() {
             return Err(format!("{sig}: there are {} arguments", args.len()).into());
         }
         if plan.moves_vectors() {
@@ -223,7 +223,7 @@ impl Emitter<'_, '_> {
 }
 
 fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
-    let code = stub.code(Machine::X86_64, module.isa().flags().is_pic())?;
+    let code = stub.code(Machine::of(&cabi::Target::X86_64_LINUX)?, module.isa().flags().is_pic())?;
     // 0.108 looks the names in relocations up in a function.
     let mut names = Function::new();
     let reloc = code.reloc.map(|reloc| {

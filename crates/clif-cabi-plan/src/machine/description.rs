@@ -7,12 +7,6 @@ use super::Machine;
 use super::stub::{MoveWidth, RegisterMove, Stub, StubStep};
 use crate::parts::{ClifParts, X87_BYTES, is_wide, narrow, x87_parts};
 
-/// The moves of one value.
-pub(crate) type VectorMoves = SmallVec<[RegisterMove; 4]>;
-
-/// Parameters or results of a CLIF signature, by their indexes.
-pub type ParamIndexes = SmallVec<[usize; 4]>;
-
 /// The way a result is passed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ResultPlan {
@@ -24,7 +18,7 @@ pub enum ResultPlan {
     Parts {
         /// The CLIF result of each part. The others only keep registers from being used; their
         /// values are ignored.
-        results: ParamIndexes,
+        results: SmallVec<[usize; 4]>,
         /// The parts.
         parts: ClifParts,
     },
@@ -70,7 +64,7 @@ impl Machine {
         if placed.iter().any(|placed| self.is_beyond(placed)) {
             let why = "a result that CLIF cannot say has other parts beside it, or is in no register of parameters";
             let moves = placed.iter().map(|placed| self.result_move(placed));
-            let moves = moves.collect::<Option<VectorMoves>>().ok_or(why)?;
+            let moves = moves.collect::<Option<SmallVec<_>>>().ok_or(why)?;
             let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
             let push = Stub::returning(moves.iter().copied().map(StubStep::LoadResult));
             // After it a function of `preserve_all` would restore the registers.
@@ -85,7 +79,7 @@ impl Machine {
         let first = placed.first().map(|part| part.loc);
         if first != self.processor().x87.map(Loc::Reg) || first.is_none() {
             // Their indexes among the CLIF results are found later.
-            let results = ParamIndexes::new();
+            let results = SmallVec::new();
             return Ok(ResultPlan::Parts { results, parts });
         }
         // One value, or the two of a complex number.
@@ -112,7 +106,7 @@ impl Machine {
     }
 
     /// Returns a stub's moves of these parts, if each is a whole vector in one of its registers.
-    pub(crate) fn vector_moves(&self, parts: &[PlacedPart]) -> Option<VectorMoves> {
+    pub(crate) fn vector_moves(&self, parts: &[PlacedPart]) -> Option<SmallVec<[RegisterMove; 4]>> {
         let is_vector = |own: &RegisterMove| own.width >= MoveWidth::V128;
         let moves = parts.iter().map(|placed| self.result_move(placed));
         moves.map(|own| own.filter(is_vector)).collect()

@@ -21,7 +21,7 @@ impl Stub {
     pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
         let (mut code, steps) = (StubCode::default(), machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());
-        code.row(steps.entry.register, steps.entry.offset, &[]);
+        code.row(steps.entry, &[]);
         for step in self.steps() {
             (steps.encode)(*step, pic, &mut code)?;
         }

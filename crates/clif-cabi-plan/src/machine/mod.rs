@@ -27,14 +27,11 @@ use crate::signature::{ClifParam, Signature, ValueType};
 
 use convention::ClifConvention;
 pub(crate) use convention::Sret;
-pub(crate) use description::VectorMoves;
-pub use description::{ParamIndexes, ResultPlan};
+pub use description::ResultPlan;
 use processor::Processor;
 pub(crate) use registers::{PerClass, RegClass, Registers};
 pub(crate) use stub::StubCallee;
-pub use stub::{
-    Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow,
-};
+pub use stub::{MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow};
 pub use va_list::VaCounter;
 pub(crate) use va_list::{Home, SaveArea, SavedClass};
 
@@ -64,30 +61,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// x86-64 with System V's convention.
-    pub const X86_64: Self = Self {
-        architecture: &x86_64::ARCHITECTURE,
-        convention: x86_64::C,
-    };
-
-    /// AArch64 with AAPCS64, as Linux has it.
-    pub const AARCH64: Self = Self {
-        architecture: &aarch64::ARCHITECTURE,
-        convention: aarch64::C,
-    };
-
-    /// RISC-V of 64 bits with `lp64d`.
-    pub const RISCV64: Self = Self {
-        architecture: &riscv64::ARCHITECTURE,
-        convention: riscv64::C,
-    };
-
-    /// s390x with the ELF ABI.
-    pub const S390X: Self = Self {
-        architecture: &s390x::ARCHITECTURE,
-        convention: s390x::C,
-    };
-
     /// Returns the machine of `target`.
     ///
     /// # Errors
@@ -191,15 +164,17 @@ impl Machine {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, ClifParam, Signature, ValueType, cabi::x86_64};
+    /// use clif_cabi_plan::cabi::{Target, x86_64};
+    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, ClifParam, Signature, ValueType};
     ///
     /// let mut sig = Signature::new(CallConv::SystemV);
     /// sig.params = [ValueType::F64, ValueType::I64].map(ClifParam::new).into_iter().collect();
-    /// let places = Machine::X86_64.places(&sig)?;
+    /// let machine = Machine::of(&Target::X86_64_LINUX)?;
+    /// let places = machine.places(&sig)?;
     /// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
     ///
     /// sig.params.push(ClifParam::new(ValueType::I128));
-    /// let error = Machine::X86_64.places(&sig).unwrap_err();
+    /// let error = machine.places(&sig).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "Cranelift does not take this signature: parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",

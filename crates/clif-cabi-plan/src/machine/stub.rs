@@ -36,10 +36,10 @@ pub(crate) enum StubCallee {
 ///
 /// # Example
 /// ```
-/// use clif_cabi_plan::{Machine, StubStep, Stub};
+/// use clif_cabi_plan::{Machine, StubStep, Stub, cabi::Target};
 /// let stub = Stub::new(&[StubStep::SetVectorCount(1), StubStep::Jump(7)]).unwrap();
 /// // mov eax, 1; jmp 0
-/// let code = stub.code(Machine::X86_64, true)?;
+/// let code = stub.code(Machine::of(&Target::X86_64_LINUX)?, true)?;
 /// assert_eq!(code.bytes, [0xb8, 1, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
 /// assert_eq!(code.reloc.map(|reloc| (reloc.offset, reloc.callee)), Some((6, 7)));
 ///
@@ -254,10 +254,10 @@ impl StubCode {
     }
 
     /// Appends a row that holds from the current end of the code on.
-    pub(super) fn row(&mut self, register: u16, offset: i32, saved: &'static [(u16, i32)]) {
+    pub(super) fn row(&mut self, cfa: (u16, i32), saved: &'static [(u16, i32)]) {
         self.unwind.push(UnwindRow {
             offset: self.len(),
-            cfa: Cfa { register, offset },
+            cfa,
             saved,
         });
     }
@@ -269,22 +269,12 @@ impl StubCode {
 pub struct UnwindRow {
     /// Bytes from the start of the stub.
     pub offset: u32,
-    /// The rule.
-    pub cfa: Cfa,
+    /// The CFA, the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives it: a
+    /// register's DWARF number, and the bytes that are added to it.
+    pub cfa: (u16, i32),
     /// The caller's registers that the stub has changed, by their DWARF numbers, and where they are
     /// saved, in bytes from the CFA.
     pub saved: &'static [(u16, i32)],
-}
-
-/// Canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives
-/// it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Cfa {
-    /// DWARF number of the register.
-    pub register: u16,
-    /// Added to it, in bytes.
-    pub offset: i32,
 }
 
 /// An address in a stub.
@@ -323,7 +313,7 @@ pub(super) struct Steps {
     /// The registers that steps number.
     pub(super) numbered: &'static Registers,
     /// The CFA when a function is entered.
-    pub(super) entry: Cfa,
+    pub(super) entry: (u16, i32),
     /// `true` if it encodes all steps that plans of its calls and entries ask for. Otherwise
     /// `check_steps` encodes the steps to find out.
     pub(super) has_all: bool,

@@ -2,7 +2,7 @@
 
 use cabi::{FnSig, RecordBuilder, Target, Type};
 
-use super::Machine;
+use super::{Machine, s390x};
 use crate::check::check;
 use crate::parts::ClifPart;
 use crate::places::ClifPlace;
@@ -11,7 +11,10 @@ use crate::signature::{CallConv, ClifParam, Extension, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-const MACHINE: Machine = Machine::S390X;
+const MACHINE: Machine = Machine {
+    architecture: &s390x::ARCHITECTURE,
+    convention: s390x::ARCHITECTURE.conventions[0],
+};
 
 /// Slots of 8 bytes; a value at the end of its slot unless extended; an
 /// area of a multiple of 8 bytes.

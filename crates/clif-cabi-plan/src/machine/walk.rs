@@ -3,8 +3,6 @@
 //! checked against it; `clif-cabi/tests/replay.rs` compares it with compiled code by random CLIF
 //! signatures.
 
-use std::fmt;
-
 use cabi::Reg;
 use smallvec::SmallVec;
 
@@ -32,7 +30,7 @@ pub(super) fn places(
     let mut count = Walk::of(convention);
     let mut results = SmallVec::new();
     for (index, result) in sig.returns.iter().enumerate() {
-        let at = Position::Result(index);
+        let at = ("result", index);
         if result.purpose != Purpose::Normal {
             return Err(convention.misplaced(at, result));
         }
@@ -41,13 +39,13 @@ pub(super) fn places(
     let sret_returned_in = match (sret, convention.sret) {
         (None, _) | (_, Sret::Refused) => None,
         (Some(_), Sret::Own(reg)) => Some(reg),
-        (Some((at, param)), Sret::FirstInt) => Some(count.result(at, param)?),
+        (Some((index, param)), Sret::FirstInt) => Some(count.result(("parameter", index), param)?),
     };
 
     let mut count = Walk::of(convention);
     let mut params = SmallVec::with_capacity(sig.params.len());
     for (index, param) in sig.params.iter().enumerate() {
-        params.push(count.param(Position::Param(index), param)?);
+        params.push(count.param(("parameter", index), param)?);
     }
     // No larger than MAX_STACK_BYTES, itself a multiple of it: `Walk::stack` has checked.
     let stack_bytes = count.next_offset.next_multiple_of(convention.stack_align);
@@ -63,17 +61,16 @@ pub(super) fn places(
 fn checked_sret<'a>(
     convention: &ClifConvention,
     sig: &'a Signature,
-) -> Result<Option<(Position, &'a ClifParam)>, PlanError> {
-    let mut srets = (sig.params.iter().enumerate())
-        .filter(|(_, param)| param.purpose == Purpose::StructReturn)
-        .map(|(index, param)| (Position::Param(index), param));
+) -> Result<Option<(usize, &'a ClifParam)>, PlanError> {
+    let mut srets =
+        (sig.params.iter().enumerate()).filter(|(_, param)| param.purpose == Purpose::StructReturn);
     let sret = srets.next();
     let misplaced = match convention.sret {
         Sret::Refused => sret,
         _ => srets.next(),
     };
-    if let Some((at, param)) = misplaced {
-        return Err(convention.misplaced(at, param));
+    if let Some((index, param)) = misplaced {
+        return Err(convention.misplaced(("parameter", index), param));
     }
     if sret.is_some() && !sig.returns.is_empty() {
         let results = sig.returns.len();
@@ -84,7 +81,7 @@ fn checked_sret<'a>(
 }
 
 impl ClifConvention {
-    fn misplaced(&self, at: Position, param: &ClifParam) -> PlanError {
+    fn misplaced(&self, at: (&str, usize), param: &ClifParam) -> PlanError {
         let (purpose, of) = (param.purpose, self.call_conv);
         refused(
             at,
@@ -92,9 +89,12 @@ impl ClifConvention {
         )
     }
 
-    /// Returns the register class of a value of type `ty`, if it can be there.
-    fn class(&self, at: Position, ty: ValueType) -> Result<RegClass, PlanError> {
-        let is_param = matches!(at, Position::Param(_));
+    /// Returns the register class of a value of type `ty`, if it can be a parameter or a result.
+    fn class(
+        &self,
+        at: (&str, usize),
+        (ty, is_param): (ValueType, bool),
+    ) -> Result<RegClass, PlanError> {
         let is_refused = ty == ValueType::I128
             || self.instead.iter().any(|(own, _)| *own == ty)
             || self.positional && is_param && ty.bytes() > WORD.bytes();
@@ -111,22 +111,6 @@ impl ClifConvention {
             return Err(refused(at, why));
         }
         Ok(RegClass::of(ty))
-    }
-}
-
-/// A parameter or a result of a signature, by its index.
-#[derive(Clone, Copy)]
-enum Position {
-    Param(usize),
-    Result(usize),
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Param(index) => write!(f, "parameter {index}"),
-            Self::Result(index) => write!(f, "result {index}"),
-        }
     }
 }
 
@@ -148,7 +132,7 @@ impl Walk {
         }
     }
 
-    fn param(&mut self, at: Position, param: &ClifParam) -> Result<ClifPlace, PlanError> {
+    fn param(&mut self, at: (&str, usize), param: &ClifParam) -> Result<ClifPlace, PlanError> {
         let convention = self.convention;
         let ClifParam { ty, purpose, .. } = *param;
         match purpose {
@@ -169,7 +153,7 @@ impl Walk {
             Purpose::StructArgument(_) => return Err(convention.misplaced(at, param)),
         }
         check_extension(at, param)?;
-        let class = convention.class(at, ty)?;
+        let class = convention.class(at, (ty, true))?;
         let index = if convention.positional {
             self.n_params
         } else {
@@ -197,7 +181,7 @@ impl Walk {
         }
     }
 
-    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, PlanError> {
+    fn area(&mut self, at: (&str, usize), size: u32) -> Result<ClifPlace, PlanError> {
         if !size.is_multiple_of(8) {
             let why = format!("the size of `sarg({size})` is not a multiple of 8");
             return Err(refused(at, why));
@@ -210,7 +194,7 @@ impl Walk {
     }
 
     /// Takes the next `size` bytes aligned to `align`, and returns their offset.
-    fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, PlanError> {
+    fn stack(&mut self, at: (&str, usize), (size, align): (u32, u32)) -> Result<u32, PlanError> {
         let most = self.convention.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
         let offset = self.next_offset.next_multiple_of(align);
@@ -228,10 +212,10 @@ impl Walk {
 
     /// Takes the register of a result. The classes count separately, also where parameters are
     /// counted by position.
-    fn result(&mut self, at: Position, result: &ClifParam) -> Result<Reg, PlanError> {
+    fn result(&mut self, at: (&str, usize), result: &ClifParam) -> Result<Reg, PlanError> {
         let (convention, ty) = (self.convention, result.ty);
         check_extension(at, result)?;
-        let class = convention.class(at, ty)?;
+        let class = convention.class(at, (ty, false))?;
         let n_used = self.n_used.of_mut(class);
         let Some(&register) = convention.results.of(class).get(*n_used) else {
             let of = convention.call_conv;
@@ -243,17 +227,17 @@ impl Walk {
     }
 }
 
-fn check_extension(at: Position, param: &ClifParam) -> Result<(), PlanError> {
+fn check_extension(at: (&str, usize), param: &ClifParam) -> Result<(), PlanError> {
     if param.extension != Extension::None && !param.ty.is_int() {
         return Err(not_extended(at, param.ty));
     }
     Ok(())
 }
 
-fn not_extended(at: Position, ty: ValueType) -> PlanError {
+fn not_extended(at: (&str, usize), ty: ValueType) -> PlanError {
     refused(at, format!("`{ty}` cannot be extended, only integers can"))
 }
 
-fn refused(at: Position, why: String) -> PlanError {
-    PlanError::Check(format!("{at}: {why}"))
+fn refused((what, index): (&str, usize), why: String) -> PlanError {
+    PlanError::Check(format!("{what} {index}: {why}"))
 }

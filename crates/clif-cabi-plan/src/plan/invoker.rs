@@ -8,8 +8,6 @@ use super::call::CallPlan;
 use crate::machine::{Machine, Stub, StubStep};
 use crate::parts::{ClifPart, WORD, narrow};
 
-type Steps = SmallVec<[StubStep; 32]>;
-
 /// The most bytes of an argument that are copied word by word.
 const MAX_WORDS: u32 = 16;
 
@@ -49,10 +47,10 @@ impl CallPlan {
             return None;
         }
         let result = &self.abi.ret.place;
-        if self.args.n_args() == 0 && before.is_empty() && *result == Place::Ignore {
+        if self.args.modes().len() == 0 && before.is_empty() && *result == Place::Ignore {
             return Stub::new(&[StubStep::JumpInt(0)]);
         }
-        let mut steps = Steps::from_slice(&[StubStep::Frame, StubStep::KeepInvocation]);
+        let mut steps = SmallVec::from_slice(&[StubStep::Frame, StubStep::KeepInvocation]);
         steps.extend((*result != Place::Ignore).then_some(StubStep::KeepRet));
         // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
         self.stack_words(machine, &mut steps)?;
@@ -73,7 +71,7 @@ impl CallPlan {
     }
 
     /// Adds the steps for the arguments in the argument area.
-    fn stack_words(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
+    fn stack_words(&self, machine: Machine, steps: &mut SmallVec<[StubStep; 32]>) -> Option<()> {
         let area = narrow::<u32, _>(self.abi.area_bytes);
         let area = area.next_multiple_of(machine.convention.stack_align);
         steps.extend((area > 0).then_some(StubStep::Skip(area)));
@@ -106,7 +104,7 @@ impl CallPlan {
     }
 
     /// Adds the steps for the arguments in registers.
-    fn registers(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
+    fn registers(&self, machine: Machine, steps: &mut SmallVec<[StubStep; 32]>) -> Option<()> {
         for (i, arg) in (0..).zip(&self.abi.args) {
             match &arg.place {
                 Place::Ignore | Place::Stack { .. } => {}

@@ -59,12 +59,6 @@ struct Passed {
 }
 
 impl ArgTable {
-    /// Returns the number of arguments.
-    #[must_use]
-    pub fn n_args(&self) -> usize {
-        self.args.len()
-    }
-
     /// Returns how argument `arg` is passed.
     #[must_use]
     pub fn mode(&self, arg: usize) -> Option<PassMode> {
@@ -72,7 +66,7 @@ impl ArgTable {
     }
 
     /// Returns how each argument is passed.
-    pub fn modes(&self) -> impl Iterator<Item = PassMode> {
+    pub fn modes(&self) -> impl ExactSizeIterator<Item = PassMode> {
         self.args.iter().map(|own| own.mode)
     }
 

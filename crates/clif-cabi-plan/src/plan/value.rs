@@ -3,7 +3,7 @@
 use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::SmallVec;
 
-use crate::machine::{Machine, RegClass, VectorMoves};
+use crate::machine::{Machine, RegClass, RegisterMove};
 use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
@@ -45,7 +45,7 @@ pub(super) fn placed_parts(
 /// Returns the registers of a value at `place` that a stub moves, because no parameter can express
 /// a vector among them: a wide one, or any one where Cranelift counts by position. Such a value has
 /// only vectors as parts, or was refused.
-pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<VectorMoves> {
+pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<SmallVec<[RegisterMove; 4]>> {
     match place {
         Place::Parts(parts)
             if parts.iter().any(|placed| is_wide(&placed.part))

@@ -5,8 +5,9 @@ use cabi::{Bank, FnAbi, Reg};
 
 use super::value::registers;
 use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
-use crate::parts::{WORD, narrow};
-use crate::signature::ValueType;
+use crate::parts::{ClifPart, WORD, narrow};
+use crate::places::ClifPlace;
+use crate::slot::{Slot, What};
 
 /// Plan of `va_start`: the first state of a `va_list`. The function stores the parameters that are a
 /// [`What::Register`](crate::What::Register) first, to the register save area or the shadow space. On
@@ -82,30 +83,22 @@ impl VaStart {
     }
 }
 
-/// A register of parameters that no named argument takes.
-pub(super) struct Left {
-    pub(super) reg: Reg,
-    /// The type of a parameter that holds all of it that is saved.
-    pub(super) ty: ValueType,
-    /// Offset at which it is saved: that of [`What::Register`](crate::What::Register).
-    pub(super) offset: i32,
-}
-
-/// Returns the registers of parameters after those of named arguments, which take so many integer
-/// and vector registers.
-pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
+/// Returns the slots of the registers of parameters after those of named arguments, which take so
+/// many integer and vector registers: parameters that hold all of them that is saved.
+pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Slot> {
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = RegClass::ALL.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |(class, n_taken)| {
         let own = save_area.map(|save_area| save_area.saved.of(class));
+        let ty = own.map_or(WORD, |own| own.ty);
+        let part = ClifPart::new(0, narrow(ty.bytes()), ty);
         let regs = machine.convention.params.of(class).iter().enumerate();
-        regs.skip(n_taken).map(move |(i, reg)| Left {
-            reg: *reg,
-            ty: own.map_or(WORD, |own| own.ty),
-            offset: match own {
+        regs.skip(n_taken).map(move |(i, reg)| {
+            let offset = match own {
                 Some(own) => narrow(slot(machine, own, class, i)),
                 None => home(machine, i),
-            },
+            };
+            Slot::new(What::Register { offset }, part, ClifPlace::Reg(*reg))
         })
     })
 }

@@ -1,14 +1,14 @@
 //! Moves arguments, in whichever form they are given, into the slots of a call.
 
 use crate::cranelift::codegen::entity::packed_option::ReservedValue;
-use crate::cranelift::codegen::ir::{Value, types};
+use crate::cranelift::codegen::ir::{Opcode, Value, types};
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, PassMode, ResultPlan, Slot, ValueType, What};
 use smallvec::SmallVec;
 
 use super::call::CallSite;
 use super::forms::{Arg, Ret};
-use super::memory::{self, Address, PairFor};
+use super::memory::{self, Address};
 use super::value::{CValue, order};
 use super::{convert, lanes, owned, slot_of};
 use crate::clif_types::clif_type;
@@ -212,7 +212,7 @@ impl CallSite<'_, '_, '_> {
                 _ if at_once => memory::read(builder, types::F64X2, from.plus(own.offset)),
                 _ => {
                     let from = from.plus(own.offset);
-                    let (pair, words) = memory::load_pair(builder, from, PairFor::Call);
+                    let (pair, words) = memory::load_pair(builder, from, Opcode::Splat);
                     floats.extend(words);
                     pair
                 }

@@ -187,7 +187,7 @@ pub(super) fn arguments(
     plan: &CallPlan,
     args: &[Arg],
 ) -> Result<(), LowerError> {
-    let (expected, found) = (plan.args.n_args(), args.len());
+    let (expected, found) = (plan.args.modes().len(), args.len());
     if found > expected && plan.sig.is_variadic() && expected == plan.sig.n_named() {
         let named = expected;
         return Err(LowerError::Unnamed { named, found });
@@ -210,7 +210,7 @@ pub(super) fn arguments(
 
 /// Refuses a plan whose calls make copies that no stack frame has room for, as [`arguments`] does.
 pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
-    let mut values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
+    let mut values = (0..plan.args.modes().len()).filter_map(|i| CValue::argument(plan, i));
     values.try_fold(0, |copied, value| with_copy(&value, copied))?;
     Ok(())
 }

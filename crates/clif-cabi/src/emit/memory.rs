@@ -118,27 +118,18 @@ pub(super) fn load_passed(
     load_as(builder, opcode, clif_type(part.passed_as), from)
 }
 
-/// Use of a vector of two words, which decides by which instruction its first word is loaded.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum PairFor {
-    /// The pair is stored next, so that the load becomes part of the instruction.
-    Store,
-    /// A call, which may be far from the load.
-    Call,
-}
-
 /// Loads the 16 bytes at `from` as the vector `f64x2` of two words. Each word is loaded by itself,
-/// the first one last; also returns both as floats.
+/// the first one last; also returns both as floats. `first` makes a vector of one word:
+/// `scalar_to_vector`, if the pair is stored next and the load becomes part of the instruction, or
+/// `splat` for a call, which may be far from the load.
 pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
     from: Address,
-    used_for: PairFor,
+    first: Opcode,
 ) -> (Value, [Value; 2]) {
     let [high, low] = [from.plus(8), from].map(|from| read(builder, types::F64, from));
-    let first = match used_for {
-        PairFor::Store => builder.ins().scalar_to_vector(types::F64X2, low),
-        PairFor::Call => builder.ins().splat(types::F64X2, low),
-    };
+    let (inst, dfg) = builder.ins().Unary(first, types::F64X2, low);
+    let first = dfg.first_result(inst);
     let pair = builder.ins().insertlane(first, high, 1);
     (pair, [high, low])
 }
@@ -313,7 +304,7 @@ pub(crate) fn copy(
     while left >= 16 {
         let is_in_lanes = config.has_vectors() && size <= WRITTEN_BY_FIELDS;
         let pair = match is_in_lanes {
-            true => load_pair(builder, from.plus(at), PairFor::Store).0,
+            true => load_pair(builder, from.plus(at), Opcode::ScalarToVector).0,
             false => read(builder, config.pair, from.plus(at)),
         };
         write(builder, pair, to.plus(at));

@@ -3,12 +3,11 @@
 
 use cabi::Reg;
 use cabi::x86_64::*;
-use clif_cabi::clif_cabi_plan::Machine;
 use cranelift_codegen::isa::CallConv;
 
 use super::probe;
 
-pub(crate) const MACHINE: Machine = Machine::X86_64;
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// `true` if Cranelift has vectors there whose size the machine decides.
 pub(crate) const HAS_SCALABLE_VECTORS: bool = false;

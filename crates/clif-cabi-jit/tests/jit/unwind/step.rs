@@ -222,7 +222,7 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
         Some((row, "unsaved")) => told.unwind[row..]
             .iter_mut()
             .for_each(|row| row.saved = &[]),
-        Some((row, _)) => told.unwind[row].cfa.offset += 8,
+        Some((row, _)) => told.unwind[row].cfa.1 += 8,
     }
     let code = engine.code(id).unwrap();
     // SAFETY: it is called as `long (const void *, const void *, const void *)`, and looks at no argument.

@@ -22,9 +22,6 @@ static STEPS: Steps = Steps {
     encode: stub::encode,
 };
 
-/// AAPCS64's functions.
-pub(super) const C: &ClifConvention = &SYSTEM_V;
-
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,

@@ -7,7 +7,7 @@
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -22,10 +22,7 @@ const X30: u16 = 30;
 const SP: u16 = 31;
 
 /// The canonical frame address of any function before its first instruction.
-pub(super) const ENTRY: Cfa = Cfa {
-    register: SP,
-    offset: 0,
-};
+pub(super) const ENTRY: (u16, i32) = (SP, 0);
 
 /// The caller's x29 and x30, in bytes from the CFA.
 const SAVED: &[(u16, i32)] = &[(X29, -16), (X30, -8)];
@@ -148,10 +145,10 @@ fn push(t: u32, code: &mut StubCode) {
 fn open(code: &mut StubCode) {
     // stp x29, x30, [sp, -16]!
     words(code, &[0xa9bf_7bfd]);
-    code.row(SP, 16, SAVED);
+    code.row((SP, 16), SAVED);
     // mov x29, sp
     words(code, &[0x9100_03fd]);
-    code.row(X29, 16, SAVED);
+    code.row((X29, 16), SAVED);
 }
 
 fn close(code: &mut StubCode) {
@@ -159,7 +156,7 @@ fn close(code: &mut StubCode) {
     words(code, &[0x9100_03bf]);
     // ldp x29, x30, [sp], 16
     words(code, &[0xa8c1_7bfd]);
-    code.row(ENTRY.register, ENTRY.offset, &[]);
+    code.row(ENTRY, &[]);
     // ret
     words(code, &[0xd65f_03c0]);
 }

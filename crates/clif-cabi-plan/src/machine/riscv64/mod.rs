@@ -20,9 +20,6 @@ static STEPS: Steps = Steps {
     encode: stub::encode,
 };
 
-/// The functions of `lp64d`.
-pub(super) const C: &ClifConvention = &conventions::SYSTEM_V;
-
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,
@@ -46,7 +43,7 @@ fn under(convention: &Convention) -> Option<&'static ClifConvention> {
     match convention.frame.kind {
         // Its functions preserve the lower half of fs0 to fs11.
         _ if *convention == LP64F => None,
-        FrameKind::Unix => Some(C),
+        FrameKind::Unix => Some(&conventions::SYSTEM_V),
         _ => None,
     }
 }

@@ -9,14 +9,11 @@ use cabi::riscv::{A0, A1, A2, RA, S0, SP, T1, T2, T3, T4};
 
 use super::conventions::PARAMS;
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
-pub(super) const ENTRY: Cfa = Cfa {
-    register: dwarf(SP),
-    offset: 0,
-};
+pub(super) const ENTRY: (u16, i32) = (dwarf(SP), 0);
 
 /// From the frame pointer to the integer registers of parameters: the caller's s0 and ra.
 const INTS: u32 = 16;
@@ -164,22 +161,22 @@ fn push(reg: Reg, code: &mut StubCode) -> Result<(), PlanError> {
 
 fn open(code: &mut StubCode) -> Result<(), PlanError> {
     words(code, &[lower(AREA.into())?]);
-    code.row(dwarf(SP), AREA.into(), &[]);
+    code.row((dwarf(SP), AREA.into()), &[]);
     words(code, &[store(S0, SP, 0)?, store(RA, SP, WORD.bytes())?]);
     // mv s0, sp
     words(code, &[add(S0, SP, 0)?]);
-    code.row(dwarf(S0), AREA.into(), SAVED);
+    code.row((dwarf(S0), AREA.into()), SAVED);
     Ok(())
 }
 
 fn close(code: &mut StubCode) -> Result<(), PlanError> {
     // mv sp, s0
     words(code, &[add(SP, S0, 0)?]);
-    code.row(dwarf(SP), AREA.into(), SAVED);
+    code.row((dwarf(SP), AREA.into()), SAVED);
     let loads = [load(RA, SP, WORD.bytes())?, load(S0, SP, 0)?];
     words(code, &loads);
     words(code, &[add(SP, SP, AREA.into())?]);
-    code.row(ENTRY.register, ENTRY.offset, &[]);
+    code.row(ENTRY, &[]);
     // ret
     words(code, &[0x0000_8067]);
     Ok(())

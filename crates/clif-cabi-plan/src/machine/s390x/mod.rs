@@ -13,9 +13,6 @@ use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
 
-/// The functions of the ELF ABI.
-pub(super) const C: &ClifConvention = &conventions::SYSTEM_V;
-
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,
@@ -44,5 +41,5 @@ static STEPS: Steps = Steps {
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {
-    (convention.frame.kind == FrameKind::Unix).then_some(C)
+    (convention.frame.kind == FrameKind::Unix).then_some(&conventions::SYSTEM_V)
 }

@@ -10,14 +10,11 @@ use cabi::s390x::{R0, R2, R3, R4, R6, R7, R8, R11, R15};
 
 use super::conventions::{PARAMS, SYSTEM_V};
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
-pub(super) const ENTRY: Cfa = Cfa {
-    register: R15.index() as u16,
-    offset: SYSTEM_V.shadow_bytes.cast_signed(),
-};
+pub(super) const ENTRY: (u16, i32) = (R15.index() as u16, SYSTEM_V.shadow_bytes.cast_signed());
 
 /// Numbers of the registers of the address of steps and of the caller.
 const ADDRESS: u8 = 1;
@@ -43,7 +40,7 @@ const fn place(register: u8) -> i32 {
 
 /// Returns that place in bytes from the CFA.
 const fn saved(register: u8) -> (u16, i32) {
-    (register as u16, place(register) - ENTRY.offset)
+    (register as u16, place(register) - ENTRY.1)
 }
 
 /// Most bytes that a displacement has.
@@ -51,12 +48,11 @@ const MAX_DISPLACEMENT: i32 = 0x7ffff;
 
 /// First and last byte of an instruction of 6 bytes with a displacement: `lg`, `stg`, `lay`, `lmg`,
 /// `stmg`.
-type Opcode = (u8, u8);
-const LG: Opcode = (0xe3, 0x04);
-const STG: Opcode = (0xe3, 0x24);
-const LAY: Opcode = (0xe3, 0x71);
-const LMG: Opcode = (0xeb, 0x04);
-const STMG: Opcode = (0xeb, 0x24);
+const LG: (u8, u8) = (0xe3, 0x04);
+const STG: (u8, u8) = (0xe3, 0x24);
+const LAY: (u8, u8) = (0xe3, 0x71);
+const LMG: (u8, u8) = (0xeb, 0x04);
+const STMG: (u8, u8) = (0xeb, 0x24);
 
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
@@ -115,7 +111,7 @@ fn number(registers: &[Reg], step: StubStep, n: u8) -> Result<u8, PlanError> {
 /// `opcode reg, displacement(base)`
 fn memory(
     code: &mut StubCode,
-    opcode: Opcode,
+    opcode: (u8, u8),
     reg: u8,
     base: u8,
     displacement: u32,
@@ -128,7 +124,7 @@ fn memory(
 /// Appends an instruction on `registers`, two numbers of 4 bits, and `displacement(base)`.
 fn with_displacement(
     code: &mut StubCode,
-    (first, last): Opcode,
+    (first, last): (u8, u8),
     registers: u8,
     base: u8,
     displacement: i32,
@@ -202,13 +198,13 @@ fn open(code: &mut StubCode) -> Result<(), PlanError> {
     let (frame, sp) = (R11.index(), R15.index());
     with_displacement(code, STMG, FROM_R6_TO_R15, sp, place(R6.index()))?;
     copy(code, frame, sp);
-    code.row(frame.into(), ENTRY.offset, SAVED);
+    code.row((frame.into(), ENTRY.1), SAVED);
     Ok(())
 }
 
 fn close(code: &mut StubCode) -> Result<(), PlanError> {
     with_displacement(code, LMG, FROM_R6_TO_R15, R11.index(), place(R6.index()))?;
-    code.row(ENTRY.register, ENTRY.offset, &[]);
+    code.row(ENTRY, &[]);
     jump(code, LINK);
     Ok(())
 }

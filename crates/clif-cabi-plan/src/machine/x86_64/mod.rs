@@ -20,9 +20,6 @@ static STEPS: Steps = Steps {
     encode: stub::encode,
 };
 
-/// System V's functions.
-pub(super) const C: &ClifConvention = &SYSTEM_V;
-
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,

@@ -9,7 +9,7 @@ use cabi::Reg;
 use super::conventions::{MOVED, SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::registers::RegClass;
-use crate::machine::stub::{Cfa, RelocKind, Stub, StubCode, StubStep};
+use crate::machine::stub::{RelocKind, Stub, StubCode, StubStep};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, ClifParam, Signature};
 
@@ -22,10 +22,7 @@ const RSP: u16 = 7;
 
 /// Canonical frame address of a function before its first instruction: only the return address has
 /// been pushed.
-pub(super) const ENTRY: Cfa = Cfa {
-    register: RSP,
-    offset: 8,
-};
+pub(super) const ENTRY: (u16, i32) = (RSP, 8);
 
 impl Stub {
     /// Returns the CLIF signature of the stubs that take one address. `PreserveAll`: they clobber

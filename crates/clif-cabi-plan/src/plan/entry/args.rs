@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::IncomingArea;
 use crate::machine::{Home, RegClass, StubStep};
-use crate::parts::{ClifPart, WORD, narrow, slots};
+use crate::parts::{WORD, narrow, slots};
 use crate::places::ClifPlace;
 use crate::plan::entry_stub::{SavedVectors, free_register};
 use crate::plan::place::Placer;
@@ -28,12 +28,8 @@ impl Placer<'_> {
         self.arguments();
         if self.sig.is_variadic() {
             // Registers that no named argument takes may hold unnamed ones.
-            for own in left(self.machine, taken(self.abi, self.machine)) {
-                let what = What::Register { offset: own.offset };
-                let part = ClifPart::new(0, narrow(own.ty.bytes()), own.ty);
-                let place = ClifPlace::Reg(own.reg);
-                self.table.slots.push(Slot::new(what, part, place));
-            }
+            let left = left(self.machine, taken(self.abi, self.machine));
+            self.table.slots.extend(left);
         }
         match words {
             Some(words) => {
@@ -147,7 +143,7 @@ impl Placer<'_> {
         let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i))?;
         let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
         if self.sig.is_variadic() {
-            regs.extend(left(machine, taken(abi, machine)).map(|own| own.reg));
+            regs.extend(left(machine, taken(abi, machine)).filter_map(|own| own.place.reg()));
         }
         let Some((reg, step)) = free_register(machine, &regs) else {
             return Some(chain);

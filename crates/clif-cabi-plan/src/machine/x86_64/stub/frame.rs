@@ -18,10 +18,10 @@ const SAVED: &[(u16, i32)] = &[(RBP, -16)];
 pub(super) fn open(code: &mut StubCode) {
     // push rbp
     code.bytes.push(0x55);
-    code.row(RSP, 16, SAVED);
+    code.row((RSP, 16), SAVED);
     // mov rbp, rsp
     code.bytes.extend([0x48, 0x89, 0xe5]);
-    code.row(RBP, 16, SAVED);
+    code.row((RBP, 16), SAVED);
 }
 
 pub(super) fn align(align: u32, code: &mut StubCode) {
@@ -74,7 +74,7 @@ pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
 pub(super) fn close(code: &mut StubCode) {
     // leave
     code.bytes.push(0xc9);
-    code.row(RSP, ENTRY.offset, &[]);
+    code.row(ENTRY, &[]);
     // ret
     code.bytes.push(0xc3);
 }
