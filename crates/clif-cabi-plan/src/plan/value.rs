@@ -1,10 +1,10 @@
 //! The CLIF parameters of one argument, the same for caller and callee.
 
 use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
-use smallvec::SmallVec;
+use smallvec::{Array, SmallVec};
 
 use crate::machine::{Machine, RegClass, RegisterMove};
-use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value_type};
+use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, slots, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 
@@ -78,9 +78,27 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 /// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
+/// Appends the parts of a value of type `ty` that has these bytes and this alignment in the
+/// argument area, if it has some: itself, or its words. Returns `true` for itself.
+pub(super) fn stack_parts(
+    machine: Machine,
+    ty: &cabi::Type,
+    abi: &FnAbi,
+    (size, align): (u64, u32),
+    to: &mut SmallVec<impl Array<Item = ClifPart>>,
+) -> bool {
+    let own = own_type(machine, ty, abi);
+    match own {
+        Some(own) => to.push(own),
+        None if size > MAX_PARTS_BYTES => {}
+        None => slots(machine.convention.least_part(size), (size, align), ty, to),
+    }
+    own.is_some()
+}
+
 /// Returns a stack argument as a CLIF parameter of its own type, if it can be one: a scalar or
 /// 16-byte vector whose class is exhausted before it.
-pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
+fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
     let is_wide =

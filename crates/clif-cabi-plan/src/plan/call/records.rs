@@ -14,9 +14,9 @@ use cabi::{FnAbi, FnSig, Place};
 use smallvec::{Array, SmallVec};
 
 use crate::machine::Machine;
-use crate::parts::{ClifPart, WORD, slots};
+use crate::parts::{ClifPart, WORD};
 use crate::plan::table::PassMode;
-use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
+use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, stack_parts};
 use crate::signature::ValueType;
 
 /// A vector of two words.
@@ -76,20 +76,13 @@ impl Records {
         abi: &FnAbi,
         parts: &mut SmallVec<impl Array<Item = ClifPart>>,
     ) -> PassMode {
-        if let Some(own) = own_type(machine, ty, abi) {
-            parts.push(own);
+        let first = parts.len();
+        if stack_parts(machine, ty, abi, (size, align), parts) {
             return PassMode::Parts;
         }
         if size > MAX_PARTS_BYTES {
             return PassMode::Area;
         }
-        let first = parts.len();
-        slots(
-            machine.convention.least_part(size),
-            (size, align),
-            ty,
-            parts,
-        );
         if !machine.convention.has_sarg || crate::value_type(ty).is_some() {
             return PassMode::Parts;
         }

@@ -10,12 +10,12 @@ use smallvec::SmallVec;
 
 use super::IncomingArea;
 use crate::machine::{Home, RegClass, StubStep};
-use crate::parts::{WORD, narrow, slots};
+use crate::parts::{WORD, narrow};
 use crate::places::ClifPlace;
 use crate::plan::entry_stub::{SavedVectors, free_register};
 use crate::plan::place::Placer;
 use crate::plan::table::PassMode;
-use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, is_chain, is_exhausted, own_type, registers};
+use crate::plan::value::{MAX_WORDS, is_chain, is_exhausted, registers, stack_parts};
 use crate::plan::variadic::{VaStart, left, taken};
 use crate::slot::{Slot, What};
 
@@ -57,18 +57,8 @@ impl Placer<'_> {
     ) -> PassMode {
         let (machine, parts) = (self.machine, &mut self.table.parts);
         let (first, offset) = (parts.len(), narrow(offset));
-        let own = own_type(machine, ty, self.abi);
-        match own {
-            Some(own) => parts.push(own),
-            None if size > MAX_PARTS_BYTES => {}
-            None => slots(
-                machine.convention.least_part(size),
-                (size, align),
-                ty,
-                parts,
-            ),
-        }
-        if own.is_some() || !machine.has_area() {
+        let is_own = stack_parts(machine, ty, self.abi, (size, align), parts);
+        if is_own || !machine.has_area() {
             self.parts_on_stack(arg, first, offset);
             return PassMode::Parts;
         }
