@@ -6,6 +6,7 @@ use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use clif_cabi::StubCode;
+use clif_cabi::cabi::Triple;
 use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
 /// The least alignment of code that rules come after, in bytes, and that of the rules.
@@ -40,6 +41,15 @@ impl NewFrames {
             personality,
             tables,
         })
+    }
+
+    /// Tables of stubs alone.
+    pub(crate) fn of_stubs() -> Self {
+        Self {
+            personality: None,
+            // There may be no such tables here.
+            tables: UnwindTables::of_stubs(&Triple::host()).ok(),
+        }
     }
 
     /// Adds a function that was compiled.

@@ -180,7 +180,7 @@ impl Invokers {
         let stub = shape.0.invoker(&self.target).filter(|_| self.has_stubs);
         let stub = stub.and_then(|stub| stub.code(Machine::of(&self.target).ok()?, false).ok());
         let code = match stub {
-            Some(stub) => self.stubs.define(&self.target, NAME, &stub)?,
+            Some(stub) => self.stubs.define(NAME, &stub)?,
             None => {
                 let (engine, lower) = self.compiler()?;
                 compile(engine, lower, sig)?

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use clif_cabi::StubCode;
-use clif_cabi::cabi::Target;
-use clif_cabi_unwind::TablesInMemory;
 use region::Protection;
 
 use crate::code::{Code, Shared};
 use crate::cranelift::module::FuncId;
 use crate::debug::{Debug, NewCode};
 use crate::error::{Error, Result};
+use crate::frames::NewFrames;
 use crate::host::system::Frames;
 use crate::host::{self, Pages};
 use crate::settings::Settings;
@@ -35,6 +34,7 @@ fn write(bytes: &[u8]) -> Result<Pages> {
 /// Maker of code of stubs.
 pub(crate) struct Stubs {
     shared: Arc<Shared>,
+    frames: NewFrames,
     debug: Debug,
 }
 
@@ -44,43 +44,52 @@ impl Stubs {
     pub(crate) fn new(settings: &Settings, shared: Arc<Shared>) -> Result<Self> {
         Ok(Self {
             shared,
+            frames: NewFrames::of_stubs(),
             debug: Debug::new(&settings.debug)?,
         })
     }
 
-    /// Writes `stub` for `target`, this machine, and tells unwinders, debuggers and profilers of it,
-    /// as a function called `name`.
+    /// Writes `stub`, and tells unwinders, debuggers and profilers of it, as a function called `name`.
     ///
     /// # Errors
-    /// As [`Engine::finalize`](crate::Engine::finalize).
-    pub(crate) fn define(
-        &mut self,
-        target: &Target,
-        name: &'static str,
-        stub: &StubCode,
-    ) -> Result<Code> {
-        let mut pages = write(&stub.bytes)?;
-        let address = pages.at(0).cast_const();
-        self.shared.kept().stubs.push(pages);
-        let tables = TablesInMemory::of_stub(target, stub, address.addr() as u64);
-        let tables = tables.map_err(|source| Error::Unwind {
+    /// Those of [`Engine::finalize`](crate::Engine::finalize).
+    pub(crate) fn define(&mut self, name: &'static str, stub: &StubCode) -> Result<Code> {
+        // The only function until it is ready.
+        let id = FuncId::from_u32(0);
+        let unwound = |source| Error::Unwind {
             function: name.to_owned(),
             source,
-        })?;
-        let copy = tables.eh_frames.concat();
-        // SAFETY: the rules of the stub, which stays where it is until `shared` is dropped, and they
-        // with it.
-        let frames = unsafe { Frames::new(tables)? };
-        self.shared.kept().frames.push(frames);
+        };
+        self.frames.add_stub(id, stub).map_err(unwound)?;
+        let bytes = self.frames.with_rules(id, &stub.bytes);
+        let written = write(&bytes);
+        if written.is_err() {
+            self.frames.remove(id);
+        }
+        let mut pages = written?;
+        let address = pages.at(0).cast_const();
+        self.shared.kept().stubs.push(pages);
+        let tables = self.frames.take(|_| address, |_| None);
+        if tables.is_err() {
+            self.frames.remove(id);
+        }
+        let tables = tables.map_err(unwound)?;
+        let copy = tables.as_ref().map(|tables| tables.eh_frames.concat());
+        if let Some(tables) = tables {
+            // SAFETY: the rules of the stub, which stays where it is until `shared` is dropped, and they with it.
+            let frames = unsafe { Frames::new(tables)? };
+            self.shared.kept().frames.push(frames);
+        }
         let code = NewCode {
-            // The only function.
-            id: FuncId::from_u32(0),
+            id,
             name: name.to_owned(),
             address: address.expose_provenance(),
             size: stub.bytes.len(),
             rows: Vec::new(),
         };
-        let (told, result) = self.debug.tell(vec![code], copy);
+        let (told, result) = self
+            .debug
+            .tell(vec![code], copy.unwrap_or_else(|| vec![0; 4]));
         self.shared.kept().told.push(told);
         result?;
         Ok(Code::new(

@@ -1,7 +1,5 @@
 //! Parts of a C value in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
-use std::ops::Not;
-
 use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::{Array, SmallVec};
 
@@ -266,11 +264,27 @@ pub(crate) fn slots(
 
 /// Narrows `n`, which was checked to fit: sizes and offsets in an argument area, which has at most
 /// [`MAX_STACK_BYTES`](crate::MAX_STACK_BYTES), and the numbers of its words.
-pub(crate) fn narrow<T: TryFrom<S> + Not<Output = T> + Default, S>(n: S) -> T {
+pub(crate) fn narrow<T: TryFrom<S> + Limit, S>(n: S) -> T {
     let narrow = T::try_from(n);
     debug_assert!(narrow.is_ok(), "a number that was to be refused before");
-    // All bits, at which Cranelift places nothing.
-    narrow.unwrap_or_else(|_| !T::default())
+    narrow.unwrap_or(T::LIMIT)
+}
+
+/// A type with a greatest number, at which Cranelift places nothing.
+pub(crate) trait Limit {
+    const LIMIT: Self;
+}
+
+impl Limit for u8 {
+    const LIMIT: Self = Self::MAX;
+}
+
+impl Limit for u32 {
+    const LIMIT: Self = Self::MAX;
+}
+
+impl Limit for i32 {
+    const LIMIT: Self = Self::MAX;
 }
 
 /// Bytes from one x87 value in memory to the next.

@@ -49,16 +49,9 @@ impl Frame {
         }
     }
 
+    /// Returns the rows of a stub. Its first one is that of every function's first instruction,
+    /// which the common entry has.
     pub(crate) fn stub(code: &StubCode) -> Result<Self, UnwindError> {
-        let (len, instructions) = Self::rows(code)?;
-        Ok(Self::Stub { len, instructions })
-    }
-
-    /// Returns the bytes of a stub, and its rows as instructions. The first row is that of every
-    /// function's first instruction, which the common entry has.
-    pub(crate) fn rows(
-        code: &StubCode,
-    ) -> Result<(u32, Vec<(u32, CallFrameInstruction)>), UnwindError> {
         let mut instructions = Vec::new();
         for rows in code.unwind.windows(2) {
             if let [before, row] = rows {
@@ -67,7 +60,7 @@ impl Frame {
         }
         let len = u32::try_from(code.bytes.len());
         let len = len.map_err(|_| UnwindError::Table("the stub is too large".to_owned()))?;
-        Ok((len, instructions))
+        Ok(Self::Stub { len, instructions })
     }
 
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {

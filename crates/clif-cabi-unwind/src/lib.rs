@@ -34,7 +34,6 @@ mod module;
 mod object;
 mod personality;
 mod section;
-mod stub;
 mod tables;
 mod windows;
 

@@ -13,7 +13,7 @@ const ENCODINGS: Encodings = Encodings {
 
 /// Tables with addresses. They name each other by address: nothing may be moved or dropped while an
 /// unwinder knows it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TablesInMemory {
     /// Each is an `.eh_frame` for `__register_frame`, ended by four zeros: one for each run of
     /// functions that lie next to each other. libgcc takes all that is between the functions of one

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use clif_cabi::cabi::Triple;
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
 use crate::cranelift::codegen::gimli::write::{
-    CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
+    CallFrameInstruction, CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
 };
 use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
 use crate::cranelift::codegen::ir::Endianness;
@@ -80,9 +81,30 @@ impl UnwindTables {
             Endianness::Little => RunTimeEndian::Little,
             Endianness::Big => RunTimeEndian::Big,
         };
-        let target = isa.triple();
+        Self::of_parts(isa.triple(), (isa.create_systemv_cie(), order), personality)
+    }
+
+    /// Makes tables of stubs alone, which need no ISA: for a program that compiles nothing.
+    ///
+    /// # Errors
+    /// [`UnwindError::Target`] as in [`UnwindTables::new`].
+    pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
+        let cie = stub_cie(&target.architecture.into_str());
+        // The one big-endian machine with stubs.
+        let order = match target.architecture.into_str().as_ref() {
+            "s390x" => RunTimeEndian::Big,
+            _ => RunTimeEndian::Little,
+        };
+        Self::of_parts(target, (cie, order), None)
+    }
+
+    fn of_parts(
+        target: &Triple,
+        (cie, order): (Option<CommonInformationEntry>, RunTimeEndian),
+        personality: Option<Personality>,
+    ) -> Result<Self, UnwindError> {
         let is_windows = target.operating_system.to_string() == "windows";
-        let cie = isa.create_systemv_cie().filter(|_| !is_windows);
+        let cie = cie.filter(|_| !is_windows);
         if cie.is_none() && !(is_windows && target.architecture.to_string() == "x86_64") {
             let (target, why) = (target.to_string(), OTHER_TABLES);
             return Err(UnwindError::Target { target, why });
@@ -294,5 +316,58 @@ impl UnwindTables {
         let address = Section::address(targets, AddressTarget::Symbol(symbol));
         cie.personality = Some((encodings.symbol, address));
         Some(table.add_cie(cie))
+    }
+}
+
+/// Returns the common entry that Cranelift has for functions of this machine: the state at their
+/// first instruction.
+fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
+    // Code alignment, return address, stack pointer, and the frame's address above that.
+    let (code, link, stack, offset) = match architecture {
+        "x86_64" => (1, 16, 7, 8),
+        "aarch64" => (4, 30, 31, 0),
+        // The name of a triple has the extensions too: riscv64gc.
+        name if name.starts_with("riscv64") => (2, 1, 2, 0),
+        "s390x" => (1, 14, 15, 160),
+        _ => return None,
+    };
+    let encoding = gimli::Encoding {
+        address_size: 8,
+        format: gimli::Format::Dwarf32,
+        version: 1,
+    };
+    let mut cie = CommonInformationEntry::new(encoding, code, -8, gimli::Register(link));
+    cie.add_instruction(CallFrameInstruction::Cfa(gimli::Register(stack), offset));
+    // A call of x86-64 pushes the return address.
+    if architecture == "x86_64" {
+        let return_address = CallFrameInstruction::Offset(gimli::Register(link), -offset);
+        cie.add_instruction(return_address);
+    }
+    Some(cie)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cranelift::codegen::{isa, settings};
+
+    #[test]
+    fn stubs_begin_as_compiled_functions_do() {
+        for name in [
+            "x86_64-linux",
+            "aarch64-linux",
+            "riscv64-linux",
+            "riscv64gc-linux",
+            "s390x-linux",
+        ] {
+            let triple: Triple = name.parse().unwrap();
+            let flags = settings::Flags::new(settings::builder());
+            let isa = isa::lookup(triple.clone()).unwrap().finish(flags).unwrap();
+            let own = stub_cie(&triple.architecture.to_string());
+            let theirs = isa.create_systemv_cie();
+            assert!(theirs.is_some());
+            assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "{name}");
+        }
+        assert!(UnwindTables::of_stubs(&"m68k-linux".parse().unwrap()).is_err());
     }
 }
