@@ -223,7 +223,10 @@ impl Emitter<'_, '_> {
 }
 
 fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
-    let code = stub.code(Machine::of(&cabi::Target::X86_64_LINUX)?, module.isa().flags().is_pic())?;
+    let code = stub.code(
+        Machine::of(&cabi::Target::X86_64_LINUX)?,
+        module.isa().flags().is_pic(),
+    )?;
     // 0.108 looks the names in relocations up in a function.
     let mut names = Function::new();
     let reloc = code.reloc.map(|reloc| {
