@@ -166,7 +166,7 @@ impl<'a> UnitProgram<'a> {
                 let params = sig.params().iter();
                 let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
                 let side = other(direction);
-                differs(("Cranelift", ours), &types, &right, side).map_err(Fault::from)
+                differs(("Cranelift", ours), &types, &right, side).map_err(of_cranelift)
             }
             // Both sides are made together: a refusal of the callee's `va_arg` is the case's.
             Err(fault) => Err(needed(fault.clone(), &right, Direction::Callee)),
@@ -225,6 +225,16 @@ fn differs(
         Direction::Callee => caller,
     };
     found.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Returns the fault of a difference of our code. Cranelift 0.132 to 0.137 lists fs1 among the
+/// registers that calls change (`DEFAULT_CALLEE_SAVES` of its RISC-V), so its functions do not
+/// restore it for their callers.
+fn of_cranelift(found: Difference) -> Fault {
+    match found.why.ends_with(" changes fs1, which is its caller's") {
+        true => Fault::Untried("Cranelift's functions do not keep fs1".to_owned()),
+        false => found.into(),
+    }
 }
 
 fn setting(target: &ProgramTarget) -> String {
