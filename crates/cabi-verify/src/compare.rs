@@ -73,10 +73,6 @@ impl Compared<'_> {
     }
 
     fn side(&self, side: &Side, types: &[Type]) -> Vec<Difference> {
-        if let Some((function, how)) = side.state("ends").and_then(|note| note.split_once(':')) {
-            let compiler = self.compiler;
-            return vec![format!("{compiler}: the {function} {how}").into()];
-        }
         let mut all = Vec::new();
         let args = self.abi.args.iter().zip(&side.args).zip(types);
         for (i, ((arg, found), ty)) in args.enumerate() {

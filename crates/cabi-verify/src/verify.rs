@@ -11,10 +11,11 @@ use std::sync::{Arc, OnceLock};
 
 use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
+use clif_cabi_jit::Settings;
 
 use crate::build::zig::{Mode, Zig};
 use crate::build::{ProgramTarget, Reference, Unit};
-use crate::case::Direction;
+use crate::check::calls::{Direction, all_settings};
 use crate::header;
 
 use crate::probe::Probe;
@@ -33,16 +34,16 @@ pub(crate) mod report;
 mod skip_reasons;
 pub mod units;
 
+pub use crate::check::calls::Verdict;
 pub use crate::header::Read;
-pub use crate::verdict::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
-use units::{BATCH, Batch, Loaded, Turn};
-pub use units::{Called, Mistake, Shown};
+use units::{BATCH, Batch, Calls, Loaded};
+pub use units::{Called, Mistake, OtherSide, ProgramLimit, Shown};
 
 /// Headers and compilers to be compared, and settings.
 #[derive(Debug)]
@@ -55,6 +56,10 @@ pub struct Verification {
     pub flags: Vec<String>,
     /// Compilers and child processes at once.
     pub at_once: usize,
+    /// Seed of the order in which each child runs its cases; without one they run as they stand.
+    pub order: Option<u64>,
+    /// Engine settings with their names; the cases take turns.
+    pub settings: Vec<(String, Settings)>,
 }
 
 /// A compiler and how it is checked.
@@ -100,14 +105,16 @@ pub enum RunStep {
 pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 
 impl Verification {
-    /// Plans all headers against all compilers, one process per processor. The flags are those that
-    /// the headers were read with.
+    /// Plans all headers against all compilers, under every engine setting in turn, one process per
+    /// processor. The flags are those that the headers were read with.
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
             compilers,
             flags,
             at_once: at_once(),
+            order: None,
+            settings: all_settings(),
         }
     }
 
@@ -156,9 +163,10 @@ impl Verification {
                 batches.push(Batch {
                     part: number,
                     compiler: part.compiler,
+                    flags: &flags,
                     unit: Unit::after_declarations(reference, &flags, preamble, (subject, cases)),
                     same_layout: part.same_layout(),
-                    turn: Turn::of(batches.len()),
+                    turn: None,
                 });
             }
         }
@@ -186,12 +194,25 @@ pub struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Has both sides of all calls observed.
+    /// Makes all calls.
     ///
     /// # Errors
-    /// [`VerifyError::Reference`], [`VerifyError::Interrupted`].
+    /// [`VerifyError::System`], [`VerifyError::Interrupted`].
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
-        let all = units::run(&self.loaded, mistake, self.plan.at_once, progress)?;
+        let calls = Calls {
+            settings: &self.plan.settings,
+            mistake,
+            shared_engine: false,
+            at_once: self.plan.at_once,
+            order: self.plan.order,
+            to_show: Some(&ProgramLimit::after(0)),
+        };
+        // A mistake is to be seen by the code that has it.
+        let way = match mistake.convention {
+            Some(_) => OtherSide::Cranelift,
+            None => OtherSide::Both,
+        };
+        let all = units::run(&self.loaded, way, &calls, progress)?;
         let mut parts = self.parts.clone();
         for (loaded, called) in self.loaded.iter().zip(all) {
             let part = &mut parts[loaded.part];
@@ -290,14 +311,6 @@ impl Compiler {
             programs: Some(programs),
             ..Self::plain(reference.for_programs(), Some(policy))
         }
-    }
-
-    /// Returns the probe of its code.
-    pub(crate) fn probe(&self) -> &Result<Probe, String> {
-        self.probe.get_or_init(|| match &self.programs {
-            Some(target) => Probe::of_target(target).map_err(|error| error.to_string()),
-            None => Probe::of_here(),
-        })
     }
 
     /// Returns the target whose code it makes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Fault};
+use cabi_verify::check::calls::{Direction, Fault, is_known};
 use cabi_verify::compare::compare;
 use cabi_verify::fuzz::{self, Transitions};
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
@@ -17,7 +17,6 @@ use cabi_verify::processor;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
 use cabi_verify::threads::{at_once, in_threads};
-use cabi_verify::verdict::is_known;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
 
@@ -349,7 +348,7 @@ impl Part<'_> {
             target: &self.target.target,
             vectors: self.vectors,
             settings: SETTINGS[self.turn],
-            forms: (self.turn, 1),
+            turn: self.turn,
             mutation: self.mistake.mutation,
         };
         let emitted = self.probe.emitted(&sigs, &emission);

@@ -19,21 +19,20 @@ use std::ptr;
 
 use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{self, Calls, Direction, Key, Verdict};
+use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CSignature, CType};
 use cabi_verify::run::HERE;
 use cabi_verify::run::guard::{GuardedBuffers, PageEnd};
-use cabi_verify::threads::at_once;
-use cabi_verify::verify::units::{Called, Loaded, Mistake};
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 use cabi_verify::verify::{Compiler, known_bug};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{
-    File, add_files, admits, compile_files, compilers, each_in_child, entries, takes,
+    File, add_files, admits, compile_files, compilers, each_in_child, entries, run_files, takes,
 };
-use crate::suite::{Result, Suite, order};
+use crate::suite::{Result, Suite};
 
 /// Beginning of the names of records of many sizes.
 const SIZES: &str = "sizes-";
@@ -59,7 +58,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     })?;
     let settings = [("default".to_owned(), Settings::default().memory(1 << 20))];
     let (mut n_passed, mut n_calls) = (0, 0);
-    let all = call(&loaded, &settings, Mistake::NONE, (false, None))?;
+    let all = run_files(&loaded, OtherSide::Cranelift, &settings, Mistake::NONE)?;
     for (one, all) in loaded.iter().zip(all) {
         let compiler = files[one.part].compiler.reference.name();
         for called in all {
@@ -106,28 +105,11 @@ fn files<'a>(
     files
 }
 
-/// Makes the calls, if so by code that is made at run time alone, or by a wrong key.
-pub(super) fn call(
-    loaded: &[Loaded],
-    settings: &[(String, Settings)],
-    mistake: Mistake,
-    (at_run_time, key): (bool, Option<Key>),
-) -> Result<Vec<Vec<Called>>> {
-    let calls = Calls {
-        settings,
-        mistake,
-        key,
-        at_run_time,
-        at_once: at_once(),
-        order: order(),
-    };
-    Ok(calls::run(loaded, &calls)?)
-}
-
-/// Returns the verdict. A difference where every compiler has a known bug tells nothing about ours.
+/// Returns the verdict. A difference that the compiler's own two sides have, by a known bug, tells
+/// nothing about ours.
 fn without_known_bug(compiler: &str, called: &Called) -> Verdict {
     match (&called.verdict, known_bug(compiler, &called.case)) {
-        (Verdict::Differs(_), Some(bug)) => Verdict::NotRun(bug.to_owned()),
+        (Verdict::SelfInconsistent(_), Some(bug)) => Verdict::NotRun(bug.to_owned()),
         (verdict, _) => verdict.clone(),
     }
 }
@@ -206,9 +188,15 @@ fn key_controls(
             *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
         }
     }
-    for (at_run_time, words) in [(false, "compiled"), (true, "made at run time")] {
-        let how = (at_run_time, Some(key_without_sizes as Key));
-        let called = call(loaded, settings, Mistake::NONE, how)?;
+    let mistake = Mistake {
+        key: Some(key_without_sizes),
+        ..Mistake::NONE
+    };
+    for (way, words) in [
+        (OtherSide::Cranelift, "compiled"),
+        (OtherSide::AtRunTime, "made at run time"),
+    ] {
+        let called = run_files(loaded, way, settings, mistake)?;
         for direction in Direction::ALL {
             let mut own = called
                 .iter()

@@ -16,8 +16,9 @@ use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
-use cabi_verify::verify::units::{Called, Loaded, Mistake};
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 use cabi_verify::verify::{Compiler, known_bugs};
+use clif_cabi_jit::Settings;
 
 use crate::bugs::{bug_of_zig, subject};
 use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
@@ -119,7 +120,8 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 
 /// Returns the outcomes of the cases of each batch.
 fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
-    run_files(loaded, Mistake::NONE)
+    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
+    run_files(loaded, OtherSide::CraneliftFirst, &settings, Mistake::NONE)
 }
 
 fn calls(

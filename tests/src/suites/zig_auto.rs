@@ -15,7 +15,7 @@ use cabi_verify::build::zig::{Backend, Mode};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Called, Loaded, Mistake};
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 
 use crate::compiled::{File, compile_files, run_files};
 use crate::suite::{Result, Suite, number};
@@ -147,7 +147,7 @@ impl Setup {
         let name = self.name();
         layouts(loaded, &format!("{name} layout"), suite);
         let loaded = std::slice::from_ref(loaded);
-        let called = |mistake| run_files(loaded, mistake);
+        let called = |mistake| run_files(loaded, OtherSide::Probe, &[], mistake);
         for Called {
             case,
             direction,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
+use cabi::{FnAbi, FnSig, Target, VectorLevel};
 
 use super::values::{Values, window};
 use super::{
@@ -38,9 +38,8 @@ pub struct Emission<'a> {
     pub vectors: VectorLevel,
     /// Settings of Cranelift, with their values.
     pub settings: &'a [(&'a str, &'a str)],
-    /// Turns the forms of values, and how callers call: those of the first signature, and how many
-    /// after it each next one has.
-    pub forms: (usize, usize),
+    /// Turns the forms of values, and how callers call.
+    pub turn: usize,
     /// A mistake.
     pub mutation: Mutation,
 }
@@ -97,12 +96,6 @@ impl Probe {
 }
 
 impl Emission<'_> {
-    /// Checks whether a caller passes the address of its result.
-    fn returns_in_memory(&self, sig: &FnSig) -> bool {
-        let abi = FnAbi::new(sig, self.target);
-        abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
-    }
-
     fn values(&self, sig: &FnSig) -> Values {
         let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
         if let Ok(abi) = FnAbi::new(sig, self.target) {
@@ -120,7 +113,7 @@ impl Emission<'_> {
             if values.has_far_pointer {
                 return Err(Fault::Untried(FAR_POINTER.to_owned()));
             }
-            if values.result_is_padding() && self.returns_in_memory(sig) {
+            if values.result_is_padding() {
                 let why = "a result of padding alone, which our callee does not write";
                 return Err(Fault::Untried(why.to_owned()));
             }
@@ -128,7 +121,7 @@ impl Emission<'_> {
             let side = OneSide {
                 sig,
                 offsets: &offsets,
-                index: self.forms.0 + n * self.forms.1,
+                index: n + self.turn,
                 mutation: self.mutation,
             };
             object.callee(&format!("d{n}"), &side)?;

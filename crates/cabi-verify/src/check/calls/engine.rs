@@ -1,4 +1,5 @@
-//! Cranelift's sides of a case in an engine, in every way.
+//! Cranelift's sides of cases in one engine: one case in every way, or many, each in one way by its
+//! index, so that together they cover all.
 
 use std::collections::HashMap;
 
@@ -10,13 +11,13 @@ use clif_cabi_jit::Engine;
 
 use super::callee_objects;
 use super::run_time::{CraneliftSide, Maker};
-use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES};
-use super::{call, from_c_to, round};
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
+use super::{call, from_c_to, needed, round};
+use crate::case::Case;
 use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::run::boundary;
-use crate::verdict::needed;
 
-/// The ways in which a case is called.
+/// The [`WAYS`] in which a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ways {
     All,
@@ -24,6 +25,8 @@ pub(super) enum Ways {
     Compiled,
     /// By code made at run time for any signature; where there is none, in one compiled way.
     AtRunTime,
+    /// In one way, by the case's index.
+    Turning(usize),
 }
 
 /// State that cases of one process share under one engine setting, as the functions of a front end
@@ -48,18 +51,43 @@ impl Caches {
     }
 }
 
-/// A case with its Cranelift sides for one direction, compiled.
-pub(super) struct Sides {
+/// Cases of one library with their Cranelift sides for one direction, compiled.
+pub struct SharedEngine {
     engine: Engine,
-    plan: CallCase,
-    codes: Vec<CraneliftSide>,
+    cases: Vec<Result<(CallCase, Vec<CraneliftSide>), Fault>>,
 }
 
-impl Sides {
+impl SharedEngine {
+    /// Compiles one direction of `cases`, whose C sides `harness` has under the same numbers. `turn` turns the variants.
+    ///
+    /// # Errors
+    /// [`Fault`] if there is no engine, or the compiled code cannot be made ready: then
+    /// [`observe`](super::observe) tells which case is to blame.
+    pub fn build<'c>(
+        harness: &Harness<'_>,
+        cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
+        direction: Direction,
+        turn: usize,
+    ) -> Result<Self, Fault> {
+        let cases = cases.into_iter().enumerate().map(|(index, (case, sig))| {
+            let sig = sig.map_err(clif_cabi::LowerError::from)?;
+            CallCase::new(case, sig, |sig| sig, index)
+        });
+        let (right, mut own) = (Mutation::default(), Caches::default());
+        Self::of(
+            harness,
+            &mut own,
+            cases,
+            direction,
+            Ways::Turning(turn),
+            right,
+        )
+    }
+
     pub(super) fn of(
         harness: &Harness<'_>,
         caches: &mut Caches,
-        plan: CallCase,
+        cases: impl Iterator<Item = Result<CallCase, Fault>>,
         direction: Direction,
         ways: Ways,
         mutation: Mutation,
@@ -70,45 +98,74 @@ impl Sides {
             Some(lower) => lower,
             none => none.insert(Lowering::new(engine.isa())?),
         };
-        let codes = || {
+        let mut codes = |plan: &CallCase| {
             let (mut codes, mut import) = (Vec::new(), None);
-            if ways != Ways::Compiled {
-                let maker = match maker {
-                    Some(maker) => maker,
-                    none => none.insert(Maker::new(harness, direction)?),
-                };
-                codes = maker.code(harness, &plan)?;
-            }
-            let n = match ways {
-                // A closure that must not return is a function where there is no other side.
-                Ways::AtRunTime => usize::from(codes.is_empty()),
-                _ => VARIANTS,
+            let is_turn = |way: &usize| match ways {
+                Ways::All => true,
+                Ways::Compiled => *way < VARIANTS,
+                Ways::AtRunTime => *way == VARIANTS,
+                Ways::Turning(turn) => *way == (plan.index + turn) % WAYS,
             };
-            for variant in 0..n {
-                let with = (harness, &plan, direction, mutation);
-                let made = compiled(with, (&mut engine, lower), &mut import, variant)?;
-                codes.push(made);
+            for way in (0..WAYS).filter(is_turn) {
+                if way == VARIANTS {
+                    let maker = match &mut *maker {
+                        Some(maker) => maker,
+                        none => none.insert(Maker::new(harness, direction)?),
+                    };
+                    let made = maker.code(harness, plan)?;
+                    // A closure that must not return is a function where there is no other side.
+                    let is_alone = matches!(ways, Ways::Turning(_) | Ways::AtRunTime);
+                    if !made.is_empty() || !is_alone {
+                        codes.extend(made);
+                        continue;
+                    }
+                }
+                let with = (harness, plan, direction, mutation);
+                codes.push(compiled(
+                    with,
+                    (&mut engine, lower),
+                    &mut import,
+                    way % VARIANTS,
+                )?);
             }
             Ok(codes)
         };
-        let codes = codes().map_err(|fault| needed(fault, &plan.abi, direction))?;
+        let mut one = |plan: Result<CallCase, Fault>| {
+            let plan = plan?;
+            let codes = codes(&plan).map_err(|fault| needed(fault, &plan.abi, direction))?;
+            Ok((plan, codes))
+        };
+        let cases = cases.map(&mut one).collect();
         engine.finalize()?;
-        Ok(Self {
-            engine,
-            plan,
-            codes,
-        })
+        Ok(Self { engine, cases })
     }
 
-    /// Makes all calls in all rounds. Returns how many.
-    pub(super) fn rounds(&self, harness: &Harness<'_>) -> Result<usize, Fault> {
-        for number in 0..SIDES.len() {
-            let round = round(&self.plan, number);
-            for code in &self.codes {
-                code.execute(harness, &self.plan, &self.engine, &round)?;
+    /// Makes the call of case `index`, in one round.
+    pub fn execute(&self, harness: &Harness<'_>, index: usize) -> Result<(), Fault> {
+        let numbers = index % 2..index % 2 + 1;
+        self.rounds(harness, index, numbers).map(drop)
+    }
+
+    /// Makes all calls of a case in the rounds of these numbers. Returns how many.
+    pub(super) fn rounds(
+        &self,
+        harness: &Harness<'_>,
+        index: usize,
+        numbers: std::ops::Range<usize>,
+    ) -> Result<usize, Fault> {
+        let (plan, codes) = match self.cases.get(index) {
+            Some(Ok(built)) => built,
+            Some(Err(fault)) => return Err(fault.clone()),
+            None => return Err(Difference::from("no such case").into()),
+        };
+        let n_rounds = numbers.len();
+        for number in numbers {
+            let round = round(plan, number);
+            for code in codes {
+                code.execute(harness, plan, &self.engine, &round)?;
             }
         }
-        Ok(SIDES.len() * self.codes.len())
+        Ok(n_rounds * codes.len())
     }
 }
 
