@@ -52,7 +52,7 @@ impl Stubs {
     /// Writes `stub`, and tells unwinders, debuggers and profilers of it, as a function called `name`.
     ///
     /// # Errors
-    /// Those of [`Engine::finalize`](crate::Engine::finalize).
+    /// The errors of [`Engine::finalize`](crate::Engine::finalize).
     pub(crate) fn define(&mut self, name: &'static str, stub: &StubCode) -> Result<Code> {
         // The only function until it is ready.
         let id = FuncId::from_u32(0);

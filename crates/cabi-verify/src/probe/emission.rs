@@ -15,6 +15,7 @@ use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
 use crate::emit::cranelift::{Mutation, Sent};
+use crate::facts::{Facts, Note};
 use crate::scratch::Scratch;
 use crate::verdict::Fault;
 
@@ -92,6 +93,17 @@ impl Probe {
         let facts = made.into_iter();
         let facts = facts.map(|made| made.map(|()| seen.next().unwrap_or_else(nothing)));
         Ok(facts.collect())
+    }
+}
+
+impl Probe {
+    /// Returns the facts of our code without the loss of the register that Cranelift does not keep
+    /// on this machine; `None` if it was not lost.
+    pub fn without_spoiled(&self, facts: &Facts) -> Option<Facts> {
+        let is_it = |note: &Note| note.name == "lost" && Some(&*note.value) == self.machine.spoiled;
+        let mut own = facts.clone();
+        own.callee.state.retain(|note| !is_it(note));
+        (own != *facts).then_some(own)
     }
 }
 

@@ -5,14 +5,14 @@ use cabi::Reg;
 use super::registers::Registers;
 use super::stub::Steps;
 
-/// Where `area_from_frame` is known.
+/// Flag of processors with an `area_from_frame`.
 pub(super) const FRAME_POINTERS: [&str; 3] = [
     "preserve_frame_pointers",
     "true",
     "must be on: functions find their stack arguments by the frame pointer",
 ];
 
-/// Where another probe overwrites the first argument, or Cranelift panics.
+/// Flag of processors with whose other probes Cranelift overwrites the first argument, or panics.
 pub(super) const INLINE_PROBES: [&str; 3] = [
     "probestack_strategy",
     "inline",

@@ -2,7 +2,8 @@
 
 use cabi::{FnSig, RecordBuilder, Target, Type};
 
-use super::{Machine, s390x};
+use super::processor::FRAME_POINTERS;
+use super::{ARCHITECTURES, Machine, s390x};
 use crate::check::check;
 use crate::parts::ClifPart;
 use crate::places::ClifPlace;
@@ -203,5 +204,15 @@ fn unnamed_values_at_the_ends_of_slots() {
             "{ty}"
         );
         assert!(plan.in_place, "{ty}");
+    }
+}
+
+/// Functions that find the argument area by the frame pointer need its flag, and no others do.
+#[test]
+fn frame_pointers_are_required_where_they_are_used() {
+    for architecture in ARCHITECTURES {
+        let own = architecture.processor;
+        let is_used = own.area_from_frame.is_some();
+        assert_eq!(own.flags.contains(&FRAME_POINTERS), is_used, "{own:?}");
     }
 }
