@@ -15,7 +15,7 @@ use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
 use crate::emit::cranelift::{Mutation, Sent};
-use crate::facts::{Facts, Note};
+use crate::facts::Facts;
 use crate::scratch::Scratch;
 use crate::verdict::Fault;
 
@@ -97,13 +97,15 @@ impl Probe {
 }
 
 impl Probe {
-    /// Returns the facts of our code without the loss of the register that Cranelift does not keep
-    /// on this machine; `None` if it was not lost.
-    pub fn without_spoiled(&self, facts: &Facts) -> Option<Facts> {
-        let is_it = |note: &Note| note.name == "lost" && Some(&*note.value) == self.machine.spoiled;
+    /// Returns the register that Cranelift does not keep on this machine, if our code lost it, and
+    /// the facts without that.
+    pub fn without_spoiled(&self, facts: &Facts) -> Option<(&'static str, Facts)> {
+        let spoiled = self.machine.spoiled?;
         let mut own = facts.clone();
-        own.callee.state.retain(|note| !is_it(note));
-        (own != *facts).then_some(own)
+        own.callee
+            .state
+            .retain(|note| (&*note.name, &*note.value) != ("lost", spoiled));
+        (own != *facts).then_some((spoiled, own))
     }
 }
 

@@ -191,12 +191,12 @@ impl<'a> UnitProgram<'a> {
     ) -> Result<(), Fault> {
         let probe = self.probe.as_ref().ok();
         let kept = probe.and_then(|probe| probe.without_spoiled(seen.as_ref().ok()?));
-        let Some(kept) = kept else {
+        let Some((spoiled, kept)) = kept else {
             return Ok(differs(("Cranelift", seen), types, abi, side)?);
         };
         differs(("Cranelift", &Ok(kept)), types, abi, side)?;
         match side {
-            Direction::Call => Err(Fault::Untried("Cranelift does not keep a register".into())),
+            Direction::Call => Err(Fault::Untried(format!("Cranelift does not keep {spoiled}"))),
             Direction::Callee => Ok(()),
         }
     }
