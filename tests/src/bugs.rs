@@ -1,5 +1,4 @@
 //! The compiler bugs of `expected.toml`, checked again: its own compiler shows each, and no other.
-//! A compiler's facts show each bug that calls show, unless its code ends the process.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +6,10 @@ use cabi::Policy;
 use cabi_verify::build::zig::Mode;
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::{Case, Direction, Subject};
-use cabi_verify::check::calls::all_settings;
 use cabi_verify::check::layout::{Reply, ask_data};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::verdict::{Value, Verdict};
-use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{Called, Mistake};
 use cabi_verify::verify::{Compiler, bugs_of_zig};
 
 use crate::compiled::{File, admits, compile_files, run_files};
@@ -39,8 +37,6 @@ struct Look {
     compiler: &'static str,
     level: &'static str,
     shows: bool,
-    /// Disagreement of the compiler's facts, if both of its sides were observed.
-    by_facts: Option<bool>,
 }
 
 impl Inspection {
@@ -77,41 +73,7 @@ impl Inspection {
                 "{name}: {compiler} shows it too: then it may be ours"
             ));
         }
-        let is_otherwise = |one: &&Look| one.by_facts.is_some_and(|found| found != one.shows);
-        let Look {
-            compiler, level, ..
-        } = self.looks_of_calls().iter().find(is_otherwise)?;
-        Some(format!(
-            "{name}: calls and facts of {compiler} {level} differ"
-        ))
-    }
-
-    /// Returns the results, if calls are to show the bug, and not by chance.
-    fn looks_of_calls(&self) -> &[Look] {
-        match self.bug.shows {
-            Shows::Calls if !self.bug.by_chance => &self.looks,
-            _ => &[],
-        }
-    }
-
-    /// Returns each compiler and level that shows the bug by calls, and that has no facts: its code
-    /// ends the process.
-    pub fn without_facts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        let shown = self.looks_of_calls().iter().filter(|one| one.shows);
-        let shown = shown.filter(|one| one.by_facts.is_none());
-        shown.map(|one| (one.compiler, one.level))
-    }
-
-    /// Returns the same with facts that say the opposite, if facts were compared.
-    pub fn with_other_facts(mut self) -> Option<Self> {
-        let has_facts = |one: &Look| one.by_facts.is_some();
-        if !self.looks_of_calls().iter().any(has_facts) {
-            return None;
-        }
-        for one in &mut self.looks {
-            one.by_facts = one.by_facts.map(|found| !found);
-        }
-        Some(self)
+        None
     }
 }
 
@@ -144,14 +106,7 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
         let crashed = matches!(why, ReferenceError::Crashed { .. });
         refused.insert(file.part, (crashed, why.to_string()));
     })?;
-    let called = run_files(
-        &loaded,
-        OtherSide::Both,
-        &all_settings()[..1],
-        Mistake::NONE,
-    )?;
-    let by_facts = loaded.iter().map(|one| (one.part, is_seen_in_facts(one)));
-    let by_facts: BTreeMap<usize, Option<bool>> = by_facts.collect();
+    let called = run_files(&loaded, Mistake::NONE)?;
     let called = loaded.iter().map(|one| one.part).zip(called);
     let called: BTreeMap<usize, Vec<Called>> = called.collect();
     for (number, &(at, look, _)) in questions.iter().enumerate() {
@@ -159,23 +114,9 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
         let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
         let shown = shown(&seen.bug, own, &seen.subject, refused.get(&number));
         let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        let by_facts = by_facts.get(&number).copied().flatten();
-        seen.looks.push(Look {
-            shows,
-            by_facts,
-            ..look
-        });
+        seen.looks.push(Look { shows, ..look });
     }
     Ok(seen)
-}
-
-/// Returns whether the compiler's facts of the first function of `loaded` disagree; `None` without
-/// facts, as of code that ends the process.
-fn is_seen_in_facts(loaded: &Loaded) -> Option<bool> {
-    let facts = loaded.seen().first()?.as_ref().ok()?.as_ref().ok()?;
-    let args = (0..facts.callee.args.len()).map(Value::Argument);
-    let mut all = args.chain([Value::Result]).map(Some).chain([None]);
-    Some(all.any(|value| facts.disagree(value)))
 }
 
 /// Returns the bugs that calls are to show, by their places in the list, and the compiler and level
@@ -202,7 +143,6 @@ fn questions(asked: &[Modes], seen: &mut [Inspection]) -> Result<Vec<(usize, Loo
                     compiler: one.name,
                     level,
                     shows: false,
-                    by_facts: None,
                 };
                 if bug.shows == Shows::Initializer && one.is_of_c() {
                     look.shows = shows_in_initializer(&compiler.reference, level, subject)?;

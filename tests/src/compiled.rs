@@ -11,10 +11,9 @@ use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Batch, Called, Calls, Loaded, Mistake, OtherSide};
-use clif_cabi_jit::Settings;
+use cabi_verify::verify::units::{self, Batch, Called, Loaded, Mistake, Turn};
 
-use crate::suite::{Result, Suite, order};
+use crate::suite::{Result, Suite};
 
 /// Entries that a compiler is to compile for the runner, all in one file.
 pub(crate) struct File<'a> {
@@ -114,10 +113,9 @@ pub(crate) fn compile_files<'a>(
         Batch {
             part: file.part,
             compiler,
-            flags: &[],
             unit,
             same_layout: true,
-            turn: None,
+            turn: Turn::of(file.part),
         }
     };
     let batches: Vec<Batch<'_>> = files.iter().map(batch).collect();
@@ -132,23 +130,9 @@ pub(crate) fn compile_files<'a>(
     Ok(loaded)
 }
 
-/// Returns the outcomes of the cases of each file in both directions, all of them under `settings`
-/// in turn, with `mistake`.
-pub(crate) fn run_files(
-    loaded: &[Loaded],
-    way: OtherSide,
-    settings: &[(String, Settings)],
-    mistake: Mistake,
-) -> Result<Vec<Vec<Called>>> {
-    let calls = Calls {
-        settings,
-        mistake,
-        shared_engine: false,
-        at_once: at_once(),
-        order: order(),
-        to_show: None,
-    };
-    Ok(units::run(loaded, way, &calls, &|_, _, _| {})?)
+/// Returns the outcomes of the cases of each file in both directions, with `mistake`.
+pub(crate) fn run_files(loaded: &[Loaded], mistake: Mistake) -> Result<Vec<Vec<Called>>> {
+    Ok(units::run(loaded, mistake, at_once(), &|_, _, _| {})?)
 }
 
 /// The reference compilers of this machine's code, each under its own profile.

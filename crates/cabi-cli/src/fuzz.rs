@@ -22,8 +22,7 @@ Compares random signatures with real compilers.
 
 Types and signatures are drawn with weight on what is hard for ABIs, compiled by the compilers, and called in both directions between code \
 generated here and theirs; layouts are compared too. A difference is minimized and written as a block for the corpus of tests. Where a \
-compiler's own caller and callee disagree about the same case, the compiler is self-inconsistent: a program that it alone builds fails \
-twice in the same way. This is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is \
+compiler's own caller and callee disagree about the same case, or end the process, the compiler is self-inconsistent. This is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is \
 given. Where compilers disagree with each other and each is right under its own profile, the policy bits that explain it are counted.
 
 Seed and index identify a signature, the same one on every machine. --shard lets many machines share a run, each of which writes results \
@@ -144,7 +143,7 @@ impl Fuzz {
     /// Runs it and prints what was found.
     #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        use cabi_verify::verify::{Mistake, OtherSide};
+        use cabi_verify::verify::Mistake;
         use cabi_verify::{fuzz, process};
 
         // With a time limit alone there is no other.
@@ -166,7 +165,6 @@ impl Fuzz {
                 .minutes
                 .map(|n| std::time::Duration::from_secs(n.saturating_mul(60))),
             stride: None,
-            way: OtherSide::Both,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,
             mistake: Mistake::NONE,

@@ -67,7 +67,7 @@ impl Verify {
     #[cfg(has_calls)]
     fn transitions(&self, compilers: Vec<cabi_verify::verify::Compiler>) -> Result<Report, String> {
         use cabi_verify::fuzz;
-        use cabi_verify::verify::{Mistake, OtherSide};
+        use cabi_verify::verify::Mistake;
 
         let (mut all, mut absent) = (Vec::new(), Vec::new());
         for compiler in compilers {
@@ -80,7 +80,6 @@ impl Verify {
             numbers: 0..u64::MAX,
             stride: Some(1),
             time: None,
-            way: OtherSide::Both,
             at_once: self.compilers.at_once(),
             shrinks: 0,
             mistake: Mistake::NONE,

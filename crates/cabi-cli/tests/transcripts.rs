@@ -30,11 +30,12 @@ mod support;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::iter::Peekable;
+use std::iter::{self, Peekable};
 use std::path::Path;
 use std::process::Command;
 use std::str::Lines;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
+use std::thread;
 
 use regex_lite::Regex;
 use support::schema::Schema;
@@ -51,13 +52,22 @@ macro_rules! transcripts {
 
 transcripts! { call command compiled_code diff effects explain fuzz json layout lies limits pictures processes results verdicts verify }
 
-/// Runs all cases, and fails with what is wrong in any of them.
+/// Runs all cases, two at once, and fails with what is wrong in any of them.
 fn run_file(text: &str) {
     let only = std::env::var("CABI_CASE").unwrap_or_default();
     let cases = text.split("\n== ").skip(1);
     let cases = cases.filter_map(|case| case.split_once('\n'));
-    let chosen = cases.filter(|(title, _)| title.contains(&only));
-    let wrong: String = chosen.map(|(title, body)| run_case(title, body)).collect();
+    let chosen = Mutex::new(cases.filter(|(title, _)| title.contains(&only)));
+    let next = || chosen.lock().expect("the cases").next();
+    let run = || -> String {
+        iter::from_fn(next)
+            .map(|(title, body)| run_case(title, body))
+            .collect()
+    };
+    let wrong = thread::scope(|scope| {
+        let other = scope.spawn(run);
+        run() + &other.join().expect("the cases of the other thread")
+    });
     assert!(wrong.is_empty(), "{wrong}");
 }
 

@@ -43,9 +43,6 @@ static void end(int code) { ExitProcess((unsigned)code); }
 static void end_if_forked(void) {}
 #endif
 
-/* The buffers of the cases' frame (frame.c), or those of the table of cases. */
-extern void *const cabi_places[] __attribute__((weak));
-extern byte cabi_argument_bytes[] __attribute__((weak)), cabi_result_bytes[] __attribute__((weak));
 static void find_buffers(void) {
   static long long wide[256];
   static int lost;
@@ -77,7 +74,7 @@ static void run(unsigned first) {
     memset(uses, 0, sizeof uses);
     n_pointers = 0;
     if (callee) observe_callee();
-    if (row->caller) observe_caller();
+    if (row->caller) { say("calling\n"); print(); observe_caller(); }
     say(".\n");
     print();
 #ifdef FORK_ARGUMENTS

@@ -8,7 +8,7 @@ ROW
 #include MACHINE
 
 /* P rounds: a byte of which one bit counts is elsewhere by chance once in 2^24. */
-enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 14, BLOCK = 1 << 14, SMALL = 64, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
+enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 15, BLOCK = 1 << 15, SMALL = 64, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
 
 struct base { const char *name; unsigned at, size; byte argument, result; };
 
@@ -35,6 +35,11 @@ static void memcpy(void *to, const void *from, __SIZE_TYPE__ n) {
   for (; i < n; i++) ((byte *)to)[i] = ((const byte *)from)[i];
 }
 static void memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((byte *)to)[i] = (byte)with; }
+
+/* The buffers of the cases' frame (frame.c), or those of the table of cases. */
+extern void *const cabi_places[] __attribute__((weak));
+extern byte cabi_argument_bytes[] __attribute__((weak)), cabi_result_bytes[] __attribute__((weak));
+void SHARED cabi_keep(void) __attribute__((weak));
 
 static const struct base registers[] = { REGISTERS };
 enum { N_REGISTERS = sizeof registers / sizeof *registers, ON_STACK = N_REGISTERS, BEHIND };
@@ -503,6 +508,35 @@ static void widen_copies(void) {
   }
 }
 
+/* Which registers a caller changes that are its own caller's; and which one, that a callee may change, it takes for kept: `cabi_keep` (frame.c) has values of its
+   own during a call. */
+static byte is_spoiled[N_REGISTERS];
+static void look_at_kept(void) {
+#ifdef SPOILED
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (!row->escapes && is_word(KEPT_BY_CALLERS, registers[r].name)) is_spoiled[r] |= get(cabi_return + registers[r].at) != get(cabi_call + registers[r].at);
+#endif
+}
+static void say_lost(void) {
+#ifdef SPOILED
+  static const char *const spoiled[] = {SPOILED};
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (is_spoiled[r]) { say(" spoils:"); say(registers[r].name); }
+  if (!cabi_places || !cabi_keep || row->shadow) return;
+  word *live = cabi_places[5], *kept = cabi_places[6];
+  memset(kept, 0, 64);
+  for (unsigned i = 0; i < 8; i++) live[i] = step();
+  *(word *)cabi_places[7] = step();
+  put_arguments(cabi_call, address((void *)cabi_spoil), 0, 0);
+  call((void (*)(void))cabi_keep);
+  for (unsigned i = 0; i < 9; i++) {
+    word is = i < 8 ? kept[i] : *(word *)cabi_places[8];
+    if (is == (i < 8 ? live[i] : *(word *)cabi_places[7])) continue;
+    unsigned n = (unsigned)(is - 0x5b5b5b00);
+    say(" relies:"); say(n < sizeof spoiled / sizeof *spoiled ? spoiled[n] : "?");
+    return;
+  }
+#endif
+}
+
 static void observe_caller(void) {
   const struct value *r = result();
   widen_copies();
@@ -512,6 +546,7 @@ static void observe_caller(void) {
   cabi_escapes = row->escapes;
   depth = seen_conditions = *its.gap_is_lost = is_other_count = n_calls = 0;
   is_carried = *row->carried != 0;
+  memset(is_spoiled, 0, sizeof is_spoiled);
   /* A callee has returned a float so. */
   for (unsigned k = 0; BOXES && k < N_REGISTERS; k++) {
     is_boxed[k] = registers[k].result;
@@ -530,6 +565,7 @@ static void observe_caller(void) {
     cabi_align = 16 << now % 3;
     cabi_x87_filled = 0;
     call(row->caller);
+    look_at_kept();
     if (r) memcpy(value[now] + r->at, its.got, r->size);
   }
   for (unsigned i = 0; i < row->n; i++) {
@@ -550,6 +586,7 @@ static void observe_caller(void) {
   if (n_calls != P) { say(" calls:"); number(n_calls); }
   if (is_carried) { say(" carried:"); say(row->carried); }
   if (*its.gap_is_lost) say(" overwritten");
+  say_lost();
   say("\n");
 }
 

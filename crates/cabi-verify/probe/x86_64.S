@@ -146,7 +146,22 @@ restore:                                /* the image is at rax */
     fnsave [rax + 1152]
     jmp leave
 
-    .globl cabi_dump, cabi_leave
+    .globl cabi_dump, cabi_leave, cabi_spoil
+cabi_spoil:                             /* changes what callees of System V may change, and says where it was */
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    mov eax, 0x5b5b5b09
+    movq xmm\i, rax
+    .endr
+    mov edi, 0x5b5b5b00
+    mov esi, 0x5b5b5b01
+    mov edx, 0x5b5b5b02
+    mov ecx, 0x5b5b5b03
+    mov r8d, 0x5b5b5b04
+    mov r9d, 0x5b5b5b05
+    mov eax, 0x5b5b5b06
+    mov r10d, 0x5b5b5b07
+    mov r11d, 0x5b5b5b08
+    ret
 cabi_dump:                              /* the one for the vector registers that there are */
     jmp qword ptr [rip + cabi_chosen]
 cabi_leave:                            /* out of the function that was called last */

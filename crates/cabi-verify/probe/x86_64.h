@@ -44,6 +44,10 @@ static int widest(void) {
 #define COUNT(image) ((image)[0])
 #define PUT_COUNT(image) (COUNT(image) = 8)
 
+void cabi_spoil(void);
+#define KEPT_BY_CALLERS "rbx rbp r12 r13 r14 r15"
+#define SPOILED "rdi", "rsi", "rdx", "rcx", "r8", "r9", "rax", "r10", "r11", "vector-register"
+
 /* The arguments of a caller, a function of System V. */
 static void put(byte *, word);
 static void put_arguments(byte *image, word a, word b, word c) { put(image + 56, a); put(image + 48, b); put(image + 16, c); }

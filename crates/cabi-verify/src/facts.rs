@@ -11,6 +11,7 @@
 //! caller 1 1:rsi signed:32              sign-extended to so many bits; `zeroed`: with zeros; after an `@` the place, if there are several
 //! caller result 8:rax
 //! caller state aligned:16 count:3       alignment of the argument area; al
+//! caller state ends:callee:hangs        which function ends the process, and how; a callee's end is its caller's too
 //! ```
 //!
 //! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is [`compare`](crate::compare)'s.
@@ -231,6 +232,34 @@ impl Facts {
             return false;
         };
         caller.is_elsewhere(&callee) || caller.lacks_bits_of(&callee)
+    }
+
+    /// Checks whether one of the functions ends the process.
+    pub fn ends(&self) -> bool {
+        self.caller.state("ends").is_some()
+    }
+
+    /// Returns the words about a function that ends the process, or else the lines about `value`;
+    /// without one about the state of the machine.
+    pub fn about(&self, value: Option<Value>) -> String {
+        let ends = self
+            .caller
+            .state("ends")
+            .and_then(|how| how.split_once(':'));
+        if let Some((function, how)) = ends {
+            return format!("the {function} {how}");
+        }
+        let word = match value {
+            Some(Value::Argument(i)) => i.to_string(),
+            Some(Value::Result) => "result".to_owned(),
+            None => "state".to_owned(),
+        };
+        let (text, sides) = (self.to_string(), ["callee", "caller"]);
+        let is_own = |line: &&str| {
+            let mut all = sides.iter();
+            all.any(|side| line.starts_with(&format!("{side} {word} ")))
+        };
+        text.lines().filter(is_own).collect::<Vec<_>>().join(", ")
     }
 
     /// Checks whether the callee needs an argument area that is more aligned than the caller's, or

@@ -18,15 +18,14 @@ use std::time::{Duration, Instant};
 
 use cabi::{LongDouble, Policy, Target, VectorLevel};
 
-use crate::check::calls::settings_without_verifier;
 use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_machine, smallest};
 use crate::process;
 pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{Calls, is_inconsistent_here};
-use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
+use crate::verify::units::Turn;
+use crate::verify::{Compiler, Mistake};
 
 mod transition_types;
 mod transitions;
@@ -40,9 +39,6 @@ const UNITS_EACH: usize = 2;
 /// Rounds of minimizing one difference.
 const SHRINKS: usize = 80;
 
-/// Fuzz runs of so few signatures are for a close look: each signature is tried in every variant.
-const FEW: u64 = 16;
-
 /// Signatures that are tried, and the time for it.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -55,8 +51,6 @@ pub struct Campaign {
     pub stride: Option<usize>,
     /// The fuzz run ends after this time, when a round is done.
     pub time: Option<Duration>,
-    /// The other side of the calls.
-    pub way: OtherSide,
     /// Processes at once.
     pub at_once: usize,
     /// Number of differences of each compiler that are minimized.
@@ -219,7 +213,11 @@ fn unit<'a>(
             (false, 3) => Some("-O2"),
             (false, _) => Some("-O0"),
         },
-        turn,
+        turn: Turn {
+            settings: turn + turn / 4,
+            first: turn + usize::try_from(numbers.start % PER_UNIT as u64).unwrap_or(0),
+            step: 1,
+        },
     }
 }
 
@@ -235,33 +233,18 @@ fn round(
         asked.map(move |(i, asked)| unit(plan.seed, (asked, lists.get(i)), range))
     };
     let units: Vec<SignatureUnit<'_>> = ranges.iter().flat_map(each).collect();
-    let n_shown: usize = tallies.iter().map(|tally| tally.inconsistent.len()).sum();
-    let limit = ProgramLimit::after(n_shown);
-    let settings = settings_without_verifier();
-    let calls = Calls {
-        settings: &settings,
-        mistake: plan.mistake,
-        // An engine is shared only without a mistake.
-        shared_engine: plan.numbers.end - plan.numbers.start > FEW
-            && plan.mistake.convention.is_none(),
-        at_once: plan.at_once,
-        order: None,
-        to_show: Some(&limit),
-    };
-    let ran = signatures::run(&units, plan.way, &calls, &|_, _, _| {})?;
+    let ran = signatures::run(&units, plan.mistake, plan.at_once)?;
     for (at, (unit, compared)) in units.iter().zip(&ran).enumerate() {
         let (range, asked) = (at / references.len(), at % references.len());
-        let alone = Alone {
-            plan,
-            unit,
-            calls: Calls {
-                shared_engine: false,
-                at_once: 1,
-                ..calls
-            },
-        };
         let numbers = ranges[range].clone().zip(&unit.signatures);
-        for ((number, signature), compared) in numbers.zip(compared) {
+        for (at, ((number, signature), compared)) in numbers.zip(compared).enumerate() {
+            // With the forms that it has among the others.
+            let turn = Turn {
+                first: unit.turn.first + at,
+                step: 0,
+                ..unit.turn
+            };
+            let alone = Alone { plan, unit, turn };
             alone.keep(number, signature, compared, &mut tallies[asked])?;
         }
     }
@@ -278,7 +261,7 @@ fn round(
 struct Alone<'a> {
     plan: &'a Campaign,
     unit: &'a SignatureUnit<'a>,
-    calls: Calls<'a>,
+    turn: Turn,
 }
 
 impl Alone<'_> {
@@ -290,14 +273,7 @@ impl Alone<'_> {
         compared: &Compared,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        let (mut smaller, mut shown, shrinks) = (None, None, self.plan.shrinks);
-        if matches!(compared.verdict, Verdict::Differs(_)) && tally.failures.len() < shrinks {
-            smaller = self.shrink(signature, &compared.verdict)?;
-            if let Some((smallest, _)) = &smaller {
-                shown = self.shown_in(smallest)?;
-            }
-        }
-        let (compared, asked) = (shown.as_ref().unwrap_or(compared), self.unit.compiler);
+        let (shrinks, asked) = (self.plan.shrinks, self.unit.compiler);
         tally.take(compared);
         if let (Verdict::Passed(1..), Some(case)) = (&compared.verdict, &compared.case) {
             tally.coverage.note(case, asked.policy);
@@ -314,9 +290,10 @@ impl Alone<'_> {
         let Some(kept) = tally.samples(compared) else {
             return Ok(());
         };
-        if smaller.is_none() && kept.len() < shrinks {
-            smaller = self.shrink(signature, &compared.verdict)?;
-        }
+        let smaller = match kept.len() < shrinks {
+            true => self.shrink(signature, &compared.verdict)?,
+            false => None,
+        };
         let why = compared.why().unwrap_or_default().to_owned();
         let (signature, why) = smaller.unwrap_or_else(|| (signature.clone(), why));
         let (name, again) = match self.plan.stride {
@@ -333,25 +310,14 @@ impl Alone<'_> {
         Ok(())
     }
 
-    /// With `show`, a program of the compiler alone shows its own behavior.
-    fn run(&self, some: &[CSignature], show: bool) -> Result<Vec<Compared>, String> {
-        let calls = Calls {
-            to_show: self.calls.to_show.filter(|_| show),
-            ..self.calls
-        };
+    fn run(&self, some: &[CSignature]) -> Result<Vec<Compared>, String> {
         let unit = SignatureUnit {
             signatures: some.to_vec(),
+            turn: self.turn,
             ..*self.unit
         };
-        let ran = signatures::run(&[unit], self.plan.way, &calls, &|_, _, _| {})?;
+        let ran = signatures::run(&[unit], self.plan.mistake, 1)?;
         Ok(ran.into_iter().flatten().collect())
-    }
-
-    /// The disagreement that a program of the compiler alone shows for a minimized difference. With the signature before minimization the program may
-    /// show none, because what the callee reads or overwrites by mistake does not matter there.
-    fn shown_in(&self, smallest: &CSignature) -> Result<Option<Compared>, String> {
-        let mut ran = self.run(std::slice::from_ref(smallest), true)?.into_iter();
-        Ok(ran.find(|compared| matches!(compared.verdict, Verdict::SelfInconsistent(_))))
     }
 
     /// A smaller signature with a verdict of the same kind, and what is wrong with it.
@@ -363,14 +329,10 @@ impl Alone<'_> {
         let Some(Difference { why, .. }) = verdict.difference() else {
             return Ok(None);
         };
-        // No program shows smaller ones.
-        let is_inconsistent = |verdict: &Verdict| match verdict {
-            Verdict::Differs(difference) => is_inconsistent_here(difference),
-            other => matches!(other, Verdict::SelfInconsistent(_)),
-        };
+        let is_inconsistent = |verdict: &Verdict| matches!(verdict, Verdict::SelfInconsistent(_));
         let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
         let smallest = smallest(signature, why, SHRINKS, |some| {
-            let why = self.run(some, false)?.into_iter().map(|compared| {
+            let why = self.run(some)?.into_iter().map(|compared| {
                 let why = compared.why().filter(|_| alike(&compared.verdict));
                 why.map(str::to_owned)
             });

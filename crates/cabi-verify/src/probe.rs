@@ -16,7 +16,7 @@ use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
-use crate::facts::Facts;
+use crate::facts::{Facts, Note};
 use crate::question::{Outcome, Question};
 use crate::run::HERE;
 use crate::verdict::Difference;
@@ -32,7 +32,7 @@ use values::{USUAL_WINDOW, Values, window};
 const SECONDS: u32 = 2;
 
 /// The most bytes of values that the probe has room for.
-const MAX_VALUES: usize = 1 << 13;
+const MAX_VALUES: usize = 1 << 14;
 
 /// The largest alignment of values.
 const MAX_ALIGN: u64 = 4096;
@@ -163,11 +163,18 @@ impl Probe {
     /// # Errors
     /// It has none, or no compiler for it is here.
     pub fn of_here() -> Result<Self, String> {
-        if HERE != Target::X86_64_LINUX {
-            return Err("the probe does not run on this machine".to_owned());
-        }
+        // An emulated process starts programs of its machine under the emulator too.
+        let runner = std::env::var("CABI_RUNNER").unwrap_or_default().leak();
+        let own = match HERE == Target::X86_64_LINUX {
+            true => X86_64,
+            false => AARCH64,
+        };
+        let machine = ProbeMachine {
+            emulator: runner.split_whitespace().collect::<Vec<_>>().leak(),
+            ..own
+        };
         let linker = Reference::of_machine()?;
-        Self::new(X86_64, (&linker, &[])).map_err(|error| error.to_string())
+        Self::new(machine, (&linker, &[])).map_err(|error| error.to_string())
     }
 
     /// Compiles the probe of a target whose programs run here.
@@ -318,15 +325,16 @@ impl Probe {
                 if number.parse() != Ok(before + i) {
                     break;
                 }
-                let whole = lines.strip_suffix(".\n");
+                let has_died = lines.contains("died ");
+                let is_whole = !has_died && (lines == ".\n" || lines.ends_with("\n.\n"));
+                let is_last = cases.peek().is_none() && !output.status.success();
                 // Cases of one process share its time: the one that ends it gets a process and all the time for itself.
-                let is_ended = whole.is_none() && !lines.contains("died ");
-                if i > 0 && is_ended && cases.peek().is_none() {
+                if i > 0 && !is_whole && !has_died && is_last {
                     break;
                 }
-                all.push(match whole {
-                    Some(lines) if !lines.contains("died ") => Facts::parse(lines),
-                    _ => Err(ending(lines)),
+                all.push(match is_whole {
+                    true => Facts::parse(&lines.replace("calling\n", "").replace(".\n", "")),
+                    false => ended(lines, is_last),
                 });
             }
             if all.len() == before {
@@ -337,13 +345,30 @@ impl Probe {
     }
 }
 
-fn ending(lines: &str) -> String {
-    match lines.lines().find_map(|line| line.strip_prefix("died ")) {
-        Some("11") => "SIGSEGV".to_owned(),
-        Some("forked") => "it forks".to_owned(),
-        Some(how) => format!("signal {how}"),
-        None => "it ends the process".to_owned(),
-    }
+/// Returns the facts about a case whose process ended.
+fn ended(lines: &str, hangs: bool) -> Observed {
+    let how = match lines.lines().find_map(|line| line.strip_prefix("died ")) {
+        Some("9") => "hangs".to_owned(),
+        Some("11") => "ends the process: SIGSEGV".to_owned(),
+        Some("forked") => "starts another process".to_owned(),
+        Some("stopped") => "stops itself".to_owned(),
+        Some(number) => format!("ends the process: signal {number}"),
+        None if hangs => "hangs".to_owned(),
+        None => "ends the process: it exits".to_owned(),
+    };
+    let (callee, is_callee) = match lines.split_once("calling\n") {
+        Some((callee, _)) if !callee.contains("died ") => (callee, false),
+        _ => ("", true),
+    };
+    let mut facts = Facts::parse(callee)?;
+    let function = if is_callee { "callee" } else { "caller" };
+    let note = Note {
+        name: "ends".to_owned(),
+        value: format!("{function}:{how}"),
+    };
+    facts.caller.state.push(note.clone());
+    facts.callee.state.extend(is_callee.then_some(note));
+    Ok(facts)
 }
 
 /// The table of `cases`, of which a language may have one side alone.

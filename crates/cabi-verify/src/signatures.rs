@@ -20,8 +20,8 @@ use crate::emit::c::ValueAccess;
 use crate::generate::CSignature;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, Batch, Calls, Loaded};
-use crate::verify::{Compiler, OtherSide, Progress, VerifyError, known_bug, known_initializer_bug};
+use crate::verify::units::{self, Batch, Loaded, Turn};
+use crate::verify::{Compiler, Mistake, VerifyError, known_bug, known_initializer_bug};
 
 /// So many signatures share one file of C.
 pub(crate) const PER_UNIT: usize = 256;
@@ -32,8 +32,8 @@ pub(crate) struct SignatureUnit<'a> {
     pub(crate) signatures: Vec<CSignature>,
     /// Optimization flag of the C sides; none if the reference compiler's command has one.
     pub(crate) optimize: Option<&'static str>,
-    /// Turns settings and variants.
-    pub(crate) turn: usize,
+    /// Turns our side.
+    pub(crate) turn: Turn,
 }
 
 /// Outcome of a signature in both directions.
@@ -71,19 +71,18 @@ impl Compared {
 /// A compiler that cannot be started, no child processes, an interrupt.
 pub(crate) fn run(
     units: &[SignatureUnit<'_>],
-    way: OtherSide,
-    calls: &Calls<'_>,
-    progress: Progress<'_>,
+    mistake: Mistake,
+    at_once: usize,
 ) -> Result<Vec<Vec<Compared>>, String> {
-    let text = |error: VerifyError| error.to_string();
-    let mut all = in_threads(units, calls.at_once, Typed::new, |_| {});
+    let (text, silent) = (|error: VerifyError| error.to_string(), |_, _, _| {});
+    let mut all = in_threads(units, at_once, Typed::new, |_| {});
     let layouts = all.iter();
     let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
     let layouts: Vec<_> = layouts.collect();
     let batches = all.iter().zip(&layouts).enumerate();
     let batches = batches.map(|(part, (typed, layouts))| typed.batch(part, layouts));
     let batches: Vec<Batch<'_>> = batches.collect();
-    let (mut loaded, refused) = units::compile(&batches, calls.at_once, progress).map_err(text)?;
+    let (mut loaded, refused) = units::compile(&batches, at_once, &silent).map_err(text)?;
     let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
     for (part, typed) in all.iter().enumerate() {
         let own = refused.iter().filter(|one| one.part == part);
@@ -98,7 +97,7 @@ pub(crate) fn run(
     for (typed, decided) in all.iter_mut().zip(decided) {
         typed.decided.extend(decided);
     }
-    let called = units::run(&loaded, way, calls, progress).map_err(text)?;
+    let called = units::run(&loaded, mistake, at_once, &silent).map_err(text)?;
     for (one, called) in loaded.iter().zip(&called) {
         all[one.part].take(called);
     }
@@ -167,10 +166,9 @@ impl<'a> Typed<'a> {
         Batch {
             part,
             compiler,
-            flags: optimize.as_slice(),
             unit,
             same_layout: true,
-            turn: Some(*turn),
+            turn: *turn,
         }
     }
 
@@ -194,7 +192,7 @@ impl<'a> Typed<'a> {
         };
         let places: Vec<usize> = (0..self.subjects.len()).filter(is_loaded).collect();
         let table = self.table(&places);
-        let answers = table.answers(loaded.built());
+        let answers = table.answers(&loaded.built);
         let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
         // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
@@ -346,7 +344,7 @@ fn of_both(both: [&units::Called; 2]) -> Compared {
             Verdict::SelfInconsistent(found) => {
                 let mut found = inside(found);
                 if let Some(shown) = &called.shown {
-                    let says = format!("; a program of the compiler alone: {}", shown.says);
+                    let says = format!("; the compiler's own sides: {}", shown.says);
                     found.why.push_str(&says);
                 }
                 let known = called.shown.as_ref().and_then(|shown| shown.known);

@@ -67,7 +67,7 @@ pub struct Tally {
     pub known: Reasons,
     /// Samples of those.
     pub theirs: Vec<Finding>,
-    /// Signatures in which the compiler disagrees with itself, shown by a program of it alone, and no known bug says so.
+    /// Signatures in which the compiler disagrees with itself, and no known bug says so.
     #[serde(default)]
     pub inconsistent: Vec<Finding>,
     /// Differences that nothing explains.
@@ -270,7 +270,7 @@ impl Tally {
             "where another compiler differs, explained",
         ));
         lines.extend(of(&self.known, "known bug of the compiler"));
-        let itself = "the compiler is self-inconsistent, shown by a program";
+        let itself = "the compiler is self-inconsistent";
         lines.extend([
             number(self.inconsistent.len() as u64, itself),
             number(self.failures.len() as u64, "differ, unexplained"),

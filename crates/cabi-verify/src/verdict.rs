@@ -1,11 +1,17 @@
 //! Outcome of a case: every byte was right, it is not supported, or it has an error, in a form that
 //! a parent process and a report can use.
 
+use cabi::convention::{PartType, PlacedPart};
+use cabi::{FnAbi, Place};
 use clif_cabi::{LowerError, NotLowered, PlanError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::case::Direction;
 use crate::pattern::Pattern;
+
+#[cfg(test)]
+mod tests;
 
 /// The value of a call that a failure is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -148,6 +154,44 @@ impl From<clif_cabi_jit::Error> for Fault {
             error => Self::Failed(error.to_string().into()),
         }
     }
+}
+
+/// Turns a refusal that is not known into a failure: it would hide a case.
+pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
+    match is_known(&fault, abi, direction) {
+        true => fault,
+        false => Difference::from(format!("refused without need: {fault}")).into(),
+    }
+}
+
+/// Checks whether `fault` is a known refusal of the lowering, or no refusal at all of a signature
+/// that `cabi` has places for.
+pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
+    match fault {
+        Fault::NotLowered(kind) => {
+            let is_variadic = abi.variadic_count.is_some();
+            matches!(kind, NotLowered::VaArg(_)) && direction == Direction::Callee && is_variadic
+                || has_partial_vector(abi)
+        }
+        // There is one for everything in `abi`.
+        Fault::NoKnownRule(_) => false,
+        Fault::Untried(_) | Fault::Failed(_) => true,
+    }
+}
+
+/// Checks whether a value is part of a wide vector register: a union whose size in bytes is no
+/// power of two.
+fn has_partial_vector(abi: &FnAbi) -> bool {
+    let is_partial = |placed: &PlacedPart| {
+        matches!(placed.part.ty, PartType::V256 | PartType::V512)
+            && placed.part.size < placed.part.ty.bytes()
+    };
+    let mut places = abi
+        .args
+        .iter()
+        .map(|arg| &arg.place)
+        .chain([&abi.ret.place]);
+    places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(is_partial)))
 }
 
 /// The result of a case in one direction.

@@ -11,11 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
-use clif_cabi_jit::Settings;
 
 use crate::build::zig::{Mode, Zig};
 use crate::build::{ProgramTarget, Reference, Unit};
-use crate::check::calls::{Direction, all_settings};
+use crate::case::Direction;
 use crate::header;
 
 use crate::probe::Probe;
@@ -34,16 +33,16 @@ pub(crate) mod report;
 mod skip_reasons;
 pub mod units;
 
-pub use crate::check::calls::Verdict;
 pub use crate::header::Read;
+pub use crate::verdict::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
-use units::{BATCH, Batch, Calls, Loaded};
-pub use units::{Called, Mistake, OtherSide, ProgramLimit, Shown};
+use units::{BATCH, Batch, Loaded, Turn};
+pub use units::{Called, Mistake, Shown};
 
 /// Headers and compilers to be compared, and settings.
 #[derive(Debug)]
@@ -56,10 +55,6 @@ pub struct Verification {
     pub flags: Vec<String>,
     /// Compilers and child processes at once.
     pub at_once: usize,
-    /// Seed of the order in which each child runs its cases; without one they run as they stand.
-    pub order: Option<u64>,
-    /// Engine settings with their names; the cases take turns.
-    pub settings: Vec<(String, Settings)>,
 }
 
 /// A compiler and how it is checked.
@@ -105,16 +100,14 @@ pub enum RunStep {
 pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 
 impl Verification {
-    /// Plans all headers against all compilers, under every engine setting in turn, one process per
-    /// processor. The flags are those that the headers were read with.
+    /// Plans all headers against all compilers, one process per processor. The flags are those that
+    /// the headers were read with.
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
             compilers,
             flags,
             at_once: at_once(),
-            order: None,
-            settings: all_settings(),
         }
     }
 
@@ -163,10 +156,9 @@ impl Verification {
                 batches.push(Batch {
                     part: number,
                     compiler: part.compiler,
-                    flags: &flags,
                     unit: Unit::after_declarations(reference, &flags, preamble, (subject, cases)),
                     same_layout: part.same_layout(),
-                    turn: None,
+                    turn: Turn::of(batches.len()),
                 });
             }
         }
@@ -194,25 +186,12 @@ pub struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Makes all calls.
+    /// Has both sides of all calls observed.
     ///
     /// # Errors
-    /// [`VerifyError::System`], [`VerifyError::Interrupted`].
+    /// [`VerifyError::Reference`], [`VerifyError::Interrupted`].
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
-        let calls = Calls {
-            settings: &self.plan.settings,
-            mistake,
-            shared_engine: false,
-            at_once: self.plan.at_once,
-            order: self.plan.order,
-            to_show: Some(&ProgramLimit::after(0)),
-        };
-        // A mistake is to be seen by the code that has it.
-        let way = match mistake.convention {
-            Some(_) => OtherSide::Cranelift,
-            None => OtherSide::Both,
-        };
-        let all = units::run(&self.loaded, way, &calls, progress)?;
+        let all = units::run(&self.loaded, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
         for (loaded, called) in self.loaded.iter().zip(all) {
             let part = &mut parts[loaded.part];
@@ -311,6 +290,14 @@ impl Compiler {
             programs: Some(programs),
             ..Self::plain(reference.for_programs(), Some(policy))
         }
+    }
+
+    /// Returns the probe of its code.
+    pub(crate) fn probe(&self) -> &Result<Probe, String> {
+        self.probe.get_or_init(|| match &self.programs {
+            Some(target) => Probe::of_target(target).map_err(|error| error.to_string()),
+            None => Probe::of_here(),
+        })
     }
 
     /// Returns the target whose code it makes.

@@ -3,7 +3,7 @@
 //! comparison.
 //!
 //! ```text
-//! $ cargo run --release
+//! $ cargo run --release -p beside-libffi --features libffi
 //! ```
 //!
 //! Prints for each: lines of the program, microseconds until the first call has returned (the least

@@ -135,3 +135,11 @@ fn build(
     engine.define_function(function.body, &mut context)?;
     Ok(())
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    #[test]
+    fn bits_are_counted() -> super::Result<()> {
+        super::main()
+    }
+}

@@ -1,6 +1,6 @@
 //! The compiler bugs of `expected.toml`, looked at again: each is shown by its compiler, and by no other.
 //!
-//! Negative controls: each bug of gcc, laid to clang, is objected to, and the other way round. So are facts that say the opposite of calls.
+//! Negative controls: each bug of gcc, laid to clang, is objected to, and the other way round.
 
 use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;
@@ -23,16 +23,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for one in &inspected {
         let outcome = one.objection().map_or(Ok(()), Err);
         suite.report.outcome("bugs", &one.bug.name, outcome);
-        for (compiler, level) in one.without_facts() {
-            let name = &one.bug.name;
-            println!("bugs by facts: {name}: the code of {compiler} {level} ends the process");
-        }
-    }
-    let controls = inspected.iter().cloned();
-    for one in controls.filter_map(Inspection::with_other_facts) {
-        let noticed = one.objection().map(drop).ok_or("it was not noticed");
-        let noticed = noticed.map_err(str::to_owned);
-        (suite.report).outcome("bugs by facts control", &one.bug.name, noticed);
     }
     for one in inspected.into_iter().filter_map(Inspection::of_another) {
         let noticed = one.bug.by_chance || one.objection().is_some();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Fault, is_known};
+use cabi_verify::check::calls::{Direction, Fault};
 use cabi_verify::compare::compare;
 use cabi_verify::fuzz::{self, Transitions};
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
@@ -17,6 +17,7 @@ use cabi_verify::processor;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
 use cabi_verify::threads::{at_once, in_threads};
+use cabi_verify::verdict::is_known;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
 
@@ -244,7 +245,7 @@ fn dropped_rules(
     }) {
         for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
             // Neither a refusal nor the end of a process is a byte that differs.
-            let is_seen = matches!(emitted, Ok(Ok(_)));
+            let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
             let sides = is_seen.then(|| one.differs(&emitted));
             let sides = sides.unwrap_or_default();
             (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));
@@ -290,7 +291,8 @@ fn mistakes(
                 let emitted = part.emitted()?;
                 let mut all = part.signatures.iter().zip(&emitted);
                 is_noticed |= all.any(|(one, emitted)| {
-                    matches!(emitted, Ok(Ok(_))) && one.differs(emitted) != [None, None]
+                    let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
+                    is_seen && one.differs(emitted) != [None, None]
                 });
                 if is_noticed {
                     break;
@@ -348,7 +350,7 @@ impl Part<'_> {
             target: &self.target.target,
             vectors: self.vectors,
             settings: SETTINGS[self.turn],
-            turn: self.turn,
+            forms: (self.turn, 1),
             mutation: self.mistake.mutation,
         };
         let emitted = self.probe.emitted(&sigs, &emission);
@@ -361,35 +363,36 @@ impl Part<'_> {
 
 impl Signature<'_> {
     fn report(&self, engine: &str, emitted: Emitted, suite: &mut Suite) {
-        if let Err(fault) = &emitted {
-            return self.refused(engine, fault, suite);
-        }
         let differs = self.differs(&emitted).into_iter().flatten().next();
-        suite
-            .report
-            .outcome(engine, &self.case.name, differs.map_or(Ok(()), Err));
+        let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
+        let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
+        match (differs, refused.next()) {
+            (None, Some((fault, of))) => self.refused(engine, (fault, of), suite),
+            (differs, _) => {
+                let outcome = differs.map_or(Ok(()), Err);
+                suite.report.outcome(engine, &self.case.name, outcome);
+            }
+        }
     }
 
-    /// Returns the first difference of our callee, and of our caller.
+    /// Returns the first difference of our callee, and of our caller, as far as they are lowered.
     fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
-        let facts = match emitted {
-            Ok(Ok(facts)) => facts,
-            Ok(Err(ending)) => {
-                let why = format!("it ends the process: {ending}");
-                return [Some(why.clone()), Some(why)];
-            }
-            Err(fault) => return [Some(fault.to_string()), None],
-        };
         let params = self.sig.params().iter();
         let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-        let sides = compare("Cranelift", facts, &types, &self.abi);
-        sides.map(|side| side.first().map(|one| format!("{one}\n{facts}")))
+        [0, 1].map(|side| match emitted[side].as_ref().ok()? {
+            Ok(facts) => {
+                let [callee, caller] = compare("Cranelift", facts, &types, &self.abi);
+                let found = if side == 0 { callee } else { caller };
+                found.first().map(|one| format!("{one}\n{facts}"))
+            }
+            Err(ending) => Some(format!("it ends the process: {ending}")),
+        })
     }
 
-    fn refused(&self, engine: &str, fault: &Fault, suite: &mut Suite) {
+    fn refused(&self, engine: &str, (fault, side): (&Fault, Direction), suite: &mut Suite) {
         let name = &self.case.name;
         let is_failure = matches!(fault, Fault::Failed(_));
-        match !is_failure && is_known(fault, &self.abi, Direction::Callee) {
+        match !is_failure && is_known(fault, &self.abi, side) {
             true => suite.report.not_run(engine, name, &fault.to_string()),
             false => {
                 let why = format!("refused without need: {fault}");

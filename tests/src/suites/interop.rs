@@ -15,24 +15,27 @@
 //! Negative controls: a load and a store of one byte before and after an object that lies against a guard page must kill their child. Plans, invokers and closures
 //! that are found without the sizes of arguments on the stack must be noticed, each alone.
 
-use std::ptr;
+use std::{ptr, slice};
 
 use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Verdict};
+use cabi_verify::check::calls::{self, Calls, Direction, Key, Verdict};
+use cabi_verify::facts::Facts;
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CSignature, CType};
 use cabi_verify::run::HERE;
 use cabi_verify::run::guard::{GuardedBuffers, PageEnd};
-use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::threads::at_once;
+use cabi_verify::verdict::Value;
+use cabi_verify::verify::units::{Called, Loaded, Mistake, observe};
 use cabi_verify::verify::{Compiler, known_bug};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{
-    File, add_files, admits, compile_files, compilers, each_in_child, entries, run_files, takes,
+    File, add_files, admits, compile_files, compilers, each_in_child, entries, takes,
 };
-use crate::suite::{Result, Suite};
+use crate::suite::{Result, Suite, order};
 
 /// Beginning of the names of records of many sizes.
 const SIZES: &str = "sizes-";
@@ -58,15 +61,15 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     })?;
     let settings = [("default".to_owned(), Settings::default().memory(1 << 20))];
     let (mut n_passed, mut n_calls) = (0, 0);
-    let all = run_files(&loaded, OtherSide::Cranelift, &settings, Mistake::NONE)?;
+    let all = call(&loaded, &settings, Mistake::NONE, (false, None))?;
     for (one, all) in loaded.iter().zip(all) {
         let compiler = files[one.part].compiler.reference.name();
-        for called in all {
+        for (i, called) in all.iter().enumerate() {
             if let Verdict::Passed(calls) = called.verdict {
                 (n_passed, n_calls) = (n_passed + 1, n_calls + calls);
             }
             let engine = suite.engine(&format!("{compiler} {}", called.direction.name()));
-            let verdict = without_known_bug(compiler, &called);
+            let verdict = without_known_bug(compiler, one, (i % one.cases.len(), called))?;
             suite.verdict(&engine, &called.case.name, verdict);
         }
     }
@@ -105,13 +108,46 @@ fn files<'a>(
     files
 }
 
-/// Returns the verdict. A difference that the compiler's own two sides have, by a known bug, tells
-/// nothing about ours.
-fn without_known_bug(compiler: &str, called: &Called) -> Verdict {
-    match (&called.verdict, known_bug(compiler, &called.case)) {
-        (Verdict::SelfInconsistent(_), Some(bug)) => Verdict::NotRun(bug.to_owned()),
-        (verdict, _) => verdict.clone(),
-    }
+/// Makes the calls, if so by code that is made at run time alone, or by a wrong key.
+pub(super) fn call(
+    loaded: &[Loaded],
+    settings: &[(String, Settings)],
+    mistake: Mistake,
+    (at_run_time, key): (bool, Option<Key>),
+) -> Result<Vec<Vec<Called>>> {
+    let calls = Calls {
+        settings,
+        mistake,
+        key,
+        at_run_time,
+        at_once: at_once(),
+        order: order(),
+    };
+    Ok(calls::run(loaded, &calls)?)
+}
+
+/// Returns the verdict of case `index`. A difference that the compiler's own two sides have, by a
+/// known bug, tells nothing about ours.
+fn without_known_bug(
+    compiler: &str,
+    one: &Loaded,
+    (index, called): (usize, &Called),
+) -> Result<Verdict> {
+    let (Verdict::Differs(found), Some(bug)) = (&called.verdict, known_bug(compiler, &called.case))
+    else {
+        return Ok(called.verdict.clone());
+    };
+    observe(slice::from_ref(one), 1)?;
+    let disagrees = |facts: &Facts| {
+        let arguments = (0..facts.caller.args.len()).map(Value::Argument);
+        let mut values = arguments.chain([Value::Result]);
+        let is_own = |value: &Value| found.value.is_none_or(|own| own == *value);
+        facts.ends() || values.any(|value| is_own(&value) && facts.disagree(Some(value)))
+    };
+    Ok(match one.seen().get(index) {
+        Some(Ok(Ok(facts))) if disagrees(facts) => Verdict::NotRun(bug.to_owned()),
+        _ => called.verdict.clone(),
+    })
 }
 
 /// Returns the number of cases whose invoker is a stub.
@@ -188,15 +224,9 @@ fn key_controls(
             *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
         }
     }
-    let mistake = Mistake {
-        key: Some(key_without_sizes),
-        ..Mistake::NONE
-    };
-    for (way, words) in [
-        (OtherSide::Cranelift, "compiled"),
-        (OtherSide::AtRunTime, "made at run time"),
-    ] {
-        let called = run_files(loaded, way, settings, mistake)?;
+    for (at_run_time, words) in [(false, "compiled"), (true, "made at run time")] {
+        let how = (at_run_time, Some(key_without_sizes as Key));
+        let called = call(loaded, settings, Mistake::NONE, how)?;
         for direction in Direction::ALL {
             let mut own = called
                 .iter()

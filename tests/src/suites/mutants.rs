@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
+use cabi_verify::verify::units::{Loaded, Mistake};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, add_files, compile_files, compilers, entries, run_files};
+use crate::compiled::{File, add_files, compile_files, compilers, entries};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
+use crate::suites::interop::call;
 
 /// Outcome of each block: for each reference compiler and direction the reason why it fails, if it
 /// does.
@@ -70,11 +71,8 @@ fn check_names(subjects: &[Subject], suite: &mut Suite) {
 /// Returns the outcome of each block without a mistake, or of those that name the mutant under it.
 fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> Result<Seen> {
     let mistake = mutant.map_or(Mistake::NONE, Mutant::mistake);
-    let way = match mistake.convention {
-        // Invokers and closures must notice it alone, where there are any.
-        Some(_) => OtherSide::AtRunTime,
-        None => OtherSide::Cranelift,
-    };
+    // Invokers and closures must notice it alone, where there are any.
+    let at_run_time = mistake.convention.is_some();
     for one in loaded.iter_mut() {
         let of_case = |case: &Case| {
             let mut own = files[one.part].entries.iter();
@@ -89,7 +87,7 @@ fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> R
     let mut seen = Seen::new();
     for (one, called) in loaded
         .iter()
-        .zip(run_files(loaded, way, &settings, mistake)?)
+        .zip(call(loaded, &settings, mistake, (at_run_time, None))?)
     {
         let name = files[one.part].compiler.reference.name();
         for called in called {

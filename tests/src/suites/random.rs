@@ -1,13 +1,12 @@
 //! Random signatures, and every transition of argument assignment (`transitions`): layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
-//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 the probe
-//! observes where their code has its values, so that what is not lowered is checked too; and then Cranelift. Targets whose code runs in programs of its own (`cabi fuzz
-//! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
-//! disagree, it is self-inconsistent.
+//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level, then those of the
+//! targets whose code runs in programs of its own (`cabi fuzz --target`). The probe observes where their code has its values, and ours, as an object file. A difference
+//! is minimized and printed as a block of the corpus; where the compiler's own caller and callee disagree, it is self-inconsistent.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 256 where Cranelift is on the other side |
+//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 256 of other targets |
 //! | `CABI_RANDOM_SEED` | the seed | 1 |
 //! | `CABI_RANDOM_FIRST` | the first signature's index | 0 |
 //!
@@ -18,9 +17,10 @@ mod transitions;
 use cabi::{Policy, Target};
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::fuzz::{self, Campaign};
+use cabi_verify::run::HERE;
 use cabi_verify::tally::Tally;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, Mistake, OtherSide, VerifyError};
+use cabi_verify::verify::{Compiler, Mistake, VerifyError};
 
 use super::conventions::mutations;
 use crate::compiled::compilers_of_programs;
@@ -35,18 +35,14 @@ const SHRINKS: usize = 8;
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
 
-/// `true` if the probe observes code that runs here.
-const HAS_PROBE: bool = cfg!(target_arch = "x86_64");
-
 /// The first `usual` signatures, unless the environment says otherwise.
-fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
+fn plan(usual: u64) -> Result<Campaign> {
     let first = number("CABI_RANDOM_FIRST", 0)?;
     Ok(Campaign {
         seed: number("CABI_RANDOM_SEED", 1)?,
         numbers: first..first.saturating_add(number("CABI_RANDOM_COUNT", usual)?),
         time: None,
         stride: None,
-        way,
         at_once: at_once(),
         shrinks: SHRINKS,
         mistake: Mistake::NONE,
@@ -55,23 +51,19 @@ fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let references = suite.references();
-    let by_cranelift = plan(OtherSide::Cranelift, 256)?;
-    let (here, levels) = match HAS_PROBE {
-        true => (plan(OtherSide::Probe, 60)?, &VECTORS[..]),
-        false => (by_cranelift.clone(), &VECTORS[..1]),
+    let levels = match HERE == Target::X86_64_LINUX {
+        true => &VECTORS[..],
+        false => &VECTORS[..1],
     };
     let every = [references.clone(), suite.other_clangs()].concat();
     for features in levels {
         for optimize in ["-O0", "-O2"] {
             let compilers = compilers(&every, features, optimize, suite)?;
-            take(&here, &compilers, suite)?;
+            take(&plan(60)?, &compilers, suite)?;
         }
     }
-    if HAS_PROBE {
-        let compilers = compilers(&references, &[], "-O1", suite)?;
-        take(&by_cranelift, &compilers, suite)?;
-    }
-    let is_controlled = HAS_PROBE && suite.wants("policy");
+    // gcc and clang have one policy on AArch64.
+    let is_controlled = HERE == Target::X86_64_LINUX && suite.wants("policy");
     for reference in references.iter().filter(|_| is_controlled) {
         let outcome = wrong_policy(reference)?;
         let engine = format!("{} control", reference.name());
@@ -80,12 +72,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut programs = compilers_of_programs(suite)?;
     programs.retain(|one| suite.wants(one.target().name()));
     for compiler in &programs {
-        take(&by_cranelift, std::slice::from_ref(compiler), suite)?;
+        take(&plan(256)?, std::slice::from_ref(compiler), suite)?;
     }
     transitions::run(&programs, suite)?;
     let mut controlled: Vec<Target> = Vec::new();
     let mut here = references;
-    here.retain(|one| !HAS_PROBE && suite.wants(one.name()));
+    here.retain(|one| suite.wants(one.name()));
     for compiler in here
         .into_iter()
         .map(|one| Compiler::new(one, None))
@@ -138,7 +130,6 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
 /// Returns the results of the first `count` signatures of any seed with a mistake.
 fn with_mistake(
     compiler: &Compiler,
-    way: OtherSide,
     (count, shrinks): (u64, usize),
     mistake: Mistake,
 ) -> Result<Tally> {
@@ -147,7 +138,7 @@ fn with_mistake(
         numbers: 0..count,
         shrinks,
         mistake,
-        ..plan(way, count)?
+        ..plan(count)?
     };
     let results = fuzz::run(&plan, std::slice::from_ref(compiler), |_, _| Ok(()))?;
     let stats = results.compilers.into_iter().next();
@@ -163,7 +154,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let compiler = Compiler::new(reference.clone(), Some(other))?;
     let found = |shrinks| {
         let mistake = Mistake::NONE;
-        with_mistake(&compiler, OtherSide::Probe, (100, shrinks), mistake)
+        with_mistake(&compiler, (100, shrinks), mistake)
     };
     let large = found(0)?.failures;
     let Some((at, large)) = (large.iter().enumerate()).max_by_key(|(_, found)| found.block.len())
@@ -181,12 +172,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
 
 /// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.
 fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
-    // Each of these has engines of its own in this process.
-    let count = match compiler.programs {
-        Some(_) => TO_NOTICE,
-        None => TO_NOTICE / 4,
-    };
-    let tried = |mistake| with_mistake(compiler, OtherSide::Cranelift, (count, 0), mistake);
+    let tried = |mistake| with_mistake(compiler, (TO_NOTICE, 0), mistake);
     let right = tried(Mistake::NONE)?;
     mutations::check_dropped(compiler, Some(&right), tried, suite)
 }

@@ -15,9 +15,7 @@ use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::Called;
-use cabi_verify::verify::{
-    Compiler, Mistake, OtherSide, Prepared, Read, Verification, VerifyError,
-};
+use cabi_verify::verify::{Compiler, Mistake, Prepared, Read, Verification, VerifyError};
 
 use crate::suite::{Result, Suite};
 
@@ -199,7 +197,6 @@ fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) 
         numbers: 0..4,
         stride: None,
         time: None,
-        way: OtherSide::Both,
         at_once: at_once(),
         shrinks: 0,
         mistake: Mistake::NONE,

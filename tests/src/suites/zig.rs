@@ -1,5 +1,5 @@
-//! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own profile: extern structs and unions, vectors of numbers
-//! and of bools. Sizes, alignments and offsets are compared too.
+//! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own profile: extern structs and unions, vectors of numbers,
+//! as facts; vectors of bools in calls. Sizes, alignments and offsets are compared too.
 //!
 //! The signatures are those of the corpus that Zig can express, those that show its bugs, vectors
 //! of bools from all registers free to none, and `CABI_RANDOM_COUNT` random ones (200 by default)
@@ -16,7 +16,7 @@ use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
-use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::verify::units::{Called, Loaded, Mistake};
 use cabi_verify::verify::{Compiler, known_bugs};
 use clif_cabi_jit::Settings;
 
@@ -24,6 +24,7 @@ use crate::bugs::{bug_of_zig, subject};
 use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
+use crate::suites::interop::call;
 
 /// Zig, and the C compiler that builds the frame around its functions. If one is missing, the report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
@@ -53,7 +54,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             }
             more.push(shown);
         }
-        more.extend(cases::bool_vectors()?);
         more.extend(cases::random(
             number("CABI_RANDOM_SEED", 1)?,
             number("CABI_RANDOM_FIRST", 0)?,
@@ -61,15 +61,24 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         ));
         subjects.extend(more);
     }
+    // The probe sees bytes, and each of their bits is passed by itself.
+    let bools = match subjects.is_empty() {
+        true => Vec::new(),
+        false => cases::bool_vectors()?,
+    };
     let mut files = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
-    for compiler in &compilers {
-        let levels = entries(&subjects, compiler, |(_, case), admitted| {
-            takes(suite, "zig", case, admitted)
-        });
-        add_files(&mut files, compiler, levels);
+    let mut n_seen = 0;
+    for subjects in [&subjects, &bools] {
+        n_seen = files.len();
+        for compiler in &compilers {
+            let levels = entries(subjects, compiler, |(_, case), admitted| {
+                takes(suite, "zig", case, admitted)
+            });
+            add_files(&mut files, compiler, levels);
+        }
     }
-    let loaded = compile_files(&files, |file, case, why| {
+    let mut loaded = compile_files(&files, |file, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(file), &case.name, why);
     })?;
@@ -80,7 +89,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    calls(&files, &loaded, &expected, suite)?;
+    let (seen, called) = loaded.split_at(loaded.partition_point(|one| one.part < n_seen));
+    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
+    let mut outcomes = run_files(seen, Mistake::NONE)?;
+    outcomes.extend(call(called, &settings, Mistake::NONE, (false, None))?);
+    report(&files, loaded.iter().zip(outcomes), &expected, suite)?;
+    loaded.truncate(seen.len());
     controls(&files, loaded, suite)
 }
 
@@ -118,22 +132,16 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
     Err(format!("{what}: Zig has {zig}, ours {ours}"))
 }
 
-/// Returns the outcomes of the cases of each batch.
-fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
-    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
-    run_files(loaded, OtherSide::CraneliftFirst, &settings, Mistake::NONE)
-}
-
-fn calls(
+fn report<'a>(
     files: &[File<'_>],
-    loaded: &[Loaded],
+    outcomes: impl Iterator<Item = (&'a Loaded, Vec<Called>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {
     let complete = suite.is_complete();
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (one, called) in loaded.iter().zip(run_all(loaded)?) {
+    for (one, called) in outcomes {
         let file = &files[one.part];
         // One direction stands after the other.
         for ((subject, case), mut called) in file.entries.iter().cycle().zip(called) {
@@ -179,7 +187,7 @@ fn controls(files: &[File<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> R
         }
     }
     let report = &mut suite.report;
-    for (loaded, called) in loaded.iter().zip(run_all(&loaded)?) {
+    for (loaded, called) in loaded.iter().zip(run_files(&loaded, Mistake::NONE)?) {
         let engine = format!("{} control", engine(&files[loaded.part]));
         for one in called {
             let noticed = match (one.direction, &one.verdict) {

@@ -13,11 +13,12 @@ use cabi::{Convention, FnAbi, Policy, Target, VectorLevel, X86_64_WIN64, zig};
 use cabi_verify::build::Capability;
 use cabi_verify::build::zig::{Backend, Mode};
 use cabi_verify::case::{Case, Subject};
+use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::verify::units::{self, Called, Loaded, Mistake};
 
-use crate::compiled::{File, compile_files, run_files};
+use crate::compiled::{File, compile_files};
 use crate::suite::{Result, Suite, number};
 use crate::suites::zig::{found, layouts};
 
@@ -147,7 +148,7 @@ impl Setup {
         let name = self.name();
         layouts(loaded, &format!("{name} layout"), suite);
         let loaded = std::slice::from_ref(loaded);
-        let called = |mistake| run_files(loaded, OtherSide::Probe, &[], mistake);
+        let called = |mistake| units::compare(loaded, mistake, at_once());
         for Called {
             case,
             direction,

@@ -12,12 +12,12 @@ const ABOUT: &str = "\
 Verifies headers against real compilers.
 
 Each prototype of a header, and each of its record types in generated positions (alone, when registers run out, between neighbours, \
-returned, unnamed), is called in both directions between code generated here and code of the compiler: direct, through function pointers, \
-and as a callback. Objects end at guard pages, and every byte is compared. The compiler reads the header itself and is also asked for each \
+returned, unnamed), is looked at in both directions, in code generated here and in code of the compiler: where each byte of arguments and \
+results is when the function is called and returns, and the state of the machine. The compiler reads the header itself and is also asked for each \
 prototype's type, and for sizes, offsets and the order of bytes.
 
-Where a compiler's own caller and callee disagree, the compiler is self-inconsistent: the report has a program that this compiler alone \
-builds and that fails twice in the same way. This is a failure, unless it is a known bug of that compiler, which is left out by name, or \
+Where a compiler's own caller and callee disagree, or end the process, the compiler is self-inconsistent: the report has what each of them \
+does, and a program. This is a failure, unless it is a known bug of that compiler, which is left out by name, or \
 --allow-self-inconsistent is given.
 
 Flags inside --cc, quoted as in a shell, reach that compiler only; libclang reads the header with -I, -D, --std and --target alone. Flags \

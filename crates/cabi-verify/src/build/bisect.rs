@@ -28,17 +28,6 @@ pub struct Bisection<B, E = ReferenceError> {
     pub refused: Vec<Refused<E>>,
 }
 
-impl<B, E> Bisection<B, E> {
-    /// Applies `make` to the built file.
-    pub(crate) fn map<C>(self, make: impl FnOnce(B) -> C) -> Bisection<C, E> {
-        Bisection {
-            built: self.built.map(make),
-            cases: self.cases,
-            refused: self.refused,
-        }
-    }
-}
-
 /// Cases that cannot be built: one, unless the same reason is about several.
 #[derive(Debug)]
 pub struct Refused<E = ReferenceError> {

@@ -91,6 +91,9 @@ impl ReferenceError {
 
 /// Returns the first error among a compiler's messages, without its place in a file that is gone.
 pub fn first_error(messages: &str) -> String {
+    if let Some(at) = messages.find("undefined reference to ") {
+        return messages[at..].lines().next().unwrap_or_default().to_owned();
+    }
     let line = messages.lines().find(|line| line.contains("error:"));
     let line = line
         .or_else(|| messages.lines().next())

@@ -284,7 +284,9 @@ impl Reference {
             self.compile(&file, &object, flags)?
         } else {
             // Bound at load time: a lazy PLT stub would run code between a call and its callee.
-            let fixed = ["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"];
+            // A symbol that is nowhere costs the case that needs it.
+            let link = "-Wl,-z,now,-z,defs";
+            let fixed = ["-std=gnu2x", "-fPIC", "-shared", link, "-o"];
             let files = [&object, &file].map(|path| path.to_string_lossy());
             let files = files.each_ref().map(|file| &**file);
             self.run(&[&fixed, &files[..], flags, self.libraries()].concat())?

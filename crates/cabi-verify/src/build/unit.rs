@@ -167,22 +167,8 @@ impl<'a> Unit<'a> {
     /// # Errors
     /// [`ReferenceError::Io`]: the compiler gave no answer.
     pub fn compile(&self) -> Result<Bisection<Built>, ReferenceError> {
-        self.compile_and(self.all(), &mut None, |built, _| Ok(built.clone()))
-    }
-
-    /// Applies `take` to the code of the cases with these indices, which is `first` for all of
-    /// them, without those for which it fails.
-    pub(crate) fn compile_and<B>(
-        &self,
-        chosen: Vec<usize>,
-        first: &mut Option<Built>,
-        mut take: impl FnMut(&Built, &[usize]) -> Result<B, ReferenceError>,
-    ) -> Result<Bisection<B>, ReferenceError> {
-        let build = |chosen: &[usize]| match first.take() {
-            Some(built) => take(&built, chosen),
-            None => take(&self.compile_all(chosen)?, chosen),
-        };
-        build_without_refused(chosen, build, |error, chosen| self.blame(error, chosen))
+        let build = |chosen: &[usize]| self.compile_all(chosen);
+        build_without_refused(self.all(), build, |error, chosen| self.blame(error, chosen))
     }
 
     /// The cases that the compiler's messages name.

@@ -11,33 +11,27 @@ use crate::case::Case;
 use crate::emit::c::Images;
 use crate::header::MAX_ARGUMENTS;
 use crate::pattern::{Values, images};
-use cabi::convention::{PartType, PlacedPart};
-use cabi::{FnAbi, FnSig, Place, Type};
-use clif_cabi::NotLowered;
+use cabi::{FnAbi, FnSig, Type};
 use clif_cabi_jit::Settings;
 
-use crate::emit::cranelift::{Mutation, VARIANTS};
+use crate::emit::cranelift::Mutation;
 use crate::run::boundary::{self, BoundaryCallee, Crossing, Promise};
 use crate::run::guard::{GuardedBuffers, PageEnd};
 use crate::run::loaded::LoadedCode;
 use crate::run::{BUFFER, Written};
 
 mod callee_objects;
+mod children;
 mod engine;
-mod engine_settings;
 mod registers_at_call;
 mod run_time;
-#[cfg(test)]
-mod tests;
 
 pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Value, Verdict};
-use engine::Ways;
-pub use engine::{Caches, Key, SharedEngine};
-pub use engine_settings::all_settings;
-pub(crate) use engine_settings::settings_without_verifier;
-pub(super) use registers_at_call::check_call;
-use registers_at_call::check_return;
+pub use children::{Calls, run};
+pub use engine::{Caches, Key};
+use engine::{Sides, Ways};
+use registers_at_call::{check_call, check_return};
 
 /// State that the cases of one process share.
 #[derive(Debug)]
@@ -49,10 +43,6 @@ pub struct Harness<'a> {
     /// Objects of shims.
     pub buffers: &'a GuardedBuffers,
 }
-
-/// Number of ways to make a call: the variants of compiled code for one signature, and the code
-/// made at run time for any.
-pub const WAYS: usize = VARIANTS + 1;
 
 /// Bytes of code that the cases of a process may become together.
 pub(crate) const MEMORY: usize = 1 << 24;
@@ -126,74 +116,7 @@ pub fn observe(
         false => Ways::All,
     };
     let plan = CallCase::new(case, sig, tell, index)?;
-    let plans = std::iter::once(Ok(plan));
-    let built = SharedEngine::of(harness, caches, plans, direction, ways, mutation)?;
-    built.rounds(harness, 0, 0..SIDES.len())
-}
-
-/// Turns a refusal that is not known into a failure: it would hide a case.
-pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
-    match is_known(&fault, abi, direction) {
-        true => fault,
-        false => Difference::from(format!("refused without need: {fault}")).into(),
-    }
-}
-
-/// Checks whether `fault` is a known refusal of the lowering, or no refusal at all of a signature
-/// that `cabi` has places for.
-pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
-    match fault {
-        Fault::NotLowered(kind) => {
-            let is_variadic = abi.variadic_count.is_some();
-            matches!(kind, NotLowered::VaArg(_)) && direction == Direction::Callee && is_variadic
-                || has_partial_vector(abi)
-        }
-        // There is one for everything in `abi`.
-        Fault::NoKnownRule(_) => false,
-        Fault::Untried(_) | Fault::Failed(_) => true,
-    }
-}
-
-/// Checks whether a value is part of a wide vector register: a union whose size in bytes is no
-/// power of two.
-fn has_partial_vector(abi: &FnAbi) -> bool {
-    let is_partial = |placed: &PlacedPart| {
-        matches!(placed.part.ty, PartType::V256 | PartType::V512)
-            && placed.part.size < placed.part.ty.bytes()
-    };
-    let mut places = abi
-        .args
-        .iter()
-        .map(|arg| &arg.place)
-        .chain([&abi.ret.place]);
-    places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(is_partial)))
-}
-
-/// Checks whether the reference compiler's caller and callee agree with each other about case
-/// `index`, whose signature is `sig`: if not, no ABI agrees with both.
-///
-/// # Errors
-/// [`Fault::Failed`]: the value that one of the two sides has wrong. [`Fault::Untried`]: the two could not be compiled or run.
-pub fn reference_agrees(
-    harness: &Harness<'_>,
-    case: &Case,
-    sig: FnSig,
-    index: usize,
-) -> Result<(), Fault> {
-    let unasked = |fault: Fault| Fault::Untried(fault.to_string());
-    let plan = CallCase::new(case, sig, |sig| sig, index).map_err(unasked)?;
-    let callee = harness.loaded.callee(index);
-    let callee = callee.ok_or_else(|| Fault::Untried("no callee".to_owned()))?;
-    // Values alone are compared: whether registers are preserved does not depend on the other side.
-    let promise = Promise::of(&plan.abi).unfilled();
-    for round in &rounds(&plan) {
-        from_c(harness, &plan, callee, promise, round, None)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn rounds(plan: &CallCase) -> [Round; 2] {
-    [round(plan, 0), round(plan, 1)]
+    Sides::of(harness, caches, plan, direction, ways, mutation)?.rounds(harness)
 }
 
 /// Addresses of objects in each round.
@@ -325,18 +248,12 @@ fn from_c(
     if let Some(side) = guarded {
         callee_objects::prepare(harness, plan, (given, side))?;
     }
-    // In a comparison of a compiler with itself the values that its caller keeps are not compared.
-    let is_believed = promise == promise.unfilled();
-    if !is_believed {
-        loaded.check_keeping("the C caller")?;
-    }
+    loaded.check_keeping("the C caller")?;
     let code = address;
     // SAFETY: the callers of this function give an address of the case's type.
     let crossing = unsafe { loaded.call(plan.index, &images, BoundaryCallee { code, promise }) }?;
-    if !is_believed {
-        crossing.check("the C caller", "our callee")?;
-        crossing.check_machine()?;
-    }
+    crossing.check("the C caller", "our callee")?;
+    crossing.check_machine()?;
     let mut written = loaded.written(plan.images.size, given.len());
     if let Some(side) = guarded {
         callee_objects::copy_to(&mut written.seen, harness, plan, side);

@@ -21,6 +21,10 @@ fn in_words(name: &str, value: &str) -> String {
         "mxcsr" => "control bits of MXCSR are changed".to_owned(),
         "x87-control" => "the x87 control word is changed".to_owned(),
         "carried" => format!("it needs an address in {value}, which has none"),
+        "spoils" => format!("the caller changes {value}, which is its own caller's"),
+        "relies" => format!(
+            "a caller loses a value that it keeps during a call: it relies on {value}, which the callee may change"
+        ),
         "calls" => format!("{value} calls were made in 24 rounds"),
         "overwritten" => {
             "a callee's part of the caller's frame has variables of the caller".to_owned()

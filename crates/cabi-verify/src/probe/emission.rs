@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::{FnAbi, FnSig, Target, VectorLevel};
+use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 
 use super::values::{Values, window};
 use super::{
@@ -39,17 +39,18 @@ pub struct Emission<'a> {
     pub vectors: VectorLevel,
     /// Settings of Cranelift, with their values.
     pub settings: &'a [(&'a str, &'a str)],
-    /// Turns the forms of values, and how callers call.
-    pub turn: usize,
+    /// Turns the forms of values, and how callers call: those of the first signature, and how many
+    /// after it each next one has.
+    pub forms: (usize, usize),
     /// A mistake.
     pub mutation: Mutation,
 }
 
-/// Facts about our code for a signature, or why there is none.
-pub type Emitted = Result<Observed, Fault>;
+/// Facts about our callee and about our caller for a signature, or why there is none.
+pub type Emitted = [Result<Observed, Fault>; 2];
 
-/// An object file, and for each signature why it has none of its sides.
-type Object = (Vec<u8>, Vec<Result<(), Fault>>);
+/// Whether there is a callee, and a caller.
+type Made = [Result<(), Fault>; 2];
 
 impl Probe {
     /// Observes our caller and callee of each signature, which names its convention.
@@ -64,18 +65,22 @@ impl Probe {
         let all: Vec<Values> = sigs.iter().map(|sig| emission.values(sig)).collect();
         let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
         let Ok(made) = made else {
-            let panicked = || Err(Fault::from("panic: while our sides were made".to_owned()));
-            return Ok(sigs.iter().map(|_| panicked()).collect());
+            let panicked = || Fault::from("panic: while our sides were made".to_owned());
+            return Ok(sigs
+                .iter()
+                .map(|_| [(); 2].map(|()| Err(panicked())))
+                .collect());
         };
         let (object, made) = made.map_err(no_object)?;
         let (mut own, mut rows, mut named) = (buffers(), String::new(), String::new());
-        let is_made = |n: &usize| made[*n].is_ok();
+        let is_made = |n: &usize| made[*n].iter().any(Result::is_ok);
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
         for &n in &numbers {
             let (values, sig) = (&all[n], &sigs[n]);
             let _ = writeln!(
                 own,
-                "extern void d{n}(void), c{n}(void);\nstatic const struct value v{n}[] = {{{}{{0}}}};",
+                "extern void d{n}(void) __attribute__((weak)), c{n}(void) __attribute__((weak));\n\
+                 static const struct value v{n}[] = {{{}{{0}}}};",
                 values.text()
             );
             let row = values.row((sig.is_variadic(), sig.is_noreturn()));
@@ -90,8 +95,11 @@ impl Probe {
         let seen = self.run(window(all.into_iter()), rows, (None, &named), &link)?;
         let mut seen = seen.into_iter();
         let nothing = || Err("nothing was said of it".to_owned());
-        let facts = made.into_iter();
-        let facts = facts.map(|made| made.map(|()| seen.next().unwrap_or_else(nothing)));
+        let facts = made.into_iter().map(|made| {
+            let is_made = made.iter().any(Result::is_ok);
+            let seen = if is_made { seen.next() } else { None };
+            made.map(|made| made.map(|()| seen.clone().unwrap_or_else(nothing)))
+        });
         Ok(facts.collect())
     }
 }
@@ -110,6 +118,12 @@ impl Probe {
 }
 
 impl Emission<'_> {
+    /// Checks whether a caller passes the address of its result.
+    fn returns_in_memory(&self, sig: &FnSig) -> bool {
+        let abi = FnAbi::new(sig, self.target);
+        abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
+    }
+
     fn values(&self, sig: &FnSig) -> Values {
         let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
         if let Ok(abi) = FnAbi::new(sig, self.target) {
@@ -119,28 +133,36 @@ impl Emission<'_> {
         values
     }
 
-    /// Compiles an object file with both sides of each signature.
-    fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<Object, String> {
+    /// Checks whether the probe can look at code for a signature.
+    fn tried(&self, sig: &FnSig, values: &Values) -> Result<(), Fault> {
+        fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
+        if values.has_far_pointer {
+            return Err(Fault::Untried(FAR_POINTER.to_owned()));
+        }
+        if values.result_is_padding() && self.returns_in_memory(sig) {
+            let why = "a result of padding alone, which our callee does not write";
+            return Err(Fault::Untried(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Compiles an object file with both sides of each signature, as far as they are lowered.
+    fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<(Vec<u8>, Vec<Made>), String> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {
-            fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
-            if values.has_far_pointer {
-                return Err(Fault::Untried(FAR_POINTER.to_owned()));
-            }
-            if values.result_is_padding() {
-                let why = "a result of padding alone, which our callee does not write";
-                return Err(Fault::Untried(why.to_owned()));
+            if let Err(why) = self.tried(sig, values) {
+                return [Err(why.clone()), Err(why)];
             }
             let offsets = values.offsets();
             let side = OneSide {
                 sig,
                 offsets: &offsets,
-                index: n + self.turn,
+                index: self.forms.0 + n * self.forms.1,
                 mutation: self.mutation,
             };
-            object.callee(&format!("d{n}"), &side)?;
+            let callee = object.callee(&format!("d{n}"), &side);
             let names = (&*format!("c{n}"), &*format!("f{n}"));
-            object.caller(names, &side, Sent::At(&offsets))
+            [callee, object.caller(names, &side, Sent::At(&offsets))]
         };
         let made = sigs.iter().zip(all).enumerate().map(&mut one).collect();
         Ok((object.finish()?, made))

@@ -192,8 +192,8 @@ impl Promise {
         promise
     }
 
-    /// Returns this promise without filling registers and memory: for a caller that is compared
-    /// with its own compiler's callee, and may pass arguments in other registers than `FnAbi` says.
+    /// Returns this promise without filling registers and memory.
+    #[cfg(test)]
     pub(crate) fn unfilled(self) -> Self {
         Self {
             fill: 0,

@@ -72,15 +72,6 @@ impl LoadedCode {
         }
     }
 
-    pub(crate) fn built(&self) -> &Built {
-        &self.built
-    }
-
-    /// Leaves out functions: `is_kept` is asked about each, in their order.
-    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut() -> bool) {
-        self.names.retain(|_| is_kept());
-    }
-
     /// Returns the compiler's warnings.
     pub fn warnings(&self) -> &str {
         &self.built.warnings

@@ -279,8 +279,8 @@ impl<'a> HeaderRun<'a> {
     pub(super) fn take(&mut self, called: Called) {
         let (key, why) = match (&called.verdict, &called.shown) {
             (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (NOT_LOWERED, why.clone()),
-            (Verdict::SelfInconsistent(_), Some(shown)) => match shown.known {
-                Some(bug) => (KNOWN_BUG, format!("{bug}: {}", shown.says)),
+            (Verdict::SelfInconsistent(found), Some(shown)) => match shown.known {
+                Some(bug) => (KNOWN_BUG, format!("{bug}: {found}")),
                 None => return self.itself.push(called),
             },
             _ => return self.called.push(called),

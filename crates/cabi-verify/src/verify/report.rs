@@ -8,8 +8,7 @@ use cabi::{FnAbi, FnSig, Target};
 use serde_json::{Value as Json, json};
 
 use super::part::{LAYOUT, PROTOTYPE};
-use super::units::NOT_ASKED;
-use super::{Called, Compiler, HeaderRun, ProgramLimit, Run, may_be_skipped};
+use super::{Called, Compiler, HeaderRun, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
@@ -25,7 +24,7 @@ const CALL: &str = "call";
 
 impl Run<'_> {
     /// Reports all results. With `allow_self_inconsistent`, a compiler that disagrees with itself
-    /// is no failure where a program shows it.
+    /// is no failure.
     pub fn report(&self, allow_self_inconsistent: bool) -> Report {
         let (seen, compilers) = (self.coverage(), &self.plan.compilers);
         let references = compilers.iter().map(|asked| {
@@ -35,24 +34,14 @@ impl Run<'_> {
                 "policy": asked.policy_name(),
             })
         });
-        let differences = self.parts.iter().flat_map(HeaderRun::differences);
-        let not_asked = differences.filter(|(_, one)| one.why.ends_with(NOT_ASKED));
-        let not_asked = not_asked.count();
         let mut report = Report::new("cabi verify");
         report.allow_self_inconsistent = allow_self_inconsistent;
         report.data = members(json!({
             "coverage": { "of_transitions": seen.total(), "seen": seen.covered(), "set": seen.encode() },
             "references": references.collect::<Vec<_>>(),
-            "not_asked_by_programs": not_asked,
         }));
         report.sections = self.parts.iter().map(section).collect();
         report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
-        if not_asked > 0 {
-            let (most, fruitless) = (ProgramLimit::SHOWN, ProgramLimit::FRUITLESS);
-            report.totals.push(format!(
-                "capped: of {not_asked} cases no program shows whether the compiler is self-inconsistent; a run builds programs until {most} cases are shown, or {fruitless} are not"
-            ));
-        }
         report.error = self.nothing(report.is_clean());
         report
     }
@@ -166,10 +155,10 @@ fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
     let (status, why, program) = match &called.shown {
         Some(shown) => (
             Status::SelfInconsistent,
-            format!(
-                "{short}; a program of which {command} builds both sides: {}",
-                shown.says
-            ),
+            match short.ends_with(&shown.says) {
+                true => short.to_owned(),
+                false => format!("{short}; both sides are by {command}: {}", shown.says),
+            },
             Some(shown.program.clone()),
         ),
         None => (

@@ -1,34 +1,25 @@
-//! Cases of one compiler: their C sides compiled many to a file, in parallel. Every call is made in
-//! a child process, by Cranelift, or observed by the probe; for another target the probe observes
-//! both sides of the compiler's code, and of ours.
+//! Cases of one compiler: both sides of their calls are compiled many to a file, in parallel. The
+//! [probe](crate::probe) observes them, and our own on the other side; both are compared with where
+//! [`FnAbi`](cabi::FnAbi) has the values.
 
-use std::cell::RefCell;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use cabi::{Convention, FnSig, Policy};
-use clif_cabi_jit::Settings;
 
-use super::{Progress, VerifyError, check_interrupt};
+use super::{Compiler, Progress, VerifyError, check_interrupt};
 use crate::build::zig::ZigNumber;
-use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
-use crate::case::Case;
-use crate::check::calls::{Direction, Key, Verdict};
+use crate::build::{Built, ReferenceError};
+use crate::case::{Case, Direction};
 use crate::emit::cranelift::Mutation;
-use crate::probe::{Observed, Probe, has_room};
-use crate::run::loaded::LoadedCode;
+use crate::probe::{Observed, has_room};
 use crate::threads::in_threads;
+use crate::verdict::Verdict;
 
 mod batch;
-mod job;
-mod programs;
-mod self_inconsistent;
+mod judged;
 
 pub use batch::{Batch, RefusedCases, compile};
-use job::{Job, Made, buffers, in_children};
-use self_inconsistent::settle;
-pub(crate) use self_inconsistent::{NOT_ASKED, is_inconsistent_here};
-pub use self_inconsistent::{ProgramLimit, Shown};
+use judged::Unit;
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
@@ -42,51 +33,42 @@ pub struct Loaded {
     pub cases: Vec<Case>,
     /// The choices that its calls are compared with.
     pub policy: Policy,
-    /// For each case and direction the reason why it is not called: the compiler's side is missing,
-    /// or it is not asked for. Empty if all are called.
+    /// For each case and direction the reason why it is not looked at: the compiler's side is missing,
+    /// or it is not asked for. Empty if all are.
     pub missing: Vec<[Option<String>; 2]>,
     /// Zig's answers about the layouts of the types of its cases.
     pub layout: Vec<ZigNumber>,
-    /// All its cases run under the settings of this turn, which turns the variants too where all share one engine; without one they take turns.
-    turn: Option<usize>,
+    /// Turns the forms of values in our code, and its settings.
+    pub turn: Turn,
     same_layout: bool,
-    code: CSides,
-    /// Compiler of the cases, with its further flags.
-    reference: Reference,
-    flags: Vec<String>,
-    probe: Arc<OnceLock<Result<Probe, String>>>,
+    pub(crate) built: Built,
+    compiler: Compiler,
     seen: OnceLock<Vec<Seen>>,
 }
 
 /// The probe's observation of a case, or the reason why there is none.
 pub type Seen = Result<Observed, String>;
 
-/// Compiled C sides, and where they run.
-#[derive(Debug)]
-pub enum CSides {
-    /// In children of this process.
-    Here(LoadedCode),
-    /// In programs of a target.
-    InPrograms(Built, Arc<ProgramTarget>),
+/// Way in which our code for a unit is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Settings of Cranelift, by turns.
+    pub settings: usize,
+    /// Forms of the first case's values.
+    pub first: usize,
+    /// Forms between one case and the next.
+    pub step: usize,
 }
 
-/// Way in which calls are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Calls<'a> {
-    /// Engine settings with their names; the cases take turns.
-    pub settings: &'a [(String, Settings)],
-    /// A mistake made on purpose.
-    pub mistake: Mistake,
-    /// Each case in one variant, all of a batch in one engine: ten times as fast as every case in every variant, in an engine of its own. Then
-    /// nothing is made wrong.
-    pub shared_engine: bool,
-    /// Child processes at once.
-    pub at_once: usize,
-    /// Seed of the order in which each child runs its cases; without one they run as they stand.
-    pub order: Option<u64>,
-    /// Number of further cases, in which a compiler seems to disagree with itself, that programs
-    /// may show. With `None`, nothing is shown, and such a case is what it seems.
-    pub to_show: Option<&'a ProgramLimit>,
+impl Turn {
+    /// Returns the turn of the unit with this number.
+    pub fn of(number: usize) -> Self {
+        Self {
+            settings: number,
+            first: number,
+            step: 1,
+        }
+    }
 }
 
 /// A deliberate mistake; usually none.
@@ -96,8 +78,6 @@ pub struct Mistake {
     pub convention: Option<&'static Convention>,
     /// Made otherwise in the code.
     pub mutation: Mutation,
-    /// Key by which plans, invokers and closures are found.
-    pub key: Option<Key>,
     /// A mistake of the runner itself with the verdicts of a unit: it must notice.
     pub runner: Option<fn(&mut Vec<Called>)>,
 }
@@ -110,7 +90,6 @@ impl Mistake {
             stub: None,
             func: None,
         },
-        key: None,
         runner: None,
     };
 
@@ -131,23 +110,6 @@ impl Mistake {
     }
 }
 
-/// The other side of a call from or to C.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OtherSide {
-    /// None of ours: the [`probe`](crate::probe) observes where the code has its values, and they
-    /// are compared.
-    Probe,
-    /// Code by Cranelift, as in `interop`.
-    Cranelift,
-    /// Code made at run time for any signature, alone: invokers and closures. Code by Cranelift
-    /// where neither can be.
-    AtRunTime,
-    /// The probe, which sees all registers, and code by Cranelift.
-    Both,
-    /// First code by Cranelift, then the probe for the facts that such calls do not show.
-    CraneliftFirst,
-}
-
 /// Outcome of one case in one direction.
 #[derive(Clone, Debug)]
 pub struct Called {
@@ -155,25 +117,28 @@ pub struct Called {
     pub case: Case,
     /// Caller and callee.
     pub direction: Direction,
-    /// The name of the engine settings it ran under; of the probe, that there are none.
+    /// Way in which our side was made.
     pub setting: String,
     /// The result.
     pub verdict: Verdict,
-    /// The program that shows that the compiler disagrees with itself, if that is the result.
+    /// What shows that the compiler disagrees with itself, if that is the result.
     pub shown: Option<Shown>,
 }
 
-impl Loaded {
-    /// Returns its code, if that runs here.
-    pub fn here(&self) -> Option<&LoadedCode> {
-        match &self.code {
-            CSides::Here(code) => Some(code),
-            CSides::InPrograms(..) => None,
-        }
-    }
+/// A compiler's own difference, shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Where both of its sides have the value, or how one of them ends the process.
+    pub says: String,
+    /// A program of the compiler alone.
+    pub program: String,
+    /// The name of the bug, if it is a known one of this compiler.
+    pub known: Option<&'static str>,
+}
 
-    /// Returns the reason why case `index` is not called in `direction`, if it is not.
-    fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
+impl Loaded {
+    /// Returns the reason why case `index` is not looked at in `direction`, if it is not.
+    pub(crate) fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
         let sides = self.missing.get(index)?;
         sides[direction as usize].as_deref()
     }
@@ -183,95 +148,56 @@ impl Loaded {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
-    pub(crate) fn built(&self) -> &Built {
-        match &self.code {
-            CSides::Here(code) => code.built(),
-            CSides::InPrograms(built, _) => built,
-        }
-    }
-
-    /// Leaves out the cases that are not to be called.
-    pub(crate) fn retain(&mut self, is_called: impl Fn(&Case) -> bool) {
+    /// Leaves out the cases that are not to be looked at.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Case) -> bool) {
         self.seen.take();
-        let mut is_kept = self.cases.iter().map(&is_called);
-        if let CSides::Here(code) = &mut self.code {
-            code.retain(|| is_kept.next() == Some(true));
-        }
-        self.cases.retain(is_called);
+        self.cases.retain(is_kept);
     }
 }
 
-/// Makes the calls of all cases between C and the other side of `way`, in child processes and in
-/// both directions. The results stand in the order of `loaded`, one direction after the other, and
-/// in each in the order of its cases.
-///
-/// Cranelift shows that the lowering follows `FnAbi`; the probe shows `FnAbi` itself, also for
-/// cases that are not lowered. A mistake of theirs may be in the convention only.
-///
-/// If a case fails, the compiler's own two sides are asked whether they agree, here and in a
-/// program of the compiler alone.
-///
-/// Code for another target is observed by the probe in programs, whatever `way` says, and so is ours.
+/// Compares both sides of all cases, and ours on the other side of each call, with the places of
+/// their values. The results stand in the order of `loaded`, one direction after the other, and in
+/// each in the order of its cases.
 ///
 /// # Errors
-/// [`VerifyError`]: the system has no pages or processes for it, a compiler cannot be asked, an interrupt.
+/// [`VerifyError`]: a program that cannot be built or started, an interrupt.
 pub fn run(
     loaded: &[Loaded],
-    way: OtherSide,
-    calls: &Calls<'_>,
+    mistake: Mistake,
+    at_once: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let mut in_programs = programs::run(loaded, calls, progress)?.into_iter();
-    let here = loaded.iter().filter_map(|one| Some((one, one.here()?)));
-    let here: Vec<(&Loaded, &LoadedCode)> = here.collect();
-    if !matches!(way, OtherSide::Cranelift | OtherSide::AtRunTime) {
-        observe(loaded, calls.at_once)?;
-    }
-    let buffers = buffers()?;
-    // Filled in children only, each of which runs one job.
-    let made = RefCell::new(Made::default());
-    let call = |job: &Job<'_>, index| job.call(index, calls, way, &buffers, &made);
-    let one = |job: &Job<'_>, index: usize| match way {
-        OtherSide::Cranelift | OtherSide::AtRunTime => call(job, index),
-        OtherSide::Probe => job.observed(index, calls.mistake),
-        OtherSide::Both => job.observed_and_called(index, calls.mistake, || call(job, index)),
-        OtherSide::CraneliftFirst => job.with_what_calls_do_not_tell(index, call(job, index)),
-    };
-    let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
-        (OtherSide::Probe, _) => "none, what the code does is observed".to_owned(),
-        (_, Some((name, _))) => name.clone(),
-        (_, None) => String::new(),
-    };
-    let children = (calls.at_once, calls.order);
-    let mut called = in_children(&here, children, one, setting, progress)?;
-    if let Some(limit) = calls.to_show {
-        for ((loaded, _), called) in here.iter().zip(&mut called) {
-            settle(loaded, called, limit, calls.at_once)?;
-        }
-    }
-    let mut called = called.into_iter();
-    let all = loaded.iter().map_while(|one| match one.here() {
-        Some(_) => called.next(),
-        None => in_programs.next(),
-    });
-    complete(loaded, all.collect(), calls.mistake)
+    observe(loaded, at_once)?;
+    let units = loaded.iter().map(|one| Unit::of(one, mistake));
+    let units: Vec<Unit<'_>> = units.collect();
+    let all = judged::run(&units, at_once, progress)?;
+    complete(loaded, all, mistake)
+}
+
+/// Compares the compiler's sides of all cases alone with the places of their values, as [`run`]
+/// does.
+///
+/// # Errors
+/// [`VerifyError`]: a program that cannot be started, an interrupt.
+pub fn compare(
+    loaded: &[Loaded],
+    mistake: Mistake,
+    at_once: usize,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    observe(loaded, at_once)?;
+    let all = loaded.iter();
+    let all = all.map(|one| Unit::of(one, mistake).called(None)).collect();
+    complete(loaded, all, mistake)
 }
 
 /// Has the probe look at the code of `loaded`, as far as it has not.
 ///
 /// # Errors
-/// [`VerifyError::Reference`]: a program that cannot be started, or is not linked.
+/// [`VerifyError::Reference`]: a program that cannot be started.
 pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
     let is_to_be_seen = |one: &&Loaded| one.seen.get().is_none();
     let loaded: Vec<&Loaded> = loaded.iter().filter(is_to_be_seen).collect();
-    let asked = loaded.iter().map(|one| Asked {
-        probe: probe_of(one),
-        code: &one.built().object,
-        is_shared: one.here().is_some(),
-        cases: &one.cases,
-    });
-    let asked: Vec<Asked<'_>> = asked.collect();
-    let all = in_threads(&asked, at_once, Asked::seen, |_| ());
+    let all = in_threads(&loaded, at_once, |one| seen(one), |_| ());
     for (one, seen) in loaded.iter().zip(all) {
         let seen = seen?;
         one.seen.get_or_init(|| seen);
@@ -279,56 +205,35 @@ pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
     check_interrupt()
 }
 
-/// Returns the probe of the machine whose code `loaded` has.
-fn probe_of(loaded: &Loaded) -> &Result<Probe, String> {
-    loaded.probe.get_or_init(|| match &loaded.code {
-        CSides::Here(_) => Probe::of_here(),
-        CSides::InPrograms(_, target) => {
-            Probe::of_target(target).map_err(|error| error.to_string())
-        }
-    })
-}
-
-/// State of compiled code that threads share.
-struct Asked<'a> {
-    probe: &'a Result<Probe, String>,
-    code: &'a Path,
-    is_shared: bool,
-    cases: &'a [Case],
-}
-
-impl Asked<'_> {
-    fn seen(&self) -> Result<Vec<Seen>, ReferenceError> {
-        let probe = match self.probe {
-            Ok(probe) => probe,
-            Err(why) => return Ok(vec![Err(why.clone()); self.cases.len()]),
-        };
-        let room: Vec<Result<(), &str>> = self.cases.iter().map(has_room).collect();
-        let small = self.cases.iter().zip(&room);
-        let small: Vec<Case> = small
-            .filter(|(_, room)| room.is_ok())
-            .map(|(case, _)| case.clone())
-            .collect();
-        let observed = match probe.observe(self.code, self.is_shared, &small) {
-            // A program that does not link costs the cases of its unit alone.
-            Err(error) if !self.is_shared && !error.is_about_the_system() => {
-                vec![Err(error.to_string()); small.len()]
-            }
-            observed => observed?,
-        };
-        let mut observed = observed.into_iter();
-        let seen = room.into_iter().map(|room| {
-            room?;
-            Ok(observed
-                .next()
-                .unwrap_or(Err("nothing was said of it".to_owned())))
-        });
-        Ok(seen.collect())
-    }
+fn seen(one: &Loaded) -> Result<Vec<Seen>, ReferenceError> {
+    let probe = match one.compiler.probe() {
+        Ok(probe) => probe,
+        Err(why) => return Ok(vec![Err(why.clone()); one.cases.len()]),
+    };
+    let room: Vec<Result<(), &str>> = one.cases.iter().map(has_room).collect();
+    let small = one.cases.iter().zip(&room);
+    let small: Vec<Case> = small
+        .filter(|(_, room)| room.is_ok())
+        .map(|(case, _)| case.clone())
+        .collect();
+    let is_shared = one.compiler.programs.is_none();
+    let observed = match probe.observe(&one.built.object, is_shared, &small) {
+        // A program that does not link costs the cases of its unit alone.
+        Err(error) if !error.is_about_the_system() => vec![Err(error.to_string()); small.len()],
+        observed => observed?,
+    };
+    let mut observed = observed.into_iter();
+    let seen = room.into_iter().map(|room| {
+        room?;
+        Ok(observed
+            .next()
+            .unwrap_or(Err("nothing was said of it".to_owned())))
+    });
+    Ok(seen.collect())
 }
 
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
-fn complete(
+pub(crate) fn complete(
     loaded: &[Loaded],
     mut all: Vec<Vec<Called>>,
     mistake: Mistake,

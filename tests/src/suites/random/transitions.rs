@@ -8,9 +8,9 @@ use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
 use cabi_verify::tally::{Results, Tally};
-use cabi_verify::verify::{Compiler, Mistake, OtherSide};
+use cabi_verify::verify::{Compiler, Mistake};
 
-use super::{HAS_PROBE, mutations, plan};
+use super::{mutations, plan};
 use crate::mutants::named;
 use crate::suite::{Result, Suite};
 
@@ -39,7 +39,7 @@ pub(super) fn run(programs: &[Compiler], suite: &mut Suite) -> Result<()> {
         // An older compiler than CI's may lack a type.
         let is_whole = HERE == Target::X86_64_LINUX && absent.is_empty() && references_required();
         right(&all, STRIDE, is_whole, suite)?;
-        match HAS_PROBE {
+        match HERE == Target::X86_64_LINUX {
             true => broken(&reference, suite)?,
             false => dropped_rules(&all[0], STRIDE, suite)?,
         }
@@ -55,16 +55,12 @@ pub(super) fn run(programs: &[Compiler], suite: &mut Suite) -> Result<()> {
 }
 
 fn results(compilers: &[Compiler], stride: usize, mistake: Mistake) -> Result<Results> {
-    let way = match HAS_PROBE {
-        true => OtherSide::Both,
-        false => OtherSide::Cranelift,
-    };
     let plan = Campaign {
         numbers: 0..u64::MAX,
         stride: Some(stride),
         shrinks: 0,
         mistake,
-        ..plan(way, 0)?
+        ..plan(0)?
     };
     Ok(fuzz::run(&plan, compilers, |_, _| Ok(()))?)
 }

@@ -1,5 +1,4 @@
-//! Cranelift's sides of cases in one engine: one case in every way, or many, each in one way by its
-//! index, so that together they cover all.
+//! Cranelift's sides of a case in an engine, in every way.
 
 use std::collections::HashMap;
 
@@ -11,13 +10,13 @@ use clif_cabi_jit::Engine;
 
 use super::callee_objects;
 use super::run_time::{CraneliftSide, Maker};
-use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
-use super::{call, from_c_to, needed, round};
-use crate::case::Case;
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES};
+use super::{call, from_c_to, round};
 use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::run::boundary;
+use crate::verdict::needed;
 
-/// The [`WAYS`] in which a case is called.
+/// The ways in which a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ways {
     All,
@@ -25,8 +24,6 @@ pub(super) enum Ways {
     Compiled,
     /// By code made at run time for any signature; where there is none, in one compiled way.
     AtRunTime,
-    /// In one way, by the case's index.
-    Turning(usize),
 }
 
 /// State that cases of one process share under one engine setting, as the functions of a front end
@@ -51,43 +48,18 @@ impl Caches {
     }
 }
 
-/// Cases of one library with their Cranelift sides for one direction, compiled.
-pub struct SharedEngine {
+/// A case with its Cranelift sides for one direction, compiled.
+pub(super) struct Sides {
     engine: Engine,
-    cases: Vec<Result<(CallCase, Vec<CraneliftSide>), Fault>>,
+    plan: CallCase,
+    codes: Vec<CraneliftSide>,
 }
 
-impl SharedEngine {
-    /// Compiles one direction of `cases`, whose C sides `harness` has under the same numbers. `turn` turns the variants.
-    ///
-    /// # Errors
-    /// [`Fault`] if there is no engine, or the compiled code cannot be made ready: then
-    /// [`observe`](super::observe) tells which case is to blame.
-    pub fn build<'c>(
-        harness: &Harness<'_>,
-        cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
-        direction: Direction,
-        turn: usize,
-    ) -> Result<Self, Fault> {
-        let cases = cases.into_iter().enumerate().map(|(index, (case, sig))| {
-            let sig = sig.map_err(clif_cabi::LowerError::from)?;
-            CallCase::new(case, sig, |sig| sig, index)
-        });
-        let (right, mut own) = (Mutation::default(), Caches::default());
-        Self::of(
-            harness,
-            &mut own,
-            cases,
-            direction,
-            Ways::Turning(turn),
-            right,
-        )
-    }
-
+impl Sides {
     pub(super) fn of(
         harness: &Harness<'_>,
         caches: &mut Caches,
-        cases: impl Iterator<Item = Result<CallCase, Fault>>,
+        plan: CallCase,
         direction: Direction,
         ways: Ways,
         mutation: Mutation,
@@ -98,74 +70,45 @@ impl SharedEngine {
             Some(lower) => lower,
             none => none.insert(Lowering::new(engine.isa())?),
         };
-        let mut codes = |plan: &CallCase| {
+        let codes = || {
             let (mut codes, mut import) = (Vec::new(), None);
-            let is_turn = |way: &usize| match ways {
-                Ways::All => true,
-                Ways::Compiled => *way < VARIANTS,
-                Ways::AtRunTime => *way == VARIANTS,
-                Ways::Turning(turn) => *way == (plan.index + turn) % WAYS,
+            if ways != Ways::Compiled {
+                let maker = match maker {
+                    Some(maker) => maker,
+                    none => none.insert(Maker::new(harness, direction)?),
+                };
+                codes = maker.code(harness, &plan)?;
+            }
+            let n = match ways {
+                // A closure that must not return is a function where there is no other side.
+                Ways::AtRunTime => usize::from(codes.is_empty()),
+                _ => VARIANTS,
             };
-            for way in (0..WAYS).filter(is_turn) {
-                if way == VARIANTS {
-                    let maker = match &mut *maker {
-                        Some(maker) => maker,
-                        none => none.insert(Maker::new(harness, direction)?),
-                    };
-                    let made = maker.code(harness, plan)?;
-                    // A closure that must not return is a function where there is no other side.
-                    let is_alone = matches!(ways, Ways::Turning(_) | Ways::AtRunTime);
-                    if !made.is_empty() || !is_alone {
-                        codes.extend(made);
-                        continue;
-                    }
-                }
-                let with = (harness, plan, direction, mutation);
-                codes.push(compiled(
-                    with,
-                    (&mut engine, lower),
-                    &mut import,
-                    way % VARIANTS,
-                )?);
+            for variant in 0..n {
+                let with = (harness, &plan, direction, mutation);
+                let made = compiled(with, (&mut engine, lower), &mut import, variant)?;
+                codes.push(made);
             }
             Ok(codes)
         };
-        let mut one = |plan: Result<CallCase, Fault>| {
-            let plan = plan?;
-            let codes = codes(&plan).map_err(|fault| needed(fault, &plan.abi, direction))?;
-            Ok((plan, codes))
-        };
-        let cases = cases.map(&mut one).collect();
+        let codes = codes().map_err(|fault| needed(fault, &plan.abi, direction))?;
         engine.finalize()?;
-        Ok(Self { engine, cases })
+        Ok(Self {
+            engine,
+            plan,
+            codes,
+        })
     }
 
-    /// Makes the call of case `index`, in one round.
-    pub fn execute(&self, harness: &Harness<'_>, index: usize) -> Result<(), Fault> {
-        let numbers = index % 2..index % 2 + 1;
-        self.rounds(harness, index, numbers).map(drop)
-    }
-
-    /// Makes all calls of a case in the rounds of these numbers. Returns how many.
-    pub(super) fn rounds(
-        &self,
-        harness: &Harness<'_>,
-        index: usize,
-        numbers: std::ops::Range<usize>,
-    ) -> Result<usize, Fault> {
-        let (plan, codes) = match self.cases.get(index) {
-            Some(Ok(built)) => built,
-            Some(Err(fault)) => return Err(fault.clone()),
-            None => return Err(Difference::from("no such case").into()),
-        };
-        let n_rounds = numbers.len();
-        for number in numbers {
-            let round = round(plan, number);
-            for code in codes {
-                code.execute(harness, plan, &self.engine, &round)?;
+    /// Makes all calls in all rounds. Returns how many.
+    pub(super) fn rounds(&self, harness: &Harness<'_>) -> Result<usize, Fault> {
+        for number in 0..SIDES.len() {
+            let round = round(&self.plan, number);
+            for code in &self.codes {
+                code.execute(harness, &self.plan, &self.engine, &round)?;
             }
         }
-        Ok(n_rounds * codes.len())
+        Ok(SIDES.len() * self.codes.len())
     }
 }
 

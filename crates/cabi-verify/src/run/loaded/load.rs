@@ -3,38 +3,19 @@
 use std::cell::OnceCell;
 
 use super::LoadedCode;
-use crate::build::{Bisection, Built, Reference, ReferenceError, Unit};
+use crate::build::{Built, Reference, ReferenceError};
 use crate::case::Case;
 use crate::emit::c::FRAME;
 use crate::run::child;
 use crate::verdict::Verdict;
 
 impl LoadedCode {
-    /// Loads the code of `compiled`, which was made of `unit`, if a child can load it; else the
-    /// part that can be loaded.
-    ///
-    /// # Errors
-    /// [`ReferenceError::Io`] if no child can be made, or the compiler cannot be asked again.
-    pub fn load(
-        unit: &Unit<'_>,
-        compiled: Bisection<Built>,
-    ) -> Result<Bisection<Self>, ReferenceError> {
-        let mut first = compiled.built;
-        let load = |built: &Built, cases: &[usize]| {
-            let names = cases.iter().map(|at| unit.symbol(*at));
-            Self::checked(built, names.collect(), |_| true)
-        };
-        let mut loaded = unit.compile_and(compiled.cases, &mut first, load)?;
-        loaded.refused.splice(..0, compiled.refused);
-        Ok(loaded)
-    }
-
     /// Loads the code of `built`, which has the sides of `cases` under their functions' names. A
     /// child tries whether it can be loaded.
     ///
     /// # Errors
     /// [`ReferenceError::Unloadable`] if it cannot; [`ReferenceError::Io`] if no child can be made.
-    pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, ReferenceError> {
+    pub fn of_built(built: &Built, cases: &[Case]) -> Result<Self, ReferenceError> {
         let names = cases.iter().map(|case| case.function.name.clone());
         Self::checked(built, names.collect(), |_| true)
     }

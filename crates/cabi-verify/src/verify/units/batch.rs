@@ -2,11 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::{CSides, Loaded};
+use super::{Loaded, Turn};
 use crate::build::zig::ZigNumber;
 use crate::build::{Bisection, Built, ReferenceError, Unit};
 use crate::case::{Case, SubjectCase};
-use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
@@ -17,15 +16,13 @@ pub struct Batch<'a> {
     pub part: usize,
     /// Their compiler.
     pub compiler: &'a Compiler,
-    /// Flags after the compiler's own, for the programs that show what is wrong with a compiler.
-    pub flags: &'a [&'a str],
     /// The file that it compiles.
     pub unit: Unit<'a>,
     /// `true` if the compiler's sizes and offsets are ours. Otherwise its own two sides are not
     /// asked whether they agree about our bytes.
     pub same_layout: bool,
-    /// Engine settings of all its calls, by their turn; without it, cases take turns.
-    pub turn: Option<usize>,
+    /// Turns our side of its calls.
+    pub turn: Turn,
 }
 
 /// Cases of a batch that failed for one reason: usually a single one, which the compiler refuses.
@@ -56,7 +53,6 @@ pub fn compile<'a>(
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (batch, compiled) in batches.iter().zip(compiled) {
         let (compiled, missing, layout) = compiled?;
-        let compiled = batch.code(compiled)?;
         let of = |at: &usize| batch.unit.cases.get(*at).map(|(_, case)| *case);
         let own = compiled.refused.into_iter().map(|own| RefusedCases {
             part: batch.part,
@@ -64,8 +60,7 @@ pub fn compile<'a>(
             why: own.why,
         });
         refused.extend(own);
-        if let Some(code) = compiled.built {
-            let flags = batch.flags.iter();
+        if let Some(built) = compiled.built {
             all.push(Loaded {
                 part: batch.part,
                 cases: batch.named(&compiled.cases),
@@ -74,11 +69,9 @@ pub fn compile<'a>(
                 layout,
                 policy: batch.compiler.policy,
                 same_layout: batch.same_layout,
-                code,
-                reference: batch.compiler.reference.clone(),
-                probe: batch.compiler.probe.clone(),
+                built,
+                compiler: batch.compiler.clone(),
                 seen: OnceLock::new(),
-                flags: flags.map(|&flag| flag.to_owned()).collect(),
             });
         }
     }
@@ -122,21 +115,5 @@ impl Batch<'_> {
             case.at_level(level)
         };
         chosen.iter().map(named).collect()
-    }
-
-    /// Returns the part of `compiled` that runs. A child tries to load it: not in a thread.
-    fn code(&self, compiled: Bisection<Built>) -> Result<Bisection<CSides>, ReferenceError> {
-        let Compiler { programs, zig, .. } = self.compiler;
-        match (programs, &compiled.built) {
-            (Some(target), _) => {
-                Ok(compiled.map(|built| CSides::InPrograms(built, target.clone())))
-            }
-            (None, Some(built)) if zig.is_some() => {
-                let cases = self.named(&compiled.cases);
-                let code = LoadedCode::of_built(built, &cases.iter().collect::<Vec<_>>())?;
-                Ok(compiled.map(|_| CSides::Here(code)))
-            }
-            (None, _) => Ok(LoadedCode::load(&self.unit, compiled)?.map(CSides::Here)),
-        }
     }
 }

@@ -57,7 +57,7 @@ pub(in super::super::super) fn adjust(
         GroupKind::Registers if !has(group, UNCOUNTED) && !group.flags.has(ArgFlags::NEST) => {
             let [ints, vectors] = [Bank::Int, Bank::Vector].map(|bank| n_parts(group, bank));
             let own = u8::from(has(group, COUNTED_AS_SSE));
-            let is_counted = count.take([ints - own, vectors + own]);
+            let is_counted = count.take([ints.saturating_sub(own), vectors + own]);
             let found = free(before, ARG_GPRS) >= ints && free(before, ARG_VECTORS) >= vectors;
             match (is_counted, found) {
                 (true, false) if !stays_whole(ty, cx) => take_apart(before, group, cx)?,

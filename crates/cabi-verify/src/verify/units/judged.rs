@@ -1,0 +1,240 @@
+//! Facts about a compiler's code and about ours, compared with the places of each case's values.
+
+use cabi::{FnAbi, FnSig, Place};
+use clif_cabi::LowerError;
+
+use super::{Called, Loaded, Mistake, Shown};
+use crate::build::ReferenceError;
+use crate::case::{Case, Direction};
+use crate::compare::{compare, compare_with_al};
+use crate::emit::c_program::reproduction_alone;
+use crate::facts::Facts;
+use crate::probe::{Emission, Emitted, Observed, SETTINGS};
+use crate::threads::in_threads;
+use crate::verdict::{Difference, Fault, Verdict, needed};
+use crate::verify::{Progress, RunStep, VerifyError, check_interrupt, known_bug};
+
+/// Has our sides of all `units` observed, and judges both.
+///
+/// # Errors
+/// [`VerifyError`]: a program that cannot be built or started, an interrupt.
+pub(super) fn run(
+    units: &[Unit<'_>],
+    at_once: usize,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    let all = 2 * units
+        .iter()
+        .map(|one| one.loaded.cases.len())
+        .sum::<usize>();
+    let each = all / units.len().max(1);
+    progress(RunStep::Call, 0, all);
+    let emitted = in_threads(units, at_once, Unit::emitted, |n| {
+        progress(RunStep::Call, (n * each).min(all), all);
+    });
+    progress(RunStep::Call, all, all);
+    check_interrupt()?;
+    let called = units.iter().zip(emitted);
+    let called = called.map(|(unit, emitted)| Ok(unit.called(Some(&emitted?))));
+    Ok(called.collect::<Result<_, ReferenceError>>()?)
+}
+
+/// Cases, and the mistake with which our code for them is made.
+pub(super) struct Unit<'a> {
+    loaded: &'a Loaded,
+    mistake: Mistake,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn of(loaded: &'a Loaded, mistake: Mistake) -> Self {
+        Self { loaded, mistake }
+    }
+
+    fn told(&self, case: &Case) -> Result<FnSig, cabi::Error> {
+        let sig = case.sig_under(self.loaded.policy);
+        sig.map(|sig| self.mistake.told(sig))
+    }
+
+    /// Facts about our code for each case, with the mistake.
+    fn emitted(&self) -> Result<Vec<Emitted>, ReferenceError> {
+        let (cases, compiler) = (&self.loaded.cases, &self.loaded.compiler);
+        let told = cases.iter().map(|case| self.told(case));
+        let told: Vec<Result<FnSig, Fault>> = told
+            .map(|told| told.map_err(|error| Fault::from(error.to_string())))
+            .collect();
+        let none = |fault: Fault| [Err(fault.clone()), Err(fault)];
+        let probe = match compiler.probe() {
+            Ok(probe) => probe,
+            Err(why) => return Ok(vec![none(Fault::Untried(why.clone())); told.len()]),
+        };
+        let sigs: Vec<FnSig> = told.iter().flatten().cloned().collect();
+        let vectors = cases.first().map(|case| case.vectors);
+        let emission = Emission {
+            target: &compiler.target(),
+            vectors: vectors.unwrap_or_default(),
+            settings: SETTINGS[self.loaded.turn.settings % SETTINGS.len()],
+            forms: (self.loaded.turn.first, self.loaded.turn.step),
+            mutation: self.mistake.mutation,
+        };
+        let emitted = match probe.emitted(&sigs, &emission) {
+            // What does not link costs the cases of the unit alone.
+            Err(error) if !error.is_about_the_system() => {
+                return Ok(vec![none(Fault::from(error.to_string())); told.len()]);
+            }
+            emitted => emitted?,
+        };
+        let mut emitted = emitted.into_iter();
+        let nothing = || none(Fault::Untried("nothing was said of it".to_owned()));
+        let emitted = told.into_iter().map(|told| match told {
+            Ok(_) => emitted.next().unwrap_or_else(nothing),
+            Err(fault) => none(fault),
+        });
+        Ok(emitted.collect())
+    }
+
+    /// Compares both sides; without facts about our code the compiler's alone.
+    pub(super) fn called(&self, emitted: Option<&[Emitted]>) -> Vec<Called> {
+        let mut all = Vec::new();
+        for direction in Direction::ALL {
+            for (index, case) in self.loaded.cases.iter().enumerate() {
+                let (verdict, shown) = match self.loaded.missing(index, direction) {
+                    Some(why) => (Verdict::NotRun(why.to_owned()), None),
+                    None => self.verdict(index, direction, emitted.map(|all| &all[index])),
+                };
+                all.push(Called {
+                    case: case.clone(),
+                    direction,
+                    setting: self.setting(),
+                    verdict,
+                    shown,
+                });
+            }
+        }
+        all
+    }
+
+    /// Compares the compiler's side, and ours on the other side of the call. A difference of ours
+    /// counts, whatever is wrong with the compiler's.
+    fn verdict(
+        &self,
+        index: usize,
+        direction: Direction,
+        emitted: Option<&Emitted>,
+    ) -> (Verdict, Option<Shown>) {
+        let case = &self.loaded.cases[index];
+        let seen = match self.loaded.seen().get(index) {
+            Some(Ok(seen)) => seen,
+            Some(Err(why)) => return (Verdict::NotRun(why.clone()), None),
+            None => return (Verdict::Differs("nobody has looked at it".into()), None),
+        };
+        let refused = |error| Fault::from(LowerError::from(error));
+        let abi = |sig: Result<FnSig, cabi::Error>| {
+            let abi = sig.and_then(|sig| Ok((FnAbi::new(&sig, &case.target)?, sig)));
+            abi.map_err(refused)
+        };
+        let right = abi(case.sig_under(self.loaded.policy));
+        let (right, sig, told) = match (right, abi(self.told(case))) {
+            (Ok((right, sig)), Ok((told, _))) => (right, sig, told),
+            (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
+        };
+        let has_callee = self.loaded.missing(index, Direction::Call).is_none();
+        if !has_callee && matches!(right.ret.place, Place::Indirect { .. }) {
+            let why = "no callee of the compiler's shows where its caller has room for the result";
+            return (Verdict::NotRun(why.to_owned()), None);
+        }
+        let ours = emitted.map(|[callee, caller]| match direction {
+            Direction::Call => caller,
+            Direction::Callee => callee,
+        });
+        let ours = match ours {
+            None => Ok(()),
+            Some(Ok(seen)) => {
+                let params = sig.params().iter();
+                let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
+                self.ours(seen, &types, &right, direction)
+            }
+            Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
+        };
+        match (self.theirs(case, seen, &told, direction), ours) {
+            (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
+            (Err(found), _) => self.settled(case, seen, found),
+            (Ok(()), ours) => (ours.map(|()| 1).into(), None),
+        }
+    }
+
+    /// Compares our side. A register that Cranelift does not keep leaves a callee untried, if
+    /// nothing else differs.
+    fn ours(
+        &self,
+        seen: &Observed,
+        types: &[cabi::Type],
+        abi: &FnAbi,
+        direction: Direction,
+    ) -> Result<(), Fault> {
+        let facts = seen.as_ref().map_err(|why| Fault::from(why.clone()))?;
+        let probe = self.loaded.compiler.probe().as_ref().ok();
+        let kept = probe.and_then(|probe| probe.without_spoiled(facts));
+        let (spoiled, facts) = match &kept {
+            Some((spoiled, kept)) => (Some(spoiled), kept),
+            None => (None, facts),
+        };
+        let [callee, caller] = compare("Cranelift", facts, types, abi);
+        let found = match direction {
+            Direction::Call => caller,
+            Direction::Callee => callee,
+        };
+        match (found.into_iter().next(), spoiled, direction) {
+            (Some(found), ..) => Err(found.into()),
+            (None, Some(spoiled), Direction::Callee) => {
+                Err(Fault::Untried(format!("Cranelift does not keep {spoiled}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the compiler's side. al may be an upper bound, as psABI says.
+    fn theirs(
+        &self,
+        case: &Case,
+        seen: &Observed,
+        told: &FnAbi,
+        direction: Direction,
+    ) -> Result<(), Difference> {
+        let compiler = &self.loaded.compiler;
+        let name = match compiler.zig {
+            Some(_) => "zig",
+            None => compiler.reference.name(),
+        };
+        let facts = seen.as_ref().map_err(|why| Difference::from(why.clone()))?;
+        let [callee, caller] = compare_with_al(name, facts, &case.argument_types(), (told, true));
+        let found = match direction {
+            Direction::Call => callee,
+            Direction::Callee => caller,
+        };
+        found.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Where the compiler's caller and callee have the value in different places, or one of them
+    /// ends the process, no ABI is both sides'.
+    fn settled(&self, case: &Case, seen: &Observed, found: Difference) -> (Verdict, Option<Shown>) {
+        let is_inconsistent = |facts: &&Facts| {
+            self.loaded.same_layout && (facts.ends() || facts.disagree(found.value))
+        };
+        let Some(facts) = seen.as_ref().ok().filter(is_inconsistent) else {
+            return (Verdict::Differs(found), None);
+        };
+        let reference = &self.loaded.compiler.reference;
+        let shown = Shown {
+            says: facts.about(found.value),
+            program: reproduction_alone(case, &reference.command()).unwrap_or_default(),
+            known: known_bug(reference.name(), case),
+        };
+        (Verdict::SelfInconsistent(found), Some(shown))
+    }
+
+    fn setting(&self) -> String {
+        let settings = SETTINGS[self.loaded.turn.settings % SETTINGS.len()];
+        let settings: Vec<&str> = settings.iter().map(|(_, value)| *value).collect();
+        settings.join(" ")
+    }
+}
