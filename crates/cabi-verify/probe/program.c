@@ -29,7 +29,7 @@ static int is_own(void) {
   if (child == 0) return 1;
   cabi_system(WAIT, child, (long)&status, stopped, 0);
   if ((status & 255) == 127) { cabi_system(KILL, child, 9, 0, 0); cabi_system(WAIT, child, (long)&status, 0, 0); say("died stopped\n"); }
-  else if (status) { say("died "); number((unsigned long)status & 127); say("\n"); }
+  else if (status & 127) { say("died "); number((unsigned long)status & 127); say("\n"); }
   return 0;
 }
 #endif
@@ -73,8 +73,10 @@ static void run(unsigned first) {
     depth = 0;
     memset(uses, 0, sizeof uses);
     n_pointers = 0;
-    if (callee) observe_callee();
-    if (row->caller) { say("calling\n"); print(); observe_caller(); }
+    if (callee) observe_callee(); else say("callee state absent\n");
+    say("calling\n");
+    print();
+    if (row->caller) observe_caller(); else say("caller state absent\n");
     say(".\n");
     print();
 #ifdef FORK_ARGUMENTS

@@ -12,8 +12,8 @@ mod places;
 mod tests;
 mod words;
 
-pub(crate) use self::places::n_x87;
-use self::places::{behind, is_of_64_bits_by_halves, listed, n_x87_at, register_bytes, stack};
+use self::places::{behind, is_of_64_bits_by_halves, listed, register_bytes, stack};
+pub(crate) use self::places::{n_x87, n_x87_at};
 use self::words::unusual;
 use crate::case::Direction;
 use crate::facts::{At, Facts, Found, Note, Side, Spot};
@@ -78,6 +78,9 @@ impl Compared<'_> {
         if let Some((function, how)) = side.state("ends").and_then(|note| note.split_once(':')) {
             return vec![format!("{}: the {function} {how}", self.compiler).into()];
         }
+        if side.state("absent").is_some() {
+            return vec![format!("{} has no such function", self.compiler).into()];
+        }
         let mut all = Vec::new();
         let args = self.abi.args.iter().zip(&side.args).zip(types);
         for (i, ((arg, found), ty)) in args.enumerate() {
@@ -135,15 +138,13 @@ impl Compared<'_> {
         let Some((first, ((run, i), spots))) = wrong else {
             return Ok(());
         };
-        let goes_on = |after: usize| {
-            expected[first..].get(after).is_some_and(|next| {
-                next.iter().eq(spots
-                    .iter()
-                    .map(|spot| spot.after(after))
-                    .collect::<Vec<_>>()
-                    .iter())
-            })
+        let all_after = |n| {
+            spots
+                .iter()
+                .map(|spot| spot.after(n))
+                .collect::<Vec<Spot>>()
         };
+        let goes_on = |n: usize| expected[first..].get(n) == Some(&all_after(n));
         let n = (1..run.bytes - i)
             .find(|n| !goes_on(*n))
             .unwrap_or(run.bytes - i);
@@ -156,19 +157,15 @@ impl Compared<'_> {
             "passes" | "returns" => "in",
             _ => "from",
         };
-        let _ = match &run.at {
-            At::Spots(found) => write!(
-                why,
-                "{from} {}",
-                listed(found.iter().map(|one| one.after(i)))
-            ),
-            _ => write!(why, "{from} no place that was looked at"),
+        let place = match &run.at {
+            At::Spots(found) => listed(found.iter().map(|one| one.after(i))),
+            _ => "no place that was looked at".to_owned(),
         };
         let expected = match spots.is_empty() {
             true => "nowhere".to_owned(),
             false => listed(spots.iter().cloned()),
         };
-        let _ = write!(why, "; expected {expected}");
+        let _ = write!(why, "{from} {place}; expected {expected}");
         let moved = Moved {
             bytes: (first, first + n),
             found: match &run.at {

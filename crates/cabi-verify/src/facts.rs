@@ -18,6 +18,7 @@
 
 use std::fmt;
 
+use crate::case::Direction;
 use crate::verdict::Value;
 
 #[cfg(test)]
@@ -232,6 +233,14 @@ impl Facts {
             return false;
         };
         caller.is_elsewhere(&callee) || caller.lacks_bits_of(&callee)
+    }
+
+    /// Returns the compiler's side of calls in a direction: its callee, or its caller.
+    pub fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Call => &self.callee,
+            Direction::Callee => &self.caller,
+        }
     }
 
     /// Checks whether one of the functions ends the process.

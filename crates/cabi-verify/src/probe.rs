@@ -90,6 +90,16 @@ const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 pub type Observed = Result<Facts, String>;
 
 impl ProbeMachine {
+    /// Returns the machine of a target.
+    fn of(target: &Target) -> Self {
+        match target.name().split('-').next() {
+            Some("aarch64") => AARCH64,
+            Some("riscv64") => RISCV,
+            Some("s390x") => S390X,
+            _ => X86_64,
+        }
+    }
+
     /// Checks whether the emulator is here.
     ///
     /// # Errors
@@ -165,13 +175,9 @@ impl Probe {
     pub fn of_here() -> Result<Self, String> {
         // An emulated process starts programs of its machine under the emulator too.
         let runner = std::env::var("CABI_RUNNER").unwrap_or_default().leak();
-        let own = match HERE == Target::X86_64_LINUX {
-            true => X86_64,
-            false => AARCH64,
-        };
         let machine = ProbeMachine {
             emulator: runner.split_whitespace().collect::<Vec<_>>().leak(),
-            ..own
+            ..ProbeMachine::of(&HERE)
         };
         let linker = Reference::of_machine()?;
         Self::new(machine, (&linker, &[])).map_err(|error| error.to_string())
@@ -182,13 +188,7 @@ impl Probe {
     /// # Errors
     /// [`ReferenceError`]: the target's linker refuses it, or cannot be asked.
     pub fn of_target(target: &ProgramTarget) -> Result<Self, ReferenceError> {
-        let machine = match target.target.name().split('-').next() {
-            Some("aarch64") => AARCH64,
-            Some("riscv64") => RISCV,
-            Some("s390x") => S390X,
-            _ => X86_64,
-        };
-        Self::new(machine, (&target.linker, &[]))
+        Self::new(ProbeMachine::of(&target.target), (&target.linker, &[]))
     }
 
     fn with_window(

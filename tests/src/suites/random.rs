@@ -6,7 +6,7 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 256 of other targets |
+//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 96 of other targets |
 //! | `CABI_RANDOM_SEED` | the seed | 1 |
 //! | `CABI_RANDOM_FIRST` | the first signature's index | 0 |
 //!
@@ -72,7 +72,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut programs = compilers_of_programs(suite)?;
     programs.retain(|one| suite.wants(one.target().name()));
     for compiler in &programs {
-        take(&plan(256)?, std::slice::from_ref(compiler), suite)?;
+        take(&plan(96)?, std::slice::from_ref(compiler), suite)?;
     }
     transitions::run(&programs, suite)?;
     let mut controlled: Vec<Target> = Vec::new();

@@ -41,7 +41,7 @@ pub(crate) fn n_x87(abi: &FnAbi) -> u64 {
 }
 
 /// Returns the number of x87 registers that a value at `place` is in.
-pub(super) fn n_x87_at(place: &Place) -> u64 {
+pub(crate) fn n_x87_at(place: &Place) -> u64 {
     let in_x87 =
         |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);
     match place {

@@ -92,7 +92,12 @@ impl Probe {
         std::fs::write(&path, object).map_err(ReferenceError::io("our sides of calls"))?;
         let rows = (&*(own + &table(&rows)), numbers.len());
         let link = ["-static", &*path.to_string_lossy()];
-        let seen = self.run(window(all.into_iter()), rows, (None, &named), &link)?;
+        let window = window(
+            all.into_iter()
+                .zip(&made)
+                .filter_map(|(values, made)| made.iter().any(Result::is_ok).then_some(values)),
+        );
+        let seen = self.run(window, rows, (None, &named), &link)?;
         let mut seen = seen.into_iter();
         let nothing = || Err("nothing was said of it".to_owned());
         let facts = made.into_iter().map(|made| {

@@ -6,7 +6,7 @@ use clif_cabi::LowerError;
 use super::{Called, Loaded, Mistake, Shown};
 use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
-use crate::compare::{compare, compare_with_al};
+use crate::compare::{compare, compare_with_al, n_x87_at};
 use crate::emit::c_program::reproduction_alone;
 use crate::facts::Facts;
 use crate::probe::{Emission, Emitted, Observed, SETTINGS};
@@ -37,6 +37,19 @@ pub(super) fn run(
     let called = units.iter().zip(emitted);
     let called = called.map(|(unit, emitted)| Ok(unit.called(Some(&emitted?))));
     Ok(called.collect::<Result<_, ReferenceError>>()?)
+}
+
+/// Reason why a caller is not judged alone.
+const NO_CALLEE: &str = "no callee shows what is behind the addresses that its caller passes";
+
+/// Checks whether the probe understands a caller only with its callee: the callee says behind which
+/// addresses there is a value, and whether a result is on the x87 stack.
+fn needs_callee(abi: &FnAbi) -> bool {
+    let is_indirect = |place: &Place| matches!(place, Place::Indirect { .. });
+    let mut args = abi.args.iter();
+    is_indirect(&abi.ret.place)
+        || n_x87_at(&abi.ret.place) > 0
+        || args.any(|arg| is_indirect(&arg.place))
 }
 
 /// Cases, and the mistake with which our code for them is made.
@@ -84,7 +97,7 @@ impl<'a> Unit<'a> {
             emitted => emitted?,
         };
         let mut emitted = emitted.into_iter();
-        let nothing = || none(Fault::Untried("nothing was said of it".to_owned()));
+        let nothing = || none(Fault::from("nothing was said of it".to_owned()));
         let emitted = told.into_iter().map(|told| match told {
             Ok(_) => emitted.next().unwrap_or_else(nothing),
             Err(fault) => none(fault),
@@ -138,9 +151,8 @@ impl<'a> Unit<'a> {
             (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
         let has_callee = self.loaded.missing(index, Direction::Call).is_none();
-        if !has_callee && matches!(right.ret.place, Place::Indirect { .. }) {
-            let why = "no callee of the compiler's shows where its caller has room for the result";
-            return (Verdict::NotRun(why.to_owned()), None);
+        if !has_callee && needs_callee(&right) {
+            return (Verdict::NotRun(NO_CALLEE.to_owned()), None);
         }
         let ours = emitted.map(|[callee, caller]| match direction {
             Direction::Call => caller,
@@ -148,6 +160,11 @@ impl<'a> Unit<'a> {
         });
         let ours = match ours {
             None => Ok(()),
+            Some(Ok(_))
+                if emitted.is_some_and(|[callee, _]| callee.is_err()) && needs_callee(&right) =>
+            {
+                Err(Fault::Untried(NO_CALLEE.to_owned()))
+            }
             Some(Ok(seen)) => {
                 let params = sig.params().iter();
                 let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
@@ -155,10 +172,11 @@ impl<'a> Unit<'a> {
             }
             Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
         };
-        match (self.theirs(case, seen, &told, direction), ours) {
+        let theirs = self.theirs(case, seen, &told, direction);
+        match (theirs.is_empty(), ours) {
             (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
-            (Err(found), _) => self.settled(case, seen, found),
-            (Ok(()), ours) => (ours.map(|()| 1).into(), None),
+            (true, ours) => (ours.map(|()| 1).into(), None),
+            (false, _) => self.settled(case, direction, seen, theirs),
         }
     }
 
@@ -199,28 +217,42 @@ impl<'a> Unit<'a> {
         seen: &Observed,
         told: &FnAbi,
         direction: Direction,
-    ) -> Result<(), Difference> {
+    ) -> Vec<Difference> {
         let compiler = &self.loaded.compiler;
         let name = match compiler.zig {
             Some(_) => "zig",
             None => compiler.reference.name(),
         };
-        let facts = seen.as_ref().map_err(|why| Difference::from(why.clone()))?;
+        let facts = match seen {
+            Ok(facts) => facts,
+            Err(why) => return vec![why.clone().into()],
+        };
         let [callee, caller] = compare_with_al(name, facts, &case.argument_types(), (told, true));
-        let found = match direction {
+        match direction {
             Direction::Call => callee,
             Direction::Callee => caller,
-        };
-        found.into_iter().next().map_or(Ok(()), Err)
+        }
     }
 
-    /// Where the compiler's caller and callee have the value in different places, or one of them
-    /// ends the process, no ABI is both sides'.
-    fn settled(&self, case: &Case, seen: &Observed, found: Difference) -> (Verdict, Option<Shown>) {
-        let is_inconsistent = |facts: &&Facts| {
-            self.loaded.same_layout && (facts.ends() || facts.disagree(found.value))
+    /// Where the compiler's caller and callee have each value of `all` in different places, or this
+    /// side ends the process, no ABI is both sides'. A state of the machine that differs besides may
+    /// follow from that.
+    fn settled(
+        &self,
+        case: &Case,
+        direction: Direction,
+        seen: &Observed,
+        all: Vec<Difference>,
+    ) -> (Verdict, Option<Shown>) {
+        let facts = seen.as_ref().ok().filter(|_| self.loaded.same_layout);
+        let is_consistent = |found: &Difference, facts: &Facts| {
+            facts.side(direction).state("ends").is_none() && !facts.disagree(found.value)
         };
-        let Some(facts) = seen.as_ref().ok().filter(is_inconsistent) else {
+        let mut values = all.iter().filter(|found| found.value.is_some());
+        let wrong = values.find(|found| facts.is_none_or(|facts| is_consistent(found, facts)));
+        let first = || all.first().cloned().unwrap_or_default();
+        let found = wrong.cloned().unwrap_or_else(first);
+        let Some(facts) = facts.filter(|facts| !is_consistent(&found, facts)) else {
             return (Verdict::Differs(found), None);
         };
         let reference = &self.loaded.compiler.reference;
