@@ -1,4 +1,4 @@
-//! The compilers of other targets; cases compiled many to a file, and run in child processes.
+//! The compilers of other targets; cases compiled many to a file, and judged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -20,8 +20,8 @@ use crate::output::{self, Failure};
 const ABOUT: &str = "\
 Compares random signatures with real compilers.
 
-Types and signatures are drawn with weight on what is hard for ABIs, compiled by the compilers, and called in both directions between code \
-generated here and theirs; layouts are compared too. A difference is minimized and written as a block for the corpus of tests. Where a \
+Types and signatures are drawn with weight on what is hard for ABIs, and compiled by the compilers and here. The places of all values are \
+observed in callers and callees of both, and compared; layouts too. A difference is minimized and written as a block for the corpus of tests. Where a \
 compiler's own caller and callee disagree about the same case, or end the process, the compiler is self-inconsistent. This is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is \
 given. Where compilers disagree with each other and each is right under its own profile, the policy bits that explain it are counted.
 

@@ -1,6 +1,6 @@
 //! `cabi verify`: headers against real compilers. Every prototype, and every record type in many
-//! positions, is called in both directions between code of ours and code of a compiler, and every
-//! byte is compared.
+//! positions, is observed in both directions, in code of ours and of a compiler, and the place of
+//! every byte is compared.
 //!
 //! The course of a run is `cabi_verify::verify`'s, its results `cabi_verify::report`'s; here are
 //! the options, and the bar that shows progress (`verify/plan.rs`).

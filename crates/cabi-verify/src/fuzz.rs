@@ -9,8 +9,8 @@
 //! number use the C that all compilers have, so that two compilers can be compared with each other;
 //! the others may use features of one compiler alone.
 //!
-//! A case that the compiler's own caller and callee disagree about, as a program that it alone builds shows, is a known bug of
-//! the compiler, or counted as a self-inconsistency. If two compilers put something at different places and each call is right under its own
+//! A case that the compiler's own caller and callee disagree about is a known bug of the compiler, or counted
+//! as a self-inconsistency. If two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
 use std::ops::Range;
@@ -63,7 +63,7 @@ pub struct Campaign {
 /// each round `told` gets the results so far, and the number of signatures of the round.
 ///
 /// # Errors
-/// No compiler, one that cannot be started, no child processes.
+/// No compiler, one that cannot be started, an interrupt.
 pub fn run(
     plan: &Campaign,
     references: &[Compiler],

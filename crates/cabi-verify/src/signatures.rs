@@ -65,10 +65,10 @@ impl Compared {
     }
 }
 
-/// Compiles and calls the signatures of `units`: of each unit one result for each of its signatures.
+/// Compiles and observes the signatures of `units`: of each unit one result for each of its signatures.
 ///
 /// # Errors
-/// A compiler that cannot be started, no child processes, an interrupt.
+/// A compiler that cannot be started, an interrupt.
 pub(crate) fn run(
     units: &[SignatureUnit<'_>],
     mistake: Mistake,

@@ -1,10 +1,10 @@
-//! Headers against compilers: every prototype, size and offset asked, every case called in both directions, everything counted that was left out.
+//! Headers against compilers: every prototype, size and offset asked, every case observed in both directions, everything counted that was left out.
 //!
 //! `cabi verify` runs and prints this; tests run the same with a [`Mistake`]. [`units`] is its
 //! engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ facts of both sides ──▶ verdicts
 //! ```
 
 use std::sync::{Arc, OnceLock};
@@ -53,7 +53,7 @@ pub struct Verification {
     pub compilers: Vec<Compiler>,
     /// Flags that the headers were read with, for the compilers too.
     pub flags: Vec<String>,
-    /// Compilers and child processes at once.
+    /// Compilers and programs at once.
     pub at_once: usize,
 }
 
@@ -92,7 +92,7 @@ pub enum RunStep {
     Ask,
     /// C sides are compiled; batches are counted.
     Compile,
-    /// Calls are made; cases are counted, each direction for itself.
+    /// Code of ours is observed; cases are counted, each direction for itself.
     Call,
 }
 

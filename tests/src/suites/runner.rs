@@ -74,7 +74,7 @@ const OF_CHILDREN: [Control; 4] = [
             },
         };
         let hung = Verdict::died("hangs: more than 1 seconds of work");
-        let found = child::run_telling(&[2], 1, limits, case, |_| {});
+        let found = child::run_within(&[2], 1, limits, case);
         found.is_ok_and(|found| found == [[Verdict::Passed(1), hung]])
     }),
     ("a child of another owner is taken for ours", || {

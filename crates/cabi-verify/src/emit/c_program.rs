@@ -15,7 +15,7 @@ use crate::emit::c::{TRUNCATION, initializer};
 use crate::pattern::{Pattern, Values};
 
 /// Output of the program if it has compared all bytes, and none differs.
-pub(crate) const NO_DIFFERENCE: &str = "no difference";
+const NO_DIFFERENCE: &str = "no difference";
 
 /// Returns the program. `None` for types that C cannot express.
 ///

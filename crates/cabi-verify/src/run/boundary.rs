@@ -285,7 +285,7 @@ pub(super) fn nothing_address() -> *mut u8 {
 }
 
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
-pub(crate) const PHASES: u64 = 4;
+const PHASES: u64 = 4;
 
 /// Callee of the thunk, and its promise.
 #[derive(Clone, Copy, Debug)]

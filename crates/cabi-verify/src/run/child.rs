@@ -53,20 +53,18 @@ pub fn run(
     at_once: usize,
     case: impl Fn(usize, usize) -> Verdict,
 ) -> io::Result<Vec<Vec<Verdict>>> {
-    run_telling(jobs, at_once, Limits::default(), case, |_| {})
+    run_within(jobs, at_once, Limits::default(), case)
 }
 
-/// Works as [`run`], with `limits` of its own; tells `progress` how many cases are done since it
-/// was last told.
+/// Works as [`run`], with `limits` of its own.
 ///
 /// # Errors
 /// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`](crate::process::watch_signals) watches, when no child is left.
-pub fn run_telling(
+pub fn run_within(
     jobs: &[usize],
     at_once: usize,
     limits: Limits,
     case: impl Fn(usize, usize) -> Verdict,
-    mut progress: impl FnMut(usize),
 ) -> io::Result<Vec<Vec<Verdict>>> {
     let mut verdicts: Vec<Vec<Verdict>> = jobs.iter().map(|_| Vec::new()).collect();
     let mut waiting: VecDeque<usize> = (0..jobs.len()).filter(|job| jobs[*job] > 0).collect();
@@ -90,7 +88,6 @@ pub fn run_telling(
         let Some((job, found)) = running.wait(limits)? else {
             continue;
         };
-        progress(found.len());
         verdicts[job].extend(found);
         if verdicts[job].len() < jobs[job] {
             waiting.push_front(job);
@@ -153,7 +150,7 @@ fn start(
     let mut file = shared_file()?;
     let n_cases = cases.len();
     let parent = std::process::id();
-    // SAFETY: this process has one thread, as `run_telling` has checked, so the child may do whatever the parent may.
+    // SAFETY: this process has one thread, as `run_within` has checked, so the child may do whatever the parent may.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {

@@ -72,11 +72,6 @@ impl LoadedCode {
         }
     }
 
-    /// Returns the compiler's warnings.
-    pub fn warnings(&self) -> &str {
-        &self.built.warnings
-    }
-
     /// Returns the buffer where a callee writes its arguments; null where the code is not loaded.
     pub fn seen(&self) -> *mut u8 {
         self.loaded()

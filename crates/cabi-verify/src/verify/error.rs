@@ -36,7 +36,7 @@ pub enum VerifyError {
     /// The system has no memory or no process.
     #[error("child processes and guard pages: {0}")]
     System(#[source] io::Error),
-    /// The runner itself did not do what it was told (a case has not one verdict in each direction, or one that says nothing), or cannot (a mistake that is made in this process only).
+    /// The runner itself did not do what it was told (a case has not one verdict in each direction, or one that says nothing).
     #[error("the runner: {0}")]
     Runner(String),
     /// A signal came that [`watch_signals`](crate::process::watch_signals) watches.

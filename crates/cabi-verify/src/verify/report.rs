@@ -1,6 +1,6 @@
 //! The report of a run over headers: per compiler and header the counts, and the omissions with
-//! their reasons; for each difference the declaration, both sides' bytes, the place they should
-//! have come from, the explanation, and a program of C that shows it.
+//! their reasons; for each difference the declaration, the place of the bytes, the one where they
+//! belong, the explanation, and a program of C that shows it.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,6 @@ use super::{Called, Compiler, HeaderRun, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
-use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status, members};
 use crate::verdict::{Difference, Value, Verdict};
 
@@ -151,20 +150,20 @@ fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
         let item = Item::new(name, Status::Passed, "");
         return item.of_kind(CALL).with(data);
     };
-    let (command, short) = (asked.reference.command(), short(difference));
+    let (command, why) = (asked.reference.command(), &difference.why);
     let (status, why, program) = match &called.shown {
         Some(shown) => (
             Status::SelfInconsistent,
-            match short.ends_with(&shown.says) {
-                true => short.to_owned(),
-                false => format!("{short}; both sides are by {command}: {}", shown.says),
+            match why.ends_with(&shown.says) {
+                true => why.to_owned(),
+                false => format!("{why}; both sides are by {command}: {}", shown.says),
             },
             Some(shown.program.clone()),
         ),
         None => (
             Status::Failed,
-            short.to_owned(),
-            reproduction(case, called.direction, &command, short),
+            why.to_owned(),
+            reproduction(case, called.direction, &command, why),
         ),
     };
     let sig = case.sig_under(asked.policy).ok();
@@ -195,7 +194,7 @@ fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
     }
 }
 
-/// Adds the value that differs: its bytes, where it belongs, and which of them the compiler has elsewhere.
+/// Adds the value that differs: where it belongs, and which of its bytes the compiler has elsewhere.
 fn add_value(
     data: &mut Json,
     detail: &mut String,
@@ -204,7 +203,6 @@ fn add_value(
     difference: &Difference,
     place: Option<String>,
 ) {
-    let (expected, got) = (hex(&difference.expected), hex(&difference.got));
     let ty = match value {
         Value::Result => Some(case.prototype.ret.clone()),
         Value::Argument(i) => case.argument_types().into_iter().nth(i),
@@ -212,20 +210,9 @@ fn add_value(
     let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
     let belongs = place.as_deref().unwrap_or_default();
     let _ = writeln!(detail, "    {value}{ty}, belongs in: {belongs}");
-    if !expected.is_empty() {
-        let _ = writeln!(detail, "      expected {expected}\n      got      {got}");
-    }
     data["value"] = value.to_string().into();
-    data["expected"] = expected.into();
-    data["got"] = got.into();
     data["place"] = place.into();
     data["moved"] = json!(difference.moved);
-}
-
-/// Returns the difference without the bytes of both sides.
-fn short(difference: &Difference) -> &str {
-    let why = &difference.why;
-    why.split_once("; got ").map_or(why, |(short, _)| short)
 }
 
 /// Caller and callee of a call.

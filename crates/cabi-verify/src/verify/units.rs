@@ -101,7 +101,7 @@ impl Mistake {
         }
     }
 
-    /// Returns `sig` with the mistake, for Cranelift's lowering and for images.
+    /// Returns `sig` with the mistake.
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),

@@ -3,14 +3,9 @@
 #else
 #define SHARED
 #endif
-/* where the compiler may know what is passed, it loads arguments in another order, into other registers */
-#ifdef CONSTANT
-#define copy __builtin_memcpy
-#else
 static inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
   for (unsigned long long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
 }
-#endif
 /* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
 static __attribute__((noinline)) void fill(void) {
   volatile unsigned long long words[512];

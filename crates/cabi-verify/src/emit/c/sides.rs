@@ -146,7 +146,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
         );
         args.push(name);
     }
-    // In a fuzz run only `boundary` fills it, before the caller is entered: one call less to compile.
+    // Elsewhere the caller is entered with a filled stack: one call less to compile.
     if values == ValueAccess::ThroughVariables {
         body.push_str("  CABI_FILL_STACK;\n");
     }
