@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use cabi::{Policy, Profile};
 use cabi_verify::build::Reference;
 use cabi_verify::run::HERE;
-use cabi_verify::verify::units::{Loaded, Mistake};
+use cabi_verify::threads::at_once;
+use cabi_verify::verify::units::{self, Loaded, Mistake};
 use cabi_verify::verify::{Compiler, known_bug};
 
-use crate::compiled::{File, compile_files, entries, run_files, takes};
+use crate::compiled::{File, compile_files, entries, takes};
 use crate::suite::{Result, Suite};
 
 /// The first difference of each case, by its name, if there is one.
@@ -61,7 +62,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 /// Returns the differences from the place of each case under `policy`.
 fn differences(loaded: &mut [Loaded], policy: Policy) -> Result<Found> {
     loaded.iter_mut().for_each(|one| one.policy = policy);
-    let all = run_files(loaded, Mistake::NONE)?;
+    let all = units::compare(loaded, Mistake::NONE, at_once())?;
     let mut found = Found::new();
     for called in all.into_iter().flatten() {
         let first = found.entry(called.case.name).or_default();
