@@ -49,7 +49,7 @@ pub struct Emission<'a> {
 /// Facts about our callee and about our caller for a signature, or why there is none.
 pub type Emitted = [Result<Observed, Fault>; 2];
 
-/// Whether there is a callee, and a caller.
+/// A callee and a caller, or why there is none.
 type Made = [Result<(), Fault>; 2];
 
 impl Probe {

@@ -121,14 +121,14 @@ pub struct Called {
     pub setting: String,
     /// The result.
     pub verdict: Verdict,
-    /// What shows that the compiler disagrees with itself, if that is the result.
+    /// Evidence that the compiler disagrees with itself, if that is the result.
     pub shown: Option<Shown>,
 }
 
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shown {
-    /// Where both of its sides have the value, or how one of them ends the process.
+    /// Places of the value on both of its sides, or how one of them ends the process.
     pub says: String,
     /// A program of the compiler alone.
     pub program: String,

@@ -90,7 +90,7 @@ impl<'a> Unit<'a> {
             mutation: self.mistake.mutation,
         };
         let emitted = match probe.emitted(&sigs, &emission) {
-            // What does not link costs the cases of the unit alone.
+            // A file that does not link costs the cases of its unit alone.
             Err(error) if !error.is_about_the_system() => {
                 return Ok(vec![none(Fault::from(error.to_string())); told.len()]);
             }
@@ -234,9 +234,9 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Where the compiler's caller and callee have each value of `all` in different places, or this
-    /// side ends the process, no ABI is both sides'. A state of the machine that differs besides may
-    /// follow from that.
+    /// Judges the differences of one side. No ABI is both sides' if the compiler's caller and callee
+    /// have each of these values in different places, or this side ends the process. A state of the
+    /// machine that differs besides may follow from that.
     fn settled(
         &self,
         case: &Case,
