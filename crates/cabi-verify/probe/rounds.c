@@ -246,8 +246,16 @@ static int is_word(const char *list, const char *name) {
 
 static void (SHARED *fill_with)(void (*)(void));
 static void end_if_forked(void);
+/* Leaves other bytes on the stack in each round: what a function does not write there is no value by chance. */
+static word scraps = 1;
+static __attribute__((noinline)) void litter(unsigned n) {
+  volatile word below[64];
+  for (unsigned i = 0; i < 64; i++) { scraps ^= scraps << 13; scraps ^= scraps >> 7; scraps ^= scraps << 17; below[i] = scraps; }
+  if (n) litter(n - 1);
+  below[0] = 0;
+}
 /* What forks would have each of its copies go on with the rounds. */
-static void call(void (*function)(void)) { fill_with(function); end_if_forked(); }
+static void call(void (*function)(void)) { litter(WINDOW / sizeof(word[64]) + 4); fill_with(function); end_if_forked(); }
 /* A callee of any type: `cabi_dump` goes on there where a machine has several. */
 void (*cabi_chosen)(void);
 

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Target, Type};
 
@@ -173,14 +174,18 @@ impl Probe {
     /// # Errors
     /// It has none, or no compiler for it is here.
     pub fn of_here() -> Result<Self, String> {
-        // An emulated process starts programs of its machine under the emulator too.
-        let runner = std::env::var("CABI_RUNNER").unwrap_or_default().leak();
-        let machine = ProbeMachine {
-            emulator: runner.split_whitespace().collect::<Vec<_>>().leak(),
-            ..ProbeMachine::of(&HERE)
+        static MADE: OnceLock<Result<Probe, String>> = OnceLock::new();
+        let make = || {
+            // An emulated process starts programs of its machine under the emulator too.
+            let runner = std::env::var("CABI_RUNNER").unwrap_or_default().leak();
+            let machine = ProbeMachine {
+                emulator: runner.split_whitespace().collect::<Vec<_>>().leak(),
+                ..ProbeMachine::of(&HERE)
+            };
+            let linker = Reference::of_machine()?;
+            Self::new(machine, (&linker, &[])).map_err(|error| error.to_string())
         };
-        let linker = Reference::of_machine()?;
-        Self::new(machine, (&linker, &[])).map_err(|error| error.to_string())
+        MADE.get_or_init(make).clone()
     }
 
     /// Compiles the probe of a target whose programs run here.
@@ -203,7 +208,14 @@ impl Probe {
                 &format!("enum {{ WINDOW = {window} }};\n{}", machine.registers),
             )
             .replace("PROGRAM\n", include_str!("../probe/program.c"));
-        let own = ["-O1", "-w", "-ffreestanding", "-fno-stack-protector"];
+        // Emulators take long for a return: small functions are inlined, and no more, or it compiles for long.
+        let own = [
+            "-O1",
+            "-finline-small-functions",
+            "-w",
+            "-ffreestanding",
+            "-fno-stack-protector",
+        ];
         let rounds = linker
             .clone()
             .for_programs()

@@ -84,7 +84,7 @@ struct Shown {
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let drawn = (
         number("CABI_CONVENTIONS_SEED", stored::SEED)?,
-        number("CABI_CONVENTIONS_COUNT", 300)?,
+        number("CABI_CONVENTIONS_COUNT", 120)?,
     );
     let machines = machines::all()?;
     let engines = Engine::all("conventions", &machines);

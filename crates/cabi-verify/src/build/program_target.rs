@@ -81,6 +81,12 @@ const KNOWN: [Tools; 6] = [
     },
 ];
 
+/// Returns the commands of cross compilers that link programs of `target`.
+pub(super) fn linkers_of(target: &Target) -> impl Iterator<Item = &'static str> {
+    let is_own = move |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == *target);
+    KNOWN.iter().filter(is_own).map(|tools| tools.linker)
+}
+
 impl ProgramTarget {
     /// Returns the names of the known targets.
     pub fn names() -> impl Iterator<Item = &'static str> {
