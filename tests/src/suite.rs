@@ -10,6 +10,7 @@ use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::processor;
 use cabi_verify::report::Report;
+use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Verdict;
 
 use crate::corpus::{Corpus, expected};
@@ -113,6 +114,31 @@ impl Suite {
     /// Checks whether the case `name` is one that was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    /// Does `work` for each of `items` at once, each with a report of its own; takes the reports in
+    /// the order of the items.
+    pub(crate) fn each<T: Sync>(
+        &mut self,
+        items: &[T],
+        work: impl Fn(&T, &mut Self) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let whole = &*self;
+        let one = |item| {
+            let mut own = Self {
+                report: whole.report.of_part(),
+                only: whole.only.clone(),
+                ..*whole
+            };
+            let done = work(item, &mut own).map_err(|why| why.to_string());
+            done.map(|()| own)
+        };
+        for own in in_threads(items, at_once(), one, |_| ()) {
+            let own = own?;
+            self.every_reference &= own.every_reference;
+            self.report.take_part(own.report);
+        }
+        Ok(())
     }
 
     /// Takes the outcome of a case. A case that is not lowered was not run.

@@ -50,7 +50,7 @@ fn plan(usual: u64) -> Result<Campaign> {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let references = suite.references();
+    let mut references = suite.references();
     let levels = match HERE == Target::X86_64_LINUX {
         true => &VECTORS[..],
         false => &VECTORS[..1],
@@ -62,34 +62,34 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             take(&plan(60)?, &compilers, suite)?;
         }
     }
-    // gcc and clang have one policy on AArch64.
-    let is_controlled = HERE == Target::X86_64_LINUX && suite.wants("policy");
-    for reference in references.iter().filter(|_| is_controlled) {
-        let outcome = wrong_policy(reference)?;
-        let engine = format!("{} control", reference.name());
-        suite.report.outcome(&engine, "policy", outcome);
+    references.retain(|one| suite.wants(one.name()));
+    for reference in &references {
+        // gcc and clang have one policy on AArch64.
+        if HERE == Target::X86_64_LINUX {
+            let outcome = wrong_policy(reference)?;
+            let engine = format!("{} control", reference.name());
+            suite.report.outcome(&engine, "policy", outcome);
+        }
+        transitions::of_reference(reference, suite)?;
+    }
+    if let Some(first) = references.into_iter().next() {
+        dropped_rules(&Compiler::new(first, None)?, suite)?;
     }
     let mut programs = compilers_of_programs(suite)?;
     programs.retain(|one| suite.wants(one.target().name()));
-    for compiler in &programs {
+    let target = |at: usize| programs[at].target();
+    let is_first = |at| (0..at).all(|before| target(before) != target(at));
+    let numbers: Vec<usize> = (0..programs.len()).collect();
+    // Processes of their own: the code of this machine's compilers is loaded, and threads would end that.
+    suite.each(&numbers, |&at, suite| {
+        let compiler = &programs[at];
         take(&plan(96)?, std::slice::from_ref(compiler), suite)?;
-    }
-    transitions::run(&programs, suite)?;
-    let mut controlled: Vec<Target> = Vec::new();
-    let mut here = references;
-    here.retain(|one| suite.wants(one.name()));
-    for compiler in here
-        .into_iter()
-        .map(|one| Compiler::new(one, None))
-        .chain(programs.into_iter().map(Ok))
-    {
-        let compiler = compiler?;
-        if !controlled.contains(&compiler.target()) {
-            controlled.push(compiler.target());
-            dropped_rules(&compiler, suite)?;
+        transitions::of_program(compiler, suite)?;
+        match is_first(at) {
+            true => dropped_rules(compiler, suite),
+            false => Ok(()),
         }
-    }
-    Ok(())
+    })
 }
 
 /// The reference compilers with these flags, as far as they and this machine have the vectors.

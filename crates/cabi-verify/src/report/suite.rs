@@ -54,6 +54,25 @@ impl Report {
         Ok(self)
     }
 
+    /// Makes an empty report of a part of the same suite.
+    pub fn of_part(&self) -> Self {
+        Self {
+            known: self.known.clone(),
+            ..Self::new(&self.name)
+        }
+    }
+
+    /// Takes what the report of a part has.
+    pub fn take_part(&mut self, part: Self) {
+        self.incomplete |= part.incomplete;
+        self.totals.extend(part.totals);
+        for section in part.sections {
+            let own = self.section(&section.name);
+            own.n_passed += section.n_passed;
+            own.items.extend(section.items);
+        }
+    }
+
     fn section(&mut self, engine: &str) -> &mut Section {
         let at = self.sections.iter().position(|one| one.name == engine);
         let at = at.unwrap_or(self.sections.len());

@@ -27,31 +27,28 @@ const IN_CONTROLS: usize = 96;
 /// Mistakes that assignment shows.
 const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
 
-pub(super) fn run(programs: &[Compiler], suite: &mut Suite) -> Result<()> {
-    for reference in suite.references() {
-        if !suite.wants(reference.name()) {
-            continue;
-        }
-        let (all, absent) = levels(Compiler::new(reference.clone(), None)?)?;
-        for why in &absent {
-            suite.report.not_run(reference.name(), "transitions", why);
-        }
-        // An older compiler than CI's may lack a type.
-        let is_whole = HERE == Target::X86_64_LINUX && absent.is_empty() && references_required();
-        right(&all, STRIDE, is_whole, suite)?;
-        match HERE == Target::X86_64_LINUX {
-            true => broken(&reference, suite)?,
-            false => dropped_rules(&all[0], STRIDE, suite)?,
-        }
+/// Runs those of this machine under `reference`.
+pub(super) fn of_reference(reference: &Reference, suite: &mut Suite) -> Result<()> {
+    let (all, absent) = levels(Compiler::new(reference.clone(), None)?)?;
+    for why in &absent {
+        suite.report.not_run(reference.name(), "transitions", why);
     }
-    for compiler in programs {
-        let states = Measure::of_target(&compiler.target(), compiler.ms_abi).states();
-        // Few transitions are of Windows's convention.
-        let stride = states.len().div_ceil(PARTS).clamp(1, IN_PROGRAMS);
-        right(std::slice::from_ref(compiler), stride, false, suite)?;
-        dropped_rules(compiler, stride, suite)?;
+    // An older compiler than CI's may lack a type.
+    let is_whole = HERE == Target::X86_64_LINUX && absent.is_empty() && references_required();
+    right(&all, STRIDE, is_whole, suite)?;
+    match HERE == Target::X86_64_LINUX {
+        true => broken(reference, suite),
+        false => dropped_rules(&all[0], STRIDE, suite),
     }
-    Ok(())
+}
+
+/// Runs those of the target of `compiler`, whose code runs in programs.
+pub(super) fn of_program(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
+    let states = Measure::of_target(&compiler.target(), compiler.ms_abi).states();
+    // Few transitions are of Windows's convention.
+    let stride = states.len().div_ceil(PARTS).clamp(1, IN_PROGRAMS);
+    right(std::slice::from_ref(compiler), stride, false, suite)?;
+    dropped_rules(compiler, stride, suite)
 }
 
 fn results(compilers: &[Compiler], stride: usize, mistake: Mistake) -> Result<Results> {
