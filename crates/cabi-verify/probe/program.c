@@ -13,10 +13,15 @@ static void end_if_forked(void) {
   end(0);
 }
 #ifdef FORK_ARGUMENTS
+static long fork_process(void) {
+  long child = cabi_system(FORK, FORK_ARGUMENTS);
+  if (child < 0) { say("died unforked\n"); print(); end(0); }
+  return child;
+}
 /* Whether a call of the callee ends a process. */
 static int ends(void) {
   int status = 0;
-  long child = cabi_system(FORK, FORK_ARGUMENTS);
+  long child = fork_process();
   if (child == 0) { own_process = cabi_system(OWN, 0, 0, 0, 0); for (now = 0; now < 4; now++) call_callee(0); end(0); }
   cabi_system(WAIT, child, (long)&status, 0, 0);
   return status != 0;
@@ -25,7 +30,7 @@ static int ends(void) {
 static int is_own(void) {
   int status = 0, stopped = 2;
   print();
-  long child = cabi_system(FORK, FORK_ARGUMENTS);
+  long child = fork_process();
   if (child == 0) return 1;
   cabi_system(WAIT, child, (long)&status, stopped, 0);
   if ((status & 255) == 127) { cabi_system(KILL, child, 9, 0, 0); cabi_system(WAIT, child, (long)&status, 0, 0); say("died stopped\n"); }

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use std::path::Path;
-use std::sync::OnceLock;
 
 use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Target, Type};
 
@@ -151,6 +150,7 @@ fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {
 #[derive(Clone, Debug)]
 pub struct Probe {
     machine: ProbeMachine,
+    emulator: Vec<String>,
     linker: Reference,
     flags: Vec<String>,
     window: usize,
@@ -174,18 +174,14 @@ impl Probe {
     /// # Errors
     /// It has none, or no compiler for it is here.
     pub fn of_here() -> Result<Self, String> {
-        static MADE: OnceLock<Result<Probe, String>> = OnceLock::new();
-        let make = || {
-            // An emulated process starts programs of its machine under the emulator too.
-            let runner = std::env::var("CABI_RUNNER").unwrap_or_default().leak();
-            let machine = ProbeMachine {
-                emulator: runner.split_whitespace().collect::<Vec<_>>().leak(),
-                ..ProbeMachine::of(&HERE)
-            };
-            let linker = Reference::of_machine()?;
-            Self::new(machine, (&linker, &[])).map_err(|error| error.to_string())
-        };
-        MADE.get_or_init(make).clone()
+        // An emulated process starts programs of its machine under the emulator too.
+        let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+        let linker = Reference::of_machine()?;
+        let probe = Self::new(ProbeMachine::of(&HERE), (&linker, &[]));
+        Ok(Self {
+            emulator: runner.split_whitespace().map(str::to_owned).collect(),
+            ..probe.map_err(|error| error.to_string())?
+        })
     }
 
     /// Compiles the probe of a target whose programs run here.
@@ -220,8 +216,10 @@ impl Probe {
             .clone()
             .for_programs()
             .build(&text, &[flags, &own].concat())?;
+        let emulator = machine.emulator.iter();
         Ok(Self {
             machine,
+            emulator: emulator.map(|&word| word.to_owned()).collect(),
             linker: linker.clone(),
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             window,
@@ -303,7 +301,10 @@ impl Probe {
     ) -> Result<Vec<Observed>, ReferenceError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         if window > self.window {
-            let larger = Self::with_window(self.machine, (&self.linker, &flags), window)?;
+            let larger = Self {
+                emulator: self.emulator.clone(),
+                ..Self::with_window(self.machine, (&self.linker, &flags), window)?
+            };
             return larger.run(window, (rows, n), (theirs, named), link);
         }
         let assembly = format!(
@@ -323,12 +324,9 @@ impl Probe {
         let rounds = self.rounds.object.to_string_lossy();
         let own = [&*rounds, "-nostdlib", "-Wl,--no-relax"];
         let program = Program::build(&files, &[&flags[..], &own, link].concat())?;
-        let emulator: Vec<String> = { self.machine.emulator.iter() }
-            .map(|&word| word.to_owned())
-            .collect();
         let mut all: Vec<Observed> = Vec::new();
         while all.len() < n {
-            let output = program.run(&emulator, &[all.len().to_string()], SECONDS)?;
+            let output = program.run(&self.emulator, &[all.len().to_string()], SECONDS)?;
             let text = String::from_utf8_lossy(&output.stdout);
             let before = all.len();
             let mut cases = text.split("= ").skip(1).enumerate().peekable();
@@ -364,6 +362,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
         Some("11") => "ends the process: SIGSEGV".to_owned(),
         Some("forked") => "starts another process".to_owned(),
         Some("stopped") => "stops itself".to_owned(),
+        Some("unforked") => "is not called: the system starts no process".to_owned(),
         Some(number) => format!("ends the process: signal {number}"),
         None if hangs => "hangs".to_owned(),
         None => "ends the process: it exits".to_owned(),

@@ -80,7 +80,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, AArch64 with Unix, RISC-V 64 and s390x with Linux, [`Error::Setting`] for a flag that
+    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux, [`Error::Setting`] for a flag that
     /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;

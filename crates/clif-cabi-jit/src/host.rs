@@ -49,6 +49,6 @@ pub(crate) fn check() -> Result<()> {
         return Ok(());
     }
     Err(unsupported_host(
-        "the JIT needs x86-64 with Unix or Windows, AArch64 with Linux, a BSD or macOS, or RISC-V 64 and s390x with Linux",
+        "the JIT needs x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, or RISC-V 64 and s390x with Linux",
     ))
 }

@@ -104,7 +104,7 @@
 //!
 //! # What an engine promises
 //!
-//! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an [`Error`].
+//! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an [`Error`]. With Cranelift 0.132 and 0.133 a system that refuses to make memory executable does.
 //! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no sooner.
 //! - Calling code takes no lock. Engines know nothing of each other, unless bound by [`Engine::bind_code`].
 //!
@@ -124,7 +124,7 @@
 //!
 //! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is refused.
 //!
-//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Unix, RISC-V 64 and s390x with Linux) everything compiles, and
+//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux) everything compiles, and
 //! [`Engine::new`] says why not.
 
 /// `each! { A B C .. }` for no type parameter to twelve of them.

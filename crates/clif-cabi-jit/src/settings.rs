@@ -72,8 +72,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Sets the bytes of address space for code and data, at most 2 GiB. Memory is used as needed;
-    /// on Windows with Cranelift 0.132 and 0.133 all of it counts as used.
+    /// Sets the bytes of address space for code and data, at most 2 GiB: with Cranelift
+    /// 0.132 and 0.133 at most 1 GiB. Memory is used as needed; on Windows with those releases all
+    /// of it counts as used.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

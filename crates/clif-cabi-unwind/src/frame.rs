@@ -81,8 +81,9 @@ impl Frame {
 /// Appends the changes from one row to the next.
 fn step(before: &UnwindRow, row: &UnwindRow, to: &mut Vec<(u32, CallFrameInstruction)>) {
     if before.cfa != row.cfa {
-        let register = Register(row.cfa.0);
-        to.push((row.offset, CallFrameInstruction::Cfa(register, row.cfa.1)));
+        let (register, offset) = row.cfa;
+        let cfa = CallFrameInstruction::Cfa(Register(register), offset);
+        to.push((row.offset, cfa));
     }
     for (register, at) in row.saved {
         if !before.saved.contains(&(*register, *at)) {

@@ -56,6 +56,10 @@ impl UnwindModule {
     ///
     /// # Errors
     /// As [`UnwindTables::add_stubs`] and [`UnwindTables::write_object`].
+    ///
+    /// # Panics
+    /// As [`ObjectModule::finish`] with debug assertions: something is declared, is no import, and
+    /// was never defined.
     pub fn finish(mut self) -> Result<ObjectProduct, UnwindError> {
         let declarations = self.module.declarations();
         self.tables.add_stubs(self.module.isa(), declarations)?;

@@ -13,7 +13,7 @@
 
 use clif_cabi::StubCode;
 
-use crate::cranelift::codegen::gimli::{Register, X86_64};
+use crate::cranelift::codegen::gimli::X86_64;
 use crate::error::UnwindError;
 
 const VERSION: u8 = 1;
@@ -96,9 +96,7 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
     let (pushed, set) = match &*code.unwind {
         [] | [_] => return Ok(Vec::new()),
-        [_, pushed, set, _] if (Register(set.cfa.0), set.cfa.1) == (X86_64::RBP, 16) => {
-            (pushed.offset, set.offset)
-        }
+        [_, pushed, set, _] if set.cfa == (X86_64::RBP.0, 16) => (pushed.offset, set.offset),
         _ => return Err(wrong()),
     };
     let at = |offset| u8::try_from(offset).map_err(|_| wrong());

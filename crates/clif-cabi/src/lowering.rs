@@ -21,7 +21,7 @@ use clif_cabi_plan::{CallPlan, EntryPlan, Machine, SignaturePlan, VaArgPlan};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::clif_types::{type_name, value_type};
+use crate::clif_types::{clif_call_conv, type_name, value_type};
 use crate::emit::memory::MemoryConfig;
 use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
 use crate::error::LowerError;
@@ -85,7 +85,10 @@ impl Lowering {
     ) -> Result<Self, LowerError> {
         let target = Target::new(triple)?;
         let machine = Machine::of(&target)?;
-        flags::check(triple, flags, target.name(), machine)?;
+        let nothing = CallPlan::new(&FnSig::new([], cabi::Type::VOID), &target)?;
+        let own = clif_call_conv(nothing.plan.signature.call_conv);
+        let conventions = (config.default_call_conv, own);
+        flags::check(triple, flags, target.name(), machine, conventions)?;
         Ok(Self {
             target,
             config: MemoryConfig::new(config, machine),

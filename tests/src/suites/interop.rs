@@ -142,7 +142,8 @@ fn without_known_bug(
         let arguments = (0..facts.caller.args.len()).map(Value::Argument);
         let mut values = arguments.chain([Value::Result]);
         let is_own = |value: &Value| found.value.is_none_or(|own| own == *value);
-        facts.ends() || values.any(|value| is_own(&value) && facts.disagree(Some(value)))
+        let ends = facts.side(called.direction).state("ends");
+        ends.is_some() || values.any(|value| is_own(&value) && facts.disagree(Some(value)))
     };
     Ok(match one.seen().get(index) {
         Some(Ok(Ok(facts))) if disagrees(facts) => Verdict::NotRun(bug.to_owned()),

@@ -191,5 +191,11 @@ fn string_at(address: usize) -> Option<String> {
         bytes.extend_from_slice(read);
     }
     bytes.truncate(MAX_STRING);
+    // No part of a character.
+    if let Err(cut) = std::str::from_utf8(&bytes)
+        && cut.error_len().is_none()
+    {
+        bytes.truncate(cut.valid_up_to());
+    }
     Some(text_of(&bytes) + ", \"cut\": true")
 }

@@ -272,5 +272,7 @@ fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
         }
         _ => (0, 0),
     });
-    own.fold((0, 0), |(n, sum), (m, bits)| (n + m, sum + bits))
+    own.fold((0, 0), |(n, sum), (m, bits)| {
+        (n.saturating_add(m), sum.saturating_add(bits))
+    })
 }

@@ -148,9 +148,11 @@ impl Loaded {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
-    /// Leaves out the cases that are not to be looked at.
+    /// Leaves out the cases that are not to be looked at, whose layouts have been compared.
     pub(crate) fn retain(&mut self, is_kept: impl Fn(&Case) -> bool) {
         self.seen.take();
+        let mut kept = self.cases.iter().map(&is_kept);
+        self.missing.retain(|_| kept.next() != Some(false));
         self.cases.retain(is_kept);
     }
 }

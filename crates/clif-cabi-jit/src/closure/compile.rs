@@ -9,11 +9,9 @@ use crate::cranelift::codegen::ir::{
 };
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::module::Module;
-use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Target, Type};
+use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
-use clif_cabi::{
-    Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature,
-};
+use clif_cabi::{Arg, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature};
 
 use super::pool::Pool;
 use super::{Compiler, MAX_RESULT};
@@ -122,7 +120,10 @@ fn emit(
         push(builder, address);
     }
     if sig.is_variadic() {
-        let list = va_list(builder, &entry, lower.target())?;
+        // Of the signature's convention, which may not be the target's.
+        let list = lower.va_arg_plan(sig, &Type::PTR)?.list_bytes.into();
+        let list = slot(builder, list, 3);
+        entry.va_start(builder, list)?;
         for plan in unnamed {
             let address = lower.va_arg_planned(builder, list, plan)?;
             push(builder, address);
@@ -174,13 +175,4 @@ fn set_to_zero(builder: &mut FunctionBuilder<'_>, to: Value, bytes: u64) {
             at += size;
         }
     }
-}
-
-/// The address of a `va_list` that starts at the first unnamed argument.
-fn va_list(builder: &mut FunctionBuilder<'_>, entry: &Entry, target: &Target) -> Result<Value> {
-    let list = target.va_list().map_err(LowerError::from)?;
-    let bytes = u32::try_from(list.size()).unwrap_or(u32::MAX);
-    let list = slot(builder, bytes, 3);
-    entry.va_start(builder, list)?;
-    Ok(list)
 }

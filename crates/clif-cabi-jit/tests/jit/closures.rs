@@ -193,6 +193,41 @@ fn another_convention_is_refused() {
     );
 }
 
+/// The list of a closure has the bytes of its own convention's, which may be more than the target's.
+#[test]
+#[cfg(target_arch = "x86_64")] // which has two conventions
+fn lists_of_another_convention() {
+    use clif_cabi_jit::clif_cabi::cabi::{X86_64_SYSV, X86_64_WIN64};
+    let other = if cfg!(windows) {
+        &X86_64_SYSV
+    } else {
+        &X86_64_WIN64
+    };
+    let sig = FnSig::new([Type::I32], Type::I64).variadic();
+    let sig = sig.convention(other);
+    let closures = closures();
+    let long = closures.va_arg(&sig, &Type::I64).unwrap();
+    let interface = closures.interface(&sig).unwrap();
+    let closure = interface.closure("weigh", move |args, result| {
+        let n: i32 = args.get(0).unwrap();
+        let mut list = args.va_list().unwrap();
+        // SAFETY: the call below passes as many.
+        let sum = (0..n).fold(0, |sum, _| {
+            10 * sum + unsafe { list.next::<i64>(&long).unwrap() }
+        });
+        result.set(sum).unwrap();
+    });
+    let closure = closure.unwrap();
+    let at_call = sig.at_call(vec![Type::I64; 8]).unwrap();
+    let call = CallInterface::new(&mut invokers(), &at_call).unwrap();
+    let (n, longs) = (8_i32, [1_i64, 2, 3, 4, 5, 6, 7, 8]);
+    let mut arguments = vec![CallArg::new(&n)];
+    arguments.extend(longs.iter().map(CallArg::new));
+    // SAFETY: the closure lives, and has this signature.
+    let sum: i64 = unsafe { call.call(closure.code(), &arguments).unwrap() };
+    assert_eq!(sum, 12_345_678);
+}
+
 #[test]
 fn other_function_pointers_are_refused() {
     let closure = of(&[Type::I32, Type::PTR], Type::I32).closure("f", |_, _| ());

@@ -131,17 +131,20 @@ impl StubCallee {
 impl Machine {
     /// Refuses steps that no stub of this machine has.
     pub(crate) fn check_steps(&self, steps: &[StubStep]) -> Result<(), &'static str> {
-        let code = &mut StubCode::default();
-        let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));
-        let mut encoded =
-            (steps.iter()).map(|step| (self.processor().steps.encode)(*step, true, code));
-        let mut has_all = || self.processor().steps.has_all || !encoded.any(is_refused);
-        match steps.is_empty() || self.convention.has_stubs && has_all() {
-            true => Ok(()),
-            false => Err(
-                "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
-            ),
+        const NONE: &str = "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind";
+        if !steps.is_empty() && !self.convention.has_stubs {
+            return Err(NONE);
         }
+        let steps = steps.iter().filter(|_| !self.processor().steps.has_all);
+        let code = &mut StubCode::default();
+        for step in steps {
+            match (self.processor().steps.encode)(*step, true, code) {
+                Err(PlanError::Step { .. }) => return Err(NONE),
+                Err(PlanError::Stub(why)) => return Err(why),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Checks whether an invoker for functions with these places can be a stub, as far as the

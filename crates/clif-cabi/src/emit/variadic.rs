@@ -17,9 +17,9 @@ use crate::error::LowerError;
 
 impl Entry {
     /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
-    /// 24 bytes on x86-64 System V, 32 on AArch64, 8 where it is an address. It may be passed to C,
-    /// whose functions take its address (or, where it is an address, its value). It is valid until
-    /// the function returns; `va_end` does nothing, so there is none here.
+    /// as many bytes as the type that [`Target::va_list`](cabi::Target::va_list) returns has. It may
+    /// be passed to C, whose functions take its address (or, where it is an address, its value). It
+    /// is valid until the function returns; `va_end` does nothing, so there is none here.
     ///
     /// # Example
     /// ```

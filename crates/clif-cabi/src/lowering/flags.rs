@@ -64,25 +64,32 @@ const REQUIRED: [[&str; 3]; 2] = [
 /// Size of the pages by which Windows grows stacks: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
-/// Refuses `flags` that change what signatures mean on `machine`.
+/// Refuses `flags` that change what signatures mean on `machine`, and a machine of which Cranelift
+/// calls routines such as `memcpy` by `default`, and C by `own`.
 pub(super) fn check(
     triple: &Triple,
     flags: &Flags,
     target: &str,
     machine: Machine,
+    (default, own): (CallConv, CallConv),
 ) -> Result<(), LowerError> {
+    if default != own {
+        return Err(LowerError::Isa(format!(
+            "{target}: Cranelift calls library routines such as memcpy by its {default}, and C's functions there have its {own}"
+        )));
+    }
     let refuse = |flag: &str, what: &str| {
         let why = format!("{target}: the setting {flag} {what}");
         Err(LowerError::Isa(why))
     };
-    let default = Flags::new(settings::builder());
-    for (flag, default) in flags.iter().zip(default.iter()) {
+    let usual = Flags::new(settings::builder());
+    for (flag, usual) in flags.iter().zip(usual.iter()) {
         let (name, value) = (flag.name, flag.value_string());
         let mut required = REQUIRED.iter().chain(machine.flags());
         match required.find(|[own, ..]| *own == name) {
             Some(_) if name.starts_with("probestack") && !flags.enable_probestack() => {}
             Some([_, own, why]) if value != *own => return refuse(name, why),
-            None if !FREE.contains(&name) && value != default.value_string() => {
+            None if !FREE.contains(&name) && value != usual.value_string() => {
                 let why = "is not known to leave the calls of C as they are";
                 return refuse(name, why);
             }
@@ -96,8 +103,7 @@ pub(super) fn check(
             "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process",
         );
     }
-    let own = CallConv::triple_default(triple);
-    match CallConv::for_libcall(flags, own) == own {
+    match CallConv::for_libcall(flags, default) == own {
         true => Ok(()),
         false => refuse(
             "libcall_call_conv",

@@ -79,8 +79,7 @@ impl Lowering {
     }
 
     /// Copies the `va_list` at `from` to `to`, as `va_copy` does. `sig` as for
-    /// [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on x86-64 System V, 32 on AArch64, and 8
-    /// where it is an address.
+    /// [`va_arg`](Self::va_arg). [`Target::va_list`](cabi::Target::va_list) has the size.
     ///
     /// # Errors
     /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Plan`] for a

@@ -1,12 +1,26 @@
 //! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls and
 //! entries are still C's. Only the list at the end knows which are refused.
 
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
 
 use super::conventions::{PLAIN, TARGET};
 use super::jit::Jit;
 use super::probe::Rng;
 use super::{run, signatures};
+
+/// Cranelift calls `memcpy` of these systems by another convention than C's.
+#[test]
+fn systems_with_other_routines_are_refused() {
+    for triple in ["x86_64-unknown-uefi", "x86_64-unknown-cygwin"] {
+        let isa = isa::lookup_by_name(triple).unwrap();
+        let isa = isa.finish(settings::Flags::new(settings::builder()));
+        let error = Lowering::new(&*isa.unwrap()).unwrap_err().to_string();
+        let why = "Cranelift calls library routines such as memcpy by its system_v, and C's functions there have its windows_fastcall";
+        assert_eq!(error, format!("{triple}: {why}"));
+    }
+}
 
 fn values(setting: &Setting) -> Vec<String> {
     match setting.kind {
