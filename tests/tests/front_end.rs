@@ -13,8 +13,6 @@ use cabi_tests::corpus::files;
 mod adopting;
 #[path = "../examples/front_end/main.rs"]
 mod front_end;
-#[path = "../examples/adopting/tiny.rs"]
-mod tiny;
 
 /// Sources that README.md, docs/front-end.md and docs/adopting.md quote.
 const PROGRAMS: &str = concat!(
@@ -69,7 +67,6 @@ const PAGES: [(&str, &str, &str, &str); 4] = [
 fn the_programs_run() {
     front_end::main().unwrap();
     adopting::main().unwrap();
-    tiny::main().unwrap();
 }
 
 /// The blocks of Rust in `page`.
