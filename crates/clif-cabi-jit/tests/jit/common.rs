@@ -29,7 +29,7 @@ pub(crate) use clif_cabi_jit::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExternalName, FuncRef, Function,
     GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData, StackSlotKind,
     UserExternalName, Value,
-    types::{self, I32, I64},
+    types::{I32, I64},
 };
 pub(crate) use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 pub(crate) use clif_cabi_jit::cranelift_module::{

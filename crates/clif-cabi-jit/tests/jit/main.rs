@@ -31,8 +31,6 @@ mod static_chain;
 #[cfg(target_os = "linux")]
 mod unwind;
 mod uses;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))] // it counts that machine's registers
-mod variadic;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod wide;
 #[cfg(windows)]

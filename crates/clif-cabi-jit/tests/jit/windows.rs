@@ -310,7 +310,6 @@ fn modules_of_other_systems() {
             "uses/exceptions.txt",
             "no C++ compiler starts here, and it is about handlers of `try_call`",
         ),
-        ("variadic", "it counts registers of System V"),
         ("wide", shared_object),
     ] {
         let line = format!("not run: {module}: {why}\n");
