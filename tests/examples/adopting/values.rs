@@ -1,13 +1,13 @@
-//! Values of each kind: narrow integers, arrays, records as fields, unnamed arguments, function pointers, constants of `long double`. The C program linked.c calls each function.
+//! Narrow integers, records as fields, constants of `long double`. The C program linked.c calls each function.
 
 use clif_cabi::cabi::{DataModel, FnSig, Scalar, Type};
-use clif_cabi::cranelift_codegen::ir::types::{F64, I8, I64};
+use clif_cabi::cranelift_codegen::ir::types::{I8, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{DataDescription, Linkage, Module};
 use clif_cabi::{Arg, Ret, Returned};
 
-use super::{Backend, Result, Ty, after5_sig, parameter, passed};
+use super::{Backend, Result, Ty, passed};
 
 /// int low(long n) { return widen((signed char)n); }
 fn low<M: Module>(backend: &mut Backend<M>) -> Result<()> {
@@ -19,21 +19,6 @@ fn low<M: Module>(backend: &mut Backend<M>) -> Result<()> {
         let n = builder.ins().ireduce(I8, n);
         let n = backend.call(builder, "widen", &[n])?;
         entry.ret(&mut backend.module, builder, n.map(Arg::value).as_ref())?;
-        Ok(())
-    })
-}
-
-/// double norm_of(double *at) { return norm(an array of 3 doubles, by value); }
-fn norm_of<M: Module>(backend: &mut Backend<M>) -> Result<()> {
-    let array = Ty::Array(Box::new(Ty::Float { bits: 64 }), 3);
-    let norm = FnSig::new([passed(&array, backend.model())?], Type::F64);
-    backend.declare("norm", norm, Linkage::Import)?;
-    let pointer = backend.model().pointer();
-    backend.declare("norm_of", FnSig::new([pointer], Type::F64), Linkage::Export)?;
-    backend.define("norm_of", |backend, builder, entry| {
-        let at = parameter(builder, entry, 0)?;
-        let norm = backend.call(builder, "norm", &[at])?;
-        entry.ret(&mut backend.module, builder, norm.map(Arg::value).as_ref())?;
         Ok(())
     })
 }
@@ -74,55 +59,6 @@ fn first<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     })
 }
 
-impl<M: Module> Backend<M> {
-    /// A call of a variadic function: `unnamed` are the types of the values after the named ones, to which C's promotions are done.
-    fn call_variadic(
-        &mut self,
-        builder: &mut FunctionBuilder<'_>,
-        (name, unnamed): (&str, &[Type]),
-        values: &[Value],
-    ) -> Result<Option<Value>> {
-        let function = self.function(name)?;
-        let sig = function.sig.at_call(unnamed.iter().cloned())?;
-        self.call_as(builder, function.id, &sig, values)
-    }
-}
-
-/// int show(char *to, size_t size, const char *format, float x) { return snprintf(to, size, format, x); }
-fn show<M: Module>(backend: &mut Backend<M>) -> Result<()> {
-    let (pointer, size) = (backend.model().pointer(), backend.model().size_type());
-    let named = [pointer.clone(), size, pointer];
-    let snprintf = FnSig::new(named.clone(), Type::I32).variadic();
-    backend.declare("snprintf", snprintf, Linkage::Import)?;
-    let params = named.into_iter().chain([Type::F32]);
-    backend.declare("show", FnSig::new(params, Type::I32), Linkage::Export)?;
-    backend.define("show", |backend, builder, entry| {
-        let values = (0..4).map(|i| parameter(builder, entry, i));
-        let mut values = values.collect::<Result<Vec<_>>>()?;
-        values[3] = builder.ins().fpromote(F64, values[3]);
-        let n = backend.call_variadic(builder, ("snprintf", &[Type::F64]), &values)?;
-        entry.ret(&mut backend.module, builder, n.map(Arg::value).as_ref())?;
-        Ok(())
-    })
-}
-
-/// long apply(long (*f)(struct longs), struct longs *p) { return f(*p); }
-fn apply<M: Module>(backend: &mut Backend<M>) -> Result<()> {
-    let after5 = after5_sig(backend.model())?;
-    let longs = after5.params()[5].ty.clone();
-    let pointed = FnSig::new([longs], Type::I64);
-    let sig = FnSig::new([backend.model().fn_pointer(), Type::PTR], Type::I64);
-    backend.declare("apply", sig, Linkage::Export)?;
-    backend.define("apply", |backend, builder, entry| {
-        let f = parameter(builder, entry, 0)?;
-        let p = [Arg::memory(parameter(builder, entry, 1)?)];
-        let (module, lower) = (&mut backend.module, &backend.lower);
-        let n = lower.call_sig(module, builder, f, &pointed, &p, Ret::Value)?;
-        entry.ret(module, builder, n.value().map(Arg::value).as_ref())?;
-        Ok(())
-    })
-}
-
 /// The bytes of 1.5 as a `long double`.
 fn one_and_a_half(model: &DataModel) -> Vec<u8> {
     match model.long_double().as_scalar() {
@@ -157,6 +93,6 @@ fn rounded<M: Module>(backend: &mut Backend<M>) -> Result<()> {
 
 /// All of them, on any target.
 pub(crate) fn values<M: Module>(backend: &mut Backend<M>) -> Result<()> {
-    let all = [low, norm_of, first, show, apply, rounded];
+    let all = [low, first, rounded];
     all.into_iter().try_for_each(|build| build(backend))
 }
