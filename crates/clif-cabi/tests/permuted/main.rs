@@ -15,7 +15,6 @@
 
 mod context;
 mod conventions;
-mod counters;
 #[cfg(target_arch = "x86_64")]
 mod flags;
 mod image;
