@@ -170,62 +170,6 @@ fn a_profile_that_cannot_be_written_leaves_the_code() {
     assert!(engine.finalize().is_ok());
 }
 
-/// perf itself, where it is there and may record: by the map, and by the dump after `perf inject`.
-#[test]
-fn perf_shows_functions_by_name() {
-    if let Some(folder) = told() {
-        let settings = Settings::default();
-        let mut engine = Engine::new(&match folder.is_empty() {
-            true => settings.perf_map(true),
-            false => settings.jitdump(folder),
-        })
-        .unwrap();
-        let text = "function %spins_for_perf(i64) -> i64 {\nblock0(v0: i64):\n jump block1(v0)\nblock1(v1: i64):\n v3 = iconst.i64 -1\n v2 = iadd v1, v3\n\
-            brif v2, block1(v2), block2\nblock2:\n return v2\n}";
-        let id = crate::common::add(&mut engine, "spins", text);
-        engine.finalize().unwrap();
-        // SAFETY: it was compiled as such a function.
-        let spins = unsafe { crate::common::function::<extern "C" fn(i64) -> i64>(&engine, id) };
-        assert_eq!(spins(300_000_000), 0);
-        return;
-    }
-    let folder = tempfile();
-    let perf = |args: &[&str]| {
-        let mut perf = Command::new("perf");
-        perf.args(args).current_dir(&folder).env("HOME", &folder);
-        perf
-    };
-    let own = std::env::current_exe().unwrap();
-    let own = own.to_str().unwrap();
-    // perf sets a variable by which cranelift-jit writes the map by itself.
-    let record = "record -q -k mono -o data -- env -u PERF_BUILDID_DIR";
-    let test = [own, "--exact", "debug::perf_shows_functions_by_name"];
-    let record: Vec<&str> = record.split(' ').chain(test).collect();
-    let report = |data: &str| {
-        let report = perf(&["report", "--stdio", "-i", data]).output().unwrap();
-        String::from_utf8_lossy(&report.stdout).contains("spins_for_perf")
-    };
-    let can_record = perf(&["record", "-q", "-k", "mono", "-o", "data", "true"]).output();
-    let is_emulated = std::env::var_os("CABI_RUNNER").is_some();
-    if is_emulated || !can_record.is_ok_and(|output| output.status.success()) {
-        eprintln!("not run: perf is not here, or may not record");
-        return;
-    }
-    for dumps in [false, true] {
-        let to = if dumps { folder.to_str().unwrap() } else { "" };
-        let recorded = perf(&record).env(CHILD, to).output().unwrap();
-        assert!(recorded.status.success(), "{recorded:?}");
-        // The control: perf does not know the name of code in a dump by itself.
-        assert_eq!(report("data"), !dumps);
-        if dumps {
-            let injected = perf(&["inject", "--jit", "-i", "data", "-o", "injected"]).output();
-            assert!(injected.unwrap().status.success());
-            assert!(report("injected"));
-        }
-    }
-    fs::remove_dir_all(folder).unwrap();
-}
-
 /// A folder for one test.
 fn tempfile() -> std::path::PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
