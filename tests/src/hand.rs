@@ -82,7 +82,9 @@ pub(crate) fn build<E>(
 
 /// The signature and the first block of a shim, and its parameters: arguments, result, callee.
 pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
-    builder.func.signature = cabi_verify::emit::cranelift::shim_signature();
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(types::I64); 3]);
+    builder.func.signature = signature;
     let block = builder.create_block();
     builder.switch_to_block(block);
     [(); 3].map(|()| builder.append_block_param(block, types::I64))

@@ -1,6 +1,5 @@
 /* The program: `first` is the number of the case to begin with. Of each case its number, and its lines. */
 
-#ifdef __linux__
 long SHARED cabi_system(long number, long, long, long, long);
 LINUX_CALLS;
 static void print(void) { cabi_system(WRITE, 1, (long)text, n_text, 0); n_text = 0; }
@@ -38,15 +37,6 @@ static int is_own(void) {
   return 0;
 }
 #endif
-#else
-__declspec(dllimport) void *GetStdHandle(unsigned);
-__declspec(dllimport) int WriteFile(void *, const void *, unsigned, unsigned *, void *);
-__declspec(dllimport) void ExitProcess(unsigned);
-__declspec(dllimport) char *GetCommandLineA(void);
-static void print(void) { unsigned n; WriteFile(GetStdHandle(-11u), text, n_text, &n, 0); n_text = 0; }
-static void end(int code) { ExitProcess((unsigned)code); }
-static void end_if_forked(void) {}
-#endif
 
 static void find_buffers(void) {
   static long long wide[256];
@@ -71,9 +61,7 @@ static void run(unsigned first) {
     if (!is_own()) continue;
 #endif
     print();
-#ifdef __linux__
     own_process = cabi_system(OWN, 0, 0, 0, 0);
-#endif
     state = 88172645463325252ull + k;
     depth = 0;
     memset(uses, 0, sizeof uses);
@@ -93,12 +81,4 @@ static void run(unsigned first) {
 }
 
 static unsigned number_in(const char *at) { unsigned n = 0; while (*at >= '0' && *at <= '9') n = 10 * n + (unsigned)(*at++ - '0'); return n; }
-#ifdef __linux__
 void SHARED cabi_start(long *stack) { run(stack[0] > 1 ? number_in((const char *)stack[2]) : 0); }
-#else
-void cabi_start(void) {
-  const char *at = GetCommandLineA(), *last = at;
-  for (; *at; at++) if (*at == ' ') last = at + 1;
-  run(number_in(last));
-}
-#endif

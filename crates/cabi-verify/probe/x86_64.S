@@ -179,7 +179,6 @@ leave:
     pop rbp
     ret
 
-#ifdef __linux__
     .globl _start, cabi_system
 _start:
     mov rdi, rsp
@@ -195,7 +194,6 @@ cabi_system:                            /* number, and four arguments */
     syscall
     ret
     .section .note.GNU-stack, "", @progbits
-#endif
     .bss
     .balign 16
 saved:

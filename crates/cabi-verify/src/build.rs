@@ -14,11 +14,13 @@ mod unit;
 #[cfg(has_calls)]
 pub mod zig;
 
-pub use crate::corpus::capability::{Capability, feature_flags, needs};
-pub use bisect::{Bisection, Refused};
-pub use error::{ReferenceError, first_error};
+pub(crate) use crate::corpus::capability::needs;
+pub use crate::corpus::capability::{Capability, feature_flags};
+pub(crate) use bisect::{Bisection, Refused};
+pub use error::ReferenceError;
+pub(crate) use error::first_error;
 pub use installed::Installed;
 pub use program_target::ProgramTarget;
-pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
+pub use reference::{Built, Reference, TIME_LIMIT};
 pub(crate) use unit::More;
 pub use unit::Unit;

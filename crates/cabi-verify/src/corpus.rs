@@ -82,8 +82,6 @@ pub struct Block {
     pub unnamed: Option<String>,
     /// The C text.
     pub code: String,
-    /// The line at which the C text starts, from 1.
-    pub code_line: usize,
     /// The expected lines without their `> `.
     pub expected: Vec<String>,
     /// Lines of the file, from 0, that hold the expected text, or the place where it would stand.

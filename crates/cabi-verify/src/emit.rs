@@ -1,10 +1,10 @@
 //! Cases as source text: the caller side, which makes the call with given bytes, and the callee
 //! side, which writes down its arguments.
 
-pub mod c;
+pub(crate) mod c;
 #[cfg(has_calls)]
-pub mod c_program;
+pub(crate) mod c_program;
 #[cfg(has_calls)]
-pub mod cranelift;
+pub(crate) mod cranelift;
 #[cfg(has_calls)]
 pub(crate) mod zig;

@@ -210,17 +210,6 @@ impl Facts {
 impl Facts {
     /// Checks whether the caller and the callee differ about `value`, or without one about the
     /// state of the machine at the call: no ABI is both sides' then.
-    ///
-    /// # Example
-    /// ```
-    /// use cabi_verify::facts::Facts;
-    /// use cabi_verify::verdict::Value;
-    ///
-    /// let facts = Facts::parse("callee 0 1:rdi relies\ncaller 0 1:rdi\n")?;
-    /// assert!(facts.disagree(Some(Value::Argument(0))));
-    /// assert!(!facts.disagree(None));
-    /// # Ok::<(), String>(())
-    /// ```
     pub fn disagree(&self, value: Option<Value>) -> bool {
         let Some(value) = value else {
             return self.disagree_about_state();
@@ -241,11 +230,6 @@ impl Facts {
             Direction::Call => &self.callee,
             Direction::Callee => &self.caller,
         }
-    }
-
-    /// Checks whether one of the functions ends the process.
-    pub fn ends(&self) -> bool {
-        self.caller.state("ends").is_some()
     }
 
     /// Returns the words about a function that ends the process, or else the lines about `value`;

@@ -30,7 +30,8 @@ use crate::verify::{Compiler, Mistake};
 mod transition_types;
 mod transitions;
 
-pub use transitions::{Transitions, levels};
+use transitions::Transitions;
+pub use transitions::levels;
 use transitions::{is_another_convention, is_narrower, lists, note_missed};
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
@@ -150,7 +151,7 @@ fn is_common(number: u64) -> bool {
 }
 
 /// Returns signature `number` of those for `asked`.
-pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
+pub(crate) fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {
         false => signature_for_machine(seed, number, &absent(asked, &target, number)),

@@ -26,7 +26,7 @@ pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
 pub use for_zig::signature_for_zig;
 pub use print::CDeclarations;
 pub use random::Random;
-pub use shrink::smallest;
+pub(crate) use shrink::smallest;
 
 /// Features of C that a compiler supports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

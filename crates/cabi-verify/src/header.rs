@@ -39,23 +39,13 @@ pub struct Read {
 pub struct Omitted {
     /// The function or type.
     pub name: String,
-    /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key) or one of [`KEYS`].
+    /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key), or another one of this module.
     pub key: &'static str,
     /// The reason.
     pub why: String,
     /// Place of its declaration, if that is known.
     pub location: Option<Location>,
 }
-
-/// Kinds of reasons that this module adds to those of `cabi-header`.
-pub const KEYS: [&str; 6] = [
-    "own target",
-    "overloaded",
-    "spelling",
-    "too large",
-    NO_PLACE,
-    READ_OTHERWISE,
-];
 
 /// Kind of reason: the convention of the target has no place for it, by no profile.
 pub const NO_PLACE: &str = "no place";

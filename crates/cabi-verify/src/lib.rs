@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`corpus`], [`case`], [`header`], [`generate`] | where cases come from: the `.abi` corpus, a header read through libclang, random signatures |
 //! | [`pattern`] | the values of a call: bytes that say which leaf they belong to |
-//! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
+//! | `emit` | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build; [`processor`]: which of it runs here |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
 //! | [`question`], [`probe`], [`facts`], [`compare`] | where a compiler's code has the values of a call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler |
@@ -28,7 +28,7 @@ pub mod check;
 #[cfg(has_calls)]
 pub mod compare;
 pub mod corpus;
-pub mod emit;
+mod emit;
 pub mod facts;
 #[cfg(has_calls)]
 pub mod fuzz;

@@ -176,50 +176,27 @@ impl Pattern {
         }
     }
 
-    /// Returns other bytes, of which the same bits count.
-    pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
-        let mask = self.mask.clone();
-        Self { bytes, mask }
-    }
-
     /// Checks whether a byte has both bits that count and bits that do not.
     pub fn has_partial_bytes(&self) -> bool {
         self.mask.iter().any(|mask| !matches!(mask, 0 | 0xff))
     }
 
-    /// Returns the number of bytes that hold a bit that counts.
-    pub fn weight(&self) -> usize {
-        self.mask.iter().filter(|mask| **mask != 0).count()
-    }
-
-    /// Compares byte `at` of the object with `got`.
-    ///
-    /// # Errors
-    /// The two bytes, if a bit that counts differs.
-    pub fn check(&self, at: usize, got: u8) -> Result<(), String> {
-        let (Some(byte), Some(mask)) = (self.bytes.get(at), self.mask.get(at)) else {
-            return Ok(());
-        };
-        if (byte ^ got) & mask == 0 {
-            return Ok(());
-        }
-        Err(format!(
-            "byte {at} is {got:02x}, expected {byte:02x} (bits that count {mask:02x})"
-        ))
-    }
-
     /// Compares a whole object.
     ///
     /// # Errors
-    /// The first byte that differs, and both objects.
-    pub fn check_all(&self, got: &[u8]) -> Result<(), String> {
-        for at in 0..self.bytes.len() {
-            let byte = got
-                .get(at)
-                .copied()
-                .ok_or_else(|| format!("byte {at} is missing"))?;
-            self.check(at, byte)
-                .map_err(|why| format!("{why}; got {}, expected {}", hex(got), hex(&self.bytes)))?;
+    /// The first byte in which a bit that counts differs, and both objects.
+    pub fn check(&self, got: &[u8]) -> Result<(), String> {
+        for (at, (byte, mask)) in self.bytes.iter().zip(&self.mask).enumerate() {
+            let Some(is) = got.get(at) else {
+                return Err(format!("byte {at} is missing"));
+            };
+            if (byte ^ is) & mask != 0 {
+                return Err(format!(
+                    "byte {at} is {is:02x}, expected {byte:02x} (bits that count {mask:02x}); got {}, expected {}",
+                    hex(got),
+                    hex(&self.bytes)
+                ));
+            }
         }
         Ok(())
     }

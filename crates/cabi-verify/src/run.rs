@@ -9,7 +9,7 @@ pub mod child;
 #[allow(unsafe_code)]
 pub mod guard;
 #[allow(unsafe_code)]
-pub mod loaded;
+pub(crate) mod loaded;
 pub mod one_call;
 
 /// The target whose code this process loads and calls.

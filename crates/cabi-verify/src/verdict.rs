@@ -37,10 +37,6 @@ impl std::fmt::Display for Value {
 pub struct Difference {
     /// Value that differs, if it is one.
     pub value: Option<Value>,
-    /// The bytes it should have.
-    pub expected: Vec<u8>,
-    /// The bytes it has.
-    pub got: Vec<u8>,
     /// Its parts that the compiler has elsewhere than where they belong, as far as that is known.
     pub moved: Vec<Moved>,
     /// All of it in words.
@@ -81,26 +77,12 @@ impl Difference {
         value: Value,
         place: &str,
     ) -> Result<(), Self> {
-        let checked = pattern.check_all(got);
-        checked.map_err(|why| {
-            Self::of(
-                pattern,
-                got.to_vec(),
-                value,
-                format!("{value} {place}: {why}"),
-            )
-        })
-    }
-
-    /// Makes the difference of a value from its pattern.
-    pub(crate) fn of(pattern: &Pattern, got: Vec<u8>, value: Value, why: String) -> Self {
-        Self {
+        let checked = pattern.check(got);
+        checked.map_err(|why| Self {
             value: Some(value),
-            expected: pattern.bytes.clone(),
-            got,
-            why,
+            why: format!("{value} {place}: {why}"),
             ..Self::default()
-        }
+        })
     }
 
     /// Returns this difference, found in the circumstances that `how` names.
@@ -217,12 +199,6 @@ impl From<Result<usize, Fault>> for Verdict {
             Err(Fault::Failed(difference)) => Self::Differs(difference),
             Err(refused) => Self::NotLowered(refused.to_string()),
         }
-    }
-}
-
-impl<E: Into<Difference>> From<Result<(), E>> for Verdict {
-    fn from(checked: Result<(), E>) -> Self {
-        checked.map_or_else(|why| Self::Differs(why.into()), |()| Self::Passed(1))
     }
 }
 

@@ -1,24 +1,16 @@
 //! Cranelift as a compiler of the corpus: the probe observes the place of every byte of arguments
-//! and results in our own callers and callees, for each target whose programs run here; and as a
-//! compiler of transitions of argument assignment. They are compared with `FnAbi`; no C compiler is
-//! asked about a signature.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! and results in our own callers and callees, for each target whose programs run here. They are
+//! compared with `FnAbi`; no C compiler is asked about a signature.
 
 use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Fault};
 use cabi_verify::compare::compare;
-use cabi_verify::fuzz::{self, Transitions};
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
 use cabi_verify::processor;
-use cabi_verify::run::HERE;
-use cabi_verify::states::Measure;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::is_known;
-use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
 
 use super::conventions::mutations;
@@ -57,12 +49,7 @@ const NOT_IN_PLACES: [&str; 8] = [
     "win64-xmm7-changed",
 ];
 
-/// Every n-th transition at most is emitted, under one setting, and as many parts of the states at
-/// least.
-const STRIDE: usize = 24;
-const PARTS: usize = 6;
-
-/// Number of settings of each signature of the corpus.
+/// Number of settings of each signature.
 const EVERY: usize = SETTINGS.len();
 
 /// Signatures in one program.
@@ -107,7 +94,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for target in targets {
         let probe = Probe::of_target(&target)?;
         of_corpus((&target, &probe), &subjects, suite)?;
-        of_transitions((&target, &probe), suite)?;
     }
     Ok(())
 }
@@ -125,59 +111,17 @@ fn of_corpus(
         (suite.report).not_run("emission", name, why);
         return Ok(());
     }
-    of_target((target, probe), &own, EVERY, suite)?;
+    of_target((target, probe), &own, suite)?;
     if suite.is_complete() {
-        dropped_rules((target, probe), (name, &own, EVERY), suite)?;
+        dropped_rules((target, probe), &own, suite)?;
         mistakes(target, probe, &own, suite)?;
     }
     Ok(())
 }
 
-fn of_transitions((target, probe): (&ProgramTarget, &Probe), suite: &mut Suite) -> Result<()> {
-    let own = transitions(target, suite)?;
-    let own: Vec<&Subject> = own.iter().collect();
-    of_target((target, probe), &own, 1, suite)?;
-    if suite.is_complete() {
-        let name = format!("transitions of {}", target.target.name());
-        dropped_rules((target, probe), (&name, &own, 1), suite)?;
-    }
-    Ok(())
-}
-
-/// Returns signatures that show transitions, at each vector level.
-fn transitions(target: &ProgramTarget, suite: &mut Suite) -> Result<Vec<Subject>> {
-    // Never asked: it stands for all that `cabi` has.
-    let gcc = Reference::of_machine()?;
-    let compiler = match target.target == HERE {
-        true => Compiler::new(gcc, None)?,
-        false => Compiler::of_programs(gcc, Arc::new(target.clone()), None),
-    };
-    let states = Measure::of_target(&target.target, false).states();
-    let stride = states.len().div_ceil(PARTS).clamp(1, STRIDE);
-    let (mut subjects, mut others) = (Vec::new(), BTreeSet::new());
-    for compiler in fuzz::levels(compiler)?.0 {
-        let list = Transitions::of(&compiler, stride, &others);
-        for (transition, signature) in &list.all {
-            let subject = fuzz::subject(subjects.len(), signature, &compiler);
-            let mut subject = subject.map_err(|why| format!("{why:?}"))?;
-            let cases = subject.cases.iter_mut();
-            cases.for_each(|case| case.name = transition.to_string());
-            subjects.push(subject);
-        }
-        others.extend(list.shapes);
-    }
-    let (name, n) = (target.target.name(), subjects.len());
-    (suite.report).note(format!(
-        "{name}: {n} transitions of {} shapes",
-        others.len()
-    ));
-    Ok(subjects)
-}
-
 fn of_target(
     (target, probe): (&ProgramTarget, &Probe),
     subjects: &[&Subject],
-    n_settings: usize,
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine(target.target.name());
@@ -198,7 +142,7 @@ fn of_target(
             }
             continue;
         }
-        let parts = parts((target, probe), &signatures, n_settings, Mistake::NONE);
+        let parts = parts((target, probe), &signatures, Mistake::NONE);
         let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
         let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
         for (part, emitted) in parts.iter().zip(emitted) {
@@ -227,7 +171,7 @@ fn signatures(case: &Case) -> Vec<Signature<'_>> {
 /// Rules dropped from the target's convention must be noticed on both sides of calls.
 fn dropped_rules(
     (target, probe): (&ProgramTarget, &Probe),
-    (name, subjects, n_settings): (&str, &[&Subject], usize),
+    subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
     let convention = target.target.convention().ok_or("a convention")?;
@@ -241,7 +185,7 @@ fn dropped_rules(
     let broken = mutations::dropped(convention);
     for part in broken.flat_map(|broken| {
         let mistake = Mistake::of_convention(broken);
-        parts((target, probe), &signatures, n_settings, mistake)
+        parts((target, probe), &signatures, mistake)
     }) {
         for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
             // Neither a refusal nor the end of a process is a byte that differs.
@@ -259,7 +203,7 @@ fn dropped_rules(
         false => Ok(()),
     };
     let engine = suite.engine("control");
-    suite.report.outcome(&engine, name, outcome);
+    suite.report.outcome(&engine, target.target.name(), outcome);
     Ok(())
 }
 
@@ -286,7 +230,7 @@ fn mistakes(
         let mut is_noticed = false;
         for (vectors, _) in LEVELS.into_iter().filter(|(_, one)| is_here(*one)) {
             let signatures = of_level(&own, vectors);
-            for part in parts((target, probe), &signatures, EVERY, mistake) {
+            for part in parts((target, probe), &signatures, mistake) {
                 let part = Part { vectors, ..part };
                 let emitted = part.emitted()?;
                 let mut all = part.signatures.iter().zip(&emitted);
@@ -322,14 +266,13 @@ fn of_level<'a>(subjects: &[&'a Subject], vectors: VectorLevel) -> Vec<Signature
     cases.flat_map(signatures).collect()
 }
 
-/// Returns `signatures` with a mistake, each under so many settings.
+/// Returns `signatures` with a mistake, each under every setting.
 fn parts<'a>(
     (target, probe): (&'a ProgramTarget, &'a Probe),
     signatures: &'a [Signature<'a>],
-    n_settings: usize,
     mistake: Mistake,
 ) -> impl Iterator<Item = Part<'a>> {
-    (0..n_settings).flat_map(move |first| {
+    (0..EVERY).flat_map(move |first| {
         let programs = signatures.chunks(PROGRAM).enumerate();
         programs.map(move |(at, signatures)| Part {
             target,

@@ -32,6 +32,9 @@ const VECTORS: [&[&str]; 3] = [&[], &["avx"], &["avx512f"]];
 /// Differences of a run that are minimized.
 const SHRINKS: usize = 8;
 
+/// Fewest rules of a convention that a differing byte shows when they are dropped.
+const BY_BYTES: usize = 2;
+
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
 
@@ -170,9 +173,24 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-/// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.
+/// Drops the rules of the compiler's convention in turn: fewer calls must agree, and by a byte that
+/// differs in some; without the others plans are refused.
 fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
-    let tried = |mistake| with_mistake(compiler, (TO_NOTICE, 0), mistake);
-    let right = tried(Mistake::NONE)?;
-    mutations::check_dropped(compiler, Some(&right), tried, suite)
+    let target = compiler.target();
+    let convention = target.convention().ok_or("the target has a convention")?;
+    let right = with_mistake(compiler, (TO_NOTICE, 0), Mistake::NONE)?;
+    let (engine, mut by_bytes) = (suite.engine("control"), 0);
+    for rule in mutations::dropped(convention) {
+        let broken = with_mistake(compiler, (TO_NOTICE, 0), Mistake::of_convention(rule))?;
+        by_bytes += usize::from(!broken.failures.is_empty());
+        let noticed = (broken.same < right.same).then_some(());
+        let noticed = noticed.ok_or_else(|| "not noticed".to_owned());
+        let name = format!("{} {}", target.name(), rule.name);
+        suite.report.outcome(&engine, &name, noticed);
+    }
+    let enough = (by_bytes >= BY_BYTES).then_some(());
+    let enough = enough.ok_or_else(|| format!("{by_bytes} broken conventions were noticed"));
+    let (engine, name) = (format!("{engine} by bytes"), compiler.reference.command());
+    suite.report.outcome(&engine, &name, enough);
+    Ok(())
 }

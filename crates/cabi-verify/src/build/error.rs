@@ -90,7 +90,7 @@ impl ReferenceError {
 }
 
 /// Returns the first error among a compiler's messages, without its place in a file that is gone.
-pub fn first_error(messages: &str) -> String {
+pub(crate) fn first_error(messages: &str) -> String {
     if let Some(at) = messages.find("undefined reference to ") {
         return messages[at..].lines().next().unwrap_or_default().to_owned();
     }

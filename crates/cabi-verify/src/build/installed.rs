@@ -23,17 +23,6 @@ pub struct Installed {
 
 impl Installed {
     /// Looks for every known reference compiler: `CABI_GCC` and `CABI_CLANG` name commands, else the usual names are tried.
-    ///
-    /// # Example
-    /// ```
-    /// let bench = cabi_verify::build::Installed::find();
-    /// for reference in &bench.references {
-    ///     println!("{reference}");
-    /// }
-    /// for (name, why) in &bench.absent {
-    ///     println!("not run: {name}: {why}");
-    /// }
-    /// ```
     pub fn find() -> Self {
         Self::find_within(TIME_LIMIT)
     }

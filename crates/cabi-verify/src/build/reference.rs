@@ -2,8 +2,7 @@
 //!
 //! A reference compiler is asked only about C that it supports. The rest (`_BitInt` of an older
 //! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`], and the
-//! compiler's own message is kept as the reason. Built files are in temporary folders, and never
-//! built with `-w`: a reference compiler's warnings are part of its answer.
+//! compiler's own message is kept as the reason. Built files are in temporary folders.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,8 +60,6 @@ pub struct Reference {
 pub struct Built {
     /// The file.
     pub object: PathBuf,
-    /// Its warnings.
-    pub warnings: String,
     _folder: Arc<Scratch>,
 }
 
@@ -287,8 +284,8 @@ impl Reference {
         let file = folder.path().join("unit.c");
         let object = folder.path().join("unit.o");
         write(&file, source)?;
-        let warnings = if self.for_programs {
-            self.compile(&file, &object, flags)?
+        if self.for_programs {
+            self.compile(&file, &object, flags)?;
         } else {
             // Bound at load time: a lazy PLT stub would run code between a call and its callee.
             // A symbol that is nowhere costs the case that needs it.
@@ -296,11 +293,10 @@ impl Reference {
             let fixed = ["-std=gnu2x", "-fPIC", "-shared", link, "-o"];
             let files = [&object, &file].map(|path| path.to_string_lossy());
             let files = files.each_ref().map(|file| &**file);
-            self.run(&[&fixed, &files[..], flags, self.libraries()].concat())?
-        };
+            self.run(&[&fixed, &files[..], flags, self.libraries()].concat())?;
+        }
         Ok(Built {
             object,
-            warnings,
             _folder: Arc::new(folder),
         })
     }
@@ -379,27 +375,6 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.version)
-    }
-}
-
-/// Counts warnings by their names, as one line; notes and warnings without a name count as
-/// `unnamed`.
-pub fn count_warnings(messages: &str) -> String {
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in messages.lines().filter(|line| line.contains("warning: ")) {
-        let name = line
-            .rsplit_once(" [-W")
-            .and_then(|(_, name)| name.strip_suffix(']'));
-        *kinds.entry(name.unwrap_or("unnamed")).or_default() += 1;
-    }
-    let counts: Vec<String> = kinds
-        .iter()
-        .map(|(name, n)| format!("{name} {n}"))
-        .collect();
-    if counts.is_empty() {
-        "no warnings".to_owned()
-    } else {
-        format!("warnings: {}", counts.join(", "))
     }
 }
 

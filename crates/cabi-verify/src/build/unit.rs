@@ -32,16 +32,6 @@ pub struct Unit<'a> {
     pub(crate) more: Option<&'a More<'a>>,
 }
 
-impl std::fmt::Debug for Unit<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unit")
-            .field("reference", &self.reference.command())
-            .field("flags", &self.flags)
-            .field("cases", &self.cases.len())
-            .finish_non_exhaustive()
-    }
-}
-
 impl<'a> Unit<'a> {
     /// Makes a unit of cases of `subject`, whose functions have different names, after
     /// `declarations`. It is compiled with `-O1` unless the compiler's command sets a level.

@@ -14,7 +14,6 @@ use crate::pattern::{Values, images};
 use cabi::{FnAbi, FnSig, Type};
 use clif_cabi_jit::Settings;
 
-use crate::emit::cranelift::Mutation;
 use crate::run::boundary::{self, BoundaryCallee, Crossing, Promise};
 use crate::run::guard::{GuardedBuffers, PageEnd};
 use crate::run::loaded::LoadedCode;
@@ -29,13 +28,13 @@ mod run_time;
 pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Value, Verdict};
 pub use children::{Calls, run};
-pub use engine::{Caches, Key};
-use engine::{Sides, Ways};
+use engine::Caches;
+pub use engine::Key;
 use registers_at_call::{check_call, check_return};
 
 /// State that the cases of one process share.
 #[derive(Debug)]
-pub struct Harness<'a> {
+pub(crate) struct Harness<'a> {
     /// The C side.
     pub loaded: &'a LoadedCode,
     /// The Cranelift side.
@@ -48,7 +47,7 @@ pub struct Harness<'a> {
 pub(crate) const MEMORY: usize = 1 << 24;
 
 /// The buffers that any case needs: its arguments, and the result.
-pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
+pub(crate) const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 
 /// Values that every call of a case sends and expects.
 #[derive(Clone, Debug)]
@@ -66,19 +65,14 @@ pub(crate) struct CallCase {
 }
 
 impl CallCase {
-    pub(crate) fn new(
-        case: &Case,
-        sig: FnSig,
-        tell: impl FnOnce(FnSig) -> FnSig,
-        index: usize,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn new(case: &Case, sig: FnSig, told: FnSig, index: usize) -> Result<Self, Fault> {
         let abi = FnAbi::new(&sig, &case.target).map_err(clif_cabi::LowerError::from)?;
         let types = case.argument_types();
         let plan = Self {
             images: Images::of(&types),
             types,
             abi,
-            told: tell(sig.clone()),
+            told,
             sig,
             n_named: case.prototype.params.len(),
             index,
@@ -96,27 +90,6 @@ impl CallCase {
 pub(crate) struct Round {
     pub(crate) values: Values,
     side: PageEnd,
-}
-
-/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that
-/// Cranelift lowers. With `at_run_time` it runs only code made at run time, if there is such, and
-/// not the compiled code. Returns the number of calls made.
-pub fn observe(
-    (harness, caches): (&Harness<'_>, &mut Caches),
-    case: &Case,
-    sig: FnSig,
-    index: usize,
-    direction: Direction,
-    tell: impl FnOnce(FnSig) -> FnSig,
-    (at_run_time, mutation): (bool, Mutation),
-) -> Result<usize, Fault> {
-    let ways = match mutation.stub.is_some() || mutation.func.is_some() {
-        true => Ways::Compiled,
-        false if at_run_time => Ways::AtRunTime,
-        false => Ways::All,
-    };
-    let plan = CallCase::new(case, sig, tell, index)?;
-    Sides::of(harness, caches, plan, direction, ways, mutation)?.rounds(harness)
 }
 
 /// Addresses of objects in each round.
@@ -177,9 +150,7 @@ fn call(
     let beside = buffers.check_beside(0, size, round.side);
     beside.map_err(|why| format!("the caller's object of the result: {why}"))?;
     let [at_call, _] = crossing.images();
-    let register = |reg| at_call.general_register(reg);
-    let caller = ("our caller", false);
-    Ok(check_call(&plan.abi, caller, register, at_call.area())?)
+    Ok(check_call(&plan.abi, &at_call)?)
 }
 
 /// Checks whether the caller's objects are unchanged: a callee has its own copies, and writes to
@@ -212,31 +183,16 @@ pub(crate) fn check_seen(
     Ok(())
 }
 
-/// Lets C call our function at `address`, whose objects are at a `guarded` side of buffers, or are C's.
-fn from_c_to(
+/// Lets C call our function at `code`, an address of the case's type, whose objects are at a
+/// `guarded` side of buffers, or are C's.
+fn from_c(
     harness: &Harness<'_>,
     plan: &CallCase,
-    address: *const u8,
+    code: *const u8,
     round: &Round,
     guarded: Option<PageEnd>,
 ) -> Result<(), Difference> {
     let promise = Promise::of(&plan.abi);
-    let crossing = from_c(harness, plan, address, promise, round, guarded)?;
-    if plan.sig.is_noreturn() {
-        return Ok(());
-    }
-    Ok(check_return(plan, &crossing)?)
-}
-
-/// Lets C call the code at `address`, which writes down the arguments as they are passed.
-fn from_c(
-    harness: &Harness<'_>,
-    plan: &CallCase,
-    address: *const u8,
-    promise: Promise,
-    round: &Round,
-    guarded: Option<PageEnd>,
-) -> Result<Crossing, Difference> {
     let loaded = harness.loaded;
     let images = images(
         &round.values.declared,
@@ -248,8 +204,6 @@ fn from_c(
     if let Some(side) = guarded {
         callee_objects::prepare(harness, plan, (given, side))?;
     }
-    loaded.check_keeping("the C caller")?;
-    let code = address;
     // SAFETY: the callers of this function give an address of the case's type.
     let crossing = unsafe { loaded.call(plan.index, &images, BoundaryCallee { code, promise }) }?;
     crossing.check("the C caller", "our callee")?;
@@ -265,5 +219,8 @@ fn from_c(
     if plan.has_result {
         Difference::check(&round.values.result, &written.got, Value::Result, "in C")?;
     }
-    Ok(crossing)
+    match plan.sig.is_noreturn() {
+        true => Ok(()),
+        false => Ok(check_return(plan, &crossing)?),
+    }
 }

@@ -99,12 +99,6 @@ impl Capability {
         }
     }
 
-    /// Returns the names of the vector levels that this machine lacks.
-    pub fn lacking_here() -> impl Iterator<Item = &'static str> {
-        let all = TRAITS.iter().filter(|row| !row.capability.runs_here());
-        all.map(|row| row.name)
-    }
-
     /// Checks whether this machine can run code that needs the capability.
     pub fn runs_here(self) -> bool {
         match self {

@@ -33,7 +33,6 @@ pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block,
         file: path.to_path_buf(),
         line: start + 1,
         target: DEFAULT_TARGET.to_owned(),
-        code_line: code_start + 1,
         ..Block::default()
     };
     for (i, (line, key, text)) in keys.iter().enumerate() {

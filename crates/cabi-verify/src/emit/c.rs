@@ -45,11 +45,11 @@ pub(crate) fn sides(case: &Case, prefix: &str, values: ValueAccess) -> String {
 }
 
 /// Bytes from one argument's image to the next are a multiple of this.
-pub const IMAGE_ALIGN: usize = 64;
+pub(crate) const IMAGE_ALIGN: usize = 64;
 
 /// Start of each argument's image, and the bytes of all.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Images {
+pub(crate) struct Images {
     /// Bytes from the start.
     pub offsets: Vec<usize>,
     /// All bytes.
@@ -58,7 +58,7 @@ pub struct Images {
 
 impl Images {
     /// Lays out the images of values of these types, one after the other.
-    pub fn of(types: &[Type]) -> Self {
+    pub(crate) fn of(types: &[Type]) -> Self {
         let mut size = 0_usize;
         let mut offsets = Vec::new();
         for ty in types {
@@ -71,7 +71,7 @@ impl Images {
 }
 
 /// Returns the block's text under names that start with `prefix`, with `body` after it.
-pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
+pub(crate) fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
     for name in &subject.text.names {
         let _ = writeln!(text, "#define {name} {prefix}{name}");
@@ -86,7 +86,7 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
 
 /// Returns C's spelling of the type by which `va_arg` fetches an unnamed argument of `ty`, spelled
 /// `text`.
-pub fn fetched(ty: &Type, text: &str) -> String {
+pub(crate) fn fetched(ty: &Type, text: &str) -> String {
     let promoted = cabi::promote(ty);
     match promoted.as_scalar() {
         _ if promoted == *ty => format!("__typeof__({text})"),
@@ -96,7 +96,7 @@ pub fn fetched(ty: &Type, text: &str) -> String {
 }
 
 /// Checks whether argument `ty` is also looked at widened.
-pub fn is_widened(ty: &Type) -> bool {
+pub(crate) fn is_widened(ty: &Type) -> bool {
     let narrow = matches!(
         ty.as_scalar(),
         Some(
@@ -139,7 +139,7 @@ pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
 /// The functions that the Rust side calls are of System V by name: a compiler may be told that
 /// functions are of another convention unless they say so.
-pub const FRAME: &str = concat!(
+pub(crate) const FRAME: &str = concat!(
     include_str!("c/memory_functions.c"),
     include_str!("c/shared.c"),
     include_str!("c/frame.c")

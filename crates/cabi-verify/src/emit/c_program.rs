@@ -21,7 +21,7 @@ const NO_DIFFERENCE: &str = "no difference";
 ///
 /// `command` is the compiler in question, `differs` the difference that was found, for the comment
 /// that begins it.
-pub fn reproduction(
+pub(crate) fn reproduction(
     case: &Case,
     direction: Direction,
     command: &str,
@@ -46,7 +46,7 @@ pub fn reproduction(
 }
 
 /// Returns the program of which `command` builds all parts.
-pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
+pub(crate) fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
     let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
     let how = format!(
         "{}{}{command} -DMAIN -o repro repro.c CALLEE.o CALLER.o && ./repro",

@@ -28,7 +28,7 @@ mod forms;
 use forms::{argument, constant, copy, keep, write_down};
 
 /// Number of forms of an argument or a result, so of the variants that use them all.
-pub const VARIANTS: usize = 4;
+pub(crate) const VARIANTS: usize = 4;
 
 /// Mistake made on purpose.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +75,7 @@ fn mutated(mutation: Mutation, stub: Stub) -> Stub {
 
 /// Callee of a shim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallVia {
+pub(crate) enum CallVia {
     /// A function of the module or outside.
     Function(FuncId),
     /// A function of the module or outside, imported by the shim itself.
@@ -86,16 +86,11 @@ pub enum CallVia {
     OwnPointer,
 }
 
-impl CallVia {
-    /// Checks whether the call goes through the shim's third parameter.
-    pub fn is_pointer(self) -> bool {
-        matches!(self, Self::Pointer | Self::OwnPointer)
-    }
-}
+impl CallVia {}
 
 /// Place of the objects that a shim passes, and the order of its parameters.
 #[derive(Clone, Copy, Debug)]
-pub enum Sent<'a> {
+pub(crate) enum Sent<'a> {
     /// Behind the pointers of an array: `shim(pointers, result, callee)`.
     ByPointers,
     /// So many bytes after the start of one buffer: `shim(callee, buffer, result)`.
@@ -119,7 +114,7 @@ impl Sent<'_> {
 }
 
 /// Returns the signature of a shim.
-pub fn shim_signature() -> Signature {
+pub(crate) fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
     signature
@@ -158,7 +153,7 @@ fn define(
 }
 
 /// Builds a shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
-pub fn shim(
+pub(crate) fn shim(
     module: &mut dyn Module,
     name: Option<&str>,
     lower: &Lowering,
@@ -231,13 +226,13 @@ fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> R
 }
 
 /// Checks whether variant `variant` of a shim leaves the result where it was told to.
-pub fn keeps_result(variant: usize) -> bool {
+pub(crate) fn keeps_result(variant: usize) -> bool {
     variant % VARIANTS != 3
 }
 
 /// Addresses where a function that C calls writes and reads.
 #[derive(Clone, Copy, Debug)]
-pub enum BufferAddresses {
+pub(crate) enum BufferAddresses {
     /// In this process.
     Here {
         /// The arguments go here.
@@ -278,7 +273,7 @@ impl BufferAddresses {
 
 /// Returns a function of `sig`, with a name or without, that writes down argument `i` `offsets[i]`
 /// bytes after the start, and returns the object it finds; `variant` turns the forms.
-pub fn function(
+pub(crate) fn function(
     module: &mut dyn Module,
     name: Option<&str>,
     lower: &Lowering,

@@ -20,7 +20,7 @@ use crate::verify::{Compiler, VerifyError, known_bug};
 
 /// The transitions that one compiler shows, each with its signature.
 #[derive(Debug)]
-pub struct Transitions {
+pub(super) struct Transitions {
     /// Shapes of its types.
     pub shapes: BTreeSet<Shape>,
     /// Transitions without a type that shows them.
@@ -134,7 +134,7 @@ fn wider(reference: &Reference, feature: &str) -> Reference {
 impl Transitions {
     /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the states
     /// that arguments can leave, from another one on.
-    pub fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
+    pub(super) fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
         let measure = Measure::of_target(&asked.target(), asked.ms_abi);
         let types = types_by_shape(asked);
         let (mut all, mut without) = (Vec::new(), Vec::new());

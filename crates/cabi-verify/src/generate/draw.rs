@@ -7,14 +7,6 @@ use super::random::Random;
 use super::{CSignature, CType, Dialect};
 
 /// Returns signature number `index` under `seed`: always the same.
-///
-/// # Example
-/// ```
-/// use cabi_verify::generate::{signature, Dialect};
-///
-/// assert_eq!(signature(7, 1, Dialect::GCC), signature(7, 1, Dialect::GCC));
-/// assert_ne!(signature(7, 1, Dialect::GCC), signature(7, 2, Dialect::GCC));
-/// ```
 pub fn signature(seed: u64, index: u64, dialect: Dialect) -> CSignature {
     signature_from(&mut Random::new(seed, index), dialect)
 }

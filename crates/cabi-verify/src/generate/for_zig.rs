@@ -13,13 +13,6 @@ const DIALECT: Dialect = Dialect {
 /// Returns signature number `index` under `seed`, with bit-fields as members of their types,
 /// flexible arrays as arrays of no elements, complex numbers as records of two, and without
 /// atomics.
-///
-/// # Example
-/// ```
-/// use cabi_verify::generate::signature_for_zig;
-///
-/// assert_eq!(signature_for_zig(7, 1), signature_for_zig(7, 1));
-/// ```
 pub fn signature_for_zig(seed: u64, index: u64) -> CSignature {
     let mut drawn = signature(seed, index, DIALECT);
     drawn.types_mut().for_each(value);

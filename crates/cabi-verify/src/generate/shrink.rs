@@ -8,7 +8,7 @@ const AT_ONCE: usize = 6;
 /// Returns the smallest signature reached from `start` in at most `rounds` steps that still has a
 /// difference of the kind of `why`, with its message. `differs` gives the difference of each of
 /// several signatures, if there is one.
-pub fn smallest<E>(
+pub(crate) fn smallest<E>(
     start: &CSignature,
     why: &str,
     rounds: usize,

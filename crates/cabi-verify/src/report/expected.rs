@@ -108,18 +108,6 @@ pub enum Shows {
     Initializer,
 }
 
-impl Shows {
-    /// Returns its name in the list.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Calls => "calls",
-            Self::Placement => "placement",
-            Self::Compilation => "compilation",
-            Self::Initializer => "initializer",
-        }
-    }
-}
-
 /// A failure that is known.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -191,17 +191,6 @@ impl Promise {
         promise.unpassed = MAY_HOLD_ARGUMENTS & !(args | sret | promise.kept);
         promise
     }
-
-    /// Returns this promise without filling registers and memory.
-    #[cfg(test)]
-    pub(crate) fn unfilled(self) -> Self {
-        Self {
-            fill: 0,
-            unpassed: 0,
-            shadow_space: 0,
-            ..self
-        }
-    }
 }
 
 fn registers(place: &Place) -> u64 {
@@ -238,7 +227,6 @@ global_asm!(
     assembly!(),
     enter = sym cabi_boundary_enter,
     escape = sym cabi_boundary_escape,
-    nothing = sym cabi_boundary_nothing,
     thunk = sym cabi_boundary_thunk,
     state = sym STATE,
     target = const offset_of!(State, target),
@@ -266,7 +254,6 @@ const _: () = assert!(size_of::<State>() < 4096);
 unsafe extern "C" {
     fn cabi_boundary_enter(function: *const u8, a: *const u8, b: *const u8, c: *const u8);
     fn cabi_boundary_escape();
-    fn cabi_boundary_nothing();
     fn cabi_boundary_thunk();
 }
 
@@ -277,11 +264,6 @@ pub(crate) fn thunk_address() -> *mut u8 {
 /// The address of the function that leaves a call which cannot return.
 pub(crate) fn escape_address() -> *mut u8 {
     cabi_boundary_escape as unsafe extern "C" fn() as *mut u8
-}
-
-/// The address of a function that does nothing.
-pub(super) fn nothing_address() -> *mut u8 {
-    cabi_boundary_nothing as unsafe extern "C" fn() as *mut u8
 }
 
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
@@ -341,15 +323,6 @@ pub(crate) struct Crossing {
     promise: Promise,
 }
 
-impl std::fmt::Debug for Crossing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Crossing")
-            .field("calls", &self.state.calls)
-            .field("returns", &self.state.returns)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Crossing {
     /// Registers at the call, and after it.
     pub(crate) fn images(&self) -> [Image; 2] {
@@ -402,13 +375,4 @@ fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(
     }
     let wrong = machine::wrong_at_return(after);
     wrong.map_or(Ok(()), |why| Err(format!("{function} {why}")))
-}
-
-/// The register that was filled with `value`, if one was.
-pub(super) fn filled(value: u64) -> Option<&'static str> {
-    let at = (0..N_GENERAL).find(|n| filling(*n) == value)?;
-    if at == FILLED_VECTOR {
-        return Some("a vector register");
-    }
-    NAMES.get(at).copied()
 }

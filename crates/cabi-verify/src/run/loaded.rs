@@ -2,7 +2,7 @@
 //!
 //! A callee copies each parameter into a buffer as a C object, and each narrow integer widened as well: a compiler that
 //! relies on its caller's extension widens wrongly if there is none. Then it returns the bytes that the case gives. A caller calls through a
-//! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
+//! pointer. A thunk between the two sides compares the registers that a callee
 //! must preserve (`boundary.rs`).
 //!
 //! Files that a compiler made are loaded in children only ([`child`]): their constructors are code
@@ -15,12 +15,12 @@ use libloading::Library;
 
 mod load;
 use super::BUFFER;
-use super::boundary::{self, BoundaryCallee, Crossing, Promise};
+use super::boundary::{self, BoundaryCallee, Crossing};
 use super::{Written, child};
 
 /// The C callers and callees of many cases, compiled; loaded by each child that uses them.
 #[derive(Debug)]
-pub struct LoadedCode {
+pub(crate) struct LoadedCode {
     built: Built,
     names: Vec<String>,
     loaded: OnceCell<Result<Box<Loaded>, String>>,
@@ -42,16 +42,10 @@ struct Buffers {
     given: *mut u8,
     images: *mut u8,
     wide: *mut i64,
-    live: *mut u64,
-    kept: *mut u64,
-    /// The bits of a `double` each.
-    live_double: *mut u64,
-    kept_double: *mut u64,
+    /// Values that a caller keeps, of the probe alone.
+    kept: [*mut u64; 4],
     escape_at: *mut *const u8,
 }
-
-/// Number of values that a C caller keeps during a call: more than there are registers that calls preserve.
-const N_LIVE: usize = 8;
 
 impl LoadedCode {
     /// The library, loaded by this process, which is a child.
@@ -73,27 +67,20 @@ impl LoadedCode {
     }
 
     /// Returns the buffer where a callee writes its arguments; null where the code is not loaded.
-    pub fn seen(&self) -> *mut u8 {
+    pub(crate) fn seen(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.seen)
     }
 
     /// Returns the buffer where a callee reads its result; null where the code is not loaded.
-    pub fn given(&self) -> *mut u8 {
+    pub(crate) fn given(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.given)
     }
 
-    /// Returns the address of the function of case `index`: of its symbol, or, where a language has
-    /// none for it, the result of `<name>_address`.
-    pub fn callee(&self, index: usize) -> Option<*mut u8> {
-        let name = self.names.get(index)?;
-        self.address(name).or_else(|| {
-            let address = self.address(&format!("{name}_address"))?;
-            // SAFETY: functions of this name are compiled with this type; this is a child, where what a compiler made may run.
-            let address: extern "C" fn() -> *mut u8 = unsafe { std::mem::transmute(address) };
-            Some(address())
-        })
+    /// Returns the address of the function of case `index`.
+    pub(crate) fn callee(&self, index: usize) -> Option<*mut u8> {
+        self.address(self.names.get(index)?)
     }
 
     fn address(&self, name: &str) -> Option<*mut u8> {
@@ -108,23 +95,17 @@ impl LoadedCode {
     }
 
     /// Clears what will be compared: `n_seen` bytes of what is seen, and a result as long as `given`, which is what callees return.
-    pub fn prepare(&self, given: &[u8], n_seen: usize) {
+    pub(crate) fn prepare(&self, given: &[u8], n_seen: usize) {
         let Ok(loaded) = self.loaded() else {
             return;
         };
-        // SAFETY: the buffers of FRAME have BUFFER bytes, 256 and N_LIVE words; nothing runs that uses them.
+        // SAFETY: the buffers of FRAME have BUFFER bytes and 256 words; nothing runs that uses them.
         unsafe {
             loaded.at.seen.write_bytes(0xee, n_seen.min(BUFFER));
             let len = given.len().min(BUFFER);
             loaded.at.got.write_bytes(0xee, len);
             loaded.at.wide.write_bytes(0x77, 256);
             std::ptr::copy_nonoverlapping(given.as_ptr(), loaded.at.given, len);
-            for i in 0..N_LIVE {
-                loaded.at.live.add(i).write(live(i));
-                loaded.at.kept.add(i).write(0);
-            }
-            loaded.at.live_double.write(live(N_LIVE));
-            loaded.at.kept_double.write(live(N_LIVE));
             loaded.at.escape_at.write(boundary::escape_address());
         }
     }
@@ -171,54 +152,6 @@ impl LoadedCode {
             boundary::call(call, [boundary::thunk_address(), at.images, at.got], target)
         })
     }
-
-    /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After
-    /// [`prepare`](Self::prepare).
-    ///
-    /// # Errors
-    /// Value that it lost, and its register, if that is known; or a register that it did not keep for its own caller.
-    pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
-        let keep = self.address("cabi_keep");
-        let keep = keep.ok_or("the C code is incomplete")?;
-        let target = BoundaryCallee {
-            code: boundary::nothing_address(),
-            promise: Promise::nothing(),
-        };
-        let args = [
-            boundary::thunk_address(),
-            std::ptr::null(),
-            std::ptr::null(),
-        ];
-        // SAFETY: FRAME has this function with this type; what the thunk calls is of the type that it calls.
-        let crossing = unsafe { boundary::call(keep, args, target) };
-        crossing.check(caller, "a function")?;
-        self.check_kept(caller)
-    }
-
-    /// Checks whether `cabi_keep` still had its values after its call.
-    fn check_kept(&self, caller: &str) -> Result<(), String> {
-        let loaded = self.loaded()?;
-        // SAFETY: the array of N_LIVE words; nothing runs that uses it.
-        let kept = unsafe { std::slice::from_raw_parts(loaded.at.kept, N_LIVE) };
-        // SAFETY: a word of FRAME; nothing runs that uses it.
-        let double = unsafe { loaded.at.kept_double.read() };
-        for (i, kept) in kept.iter().chain([&double]).enumerate() {
-            let relies = match boundary::filled(*kept) {
-                _ if *kept == live(i) => continue,
-                Some(register) => format!(": it relies on {register}, which the callee may change"),
-                None => String::new(),
-            };
-            return Err(format!(
-                "{caller} loses a value that it keeps during the call{relies}"
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// A value that a C caller keeps; no two are the same.
-fn live(i: usize) -> u64 {
-    0x11fe_11fe_11fe_1100 + i as u64
 }
 
 impl Loaded {

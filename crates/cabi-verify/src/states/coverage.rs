@@ -10,23 +10,6 @@ use super::{Measure, Shape, Transition};
 use crate::case::Case;
 
 /// Transitions that were seen.
-///
-/// # Example
-/// ```
-/// use cabi::Policy;
-/// use cabi_verify::case::Subject;
-/// use cabi_verify::states::Coverage;
-///
-/// match Subject::parse("== one\nproves: psABI 3.2.3\nint f(long, double, int, __int128);\n") {
-///     Err(error) if error.is_missing_libclang => println!("{error}"),
-///     subject => {
-///         let mut seen = Coverage::default();
-///         seen.note(&subject.unwrap().cases[0], Policy::GCC);
-///         assert_eq!(seen.to_string(), "transitions 4/13104");
-///         assert_eq!(Coverage::decode(&seen.encode()), Some(seen));
-///     }
-/// }
-/// ```
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Coverage {
@@ -72,11 +55,6 @@ impl Coverage {
     pub fn merge(&mut self, other: &Self) {
         self.seen.extend(&other.seen);
         self.outside = self.outside.saturating_add(other.outside);
-    }
-
-    /// Checks whether `transition` was noted.
-    pub fn has(&self, transition: &Transition) -> bool {
-        self.seen.contains(transition)
     }
 
     /// Returns the shapes of the measure of which no transition was noted.

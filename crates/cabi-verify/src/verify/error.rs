@@ -19,9 +19,6 @@ pub enum VerifyError {
         /// The reason.
         source: HeaderError,
     },
-    /// A type of a generated function is refused.
-    #[error(transparent)]
-    Type(#[from] cabi::Error),
     /// A compiler cannot be started.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

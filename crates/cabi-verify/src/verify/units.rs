@@ -10,7 +10,7 @@ use super::{Compiler, Progress, VerifyError, check_interrupt};
 use crate::build::zig::ZigNumber;
 use crate::build::{Built, ReferenceError};
 use crate::case::{Case, Direction};
-use crate::emit::cranelift::Mutation;
+pub use crate::emit::cranelift::Mutation;
 use crate::probe::{Observed, has_room};
 use crate::threads::in_threads;
 use crate::verdict::Verdict;

@@ -7,19 +7,12 @@ use std::collections::BTreeSet;
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
 use cabi::{FnAbi, Leaf, Reg, leaves};
 use cabi_verify::question::Question;
-use cabi_verify::tally::Tally;
-use cabi_verify::verify::{Compiler, Mistake};
 
 use super::machines::Machine;
 use crate::mutants::changed;
-use crate::suite::{Result, Suite};
 
 /// Signatures at the boundaries of registers for each mutation, on which it has a value elsewhere.
 const DIRECTED: usize = 4;
-
-/// Fewest rules of a convention that a differing byte shows when they are dropped: without the
-/// others plans are refused.
-const BY_BYTES: usize = 2;
 
 /// A prime: signatures at this distance differ in all their components.
 const STRIDE: usize = 619;
@@ -65,36 +58,6 @@ pub(in crate::suites) fn dropped(
 ) -> impl Iterator<Item = Mutation> {
     let all = of(convention, Features::default()).into_iter();
     all.filter(|one| one.name.contains("without `"))
-}
-
-/// Drops the rules of the convention of `compiler` in turn: some must show by bytes in the run
-/// `tried` with that mistake. If `right` is given, all of them must leave fewer calls that agree.
-pub(in crate::suites) fn check_dropped(
-    compiler: &Compiler,
-    right: Option<&Tally>,
-    mut tried: impl FnMut(Mistake) -> Result<Tally>,
-    suite: &mut Suite,
-) -> Result<()> {
-    let target = compiler.target();
-    let convention = target.convention().ok_or("the target has a convention")?;
-    let (engine, mut by_bytes) = (suite.engine("control"), 0);
-    for rule in dropped(convention) {
-        let broken = tried(Mistake::of_convention(rule))?;
-        by_bytes += usize::from(!broken.failures.is_empty());
-        if let Some(right) = right {
-            let noticed = (broken.same < right.same).then_some(());
-            let noticed = noticed.ok_or_else(|| "not noticed".to_owned());
-            let name = format!("{} {}", target.name(), rule.name);
-            suite.report.outcome(&engine, &name, noticed);
-        } else if by_bytes == BY_BYTES {
-            break;
-        }
-    }
-    let enough = (by_bytes >= BY_BYTES).then_some(());
-    let enough = enough.ok_or_else(|| format!("{by_bytes} broken conventions were noticed"));
-    let (engine, name) = (format!("{engine} by bytes"), compiler.reference.command());
-    suite.report.outcome(&engine, &name, enough);
-    Ok(())
 }
 
 /// Returns the mutations about unnamed arguments: those of each rule for them, and one without

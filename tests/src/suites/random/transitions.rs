@@ -7,11 +7,10 @@ use cabi_verify::fuzz::{self, Campaign, levels};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
-use cabi_verify::tally::{Results, Tally};
-use cabi_verify::verify::{Compiler, Mistake};
+use cabi_verify::tally::Results;
+use cabi_verify::verify::Compiler;
 
-use super::{mutations, plan};
-use crate::mutants::named;
+use super::plan;
 use crate::suite::{Result, Suite};
 
 /// Every n-th transition is run.
@@ -24,9 +23,6 @@ const PARTS: usize = 6;
 /// Every n-th in a control.
 const IN_CONTROLS: usize = 96;
 
-/// Mistakes that assignment shows.
-const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
-
 /// Runs those of this machine under `reference`.
 pub(super) fn of_reference(reference: &Reference, suite: &mut Suite) -> Result<()> {
     let (all, absent) = levels(Compiler::new(reference.clone(), None)?)?;
@@ -38,7 +34,7 @@ pub(super) fn of_reference(reference: &Reference, suite: &mut Suite) -> Result<(
     right(&all, STRIDE, is_whole, suite)?;
     match HERE == Target::X86_64_LINUX {
         true => broken(reference, suite),
-        false => dropped_rules(&all[0], STRIDE, suite),
+        false => Ok(()),
     }
 }
 
@@ -47,30 +43,22 @@ pub(super) fn of_program(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let states = Measure::of_target(&compiler.target(), compiler.ms_abi).states();
     // Few transitions are of Windows's convention.
     let stride = states.len().div_ceil(PARTS).clamp(1, IN_PROGRAMS);
-    right(std::slice::from_ref(compiler), stride, false, suite)?;
-    dropped_rules(compiler, stride, suite)
+    right(std::slice::from_ref(compiler), stride, false, suite)
 }
 
-fn results(compilers: &[Compiler], stride: usize, mistake: Mistake) -> Result<Results> {
+fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
     let plan = Campaign {
         numbers: 0..u64::MAX,
         stride: Some(stride),
         shrinks: 0,
-        mistake,
         ..plan(0)?
     };
     Ok(fuzz::run(&plan, compilers, |_, _| Ok(()))?)
 }
 
-fn tally(compiler: &Compiler, stride: usize, mistake: Mistake) -> Result<Tally> {
-    let results = results(std::slice::from_ref(compiler), stride, mistake)?;
-    let tally = results.compilers.into_iter().next();
-    Ok(tally.ok_or("no compiler was asked")?)
-}
-
 /// Nothing may differ, and everything must have run: each shape too, if `is_whole`.
 fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suite) -> Result<()> {
-    let found = results(compilers, stride, Mistake::NONE)?;
+    let found = results(compilers, stride)?;
     let what = format!("every {stride}th transition");
     suite.take("transitions", &what, &found.report(true, false));
     let coverage = &found.compilers[0].coverage;
@@ -90,12 +78,13 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
 /// A run that must find a difference.
 fn caught(
     (reference, policy): (&Reference, Option<Policy>),
-    (what, mistake): (&str, Mistake),
+    what: &str,
     stride: usize,
     suite: &mut Suite,
 ) -> Result<()> {
     let compiler = Compiler::new(reference.clone(), policy)?;
-    let outcome = match tally(&compiler, stride, mistake)?.failures.is_empty() {
+    let found = results(&[compiler], stride)?.compilers;
+    let outcome = match found.iter().all(|one| one.failures.is_empty()) {
         true => Err("no difference was found".to_owned()),
         false => Ok(()),
     };
@@ -104,26 +93,14 @@ fn caught(
     Ok(())
 }
 
-/// Broken conventions, another policy than the compiler's own, and another convention in the
-/// compiler must show.
+/// Another policy than the compiler's own, and another convention in the compiler must show.
 fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
-    for mutant in CONTROLS {
-        let mistake = (mutant, named(mutant)?.mistake());
-        caught((reference, None), mistake, IN_CONTROLS, suite)?;
-    }
     let is_gcc = reference.name() == "gcc";
     let other = if is_gcc { Policy::CLANG } else { Policy::GCC };
-    let right = |what| (what, Mistake::NONE);
-    caught((reference, Some(other)), right("policy"), STRIDE, suite)?;
+    caught((reference, Some(other)), "policy", STRIDE, suite)?;
     if is_gcc {
         let reference = reference.with_flags(&["-mabi=ms"]);
-        caught((&reference, None), right("-mabi=ms"), IN_CONTROLS, suite)?;
+        caught((&reference, None), "-mabi=ms", IN_CONTROLS, suite)?;
     }
     Ok(())
-}
-
-/// Some dropped rules of the convention must be noticed.
-fn dropped_rules(compiler: &Compiler, stride: usize, suite: &mut Suite) -> Result<()> {
-    let tried = |mistake| tally(compiler, 4 * stride, mistake);
-    mutations::check_dropped(compiler, None, tried, suite)
 }

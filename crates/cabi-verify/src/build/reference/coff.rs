@@ -8,13 +8,13 @@ use crate::process::{self, output};
 
 impl Reference {
     /// Compiles the file `source` to `object`, an object file of a program: ELF, whatever the
-    /// compiler writes. Returns its warnings.
+    /// compiler writes.
     pub(in crate::build) fn compile(
         &self,
         source: &Path,
         object: &Path,
         flags: &[&str],
-    ) -> Result<String, ReferenceError> {
+    ) -> Result<(), ReferenceError> {
         let is_coff = self.writes_coff()?;
         let assembly = object.with_extension("s");
         let (how, made) = if is_coff {
@@ -24,12 +24,11 @@ impl Reference {
         };
         let [made, source] = [made, source].map(Path::to_string_lossy);
         // The source last: flags may say what it is written in.
-        let warnings =
-            self.run(&[&["-std=gnu2x", how, "-o", &made], flags, &[&*source]].concat())?;
+        self.run(&[&["-std=gnu2x", how, "-o", &made], flags, &[&*source]].concat())?;
         if is_coff {
             self.assemble_as_elf(&assembly, object)?;
         }
-        Ok(warnings)
+        Ok(())
     }
 
     /// Makes an object file of ELF of the assembly of a compiler for Windows, without the directives that only COFF has.

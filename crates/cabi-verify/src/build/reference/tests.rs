@@ -2,13 +2,6 @@ use super::*;
 use crate::build::Installed;
 
 #[test]
-fn warnings_are_counted_by_name() {
-    let text = "a.c:1: warning: x [-Wfoo]\nnote: y\nb.c: warning: z [-Wfoo]\nwarning: w\n";
-    assert_eq!(count_warnings(text), "warnings: foo 2, unnamed 1");
-    assert_eq!(count_warnings("a.c: note: x\n"), "no warnings");
-}
-
-#[test]
 fn a_reference_that_is_not_there_is_a_reason() {
     let why = Reference::of_command("/nonexistent/gcc").unwrap_err();
     assert!(why.starts_with("/nonexistent/gcc: "), "{why}");

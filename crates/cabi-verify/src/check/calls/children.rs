@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use clif_cabi_jit::Settings;
 
-use super::{Caches, Direction, Harness, Key, N_BUFFERS, Verdict};
+use super::engine::{Sides, Ways};
+use super::{Caches, CallCase, Direction, Harness, Key, N_BUFFERS, Verdict};
 use crate::generate::Random;
 use crate::run::child;
 use crate::run::guard::GuardedBuffers;
@@ -134,8 +135,15 @@ impl Job<'_> {
         if let Some(key) = calls.key {
             told = caches.first(key, told);
         }
-        let how = (calls.at_run_time, calls.mistake.mutation);
-        let with = (&harness, caches);
-        super::observe(with, case, sig, index, self.direction, |_| told, how).into()
+        let mutation = calls.mistake.mutation;
+        let ways = match mutation.stub.is_some() || mutation.func.is_some() {
+            true => Ways::Compiled,
+            false if calls.at_run_time => Ways::AtRunTime,
+            false => Ways::All,
+        };
+        let plan = CallCase::new(case, sig, told, index);
+        let sides =
+            plan.and_then(|plan| Sides::of(&harness, caches, plan, self.direction, ways, mutation));
+        sides.and_then(|sides| sides.rounds(&harness)).into()
     }
 }

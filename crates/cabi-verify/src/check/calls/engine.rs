@@ -11,7 +11,7 @@ use clif_cabi_jit::Engine;
 use super::callee_objects;
 use super::run_time::{CraneliftSide, Maker};
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES};
-use super::{call, from_c_to, round};
+use super::{call, from_c, round};
 use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::run::boundary;
 use crate::verdict::needed;
@@ -30,7 +30,7 @@ pub(super) enum Ways {
 /// do. Plans, invokers and closures are found again by their keys: a key that lacks a property of
 /// its value gives a case the code of another one.
 #[derive(Default)]
-pub struct Caches {
+pub(crate) struct Caches {
     lower: Option<Lowering>,
     maker: Option<Maker>,
     /// Signatures by the keys of [`Key`].
@@ -43,7 +43,7 @@ pub type Key = fn(&FnSig) -> String;
 
 impl Caches {
     /// Returns the first of the signatures with the key of `sig`.
-    pub fn first(&mut self, key: Key, sig: FnSig) -> FnSig {
+    pub(super) fn first(&mut self, key: Key, sig: FnSig) -> FnSig {
         self.by_key.entry(key(&sig)).or_insert(sig).clone()
     }
 }
@@ -180,7 +180,7 @@ impl CraneliftSide {
                 // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
                 let address = unsafe { code(*id)?.as_ptr() }.cast();
                 let how = format!("forms {variant}, {}", side.words());
-                (from_c_to(harness, plan, address, round, Some(*side)), how)
+                (from_c(harness, plan, address, round, Some(*side)), how)
             }
             Self::Invoker(invoker) => {
                 // SAFETY: an invoker takes the callee first; otherwise as a shim.
@@ -193,7 +193,7 @@ impl CraneliftSide {
             Self::Closure(closure) => {
                 let address = closure.code().cast();
                 (
-                    from_c_to(harness, plan, address, round, None),
+                    from_c(harness, plan, address, round, None),
                     "a closure".to_owned(),
                 )
             }

@@ -1,13 +1,13 @@
 //! Checks around a call besides its values, by the state that the thunk between the two sides saw.
 //! They differ from call to call.
 
-use cabi::{FnAbi, Loc, Place, Reg, Scalar};
+use cabi::{FnAbi, Loc, Place, Scalar};
 
 use super::CallCase;
 use crate::emit::c::is_widened;
 use crate::pattern::Values;
 use crate::run::Written;
-use crate::run::boundary::Crossing;
+use crate::run::boundary::{Crossing, Image};
 
 impl CallCase {
     /// Compares narrow integers as a callee has widened them with the results of C's `(long long)`.
@@ -33,37 +33,25 @@ impl CallCase {
     }
 }
 
-/// Checks the requirements of a call by `caller` besides arguments: al, which may be an upper bound
-/// if that `is_bound`, and an argument area as aligned as `abi` says.
-pub(in crate::check) fn check_call(
-    abi: &FnAbi,
-    (caller, is_bound): (&str, bool),
-    register: impl Fn(Reg) -> Option<u64>,
-    area: u64,
-) -> Result<(), String> {
+/// Checks the requirements of a call of ours besides arguments: al, and an argument area as aligned
+/// as `abi` says.
+pub(super) fn check_call(abi: &FnAbi, at_call: &Image) -> Result<(), String> {
     if let Some(reg) = abi.variadic_count {
-        let Some(word) = register(reg) else {
-            return Err(format!(
-                "{caller} makes a variadic call: {reg} was not read"
-            ));
-        };
-        let al = word & 0xff;
+        let al = at_call.general_register(reg);
+        let al = al.ok_or_else(|| format!("{reg} was not read"))? & 0xff;
         let n = u64::from(abi.used.vector);
-        let (is_right, bound) = match is_bound {
-            true => ((n..=8).contains(&al), " to 8"),
-            false => (al == n, ""),
-        };
-        if !is_right {
+        if al != n {
             return Err(format!(
-                "{caller} makes a variadic call with {al} in al, expected {n}{bound}: arguments are in {n} of the vector registers"
+                "our caller makes a variadic call with {al} in al, expected {n}: arguments are in {n} of the vector registers"
             ));
         }
     }
+    let area = at_call.area();
     let align = u64::from(abi.area_align);
     match area % align {
         0 => Ok(()),
         after => Err(format!(
-            "{caller} makes the call with the stack misaligned: arguments on the stack begin at {area:#x}, which is {after} after a multiple of {align}"
+            "our caller makes the call with the stack misaligned: arguments on the stack begin at {area:#x}, which is {after} after a multiple of {align}"
         )),
     }
 }

@@ -50,7 +50,7 @@ ldr \bank\i, [x16, \from + \step * \i]
 .endm
 
 .text
-.globl {enter}, {escape}, {nothing}, {thunk}
+.globl {enter}, {escape}, {thunk}
 // enter(function, a, b, c) calls function(a, b, c).
 {enter}:
 sub sp, sp, 160
@@ -90,7 +90,6 @@ ldr x17, [x16, {sp}]
 mov sp, x17
 cabi_frame ldr
 add sp, sp, 160
-{nothing}:
 ret
 
 // Calls the target with all registers and the stack as they are, but x16 and x17, which any call may change.

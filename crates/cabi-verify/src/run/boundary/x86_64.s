@@ -46,7 +46,7 @@ movups xmm\i, [rip + {state} + \from]
 .endm
 
 .text
-.globl {enter}, {escape}, {nothing}, {thunk}
+.globl {enter}, {escape}, {thunk}
 # enter(function, a, b, c) calls function(a, b, c).
 {enter}:
 push rbp
@@ -93,9 +93,6 @@ pop r13
 pop r12
 pop rbx
 pop rbp
-ret
-
-{nothing}:
 ret
 
 # Calls the target with all registers and the stack as they are.

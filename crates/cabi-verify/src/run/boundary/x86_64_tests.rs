@@ -63,36 +63,6 @@ fn a_function_finds_nothing_of_its_callers_on_the_stack() {
     assert_eq!(found, 0x5b5b_5b5b_5b5b_5b5b);
 }
 
-/// Calls by several threads: each has the callee that it named.
-#[test]
-fn the_thunk_calls_what_this_call_says() {
-    extern "C" fn returns(n: u64) -> u64 {
-        n
-    }
-    extern "C" fn negated(n: u64) -> u64 {
-        !n
-    }
-    let promise = Promise::without_result(&X86_64_SYSV);
-    let promise = promise.unfilled();
-    let all = |code: extern "C" fn(u64) -> u64, expected: fn(u64) -> u64| {
-        let code = code as *const u8;
-        for n in 0..2000_usize {
-            let arg = std::ptr::without_provenance(n);
-            // SAFETY: both functions take one word, and no memory.
-            let crossing =
-                unsafe { call(thunk_address(), [arg; 3], BoundaryCallee { code, promise }) };
-            assert_eq!(
-                crossing.images()[1].general_register(cabi::x86_64::RAX),
-                Some(expected(n as u64))
-            );
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(|| all(returns, |n| n));
-        scope.spawn(|| all(negated, |n| !n));
-    });
-}
-
 #[unsafe(naked)]
 extern "C" fn flushes_to_zero() {
     naked_asm!(

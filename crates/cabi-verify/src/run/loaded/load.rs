@@ -15,7 +15,7 @@ impl LoadedCode {
     ///
     /// # Errors
     /// [`ReferenceError::Unloadable`] if it cannot; [`ReferenceError::Io`] if no child can be made.
-    pub fn of_built(built: &Built, cases: &[Case]) -> Result<Self, ReferenceError> {
+    pub(crate) fn of_built(built: &Built, cases: &[Case]) -> Result<Self, ReferenceError> {
         let names = cases.iter().map(|case| case.function.name.clone());
         Self::checked(built, names.collect(), |_| true)
     }

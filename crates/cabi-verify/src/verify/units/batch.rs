@@ -10,7 +10,7 @@ use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
 /// Cases whose C sides share one file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Batch<'a> {
     /// The index of the part that its cases are of.
     pub part: usize,
