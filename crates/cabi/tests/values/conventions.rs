@@ -7,17 +7,20 @@ use cabi::convention::Rule::{
     Custom, DelegateTo, If, IfFlag, IfNotVariadic, IfType, IfWants, PassIndirect, Promote,
 };
 use cabi::convention::{
-    Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType,
-    PartTypes, Rule, Rules, Want,
+    CalleePops, Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part,
+    PartType, PartTypes, Rule, Rules, Want,
 };
 use cabi::x86_64::{R8, R9, R10, R12, R13, R14, R15, RAX, RCX, RDI, RDX, RSI, XMM0};
 use cabi::{ArgFlags, Error, FnAbi, FnSig, Place, Type, X86_64_SYSV};
 
 use crate::LINUX;
+use crate::i386::I386;
 
 /// The convention of that name.
 pub(crate) fn named(name: &str) -> &'static Convention {
-    let own = OWN.iter().chain([&HIGH, &LOW, &NONE, &WHOLE, &POINTERS]);
+    let own = OWN
+        .iter()
+        .chain([&HIGH, &LOW, &NONE, &WHOLE, &POINTERS, &I386, &STDCALL]);
     let mut own = own.filter(|own| own.name == name);
     let mut known = cabi::conventions().iter().filter(|own| own.name == name);
     let found = own.next().or_else(|| Some(known.next()?.convention));
@@ -241,6 +244,15 @@ static WHOLE: Convention = Convention {
         ..Frame::new(8, 16)
     },
     ..convention("whole-results", classify, ONE_THEN_SLOTS, RAX_THEN_SLOTS)
+};
+
+static STDCALL: Convention = Convention {
+    name: "stdcall",
+    frame: Frame {
+        callee_pops: CalleePops::Everything,
+        ..I386.frame
+    },
+    ..I386
 };
 
 static HIGH: Convention = aligned("high", 16, 16);

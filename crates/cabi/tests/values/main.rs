@@ -10,6 +10,8 @@
 mod allocations;
 mod conventions;
 mod corners;
+#[path = "../support/i386.rs"]
+mod i386;
 mod linear;
 mod notation;
 mod other_machines;

@@ -11,7 +11,7 @@
 //! | `type` | a type, as `notation.rs` has it | name, size and alignment |
 //! | `model` | a type | why it is refused in each place of a signature, or `fits` |
 //! | `declared` | a declaration in C | its signature |
-//! | `places` | a signature, as `notation.rs` has it | the places of arguments and result; bytes and alignment of the argument area, integer registers |
+//! | `places` | a signature, as `notation.rs` has it | the places of arguments and result; bytes and alignment of the argument area, integer registers, and bytes that the callee pops |
 //! | `parts` | a signature | type, bytes and place of each part of each argument |
 //! | `policies` | a signature | `places` without a policy, and with gcc's and clang's if these are others |
 //! | `soon` | a type, or a signature | `soon`, or why it is refused: under each profile, in little time and text; `each` in place of a target: by each convention, `soon` |
@@ -31,7 +31,7 @@ const TABLES: [(&str, usize); 6] = [
     ("declarations", 148),
     ("explained", 33),
     ("models", 145),
-    ("own_conventions", 42),
+    ("own_conventions", 53),
     ("places", 183),
     ("refused_types", 96),
 ];
@@ -214,11 +214,14 @@ fn places(sig: &FnSig, target: &Target) -> Result<String, Error> {
     let abi = abi(sig, target)?;
     let args: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
     let (bytes, align, ints) = (abi.area_bytes, abi.area_align, abi.used.int);
-    let text = format!(
+    let mut text = format!(
         "{} -> {} [{bytes} {align} {ints}]",
         args.join(", "),
         abi.ret
     );
+    if abi.callee_pops > 0 {
+        text += &format!(" popped {}", abi.callee_pops);
+    }
     Ok(text.trim_start().to_owned())
 }
 
