@@ -89,7 +89,7 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
         {
             continue;
         }
-        // `modules_of_other_systems` says so: Cranelift has no `try_call` of Windows' functions.
+        // Cranelift has no `try_call` of Windows' functions.
         if cfg!(windows) && text.contains("try_call") {
             continue;
         }
@@ -165,7 +165,7 @@ fn engines_do_and_say_what_is_written() {
 }
 
 #[test]
-#[cfg(not(windows))] // `modules_of_other_systems` says so
+#[cfg(not(windows))] // handlers of `try_call`, and a C++ compiler
 fn exceptions_pass_and_enter_handlers() {
     assert_eq!(followed(true), (2 * cxx_compilers().len(), 0));
 }

@@ -1,4 +1,5 @@
 //! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of windows.cc, because no compiler starts under wine.
+//! Modules of other systems compile shared objects of ELF as they run, read `/proc`, catch SIGSEGV, or need `try_call`, which is refused here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -282,37 +283,4 @@ fn not_run(what: &str, why: &str) {
     // Straight to the stream: libtest hides what the print macros write when a test passes.
     let line = format!("not run: {what}: {why}\n");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-}
-
-/// Modules that are not compiled here, each with the reason.
-#[test]
-fn modules_of_other_systems() {
-    let shared_object = "it compiles shared objects of ELF while it runs";
-    for (module, why) in [
-        ("aligned", "it is about functions of System V"),
-        ("debug", "gdb's images of ELF, perf"),
-        ("examples", shared_object),
-        (
-            "guard_page",
-            "it maps guard pages and catches SIGSEGV; `large_frames_are_probed` is Windows'",
-        ),
-        (
-            "lifetime",
-            "it reads /proc/self/maps; `memory_is_committed_as_it_is_used_and_tables_go_with_it` is Windows'",
-        ),
-        ("preserve_all", shared_object),
-        ("static_chain", shared_object),
-        (
-            "unwind",
-            "handlers of `try_call` are refused on Windows; what passes is tested here",
-        ),
-        (
-            "uses/exceptions.txt",
-            "no C++ compiler starts here, and it is about handlers of `try_call`",
-        ),
-        ("wide", shared_object),
-    ] {
-        let line = format!("not run: {module}: {why}\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-    }
 }
