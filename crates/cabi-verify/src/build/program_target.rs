@@ -9,6 +9,7 @@ use cabi::Target;
 use cabi_header::clang_triple;
 
 use super::reference::{Reference, TIME_LIMIT};
+use crate::run::HERE;
 
 /// A target whose programs run here.
 #[derive(Clone, Debug)]
@@ -81,10 +82,22 @@ const KNOWN: [Tools; 6] = [
     },
 ];
 
-/// Returns the commands of cross compilers that link programs of `target`.
-pub(super) fn linkers_of(target: &Target) -> impl Iterator<Item = &'static str> {
-    let is_own = move |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == *target);
-    KNOWN.iter().filter(is_own).map(|tools| tools.linker)
+impl Reference {
+    /// Returns a compiler of this machine for files that run beside the code of others; it is not
+    /// one of those that are compared.
+    pub fn of_machine() -> Result<Self, String> {
+        // Debian's clang has its version in its name.
+        let mut names = vec!["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
+        if std::env::var_os("CABI_RUNNER").is_some() {
+            // Beside an emulator, `gcc` makes code of another machine.
+            let is_here = |own: &&Tools| Target::named(own.triple).is_ok_and(|own| own == HERE);
+            names.splice(..0, KNOWN.iter().filter(is_here).map(|own| own.linker));
+        }
+        let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
+        found
+            .find_map(Result::ok)
+            .ok_or_else(|| format!("none of {} is here", names.join(", ")))
+    }
 }
 
 impl ProgramTarget {

@@ -17,10 +17,7 @@ use cabi::Profile;
 use crate::corpus::Block;
 use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
 use crate::process::{self, output};
-use crate::run::HERE;
 use crate::scratch::Scratch;
-
-use super::program_target::linkers_of;
 
 pub(super) use super::error::{ReferenceError, first_error};
 
@@ -106,21 +103,6 @@ impl Reference {
             }
         }
         Ok(reference)
-    }
-
-    /// Returns a compiler of this machine for files that run beside the code of others; it is not
-    /// one of those that are compared.
-    pub fn of_machine() -> Result<Self, String> {
-        // Debian's clang has its version in its name.
-        let mut names = vec!["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
-        if std::env::var_os("CABI_RUNNER").is_some() {
-            // Beside an emulator, `gcc` makes code of another machine.
-            names.splice(..0, linkers_of(&HERE));
-        }
-        let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
-        found
-            .find_map(Result::ok)
-            .ok_or_else(|| format!("none of {} is here", names.join(", ")))
     }
 
     /// Makes the compiler of a command for files that are built and not compared. It is asked for

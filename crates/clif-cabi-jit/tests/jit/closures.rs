@@ -211,10 +211,11 @@ fn lists_of_another_convention() {
     let closure = interface.closure("weigh", move |args, result| {
         let n: i32 = args.get(0).unwrap();
         let mut list = args.va_list().unwrap();
-        // SAFETY: the call below passes as many.
-        let sum = (0..n).fold(0, |sum, _| {
-            10 * sum + unsafe { list.next::<i64>(&long).unwrap() }
-        });
+        let mut sum = 0;
+        for _ in 0..n {
+            // SAFETY: the call below passes as many.
+            sum = 10 * sum + unsafe { list.next::<i64>(&long).unwrap() };
+        }
         result.set(sum).unwrap();
     });
     let closure = closure.unwrap();
