@@ -10,7 +10,10 @@
 #[path = "plan/conventions.rs"]
 mod conventions;
 
-use cabi::{ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel};
+use cabi::{
+    ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel,
+    X86_64_SYSV,
+};
 use clif_cabi_plan::{
     CallPlan, EntryPlan, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan, VaStart,
     What,
@@ -256,6 +259,11 @@ fn invokers_of_machines_that_have_them() {
         let plan = CallPlan::new(&sig, &target).unwrap();
         assert_eq!(plan.invoker(&target).is_some(), is_invoked, "{name}");
     }
+    // C of Windows calls a stub with its arguments in other registers.
+    let windows = Target::named("x86_64-pc-windows-gnu").unwrap();
+    let sysv = sig.convention(&X86_64_SYSV);
+    let plan = CallPlan::new(&sysv, &windows).unwrap();
+    assert_eq!(plan.invoker(&windows), None);
 }
 
 /// A stub that no instruction can be encoded for is refused when the call is planned.

@@ -16,8 +16,9 @@ impl CallPlan {
     /// elements of `args` point to, stores the result to `ret`, and touches no byte outside of
     /// them. `None` for a call that takes more than moves: with results on the x87 stack, wide
     /// vectors, copies that are passed by their addresses, parts of three bytes, a static chain
-    /// (docs/stubs.md has the list); for functions that never return; and for those of Windows and
-    /// Apple's systems.
+    /// (docs/stubs.md has the list); for functions that never return; for those of Windows and
+    /// Apple's systems, and for those of a convention that passes integers in other registers than
+    /// C.
     ///
     /// # Example
     /// ```
@@ -42,7 +43,12 @@ impl CallPlan {
             .iter()
             .copied()
             .eq(StubStep::count_vectors(&self.abi));
-        let is_usual = machine.invokes(&self.abi) && counts_only && after.is_empty();
+        // C calls the stub with the target, the arguments and the result in its own registers.
+        let of_c = Machine::of(target).ok()?.convention.params.int;
+        let is_usual = machine.invokes(&self.abi)
+            && machine.convention.params.int == of_c
+            && counts_only
+            && after.is_empty();
         if !is_usual || self.sig.is_noreturn() {
             return None;
         }
