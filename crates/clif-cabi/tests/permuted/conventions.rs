@@ -8,10 +8,10 @@ use cabi::Type;
 use cabi::convention::{Convention, Extension, Part, PartType, PartTypes, Role, Rule, Rules};
 
 use machine::{
-    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LARGE, LAST, LAST_FLOATS, OTHER, OTHER_FLOATS,
-    OTHER_RESULTS, OTHER_RESULTS_FLOATS, SRET,
+    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LARGE, OTHER, OTHER_FLOATS, OTHER_RESULTS,
+    OTHER_RESULTS_FLOATS, SRET,
 };
-pub(crate) use machine::{CONTEXT, TARGET};
+pub(crate) use machine::{CONTEXT, LAST, LAST_FLOATS, TARGET};
 
 pub(crate) const C_NAME: &str = C.name;
 
@@ -42,7 +42,7 @@ const fn convention(
 }
 
 /// Another order in both classes, some registers skipped and the last ones never used.
-pub(crate) static PERMUTED: Convention = convention(
+static PERMUTED: Convention = convention(
     "permuted",
     &[
         SRET,

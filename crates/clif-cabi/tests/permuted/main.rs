@@ -27,7 +27,7 @@ use cabi::convention::{CalleePops, Convention, FrameKind};
 use cabi::{FnAbi, FnSig, Loc, Place, Reg, Type};
 use clif_cabi::{Arg, Callee, Ret, value_type};
 use clif_cabi_plan::PassMode;
-use conventions::{ALL, PERMUTED, PLAIN};
+use conventions::{ALL, LAST, LAST_FLOATS, OF_THE_LANGUAGE};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -301,33 +301,60 @@ fn run(jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
     n_values
 }
 
-/// A call and an entry are wrong where one value is expected where C has it.
+/// A call and an entry are refused when one part of a value is expected elsewhere.
 #[test]
-fn values_elsewhere_are_noticed() {
-    let sigs = signatures(&mut Rng::new(1), &PERMUTED, 150);
-    let mut counts = [0; 2];
-    observe_all(Jit::new("none", &[]), &sigs, false, |sig, abi, sides| {
-        let plain = FnAbi::new(&sig.clone().convention(&PLAIN), &jit::target()).unwrap();
-        for i in 0..=abi.args.len() {
-            let mut wrong = abi.clone();
-            let place = wrong.args.get_mut(i).map(|arg| &mut arg.place);
-            let place = place.unwrap_or(&mut wrong.ret.place);
-            let other = plain.args.get(i).map_or(&plain.ret.place, |arg| &arg.place);
-            // A byte may be the right one by chance, and a pointer none.
-            let is_memory = |place: &Place| matches!(place, Place::Indirect { .. });
-            let ty = sig.params().get(i).map_or(sig.result(), |param| &param.ty);
-            if place == other || is_memory(place) || is_memory(other) || ty.size() == 1 {
-                continue;
+fn moved_values_are_noticed() {
+    let sigs = signatures(&mut Rng::new(1), &OF_THE_LANGUAGE, 150);
+    // For arguments, and for results.
+    let mut counts = [[0; 3]; 2];
+    observe_all(Jit::new("none", &[]), &sigs, false, |_, abi, sides| {
+        let args = abi.args.iter().map(|arg| &arg.place);
+        let places: Vec<&Place> = args.chain([&abi.ret.place]).collect();
+        // There is nothing to look at if a pointer is none.
+        if (places.iter()).any(|place| matches!(place, Place::Indirect { .. })) {
+            return;
+        }
+        for (i, place) in places.into_iter().enumerate() {
+            for place in moved(place) {
+                let mut moved = abi.clone();
+                let arg = moved.args.get_mut(i).map(|arg| &mut arg.place);
+                *arg.unwrap_or(&mut moved.ret.place) = place;
+                let [call, entry] = sides(&moved).map(|side| usize::from(side.is_err()));
+                let counts = &mut counts[usize::from(i == abi.args.len())];
+                *counts = [counts[0] + 1, counts[1] + call, counts[2] + entry];
             }
-            place.clone_from(other);
-            let [call, entry] = sides(&wrong).map(|side| side.is_err());
-            assert!(entry, "{sig}: value {i} in {other}");
-            counts = [counts[0] + 1, counts[1] + usize::from(call)];
         }
     });
-    // Padding of a call may be a copy of the value.
-    let [n, noticed] = counts;
-    assert!(n > 300 && 4 * noticed > 3 * n, "{noticed} of {n}");
+    for [n, noticed @ ..] in counts {
+        println!("{noticed:?} noticed of {n}");
+        // A random byte is the right one in one case of 256.
+        assert!(n > 50 && noticed.iter().all(|one| 50 * one >= 49 * n));
+    }
+}
+
+/// `place` with each of its parts, one at a time, or the whole value elsewhere.
+fn moved(place: &Place) -> Vec<Place> {
+    let mut all = vec![place.clone(); place.locs().count().max(1)];
+    for (i, place) in all.iter_mut().enumerate() {
+        let loc = match place {
+            Place::Parts(parts) => &mut parts[i].loc,
+            Place::Stack { offset, .. } => {
+                *offset += 8;
+                continue;
+            }
+            other => panic!("{other}"),
+        };
+        *loc = match *loc {
+            Loc::Reg(reg) => {
+                let mut others = [LAST, LAST_FLOATS].concat().into_iter();
+                let other = others.find(|other| other.bank() == reg.bank() && *other != reg);
+                Loc::Reg(other.unwrap())
+            }
+            Loc::Stack(offset) => Loc::Stack(offset + 8),
+            other => panic!("{other}"),
+        };
+    }
+    all
 }
 
 /// The register in which the pointer to the result is passed, if there is one.
