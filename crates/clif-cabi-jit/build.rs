@@ -6,12 +6,13 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(has_engine)");
     let target = |name: &str| var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
-    let (family, vendor, os) = (target("FAMILY"), target("VENDOR"), target("OS"));
+    let (family, os) = (target("FAMILY"), target("OS"));
     let has_engine = match target("ARCH").as_str() {
         "x86_64" => family == "unix" || family == "windows",
         // Among Apple's systems macOS alone lets programs write code.
         "aarch64" => {
-            family == "unix" && target("ENDIAN") == "little" && (vendor != "apple" || os == "macos")
+            let has_c = ["linux", "android", "freebsd", "macos"].contains(&os.as_str());
+            has_c && target("ENDIAN") == "little"
         }
         "riscv64" | "s390x" => os == "linux",
         _ => false,

@@ -4,6 +4,7 @@
 //! A machine is an assembly file with a function that fills all registers and one that writes them down, and a table of registers.
 
 use std::fmt::Write as _;
+use std::io;
 use std::process::Command;
 
 use std::path::Path;
@@ -204,7 +205,8 @@ impl Probe {
                 &format!("enum {{ WINDOW = {window} }};\n{}", machine.registers),
             )
             .replace("PROGRAM\n", include_str!("../probe/program.c"));
-        // Emulators take long for a return: small functions are inlined, and no more, or it compiles for long.
+        // Emulators take long for a return: small functions are inlined, and no more, which would
+        // compile for long.
         let own = [
             "-O1",
             "-finline-small-functions",
@@ -328,6 +330,10 @@ impl Probe {
         while all.len() < n {
             let output = program.run(&self.emulator, &[all.len().to_string()], SECONDS)?;
             let text = String::from_utf8_lossy(&output.stdout);
+            if text.contains("died unforked") {
+                let why = io::Error::other("the system starts no process");
+                return Err(ReferenceError::io("the probe")(why));
+            }
             let before = all.len();
             let mut cases = text.split("= ").skip(1).enumerate().peekable();
             while let Some((i, case)) = cases.next() {
@@ -362,7 +368,6 @@ fn ended(lines: &str, hangs: bool) -> Observed {
         Some("11") => "ends the process: SIGSEGV".to_owned(),
         Some("forked") => "starts another process".to_owned(),
         Some("stopped") => "stops itself".to_owned(),
-        Some("unforked") => "is not called: the system starts no process".to_owned(),
         Some(number) => format!("ends the process: signal {number}"),
         None if hangs => "hangs".to_owned(),
         None => "ends the process: it exits".to_owned(),

@@ -65,8 +65,9 @@ impl Lowering {
     /// Makes a lowering for the C ABI of `isa`'s target.
     ///
     /// # Errors
-    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what
-    /// signatures mean, or could: a flag unknown to this crate must have its default value. On
+    /// [`LowerError::Isa`] if this crate does not lower for it, if Cranelift calls routines such as
+    /// `memcpy` by another convention there (UEFI, Cygwin), or if its flags change what signatures
+    /// mean, or could: a flag unknown to this crate must have its default value. On
     /// AArch64, RISC-V and s390x `preserve_frame_pointers` has to be on, on Windows
     /// `enable_probestack`, which on RISC-V and s390x needs inline probes.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {

@@ -191,7 +191,7 @@ fn string_at(address: usize) -> Option<String> {
         bytes.extend_from_slice(read);
     }
     bytes.truncate(MAX_STRING);
-    // No part of a character.
+    // A character is not cut.
     if let Err(cut) = std::str::from_utf8(&bytes)
         && cut.error_len().is_none()
     {

@@ -86,8 +86,6 @@ pub(crate) enum CallVia {
     OwnPointer,
 }
 
-impl CallVia {}
-
 /// Place of the objects that a shim passes, and the order of its parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sent<'a> {

@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// Takes what the report of a part has.
+    /// Takes the outcomes and notes of a part.
     pub fn take_part(&mut self, part: Self) {
         self.incomplete |= part.incomplete;
         self.totals.extend(part.totals);

@@ -151,11 +151,6 @@ pub(crate) struct Promise {
 }
 
 impl Promise {
-    /// The promise of a function of C without a result.
-    pub(super) fn nothing() -> Self {
-        Self::without_result(C)
-    }
-
     fn without_result(convention: &Convention) -> Self {
         let Frame {
             callee_saved,
@@ -352,7 +347,7 @@ impl Crossing {
             compare(callee, call, after, self.promise.kept)?;
         }
         if self.state.entered > 0 {
-            compare(caller, entry, exit, Promise::nothing().kept)?;
+            compare(caller, entry, exit, Promise::without_result(C).kept)?;
         }
         Ok(())
     }

@@ -47,8 +47,12 @@ impl GuardedBuffers {
     pub fn new(n_buffers: usize, bytes: usize) -> io::Result<Self> {
         // SAFETY: sysconf reads a constant of the system.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-        let buffer = bytes.max(1).next_multiple_of(page);
-        let len = (buffer + page) * n_buffers + page;
+        let sizes = || {
+            let buffer = bytes.max(1).checked_next_multiple_of(page)?;
+            let len = buffer.checked_add(page)?.checked_mul(n_buffers)?;
+            Some((buffer, len.checked_add(page)?))
+        };
+        let (buffer, len) = sizes().ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a fresh mapping at an address of the system's choice touches nothing that exists.
         let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };

@@ -17,7 +17,7 @@
 //! | `soon` | a type, or a signature | `soon`, or why it is refused: under each profile, in little time and text; `each` in place of a target: by each convention, `soon` |
 //! | `explained` | a signature | which of the words after `has` or `lacks` its explanation has |
 //!
-//! A refusal is its own answer. `% model a,b` asks each row for two targets. `CABI_BLESS=1` rewrites the answers, and nothing else.
+//! A refusal is its own answer. `% model a,b` asks each row for several targets. `CABI_BLESS=1` rewrites the answers, and nothing else.
 
 use cabi::{
     DataModel, Error, FnAbi, FnSig, Place, Policy, RecordBuilder, Target, Type, VectorLevel,

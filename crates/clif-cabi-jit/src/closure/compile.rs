@@ -120,7 +120,7 @@ fn emit(
         push(builder, address);
     }
     if sig.is_variadic() {
-        // Of the signature's convention, which may not be the target's.
+        // The list of the signature's convention, which may not be the target's.
         let list = lower.va_arg_plan(sig, &Type::PTR)?.list_bytes.into();
         let list = slot(builder, list, 3);
         entry.va_start(builder, list)?;

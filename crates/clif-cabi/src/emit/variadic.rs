@@ -17,9 +17,11 @@ use crate::error::LowerError;
 
 impl Entry {
     /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
-    /// as many bytes as the type that [`Target::va_list`](cabi::Target::va_list) returns has. It may
-    /// be passed to C, whose functions take its address (or, where it is an address, its value). It
-    /// is valid until the function returns; `va_end` does nothing, so there is none here.
+    /// the `list_bytes` of [`va_arg_plan`](crate::Lowering::va_arg_plan) for the function's signature,
+    /// which are those of [`Target::va_list`](cabi::Target::va_list) where its convention is the
+    /// target's. It may be passed to C, whose functions take its address (or, where it is an
+    /// address, its value). It is valid until the function returns; `va_end` does nothing, so there
+    /// is none here.
     ///
     /// # Example
     /// ```

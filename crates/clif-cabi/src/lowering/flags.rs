@@ -64,8 +64,8 @@ const REQUIRED: [[&str; 3]; 2] = [
 /// Size of the pages by which Windows grows stacks: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
-/// Refuses `flags` that change what signatures mean on `machine`, and a machine of which Cranelift
-/// calls routines such as `memcpy` by `default`, and C by `own`.
+/// Refuses `flags` that change what signatures mean on `machine`, and a target on which `default`,
+/// by which Cranelift calls routines such as `memcpy`, is not C's `own` convention.
 pub(super) fn check(
     triple: &Triple,
     flags: &Flags,

@@ -79,7 +79,7 @@ impl Lowering {
     }
 
     /// Copies the `va_list` at `from` to `to`, as `va_copy` does. `sig` as for
-    /// [`va_arg`](Self::va_arg). [`Target::va_list`](cabi::Target::va_list) has the size.
+    /// [`va_arg`](Self::va_arg): both have the `list_bytes` of its [plan](Self::va_arg_plan).
     ///
     /// # Errors
     /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Plan`] for a
