@@ -1,4 +1,4 @@
-/* What compilers call where there is no library of C: of copies, and of atomic objects, libatomic's. */
+/* Functions that compilers call where there is no library of C: copies, and of atomic objects, libatomic's. */
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((volatile byte *)to)[i] = ((const byte *)from)[i]; return to; }
 void *memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((volatile byte *)to)[i] = (byte)with; return to; }
 void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {

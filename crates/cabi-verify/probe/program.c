@@ -17,7 +17,7 @@ static long fork_process(void) {
   if (child < 0) { say("died unforked\n"); print(); end(0); }
   return child;
 }
-/* Whether a call of the callee ends a process. */
+/* Checks whether a call of the callee ends a process. */
 static int ends(void) {
   int status = 0;
   long child = fork_process();
@@ -25,7 +25,7 @@ static int ends(void) {
   cabi_system(WAIT, child, (long)&status, 0, 0);
   return status != 0;
 }
-/* Whether this is the process of the case; the other one waits for it. */
+/* Checks whether this is the process of the case; the other one waits for it. */
 static int is_own(void) {
   int status = 0, stopped = 2;
   print();

@@ -74,7 +74,7 @@ enum use { NOT, COPY, RESULT, CARRIED, TRIED };
 static byte uses[WORDS];
 
 static unsigned word_at(unsigned w) { return w < GENERAL ? w * WORD : STACK + (w - GENERAL) * WORD; }
-/* Whether an argument's address may be there. */
+/* Checks whether an argument's address may be there. */
 static int may_point(unsigned w) {
   for (unsigned r = 0; r < N_REGISTERS; r++) if (registers[r].argument && registers[r].at == w * WORD) return 1;
   return w >= GENERAL;
@@ -222,7 +222,7 @@ static void say_extension(const struct value *v, int is_result) {
 
 static void say_alignment(word bits) { word lowest = bits & -bits; say(" aligned:"); number(lowest && lowest < 4096 ? (unsigned long)lowest : 4096); }
 
-/* What is unusual about the state after a callee, or at a call. */
+/* Notes what is unusual about the state after a callee, or at a call. */
 static unsigned depth, seen_conditions;
 static void look_at_state(const byte *at) {
   unsigned own = depth_of(at);
@@ -254,7 +254,7 @@ static __attribute__((noinline)) void litter(unsigned n) {
   if (n) litter(n - 1);
   below[0] = 0;
 }
-/* What forks would have each of its copies go on with the rounds. */
+/* A function that forks would have each of its copies go on with the rounds. */
 static void call(void (*function)(void)) { litter(WINDOW / sizeof(word[64]) + 4); fill_with(function); end_if_forked(); }
 /* A callee of any type: `cabi_dump` goes on there where a machine has several. */
 void (*cabi_chosen)(void);
@@ -265,7 +265,7 @@ static byte is_boxed[N_REGISTERS];
 static void (*callee)(void);
 static word area_align;
 
-/* Whether the register that carries an address besides the arguments is this word. */
+/* Checks whether the register that carries an address besides the arguments is this word. */
 static int carries(unsigned w) {
   for (unsigned r = 0; w < GENERAL && r < N_REGISTERS; r++) if (registers[r].at == w * WORD && is_word(row->carried, registers[r].name)) return 1;
   return 0;
@@ -309,7 +309,7 @@ static int has_nothing(const struct value *v) {
 }
 #ifdef FORK_ARGUMENTS
 static int ends(void);
-/* Whether a callee needs an address in the register that carries one. */
+/* Checks whether a callee needs an address in the register that carries one. */
 static void find_what_is_carried(void) {
   for (unsigned w = 0; w < GENERAL; w++) if (carries(w) && ends()) uses[w] = CARRIED;
 }
@@ -372,7 +372,7 @@ static void find_pointers(void) {
   for (unsigned w = 0; w < WORDS; w++) if (uses[w]) point_at(w, sizes[w]);
 }
 
-/* Whether a callee reads more of a register than a narrow argument has. */
+/* Checks whether a callee reads more of a register than a narrow argument has. */
 static int relies_on_more(const struct value *v, unsigned i) {
   const byte *seen = its.seen + v->at, *wide = (const byte *)&its.wide[i];
   byte top = seen[BIG_ENDIAN ? 0 : v->size - 1];

@@ -43,14 +43,16 @@ impl GuardedBuffers {
     /// Makes `n_buffers` buffers for objects of up to `bytes` bytes.
     ///
     /// # Errors
-    /// The system's, if it has no memory.
+    /// The system's, if it has no memory; [`io::ErrorKind::OutOfMemory`] if no address space could hold so much.
     pub fn new(n_buffers: usize, bytes: usize) -> io::Result<Self> {
         // SAFETY: sysconf reads a constant of the system.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
         let sizes = || {
             let buffer = bytes.max(1).checked_next_multiple_of(page)?;
             let len = buffer.checked_add(page)?.checked_mul(n_buffers)?;
-            Some((buffer, len.checked_add(page)?))
+            let len = len.checked_add(page)?;
+            // No object of Rust's is larger.
+            isize::try_from(len).ok().map(|_| (buffer, len))
         };
         let (buffer, len) = sizes().ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -162,6 +164,26 @@ impl Drop for GuardedBuffers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_address_space_holds_is_refused() {
+        for (n_buffers, bytes) in [
+            (1 << 51, 1),
+            (1, usize::MAX),
+            (1, usize::MAX - 4096),
+            (usize::MAX, usize::MAX),
+            (1 << 50, 4096),
+        ] {
+            let refused = GuardedBuffers::new(n_buffers, bytes)
+                .map(|_| ())
+                .unwrap_err();
+            assert_eq!(
+                refused.kind(),
+                io::ErrorKind::OutOfMemory,
+                "{n_buffers} {bytes}"
+            );
+        }
+    }
 
     #[test]
     fn nothing_is_outside_a_room() {
