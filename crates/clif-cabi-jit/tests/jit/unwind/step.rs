@@ -1,4 +1,5 @@
-//! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, RISC-V and s390x, where `.ci/run` runs it under qemu.
+//! At each instruction of a stub the unwinder finds its caller, with the registers that the caller
+//! had: on x86-64, and on AArch64, RISC-V and s390x, where `.ci/machines` runs it under qemu.
 
 use super::kinds::{Form, Room, all_shims, assert_result, build, has_avx, kinds};
 use super::nested::{Outer, nested};
