@@ -1,5 +1,5 @@
 //! Copies of lists. Functions, data and symbols across definitions, what compiled code calls unasked, and code that is given as bytes are lines of `uses`; calls of
-//! each kind under every setting are the suite `interop`'s and [`unwind`](crate::unwind)'s.
+//! each kind under every setting are the suite `emission`'s and [`unwind`](crate::unwind)'s.
 
 use crate::common::*;
 
@@ -38,6 +38,65 @@ fn a_copy_of_a_list_goes_on_by_itself() {
     // SAFETY: compiled so, and passed two words.
     let words = unsafe { function::<Own>(&engine, own.id)(0, 1_i64, 2_i64) };
     assert_eq!(words, 121);
+}
+
+/// Results on the x87 stack are popped, or there would be no room for the last one; one in memory
+/// has a place to go to.
+#[test]
+fn results_that_are_ignored_leave_nothing() {
+    let numbers = Type::array(&Type::F64, 3).unwrap();
+    let record = RecordBuilder::structure("big").field("numbers", numbers);
+    let complex = Type::complex(&long_double()).unwrap();
+    let n = if long_double() == Type::F80 { 10 } else { 16 };
+    for (ty, meaning) in [
+        (Type::F64, vec![0..8]),
+        (long_double(), vec![0..n.min(long_double().size())]),
+        (
+            complex,
+            vec![0..8, long_double().size()..long_double().size() + 8],
+        ),
+        (record.build(&DataModel::LP64).unwrap(), vec![0..24]),
+    ] {
+        let mut engine = engine();
+        let lower = Lowering::new(engine.isa()).unwrap();
+        let sig = FnSig::new([Type::PTR], ty.clone());
+        let made = exported(
+            &mut engine,
+            &lower,
+            "made",
+            &sig,
+            |engine, builder, entry| {
+                let object = Arg::memory(entry.value(builder, 0).unwrap());
+                entry.ret(engine, builder, Some(&object)).unwrap();
+            },
+        );
+        let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+        let call = exported(
+            &mut engine,
+            &lower,
+            "call",
+            &own,
+            |engine, builder, entry| {
+                let [object, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
+                let args = [Arg::value(object)];
+                for ret in [Ret::Ignore; 9].into_iter().chain([Ret::memory(to)]) {
+                    lower.call(engine, builder, &made, &args, ret).unwrap();
+                }
+                entry.ret(engine, builder, None).unwrap();
+            },
+        );
+        engine.finalize().unwrap();
+        type Call = unsafe extern "C" fn(*const [f64; 8], *mut [f64; 8]);
+        // Each double has the integer bit of an x87 number where that has it.
+        let (object, mut result) = ([-1.5; 8], [0.0; 8]);
+        // SAFETY: compiled so; no object is larger.
+        unsafe { function::<Call>(&engine, call.id)(&raw const object, &raw mut result) };
+        let bytes = |values: [f64; 8]| values.map(f64::to_ne_bytes).concat();
+        for part in meaning {
+            let part = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
+            assert_eq!(bytes(result)[part.clone()], bytes(object)[part], "{ty}");
+        }
+    }
 }
 
 /// Callees take narrow integers as their callers have to extend them, in a register and on the
