@@ -31,8 +31,8 @@ pub(crate) struct Compilers {
     pub(crate) ms_abi: bool,
     /// Target whose code runs in programs of its own, under an emulator where it is another
     /// machine's, instead of the host: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
-    /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, x86_64-pc-windows-msvc or
-    /// x86_64-pc-windows-gnu.
+    /// aarch64-pc-windows-msvc, riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu,
+    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
     /// Processes at once, 1 to 1024; by default one per processor.

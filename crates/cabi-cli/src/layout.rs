@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use cabi::{Kind, RecordRules, Target};
 use cabi_header::{Header, NamedType, Reason, Skipped};
 #[cfg(has_calls)]
-use cabi_verify::check::layout::{Fact, Reply};
+use cabi_verify::layout::{Fact, Reply};
 use clap::Args;
 use serde::Serialize;
 
@@ -220,7 +220,7 @@ impl Show {
         header: &Header,
         names: &[&str],
     ) -> Result<Vec<Check>, String> {
-        use cabi_verify::check::layout::ask_data;
+        use cabi_verify::layout::ask_data;
 
         if self.cc.is_empty() {
             return Ok(Vec::new());

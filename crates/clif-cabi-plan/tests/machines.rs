@@ -16,7 +16,7 @@ aarch64:: AAPCS64 | plan/machine/aarch64/ plan/machine/mod.rs
 riscv64:: riscv:: LP64D | plan/machine/riscv64/ plan/machine/mod.rs
 s390x:: | plan/machine/s390x/ plan/machine/mod.rs
 X86_64_SYSV | plan/machine/x86_64/ clif/sysv.rs
-WindowsFastcall | plan/machine/x86_64/ plan/signature.rs clif/clif_types.rs
+WindowsFastcall | plan/machine/x86_64/ plan/machine/aarch64/ plan/signature.rs clif/clif_types.rs
 SystemV PreserveAll | plan/machine/ plan/signature.rs clif/clif_types.rs
 AppleAarch64 Arm64Call RiscvCall X86Call | plan/machine/ plan/signature.rs clif/clif_types.rs
 CallConv:: | plan/machine/aarch64/conventions.rs plan/machine/riscv64/conventions.rs plan/machine/s390x/conventions.rs plan/machine/x86_64/ clif/clif_types.rs clif/lowering/flags.rs
@@ -109,14 +109,4 @@ fn numbers_are_found() {
         assert!(has(&code(line), n), "{line}");
     }
     assert!(!has(&code("let words = [0; 8]; // 8 \"8\""), "8"));
-}
-
-/// A convention that `cabi` has and no machine here is an error by name, not the machine's other one.
-#[test]
-fn windows_on_arm_is_refused() {
-    let target = cabi::Target::named("aarch64-pc-windows-msvc").unwrap();
-    let why = clif_cabi_plan::Machine::of(&target)
-        .unwrap_err()
-        .to_string();
-    assert!(why.contains("aarch64-pc-windows-msvc"), "{why}");
 }

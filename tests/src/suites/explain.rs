@@ -23,6 +23,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         "x86-64-windows",
         "aarch64-linux",
         "aarch64-apple",
+        "aarch64-windows",
         "riscv64-linux",
         "s390x-linux",
     ] {

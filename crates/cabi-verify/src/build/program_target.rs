@@ -3,7 +3,7 @@
 //!
 //! clang writes ELF object files in another system's convention if the triple ends in `-elf`: so
 //! its functions for Apple's and Microsoft's systems are linked and run without these systems. gcc
-//! for Windows writes COFF: its assembly is made into ELF.
+//! for Windows writes COFF, and so does clang for Windows on Arm: its assembly is made into ELF.
 
 use cabi::Target;
 use cabi_header::clang_triple;
@@ -35,7 +35,7 @@ pub(super) const AARCH64_CLANG: &str = "clang-19 --target=aarch64-linux-gnu -mll
 
 /// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type: [`super::Unit`]s of a fuzz run are compiled
 /// without.
-const KNOWN: [Tools; 6] = [
+const KNOWN: [Tools; 7] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",
         emulator: &["qemu-aarch64"],
@@ -63,6 +63,15 @@ const KNOWN: [Tools; 6] = [
         emulator: &["qemu-s390x"],
         linker: "s390x-linux-gnu-gcc",
         compilers: &["s390x-linux-gnu-gcc"],
+    },
+    Tools {
+        triple: "aarch64-pc-windows-msvc",
+        emulator: &["qemu-aarch64"],
+        linker: "aarch64-linux-gnu-gcc",
+        // clang writes COFF, even if the triple ends in `-elf`: its assembly is made into ELF.
+        compilers: &[
+            "clang-19 --target=aarch64-pc-windows-msvc -ffreestanding -fno-stack-protector -mno-stack-arg-probe -fno-asynchronous-unwind-tables -fno-addrsig -mllvm -global-isel=0",
+        ],
     },
     Tools {
         triple: "x86_64-pc-windows-msvc",

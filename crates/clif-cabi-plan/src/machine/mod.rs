@@ -71,7 +71,7 @@ impl Machine {
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
     /// let error = Machine::of(&Target::named("riscv32gc-unknown-linux-gnu")?).unwrap_err();
-    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple), RISC-V 64 (lp64d) and s390x are lowered yet";
+    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
@@ -86,7 +86,7 @@ impl Machine {
             })
         };
         ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
-            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple), RISC-V 64 (lp64d) and s390x are lowered yet";
+            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })

@@ -1,4 +1,4 @@
-#ifdef _WIN32
+#if defined _WIN32 && defined __x86_64__
 /* what a compiler calls by itself is of this system's convention there, and in windows.c here */
 __asm__(".set memcpy, cabi_ms_memcpy\n.set memset, cabi_ms_memset\n.set memmove, cabi_ms_memmove");
 #endif

@@ -2,19 +2,19 @@
 
 use cabi::Convention;
 use cabi::aarch64::{
-    AAPCS64, AARCH64_LANG, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V6, V7, X0, X1, X2, X3, X4, X5, X6,
-    X7, X8, X18,
+    AAPCS64, AARCH64_LANG, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V6, V7, WINDOWS_ARM64, X0, X1, X2,
+    X3, X4, X5, X6, X7, X8, X18,
 };
 use cabi::convention::{ArgFlags, CalleePops, Rule, Rules};
 
 use super::stub::X17;
 use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
-use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
+use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
+pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &WINDOWS, &TAIL];
 
 pub(super) const PARAMS: Registers = Registers {
     int: &[X0, X1, X2, X3, X4, X5, X6, X7],
@@ -110,6 +110,20 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
         convention: &APPLE_ARM64,
         save_area: None,
         home: None,
+    },
+    ..SYSTEM_V
+};
+
+/// x18 is the system's, and C has no static chain. A variadic function has all of its arguments in
+/// integer registers, and then on the stack.
+pub(super) const WINDOWS: ClifConvention = ClifConvention {
+    call_conv: CallConv::WindowsFastcall,
+    chain: X17,
+    va_list: VaListLayout {
+        convention: &WINDOWS_ARM64,
+        save_area: None,
+        // Cranelift's frames have two words where the registers have to be.
+        home: Some(Home::Stub),
     },
     ..SYSTEM_V
 };

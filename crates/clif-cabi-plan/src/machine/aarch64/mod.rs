@@ -1,5 +1,5 @@
-//! AArch64, little-endian: Cranelift's [`conventions`] for AAPCS64 and Apple's variant, and the
-//! [`stub`]s.
+//! AArch64, little-endian: Cranelift's [`conventions`] for AAPCS64, Apple's variant and Windows's, and
+//! the [`stub`]s.
 
 mod conventions;
 mod stub;
@@ -13,7 +13,7 @@ use super::convention::ClifConvention;
 use super::processor::{FRAME_POINTERS, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
-use conventions::{APPLE, SYSTEM_V, TAIL};
+use conventions::{APPLE, SYSTEM_V, TAIL, WINDOWS};
 
 static STEPS: Steps = Steps {
     numbered: &conventions::PARAMS,
@@ -44,6 +44,7 @@ fn under(convention: &Convention) -> Option<&'static ClifConvention> {
         FrameKind::Tail => Some(&TAIL),
         FrameKind::Unix if convention.frame.va_list == APPLE_ARM64.frame.va_list => Some(&APPLE),
         FrameKind::Unix => Some(&SYSTEM_V),
+        FrameKind::Win64 => Some(&WINDOWS),
         _ => None,
     }
 }

@@ -2,6 +2,8 @@
 //! in x18, the caller's address in x30. Steps that call the address have it in x17. An invoker has
 //! `target` in x9 and `args` in x10.
 //!
+//! A frame holds all integer registers of parameters between its two words and the argument area.
+//!
 //! Memory is addressed by the stack pointer only at multiples of 16, which the machine may check.
 
 use cabi::{Bank, Reg, Register};
@@ -24,10 +26,10 @@ const SP: u16 = 31;
 /// The canonical frame address of any function before its first instruction.
 pub(super) const ENTRY: (u16, i32) = (SP, 0);
 
+/// From the frame pointer to the argument area, the CFA.
+const AREA: u16 = 80;
 /// The caller's x29 and x30, in bytes from the CFA.
-const SAVED: &[(u16, i32)] = &[(X29, -16), (X30, -8)];
-/// From x29 to the argument area: the two registers.
-const AREA: u32 = 16;
+const SAVED: &[(u16, i32)] = &[(X29, -80), (X30, -72)];
 
 /// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0xfff;
@@ -47,6 +49,8 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         // fmov dn, x17
         StubStep::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
         StubStep::Frame => open(code),
+        // stp x0, x1, [x29, 16]; .. stp x6, x7, [x29, 64]
+        StubStep::SaveInts => words(code, &[0xa901_07a0, 0xa902_0fa2, 0xa903_17a4, 0xa904_1fa6]),
         // sub sp, sp, bytes
         StubStep::Skip(bytes) if bytes <= MAX_IMMEDIATE => {
             words(code, &[0xd100_03ff | bytes << 10])
@@ -54,14 +58,14 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::PushChain => push(18, code),
         StubStep::PushAddress => push(17, code),
         StubStep::PushArea(shadow) => {
-            // add x16, x29, 16 + shadow
-            words(code, &[0x9100_03b0 | (AREA + shadow) << 10]);
+            // add x16, x29, 80 + shadow
+            words(code, &[0x9100_03b0 | (u32::from(AREA) + shadow) << 10]);
             push(16, code);
         }
         StubStep::Call(callee) => to_function(callee, pic, true, code),
-        // ldr x16, [x29, 16 + area]; blr x16
+        // ldr x16, [x29, 80 + area]; blr x16
         StubStep::CallAfter(area) => {
-            let from = area.saturating_add(AREA);
+            let from = area.saturating_add(AREA.into());
             words(code, &[load(16, 29, from)?, 0xd63f_0200]);
         }
         // mov x9, x0; mov x10, x1
@@ -143,19 +147,19 @@ fn push(t: u32, code: &mut StubCode) {
 }
 
 fn open(code: &mut StubCode) {
-    // stp x29, x30, [sp, -16]!
-    words(code, &[0xa9bf_7bfd]);
-    code.row((SP, 16), SAVED);
+    // stp x29, x30, [sp, -80]!
+    words(code, &[0xa9bb_7bfd]);
+    code.row((SP, AREA.into()), SAVED);
     // mov x29, sp
     words(code, &[0x9100_03fd]);
-    code.row((X29, 16), SAVED);
+    code.row((X29, AREA.into()), SAVED);
 }
 
 fn close(code: &mut StubCode) {
     // mov sp, x29
     words(code, &[0x9100_03bf]);
-    // ldp x29, x30, [sp], 16
-    words(code, &[0xa8c1_7bfd]);
+    // ldp x29, x30, [sp], 80
+    words(code, &[0xa8c5_7bfd]);
     code.row(ENTRY, &[]);
     // ret
     words(code, &[0xd65f_03c0]);
