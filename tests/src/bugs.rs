@@ -6,7 +6,7 @@ use cabi::Policy;
 use cabi_verify::build::zig::Mode;
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::{Case, Direction, Subject};
-use cabi_verify::check::layout::{Reply, ask_data};
+use cabi_verify::layout::{Reply, ask_data};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{Called, Mistake};

@@ -7,11 +7,10 @@ use cabi::Target;
 use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::corpus::Block;
-use cabi_verify::run::{HERE, child};
+use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Batch, Called, Loaded, Mistake, Turn};
+use cabi_verify::verify::units::{self, Batch, Called, CompiledBatch, Mistake, Turn};
 
 use crate::suite::{Result, Suite};
 
@@ -102,7 +101,7 @@ pub(crate) fn add_files<'a>(
 pub(crate) fn compile_files<'a>(
     files: &[File<'a>],
     mut refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
-) -> Result<Vec<Loaded>> {
+) -> Result<Vec<CompiledBatch>> {
     let batch = |file: &File<'a>| {
         let compiler = file.compiler;
         let mut unit = Unit::of_entries(&compiler.reference, file.optimize, &file.entries);
@@ -131,7 +130,7 @@ pub(crate) fn compile_files<'a>(
 }
 
 /// Returns the outcomes of the cases of each file in both directions, with `mistake`.
-pub(crate) fn run_files(loaded: &[Loaded], mistake: Mistake) -> Result<Vec<Vec<Called>>> {
+pub(crate) fn run_files(loaded: &[CompiledBatch], mistake: Mistake) -> Result<Vec<Vec<Called>>> {
     Ok(units::run(loaded, mistake, at_once(), &|_, _, _| {})?)
 }
 
@@ -178,15 +177,4 @@ pub(crate) fn programs() -> Vec<std::result::Result<Compiler, (String, String)>>
         }));
     }
     all
-}
-
-/// Cases that one child runs at most: a long job keeps all processors busy too.
-const CHUNK: usize = 128;
-
-/// Runs `case(index)` for `n` cases in child processes.
-pub(crate) fn each_in_child(n: usize, case: impl Fn(usize) -> Verdict) -> Result<Vec<Verdict>> {
-    let chunks = (0..n).step_by(CHUNK);
-    let sizes: Vec<usize> = chunks.map(|first| CHUNK.min(n - first)).collect();
-    let one = |chunk: usize, i: usize| case(chunk * CHUNK + i);
-    Ok(child::run(&sizes, at_once(), one)?.concat())
 }

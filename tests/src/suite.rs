@@ -1,5 +1,5 @@
 //! Shared parts of all suites: the report with its known failures, the reference compilers, the
-//! corpus, cases compiled many to a file and run in child processes, and the end of a run.
+//! corpus, and the end of a run.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -106,7 +106,7 @@ impl Suite {
         Ok(subjects)
     }
 
-    /// Returns the name of an engine of this suite in `expected.toml`: `interop gcc`.
+    /// Returns the name of an engine of this suite in `expected.toml`: `probe gcc`.
     pub(crate) fn engine(&self, name: &str) -> String {
         format!("{} {name}", self.name)
     }

@@ -15,20 +15,18 @@ mod emission;
 mod explain;
 #[cfg(has_calls)]
 mod headers;
-#[cfg(has_calls)]
-mod interop;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod lacking;
 #[cfg(has_calls)]
 mod layout;
-#[cfg(all(target_arch = "x86_64", unix))]
-mod mutants;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preparation;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod probe;
 #[cfg(has_calls)]
 mod random;
+#[cfg(all(has_calls, target_os = "linux"))]
+mod run_time;
 #[cfg(has_calls)]
 mod runner;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -50,9 +48,10 @@ const ANYWHERE: &[(&str, Body)] = &[
 #[cfg(has_calls)]
 const CALLS: &[(&str, Body)] = &[
     ("headers", headers::run),
-    ("interop", interop::run),
     ("layout", layout::run),
     ("random", random::run),
+    #[cfg(target_os = "linux")]
+    ("run_time", run_time::run),
     ("runner", runner::run),
 ];
 
@@ -66,7 +65,6 @@ const X86_64: &[(&str, Body)] = &[
     ("clif", clif::run),
     #[cfg(target_os = "linux")]
     ("emission", emission::run),
-    ("mutants", mutants::run),
     #[cfg(target_os = "linux")]
     ("lacking", lacking::run),
     #[cfg(target_os = "linux")]

@@ -14,8 +14,8 @@ use cabi_header::{Emitter, Header, HeaderError, Options, parse};
 use cabi_tests::said::{ALL, Said};
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{Fact, Reply, ask_data, facts};
 use cabi_verify::generate::{Dialect, Random};
+use cabi_verify::layout::{Fact, Reply, ask_data, facts};
 use cabi_verify::report::missing;
 
 const LINUX: &str = "x86_64-linux-gnu";

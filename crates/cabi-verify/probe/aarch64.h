@@ -9,11 +9,12 @@ enum { WORD = 8, GENERAL = 32, SP = 248, AREA = 0, STACK = 784, BIG_ENDIAN = 0, 
   V(0, 1, 1), V(1, 1, 1), V(2, 1, 1), V(3, 1, 1), V(4, 1, 0), V(5, 1, 0), V(6, 1, 0), V(7, 1, 0), \
   V(8, 0, 0), V(9, 0, 0), V(10, 0, 0), V(11, 0, 0), V(12, 0, 0), V(13, 0, 0), V(14, 0, 0), V(15, 0, 0)
 
-#define LINUX_CALLS enum { WRITE = 64, FORK = 220, WAIT = 260, KILL = 129, EXIT = 94, OWN = 172 }
+#define LINUX_CALLS enum { TIMER = 103, LIMIT = 164, PROTECT = 226, WRITE = 64, FORK = 220, WAIT = 260, KILL = 129, EXIT = 94, OWN = 172 }
 #define FORK_ARGUMENTS 17, 0, 0, 0
 
 /* what callees keep */
 #define KEPT "x19 x20 x21 x22 x23 x24 x25 x26 x27 x28 x29 v8 v9 v10 v11 v12 v13 v14 v15"
+#define KEPT_BY_CALLERS KEPT
 #define HIDE(image)
 #define GIVE(image)
 

@@ -2,19 +2,20 @@
 
 long SHARED cabi_system(long number, long, long, long, long);
 LINUX_CALLS;
-static void print(void) { cabi_system(WRITE, 1, (long)text, n_text, 0); n_text = 0; }
+int cabi_output = 1;
+static void print(void) { cabi_system(WRITE, cabi_output, (long)text, n_text, 0); n_text = 0; }
 static void end(int code) { cabi_system(EXIT, code, 0, 0, 0); }
 static long own_process;
 static void end_if_forked(void) {
   if (cabi_system(OWN, 0, 0, 0, 0) == own_process) return;
   static const char said[] = "died forked\n";
-  cabi_system(WRITE, 1, (long)said, sizeof said - 1, 0);
+  cabi_system(WRITE, cabi_output, (long)said, sizeof said - 1, 0);
   end(0);
 }
 #ifdef FORK_ARGUMENTS
 static long fork_process(void) {
   long child = cabi_system(FORK, FORK_ARGUMENTS);
-  if (child < 0) { say("died unforked\n"); print(); end(0); }
+  if (child < 0) { say("died unforked\n"); print(); end(1); }
   return child;
 }
 /* Checks whether a call of the callee ends a process. */
@@ -28,15 +29,37 @@ static int ends(void) {
 /* Checks whether this is the process of the case; the other one waits for it. */
 static int is_own(void) {
   int status = 0, stopped = 2;
+  /* seconds of processor time, seconds on the clock, and bytes of a core file */
+  static const unsigned long seconds[2] = {SECONDS, SECONDS}, clock[4] = {0, 0, 600, 0}, none[2];
   print();
   long child = fork_process();
-  if (child == 0) return 1;
+  if (child == 0) {
+    cabi_system(LIMIT, 0, (long)seconds, 0, 0);
+    cabi_system(TIMER, 0, (long)clock, 0, 0);
+    cabi_system(LIMIT, 4, (long)none, 0, 0);
+    return 1;
+  }
   cabi_system(WAIT, child, (long)&status, stopped, 0);
   if ((status & 255) == 127) { cabi_system(KILL, child, 9, 0, 0); cabi_system(WAIT, child, (long)&status, 0, 0); say("died stopped\n"); }
   else if (status & 127) { say("died "); number((unsigned long)status & 127); say("\n"); }
   return 0;
 }
 #endif
+
+/* Takes away the pages that a value begins after or ends before: reading a byte beside it ends the process. */
+enum { PAGE = 4096 };
+static void guard(const byte *from, unsigned size) {
+  const byte *pages[] = {from - PAGE, from + size};
+  for (unsigned i = 0; i < 2; i++) if (!(address(pages[i]) % PAGE) && cabi_system(PROTECT, (long)pages[i], PAGE, 0, 0)) {
+    say("died unguarded\n");
+    print();
+    end(1);
+  }
+}
+static void guard_values(void) {
+  for (unsigned i = 0; i < row->n; i++) guard(its.seen + row->values[i].place, row->values[i].size);
+  if (result()) { guard(its.given + result()->place, result()->size); guard(its.got + result()->place, result()->size); }
+}
 
 static void find_buffers(void) {
   static long long wide[256];
@@ -48,7 +71,8 @@ static void find_buffers(void) {
   its.gap_is_lost = cabi_places[10];
 }
 
-static void run(unsigned first) {
+/* Looks at the cases from `first` on. */
+void SHARED cabi_run(unsigned first) {
   char here = 0;
   stack_end = address(&here);
   CHOOSE(fill_with, cabi_chosen);
@@ -66,6 +90,7 @@ static void run(unsigned first) {
     depth = 0;
     memset(uses, 0, sizeof uses);
     n_pointers = 0;
+    if (row->is_guarded) guard_values();
     if (callee) observe_callee(); else say("callee state absent\n");
     say("calling\n");
     print();
@@ -77,8 +102,7 @@ static void run(unsigned first) {
 #endif
   }
   print();
-  end(0);
 }
 
 static unsigned number_in(const char *at) { unsigned n = 0; while (*at >= '0' && *at <= '9') n = 10 * n + (unsigned)(*at++ - '0'); return n; }
-void SHARED cabi_start(long *stack) { run(stack[0] > 1 ? number_in((const char *)stack[2]) : 0); }
+void SHARED cabi_start(long *stack) { cabi_run(stack[0] > 1 ? number_in((const char *)stack[2]) : 0); end(0); }

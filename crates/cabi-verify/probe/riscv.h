@@ -31,15 +31,16 @@ enum { WORD = __riscv_xlen / 8, GENERAL = 32, SP = 2 * WORD, AREA = 0, STACK = 3
   X("t2", 7, 1, 0), X("s0", 8, 0, 0), X("s1", 9, 0, 0) FLOATS
 
 #if __riscv_xlen == 64
-#define LINUX_CALLS enum { WRITE = 64, FORK = 220, WAIT = 260, KILL = 129, EXIT = 94, OWN = 172 }
+#define LINUX_CALLS enum { TIMER = 103, LIMIT = 164, PROTECT = 226, WRITE = 64, FORK = 220, WAIT = 260, KILL = 129, EXIT = 94, OWN = 172 }
 #define FORK_ARGUMENTS 17, 0, 0, 0
 #else
 /* It has no wait4: all cases are of one process. */
-#define LINUX_CALLS enum { WRITE = 64, EXIT = 94, OWN = 172 }
+#define LINUX_CALLS enum { PROTECT = 226, WRITE = 64, EXIT = 94, OWN = 172 }
 #endif
 
 /* what callees keep */
 #define KEPT "s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11"
+#define KEPT_BY_CALLERS KEPT
 #define HIDE(image)
 #define GIVE(image)
 

@@ -290,12 +290,12 @@ static void call_callee(int is_trial) {
   memcpy(image[0][now], cabi_call, IMAGE);
   for (unsigned p = 0; p < n_pointers; p++) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
   const struct value *v = result();
-  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = its.given[i] = draw() & (v->may ? v->may[i] : 255);
-  memset(its.seen, 0, v ? v->at : VALUES);
+  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = its.given[v->place + i] = draw() & (v->may ? v->may[i] : 255);
+  for (unsigned i = 0; i < row->n; i++) memset(its.seen + row->values[i].place, 0, row->values[i].size);
   cabi_align = area_align;
   cabi_x87_filled = row->n_x87;
   call(callee);
-  for (unsigned i = 0; i < row->n; i++) memcpy(value[now] + row->values[i].at, its.seen + row->values[i].at, row->values[i].size);
+  for (unsigned i = 0; i < row->n; i++) memcpy(value[now] + row->values[i].at, its.seen + row->values[i].place, row->values[i].size);
   HIDE(cabi_return);
   memcpy(image[1][now], cabi_return, IMAGE);
   for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
@@ -351,7 +351,7 @@ static void find_pointers(void) {
     for (unsigned w = 0; r && w < WORDS; w++) {
       unsigned n = 0;
       is_written[w] &= may_point(w);
-      for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ its.given[i]) & mask) is_written[w] = 0; }
+      for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ its.given[r->place + i]) & mask) is_written[w] = 0; }
       if (!n) is_written[w] = 0;
     }
   }
@@ -374,7 +374,7 @@ static void find_pointers(void) {
 
 /* Checks whether a callee reads more of a register than a narrow argument has. */
 static int relies_on_more(const struct value *v, unsigned i) {
-  const byte *seen = its.seen + v->at, *wide = (const byte *)&its.wide[i];
+  const byte *seen = its.seen + v->place, *wide = (const byte *)&its.wide[i];
   byte top = seen[BIG_ENDIAN ? 0 : v->size - 1];
   for (unsigned b = 0; b < 8; b++) {
     unsigned at = BIG_ENDIAN ? 7 - b : b;
@@ -440,7 +440,7 @@ static void observe_callee(void) {
 /* -- the caller */
 
 static void make_value(const struct value *v) {
-  byte *passed = value[now] + v->at, *declared = its.images + v->at;
+  byte *passed = value[now] + v->at, *declared = its.images + v->place;
   for (unsigned i = 0; i < v->size; i++) passed[i] = draw() & (v->may ? v->may[i] : 255);
   unsigned low = BIG_ENDIAN ? v->size - v->declared : 0;
   if (v->promotion == FLOAT) {
@@ -466,8 +466,9 @@ static int is_other_count, is_carried;
 
 /* How many bytes may be written there: of the caller's stack, or of the buffer that a result may go to at once. */
 static word room_at(word at, word sp) {
-  word got = address(its.got);
-  return at >= got && at < got + VALUES ? got + VALUES - at : at < sp || at > stack_end ? 0 : stack_end - at;
+  const struct value *r = result();
+  word got = address(its.got + (r ? r->place : 0)), end = got + (row->is_guarded ? r ? r->size : 0 : VALUES);
+  return at >= got && at < end ? end - at : at < sp || at > stack_end ? 0 : stack_end - at;
 }
 
 /* At a call: what it passes is in `cabi_entry`. */
@@ -501,6 +502,9 @@ void SHARED cabi_record(void) {
     put(cabi_result + registers[r].at, own); /* callees keep it */
   }
   fill(area, row->shadow);
+  /* What a callee may change, this one does. */
+  for (unsigned r = 0; r < N_REGISTERS; r++)
+    if (!is_word(row->shadow ? KEPT : KEPT_BY_CALLERS, registers[r].name) && !is_word(row->carried, registers[r].name)) fill(cabi_entry + registers[r].at, registers[r].size);
 }
 
 /* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the largest. */
@@ -518,16 +522,29 @@ static void widen_copies(void) {
 
 /* Which registers a caller changes that are its own caller's; and which one, that a callee may change, it takes for kept: `cabi_keep` (frame.c) has values of its
    own during a call. */
-static byte is_spoiled[N_REGISTERS];
+static byte is_spoiled[N_REGISTERS], loses_own, leaves_stack;
+static unsigned leaves_x87, leaves_conditions;
+/* Callers of ours keep values of their own during each call. */
+static word *own_words(int which) { return cabi_places && !cabi_keep ? cabi_places[5 + which] : 0; }
 static void look_at_kept(void) {
-#ifdef SPOILED
-  for (unsigned r = 0; r < N_REGISTERS; r++) if (!row->escapes && is_word(KEPT_BY_CALLERS, registers[r].name)) is_spoiled[r] |= get(cabi_return + registers[r].at) != get(cabi_call + registers[r].at);
-#endif
+  if (row->escapes) return;
+  for (unsigned i = 0; own_words(0) && i < OWN_WORDS; i++) loses_own |= own_words(0)[i] != own_words(1)[i];
+  for (unsigned r = 0; r < N_REGISTERS; r++) {
+    unsigned at = registers[r].at, size = registers[r].size > WORD ? KEPT_VECTOR : registers[r].size;
+    for (unsigned i = 0; is_word(KEPT_BY_CALLERS, registers[r].name) && i < size; i++) is_spoiled[r] |= cabi_return[at + i] != cabi_call[at + i];
+  }
+  leaves_stack |= get(cabi_return + SP) != get(cabi_call + SP);
+  leaves_x87 |= depth_of(cabi_return);
+  leaves_conditions |= conditions_of(cabi_return);
 }
 static void say_lost(void) {
+  if (loses_own) say(" relies:some-register");
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (is_spoiled[r]) { say(" spoils:"); say(registers[r].name); }
+  if (leaves_stack) say(" leaves:stack-pointer");
+  if (leaves_x87) say(" leaves:x87");
+  for (unsigned i = 0; i < sizeof conditions / sizeof *conditions; i++) if (leaves_conditions >> i & 1) { say(" leaves:"); say(conditions[i]); }
 #ifdef SPOILED
   static const char *const spoiled[] = {SPOILED};
-  for (unsigned r = 0; r < N_REGISTERS; r++) if (is_spoiled[r]) { say(" spoils:"); say(registers[r].name); }
   if (!cabi_places || !cabi_keep || row->shadow) return;
   word *live = cabi_places[5], *kept = cabi_places[6];
   memset(kept, 0, 64);
@@ -555,6 +572,8 @@ static void observe_caller(void) {
   depth = seen_conditions = *its.gap_is_lost = is_other_count = n_calls = 0;
   is_carried = *row->carried != 0;
   memset(is_spoiled, 0, sizeof is_spoiled);
+  loses_own = leaves_stack = 0;
+  leaves_x87 = leaves_conditions = 0;
   /* A callee has returned a float so. */
   for (unsigned k = 0; BOXES && k < N_REGISTERS; k++) {
     is_boxed[k] = registers[k].result;
@@ -569,12 +588,13 @@ static void observe_caller(void) {
     if (r) fill(value[now] + r->at, r->size);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);
-    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)cabi_chosen), address(its.images), address(its.got));
+    if (own_words(0)) fill((byte *)own_words(0), OWN_WORDS * sizeof(word));
+    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)cabi_chosen), address(its.images), address(its.got + (r ? r->place : 0)));
     cabi_align = 16 << now % 3;
     cabi_x87_filled = 0;
     call(row->caller);
     look_at_kept();
-    if (r) memcpy(value[now] + r->at, its.got, r->size);
+    if (r) memcpy(value[now] + r->at, its.got + r->place, r->size);
   }
   for (unsigned i = 0; i < row->n; i++) {
     const struct value *v = &row->values[i];

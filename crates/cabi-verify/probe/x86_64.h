@@ -17,7 +17,7 @@ enum { WORD = 8, GENERAL = 16, SP = 32, AREA = 8, STACK = 1280, BIG_ENDIAN = 0, 
 /* how many bytes of a register a callee keeps that keeps it: of vector registers the low 16 */
 enum { KEPT_VECTOR = 16 };
 
-#define LINUX_CALLS enum { WRITE = 1, FORK = 57, WAIT = 61, KILL = 62, EXIT = 231, OWN = 39 }
+#define LINUX_CALLS enum { TIMER = 38, LIMIT = 160, PROTECT = 10, WRITE = 1, FORK = 57, WAIT = 61, KILL = 62, EXIT = 231, OWN = 39 }
 #define FORK_ARGUMENTS 0, 0, 0, 0
 
 #define SIDES(n) extern void SHARED cabi_fill_##n(void (*)(void)); extern void cabi_dump_##n(void)

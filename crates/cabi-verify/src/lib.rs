@@ -8,9 +8,9 @@
 //! | [`pattern`] | the values of a call: bytes that say which leaf they belong to |
 //! | `emit` | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build; [`processor`]: which of it runs here |
-//! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
+//! | [`run`] | one call of a function of another target, in a program |
 //! | [`question`], [`probe`], [`facts`], [`compare`] | where a compiler's code has the values of a call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler |
-//! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
+//! | [`layout`], [`verdict`] | layouts compared with a compiler's; the outcome of a case |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
 //! [`verify`] (headers) and [`fuzz`] (random signatures, and every transition between the [`states`] of argument assignment) are sources of
@@ -24,7 +24,6 @@
 
 pub mod build;
 pub mod case;
-pub mod check;
 #[cfg(has_calls)]
 pub mod compare;
 pub mod corpus;
@@ -34,6 +33,7 @@ pub mod facts;
 pub mod fuzz;
 pub mod generate;
 pub mod header;
+pub mod layout;
 pub mod pattern;
 #[cfg(has_calls)]
 pub mod probe;

@@ -8,7 +8,7 @@ use cabi::{Convention, LeafKind, Scalar, Type, leaves};
 
 mod values;
 
-pub(crate) use values::{Values, images};
+pub(crate) use values::Values;
 
 /// Byte in places that belong to no leaf.
 pub const POISON: u8 = 0xa5;
@@ -179,26 +179,6 @@ impl Pattern {
     /// Checks whether a byte has both bits that count and bits that do not.
     pub fn has_partial_bytes(&self) -> bool {
         self.mask.iter().any(|mask| !matches!(mask, 0 | 0xff))
-    }
-
-    /// Compares a whole object.
-    ///
-    /// # Errors
-    /// The first byte in which a bit that counts differs, and both objects.
-    pub fn check(&self, got: &[u8]) -> Result<(), String> {
-        for (at, (byte, mask)) in self.bytes.iter().zip(&self.mask).enumerate() {
-            let Some(is) = got.get(at) else {
-                return Err(format!("byte {at} is missing"));
-            };
-            if (byte ^ is) & mask != 0 {
-                return Err(format!(
-                    "byte {at} is {is:02x}, expected {byte:02x} (bits that count {mask:02x}); got {}, expected {}",
-                    hex(got),
-                    hex(&self.bytes)
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Returns the type and value that C's default argument promotions make of an argument of type

@@ -5,27 +5,35 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::process::Command;
+use std::process::Output;
 
 use std::path::Path;
 
-use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Target, Type};
+use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Type};
 
-use crate::build::program::{File, Program};
+use crate::build::program::{File, Program, runner};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
+use crate::emit::cranelift::OWN_WORDS;
 use crate::facts::{Facts, Note};
 use crate::question::{Outcome, Question};
 use crate::run::HERE;
 use crate::verdict::Difference;
 
 mod emission;
+mod machine;
+#[allow(unsafe_code)]
+mod run_time;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use emission::{Emission, Emitted, SETTINGS};
+pub use machine::{AARCH64, ProbeMachine, RISCV, S390X, X86_64};
+pub use run_time::RunTimeCode;
 pub use values::has_partial_bytes;
 use values::{USUAL_WINDOW, Values, window};
 
@@ -38,46 +46,6 @@ const MAX_VALUES: usize = 1 << 14;
 /// The largest alignment of values.
 const MAX_ALIGN: u64 = 4096;
 
-/// A machine on which the probe runs.
-#[derive(Clone, Copy, Debug)]
-pub struct ProbeMachine {
-    /// The text of its assembly file.
-    pub assembly: &'static str,
-    /// Its table of registers.
-    pub registers: &'static str,
-    /// Bits after its place at which each bit-field is looked for: in a control, else none.
-    pub shift: u64,
-    /// A register of callers that Cranelift's functions change: fs1 on RISC-V, which
-    /// `DEFAULT_CALLEE_SAVES` lacks in 0.132 to 0.137.
-    pub spoiled: Option<&'static str>,
-    /// The command of an emulator; none where this machine runs its programs.
-    pub emulator: &'static [&'static str],
-}
-
-macro_rules! machine {
-    ($name:literal, $emulator:expr) => {
-        ProbeMachine {
-            assembly: include_str!(concat!("../probe/", $name, ".S")),
-            registers: include_str!(concat!("../probe/", $name, ".h")),
-            emulator: $emulator,
-            shift: 0,
-            spoiled: None,
-        }
-    };
-}
-
-/// x86-64, with the vector registers that the processor has.
-pub const X86_64: ProbeMachine = machine!("x86_64", &[]);
-/// AArch64.
-pub const AARCH64: ProbeMachine = machine!("aarch64", &["qemu-aarch64"]);
-/// RISC-V of 64 bits; of 32 bits by another emulator. The linker's flags say which registers there are.
-pub const RISCV: ProbeMachine = ProbeMachine {
-    spoiled: Some("fs1"),
-    ..machine!("riscv", &["qemu-riscv64"])
-};
-/// s390x.
-pub const S390X: ProbeMachine = machine!("s390x", &["qemu-s390x"]);
-
 /// Shared declarations of the probe and its table of cases.
 const ROW: &str = include_str!("../probe/row.h");
 
@@ -89,30 +57,6 @@ const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;
-
-impl ProbeMachine {
-    /// Returns the machine of a target.
-    fn of(target: &Target) -> Self {
-        match target.name().split('-').next() {
-            Some("aarch64") => AARCH64,
-            Some("riscv64") => RISCV,
-            Some("s390x") => S390X,
-            _ => X86_64,
-        }
-    }
-
-    /// Checks whether the emulator is here.
-    ///
-    /// # Errors
-    /// The reason why it is not.
-    pub fn is_there(&self) -> Result<(), String> {
-        let Some(emulator) = self.emulator.first() else {
-            return Ok(());
-        };
-        let asked = Command::new(emulator).arg("--version").output();
-        asked.map(drop).map_err(|e| format!("{emulator}: {e}"))
-    }
-}
 
 /// Checks whether the probe has room for the values of `case`.
 ///
@@ -175,12 +119,10 @@ impl Probe {
     /// # Errors
     /// It has none, or no compiler for it is here.
     pub fn of_here() -> Result<Self, String> {
-        // An emulated process starts programs of its machine under the emulator too.
-        let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
         let linker = Reference::of_machine()?;
         let probe = Self::new(ProbeMachine::of(&HERE), (&linker, &[]));
         Ok(Self {
-            emulator: runner.split_whitespace().map(str::to_owned).collect(),
+            emulator: runner(),
             ..probe.map_err(|error| error.to_string())?
         })
     }
@@ -202,7 +144,10 @@ impl Probe {
             .replace("ROW\n", ROW)
             .replace(
                 "#include MACHINE\n",
-                &format!("enum {{ WINDOW = {window} }};\n{}", machine.registers),
+                &format!(
+                    "enum {{ WINDOW = {window}, SECONDS = {SECONDS}, OWN_WORDS = {OWN_WORDS} }};\n{}",
+                    machine.registers
+                ),
             )
             .replace("PROGRAM\n", include_str!("../probe/program.c"));
         // Emulators take long for a return: small functions are inlined, and no more, which would
@@ -298,16 +243,30 @@ impl Probe {
         &self,
         window: usize,
         (rows, n): (&str, usize),
-        (theirs, named): (Option<File<'_>>, &str),
+        others: (Option<File<'_>>, &str),
         link: &[&str],
     ) -> Result<Vec<Observed>, ReferenceError> {
+        let program = self.linked(window, rows, others, link)?;
+        Self::observations(n, |first| {
+            program.run(&self.emulator, &[first.to_string()], SECONDS)
+        })
+    }
+
+    /// Links the probe with a table of cases, `theirs`, and the files in the flags.
+    fn linked(
+        &self,
+        window: usize,
+        rows: &str,
+        (theirs, named): (Option<File<'_>>, &str),
+        link: &[&str],
+    ) -> Result<Program, ReferenceError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         if window > self.window {
             let larger = Self {
                 emulator: self.emulator.clone(),
                 ..Self::with_window(self.machine, (&self.linker, &flags), window)?
             };
-            return larger.run(window, (rows, n), (theirs, named), link);
+            return larger.linked(window, rows, (theirs, named), link);
         }
         let assembly = format!(
             "#define WINDOW {}\n{}{named}",
@@ -325,14 +284,28 @@ impl Probe {
         files.extend(theirs);
         let rounds = self.rounds.object.to_string_lossy();
         let own = [&*rounds, "-nostdlib", "-Wl,--no-relax"];
-        let program = Program::build(&files, &[&flags[..], &own, link].concat())?;
+        Program::build(&files, &[&flags[..], &own, link].concat())
+    }
+
+    /// Returns the observations of `n` cases by `run`, which begins with the case that it is given.
+    fn observations(
+        n: usize,
+        run: impl Fn(usize) -> Result<Output, ReferenceError>,
+    ) -> Result<Vec<Observed>, ReferenceError> {
         let mut all: Vec<Observed> = Vec::new();
         while all.len() < n {
-            let output = program.run(&self.emulator, &[all.len().to_string()], SECONDS)?;
+            let output = run(all.len())?;
             let text = String::from_utf8_lossy(&output.stdout);
-            if text.contains("died unforked") {
-                let why = io::Error::other("the system starts no process");
-                return Err(ReferenceError::io("the probe")(why));
+            for (line, why) in [
+                ("died unforked", "the system starts no process"),
+                (
+                    "died unguarded",
+                    "the system takes no page of 4096 bytes away",
+                ),
+            ] {
+                if text.contains(line) {
+                    return Err(ReferenceError::io("the probe")(io::Error::other(why)));
+                }
             }
             let before = all.len();
             let mut cases = text.split("= ").skip(1).enumerate().peekable();

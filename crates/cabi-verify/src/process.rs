@@ -13,8 +13,6 @@ use crate::scratch::Scratch;
 mod signals;
 
 #[cfg(has_calls)]
-pub(crate) use signals::{SIGNALS, die_with, set_signals};
-#[cfg(has_calls)]
 pub use signals::{was_interrupted, watch_signals};
 
 /// Returns the command that `words` and `args` after them call. Its messages, which are compared

@@ -15,12 +15,12 @@ use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
 use crate::build::{More, ReferenceError, Unit, first_error, needs};
 use crate::case::{Case, Subject, SubjectCase};
-use crate::check::layout::{Answer, Table};
 use crate::emit::c::ValueAccess;
 use crate::generate::CSignature;
+use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, Batch, Loaded, Turn};
+use crate::verify::units::{self, Batch, CompiledBatch, Turn};
 use crate::verify::{Compiler, Mistake, VerifyError, known_bug, known_initializer_bug};
 
 /// So many signatures share one file of C.
@@ -184,7 +184,7 @@ impl<'a> Typed<'a> {
     }
 
     /// The signatures of `loaded` whose layouts differ.
-    fn layouts_differ(&self, loaded: &Loaded) -> Result<BTreeMap<usize, Compared>, String> {
+    fn layouts_differ(&self, loaded: &CompiledBatch) -> Result<BTreeMap<usize, Compared>, String> {
         let compiler = self.unit.compiler;
         let is_loaded = |at: &usize| {
             let name = &self.subjects[*at].1.block.name;

@@ -1,20 +1,18 @@
-//! Outcome of a case: every byte was right, it is not supported, or it has an error, in a form that
-//! a parent process and a report can use.
+//! Outcome of a case: every byte was right, it is not supported, or it has an error.
 
 use cabi::convention::{PartType, PlacedPart};
 use cabi::{FnAbi, Place};
 use clif_cabi::{LowerError, NotLowered, PlanError};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::case::Direction;
-use crate::pattern::Pattern;
 
 #[cfg(test)]
 mod tests;
 
 /// The value of a call that a failure is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value {
     /// The argument with this index.
     Argument(usize),
@@ -32,7 +30,7 @@ impl std::fmt::Display for Value {
 }
 
 /// Error of a call.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Error, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Error)]
 #[error("{why}")]
 pub struct Difference {
     /// Value that differs, if it is one.
@@ -44,7 +42,7 @@ pub struct Difference {
 }
 
 /// A part of a value that a compiler passes, reads or returns elsewhere than where it belongs.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Moved {
     /// From the first of its bytes to the one after its last.
     pub bytes: (usize, usize),
@@ -70,21 +68,6 @@ impl From<&str> for Difference {
 }
 
 impl Difference {
-    /// Compares a value with what it should be; `place` says in words where it was seen.
-    pub(crate) fn check(
-        pattern: &Pattern,
-        got: &[u8],
-        value: Value,
-        place: &str,
-    ) -> Result<(), Self> {
-        let checked = pattern.check(got);
-        checked.map_err(|why| Self {
-            value: Some(value),
-            why: format!("{value} {place}: {why}"),
-            ..Self::default()
-        })
-    }
-
     /// Returns this difference, found in the circumstances that `how` names.
     pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
@@ -177,7 +160,7 @@ fn has_partial_vector(abi: &FnAbi) -> bool {
 }
 
 /// The result of a case in one direction.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Every byte was right in so many calls.
@@ -221,10 +204,5 @@ impl Verdict {
             Self::NotLowered(why) | Self::NotRun(why) => Err(why),
             Self::SelfInconsistent(difference) | Self::Differs(difference) => Err(difference.why),
         }
-    }
-
-    /// Returns the verdict on a case that ends the process.
-    pub fn died(why: &str) -> Self {
-        Self::Differs(Difference::from(format!("it ends the process: {why}")))
     }
 }

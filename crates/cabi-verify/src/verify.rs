@@ -12,15 +12,15 @@ use std::sync::{Arc, OnceLock};
 use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
 
+use crate::build::program::{File, Program, SECONDS, runner};
 use crate::build::zig::{Mode, Zig};
-use crate::build::{ProgramTarget, Reference, Unit};
+use crate::build::{ProgramTarget, Reference, ReferenceError, Unit};
 use crate::case::Direction;
 use crate::header;
 
 use crate::probe::Probe;
 use crate::process;
 use crate::run::HERE;
-use crate::run::loaded::LoadedCode;
 use crate::states::{Coverage, Measure};
 use crate::threads::at_once;
 
@@ -41,7 +41,7 @@ pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
-use units::{BATCH, Batch, Loaded, Turn};
+use units::{BATCH, Batch, CompiledBatch, Turn};
 pub use units::{Called, Mistake, Shown};
 
 /// Headers and compilers to be compared, and settings.
@@ -70,7 +70,7 @@ pub struct Compiler {
     pub level: VectorLevel,
     /// `true` if functions that are made, not read from a header, are those of Win64 (`ms_abi`).
     pub ms_abi: bool,
-    /// The target whose code it makes, if that is not loaded here but runs in programs of its own.
+    /// The target whose code it makes, if that is not this machine's.
     pub programs: Option<Arc<ProgramTarget>>,
     /// The probe of its code, once it is needed.
     pub probe: Arc<OnceLock<Result<Probe, String>>>,
@@ -182,7 +182,7 @@ pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<HeaderRun<'a>>,
-    loaded: Vec<Loaded>,
+    loaded: Vec<CompiledBatch>,
 }
 
 impl<'a> Prepared<'a> {
@@ -238,6 +238,24 @@ impl Read {
     }
 }
 
+/// Checks whether a program of `reference` runs: if none does, every failure would look like the
+/// compiler's.
+fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
+    let file = File {
+        by: reference,
+        source: "int main(void) { return 22; }\n",
+        flags: Vec::new(),
+    };
+    let ran = Program::build(&[file], &[])?.run(&runner(), &[], SECONDS)?;
+    match ran.status.code() {
+        Some(22) => Ok(()),
+        _ => Err(ReferenceError::Unusable {
+            what: format!("a program by {}", reference.command()),
+            why: format!("it ends with {}, expected exit code 22", ran.status),
+        }),
+    }
+}
+
 impl Compiler {
     /// Makes a compiler of `reference` under `policy`, or else under its own.
     ///
@@ -251,13 +269,12 @@ impl Compiler {
             let (command, features) = (reference.command(), lacking.join(", "));
             return Err(VerifyError::Machine { command, features });
         }
-        // Every failure would look like the compiler's own if nothing runs.
-        LoadedCode::try_out(&reference)?;
+        try_out(&reference)?;
         let own = Self::plain(reference, policy);
         Ok(Self { level, ..own })
     }
 
-    /// `reference` at the baseline of vectors, whose code is loaded here.
+    /// `reference` at the baseline of vectors, whose code runs here.
     fn plain(reference: Reference, policy: Option<Policy>) -> Self {
         Self {
             policy: policy.unwrap_or(reference.profile().on(&HERE)),

@@ -2,51 +2,32 @@
 //! and results in our own callers and callees, for each target whose programs run here. They are
 //! compared with `FnAbi`; no C compiler is asked about a signature.
 
-use cabi::{FnAbi, FnSig, Policy, VectorLevel};
+use std::collections::BTreeSet;
+
+use cabi::{FnSig, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
-use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Fault};
-use cabi_verify::compare::compare;
+use cabi_verify::case::Subject;
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
 use cabi_verify::processor;
 use cabi_verify::threads::{at_once, in_threads};
-use cabi_verify::verdict::is_known;
 use cabi_verify::verify::units::Mistake;
 
 use super::conventions::mutations;
-use crate::mutants::{self, Mutant};
+use crate::mutants;
+use crate::signatures::{LEVELS, Signature, of_level, signatures};
 use crate::suite::{Result, Suite};
 
 /// Folders of the corpus.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 9] = [
     "x86-64-sysv",
+    "x86-64-sizes",
     "x86-64-win64",
     "aarch64-linux",
     "aarch64-apple",
+    "aarch64-windows",
     "riscv64-linux",
     "s390x-linux",
     "x86-64-windows",
-];
-
-/// Vector levels, and the feature of the processor that each needs.
-const LEVELS: [(VectorLevel, Option<&str>); 3] = [
-    (VectorLevel::Baseline, None),
-    (VectorLevel::Avx, Some("avx")),
-    (VectorLevel::Avx512, Some("avx512f")),
-];
-
-/// Mistakes that do not move a value, so that the suite `mutants` alone notices them: a function's
-/// own address in another register, the state of the vector unit, and the values that a caller of
-/// Win64 keeps during a call.
-const NOT_IN_PLACES: [&str; 8] = [
-    "address-in-other-register",
-    "upper-zeroed-early",
-    "win64-no-shadow",
-    "win64-no-shadow-of-body",
-    "win64-rdi-changed",
-    "win64-rsi-changed",
-    "win64-xmm6-changed",
-    "win64-xmm7-changed",
 ];
 
 /// Number of settings of each signature.
@@ -55,19 +36,12 @@ const EVERY: usize = SETTINGS.len();
 /// Signatures in one program.
 const PROGRAM: usize = 200;
 
-/// A case as one compiler's policy has it.
-struct Signature<'a> {
-    case: &'a Case,
-    sig: FnSig,
-    abi: FnAbi,
-}
-
 /// Signatures of one target and vector level in one program.
 struct Part<'a> {
     target: &'a ProgramTarget,
     probe: &'a Probe,
     vectors: VectorLevel,
-    signatures: &'a [Signature<'a>],
+    signatures: &'a [Signature],
     turn: usize,
     mistake: Mistake,
 }
@@ -90,6 +64,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 suite.report.absent(name, &why);
             }
         }
+    }
+    if suite.is_complete() {
+        check_names(&subjects, suite);
     }
     for target in targets {
         let probe = Probe::of_target(&target)?;
@@ -114,7 +91,7 @@ fn of_corpus(
     of_target((target, probe), &own, suite)?;
     if suite.is_complete() {
         dropped_rules((target, probe), &own, suite)?;
-        mistakes(target, probe, &own, suite)?;
+        mistakes((target, probe), &own, suite)?;
     }
     Ok(())
 }
@@ -134,11 +111,11 @@ fn of_target(
     }
     for (vectors, feature) in LEVELS {
         let mut signatures = of_level(subjects, vectors);
-        signatures.retain(|one| suite.wants(&one.case.name));
+        signatures.retain(|one| suite.wants(&one.name));
         if let Some(name) = feature.filter(|name| !processor::has(name)) {
             for one in signatures {
                 let why = format!("no {name}");
-                suite.report.not_run(&engine, &one.case.name, &why);
+                suite.report.not_run(&engine, &one.name, &why);
             }
             continue;
         }
@@ -152,20 +129,6 @@ fn of_target(
         }
     }
     Ok(())
-}
-
-/// A case under each policy that has its values elsewhere.
-fn signatures(case: &Case) -> Vec<Signature<'_>> {
-    let mut all: Vec<Signature<'_>> = Vec::new();
-    for policy in [Policy::GCC, Policy::CLANG] {
-        let (Ok(sig), Ok(abi)) = (case.sig_under(policy), case.abi_under(policy)) else {
-            continue;
-        };
-        if all.iter().all(|one| one.abi != abi) {
-            all.push(Signature { case, sig, abi });
-        }
-    }
-    all
 }
 
 /// Rules dropped from the target's convention must be noticed on both sides of calls.
@@ -207,69 +170,72 @@ fn dropped_rules(
     Ok(())
 }
 
-/// Mistakes in code must be noticed by the blocks that name them.
+/// Each block must notice the mistakes that it names.
 fn mistakes(
-    target: &ProgramTarget,
-    probe: &Probe,
+    (target, probe): (&ProgramTarget, &Probe),
     subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine("control");
-    // Conventions of x86-64 are changed in the suite `mutants`.
-    let is_of_code = |mutant: &&Mutant| {
-        mutant.mistake().convention.is_none() && !NOT_IN_PLACES.contains(&mutant.name)
-    };
-    for mutant in mutants::all().filter(is_of_code).chain(mutants::S390X) {
-        let mistake = mutant.mistake();
+    for mutant in mutants::all().chain(mutants::S390X) {
         let names = |one: &&&Subject| one.block.kills.iter().any(|name| name == mutant.name);
         let own: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
-        if own.is_empty() {
-            continue;
-        }
+        let mut blind: BTreeSet<&str> = own.iter().map(|one| &*one.block.name).collect();
         let is_here = |feature: Option<&str>| feature.is_none_or(processor::has);
-        let mut is_noticed = false;
-        for (vectors, _) in LEVELS.into_iter().filter(|(_, one)| is_here(*one)) {
+        let (here, missing): (Vec<_>, Vec<_>) = LEVELS
+            .into_iter()
+            .partition(|(_, feature)| is_here(*feature));
+        for (vectors, _) in here {
             let signatures = of_level(&own, vectors);
-            for part in parts((target, probe), &signatures, mistake) {
+            for part in parts((target, probe), &signatures, mutant.mistake()) {
                 let part = Part { vectors, ..part };
-                let emitted = part.emitted()?;
-                let mut all = part.signatures.iter().zip(&emitted);
-                is_noticed |= all.any(|(one, emitted)| {
-                    let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
-                    is_seen && one.differs(emitted) != [None, None]
-                });
-                if is_noticed {
+                for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
+                    if one.differs(&emitted) != [None, None] {
+                        blind.remove(one.block());
+                    }
+                }
+                if blind.is_empty() {
                     break;
                 }
             }
         }
-        match is_noticed {
-            true => suite.report.outcome(&engine, mutant.name, Ok(())),
-            false if !LEVELS.iter().all(|(_, one)| is_here(*one)) => {
-                let why = "a vector level that is missing may be the one to notice it";
-                suite.report.not_run(&engine, mutant.name, why);
-            }
-            false => {
-                let why = format!("not noticed: {}", mutant.breaks);
-                suite.report.outcome(&engine, mutant.name, Err(why));
+        for one in own {
+            let name = format!("{} by {}", mutant.name, one.block.name);
+            let needs = { missing.iter() }.find(|(level, _)| one.cases[0].vectors == *level);
+            match (blind.contains(&*one.block.name), needs) {
+                (false, _) => suite.report.outcome(&engine, &name, Ok(())),
+                (true, Some((_, feature))) => {
+                    let why = format!("no {}", feature.unwrap_or_default());
+                    suite.report.not_run(&engine, &name, &why);
+                }
+                (true, None) => {
+                    let why = format!("not noticed: {}", mutant.breaks);
+                    suite.report.outcome(&engine, &name, Err(why));
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Returns the signatures of a vector level.
-fn of_level<'a>(subjects: &[&'a Subject], vectors: VectorLevel) -> Vec<Signature<'a>> {
-    let own = subjects.iter().filter(|one| !one.expects_refusal());
-    let cases = own.flat_map(|one| &one.cases);
-    let cases = cases.filter(|case| case.vectors == vectors);
-    cases.flat_map(signatures).collect()
+/// Checks whether each name of a mistake is one, and each mistake is named.
+fn check_names(subjects: &[Subject], suite: &mut Suite) {
+    let known = || mutants::all().chain(mutants::S390X);
+    let named = || subjects.iter().flat_map(|one| &one.block.kills);
+    for name in named().filter(|name| known().all(|mutant| mutant.name != **name)) {
+        let why = "no mistake has this name".to_owned();
+        suite.report.outcome("control", name, Err(why));
+    }
+    for mutant in known().filter(|mutant| named().all(|name| name != mutant.name)) {
+        let why = "no block of the corpus names it".to_owned();
+        suite.report.outcome("control", mutant.name, Err(why));
+    }
 }
 
 /// Returns `signatures` with a mistake, each under every setting.
 fn parts<'a>(
     (target, probe): (&'a ProgramTarget, &'a Probe),
-    signatures: &'a [Signature<'a>],
+    signatures: &'a [Signature],
     mistake: Mistake,
 ) -> impl Iterator<Item = Part<'a>> {
     (0..EVERY).flat_map(move |first| {
@@ -301,46 +267,5 @@ impl Part<'_> {
             Some(messages) => format!("{error}\n{messages}"),
             None => error.to_string(),
         })
-    }
-}
-
-impl Signature<'_> {
-    fn report(&self, engine: &str, emitted: Emitted, suite: &mut Suite) {
-        let differs = self.differs(&emitted).into_iter().flatten().next();
-        let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
-        let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
-        match (differs, refused.next()) {
-            (None, Some((fault, of))) => self.refused(engine, (fault, of), suite),
-            (differs, _) => {
-                let outcome = differs.map_or(Ok(()), Err);
-                suite.report.outcome(engine, &self.case.name, outcome);
-            }
-        }
-    }
-
-    /// Returns the first difference of our callee, and of our caller, as far as they are lowered.
-    fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
-        let params = self.sig.params().iter();
-        let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-        [0, 1].map(|side| match emitted[side].as_ref().ok()? {
-            Ok(facts) => {
-                let [callee, caller] = compare("Cranelift", facts, &types, &self.abi);
-                let found = if side == 0 { callee } else { caller };
-                found.first().map(|one| format!("{one}\n{facts}"))
-            }
-            Err(ending) => Some(format!("it ends the process: {ending}")),
-        })
-    }
-
-    fn refused(&self, engine: &str, (fault, side): (&Fault, Direction), suite: &mut Suite) {
-        let name = &self.case.name;
-        let is_failure = matches!(fault, Fault::Failed(_));
-        match !is_failure && is_known(fault, &self.abi, side) {
-            true => suite.report.not_run(engine, name, &fault.to_string()),
-            false => {
-                let why = format!("refused without need: {fault}");
-                suite.report.outcome(engine, name, Err(why));
-            }
-        }
     }
 }

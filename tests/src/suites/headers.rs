@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use cabi::convention::{Convention, Frame};
 use cabi::{Kind, Target, Type, X86_64_SYSV};
 use cabi_header::{HeaderError, Options};
-use cabi_verify::check::calls::Difference;
 use cabi_verify::header::NO_PLACE;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
+use cabi_verify::verdict::Difference;
 use cabi_verify::verify::{
     Compiler, HeaderRun, Mistake, OTHER_MEMBERS, Prepared, Read, Verification, VerifyError,
 };
@@ -144,7 +144,8 @@ static BIG_ENDIAN: Convention = Convention {
     ..X86_64_SYSV
 };
 
-/// A mistake that every compiler notices; all of them are the suite `mutants`'s. On AArch64 a rule of its convention is dropped.
+/// A mistake that every compiler notices; all of them are the suite `emission`'s. On AArch64 a rule
+/// of its convention is dropped.
 fn mistake() -> Result<(&'static str, Mistake)> {
     if HERE == Target::X86_64_LINUX {
         let mutant = named("no-rollback")?;

@@ -53,14 +53,14 @@ const LACKING: [Lacking; 9] = [
         programs: &[],
         variables: &[("CABI_HIDE", "avx")],
         reason: "avx",
-        suites: &[("random", NONE), ("interop", "v8")],
+        suites: &[("random", NONE), ("run_time", "v8")],
     },
     Lacking {
         what: "gcc",
         programs: &["gcc", "cc", "c89", "c99", "x86_64-linux-gnu-gcc"],
         variables: &[],
         reason: "gcc",
-        suites: &[("random", NONE), ("interop", CASE)],
+        suites: &[("random", NONE), ("probe", CASE)],
     },
     Lacking {
         what: "clang",
@@ -74,7 +74,7 @@ const LACKING: [Lacking; 9] = [
         programs: &[],
         variables: &[("LIBCLANG_PATH", "")],
         reason: "libclang",
-        suites: &[("interop", CASE), ("mutants", ""), ("headers", "")],
+        suites: &[("run_time", CASE), ("emission", ""), ("headers", "")],
     },
     Lacking {
         what: "Zig",

@@ -11,8 +11,8 @@ use cabi::{RecordRules, Target};
 use cabi_header::HeaderError;
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{Answer, Fact, Reply, ask_data, facts};
 use cabi_verify::corpus::DEFAULT_TARGET;
+use cabi_verify::layout::{Answer, Fact, Reply, ask_data, facts};
 use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 

@@ -25,10 +25,11 @@ use crate::suite::{Result, Suite};
 type Found = BTreeMap<String, Vec<String>>;
 
 /// Folders of the corpus with another convention: Win64 beside System V, and those of programs.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "x86-64-win64",
     "aarch64-linux",
     "aarch64-apple",
+    "aarch64-windows",
     "riscv64-linux",
     "s390x-linux",
     "x86-64-windows",

@@ -83,8 +83,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let target = |at: usize| programs[at].target();
     let is_first = |at| (0..at).all(|before| target(before) != target(at));
     let numbers: Vec<usize> = (0..programs.len()).collect();
-    // Code of this machine's compilers is loaded by children, for which a process of threads is not
-    // forked: these compilers run beside each other, those of programs alone.
     suite.each(&numbers, |&at, suite| {
         let compiler = &programs[at];
         take(&plan(96)?, std::slice::from_ref(compiler), suite)?;

@@ -1,16 +1,11 @@
 //! Mistakes of the runner itself, which would blind every suite: each is made on purpose, or input
 //! that would hide it is fed in, and must be noticed.
 
-use std::process::Command;
-use std::sync::mpsc::channel;
-use std::time::Duration;
-
 use cabi_header::Options;
 use cabi_verify::build::Reference;
 use cabi_verify::fuzz::{self, Campaign};
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
-use cabi_verify::run::child::{self, Limits};
 use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
@@ -45,57 +40,6 @@ const OF_VERDICTS: [Wrong; 6] = [
         called.push(called[0].clone())
     }),
     ("a verdict is another case's", |called| called.swap(0, 1)),
-];
-
-const OF_CHILDREN: [Control; 4] = [
-    ("a child's early end is taken for success", || {
-        let found = child::run(&[3], 1, |_, index| {
-            if index == 1 {
-                std::process::exit(0);
-            }
-            Verdict::Passed(1)
-        });
-        let died = Verdict::died("exit code 0");
-        found.is_ok_and(|found| found == [[Verdict::Passed(1), died, Verdict::Passed(1)]])
-    }),
-    // Two seconds on the clock without work pass, one second of work does not.
-    ("a case that hangs is waited for", || {
-        let limits = Limits {
-            processor: 1,
-            clock: 600,
-        };
-        let case = |_, index| match index {
-            0 => {
-                std::thread::sleep(Duration::from_secs(2));
-                Verdict::Passed(1)
-            }
-            _ => loop {
-                std::hint::spin_loop();
-            },
-        };
-        let hung = Verdict::died("hangs: more than 1 seconds of work");
-        let found = child::run_within(&[2], 1, limits, case);
-        found.is_ok_and(|found| found == [[Verdict::Passed(1), hung]])
-    }),
-    ("a child of another owner is taken for ours", || {
-        let foreign = Command::new("true").spawn();
-        let run = child::run(&[1, 1], 2, |_, _| {
-            std::thread::sleep(Duration::from_millis(50));
-            Verdict::Passed(1)
-        });
-        let waited = foreign.and_then(|mut foreign| foreign.wait());
-        run.is_ok() && waited.is_ok_and(|status| status.success())
-    }),
-    ("several threads are forked", || {
-        let (stop, stopped) = channel::<()>();
-        let thread = std::thread::spawn(move || stopped.recv());
-        let refused = child::run(&[1], 1, |_, _| Verdict::Passed(1));
-        drop(stop);
-        let _ = thread.join();
-        let again = child::run(&[1], 1, |_, _| Verdict::Passed(1));
-        refused.is_err_and(|why| why.to_string().contains("threads cannot be forked"))
-            && again.is_ok()
-    }),
 ];
 
 const OF_LISTS: [Control; 3] = [
@@ -142,7 +86,7 @@ const OF_LISTS: [Control; 3] = [
 ];
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    for (what, is_noticed) in OF_CHILDREN.iter().chain(&OF_LISTS) {
+    for (what, is_noticed) in &OF_LISTS {
         note(suite, what, is_noticed());
     }
     let Some(reference) = suite.references().into_iter().next() else {

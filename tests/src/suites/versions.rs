@@ -7,7 +7,7 @@ use cabi::{Policy, Profile};
 use cabi_verify::build::Reference;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::units::{self, Loaded, Mistake};
+use cabi_verify::verify::units::{self, CompiledBatch, Mistake};
 use cabi_verify::verify::{Compiler, known_bug};
 
 use crate::compiled::{File, compile_files, entries, takes};
@@ -60,7 +60,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Returns the differences from the place of each case under `policy`.
-fn differences(loaded: &mut [Loaded], policy: Policy) -> Result<Found> {
+fn differences(loaded: &mut [CompiledBatch], policy: Policy) -> Result<Found> {
     loaded.iter_mut().for_each(|one| one.policy = policy);
     let all = units::compare(loaded, Mistake::NONE, at_once())?;
     let mut found = Found::new();

@@ -14,17 +14,16 @@ use std::sync::Arc;
 use cabi::Policy;
 use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
-use cabi_verify::check::calls::{Direction, Verdict};
+use cabi_verify::case::Direction;
 use cabi_verify::report::expected::{Bug, Expected};
-use cabi_verify::verify::units::{Called, Loaded, Mistake};
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{Called, CompiledBatch, Mistake};
 use cabi_verify::verify::{Compiler, known_bugs};
-use clif_cabi_jit::Settings;
 
 use crate::bugs::{bug_of_zig, subject};
 use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
-use crate::suites::interop::call;
 
 /// Zig, and the C compiler that builds the frame around its functions. If one is missing, the report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
@@ -59,26 +58,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             number("CABI_RANDOM_FIRST", 0)?,
             number("CABI_RANDOM_COUNT", 200)?,
         ));
+        more.extend(cases::bool_vectors()?);
         subjects.extend(more);
     }
-    // The probe sees bytes, and each of their bits is passed by itself.
-    let bools = match subjects.is_empty() {
-        true => Vec::new(),
-        false => cases::bool_vectors()?,
-    };
     let mut files = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
-    let mut n_seen = 0;
-    for subjects in [&subjects, &bools] {
-        n_seen = files.len();
-        for compiler in &compilers {
-            let levels = entries(subjects, compiler, |(_, case), admitted| {
-                takes(suite, "zig", case, admitted)
-            });
-            add_files(&mut files, compiler, levels);
-        }
+    for compiler in &compilers {
+        let levels = entries(&subjects, compiler, |(_, case), admitted| {
+            takes(suite, "zig", case, admitted)
+        });
+        add_files(&mut files, compiler, levels);
     }
-    let mut loaded = compile_files(&files, |file, case, why| {
+    let loaded = compile_files(&files, |file, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(file), &case.name, why);
     })?;
@@ -89,12 +80,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    let (seen, called) = loaded.split_at(loaded.partition_point(|one| one.part < n_seen));
-    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
-    let mut outcomes = run_files(seen, Mistake::NONE)?;
-    outcomes.extend(call(called, &settings, Mistake::NONE, (false, None))?);
+    let outcomes = run_files(&loaded, Mistake::NONE)?;
     report(&files, loaded.iter().zip(outcomes), &expected, suite)?;
-    loaded.truncate(seen.len());
     controls(&files, loaded, suite)
 }
 
@@ -115,7 +102,7 @@ fn engine(file: &File<'_>) -> String {
 }
 
 /// Compares Zig's layouts of the types of `loaded`.
-pub(super) fn layouts(loaded: &Loaded, engine: &str, suite: &mut Suite) {
+pub(super) fn layouts(loaded: &CompiledBatch, engine: &str, suite: &mut Suite) {
     for fact in &loaded.layout {
         let name = &loaded.cases[fact.case].name;
         suite.report.outcome(engine, name, compare(fact));
@@ -134,7 +121,7 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 
 fn report<'a>(
     files: &[File<'_>],
-    outcomes: impl Iterator<Item = (&'a Loaded, Vec<Called>)>,
+    outcomes: impl Iterator<Item = (&'a CompiledBatch, Vec<Called>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {
@@ -177,7 +164,7 @@ fn report<'a>(
 }
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(files: &[File<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> Result<()> {
+fn controls(files: &[File<'_>], mut loaded: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
     for loaded in &mut loaded {
         loaded.policy = Policy::CLANG;
         for (case, missing) in loaded.cases.iter().zip(&mut loaded.missing) {

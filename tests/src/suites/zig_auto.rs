@@ -16,7 +16,7 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Called, Loaded, Mistake};
+use cabi_verify::verify::units::{self, Called, CompiledBatch, Mistake};
 
 use crate::compiled::{File, compile_files};
 use crate::suite::{Result, Suite, number};
@@ -144,7 +144,7 @@ impl Setup {
     }
 
     /// All cases in both directions, then under each mutant of the convention, which must fail in some case.
-    fn run(self, loaded: &Loaded, suite: &mut Suite) -> Result<()> {
+    fn run(self, loaded: &CompiledBatch, suite: &mut Suite) -> Result<()> {
         let name = self.name();
         layouts(loaded, &format!("{name} layout"), suite);
         let loaded = std::slice::from_ref(loaded);

@@ -9,9 +9,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
 use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use crate::emit::cranelift::{
-    self, BufferAddresses, CallVia, Mutation, Sent, VARIANTS, keeps_result,
-};
+use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS};
 use crate::verdict::Fault;
 
 /// Features that a processor needs for code with vectors of a level.
@@ -69,7 +67,9 @@ impl CraneliftObject {
         let mut triple: target_lexicon::Triple = target.name().parse()?;
         // Programs are linked here, whatever the system has.
         triple.binary_format = target_lexicon::BinaryFormat::Elf;
-        let is_windows = triple.operating_system == target_lexicon::OperatingSystem::Windows;
+        // The C library here is not of Win64.
+        let is_win64 = triple.operating_system == target_lexicon::OperatingSystem::Windows
+            && triple.architecture == target_lexicon::Architecture::X86_64;
         let mut isa = isa::lookup(triple)?;
         let needed = AVX.iter().filter(|_| vectors != VectorLevel::Baseline);
         for name in needed {
@@ -78,8 +78,7 @@ impl CraneliftObject {
         let isa = isa.finish(Flags::new(flags))?;
         let lower = Lowering::new(&*isa)?;
         let libcalls = default_libcall_names();
-        // The C library here is not of Windows's convention.
-        let libcalls = move |call| match is_windows {
+        let libcalls = move |call| match is_win64 {
             true => format!("cabi_ms_{}", libcalls(call)),
             false => libcalls(call),
         };
@@ -95,42 +94,36 @@ impl CraneliftObject {
     /// Adds a function, called `name`, that writes its arguments down at the offsets of `side` and
     /// returns the object that it finds.
     pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
-        let places = (BufferAddresses::Places(self.places), side.offsets);
+        let places = (self.places, side.offsets);
         let (variant, mutation) = (side.index % VARIANTS, side.mutation);
         let (module, lower) = (&mut self.module, &self.lower);
-        cranelift::function(
-            module,
-            Some(name),
-            lower,
-            side.sig,
-            places,
-            variant,
-            mutation,
-        )?;
+        cranelift::function(module, name, lower, side.sig, places, variant, mutation)?;
         Ok(())
     }
 
-    /// Adds a shim, called `name`, that calls `callee` with objects that are `sent` so.
+    /// Adds a shim, called `name`, that calls `callee` with objects at the offsets of `side`, or
+    /// behind pointers.
     pub(crate) fn caller(
         &mut self,
         (name, callee): (&str, &str),
         side: &OneSide<'_>,
-        sent: Sent<'_>,
+        by_pointers: bool,
     ) -> Result<(), Fault> {
+        let sent = match by_pointers {
+            true => Sent::ByPointers,
+            false => Sent::At(side.offsets, self.places),
+        };
         let (module, lower) = (&mut self.module, &self.lower);
         let import = lower.declare_import(module, callee, side.sig)?.id;
-        let via = match (side.index / VARIANTS) % 4 {
+        let via = match (side.index + side.index / VARIANTS) % 4 {
             0 => CallVia::Function(import),
             1 => CallVia::Pointer,
             2 => CallVia::Ref(import),
             _ => CallVia::OwnPointer,
         };
-        let mut variants = (0..VARIANTS)
-            .filter(|variant| keeps_result(*variant))
-            .cycle();
-        let variant = variants.nth(side.index).unwrap_or(0);
+        let variant = side.index % VARIANTS;
         let (told, mutation) = ((side.sig, sent), side.mutation);
-        cranelift::shim(module, Some(name), lower, told, via, variant, mutation)?;
+        cranelift::shim(module, name, lower, told, via, variant, mutation)?;
         Ok(())
     }
 
@@ -162,7 +155,7 @@ mod tests {
                 index: 0,
                 mutation: Mutation::default(),
             };
-            object.caller((name, &format!("{name}_callee")), &side, Sent::ByPointers)
+            object.caller((name, &format!("{name}_callee")), &side, true)
         };
         assert!(add("refused", &refused).is_err());
         assert!(add("plain", &FnSig::new([Type::I32], Type::VOID)).is_ok());

@@ -26,12 +26,12 @@ pub enum ReferenceError {
         /// Its messages.
         messages: String,
     },
-    /// The compiler's output cannot be loaded.
-    #[error("{what} cannot be loaded: {why}")]
-    Unloadable {
+    /// The compiler's output does not link or run.
+    #[error("{what} does not work: {why}")]
+    Unusable {
         /// The purpose of the output.
         what: String,
-        /// The loader's reason, or how the process ended that tried.
+        /// The linker's reason, or how the process ended.
         why: String,
     },
     /// The compiler crashed at the C text, and so gave no answer about it.
@@ -55,7 +55,7 @@ impl ReferenceError {
     pub fn messages(&self) -> Option<&str> {
         match self {
             Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
-            Self::Io { .. } | Self::Unloadable { .. } => None,
+            Self::Io { .. } | Self::Unusable { .. } => None,
         }
     }
 
@@ -78,7 +78,7 @@ impl ReferenceError {
     fn reference(&self) -> &str {
         match self {
             Self::Refused { reference, .. } | Self::Crashed { reference, .. } => reference,
-            Self::Io { .. } | Self::Unloadable { .. } => "",
+            Self::Io { .. } | Self::Unusable { .. } => "",
         }
     }
 

@@ -71,14 +71,3 @@ fn bytes(
         None => Err(missing("fewer bytes than it has in C:")),
     }
 }
-
-/// The loader's own words, which the error itself does not print.
-pub(crate) fn reason(error: &libloading::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
-}

@@ -15,6 +15,13 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Processor time for the calls of a program.
 pub(crate) const SECONDS: u32 = 10;
 
+/// Returns the command that runs programs of this machine: where this process is emulated, an
+/// emulator, which `CABI_RUNNER` names.
+pub(crate) fn runner() -> Vec<String> {
+    let words = std::env::var("CABI_RUNNER").unwrap_or_default();
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
 /// A file of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct File<'a> {
@@ -59,6 +66,11 @@ impl Program {
             made_by: linker.to_string(),
             _folder: folder,
         })
+    }
+
+    /// Returns the path of the file.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of processor time.

@@ -25,6 +25,7 @@ fn in_words(name: &str, value: &str) -> String {
         "relies" => format!(
             "a caller loses a value that it keeps during a call: it relies on {value}, which the callee may change"
         ),
+        "leaves" => format!("the caller returns with another state of the machine: {value}"),
         "calls" => format!("{value} calls were made in 24 rounds"),
         "overwritten" => {
             "a callee's part of the caller's frame has variables of the caller".to_owned()

@@ -137,7 +137,7 @@ pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 /// `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
-/// The functions that the Rust side calls are of System V by name: a compiler may be told that
+/// The functions that Zig and the probe call are of System V by name: a compiler may be told that
 /// functions are of another convention unless they say so.
 pub(crate) const FRAME: &str = concat!(
     include_str!("c/memory_functions.c"),

@@ -25,7 +25,10 @@ use clif_cabi::{
 use crate::verdict::Fault;
 
 mod forms;
-use forms::{argument, constant, copy, keep, write_down};
+use forms::{argument, copy, keep, write_down};
+
+/// Number of values that a shim keeps during its call: integers first.
+pub(crate) const OWN_WORDS: usize = 18;
 
 /// Number of forms of an argument or a result, so of the variants that use them all.
 pub(crate) const VARIANTS: usize = 4;
@@ -91,8 +94,9 @@ pub(crate) enum CallVia {
 pub(crate) enum Sent<'a> {
     /// Behind the pointers of an array: `shim(pointers, result, callee)`.
     ByPointers,
-    /// So many bytes after the start of one buffer: `shim(callee, buffer, result)`.
-    At(&'a [usize]),
+    /// So many bytes after the start of one buffer: `shim(callee, buffer, result)`. The shim keeps
+    /// values during the call, which it finds by the buffers' table.
+    At(&'a [usize], DataId),
 }
 
 impl Sent<'_> {
@@ -103,7 +107,7 @@ impl Sent<'_> {
                 let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
                 builder.ins().load(types::I64, flags, objects, offset)
             }
-            Self::At(offsets) => {
+            Self::At(offsets, _) => {
                 let offset = i64::try_from(offsets[i]).unwrap_or(0);
                 builder.ins().iadd_imm_s(objects, offset)
             }
@@ -116,10 +120,6 @@ pub(crate) fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
     signature
-}
-
-fn anonymous(module: &mut dyn Module, signature: &Signature) -> Result<FuncId, LowerError> {
-    Ok(module.declare_anonymous_function(signature)?)
 }
 
 /// Builds a function, and defines it as the one that `declare` declares then: if building is
@@ -150,10 +150,10 @@ fn define(
     Ok(id)
 }
 
-/// Builds a shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
+/// Builds a shim, called `name`, that calls `target` as `sig`; `variant` turns the forms.
 pub(crate) fn shim(
     module: &mut dyn Module,
-    name: Option<&str>,
+    name: &str,
     lower: &Lowering,
     (sig, sent): (&FnSig, Sent<'_>),
     target: CallVia,
@@ -163,14 +163,12 @@ pub(crate) fn shim(
     let plan = lower.call_plan(sig)?;
     let own = shim_signature();
     let has_vectors = has_vectors(lower);
-    let declare = |module: &mut dyn Module| match name {
-        Some(name) => Ok(module.declare_function(name, Linkage::Export, &own)?),
-        None => anonymous(module, &own),
-    };
+    let declare =
+        |module: &mut dyn Module| Ok(module.declare_function(name, Linkage::Export, &own)?);
     define(module, declare, &own, mutation, |module, builder, block| {
         let [objects, ret, callee] = match (sent, builder.block_params(block)) {
             (Sent::ByPointers, &[objects, ret, callee]) => [objects, ret, callee],
-            (Sent::At(_), &[callee, objects, ret]) => [objects, ret, callee],
+            (Sent::At(..), &[callee, objects, ret]) => [objects, ret, callee],
             _ => return Ok(()),
         };
         let mut args = Vec::new();
@@ -189,6 +187,10 @@ pub(crate) fn shim(
             CallVia::Ref(id) => Callee::from(module.declare_func_in_func(id, builder.func)),
             CallVia::Pointer | CallVia::OwnPointer => Callee::from(callee),
         };
+        let kept = match sent {
+            Sent::At(_, places) => Some(own_values(&*module, builder, places)),
+            Sent::ByPointers => None,
+        };
         let mut stubs = Mutated { module, mutation };
         let returned = if own {
             let callable = lower.callee(&mut stubs, builder, &plan, target)?;
@@ -201,10 +203,31 @@ pub(crate) fn shim(
         };
         keep(builder, returned, &plan, ret);
         if !sig.is_noreturn() {
+            if let Some((values, to)) = kept {
+                for (value, offset) in values.into_iter().zip((0..).step_by(8)) {
+                    builder.ins().store(MemFlagsData::new(), value, to, offset);
+                }
+            }
             builder.ins().return_(&[]);
         }
         Ok(())
     })
+}
+
+/// Loads values, more than callees of x86-64 keep registers for, and the address where they go after
+/// the call: a register that the call loses is noticed.
+fn own_values(
+    module: &dyn Module,
+    builder: &mut FunctionBuilder<'_>,
+    places: DataId,
+) -> (Vec<Value>, Value) {
+    let [from, to] = addresses(module, builder, places, [5, 6]);
+    let load = |i| {
+        let ty = if i < 8 { types::I64 } else { types::F64 };
+        let offset = i32::try_from(8 * i).unwrap_or(0);
+        builder.ins().load(ty, MemFlagsData::new(), from, offset)
+    };
+    ((0..OWN_WORDS).map(load).collect(), to)
 }
 
 /// Checks whether values can be vectors on the target.
@@ -218,79 +241,52 @@ fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> R
         1 if value_type(ty).is_some() && !parts.is_empty() => Ret::Value,
         1 if !parts.is_empty() && fields(ty).is_ok() => Ret::Fields,
         2 if !parts.is_empty() => Ret::Parts,
-        3 => Ret::Ignore,
         _ => Ret::memory(ret),
     }
 }
 
-/// Checks whether variant `variant` of a shim leaves the result where it was told to.
-pub(crate) fn keeps_result(variant: usize) -> bool {
-    variant % VARIANTS != 3
+/// Loads addresses of the buffers' table at `places`, `cabi_places` of [`FRAME`](super::c::FRAME).
+fn addresses<const N: usize>(
+    module: &dyn Module,
+    builder: &mut FunctionBuilder<'_>,
+    places: DataId,
+    indices: [i32; N],
+) -> [Value; N] {
+    let table = module.declare_data_in_func(places, builder.func);
+    let table = builder.ins().symbol_value(types::I64, table);
+    let flags = MemFlagsData::new();
+    indices.map(|i| builder.ins().load(types::I64, flags, table, 8 * i))
 }
 
-/// Addresses where a function that C calls writes and reads.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum BufferAddresses {
-    /// In this process.
-    Here {
-        /// The arguments go here.
-        seen: *mut u8,
-        /// The object to return.
-        given: *const u8,
-        /// The function that a noreturn function calls instead of returning.
-        escape: *const u8,
-    },
-    /// In a program, where `cabi_places` of [`FRAME`](super::c::FRAME), which this is, has them.
-    Places(DataId),
-}
-
-impl BufferAddresses {
-    /// The three addresses.
-    fn values(self, module: &dyn Module, builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
-        match self {
-            Self::Here {
-                seen,
-                given,
-                escape,
-            } => [seen.cast_const(), given, escape].map(|address| constant(builder, address)),
-            Self::Places(id) => {
-                let table = module.declare_data_in_func(id, builder.func);
-                let table = builder.ins().symbol_value(types::I64, table);
-                let flags = MemFlagsData::new();
-                let [seen, given, escape] =
-                    [0, 2, 9].map(|i| builder.ins().load(types::I64, flags, table, 8 * i));
-                [
-                    seen,
-                    given,
-                    builder.ins().load(types::I64, flags, escape, 0),
-                ]
-            }
-        }
-    }
-}
-
-/// Returns a function of `sig`, with a name or without, that writes down argument `i` `offsets[i]`
-/// bytes after the start, and returns the object it finds; `variant` turns the forms.
+/// Returns a function of `sig`, called `name`, that writes down argument `i` `offsets[i]` bytes after
+/// the start of its buffer, and returns the object that it finds, at the last offset in a buffer
+/// too; `variant` turns the forms.
 pub(crate) fn function(
     module: &mut dyn Module,
-    name: Option<&str>,
+    name: &str,
     lower: &Lowering,
     sig: &FnSig,
-    (places, offsets): (BufferAddresses, &[usize]),
+    (places, offsets): (DataId, &[usize]),
     variant: usize,
     mutation: Mutation,
 ) -> Result<FuncId, Fault> {
     let plan = lower.entry_plan(sig)?;
     let config = module.isa().frontend_config();
     let own = &clif_signature(&plan.signature);
-    let declare = |module: &mut dyn Module| match name {
+    let declare = |module: &mut dyn Module| match mutation.stub {
         // If C enters by a stub, the stub has the name.
-        Some(name) => Ok(lower.declare_export(module, name, sig)?.body),
-        None => anonymous(module, own),
+        None => Ok(lower.declare_export(module, name, sig)?.body),
+        Some(_) => Ok(module.declare_anonymous_function(own)?),
     };
     let body = define(module, declare, own, mutation, |module, builder, block| {
         let entry = lower.enter(builder, block, sig)?;
-        let [seen, given, escape] = places.values(module, builder);
+        let [seen, given, escape] = addresses(module, builder, places, [0, 2, 9]);
+        let escape = builder
+            .ins()
+            .load(types::I64, MemFlagsData::new(), escape, 0);
+        let at_result = offsets.get(sig.params().len()).copied().unwrap_or(0);
+        let at_result = i64::try_from(at_result).unwrap_or(0);
+        let given = builder.ins().iadd_imm_s(given, at_result);
         let list = va_list(builder);
         if sig.is_variadic() {
             entry.va_start(builder, list)?;
@@ -319,11 +315,35 @@ pub(crate) fn function(
         let mut stubs = Mutated { module, mutation };
         entry.ret(&mut stubs, builder, Some(&value))
     })?;
-    // The function that C calls.
-    match plan.entry_stub(body.as_u32()) {
-        Some(stub) if name.is_none() => Ok(stub_id(module, mutated(mutation, stub))?),
-        _ => Ok(body),
+    if mutation.stub.is_none() {
+        return Ok(body);
     }
+    let entered = match plan.entry_stub(body.as_u32()) {
+        Some(stub) => stub_id(module, mutated(mutation, stub))?,
+        None => body,
+    };
+    address_function(module, &format!("{name}_address"), entered)
+}
+
+/// Returns a function, called `name`, that returns the address of another one: no mutated stub can
+/// be exported.
+fn address_function(module: &mut dyn Module, name: &str, of: FuncId) -> Result<FuncId, Fault> {
+    let mut own = Signature::new(CallConv::SystemV);
+    own.returns.push(AbiParam::new(types::I64));
+    let declare =
+        |module: &mut dyn Module| Ok(module.declare_function(name, Linkage::Export, &own)?);
+    define(
+        module,
+        declare,
+        &own,
+        Mutation::default(),
+        |module, builder, _| {
+            let of = module.declare_func_in_func(of, builder.func);
+            let address = builder.ins().func_addr(types::I64, of);
+            builder.ins().return_(&[address]);
+            Ok(())
+        },
+    )
 }
 
 /// The object of `ty` at `given`, to be returned in one of its forms.

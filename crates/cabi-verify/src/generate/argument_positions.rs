@@ -1,7 +1,4 @@
 //! The argument positions in which each type is tested: those in which ABI bugs are known to occur.
-//!
-//! The kind of a call (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
-//! case is run in all of these ways (`interop.rs`).
 
 use cabi::{Convention, DataModel, FnAbi, Type};
 

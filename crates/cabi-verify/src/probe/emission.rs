@@ -6,24 +6,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 
-use super::values::{Values, window};
+use super::values::{PageEnd, Values, window};
 use super::{
-    FAR_POINTER, FREESTANDING, MAX_ALIGN, MAX_VALUES, Observed, Probe, WINDOWS, fits,
-    has_far_pointer, table,
+    FAR_POINTER, FREESTANDING, MAX_ALIGN, Observed, Probe, WINDOWS, fits, has_far_pointer, table,
 };
 use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
-use crate::emit::cranelift::{Mutation, Sent};
-use crate::facts::Facts;
+use crate::emit::cranelift::{Mutation, OWN_WORDS};
+use crate::facts::{Facts, Note};
 use crate::scratch::Scratch;
 use crate::verdict::Fault;
 
 /// Settings of Cranelift, by turns.
 pub const SETTINGS: [&[(&str, &str)]; 4] = [
     &[("opt_level", "none")],
-    &[("opt_level", "speed")],
-    &[("opt_level", "none"), ("regalloc_algorithm", "single_pass")],
+    &[("opt_level", "speed"), ("is_pic", "false")],
+    &[
+        ("opt_level", "none"),
+        ("regalloc_algorithm", "single_pass"),
+        ("is_pic", "false"),
+    ],
     &[
         ("opt_level", "speed"),
         ("regalloc_algorithm", "single_pass"),
@@ -62,7 +65,7 @@ impl Probe {
         sigs: &[FnSig],
         emission: &Emission<'_>,
     ) -> Result<Vec<Emitted>, ReferenceError> {
-        let all: Vec<Values> = sigs.iter().map(|sig| emission.values(sig)).collect();
+        let all = emission.all_values(sigs);
         let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
         let Ok(made) = made else {
             let panicked = || Fault::from("panic: while our sides were made".to_owned());
@@ -72,19 +75,20 @@ impl Probe {
                 .collect());
         };
         let (object, made) = made.map_err(no_object)?;
-        let (mut own, mut rows, mut named) = (buffers(), String::new(), String::new());
         let is_made = |n: &usize| made[*n].iter().any(Result::is_ok);
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
+        let mut own = buffers(numbers.iter().map(|&n| &all[n]), true);
+        let (mut rows, mut named) = (String::new(), String::new());
         for &n in &numbers {
             let (values, sig) = (&all[n], &sigs[n]);
             let _ = writeln!(
                 own,
-                "extern void d{n}(void) __attribute__((weak)), c{n}(void) __attribute__((weak));\n\
+                "extern void d{n}(void) __attribute__((weak)), *d{n}_address(void) __attribute__((weak)), c{n}(void) __attribute__((weak));\n\
                  static const struct value v{n}[] = {{{}{{0}}}};",
                 values.text()
             );
             let row = values.row((sig.is_variadic(), sig.is_noreturn()));
-            let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
+            let _ = writeln!(rows, "{{d{n}, d{n}_address, c{n}, v{n}, {row}}},");
             let _ = writeln!(named, ".globl f{n}\n.set f{n}, cabi_dump");
         }
         let folder = Scratch::new().map_err(ReferenceError::io("our sides of calls"))?;
@@ -92,13 +96,17 @@ impl Probe {
         std::fs::write(&path, object).map_err(ReferenceError::io("our sides of calls"))?;
         let rows = (&*(own + &table(&rows)), numbers.len());
         let link = ["-static", &*path.to_string_lossy()];
-        let window = window(
-            all.into_iter()
-                .zip(&made)
-                .filter_map(|(values, made)| made.iter().any(Result::is_ok).then_some(values)),
-        );
+        let window = window(numbers.iter().map(|&n| &all[n]));
         let seen = self.run(window, rows, (None, &named), &link)?;
-        let mut seen = seen.into_iter();
+        // The caller's body changes it, for values of its own.
+        let is_other =
+            |note: &Note| note.name != "spoils" || Some(&*note.value) != self.machine.spoiled;
+        let mut seen = seen.into_iter().map(|mut seen| {
+            if let Ok(facts) = &mut seen {
+                facts.caller.state.retain(is_other);
+            }
+            seen
+        });
         let nothing = || Err("nothing was said of it".to_owned());
         let facts = made.into_iter().map(|made| {
             let is_made = made.iter().any(Result::is_ok);
@@ -129,6 +137,18 @@ impl Emission<'_> {
         abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
     }
 
+    /// Returns the values of each signature, at one end of their pages and the other: in each form at
+    /// both.
+    pub(super) fn all_values(&self, sigs: &[FnSig]) -> Vec<Values> {
+        let all = sigs.iter().zip(self.forms.0..);
+        all.map(|(sig, turn)| {
+            let mut values = self.values(sig);
+            values.guarded = Some([PageEnd::First, PageEnd::Last][(turn + turn / 4) % 2]);
+            values
+        })
+        .collect()
+    }
+
     fn values(&self, sig: &FnSig) -> Values {
         let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
         if let Ok(abi) = FnAbi::new(sig, self.target) {
@@ -139,7 +159,7 @@ impl Emission<'_> {
     }
 
     /// Checks whether the probe can look at code for a signature.
-    fn tried(&self, sig: &FnSig, values: &Values) -> Result<(), Fault> {
+    pub(super) fn tried(&self, sig: &FnSig, values: &Values) -> Result<(), Fault> {
         fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
         if values.has_far_pointer {
             return Err(Fault::Untried(FAR_POINTER.to_owned()));
@@ -158,7 +178,7 @@ impl Emission<'_> {
             if let Err(why) = self.tried(sig, values) {
                 return [Err(why.clone()), Err(why)];
             }
-            let offsets = values.offsets();
+            let (offsets, _) = values.places();
             let side = OneSide {
                 sig,
                 offsets: &offsets,
@@ -167,29 +187,33 @@ impl Emission<'_> {
             };
             let callee = object.callee(&format!("d{n}"), &side);
             let names = (&*format!("c{n}"), &*format!("f{n}"));
-            [callee, object.caller(names, &side, Sent::At(&offsets))]
+            [callee, object.caller(names, &side, false)]
         };
         let made = sigs.iter().zip(all).enumerate().map(&mut one).collect();
         Ok((object.finish()?, made))
     }
 }
 
-/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`).
-fn buffers() -> String {
+/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). Where callers
+/// keep values during a call, they have some.
+pub(super) fn buffers<'a>(all: impl Iterator<Item = &'a Values>, callers_keep: bool) -> String {
+    let bytes = all.map(|values| values.places().1).max();
+    let own = if callers_keep { "own, kept" } else { "0, 0" };
     format!(
         "{FREESTANDING}{WINDOWS}
 static byte arguments[{0}] __attribute__((aligned({MAX_ALIGN}))), result[{0}] __attribute__((aligned({MAX_ALIGN})));
 static long long wide[256];
 static void *escape;
 static int gap_is_lost;
-void *const cabi_places[11] = {{arguments, result, result, arguments, wide, 0, 0, 0, 0, &escape, &gap_is_lost}};
+static word own[{OWN_WORDS}], kept[{OWN_WORDS}];
+void *const cabi_places[11] = {{arguments, result, result, arguments, wide, {own}, 0, 0, &escape, &gap_is_lost}};
 ",
-        2 * MAX_VALUES
+        bytes.unwrap_or(0)
     )
 }
 
-fn no_object(why: String) -> ReferenceError {
-    ReferenceError::Unloadable {
+pub(super) fn no_object(why: String) -> ReferenceError {
+    ReferenceError::Unusable {
         what: "our sides of calls".to_owned(),
         why,
     }

@@ -1,5 +1,6 @@
 //! The values of a call, as the probe's table of cases has them.
 
+use std::borrow::Borrow;
 use std::fmt::Write as _;
 
 use cabi::{Convention, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves};
@@ -9,6 +10,8 @@ use crate::compare::n_x87;
 use crate::emit::c::{Images, is_widened, string};
 use crate::pattern::{BitPlaces, Painter, is_big_endian};
 use crate::question::Question;
+
+use super::MAX_VALUES;
 
 pub(super) struct Values {
     pub(super) types: Vec<Type>,
@@ -23,20 +26,32 @@ pub(super) struct Values {
     pub(super) has_far_pointer: bool,
     /// Number of bits by which each bit-field is after its place.
     pub(super) shift: u64,
+    /// The end of its pages at which each value lies: a byte beside it cannot be touched.
+    pub(super) guarded: Option<PageEnd>,
 }
+
+/// An end of the pages of a value; the page after it cannot be touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PageEnd {
+    First,
+    Last,
+}
+
+/// Bytes of a page.
+const PAGE: usize = 4096;
 
 /// As many bytes of the stack as most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
 /// Bytes of the stack for the arguments of each call, as a number that instructions of every machine have.
-pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
-    let of_call = |values: Values| {
+pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize {
+    let of_call = |values: &Values| {
         values.types.iter().fold(256, |end: usize, ty| {
             let align = usize::try_from(alignment(ty)).unwrap_or(1);
             end.next_multiple_of(align.max(8)) + size_of(ty)
         })
     };
-    match values.map(of_call).max() {
+    match values.map(|one| of_call(one.borrow())).max() {
         Some(bytes) if bytes > USUAL_WINDOW => bytes.next_multiple_of(4096),
         _ => USUAL_WINDOW,
     }
@@ -61,6 +76,7 @@ impl Values {
             n_x87: case.abi_under(Policy::NONE).map_or(0, |abi| n_x87(&abi)),
             has_far_pointer: false,
             shift: 0,
+            guarded: None,
         }
     }
 
@@ -81,6 +97,7 @@ impl Values {
             n_x87: 0,
             has_far_pointer: false,
             shift: 0,
+            guarded: None,
         }
     }
 
@@ -104,8 +121,42 @@ impl Values {
         self.types.iter().chain(&self.ret).cloned().collect()
     }
 
-    pub(super) fn offsets(&self) -> Vec<usize> {
+    fn offsets(&self) -> Vec<usize> {
         Images::of(&self.all()).offsets
+    }
+
+    /// Returns the offset of each argument in the buffer of arguments, and of the result in its own;
+    /// and the bytes that the buffers need.
+    pub(super) fn places(&self) -> (Vec<usize>, usize) {
+        let n = self.types.len();
+        let Some(end) = self.guarded else {
+            let mut places = self.offsets();
+            places
+                .iter_mut()
+                .skip(n)
+                .for_each(|of_result| *of_result = 0);
+            return (places, 2 * MAX_VALUES);
+        };
+        let (mut places, mut next, mut most) = (Vec::new(), PAGE, 0);
+        for (i, ty) in self.all().iter().enumerate() {
+            if i == n {
+                next = PAGE;
+            }
+            let align = usize::try_from(ty.align()).unwrap_or(1);
+            let bytes = size_of(ty).next_multiple_of(PAGE).max(PAGE);
+            places.push(match end {
+                PageEnd::First => next,
+                PageEnd::Last => (next + bytes - size_of(ty)) / align * align,
+            });
+            next += bytes + PAGE;
+            most = next.max(most);
+        }
+        (places, most.max(2 * MAX_VALUES))
+    }
+
+    /// Returns the bytes of each argument, and then of the result.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.all().into_iter().map(|ty| size_of(&ty))
     }
 
     fn painter(&self) -> Painter {
@@ -129,7 +180,7 @@ impl Values {
         let frame = self.convention.map(|own| own.frame);
         let carried = frame.and_then(|frame| frame.carried);
         format!(
-            "{}, {}, {}, {}, {}, {}, {}, {:?}",
+            "{}, {}, {}, {}, {}, {}, {}, {}, {:?}",
             self.types.len(),
             align.unwrap_or(1).max(16),
             frame.map_or(0, |frame| frame.shadow_space),
@@ -137,17 +188,20 @@ impl Values {
             u8::from(self.ret.is_some()),
             u8::from(variadic),
             u8::from(noreturn),
+            u8::from(self.guarded.is_some()),
             carried.map_or("", |reg| reg.name())
         )
     }
 
     /// Rows of C, the result's last.
     pub(super) fn text(&self) -> String {
-        let all = self.all().into_iter().zip(self.offsets()).enumerate();
-        all.map(|(i, (ty, at))| self.value(i, &ty, at)).collect()
+        let places = self.offsets().into_iter().zip(self.places().0);
+        let all = self.all().into_iter().zip(places).enumerate();
+        all.map(|(i, (ty, places))| self.value(i, &ty, places))
+            .collect()
     }
 
-    fn value(&self, i: usize, ty: &Type, at: usize) -> String {
+    fn value(&self, i: usize, ty: &Type, (at, place): (usize, usize)) -> String {
         let is_unnamed = (self.n_named..self.types.len()).contains(&i);
         let passed = if is_unnamed {
             cabi::promote(ty)
@@ -184,7 +238,7 @@ impl Values {
         };
         let is_wide = self.is_wide && narrow != "SAME" && i < self.n_named && is_widened(ty);
         format!(
-            "{{{at}, {}, {}, {}, {}, {promotion}, {narrow}, {}}}, ",
+            "{{{at}, {place}, {}, {}, {}, {}, {promotion}, {narrow}, {}}}, ",
             ty.size(),
             mask.len(),
             bytes(&mask),

@@ -8,7 +8,7 @@ use std::time::Duration;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// The signals by which a user, or a system, ends a program.
-pub(crate) const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
 /// Has an interrupt, and other requests to end, set [`was_interrupted`] from now on, instead of
 /// ending this process: so that folders can be removed and children be ended.
@@ -27,7 +27,7 @@ pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-pub(crate) fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
+fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
     for &signal in signals {
         // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty mask; `action` is SIG_DFL or a function
         // that only stores to an atomic.
@@ -40,7 +40,7 @@ pub(crate) fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
 }
 
 /// Ends this process when its parent ends, however that does.
-pub(crate) fn die_with(parent: u32) {
+fn die_with(parent: u32) {
     #[cfg(target_os = "linux")]
     // SAFETY: both only concern this process, and may be called between a fork and an exec.
     unsafe {

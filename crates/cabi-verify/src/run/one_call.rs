@@ -10,7 +10,7 @@ use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
 use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
-use crate::emit::cranelift::{Mutation, Sent};
+use crate::emit::cranelift::Mutation;
 use crate::scratch::Scratch;
 
 /// Symbol of our caller.
@@ -136,7 +136,7 @@ impl OneCall<'_> {
             index: 0,
             mutation: Mutation::default(),
         };
-        let added = object.caller((CALLER, self.symbol), &side, Sent::ByPointers);
+        let added = object.caller((CALLER, self.symbol), &side, true);
         added.map_err(|fault| fault.to_string())?;
         object.finish()
     }

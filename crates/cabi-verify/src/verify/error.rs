@@ -1,7 +1,5 @@
 //! Why nothing, or not everything, could be verified.
 
-use std::io;
-
 use cabi_header::HeaderError;
 use thiserror::Error;
 
@@ -30,9 +28,6 @@ pub enum VerifyError {
         /// The features.
         features: String,
     },
-    /// The system has no memory or no process.
-    #[error("child processes and guard pages: {0}")]
-    System(#[source] io::Error),
     /// The runner itself did not do what it was told (a case has not one verdict in each direction, or one that says nothing).
     #[error("the runner: {0}")]
     Runner(String),

@@ -17,10 +17,10 @@ use super::units::RefusedCases;
 use super::{Called, Compiler, Read, Verdict, VerifyError};
 use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
-use crate::check::calls::Difference;
-use crate::check::layout::{self, Fact, Reply};
 use crate::header::{OF_RECORD, Omitted};
+use crate::layout::{self, Fact, Reply};
 use crate::report::{Item, Status};
+use crate::verdict::Difference;
 
 /// One header under one compiler.
 #[derive(Clone, Debug)]

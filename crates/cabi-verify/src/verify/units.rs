@@ -26,7 +26,7 @@ pub const BATCH: usize = 48;
 
 /// A compiled batch, or the rest of one of which something was refused.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct CompiledBatch {
     /// The index of the part that its cases are of.
     pub part: usize,
     /// Its cases, at the compiler's vector level.
@@ -136,7 +136,7 @@ pub struct Shown {
     pub known: Option<&'static str>,
 }
 
-impl Loaded {
+impl CompiledBatch {
     /// Returns the reason why case `index` is not looked at in `direction`, if it is not.
     pub(crate) fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
         let sides = self.missing.get(index)?;
@@ -164,7 +164,7 @@ impl Loaded {
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
 pub fn run(
-    loaded: &[Loaded],
+    loaded: &[CompiledBatch],
     mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
@@ -182,7 +182,7 @@ pub fn run(
 /// # Errors
 /// [`VerifyError`]: a program that cannot be started, an interrupt.
 pub fn compare(
-    loaded: &[Loaded],
+    loaded: &[CompiledBatch],
     mistake: Mistake,
     at_once: usize,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
@@ -196,9 +196,9 @@ pub fn compare(
 ///
 /// # Errors
 /// [`VerifyError::Reference`]: a program that cannot be started.
-pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
-    let is_to_be_seen = |one: &&Loaded| one.seen.get().is_none();
-    let loaded: Vec<&Loaded> = loaded.iter().filter(is_to_be_seen).collect();
+pub fn observe(loaded: &[CompiledBatch], at_once: usize) -> Result<(), VerifyError> {
+    let is_to_be_seen = |one: &&CompiledBatch| one.seen.get().is_none();
+    let loaded: Vec<&CompiledBatch> = loaded.iter().filter(is_to_be_seen).collect();
     let all = in_threads(&loaded, at_once, |one| seen(one), |_| ());
     for (one, seen) in loaded.iter().zip(all) {
         let seen = seen?;
@@ -207,7 +207,7 @@ pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
     check_interrupt()
 }
 
-fn seen(one: &Loaded) -> Result<Vec<Seen>, ReferenceError> {
+fn seen(one: &CompiledBatch) -> Result<Vec<Seen>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
         Err(why) => return Ok(vec![Err(why.clone()); one.cases.len()]),
@@ -235,8 +235,8 @@ fn seen(one: &Loaded) -> Result<Vec<Seen>, ReferenceError> {
 }
 
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
-pub(crate) fn complete(
-    loaded: &[Loaded],
+fn complete(
+    loaded: &[CompiledBatch],
     mut all: Vec<Vec<Called>>,
     mistake: Mistake,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {

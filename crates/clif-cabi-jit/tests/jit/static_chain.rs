@@ -1,5 +1,5 @@
 //! Static chains: calls of functions that read its register, and pointers to such functions that bring one. Closures show how our functions receive theirs: their
-//! contexts are chains, and the suite `interop` has C call one of each signature.
+//! contexts are chains, and the suite `run_time` calls one of each signature.
 
 use std::sync::OnceLock;
 

@@ -254,14 +254,6 @@ fn int_of(ty: ir::Type) -> ir::Type {
     ir::Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64)
 }
 
-pub(super) fn constant(builder: &mut FunctionBuilder<'_>, address: *const u8) -> Value {
-    // An address has 64 bits here.
-    builder.ins().iconst(
-        types::I64,
-        i64::from_ne_bytes((address as u64).to_ne_bytes()),
-    )
-}
-
 /// Writes argument `i` to `to`, asked for in one of its forms.
 pub(super) fn write_down(
     builder: &mut FunctionBuilder<'_>,

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Loaded, Turn};
+use super::{CompiledBatch, Turn};
 use crate::build::zig::ZigNumber;
 use crate::build::{Bisection, Built, ReferenceError, Unit};
 use crate::case::{Case, SubjectCase};
@@ -45,7 +45,7 @@ pub fn compile<'a>(
     batches: &[Batch<'a>],
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<(Vec<Loaded>, Vec<RefusedCases<'a>>), VerifyError> {
+) -> Result<(Vec<CompiledBatch>, Vec<RefusedCases<'a>>), VerifyError> {
     progress(RunStep::Compile, 0, batches.len());
     let told = |done| progress(RunStep::Compile, done, batches.len());
     let compiled = in_threads(batches, at_once, Batch::compile, told);
@@ -61,7 +61,7 @@ pub fn compile<'a>(
         });
         refused.extend(own);
         if let Some(built) = compiled.built {
-            all.push(Loaded {
+            all.push(CompiledBatch {
                 part: batch.part,
                 cases: batch.named(&compiled.cases),
                 turn: batch.turn,
@@ -78,7 +78,7 @@ pub fn compile<'a>(
     Ok((all, refused))
 }
 
-/// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as [`Loaded`] has it.
+/// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as [`CompiledBatch`] has it.
 type Sides = (Bisection<Built>, Vec<[Option<String>; 2]>, Vec<ZigNumber>);
 
 impl Batch<'_> {

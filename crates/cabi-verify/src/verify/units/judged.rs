@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Place};
 use clif_cabi::LowerError;
 
-use super::{Called, Loaded, Mistake, Shown};
+use super::{Called, CompiledBatch, Mistake, Shown};
 use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
@@ -54,12 +54,12 @@ fn needs_callee(abi: &FnAbi) -> bool {
 
 /// Cases, and the mistake with which our code for them is made.
 pub(super) struct Unit<'a> {
-    loaded: &'a Loaded,
+    loaded: &'a CompiledBatch,
     mistake: Mistake,
 }
 
 impl<'a> Unit<'a> {
-    pub(super) fn of(loaded: &'a Loaded, mistake: Mistake) -> Self {
+    pub(super) fn of(loaded: &'a CompiledBatch, mistake: Mistake) -> Self {
         Self { loaded, mistake }
     }
 

@@ -1,0 +1,93 @@
+//! Signatures of the corpus as policies place them, and facts about our own code for them.
+
+use cabi::{FnAbi, FnSig, Policy, VectorLevel};
+use cabi_verify::case::{Case, Direction, Subject};
+use cabi_verify::compare::compare;
+use cabi_verify::probe::Emitted;
+use cabi_verify::verdict::{Fault, is_known};
+
+use crate::suite::Suite;
+
+/// Vector levels, and the feature of the processor that each needs.
+pub(crate) const LEVELS: [(VectorLevel, Option<&str>); 3] = [
+    (VectorLevel::Baseline, None),
+    (VectorLevel::Avx, Some("avx")),
+    (VectorLevel::Avx512, Some("avx512f")),
+];
+
+/// A case as one compiler's policy has it.
+#[derive(Clone)]
+pub(crate) struct Signature {
+    pub(crate) name: String,
+    pub(crate) sig: FnSig,
+    pub(crate) abi: FnAbi,
+}
+
+/// A case under each policy that has its values elsewhere.
+pub(crate) fn signatures(case: &Case) -> Vec<Signature> {
+    let mut all: Vec<Signature> = Vec::new();
+    for policy in [Policy::GCC, Policy::CLANG] {
+        let (Ok(sig), Ok(abi)) = (case.sig_under(policy), case.abi_under(policy)) else {
+            continue;
+        };
+        if all.iter().all(|one| one.abi != abi) {
+            let name = case.name.clone();
+            all.push(Signature { name, sig, abi });
+        }
+    }
+    all
+}
+
+/// Returns the signatures of a vector level.
+pub(crate) fn of_level(subjects: &[&Subject], vectors: VectorLevel) -> Vec<Signature> {
+    let own = subjects.iter().filter(|one| !one.expects_refusal());
+    let cases = own.flat_map(|one| &one.cases);
+    let cases = cases.filter(|case| case.vectors == vectors);
+    cases.flat_map(signatures).collect()
+}
+
+impl Signature {
+    /// Returns the name of its block of the corpus.
+    pub(crate) fn block(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn report(&self, engine: &str, emitted: Emitted, suite: &mut Suite) {
+        let differs = self.differs(&emitted).into_iter().flatten().next();
+        let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
+        let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
+        match (differs, refused.next()) {
+            (None, Some((fault, of))) => self.refused(engine, (fault, of), suite),
+            (differs, _) => {
+                let outcome = differs.map_or(Ok(()), Err);
+                suite.report.outcome(engine, &self.name, outcome);
+            }
+        }
+    }
+
+    /// Returns the first difference of our callee, and of our caller, as far as they are lowered.
+    pub(crate) fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
+        let params = self.sig.params().iter();
+        let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
+        [0, 1].map(|side| match emitted[side].as_ref().ok()? {
+            Ok(facts) => {
+                let [callee, caller] = compare("Cranelift", facts, &types, &self.abi);
+                let found = if side == 0 { callee } else { caller };
+                found.first().map(|one| format!("{one}\n{facts}"))
+            }
+            Err(ending) => Some(format!("it ends the process: {ending}")),
+        })
+    }
+
+    fn refused(&self, engine: &str, (fault, side): (&Fault, Direction), suite: &mut Suite) {
+        let name = &self.name;
+        let is_failure = matches!(fault, Fault::Failed(_));
+        match !is_failure && is_known(fault, &self.abi, side) {
+            true => suite.report.not_run(engine, name, &fault.to_string()),
+            false => {
+                let why = format!("refused without need: {fault}");
+                suite.report.outcome(engine, name, Err(why));
+            }
+        }
+    }
+}
