@@ -109,7 +109,6 @@ fn report(
         let shown = shown?;
         n_passed += shown.n_agreed;
         if let Some(why) = shown.absent {
-            suite.every_reference = false;
             suite.report.absent(&engine.name, &why);
         }
         for note in shown.notes {

@@ -40,7 +40,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut code = match RunTimeCode::new() {
         Ok(code) => code,
         Err(why) => {
-            suite.every_reference = false;
             suite.report.absent(ENGINES[0], &why);
             return Ok(());
         }

@@ -18,7 +18,7 @@ pub(crate) const REGISTERS: &[Reg] = &[
 ];
 
 /// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
-pub(crate) const N_PLACES: usize = 388;
+pub(crate) const N_PLACES: usize = 448;
 
 /// The conventions of signatures; what stands here twice is drawn more often.
 pub(crate) const CONVENTIONS: &[CallConv] = &[
@@ -29,6 +29,7 @@ pub(crate) const CONVENTIONS: &[CallConv] = &[
     CallConv::AppleAarch64,
     CallConv::AppleAarch64,
     CallConv::AppleAarch64,
+    CallConv::WindowsFastcall,
 ];
 
 /// Checks whether Cranelift heeds `sext` and `uext`.

@@ -34,7 +34,6 @@ pub(super) fn run(suite: &mut Suite) {
     let tools = match tools() {
         Ok(tools) => tools,
         Err(why) => {
-            suite.every_reference = false;
             return suite.report.absent(engine, &why);
         }
     };
