@@ -49,13 +49,13 @@ fn results_that_are_ignored_leave_nothing() {
     let complex = Type::complex(&long_double()).unwrap();
     let n = if long_double() == Type::F80 { 10 } else { 16 };
     for (ty, meaning) in [
-        (Type::F64, vec![0..8]),
-        (long_double(), vec![0..n.min(long_double().size())]),
+        (Type::F64, vec![(0, 8)]),
+        (long_double(), vec![(0, n.min(long_double().size()))]),
         (
             complex,
-            vec![0..8, long_double().size()..long_double().size() + 8],
+            vec![(0, 8), (long_double().size(), long_double().size() + 8)],
         ),
-        (record.build(&DataModel::LP64).unwrap(), vec![0..24]),
+        (record.build(&DataModel::LP64).unwrap(), vec![(0, 24)]),
     ] {
         let mut engine = engine();
         let lower = Lowering::new(engine.isa()).unwrap();
@@ -92,8 +92,8 @@ fn results_that_are_ignored_leave_nothing() {
         // SAFETY: compiled so; no object is larger.
         unsafe { function::<Call>(&engine, call.id)(&raw const object, &raw mut result) };
         let bytes = |values: [f64; 8]| values.map(f64::to_ne_bytes).concat();
-        for part in meaning {
-            let part = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
+        for (start, end) in meaning {
+            let part = usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
             assert_eq!(bytes(result)[part.clone()], bytes(object)[part], "{ty}");
         }
     }
