@@ -164,7 +164,7 @@ impl PartsValue {
     }
 
     /// Checks whether the parts of `group` begin where these do and ask for registers of the same
-    /// classes. An unnamed float may be passed as an integer.
+    /// classes. A float of a variadic function may be passed as an integer.
     fn has_parts_of(&self, role: Role, group: &Group) -> bool {
         let is_own = |(part, own): (&ClifPart, &cabi::Part)| {
             let is_of_class = part.ty.is_int() == (own.bank == Bank::Int);

@@ -129,7 +129,7 @@ impl LowerError {
     /// assert!(lower.entry_plan(&callback.clone().convention(&cabi::X86_64_WIN64)).is_ok());
     /// let error = lower.entry_plan(&callback.convention(&MINE)).unwrap_err();
     /// let why = error.not_lowered().map(|kind| kind.why());
-    /// assert_eq!(why, Some("shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"));
+    /// assert_eq!(why, Some("its shadow space is not that of Cranelift's functions there: 32 bytes on x64 Windows, else none"));
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {

@@ -69,7 +69,7 @@ impl Lowering {
     /// `memcpy` by another convention there (UEFI, Cygwin), or if its flags change what signatures
     /// mean, or could: a flag unknown to this crate must have its default value. On
     /// AArch64, RISC-V and s390x `preserve_frame_pointers` has to be on, on Windows
-    /// `enable_probestack`, which on RISC-V and s390x needs inline probes.
+    /// `enable_probestack`, which on AArch64, RISC-V and s390x needs inline probes.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
     }

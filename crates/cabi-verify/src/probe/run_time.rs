@@ -92,7 +92,7 @@ impl RunTimeCode {
             rows.extend(of_row.iter().map(|_| n));
             made.extend(of_row);
         }
-        // What is refused has no row.
+        // A refused signature has no row.
         let is_made = |made: &Made| made.0.is_ok() || made.1.is_ok();
         let cases = rows.iter().zip(&made).filter(|(_, made)| is_made(made));
         let cases: Vec<Case<'_>> = cases.map(|(&n, made)| (&sigs[n], &all[n], made)).collect();

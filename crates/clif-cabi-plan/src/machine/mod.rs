@@ -228,7 +228,7 @@ impl Machine {
         let objections = [
             (
                 frame.shadow_space != self.convention.shadow_bytes,
-                "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
+                "its shadow space is not that of Cranelift's functions there: 32 bytes on x64 Windows, else none",
             ),
             (
                 !has_all(saved, own_saved) || !has_all(own_saved, saved),

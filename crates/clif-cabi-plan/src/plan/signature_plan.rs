@@ -66,7 +66,7 @@ impl PlanDraft {
         }
         let abi = FnAbi::new(&sig, target)?;
         let machine = Machine::under(target, abi.convention)?;
-        check_args(machine, &sig, &abi, target)?;
+        check_args(machine, (&sig, side), &abi, target)?;
         let machine = match side {
             Side::Caller => caller_machine(machine, &abi),
             Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
@@ -111,9 +111,6 @@ impl PlanDraft {
 
 /// Returns the machine by whose convention a function of `machine` is called.
 fn caller_machine(machine: Machine, abi: &FnAbi) -> Result<Machine, &'static str> {
-    if machine.convention.closures == Some(abi.convention) {
-        return Err("its functions are entered by the stubs of closures alone");
-    }
     let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
     let wide_calls = machine.convention.wide_calls.filter(|_| is_wide);
     let machine = wide_calls.map_or(machine, |own| machine.with(own));
@@ -157,7 +154,7 @@ pub(super) fn check_va_list(
 /// Refuses what no plan can be made for.
 fn check_args(
     machine: Machine,
-    sig: &FnSig,
+    (sig, side): (&FnSig, Side),
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
@@ -169,11 +166,9 @@ fn check_args(
         return Err(PlanError::unsupported(what, TOO_LARGE, target));
     }
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
-        let is_lost = param.flags.has(cabi::ArgFlags::NEST)
-            && arg.place != Place::Ignore
-            && !is_chain(machine, &arg.place);
-        let why = match is_lost {
-            true => Some("a static chain elsewhere than in its register is not lowered"),
+        let is_chain = param.flags.has(cabi::ArgFlags::NEST) && arg.place != Place::Ignore;
+        let why = match is_chain {
+            true => chain_objection(machine, side, &arg.place, target)?,
             false => place_objection(machine, &arg.place),
         };
         if let Some(why) = why {
@@ -182,6 +177,28 @@ fn check_args(
         }
     }
     Ok(())
+}
+
+/// Returns the reason why a static chain at `place` cannot be lowered, if so.
+fn chain_objection(
+    machine: Machine,
+    side: Side,
+    place: &Place,
+    target: &Target,
+) -> Result<Option<&'static str>, PlanError> {
+    let (own, c) = (machine.convention, Machine::of(target)?.convention);
+    Ok(match () {
+        () if !is_chain(machine, place) => {
+            Some("a static chain elsewhere than in its register is not lowered")
+        }
+        () if c.closures.is_some() && own.chain != c.chain => {
+            Some("the register of its static chain is the system's there")
+        }
+        () if own.closures.is_some() && side == Side::Caller => {
+            Some("its functions are entered by the stubs of closures alone")
+        }
+        () => None,
+    })
 }
 
 /// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a

@@ -34,7 +34,8 @@ pub enum VaStart {
     },
     /// The address of the first unnamed argument, in bytes from
     /// [`EntryPlan::area`](super::EntryPlan::area): before it, where one may be in a register
-    /// (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
+    /// (Win64 in the shadow space, RISC-V and Windows on Arm in a stub's
+    /// frame), or in it (Apple arm64).
     Pointer {
         /// Bytes.
         first: i32,

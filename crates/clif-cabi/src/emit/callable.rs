@@ -90,7 +90,8 @@ impl Callable {
     /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table` is of [`Callable::signature`].
     ///
     /// # Errors
-    /// As [`Callable::call`], and [`LowerError::Function`] for a function of Win64: Cranelift has no `try_call` of one.
+    /// As [`Callable::call`], and [`LowerError::Function`] for a function of Windows: Cranelift has no
+    /// `try_call` of one.
     pub fn try_call(
         &self,
         builder: &mut FunctionBuilder<'_>,

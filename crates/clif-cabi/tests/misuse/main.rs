@@ -429,9 +429,14 @@ fn flags_that_a_target_needs() {
     let wide = [probes, ("probestack_size_log2", "16")];
     assert!(lowering("x86_64-pc-windows-gnu", &wide).ends_with(PROBES));
     assert_eq!(lowering("x86_64-unknown-linux-gnu", &[]), "lowered");
-    // Cranelift 0.132 to 0.137 load the size of a frame into a0 before they call an outline probe on RISC-V: `f(5, 7)` was 100039. On s390x they panic.
+    // Cranelift 0.132 to 0.137 load the size of a frame into a0 before they call an outline probe on RISC-V: `f(5, 7)` was 100039. On AArch64 and s390x they panic.
     let inline = [frames, probes, ("probestack_strategy", "inline")];
-    for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {
+    for target in [
+        "aarch64-unknown-linux-gnu",
+        "aarch64-pc-windows-msvc",
+        "riscv64gc-unknown-linux-gnu",
+        "s390x-unknown-linux-gnu",
+    ] {
         let outline = lowering(target, &[frames, probes]);
         assert!(
             outline.ends_with(

@@ -78,7 +78,8 @@ pub fn compile<'a>(
     Ok((all, refused))
 }
 
-/// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as [`CompiledBatch`] has it.
+/// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as
+/// [`CompiledBatch`] has it.
 type Sides = (Bisection<Built>, Vec<[Option<String>; 2]>, Vec<ZigNumber>);
 
 impl Batch<'_> {

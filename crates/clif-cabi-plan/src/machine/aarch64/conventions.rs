@@ -34,6 +34,19 @@ static APPLE_CLOSURES: Convention = Convention {
     ..APPLE_ARM64
 };
 
+/// Windows's C with a static chain.
+static WINDOWS_CLOSURES: Convention = Convention {
+    name: "Windows arm64, closures",
+    rules: Rules {
+        args: &[
+            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X17])),
+            Rule::DelegateTo(WINDOWS_ARM64.rules.args),
+        ],
+        ..WINDOWS_ARM64.rules
+    },
+    ..WINDOWS_ARM64
+};
+
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,
@@ -114,11 +127,12 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// x18 is the system's, and C has no static chain. A variadic function has all of its arguments in
-/// integer registers, and then on the stack.
+/// x18 is the system's, and C has no static chain; closures as on Apple's. A variadic function has
+/// all of its arguments in integer registers, and then on the stack.
 pub(super) const WINDOWS: ClifConvention = ClifConvention {
     call_conv: CallConv::WindowsFastcall,
     chain: X17,
+    closures: Some(&WINDOWS_CLOSURES),
     va_list: VaListLayout {
         convention: &WINDOWS_ARM64,
         save_area: None,

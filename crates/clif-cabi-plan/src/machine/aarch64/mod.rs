@@ -1,5 +1,5 @@
-//! AArch64, little-endian: Cranelift's [`conventions`] for AAPCS64, Apple's variant and Windows's, and
-//! the [`stub`]s.
+//! AArch64, little-endian: Cranelift's [`conventions`] for AAPCS64, Apple's variant and Windows's,
+//! and the [`stub`]s.
 
 mod conventions;
 mod stub;
@@ -10,7 +10,7 @@ use cabi::convention::FrameKind;
 
 use super::Architecture;
 use super::convention::ClifConvention;
-use super::processor::{FRAME_POINTERS, Processor};
+use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
 use super::registers::Registers;
 use super::stub::Steps;
 use conventions::{APPLE, SYSTEM_V, TAIL, WINDOWS};
@@ -36,7 +36,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(16),
     moved: Registers::NONE,
     x87: None,
-    flags: &[FRAME_POINTERS],
+    flags: &[FRAME_POINTERS, INLINE_PROBES],
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {

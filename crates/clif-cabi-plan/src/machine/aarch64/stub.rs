@@ -1,6 +1,6 @@
-//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is
-//! in x18, the caller's address in x30. Steps that call the address have it in x17. An invoker has
-//! `target` in x9 and `args` in x10.
+//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. AAPCS64's static
+//! chain is in x18, the caller's address in x30. Steps that call the address have it in x17. An
+//! invoker has `target` in x9 and `args` in x10.
 //!
 //! A frame holds all integer registers of parameters between its two words and the argument area.
 //!
