@@ -15,8 +15,8 @@ use cabi::{
     X86_64_SYSV,
 };
 use clif_cabi_plan::{
-    CallPlan, EntryPlan, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan, VaStart,
-    What,
+    CallPlan, EntryPlan, Machine, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan,
+    VaStart, What,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -301,5 +301,36 @@ fn va_arg_reads_records_under_every_profile() {
             Err(error) => assert!(policy == Policy::CLANG && error.to_string().contains(why)),
             Ok(_) => assert!(policy != Policy::CLANG),
         }
+    }
+}
+
+/// AAPCS64's static chain is in x18, which Apple's and Windows's systems have for themselves.
+#[test]
+fn chains_in_a_register_of_the_system_are_refused() {
+    for name in ["aarch64-apple-darwin", "aarch64-pc-windows-msvc"] {
+        let target = Target::named(name).unwrap();
+        let chained = |convention| {
+            let sig = FnSig::new([Type::I64], Type::VOID).convention(convention);
+            sig.static_chain(target.data_model())
+        };
+        let both = |sig: &FnSig| {
+            let call = CallPlan::new(sig, &target).map(drop);
+            [call, EntryPlan::new(sig, &target).map(drop)]
+                .map(|plan| plan.map_or_else(|why| why.to_string(), |()| "planned".to_owned()))
+        };
+        let of_linux = both(&chained(&cabi::aarch64::AAPCS64));
+        let system = "the register of its static chain is the system's there";
+        assert!(
+            of_linux.iter().all(|why| why.contains(system)),
+            "{of_linux:?}"
+        );
+        let own = target.convention().unwrap();
+        let (closures, _) = Machine::closures(&target, own).unwrap();
+        let [call, entry] = both(&chained(closures));
+        let alone = "its functions are entered by the stubs of closures alone";
+        assert!(
+            call.contains(alone) && entry == "planned",
+            "{call}, {entry}"
+        );
     }
 }
