@@ -16,6 +16,7 @@ use crate::build::program::{File, Program, SECONDS, runner};
 use crate::build::zig::{Mode, Zig};
 use crate::build::{ProgramTarget, Reference, ReferenceError, Unit};
 use crate::case::Direction;
+use crate::emit::c::FRAME;
 use crate::header;
 
 use crate::probe::Probe;
@@ -238,21 +239,28 @@ impl Read {
     }
 }
 
-/// Checks whether a program of `reference` runs: if none does, every failure would look like the
-/// compiler's.
+/// Checks whether a function that `reference` compiles returns the right value in a program of this
+/// machine: if none does, every failure would look like the compiler's.
 fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
-    let file = File {
-        by: reference,
-        source: "int main(void) { return 22; }\n",
+    let unusable = |why| ReferenceError::Unusable {
+        what: format!("code by {}", reference.command()),
+        why,
+    };
+    let built = reference.build(FRAME, &["-w"])?;
+    let linker = Reference::of_machine().map_err(unusable)?;
+    let main = File {
+        by: &linker,
+        source: "void *cabi_seen(void);\nextern void *const cabi_places[];\n\
+                 int main(void) { return cabi_seen() == cabi_places[0] ? 22 : 1; }\n",
         flags: Vec::new(),
     };
-    let ran = Program::build(&[file], &[])?.run(&runner(), &[], SECONDS)?;
-    match ran.status.code() {
-        Some(22) => Ok(()),
-        _ => Err(ReferenceError::Unusable {
-            what: format!("a program by {}", reference.command()),
-            why: format!("it ends with {}, expected exit code 22", ran.status),
-        }),
+    let object = built.object.to_string_lossy();
+    let program = Program::build(&[main], &[&*object, "-Wl,-z,now"]);
+    let ran = program.and_then(|program| program.run(&runner(), &[], SECONDS));
+    match ran.map(|ran| ran.status) {
+        Ok(status) if status.code() == Some(22) => Ok(()),
+        Ok(status) => Err(unusable(format!("a program with it ends with {status}"))),
+        Err(why) => Err(unusable(why.to_string())),
     }
 }
 
