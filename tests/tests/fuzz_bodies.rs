@@ -161,7 +161,7 @@ fn broken_conventions_are_noticed() {
             [": 8 bytes of ", " ends outside "],
         ),
         (&NO_RULES, ["refused without need: "; 2]),
-        (&SHADOWED, ["refused without need: shadow space"; 2]),
+        (&SHADOWED, ["refused without need: its shadow space"; 2]),
     ];
     for (broken, reasons) in controls {
         let name = broken.name;

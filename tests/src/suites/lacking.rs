@@ -53,7 +53,7 @@ const LACKING: [Lacking; 9] = [
         programs: &[],
         variables: &[("CABI_HIDE", "avx")],
         reason: "avx",
-        suites: &[("random", NONE), ("run_time", "v8")],
+        suites: &[("random", NONE), ("run_time", "vector-32-and-large")],
     },
     Lacking {
         what: "gcc",
