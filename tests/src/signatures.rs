@@ -4,6 +4,7 @@ use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_verify::case::{Case, Direction, Subject};
 use cabi_verify::compare::compare;
 use cabi_verify::probe::Emitted;
+use cabi_verify::processor;
 use cabi_verify::verdict::{Fault, is_known};
 
 use crate::suite::Suite;
@@ -33,6 +34,25 @@ pub(crate) fn signatures(case: &Case) -> Vec<Signature> {
         if all.iter().all(|one| one.abi != abi) {
             let name = case.name.clone();
             all.push(Signature { name, sig, abi });
+        }
+    }
+    all
+}
+
+/// Returns the signatures of `all`, of a vector level, that are asked for and run here. The report
+/// has the others of a level that this processor lacks.
+pub(crate) fn here(
+    mut all: Vec<Signature>,
+    feature: Option<&str>,
+    engine: &str,
+    suite: &mut Suite,
+) -> Vec<Signature> {
+    all.retain(|one| suite.wants(&one.name));
+    let missing = feature.filter(|name| !processor::has(name));
+    if let Some(name) = missing {
+        for one in all.drain(..) {
+            let why = format!("no {name}");
+            suite.report.not_run(engine, &one.name, &why);
         }
     }
     all

@@ -46,7 +46,7 @@ static int is_own(void) {
 }
 #endif
 
-/* Takes away the pages that a value begins after or ends before: reading a byte beside it ends the process. */
+/* Takes away the pages that a value begins after or ends before: touching a byte beside it ends the process. */
 enum { PAGE = 4096 };
 static void guard(const byte *from, unsigned size) {
   const byte *pages[] = {from - PAGE, from + size};

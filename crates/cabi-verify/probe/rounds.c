@@ -502,7 +502,7 @@ void SHARED cabi_record(void) {
     put(cabi_result + registers[r].at, own); /* callees keep it */
   }
   fill(area, row->shadow);
-  /* What a callee may change, this one does. */
+  /* This callee changes every register that a callee may change. */
   for (unsigned r = 0; r < N_REGISTERS; r++)
     if (!is_word(row->shadow ? KEPT : KEPT_BY_CALLERS, registers[r].name) && !is_word(row->carried, registers[r].name)) fill(cabi_entry + registers[r].at, registers[r].size);
 }

@@ -14,7 +14,7 @@ use cabi_verify::verify::units::Mistake;
 
 use super::conventions::mutations;
 use crate::mutants;
-use crate::signatures::{LEVELS, Signature, of_level, signatures};
+use crate::signatures::{LEVELS, Signature, here, of_level, signatures};
 use crate::suite::{Result, Suite};
 
 /// Folders of the corpus.
@@ -108,15 +108,7 @@ fn of_target(
         }
     }
     for (vectors, feature) in LEVELS {
-        let mut signatures = of_level(subjects, vectors);
-        signatures.retain(|one| suite.wants(&one.name));
-        if let Some(name) = feature.filter(|name| !processor::has(name)) {
-            for one in signatures {
-                let why = format!("no {name}");
-                suite.report.not_run(&engine, &one.name, &why);
-            }
-            continue;
-        }
+        let signatures = here(of_level(subjects, vectors), feature, &engine, suite);
         let parts = parts((target, probe), &signatures, Mistake::NONE);
         let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
         let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
@@ -168,7 +160,7 @@ fn dropped_rules(
     Ok(())
 }
 
-/// Each block must notice the mistakes that it names.
+/// Each block must notice the mistakes that it names, by a difference or by the end of its process.
 fn mistakes(
     (target, probe): (&ProgramTarget, &Probe),
     subjects: &[&Subject],

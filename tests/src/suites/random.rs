@@ -86,10 +86,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     suite.each(&numbers, |&at, suite| {
         let compiler = &programs[at];
         take(&plan(96)?, std::slice::from_ref(compiler), suite)?;
-        // No transition is made for Windows on Arm yet.
-        if compiler.target().name() != "aarch64-pc-windows-msvc" {
-            transitions::of_program(compiler, suite)?;
-        }
+        transitions::of_program(compiler, suite)?;
         match is_first(at) {
             true => dropped_rules(compiler, suite),
             false => Ok(()),

@@ -14,10 +14,9 @@ use cabi::{FnAbi, FnSig, Place, Policy, Target, Type, VectorLevel};
 use cabi_verify::case::Subject;
 use cabi_verify::generate::Random;
 use cabi_verify::probe::RunTimeCode;
-use cabi_verify::processor;
 use cabi_verify::run::HERE;
 
-use crate::signatures::{LEVELS, Signature, of_level};
+use crate::signatures::{LEVELS, Signature, here, of_level};
 use crate::suite::{Result, Suite, order};
 
 /// Beginning of the names of records of many sizes.
@@ -50,14 +49,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         if vectors == VectorLevel::Baseline {
             signatures.extend(many_parameters()?);
         }
-        signatures.retain(|one| suite.wants(&one.name));
-        if let Some(name) = feature.filter(|name| !processor::has(name)) {
-            for one in signatures {
-                let why = format!("no {name}");
-                suite.report.not_run(ENGINES[0], &one.name, &why);
-            }
-            continue;
-        }
+        let mut signatures = here(signatures, feature, ENGINES[0], suite);
         mix(&mut signatures);
         for (turn, signatures) in signatures.chunks(LIBRARY).enumerate() {
             let sigs: Vec<FnSig> = signatures.iter().map(|one| one.sig.clone()).collect();

@@ -315,19 +315,28 @@ pub(crate) fn function(
         let mut stubs = Mutated { module, mutation };
         entry.ret(&mut stubs, builder, Some(&value))
     })?;
-    if mutation.stub.is_none() {
-        return Ok(body);
+    match mutation.stub {
+        None => Ok(body),
+        Some(change) => {
+            address_function(module, name, plan.entry_stub(body.as_u32()), change, body)
+        }
     }
-    let entered = match plan.entry_stub(body.as_u32()) {
-        Some(stub) => stub_id(module, mutated(mutation, stub))?,
-        None => body,
-    };
-    address_function(module, &format!("{name}_address"), entered)
 }
 
-/// Returns a function, called `name`, that returns the address of another one: no mutated stub can
-/// be exported.
-fn address_function(module: &mut dyn Module, name: &str, of: FuncId) -> Result<FuncId, Fault> {
+/// Returns a function, called `NAME_address`, that returns the address of the mutated `stub` of
+/// `body`, or its own: no mutated stub can be exported.
+fn address_function(
+    module: &mut dyn Module,
+    name: &str,
+    stub: Option<Stub>,
+    change: fn(Stub) -> Stub,
+    body: FuncId,
+) -> Result<FuncId, Fault> {
+    let of = match stub {
+        Some(stub) => stub_id(module, change(stub))?,
+        None => body,
+    };
+    let name = &format!("{name}_address");
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
     let declare =

@@ -25,7 +25,7 @@ use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, Library, 
 /// Makers of code, which all signatures share as in a user's program.
 #[derive(Debug)]
 pub struct RunTimeCode {
-    /// Those that users get, most of them stubs, and compiled ones.
+    /// Invokers as users get them, most of them stubs, and compiled ones.
     invokers: [Invokers; 2],
     closures: Closures,
     probe: Probe,

@@ -91,10 +91,14 @@ static AAPCS64: Measure = Measure {
     result_takes_register: false,
     area: |abi| abi.area_bytes,
     memory: "-",
-    shapes: LazyLock::new(|| Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy")),
+    shapes: LazyLock::new(aapcs64_shapes),
     fill: &[],
     states: LazyLock::new(|| AAPCS64.search()),
 };
+
+fn aapcs64_shapes() -> Vec<Shape> {
+    Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy")
+}
 
 /// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment.
 static APPLE_ARM64: Measure = Measure {
@@ -119,6 +123,20 @@ static APPLE_ARM64: Measure = Measure {
         ("char", None),
     ],
     states: LazyLock::new(|| APPLE_ARM64.search()),
+};
+
+/// Windows on Arm, whose functions that are not variadic have AAPCS64's shapes.
+static WINDOWS_ARM64: Measure = Measure {
+    convention: &aarch64::WINDOWS_ARM64,
+    registers: (8, 8),
+    slot: 8,
+    n_phases: 2,
+    result_takes_register: false,
+    area: |abi| abi.area_bytes,
+    memory: "-",
+    shapes: LazyLock::new(aapcs64_shapes),
+    fill: &[],
+    states: LazyLock::new(|| WINDOWS_ARM64.search()),
 };
 
 /// RISC-V's lp64d: floats that find no register of their own are in integer registers, and a value may be partly on the stack.
@@ -181,8 +199,16 @@ impl Measure {
 
     /// The measure of the convention of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64, &LP64D, &S390X].into_iter();
-        all.find(|measure| measure.name() == name)
+        let all = [
+            &SYSV,
+            &WIN64,
+            &AAPCS64,
+            &APPLE_ARM64,
+            &WINDOWS_ARM64,
+            &LP64D,
+            &S390X,
+        ];
+        all.into_iter().find(|measure| measure.name() == name)
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -187,18 +187,22 @@ fn chain_objection(
     target: &Target,
 ) -> Result<Option<&'static str>, PlanError> {
     let (own, c) = (machine.convention, Machine::of(target)?.convention);
-    Ok(match () {
-        () if !is_chain(machine, place) => {
-            Some("a static chain elsewhere than in its register is not lowered")
-        }
-        () if c.closures.is_some() && own.chain != c.chain => {
-            Some("the register of its static chain is the system's there")
-        }
-        () if own.closures.is_some() && side == Side::Caller => {
-            Some("its functions are entered by the stubs of closures alone")
-        }
-        () => None,
-    })
+    let objections = [
+        (
+            !is_chain(machine, place),
+            "a static chain elsewhere than in its register is not lowered",
+        ),
+        (
+            c.closures.is_some() && own.chain != c.chain,
+            "the register of its static chain is the system's there",
+        ),
+        (
+            own.closures.is_some() && side == Side::Caller,
+            "its functions are entered by the stubs of closures alone",
+        ),
+    ];
+    let mut objections = objections.into_iter();
+    Ok(objections.find_map(|(is_so, why)| is_so.then_some(why)))
 }
 
 /// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a
