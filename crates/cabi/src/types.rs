@@ -282,7 +282,11 @@ impl Type {
     }
 
     fn contains_at(&self, at: u64, is: &impl Fn(&Self, u64) -> bool) -> bool {
-        let inside = |field: &Field| field.ty().contains_at(at + field.offset_bits, is);
+        let inside = |field: &Field| {
+            field
+                .ty()
+                .contains_at(at.saturating_add(field.offset_bits), is)
+        };
         is(self, at)
             || match &self.kind {
                 Kind::Array(array) => array.elem.contains_at(at, is),

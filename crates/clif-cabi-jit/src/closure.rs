@@ -85,7 +85,7 @@ struct Compiler {
     /// Compiled code by the shape of the entry, and by how the unnamed arguments are fetched that
     /// all callers pass.
     compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
-    va_args: HashMap<VaArgPlan, TypedCode<VaArgFn>>,
+    va_args: HashMap<(VaArgPlan, Type), TypedCode<VaArgFn>>,
     /// A pool for each register that contexts are in.
     pools: Vec<Arc<Pool>>,
 }
@@ -118,7 +118,7 @@ pub struct ClosureInterface {
 /// ```
 ///
 /// The closure may drop itself while it runs, on the thread on which it runs, as may what it calls: the pointer is free then, and the closure lives until
-/// its last call on this thread has returned.
+/// its last call on this thread has returned. Each call returns on the thread on which it began.
 pub struct Closure<'a> {
     slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as

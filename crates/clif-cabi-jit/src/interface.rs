@@ -55,8 +55,10 @@ impl CallInterface {
     pub fn new(invokers: &mut Invokers, sig: &FnSig) -> Result<Self> {
         // The pointers that functions are passed as.
         let own = sig.clone().decayed(invokers.data_model());
-        // An alignment is a power of two.
-        let align = usize::try_from(own.result().align()).unwrap_or(1);
+        // An alignment is a power of two. clang's functions rely on that of the record, also where a
+        // typedef has less.
+        let align = own.result().align().max(own.result().canonical_align());
+        let align = usize::try_from(align).unwrap_or(1);
         Ok(Self {
             kinds: own
                 .params()

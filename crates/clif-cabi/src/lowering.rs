@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use crate::clif_types::{clif_call_conv, type_name, value_type};
 use crate::emit::memory::MemoryConfig;
-use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
+use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
@@ -274,7 +274,7 @@ impl Lowering {
             plan,
             builder,
             config: self.config,
-            forwarded: Values::new(),
+            forwarded: SmallVec::new(),
         }
     }
 

@@ -124,16 +124,17 @@ impl Inner {
             })?;
             block.seal(0..page, Protection::READ_EXECUTE)?;
         }
+        let start = Some(block.at(0).addr() as u64);
+        let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
+        // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
+        let frames = tables.map(|tables| unsafe { Frames::new(tables) });
+        let frames = frames.transpose()?;
         // The first one is given out last.
         let slots = (0..page).step_by(SLOT).rev();
         self.free.extend(slots.map(|offset| StubSlot {
             stub: block.at(offset),
         }));
-        let start = Some(block.at(0).addr() as u64);
-        let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
-        // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
-        let frames = tables.map(|tables| unsafe { Frames::new(tables) });
-        self.blocks.push((frames.transpose()?, block));
+        self.blocks.push((frames, block));
         let none = Error::OutOfMemory {
             wanted: SLOT,
             free: 0,

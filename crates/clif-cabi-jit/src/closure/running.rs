@@ -140,14 +140,15 @@ impl Notes {
         }
     }
 
-    /// Marks the first note of `context`, if there is one.
+    /// Marks the first note of `context`, if there is one. While the thread ends there may be one
+    /// that is no longer there.
     fn mark(&self, context: usize) -> bool {
         match (0..self.len.get()).find(|at| self.get(*at) == context) {
             Some(at) => {
                 self.set(at, context | DROPPED);
                 true
             }
-            None => false,
+            None => self.len.get() > FIRST && MORE.try_with(|_| ()).is_err(),
         }
     }
 

@@ -85,14 +85,18 @@ impl Closures {
 impl Compiler {
     fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let (engine, lower) = (&mut self.engine, &self.lower);
-        let plan = VaArgPlan::new(sig, ty, lower.target()).map_err(LowerError::from)?;
+        // The pointer that a function is passed as.
+        let ty = lower.target().data_model().decay(ty);
+        let plan = VaArgPlan::new(sig, &ty, lower.target()).map_err(LowerError::from)?;
         let convention = lower.entry_plan(sig)?.abi.convention;
+        // A type that is refused may have the plan of one that is not.
+        let key = (plan, ty.clone());
         let va_arg = |read| VaArg {
-            ty: ty.clone(),
+            ty,
             convention,
             read,
         };
-        if let Some(read) = self.va_args.get(&plan) {
+        if let Some(read) = self.va_args.get(&key) {
             return Ok(va_arg(read.clone()));
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
@@ -100,15 +104,16 @@ impl Compiler {
         engine.build(id, "va_arg", |engine, builder| {
             let (_, entry) = lower.begin(builder, &own)?;
             let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];
+            let (plan, ty) = &key;
             let from = lower.va_arg(builder, list, sig, ty)?;
             let (config, flags) = (engine.target_config(), MemFlagsData::new());
-            builder.emit_small_memory_copy(config, to, from, ty.size(), 1, 1, true, flags);
+            builder.emit_small_memory_copy(config, to, from, plan.size, 1, 1, true, flags);
             Ok(entry.ret(engine, builder, None)?)
         })?;
         engine.finalize()?;
         // SAFETY: it has been compiled as such.
         let read = unsafe { engine.code(id)?.typed::<VaArgFn>() };
-        self.va_args.insert(plan, read.clone());
+        self.va_args.insert(key, read.clone());
         Ok(va_arg(read))
     }
 }

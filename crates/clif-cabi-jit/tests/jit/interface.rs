@@ -115,8 +115,13 @@ big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = (v4f){ x, x, x, x }; return b
     let library = library(&cc(), &[], "not_aligned", text);
     let code = library.symbol("f").unwrap().cast();
     let vector = Type::vector(&Type::F32, 4).unwrap();
-    let call = interface([Type::F32], record(&vec![vector; 3]));
-    for offset in 0..16 {
+    let big = record(&vec![vector; 3]);
+    // A typedef that asks for less does not change what the function stores by.
+    let calls = [big.with_align(1).unwrap(), big].map(|big| interface([Type::F32], big));
+    for (call, offset) in calls
+        .iter()
+        .flat_map(|call| (0..16).map(move |at| (call, at)))
+    {
         let mut bytes = [0xcc; 80];
         let result = &mut bytes[offset..offset + 48];
         // SAFETY: a function of this signature.

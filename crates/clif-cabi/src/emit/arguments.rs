@@ -156,8 +156,8 @@ impl CallSite<'_, '_, '_> {
                 all.objects.push((i, value.given(builder, *base, *offset)));
             }
             (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
-            (PassMode::Indirect { .. }, Arg::Memory { base, .. })
-                if is_forwarded(&self.forwarded, arg) =>
+            (PassMode::Indirect { align, .. }, Arg::Memory { base, .. })
+                if is_forwarded(&self.forwarded, arg, align) =>
             {
                 values.push(*base);
             }
@@ -229,8 +229,15 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// Checks whether `arg` is an object that is passed on without a copy: one of the addresses
-/// `forwarded`.
-pub(super) fn is_forwarded(forwarded: &[Value], arg: &Arg) -> bool {
-    matches!(arg, Arg::Memory { base, offset: 0, .. } if forwarded.contains(base))
+/// Checks whether `arg` is an object that is passed on without a copy: one of those at the addresses
+/// `forwarded`, with alignments, which has `align`.
+pub(super) fn is_forwarded(forwarded: &[(Value, u32)], arg: &Arg, align: u32) -> bool {
+    let Arg::Memory {
+        base, offset: 0, ..
+    } = arg
+    else {
+        return false;
+    };
+    let mut copies = forwarded.iter();
+    copies.any(|(copy, own)| copy == base && *own >= align)
 }

@@ -8,7 +8,7 @@ use clif_cabi_plan::{CallPlan, ResultPlan, Stub};
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
-use super::{Values, check, owned};
+use super::{Copies, Values, check, owned};
 use crate::error::LowerError;
 use crate::stubs::{Stubs, import_stub};
 
@@ -20,8 +20,9 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) plan: &'a CallPlan,
     pub(crate) builder: &'b mut FunctionBuilder<'f>,
     pub(crate) config: MemoryConfig,
-    /// Addresses of copies that are the function's own, and that the callee is given as they are.
-    pub(crate) forwarded: Values,
+    /// Addresses of copies that are the function's own, and that the callee is given as they are;
+    /// and their alignments.
+    pub(crate) forwarded: Copies,
 }
 
 impl CallSite<'_, '_, '_> {

@@ -250,7 +250,7 @@ pub(super) fn result_form(
         (Ret::Memory(to), _) => return address(dfg, to, &result, result.ty),
         // The callee writes the result in any case.
         (_, PassMode::Indirect { size, align }) if plan.sig.is_noreturn() || ret == Ret::Ignore => {
-            fits_a_frame(size, align)
+            fits_a_frame(size, align.max(result.ty.canonical_align()))
         }
         (Ret::Ignore, _) => true,
         (_, PassMode::Indirect { .. }) => false,

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
-use super::{Values, check, fields, lanes};
+use super::{Copies, Values, check, fields, lanes};
 use crate::clif_types::{clif_type, type_names};
 use crate::error::LowerError;
 
@@ -295,13 +295,19 @@ impl Entry {
         slots.unwrap_or_default()
     }
 
-    /// Returns the addresses of the arguments that are copies.
-    pub(super) fn copies(&self) -> Values {
+    /// Returns the addresses of the arguments that are copies, and their alignments.
+    pub(super) fn copies(&self) -> Copies {
         let args = self.plan.args.modes().enumerate();
-        let indirect = args.filter(|(_, mode)| matches!(mode, PassMode::Indirect { .. }));
-        let slots = indirect.flat_map(|(i, _)| self.plan.args.slots(i));
-        let values = slots.filter_map(|slot| self.params.get(slot.param? as usize));
-        values.copied().collect()
+        let indirect = args.filter_map(|(i, mode)| match mode {
+            PassMode::Indirect { align, .. } => Some((i, align)),
+            _ => None,
+        });
+        let copies = indirect.flat_map(|(i, align)| {
+            let slots = self.plan.args.slots(i).iter();
+            let values = slots.filter_map(|slot| self.params.get(slot.param? as usize));
+            values.map(move |address| (*address, align))
+        });
+        copies.collect()
     }
 
     /// Returns the address of `place` in the argument area.

@@ -79,14 +79,14 @@ impl CallSite<'_, '_, '_> {
             let Some(value) = CValue::argument(self.plan, i) else {
                 continue;
             };
-            if !matches!(value.mode, PassMode::Indirect { .. }) {
+            let PassMode::Indirect { align, .. } = value.mode else {
                 continue;
-            }
+            };
             let same = |own: &Arg| match (own, arg) {
                 (Arg::Memory { base: own, .. }, Arg::Memory { base, .. }) => own == base,
                 _ => false,
             };
-            let why = match is_forwarded(&self.forwarded, arg) {
+            let why = match is_forwarded(&self.forwarded, arg, align) {
                 true if !args.iter().take(i).any(same) => continue,
                 true => "the copy it is passed by is another argument's as well",
                 false => {

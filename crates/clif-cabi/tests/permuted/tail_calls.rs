@@ -101,6 +101,7 @@ fn refused_tail_calls() {
     let with = &["preserve_frame_pointers"][..];
     let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
     let byte = lang(&[], Type::I8);
+    let large_64 = lang(&[large().with_align(64).unwrap()], Type::I64);
     let extended = byte.clone().convention(&EXTENDED);
     // Nothing is refused for want of frame pointers if they are kept in any case.
     let without = match cfg!(target_arch = "aarch64") {
@@ -119,6 +120,7 @@ fn refused_tail_calls() {
         refused(with, &none, &float, 0),
         refused(with, &extended, &byte, 0),
         refused(with, &own, &lang(&[large()], Type::I64), 0),
+        refused(with, &own, &large_64, 1),
         refused(with, &own, &own, 2),
         in_area,
     ];
@@ -130,6 +132,7 @@ a tail call: the function being built is of the convention {c}, whose callers po
 a tail call: what is called is of the convention {c}, which leaves its arguments to its caller, so that one has to stay
 a tail call: the result of what is called, double, is not returned as that of the function being built is, long long
 a tail call: the result of what is called, signed char of lang, is not returned as that of the function being built is, signed char of lang, extended
+a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 1, struct large: the copy it is passed by is another argument's as well
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up"
