@@ -9,7 +9,7 @@ use cabi_verify::case::{Case, Direction, Subject};
 use cabi_verify::layout::{Reply, ask_data};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{Called, Mistake};
+use cabi_verify::verify::units::{Judged, Mistake};
 use cabi_verify::verify::{Compiler, bugs_of_zig};
 
 use crate::compiled::{File, admits, compile_files, run_files};
@@ -102,16 +102,16 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
     });
     let files: Vec<File<'_>> = files.collect();
     let mut refused = BTreeMap::new();
-    let loaded = compile_files(&files, |file, _, why| {
+    let compiled = compile_files(&files, |file, _, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
         refused.insert(file.part, (crashed, why.to_string()));
     })?;
-    let called = run_files(&loaded, Mistake::NONE)?;
-    let called = loaded.iter().map(|one| one.part).zip(called);
-    let called: BTreeMap<usize, Vec<Called>> = called.collect();
+    let judged = run_files(&compiled, Mistake::NONE)?;
+    let judged = compiled.iter().map(|one| one.part).zip(judged);
+    let judged: BTreeMap<usize, Vec<Judged>> = judged.collect();
     for (number, &(at, look, _)) in questions.iter().enumerate() {
         let seen = &mut seen[at];
-        let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let own = judged.get(&number).map(Vec::as_slice).unwrap_or_default();
         let shown = shown(&seen.bug, own, &seen.subject, refused.get(&number));
         let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
         seen.looks.push(Look { shows, ..look });
@@ -179,7 +179,7 @@ proves: {name}
 /// whether the compiler crashes, and its words.
 fn shown(
     bug: &Bug,
-    called: &[Called],
+    judged: &[Judged],
     subject: &Subject,
     refused: Option<&(bool, String)>,
 ) -> Result<bool> {
@@ -190,7 +190,7 @@ fn shown(
         None => {}
     }
     let first = subject.cases.first().ok_or("it declares no function")?;
-    let own = called.iter().filter(|one| one.case.name == first.name);
+    let own = judged.iter().filter(|one| one.case.name == first.name);
     let verdicts: Vec<&Verdict> = own.map(|one| &one.verdict).collect();
     let missing = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::NotRun(why) => Some(why.as_str()),

@@ -10,7 +10,7 @@ use cabi_verify::corpus::Block;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Batch, Called, CompiledBatch, Mistake, Turn};
+use cabi_verify::verify::units::{self, Batch, CompiledBatch, Judged, Mistake, Turn};
 
 use crate::suite::{Result, Suite};
 
@@ -118,7 +118,7 @@ pub(crate) fn compile_files<'a>(
         }
     };
     let batches: Vec<Batch<'_>> = files.iter().map(batch).collect();
-    let (loaded, left) = units::compile(&batches, at_once(), &|_, _, _| {})?;
+    let (compiled, left) = units::compile(&batches, at_once(), &|_, _, _| {})?;
     for left in left {
         let mut own = files.iter().filter(|file| file.part == left.part);
         if let Some(file) = own.next() {
@@ -126,12 +126,12 @@ pub(crate) fn compile_files<'a>(
             cases.for_each(|case| refused(file, case, &left.why));
         }
     }
-    Ok(loaded)
+    Ok(compiled)
 }
 
 /// Returns the outcomes of the cases of each file in both directions, with `mistake`.
-pub(crate) fn run_files(loaded: &[CompiledBatch], mistake: Mistake) -> Result<Vec<Vec<Called>>> {
-    Ok(units::run(loaded, mistake, at_once(), &|_, _, _| {})?)
+pub(crate) fn run_files(compiled: &[CompiledBatch], mistake: Mistake) -> Result<Vec<Vec<Judged>>> {
+    Ok(units::run(compiled, mistake, at_once(), &|_, _, _| {})?)
 }
 
 /// The reference compilers of this machine's code, each under its own profile.

@@ -82,13 +82,13 @@ pub(crate) fn run(
     let batches = all.iter().zip(&layouts).enumerate();
     let batches = batches.map(|(part, (typed, layouts))| typed.batch(part, layouts));
     let batches: Vec<Batch<'_>> = batches.collect();
-    let (mut loaded, refused) = units::compile(&batches, at_once, &silent).map_err(text)?;
+    let (mut compiled, refused) = units::compile(&batches, at_once, &silent).map_err(text)?;
     let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
     for (part, typed) in all.iter().enumerate() {
         let own = refused.iter().filter(|one| one.part == part);
         decided.push(own.flat_map(|one| typed.refused(one)).collect());
     }
-    for one in &mut loaded {
+    for one in &mut compiled {
         let differing = all[one.part].layouts_differ(one)?;
         // Values of other sizes cannot be sent.
         one.retain(|case| !number(&case.name).is_some_and(|i| differing.contains_key(&i)));
@@ -97,9 +97,9 @@ pub(crate) fn run(
     for (typed, decided) in all.iter_mut().zip(decided) {
         typed.decided.extend(decided);
     }
-    let called = units::run(&loaded, mistake, at_once, &silent).map_err(text)?;
-    for (one, called) in loaded.iter().zip(&called) {
-        all[one.part].take(called);
+    let judged = units::run(&compiled, mistake, at_once, &silent).map_err(text)?;
+    for (one, judged) in compiled.iter().zip(&judged) {
+        all[one.part].take(judged);
     }
     Ok(all.into_iter().map(Typed::compared).collect())
 }
@@ -183,16 +183,16 @@ impl<'a> Typed<'a> {
             .collect()
     }
 
-    /// The signatures of `loaded` whose layouts differ.
-    fn layouts_differ(&self, loaded: &CompiledBatch) -> Result<BTreeMap<usize, Compared>, String> {
+    /// The signatures of `batch` whose layouts differ.
+    fn layouts_differ(&self, batch: &CompiledBatch) -> Result<BTreeMap<usize, Compared>, String> {
         let compiler = self.unit.compiler;
-        let is_loaded = |at: &usize| {
+        let is_compiled = |at: &usize| {
             let name = &self.subjects[*at].1.block.name;
-            loaded.cases.iter().any(|case| case.name == *name)
+            batch.cases.iter().any(|case| case.name == *name)
         };
-        let places: Vec<usize> = (0..self.subjects.len()).filter(is_loaded).collect();
+        let places: Vec<usize> = (0..self.subjects.len()).filter(is_compiled).collect();
         let table = self.table(&places);
-        let answers = table.answers(&loaded.built);
+        let answers = table.answers(&batch.built);
         let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
         // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
@@ -227,8 +227,8 @@ impl<'a> Typed<'a> {
     }
 
     /// Takes what was called of the unit: one direction stands after the other.
-    fn take(&mut self, called: &[units::Called]) {
-        let (calls, callees) = called.split_at(called.len() / 2);
+    fn take(&mut self, judged: &[units::Judged]) {
+        let (calls, callees) = judged.split_at(judged.len() / 2);
         for (call, callee) in calls.iter().zip(callees) {
             let compared = Compared {
                 case: Some(call.case.clone()),
@@ -334,20 +334,20 @@ fn theirs(
 }
 
 /// The verdict of both directions.
-fn of_both(both: [&units::Called; 2]) -> Compared {
+fn of_both(both: [&units::Judged; 2]) -> Compared {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
-    for called in both {
-        let inside = |found: &Difference| found.clone().inside(called.direction.name());
-        match &called.verdict {
+    for judged in both {
+        let inside = |found: &Difference| found.clone().inside(judged.direction.name());
+        match &judged.verdict {
             Verdict::Passed(n) => calls += n,
             Verdict::NotLowered(why) | Verdict::NotRun(why) => not_lowered = Some(why.clone()),
             Verdict::SelfInconsistent(found) => {
                 let mut found = inside(found);
-                if let Some(shown) = &called.shown {
+                if let Some(shown) = &judged.shown {
                     let says = format!("; the compiler's own sides: {}", shown.says);
                     found.why.push_str(&says);
                 }
-                let known = called.shown.as_ref().and_then(|shown| shown.known);
+                let known = judged.shown.as_ref().and_then(|shown| shown.known);
                 inconsistent = Some((found, known));
             }
             Verdict::Differs(found) => return Verdict::Differs(inside(found)).into(),

@@ -43,7 +43,7 @@ pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
 use units::{BATCH, Batch, CompiledBatch, Turn};
-pub use units::{Called, Mistake, Shown};
+pub use units::{Judged, Mistake, Shown};
 
 /// Headers and compilers to be compared, and settings.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl Verification {
                 });
             }
         }
-        let (loaded, refused) = units::compile(&batches, self.at_once, progress)?;
+        let (compiled, refused) = units::compile(&batches, self.at_once, progress)?;
         let left = refused.iter();
         let left = left.map(|one| (one.part, parts[one.part].refused(one)));
         for (number, left) in left.collect::<Vec<_>>() {
@@ -172,7 +172,7 @@ impl Verification {
         Ok(Prepared {
             plan: self,
             parts,
-            loaded,
+            compiled,
         })
     }
 }
@@ -183,7 +183,7 @@ pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<HeaderRun<'a>>,
-    loaded: Vec<CompiledBatch>,
+    compiled: Vec<CompiledBatch>,
 }
 
 impl<'a> Prepared<'a> {
@@ -192,11 +192,11 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// [`VerifyError::Reference`], [`VerifyError::Interrupted`].
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
-        let all = units::run(&self.loaded, mistake, self.plan.at_once, progress)?;
+        let all = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
-        for (loaded, called) in self.loaded.iter().zip(all) {
-            let part = &mut parts[loaded.part];
-            called.into_iter().for_each(|one| part.take(one));
+        for (batch, judged) in self.compiled.iter().zip(all) {
+            let part = &mut parts[batch.part];
+            judged.into_iter().for_each(|one| part.take(one));
         }
         let plan = self.plan;
         Ok(Run { plan, parts })
@@ -360,9 +360,9 @@ impl Run<'_> {
             return Some("nothing was verified: no header, or no compiler".to_owned());
         }
         let says_something =
-            |part: &HeaderRun<'_>| !(part.called.is_empty() && part.differing.is_empty());
+            |part: &HeaderRun<'_>| !(part.judged.is_empty() && part.differing.is_empty());
         let is_asked = is_clean || !self.parts.iter().any(says_something);
-        let empty = self.parts.iter().find(|part| part.called.is_empty());
+        let empty = self.parts.iter().find(|part| part.judged.is_empty());
         Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 
@@ -374,12 +374,12 @@ impl Run<'_> {
         let mut seen = Coverage::of(measure.unwrap_or_default());
         for part in &self.parts {
             let policy = part.compiler.policy;
-            for called in &part.called {
+            for judged in &part.judged {
                 // Most cases pass in both directions: one of them says it.
-                let is_first = called.direction == Direction::Call;
-                let is_own = called.case.prototype.convention.is_none();
-                if is_first && is_own && called.difference().is_none() {
-                    seen.note(&called.case, policy);
+                let is_first = judged.direction == Direction::Call;
+                let is_own = judged.case.prototype.convention.is_none();
+                if is_first && is_own && judged.difference().is_none() {
+                    seen.note(&judged.case, policy);
                 }
             }
         }

@@ -176,15 +176,15 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     // A lowering that refuses everything, for what no signature of the header has, passes no case: nor one of which something else is not lowered.
     let refusing = Mistake::of_convention(&BIG_ENDIAN);
     let run = prepared.run(refusing, &|_, _, _| {})?;
-    let called = || run.parts.iter().flat_map(|part| &part.called);
+    let judged = || run.parts.iter().flat_map(|part| &part.judged);
     let is_needless = |found: &Difference| found.why.starts_with("refused without need: ");
-    let mut others = called().filter(|one| !one.difference().is_some_and(is_needless));
+    let mut others = judged().filter(|one| !one.difference().is_some_and(is_needless));
     let noticed = match others.next() {
-        None if called().next().is_none() => Err("nothing was called".to_owned()),
+        None if judged().next().is_none() => Err("nothing was called".to_owned()),
         None => Ok(()),
         Some(other) => Err(format!("{}: {:?}", other.case.name, other.verdict)),
     };
-    suite.report.note(format!("{} refusals", called().count()));
+    suite.report.note(format!("{} refusals", judged().count()));
     suite.report.outcome("headers refusals", "all", noticed);
     Ok(())
 }

@@ -154,13 +154,13 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
 
 /// Compiles and observes all files. Refused cases are reported.
 fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
-    let loaded = compile_files(files, |file, case, why| {
+    let compiled = compile_files(files, |file, case, why| {
         let engine = suite.engine(&name(file.compiler));
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
-    units::observe(&loaded, at_once())?;
+    units::observe(&compiled, at_once())?;
     let mut parts: BTreeMap<usize, Part<'a>> = BTreeMap::new();
-    for one in &loaded {
+    for one in &compiled {
         let own = files.iter().filter(|file| file.part == one.part);
         let Some(compiler) = own.map(|file| file.compiler).next() else {
             continue;

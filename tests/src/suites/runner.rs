@@ -9,7 +9,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::Called;
+use cabi_verify::verify::units::Judged;
 use cabi_verify::verify::{Compiler, Mistake, Prepared, Read, Verification, VerifyError};
 
 use crate::suite::{Result, Suite};
@@ -21,25 +21,25 @@ type Control = (&'static str, fn() -> bool);
 const FEW_TRANSITIONS: usize = 1000;
 
 /// A wrong treatment of the verdicts of a unit.
-type Wrong = (&'static str, fn(&mut Vec<Called>));
+type Wrong = (&'static str, fn(&mut Vec<Judged>));
 
 const OF_VERDICTS: [Wrong; 6] = [
-    ("a case is not run", |called| drop(called.remove(0))),
-    ("a result is not compared", |called| {
-        called[0].verdict = Verdict::Passed(0);
+    ("a case is not run", |judged| drop(judged.remove(0))),
+    ("a result is not compared", |judged| {
+        judged[0].verdict = Verdict::Passed(0);
     }),
-    ("one direction is left out", |called| {
-        let direction = called[0].direction;
-        called.retain(|one| one.direction == direction);
+    ("one direction is left out", |judged| {
+        let direction = judged[0].direction;
+        judged.retain(|one| one.direction == direction);
     }),
-    ("one direction is run twice", |called| {
-        let direction = called[0].direction;
-        called.iter_mut().for_each(|one| one.direction = direction);
+    ("one direction is run twice", |judged| {
+        let direction = judged[0].direction;
+        judged.iter_mut().for_each(|one| one.direction = direction);
     }),
-    ("a verdict is counted twice", |called| {
-        called.push(called[0].clone())
+    ("a verdict is counted twice", |judged| {
+        judged.push(judged[0].clone())
     }),
-    ("a verdict is another case's", |called| called.swap(0, 1)),
+    ("a verdict is another case's", |judged| judged.swap(0, 1)),
 ];
 
 const OF_LISTS: [Control; 3] = [
@@ -114,7 +114,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let prepared = plan.prepare(&|_, _, _| {})?;
     let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;
     let names: Vec<&str> = right.parts[0]
-        .called
+        .judged
         .iter()
         .map(|one| &*one.case.name)
         .collect();

@@ -34,11 +34,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 entries,
             })
             .collect();
-        let mut loaded = compile_files(&files, |_, case, error| {
+        let mut compiled = compile_files(&files, |_, case, error| {
             (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
         })?;
-        let found = differences(&mut loaded, compiler.policy)?;
-        for case in loaded.iter().flat_map(|one| &one.cases) {
+        let found = differences(&mut compiled, compiler.policy)?;
+        for case in compiled.iter().flat_map(|one| &one.cases) {
             match found.get(&case.name).cloned().flatten() {
                 Some(_) if known_bug("clang", case).is_some() => {}
                 differs => (suite.report).outcome(&engine, &case.name, differs.map_or(Ok(()), Err)),
@@ -47,7 +47,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         // Without a case, of which the report says why, no mistake can show.
         let controls = others(&compiler.reference, compiler.policy).into_iter();
         for bits in controls.filter(|_| !found.is_empty()) {
-            let broken = differences(&mut loaded, flipped(compiler.policy, bits))?;
+            let broken = differences(&mut compiled, flipped(compiler.policy, bits))?;
             let mut pairs = broken.values().zip(found.values());
             let noticed = pairs.any(|(broken, found)| broken.is_some() && found.is_none());
             let what = format!("without a difference of {bits:?}");
@@ -60,13 +60,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Returns the differences from the place of each case under `policy`.
-fn differences(loaded: &mut [CompiledBatch], policy: Policy) -> Result<Found> {
-    loaded.iter_mut().for_each(|one| one.policy = policy);
-    let all = units::compare(loaded, Mistake::NONE, at_once())?;
+fn differences(compiled: &mut [CompiledBatch], policy: Policy) -> Result<Found> {
+    compiled.iter_mut().for_each(|one| one.policy = policy);
+    let all = units::compare(compiled, Mistake::NONE, at_once())?;
     let mut found = Found::new();
-    for called in all.into_iter().flatten() {
-        let first = found.entry(called.case.name).or_default();
-        *first = first.take().or(called.verdict.passed().err());
+    for judged in all.into_iter().flatten() {
+        let first = found.entry(judged.case.name).or_default();
+        *first = first.take().or(judged.verdict.passed().err());
     }
     Ok(found)
 }

@@ -17,7 +17,7 @@ use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::case::Direction;
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{Called, CompiledBatch, Mistake};
+use cabi_verify::verify::units::{CompiledBatch, Judged, Mistake};
 use cabi_verify::verify::{Compiler, known_bugs};
 
 use crate::bugs::{bug_of_zig, subject};
@@ -69,20 +69,20 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         });
         add_files(&mut files, compiler, levels);
     }
-    let loaded = compile_files(&files, |file, case, why| {
+    let compiled = compile_files(&files, |file, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(file), &case.name, why);
     })?;
-    for one in &loaded {
+    for one in &compiled {
         let engine = engine(&files[one.part]);
         let (n, vectors) = (one.cases.len(), one.cases[0].vectors);
         let note = format!("{n} cases by {engine}, {vectors:?}");
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    let outcomes = run_files(&loaded, Mistake::NONE)?;
-    report(&files, loaded.iter().zip(outcomes), &expected, suite)?;
-    controls(&files, loaded, suite)
+    let outcomes = run_files(&compiled, Mistake::NONE)?;
+    report(&files, compiled.iter().zip(outcomes), &expected, suite)?;
+    controls(&files, compiled, suite)
 }
 
 /// The bugs of Zig that signatures are known to meet.
@@ -101,10 +101,10 @@ fn engine(file: &File<'_>) -> String {
     format!("zig {}", mode(file))
 }
 
-/// Compares Zig's layouts of the types of `loaded`.
-pub(super) fn layouts(loaded: &CompiledBatch, engine: &str, suite: &mut Suite) {
-    for fact in &loaded.layout {
-        let name = &loaded.cases[fact.case].name;
+/// Compares Zig's layouts of the types of `batch`.
+pub(super) fn layouts(batch: &CompiledBatch, engine: &str, suite: &mut Suite) {
+    for fact in &batch.layout {
+        let name = &batch.cases[fact.case].name;
         suite.report.outcome(engine, name, compare(fact));
     }
 }
@@ -121,20 +121,20 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 
 fn report<'a>(
     files: &[File<'_>],
-    outcomes: impl Iterator<Item = (&'a CompiledBatch, Vec<Called>)>,
+    outcomes: impl Iterator<Item = (&'a CompiledBatch, Vec<Judged>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {
     let complete = suite.is_complete();
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (one, called) in outcomes {
+    for (one, judged) in outcomes {
         let file = &files[one.part];
         // One direction stands after the other.
-        for ((subject, case), mut called) in file.entries.iter().cycle().zip(called) {
-            let direction = called.direction;
+        for ((subject, case), mut judged) in file.entries.iter().cycle().zip(judged) {
+            let direction = judged.direction;
             let known = bug_of_zig(expected, case, mode(file), direction);
-            match (&mut called.verdict, known) {
+            match (&mut judged.verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
                 (Verdict::Differs(_) | Verdict::SelfInconsistent(_), Some(bug)) => {
                     *met.entry((&bug.name, engine(file))).or_default() += 1;
@@ -146,7 +146,7 @@ fn report<'a>(
                 _ => {}
             }
             let engine = format!("{} {}", engine(file), direction.name());
-            suite.verdict(&engine, &case.name, called.verdict);
+            suite.verdict(&engine, &case.name, judged.verdict);
         }
     }
     let report = &mut suite.report;
@@ -164,19 +164,19 @@ fn report<'a>(
 }
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(files: &[File<'_>], mut loaded: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
-    for loaded in &mut loaded {
-        loaded.policy = Policy::CLANG;
-        for (case, missing) in loaded.cases.iter().zip(&mut loaded.missing) {
+fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
+    for batch in &mut compiled {
+        batch.policy = Policy::CLANG;
+        for (case, missing) in batch.cases.iter().zip(&mut batch.missing) {
             if !case.name.starts_with("zig-") {
                 *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
             }
         }
     }
     let report = &mut suite.report;
-    for (loaded, called) in loaded.iter().zip(run_files(&loaded, Mistake::NONE)?) {
-        let engine = format!("{} control", engine(&files[loaded.part]));
-        for one in called {
+    for (batch, judged) in compiled.iter().zip(run_files(&compiled, Mistake::NONE)?) {
+        let engine = format!("{} control", engine(&files[batch.part]));
+        for one in judged {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
                 (_, Verdict::Differs(_) | Verdict::SelfInconsistent(_)) => Ok(()),
@@ -184,14 +184,14 @@ fn controls(files: &[File<'_>], mut loaded: Vec<CompiledBatch>, suite: &mut Suit
             };
             report.outcome(&engine, &one.case.name, noticed);
         }
-        for fact in &loaded.layout {
+        for fact in &batch.layout {
             let changed = ZigNumber {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };
             if compare(&changed).is_ok() {
                 let why = format!("a changed number was not noticed: {}", fact.what);
-                report.outcome(&engine, &loaded.cases[fact.case].name, Err(why));
+                report.outcome(&engine, &batch.cases[fact.case].name, Err(why));
             }
         }
     }

@@ -16,7 +16,7 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Called, CompiledBatch, Mistake};
+use cabi_verify::verify::units::{self, CompiledBatch, Judged, Mistake};
 
 use crate::compiled::{File, compile_files};
 use crate::suite::{Result, Suite, number};
@@ -92,11 +92,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             entries: subject.cases.iter().map(|case| (subject, case)).collect(),
         })
         .collect();
-    let loaded = compile_files(&files, |file, case, why| {
+    let compiled = compile_files(&files, |file, case, why| {
         let engine = setups[file.part].0.name();
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
-    for one in &loaded {
+    for one in &compiled {
         setups[one.part].0.run(one, suite)?;
     }
     Ok(())
@@ -144,17 +144,17 @@ impl Setup {
     }
 
     /// All cases in both directions, then under each mutant of the convention, which must fail in some case.
-    fn run(self, loaded: &CompiledBatch, suite: &mut Suite) -> Result<()> {
+    fn run(self, compiled: &CompiledBatch, suite: &mut Suite) -> Result<()> {
         let name = self.name();
-        layouts(loaded, &format!("{name} layout"), suite);
-        let loaded = std::slice::from_ref(loaded);
-        let called = |mistake| units::compare(loaded, mistake, at_once());
-        for Called {
+        layouts(compiled, &format!("{name} layout"), suite);
+        let compiled = std::slice::from_ref(compiled);
+        let judged = |mistake| units::compare(compiled, mistake, at_once());
+        for Judged {
             case,
             direction,
             verdict,
             ..
-        } in called(Mistake::NONE)?.concat()
+        } in judged(Mistake::NONE)?.concat()
         {
             let engine = format!("{name} {}", direction.name());
             let verdict = match verdict {
@@ -169,8 +169,8 @@ impl Setup {
             return Ok(());
         }
         for (mutant, convention) in mutants::of(self.convention, self.level) {
-            let called = called(Mistake::of_convention(convention))?.concat();
-            let is_noticed = called.iter().any(|one| one.verdict.difference().is_some());
+            let judged = judged(Mistake::of_convention(convention))?.concat();
+            let is_noticed = judged.iter().any(|one| one.verdict.difference().is_some());
             let unnoticed = || "no case notices the changed line".to_owned();
             let noticed = is_noticed.then_some(()).ok_or_else(unnoticed);
             (suite.report).outcome(&format!("{name} control"), mutant, noticed);

@@ -3,6 +3,8 @@
 //! A compiler's messages mostly name the items that it refuses. If they name none (it crashes,
 //! or its output cannot be loaded) the file is cut in halves until the items are found.
 
+use std::collections::BTreeMap;
+
 use super::ReferenceError;
 
 /// Most items of a file that are found by halves. The rest is refused together.
@@ -15,6 +17,33 @@ pub(crate) enum Blame<E> {
     /// These are refused, each for its own reason. If the list is empty, any item may be the
     /// reason.
     Items(Vec<(usize, E)>),
+}
+
+impl Blame<ReferenceError> {
+    /// Blames each of `chosen` whose file, as the compiler is told, has errors, for its own messages.
+    pub(crate) fn of_files(
+        error: &ReferenceError,
+        chosen: &[usize],
+        file: impl Fn(usize) -> String,
+    ) -> Self {
+        if error.is_about_the_system() {
+            return Self::System;
+        }
+        let mut said: BTreeMap<&str, String> = BTreeMap::new();
+        for line in error.messages().unwrap_or_default().lines() {
+            if let Some((file, _)) = line.split_once(':') {
+                let words = said.entry(file).or_default();
+                words.push_str(line);
+                words.push('\n');
+            }
+        }
+        let named = chosen.iter().filter_map(|&at| {
+            let words = said.get(&*file(at))?;
+            let is_error = words.contains("error:");
+            is_error.then(|| (at, error.with_messages(words)))
+        });
+        Self::Items(named.collect())
+    }
 }
 
 /// Outcome of building the items of a file, which are cases unless stated otherwise.

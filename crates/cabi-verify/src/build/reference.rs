@@ -39,7 +39,8 @@ pub struct Reference {
     version: String,
     /// The first number of its version.
     major: u16,
-    missing: BTreeMap<Capability, String>,
+    /// Messages about the capabilities it lacks, in the order of [`TRAITS`]; asked when first needed.
+    missing: Arc<[OnceLock<Result<(), String>>; TRAITS.len()]>,
     limit: Duration,
     /// Libraries that its programs need besides those it links by itself, as options; asked when
     /// first needed.
@@ -90,23 +91,11 @@ impl Reference {
         }
         reference.check_that_it_refuses()?;
         reference.major = reference.major_version().map_err(|e| e.to_string())?;
-        for row in TRAITS {
-            if !row.capability.runs_here() {
-                reference
-                    .missing
-                    .insert(row.capability, format!("this machine has no {}", row.name));
-            } else if let Err(error) = reference.check(row.source, &row.probe_flags()) {
-                let messages = error.messages().ok_or_else(|| error.to_string())?;
-                reference
-                    .missing
-                    .insert(row.capability, first_error(messages));
-            }
-        }
         Ok(reference)
     }
 
     /// Makes the compiler of a command for files that are built and not compared. It is asked for
-    /// its version alone, so [`has`](Self::has) and [`profile`](Self::profile) say nothing of it.
+    /// its version alone, so [`profile`](Self::profile) says nothing of it.
     pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut reference = Self {
@@ -115,7 +104,7 @@ impl Reference {
             command: words,
             version: String::new(),
             major: 0,
-            missing: BTreeMap::new(),
+            missing: Arc::default(),
             limit,
             libraries: Arc::default(),
             for_programs: false,
@@ -131,7 +120,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Adds flags after the compiler's own. Its capabilities are not determined again, so the flags
+    /// Adds flags after the compiler's own. Its capabilities are determined once for both, so the flags
     /// must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
@@ -228,10 +217,21 @@ impl Reference {
         }
     }
 
-    /// Returns its own message if it lacks `capability`.
+    /// Returns its own message if it lacks `capability`, which is asked once.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
-        let why = self.missing.get(&capability);
-        why.map_or(Ok(()), |why| Err(why))
+        let row = &TRAITS[capability as usize];
+        let answer = self.missing[capability as usize].get_or_init(|| {
+            if !capability.runs_here() {
+                return Err(format!("this machine has no {}", row.name));
+            }
+            let checked = self.check(row.source, &row.probe_flags());
+            let why = |error: ReferenceError| match error.messages() {
+                Some(messages) => first_error(messages),
+                None => error.to_string(),
+            };
+            checked.map(drop).map_err(why)
+        });
+        answer.as_ref().map(|()| ()).map_err(String::as_str)
     }
 
     /// Checks whether it can be asked about `block`.

@@ -1,7 +1,5 @@
 //! Translation units of several cases, and how a C compiler builds them.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cabi::VectorLevel;
@@ -105,10 +103,10 @@ impl<'a> Unit<'a> {
 
     /// Returns the file name that the compiler is told for the lines of case `at`: so its messages
     /// name the case.
-    fn file(&self, at: usize) -> Cow<'_, str> {
+    fn file(&self, at: usize) -> String {
         match self.own(at) {
-            Some(own) if own.text.names.is_empty() => Cow::from(&own.block.name),
-            _ => Cow::from(format!("case-{at}")),
+            Some(own) if own.text.names.is_empty() => own.block.name.clone(),
+            _ => format!("case-{at}"),
         }
     }
 
@@ -163,22 +161,6 @@ impl<'a> Unit<'a> {
 
     /// The cases that the compiler's messages name.
     pub(crate) fn blame(&self, error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
-        if error.is_about_the_system() {
-            return Blame::System;
-        }
-        let mut said: BTreeMap<&str, String> = BTreeMap::new();
-        for line in error.messages().unwrap_or_default().lines() {
-            if let Some((file, _)) = line.split_once(':') {
-                let words = said.entry(file).or_default();
-                words.push_str(line);
-                words.push('\n');
-            }
-        }
-        let named = chosen.iter().filter_map(|&at| {
-            let words = said.get(&*self.file(at))?;
-            let is_error = words.contains("error:");
-            is_error.then(|| (at, error.with_messages(words)))
-        });
-        Blame::Items(named.collect())
+        Blame::of_files(error, chosen, |at| self.file(at))
     }
 }

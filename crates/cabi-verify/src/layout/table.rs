@@ -26,24 +26,22 @@ pub fn ask_data(
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
     let questions = questions(subject, "");
+    let file = |at: usize| format!("cabi-layout-{at}");
     let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
     let mut left: Vec<usize> = (0..questions.len()).collect();
     // All facts of a type; where the compiler refuses that, only the places of its members; then
     // only those that name no member.
     for most in [About::Values, About::Places, About::Itself] {
         let build = |chosen: &[usize]| {
-            let chosen = chosen.iter().filter_map(|at| questions.get(*at));
-            let chosen: Vec<&Question> = chosen.collect();
+            let chosen = chosen.iter().map(|&at| (file(at), &questions[at]));
+            let chosen: Vec<(String, &Question)> = chosen.collect();
             let (table, sizes) = Table::about(&chosen, most);
             let text = format!("{preamble}\n{}{}", without_macros(&chosen), table.text());
             let mut answers = table.answers(&reference.build(&text, flags)?)?.into_iter();
             let own = |n: usize| answers.by_ref().take(n).collect();
             Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
         };
-        let blame = |error: &ReferenceError, _: &[usize]| match error.messages() {
-            Some(_) => Blame::Items(Vec::new()),
-            None => Blame::System,
-        };
+        let blame = |error: &ReferenceError, chosen: &[usize]| Blame::of_files(error, chosen, file);
         let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
         let built = parts.built.into_iter().flatten().map(Ok);
         answers.extend(parts.cases.into_iter().zip(built));
@@ -82,8 +80,10 @@ pub enum Reply {
 }
 
 /// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a path has names after such macros.
-fn without_macros(questions: &[&Question]) -> String {
-    let members = questions.iter().flat_map(|question| question.members());
+fn without_macros(questions: &[(String, &Question)]) -> String {
+    let members = questions
+        .iter()
+        .flat_map(|(_, question)| question.members());
     let members: Vec<_> = members.collect();
     let names: BTreeSet<&str> = members
         .iter()
@@ -127,13 +127,21 @@ impl Table {
         table
     }
 
-    /// Probes up to those of `most` of each question, and how many they are.
-    fn about(questions: &[&Question], most: About) -> (Self, Vec<usize>) {
+    /// Probes up to those of `most` of each question, whose lines are in the file that is named
+    /// with it, and how many they are.
+    fn about(questions: &[(String, &Question)], most: About) -> (Self, Vec<usize>) {
         let mut table = Self::default();
-        // As `TABLE` in `text`: no warnings of the initializers.
-        table.declarations.push_str("# 1 \"cabi_layout\" 3\n");
-        let sizes = questions.iter().map(|one| table.ask("", one, most));
-        let sizes = sizes.collect();
+        let ask = |(file, question): &(String, &Question)| {
+            // As `TABLE` in `text`: no warnings of the initializers.
+            let marker = format!("# 1 {file:?} 3\n");
+            table.declarations.push_str(&marker);
+            let n_before = table.constants.len();
+            let n = table.ask("", question, most);
+            let first = table.constants.get_mut(n_before);
+            first.into_iter().for_each(|row| row.insert_str(0, &marker));
+            n
+        };
+        let sizes = questions.iter().map(ask).collect();
         (table, sizes)
     }
 

@@ -14,7 +14,7 @@ use super::skip_reasons::{
     names_one_of, refusal, refusal_with_place, undeclared,
 };
 use super::units::RefusedCases;
-use super::{Called, Compiler, Read, Verdict, VerifyError};
+use super::{Compiler, Judged, Read, Verdict, VerifyError};
 use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
 use crate::header::{OF_RECORD, Omitted};
@@ -36,9 +36,9 @@ pub struct HeaderRun<'a> {
     /// The prototypes, sizes, offsets and bytes that differ.
     pub differing: Vec<Item>,
     /// Cases, each in one direction.
-    pub called: Vec<Called>,
+    pub judged: Vec<Judged>,
     /// Cases about which the compiler disagrees with itself, without a known bug as the reason.
-    pub itself: Vec<Called>,
+    pub itself: Vec<Judged>,
     /// Declarations that were not read, then those that were not run.
     pub skipped: Vec<Omitted>,
     /// The cases that are to be run.
@@ -51,7 +51,7 @@ pub struct HeaderRun<'a> {
 pub(super) const PROTOTYPE: &str = "prototype";
 pub(super) const LAYOUT: &str = "layout";
 
-impl Called {
+impl Judged {
     /// Returns the difference, if there is one.
     pub fn difference(&self) -> Option<&Difference> {
         self.verdict.difference()
@@ -66,7 +66,7 @@ impl<'a> HeaderRun<'a> {
             n_compared: 0,
             n_facts: 0,
             differing: Vec::new(),
-            called: Vec::new(),
+            judged: Vec::new(),
             itself: Vec::new(),
             skipped: read.skipped.clone(),
             cases: Vec::new(),
@@ -84,9 +84,9 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Returns the cases with a difference.
-    pub fn differences(&self) -> impl Iterator<Item = (&Called, &Difference)> {
-        let differs = |called| Called::difference(called).map(|difference| (called, difference));
-        self.called.iter().filter_map(differs)
+    pub fn differences(&self) -> impl Iterator<Item = (&Judged, &Difference)> {
+        let differs = |judged| Judged::difference(judged).map(|difference| (judged, difference));
+        self.judged.iter().filter_map(differs)
     }
 
     /// Takes the compiler's answers about the header, its prototypes and the layouts of its types.
@@ -276,24 +276,24 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Takes the outcome of a case in one direction.
-    pub(super) fn take(&mut self, called: Called) {
-        let (key, why) = match (&called.verdict, &called.shown) {
+    pub(super) fn take(&mut self, judged: Judged) {
+        let (key, why) = match (&judged.verdict, &judged.shown) {
             (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (NOT_LOWERED, why.clone()),
             (Verdict::SelfInconsistent(found), Some(shown)) => match shown.known {
                 Some(bug) => (KNOWN_BUG, format!("{bug}: {found}")),
-                None => return self.itself.push(called),
+                None => return self.itself.push(judged),
             },
-            _ => return self.called.push(called),
+            _ => return self.judged.push(judged),
         };
-        let name = format!("{} ({})", called.case.name, called.direction.name());
+        let name = format!("{} ({})", judged.case.name, judged.direction.name());
         self.leave_out(&name, key, why);
     }
 
     /// A sentence that says that no case was run, and why.
     pub(super) fn why_nothing(&self) -> String {
-        let itself = self.itself.first().map(|called| {
-            let says = called.shown.as_ref().map_or("", |shown| &shown.says);
-            let name = &called.case.name;
+        let itself = self.itself.first().map(|judged| {
+            let says = judged.shown.as_ref().map_or("", |shown| &shown.says);
+            let name = &judged.case.name;
             (name.as_str(), format!("disagrees with itself, {says}"))
         });
         let (name, command) = (&self.read.name, self.compiler.reference.command());

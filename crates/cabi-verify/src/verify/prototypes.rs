@@ -68,12 +68,15 @@ pub(super) fn compare(
         }
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), &flags);
-    let parts = build_without_refused(asked, check, blamed)?;
+    let blame = |error: &_, chosen: &[usize]| Blame::of_files(error, chosen, file);
+    let parts = build_without_refused(asked, check, blame)?;
     for Refused { cases, why } in parts.refused {
         let words = why.messages().unwrap_or_default();
         let message = first_error(words);
+        let error = words.lines().find(|line| line.contains("error:"));
         for at in cases {
-            readings[at] = if words.starts_with(THERE) {
+            let is_absent = error.is_some_and(|it| it.starts_with(&format!("{}:1:", file(at))));
+            readings[at] = if is_absent {
                 Reading::Absent(message.clone())
             } else if message.contains(OTHER) || is_unknown(&message) {
                 // Or it has a type that the header has for another compiler only.
@@ -86,10 +89,11 @@ pub(super) fn compare(
     Ok(readings)
 }
 
-/// Names of the files, as the compiler is told, of the lines that check whether a function is
-/// there, and whether it is of the same type; the number follows.
-const THERE: &str = "cabi-there-";
-const SAME: &str = "cabi-same-";
+/// Returns the name of the file, as the compiler is told, of the lines about a prototype: the first
+/// checks that there is such a function, the second that it is of the same type.
+fn file(at: usize) -> String {
+    format!("cabi-prototype-{at}")
+}
 
 fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     // A header may have macros of these names.
@@ -103,15 +107,15 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     let bool = "\n#if __STDC_VERSION__ > 201710\n#define bool _Bool\n#endif";
     let mut text = format!("{include}{}{bool}", words.concat());
     for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
-        let name = &prototype.name;
+        let (name, file) = (&prototype.name, file(*i));
         let spelled = without_bounds(&prototype.spelled);
         let attribute = convention_attribute(prototype.convention);
         // A macro of the same name hides the function.
         let _ = write!(
             text,
-            "\n#undef {name}\n# 1 \"{THERE}{i}\"\nextern __typeof__({name}) *cabi_there_{i};\n\
-             # 1 \"{SAME}{i}\"\n{attribute}typedef __typeof__({spelled}) cabi_same_{i};\n\
-             # 1 \"{SAME}{i}\"\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
+            "\n#undef {name}\n# 1 {file:?}\nextern __typeof__({name}) *cabi_there_{i};\n\
+             # 2 {file:?}\n{attribute}typedef __typeof__({spelled}) cabi_same_{i};\n\
+             # 2 {file:?}\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
              cabi_same_{i} *), \"{OTHER}\");\n"
         );
         let result = (
@@ -125,7 +129,7 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
         for (spelled, ty, written) in params.chain([result]) {
             let is_scalar = scalar(spelled, ty, written);
             let is_scalar = is_scalar.map_or_else(String::new, |is_scalar| {
-                format!("# 1 \"{SAME}{i}\"\n_Static_assert({is_scalar}, \"{OTHER}\");\n")
+                format!("# 2 {file:?}\n_Static_assert({is_scalar}, \"{OTHER}\");\n")
             });
             text += &is_scalar;
         }
@@ -195,24 +199,6 @@ fn is_unnamed(spelled: &str) -> bool {
 
 fn is_unknown(message: &str) -> bool {
     message.contains("unknown type name") || message.contains("undeclared")
-}
-
-/// The prototypes whose lines have errors, each with the first of them: that there is no such function, before that it is of another type.
-fn blamed(error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
-    let messages = error.messages().unwrap_or_default();
-    let errors: Vec<&str> = messages
-        .lines()
-        .filter(|line| line.contains("error:"))
-        .collect();
-    if errors.is_empty() {
-        return Blame::System;
-    }
-    let first = |file: String| errors.iter().find(|line| line.starts_with(&file));
-    let of = |at: &usize| {
-        let line = first(format!("{THERE}{at}:")).or_else(|| first(format!("{SAME}{at}:")))?;
-        Some((*at, error.with_messages(line)))
-    };
-    Blame::Items(chosen.iter().filter_map(of).collect())
 }
 
 /// The function's type in the compiler's words: those of a message that it has to write.

@@ -8,7 +8,7 @@ use cabi::{FnAbi, FnSig, Target};
 use serde_json::{Value as Json, json};
 
 use super::part::{LAYOUT, PROTOTYPE};
-use super::{Called, Compiler, HeaderRun, Run, may_be_skipped};
+use super::{Compiler, HeaderRun, Judged, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
@@ -49,7 +49,7 @@ impl Run<'_> {
 fn section(part: &HeaderRun<'_>) -> Section {
     let (read, asked) = (part.read, part.compiler);
     let command = asked.reference.command();
-    let (n, n_differ) = (part.called.len(), part.differences().count());
+    let (n, n_differ) = (part.judged.len(), part.differences().count());
     let title = format!("{}, {}", read.name, asked.title());
     let counts = format!(
         "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
@@ -61,15 +61,15 @@ fn section(part: &HeaderRun<'_>) -> Section {
     );
     let mut items = part.differing.clone();
     let itself = part.itself.iter().enumerate();
-    items.extend(itself.map(|(i, called)| of_case(asked, called, i == 0)));
-    let mut called: Vec<&Called> = part.called.iter().collect();
+    items.extend(itself.map(|(i, judged)| of_case(asked, judged, i == 0)));
+    let mut judged: Vec<&Judged> = part.judged.iter().collect();
     // A difference in bytes says more than a crash.
-    called.sort_by_key(|called| match called.difference() {
+    judged.sort_by_key(|judged| match judged.difference() {
         Some(difference) => usize::from(difference.value.is_none()),
         None => 2,
     });
-    let called = called.into_iter().enumerate();
-    items.extend(called.map(|(i, called)| of_case(asked, called, i < IN_FULL)));
+    let judged = judged.into_iter().enumerate();
+    items.extend(judged.map(|(i, judged)| of_case(asked, judged, i < IN_FULL)));
     items.extend(part.skipped.iter().map(left_out));
     Section {
         name: format!("{} {command}", read.name),
@@ -97,7 +97,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
     let [prototypes, layouts, calls] =
         [PROTOTYPE, LAYOUT, CALL].map(|kind| count(Status::Failed, kind));
     let n = prototypes + layouts + calls;
-    let tested: usize = run.parts.iter().map(|part| part.called.len()).sum();
+    let tested: usize = run.parts.iter().map(|part| part.judged.len()).sum();
     let mut text = format!(
         "{n} mismatch{} ({prototypes} of prototypes, {layouts} of layout, {calls} of {tested} cases)",
         if n == 1 { "" } else { "es" }
@@ -133,25 +133,25 @@ fn left_out(left: &Omitted) -> Item {
 }
 
 /// Returns the item of a case in one direction; `in_full` with all details of a difference.
-fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
-    let (case, direction) = (&called.case, words(called.direction));
+fn of_case(asked: &Compiler, judged: &Judged, in_full: bool) -> Item {
+    let (case, direction) = (&judged.case, words(judged.direction));
     let mut data = json!({
         "case": case.name,
         "declaration": declaration(case),
         "location": case.prototype.location.to_string(),
         "direction": direction,
-        "settings": called.setting,
+        "settings": judged.setting,
     });
     let name = format!("{}, {direction}", case.name);
-    let Some(difference) = called.difference() else {
-        if let Verdict::Passed(calls) = called.verdict {
+    let Some(difference) = judged.difference() else {
+        if let Verdict::Passed(calls) = judged.verdict {
             data["calls"] = calls.into();
         }
         let item = Item::new(name, Status::Passed, "");
         return item.of_kind(CALL).with(data);
     };
     let (command, why) = (asked.reference.command(), &difference.why);
-    let (status, why, program) = match &called.shown {
+    let (status, why, program) = match &judged.shown {
         Some(shown) => (
             Status::SelfInconsistent,
             match why.ends_with(&shown.says) {
@@ -163,11 +163,11 @@ fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
         None => (
             Status::Failed,
             why.to_owned(),
-            reproduction(case, called.direction, &command, why),
+            reproduction(case, judged.direction, &command, why),
         ),
     };
     let sig = case.sig_under(asked.policy).ok();
-    let settings = &called.setting;
+    let settings = &judged.setting;
     let mut detail = format!(
         "    {};\n    engine settings {settings}\n",
         declaration(case)

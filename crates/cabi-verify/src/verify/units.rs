@@ -79,7 +79,7 @@ pub struct Mistake {
     /// Made otherwise in the code.
     pub mutation: Mutation,
     /// A mistake of the runner itself with the verdicts of a unit: it must notice.
-    pub runner: Option<fn(&mut Vec<Called>)>,
+    pub runner: Option<fn(&mut Vec<Judged>)>,
 }
 
 impl Mistake {
@@ -112,7 +112,7 @@ impl Mistake {
 
 /// Outcome of one case in one direction.
 #[derive(Clone, Debug)]
-pub struct Called {
+pub struct Judged {
     /// The case, at the compiler's vector level.
     pub case: Case,
     /// Caller and callee.
@@ -158,22 +158,22 @@ impl CompiledBatch {
 }
 
 /// Compares both sides of all cases, and ours on the other side of each call, with the places of
-/// their values. The results stand in the order of `loaded`, one direction after the other, and in
+/// their values. The results stand in the order of `compiled`, one direction after the other, and in
 /// each in the order of its cases.
 ///
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
 pub fn run(
-    loaded: &[CompiledBatch],
+    compiled: &[CompiledBatch],
     mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
-    observe(loaded, at_once)?;
-    let units = loaded.iter().map(|one| Unit::of(one, mistake));
+) -> Result<Vec<Vec<Judged>>, VerifyError> {
+    observe(compiled, at_once)?;
+    let units = compiled.iter().map(|one| Unit::of(one, mistake));
     let units: Vec<Unit<'_>> = units.collect();
     let all = judged::run(&units, at_once, progress)?;
-    complete(loaded, all, mistake)
+    complete(compiled, all, mistake)
 }
 
 /// Compares the compiler's sides of all cases alone with the places of their values, as [`run`]
@@ -182,25 +182,25 @@ pub fn run(
 /// # Errors
 /// [`VerifyError`]: a program that cannot be started, an interrupt.
 pub fn compare(
-    loaded: &[CompiledBatch],
+    compiled: &[CompiledBatch],
     mistake: Mistake,
     at_once: usize,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
-    observe(loaded, at_once)?;
-    let all = loaded.iter();
-    let all = all.map(|one| Unit::of(one, mistake).called(None)).collect();
-    complete(loaded, all, mistake)
+) -> Result<Vec<Vec<Judged>>, VerifyError> {
+    observe(compiled, at_once)?;
+    let all = compiled.iter();
+    let all = all.map(|one| Unit::of(one, mistake).judged(None)).collect();
+    complete(compiled, all, mistake)
 }
 
-/// Has the probe look at the code of `loaded`, as far as it has not.
+/// Has the probe look at the code of `compiled`, as far as it has not.
 ///
 /// # Errors
 /// [`VerifyError::Reference`]: a program that cannot be started.
-pub fn observe(loaded: &[CompiledBatch], at_once: usize) -> Result<(), VerifyError> {
+pub fn observe(compiled: &[CompiledBatch], at_once: usize) -> Result<(), VerifyError> {
     let is_to_be_seen = |one: &&CompiledBatch| one.seen.get().is_none();
-    let loaded: Vec<&CompiledBatch> = loaded.iter().filter(is_to_be_seen).collect();
-    let all = in_threads(&loaded, at_once, |one| seen(one), |_| ());
-    for (one, seen) in loaded.iter().zip(all) {
+    let compiled: Vec<&CompiledBatch> = compiled.iter().filter(is_to_be_seen).collect();
+    let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
+    for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
         one.seen.get_or_init(|| seen);
     }
@@ -236,30 +236,30 @@ fn seen(one: &CompiledBatch) -> Result<Vec<Seen>, ReferenceError> {
 
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
 fn complete(
-    loaded: &[CompiledBatch],
-    mut all: Vec<Vec<Called>>,
+    compiled: &[CompiledBatch],
+    mut all: Vec<Vec<Judged>>,
     mistake: Mistake,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
+) -> Result<Vec<Vec<Judged>>, VerifyError> {
     if let Some(wrong) = mistake.runner {
         all.iter_mut().for_each(wrong);
     }
-    if all.len() != loaded.len() {
-        let why = format!("{} units of {} were run", all.len(), loaded.len());
+    if all.len() != compiled.len() {
+        let why = format!("{} units of {} were run", all.len(), compiled.len());
         return Err(VerifyError::Runner(why));
     }
-    for (unit, called) in loaded.iter().zip(&all) {
+    for (unit, judged) in compiled.iter().zip(&all) {
         let expected = Direction::ALL.into_iter().flat_map(|of| {
             let cases = unit.cases.iter();
             cases.map(move |case| (&case.function.name, of))
         });
-        let found = called.iter();
+        let found = judged.iter();
         let found = found.map(|one| (&one.case.function.name, one.direction));
         if !found.eq(expected) {
             let why = "a case has not one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));
         }
-        let is_silent = |one: &&Called| one.verdict == Verdict::Passed(0);
-        if let Some(one) = called.iter().find(is_silent) {
+        let is_silent = |one: &&Judged| one.verdict == Verdict::Passed(0);
+        if let Some(one) = judged.iter().find(is_silent) {
             let why = format!("nothing was compared of {}", one.case.name);
             return Err(VerifyError::Runner(why));
         }

@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Place};
 use clif_cabi::LowerError;
 
-use super::{Called, CompiledBatch, Mistake, Shown};
+use super::{CompiledBatch, Judged, Mistake, Shown};
 use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
@@ -22,11 +22,8 @@ pub(super) fn run(
     units: &[Unit<'_>],
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let all = 2 * units
-        .iter()
-        .map(|one| one.loaded.cases.len())
-        .sum::<usize>();
+) -> Result<Vec<Vec<Judged>>, VerifyError> {
+    let all = 2 * units.iter().map(|one| one.batch.cases.len()).sum::<usize>();
     let each = all / units.len().max(1);
     progress(RunStep::Call, 0, all);
     let emitted = in_threads(units, at_once, Unit::emitted, |n| {
@@ -34,9 +31,9 @@ pub(super) fn run(
     });
     progress(RunStep::Call, all, all);
     check_interrupt()?;
-    let called = units.iter().zip(emitted);
-    let called = called.map(|(unit, emitted)| Ok(unit.called(Some(&emitted?))));
-    Ok(called.collect::<Result<_, ReferenceError>>()?)
+    let judged = units.iter().zip(emitted);
+    let judged = judged.map(|(unit, emitted)| Ok(unit.judged(Some(&emitted?))));
+    Ok(judged.collect::<Result<_, ReferenceError>>()?)
 }
 
 /// Reason why a caller is not judged alone.
@@ -54,23 +51,23 @@ fn needs_callee(abi: &FnAbi) -> bool {
 
 /// Cases, and the mistake with which our code for them is made.
 pub(super) struct Unit<'a> {
-    loaded: &'a CompiledBatch,
+    batch: &'a CompiledBatch,
     mistake: Mistake,
 }
 
 impl<'a> Unit<'a> {
-    pub(super) fn of(loaded: &'a CompiledBatch, mistake: Mistake) -> Self {
-        Self { loaded, mistake }
+    pub(super) fn of(batch: &'a CompiledBatch, mistake: Mistake) -> Self {
+        Self { batch, mistake }
     }
 
     fn told(&self, case: &Case) -> Result<FnSig, cabi::Error> {
-        let sig = case.sig_under(self.loaded.policy);
+        let sig = case.sig_under(self.batch.policy);
         sig.map(|sig| self.mistake.told(sig))
     }
 
     /// Facts about our code for each case, with the mistake.
     fn emitted(&self) -> Result<Vec<Emitted>, ReferenceError> {
-        let (cases, compiler) = (&self.loaded.cases, &self.loaded.compiler);
+        let (cases, compiler) = (&self.batch.cases, &self.batch.compiler);
         let told = cases.iter().map(|case| self.told(case));
         let told: Vec<Result<FnSig, Fault>> = told
             .map(|told| told.map_err(|error| Fault::from(error.to_string())))
@@ -85,8 +82,8 @@ impl<'a> Unit<'a> {
         let emission = Emission {
             target: &compiler.target(),
             vectors: vectors.unwrap_or_default(),
-            settings: SETTINGS[self.loaded.turn.settings % SETTINGS.len()],
-            forms: (self.loaded.turn.first, self.loaded.turn.step),
+            settings: SETTINGS[self.batch.turn.settings % SETTINGS.len()],
+            forms: (self.batch.turn.first, self.batch.turn.step),
             mutation: self.mistake.mutation,
         };
         let emitted = match probe.emitted(&sigs, &emission) {
@@ -106,15 +103,15 @@ impl<'a> Unit<'a> {
     }
 
     /// Compares both sides; without facts about our code the compiler's alone.
-    pub(super) fn called(&self, emitted: Option<&[Emitted]>) -> Vec<Called> {
+    pub(super) fn judged(&self, emitted: Option<&[Emitted]>) -> Vec<Judged> {
         let mut all = Vec::new();
         for direction in Direction::ALL {
-            for (index, case) in self.loaded.cases.iter().enumerate() {
-                let (verdict, shown) = match self.loaded.missing(index, direction) {
+            for (index, case) in self.batch.cases.iter().enumerate() {
+                let (verdict, shown) = match self.batch.missing(index, direction) {
                     Some(why) => (Verdict::NotRun(why.to_owned()), None),
                     None => self.verdict(index, direction, emitted.map(|all| &all[index])),
                 };
-                all.push(Called {
+                all.push(Judged {
                     case: case.clone(),
                     direction,
                     setting: self.setting(),
@@ -134,8 +131,8 @@ impl<'a> Unit<'a> {
         direction: Direction,
         emitted: Option<&Emitted>,
     ) -> (Verdict, Option<Shown>) {
-        let case = &self.loaded.cases[index];
-        let seen = match self.loaded.seen().get(index) {
+        let case = &self.batch.cases[index];
+        let seen = match self.batch.seen().get(index) {
             Some(Ok(seen)) => seen,
             Some(Err(why)) => return (Verdict::NotRun(why.clone()), None),
             None => return (Verdict::Differs("nobody has looked at it".into()), None),
@@ -145,12 +142,12 @@ impl<'a> Unit<'a> {
             let abi = sig.and_then(|sig| Ok((FnAbi::new(&sig, &case.target)?, sig)));
             abi.map_err(refused)
         };
-        let right = abi(case.sig_under(self.loaded.policy));
+        let right = abi(case.sig_under(self.batch.policy));
         let (right, sig, told) = match (right, abi(self.told(case))) {
             (Ok((right, sig)), Ok((told, _))) => (right, sig, told),
             (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
-        let has_callee = self.loaded.missing(index, Direction::Call).is_none();
+        let has_callee = self.batch.missing(index, Direction::Call).is_none();
         if !has_callee && needs_callee(&right) {
             return (Verdict::NotRun(NO_CALLEE.to_owned()), None);
         }
@@ -190,7 +187,7 @@ impl<'a> Unit<'a> {
         direction: Direction,
     ) -> Result<(), Fault> {
         let facts = seen.as_ref().map_err(|why| Fault::from(why.clone()))?;
-        let probe = self.loaded.compiler.probe().as_ref().ok();
+        let probe = self.batch.compiler.probe().as_ref().ok();
         let kept = probe.and_then(|probe| probe.without_spoiled(facts));
         let (spoiled, facts) = match &kept {
             Some((spoiled, kept)) => (Some(spoiled), kept),
@@ -218,7 +215,7 @@ impl<'a> Unit<'a> {
         told: &FnAbi,
         direction: Direction,
     ) -> Vec<Difference> {
-        let compiler = &self.loaded.compiler;
+        let compiler = &self.batch.compiler;
         let name = match compiler.zig {
             Some(_) => "zig",
             None => compiler.reference.name(),
@@ -244,7 +241,7 @@ impl<'a> Unit<'a> {
         seen: &Observed,
         all: Vec<Difference>,
     ) -> (Verdict, Option<Shown>) {
-        let facts = seen.as_ref().ok().filter(|_| self.loaded.same_layout);
+        let facts = seen.as_ref().ok().filter(|_| self.batch.same_layout);
         let is_consistent = |found: &Difference, facts: &Facts| {
             facts.side(direction).state("ends").is_none() && !facts.disagree(found.value)
         };
@@ -255,7 +252,7 @@ impl<'a> Unit<'a> {
         let Some(facts) = facts.filter(|facts| !is_consistent(&found, facts)) else {
             return (Verdict::Differs(found), None);
         };
-        let reference = &self.loaded.compiler.reference;
+        let reference = &self.batch.compiler.reference;
         let shown = Shown {
             says: facts.about(found.value),
             program: reproduction_alone(case, &reference.command()).unwrap_or_default(),
@@ -265,7 +262,7 @@ impl<'a> Unit<'a> {
     }
 
     fn setting(&self) -> String {
-        let settings = SETTINGS[self.loaded.turn.settings % SETTINGS.len()];
+        let settings = SETTINGS[self.batch.turn.settings % SETTINGS.len()];
         let settings: Vec<&str> = settings.iter().map(|(_, value)| *value).collect();
         settings.join(" ")
     }
