@@ -316,6 +316,7 @@ fn is_record(one: &Skipped) -> bool {
     fn is_class(reason: &Reason) -> bool {
         match reason {
             Reason::Cxx(what) => what.starts_with("a class with"),
+            Reason::Mismatch { .. } | Reason::Compilers { .. } => true,
             Reason::In { part, reason } => part == "base class" && is_class(reason),
             _ => false,
         }

@@ -6,7 +6,7 @@
 //! The bits of a bit-field are those that change when it is initialized with all ones in an object
 //! of zeros.
 
-use cabi::{DataModel, Kind, RecordBuilder, Scalar, Type};
+use cabi::{BitFieldStyle, DataModel, Kind, RecordBuilder, Scalar, Type};
 
 use crate::case::Subject;
 use crate::emit::c::variables;
@@ -80,7 +80,7 @@ struct Question {
     spelled: String,
     ty: Type,
     /// Bytes from the start of a record to a member of this type after a `char`.
-    after_char: u64,
+    after_char: Option<u64>,
     /// Types whose own members are asked about elsewhere: for a member of such a type only the
     /// place is asked.
     known: Vec<Type>,
@@ -159,16 +159,19 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     out
 }
 
-/// Returns the offset of a member of type `ty` after a `char`. Windows' compilers align no member
-/// less than its type without attributes.
-fn after_char(ty: &Type, model: &DataModel) -> u64 {
+/// Returns the offset of a member of type `ty` after a `char`. `None` where a typedef asks for an
+/// alignment on Windows, whose compilers disagree about such members.
+fn after_char(ty: &Type, model: &DataModel) -> Option<u64> {
+    if model.bit_fields == BitFieldStyle::Ms && ty.asks_align() {
+        return None;
+    }
     let record = RecordBuilder::structure("")
         .field("c", Type::I8)
         .field("t", ty.clone());
     let record = record.build(model).ok();
     let placed = record.as_ref().and_then(Type::as_record);
     let offset = placed.and_then(|record| record.fields().last()?.offset().into());
-    offset.unwrap_or(ty.align().into())
+    offset.or(Some(ty.align().into()))
 }
 
 impl Question {
@@ -197,13 +200,15 @@ impl Question {
             Answer::Bytes(ty.size()),
             size,
         );
-        ask(
-            About::Itself,
-            format!("alignment of {spelled}"),
-            Answer::Bytes(self.after_char),
-            // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
-            format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
-        );
+        if let Some(at) = self.after_char {
+            ask(
+                About::Itself,
+                format!("alignment of {spelled}"),
+                Answer::Bytes(at),
+                // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
+                format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
+            );
+        }
         for member in self.members() {
             let (path, at) = (&member.path, member.offset_bits);
             match member.width {

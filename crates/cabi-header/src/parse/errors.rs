@@ -90,6 +90,9 @@ pub(crate) struct Errors {
     /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
     /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
+    /// As `ignored_orders`, for `gcc_struct`, which changes the layout of gcc for Windows; `None` for
+    /// other compilers.
+    pub(crate) ignored_gcc_structs: Option<Places>,
     /// As `ignored_orders`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
 }
@@ -124,9 +127,12 @@ impl Errors {
         let is_nameless =
             |warning: &&Diagnostic| warning.option == NO_DECLARATION && !is_enum(&warning.rest);
         let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
-        let has_nameless = unit.triple().contains("windows-gnu");
+        let is_windows_gnu = unit.triple().contains("windows-gnu");
+        let ignored_gcc_structs =
+            is_windows_gnu.then(|| ignored("-Wunknown-attributes", "gcc_struct"));
         Ok(Self {
-            nameless_members: has_nameless.then(|| Places::new(nameless)),
+            nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
+            ignored_gcc_structs,
             ignored_orders: ignored("-Wunknown-attributes", "scalar_storage_order"),
             ignored_targets: ignored("-Wignored-attributes", "'target' attribute ignored"),
             spoilt: HashSet::new(),

@@ -18,6 +18,8 @@ pub(crate) struct Pragmas {
     /// The name `scalar_storage_order`, and `#pragma scalar_storage_order`, which is gcc's alone.
     storage_order: bool,
     storage_order_pragma: bool,
+    /// The name `gcc_struct`.
+    gcc_struct: bool,
     /// A pragma by which clang may say nothing of an attribute that it does not know.
     ignored: bool,
     /// A pragma by which clang may say nothing of declarations in records that declare no member.
@@ -48,6 +50,11 @@ impl Pragmas {
         self.storage_order_pragma || (self.storage_order && self.ignored)
     }
 
+    /// Returns whether some records may have `gcc_struct`, which clang does not show.
+    pub(crate) fn may_hide_gcc_struct(self) -> bool {
+        self.gcc_struct && self.ignored
+    }
+
     /// Returns whether some functions may have an attribute `target` that clang ignores, and does
     /// not show.
     pub(crate) fn may_hide_target(self) -> bool {
@@ -57,6 +64,7 @@ impl Pragmas {
     /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
         self.storage_order |= text.contains("scalar_storage_order");
+        self.gcc_struct |= text.contains("gcc_struct");
         self.target_attribute |= text.contains("target");
         for rest in after_pragma(text) {
             self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();

@@ -1,6 +1,10 @@
 typedef struct __cabi_decimal32 { float value; } __attribute__((__aligned__(_Alignof(float)))) __cabi_decimal32;
 typedef struct __cabi_decimal64 { double value; } __attribute__((__aligned__(_Alignof(double)))) __cabi_decimal64;
+#ifdef __s390x__
+typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(8))) __cabi_decimal128;
+#else
 typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(16))) __cabi_decimal128;
+#endif
 #define _Decimal32 __cabi_decimal32
 #define _Decimal64 __cabi_decimal64
 #define _Decimal128 __cabi_decimal128

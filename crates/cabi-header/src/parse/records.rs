@@ -56,6 +56,17 @@ impl<'u> Reader<'u> {
             let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
             return Err(unsupported(definition.ty(), why));
         }
+        if self.records != Some(RecordRules::Clang)
+            && let Some(ignored) = &self.errors.ignored_gcc_structs
+        {
+            if ignored.is_in(definition) {
+                return Err(Reason::Attribute("gcc_struct".to_owned()));
+            }
+            if self.pragmas.may_hide_gcc_struct() {
+                let why = "`gcc_struct` occurs, and a pragma hides which records have it";
+                return Err(unsupported(definition.ty(), why));
+            }
+        }
         let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
             && let Some(nameless) = nameless

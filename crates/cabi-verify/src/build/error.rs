@@ -94,7 +94,10 @@ pub(crate) fn first_error(messages: &str) -> String {
     if let Some(at) = messages.find("undefined reference to ") {
         return messages[at..].lines().next().unwrap_or_default().to_owned();
     }
-    let line = messages.lines().find(|line| line.contains("error:"));
+    let line = messages.lines().find(|line| {
+        // The second is an assembler's.
+        line.contains("error:") || line.contains("Error:")
+    });
     let line = line
         .or_else(|| messages.lines().next())
         .unwrap_or("no message");

@@ -181,9 +181,22 @@ pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&st
             target: target.map_or_else(|| wanted.models(), ToString::to_string),
         };
     }
+    let facts = ty.facts();
+    let mut laid_out = facts.models();
+    let rest = ModelFacts(facts.0 & !ModelFacts::BIT_FIELDS.0);
+    if wanted.cover(rest) {
+        laid_out += match wanted.0
+            & ModelFacts::of(&DataModel::LLP64)
+                .only(ModelFacts::BIT_FIELDS)
+                .0
+        {
+            0 => " (by Microsoft's rules for records, as `ms_struct` asks)",
+            _ => " (not by Microsoft's rules for records, as `gcc_struct` asks)",
+        };
+    }
     Error::DataModel {
         ty: ty.to_string(),
-        laid_out: ty.facts().models(),
+        laid_out,
         wanted: wanted.models(),
         target: target.map(ToString::to_string),
     }
