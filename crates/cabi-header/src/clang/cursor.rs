@@ -170,11 +170,7 @@ impl<'u> Cursor<'u> {
     /// wrong, clang's extent ends before the error.
     pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
-        // SAFETY: the cursor's unit is live, and the location belongs to it.
-        let (before, rest) = unsafe {
-            let unit = clang_Cursor_getTranslationUnit(self.raw);
-            after(unit, clang_getRangeEnd(clang_getCursorExtent(self.raw)))
-        };
+        let (before, rest) = self.after();
         // A body or a list of members ends a declaration too.
         if before != Some(b'}') {
             end.offset = end
@@ -182,6 +178,16 @@ impl<'u> Cursor<'u> {
                 .saturating_add(u32::try_from(rest.len()).unwrap_or(0));
         }
         (start, end)
+    }
+
+    /// Returns the byte before the end of the extent, and the source from there up to the next
+    /// semicolon or brace.
+    pub(crate) fn after(self) -> (Option<u8>, String) {
+        // SAFETY: the cursor's unit is live, and the location belongs to it.
+        unsafe {
+            let unit = clang_Cursor_getTranslationUnit(self.raw);
+            after(unit, clang_getRangeEnd(clang_getCursorExtent(self.raw)))
+        }
     }
 
     pub(crate) fn children(self) -> Vec<Cursor<'u>> {

@@ -75,6 +75,15 @@ impl Places {
     }
 }
 
+/// Attributes of gcc's that change layouts or calls, and of which clang says that it ignores them.
+const IGNORED: [&str; 5] = [
+    "scalar_storage_order",
+    "gcc_struct",
+    "copy",
+    "strub",
+    "no_callee_saved_registers",
+];
+
 /// clang's messages about one unit.
 #[derive(Default)]
 pub(crate) struct Errors {
@@ -84,16 +93,13 @@ pub(crate) struct Errors {
     /// Names of declarations that were left out for an error, as expressions refer to it: `A` of an
     /// enumeration, `struct s`.
     pub(crate) spoilt: HashSet<String>,
-    /// Places of `scalar_storage_order`, which clang ignores although it changes the layout of
-    /// records, and the starts of the declarations that it follows.
-    pub(crate) ignored_orders: Places,
+    /// Places of attributes of [`IGNORED`], which change layouts or calls, and the starts of the
+    /// declarations that they follow.
+    ignored: Vec<(&'static str, Places)>,
     /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
     /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
-    /// As `ignored_orders`, for `gcc_struct`, which changes the layout of gcc for Windows; `None` for
-    /// other compilers.
-    pub(crate) ignored_gcc_structs: Option<Places>,
-    /// As `ignored_orders`, for ignored `target` attributes of functions.
+    /// As `ignored`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
 }
 
@@ -115,7 +121,7 @@ impl Errors {
             .partition(|diagnostic| diagnostic.is_error);
         let ignored = |option: &str, attribute: &str| {
             let is = |warning: &&Diagnostic| {
-                warning.option == option && warning.message.contains(attribute)
+                warning.option == option && is_named(&warning.message, attribute)
             };
             let found = warnings.iter().filter(is).map(|found| found.place.clone());
             with_starts(found.collect(), declarations)
@@ -128,17 +134,21 @@ impl Errors {
             |warning: &&Diagnostic| warning.option == NO_DECLARATION && !is_enum(&warning.rest);
         let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
         let is_windows_gnu = unit.triple().contains("windows-gnu");
-        let ignored_gcc_structs =
-            is_windows_gnu.then(|| ignored("-Wunknown-attributes", "gcc_struct"));
+        let unknown = |name: &&'static str| (*name, ignored("-Wunknown-attributes", name));
         Ok(Self {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
-            ignored_gcc_structs,
-            ignored_orders: ignored("-Wunknown-attributes", "scalar_storage_order"),
-            ignored_targets: ignored("-Wignored-attributes", "'target' attribute ignored"),
+            ignored: IGNORED.iter().map(unknown).collect(),
+            ignored_targets: ignored("-Wignored-attributes", "target"),
             spoilt: HashSet::new(),
             places: Places::new(errors.iter().map(|error| &error.place)),
             all: errors.into_iter().map(|error| (error, false)).collect(),
         })
+    }
+
+    /// Returns the attribute among `names` that clang ignores in `cursor`.
+    pub(crate) fn ignored_in(&self, cursor: Cursor<'_>, names: &[&str]) -> Option<&'static str> {
+        let mut asked = (self.ignored.iter()).filter(|(name, _)| names.contains(name));
+        asked.find_map(|(name, places)| places.is_in(cursor).then_some(*name))
     }
 
     /// Returns why the declaration `cursor` is not what was written: an error in its text, or an
@@ -265,4 +275,10 @@ fn declared(text: &str) -> Option<&str> {
             _ => return last,
         }
     }
+}
+
+/// Returns whether `message` has the quoted name of an attribute: `name`, `__name__` or `gnu::name`.
+fn is_named(message: &str, name: &str) -> bool {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    quoted.any(|one| one.trim_start_matches("gnu::").trim_matches('_') == name)
 }

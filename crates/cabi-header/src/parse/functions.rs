@@ -102,7 +102,7 @@ impl<'u> Reader<'u> {
             });
         }
         let printed = cursor.printed();
-        let convention = convention(function, &cursor.name(), &printed)?;
+        let convention = convention(function, &cursor.name(), &printed, self.facts.x86_64)?;
         let own = OwnTarget::new(&printed, self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
         let mut prototype = Prototype {
@@ -273,6 +273,7 @@ fn convention(
     function: Ty<'_>,
     name: &str,
     printed: &str,
+    is_x86_64: bool,
 ) -> Result<Option<&'static Convention>, Reason> {
     // clang knows these without an attribute; it prints none.
     const RETURN_TWICE: &str = "setjmp _setjmp __sigsetjmp sigsetjmp savectx vfork getcontext";
@@ -299,8 +300,9 @@ fn convention(
     }
     match function.convention() {
         CXCallingConv_C => Ok(None),
-        CXCallingConv_X86_64Win64 => Ok(Some(&X86_64_WIN64)),
-        CXCallingConv_X86_64SysV => Ok(Some(&X86_64_SYSV)),
+        // Other machines have an `ms_abi` too, of which libclang says the same.
+        CXCallingConv_X86_64Win64 if is_x86_64 => Ok(Some(&X86_64_WIN64)),
+        CXCallingConv_X86_64SysV if is_x86_64 => Ok(Some(&X86_64_SYSV)),
         number => {
             // As clang prints it after the function type, after those of parameters:
             // `int (int) __attribute__((swiftcall))`.

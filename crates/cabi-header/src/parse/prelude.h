@@ -52,6 +52,12 @@ enum { __cabi_gnu_inline = 1 };
 #ifdef __cabi_without_x87
 enum { __cabi_x87_off = 1 };
 #endif
+#if defined(__AVX512F__) && !defined(__EVEX512__) && __clang_major__ >= 18 && __clang_major__ <= 21
+enum { __cabi_without_evex512 = 1 };
+#endif
+#if defined(__i386__) || defined(__x86_64__)
+enum { __cabi_x86 = 1 };
+#endif
 #if defined(__AVX512F__)
 enum { __cabi_vectors = 2 };
 #elif defined(__AVX__)

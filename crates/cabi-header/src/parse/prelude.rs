@@ -49,6 +49,8 @@ pub(crate) struct Facts {
     /// `true` in C++ if calls go by `__is_trivially_relocatable`.
     pub(crate) knows_calls: bool,
     pub(crate) x86_64: bool,
+    /// `true` for x86-64 and i386.
+    pub(crate) x86: bool,
     /// The arguments turn the x87 registers off.
     pub(crate) without_x87: bool,
     /// `inline` means what GNU's older C made of it: with `extern` there is no symbol, without it
@@ -85,6 +87,10 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         let why = "the arguments for clang (-mno-sse2, -mgeneral-regs-only or the like) turn off the vector registers in which floats are passed";
         return Err(why.to_owned());
     }
+    if is("__cabi_without_evex512") {
+        let why = "the arguments for clang (-mno-evex512, -mavx10.1-256 or the like) turn off the registers of 64 bytes, of which clang then passes vectors in halves";
+        return Err(why.to_owned());
+    }
     let vectors = match constants.get("__cabi_vectors") {
         Some(2) => VectorLevel::Avx512,
         Some(1) => VectorLevel::Avx,
@@ -111,6 +117,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         cxx,
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),
+        x86: is("__cabi_x86"),
         without_x87: is("__cabi_x87_off"),
         gnu_inline: is("__cabi_gnu_inline"),
         wchar_signed: is("__cabi_wchar_signed"),

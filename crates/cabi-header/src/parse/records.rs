@@ -49,23 +49,23 @@ impl<'u> Reader<'u> {
         }
         // clang warns about attributes of gcc's that it does not implement, and goes on with
         // another layout than gcc.
-        if self.errors.ignored_orders.is_in(definition) {
-            return Err(Reason::Attribute("scalar_storage_order".to_owned()));
+        let mut ignored = vec!["scalar_storage_order"];
+        if !self.is_as_clang() {
+            ignored.push("copy");
+            if self.model.bit_fields == BitFieldStyle::Ms {
+                ignored.push("gcc_struct");
+                if self.pragmas.may_hide_gcc_struct() {
+                    let why = "`gcc_struct` occurs, and a pragma hides which records have it";
+                    return Err(unsupported(definition.ty(), why));
+                }
+            }
+        }
+        if let Some(name) = self.errors.ignored_in(definition, &ignored) {
+            return Err(Reason::Attribute(name.to_owned()));
         }
         if self.pragmas.may_hide_order() {
             let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
             return Err(unsupported(definition.ty(), why));
-        }
-        if self.records != Some(RecordRules::Clang)
-            && let Some(ignored) = &self.errors.ignored_gcc_structs
-        {
-            if ignored.is_in(definition) {
-                return Err(Reason::Attribute("gcc_struct".to_owned()));
-            }
-            if self.pragmas.may_hide_gcc_struct() {
-                let why = "`gcc_struct` occurs, and a pragma hides which records have it";
-                return Err(unsupported(definition.ty(), why));
-            }
         }
         let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
@@ -86,6 +86,14 @@ impl<'u> Reader<'u> {
             return self.as_gcc(&own?, &reference?);
         }
         let own = own?;
+        if !self.is_as_clang() && own.attributes.inherited {
+            let why = "gcc ignores `packed` and `aligned` before `struct` and in earlier declarations, clang does not";
+            return Err(unsupported(definition.ty(), why));
+        }
+        if !self.is_as_clang() && own.attributes.ms_struct && !self.facts.x86 {
+            let why = "gcc for this machine ignores `ms_struct`, clang does not";
+            return Err(unsupported(definition.ty(), why));
+        }
         let clang = self.readings(&own)?;
         let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
         if self.is_as_clang() {
@@ -285,9 +293,17 @@ impl<'u> Reader<'u> {
             })?),
             false => None,
         };
+        let (start, _) = field.ty().declaration().extent();
+        let is_before = |attribute: Cursor<'u>| {
+            let place = attribute.place();
+            place.file == start.file && place.offset < start.offset
+        };
         let place = |attribute: Cursor<'u>| {
             if self.is_as_clang() {
                 Position::Declaration
+            } else if name.is_none() && is_before(attribute) && !is_specifier(attribute) {
+                // gcc ignores it before the word `struct` of an anonymous member.
+                Position::Pointee
             } else {
                 position(field, field.ty(), attribute)
             }
@@ -313,6 +329,13 @@ impl<'u> Reader<'u> {
             asked,
         })
     }
+}
+
+/// Returns whether an alignment was asked for by `_Alignas`.
+fn is_specifier(attribute: Cursor<'_>) -> bool {
+    let tokens = attribute.tokens();
+    let first = tokens.first().map(|token| token.text.as_str());
+    matches!(first, Some("_Alignas" | "alignas"))
 }
 
 /// Returns how many members `ty` has that libclang finds in it: not those of the elements of
@@ -347,16 +370,22 @@ struct RecordAttributes {
     unnamed: bool,
     transparent: bool,
     ms_struct: bool,
+    /// `packed` or `aligned` of an earlier declaration, or before the word `struct`.
+    inherited: bool,
 }
 
 impl RecordAttributes {
     fn new(definition: Cursor<'_>) -> Self {
-        let kinds: Vec<_> = definition
-            .children()
-            .into_iter()
-            .filter(|child| child.is_attribute())
-            .map(Cursor::kind)
-            .collect();
+        let attributes = definition.children().into_iter();
+        let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
+        let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
+        let (start, _) = definition.extent();
+        let is_before = |own: &&Cursor<'_>| {
+            let place = own.place();
+            place.file == start.file && place.offset < start.offset
+        };
+        let counts =
+            |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
         // libclang has no kind for these two; they are printed between `struct` and the brace.
         let printed = if kinds.is_empty() {
             String::new()
@@ -370,6 +399,7 @@ impl RecordAttributes {
             unnamed: kinds.contains(&CXCursor_UnexposedAttr),
             transparent: head.contains("transparent_union"),
             ms_struct: head.contains("ms_struct"),
+            inherited: attributes.iter().filter(counts).any(|own| is_before(&own)),
         }
     }
 

@@ -32,7 +32,7 @@ const WARNINGS: [&str; 5] = [
 
 /// Arguments that libclang drops without a word, and what it does not do: a result that looks as if
 /// they had been heeded would be wrong.
-const IGNORED: [(&str, &str); 10] = [
+const IGNORED: [(&str, &str); 12] = [
     ("-fplugin", "loads no plugins"),
     ("-fpass-plugin", "loads no plugins"),
     ("-load", "loads no plugins"),
@@ -40,6 +40,8 @@ const IGNORED: [(&str, &str); 10] = [
     ("-add-plugin", "loads no plugins"),
     ("-ast-merge", "merges no other files"),
     ("-mllvm", "makes no code"),
+    ("-funsigned-bitfields", "takes bit-fields as signed"),
+    ("-fno-signed-bitfields", "takes bit-fields as signed"),
     ("-M", "reads declarations and lists no dependencies"),
     ("-MM", "reads declarations and lists no dependencies"),
     (

@@ -55,6 +55,10 @@ impl<'u> Reader<'u> {
         function: &mut Prototype,
     ) -> Result<(), Reason> {
         let refuse = |what: String| Err(Reason::Attribute(what));
+        let unknown = ["copy", "strub", "no_callee_saved_registers"];
+        if let Some(name) = self.errors.ignored_in(cursor, &unknown) {
+            return refuse(name.to_owned());
+        }
         if self.errors.ignored_targets.is_in(cursor) {
             return refuse("target, which clang ignores here,".to_owned());
         }

@@ -345,9 +345,18 @@ impl<'u> Reader<'u> {
             )));
         }
         let underlying = typedef.underlying();
+        if !self.is_as_clang()
+            && let Some(name) = self.errors.ignored_in(typedef, &["copy"])
+        {
+            return Err(Reason::Attribute(name.to_owned()));
+        }
         if !self.is_as_clang() && has_alignment(ty) {
             let aligned = typedef.children().into_iter();
             for attribute in aligned.filter(|child| child.kind() == CXCursor_AlignedAttr) {
+                if ty.align() != ty.size() && !keeps_alignment(typedef, underlying, attribute) {
+                    let why = "gcc drops `aligned` where `vector_size` or `mode` makes another type after it, clang does not";
+                    return Err(unsupported(ty, why));
+                }
                 match position(typedef, underlying, attribute) {
                     Position::Declaration | Position::Type => {}
                     Position::Pointee if self.reference.is_some() => return self.ty(underlying),
@@ -370,6 +379,25 @@ impl<'u> Reader<'u> {
     /// Returns whether clang's layout is wanted, whatever gcc does.
     pub(crate) fn is_as_clang(&self) -> bool {
         self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
+    }
+}
+
+/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
+/// without it. They stand before it on the same side of the name.
+fn keeps_alignment(typedef: Cursor<'_>, underlying: Ty<'_>, attribute: Cursor<'_>) -> bool {
+    let words = ["vector_size", "__vector_size__", "mode", "__mode__"];
+    let (name, at) = (typedef.place().offset, attribute.place().offset);
+    let tokens = typedef.tokens();
+    let mut pairs = tokens.windows(2);
+    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
+        return made[0].offset < at && at < name;
+    }
+    // Attributes after the name are no part of the declaration's own text.
+    let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
+    match words.iter().filter_map(|word| rest.find(word)).min() {
+        Some(made) => (end as usize).saturating_add(made) < at as usize,
+        // A macro hides it.
+        None => underlying.kind() != CXType_Vector,
     }
 }
 

@@ -109,7 +109,9 @@ impl VaListType {
         let (mut left, mut end, mut greatest) = (n, 0_u64, 1);
         while let [(_, ty), rest @ ..] = fields {
             let size = ty.size();
-            end = end.next_multiple_of(size);
+            if size > 0 {
+                end = end.next_multiple_of(size);
+            }
             if left == 0 {
                 return end;
             }
