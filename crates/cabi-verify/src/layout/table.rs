@@ -36,7 +36,9 @@ pub fn ask_data(
             let chosen = chosen.iter().map(|&at| (file(at), &questions[at]));
             let chosen: Vec<(String, &Question)> = chosen.collect();
             let (table, sizes) = Table::about(&chosen, most);
-            let text = format!("{preamble}\n{}{}", without_macros(&chosen), table.text());
+            // A text may leave a `#pragma pack` open, which the questions are not about.
+            let names = without_macros(&chosen);
+            let text = format!("{preamble}\n#pragma pack()\n{names}{}", table.text());
             let mut answers = table.answers(&reference.build(&text, flags)?)?.into_iter();
             let own = |n: usize| answers.by_ref().take(n).collect();
             Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
