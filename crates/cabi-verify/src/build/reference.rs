@@ -231,7 +231,7 @@ impl Reference {
             };
             checked.map(drop).map_err(why)
         });
-        answer.as_ref().map(|()| ()).map_err(String::as_str)
+        answer.as_ref().copied().map_err(String::as_str)
     }
 
     /// Checks whether it can be asked about `block`.
