@@ -79,7 +79,8 @@ struct Question {
     /// The type in messages.
     spelled: String,
     ty: Type,
-    /// Bytes from the start of a record to a member of this type after a `char`.
+    /// Bytes from the start of a record to a member of this type after a `char`, if the compilers of
+    /// the target agree about that.
     after_char: Option<u64>,
     /// Types whose own members are asked about elsewhere: for a member of such a type only the
     /// place is asked.

@@ -226,7 +226,7 @@ impl<'a> Typed<'a> {
         Ok(self.subjects.iter().filter_map(verdict).collect())
     }
 
-    /// Takes what was called of the unit: one direction stands after the other.
+    /// Takes the verdicts of the unit: one direction stands after the other.
     fn take(&mut self, judged: &[units::Judged]) {
         let (calls, callees) = judged.split_at(judged.len() / 2);
         for (call, callee) in calls.iter().zip(callees) {

@@ -88,7 +88,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         return Err(why.to_owned());
     }
     if is("__cabi_without_evex512") {
-        let why = "the arguments for clang (-mno-evex512, -mavx10.1-256 or the like) turn off the registers of 64 bytes, of which clang then passes vectors in halves";
+        let why = "the arguments for clang (-mno-evex512, -mavx10.1-256 or the like) turn off the registers of 64 bytes: clang then passes a vector of 64 bytes in two registers";
         return Err(why.to_owned());
     }
     let vectors = match constants.get("__cabi_vectors") {

@@ -47,26 +47,7 @@ impl<'u> Reader<'u> {
                 definition.ty().spelling()
             )));
         }
-        // clang warns about attributes of gcc's that it does not implement, and goes on with
-        // another layout than gcc.
-        let mut ignored = vec!["scalar_storage_order"];
-        if !self.is_as_clang() {
-            ignored.push("copy");
-            if self.model.bit_fields == BitFieldStyle::Ms {
-                ignored.push("gcc_struct");
-                if self.pragmas.may_hide_gcc_struct() {
-                    let why = "`gcc_struct` occurs, and a pragma hides which records have it";
-                    return Err(unsupported(definition.ty(), why));
-                }
-            }
-        }
-        if let Some(name) = self.errors.ignored_in(definition, &ignored) {
-            return Err(Reason::Attribute(name.to_owned()));
-        }
-        if self.pragmas.may_hide_order() {
-            let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
-            return Err(unsupported(definition.ty(), why));
-        }
+        self.check_ignored(definition)?;
         let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
             && let Some(nameless) = nameless
@@ -105,6 +86,30 @@ impl<'u> Reader<'u> {
         }
         let gcc = self.as_gcc(&own, &clang)?;
         difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
+    }
+
+    /// Refuses a record with an attribute of gcc's that clang does not implement: it warns, and goes
+    /// on with another layout than gcc.
+    fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
+        let mut ignored = vec!["scalar_storage_order"];
+        if !self.is_as_clang() {
+            ignored.push("copy");
+            if self.model.bit_fields == BitFieldStyle::Ms {
+                ignored.push("gcc_struct");
+                if self.pragmas.may_hide_gcc_struct() {
+                    let why = "`gcc_struct` occurs, and a pragma hides which records have it";
+                    return Err(unsupported(definition.ty(), why));
+                }
+            }
+        }
+        if let Some(name) = self.errors.ignored_in(definition, &ignored) {
+            return Err(Reason::Attribute(name.to_owned()));
+        }
+        if self.pragmas.may_hide_order() {
+            let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
+            return Err(unsupported(definition.ty(), why));
+        }
+        Ok(())
     }
 
     /// Returns the record as clang has it, in each way that gives the layout stated.
@@ -293,15 +298,11 @@ impl<'u> Reader<'u> {
             })?),
             false => None,
         };
-        let (start, _) = field.ty().declaration().extent();
-        let is_before = |attribute: Cursor<'u>| {
-            let place = attribute.place();
-            place.file == start.file && place.offset < start.offset
-        };
+        let record = field.ty().declaration();
         let place = |attribute: Cursor<'u>| {
             if self.is_as_clang() {
                 Position::Declaration
-            } else if name.is_none() && is_before(attribute) && !is_specifier(attribute) {
+            } else if name.is_none() && is_before(attribute, record) && !is_specifier(attribute) {
                 // gcc ignores it before the word `struct` of an anonymous member.
                 Position::Pointee
             } else {
@@ -329,6 +330,12 @@ impl<'u> Reader<'u> {
             asked,
         })
     }
+}
+
+/// Returns whether `attribute` stands before the text of `declaration`, in the same file.
+fn is_before(attribute: Cursor<'_>, declaration: Cursor<'_>) -> bool {
+    let (place, (start, _)) = (attribute.place(), declaration.extent());
+    place.file == start.file && place.offset < start.offset
 }
 
 /// Returns whether an alignment was asked for by `_Alignas`.
@@ -379,11 +386,6 @@ impl RecordAttributes {
         let attributes = definition.children().into_iter();
         let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
         let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
-        let (start, _) = definition.extent();
-        let is_before = |own: &&Cursor<'_>| {
-            let place = own.place();
-            place.file == start.file && place.offset < start.offset
-        };
         let counts =
             |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
         // libclang has no kind for these two; they are printed between `struct` and the brace.
@@ -399,7 +401,7 @@ impl RecordAttributes {
             unnamed: kinds.contains(&CXCursor_UnexposedAttr),
             transparent: head.contains("transparent_union"),
             ms_struct: head.contains("ms_struct"),
-            inherited: attributes.iter().filter(counts).any(|own| is_before(&own)),
+            inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
         }
     }
 
