@@ -37,14 +37,14 @@ pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output
 
 #[cfg(has_calls)]
 fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
-    use std::io::{Read, Seek, SeekFrom};
+    use std::os::unix::fs::FileExt;
     use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
     use signals::{die_with_parent_in, end_group, is_stopped};
 
     // Files, not pipes, which would have to be read while it runs.
-    let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let (out, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(std::process::Stdio::null());
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
     // A group of its own: a compiler's driver has children.
@@ -74,16 +74,16 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
         let step = start.elapsed() / 16;
         std::thread::sleep(step.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     };
-    let read = |file: &mut std::fs::File| -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0))?;
-        file.read_to_end(&mut bytes)?;
+    // A process that is left over shares the position, so none is set.
+    let read = |file: &std::fs::File| -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     };
     Ok(Output {
         status,
-        stdout: read(&mut out)?,
-        stderr: read(&mut errors)?,
+        stdout: read(&out)?,
+        stderr: read(&errors)?,
     })
 }
 
