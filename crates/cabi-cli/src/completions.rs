@@ -7,7 +7,9 @@ const EXAMPLES: &str = "\
 Examples:
   cabi completions bash > ~/.local/share/bash-completion/completions/cabi
   cabi completions zsh > ~/.zfunc/_cabi
-  cabi completions fish > ~/.config/fish/completions/cabi.fish";
+  cabi completions fish > ~/.config/fish/completions/cabi.fish
+
+Make the folder first, with mkdir -p.";
 
 /// Prints the completion script of a shell.
 #[derive(Args)]

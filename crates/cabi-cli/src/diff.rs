@@ -52,9 +52,9 @@ pub(crate) struct Diff {
     /// Target triple.
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
-    /// Choices where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig,
-    /// or one with its version (clang-22), and after commas policy bits that are added (+BIT) or
-    /// taken away (-BIT); by default as the target's own compiler.
+    /// Compiler whose choices and record layout apply: psabi, gcc, clang, zig, or a version
+    /// (clang-22); after commas, policy bits to add (+BIT) or remove (-BIT). By default the
+    /// target's own compiler.
     #[arg(long, value_name = "POLICY")]
     policy: Vec<PolicyOption>,
     /// Standard of C, such as c11 or gnu23.

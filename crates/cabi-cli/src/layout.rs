@@ -197,7 +197,7 @@ impl Show {
         Err(match skipped {
             Some(one) => format!("{}: {}: {}", one.location, one.name, one.reason),
             None => format!(
-                "{what}: no structure or union with a name is defined there; of another type the name is given after it"
+                "{what}: no named structure or union is defined there; for another type, give its name after the header or text"
             ),
         })
     }

@@ -68,9 +68,9 @@ pub(crate) struct TargetOptions {
     /// names another.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
-    /// Choices where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig,
-    /// or one with its version (clang-22), and after commas policy bits that are added (+BIT) or
-    /// taken away (-BIT); by default as the target's own compiler, gcc on Linux.
+    /// Compiler whose choices and record layout apply: psabi, gcc, clang, zig, or a version
+    /// (clang-22); after commas, policy bits to add (+BIT) or remove (-BIT). By default the
+    /// target's own compiler, gcc on Linux.
     #[arg(long)]
     pub(crate) policy: Option<PolicyOption>,
     /// Print it as JSON (docs/cabi.schema.json).
@@ -390,7 +390,7 @@ pub(crate) fn refuse_arguments(clang: &[String], target: Option<&Target>) -> Res
         .find(|arg| names.clone().any(|name| arg.starts_with(name)))
     {
         Some(arg) => Err(format!(
-            "{arg}: the convention is the target's, or what `explain --convention` names; clang's arguments do not choose it"
+            "{arg} cannot choose the convention: use --target, or --convention of `explain`"
         )),
         None => Ok(()),
     }

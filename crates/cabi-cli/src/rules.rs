@@ -8,8 +8,8 @@ mod tablegen;
 
 use print::Tables;
 
-/// Prints the tables of a calling convention, those that C has on a target, in the manner of LLVM's
-/// TableGen files.
+/// Prints the tables of a calling convention, or of C on a target, in the manner of LLVM's TableGen
+/// files.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  cabi rules\n  cabi rules xcore\n  cabi rules x86_64-pc-windows-gnu\n  cabi rules 'x64 Windows'"

@@ -24,7 +24,7 @@ pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::Turn;
+use crate::verify::units::{CompiledBatch, Turn};
 use crate::verify::{Compiler, Mistake};
 
 mod transition_types;
@@ -122,6 +122,18 @@ pub fn run(
         }
     }
     Ok(results)
+}
+
+/// Returns the random signatures of `plan` as `compiler` compiles them, without those that it
+/// refuses or whose layouts differ.
+///
+/// # Errors
+/// A compiler that cannot be started, an interrupt.
+pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledBatch>, String> {
+    let ranges = unit_ranges(plan.numbers.start, plan.numbers.end);
+    let units = ranges.map(|range| unit(plan.seed, (compiler, None), &range));
+    let units: Vec<SignatureUnit<'_>> = units.collect();
+    Ok(signatures::compile(&units, plan.at_once)?.1)
 }
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.

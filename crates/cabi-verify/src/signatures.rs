@@ -21,7 +21,7 @@ use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{self, Batch, CompiledBatch, Turn};
-use crate::verify::{Compiler, Mistake, VerifyError, known_bug, known_initializer_bug};
+use crate::verify::{Compiler, Mistake, known_bug, known_initializer_bug};
 
 /// So many signatures share one file of C.
 pub(crate) const PER_UNIT: usize = 256;
@@ -74,7 +74,23 @@ pub(crate) fn run(
     mistake: Mistake,
     at_once: usize,
 ) -> Result<Vec<Vec<Compared>>, String> {
-    let (text, silent) = (|error: VerifyError| error.to_string(), |_, _, _| {});
+    let (mut all, compiled) = compile(units, at_once)?;
+    let judged = units::run(&compiled, mistake, at_once, &|_, _, _| {});
+    let judged = judged.map_err(|error| error.to_string())?;
+    for (one, judged) in compiled.iter().zip(&judged) {
+        all[one.part].take(judged);
+    }
+    Ok(all.into_iter().map(Typed::compared).collect())
+}
+
+/// Compiles the signatures of `units`, and leaves out those whose layouts differ.
+///
+/// # Errors
+/// A compiler that cannot be started, an interrupt.
+pub(crate) fn compile<'a>(
+    units: &'a [SignatureUnit<'a>],
+    at_once: usize,
+) -> Result<(Vec<Typed<'a>>, Vec<CompiledBatch>), String> {
     let mut all = in_threads(units, at_once, Typed::new, |_| {});
     let layouts = all.iter();
     let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
@@ -82,7 +98,8 @@ pub(crate) fn run(
     let batches = all.iter().zip(&layouts).enumerate();
     let batches = batches.map(|(part, (typed, layouts))| typed.batch(part, layouts));
     let batches: Vec<Batch<'_>> = batches.collect();
-    let (mut compiled, refused) = units::compile(&batches, at_once, &silent).map_err(text)?;
+    let compiled = units::compile(&batches, at_once, &|_, _, _| {});
+    let (mut compiled, refused) = compiled.map_err(|error| error.to_string())?;
     let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
     for (part, typed) in all.iter().enumerate() {
         let own = refused.iter().filter(|one| one.part == part);
@@ -97,15 +114,11 @@ pub(crate) fn run(
     for (typed, decided) in all.iter_mut().zip(decided) {
         typed.decided.extend(decided);
     }
-    let judged = units::run(&compiled, mistake, at_once, &silent).map_err(text)?;
-    for (one, judged) in compiled.iter().zip(&judged) {
-        all[one.part].take(judged);
-    }
-    Ok(all.into_iter().map(Typed::compared).collect())
+    Ok((all, compiled))
 }
 
 /// A unit with the types that `cabi` builds.
-struct Typed<'a> {
+pub(crate) struct Typed<'a> {
     unit: &'a SignatureUnit<'a>,
     /// The types and the case of each signature that is to be tried, with its place among all.
     subjects: Vec<(usize, Subject)>,

@@ -82,8 +82,8 @@ impl RecordBuilder {
     /// The layout need not be one of C's. A member may be in the padding at the end of another one,
     /// as in C++ and Swift: then no call may write its result to that other member in place,
     /// because padding is written too. The size may be no multiple of the alignment, as in Swift:
-    /// such a record can be a member, and is refused by name as an argument, a result and an
-    /// element of an array, of which C says nothing.
+    /// such a record can be a member; as an argument, result or element of an array it is an error,
+    /// because C has no rule for it.
     ///
     /// # Example
     /// ```
@@ -126,6 +126,11 @@ impl RecordBuilder {
             true => self.facts(model),
             false => ModelFacts::NO_MODEL,
         };
+        let first = self.members.first().map_or(align, |first| first.ty.align());
+        if self.transparent && first < align {
+            let why = "gcc and clang differ on how a transparent union that is more aligned than its first member is passed";
+            return Err(self.bad_record(why));
+        }
         let required_align = self.required_align();
         let (depth, nodes) = self.complexity()?;
         let place = |(member, offset_bits)| Field {

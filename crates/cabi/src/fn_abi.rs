@@ -50,11 +50,12 @@ impl FnAbi {
     /// ten arguments, if a convention makes at most two parts of each.
     ///
     /// # Errors
-    /// [`Error::DataModel`] for a type that was laid out for another data model than the target's
-    /// and would be laid out otherwise for it, [`Error::Unsupported`] for a type the convention has
-    /// no place for, [`Error::NoKnownRule`] for one the policy's compiler places by none,
-    /// [`Error::InvalidSignature`] for what is no signature of C, [`Error::InvalidAlign`] for a
-    /// stack alignment that is none, [`Error::StackAlign`] for one below the convention's.
+    /// - [`Error::DataModel`]: the target's data model lays a type out differently.
+    /// - [`Error::Unsupported`]: the convention has no place for a type.
+    /// - [`Error::NoKnownRule`]: the policy's compiler places a type by no known rule.
+    /// - [`Error::InvalidSignature`]: C has no such signature.
+    /// - [`Error::InvalidAlign`]: the stack alignment is no power of two, or too large.
+    /// - [`Error::StackAlign`]: the stack alignment is below the convention's.
     ///
     /// # Example
     /// ```

@@ -131,9 +131,9 @@ bits! {
     /// register, if padding and arrays are all that follows and the vector level has such a
     /// register (clang).
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24: Clang, Zig;
-    /// The first of two `Sse` eightbytes is passed in an integer register if it is half of a
-    /// `__float128` whose other half is not `SseUp`, or a lone `__bf16` or two 16-bit floats before
-    /// a second eightbyte that LLVM's type for it lets start at byte 2 or 4 (clang).
+    /// The first of two `Sse` eightbytes is passed in an integer register (clang) if it is half of
+    /// a `__float128` whose other half is not `SseUp`. So is a lone `__bf16`, or two 16-bit floats,
+    /// if LLVM's type of the second eightbyte could start at byte 2 or 4.
     ODD_PAIRS_START_IN_GPR = 25: Clang, Zig;
     /// An array member is `Integer`, whatever its elements, also one of no elements; of more than
     /// 16 bytes it sends its record to memory (Zig).

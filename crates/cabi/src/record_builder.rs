@@ -28,7 +28,7 @@ use crate::types::{Kind, Type, check_align};
 ///
 /// // A member of no complete type is refused.
 /// let refused = RecordBuilder::structure("odd").field("nothing", Type::VOID).build(&DataModel::LP64);
-/// assert_eq!(refused.unwrap_err().to_string(), "struct odd, field nothing: a member needs a complete object type, and void is none");
+/// assert_eq!(refused.unwrap_err().to_string(), "struct odd, field nothing: a member cannot be void");
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -158,7 +158,7 @@ impl RecordBuilder {
         }
         let is_flexible_last = is_last && self.kind == RecordKind::Struct;
         let why = match member.ty.kind() {
-            Kind::Void => "a member needs a complete object type, and void is none",
+            Kind::Void => "a member cannot be void",
             Kind::Function => "a member cannot be a function; a pointer to one can",
             Kind::Array(array) if array.len.is_none() && !is_flexible_last => {
                 "a flexible array member must be the last member of a structure"

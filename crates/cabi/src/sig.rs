@@ -106,9 +106,9 @@ impl FnSig {
         self
     }
 
-    /// Sets the assumptions about the machine, which are those that the other side was compiled
-    /// for: a [`VectorLevel`](crate::VectorLevel), a [`FloatLevel`](crate::convention::FloatLevel),
-    /// or [`Features`] with both.
+    /// Sets the machine features that the other side was compiled for: a
+    /// [`VectorLevel`](crate::VectorLevel), a [`FloatLevel`](crate::convention::FloatLevel), or
+    /// [`Features`] with both.
     #[must_use]
     pub fn features(mut self, features: impl Into<Features>) -> Self {
         self.features = features.into();
@@ -175,9 +175,9 @@ impl FnSig {
         self.at_call_unpromoted(unnamed.into_iter().map(|ty| promote(&ty)))
     }
 
-    /// As [`at_call`](Self::at_call), with `unnamed` as they are: promoted already, or of a type
-    /// that C does not promote though its format is that of one it does. `_Float32` is one: C23 and
-    /// gcc pass it as it is, `float` as a `double`.
+    /// Returns the signature of one call as [`at_call`](Self::at_call) does, without promoting
+    /// `unnamed`. Some types are never promoted although they share the format of one that is: C23
+    /// and gcc pass a `_Float32` as it is, a `float` as a `double`.
     ///
     /// # Errors
     /// As [`at_call`](Self::at_call).
@@ -209,9 +209,9 @@ impl FnSig {
         Ok(call)
     }
 
-    /// This signature, with each parameter of the type that it is passed as: functions are the
-    /// pointers they decay to (C17 6.7.6.3), unnamed arguments are not `_Atomic`.
-    /// [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
+    /// Returns this signature with the types that are passed: functions decay to pointers (C17
+    /// 6.7.6.3), and unnamed arguments lose `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) does this
+    /// itself.
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {
         for (i, param) in self.params.iter_mut().enumerate() {

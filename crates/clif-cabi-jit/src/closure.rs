@@ -117,8 +117,9 @@ pub struct ClosureInterface {
 /// # }
 /// ```
 ///
-/// The closure may drop itself while it runs, on the thread on which it runs, as may what it calls: the pointer is free then, and the closure lives until
-/// its last call on this thread has returned. Each call returns on the thread on which it began.
+/// A running closure, or a function that it calls, may drop the closure on the same thread. That
+/// frees the pointer; the Rust closure lives until its last call on this thread has returned. Each
+/// call returns on the thread on which it began.
 pub struct Closure<'a> {
     slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as

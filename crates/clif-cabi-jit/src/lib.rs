@@ -59,7 +59,8 @@
 //!
 //! # A function of a signature known at run time
 //!
-//! As libffi does, in one compiled call for all signatures that are passed alike ([`Invokers`]), with structures, unions, vectors and `__int128`:
+//! [`Invokers`] calls such functions as libffi does, also with unions, vectors and `__int128`.
+//! Signatures that are passed alike share one stub or compiled function:
 //!
 //! ```
 //! # #[cfg(not(all(has_engine, unix)))]
@@ -197,6 +198,6 @@ pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};
 pub use value::{CValue, CallArg};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, has_engine, unix))]
 #[doc = include_str!("../README.md")]
 struct Readme;

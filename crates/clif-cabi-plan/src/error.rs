@@ -102,7 +102,7 @@ impl fmt::Display for PlanError {
                 "{what}: the convention has it in {expected}, Cranelift in {found}"
             ),
             Self::Step { step, machine } => {
-                write!(f, "the step `{step}` of a stub is none of {machine}")
+                write!(f, "{machine} has no stub step `{step}`")
             }
             Self::Stub(why) => f.write_str(why),
         }

@@ -239,13 +239,13 @@ pub struct PartsSignature {
 }
 
 impl PartsSignature {
-    /// Returns a C signature that passes these parts. The parts that a plan of it has for an
-    /// argument ([`ArgTable::parts`](crate::ArgTable::parts)) may be wider words, where it is in
-    /// memory or floats are passed as integers.
+    /// Returns a C signature that passes these parts. A plan of it may have wider parts
+    /// ([`ArgTable::parts`](crate::ArgTable::parts)): words, if the argument is in memory or its
+    /// floats are passed as integers.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] for parts that are not those of an object, and for a value that
-    /// the convention passes otherwise; [`PlanError::Abi`] for what it has no place for.
+    /// [`PlanError::Unsupported`] if no object has these parts, or the convention passes the object
+    /// in others; [`PlanError::Abi`] if the convention has no place for a value.
     pub fn fn_sig(&self, target: &Target) -> Result<FnSig, PlanError> {
         let params = self.params.iter().enumerate();
         let params = params.map(|(i, value)| {

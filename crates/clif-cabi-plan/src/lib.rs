@@ -6,7 +6,7 @@
 //! Every plan has been checked against a model of Cranelift's own machine ([`Machine::places`]): a
 //! signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps
 //! the plan to the types of its `cranelift-codegen` and moves the values: `clif-cabi` does so for
-//! the newest release, `examples/older-cranelift` for 0.108.
+//! Cranelift 0.132 to 0.137, `examples/older-cranelift` for 0.108.
 //!
 //! # Example
 //! ```

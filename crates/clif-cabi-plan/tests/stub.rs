@@ -348,7 +348,7 @@ fn stubs_without_code() {
             let step = name.trim_start_matches("frame_");
             let words = words.split(' ').filter(|word| step.starts_with(word));
             let word = words.max_by_key(|word| word.len()).unwrap();
-            let why = format!("the step `{word}` of a stub is none of {machine_name}");
+            let why = format!("{machine_name} has no stub step `{word}`");
             assert_eq!(refusal(target, name), why);
         }
     }

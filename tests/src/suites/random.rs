@@ -18,12 +18,14 @@ use cabi::{Policy, Target};
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::fuzz::{self, Campaign};
 use cabi_verify::run::HERE;
-use cabi_verify::tally::Tally;
+use cabi_verify::tally::Finding;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, Mistake, VerifyError};
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{self, Judged, Mistake};
+use cabi_verify::verify::{Compiler, VerifyError};
 
 use super::conventions::mutations;
-use crate::compiled::compilers_of_programs;
+use crate::compiled::{compilers_of_programs, run_files};
 use crate::suite::{Result, Suite, number};
 
 /// Vector levels, as features of the corpus. Each target has the first.
@@ -129,22 +131,14 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
     Ok(())
 }
 
-/// Returns the results of the first `count` signatures of any seed with a mistake.
-fn with_mistake(
-    compiler: &Compiler,
-    (count, shrinks): (u64, usize),
-    mistake: Mistake,
-) -> Result<Tally> {
-    let plan = Campaign {
+/// The first `count` signatures, of which so many differences are minimized. No seed has other ones.
+fn sample(count: u64, shrinks: usize) -> Result<Campaign> {
+    Ok(Campaign {
         seed: 1,
         numbers: 0..count,
         shrinks,
-        mistake,
         ..plan(count)?
-    };
-    let results = fuzz::run(&plan, std::slice::from_ref(compiler), |_, _| Ok(()))?;
-    let stats = results.compilers.into_iter().next();
-    Ok(stats.ok_or("no compiler was asked")?)
+    })
 }
 
 /// Under the policy of another compiler than it is, something must differ, and be minimized.
@@ -154,16 +148,18 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
         _ => Policy::CLANG,
     };
     let compiler = Compiler::new(reference.clone(), Some(other))?;
-    let found = |shrinks| {
-        let mistake = Mistake::NONE;
-        with_mistake(&compiler, (100, shrinks), mistake)
+    let compilers = [compiler];
+    let found = |shrinks| -> Result<Vec<Finding>> {
+        let results = fuzz::run(&sample(100, shrinks)?, &compilers, |_, _| Ok(()))?;
+        let of_each = results.compilers.into_iter();
+        Ok(of_each.flat_map(|tally| tally.failures).collect())
     };
-    let large = found(0)?.failures;
+    let large = found(0)?;
     let Some((at, large)) = (large.iter().enumerate()).max_by_key(|(_, found)| found.block.len())
     else {
         return Ok(Err("a wrong policy was not noticed".to_owned()));
     };
-    let small = found(at + 1)?.failures.into_iter().nth(at);
+    let small = found(at + 1)?.into_iter().nth(at);
     let small = small.map(|found| found.block).unwrap_or_default();
     if small.len() >= large.block.len() || !(1..=8).contains(&small.lines().count()) {
         let why = format!("it was not minimized:\n{}{small}", large.block);
@@ -172,17 +168,30 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-/// Drops the rules of the compiler's convention in turn: fewer calls must agree, and by a byte that
-/// differs in some; without the others plans are refused.
+/// Drops the rules of the compiler's convention in turn: where its code has the values of fewer calls
+/// must agree, and a byte must differ in some; without the others places are refused.
 fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let target = compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
-    let right = with_mistake(compiler, (TO_NOTICE, 0), Mistake::NONE)?;
+    let compiled = fuzz::compile(&sample(TO_NOTICE, 0)?, compiler)?;
+    let counts = |judged: Vec<Vec<Judged>>| {
+        let verdicts = || judged.iter().flatten().map(|one| &one.verdict);
+        let n_same = verdicts().filter(|verdict| matches!(verdict, Verdict::Passed(_)));
+        let differs = verdicts().any(|verdict| matches!(verdict, Verdict::Differs(_)));
+        (n_same.count(), differs)
+    };
+    let theirs =
+        |mistake| -> Result<_> { Ok(counts(units::compare(&compiled, mistake, at_once())?)) };
+    let both = |mistake| -> Result<_> { Ok(counts(run_files(&compiled, mistake)?)) };
+    let (right, of_both) = (theirs(Mistake::NONE)?, both(Mistake::NONE)?);
     let (engine, mut by_bytes) = (suite.engine("control"), 0);
     for rule in mutations::dropped(convention) {
-        let broken = with_mistake(compiler, (TO_NOTICE, 0), Mistake::of_convention(rule))?;
-        by_bytes += usize::from(!broken.failures.is_empty());
-        let noticed = (broken.same < right.same).then_some(());
+        let mistake = Mistake::of_convention(rule);
+        let (n_same, differs) = theirs(mistake)?;
+        // No drawn signature may need the rule: plans are refused without it.
+        let is_noticed = n_same < right.0 || both(mistake)?.0 < of_both.0;
+        by_bytes += usize::from(differs);
+        let noticed = is_noticed.then_some(());
         let noticed = noticed.ok_or_else(|| "not noticed".to_owned());
         let name = format!("{} {}", target.name(), rule.name);
         suite.report.outcome(&engine, &name, noticed);

@@ -255,7 +255,7 @@ impl Filler<'_> {
     }
 
     fn no_constant(&self, name: &str) -> String {
-        let none = "is neither JSON nor an enumerator or integer macro of the header's";
+        let none = "is neither a JSON number nor an enumerator or integer macro of the header";
         match self.header.reason(name) {
             Some(reason) => format!("{name}: {reason}"),
             None => format!("{name} {none}"),

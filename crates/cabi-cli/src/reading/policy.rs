@@ -63,7 +63,7 @@ impl FromStr for PolicyOption {
         }
         match own.without != Policy::NONE && own.profile.is_none() {
             true => Err(format!(
-                "{text}: a bit is taken away from a profile, which the text names none of"
+                "{text}: name a profile before the bit that is removed from it, as in gcc,-BIT"
             )),
             false => Ok(own),
         }

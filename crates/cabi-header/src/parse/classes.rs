@@ -5,15 +5,15 @@
 //! as one bit, and shows it as the value of `__is_trivially_relocatable`; the prelude checks that
 //! it does. Methods, templates and virtual functions are not read.
 
-use cabi::{Member, Type};
+use cabi::{Member, Type, leaves};
 use clang_sys::{
     CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor, CXCursor_Destructor,
-    CXCursor_Namespace, CXType_Record,
+    CXCursor_FieldDecl, CXCursor_Namespace, CXType_ConstantArray, CXType_Record,
 };
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::prelude;
-use crate::parse::types::{Reader, is_unnamed, unsupported};
+use crate::parse::types::{Reader, has_attribute, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
@@ -42,7 +42,14 @@ impl<'u> Reader<'u> {
         }
         match self.value(&format!("__is_trivially_relocatable({name})")) {
             Some(Some(0)) => Ok(true),
-            Some(Some(_)) => Ok(false),
+            Some(Some(_)) if self.is_as_clang() => Ok(false),
+            Some(Some(_)) => match is_trivial_by_attribute(class.declaration()) {
+                true => Err(unsupported(
+                    class,
+                    "gcc ignores `trivial_abi`, clang does not",
+                )),
+                false => Ok(false),
+            },
             // Private, or local to something.
             Some(None) => Err(unsupported(
                 class,
@@ -57,8 +64,9 @@ impl<'u> Reader<'u> {
     pub(crate) fn bases(&mut self, definition: Cursor<'u>) -> Result<Vec<Member>, Reason> {
         let mut bases = Vec::new();
         if !self.facts.cxx {
-            return Ok(bases);
+            return Ok(Vec::new());
         }
+        let mut empty = Vec::new();
         for child in definition.children() {
             let kind = child.kind();
             let is_base = kind == CXCursor_CXXBaseSpecifier;
@@ -80,12 +88,23 @@ impl<'u> Reader<'u> {
                         .iter()
                         .all(|field| field.bit_field().is_none() && field.ty().size() == 0)
                 });
+                add_empty_classes(child.ty(), &mut empty);
                 if !is_empty {
-                    bases.push(Member::anonymous(base));
+                    bases.push(base);
                 }
             }
         }
-        Ok(bases)
+        // libclang gives no offset of a base, so it must be where members are.
+        let n_empty = empty.len();
+        empty.sort();
+        empty.dedup();
+        let is_moved = !bases.is_empty() && empty.len() < n_empty;
+        let others = bases.split_last().map_or(&[][..], |(_, others)| others);
+        if is_moved || others.iter().any(has_tail_padding) {
+            let why = "bases of C++ that overlap, or that have an empty class in common";
+            return Err(Reason::Cxx(why));
+        }
+        Ok(bases.into_iter().map(Member::anonymous).collect())
     }
 
     /// Returns the type that is passed for an object of type `ty`, and `true` if that is a pointer
@@ -97,6 +116,57 @@ impl<'u> Reader<'u> {
             Ok((self.ty(ty)?, false))
         }
     }
+}
+
+/// Returns whether a class, or one of its bases or members, may be trivial for calls by clang's
+/// `trivial_abi` alone.
+fn is_trivial_by_attribute(class: Cursor<'_>) -> bool {
+    let definition = class.definition_or_null();
+    if definition.is_null() {
+        return false;
+    }
+    let parts = definition.children().into_iter();
+    let mut parts = parts
+        .filter(|child| [CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl].contains(&child.kind()));
+    has_attribute(definition, "trivial_abi")
+        || parts.any(|part| is_trivial_by_attribute(class_of(part.ty())))
+}
+
+/// Returns the declaration of a class, or of that of an array's elements.
+fn class_of(ty: Ty<'_>) -> Cursor<'_> {
+    let mut ty = ty.canonical();
+    while ty.kind() == CXType_ConstantArray {
+        ty = ty.element().canonical();
+    }
+    ty.declaration()
+}
+
+/// Adds the names of the empty classes in objects of class `ty`, itself included.
+fn add_empty_classes(ty: Ty<'_>, names: &mut Vec<String>) {
+    let class = class_of(ty);
+    let definition = class.definition_or_null();
+    if definition.is_null() {
+        return;
+    }
+    let mut is_empty = true;
+    for part in definition.children() {
+        let is_field = part.kind() == CXCursor_FieldDecl;
+        if is_field || part.kind() == CXCursor_CXXBaseSpecifier {
+            is_empty &= !is_field;
+            add_empty_classes(part.ty(), names);
+        }
+    }
+    if is_empty {
+        names.push(class.ty().canonical().spelling());
+    }
+}
+
+/// Returns whether a member of the class after this base could be put in its last bytes.
+fn has_tail_padding(base: &Type) -> bool {
+    let end = leaves(base)
+        .map(|leaf| leaf.offset_bits + leaf.width_bits)
+        .max();
+    end.unwrap_or(0) < 8 * base.size()
 }
 
 /// Returns the name of a declaration with its namespaces, `space::name`.

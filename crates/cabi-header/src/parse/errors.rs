@@ -135,9 +135,16 @@ impl Errors {
         let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
         let is_windows_gnu = unit.triple().contains("windows-gnu");
         let unknown = |name: &&'static str| (*name, ignored("-Wunknown-attributes", name));
+        let refused = |name: &'static str| (name, ignored("-Wignored-attributes", name));
         Ok(Self {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
-            ignored: IGNORED.iter().map(unknown).collect(),
+            ignored: {
+                IGNORED
+                    .iter()
+                    .map(unknown)
+                    .chain([refused("transparent_union")])
+            }
+            .collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
             spoilt: HashSet::new(),
             places: Places::new(errors.iter().map(|error| &error.place)),
@@ -279,6 +286,11 @@ fn declared(text: &str) -> Option<&str> {
 
 /// Returns whether `message` has the quoted name of an attribute: `name`, `__name__` or `gnu::name`.
 fn is_named(message: &str, name: &str) -> bool {
+    if let Some(rest) = message.strip_suffix(" attribute ignored")
+        && rest.ends_with(name)
+    {
+        return true;
+    }
     let mut quoted = message.split('\'').skip(1).step_by(2);
     quoted.any(|one| one.trim_start_matches("gnu::").trim_matches('_') == name)
 }

@@ -46,6 +46,10 @@ impl Questions {
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("\n");
         for (i, asked) in self.values.iter().enumerate() {
+            // The header may define a macro of this name afterwards.
+            for word in words(asked) {
+                text += &format!("#pragma push_macro(\"{word}\")\n#undef {word}\n");
+            }
             // `aligned` alone is the target's greatest alignment.
             let asked = match asked.as_str() {
                 "" => "__BIGGEST_ALIGNMENT__",
@@ -54,6 +58,9 @@ impl Questions {
             text += &format!(
                 "enum {{ {QUESTION}value_{i} = ({asked}) }};\nenum {{ {QUESTION}align_{i} = _Alignof({asked}) }};\n"
             );
+            for word in words(asked) {
+                text += &format!("#pragma pop_macro(\"{word}\")\n");
+            }
         }
         for (i, name) in (self.values.len()..).zip(&self.macros) {
             text += &format!(
@@ -98,4 +105,10 @@ impl Questions {
             answers.entry(asked.clone()).or_insert(found);
         }
     }
+}
+
+/// The identifiers in an expression as clang prints it, in which no macro is left.
+fn words(asked: &str) -> impl Iterator<Item = &str> {
+    let words = asked.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    words.filter(|word| !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()))
 }

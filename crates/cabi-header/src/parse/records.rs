@@ -15,7 +15,7 @@ use crate::clang::Cursor;
 use crate::parse::attributes::{Position, position};
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
-use crate::parse::types::{Reader, is_unnamed, unsupported};
+use crate::parse::types::{Reader, has_attribute, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 /// Most members that a structure may have: libclang looks at all of them to give the offset of one,
@@ -80,8 +80,13 @@ impl<'u> Reader<'u> {
         if self.is_as_clang() {
             return Ok(first);
         }
-        if own.attributes.transparent && !own.is_transparent_to_gcc() {
-            let why = "gcc ignores its `transparent_union`, and clang does not";
+        let is_transparent = own.is_transparent_to_gcc();
+        let why = match own.attributes.transparent {
+            true => "gcc ignores its `transparent_union`, and clang does not",
+            false => "clang ignores its `transparent_union`, and gcc does not",
+        };
+        let by_clang = self.errors.ignored_in(definition, &["transparent_union"]);
+        if own.attributes.transparent && !is_transparent || by_clang.is_some() && is_transparent {
             return Err(unsupported(definition.ty(), why));
         }
         let gcc = self.as_gcc(&own, &clang)?;
@@ -388,19 +393,12 @@ impl RecordAttributes {
         let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
         let counts =
             |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
-        // libclang has no kind for these two; they are printed between `struct` and the brace.
-        let printed = if kinds.is_empty() {
-            String::new()
-        } else {
-            definition.printed()
-        };
-        let head = printed.split('{').next().unwrap_or("");
         Self {
             packed: kinds.contains(&CXCursor_PackedAttr),
             aligned: kinds.contains(&CXCursor_AlignedAttr),
             unnamed: kinds.contains(&CXCursor_UnexposedAttr),
-            transparent: head.contains("transparent_union"),
-            ms_struct: head.contains("ms_struct"),
+            transparent: has_attribute(definition, "transparent_union"),
+            ms_struct: has_attribute(definition, "ms_struct"),
             inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
         }
     }

@@ -42,6 +42,18 @@ pub(crate) struct Reader<'u> {
     pub(crate) n_written: u32,
 }
 
+/// Returns whether clang prints an attribute of `definition` that has `text`: before the brace.
+/// libclang has no kind for many of them.
+pub(crate) fn has_attribute(definition: Cursor<'_>, text: &str) -> bool {
+    let mut children = definition.children().into_iter();
+    if !children.any(|child| child.is_attribute()) {
+        return false;
+    }
+    let printed = definition.printed();
+    let head = printed.split('{').next();
+    head.is_some_and(|head| head.contains(text))
+}
+
 /// Returns whether clang's spelling of a record or enumeration means that it has no name.
 pub(crate) fn is_unnamed(spelling: &str) -> bool {
     spelling.contains('(')
@@ -265,6 +277,10 @@ impl<'u> Reader<'u> {
             return Err(Reason::Incomplete(ty.spelling()));
         }
         self.check_errors(definition)?;
+        if !self.is_as_clang() && has_attribute(definition, "mode(") {
+            let why = "gcc takes an enumeration with a `mode` for unsigned, clang for signed";
+            return Err(unsupported(ty, why));
+        }
         let underlying = self.ty(definition.integer_type())?;
         Ok(Type::enumeration(&underlying)?)
     }

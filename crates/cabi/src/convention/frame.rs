@@ -25,9 +25,8 @@ pub struct Frame {
     pub vector_align: Option<u32>,
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
-    /// `true` if callers leave room after the argument area for each argument that is in registers,
-    /// in their order, each as large and aligned as its type, which the callee may store them in
-    /// (Go).
+    /// `true` if callers leave room after the argument area in which the callee may store the
+    /// arguments in registers (Go). The room of each is as large and aligned as its type.
     pub spills: bool,
     /// Bytes of the argument area that a callee pops.
     pub callee_pops: CalleePops,

@@ -9,10 +9,10 @@ use super::rules::Rule;
 use super::state::State;
 use crate::types::Type;
 
-/// Changes what an argument asks for by what stands before it in the signature, or refuses it,
-/// saying why. Given are what this function returned for the argument before (at first the
-/// [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state
-/// in which the argument will be placed, its type, and what it asks for.
+/// Changes the group of an argument, depending on the arguments before it, or refuses it with a
+/// reason. The parameters: the number that this function returned for the argument before (at first
+/// the [`Group::word`] of a hidden result pointer, otherwise 0); the state in which the argument
+/// will be placed; its type; its group; the input of the classifier.
 pub type Adjust =
     fn(u32, &State, &Type, &mut Group, &mut Classify<'_, '_>) -> Result<u32, &'static str>;
 

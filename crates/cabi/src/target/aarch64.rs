@@ -17,7 +17,8 @@ pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, byte, float_of, has_atomic, int, is_compared, memory, one, words,
+    ATOMIC, NOT_COMPARED, as_passed, byte, float_of, has_atomic, int, is_compared, memory, one,
+    words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
@@ -112,6 +113,7 @@ pub static AAPCS64: Convention = Convention {
 
 /// Returns the group of `ty` (stage B).
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let ty = as_passed(ty, cx.role);
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return cx.dispute(ty, why);

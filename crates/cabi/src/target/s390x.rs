@@ -7,7 +7,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, extension_of, has_atomic, int_of, is_compared, memory, one,
+    ATOMIC, NOT_COMPARED, as_passed, extension_of, has_atomic, int_of, is_compared, memory, one,
 };
 use crate::build_record::WIDE_ATOMIC;
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
@@ -124,6 +124,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it
 /// consists of; all else by its address.
 fn classify_value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let ty = as_passed(ty, cx.role);
     // With the vector facility vectors have registers, records of one too, and all of them another
     // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {

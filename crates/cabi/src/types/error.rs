@@ -213,7 +213,7 @@ const UNKNOWN: &str = "no C calling convention is known for it";
 fn hint(target: &str) -> &'static str {
     match target.split_once('-') {
         Some(("riscv32" | "riscv64", _)) => {
-            ": its ABI goes by the extensions, which the name has to say, as riscv32gc, riscv64gc and riscv64imac do"
+            ": name the extensions in the triple, as in riscv32gc, riscv64gc or riscv64imac; the ABI depends on them"
         }
         Some((arm, _)) if arm.starts_with("aarch64") || arm == "arm64" => {
             ": of 64-bit Arm, those of Linux, Android, FreeBSD and Apple and aarch64-pc-windows-msvc are known"

@@ -236,6 +236,23 @@ pub(crate) fn is_all_padding(ty: &Type) -> bool {
     }
 }
 
+/// Returns whether clang takes the padding `ty` for a value: C++ has a member in it that is of a
+/// class, if an empty one, and no base.
+pub(crate) fn has_class_member(ty: &Type) -> bool {
+    fn is_class(ty: &Type) -> bool {
+        match ty.kind() {
+            Kind::Array(array) => is_class(&array.elem),
+            Kind::Record(record) => record.attributes.language == Language::Cxx,
+            _ => false,
+        }
+    }
+    let fields = ty.as_record().map_or(&[][..], Record::fields);
+    fields.iter().any(|field| match field.name() {
+        Some(_) => field.ty().size() > 0 && is_class(field.ty()),
+        None => has_class_member(field.ty()),
+    })
+}
+
 /// FNV-1a over what equality compares, of integers a word at a time.
 fn hash_of(record: &Record) -> u64 {
     struct Fnv(u64);

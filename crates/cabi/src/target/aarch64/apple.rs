@@ -13,9 +13,9 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaListType,
 };
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{byte, extension, has_atomic, int, memory, one};
+use crate::target::parts::{as_passed, byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
-use crate::types::record::is_all_padding;
+use crate::types::record::{has_class_member, is_all_padding};
 use crate::types::{Kind, Type};
 
 /// "Variadic functions [..] assign each argument to an appropriate number of 8-byte stack slots".
@@ -52,7 +52,8 @@ pub static APPLE_ARM64: Convention = Convention {
 
 /// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
+    let ty = as_passed(ty, cx.role);
+    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() && !has_class_member(ty) {
         return Ok(Group::ignore());
     }
     // No HFA is larger, and no walk over an array is longer.

@@ -13,9 +13,9 @@ use crate::convention::{
     Classify, Convention, Extension, Frame, FrameKind, Group, Role, Rules, State, VaListType,
 };
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{byte, has_atomic, int, memory, one};
+use crate::target::parts::{as_passed, byte, has_atomic, int, memory, one};
 use crate::types::error::Error;
-use crate::types::record::is_all_padding;
+use crate::types::record::{has_class_member, is_all_padding};
 use crate::types::{Kind, Type};
 use crate::{LeafKind, leaves};
 
@@ -37,7 +37,8 @@ pub static WINDOWS_ARM64: Convention = Convention {
 
 /// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
+    let ty = as_passed(ty, cx.role);
+    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() && !has_class_member(ty) {
         return match cx.role {
             Role::Unnamed if ty.size() > 0 => {
                 let why =

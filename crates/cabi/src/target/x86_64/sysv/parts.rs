@@ -7,7 +7,7 @@ use super::classes::Classes;
 use super::{classify, quirks};
 use crate::convention::PartType::{F80, I64};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
-use crate::target::parts::{float_of, scalar_float, scalar_int};
+use crate::target::parts::{as_passed, float_of, scalar_float, scalar_int};
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -32,6 +32,11 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
 #[inline(never)]
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
+    if !core::ptr::eq(passed, ty)
+        && let Some(part) = one_part(passed, cx.role).filter(|part| part.size <= 8)
+    {
+        return Ok(scalar(passed, part, cx));
+    }
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
     let wide = match classify::classes_of(passed, cx) {
         Ok(classes) => add_parts(&mut group, &classes, cx),
@@ -47,17 +52,6 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
         cx.tracer.classes([NoClass]);
     }
     Ok(group)
-}
-
-/// A transparent union is passed as its first member; other values, and results, as what they are.
-fn as_passed(ty: &Type, role: Role) -> &Type {
-    match ty.as_record() {
-        Some(record) if record.is_transparent() && role != Role::Result => record
-            .fields()
-            .first()
-            .map_or(ty, |field| as_passed(field.ty(), role)),
-        _ => ty,
-    }
 }
 
 /// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of
