@@ -12,7 +12,7 @@ mod conventions;
 
 use cabi::{
     ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel,
-    X86_64_SYSV,
+    X86_64_PRESERVE_ALL, X86_64_SYSV,
 };
 use clif_cabi_plan::{
     CallPlan, EntryPlan, Machine, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan,
@@ -300,6 +300,42 @@ fn va_arg_reads_records_under_every_profile() {
         match fetched(&odd) {
             Err(error) => assert!(policy == Policy::CLANG && error.to_string().contains(why)),
             Ok(_) => assert!(policy != Policy::CLANG),
+        }
+    }
+}
+
+/// Cranelift copies records to the argument area by a `memcpy` of the called function's convention,
+/// in a tail call over the arguments that it reads.
+#[test]
+fn copies_are_made_by_the_convention_of_c() {
+    let windows = Target::named("x86_64-pc-windows-gnu").unwrap();
+    let of_windows = [&X86_64_SYSV, &X86_64_PRESERVE_ALL].map(|own| (own, &windows));
+    let of_linux = [(conventions::named("records by value"), &LINUX)];
+    for (convention, target) in of_windows.into_iter().chain(of_linux) {
+        let plan = |record: &str| {
+            let sig = FnSig::new([ty(record)], Type::VOID).convention(convention);
+            (CallPlan::new(&sig, target), EntryPlan::new(&sig, target))
+        };
+        for record in ["w9", "w16"] {
+            let (call, entry) = plan(record);
+            for plan in [&call.unwrap().plan, &entry.unwrap().plan] {
+                assert_eq!(
+                    plan.args.mode(0),
+                    Some(PassMode::Parts),
+                    "{}",
+                    convention.name
+                );
+            }
+        }
+        let (call, entry) = plan("w17");
+        for why in [
+            call.unwrap_err().to_string(),
+            entry.unwrap_err().to_string(),
+        ] {
+            assert!(
+                why.contains("more than 128 bytes in the argument area"),
+                "{why}"
+            );
         }
     }
 }

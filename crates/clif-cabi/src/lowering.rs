@@ -14,9 +14,9 @@ use std::sync::{Arc, RwLock};
 
 use crate::cranelift::codegen::ir::{DataFlowGraph, Value};
 use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
-use crate::cranelift::codegen::settings::Flags;
+use crate::cranelift::codegen::settings::{Flags, ProbestackStrategy};
 use crate::cranelift::frontend::FunctionBuilder;
-use cabi::{FnSig, Target, Triple};
+use cabi::{FnSig, Reg, Target, Triple};
 use clif_cabi_plan::{CallPlan, EntryPlan, Machine, SignaturePlan, VaArgPlan};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -37,6 +37,8 @@ pub struct Lowering {
     /// Settings of the flags: tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
+    /// A register that the prologue of a large frame changes.
+    probe: Option<Reg>,
     cached: Arc<Cached>,
 }
 
@@ -95,6 +97,10 @@ impl Lowering {
             config: MemoryConfig::new(config, machine),
             has_tail_calls: flags.preserve_frame_pointers(),
             has_context: flags.enable_pinned_reg(),
+            probe: machine.probe_register().filter(|_| {
+                flags.enable_probestack()
+                    && flags.probestack_strategy() == ProbestackStrategy::Outline
+            }),
             cached: Arc::default(),
         })
     }
@@ -120,7 +126,17 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        let plan = || self.allowed(EntryPlan::new(sig, &self.target)?);
+        let plan = || {
+            let plan = self.allowed(EntryPlan::new(sig, &self.target)?)?;
+            let kept = plan.abi.convention.frame.callee_saved;
+            match self.probe.filter(|probe| kept.contains(probe)) {
+                Some(probe) => Err(self.needs(
+                    "probestack_strategy=inline",
+                    &format!("a function that keeps {probe}"),
+                )),
+                None => Ok(plan),
+            }
+        };
         cached(&self.cached.entries, sig, plan)
     }
 

@@ -57,6 +57,8 @@ const ARCHITECTURES: &[&Architecture] = &[
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     architecture: &'static Architecture,
+    /// The convention of C.
+    c: &'static ClifConvention,
     pub(crate) convention: &'static ClifConvention,
 }
 
@@ -82,6 +84,7 @@ impl Machine {
             let convention = *architecture.conventions.iter().find(is_own)?;
             Some(Self {
                 architecture,
+                c: convention,
                 convention,
             })
         };
@@ -187,6 +190,13 @@ impl Machine {
 }
 
 impl Machine {
+    /// Returns a register that Cranelift's outline probe of a large frame changes before the frame
+    /// has saved it.
+    #[must_use]
+    pub fn probe_register(&self) -> Option<Reg> {
+        self.processor().probe
+    }
+
     /// Returns the bytes from the frame pointer to the incoming argument area. The distance varies
     /// if a tail call may have enlarged the area: each stack argument of such a function is a
     /// parameter.
@@ -195,10 +205,19 @@ impl Machine {
         self.processor().area_from_frame.filter(|_| is_fixed)
     }
 
+    /// Checks whether a value in the argument area can be copied there by Cranelift. The copy is a
+    /// call of `memcpy` by the convention of the called function, which must pass integers as C
+    /// does. A tail call would copy over the arguments of the function that it ends.
+    pub(crate) fn has_sarg(&self) -> bool {
+        let own = self.convention;
+        let is_as_c = own.positional == self.c.positional;
+        own.has_sarg && is_as_c && own.callee_pops == CalleePops::Nothing
+    }
+
     /// Checks whether a function can read its argument area as memory: by a parameter that points
     /// there, or by the frame pointer.
     pub(crate) fn has_area(&self) -> bool {
-        self.convention.has_sarg || self.area_from_frame().is_some()
+        self.has_sarg() || self.area_from_frame().is_some()
     }
 
     /// Returns the places of a signature of its convention.

@@ -3,7 +3,7 @@
 use cabi::aarch64::{AAPCS64, AARCH64_LANG, X5};
 use cabi::convention::{Convention, Frame, FrameKind, PartType, PartTypes, Rule, Rules};
 use cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0, XMM5, XMM7, XMM8};
-use cabi::{Place, Reg, X86_64_SYSV, X86_64_WIN64};
+use cabi::{Place, Reg, X86_64_LANG, X86_64_SYSV, X86_64_WIN64};
 
 /// The convention of that name.
 pub(crate) fn named(name: &str) -> &'static Convention {
@@ -54,6 +54,7 @@ static RULES: &[Convention] = conventions! {
     "crossed" WIN64: args &[Rule::AssignToBoth(&[[XMM0, RDX]])];
     "unshadowed" WIN64: args &[Rule::IfType(WORDS, &Rule::AssignToReg(&[RCX])), Rule::AssignToReg(&[XMM0])];
     "aligned" AAPCS64: args &[slots(8, 32)], classify AAPCS64.rules.classify;
+    "records by value" X86_64_LANG: args &[Rule::PassByVal { size: 8, align: 8 }];
     "by value" AARCH64_LANG: args &[Rule::PassByVal { size: 8, align: 8 }];
     "context in x5" IN_X5: args AARCH64_LANG.rules.args, classify AARCH64_LANG.rules.classify;
 };

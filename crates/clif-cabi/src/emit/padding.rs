@@ -16,6 +16,7 @@ use super::call::CallSite;
 use super::check::type_of;
 use super::forms::Arg;
 use super::zero;
+use crate::clif_types::clif_type;
 
 /// Values for the padding arguments of a call, by their types. The best value is first and taken
 /// last: padding arguments may be fewer.
@@ -169,8 +170,11 @@ pub fn keep_arrived(plan: &CallPlan, func: &Function, values: &mut [Value]) {
     for is_int in [true, false] {
         let words = (padding_of(plan, is_int)).filter(|(_, own)| own.part.ty.bytes() == 8);
         for (nth, own) in words {
+            let own_type = own.part.ty;
             let value = own.param.and_then(|param| values.get_mut(param as usize));
-            if let (Some(arrived), Some(value)) = (arrived(func, is_int).nth(nth), value) {
+            let arrived = arrived(func, is_int).nth(nth);
+            let arrived = arrived.filter(|own| func.dfg.value_type(*own) == clif_type(own_type));
+            if let (Some(arrived), Some(value)) = (arrived, value) {
                 *value = arrived;
             }
         }

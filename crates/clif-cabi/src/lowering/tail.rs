@@ -141,7 +141,7 @@ impl Lowering {
         }
     }
 
-    fn needs(&self, setting: &str, what: &str) -> LowerError {
+    pub(super) fn needs(&self, setting: &str, what: &str) -> LowerError {
         let target = self.target.name();
         let why = format!("{target}: {what} needs the setting {setting}");
         LowerError::Isa(why)

@@ -1,6 +1,8 @@
 //! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls and
 //! entries are still C's. Only the list at the end knows which are refused.
 
+#[cfg(target_arch = "x86_64")]
+use cabi::{FnSig, Type, X86_64_PRESERVE_ALL};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
@@ -19,6 +21,22 @@ fn systems_with_other_routines_are_refused() {
         let error = Lowering::new(&*isa.unwrap()).unwrap_err().to_string();
         let why = "Cranelift calls library routines such as memcpy by its system_v, and C's functions there have its windows_fastcall";
         assert_eq!(error, format!("{triple}: {why}"));
+    }
+}
+
+/// An outline probe changes rax, which a function of `preserve_all` keeps.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn outline_probes_are_refused_where_rax_is_kept() {
+    let sig = FnSig::new([], Type::VOID).convention(&X86_64_PRESERVE_ALL);
+    for (strategy, is_fine) in [("outline", false), ("inline", true)] {
+        let mut flags = settings::builder();
+        flags.set("enable_probestack", "true").unwrap();
+        flags.set("probestack_strategy", strategy).unwrap();
+        let isa = cranelift_native::builder().unwrap();
+        let lower = Lowering::new(&*isa.finish(settings::Flags::new(flags)).unwrap()).unwrap();
+        assert!(lower.call_plan(&sig).is_ok());
+        assert_eq!(lower.entry_plan(&sig).is_ok(), is_fine, "{strategy}");
     }
 }
 

@@ -83,7 +83,7 @@ impl Records {
         if size > MAX_PARTS_BYTES {
             return PassMode::Area;
         }
-        if !machine.convention.has_sarg || crate::value_type(ty).is_some() {
+        if !machine.has_sarg() || crate::value_type(ty).is_some() {
             return PassMode::Parts;
         }
         let in_vectors = self.has_vectors && is_split(ty, size);
