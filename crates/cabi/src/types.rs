@@ -255,6 +255,15 @@ impl Type {
         }
     }
 
+    /// Returns the type as which an argument of this type is passed: the first member of a
+    /// transparent union, otherwise the type itself.
+    #[must_use]
+    pub fn as_argument(&self) -> &Self {
+        let transparent = self.as_record().filter(|record| record.is_transparent());
+        let first = transparent.and_then(|record| record.fields().first());
+        first.map_or(self, |field| field.ty().as_argument())
+    }
+
     /// Returns whether this is a union.
     #[must_use]
     pub fn is_union(&self) -> bool {

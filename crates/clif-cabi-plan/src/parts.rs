@@ -118,7 +118,7 @@ pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
         Kind::Vector(vector) => vector_type(vector.lane, ty.size()),
         Kind::Array(_) | Kind::Function => Some(WORD),
         Kind::Record(record) if record.is_transparent() => {
-            let first = record.fields().first()?.ty();
+            let first = ty.as_argument();
             // Inside a record an array is its elements, not a pointer.
             let array = matches!(first.kind(), Kind::Array(_));
             if array { None } else { value_type(first) }

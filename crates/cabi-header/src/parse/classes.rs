@@ -101,7 +101,7 @@ impl<'u> Reader<'u> {
         let is_moved = !bases.is_empty() && empty.len() < n_empty;
         let others = bases.split_last().map_or(&[][..], |(_, others)| others);
         if is_moved || others.iter().any(has_tail_padding) {
-            let why = "bases of C++ that overlap, or that have an empty class in common";
+            let why = "a class whose bases may overlap";
             return Err(Reason::Cxx(why));
         }
         Ok(bases.into_iter().map(Member::anonymous).collect())

@@ -13,6 +13,7 @@ use clang_sys::{
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{Position, position};
+use crate::parse::errors::Errors;
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, has_attribute, is_unnamed, unsupported};
@@ -80,13 +81,11 @@ impl<'u> Reader<'u> {
         if self.is_as_clang() {
             return Ok(first);
         }
-        let is_transparent = own.is_transparent_to_gcc();
         let why = match own.attributes.transparent {
             true => "gcc ignores its `transparent_union`, and clang does not",
             false => "clang ignores its `transparent_union`, and gcc does not",
         };
-        let by_clang = self.errors.ignored_in(definition, &["transparent_union"]);
-        if own.attributes.transparent && !is_transparent || by_clang.is_some() && is_transparent {
+        if own.attributes.transparent != own.is_transparent_to_gcc() {
             return Err(unsupported(definition.ty(), why));
         }
         let gcc = self.as_gcc(&own, &clang)?;
@@ -154,7 +153,7 @@ impl<'u> Reader<'u> {
             fields,
         };
         Ok(RecordDefinition {
-            attributes: RecordAttributes::new(definition),
+            attributes: RecordAttributes::new(definition, &self.errors),
             stated,
             bases,
             declared,
@@ -281,7 +280,11 @@ impl<'u> Reader<'u> {
             builder = builder.language(Language::Cxx);
         }
         let as_gcc = self.model.records == RecordRules::Gcc;
-        if declared.transparent && (!as_gcc || own.is_transparent_to_gcc()) {
+        let is_transparent = match as_gcc {
+            true => own.is_transparent_to_gcc(),
+            false => declared.transparent,
+        };
+        if is_transparent {
             builder = builder.transparent();
         }
         builder = pack.into_iter().fold(builder, RecordBuilder::pack);
@@ -368,6 +371,9 @@ fn has_pragma(definition: Cursor<'_>) -> bool {
 
 impl RecordDefinition<'_> {
     fn is_transparent_to_gcc(&self) -> bool {
+        if !self.attributes.transparent && !self.attributes.transparent_to_gcc {
+            return false;
+        }
         let size = u64::try_from(self.stated.size).unwrap_or(0);
         let members = self.declared.iter().map(|declared| &declared.ty);
         crate::parse::modes::is_transparent_to_gcc(members, size)
@@ -381,13 +387,15 @@ struct RecordAttributes {
     /// `true` if libclang does not name the record.
     unnamed: bool,
     transparent: bool,
+    /// `true` if clang ignores its `transparent_union`.
+    transparent_to_gcc: bool,
     ms_struct: bool,
     /// `packed` or `aligned` of an earlier declaration, or before the word `struct`.
     inherited: bool,
 }
 
 impl RecordAttributes {
-    fn new(definition: Cursor<'_>) -> Self {
+    fn new(definition: Cursor<'_>, errors: &Errors) -> Self {
         let attributes = definition.children().into_iter();
         let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
         let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
@@ -398,6 +406,9 @@ impl RecordAttributes {
             aligned: kinds.contains(&CXCursor_AlignedAttr),
             unnamed: kinds.contains(&CXCursor_UnexposedAttr),
             transparent: has_attribute(definition, "transparent_union"),
+            transparent_to_gcc: errors
+                .ignored_in(definition, &["transparent_union"])
+                .is_some(),
             ms_struct: has_attribute(definition, "ms_struct"),
             inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
         }

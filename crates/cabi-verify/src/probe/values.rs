@@ -213,12 +213,13 @@ impl Values {
             Some(Scalar::F64) => "FLOAT",
             _ => sign(ty),
         };
+        let whole = passed.as_argument();
         let is_int = matches!(
-            passed.as_scalar(),
+            whole.as_scalar(),
             Some(Scalar::Bool | Scalar::Int { .. } | Scalar::BitInt { .. })
         );
         let narrow = match is_int && passed.size() < 8 {
-            true => sign(&passed),
+            true => sign(whole),
             false => "SAME",
         };
         let mut mask = match promotion {

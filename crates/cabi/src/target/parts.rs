@@ -15,15 +15,11 @@ pub(super) fn byte(n: u64) -> u8 {
     u8::try_from(n).unwrap_or(u8::MAX)
 }
 
-/// Returns the type as which `ty` is passed: a transparent union is passed as its first member,
-/// other values, and results, as what they are.
+/// Returns the type as which `ty` is passed or returned.
 pub(super) fn as_passed(ty: &Type, role: Role) -> &Type {
-    match ty.as_record() {
-        Some(record) if record.is_transparent() && role != Role::Result => {
-            let first = record.fields().first();
-            first.map_or(ty, |field| as_passed(field.ty(), role))
-        }
-        _ => ty,
+    match role {
+        Role::Result => ty,
+        _ => ty.as_argument(),
     }
 }
 

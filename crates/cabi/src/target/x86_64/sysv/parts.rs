@@ -7,6 +7,7 @@ use super::classes::Classes;
 use super::{classify, quirks};
 use crate::convention::PartType::{F80, I64};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
+use crate::policy::Policy;
 use crate::target::parts::{as_passed, float_of, scalar_float, scalar_int};
 use crate::types::Type;
 use crate::types::error::Error;
@@ -32,9 +33,12 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
 #[inline(never)]
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
-    if !core::ptr::eq(passed, ty)
-        && let Some(part) = one_part(passed, cx.role).filter(|part| part.size <= 8)
-    {
+    let alone = one_part(passed, cx.role).filter(|part| part.size <= 8);
+    if let Some(mut part) = alone.filter(|_| !core::ptr::eq(passed, ty)) {
+        // gcc's callers extend a union no more than any record.
+        if !cx.policy.has(Policy::RECORDS_GO_BY_COUNT) {
+            part.extension = Extension::None;
+        }
         return Ok(scalar(passed, part, cx));
     }
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
