@@ -30,11 +30,10 @@ use crate::debug::Debug;
 use crate::error::{Error, Result};
 use crate::frames::NewFrames;
 use crate::host;
+use crate::libcalls;
 use crate::library::{Library, Symbols, check_name};
-use crate::memory::{EngineModule, address, new_module};
+use crate::memory::{EngineModule, new_module};
 use crate::settings::Settings;
-use crate::{libcalls, reloc};
-use resolve::Destination;
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -246,17 +245,9 @@ impl Engine {
     /// could not be told stays untold.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
-        self.resolve()?;
-        // Every symbol has an address now, so asking for it cannot fail.
-        for pending in &self.pending {
-            let name = self.name_of(pending.id);
-            let place = address(&self.module, &pending.id.into());
-            for reloc in &pending.relocs {
-                let target = address(&self.module, &reloc.name);
-                let is_own = matches!(self.target(&reloc.name)?, Destination::Defined);
-                reloc::check_range(&name, place.zip(target), is_own, reloc)?;
-            }
-        }
+        let found = self.resolve()?;
+        self.check_ranges(&found)?;
+        self.symbols.found().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
         let frames = self.register_frames();
         // The code is final, whoever could not be told of it.

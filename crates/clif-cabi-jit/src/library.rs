@@ -262,9 +262,9 @@ impl SymbolCache {
         names.get(name).map(|address| address.0)
     }
 
-    pub(crate) fn insert(&self, name: String, address: *const u8) {
+    pub(crate) fn extend(&self, found: BTreeMap<String, Address>) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.insert(name, Address(address));
+        names.extend(found);
     }
 }
 
