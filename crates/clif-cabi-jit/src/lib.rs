@@ -198,6 +198,12 @@ pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};
 pub use value::{CValue, CallArg};
 
+/// Locks `mutex`. Nothing that these protect is left half changed by a panic.
+fn locked<T: ?Sized>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    let guard = mutex.lock();
+    guard.unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[cfg(all(doctest, has_engine, unix))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -6,7 +6,7 @@
 
 use core::ffi::c_void;
 use core::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use clif_cabi::StubCode;
 use clif_cabi::cabi::Reg;
@@ -18,6 +18,7 @@ use crate::cranelift::module::FuncId;
 use crate::error::{Error, Result};
 use crate::host::system::Frames;
 use crate::host::{self, Pages, machine};
+use crate::locked;
 
 /// Bytes of a stub, and of its data: the context, then the address to jump to.
 const SLOT: usize = 16;
@@ -83,7 +84,7 @@ impl Pool {
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
     pub(super) fn take(&self, context: *const c_void, target: *const c_void) -> Result<StubSlot> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = locked(&self.inner);
         let slot = match inner.free.pop() {
             Some(slot) => slot,
             None => inner.grow(self.context, self.tables.as_ref())?,
@@ -98,7 +99,7 @@ impl Pool {
 
     /// Gives `slot` back. Nobody may call its stub from now on.
     pub(super) fn give_back(&self, slot: StubSlot) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = locked(&self.inner);
         // If its stub is called after this, that faults here instead of running another closure, until the slot is taken again.
         // SAFETY: the slot was taken, and its data is written nowhere else.
         unsafe { slot.data().add(1).write(ptr::null()) };
