@@ -33,6 +33,7 @@ use crate::host;
 use crate::libcalls;
 use crate::library::{Library, Symbols, check_name};
 use crate::memory::{EngineModule, new_module};
+use crate::registrar::Registrar;
 use crate::settings::Settings;
 
 /// Code that is given as bytes is aligned as stubs are.
@@ -49,15 +50,13 @@ const STUB_ALIGN: u64 = StubCode::ALIGN;
 pub struct Engine {
     module: EngineModule,
     symbols: Symbols,
-    shared: Arc<Shared>,
+    registrar: Registrar,
     /// Stage of each function, by its id.
     functions: Vec<Stage>,
     /// Stage of each data object, by its id.
     objects: Vec<Stage>,
     /// Definitions since the last finalize.
     pending: Vec<Pending>,
-    frames: NewFrames,
-    debug: Debug,
 }
 
 /// The life of a function or data object. Sizes are bytes.
@@ -100,12 +99,15 @@ impl Engine {
             value: String::new(),
             why: error.to_string(),
         })?;
+        let debug = Debug::new(&settings.debug)?;
         Ok(Self {
             module,
-            frames,
-            debug: Debug::new(&settings.debug)?,
             symbols,
-            shared,
+            registrar: Registrar {
+                shared,
+                frames,
+                debug,
+            },
             functions: Vec::new(),
             objects: Vec::new(),
             pending: Vec::new(),
@@ -115,13 +117,14 @@ impl Engine {
     /// Lets imports be found in `library`, after those added before and before the process itself. The library stays
     /// open as long as the engine or any of its code.
     pub fn add_library(&mut self, library: &Library) {
-        self.shared.kept().libraries.push(library.clone());
+        self.keep_open(library);
         self.symbols.add(library.clone());
     }
 
     /// Keeps `library` open as long as there is code, without finding anything in it.
     pub(crate) fn keep_open(&self, library: &Library) {
-        self.shared.kept().libraries.push(library.clone());
+        let shared = &self.registrar.shared;
+        shared.kept().libraries.push(library.clone());
     }
 
     /// Gives the import `name` an address: a Rust function, or an object that must outlive its use.
@@ -142,8 +145,9 @@ impl Engine {
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
         // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
-        if !Arc::ptr_eq(&self.shared, code.shared()) {
-            self.shared.kept().code.push(code.clone());
+        let shared = &self.registrar.shared;
+        if !Arc::ptr_eq(shared, code.shared()) {
+            shared.kept().code.push(code.clone());
         }
         Ok(())
     }
@@ -154,7 +158,7 @@ impl Engine {
     /// ready after it. `sources` names a function by its name in CLIF (`UserFuncName::testcase`),
     /// else by its symbol.
     pub fn sources(&mut self, sources: Sources) {
-        self.debug.set_sources(sources);
+        self.registrar.debug.set_sources(sources);
     }
 
     /// Returns the address an import of this name has or would get: from the bound names, the
@@ -249,9 +253,8 @@ impl Engine {
         self.check_ranges(&found)?;
         self.symbols.found().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
-        let frames = self.register_frames();
         // The code is final, whoever could not be told of it.
-        let told = frames.and_then(|frames| self.tell_debuggers(frames));
+        let told = self.register();
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -279,7 +282,8 @@ impl Engine {
             return Err(Error::NotFinalized { name });
         };
         let address = self.module.get_finalized_function(id);
-        Ok(Code::new(&name, address, size, Arc::clone(&self.shared)))
+        let shared = Arc::clone(&self.registrar.shared);
+        Ok(Code::new(&name, address, size, shared))
     }
 }
 

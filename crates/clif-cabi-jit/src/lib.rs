@@ -169,6 +169,7 @@ mod kind;
 mod libcalls;
 mod library;
 mod memory;
+mod registrar;
 mod reloc;
 mod settings;
 mod shape;

@@ -131,7 +131,7 @@ impl Engine {
                 users.push(self.name_of(pending.id));
             }
         }
-        for name in self.frames.symbols() {
+        for name in self.registrar.frames.symbols() {
             match self.symbols.search(name) {
                 Some(address) => drop(found.insert(name.to_owned(), Address(address))),
                 None => missing
