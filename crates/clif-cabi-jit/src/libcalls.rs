@@ -6,7 +6,6 @@
 use core::ffi::{c_int, c_void};
 
 use crate::cranelift::codegen::ir::LibCall;
-use crate::host::machine;
 
 /// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
 pub(crate) fn name(call: LibCall) -> String {
@@ -43,8 +42,10 @@ pub(crate) fn address(call: LibCall) -> Option<*const u8> {
             memcmp as unsafe extern "C" fn(*const c_void, *const c_void, usize) -> c_int
                 as *const u8
         }
+        #[cfg(target_arch = "x86_64")]
+        LibCall::X86Pshufb => x86_64::pshufb as x86_64::Shuffle as *const u8,
         // Stack probes are inline and thread-local storage is refused before.
-        _ => return machine::routine(call),
+        _ => return None,
     };
     Some(address)
 }
@@ -83,4 +84,30 @@ extern "C" fn fma_f32(x: f32, y: f32, z: f32) -> f32 {
 
 extern "C" fn fma_f64(x: f64, y: f64, z: f64) -> f64 {
     x.mul_add(y, z)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    use core::arch::x86_64::__m128i;
+    use core::mem::transmute;
+
+    // The lint speaks of C compilers that may lack the type; the caller is Cranelift, which passes vectors as Rust does.
+    #[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+    pub(super) type Shuffle = extern "C" fn(__m128i, __m128i) -> __m128i;
+
+    /// `pshufb` for processors without SSSE3: a selector byte with its top bit set gives 0, else its low four bits
+    /// choose a byte of `value`.
+    #[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+    pub(super) extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
+        // SAFETY: both types are 16 bytes of plain bits.
+        let [value, selector] =
+            unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
+        let chosen = selector.map(|byte| {
+            let idx = usize::from(byte & 0x0f);
+            let taken = value.get(idx).copied().unwrap_or(0);
+            if byte & 0x80 == 0 { taken } else { 0 }
+        });
+        // SAFETY: as above.
+        unsafe { transmute::<[u8; 16], __m128i>(chosen) }
+    }
 }

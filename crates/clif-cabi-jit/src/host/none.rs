@@ -1,7 +1,7 @@
 //! Machines without an engine: what is asked here is never used.
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{AbiParam, LibCall};
+use crate::cranelift::codegen::ir::AbiParam;
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
@@ -37,9 +37,5 @@ pub(crate) fn has_call_conv(_: CallConv) -> bool {
 }
 
 pub(crate) fn param_refusal(_: &AbiParam, _: CallConv) -> Option<&'static str> {
-    None
-}
-
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
     None
 }

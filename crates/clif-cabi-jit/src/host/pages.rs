@@ -57,8 +57,11 @@ impl Pages {
             true => "make memory executable",
             false => "make memory read-only",
         };
-        // SAFETY: the caller's.
-        unsafe { protection::seal(start, bytes, last) }.map_err(failed(action))?;
+        // Pages of `MAP_JIT` keep their protection.
+        if !(is_code && cfg!(all(target_os = "macos", target_arch = "aarch64"))) {
+            // SAFETY: the caller's.
+            unsafe { region::protect(start, bytes, last) }.map_err(failed(action))?;
+        }
         if is_code {
             icache::flush_pipelines()?;
         }

@@ -1,7 +1,7 @@
 //! RISC-V of 64 bits with `lp64d`: Linux.
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose};
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::{ModuleReloc, ModuleRelocTarget};
 use clif_cabi::cabi::Reg;
@@ -102,9 +102,4 @@ pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static st
         ArgumentPurpose::StructArgument(_) => Some("RISC-V passes no struct argument"),
         _ => None,
     }
-}
-
-/// Returns a routine that only code for this machine calls.
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
-    None
 }

@@ -1,7 +1,7 @@
 //! s390x: Linux.
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose};
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
@@ -76,9 +76,4 @@ pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static st
         ArgumentPurpose::StructArgument(_) => Some("s390x passes no struct argument"),
         _ => None,
     }
-}
-
-/// Returns a routine that only code for this machine calls.
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
-    None
 }
