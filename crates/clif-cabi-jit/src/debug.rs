@@ -81,6 +81,33 @@ impl NewCode {
     }
 }
 
+/// Contents of a file, in the byte order of this machine.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn u16(&mut self, values: &[u16]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    fn u32(&mut self, values: &[u32]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    fn u64(&mut self, values: &[u64]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    /// Appends `text` and a zero, the only one.
+    fn text(&mut self, text: &str) {
+        self.0.extend(text.bytes().filter(|byte| *byte != 0));
+        self.0.push(0);
+    }
+}
+
 impl Debug {
     /// # Errors
     /// [`Error::Setting`] for a feature that this build, or this system, lacks.
