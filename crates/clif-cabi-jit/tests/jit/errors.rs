@@ -5,10 +5,6 @@ use clif_cabi_jit::cranelift_codegen::ir;
 use crate::common::*;
 use crate::uses::works;
 
-fn message<T, E: ToString>(result: Result<T, E>) -> String {
-    result.err().expect("refused").to_string()
-}
-
 /// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a lowering both C signatures are shown, though the engine's error is none of
 /// Cranelift's.
 #[test]
