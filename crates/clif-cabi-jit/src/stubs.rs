@@ -3,33 +3,15 @@
 use std::sync::Arc;
 
 use clif_cabi::StubCode;
-use region::Protection;
 
 use crate::code::{Code, Shared};
 use crate::cranelift::module::FuncId;
 use crate::debug::{Debug, NewCode};
 use crate::error::Result;
 use crate::frames::{NewFrames, unwound};
-use crate::host::{self, Pages};
+use crate::host::Pages;
 use crate::registrar::Registrar;
 use crate::settings::Settings;
-
-/// Copies `bytes` to pages of their own, from whose start they can be executed.
-fn write(bytes: &[u8]) -> Result<Pages> {
-    let len = bytes.len().next_multiple_of(region::page::size());
-    let mut pages = Pages::reserve(len)?;
-    let at = pages.at(0);
-    // SAFETY: fresh pages, complete when they are sealed, whose address has not been given out.
-    unsafe {
-        pages.open(0..len, Protection::READ_EXECUTE)?;
-        host::write_code(|| {
-            at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            Ok(())
-        })?;
-        pages.seal(0..len, Protection::READ_EXECUTE)?;
-    }
-    Ok(pages)
-}
 
 /// Maker of code of stubs.
 pub(crate) struct Stubs(Registrar);
@@ -41,7 +23,7 @@ fn id() -> FuncId {
 
 impl Stubs {
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for debug information that this build or this system lacks.
+    /// The errors of [`Debug::new`].
     pub(crate) fn new(settings: &Settings, shared: Arc<Shared>) -> Result<Self> {
         Ok(Self(Registrar {
             shared,
@@ -65,7 +47,7 @@ impl Stubs {
 
     fn place(&mut self, name: &str, bytes: &[u8]) -> Result<Code> {
         let shared = Arc::clone(&self.0.shared);
-        let mut pages = write(&self.0.frames.with_rules(id(), bytes))?;
+        let mut pages = Pages::with_code(&self.0.frames.with_rules(id(), bytes), 0)?;
         let (address, size) = (pages.at(0).cast_const(), bytes.len());
         shared.kept().stubs.push(pages);
         let code = NewCode {

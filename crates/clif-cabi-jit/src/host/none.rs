@@ -28,10 +28,6 @@ pub(crate) fn reloc_reaches(_: Reloc, _: i128, _: i128) -> bool {
     false
 }
 
-pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
-    Some("vectors")
-}
-
 pub(crate) fn has_call_conv(_: CallConv) -> bool {
     false
 }

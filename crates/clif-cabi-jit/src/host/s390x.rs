@@ -56,12 +56,6 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
         }
 }
 
-/// Returns the name of the registers for vectors of so many bytes that this processor lacks: no
-/// convention of C's that is lowered passes vectors in registers.
-pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
-    Some("the vector facility")
-}
-
 /// Returns whether Cranelift's back end has the calling convention.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     matches!(
