@@ -18,7 +18,10 @@ use clif_cabi_unwind::{DebugInfo, Sources};
 
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::flags::refused;
+#[cfg(feature = "gdb")]
+use crate::frames::unwound;
 
 pub use names::{CodeSymbol, symbol_at};
 
@@ -110,12 +113,9 @@ impl Bytes {
 
 impl Debug {
     /// # Errors
-    /// [`Error::Setting`] for a feature that this build, or this system, lacks.
+    /// [`Error::Setting`](crate::Error::Setting) for a feature that this build or system lacks.
     pub(crate) fn new(options: &Options) -> Result<Self> {
-        let refuse = |name: &str, why: &str| {
-            let (name, value, why) = (name.to_owned(), "true".to_owned(), why.to_owned());
-            Err(Error::Setting { name, value, why })
-        };
+        let refuse = |name: &str, why: &str| Err(refused(name, "true", why.to_owned()));
         if options.gdb && !cfg!(feature = "gdb") {
             return refuse(
                 "gdb",
@@ -205,10 +205,7 @@ impl Debug {
         if self.options.gdb {
             let address = |id| code.iter().find(|own| own.id == id).map(NewCode::start);
             let sections = sources.map(|sources| info.in_memory(sources, address));
-            let sections = sections.transpose().map_err(|source| Error::Unwind {
-                function: "the engine's last".to_owned(),
-                source,
-            })?;
+            let sections = sections.transpose().map_err(unwound("the engine's last"))?;
             let image = image::image(code, frames, sections.unwrap_or_default());
             told.gdb = Some(gdb::Registration::new(image));
         }

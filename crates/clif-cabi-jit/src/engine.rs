@@ -28,6 +28,7 @@ use crate::arena::Arena;
 use crate::code::{Code, Shared};
 use crate::debug::Debug;
 use crate::error::{Error, Result};
+use crate::flags::refused;
 use crate::frames::NewFrames;
 use crate::host;
 use crate::libcalls;
@@ -94,11 +95,7 @@ impl Engine {
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         let module = new_module(builder, arena)?;
         let frames = NewFrames::new(module.isa(), settings.personality.clone());
-        let frames = frames.map_err(|error| Error::Setting {
-            name: "personality".to_owned(),
-            value: String::new(),
-            why: error.to_string(),
-        })?;
+        let frames = frames.map_err(|error| refused("personality", "", error.to_string()))?;
         let debug = Debug::new(&settings.debug)?;
         Ok(Self {
             module,

@@ -133,8 +133,8 @@ fn emit(
     Ok(())
 }
 
-/// Puts the first `n_named` arguments and the unnamed ones into memory. Returns the address of their
-/// addresses, after which that of the `va_list` is.
+/// Puts the first `n_named` arguments and the unnamed ones into memory. Returns the address of
+/// their addresses. That of the `va_list` is after them.
 fn store_args(
     lower: &Lowering,
     builder: &mut FunctionBuilder<'_>,

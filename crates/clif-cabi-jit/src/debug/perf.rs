@@ -116,10 +116,7 @@ fn record(kind: u32, content: Bytes) -> Vec<u8> {
     all.0
 }
 
-fn not_written(path: &Path) -> impl Fn(io::Error) -> Error {
+fn not_written(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |source| Error::Profile {
-        path: path.clone(),
-        source,
-    }
+    |source| Error::Profile { path, source }
 }

@@ -149,7 +149,7 @@ impl Engine {
         }
         let function = |id| module.get_finalized_function(id);
         let symbol = |name: &str| symbols.search(name);
-        // SAFETY: finalized code stays where it is as long as the engine's memory, which `shared` has.
+        // SAFETY: finalized code stays where it is as long as the memory that `shared` has.
         unsafe { (self.registrar).register(code, "the engine's last", function, symbol) }
     }
 
