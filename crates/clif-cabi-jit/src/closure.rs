@@ -24,7 +24,7 @@ use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnAbi, FnSig, Type};
@@ -41,6 +41,7 @@ pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::{Result, panic_message};
+use crate::locked;
 use crate::settings::Settings;
 use crate::shape::ByShape;
 use crate::value::{CValue, Subject, bytes_of, check};
@@ -182,7 +183,7 @@ impl Closures {
     /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers that this machine
     /// does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
-        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compiler = locked(&self.compiler);
         // The pointers that arrays are passed as.
         let sig = sig.clone().decayed(compiler.lower.target().data_model());
         let (entry, pool, convention) = compiler.entry(&sig)?;
@@ -206,7 +207,7 @@ impl Closures {
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration; as [`Closures::interface`].
     pub fn function(&self, declaration: &str) -> Result<ClosureInterface> {
-        let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiler = locked(&self.compiler);
         let sig = FnSig::parse(declaration, compiler.lower.target().data_model());
         drop(compiler);
         self.interface(&sig.map_err(LowerError::from)?)
@@ -215,7 +216,7 @@ impl Closures {
     /// Returns the number of shapes of entries that are compiled.
     #[must_use]
     pub fn n_compiled(&self) -> usize {
-        let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiler = locked(&self.compiler);
         compiler.compiled.len()
     }
 }

@@ -6,13 +6,14 @@
 use core::ffi::c_void;
 use core::fmt;
 use core::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::arena::Arena;
 use crate::debug::Registrations;
 use crate::host::Pages;
 use crate::host::system::Frames;
 use crate::library::Library;
+use crate::locked;
 
 /// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or without the engine.
 #[derive(Clone)]
@@ -164,6 +165,6 @@ impl Shared {
     }
 
     pub(crate) fn kept(&self) -> MutexGuard<'_, Resources> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 }

@@ -18,7 +18,10 @@ use clif_cabi_unwind::{DebugInfo, Sources};
 
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::flags::refused;
+#[cfg(feature = "gdb")]
+use crate::frames::unwound;
 
 pub use names::{CodeSymbol, symbol_at};
 
@@ -81,14 +84,38 @@ impl NewCode {
     }
 }
 
+/// Contents of a file, in the byte order of this machine.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn u16(&mut self, values: &[u16]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    fn u32(&mut self, values: &[u32]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    fn u64(&mut self, values: &[u64]) {
+        self.0
+            .extend(values.iter().flat_map(|own| own.to_ne_bytes()));
+    }
+
+    /// Appends `text` and a zero, the only one.
+    fn text(&mut self, text: &str) {
+        self.0.extend(text.bytes().filter(|byte| *byte != 0));
+        self.0.push(0);
+    }
+}
+
 impl Debug {
     /// # Errors
-    /// [`Error::Setting`] for a feature that this build, or this system, lacks.
+    /// [`Error::Setting`](crate::Error::Setting) for a feature that this build or system lacks.
     pub(crate) fn new(options: &Options) -> Result<Self> {
-        let refuse = |name: &str, why: &str| {
-            let (name, value, why) = (name.to_owned(), "true".to_owned(), why.to_owned());
-            Err(Error::Setting { name, value, why })
-        };
+        let refuse = |name: &str, why: &str| Err(refused(name, "true", why.to_owned()));
         if options.gdb && !cfg!(feature = "gdb") {
             return refuse(
                 "gdb",
@@ -178,10 +205,7 @@ impl Debug {
         if self.options.gdb {
             let address = |id| code.iter().find(|own| own.id == id).map(NewCode::start);
             let sections = sources.map(|sources| info.in_memory(sources, address));
-            let sections = sections.transpose().map_err(|source| Error::Unwind {
-                function: "the engine's last".to_owned(),
-                source,
-            })?;
+            let sections = sections.transpose().map_err(unwound("the engine's last"))?;
             let image = image::image(code, frames, sections.unwrap_or_default());
             told.gdb = Some(gdb::Registration::new(image));
         }

@@ -28,13 +28,14 @@ use crate::arena::Arena;
 use crate::code::{Code, Shared};
 use crate::debug::Debug;
 use crate::error::{Error, Result};
+use crate::flags::refused;
 use crate::frames::NewFrames;
 use crate::host;
+use crate::libcalls;
 use crate::library::{Library, Symbols, check_name};
-use crate::memory::{EngineModule, address, new_module};
+use crate::memory::{EngineModule, new_module};
+use crate::registrar::Registrar;
 use crate::settings::Settings;
-use crate::{libcalls, reloc};
-use resolve::Destination;
 
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
@@ -50,15 +51,13 @@ const STUB_ALIGN: u64 = StubCode::ALIGN;
 pub struct Engine {
     module: EngineModule,
     symbols: Symbols,
-    shared: Arc<Shared>,
+    registrar: Registrar,
     /// Stage of each function, by its id.
     functions: Vec<Stage>,
     /// Stage of each data object, by its id.
     objects: Vec<Stage>,
     /// Definitions since the last finalize.
     pending: Vec<Pending>,
-    frames: NewFrames,
-    debug: Debug,
 }
 
 /// The life of a function or data object. Sizes are bytes.
@@ -96,17 +95,16 @@ impl Engine {
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         let module = new_module(builder, arena)?;
         let frames = NewFrames::new(module.isa(), settings.personality.clone());
-        let frames = frames.map_err(|error| Error::Setting {
-            name: "personality".to_owned(),
-            value: String::new(),
-            why: error.to_string(),
-        })?;
+        let frames = frames.map_err(|error| refused("personality", "", error.to_string()))?;
+        let debug = Debug::new(&settings.debug)?;
         Ok(Self {
             module,
-            frames,
-            debug: Debug::new(&settings.debug)?,
             symbols,
-            shared,
+            registrar: Registrar {
+                shared,
+                frames,
+                debug,
+            },
             functions: Vec::new(),
             objects: Vec::new(),
             pending: Vec::new(),
@@ -116,13 +114,14 @@ impl Engine {
     /// Lets imports be found in `library`, after those added before and before the process itself. The library stays
     /// open as long as the engine or any of its code.
     pub fn add_library(&mut self, library: &Library) {
-        self.shared.kept().libraries.push(library.clone());
+        self.keep_open(library);
         self.symbols.add(library.clone());
     }
 
     /// Keeps `library` open as long as there is code, without finding anything in it.
     pub(crate) fn keep_open(&self, library: &Library) {
-        self.shared.kept().libraries.push(library.clone());
+        let shared = &self.registrar.shared;
+        shared.kept().libraries.push(library.clone());
     }
 
     /// Gives the import `name` an address: a Rust function, or an object that must outlive its use.
@@ -143,8 +142,9 @@ impl Engine {
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
         // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
-        if !Arc::ptr_eq(&self.shared, code.shared()) {
-            self.shared.kept().code.push(code.clone());
+        let shared = &self.registrar.shared;
+        if !Arc::ptr_eq(shared, code.shared()) {
+            shared.kept().code.push(code.clone());
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Engine {
     /// ready after it. `sources` names a function by its name in CLIF (`UserFuncName::testcase`),
     /// else by its symbol.
     pub fn sources(&mut self, sources: Sources) {
-        self.debug.set_sources(sources);
+        self.registrar.debug.set_sources(sources);
     }
 
     /// Returns the address an import of this name has or would get: from the bound names, the
@@ -246,21 +246,12 @@ impl Engine {
     /// could not be told stays untold.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
-        self.resolve()?;
-        // Every symbol has an address now, so asking for it cannot fail.
-        for pending in &self.pending {
-            let name = self.name_of(pending.id);
-            let place = address(&self.module, &pending.id.into());
-            for reloc in &pending.relocs {
-                let target = address(&self.module, &reloc.name);
-                let is_own = matches!(self.target(&reloc.name)?, Destination::Defined);
-                reloc::check_range(&name, place.zip(target), is_own, reloc)?;
-            }
-        }
+        let found = self.resolve()?;
+        self.check_ranges(&found)?;
+        self.symbols.found().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
-        let frames = self.register_frames();
         // The code is final, whoever could not be told of it.
-        let told = frames.and_then(|frames| self.tell_debuggers(frames));
+        let told = self.register();
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -288,7 +279,8 @@ impl Engine {
             return Err(Error::NotFinalized { name });
         };
         let address = self.module.get_finalized_function(id);
-        Ok(Code::new(&name, address, size, Arc::clone(&self.shared)))
+        let shared = Arc::clone(&self.registrar.shared);
+        Ok(Code::new(&name, address, size, shared))
     }
 }
 

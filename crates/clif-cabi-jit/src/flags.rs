@@ -119,7 +119,8 @@ fn check_instructions(isa: &dyn TargetIsa) -> Result<()> {
     }
 }
 
-fn refused(name: &str, value: &str, why: String) -> Error {
+/// Returns the error for a setting.
+pub(crate) fn refused(name: &str, value: &str, why: String) -> Error {
     Error::Setting {
         name: name.to_owned(),
         value: value.to_owned(),

@@ -9,12 +9,20 @@ use clif_cabi::StubCode;
 use clif_cabi::cabi::Triple;
 use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
+use crate::error::Error;
+
 /// The least alignment of code that rules come after, in bytes, and that of the rules.
 pub(crate) const RULES_ALIGN: usize = 4;
 
 /// Offset of the rules of [`NewFrames::with_rules`] from the start of `len` bytes of code.
 pub(crate) const fn rules_offset(len: usize) -> usize {
     len.next_multiple_of(RULES_ALIGN)
+}
+
+/// Returns the error of the function `name`.
+pub(crate) fn unwound(name: &str) -> impl FnOnce(UnwindError) -> Error + use<> {
+    let function = name.to_owned();
+    |source| Error::Unwind { function, source }
 }
 
 /// Tables of functions that are defined and not finalized.

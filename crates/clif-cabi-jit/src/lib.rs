@@ -169,6 +169,7 @@ mod kind;
 mod libcalls;
 mod library;
 mod memory;
+mod registrar;
 mod reloc;
 mod settings;
 mod shape;
@@ -197,6 +198,12 @@ pub use invoke::{Invoker, Invokers};
 pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};
 pub use value::{CValue, CallArg};
+
+/// Locks `mutex`. Nothing that these protect is left half changed by a panic.
+fn locked<T: ?Sized>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    let guard = mutex.lock();
+    guard.unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 #[cfg(all(doctest, has_engine, unix))]
 #[doc = include_str!("../README.md")]

@@ -6,47 +6,34 @@
 use core::ffi::{c_int, c_void};
 
 use crate::cranelift::codegen::ir::LibCall;
-use crate::host::machine;
 
 /// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
 pub(crate) fn name(call: LibCall) -> String {
     format!("\0{call}")
 }
 
-/// The address of the routine, if there is one.
+/// Returns the address of the routine, if there is one.
 pub(crate) fn address(call: LibCall) -> Option<*const u8> {
-    type Unary<T> = extern "C" fn(T) -> T;
-    type Ternary<T> = extern "C" fn(T, T, T) -> T;
-    let address = match call {
-        LibCall::CeilF32 => ceil_f32 as Unary<f32> as *const u8,
-        LibCall::CeilF64 => ceil_f64 as Unary<f64> as *const u8,
-        LibCall::FloorF32 => floor_f32 as Unary<f32> as *const u8,
-        LibCall::FloorF64 => floor_f64 as Unary<f64> as *const u8,
-        LibCall::TruncF32 => trunc_f32 as Unary<f32> as *const u8,
-        LibCall::TruncF64 => trunc_f64 as Unary<f64> as *const u8,
-        LibCall::NearestF32 => nearest_f32 as Unary<f32> as *const u8,
-        LibCall::NearestF64 => nearest_f64 as Unary<f64> as *const u8,
-        LibCall::FmaF32 => fma_f32 as Ternary<f32> as *const u8,
-        LibCall::FmaF64 => fma_f64 as Ternary<f64> as *const u8,
-        LibCall::Memcpy => {
-            memcpy as unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> *mut c_void
-                as *const u8
-        }
-        LibCall::Memmove => {
-            memmove as unsafe extern "C" fn(*mut c_void, *const c_void, usize) -> *mut c_void
-                as *const u8
-        }
-        LibCall::Memset => {
-            memset as unsafe extern "C" fn(*mut c_void, c_int, usize) -> *mut c_void as *const u8
-        }
-        LibCall::Memcmp => {
-            memcmp as unsafe extern "C" fn(*const c_void, *const c_void, usize) -> c_int
-                as *const u8
-        }
+    Some(match call {
+        LibCall::CeilF32 => ceil_f32 as *const u8,
+        LibCall::CeilF64 => ceil_f64 as *const u8,
+        LibCall::FloorF32 => floor_f32 as *const u8,
+        LibCall::FloorF64 => floor_f64 as *const u8,
+        LibCall::TruncF32 => trunc_f32 as *const u8,
+        LibCall::TruncF64 => trunc_f64 as *const u8,
+        LibCall::NearestF32 => nearest_f32 as *const u8,
+        LibCall::NearestF64 => nearest_f64 as *const u8,
+        LibCall::FmaF32 => fma_f32 as *const u8,
+        LibCall::FmaF64 => fma_f64 as *const u8,
+        LibCall::Memcpy => memcpy as *const u8,
+        LibCall::Memmove => memmove as *const u8,
+        LibCall::Memset => memset as *const u8,
+        LibCall::Memcmp => memcmp as *const u8,
+        #[cfg(target_arch = "x86_64")]
+        LibCall::X86Pshufb => x86_64::pshufb as *const u8,
         // Stack probes are inline and thread-local storage is refused before.
-        _ => return machine::routine(call),
-    };
-    Some(address)
+        _ => return None,
+    })
 }
 
 unsafe extern "C" {
@@ -83,4 +70,27 @@ extern "C" fn fma_f32(x: f32, y: f32, z: f32) -> f32 {
 
 extern "C" fn fma_f64(x: f64, y: f64, z: f64) -> f64 {
     x.mul_add(y, z)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    use core::arch::x86_64::__m128i;
+    use core::mem::transmute;
+
+    /// `pshufb` for processors without SSSE3. A selector byte with its top bit set gives 0; the low
+    /// four bits of any other choose a byte of `value`.
+    // The lint speaks of C compilers that may lack the type. Cranelift passes vectors as Rust does.
+    #[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+    pub(super) extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
+        // SAFETY: both types are 16 bytes of plain bits.
+        let [value, selector] =
+            unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
+        let chosen = selector.map(|byte| {
+            let idx = usize::from(byte & 0x0f);
+            let taken = value.get(idx).copied().unwrap_or(0);
+            if byte & 0x80 == 0 { taken } else { 0 }
+        });
+        // SAFETY: as above.
+        unsafe { transmute::<[u8; 16], __m128i>(chosen) }
+    }
 }

@@ -7,10 +7,11 @@ use core::ffi::c_void;
 use core::fmt;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::error::{Error, MissingSymbol, PROCESS, Result};
 use crate::host::system;
+use crate::locked;
 
 /// Open shared library, or the symbols of the process. Clones share it; a library is closed when
 /// the last clone and the last engine with it are gone.
@@ -258,13 +259,13 @@ impl Symbols {
 
 impl SymbolCache {
     pub(crate) fn get(&self, name: &str) -> Option<*const u8> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = locked(&self.0);
         names.get(name).map(|address| address.0)
     }
 
-    pub(crate) fn insert(&self, name: String, address: *const u8) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.insert(name, Address(address));
+    pub(crate) fn extend(&self, found: BTreeMap<String, Address>) {
+        let mut names = locked(&self.0);
+        names.extend(found);
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) use up_to_0_133::{EngineModule, address, new_module};
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
 mod from_0_134 {
     use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Arc, Mutex};
 
     use crate::arena::Arena;
     use crate::cranelift::jit::{
@@ -16,6 +16,7 @@ mod from_0_134 {
     };
     use crate::cranelift::module::{ModuleRelocTarget, ModuleResult};
     use crate::error::Result;
+    use crate::locked;
 
     pub(crate) type EngineModule = JITModule;
 
@@ -42,7 +43,7 @@ mod from_0_134 {
             align: u64,
             kind: JITMemoryKind,
         ) -> io::Result<*mut u8> {
-            let mut arena = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut arena = locked(&self.0);
             let allocated = arena.allocate(size, align, &kind);
             allocated.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
         }
@@ -50,7 +51,7 @@ mod from_0_134 {
         unsafe fn free_memory(&mut self) {}
 
         fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
-            let mut arena = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut arena = locked(&self.0);
             Ok(arena.seal()?)
         }
     }
@@ -62,21 +63,18 @@ mod from_0_134 {
 mod up_to_0_133 {
     use core::mem::ManuallyDrop;
     use core::ops::{Deref, DerefMut};
-    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex};
 
     use crate::arena::Arena;
     use crate::cranelift::jit::{ArenaMemoryProvider, JITBuilder, JITModule};
     use crate::cranelift::module::ModuleRelocTarget;
     use crate::error::{Error, Result};
     use crate::host::icache::flush_pipelines;
+    use crate::locked;
 
     pub(crate) struct EngineModule {
         module: ManuallyDrop<JITModule>,
         arena: Arc<Mutex<Arena>>,
-    }
-
-    fn locked(arena: &Mutex<Arena>) -> MutexGuard<'_, Arena> {
-        arena.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn new_module(

@@ -31,13 +31,11 @@ pub(crate) fn check_kind(
         let why = format!("its {width} bytes do not lie within the {size} bytes");
         return Err(refused(name, reloc, why));
     }
-    match reloc.name {
-        ModuleRelocTarget::KnownSymbol(symbol) => {
-            let why = format!("there is no {symbol} in JIT code");
-            Err(refused(name, reloc, why))
-        }
-        _ => Ok(()),
+    if let ModuleRelocTarget::KnownSymbol(symbol) = reloc.name {
+        let why = format!("there is no {symbol} in JIT code");
+        return Err(refused(name, reloc, why));
     }
+    Ok(())
 }
 
 /// Checks that the value fits, given the addresses of the first byte of `name` and of the target. If they are not known, as before Cranelift

@@ -12,7 +12,15 @@ use clif_cabi::cabi::convention::{Loc, Place};
 use clif_cabi::cabi::{FnAbi, FnSig, PartType};
 
 use crate::error::{Result, unsupported_host};
-use crate::host::machine;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use crate::host::machine::missing_registers;
+
+/// Returns the name of the registers that this machine lacks: no convention of C's that is lowered
+/// for it passes vectors in registers.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn missing_registers(_: u32) -> Option<&'static str> {
+    Some("vectors")
+}
 
 /// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of theirs.
 pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {
@@ -49,7 +57,7 @@ pub(crate) fn check_stub(width: MoveWidth, user: Option<&str>) -> Result<()> {
 }
 
 fn check_width(what: fmt::Arguments<'_>, width: MoveWidth) -> Result<()> {
-    let Some(registers) = machine::missing_registers(width.bytes()) else {
+    let Some(registers) = missing_registers(width.bytes()) else {
         return Ok(());
     };
     let why = format!("{what} in registers of {registers}, which this machine does not have");

@@ -269,18 +269,24 @@ fn invokers_of_machines_that_have_them() {
 /// A stub that no instruction can be encoded for is refused when the call is planned.
 #[test]
 fn areas_that_no_stub_reaches_are_refused() {
-    let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
-    let plan = |n| {
-        let sig = FnSig::new(vec![Type::I64; n], Type::VOID);
-        let sig = sig.static_chain(target.data_model());
-        CallPlan::new(&sig, &target).map(drop)
-    };
-    assert_eq!(plan(100), Ok(()));
-    let error = plan(280).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the convention RISC-V lp64d: the argument area is too large for a stub (riscv64gc-unknown-linux-gnu)"
-    );
+    // The chain in the last word that an instruction reads, and after it the address.
+    for (name, n_last) in [
+        ("riscv64gc-unknown-linux-gnu", 8 + 254),
+        ("aarch64-unknown-linux-gnu", 8 + 4094),
+    ] {
+        let target = Target::named(name).unwrap();
+        let plan = |n| {
+            let sig = FnSig::new(vec![Type::I64; n], Type::VOID);
+            CallPlan::new(&sig.static_chain(target.data_model()), &target)
+        };
+        let stub = plan(n_last).unwrap().indirect_stub().unwrap();
+        stub.code(Machine::of(&target).unwrap(), true).unwrap();
+        for n in [n_last + 1, n_last + 2] {
+            let error = plan(n).unwrap_err().to_string();
+            let why = format!(": the argument area is too large for a stub ({name})");
+            assert!(error.ends_with(&why), "{n}: {error}");
+        }
+    }
 }
 
 /// Whatever profile a variadic function is compiled by, it reads records, but for one that clang passes in rdi and xmm0 and looks for in two vector registers.

@@ -71,10 +71,13 @@ const ON_RISCV64: Assembler = Assembler {
     tools: "riscv64-linux-gnu-",
     syntax: ".option norvc\n.option norelax\n",
     far: [
-        ("tail f", "auipc t1, 0; ld t1, 16(t1); jr t1; nop; .8byte F"),
+        (
+            "tail f",
+            ".balign 8; auipc t1, 0; ld t1, 16(t1); jr t1; nop; .8byte F",
+        ),
         (
             "call f",
-            "auipc t1, 0; ld t1, 16(t1); jalr t1; .4byte 0xc0006f; .8byte F",
+            ".balign 8; auipc t1, 0; ld t1, 16(t1); jalr t1; .4byte 0xc0006f; .8byte F",
         ),
     ],
     relocs: [
@@ -149,6 +152,13 @@ impl Assembler {
             })
         };
         for (step, text) in &steps {
+            // Elsewhere than at the stub's start.
+            if step.starts_with("jump") {
+                add(
+                    &format!("chainint1_{step}"),
+                    format!("{}; {text}", of("chainint1")),
+                );
+            }
             let framed = format!("{}; {text}; {}", of("frame"), of("leave"));
             if add(step, text.clone())
                 || add(&format!("{step}_ret"), format!("{text}; {}", of("ret")))
@@ -156,6 +166,10 @@ impl Assembler {
                 continue;
             }
             let added = add(&format!("frame_{step}_leave"), framed);
+            if step.starts_with("call") {
+                let texts = [of("frame"), of("skip8"), text, of("leave")].map(String::as_str);
+                add(&format!("frame_skip8_{step}_leave"), texts.join("; "));
+            }
             assert!(added || step == "frame" || step == "leave", "{step}");
             if added && !step.starts_with("call") {
                 in_frame = (in_frame.0 + "_" + step, in_frame.1 + "; " + text);
@@ -228,6 +242,11 @@ impl Assembler {
                 let assembled = &bytes[i * STRIDE..][..=code.bytes.len()];
                 assert_eq!([&code.bytes[..], &[END]].concat(), assembled, "{text}");
                 own_relocs.extend(self.listed(stub, &code, i * STRIDE));
+                // RISC-V loads the address, which need not work at any other.
+                if let Some(reloc) = code.reloc.filter(|reloc| reloc.kind == RelocKind::Abs8) {
+                    let is_aligned = reloc.offset.is_multiple_of(8);
+                    assert!(is_aligned || !self.target.starts_with("riscv"), "{text}");
+                }
             }
             assert_eq!(own_relocs, relocs);
         }

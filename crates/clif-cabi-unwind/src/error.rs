@@ -64,7 +64,10 @@ impl fmt::Display for UnwindError {
     }
 }
 
-/// Why there are none of AArch64.
+/// Reason for a machine or a format of object files that has no tables.
+pub(crate) const NO_TABLES: &str = "no unwind tables are written for it";
+
+/// Reason for other machines than x86-64 with Windows.
 pub(crate) const OTHER_TABLES: &str =
     "unwind tables of Windows (.pdata, .xdata) are written for x86-64 alone";
 

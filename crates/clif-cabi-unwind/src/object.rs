@@ -12,7 +12,7 @@ use crate::cranelift::object::object::{
     Architecture, BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
     SymbolFlags, SymbolKind, SymbolScope, macho,
 };
-use crate::error::{OTHER_TABLES, UnwindError};
+use crate::error::{NO_TABLES, UnwindError};
 use crate::section::{AddressTarget, Section};
 use crate::tables::{Encodings, UnwindTables};
 
@@ -57,7 +57,7 @@ impl UnwindTables {
             BinaryFormat::Coff => return self.write_coff(product),
             format => {
                 let target = format!("{format:?} of {:?}", object.architecture());
-                let why = OTHER_TABLES;
+                let why = NO_TABLES;
                 return Err(UnwindError::Target { target, why });
             }
         };

@@ -13,7 +13,7 @@ use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
 use crate::cranelift::codegen::ir::Endianness;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
-use crate::error::{OTHER_TABLES, UnwindError};
+use crate::error::{NO_TABLES, OTHER_TABLES, UnwindError};
 use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
@@ -106,7 +106,8 @@ impl UnwindTables {
         let is_windows = target.operating_system.to_string() == "windows";
         let cie = cie.filter(|_| !is_windows);
         if cie.is_none() && !(is_windows && target.architecture.to_string() == "x86_64") {
-            let (target, why) = (target.to_string(), OTHER_TABLES);
+            let why = if is_windows { OTHER_TABLES } else { NO_TABLES };
+            let target = target.to_string();
             return Err(UnwindError::Target { target, why });
         }
         Ok(Self {

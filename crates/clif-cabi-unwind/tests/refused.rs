@@ -5,6 +5,7 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
+use clif_cabi::cabi::Triple;
 use clif_cabi::{Stub, stub_code};
 use clif_cabi_unwind::{Personality, UnwindTables};
 use cranelift_codegen::Context;
@@ -27,6 +28,15 @@ fn no_rules_are_refused() {
     let isa = isa.finish(settings::Flags::new(flags)).unwrap();
     let error = UnwindTables::new(&*isa, None).err().unwrap();
     assert!(error.to_string().starts_with("the flag unwind_info is off"));
+}
+
+/// A machine that Cranelift compiles nothing for has no stubs either.
+#[test]
+fn machines_without_tables_are_refused() {
+    let triple: Triple = "m68k-unknown-linux-gnu".parse().unwrap();
+    let error = UnwindTables::of_stubs(&triple).err().unwrap().to_string();
+    let why = "m68k-unknown-linux-gnu: no unwind tables are written for it";
+    assert_eq!(error, why);
 }
 
 /// Tables of another kind, which are written for x86-64 alone: an error that names the target.

@@ -11,7 +11,9 @@ use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
-use clif_cabi::{Arg, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature};
+use clif_cabi::{
+    Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature,
+};
 
 use super::pool::Pool;
 use super::{Compiler, MAX_RESULT};
@@ -103,7 +105,43 @@ fn emit(
     let (_, entry) = lower.begin(builder, sig)?;
     let n_named = sig.n_named().saturating_sub(1);
     let context = entry.value(builder, n_named)?;
-    let flags = MemFlagsData::trusted();
+    let pointers = store_args(lower, builder, sig, (&entry, n_named), unnamed)?;
+    // One of no bytes may be in the caller's memory too, whose address is returned.
+    let bytes = sig.result().size();
+    let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
+    let result = match entry.sret() {
+        Some(sret) => sret,
+        None if has_result => clif_cabi::slot(builder, sig.result())?,
+        None => pointers,
+    };
+    if has_result && bytes <= MAX_RESULT.into() {
+        set_to_zero(builder, result, bytes);
+    }
+    let handler = builder.ins().load(I64, MemFlagsData::trusted(), context, 0);
+    // The handler gets any address but null for a result of no bytes.
+    let bytes_at = if bytes == 0 { pointers } else { result };
+    let args = [context, pointers, bytes_at].map(Arg::value);
+    let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
+    lower.call_sig(engine, builder, handler, &call, &args, Ret::Ignore)?;
+    if sig.is_noreturn() {
+        // The handler has ended the process.
+        builder.ins().trap(TrapCode::unwrap_user(1));
+    } else {
+        let result = has_result.then(|| Arg::memory(result));
+        entry.ret(engine, builder, result.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Puts the first `n_named` arguments and the unnamed ones into memory. Returns the address of
+/// their addresses. That of the `va_list` is after them.
+fn store_args(
+    lower: &Lowering,
+    builder: &mut FunctionBuilder<'_>,
+    sig: &FnSig,
+    (entry, n_named): (&Entry, usize),
+    unnamed: &[VaArgPlan],
+) -> Result<Value> {
     let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
     let n_bytes = u32::try_from(8 * n_pointers);
     debug_assert!(n_bytes.is_ok(), "more than any frame has");
@@ -113,7 +151,9 @@ fn emit(
     // Each is stored before the next one is made, so that few values are alive at once.
     let mut push = |builder: &mut FunctionBuilder<'_>, address: Value| {
         let offset = offsets.next().unwrap_or(i32::MAX);
-        builder.ins().store(flags, address, pointers, offset);
+        builder
+            .ins()
+            .store(MemFlagsData::trusted(), address, pointers, offset);
     };
     for i in 0..n_named {
         let address = entry.address(builder, i)?;
@@ -130,31 +170,7 @@ fn emit(
         }
         push(builder, list);
     }
-    // One of no bytes may be in the caller's memory too, whose address is returned.
-    let bytes = sig.result().size();
-    let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
-    let result = match entry.sret() {
-        Some(sret) => sret,
-        None if has_result => clif_cabi::slot(builder, sig.result())?,
-        None => pointers,
-    };
-    if has_result && bytes <= MAX_RESULT.into() {
-        set_to_zero(builder, result, bytes);
-    }
-    let handler = builder.ins().load(I64, flags, context, 0);
-    // The handler gets any address but null for a result of no bytes.
-    let bytes_at = if bytes == 0 { pointers } else { result };
-    let args = [context, pointers, bytes_at].map(Arg::value);
-    let call = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
-    lower.call_sig(engine, builder, handler, &call, &args, Ret::Ignore)?;
-    if sig.is_noreturn() {
-        // The handler has ended the process.
-        builder.ins().trap(TrapCode::unwrap_user(1));
-    } else {
-        let result = has_result.then(|| Arg::memory(result));
-        entry.ret(engine, builder, result.as_ref())?;
-    }
-    Ok(())
+    Ok(pointers)
 }
 
 /// The address of so many bytes of the frame, aligned to `1 << align_shift`.

@@ -6,7 +6,7 @@
 
 use core::ffi::c_void;
 use core::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use clif_cabi::StubCode;
 use clif_cabi::cabi::Reg;
@@ -17,7 +17,8 @@ use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::FuncId;
 use crate::error::{Error, Result};
 use crate::host::system::Frames;
-use crate::host::{self, Pages, machine};
+use crate::host::{Pages, machine};
+use crate::locked;
 
 /// Bytes of a stub, and of its data: the context, then the address to jump to.
 const SLOT: usize = 16;
@@ -83,7 +84,7 @@ impl Pool {
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
     pub(super) fn take(&self, context: *const c_void, target: *const c_void) -> Result<StubSlot> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = locked(&self.inner);
         let slot = match inner.free.pop() {
             Some(slot) => slot,
             None => inner.grow(self.context, self.tables.as_ref())?,
@@ -98,7 +99,7 @@ impl Pool {
 
     /// Gives `slot` back. Nobody may call its stub from now on.
     pub(super) fn give_back(&self, slot: StubSlot) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = locked(&self.inner);
         // If its stub is called after this, that faults here instead of running another closure, until the slot is taken again.
         // SAFETY: the slot was taken, and its data is written nowhere else.
         unsafe { slot.data().add(1).write(ptr::null()) };
@@ -110,20 +111,10 @@ impl Inner {
     /// Maps one more block, and takes a slot of it.
     fn grow(&mut self, context: Reg, tables: Option<&UnwindTables>) -> Result<StubSlot> {
         let page = region::page::size();
-        let mut block = Pages::reserve(2 * page)?;
-        let stub = machine::closure_stub(page, context);
-        // SAFETY: both pages are fresh. The stubs in the first one are complete when it is sealed, and their addresses have not been given out.
-        unsafe {
-            block.open(0..page, Protection::READ_EXECUTE)?;
-            block.open(page..2 * page, Protection::READ_WRITE)?;
-            host::write_code(|| {
-                for offset in (0..page).step_by(SLOT) {
-                    ptr::copy_nonoverlapping(stub.as_ptr(), block.at(offset), SLOT);
-                }
-                Ok(())
-            })?;
-            block.seal(0..page, Protection::READ_EXECUTE)?;
-        }
+        let stubs = machine::closure_stub(page, context).repeat(page / SLOT);
+        let mut block = Pages::with_code(&stubs, page)?;
+        // SAFETY: the second page is fresh.
+        unsafe { block.open(page..2 * page, Protection::READ_WRITE)? };
         let start = Some(block.at(0).addr() as u64);
         let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
         // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.

@@ -5,7 +5,6 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use std::sync::PoisonError;
 
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnSig, Type};
@@ -15,6 +14,7 @@ use clif_cabi::{LowerError, clif_signature};
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
 use crate::error::Result;
+use crate::locked;
 use crate::value::{CValue, Subject, check};
 
 /// Copies the next argument of the `va_list` to an address.
@@ -77,7 +77,7 @@ impl Closures {
     /// [`Error::Lowering`](crate::Error::Lowering) for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
     /// [`Engine::finalize`](crate::Engine::finalize).
     pub fn va_arg(&self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
-        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compiler = locked(&self.compiler);
         compiler.va_arg(sig, ty)
     }
 }

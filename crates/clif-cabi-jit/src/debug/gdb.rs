@@ -3,7 +3,9 @@
 //! another JIT that is linked into the same program may have them too.
 
 use core::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::locked;
 
 /// A list of images. The layout is gdb's.
 #[repr(C)]
@@ -59,7 +61,7 @@ impl Registration {
     /// Puts an image in the list.
     pub(super) fn new(image: Vec<u8>) -> Self {
         let image = image.into_boxed_slice();
-        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = locked(&LOCK);
         // SAFETY: the lock is held, and the list has entries that are alive: each is taken out before it is dropped.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
@@ -84,7 +86,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = locked(&LOCK);
         // SAFETY: as above; the entry is in the list, and taken out once.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
@@ -126,7 +128,7 @@ pub(crate) mod tests {
     /// The first byte of each image in the list, of those of engines or of the others.
     pub(crate) fn listed(of_engines: bool) -> Vec<u8> {
         let mut found = Vec::new();
-        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = locked(&LOCK);
         // SAFETY: the lock is held, so the list does not change, and its entries are alive.
         unsafe {
             let mut entry = __jit_debug_descriptor.first.cast_const();

@@ -1,7 +1,7 @@
 //! An object file in memory, as gdb's JIT interface wants it: ELF for this machine with the names, unwind tables and line tables of code that is
 //! somewhere else. Nothing is relocated: its addresses are final.
 
-use super::{ELF_MACHINE, NewCode};
+use super::{Bytes, ELF_MACHINE, NewCode};
 
 /// The size of ELF's own records.
 const HEADER: u64 = 64;
@@ -73,81 +73,64 @@ pub(super) fn image(
     write(sections)
 }
 
-/// The table of symbols, relative to `.text` at `start`, and their names.
+/// Returns the table of symbols, relative to `.text` at `start`, and their names.
 fn symbols(code: &[NewCode], start: u64) -> (Vec<u8>, Vec<u8>) {
-    let (mut symbols, mut names) = (vec![0; 24], vec![0]);
+    let (mut symbols, mut names) = (Bytes(vec![0; 24]), Bytes(vec![0]));
     for own in code {
-        let name = u32::try_from(names.len()).unwrap_or(0);
-        symbols.extend(name.to_ne_bytes());
-        symbols.extend([0x12, 0]); // global, a function
-        symbols.extend(1_u16.to_ne_bytes());
-        symbols.extend((own.start() - start).to_ne_bytes());
-        symbols.extend(own.len().to_ne_bytes());
-        names.extend(own.name.bytes().filter(|byte| *byte != 0).chain([0]));
+        symbols.u32(&[position(&names)]);
+        symbols.0.extend([0x12, 0]); // global, a function
+        symbols.u16(&[1]);
+        symbols.u64(&[own.start() - start, own.len()]);
+        names.text(&own.name);
     }
-    (symbols, names)
+    (symbols.0, names.0)
 }
 
-/// Header, contents, then the table of sections, the last of which gets their names.
+fn position(bytes: &Bytes) -> u32 {
+    u32::try_from(bytes.0.len()).unwrap_or(0)
+}
+
+/// Returns header, contents, then the table of sections, the last of which gets their names.
 fn write(mut sections: Vec<Section>) -> Vec<u8> {
-    let (mut names, mut name_at) = (Vec::new(), Vec::new());
+    let (mut names, mut name_at) = (Bytes::default(), Vec::new());
     for section in &sections {
-        name_at.push(u32::try_from(names.len()).unwrap_or(0));
-        names.extend(section.name.bytes().chain([0]));
+        name_at.push(position(&names));
+        names.text(section.name);
     }
     if let Some(last) = sections.last_mut() {
-        last.size = names.len() as u64;
-        last.bytes = names;
+        last.size = names.0.len() as u64;
+        last.bytes = names.0;
     }
-    let contents: u64 = sections
-        .iter()
-        .map(|own| own.size.next_multiple_of(8) * u64::from(own.kind != NOBITS))
-        .sum();
-    let count = u16::try_from(sections.len()).unwrap_or(0);
-    // 64 bits, in the byte order of this machine.
-    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
-    let mut image = b"\x7fELF\x02".to_vec();
-    image.extend([order, 1]);
-    image.resize(16, 0);
-    for half in [1, ELF_MACHINE] {
-        image.extend(half.to_ne_bytes()); // relocatable
-    }
-    image.extend(1_u32.to_ne_bytes());
-    for word in [0, 0, HEADER + contents] {
-        image.extend(word.to_ne_bytes());
-    }
-    image.extend(0_u32.to_ne_bytes());
-    for half in [64, 0, 0, 64, count, count.saturating_sub(1)] {
-        image.extend(half.to_ne_bytes());
-    }
-    let (mut table, mut offset) = (Vec::new(), HEADER);
+    let mut image = header(&sections);
+    let mut table = Bytes::default();
     for (section, name) in sections.iter().zip(name_at) {
-        let Section {
-            kind,
-            flags,
-            address,
-            size,
-            link,
-            info,
-            entry,
-            ..
-        } = section;
-        let align = u64::from(*kind != 0);
-        table.extend(name.to_ne_bytes());
-        table.extend(kind.to_ne_bytes());
-        for word in [flags, address, &offset, size] {
-            table.extend(word.to_ne_bytes());
-        }
-        table.extend(link.to_ne_bytes());
-        table.extend(info.to_ne_bytes());
-        table.extend(align.to_ne_bytes());
-        table.extend(entry.to_ne_bytes());
-        if *kind != NOBITS {
-            image.extend(&section.bytes);
-            image.resize(image.len().next_multiple_of(8), 0);
-            offset = image.len() as u64;
+        let offset = image.0.len() as u64;
+        table.u32(&[name, section.kind]);
+        table.u64(&[section.flags, section.address, offset, section.size]);
+        table.u32(&[section.link, section.info]);
+        table.u64(&[u64::from(section.kind != 0), section.entry]);
+        if section.kind != NOBITS {
+            image.0.extend(&section.bytes);
+            image.0.resize(image.0.len().next_multiple_of(8), 0);
         }
     }
-    image.extend(table);
-    image
+    image.0.extend(table.0);
+    image.0
+}
+
+/// Returns ELF's header, of 64 bits in the byte order of this machine.
+fn header(sections: &[Section]) -> Bytes {
+    let contents = sections.iter().filter(|own| own.kind != NOBITS);
+    let contents: u64 = contents.map(|own| own.size.next_multiple_of(8)).sum();
+    let count = u16::try_from(sections.len()).unwrap_or(0);
+    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
+    let mut header = Bytes(b"\x7fELF\x02".to_vec());
+    header.0.extend([order, 1]);
+    header.0.resize(16, 0);
+    header.u16(&[1, ELF_MACHINE]); // relocatable
+    header.u32(&[1]);
+    header.u64(&[0, 0, HEADER + contents]);
+    header.u32(&[0]);
+    header.u16(&[64, 0, 0, 64, count, count.saturating_sub(1)]);
+    header
 }

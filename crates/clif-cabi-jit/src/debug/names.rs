@@ -2,11 +2,12 @@
 //! Symbolizers look into the files that are mapped, of which code in memory is none.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use clif_cabi_unwind::Sources;
 
 use super::{NewCode, Row};
+use crate::locked;
 
 /// Symbol of an address in the code of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,6 @@ type Functions = BTreeMap<usize, (NewCode, Option<Arc<Sources>>)>;
 /// The code of all engines.
 static ALL: Mutex<Functions> = Mutex::new(BTreeMap::new());
 
-fn all() -> MutexGuard<'static, Functions> {
-    ALL.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Functions that are known as long as this value is.
 pub(super) struct SymbolEntries(Vec<usize>);
 
@@ -42,14 +39,14 @@ impl SymbolEntries {
             }
             (own.address, (known, sources.cloned()))
         };
-        all().extend(code.iter().map(known));
+        locked(&ALL).extend(code.iter().map(known));
         Self(code.iter().map(|own| own.address).collect())
     }
 }
 
 impl Drop for SymbolEntries {
     fn drop(&mut self) {
-        let mut all = all();
+        let mut all = locked(&ALL);
         for start in &self.0 {
             all.remove(start);
         }
@@ -66,7 +63,7 @@ impl Drop for SymbolEntries {
 /// `backtrace::trace` that `backtrace::resolve_frame` does not know, ask `symbol_at(frame.ip().cast::<u8>().wrapping_sub(1))`.
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
-    let all = all();
+    let all = locked(&ALL);
     let (start, (function, sources)) = all.range(..=address.addr()).next_back()?;
     let offset = address.addr() - start;
     if offset >= function.size {

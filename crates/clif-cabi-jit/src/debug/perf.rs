@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use super::NewCode;
+use super::{Bytes, ELF_MACHINE, NewCode};
 use crate::cranelift::codegen::ir::SourceLoc;
 use crate::error::{Error, Result};
 use crate::host::system;
@@ -55,19 +55,10 @@ fn dump_to<'s>(
     // The other engines of the process wait.
     file.lock()?;
     if file.seek(SeekFrom::End(0))? == 0 {
-        let mut header = Record::default();
-        for half in [
-            MAGIC,
-            1,
-            HEADER,
-            super::ELF_MACHINE.into(),
-            0,
-            std::process::id(),
-        ] {
-            header.u32(half);
-        }
-        header.u64(system::monotonic_nanoseconds());
-        header.u64(0);
+        let (machine, id) = (ELF_MACHINE.into(), std::process::id());
+        let mut header = Bytes::default();
+        header.u32(&[MAGIC, 1, HEADER, machine, 0, id]);
+        header.u64(&[system::monotonic_nanoseconds(), 0]);
         file.write_all(&header.0)?;
     }
     // By this perf knows of the file.
@@ -90,26 +81,21 @@ fn dump_to<'s>(
 
 /// The record of the lines of code: by the addresses from which they are.
 fn lines_of(code: &NewCode, rows: &[(u64, (&str, u32))]) -> Option<Vec<u8>> {
-    let mut lines = Record::default();
-    lines.u64(code.start());
-    lines.u64(rows.len() as u64);
+    let mut lines = Bytes::default();
+    lines.u64(&[code.start(), rows.len() as u64]);
     for (address, (name, line)) in rows {
-        lines.u64(*address);
-        lines.u32(*line);
-        lines.u32(0);
+        lines.u64(&[*address]);
+        lines.u32(&[*line, 0]);
         lines.text(name);
     }
-    (!rows.is_empty()).then(|| lines.finish(LINES))
+    (!rows.is_empty()).then(|| record(LINES, lines))
 }
 
 /// The record of code.
 fn load(code: &NewCode, number: u64) -> Vec<u8> {
-    let mut load = Record::default();
-    load.u32(std::process::id());
-    load.u32(std::process::id());
-    for value in [code.start(), code.start(), code.len(), number] {
-        load.u64(value);
-    }
+    let mut load = Bytes::default();
+    load.u32(&[std::process::id(); 2]);
+    load.u64(&[code.start(), code.start(), code.len(), number]);
     load.text(&code.name);
     // SAFETY: the code is final, and the engine that has it is borrowed.
     let bytes = unsafe {
@@ -117,42 +103,20 @@ fn load(code: &NewCode, number: u64) -> Vec<u8> {
         core::slice::from_raw_parts(start, code.size)
     };
     load.0.extend(bytes);
-    load.finish(LOAD)
+    record(LOAD, load)
 }
 
-/// Contents of the dump's files.
-#[derive(Default)]
-struct Record(Vec<u8>);
-
-impl Record {
-    fn u32(&mut self, value: u32) {
-        self.0.extend(value.to_ne_bytes());
-    }
-
-    fn u64(&mut self, value: u64) {
-        self.0.extend(value.to_ne_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0
-            .extend(text.bytes().filter(|byte| *byte != 0).chain([0]));
-    }
-
-    /// With what stands before each: its kind, its size with that, and the time.
-    fn finish(self, kind: u32) -> Vec<u8> {
-        let mut all = Record::default();
-        all.u32(kind);
-        all.u32(u32::try_from(self.0.len() + 16).unwrap_or(u32::MAX));
-        all.u64(system::monotonic_nanoseconds());
-        all.0.extend(self.0);
-        all.0
-    }
+/// Returns a record of `content`, after its kind, its size and the time.
+fn record(kind: u32, content: Bytes) -> Vec<u8> {
+    let mut all = Bytes::default();
+    let size = u32::try_from(content.0.len() + 16).unwrap_or(u32::MAX);
+    all.u32(&[kind, size]);
+    all.u64(&[system::monotonic_nanoseconds()]);
+    all.0.extend(content.0);
+    all.0
 }
 
-fn not_written(path: &Path) -> impl Fn(io::Error) -> Error {
+fn not_written(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_owned();
-    move |source| Error::Profile {
-        path: path.clone(),
-        source,
-    }
+    |source| Error::Profile { path, source }
 }

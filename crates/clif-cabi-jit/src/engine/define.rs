@@ -12,14 +12,12 @@ use crate::cranelift::module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Init, Module, ModuleReloc, ModuleRelocTarget,
 };
 use clif_cabi::{Stub, StubCode};
-use clif_cabi_unwind::UnwindError;
 
 use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
 use crate::compile::compile;
 use crate::debug::NewCode;
 use crate::error::{Error, Result};
-use crate::frames::RULES_ALIGN;
-use crate::host::system::Frames;
+use crate::frames::{RULES_ALIGN, unwound};
 use crate::{host, reloc};
 
 impl Engine {
@@ -36,7 +34,7 @@ impl Engine {
             return self.define_aligned(id, STUB_ALIGN, &[], relocs);
         };
         self.check_code(&name, code.code_buffer(), &relocs)?;
-        let added = self.frames.add(isa, id, &ctx.func, code);
+        let added = self.registrar.frames.add(isa, id, &ctx.func, code);
         added.map_err(unwound(&name))?;
         let defined = self.place(id, code_align(code), code.code_buffer(), relocs);
         if defined.is_ok() {
@@ -48,7 +46,7 @@ impl Engine {
                     None => name,
                 },
             };
-            self.debug.add(id, &label, &ctx.func, code);
+            self.registrar.debug.add(id, &label, &ctx.func, code);
         }
         defined
     }
@@ -62,7 +60,10 @@ impl Engine {
     ) -> Result<()> {
         let name = self.check_definable(FuncOrDataId::Func(id))?;
         if let Some(stub) = self.check_code(&name, bytes, &relocs)? {
-            self.frames.add_stub(id, &stub).map_err(unwound(&name))?;
+            self.registrar
+                .frames
+                .add_stub(id, &stub)
+                .map_err(unwound(&name))?;
         }
         self.place(id, align, bytes, relocs)
     }
@@ -91,7 +92,7 @@ impl Engine {
         code: &[u8],
         relocs: Vec<ModuleReloc>,
     ) -> Result<()> {
-        let bytes = self.frames.with_rules(id, code);
+        let bytes = self.registrar.frames.with_rules(id, code);
         let align = match bytes {
             Cow::Owned(_) => align.max(RULES_ALIGN as u64),
             Cow::Borrowed(_) => align,
@@ -100,7 +101,7 @@ impl Engine {
         let written =
             host::write_code(|| Ok(module.define_function_bytes(id, align, &bytes, &relocs)?));
         if written.is_err() {
-            self.frames.remove(id);
+            self.registrar.frames.remove(id);
         }
         written?;
         if let Some(stage) = self.functions.get_mut(id.index()) {
@@ -129,32 +130,9 @@ impl Engine {
         (own == name).then_some(stub)
     }
 
-    /// Tells the unwinder of the process of what has become final.
-    pub(super) fn register_frames(&mut self) -> Result<Vec<u8>> {
+    /// Registers the code that has become final.
+    pub(super) fn register(&mut self) -> Result<()> {
         let (module, symbols) = (&self.module, &self.symbols);
-        let tables = self.frames.take(
-            |id| module.get_finalized_function(id),
-            |name| symbols.search(name),
-        );
-        let tables = tables.map_err(unwound("the engine's last"))?;
-        let mut copy = Vec::new();
-        if let Some(tables) = tables {
-            if self.debug.is_on() {
-                // Without the zeros that end each.
-                let all = tables.eh_frames.iter();
-                let all = all.filter_map(|own| own.strip_suffix(&[0; 4]));
-                copy.extend(all.flatten());
-            }
-            // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
-            let frames = unsafe { Frames::new(tables)? };
-            self.shared.kept().frames.push(frames);
-        }
-        copy.extend([0; 4]);
-        Ok(copy)
-    }
-
-    /// Tells of its names, and debuggers and profilers of it; `frames` are its unwind tables.
-    pub(super) fn tell_debuggers(&mut self, frames: Vec<u8>) -> Result<()> {
         let mut code = Vec::new();
         for pending in &self.pending {
             if let FuncOrDataId::Func(id) = pending.id
@@ -163,18 +141,16 @@ impl Engine {
                 code.push(NewCode {
                     id,
                     name: self.name_of(pending.id),
-                    address: self.module.get_finalized_function(id).expose_provenance(),
+                    address: module.get_finalized_function(id).expose_provenance(),
                     size: *size,
                     rows: Vec::new(),
                 });
             }
         }
-        if code.is_empty() {
-            return Ok(());
-        }
-        let (told, result) = self.debug.tell(code, frames);
-        self.shared.kept().told.push(told);
-        result
+        let function = |id| module.get_finalized_function(id);
+        let symbol = |name: &str| symbols.search(name);
+        // SAFETY: finalized code stays where it is as long as the memory that `shared` has.
+        unsafe { (self.registrar).register(code, "the engine's last", function, symbol) }
     }
 
     pub(super) fn define_object(&mut self, id: DataId, content: &DataDescription) -> Result<()> {
@@ -201,13 +177,11 @@ impl Engine {
         self.check_relocs(&name, size, &relocs)?;
         // cranelift-jit forgets what instructions of the machine can address.
         let least = self.module.isa().symbol_alignment();
+        let mut content = Cow::Borrowed(content);
         if content.align.unwrap_or(1) < least {
-            let mut aligned = content.clone();
-            aligned.align = Some(content.align.unwrap_or(8).max(least));
-            self.module.define_data(id, &aligned)?;
-        } else {
-            self.module.define_data(id, content)?;
+            content.to_mut().align = Some(content.align.unwrap_or(8).max(least));
         }
+        self.module.define_data(id, &content)?;
         if let Some(stage) = self.objects.get_mut(id.index()) {
             *stage = Stage::Defined { size };
         }
@@ -265,9 +239,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-fn unwound(name: &str) -> impl FnOnce(UnwindError) -> Error + use<> {
-    let function = name.to_owned();
-    |source| Error::Unwind { function, source }
 }

@@ -1,5 +1,6 @@
 //! Targets of the relocations of new definitions, and the symbols they need.
 
+use core::ptr;
 use std::collections::BTreeMap;
 
 use crate::cranelift::codegen::entity::EntityRef;
@@ -13,8 +14,9 @@ use clif_cabi::{Stub, StubCode, stub_code};
 
 use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};
-use crate::library::missing_symbols;
-use crate::{libcalls, vectors};
+use crate::library::{Address, missing_symbols};
+use crate::memory::address;
+use crate::{libcalls, reloc, vectors};
 
 /// Target of a relocation.
 pub(super) enum Destination {
@@ -93,8 +95,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Finds every symbol that pending code refers to, and hands them to the module.
-    pub(super) fn resolve(&mut self) -> Result<()> {
+    /// Returns the address of each symbol that pending code refers to.
+    pub(super) fn resolve(&self) -> Result<BTreeMap<String, Address>> {
         let mut undefined = BTreeMap::<String, Vec<String>>::new();
         let mut missing = BTreeMap::<String, Vec<String>>::new();
         let mut found = BTreeMap::new();
@@ -110,7 +112,7 @@ impl Engine {
                         }
                         match self.symbols.search(&name) {
                             Some(address) => {
-                                found.insert(name, address);
+                                found.insert(name, Address(address));
                                 continue;
                             }
                             None if weak => continue,
@@ -119,7 +121,7 @@ impl Engine {
                     }
                     Destination::Routine(call) => match libcalls::address(call) {
                         Some(address) => {
-                            found.insert(libcalls::name(call), address);
+                            found.insert(libcalls::name(call), Address(address));
                             continue;
                         }
                         None => (&mut missing, call.to_string()),
@@ -129,9 +131,9 @@ impl Engine {
                 users.push(self.name_of(pending.id));
             }
         }
-        for name in self.frames.symbols() {
+        for name in self.registrar.frames.symbols() {
             match self.symbols.search(name) {
-                Some(address) => drop(found.insert(name.to_owned(), address)),
+                Some(address) => drop(found.insert(name.to_owned(), Address(address))),
                 None => missing
                     .entry(name.to_owned())
                     .or_default()
@@ -145,9 +147,28 @@ impl Engine {
         if !missing.is_empty() {
             return Err(self.symbols.missing(missing));
         }
-        let known = self.symbols.found();
-        for (name, address) in found {
-            known.insert(name, address);
+        Ok(found)
+    }
+
+    /// Checks that each relocation of pending code reaches its target, of which the symbols are in
+    /// `found`. The module is not asked for those: it would keep their addresses.
+    pub(super) fn check_ranges(&self, found: &BTreeMap<String, Address>) -> Result<()> {
+        for pending in &self.pending {
+            let name = self.name_of(pending.id);
+            let place = address(&self.module, &pending.id.into());
+            for reloc in &pending.relocs {
+                let symbol = match self.target(&reloc.name)? {
+                    Destination::Outside { id, .. } => Some(self.name_of(id)),
+                    Destination::Routine(call) => Some(libcalls::name(call)),
+                    Destination::Defined | Destination::Undefined(_) => None,
+                };
+                let target = match &symbol {
+                    // A weak one that was not found is at 0.
+                    Some(name) => Some(found.get(name).map_or(ptr::null(), |own| own.0)),
+                    None => address(&self.module, &reloc.name),
+                };
+                reloc::check_range(&name, place.zip(target), symbol.is_none(), reloc)?;
+            }
         }
         Ok(())
     }

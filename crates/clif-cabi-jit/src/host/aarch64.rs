@@ -2,7 +2,7 @@
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::F128;
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose};
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
@@ -99,9 +99,4 @@ pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'s
         }
         _ => None,
     }
-}
-
-/// A routine that only code for this machine calls.
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
-    None
 }

@@ -33,18 +33,6 @@ pub(super) unsafe fn open(start: *mut u8, bytes: usize, last: Protection) -> reg
     Ok(())
 }
 
-/// Gives pages their last protection.
-///
-/// # Safety
-/// They are whole pages of a reservation that nobody writes to any more.
-pub(super) unsafe fn seal(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
-    if last != Protection::READ_EXECUTE {
-        // SAFETY: the caller's.
-        unsafe { region::protect(start, bytes, last)? };
-    }
-    Ok(())
-}
-
 /// Calls `write`, which may write to pages of code that are not sealed, and executes none and does not call this again.
 pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
     /// Ends it, also when `write` panics.

@@ -1,7 +1,7 @@
 //! Machines without an engine: what is asked here is never used.
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{AbiParam, LibCall};
+use crate::cranelift::codegen::ir::AbiParam;
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
@@ -28,18 +28,10 @@ pub(crate) fn reloc_reaches(_: Reloc, _: i128, _: i128) -> bool {
     false
 }
 
-pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
-    Some("vectors")
-}
-
 pub(crate) fn has_call_conv(_: CallConv) -> bool {
     false
 }
 
 pub(crate) fn param_refusal(_: &AbiParam, _: CallConv) -> Option<&'static str> {
-    None
-}
-
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
     None
 }

@@ -20,6 +20,24 @@ impl Pages {
         Ok(Self(reserved.map_err(failed("reserve memory"))?))
     }
 
+    /// Returns pages with `code`, which can be executed from their start. `more` bytes are reserved
+    /// after them.
+    pub(crate) fn with_code(code: &[u8], more: usize) -> Result<Self> {
+        let bytes = code.len().next_multiple_of(region::page::size());
+        let mut pages = Self::reserve(bytes + more)?;
+        let at = pages.at(0);
+        // SAFETY: fresh pages, complete when they are sealed, whose address has not been given out.
+        unsafe {
+            pages.open(0..bytes, Protection::READ_EXECUTE)?;
+            protection::write_code(|| {
+                at.copy_from_nonoverlapping(code.as_ptr(), code.len());
+                Ok(())
+            })?;
+            pages.seal(0..bytes, Protection::READ_EXECUTE)?;
+        }
+        Ok(pages)
+    }
+
     /// Bytes. cranelift-jit's own arena, which is what those releases have, knows them.
     #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
     pub(crate) fn len(&self) -> usize {
@@ -57,8 +75,11 @@ impl Pages {
             true => "make memory executable",
             false => "make memory read-only",
         };
-        // SAFETY: the caller's.
-        unsafe { protection::seal(start, bytes, last) }.map_err(failed(action))?;
+        // Pages of `MAP_JIT` keep their protection.
+        if !(is_code && cfg!(all(target_os = "macos", target_arch = "aarch64"))) {
+            // SAFETY: the caller's.
+            unsafe { region::protect(start, bytes, last) }.map_err(failed(action))?;
+        }
         if is_code {
             icache::flush_pipelines()?;
         }

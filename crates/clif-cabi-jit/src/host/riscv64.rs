@@ -1,7 +1,7 @@
 //! RISC-V of 64 bits with `lp64d`: Linux.
 
 use crate::cranelift::codegen::binemit::Reloc;
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose};
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::{ModuleReloc, ModuleRelocTarget};
 use clif_cabi::cabi::Reg;
@@ -81,12 +81,6 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
         }
 }
 
-/// Returns the name of the registers for vectors of so many bytes that this processor lacks: no
-/// convention of C's that is lowered passes vectors in registers.
-pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
-    Some("V")
-}
-
 /// Returns whether Cranelift's back end has the calling convention. A function of `preserve_all`
 /// saves the registers of V also where the processor has none.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
@@ -102,9 +96,4 @@ pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static st
         ArgumentPurpose::StructArgument(_) => Some("RISC-V passes no struct argument"),
         _ => None,
     }
-}
-
-/// Returns a routine that only code for this machine calls.
-pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
-    None
 }

@@ -72,15 +72,6 @@ pub(super) unsafe fn open(start: *mut u8, bytes: usize, _last: Protection) -> re
     allocate(start, bytes, MEM_COMMIT, PAGE_READWRITE).map(drop)
 }
 
-/// Gives pages their last protection.
-///
-/// # Safety
-/// They are whole pages of a reservation that nobody writes to any more.
-pub(super) unsafe fn seal(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
-    // SAFETY: the caller's.
-    unsafe { region::protect(start, bytes, last) }
-}
-
 /// Calls `write`, which may write to pages of code that are not sealed; here it always may.
 pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
     write()

@@ -1,11 +1,8 @@
 //! x86-64.
 
-use core::arch::x86_64::__m128i;
-use core::mem::transmute;
-
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::{F16, F128};
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose};
 use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::module::ModuleReloc;
 use clif_cabi::cabi::Reg;
@@ -75,32 +72,4 @@ pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'s
         }
         _ => None,
     }
-}
-
-/// A routine that only code for this machine calls.
-pub(crate) fn routine(call: LibCall) -> Option<*const u8> {
-    match call {
-        LibCall::X86Pshufb => Some(pshufb as Shuffle as *const u8),
-        _ => None,
-    }
-}
-
-// The lint speaks of C compilers that may lack the type; the caller is Cranelift, which passes vectors as Rust does.
-#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
-type Shuffle = extern "C" fn(__m128i, __m128i) -> __m128i;
-
-/// `pshufb` for processors without SSSE3: a selector byte with its top bit set gives 0, else its low four bits
-/// choose a byte of `value`.
-#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
-extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
-    // SAFETY: both types are 16 bytes of plain bits.
-    let [value, selector] =
-        unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
-    let chosen = selector.map(|byte| {
-        let idx = usize::from(byte & 0x0f);
-        let taken = value.get(idx).copied().unwrap_or(0);
-        if byte & 0x80 == 0 { taken } else { 0 }
-    });
-    // SAFETY: as above.
-    unsafe { transmute::<[u8; 16], __m128i>(chosen) }
 }

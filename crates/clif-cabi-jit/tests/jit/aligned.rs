@@ -31,29 +31,23 @@ fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64
     } else {
         sig
     };
-    let function = exported(
-        &mut engine,
-        &lower,
-        "low",
-        &sig,
-        |engine, builder, entry| {
-            let mut sum = entry.value(builder, 0).unwrap();
-            let at = entry.address(builder, 1).unwrap();
-            for i in 0..5 {
-                let word = builder.ins().load(I64, MemFlagsData::new(), at, 8 * i);
-                sum = builder.ins().iadd(sum, word);
-            }
-            if chain {
-                let chain = entry.value(builder, 2).unwrap();
-                sum = builder.ins().iadd(sum, chain);
-            }
-            let phase = lower.call(engine, builder, &rsp_phase, &[], Ret::Value);
-            let phase = phase.unwrap().value().unwrap();
-            let phase = builder.ins().imul_imm_s(phase, 1000);
-            let sum = Arg::value(builder.ins().iadd(sum, phase));
-            entry.ret(engine, builder, Some(&sum)).unwrap();
-        },
-    );
+    let function = exported(&mut engine, "low", &sig, |lower, engine, builder, entry| {
+        let mut sum = entry.value(builder, 0).unwrap();
+        let at = entry.address(builder, 1).unwrap();
+        for i in 0..5 {
+            let word = builder.ins().load(I64, MemFlagsData::new(), at, 8 * i);
+            sum = builder.ins().iadd(sum, word);
+        }
+        if chain {
+            let chain = entry.value(builder, 2).unwrap();
+            sum = builder.ins().iadd(sum, chain);
+        }
+        let phase = lower.call(engine, builder, &rsp_phase, &[], Ret::Value);
+        let phase = phase.unwrap().value().unwrap();
+        let phase = builder.ins().imul_imm_s(phase, 1000);
+        let sum = Arg::value(builder.ins().iadd(sum, phase));
+        entry.ret(engine, builder, Some(&sum)).unwrap();
+    });
     assert_eq!(function.body == function.id, align == 16 && !chain);
     // Declared again, it is entered by the same stub.
     let again = lower.declare_export(&mut engine, "low", &sig).unwrap();

@@ -76,17 +76,8 @@ fn clif() -> impl Strategy<Value = String> {
 /// One use of an engine, as `uses` reads it.
 fn any_use() -> impl Strategy<Value = String> {
     let name = || {
-        let names = [
-            "f",
-            "g",
-            "abs",
-            "environ",
-            "nowhere",
-            "\"\"",
-            "a\\0b",
-            "\\0Memcpy",
-        ];
-        select(names.map(str::to_owned).to_vec())
+        let names = r#"f g abs environ nowhere "" a\0b \0Memcpy"#.split(' ');
+        select(names.map(str::to_owned).collect::<Vec<_>>())
     };
     let sig = || {
         select(vec![

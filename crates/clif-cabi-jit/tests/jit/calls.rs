@@ -7,32 +7,25 @@ use crate::common::*;
 #[test]
 fn a_copy_of_a_list_goes_on_by_itself() {
     let mut engine = engine();
-    let lower = Lowering::new(engine.isa()).unwrap();
     let sig = FnSig::new([Type::I32], Type::I64).variadic();
-    let own = exported(
-        &mut engine,
-        &lower,
-        "own",
-        &sig,
-        |engine, builder, entry| {
-            let [list, copy] = [0; 2].map(|_| {
-                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 32, 3);
-                let slot = builder.create_sized_stack_slot(slot);
-                builder.ins().stack_addr(I64, slot, 0)
-            });
-            entry.va_start(builder, list).unwrap();
-            lower.va_copy(builder, copy, list, &sig).unwrap();
-            let mut words = builder.ins().iconst(I64, 0);
-            for from in [list, list, copy] {
-                let at = lower.va_arg(builder, from, &sig, &Type::I64).unwrap();
-                let word = builder.ins().load(I64, MemFlagsData::new(), at, 0);
-                words = builder.ins().imul_imm_s(words, 10);
-                words = builder.ins().iadd(words, word);
-            }
-            let words = Arg::value(words);
-            entry.ret(engine, builder, Some(&words)).unwrap();
-        },
-    );
+    let own = exported(&mut engine, "own", &sig, |lower, engine, builder, entry| {
+        let [list, copy] = [0; 2].map(|_| {
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 32, 3);
+            let slot = builder.create_sized_stack_slot(slot);
+            builder.ins().stack_addr(I64, slot, 0)
+        });
+        entry.va_start(builder, list).unwrap();
+        lower.va_copy(builder, copy, list, &sig).unwrap();
+        let mut words = builder.ins().iconst(I64, 0);
+        for from in [list, list, copy] {
+            let at = lower.va_arg(builder, from, &sig, &Type::I64).unwrap();
+            let word = builder.ins().load(I64, MemFlagsData::new(), at, 0);
+            words = builder.ins().imul_imm_s(words, 10);
+            words = builder.ins().iadd(words, word);
+        }
+        let words = Arg::value(words);
+        entry.ret(engine, builder, Some(&words)).unwrap();
+    });
     engine.finalize().unwrap();
     type Own = unsafe extern "C" fn(c_int, ...) -> i64;
     // SAFETY: compiled so, and passed two words.
@@ -58,33 +51,20 @@ fn results_that_are_ignored_leave_nothing() {
         (record.build(&DataModel::LP64).unwrap(), vec![(0, 24)]),
     ] {
         let mut engine = engine();
-        let lower = Lowering::new(engine.isa()).unwrap();
         let sig = FnSig::new([Type::PTR], ty.clone());
-        let made = exported(
-            &mut engine,
-            &lower,
-            "made",
-            &sig,
-            |engine, builder, entry| {
-                let object = Arg::memory(entry.value(builder, 0).unwrap());
-                entry.ret(engine, builder, Some(&object)).unwrap();
-            },
-        );
+        let made = exported(&mut engine, "made", &sig, |_, engine, builder, entry| {
+            let object = Arg::memory(entry.value(builder, 0).unwrap());
+            entry.ret(engine, builder, Some(&object)).unwrap();
+        });
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-        let call = exported(
-            &mut engine,
-            &lower,
-            "call",
-            &own,
-            |engine, builder, entry| {
-                let [object, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
-                let args = [Arg::value(object)];
-                for ret in [Ret::Ignore; 9].into_iter().chain([Ret::memory(to)]) {
-                    lower.call(engine, builder, &made, &args, ret).unwrap();
-                }
-                entry.ret(engine, builder, None).unwrap();
-            },
-        );
+        let call = exported(&mut engine, "own", &own, |lower, engine, builder, entry| {
+            let [object, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
+            let args = [Arg::value(object)];
+            for ret in [Ret::Ignore; 9].into_iter().chain([Ret::memory(to)]) {
+                lower.call(engine, builder, &made, &args, ret).unwrap();
+            }
+            entry.ret(engine, builder, None).unwrap();
+        });
         engine.finalize().unwrap();
         type Call = unsafe extern "C" fn(*const [f64; 8], *mut [f64; 8]);
         // Each double has the integer bit of an x87 number where that has it.

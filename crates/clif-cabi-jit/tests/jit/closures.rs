@@ -92,7 +92,7 @@ fn kinds_and_sizes_are_checked() {
 fn kinds_and_sizes_of_unnamed_arguments_are_checked() {
     let closures = closures();
     let sig = FnSig::new([Type::I32], Type::F64).variadic();
-    let refused = closures.va_arg(&sig, &Type::F32).unwrap_err().to_string();
+    let refused = message(closures.va_arg(&sig, &Type::F32));
     let promoted = refused.contains("double, which it is promoted to");
     assert!(promoted, "{refused}");
     let [int, double] = [Type::I32, Type::F64].map(|ty| closures.va_arg(&sig, &ty).unwrap());
@@ -170,7 +170,7 @@ fn another_convention_is_refused() {
     let one = one.closure("one", move |args, ret| {
         // SAFETY: nothing is read.
         let wrong = unsafe { args.va_list().unwrap().next::<i64>(&long) };
-        let wrong = wrong.unwrap_err().to_string();
+        let wrong = message(wrong);
         assert!(wrong.contains("the list is of"), "{wrong}");
         ret.set(1_i32).unwrap();
     });
@@ -186,7 +186,7 @@ fn another_convention_is_refused() {
     assert!(refused.ends_with(why), "{refused}");
 
     let sig = FnSig::new([Type::I64], Type::I64).convention(&X86_64_LANG);
-    let error = closures.interface(&sig).unwrap_err().to_string();
+    let error = message(closures.interface(&sig));
     assert_eq!(
         error,
         "the convention lang: its functions are no closures: it has no register for the context that a stub brings (x86_64-unknown-linux-gnu)"

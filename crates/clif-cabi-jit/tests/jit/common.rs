@@ -197,34 +197,24 @@ pub(crate) unsafe fn symbol<F: Copy>(engine: &Engine, name: &str) -> F {
     unsafe { core::mem::transmute_copy(&address) }
 }
 
-/// Defines the function `id` of `sig`, as `emit` says after its parameters have been received.
-pub(crate) fn lowered(
+/// Declares and defines the function `name` of `sig`, as `emit` says after its parameters have been
+/// received.
+pub(crate) fn exported(
     engine: &mut Engine,
-    lower: &Lowering,
-    id: FuncId,
+    name: &str,
     sig: &FnSig,
-    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
-) {
+    emit: impl FnOnce(&Lowering, &mut Engine, &mut FunctionBuilder<'_>, Entry),
+) -> clif_cabi_jit::clif_cabi::Function {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let function = lower.declare_export(engine, name, sig).unwrap();
     let mut ctx = engine.make_context();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
     let (_, entry) = lower.begin(&mut builder, sig).unwrap();
-    emit(engine, &mut builder, entry);
+    emit(&lower, engine, &mut builder, entry);
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
-    engine.define(id, &mut ctx).unwrap();
-}
-
-/// The exported function `name` of `sig`, defined so.
-pub(crate) fn exported(
-    engine: &mut Engine,
-    lower: &Lowering,
-    name: &str,
-    sig: &FnSig,
-    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
-) -> clif_cabi_jit::clif_cabi::Function {
-    let function = lower.declare_export(engine, name, sig).unwrap();
-    lowered(engine, lower, function.body, sig, emit);
+    engine.define(function.body, &mut ctx).unwrap();
     function
 }
 
@@ -292,7 +282,7 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
     "gcc"
 };
 
-/// The compilers among `names` that are here. Each that is not is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
+/// The compilers among `names` that are here. The others are [not run](not_run).
 pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
     // Its status is asked too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {
@@ -301,12 +291,24 @@ pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
     };
     let (here, missing): (Vec<_>, Vec<_>) = names.iter().copied().partition(runs);
     for name in missing {
-        assert!(!is_required(), "{name} is not here");
-        // Straight to the stream: libtest hides what the print macros write when a test passes.
-        let line = format!("not run: {name} is not here\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+        not_run(&format!("{name} is not here"));
     }
     here
+}
+
+/// Prints that something is not run, which fails where `CABI_REQUIRE_ORACLES` asks for it.
+#[track_caller]
+pub(crate) fn not_run(what: &str) {
+    assert!(!is_required(), "{what}");
+    // Straight to the stream: libtest hides what the print macros write when a test passes.
+    let line = format!("not run: {what}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+/// Returns the message of a refusal.
+#[track_caller]
+pub(crate) fn message<T, E: ToString>(result: Result<T, E>) -> String {
+    result.err().expect("refused").to_string()
 }
 
 /// gcc and clang 19.

@@ -21,11 +21,11 @@ fn two(settings: &Settings) -> (Engine, [(u64, usize); 2]) {
         "function %plain() {\nblock0:\n return\n}".to_owned(),
     ];
     let ids: [FuncId; 2] = texts.each_ref().map(|text| {
-        let func = crate::common::parse(text);
+        let func = parse(text);
         engine.declare_local(&func.signature).unwrap()
     });
     for (id, text) in ids.iter().zip(&texts) {
-        crate::common::define(&mut engine, *id, text).unwrap();
+        define(&mut engine, *id, text).unwrap();
     }
     engine.finalize().unwrap();
     let places = ids.map(|id| {
@@ -161,11 +161,11 @@ fn a_profile_that_cannot_be_written_leaves_the_code() {
     fs::remove_dir_all(&folder).unwrap();
     let mut engine = Engine::new(&Settings::default().jitdump(&folder)).unwrap();
     let text = "function %one() -> i64 {\nblock0:\n v0 = iconst.i64 1\n return v0\n}";
-    let id = crate::common::add(&mut engine, "one", text);
-    let why = engine.finalize().unwrap_err().to_string();
+    let id = add(&mut engine, "one", text);
+    let why = message(engine.finalize());
     assert!(why.contains("jit-"), "{why}");
     // SAFETY: it was compiled as such a function.
-    let one = unsafe { crate::common::function::<extern "C" fn() -> i64>(&engine, id) };
+    let one = unsafe { function::<extern "C" fn() -> i64>(&engine, id) };
     assert_eq!(one(), 1);
     assert!(engine.finalize().is_ok());
 }
@@ -208,23 +208,11 @@ fn gdb_stops_at_a_function() {
     }
     let said = |variables: &[(&str, &str)]| {
         let mut gdb = std::process::Command::new("gdb");
-        gdb.args([
-            "-batch",
-            "-nx",
-            "-ex",
-            "set debuginfod enabled off",
-            "-ex",
-            "set breakpoint pending on",
-        ]);
-        gdb.args([
-            "-ex",
-            "break twice",
-            "-ex",
-            "run",
-            "-ex",
-            "backtrace",
-            "--args",
-        ]);
+        let commands =
+            "set debuginfod enabled off;set breakpoint pending on;break twice;run;backtrace";
+        gdb.args(["-batch", "-nx"]);
+        gdb.args(commands.split(';').flat_map(|own| ["-ex", own]));
+        gdb.arg("--args");
         gdb.arg(std::env::current_exe().unwrap());
         gdb.args(["--exact", "debug::code_for_gdb", "--test-threads=1"]);
         let output = gdb.envs(variables.iter().copied()).output().unwrap();

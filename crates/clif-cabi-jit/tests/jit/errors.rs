@@ -5,10 +5,6 @@ use clif_cabi_jit::cranelift_codegen::ir;
 use crate::common::*;
 use crate::uses::works;
 
-fn message<T>(result: Result<T>) -> String {
-    result.err().expect("refused").to_string()
-}
-
 /// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a lowering both C signatures are shown, though the engine's error is none of
 /// Cranelift's.
 #[test]
@@ -59,6 +55,21 @@ fn as_a_module_it_has_the_errors_of_modules() {
     );
     assert!(again("a\0b").starts_with("a\0b, double (double): module: "));
     works(&mut engine);
+}
+
+/// A stub that could not be defined is not taken for a defined one when its function is declared
+/// again.
+#[test]
+fn stubs_that_were_not_defined_are_refused_again() {
+    let mut engine = Engine::new(&Settings::default().memory(page())).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let id = engine.declare_local(&signature("() system_v")).unwrap();
+    engine.define_bytes(id, &vec![0; page()], &[]).unwrap();
+    let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
+    for _ in 0..2 {
+        let refused = message(lower.declare_export(&mut engine, "nested", &sig));
+        assert!(refused.contains("exhausted"), "{refused}");
+    }
 }
 
 /// An invoker sets no context register: that is an error, not a stub without it.

@@ -112,22 +112,15 @@ fn aligned_call(library: &Library, settings: &Settings, steps: Steps) -> Vec<i32
 /// bytes.
 fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
-    let lower = Lowering::new(engine.isa()).unwrap();
     let sig = FnSig::new([Type::PTR], Type::VOID);
-    let large = exported(
-        &mut engine,
-        &lower,
-        "large",
-        &sig,
-        |engine, builder, entry| {
-            let frame = u32::try_from(3 * page() + 100).unwrap();
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, frame, 4);
-            let slot = builder.create_sized_stack_slot(slot);
-            let one = builder.ins().iconst(I64, 1);
-            builder.ins().stack_store(I64, one, slot, 0);
-            entry.ret(engine, builder, None).unwrap();
-        },
-    );
+    let large = exported(&mut engine, "large", &sig, |_, engine, builder, entry| {
+        let frame = u32::try_from(3 * page() + 100).unwrap();
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, frame, 4);
+        let slot = builder.create_sized_stack_slot(slot);
+        let one = builder.ins().iconst(I64, 1);
+        builder.ins().stack_store(I64, one, slot, 0);
+        entry.ret(engine, builder, None).unwrap();
+    });
     engine.finalize().unwrap();
     // SAFETY: `void large(void *)`; the engine lives until it has returned.
     let code = unsafe { engine.code(large.id).unwrap().as_ptr() };

@@ -40,8 +40,7 @@ fn hand_on(
     callee: *const u8,
     wreck: *const u8,
 ) -> *const u8 {
-    let lower = Lowering::new(engine.isa()).unwrap();
-    let function = exported(engine, &lower, "hand_on", own, |engine, builder, entry| {
+    let function = exported(engine, "hand_on", own, |lower, engine, builder, entry| {
         let mut args = Vec::new();
         for i in 0..own.params().len() {
             let parts = entry.parts(builder, i).unwrap();

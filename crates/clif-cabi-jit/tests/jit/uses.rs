@@ -154,8 +154,8 @@ fn followed(is_cxx: bool) -> (usize, usize) {
 fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
     let (n, n_refused) = match (std::env::consts::ARCH, cfg!(windows)) {
-        ("x86_64", false) => (33, 93),
-        ("x86_64", true) => (31, 89),
+        ("x86_64", false) => (34, 94),
+        ("x86_64", true) => (32, 90),
         ("riscv64", _) => (31, 93),
         ("s390x", _) => (30, 86),
         _ => (32, 90),
@@ -198,8 +198,8 @@ fn lines_that_are_wrong_are_found() {
     }
     println!("{found} lines");
     let written = match (std::env::consts::ARCH, cfg!(windows)) {
-        ("x86_64", false) => 323,
-        ("x86_64", true) => 310,
+        ("x86_64", false) => 330,
+        ("x86_64", true) => 317,
         ("riscv64", _) => 316,
         ("s390x", _) => 303,
         _ => 322,

@@ -124,18 +124,11 @@ fn refusals(sig: &FnSig) -> [Option<String>; 4] {
     define_shim(&mut calls, ("abort", sig), Form::default(), |step| {
         vec![step]
     });
-    let lower = Lowering::new(enters.isa()).unwrap();
-    exported(
-        &mut enters,
-        &lower,
-        "wide",
-        sig,
-        |engine, builder, entry| {
-            let null = builder.ins().iconst(I64, 0);
-            let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));
-            entry.ret(engine, builder, result.as_ref()).unwrap();
-        },
-    );
+    exported(&mut enters, "wide", sig, |_, engine, builder, entry| {
+        let null = builder.ins().iconst(I64, 0);
+        let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));
+        entry.ret(engine, builder, result.as_ref()).unwrap();
+    });
     [
         refused_by(|| invokers.get(sig).map(drop)),
         refused_by(|| closures.interface(sig).map(drop)),

@@ -3,7 +3,7 @@
 use crate::cranelift::codegen::cursor::{Cursor, FuncCursor};
 use crate::cranelift::codegen::ir::{Signature, TrapCode};
 use crate::cranelift::inst_builder::*;
-use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module};
+use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
 use cabi::FnSig;
 
 use super::Lowering;
@@ -50,6 +50,10 @@ impl From<&Function> for Callee {
     fn from(function: &Function) -> Self {
         Self::Function(function.id)
     }
+}
+
+fn is_duplicate(error: &ModuleError) -> bool {
+    matches!(error, ModuleError::DuplicateDefinition(_))
 }
 
 impl Lowering {
@@ -99,7 +103,7 @@ impl Lowering {
             match define_stub(module, function.id, &stub) {
                 // The function is declared again, and has been defined. (If another crate has
                 // declared the body, then it had not.)
-                Err(LowerError::Module(_)) if !is_first => {}
+                Err(LowerError::Module(error)) if !is_first && is_duplicate(&error) => {}
                 defined => defined.map_err(about)?,
             }
         }

@@ -102,7 +102,7 @@ pub(crate) fn define_shim(
     let direct = if form.is_direct { "_direct" } else { "" };
     let catches = if form.catches { "_catches" } else { "" };
     let own_name = format!("shim_{name}{direct}{catches}");
-    let function = exported(engine, &lower, &own_name, &own, |engine, builder, entry| {
+    let function = exported(engine, &own_name, &own, |lower, engine, builder, entry| {
         let [target, pointers, to] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
         let arg = |i| {
             let at = i32::try_from(8 * i).unwrap();

@@ -46,10 +46,10 @@ pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
     let model = lower.target().data_model();
     let mut all = Vec::new();
     for (name, sig) in signatures(model) {
-        let function = exported(engine, &lower, name, &sig, |engine, builder, entry| {
+        let function = exported(engine, name, &sig, |lower, engine, builder, entry| {
             let g = entry.value(builder, 0).unwrap();
             let got = match name {
-                "calls_aligned" => with_wide(engine, builder, &lower, g),
+                "calls_aligned" => with_wide(engine, builder, lower, g),
                 _ => {
                     let sig = FnSig::new([], Type::I32);
                     lower.call_sig(engine, builder, g, &sig, &[], Ret::Value)

@@ -85,7 +85,6 @@ fn step_kind(stepper: &Stepper, engine: &Engine, name: &str, code: *const c_void
 
 /// Functions that load their results by stubs: on the x87 stack, and in a wide vector.
 fn with_results(engine: &mut Engine) -> Vec<FuncId> {
-    let lower = Lowering::new(engine.isa()).unwrap();
     let v4 = Type::vector(&Type::F64, 4).unwrap();
     let mut all = vec![FnSig::new([Type::PTR], Type::F80)];
     if has_avx() {
@@ -93,7 +92,7 @@ fn with_results(engine: &mut Engine) -> Vec<FuncId> {
     }
     let define = |sig: &FnSig| {
         let name = format!("result {sig}");
-        let function = exported(engine, &lower, &name, sig, |engine, builder, entry| {
+        let function = exported(engine, &name, sig, |_, engine, builder, entry| {
             let from = entry.value(builder, 0).unwrap();
             entry
                 .ret(engine, builder, Some(&Arg::memory(from)))

@@ -183,8 +183,13 @@ fn close(code: &mut StubCode) -> Result<(), PlanError> {
 }
 
 /// Goes to `callee` through t1, or ra for a call; in the JIT by an absolute address, as a callee
-/// may be far away.
+/// may be far away. A stub starts at a multiple of 8, and so does the address in it: some
+/// processors take a trap for each load of a misaligned word.
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
+    const NOP: u32 = 0x0000_0013;
+    if !pic && !code.len().is_multiple_of(WORD.bytes()) {
+        words(code, &[NOP]);
+    }
     let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
         // auipc t1, 0; jr t1
         (true, false) => (RelocKind::RiscvCallPlt, &[], &[0x0000_0317, 0x0003_0067]),
@@ -192,7 +197,7 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
         (true, true) => (RelocKind::RiscvCallPlt, &[], &[0x0000_0097, 0x0000_80e7]),
         // auipc t1, 0; ld t1, 16(t1); jr t1; nop; the address
         (false, false) => {
-            let before = &[0x0000_0317, 0x0103_3303, 0x0003_0067, 0x0000_0013];
+            let before = &[0x0000_0317, 0x0103_3303, 0x0003_0067, NOP];
             (RelocKind::Abs8, before, &[0, 0])
         }
         // auipc t1, 0; ld t1, 16(t1); jalr t1; j 12; the address
