@@ -8,7 +8,7 @@ use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::corpus::Block;
 use cabi_verify::run::HERE;
-use cabi_verify::threads::at_once;
+use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, Batch, CompiledBatch, Judged, Mistake, Turn};
 
@@ -141,39 +141,42 @@ pub(crate) fn compilers(suite: &mut Suite) -> Result<Vec<Compiler>> {
     Ok(compilers.collect::<Result<_, _>>()?)
 }
 
-/// The compilers of each target whose code runs in programs of its own, as far as they are here: on x86-64 Linux.
-pub(crate) fn compilers_of_programs(suite: &mut Suite) -> Result<Vec<Compiler>> {
+/// The compilers of each target whose code runs in programs of its own, as far as they are here: on
+/// x86-64 Linux. Only those of targets whose names are `wanted` are looked for.
+pub(crate) fn compilers_of_programs(
+    suite: &mut Suite,
+    wanted: impl Fn(&Suite, &str) -> bool,
+) -> Result<Vec<Compiler>> {
     let mut compilers = Vec::new();
     if HERE != Target::X86_64_LINUX {
         return Ok(compilers);
     }
-    for found in programs() {
-        match found {
-            Ok(compiler) => compilers.push(compiler),
-            Err((name, why)) => {
-                suite.report.absent(&name, &why);
+    let mut asked = Vec::new();
+    for triple in ProgramTarget::names() {
+        match ProgramTarget::named(triple) {
+            Ok((target, commands)) if wanted(suite, target.target.name()) => {
+                let target = Arc::new(target);
+                asked.extend(commands.iter().map(|command| (target.clone(), *command)));
+            }
+            Ok(_) => {}
+            Err(why) => {
+                suite.report.absent(triple, &why);
+            }
+        }
+    }
+    let references = in_threads(
+        &asked,
+        at_once(),
+        |(_, command)| Reference::of_command(command),
+        |_| (),
+    );
+    for ((target, command), reference) in asked.into_iter().zip(references) {
+        match reference {
+            Ok(reference) => compilers.push(Compiler::of_programs(reference, target, None)),
+            Err(why) => {
+                suite.report.absent(command, &why);
             }
         }
     }
     Ok(compilers)
-}
-
-/// The compilers of each target whose code runs in programs of its own, or what is missing and why.
-pub(crate) fn programs() -> Vec<std::result::Result<Compiler, (String, String)>> {
-    let mut all = Vec::new();
-    for triple in ProgramTarget::names() {
-        let (target, commands) = match ProgramTarget::named(triple) {
-            Ok((target, commands)) => (Arc::new(target), commands),
-            Err(why) => {
-                all.push(Err((triple.to_owned(), why)));
-                continue;
-            }
-        };
-        all.extend(commands.iter().map(|command| {
-            let reference = Reference::of_command(command);
-            let reference = reference.map_err(|why| ((*command).to_owned(), why))?;
-            Ok(Compiler::of_programs(reference, target.clone(), None))
-        }));
-    }
-    all
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cabi_verify::case::Subject;
-use cabi_verify::corpus::{CorpusFile, read_folder};
+use cabi_verify::corpus::{Block, CorpusError, CorpusFile, read_folder};
 use cabi_verify::report::Report;
+use cabi_verify::threads::{at_once, in_threads};
 
 /// The folder `tests/corpus`.
 pub fn folder() -> PathBuf {
@@ -30,6 +31,11 @@ pub fn expected() -> PathBuf {
     folder().join("expected.toml")
 }
 
+/// Reads each block, in threads: libclang takes a while for one.
+pub(crate) fn read_blocks(blocks: &[&Block]) -> Vec<Result<Subject, CorpusError>> {
+    in_threads(blocks, at_once(), |block| Subject::read(block), |_| ())
+}
+
 /// Files of the corpus with their blocks read.
 #[derive(Debug)]
 pub struct Corpus {
@@ -53,8 +59,9 @@ impl Corpus {
         };
         let files = files.map_err(|error| error.to_string())?;
         let mut subjects = Vec::new();
-        for block in files.iter().flat_map(|file| &file.blocks) {
-            match Subject::read(block) {
+        let blocks: Vec<&Block> = files.iter().flat_map(|file| &file.blocks).collect();
+        for (block, read) in blocks.iter().zip(read_blocks(&blocks)) {
+            match read {
                 Ok(subject) => subjects.push(subject),
                 Err(error) if error.is_missing_libclang => {
                     report.absent(engine, &error.why);

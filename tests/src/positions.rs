@@ -5,6 +5,7 @@ use cabi_verify::case::Subject;
 use cabi_verify::corpus::{Block, read_folder};
 use cabi_verify::generate::argument_positions::positions;
 use cabi_verify::run::HERE;
+use cabi_verify::threads::{at_once, in_threads};
 
 use crate::corpus::folder;
 use crate::suite::{Result, Suite};
@@ -14,15 +15,20 @@ const NAME: &str = "t";
 
 /// Returns each type that has a place on the target of `suite`'s machine, with a function for each position. The report says which have none.
 pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> {
+    let files = read_folder(&folder().join("positions"))?.into_iter();
+    let mut blocks: Vec<Block> = files.flat_map(|file| file.blocks).collect();
+    for block in &mut blocks {
+        HERE.name().clone_into(&mut block.target);
+    }
+    let read = |block: &Block| in_positions(block.clone()).map_err(|why| why.to_string());
     let mut all = Vec::new();
-    for file in read_folder(&folder().join("positions"))? {
-        for mut block in file.blocks {
-            HERE.name().clone_into(&mut block.target);
-            let name = block.name.clone();
-            match in_positions(block)? {
-                Ok(subject) => all.push(subject),
-                Err(why) => suite.report.not_run(engine, &name, &why.to_string()),
-            }
+    for (block, read) in blocks
+        .iter()
+        .zip(in_threads(&blocks, at_once(), read, |_| ()))
+    {
+        match read? {
+            Ok(subject) => all.push(subject),
+            Err(why) => suite.report.not_run(engine, &block.name, &why.to_string()),
         }
     }
     Ok(all)

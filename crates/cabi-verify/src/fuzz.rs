@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use cabi::{LongDouble, Policy, Target, VectorLevel};
 
+use crate::case::Case;
 use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_machine, smallest};
 use crate::process;
 pub use crate::signatures::subject;
@@ -74,9 +75,7 @@ pub fn run(
         return Err("no compiler is here that could be asked".to_owned());
     }
     let (start, lists) = (Instant::now(), lists(plan, references));
-    let longest = lists.iter().map(|list| list.all.len()).max();
-    let end = longest.map_or(plan.numbers.end, |n| plan.numbers.end.min(n as u64));
-    let numbers = &(plan.numbers.start..end);
+    let numbers = &numbers(plan, &lists);
     let mut results = Results::new(Vec::new(), references);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
     let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);
@@ -124,16 +123,32 @@ pub fn run(
     Ok(results)
 }
 
-/// Returns the random signatures of `plan` as `compiler` compiles them, without those that it
-/// refuses or whose layouts differ.
+/// Returns the signatures of `plan` as `compiler` compiles them, without those that it refuses or
+/// whose layouts differ.
 ///
 /// # Errors
 /// A compiler that cannot be started, an interrupt.
 pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledBatch>, String> {
-    let ranges = unit_ranges(plan.numbers.start, plan.numbers.end);
-    let units = ranges.map(|range| unit(plan.seed, (compiler, None), &range));
+    let lists = lists(plan, std::slice::from_ref(compiler));
+    let numbers = numbers(plan, &lists);
+    let ranges = unit_ranges(numbers.start, numbers.end);
+    let units = ranges.map(|range| unit(plan.seed, (compiler, lists.first()), &range));
     let units: Vec<SignatureUnit<'_>> = units.collect();
     Ok(signatures::compile(&units, plan.at_once)?.1)
+}
+
+/// Returns the number of the signature of `case`, if [`compile`] compiled the numbers from 0 on,
+/// and `case` is of `batch`.
+pub fn number(batch: &CompiledBatch, case: &Case) -> Option<u64> {
+    let at = signatures::number(&case.name)?;
+    Some((batch.part * PER_UNIT + at) as u64)
+}
+
+/// The numbers of `plan`, of lists those that one of them has.
+fn numbers(plan: &Campaign, lists: &[Transitions]) -> Range<u64> {
+    let longest = lists.iter().map(|list| list.all.len()).max();
+    let end = longest.map_or(plan.numbers.end, |n| plan.numbers.end.min(n as u64));
+    plan.numbers.start..end
 }
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
@@ -163,7 +178,7 @@ fn is_common(number: u64) -> bool {
 }
 
 /// Returns signature `number` of those for `asked`.
-pub(crate) fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
+pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {
         false => signature_for_machine(seed, number, &absent(asked, &target, number)),

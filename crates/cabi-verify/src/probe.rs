@@ -17,14 +17,15 @@ use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
-use crate::emit::cranelift::OWN_WORDS;
 use crate::facts::{Facts, Note};
 use crate::question::{Outcome, Question};
 use crate::run::HERE;
+use crate::scratch::Scratch;
 use crate::verdict::Difference;
 
 mod emission;
 mod machine;
+mod objects;
 #[allow(unsafe_code)]
 mod run_time;
 #[cfg(test)]
@@ -91,7 +92,7 @@ fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {
     }
 }
 
-/// A machine's probe, compiled.
+/// A machine's probe, which its compiler takes.
 #[derive(Clone, Debug)]
 pub struct Probe {
     machine: ProbeMachine,
@@ -99,7 +100,6 @@ pub struct Probe {
     linker: Reference,
     flags: Vec<String>,
     window: usize,
-    rounds: Built,
 }
 
 impl Probe {
@@ -111,7 +111,8 @@ impl Probe {
         machine: ProbeMachine,
         (linker, flags): (&Reference, &[&str]),
     ) -> Result<Self, ReferenceError> {
-        Self::with_window(machine, (linker, flags), USUAL_WINDOW)
+        let emulator = machine.emulator.iter().map(|&word| word.to_owned());
+        Self::under(emulator.collect(), machine, (linker, flags))
     }
 
     /// Makes the probe of the machine that this process runs on.
@@ -120,11 +121,8 @@ impl Probe {
     /// It has none, or no compiler for it is here.
     pub fn of_here() -> Result<Self, String> {
         let linker = Reference::of_machine()?;
-        let probe = Self::new(ProbeMachine::of(&HERE), (&linker, &[]));
-        Ok(Self {
-            emulator: runner(),
-            ..probe.map_err(|error| error.to_string())?
-        })
+        let probe = Self::under(runner(), ProbeMachine::of(&HERE), (&linker, &[]));
+        probe.map_err(|error| error.to_string())
     }
 
     /// Compiles the probe of a target whose programs run here.
@@ -135,43 +133,22 @@ impl Probe {
         Self::new(ProbeMachine::of(&target.target), (&target.linker, &[]))
     }
 
-    fn with_window(
+    /// Makes the probe of `machine`, whose programs run under `emulator`, if that is a command.
+    fn under(
+        emulator: Vec<String>,
         machine: ProbeMachine,
         (linker, flags): (&Reference, &[&str]),
-        window: usize,
     ) -> Result<Self, ReferenceError> {
-        let text = include_str!("../probe/rounds.c")
-            .replace("ROW\n", ROW)
-            .replace(
-                "#include MACHINE\n",
-                &format!(
-                    "enum {{ WINDOW = {window}, SECONDS = {SECONDS}, OWN_WORDS = {OWN_WORDS} }};\n{}",
-                    machine.registers
-                ),
-            )
-            .replace("PROGRAM\n", include_str!("../probe/program.c"));
-        // Emulators take long for a return: small functions are inlined, and no more, which would
-        // compile for long.
-        let own = [
-            "-O1",
-            "-finline-small-functions",
-            "-w",
-            "-ffreestanding",
-            "-fno-stack-protector",
-        ];
-        let rounds = linker
-            .clone()
-            .for_programs()
-            .build(&text, &[flags, &own].concat())?;
-        let emulator = machine.emulator.iter();
-        Ok(Self {
+        let probe = Self {
             machine,
-            emulator: emulator.map(|&word| word.to_owned()).collect(),
+            emulator,
             linker: linker.clone(),
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
-            window,
-            rounds,
-        })
+            window: USUAL_WINDOW,
+        };
+        // A compiler that refuses it does so here, not in each program.
+        probe.rounds(0)?;
+        Ok(probe)
     }
 
     /// Observes the code of each of `cases`, for which there is [room](has_room), in the file
@@ -196,31 +173,25 @@ impl Probe {
                 &["-static", &code],
             ),
         };
-        self.run(window, (&rows, cases.len()), (None, ""), link)
+        self.run(window, (&rows, cases.len()), link)
     }
 
-    /// Observes both functions of each question, which `compiler` compiles. Functions of
-    /// `convention` keep the registers that it says.
+    /// Observes both functions of each question, which are in `objects`, object files of programs.
+    /// Functions of `convention` keep the registers that it says.
     ///
     /// # Errors
-    /// [`ReferenceError`]: a compiler that refuses its file, a program that cannot be started.
+    /// [`ReferenceError`]: a program that cannot be linked or started.
     pub fn answers(
         &self,
         questions: &[Question],
         convention: &'static Convention,
-        compiler: &Reference,
+        objects: &[Built],
     ) -> Result<Vec<Observed>, ReferenceError> {
-        let theirs: String = questions.iter().map(|one| one.text.as_str()).collect();
-        let theirs = File {
-            by: compiler,
-            source: &theirs,
-            flags: Vec::new(),
-        };
         let buffers = format!(
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
             2 * MAX_VALUES
         );
-        let (mut own, mut rows, mut named) = (buffers, String::new(), String::new());
+        let (mut own, mut rows) = (buffers, String::new());
         for question in questions {
             let n = question.number;
             let mut values = Values::of_question(question, convention);
@@ -228,63 +199,56 @@ impl Probe {
             own.push_str(&values.of_globals(n));
             let row = values.row((question.sig.is_variadic(), false));
             let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
-            let _ = writeln!(named, ".globl f{n}\n.set f{n}, cabi_dump");
         }
         let values = questions.iter();
         let values = values.map(|question| Values::of_question(question, convention));
         let rows = (&*(own + &table(&rows)), questions.len());
-        self.run(window(values), rows, (Some(theirs), &named), &["-static"])
+        let mut link = linked_statically(questions.iter().map(Question::number));
+        let objects = objects.iter().map(|one| one.object.to_string_lossy());
+        link.extend(objects.map(String::from));
+        let link: Vec<&str> = link.iter().map(String::as_str).collect();
+        self.run(window(values), rows, &link)
     }
 
-    /// Links the probe with a table of cases, `theirs`, and the files in the flags; returns that
+    /// Links the probe with a table of cases, and the files in the flags; returns that
     /// program's observation of each case. If a case ends the process, it begins again after that
     /// case.
     fn run(
         &self,
         window: usize,
         (rows, n): (&str, usize),
-        others: (Option<File<'_>>, &str),
         link: &[&str],
     ) -> Result<Vec<Observed>, ReferenceError> {
-        let program = self.linked(window, rows, others, link)?;
+        let program = self.linked(window, (rows, n), link)?;
         Self::observations(n, |first| {
             program.run(&self.emulator, &[first.to_string()], SECONDS)
         })
     }
 
-    /// Links the probe with a table of cases, `theirs`, and the files in the flags.
+    /// Links the probe with a table of `n` cases, and the files in the flags.
     fn linked(
         &self,
         window: usize,
-        rows: &str,
-        (theirs, named): (Option<File<'_>>, &str),
+        (rows, n): (&str, usize),
         link: &[&str],
     ) -> Result<Program, ReferenceError> {
-        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         if window > self.window {
             let larger = Self {
-                emulator: self.emulator.clone(),
-                ..Self::with_window(self.machine, (&self.linker, &flags), window)?
+                window,
+                ..self.clone()
             };
-            return larger.linked(window, rows, (theirs, named), link);
+            return larger.linked(window, (rows, n), link);
         }
-        let assembly = format!(
-            "#define WINDOW {}\n{}{named}",
-            self.window, self.machine.assembly
-        );
-        let own = |own: &[&'static str]| [&flags[..], own].concat();
-        let rows = ROW.to_owned() + rows;
-        let files = [
-            (assembly.as_str(), own(&["-x", "assembler-with-cpp"])),
-            (rows.as_str(), own(&["-w"])),
-        ];
-        let by = &self.linker;
-        let file = |(source, flags)| File { by, source, flags };
-        let mut files: Vec<File<'_>> = files.map(file).into();
-        files.extend(theirs);
-        let rounds = self.rounds.object.to_string_lossy();
-        let own = [&*rounds, "-nostdlib", "-Wl,--no-relax"];
-        Program::build(&files, &[&flags[..], &own, link].concat())
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let rows = File {
+            by: &self.linker,
+            source: &(ROW.to_owned() + rows),
+            flags: [&flags[..], &["-w"]].concat(),
+        };
+        let folder = Scratch::new().map_err(ReferenceError::io("the probe"))?;
+        let [rounds, machine] = self.objects(&folder, n)?;
+        let own = [&*rounds, &machine, "-nostdlib", "-Wl,--no-relax"];
+        Program::build(&[rows], &[&flags[..], &own, link].concat())
     }
 
     /// Returns the observations of `n` cases by `run`, which begins with the case that it is given.
@@ -332,6 +296,13 @@ impl Probe {
         }
         Ok(all)
     }
+}
+
+/// Returns the flags that link a program without shared objects, whose callers with `numbers` call
+/// the function that writes the registers down.
+fn linked_statically(numbers: impl Iterator<Item = usize>) -> Vec<String> {
+    let named = numbers.map(|n| format!("-Wl,--defsym=f{n}=cabi_dump"));
+    ["-static".to_owned()].into_iter().chain(named).collect()
 }
 
 /// Returns the facts about a case whose process ended.

@@ -127,7 +127,7 @@ pub(crate) struct Typed<'a> {
 }
 
 /// The place of a signature whose names start with `r<i>`.
-fn number(name: &str) -> Option<usize> {
+pub(crate) fn number(name: &str) -> Option<usize> {
     name.strip_prefix('r')?.parse().ok()
 }
 

@@ -23,7 +23,7 @@ use crate::probe::Probe;
 use crate::process;
 use crate::run::HERE;
 use crate::states::{Coverage, Measure};
-use crate::threads::at_once;
+use crate::threads::{at_once, in_threads};
 
 mod error;
 mod known_bugs;
@@ -135,20 +135,23 @@ impl Verification {
     }
 
     /// Does all but the calls.
-    pub fn prepare(&self, progress: Progress<'_>) -> Result<Prepared<'_>, VerifyError> {
+    pub fn prepare<'a>(&'a self, progress: Progress<'_>) -> Result<Prepared<'a>, VerifyError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let mut parts = Vec::new();
-        let n_parts = self.compilers.len() * self.headers.len();
-        for compiler in &self.compilers {
-            for read in &self.headers {
-                check_interrupt()?;
-                progress(RunStep::Ask, parts.len(), n_parts);
-                let mut part = HeaderRun::new(compiler, read);
-                part.ask(&flags)?;
-                parts.push(part);
-            }
-        }
-        progress(RunStep::Ask, n_parts, n_parts);
+        let each = self.compilers.iter().flat_map(|compiler| {
+            let headers = self.headers.iter();
+            headers.map(move |read| (compiler, read))
+        });
+        let each: Vec<(&Compiler, &Read)> = each.collect();
+        let ask = |&(compiler, read): &(&'a Compiler, &'a Read)| {
+            check_interrupt()?;
+            let mut part = HeaderRun::new(compiler, read);
+            part.ask(&flags)?;
+            Ok(part)
+        };
+        progress(RunStep::Ask, 0, each.len());
+        let told = |done| progress(RunStep::Ask, done, each.len());
+        let asked = in_threads(&each, self.at_once, ask, told).into_iter();
+        let mut parts: Vec<HeaderRun<'_>> = asked.collect::<Result<_, VerifyError>>()?;
         let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let (reference, preamble) = (&part.compiler.reference, &part.preamble);

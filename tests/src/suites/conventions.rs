@@ -142,17 +142,18 @@ impl<'a> Engine<'a> {
 impl Engine<'_> {
     fn run(&self, references: &References, drawn: (u64, u64)) -> Result<Shown, String> {
         let mut shown = Shown::default();
-        if let Err(why) = self.is_here(references) {
-            shown.absent = Some(why);
-            return Ok(shown);
-        }
+        let tools = match self.tools(references) {
+            Ok(tools) => tools,
+            Err(why) => {
+                shown.absent = Some(why);
+                return Ok(shown);
+            }
+        };
         let is_stored = drawn.0 == stored::SEED && drawn.1 >= stored::COUNT;
         let drawn = Drawn::with_directed(self, drawn);
-        let mut compiled = Compiled::new(&drawn.questions, self.compiler);
-        let facts = self.facts(references, &compiled.questions, 0)?;
-        compiled.take(facts);
+        let compiled = Compiled::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
-            let outcome = self.asks_again(references);
+            let outcome = self.asks_again(&tools);
             shown.outcomes.push(("a process ended", outcome));
         }
         let path = self.stored_at();
@@ -174,7 +175,7 @@ impl Engine<'_> {
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, &mut shown)?;
         self.judge(&compiled, placed, &drawn.refused, &mut shown);
-        self.shifted_bits(references, &compiled, &mut shown)?;
+        self.shifted_bits(&tools, &compiled, &mut shown)?;
         Ok(shown)
     }
 

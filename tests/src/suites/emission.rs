@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cabi::{FnSig, VectorLevel};
+use cabi::{FnAbi, FnSig, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
@@ -13,7 +13,7 @@ use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::units::Mistake;
 
 use super::conventions::mutations;
-use crate::mutants;
+use crate::mutants::{self, Mutant};
 use crate::signatures::{LEVELS, Signature, here, of_level, signatures};
 use crate::suite::{Result, Suite};
 
@@ -66,11 +66,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if suite.is_complete() {
         check_names(&subjects, suite);
     }
-    for target in targets {
-        let probe = Probe::of_target(&target)?;
-        of_corpus((&target, &probe), &subjects, suite)?;
-    }
-    Ok(())
+    suite.each(&targets, |target, suite| {
+        let probe = Probe::of_target(target)?;
+        of_corpus((target, &probe), &subjects, suite)
+    })
 }
 
 fn of_corpus(
@@ -135,17 +134,25 @@ fn dropped_rules(
     let own: Vec<&Subject> = subjects.iter().filter(is_its).copied().collect();
     let signatures = of_level(&own, VectorLevel::Baseline);
     let mut noticed = [0; 2];
-    let broken = mutations::dropped(convention);
-    for part in broken.flat_map(|broken| {
+    for broken in mutations::dropped(convention) {
         let mistake = Mistake::of_convention(broken);
-        parts((target, probe), &signatures, mistake)
-    }) {
-        for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
-            // Neither a refusal nor the end of a process is a byte that differs.
-            let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
-            let sides = is_seen.then(|| one.differs(&emitted));
-            let sides = sides.unwrap_or_default();
-            (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));
+        // No other signature can differ.
+        let is_moved = |one: &&Signature| {
+            let abi = FnAbi::new(&mistake.told(one.sig.clone()), &target.target);
+            abi.is_ok_and(|abi| abi.args != one.abi.args || abi.ret != one.abi.ret)
+        };
+        let moved: Vec<Signature> = signatures.iter().filter(is_moved).cloned().collect();
+        for part in parts((target, probe), &moved, mistake) {
+            for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
+                // Neither a refusal nor the end of a process is a byte that differs.
+                let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
+                let sides = is_seen.then(|| one.differs(&emitted));
+                let sides = sides.unwrap_or_default();
+                (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));
+            }
+            if !noticed.contains(&0) {
+                break;
+            }
         }
         if !noticed.contains(&0) {
             break;
@@ -161,42 +168,27 @@ fn dropped_rules(
 }
 
 /// Each block must notice the mistakes that it names, by a difference or by the end of its process.
-fn mistakes(
-    (target, probe): (&ProgramTarget, &Probe),
-    subjects: &[&Subject],
-    suite: &mut Suite,
-) -> Result<()> {
+fn mistakes(own: (&ProgramTarget, &Probe), subjects: &[&Subject], suite: &mut Suite) -> Result<()> {
     let engine = suite.engine("control");
-    for mutant in mutants::all().chain(mutants::S390X) {
+    let of = |mutant: &Mutant| {
         let names = |one: &&&Subject| one.block.kills.iter().any(|name| name == mutant.name);
-        let own: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
-        let mut blind: BTreeSet<&str> = own.iter().map(|one| &*one.block.name).collect();
-        let is_here = |feature: Option<&str>| feature.is_none_or(processor::has);
-        let (here, missing): (Vec<_>, Vec<_>) = LEVELS
-            .into_iter()
-            .partition(|(_, feature)| is_here(*feature));
-        for (vectors, _) in here {
-            let signatures = of_level(&own, vectors);
-            for part in parts((target, probe), &signatures, mutant.mistake()) {
-                let part = Part { vectors, ..part };
-                for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
-                    if one.differs(&emitted) != [None, None] {
-                        blind.remove(one.block());
-                    }
-                }
-                if blind.is_empty() {
-                    break;
-                }
-            }
-        }
-        for one in own {
+        let blocks: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
+        (*mutant, blocks)
+    };
+    let all: Vec<_> = mutants::all().chain(mutants::S390X).map(of).collect();
+    let blind = |(mutant, blocks): &(Mutant, Vec<&Subject>)| blind(own, mutant, blocks);
+    let blind = in_threads(&all, at_once(), blind, |_| ());
+    for ((mutant, blocks), blind) in all.iter().zip(blind) {
+        let blind = blind?;
+        for one in blocks {
             let name = format!("{} by {}", mutant.name, one.block.name);
-            let needs = { missing.iter() }.find(|(level, _)| one.cases[0].vectors == *level);
-            match (blind.contains(&*one.block.name), needs) {
+            let level = one.cases[0].vectors;
+            let needs = LEVELS.iter().find(|(own, _)| *own == level);
+            let missing = needs.and_then(|(_, feature)| feature.filter(|one| !processor::has(one)));
+            match (blind.contains(&one.block.name), missing) {
                 (false, _) => suite.report.outcome(&engine, &name, Ok(())),
-                (true, Some((_, feature))) => {
-                    let why = format!("no {}", feature.unwrap_or_default());
-                    suite.report.not_run(&engine, &name, &why);
+                (true, Some(feature)) => {
+                    (suite.report).not_run(&engine, &name, &format!("no {feature}"));
                 }
                 (true, None) => {
                     let why = format!("not noticed: {}", mutant.breaks);
@@ -206,6 +198,32 @@ fn mistakes(
         }
     }
     Ok(())
+}
+
+/// Returns the names of those of `blocks` that do not notice `mutant` on this processor.
+fn blind(
+    own: (&ProgramTarget, &Probe),
+    mutant: &Mutant,
+    blocks: &[&Subject],
+) -> std::result::Result<BTreeSet<String>, String> {
+    let names = blocks.iter().map(|one| one.block.name.clone());
+    let mut blind: BTreeSet<String> = names.collect();
+    let is_here = |feature: Option<&str>| feature.is_none_or(processor::has);
+    for (vectors, _) in LEVELS.into_iter().filter(|(_, feature)| is_here(*feature)) {
+        let signatures = of_level(blocks, vectors);
+        for part in parts(own, &signatures, mutant.mistake()) {
+            let part = Part { vectors, ..part };
+            for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
+                if one.differs(&emitted) != [None, None] {
+                    blind.remove(one.block());
+                }
+            }
+            if blind.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(blind)
 }
 
 /// Checks whether each name of a mistake is one, and each mistake is named.

@@ -11,6 +11,7 @@ use cabi_header::{HeaderError, Options};
 use cabi_verify::header::NO_PLACE;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
+use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Difference;
 use cabi_verify::verify::{
     Compiler, HeaderRun, Mistake, OTHER_MEMBERS, Prepared, Read, Verification, VerifyError,
@@ -39,9 +40,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.absent("headers", &error.to_string());
         return Ok(());
     }
+    let lines: Vec<&str> = SYSTEM.lines().collect();
+    let whole = &suite.report;
+    let read = |line: &&str| {
+        let mut report = whole.of_part();
+        let read = read(line, &mut report).map_err(|why| why.to_string());
+        read.map(|read| (read, report))
+    };
     let mut headers = Vec::new();
-    for line in SYSTEM.lines() {
-        headers.extend(read(line, &mut suite.report)?);
+    for read in in_threads(&lines, at_once(), read, |_| ()) {
+        let (read, report) = read?;
+        headers.extend(read);
+        suite.report.take_part(report);
     }
     let plan = Verification::new(headers, compilers, flags.clone());
     if !plan.compilers.is_empty() && !plan.headers.is_empty() {

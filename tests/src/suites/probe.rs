@@ -68,7 +68,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     };
     let unions = unions::subjects(suite)?;
     let mut compilers = compilers(suite)?;
-    compilers.extend(compilers_of_programs(suite)?);
+    compilers.extend(compilers_of_programs(suite, |_, _| true)?);
     let mut files = Vec::new();
     let mut kinds = Vec::new();
     for compiler in &compilers {

@@ -9,7 +9,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::Judged;
+use cabi_verify::verify::units::{self, Judged};
 use cabi_verify::verify::{Compiler, Mistake, Prepared, Read, Verification, VerifyError};
 
 use crate::suite::{Result, Suite};
@@ -136,7 +136,7 @@ fn note(suite: &mut Suite, what: &str, noticed: bool) {
 
 /// Makes each mistake with the verdicts of each source of cases, and none.
 fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) -> Result<()> {
-    let mut fuzzed = Campaign {
+    let fuzzed = Campaign {
         seed: 1,
         numbers: 0..4,
         stride: None,
@@ -145,31 +145,28 @@ fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) 
         shrinks: 0,
         mistake: Mistake::NONE,
     };
-    let mut each_source = |mistake: Mistake| {
-        fuzzed.mistake = mistake;
-        let transitions = Campaign {
-            stride: Some(FEW_TRANSITIONS),
-            ..fuzzed.clone()
-        };
-        let run = |plan| fuzz::run(plan, std::slice::from_ref(compiler), |_, _| Ok(())).map(drop);
-        let headers = prepared.run(mistake, &|_, _, _| {}).map(drop);
-        [
-            ("headers", headers.map_err(|why| why.to_string())),
-            ("random signatures", run(&fuzzed)),
-            ("transitions", run(&transitions)),
-        ]
+    let transitions = Campaign {
+        stride: Some(FEW_TRANSITIONS),
+        ..fuzzed.clone()
     };
-    for (source, right) in each_source(Mistake::NONE) {
+    let drawn = [("random signatures", fuzzed), ("transitions", transitions)];
+    let headers = |mistake| prepared.run(mistake, &|_, _, _| {}).map(drop);
+    note(suite, "no mistake, headers", headers(Mistake::NONE).is_ok());
+    let mut compiled = Vec::new();
+    for (source, plan) in &drawn {
+        let right = fuzz::run(plan, std::slice::from_ref(compiler), |_, _| Ok(()));
         note(suite, &format!("no mistake, {source}"), right.is_ok());
+        compiled.push((*source, fuzz::compile(plan, compiler)?));
     }
     for (what, wrong) in OF_VERDICTS {
-        let runner = Some(wrong);
-        let found = each_source(Mistake {
-            runner,
+        let mistake = Mistake {
+            runner: Some(wrong),
             ..Mistake::NONE
-        });
-        for (source, found) in found {
-            let is_noticed = found.is_err_and(|why| why.starts_with("the runner: "));
+        };
+        let of = |one| units::compare(one, mistake, at_once()).map(drop);
+        let found = compiled.iter().map(|(source, one)| (*source, of(one)));
+        for (source, found) in [("headers", headers(mistake))].into_iter().chain(found) {
+            let is_noticed = found.is_err_and(|why| matches!(why, VerifyError::Runner(_)));
             note(suite, &format!("{what}, {source}"), is_noticed);
         }
     }

@@ -56,11 +56,12 @@ impl Program {
         }
         let mut args: Vec<&str> = objects.iter().map(String::as_str).collect();
         args.extend(flags);
-        if !flags.contains(&"-nostdlib") {
-            args.extend(linker.libraries());
-        }
         let program = path("program".to_owned()).to_string_lossy().into_owned();
-        linker.run(&[&["-o", &program][..], &args].concat())?;
+        let args = [&["-o", &program][..], &args].concat();
+        match flags.contains(&"-nostdlib") {
+            true => drop(linker.run(&args)?),
+            false => linker.link(&args)?,
+        }
         Ok(Self {
             path: program,
             made_by: linker.to_string(),

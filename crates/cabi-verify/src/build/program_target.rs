@@ -5,6 +5,8 @@
 //! its functions for Apple's and Microsoft's systems are linked and run without these systems. gcc
 //! for Windows writes COFF, and so does clang for Windows on Arm: its assembly is made into ELF.
 
+use std::sync::OnceLock;
+
 use cabi::Target;
 use cabi_header::clang_triple;
 
@@ -93,8 +95,13 @@ const KNOWN: [Tools; 7] = [
 
 impl Reference {
     /// Returns a compiler of this machine for files that run beside the code of others; it is not
-    /// one of those that are compared.
+    /// one of those that are compared. A process looks for it once.
     pub fn of_machine() -> Result<Self, String> {
+        static FOUND: OnceLock<Result<Reference, String>> = OnceLock::new();
+        FOUND.get_or_init(Self::find_for_machine).clone()
+    }
+
+    fn find_for_machine() -> Result<Self, String> {
         // Debian's clang has its version in its name.
         let mut names = vec!["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
         if std::env::var_os("CABI_RUNNER").is_some() {

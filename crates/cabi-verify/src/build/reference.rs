@@ -42,9 +42,6 @@ pub struct Reference {
     /// Messages about the capabilities it lacks, in the order of [`TRAITS`]; asked when first needed.
     missing: Arc<[OnceLock<Result<(), String>>; TRAITS.len()]>,
     limit: Duration,
-    /// Libraries that its programs need besides those it links by itself, as options; asked when
-    /// first needed.
-    libraries: Arc<OnceLock<Vec<&'static str>>>,
     /// `true` if the files that it builds are linked into programs, not loaded.
     for_programs: bool,
     /// `true` if it has `-fsyntax-only`, which `zig cc` lacks.
@@ -106,7 +103,6 @@ impl Reference {
             major: 0,
             missing: Arc::default(),
             limit,
-            libraries: Arc::default(),
             for_programs: false,
             has_syntax_only: true,
             macros: Arc::default(),
@@ -124,7 +120,6 @@ impl Reference {
     /// must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
-        reference.libraries = Arc::default();
         reference.macros = Arc::default();
         let more = flags.iter().map(|&flag| flag.to_owned());
         reference.command.extend(more);
@@ -275,7 +270,7 @@ impl Reference {
             let fixed = ["-std=gnu2x", "-fPIC", "-shared", link, "-o"];
             let files = [&object, &file].map(|path| path.to_string_lossy());
             let files = files.each_ref().map(|file| &**file);
-            self.run(&[&fixed, &files[..], flags, self.libraries()].concat())?;
+            self.link(&[&fixed, &files[..], flags].concat())?;
         }
         Ok(Built {
             object,
@@ -283,26 +278,27 @@ impl Reference {
         })
     }
 
-    /// Returns the libraries that a program of C needs besides those that every compiler links: an
-    /// atomic object that no instruction loads is loaded by libatomic. A compiler, or a machine,
-    /// may lack it, and most files need none of it.
-    pub(super) fn libraries(&self) -> &[&'static str] {
+    /// Links by a command with `args`. An atomic object that no instruction loads is loaded by
+    /// libatomic: where that is missing, the command runs again with the library.
+    pub(super) fn link(&self, args: &[&str]) -> Result<(), ReferenceError> {
         const ATOMIC: [&str; 3] = [
             "-Wl,--push-state,--as-needed",
             "-latomic",
             "-Wl,--pop-state",
         ];
-        self.libraries.get_or_init(|| {
-            let links = || {
-                let folder = scratch()?;
-                let (file, object) = (folder.path().join("atomic.c"), folder.path().join("a.so"));
-                write(&file, "int nothing;\n")?;
-                let (file, object) = (file.to_string_lossy(), object.to_string_lossy());
-                let fixed = ["-fPIC", "-shared", "-o", object.as_ref(), file.as_ref()];
-                self.run(&[&fixed[..], &ATOMIC].concat())
-            };
-            links().map_or(Vec::new(), |_| ATOMIC.to_vec())
-        })
+        let says = |error: &ReferenceError, word| {
+            let messages = error.messages();
+            messages.is_some_and(|text| text.contains(word))
+        };
+        let first = match self.run(args) {
+            Err(error) if says(&error, "__atomic_") => error,
+            linked => return linked.map(drop),
+        };
+        match self.run(&[args, &ATOMIC].concat()) {
+            // A compiler, or a machine, may lack the library.
+            Err(error) if says(&error, "-latomic") => Err(first),
+            linked => linked.map(drop),
+        }
     }
 
     /// Has `source` checked, without making code of it if the compiler can do that. Returns the warnings.

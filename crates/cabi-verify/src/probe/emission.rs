@@ -8,7 +8,8 @@ use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 
 use super::values::{PageEnd, Values, window};
 use super::{
-    FAR_POINTER, FREESTANDING, MAX_ALIGN, Observed, Probe, WINDOWS, fits, has_far_pointer, table,
+    FAR_POINTER, FREESTANDING, MAX_ALIGN, Observed, Probe, WINDOWS, fits, has_far_pointer,
+    linked_statically, table,
 };
 use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
@@ -78,7 +79,7 @@ impl Probe {
         let is_made = |n: &usize| made[*n].iter().any(Result::is_ok);
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
         let mut own = buffers(numbers.iter().map(|&n| &all[n]), true);
-        let (mut rows, mut named) = (String::new(), String::new());
+        let mut rows = String::new();
         for &n in &numbers {
             let (values, sig) = (&all[n], &sigs[n]);
             let _ = writeln!(
@@ -89,15 +90,16 @@ impl Probe {
             );
             let row = values.row((sig.is_variadic(), sig.is_noreturn()));
             let _ = writeln!(rows, "{{d{n}, d{n}_address, c{n}, v{n}, {row}}},");
-            let _ = writeln!(named, ".globl f{n}\n.set f{n}, cabi_dump");
         }
         let folder = Scratch::new().map_err(ReferenceError::io("our sides of calls"))?;
         let path = folder.path().join("ours.o");
         std::fs::write(&path, object).map_err(ReferenceError::io("our sides of calls"))?;
         let rows = (&*(own + &table(&rows)), numbers.len());
-        let link = ["-static", &*path.to_string_lossy()];
+        let mut link = linked_statically(numbers.iter().copied());
+        link.push(path.to_string_lossy().into_owned());
+        let link: Vec<&str> = link.iter().map(String::as_str).collect();
         let window = window(numbers.iter().map(|&n| &all[n]));
-        let seen = self.run(window, rows, (None, &named), &link)?;
+        let seen = self.run(window, rows, &link)?;
         // The caller's body changes it, for values of its own.
         let is_other =
             |note: &Note| note.name != "spoils" || Some(&*note.value) != self.machine.spoiled;

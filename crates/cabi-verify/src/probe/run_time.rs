@@ -99,7 +99,7 @@ impl RunTimeCode {
         let values = || cases.iter().map(|(_, values, _)| *values);
         let text = buffers(values(), false) + &text(&cases);
         let link = ["-shared", "-Wl,-Bsymbolic"];
-        let library = (self.probe).linked(window(values()), &text, (None, ""), &link)?;
+        let library = (self.probe).linked(window(values()), (&text, cases.len()), &link)?;
         let library =
             LoadedProbe::open(library.path()).map_err(|why| no_object(why.to_string()))?;
         let _ = places.set(library.set(&cases)?);

@@ -46,7 +46,7 @@ fn bytes_beside_a_guarded_value_cannot_be_touched() {
     let probe = Probe::of_here().unwrap();
     let text = buffers(all.iter(), true) + &text + &table(&rows);
     let window = super::window(all.iter());
-    let seen = probe.run(window, (&text, expected.len()), (None, ""), &["-static"]);
+    let seen = probe.run(window, (&text, expected.len()), &["-static"]);
     let ends = seen.unwrap().into_iter().map(|seen| {
         let facts = seen.unwrap();
         facts.callee.state("ends") == Some("callee:ends the process: SIGSEGV")

@@ -38,134 +38,74 @@ pub struct Measure {
 /// The type of an argument that makes a state: this one, or a structure of an array of so many.
 pub type Argument = (&'static str, Option<u32>);
 
-/// System V on x86-64. A value passed in memory takes no register; arrays of less than nine slots
-/// might be passed in registers.
-pub static SYSV: Measure = Measure {
-    convention: &X86_64_SYSV,
-    registers: (6, 8),
-    slot: 8,
-    n_phases: 8,
-    result_takes_register: true,
-    area: |abi| abi.area_bytes,
-    memory: "X",
-    shapes: LazyLock::new(sysv_shapes),
-    fill: &[
-        ("long", Some(9)),
-        ("long", Some(10)),
-        ("long", Some(11)),
-        ("long", Some(12)),
-        ("long", Some(13)),
-        ("long", Some(14)),
-        ("long", Some(15)),
-    ],
-    states: LazyLock::new(|| SYSV.search()),
-};
+/// Defines the measures: the convention, its registers, the bytes of a slot and the number of
+/// phases, whether a result in memory takes a register, the requirement of a value in memory, the
+/// argument area, more arguments that lead to states, and the shapes.
+macro_rules! measures {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $convention:expr, $registers:expr,
+       $slot:literal x $n_phases:literal, $result:literal, $memory:literal, $area:expr, $fill:expr,
+       $shapes:expr;)*) => {
+        $($(#[$doc])*
+        $vis static $name: Measure = Measure {
+            convention: &$convention,
+            registers: $registers,
+            slot: $slot,
+            n_phases: $n_phases,
+            result_takes_register: $result,
+            area: $area,
+            memory: $memory,
+            shapes: LazyLock::new(|| Shape::all($shapes)),
+            fill: $fill,
+            states: LazyLock::new(|| $name.search()),
+        };)*
 
-fn sysv_shapes() -> Vec<Shape> {
-    Shape::all(
-        "nothing I I/16 II II/16 S S/16 SS SS/16 IS IS/16 SI SI/16 V16/8 V16 V32/8 V32/16 V32 \
-         V64/8 V64/16 V64/32 V64 M8 M16 M32 M64",
-    )
+        static ALL: &[&Measure] = &[$(&$name),*];
+    };
 }
 
-/// Windows on x86-64, whose shapes are among System V's.
-pub static WIN64: Measure = Measure {
-    convention: &X86_64_WIN64,
-    registers: (4, 4),
-    slot: 8,
-    n_phases: 8,
-    result_takes_register: true,
-    area: |abi| abi.area_bytes,
-    memory: "X",
-    shapes: LazyLock::new(sysv_shapes),
-    fill: &[],
-    states: LazyLock::new(|| WIN64.search()),
-};
-
-/// AAPCS64: values that find no register are on the stack.
-static AAPCS64: Measure = Measure {
-    convention: &aarch64::AAPCS64,
-    registers: (8, 8),
-    slot: 8,
-    n_phases: 2,
-    result_takes_register: false,
-    area: |abi| abi.area_bytes,
-    memory: "-",
-    shapes: LazyLock::new(aapcs64_shapes),
-    fill: &[],
-    states: LazyLock::new(|| AAPCS64.search()),
-};
-
-fn aapcs64_shapes() -> Vec<Shape> {
-    Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy")
+measures! {
+    /// System V on x86-64. A value passed in memory takes no register; arrays of less than nine
+    /// slots might be passed in registers.
+    pub SYSV: X86_64_SYSV, (6, 8), 8 x 8, true, "X", area, LARGE, OF_X86_64;
+    /// Windows on x86-64, whose shapes are among System V's.
+    pub WIN64: X86_64_WIN64, (4, 4), 8 x 8, true, "X", area, &[], OF_X86_64;
+    /// AAPCS64: values that find no register are on the stack.
+    AAPCS64: aarch64::AAPCS64, (8, 8), 8 x 2, false, "-", area, &[], OF_AAPCS64;
+    /// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment.
+    APPLE_ARM64: aarch64::APPLE_ARM64, (8, 8), 1 x 16, false, "-", end_of_arguments, SMALL,
+        "nothing I/1 I/2 I/4 I II II/16 S/2 S/4 S SS/2 SS/4 SS SSS/2 SSS/4 SSS SSSS/2 SSSS/4 SSSS \
+         V16 VV VVV VVVV copy";
+    /// Windows on Arm, whose functions that are not variadic have AAPCS64's shapes.
+    WINDOWS_ARM64: aarch64::WINDOWS_ARM64, (8, 8), 8 x 2, false, "-", area, &[], OF_AAPCS64;
+    /// RISC-V's lp64d: floats that find no register of their own are in integer registers, and a
+    /// value may be partly on the stack.
+    LP64D: riscv::LP64D, (8, 8), 8 x 2, true, "-", area, &[], "nothing I II II/16 S SS IS SI copy";
+    /// s390x: five integer registers and four of floats; what is neither is passed by its address.
+    S390X: s390x::S390X, (5, 4), 8 x 1, true, "-", area, &[], "nothing I S copy";
 }
 
-/// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment.
-static APPLE_ARM64: Measure = Measure {
-    convention: &aarch64::APPLE_ARM64,
-    registers: (8, 8),
-    slot: 1,
-    n_phases: 16,
-    result_takes_register: false,
-    area: end_of_arguments,
-    memory: "-",
-    shapes: LazyLock::new(|| {
-        Shape::all(
-            "nothing I/1 I/2 I/4 I II II/16 S/2 S/4 S SS/2 SS/4 SS SSS/2 SSS/4 SSS SSSS/2 SSSS/4 SSSS \
-             V16 VV VVV VVVV copy",
-        )
-    }),
-    fill: &[
-        ("int", None),
-        ("float", None),
-        ("short", None),
-        ("_Float16", None),
-        ("char", None),
-    ],
-    states: LazyLock::new(|| APPLE_ARM64.search()),
-};
+const OF_X86_64: &str = "nothing I I/16 II II/16 S S/16 SS SS/16 IS IS/16 SI SI/16 V16/8 V16 V32/8 \
+     V32/16 V32 V64/8 V64/16 V64/32 V64 M8 M16 M32 M64";
 
-/// Windows on Arm, whose functions that are not variadic have AAPCS64's shapes.
-static WINDOWS_ARM64: Measure = Measure {
-    convention: &aarch64::WINDOWS_ARM64,
-    registers: (8, 8),
-    slot: 8,
-    n_phases: 2,
-    result_takes_register: false,
-    area: |abi| abi.area_bytes,
-    memory: "-",
-    shapes: LazyLock::new(aapcs64_shapes),
-    fill: &[],
-    states: LazyLock::new(|| WINDOWS_ARM64.search()),
-};
+const OF_AAPCS64: &str = "nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy";
 
-/// RISC-V's lp64d: floats that find no register of their own are in integer registers, and a value may be partly on the stack.
-static LP64D: Measure = Measure {
-    convention: &riscv::LP64D,
-    registers: (8, 8),
-    slot: 8,
-    n_phases: 2,
-    result_takes_register: true,
-    area: |abi| abi.area_bytes,
-    memory: "-",
-    shapes: LazyLock::new(|| Shape::all("nothing I II II/16 S SS IS SI copy")),
-    fill: &[],
-    states: LazyLock::new(|| LP64D.search()),
-};
+const LARGE: &[Argument] = &[
+    ("long", Some(9)),
+    ("long", Some(10)),
+    ("long", Some(11)),
+    ("long", Some(12)),
+    ("long", Some(13)),
+    ("long", Some(14)),
+    ("long", Some(15)),
+];
 
-/// s390x: five integer registers and four of floats; what is neither is passed by its address.
-static S390X: Measure = Measure {
-    convention: &s390x::S390X,
-    registers: (5, 4),
-    slot: 8,
-    n_phases: 1,
-    result_takes_register: true,
-    area: |abi| abi.area_bytes,
-    memory: "-",
-    shapes: LazyLock::new(|| Shape::all("nothing I S copy")),
-    fill: &[],
-    states: LazyLock::new(|| S390X.search()),
-};
+const SMALL: &[Argument] = &[
+    ("int", None),
+    ("float", None),
+    ("short", None),
+    ("_Float16", None),
+    ("char", None),
+];
 
 impl PartialEq for Measure {
     fn eq(&self, other: &Self) -> bool {
@@ -199,16 +139,7 @@ impl Measure {
 
     /// The measure of the convention of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        let all = [
-            &SYSV,
-            &WIN64,
-            &AAPCS64,
-            &APPLE_ARM64,
-            &WINDOWS_ARM64,
-            &LP64D,
-            &S390X,
-        ];
-        all.into_iter().find(|measure| measure.name() == name)
+        ALL.iter().copied().find(|measure| measure.name() == name)
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -277,6 +208,10 @@ impl Measure {
             shapes.map(move |&shape| Transition { state, shape })
         })
     }
+}
+
+fn area(abi: &FnAbi) -> u64 {
+    abi.area_bytes
 }
 
 /// Returns the end of the last argument on the stack: the area is rounded up after it.

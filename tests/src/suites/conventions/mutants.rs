@@ -1,10 +1,10 @@
 //! Each mutation of a convention has to be seen by a compiler's code.
 
-use cabi_verify::probe::{self, has_partial_bytes};
+use cabi_verify::probe::has_partial_bytes;
 use cabi_verify::question::{Outcome, Question};
 
 use super::mutations::{self, Mutation};
-use super::observer::{Compiled, References};
+use super::observer::{Compiled, Tools};
 use super::{Engine, Placed, Shown};
 
 /// Signatures with bit-fields that are called with these elsewhere.
@@ -51,7 +51,7 @@ impl Engine<'_> {
     /// Bit-fields one bit after theirs are noticed by callers and by callees.
     pub(super) fn shifted_bits(
         &self,
-        references: &References,
+        tools: &Tools<'_>,
         compiled: &Compiled,
         shown: &mut Shown,
     ) -> Result<(), String> {
@@ -62,12 +62,12 @@ impl Engine<'_> {
             .cloned()
             .collect();
         let asked = &all[..all.len().min(SHIFTED)];
-        let facts = self.facts(references, asked, 1)?;
+        let shifted = Compiled::new(asked, tools, 1)?;
         let mut outcomes = Vec::new();
-        for (question, facts) in asked.iter().zip(&facts) {
+        for question in asked {
             let abi = self.machine.abi(convention, question);
             let abi = abi.map_err(|why| why.to_string())?;
-            outcomes.push(probe::outcome("the compiler", facts, &question.sig, &abi));
+            outcomes.push(shifted.check(question, &abi));
         }
         let most = asked.len();
         let n_of = |side: fn(&Outcome) -> bool| outcomes.iter().filter(|one| !side(one)).count();

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::process::Command;
 
+use cabi::convention::Convention;
 use cabi::{FnAbi, FnSig, Type};
-use cabi_verify::build::{Reference, ReferenceError};
+use cabi_verify::build::{Built, Reference, ReferenceError};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
 use cabi_verify::question::{Outcome, Question};
 
@@ -47,41 +48,53 @@ impl References {
     }
 }
 
+/// The compiler of an engine, and the probe of its machine.
+pub(super) struct Tools<'a> {
+    convention: &'static Convention,
+    compiler: Reference,
+    machine: probe::ProbeMachine,
+    linker: (&'a Reference, Vec<&'a str>),
+}
+
 impl Engine<'_> {
-    /// Checks that all tools are here; the error is the missing one.
-    pub(super) fn is_here(&self, references: &References) -> Result<(), String> {
-        self.compiler.compile("\n")?;
-        let (probe, linker) = self.runs()?;
-        probe.is_there()?;
-        references.get(self.compiler.words().0)?;
-        references.get(words(linker).0).map(drop)
+    /// Returns the tools, if all are here; the error is the missing one.
+    pub(super) fn tools<'a>(&'a self, references: &'a References) -> Result<Tools<'a>, String> {
+        let (program, flags) = self.compiler.told();
+        let (machine, linker) = self.machine.runs.as_ref().ok_or("nothing runs it")?;
+        machine.is_there()?;
+        // Its format is that of the target in its flags.
+        let compiler = references.get(program)?.with_flags(&flags).for_programs();
+        compiler.build("\n", &[]).map_err(|why| why.to_string())?;
+        let (linker, flags) = words(linker);
+        Ok(Tools {
+            convention: self.machine.convention,
+            compiler,
+            machine: *machine,
+            linker: (references.get(linker)?, flags),
+        })
     }
+}
 
-    fn runs(&self) -> Result<(&probe::ProbeMachine, &str), String> {
-        let runs = self.machine.runs.as_ref().ok_or("nothing runs it")?;
-        Ok((&runs.0, &runs.1))
-    }
-
+impl Tools<'_> {
     /// Returns the facts of both functions of each question, with bit-fields looked for `shift` bits
-    /// after theirs.
-    pub(super) fn facts(
+    /// after theirs; each of `objects` has the next so many questions.
+    fn facts(
         &self,
-        references: &References,
-        questions: &[Question],
+        mut questions: &[Question],
+        objects: &[(Built, usize)],
         shift: u64,
     ) -> Result<Vec<Facts>, String> {
-        let (probe, linker) = self.runs()?;
-        let (program, flags) = self.compiler.told();
-        // Its format is that of the target in its flags.
-        let compiler = references.get(program)?.with_flags(&flags);
-        let linker = words(linker);
-        let linker = (references.get(linker.0)?, &linker.1[..]);
-        let machine = probe::ProbeMachine { shift, ..*probe };
+        let machine = probe::ProbeMachine {
+            shift,
+            ..self.machine
+        };
         let text = |why: ReferenceError| why.to_string();
-        let probe = Probe::new(machine, linker).map_err(text)?;
+        let probe = Probe::new(machine, (self.linker.0, &self.linker.1)).map_err(text)?;
         let mut all = Vec::new();
-        for questions in questions.chunks(PROGRAM) {
-            let facts = probe.answers(questions, self.machine.convention, &compiler);
+        for objects in objects.chunks(PROGRAM / FILE) {
+            let own = questions.split_off(..objects.iter().map(|(_, n)| n).sum());
+            let objects: Vec<Built> = objects.iter().map(|(built, _)| built.clone()).collect();
+            let facts = probe.answers(own.unwrap_or_default(), self.convention, &objects);
             all.extend(facts.map_err(text)?);
         }
         Ok(all)
@@ -90,7 +103,7 @@ impl Engine<'_> {
 
 impl Engine<'_> {
     /// Two questions, of which the second ends a process that has seen the first: its facts are those of a process of its own.
-    pub(super) fn asks_again(&self, references: &References) -> Result<(), String> {
+    pub(super) fn asks_again(&self, tools: &Tools<'_>) -> Result<(), String> {
         const TEXT: &str = "
             extern int gN_0, outN;
             int seen __attribute__((common)), fN(int);
@@ -99,12 +112,10 @@ impl Engine<'_> {
         let sig = FnSig::new([Type::I32], Type::I32).convention(self.machine.convention);
         let text = |n: usize| TEXT.replace('N', &n.to_string());
         let question = |n| Question::of_text(n, text(n), sig.clone());
-        let facts = self.facts(references, &[0, 1].map(question), 0)?;
-        let [first, second] = <[Facts; 2]>::try_from(facts)
-            .map_err(|facts| format!("facts of {} cases", facts.len()))?;
-        match second {
-            second if second == first => Ok(()),
-            second => Err(format!("{first:?}, of the case after it {second:?}")),
+        let facts = Compiled::new(&[0, 1].map(question), tools, 0)?.facts;
+        match [0, 1].map(|n| facts.get(&n)) {
+            [Some(first), Some(second)] if second == first => Ok(()),
+            [first, second] => Err(format!("{first:?}, of the case after it {second:?}")),
         }
     }
 }
@@ -120,18 +131,21 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub(super) fn new(questions: &[Question], compiler: &Compiler) -> Self {
-        let mut compiled = Self::default();
+    /// Compiles questions, and observes the code of both functions of each, as [`Tools::facts`]
+    /// does.
+    pub(super) fn new(
+        questions: &[Question],
+        tools: &Tools<'_>,
+        shift: u64,
+    ) -> Result<Self, String> {
+        let (mut compiled, mut objects) = (Self::default(), Vec::new());
         for questions in questions.chunks(FILE) {
-            compiled.compile(questions, compiler);
+            compiled.compile(questions, tools, &mut objects);
         }
-        compiled
-    }
-
-    /// Takes the facts of the code of all questions.
-    pub(super) fn take(&mut self, facts: Vec<Facts>) {
-        let numbers = self.questions.iter().map(Question::number);
-        self.facts.extend(numbers.zip(facts));
+        let facts = tools.facts(&compiled.questions, &objects, shift)?;
+        let numbers = compiled.questions.iter().map(Question::number);
+        compiled.facts = numbers.zip(facts).collect();
+        Ok(compiled)
     }
 
     /// Returns the outcome of both functions of a question for the places of `abi`.
@@ -142,30 +156,25 @@ impl Compiled {
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.
-    fn compile(&mut self, questions: &[Question], compiler: &Compiler) {
-        let text = questions.iter().map(|question| question.text.as_str());
-        match (compiler.compile(&text.collect::<String>()), questions.len()) {
-            (Ok(()), _) => self.questions.extend_from_slice(questions),
+    fn compile(
+        &mut self,
+        questions: &[Question],
+        tools: &Tools<'_>,
+        objects: &mut Vec<(Built, usize)>,
+    ) {
+        let text: String = questions.iter().map(|one| one.text.as_str()).collect();
+        match (tools.compiler.build(&text, &[]), questions.len()) {
+            (Ok(built), n) => {
+                self.questions.extend_from_slice(questions);
+                objects.push((built, n));
+            }
             (Err(_), 1) => self.not_compiled += 1,
             (Err(_), n) => {
                 let (a, b) = questions.split_at(n / 2);
-                self.compile(a, compiler);
-                self.compile(b, compiler);
+                self.compile(a, tools, objects);
+                self.compile(b, tools, objects);
             }
         }
-    }
-}
-
-impl Compiler {
-    /// Compiles `text`; the error is the compiler's.
-    fn compile(&self, text: &str) -> Result<(), String> {
-        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let [source, assembly] = ["a.c", "a.s"].map(|name| folder.path().join(name));
-        std::fs::write(&source, text).map_err(|e| e.to_string())?;
-        let (program, flags) = self.told();
-        let mut command = Command::new(program);
-        let command = command.args(flags).args(["-S", "-o"]);
-        output_of(command.args([assembly, source])).map(drop)
     }
 }
 

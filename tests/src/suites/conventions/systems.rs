@@ -84,7 +84,10 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
             };
         }
         let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
-        let facts = probe.answers(&questions, convention, &reference.with_flags(&flags));
+        let compiler = reference.with_flags(&flags).for_programs();
+        let text: String = questions.iter().map(|one| one.text.as_str()).collect();
+        let facts = compiler.build(&text, &[]);
+        let facts = facts.and_then(|built| probe.answers(&questions, convention, &[built]));
         let facts = facts.map_err(|why| why.to_string())?;
         for (question, facts) in questions.iter().zip(&facts) {
             for (i, policy) in policies.into_iter().enumerate() {

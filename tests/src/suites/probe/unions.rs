@@ -10,6 +10,7 @@ use cabi_verify::corpus::CorpusFile;
 use cabi_verify::verify::known_bug;
 
 use super::{Found, Part, outcome};
+use crate::corpus::read_blocks;
 use crate::suite::{Result, Suite};
 
 /// Prefix of the names of the cases.
@@ -78,8 +79,9 @@ pub(super) fn subjects(suite: &Suite) -> Result<Vec<Subject>> {
     }
     let file = CorpusFile::parse("unions".as_ref(), &text)?;
     let mut subjects = Vec::new();
-    for block in file.blocks.iter().filter(|one| suite.wants(&one.name)) {
-        match Subject::read(block) {
+    let blocks = file.blocks.iter().filter(|one| suite.wants(&one.name));
+    for read in read_blocks(&blocks.collect::<Vec<_>>()) {
+        match read {
             Err(why) if why.is_missing_libclang => return Ok(Vec::new()),
             subject => subjects.push(subject?),
         }

@@ -2,16 +2,19 @@
 //! --exhaustive` all. Then those of the targets whose code runs in programs of its own. On x86-64 another policy and another convention of the compiler must show; the
 //! suite `random` drops rules of each.
 
-use cabi::{Policy, Target};
+use cabi::Target;
 use cabi_verify::build::Reference;
 use cabi_verify::fuzz::{self, Campaign, levels};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
 use cabi_verify::tally::Results;
-use cabi_verify::verify::Compiler;
+use cabi_verify::threads::at_once;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units;
+use cabi_verify::verify::{Compiler, Mistake};
 
-use super::plan;
+use super::{another_policy, plan};
 use crate::suite::{Result, Suite};
 
 /// Every n-th transition is run.
@@ -47,14 +50,17 @@ pub(super) fn of_program(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     right(std::slice::from_ref(compiler), stride, false, suite)
 }
 
-fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
-    let plan = Campaign {
+fn plan_of(stride: usize) -> Result<Campaign> {
+    Ok(Campaign {
         numbers: 0..u64::MAX,
         stride: Some(stride),
         shrinks: 0,
         ..plan(0)?
-    };
-    Ok(fuzz::run(&plan, compilers, |_, _| Ok(()))?)
+    })
+}
+
+fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
+    Ok(fuzz::run(&plan_of(stride)?, compilers, |_, _| Ok(()))?)
 }
 
 /// Nothing may differ, and everything must have run: each shape too, if `is_whole`.
@@ -76,32 +82,27 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
     Ok(())
 }
 
-/// A run that must find a difference.
-fn caught(
-    (reference, policy): (&Reference, Option<Policy>),
-    what: &str,
-    stride: usize,
-    suite: &mut Suite,
-) -> Result<()> {
-    let compiler = Compiler::new(reference.clone(), policy)?;
-    let found = results(&[compiler], stride)?.compilers;
-    let outcome = match found.iter().all(|one| one.failures.is_empty()) {
-        true => Err("no difference was found".to_owned()),
-        false => Ok(()),
-    };
-    let engine = format!("transitions {} control", reference.name());
-    suite.report.outcome(&engine, what, outcome);
-    Ok(())
-}
-
 /// Another policy than the compiler's own, and another convention in the compiler must show.
 fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
-    let is_gcc = reference.name() == "gcc";
-    let other = if is_gcc { Policy::CLANG } else { Policy::GCC };
-    caught((reference, Some(other)), "policy", STRIDE, suite)?;
-    if is_gcc {
-        let reference = reference.with_flags(&["-mabi=ms"]);
-        caught((&reference, None), "-mabi=ms", IN_CONTROLS, suite)?;
+    let engine = format!("transitions {} control", reference.name());
+    let mut note = |what, is_found: bool| {
+        let found = is_found.then_some(()).ok_or("no difference was found");
+        (suite.report).outcome(&engine, what, found.map_err(str::to_owned));
+    };
+    let mut compiled = fuzz::compile(&plan_of(STRIDE)?, &Compiler::new(reference.clone(), None)?)?;
+    for one in &mut compiled {
+        one.policy = another_policy(reference);
+    }
+    let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
+    let mut verdicts = judged.iter().flatten().map(|one| &one.verdict);
+    note(
+        "policy",
+        verdicts.any(|one| matches!(one, Verdict::Differs(_))),
+    );
+    if reference.name() == "gcc" {
+        let compiler = Compiler::new(reference.with_flags(&["-mabi=ms"]), None)?;
+        let found = results(&[compiler], IN_CONTROLS)?.compilers;
+        note("-mabi=ms", found.iter().any(|one| !one.failures.is_empty()));
     }
     Ok(())
 }

@@ -3,14 +3,18 @@
 use cabi::{BoolVector, DataModel, Error, RecordBuilder, Target, Type};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::generate::signature_for_zig;
+use cabi_verify::threads::{at_once, in_threads};
 
 /// Random signatures, of those libclang can read.
 pub(crate) fn random(seed: u64, first: u64, count: u64) -> Vec<Subject> {
-    let one = |index| {
+    let one = |index: &u64| {
+        let index = *index;
         let name = format!("random-{seed}-{index}");
         Subject::parse(&signature_for_zig(seed, index).block(&name, "psABI 3.2.3", &[])).ok()
     };
-    (first..first + count).filter_map(one).collect()
+    let all: Vec<u64> = (first..first + count).collect();
+    let read = in_threads(&all, at_once(), one, |_| ());
+    read.into_iter().flatten().collect()
 }
 
 /// More of them are passed lane by lane: `tests/tests/zig_bools.rs`.
