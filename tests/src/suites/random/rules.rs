@@ -150,7 +150,7 @@ fn counts(compiled: &[CompiledBatch], mistake: Mistake) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Checks that in a fuzz run of signature `number` a place differs with `rule`, a broken convention.
+/// Checks that `rule`, a broken convention, has another place in a fuzz run of signature `number`.
 fn in_a_run(
     compiler: &Compiler,
     rule: &'static Convention,
