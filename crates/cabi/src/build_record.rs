@@ -126,11 +126,6 @@ impl RecordBuilder {
             true => self.facts(model),
             false => ModelFacts::NO_MODEL,
         };
-        let first = self.members.first().map_or(align, |first| first.ty.align());
-        if self.transparent && first < align {
-            let why = "gcc and clang differ on how a transparent union that is more aligned than its first member is passed";
-            return Err(self.bad_record(why));
-        }
         let required_align = self.required_align();
         let (depth, nodes) = self.complexity()?;
         let place = |(member, offset_bits)| Field {

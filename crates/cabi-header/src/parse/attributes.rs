@@ -20,6 +20,25 @@ pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
         .any(|start| printed.contains(&format!("{start}{name}")))
 }
 
+/// Returns the text of `definition` before its brace, as clang prints it; nothing if it has no
+/// attribute. libclang has no kind for many of them.
+pub(crate) fn head(definition: Cursor<'_>) -> String {
+    let mut children = definition.children().into_iter();
+    if !children.any(|child| child.is_attribute()) {
+        return String::new();
+    }
+    let printed = definition.printed();
+    printed.split('{').next().unwrap_or_default().to_owned()
+}
+
+/// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang
+/// would agree that it is signed.
+pub(crate) fn is_mode_of_sign(definition: Cursor<'_>) -> bool {
+    let enumerators = definition.enumerators();
+    let is_positive = enumerators.iter().all(|(_, value)| *value >= 0);
+    is_positive && has_attribute(&head(definition), "mode(")
+}
+
 /// Position of an attribute.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Position {

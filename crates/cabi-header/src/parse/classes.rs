@@ -5,15 +5,18 @@
 //! as one bit, and shows it as the value of `__is_trivially_relocatable`; the prelude checks that
 //! it does. Methods, templates and virtual functions are not read.
 
-use cabi::{Member, Type, leaves};
+use std::collections::HashSet;
+
+use cabi::{Member, Type};
 use clang_sys::{
     CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor, CXCursor_Destructor,
     CXCursor_FieldDecl, CXCursor_Namespace, CXType_ConstantArray, CXType_Record,
 };
 
 use crate::clang::{Cursor, Ty};
+use crate::parse::attributes::{has_attribute, head};
 use crate::parse::prelude;
-use crate::parse::types::{Reader, has_attribute, is_unnamed, unsupported};
+use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
@@ -66,7 +69,7 @@ impl<'u> Reader<'u> {
         if !self.facts.cxx {
             return Ok(Vec::new());
         }
-        let mut empty = Vec::new();
+        let mut n_bases = 0;
         for child in definition.children() {
             let kind = child.kind();
             let is_base = kind == CXCursor_CXXBaseSpecifier;
@@ -88,21 +91,17 @@ impl<'u> Reader<'u> {
                         .iter()
                         .all(|field| field.bit_field().is_none() && field.ty().size() == 0)
                 });
-                add_empty_classes(child.ty(), &mut empty);
+                n_bases += 1;
                 if !is_empty {
                     bases.push(base);
                 }
             }
         }
-        // libclang gives no offset of a base, so it must be where members are.
-        let n_empty = empty.len();
-        empty.sort();
-        empty.dedup();
-        let is_moved = !bases.is_empty() && empty.len() < n_empty;
-        let others = bases.split_last().map_or(&[][..], |(_, others)| others);
-        if is_moved || others.iter().any(has_tail_padding) {
-            let why = "a class whose bases may overlap";
-            return Err(Reason::Cxx(why));
+        // libclang gives no offset of a base. A single one is at the start.
+        if n_bases > 1 && !bases.is_empty() {
+            return Err(Reason::Cxx(
+                "a class with several bases, one of them not empty,",
+            ));
         }
         Ok(bases.into_iter().map(Member::anonymous).collect())
     }
@@ -121,15 +120,22 @@ impl<'u> Reader<'u> {
 /// Returns whether a class, or one of its bases or members, may be trivial for calls by clang's
 /// `trivial_abi` alone.
 fn is_trivial_by_attribute(class: Cursor<'_>) -> bool {
-    let definition = class.definition_or_null();
-    if definition.is_null() {
-        return false;
+    let (mut seen, mut left) = (HashSet::new(), vec![class]);
+    while let Some(class) = left.pop() {
+        let definition = class.definition_or_null();
+        if definition.is_null() || !seen.insert(definition.ty().canonical().spelling()) {
+            continue;
+        }
+        if has_attribute(&head(definition), "trivial_abi") {
+            return true;
+        }
+        let is_part = |child: &Cursor<'_>| {
+            [CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl].contains(&child.kind())
+        };
+        let parts = definition.children().into_iter().filter(is_part);
+        left.extend(parts.map(|part| class_of(part.ty())));
     }
-    let parts = definition.children().into_iter();
-    let mut parts = parts
-        .filter(|child| [CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl].contains(&child.kind()));
-    has_attribute(definition, "trivial_abi")
-        || parts.any(|part| is_trivial_by_attribute(class_of(part.ty())))
+    false
 }
 
 /// Returns the declaration of a class, or of that of an array's elements.
@@ -139,34 +145,6 @@ fn class_of(ty: Ty<'_>) -> Cursor<'_> {
         ty = ty.element().canonical();
     }
     ty.declaration()
-}
-
-/// Adds the names of the empty classes in objects of class `ty`, itself included.
-fn add_empty_classes(ty: Ty<'_>, names: &mut Vec<String>) {
-    let class = class_of(ty);
-    let definition = class.definition_or_null();
-    if definition.is_null() {
-        return;
-    }
-    let mut is_empty = true;
-    for part in definition.children() {
-        let is_field = part.kind() == CXCursor_FieldDecl;
-        if is_field || part.kind() == CXCursor_CXXBaseSpecifier {
-            is_empty &= !is_field;
-            add_empty_classes(part.ty(), names);
-        }
-    }
-    if is_empty {
-        names.push(class.ty().canonical().spelling());
-    }
-}
-
-/// Returns whether a member of the class after this base could be put in its last bytes.
-fn has_tail_padding(base: &Type) -> bool {
-    let end = leaves(base)
-        .map(|leaf| leaf.offset_bits + leaf.width_bits)
-        .max();
-    end.unwrap_or(0) < 8 * base.size()
 }
 
 /// Returns the name of a declaration with its namespaces, `space::name`.

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef};
+use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef, CXCursor_UnionDecl};
 
 use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
@@ -99,6 +99,8 @@ pub(crate) struct Errors {
     /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
     /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
+    /// Places of members for which clang ignores the `transparent_union` of their union.
+    opaque_unions: Places,
     /// As `ignored`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
 }
@@ -134,18 +136,16 @@ impl Errors {
             |warning: &&Diagnostic| warning.option == NO_DECLARATION && !is_enum(&warning.rest);
         let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
         let is_windows_gnu = unit.triple().contains("windows-gnu");
+        let is_opaque = |warning: &&Diagnostic| {
+            (warning.message).ends_with("; transparent_union attribute ignored")
+        };
+        let opaque = warnings.iter().filter(is_opaque);
         let unknown = |name: &&'static str| (*name, ignored("-Wunknown-attributes", name));
-        let refused = |name: &'static str| (name, ignored("-Wignored-attributes", name));
         Ok(Self {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
-            ignored: {
-                IGNORED
-                    .iter()
-                    .map(unknown)
-                    .chain([refused("transparent_union")])
-            }
-            .collect(),
+            ignored: IGNORED.iter().map(unknown).collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
+            opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
             spoilt: HashSet::new(),
             places: Places::new(errors.iter().map(|error| &error.place)),
             all: errors.into_iter().map(|error| (error, false)).collect(),
@@ -156,6 +156,15 @@ impl Errors {
     pub(crate) fn ignored_in(&self, cursor: Cursor<'_>, names: &[&str]) -> Option<&'static str> {
         let mut asked = (self.ignored.iter()).filter(|(name, _)| names.contains(name));
         asked.find_map(|(name, places)| places.is_in(cursor).then_some(*name))
+    }
+
+    /// Returns whether clang ignores the `transparent_union` of `definition`.
+    pub(crate) fn has_opaque_union(&self, definition: Cursor<'_>) -> bool {
+        let is_union = |cursor: Cursor<'_>| cursor.kind() == CXCursor_UnionDecl;
+        let mut inner = definition.children().into_iter();
+        is_union(definition)
+            && self.opaque_unions.is_in(definition)
+            && !inner.any(|inner| is_union(inner) && self.opaque_unions.is_in(inner))
     }
 
     /// Returns why the declaration `cursor` is not what was written: an error in its text, or an
@@ -286,11 +295,6 @@ fn declared(text: &str) -> Option<&str> {
 
 /// Returns whether `message` has the quoted name of an attribute: `name`, `__name__` or `gnu::name`.
 fn is_named(message: &str, name: &str) -> bool {
-    if let Some(rest) = message.strip_suffix(" attribute ignored")
-        && rest.ends_with(name)
-    {
-        return true;
-    }
     let mut quoted = message.split('\'').skip(1).step_by(2);
     quoted.any(|one| one.trim_start_matches("gnu::").trim_matches('_') == name)
 }

@@ -20,6 +20,7 @@ pub(crate) struct Pragmas {
     storage_order_pragma: bool,
     /// The name `gcc_struct`.
     gcc_struct: bool,
+    transparent_union: bool,
     /// A pragma by which clang may say nothing of an attribute that it does not know.
     ignored: bool,
     /// A pragma by which clang may say nothing of declarations in records that declare no member.
@@ -61,10 +62,17 @@ impl Pragmas {
         self.target_attribute && self.ignores_attributes
     }
 
+    /// Returns whether some unions may have a `transparent_union` that clang ignores, and does not
+    /// show.
+    pub(crate) fn may_hide_transparent(self) -> bool {
+        self.transparent_union && self.ignores_attributes
+    }
+
     /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
         self.storage_order |= text.contains("scalar_storage_order");
         self.gcc_struct |= text.contains("gcc_struct");
+        self.transparent_union |= text.contains("transparent_union");
         self.target_attribute |= text.contains("target");
         for rest in after_pragma(text) {
             self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();

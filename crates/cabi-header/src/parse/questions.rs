@@ -107,8 +107,11 @@ impl Questions {
     }
 }
 
-/// The identifiers in an expression as clang prints it, in which no macro is left.
+/// The identifiers in an expression as clang prints it, in which no macro is left but `bool`.
 fn words(asked: &str) -> impl Iterator<Item = &str> {
     let words = asked.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
-    words.filter(|word| !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()))
+    let is_name = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit());
+    words
+        .filter(|word| !["", "bool"].contains(word))
+        .filter(is_name)
 }

@@ -12,11 +12,11 @@ use clang_sys::{
 };
 
 use crate::clang::Cursor;
-use crate::parse::attributes::{Position, position};
+use crate::parse::attributes::{Position, has_attribute, head, position};
 use crate::parse::errors::Errors;
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
-use crate::parse::types::{Reader, has_attribute, is_unnamed, unsupported};
+use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 /// Most members that a structure may have: libclang looks at all of them to give the offset of one,
@@ -105,6 +105,15 @@ impl<'u> Reader<'u> {
                     return Err(unsupported(definition.ty(), why));
                 }
             }
+        }
+        let is_union = definition.kind() == CXCursor_UnionDecl;
+        if is_union
+            && !self.is_as_clang()
+            && self.pragmas.may_hide_transparent()
+            && !has_attribute(&head(definition), "transparent_union")
+        {
+            let why = "`transparent_union` occurs, and a pragma hides which unions have it";
+            return Err(unsupported(definition.ty(), why));
         }
         if let Some(name) = self.errors.ignored_in(definition, &ignored) {
             return Err(Reason::Attribute(name.to_owned()));
@@ -299,6 +308,11 @@ impl<'u> Reader<'u> {
             reason.inside(format!("field {name}"))
         };
         let ty = self.ty(field.ty()).map_err(inside)?;
+        // It has no place of its own, as an empty base.
+        let is_empty = ty
+            .as_record()
+            .is_some_and(|record| record.fields().is_empty());
+        let is_base = is_empty && field.printed().contains("[[no_unique_address]]");
         let width = match field.is_bit_field() {
             true => Some(u16::try_from(field.bit_width()).map_err(|_| {
                 let why = "its width is no number of bits that is supported";
@@ -330,7 +344,7 @@ impl<'u> Reader<'u> {
             false => self.asked(&field.printed()).map_err(inside)?,
         };
         Ok(DeclaredMember {
-            name,
+            name: name.filter(|_| !is_base),
             ty,
             width,
             packed,
@@ -401,15 +415,14 @@ impl RecordAttributes {
         let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
         let counts =
             |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
+        let head = head(definition);
         Self {
             packed: kinds.contains(&CXCursor_PackedAttr),
             aligned: kinds.contains(&CXCursor_AlignedAttr),
             unnamed: kinds.contains(&CXCursor_UnexposedAttr),
-            transparent: has_attribute(definition, "transparent_union"),
-            transparent_to_gcc: errors
-                .ignored_in(definition, &["transparent_union"])
-                .is_some(),
-            ms_struct: has_attribute(definition, "ms_struct"),
+            transparent: has_attribute(&head, "transparent_union"),
+            transparent_to_gcc: errors.has_opaque_union(definition),
+            ms_struct: has_attribute(&head, "ms_struct"),
             inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
         }
     }

@@ -9,7 +9,7 @@ use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
-use crate::parse::attributes::{Position, position};
+use crate::parse::attributes::{Position, is_mode_of_sign, position};
 use crate::parse::errors::Errors;
 use crate::parse::kinds::is_function;
 use crate::parse::pragmas::Pragmas;
@@ -40,18 +40,6 @@ pub(crate) struct Reader<'u> {
     nesting: u32,
     /// Nodes that the [`Written`](crate::Written) being made has.
     pub(crate) n_written: u32,
-}
-
-/// Returns whether clang prints an attribute of `definition` that has `text`: before the brace.
-/// libclang has no kind for many of them.
-pub(crate) fn has_attribute(definition: Cursor<'_>, text: &str) -> bool {
-    let mut children = definition.children().into_iter();
-    if !children.any(|child| child.is_attribute()) {
-        return false;
-    }
-    let printed = definition.printed();
-    let head = printed.split('{').next();
-    head.is_some_and(|head| head.contains(text))
 }
 
 /// Returns whether clang's spelling of a record or enumeration means that it has no name.
@@ -277,7 +265,7 @@ impl<'u> Reader<'u> {
             return Err(Reason::Incomplete(ty.spelling()));
         }
         self.check_errors(definition)?;
-        if !self.is_as_clang() && has_attribute(definition, "mode(") {
+        if !self.is_as_clang() && is_mode_of_sign(definition) {
             let why = "gcc takes an enumeration with a `mode` for unsigned, clang for signed";
             return Err(unsupported(ty, why));
         }

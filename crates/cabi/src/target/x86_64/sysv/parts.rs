@@ -33,15 +33,19 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
 #[inline(never)]
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
+    let is_clang = cx.policy.has(Policy::RECORDS_GO_BY_COUNT);
     let alone = one_part(passed, cx.role).filter(|part| part.size <= 8);
     if let Some(mut part) = alone.filter(|_| !core::ptr::eq(passed, ty)) {
         // gcc's callers extend a union no more than any record.
-        if !cx.policy.has(Policy::RECORDS_GO_BY_COUNT) {
+        if !is_clang {
             part.extension = Extension::None;
         }
         return Ok(scalar(passed, part, cx));
     }
-    let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
+    // To clang a transparent union on the stack is as aligned as the union is.
+    let aligned = if is_clang { ty } else { passed };
+    let align = aligned.canonical_align();
+    let mut group = Group::new(GroupKind::Memory, passed.size(), align);
     let wide = match classify::classes_of(passed, cx) {
         Ok(classes) => add_parts(&mut group, &classes, cx),
         Err(Stop::Memory) => false,
