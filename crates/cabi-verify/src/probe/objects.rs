@@ -9,8 +9,8 @@ use crate::build::{Reference, ReferenceError};
 use crate::emit::cranelift::OWN_WORDS;
 use crate::scratch::Scratch;
 
-/// Most cases of a program whose `rounds.c` is not optimized: to compile it takes a fifth of the
-/// time then, and to run it twice as long.
+/// Most cases of a program whose `rounds.c` is not optimized. It then compiles in a fifth of the
+/// time, and runs for twice as long.
 const FEW: usize = 64;
 
 /// An object file's bytes, once they are there.

@@ -236,8 +236,8 @@ pub(crate) fn is_all_padding(ty: &Type) -> bool {
     }
 }
 
-/// Returns whether clang takes the padding `ty` for a value: C++ has a member in it that is of a
-/// class, if an empty one, and no base.
+/// Returns whether clang passes `ty`, a record of C++ without data: one of its members is of a
+/// class. An empty base is no member.
 pub(crate) fn has_class_member(ty: &Type) -> bool {
     fn is_class(ty: &Type) -> bool {
         match ty.kind() {
