@@ -8,7 +8,6 @@ mod fill;
 mod float;
 mod invoke;
 mod print;
-#[cfg(has_calls)]
 mod program;
 mod value;
 
@@ -70,7 +69,6 @@ pub(crate) struct Call {
     /// this machine cannot run it: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
     /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, x86_64-pc-windows-msvc or
     /// x86_64-pc-windows-gnu.
-    #[cfg(has_calls)]
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     #[command(flatten)]
@@ -102,13 +100,10 @@ impl Call {
 
     /// Makes the call, in the child.
     fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
-        #[cfg(has_calls)]
         let target = self
             .target
             .as_deref()
             .map_or(Ok(None), program::other_target)?;
-        #[cfg(not(has_calls))]
-        let target: Option<Target> = None;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
         source.target = target.as_ref().map(reading::clang_name);
         source.policy = self.policy;
@@ -138,7 +133,6 @@ impl Call {
             let text = results(prototype, &header, (result, order), memory);
             child::note(progress, child::RETURNED, &text)
         };
-        #[cfg(has_calls)]
         if let Some(target) = &target {
             let files = (&*self.libraries, &*self.reading.flags());
             let is_by_clang = header.model.records == cabi::RecordRules::Clang;

@@ -4,7 +4,6 @@
 //! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results
 //! (`fuzz/results.rs`).
 
-#[cfg(has_calls)]
 mod results;
 
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use std::str::FromStr;
 
 use clap::Args;
 
-#[cfg(has_calls)]
 use crate::compilers::Compilers;
 use crate::output::{self, Failure};
 
@@ -42,7 +40,6 @@ Examples:
 /// Compares random signatures with real compilers.
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
-#[cfg_attr(not(has_calls), allow(dead_code))]
 pub(crate) struct Fuzz {
     /// Seed of the signatures.
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -65,7 +62,6 @@ pub(crate) struct Fuzz {
     /// Number of differences of each compiler that are minimized.
     #[arg(long, value_name = "N", default_value_t = 20)]
     shrink: usize,
-    #[cfg(has_calls)]
     #[command(flatten)]
     compilers: Compilers,
     /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
@@ -82,7 +78,6 @@ pub(crate) struct Fuzz {
     long_about = "Joins results of `cabi fuzz`: the fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.",
     after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
 )]
-#[cfg_attr(not(has_calls), allow(dead_code))]
 pub(crate) struct Merge {
     /// Files that `cabi fuzz --out` wrote.
     #[arg(required = true, value_name = "FILE")]
@@ -141,11 +136,11 @@ impl Shard {
 
 impl Fuzz {
     /// Runs it and prints what was found.
-    #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         use cabi_verify::verify::Mistake;
         use cabi_verify::{fuzz, process};
 
+        cabi_verify::run::calls_here()?;
         // With a time limit alone there is no other.
         let usual = self.minutes.map_or(10_000, |_| u64::MAX / 2);
         let count = self.count.unwrap_or(usual);
@@ -201,7 +196,6 @@ impl Fuzz {
 
     /// Writes why there are no results where they were to be. The reason comes back, with what is
     /// wrong with writing it.
-    #[cfg(has_calls)]
     fn ended(&self, why: String) -> String {
         let folder = self.out.as_deref();
         let written = folder.map_or(Ok(()), |folder| results::write_error(folder, &why));
@@ -210,18 +204,10 @@ impl Fuzz {
             Err(error) => format!("{why}; {error}"),
         }
     }
-
-    #[cfg(not(has_calls))]
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        Err("calls are made on x86-64 with Unix or AArch64 Linux only"
-            .to_owned()
-            .into())
-    }
 }
 
 impl Merge {
     /// Joins the results and prints them.
-    #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let mut all = cabi_verify::tally::Results::default();
         for file in &self.files {
@@ -235,12 +221,5 @@ impl Merge {
         let report = all.report(true, self.allow_self_inconsistent);
         results::show(&all, &report, self.out.as_deref(), self.json)?;
         Ok(output::exit_code(&report))
-    }
-
-    #[cfg(not(has_calls))]
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        Err("results are those of x86-64 with Unix or AArch64 Linux"
-            .to_owned()
-            .into())
     }
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use cabi::{Kind, RecordRules, Target};
 use cabi_header::{Header, NamedType, Reason, Skipped};
-#[cfg(has_calls)]
 use cabi_verify::layout::{Fact, Reply};
 use clap::Args;
 use serde::Serialize;
@@ -202,18 +201,7 @@ impl Show {
         })
     }
 
-    #[cfg(not(has_calls))]
-    fn checks(&self, _: &Source<'_>, _: &Header, _: &[&str]) -> Result<Vec<Check>, String> {
-        match self.cc.first() {
-            None => Ok(Vec::new()),
-            Some(_) => {
-                Err("--cc: compilers are asked on x86-64 with Unix or AArch64 Linux only".into())
-            }
-        }
-    }
-
     /// Asks the compilers about the types `names`.
-    #[cfg(has_calls)]
     fn checks(
         &self,
         source: &Source<'_>,
@@ -225,6 +213,7 @@ impl Show {
         if self.cc.is_empty() {
             return Ok(Vec::new());
         }
+        cabi_verify::run::calls_here().map_err(|why| format!("--cc: {why}"))?;
         let wanted = self.asked.target.as_deref().map(Target::named).transpose();
         let target = reading::target(header, wanted.map_err(|e| e.to_string())?.as_ref())?;
         let compilers = crate::compilers::asked(&self.cc, &target)?;
@@ -262,7 +251,6 @@ impl Show {
     }
 }
 
-#[cfg(has_calls)]
 impl Check {
     fn take(&mut self, fact: Fact, reply: Reply) {
         match reply {

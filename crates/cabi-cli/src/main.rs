@@ -6,7 +6,6 @@
 #![deny(unsafe_code)]
 
 mod call;
-#[cfg(has_calls)]
 mod compilers;
 mod completions;
 mod diff;

@@ -6,7 +6,6 @@
 //! the options, and the bar that shows progress (`verify/plan.rs`).
 
 mod options;
-#[cfg(has_calls)]
 mod plan;
 
 use std::process::ExitCode;
@@ -46,8 +45,8 @@ impl Verify {
         Ok(output::exit_code(&report))
     }
 
-    #[cfg(has_calls)]
     fn report(&self) -> Result<Report, String> {
+        cabi_verify::run::calls_here()?;
         cabi_verify::process::watch_signals();
         let looking = plan::doing("looking for compilers, and what each can compile".to_owned());
         let (compilers, absent) = self.compilers.find()?;
@@ -64,7 +63,6 @@ impl Verify {
         Ok(report)
     }
 
-    #[cfg(has_calls)]
     fn transitions(&self, compilers: Vec<cabi_verify::verify::Compiler>) -> Result<Report, String> {
         use cabi_verify::fuzz;
         use cabi_verify::verify::Mistake;
@@ -92,10 +90,5 @@ impl Verify {
         let absent = absent.into_iter().map(|why| format!("not run: {why}"));
         report.head.extend(absent);
         Ok(report)
-    }
-
-    #[cfg(not(has_calls))]
-    fn report(&self) -> Result<Report, String> {
-        Err("calls are made on x86-64 with Unix or AArch64 Linux only".into())
     }
 }

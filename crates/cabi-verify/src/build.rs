@@ -1,17 +1,14 @@
 //! Compilers: which there are, what each can compile, and the code they build.
 
 pub(crate) mod bisect;
-#[cfg(has_calls)]
 pub(crate) mod cranelift_object;
 mod error;
 mod installed;
-#[cfg(has_calls)]
 pub(crate) mod object_data;
 pub(crate) mod program;
 mod program_target;
 mod reference;
 mod unit;
-#[cfg(has_calls)]
 pub mod zig;
 
 pub(crate) use crate::corpus::capability::needs;

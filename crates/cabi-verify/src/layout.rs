@@ -12,12 +12,10 @@ use crate::case::Subject;
 use crate::emit::c::variables;
 use crate::pattern::{hex, is_big_endian};
 
-#[cfg(has_calls)]
 mod table;
 #[cfg(test)]
 mod tests;
 
-#[cfg(has_calls)]
 pub use table::{Reply, Table, ask_data};
 
 /// Property of a type to ask about.

@@ -16,7 +16,7 @@
 //! [`verify`] (headers) and [`fuzz`] (random signatures, and every transition between the [`states`] of argument assignment) are sources of
 //! cases for one runner ([`verify::units`]).
 //!
-//! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on
+//! Calls need x86-64 with Unix, or AArch64 Linux ([`run::calls_here`]). The command and the tests stand on
 //! this crate, which is published for the command: its interface may change with every release.
 //! Tools for tests alone (deliberate mistakes above all) are in the package `tests`.
 
@@ -24,34 +24,25 @@
 
 pub mod build;
 pub mod case;
-#[cfg(has_calls)]
 pub mod compare;
 pub mod corpus;
 mod emit;
 pub mod facts;
-#[cfg(has_calls)]
 pub mod fuzz;
 pub mod generate;
 pub mod header;
 pub mod layout;
 pub mod pattern;
-#[cfg(has_calls)]
 pub mod probe;
 pub mod process;
 pub mod processor;
 pub mod question;
 pub mod report;
-#[cfg(has_calls)]
 pub mod run;
 mod scratch;
-#[cfg(has_calls)]
 mod signatures;
 pub mod states;
-#[cfg(has_calls)]
 pub mod tally;
-#[cfg(has_calls)]
 pub mod threads;
-#[cfg(has_calls)]
 pub mod verdict;
-#[cfg(has_calls)]
 pub mod verify;

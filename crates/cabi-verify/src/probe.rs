@@ -27,6 +27,7 @@ mod emission;
 mod machine;
 mod objects;
 #[allow(unsafe_code)]
+#[cfg(unix)]
 mod run_time;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod values;
 
 pub use emission::{Emission, Emitted, SETTINGS};
 pub use machine::{AARCH64, ProbeMachine, RISCV, S390X, X86_64};
+#[cfg(unix)]
 pub use run_time::RunTimeCode;
 pub use values::has_partial_bytes;
 use values::{USUAL_WINDOW, Values, window};

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::scratch::Scratch;
 
-#[cfg(has_calls)]
+#[cfg(unix)]
 #[allow(unsafe_code)]
 mod signals;
 
-#[cfg(has_calls)]
+#[cfg(unix)]
 pub use signals::{was_interrupted, watch_signals};
 
 /// Returns the command that `words` and `args` after them call. Its messages, which are compared
@@ -35,7 +35,7 @@ pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output
     run(command, limit)
 }
 
-#[cfg(has_calls)]
+#[cfg(unix)]
 fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     use std::os::unix::fs::FileExt;
     use std::os::unix::process::CommandExt;
@@ -87,9 +87,19 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     })
 }
 
-#[cfg(not(has_calls))]
+#[cfg(not(unix))]
 fn run(mut command: Command, _: Duration) -> io::Result<Output> {
     command.output()
+}
+
+/// Does nothing: an interrupt ends this process.
+#[cfg(not(unix))]
+pub fn watch_signals() {}
+
+/// Returns `false`: no signal is watched.
+#[cfg(not(unix))]
+pub fn was_interrupted() -> bool {
+    false
 }
 
 /// Why the failure of a compiler is no answer: memory ran out, it was ended from outside, the disk is full.

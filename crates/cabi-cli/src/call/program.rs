@@ -6,6 +6,7 @@ use std::path::Path;
 use cabi::{FnSig, Target};
 use cabi_header::Prototype;
 use cabi_verify::build::{ProgramTarget, Reference, TIME_LIMIT};
+use cabi_verify::run::calls_here;
 use cabi_verify::run::one_call::{CallOutput, OneCall};
 
 use super::child::ENDED_BADLY;
@@ -16,11 +17,15 @@ use crate::output::{self, Failure};
 /// Returns the target `triple`, unless it is the one whose functions are called in this process.
 ///
 /// # Errors
-/// No convention is known for it.
+/// No convention is known for it, or no other target's functions are called on this host.
 pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
     let is_here = Target::host().is_ok_and(|host| host == target);
-    Ok((!is_here).then_some(target))
+    if is_here {
+        return Ok(None);
+    }
+    calls_here().map_err(|why| format!("--target {triple}: {why}"))?;
+    Ok(Some(target))
 }
 
 /// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-#[cfg(has_calls)]
 use crate::compilers::Compilers;
 use crate::reading::Reading;
 
@@ -47,7 +46,6 @@ pub(crate) struct Verify {
     /// stack slot, by the shape of the next value.
     #[arg(long, conflicts_with_all = ["headers", "only", "Reading"])]
     pub(super) exhaustive: bool,
-    #[cfg(has_calls)]
     #[command(flatten)]
     pub(super) compilers: Compilers,
     /// Verify only functions and types whose name matches.

@@ -70,6 +70,7 @@ impl Program {
     }
 
     /// Returns the path of the file.
+    #[cfg(unix)]
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

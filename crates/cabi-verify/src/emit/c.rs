@@ -111,7 +111,6 @@ pub(crate) fn is_widened(ty: &Type) -> bool {
 }
 
 /// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
-#[cfg(has_calls)]
 pub(crate) fn initializer(bytes: &[u8]) -> String {
     let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
     let digits = digits.join(", ");

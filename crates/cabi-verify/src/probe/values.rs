@@ -155,6 +155,7 @@ impl Values {
     }
 
     /// Returns the bytes of each argument, and then of the result.
+    #[cfg(unix)]
     pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.all().into_iter().map(|ty| size_of(&ty))
     }
