@@ -7,10 +7,10 @@
 //! other parts is refused.
 
 use cabi::convention::{Group, GroupKind, Role};
-use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Place, RecordBuilder, Target, Type};
+use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Member, Place, RecordBuilder, Target, Type};
 
 use crate::error::PlanError;
-use crate::parts::{ClifPart, ClifParts, WORD, narrow};
+use crate::parts::{ClifPart, ClifParts, narrow};
 use crate::signature::{Extension, ValueType};
 
 const OTHER_PARTS: &str = "the convention passes it in other parts";
@@ -81,6 +81,7 @@ impl PartsValue {
 
     /// Returns a C type with these parts, or the reason why there is none.
     fn object(&self, target: &Target) -> Result<Type, &'static str> {
+        const FIRST: &str = "at_0";
         const NO_OBJECT: &str = "its parts are not those of an object of its size and alignment";
         let (size, align) = (self.size, self.align);
         if let [one] = &self.parts[..]
@@ -92,25 +93,14 @@ impl PartsValue {
         if size == 0 || !align.is_power_of_two() || size > u64::from(u32::MAX) {
             return Err(NO_OBJECT);
         }
-        let is_word = |part: &ClifPart| part.ty == WORD && u32::from(part.size) == WORD.bytes();
-        let first_words = self
-            .parts
-            .iter()
-            .take(2)
-            .filter(|part| is_word(part))
-            .count();
-        let whole = ClifPart::new(0, 16, ValueType::I128);
-        let all = match first_words {
-            // Conventions look at the alignment of members, not at a record's alone.
-            2 if align >= whole.ty.bytes() => {
-                let rest = self.parts.iter().skip(2).copied();
-                std::iter::once(whole).chain(rest).collect()
-            }
-            _ => self.parts.clone(),
+        // Conventions look at the alignment of members, not at a record's alone.
+        let member = |name: &str, ty: Type| match ty.align() < align {
+            true if name == FIRST => Member::named(name, ty).aligned(align),
+            _ => Member::named(name, ty),
         };
         let mut record = RecordBuilder::structure("value");
         let mut next = 0;
-        for part in &all {
+        for part in &self.parts {
             let (first, end) = (
                 part.offset.into(),
                 u64::from(part.offset) + u64::from(part.size),
@@ -120,16 +110,17 @@ impl PartsValue {
                 return Err(NO_OBJECT);
             }
             for _ in 0..n {
-                record = record.field(&format!("at_{next}"), elem.clone());
+                record = record.member(member(&format!("at_{next}"), elem.clone()));
                 next += 1;
             }
             next = end;
         }
-        if all.is_empty() {
+        if self.parts.is_empty() {
             let (elem, n) = elements((0, size), align, None).ok_or(NO_OBJECT)?;
-            record = record.field("all", Type::array(&elem, n).map_err(|_| NO_OBJECT)?);
+            let all = Type::array(&elem, n).map_err(|_| NO_OBJECT)?;
+            record = record.member(member(FIRST, all));
         }
-        let ty = record.aligned(align).build(target.data_model());
+        let ty = record.build(target.data_model());
         let fits = |ty: &Type| (ty.size(), ty.align()) == (size, align);
         ty.ok().filter(fits).ok_or(NO_OBJECT)
     }

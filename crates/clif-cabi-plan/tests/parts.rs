@@ -6,7 +6,7 @@
     reason = "a test stops at an unexpected error"
 )]
 
-use cabi::{FnSig, RecordBuilder, Target, Type};
+use cabi::{FnSig, Member, RecordBuilder, Target, Type};
 use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64};
 use clif_cabi_plan::{
     CallPlan, EntryPlan, Extension, PartsSignature, PartsValue, VaArgPlan, ValueType,
@@ -82,6 +82,23 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
         (record(&vec![Type::F32; 4]), hfa),
         (record(&vec![Type::I64; 3]), large),
     ];
+    // The stack's slot is aligned as the first member is. Apple's unnamed ones are refused.
+    let elems = [(Type::F64, 2), (Type::F32, 4)];
+    for (elem, n) in elems.into_iter().filter(|_| name != APPLE) {
+        let fields = (0..n).map(|i| Member::named(&format!("f{i}"), elem.clone()));
+        let aligned = |(i, field): (usize, Member)| if i == 0 { field.aligned(16) } else { field };
+        let record = RecordBuilder::structure("aligned");
+        let record = fields
+            .enumerate()
+            .map(aligned)
+            .fold(record, RecordBuilder::member);
+        let parts = match (name, n) {
+            (ARM, 4) => Some(vec![F32; 4]),
+            (RISCV, 4) => Some(vec![I64; 2]),
+            _ => wide(&[F64; 2]),
+        };
+        types.push((record.build(target.data_model()).unwrap(), parts));
+    }
     if [LINUX, ARM, APPLE].contains(&name) {
         types.push((Type::vector(&Type::U8, 16).unwrap(), Some(vec![I8X16])));
     }
