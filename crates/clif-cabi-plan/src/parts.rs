@@ -56,13 +56,10 @@ impl ClifPart {
 
     /// Cuts an object of `size` bytes into integers of type `slot`; the last one may have fewer
     /// bytes.
-    pub fn slots(size: u64, slot: ValueType) -> impl Iterator<Item = Self> {
+    pub fn slots(size: u32, slot: ValueType) -> impl Iterator<Item = Self> {
         let step = slot.bytes();
-        let offsets = (0..narrow(size)).step_by(step as usize);
-        offsets.map(move |at: u32| {
-            let left = (size - u64::from(at)).min(step.into());
-            Self::new(at, narrow(left), slot)
-        })
+        let offsets = (0..size).step_by(step as usize);
+        offsets.map(move |at| Self::new(at, narrow((size - at).min(step)), slot))
     }
 
     /// Returns the bytes of an object of `size` bytes after its last whole word, which Cranelift
@@ -242,6 +239,18 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
     ClifPart::new(part.offset.into(), size, ty).extended(part.extension, least)
 }
 
+/// Returns the bits and the sign of a `_BitInt` of fewer bits than an `int` and than its bytes
+/// have: it is passed and returned with its other bits extended, as clang's x86-64 code relies on.
+#[must_use]
+pub fn extended_bits(ty: &cabi::Type) -> Option<(u16, bool)> {
+    match ty.as_scalar()? {
+        Scalar::BitInt { bits, signed } if bits < 32 && u64::from(bits) < 8 * ty.size() => {
+            Some((bits, signed))
+        }
+        _ => None,
+    }
+}
+
 /// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to
 /// `align` and a part has at least `least` bytes: its words, or smaller integers if slots are
 /// smaller. x87's format has only its 10 bytes of value.
@@ -259,7 +268,7 @@ pub(crate) fn slots(
         (_, 4) => ValueType::I32,
         _ => WORD,
     };
-    to.extend(ClifPart::slots(size, own));
+    to.extend(ClifPart::slots(narrow(size), own));
 }
 
 /// Narrows `n`, which was checked to fit: sizes and offsets in an argument area, which has at most

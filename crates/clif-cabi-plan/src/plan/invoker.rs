@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::call::CallPlan;
 use crate::machine::{Machine, Stub, StubStep};
-use crate::parts::{ClifPart, WORD, narrow};
+use crate::parts::{ClifPart, WORD, extended_bits, narrow};
 
 /// The most bytes of an argument that are copied word by word.
 const MAX_WORDS: u32 = 16;
@@ -49,7 +49,10 @@ impl CallPlan {
             && machine.convention.params.int == of_c
             && counts_only
             && after.is_empty();
-        if !is_usual || self.sig.is_noreturn() {
+        // No step extends from other bits than those of bytes.
+        let mut params = self.sig.params().iter();
+        let has_bits = params.any(|param| extended_bits(&param.ty).is_some());
+        if !is_usual || has_bits || self.sig.is_noreturn() {
             return None;
         }
         let result = &self.abi.ret.place;

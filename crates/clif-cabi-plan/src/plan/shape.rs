@@ -1,7 +1,7 @@
 //! Shapes of plans: keys for code that calls or is entered with every argument and the result in memory.
 //!
-//! Such code depends on its plan, and on C types only by the layout of objects. So a shape is all
-//! fields of a plan, and only that layout of its C signature. Plans are taken apart field by field:
+//! Such code depends on its plan, and on C types only by the layout of objects and the bits of
+//! integers. So a shape is all fields of a plan, and only these of its C signature. Plans are taken apart field by field:
 //! a new one does not compile until it is here.
 
 use std::hash::{Hash, Hasher};
@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use super::call::CallPlan;
 use super::entry::EntryPlan;
 use super::signature_plan::SignaturePlan;
+use crate::parts::extended_bits;
 
 impl SignaturePlan {
     /// Hashes what tells nearly all shapes apart: the layouts of objects, and the CLIF signature.
@@ -17,11 +18,15 @@ impl SignaturePlan {
         (self.sig.is_noreturn(), &self.signature).hash(state);
     }
 
-    /// Returns the layouts of the objects that the arguments and the result are.
-    fn layouts(&self) -> impl Iterator<Item = (u64, u32, u32)> {
+    /// Returns the layouts of the objects that the arguments and the result are, and their bits
+    /// that are extended.
+    fn layouts(&self) -> impl Iterator<Item = impl Hash + Eq> {
         let types = self.sig.params().iter().map(|param| &param.ty);
         let types = types.chain([self.sig.result()]);
-        types.map(|ty| (ty.size(), ty.align(), ty.canonical_align()))
+        types.map(|ty| {
+            let aligns = (ty.align(), ty.canonical_align());
+            (ty.size(), aligns, extended_bits(ty))
+        })
     }
 
     fn has_shape_of(&self, other: &Self) -> bool {

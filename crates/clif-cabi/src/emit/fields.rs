@@ -245,7 +245,8 @@ pub(super) fn store(
 /// Returns the words of an object of `size` bytes. On a big-endian machine no integer has a part
 /// of its bytes: a tail is smaller ones.
 pub(super) fn words(size: u64, order: Endianness) -> ClifParts {
-    let mut parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
+    let bytes = u32::try_from(size).unwrap_or(u32::MAX);
+    let mut parts: ClifParts = ClifPart::slots(bytes, ValueType::I64).collect();
     let is_tail = |part: &ClifPart| order == Endianness::Big && part.size < 8;
     if let Some(tail) = parts.last().copied().filter(is_tail) {
         parts.pop();

@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::cranelift::codegen::ir::{Endianness, Type, Value};
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan};
+use crate::cranelift::inst_builder::*;
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, extended_bits};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
@@ -98,7 +99,8 @@ impl<'a> CValue<'a> {
             (Arg::Memory { base, offset, .. }, parts) => {
                 let from = self.given(builder, *base, *offset);
                 for part in parts {
-                    values.push(memory::load_passed(builder, part, from));
+                    let value = memory::load_passed(builder, part, from);
+                    values.push(self.with_all_bits(builder, value));
                 }
                 return Ok(());
             }
@@ -107,7 +109,8 @@ impl<'a> CValue<'a> {
                 if let [part] = parts
                     && clif_type(part.ty) == found
                 {
-                    values.push(convert::passed(builder, part, *value));
+                    let value = convert::passed(builder, part, *value);
+                    values.push(self.with_all_bits(builder, value));
                     return Ok(());
                 }
                 let no_parts = || self.error("its parts".into(), type_name(found));
@@ -120,9 +123,24 @@ impl<'a> CValue<'a> {
             }
         };
         for (part, value) in self.parts.iter().zip(own) {
-            values.push(convert::passed(builder, part, *value));
+            let value = convert::passed(builder, part, *value);
+            values.push(self.with_all_bits(builder, value));
         }
         Ok(())
+    }
+
+    /// Extends a `_BitInt` from its own bits.
+    fn with_all_bits(&self, builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+        let Some((bits, signed)) = extended_bits(self.ty) else {
+            return value;
+        };
+        let all = builder.func.dfg.value_type(value).bits();
+        let unused = all.saturating_sub(bits.into());
+        let high = builder.ins().ishl_imm_u(value, i64::from(unused));
+        match signed {
+            true => builder.ins().sshr_imm_u(high, i64::from(unused)),
+            false => builder.ins().ushr_imm_u(high, i64::from(unused)),
+        }
     }
 
     /// Writes `arg` to the object at `to`.
