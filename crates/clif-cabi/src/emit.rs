@@ -29,9 +29,8 @@ pub use padding::keep_arrived;
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
+use memory::MemoryConfig;
 use smallvec::SmallVec;
-
-use crate::error::LowerError;
 
 /// A few CLIF values.
 pub type Values = SmallVec<[Value; 4]>;
@@ -50,25 +49,11 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
 
 /// Returns the address of a stack slot for a result of `ty`. A typedef may align a record to less
 /// than its own alignment, on which clang relies where it writes a result.
-pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Value {
-    memory::slot(builder, ty.size(), ty.align().max(ty.canonical_align())).base
-}
-
-/// Makes an object of `ty` in the frame of the function being built, as large and aligned as C asks
-/// for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most. See
-/// [`Ret::easiest`].
-///
-/// # Errors
-/// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.
-pub fn slot(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Result<Value, LowerError> {
-    check::position(builder)?;
-    let (size, align) = (ty.size(), ty.align());
-    match check::fits_a_frame(size, align.max(ty.canonical_align())) {
-        true => Ok(slot_of(builder, ty)),
-        false => {
-            let expected = "one that a stack frame has room for";
-            let found = format!("{size} bytes aligned to {align}");
-            Err(LowerError::value([&"an object", ty, &expected, &found]))
-        }
-    }
+pub(crate) fn slot_of(
+    config: MemoryConfig,
+    builder: &mut FunctionBuilder<'_>,
+    ty: &cabi::Type,
+) -> Value {
+    let align = ty.align().max(ty.canonical_align());
+    memory::slot(config, builder, ty.size(), align).base
 }

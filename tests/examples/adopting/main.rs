@@ -11,7 +11,7 @@ use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, Entry, Function, Lowering, Ret, Returned, clif_signature, slot, value_type,
+    Arg, Callee, Entry, Function, Lowering, Ret, Returned, clif_signature, value_type,
 };
 use clif_cabi_jit::{Code, Engine, Settings};
 
@@ -183,7 +183,7 @@ impl<M: Module> Backend<M> {
         let args: Vec<Arg> = args.map(|(p, value)| argument(&p.ty, *value)).collect();
         let plan = self.lower.call_plan(sig)?;
         // Room for the result is only made where it is in memory.
-        let ret = Ret::easiest(&plan, || slot(builder, sig.result()))?;
+        let ret = Ret::easiest(&plan, || self.lower.slot(builder, sig.result()))?;
         let (module, lower): (&mut dyn Module, _) = (&mut self.module, &self.lower);
         let returned = lower.call_planned(module, builder, callee, &plan, &args, ret)?;
         Ok(match (returned, ret) {

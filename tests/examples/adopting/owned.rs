@@ -10,7 +10,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{Linkage, Module};
-use clif_cabi::{Arg, Ret, slot};
+use clif_cabi::{Arg, Ret};
 use clif_cabi_jit::Code;
 
 use super::{Backend, Result, engine};
@@ -29,7 +29,7 @@ fn fresh<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     backend.declare("fresh", FnSig::new([Type::I64], Type::I64), Linkage::Export)?;
     backend.define("fresh", |backend, builder, entry| {
         let n = entry.value(builder, 0)?;
-        let object = slot(builder, &triple)?;
+        let object = backend.lower.slot(builder, &triple)?;
         for at in [0, 8, 16] {
             builder.ins().store(MemFlagsData::new(), n, object, at);
         }

@@ -10,7 +10,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{DataDescription, FuncId, Module};
-use clif_cabi::{Arg, Lowering, Ret, Returned, slot};
+use clif_cabi::{Arg, Lowering, Ret, Returned};
 use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
 use super::{Result, define};
@@ -99,7 +99,7 @@ pub(super) fn apply<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncI
         let callee = entry.value(builder, 0)?;
         let p = entry.value(builder, 1)?;
         // The argument is an object in memory, and so is the result, wherever C passes them.
-        let result = slot(builder, f.result())?;
+        let result = lower.slot(builder, f.result())?;
         let (args, ret) = ([Arg::memory(p)], Ret::memory(result));
         lower.call_sig(module, builder, callee, &f, &args, ret)?;
         let n = builder.ins().load(I64, MemFlagsData::new(), result, 8);

@@ -6,7 +6,7 @@ use clif_cabi::cabi::{DataModel, FnSig, Kind, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Lowering, Ret, slot};
+use clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::{CallInterface, Closure, Closures, Engine, Invokers, Settings};
 
 use super::{Result, compiled, define};
@@ -21,7 +21,7 @@ pub(super) fn note<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
     let vsnprintf = lower.declare_import(module, "vsnprintf", &FnSig::new(params, Type::I32))?;
     let sig = FnSig::new(named, Type::I32).variadic();
     define(module, lower, ("note", &sig), |module, builder, entry| {
-        let list = slot(builder, &va_list)?;
+        let list = lower.slot(builder, &va_list)?;
         entry.va_start(builder, list)?;
         // The first unnamed argument is fetched here, the others by the C library.
         let level = lower.va_arg(builder, list, &sig, &Type::I32)?;

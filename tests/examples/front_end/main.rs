@@ -10,7 +10,7 @@ use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Entry, Lowering, Ret, slot};
+use clif_cabi::{Arg, Entry, Lowering, Ret};
 use clif_cabi_jit::{Code, Engine, Library, Settings};
 
 mod calls;
@@ -62,7 +62,7 @@ fn quotient<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
             let a = Arg::value(entry.value(builder, 0)?);
             let b = Arg::value(entry.value(builder, 1)?);
             // As large and as aligned as C writes it.
-            let result = slot(builder, &div_t)?;
+            let result = lower.slot(builder, &div_t)?;
             lower.call(module, builder, &div, &[a, b], Ret::memory(result))?;
             let quot = builder.ins().load(I32, MemFlagsData::new(), result, 0);
             entry.ret(module, builder, Some(&Arg::value(quot)))?;

@@ -111,7 +111,7 @@ fn emit(
     let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
     let result = match entry.sret() {
         Some(sret) => sret,
-        None if has_result => clif_cabi::slot(builder, sig.result())?,
+        None if has_result => lower.slot(builder, sig.result())?,
         None => pointers,
     };
     if has_result && bytes <= MAX_RESULT.into() {

@@ -149,6 +149,12 @@ impl Machine {
         self.processor().flags
     }
 
+    /// Returns the greatest alignment of Cranelift's stack slots there, in bytes.
+    #[must_use]
+    pub fn slot_align(&self) -> u32 {
+        self.processor().slot_align
+    }
+
     /// Checks whether Cranelift has vectors of 16 bytes there under any flags of its ISA.
     #[must_use]
     pub fn has_vectors(&self) -> bool {

@@ -36,6 +36,8 @@ pub(crate) struct Processor {
     pub(super) moved: Registers,
     /// The top of a stack of registers, from which stubs pop results.
     pub(super) x87: Option<Reg>,
+    /// Greatest alignment of Cranelift's stack slots, in bytes.
+    pub(super) slot_align: u32,
     /// A register that the routine changes by which Cranelift probes frames of more than a page.
     pub(super) probe: Option<Reg>,
     /// Flags of Cranelift with which alone its code calls and is called as C's.

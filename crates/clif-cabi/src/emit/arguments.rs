@@ -52,9 +52,11 @@ impl CallSite<'_, '_, '_> {
             (ResultPlan::Sret | ResultPlan::Registers { .. }, Ret::Memory(address)) => {
                 Some(address)
             }
-            (ResultPlan::Sret, _) => Some(slot_of(self.builder, self.plan.sig.result())),
+            (ResultPlan::Sret, _) => {
+                Some(slot_of(self.config, self.builder, self.plan.sig.result()))
+            }
             (ResultPlan::Registers { bytes, .. }, _) => {
-                Some(memory::slot(self.builder, u64::from(*bytes), 16).base)
+                Some(memory::scratch(self.builder, u64::from(*bytes)).base)
             }
             _ => None,
         }
@@ -173,7 +175,7 @@ impl CallSite<'_, '_, '_> {
                 values.push(value.given(builder, base, offset).value(builder));
             }
             (PassMode::Indirect { size, align }, _) => {
-                let copy = memory::slot(builder, size, align);
+                let copy = memory::slot(self.config, builder, size, align);
                 value.form_to_memory(self.config, builder, arg, copy)?;
                 values.push(copy.base);
             }

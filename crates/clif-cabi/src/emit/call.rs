@@ -52,7 +52,7 @@ impl CallSite<'_, '_, '_> {
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         check::arguments(dfg, self.plan, args)?;
-        owned::check(dfg, self.plan, args, ret)
+        owned::check(dfg, (self.plan, self.config), args, ret)
     }
 
     /// Returns the result of a call whose CLIF results are `results`.
@@ -93,7 +93,7 @@ impl CallSite<'_, '_, '_> {
             // stub writes to a slot of its own, so that nothing computes an address between the
             // call and it.
             (ResultPlan::Stub { bytes, .. }, Some(pop), _) => {
-                let slot = memory::slot(self.builder, u64::from(*bytes), 16);
+                let slot = memory::scratch(self.builder, u64::from(*bytes));
                 self.builder.ins().call(pop, &[slot.base]);
                 if ret == Ret::Ignore {
                     return Ok(Returned::Nothing);

@@ -51,7 +51,7 @@ fn split_in_memory(
     if end(parts) > bytes {
         return None;
     }
-    let at = memory::slot(builder, u64::from(bytes), 16);
+    let at = memory::scratch(builder, u64::from(bytes));
     builder.ins().store(flags(order), value, at.base, at.offset);
     Some(memory::load_all(builder, parts, at))
 }
@@ -208,7 +208,7 @@ pub(super) fn join(
     if end(parts) < ty.bytes() {
         return None;
     }
-    let at = memory::slot(builder, u64::from(end(parts)), 16);
+    let at = memory::scratch(builder, u64::from(end(parts)));
     memory::store_all(builder, parts, values, at);
     Some(builder.ins().load(ty, flags(order), at.base, at.offset))
 }

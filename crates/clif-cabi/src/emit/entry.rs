@@ -206,7 +206,7 @@ impl Entry {
                 let found = "an alignment that no stack frame has room for".into();
                 return Err(arg.error(expected, found));
             }
-            let slot = memory::slot(builder, size, align);
+            let slot = memory::slot(self.config, builder, size, align);
             self.form(builder, arg, Ret::Memory(slot.base))?;
             Ok(slot.base)
         })

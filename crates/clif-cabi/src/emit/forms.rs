@@ -74,7 +74,7 @@ impl Arg {
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type, X86_64_WIN64};
-    /// use clif_cabi::{Arg, Lowering, Ret, slot};
+    /// use clif_cabi::{Arg, Lowering, Ret};
     ///
     /// let lower = Lowering::new(&*isa)?;
     /// let three = RecordBuilder::structure("three").field("n", Type::array(&Type::I64, 3)?);
@@ -83,7 +83,7 @@ impl Arg {
     /// let plan = lower.call_plan(&sig)?;
     /// # let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::FN_PTR], Type::VOID))?;
     /// # let f = entry.value(&mut builder, 0)?;
-    /// let own = slot(&mut builder, &three)?;
+    /// let own = lower.slot(&mut builder, &three)?;
     /// // .. which is filled, and not used after the call
     /// let given = [Arg::value(f), Arg::owned_memory(own)];
     /// let values = lower.values_in(&mut builder, &plan, &given, Ret::Ignore)?;

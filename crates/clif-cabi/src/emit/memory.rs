@@ -234,21 +234,40 @@ fn int_of(ty: Type) -> Type {
 }
 
 /// Makes an object on the stack of the function being built, and returns its address. Cranelift
-/// aligns slots to 16 bytes at most, so more is allocated and masked.
-pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
-    let over = if align > 16 { u64::from(align) } else { 0 };
-    let bytes = u32::try_from(size.saturating_add(over));
+/// aligns slots to 8 or 16 bytes at most, so more is allocated and masked.
+pub(crate) fn slot(
+    config: MemoryConfig,
+    builder: &mut FunctionBuilder<'_>,
+    size: u64,
+    align: u32,
+) -> Address {
+    if align <= config.slot_align {
+        return sized_slot(builder, size, align);
+    }
+    let base = sized_slot(
+        builder,
+        size.saturating_add(align.into()),
+        config.slot_align,
+    )
+    .base;
+    let last = builder.ins().iadd_imm_s(base, i64::from(align) - 1);
+    Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
+}
+
+/// Makes room on the stack for code that relies on no alignment: it is 16 bytes where Cranelift has
+/// such slots.
+pub(super) fn scratch(builder: &mut FunctionBuilder<'_>, size: u64) -> Address {
+    sized_slot(builder, size, 16)
+}
+
+fn sized_slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
+    let bytes = u32::try_from(size);
     debug_assert!(bytes.is_ok(), "no frame has room for {size} bytes");
     let bytes = bytes.unwrap_or(u32::MAX);
     let align_shift = u8::try_from(align.clamp(1, 16).ilog2()).unwrap_or(4);
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(1), align_shift);
     let slot = builder.create_sized_stack_slot(slot);
-    let base = builder.ins().stack_addr(types::I64, slot, 0);
-    if over == 0 {
-        return Address::at(base);
-    }
-    let last = builder.ins().iadd_imm_s(base, i64::from(align) - 1);
-    Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
+    Address::at(builder.ins().stack_addr(types::I64, slot, 0))
 }
 
 /// Properties of the target that copies of objects depend on.
@@ -257,6 +276,8 @@ pub(crate) struct MemoryConfig {
     frontend: TargetFrontendConfig,
     /// Type by which 16 bytes are moved.
     pair: Type,
+    /// Greatest alignment of stack slots.
+    pub(super) slot_align: u32,
 }
 
 impl MemoryConfig {
@@ -265,7 +286,11 @@ impl MemoryConfig {
             true => types::F64X2,
             false => types::I128,
         };
-        Self { frontend, pair }
+        Self {
+            frontend,
+            pair,
+            slot_align: machine.slot_align(),
+        }
     }
 
     pub(super) fn has_vectors(&self) -> bool {

@@ -6,12 +6,9 @@ use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{CallPlan, PassMode};
 
 use super::forms::{Arg, Ret};
-use super::memory::Address;
+use super::memory::{Address, MemoryConfig};
 use super::value::CValue;
 use crate::error::LowerError;
-
-/// The greatest alignment that Cranelift gives a stack slot.
-pub(super) const MAX_SLOT_ALIGN: u32 = 16;
 
 /// Base of an address.
 #[derive(PartialEq)]
@@ -67,7 +64,7 @@ fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, 
 /// address of its result, or if it cannot be aligned.
 pub(super) fn check(
     dfg: &DataFlowGraph,
-    plan: &CallPlan,
+    (plan, config): (&CallPlan, MemoryConfig),
     args: &[Arg],
     ret: Ret,
 ) -> Result<(), LowerError> {
@@ -82,7 +79,7 @@ pub(super) fn check(
             continue;
         };
         if matches!(own.0, Start::Slot(_))
-            && (align > MAX_SLOT_ALIGN || own.1 % i64::from(align) != 0)
+            && (align > config.slot_align || own.1 % i64::from(align) != 0)
         {
             let expected = format!("an object that is aligned to {align}");
             return Err(value.error(expected, "an offset or slot that is not".into()));

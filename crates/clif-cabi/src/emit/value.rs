@@ -179,7 +179,7 @@ impl<'a> CValue<'a> {
         if let Arg::Memory { base, offset, .. } = arg {
             return Ok(self.given(builder, *base, *offset));
         }
-        let to = memory::slot(builder, bytes, 16);
+        let to = memory::scratch(builder, bytes);
         self.form_to_memory(config, builder, arg, to)?;
         Ok(to)
     }

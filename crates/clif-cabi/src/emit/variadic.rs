@@ -77,7 +77,7 @@ impl Entry {
                 save_align,
                 save_before: None,
                 ..
-            } => memory::slot(builder, save_bytes.into(), save_align).base,
+            } => memory::slot(self.config, builder, save_bytes.into(), save_align).base,
             VaStart::Registers {
                 save_before: Some(before),
                 ..
@@ -134,10 +134,10 @@ pub(crate) fn va_arg(
     check::position(builder)?;
     let list = self::list(builder, list)?;
     let found = match &plan.place {
-        VaPlace::Nothing => return Ok(temporary(builder, plan).base),
+        VaPlace::Nothing => return Ok(temporary(config, builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
         VaPlace::Registers { takes, parts } => {
-            let found = from_registers(builder, list, plan, (takes, parts));
+            let found = from_registers(config, builder, list, plan, (takes, parts));
             if !plan.by_reference {
                 return Ok(found);
             }
@@ -151,7 +151,7 @@ pub(crate) fn va_arg(
     if plan.in_place {
         return Ok(found);
     }
-    let to = temporary(builder, plan);
+    let to = temporary(config, builder, plan);
     let from = Address::at(found);
     memory::copy(config, builder, plan.size, from, to);
     Ok(to.base)
@@ -160,6 +160,7 @@ pub(crate) fn va_arg(
 /// Returns the address of the next argument, which is in registers if they are left: its own, or
 /// that of its parts put together.
 fn from_registers(
+    config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
     list: Address,
     plan: &VaArgPlan,
@@ -190,7 +191,7 @@ fn from_registers(
         Some(first) if plan.in_place || plan.by_reference => return at(builder, first, 0),
         _ => {}
     }
-    let to = temporary(builder, plan);
+    let to = temporary(config, builder, plan);
     for part in parts {
         let base = at(builder, part, part.part.offset);
         let own = ClifPart::new(0, part.part.size, part.part.ty);
@@ -314,8 +315,8 @@ fn next_in_area(
     Address::at(here).plus(plan.overflow_before).value(builder)
 }
 
-fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
-    memory::slot(builder, plan.size, plan.align)
+fn temporary(config: MemoryConfig, builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
+    memory::slot(config, builder, plan.size, plan.align)
 }
 
 /// Returns the `va_list` at `list`, which must be an address.

@@ -1,12 +1,12 @@
 //! [`Lowering`]: how a function that C calls begins.
 
-use crate::cranelift::codegen::ir::{Block, Signature};
+use crate::cranelift::codegen::ir::{Block, Signature, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use cabi::FnSig;
 
 use super::Lowering;
 use crate::clif_types::clif_signature;
-use crate::emit::{Entry, check};
+use crate::emit::{Entry, check, slot_of};
 use crate::error::LowerError;
 
 impl Lowering {
@@ -56,6 +56,29 @@ impl Lowering {
         // Only in the layout it counts as the function's first, which is reachable without a jump.
         builder.ensure_inserted_block();
         Ok((block, self.enter(builder, block, sig)?))
+    }
+
+    /// Makes an object of `ty` in the frame of the function being built, as large and aligned as C asks
+    /// for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most, on s390x to 8. See
+    /// [`Ret::easiest`].
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.
+    pub fn slot(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        ty: &cabi::Type,
+    ) -> Result<Value, LowerError> {
+        check::position(builder)?;
+        let (size, align) = (ty.size(), ty.align());
+        match check::fits_a_frame(size, align.max(ty.canonical_align())) {
+            true => Ok(slot_of(self.config, builder, ty)),
+            false => {
+                let expected = "one that a stack frame has room for";
+                let found = format!("{size} bytes aligned to {align}");
+                Err(LowerError::value([&"an object", ty, &expected, &found]))
+            }
+        }
     }
 
     /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of

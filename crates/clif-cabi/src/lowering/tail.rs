@@ -8,7 +8,7 @@ use cabi::{FnAbi, FnSig};
 
 use super::{Function, Lowering};
 use crate::clif_types::value_type;
-use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot};
+use crate::emit::{Arg, Callee, Entry, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
@@ -185,7 +185,7 @@ impl Lowering {
                 None => Arg::memory(entry.address(builder, i)?),
             });
         }
-        let room = || (entry.sret()).map_or_else(|| slot(builder, sig.result()), Ok);
+        let room = || (entry.sret()).map_or_else(|| self.slot(builder, sig.result()), Ok);
         let ret = Ret::easiest(&other, room)?;
         let returned = self.call(stubs, builder, function, &args, ret)?;
         if sig.is_noreturn() {

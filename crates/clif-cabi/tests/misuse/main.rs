@@ -34,7 +34,7 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
     Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs,
-    clif_signature, slot,
+    clif_signature,
 };
 
 /// Imports one name for everything, refuses, or returns an invalid function or one with another
@@ -200,8 +200,8 @@ impl Building {
                 self.callable = Some(lower.callee(stubs, builder, &plan, callee(second))?);
             }
             "try" => try_issue(builder, self.callable.as_ref().unwrap())?,
-            "slot" if rest.is_empty() => drop(slot(builder, sigs[0].result())?),
-            "slot" => drop(slot(builder, &ty(rest))?),
+            "slot" if rest.is_empty() => drop(lower.slot(builder, sigs[0].result())?),
+            "slot" => drop(lower.slot(builder, &ty(rest))?),
             // Takes the entry of another function.
             "foreign" => self.entry = Self::new(sigs).build(&[format!("begin {rest}")]).entry,
             "stubs" => {

@@ -36,6 +36,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(16),
     moved: Registers::NONE,
     x87: None,
+    slot_align: 16,
     probe: None,
     flags: &[FRAME_POINTERS, INLINE_PROBES],
 };

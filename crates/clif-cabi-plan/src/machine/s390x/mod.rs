@@ -30,6 +30,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: Some(160),
     moved: Registers::NONE,
     x87: None,
+    slot_align: 8,
     probe: None,
     flags: &[FRAME_POINTERS, INLINE_PROBES],
 };

@@ -34,6 +34,7 @@ static PROCESSOR: Processor = Processor {
     area_from_frame: None,
     moved: conventions::MOVED,
     x87: Some(x86_64::ST0),
+    slot_align: 16,
     probe: Some(x86_64::RAX),
     flags: &[],
 };
