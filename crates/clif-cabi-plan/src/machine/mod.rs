@@ -236,6 +236,10 @@ impl Machine {
     pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
         let found = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
+            // By position the integers have taken the places of all vectors.
+            if class == RegClass::Vector && self.convention.positional {
+                continue;
+            }
             let regs = self.convention.params.of(class).iter();
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
             sig.params.extend(left.map(|_| ClifParam::new(ty)));

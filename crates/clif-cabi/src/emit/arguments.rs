@@ -96,7 +96,7 @@ impl CallSite<'_, '_, '_> {
                 What::Padding => {
                     let values = padding.get_or_insert_with(|| {
                         let to = match ret {
-                            Ret::Memory(address) => Some(address),
+                            Ret::Memory(address) if plan.sig.result().size() > 0 => Some(address),
                             _ => result,
                         };
                         let words = (&*vectors, std::mem::take(&mut floats));

@@ -90,7 +90,7 @@ impl Callable {
     /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table` is of [`Callable::signature`].
     ///
     /// # Errors
-    /// As [`Callable::call`], and [`LowerError::Function`] for a function of Windows: Cranelift has no
+    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a function of Windows: Cranelift has no
     /// `try_call` of one.
     pub fn try_call(
         &self,
@@ -99,8 +99,13 @@ impl Callable {
         table: ExceptionTable,
     ) -> Result<Inst, LowerError> {
         check::position(builder)?;
-        let args = self.args(values);
-        let call_conv = self.check(&builder.func.dfg, &args)?.call_conv;
+        let (args, dfg) = (self.args(values), &builder.func.dfg);
+        let call_conv = self.check(dfg, &args)?.call_conv;
+        let tables = &dfg.exception_tables;
+        if !tables.is_valid(table) || tables[table].signature() != self.signature {
+            let why = "the exception table is not one of its signature";
+            return Err(LowerError::Function(why));
+        }
         if !call_conv.supports_exceptions() {
             let why = "Cranelift has no try_call of a function of its calling convention";
             return Err(LowerError::Function(why));

@@ -8,7 +8,7 @@
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{CallPlan, Slot, ValueType};
+use clif_cabi_plan::{CallPlan, PassMode, Slot, ValueType};
 use smallvec::SmallVec;
 
 use super::arguments::ArgValues;
@@ -73,8 +73,10 @@ impl CallSite<'_, '_, '_> {
         if own.iter().any(is_int) {
             let kept = padding_of(plan, true).filter(|(_, own)| in_register(own));
             let kept: SmallVec<[usize; 8]> = kept.map(|(nth, _)| nth).collect();
-            let bases = args.iter().filter_map(|arg| match arg {
-                Arg::Memory { base, .. } => Some(*base),
+            // Nothing reads an object of no bytes, so its address may be any value.
+            let is_read = |i| plan.args.mode(i) != Some(PassMode::Ignore);
+            let bases = args.iter().enumerate().filter_map(|(i, arg)| match arg {
+                Arg::Memory { base, .. } if is_read(i) => Some(*base),
                 _ => None,
             });
             let (passed, stored) = all.values.split_at(all.n_passed);
@@ -113,7 +115,6 @@ impl CallSite<'_, '_, '_> {
             if values.len() == n.max(1) {
                 break;
             }
-            // An argument of no bytes may name any value, also one of another function.
             if !values.contains(&value) && type_of(&self.builder.func.dfg, value) == ty {
                 values.push(value);
             }

@@ -199,7 +199,14 @@ impl Building {
                 let stubs = &mut self.stubs;
                 self.callable = Some(lower.callee(stubs, builder, &plan, callee(second))?);
             }
-            "try" => try_issue(builder, self.callable.as_ref().unwrap())?,
+            "try" => {
+                let callable = self.callable.as_ref().unwrap();
+                let of = match rest {
+                    "other" => builder.import_signature(Signature::new(isa::CallConv::Tail)),
+                    _ => callable.signature,
+                };
+                try_issue(builder, callable, of)?;
+            }
             "slot" if rest.is_empty() => drop(lower.slot(builder, sigs[0].result())?),
             "slot" => drop(lower.slot(builder, &ty(rest))?),
             // Takes the entry of another function.
@@ -349,10 +356,11 @@ fn arg(text: &str) -> Arg {
 pub(crate) fn try_issue(
     builder: &mut FunctionBuilder<'_>,
     callable: &Callable,
+    of: SigRef,
 ) -> Result<(), LowerError> {
     let next = builder.create_block();
     let next = BlockCall::new(next, [], &mut builder.func.dfg.value_lists);
-    let table = ExceptionTableData::new(callable.signature, next, []);
+    let table = ExceptionTableData::new(of, next, []);
     let table = builder.func.dfg.exception_tables.push(table);
     callable.try_call(builder, &[], table).map(drop)
 }
