@@ -179,7 +179,7 @@ impl Call {
         let policy = self.policy.map(|policy| policy.on(target.unwrap_or(&here)));
         let sig = prototype.signature();
         let sig = policy.into_iter().fold(sig, FnSig::policy);
-        match sig.is_variadic() {
+        match sig.takes_more() {
             true => sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string()),
             false => Ok(sig),
         }

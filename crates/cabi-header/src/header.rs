@@ -242,7 +242,8 @@ impl Prototype {
         }
     }
 
-    /// Returns the signature, of a variadic function without unnamed arguments.
+    /// Returns the signature, of a variadic function without unnamed arguments, and of one without
+    /// a prototype without any.
     ///
     /// # Example
     /// ```
@@ -263,8 +264,11 @@ impl Prototype {
     pub fn signature(&self) -> FnSig {
         let params = self.params.iter().map(|(_, ty)| ty.clone());
         let mut sig = FnSig::new(params, self.ret.clone()).features(self.vectors);
-        if self.variadic || self.unprototyped {
+        if self.variadic {
             sig = sig.variadic();
+        }
+        if self.unprototyped {
+            sig = sig.unprototyped();
         }
         if self.noreturn {
             sig = sig.noreturn();

@@ -393,9 +393,10 @@ impl Placer<'_, '_> {
                 abi.callee_pops = self.assigner.pointer_bytes();
             }
         }
-        if self.sig.variadic {
+        if self.sig.takes_more() {
             abi.variadic_count = frame.variadic_count;
-        } else if frame.callee_pops == CalleePops::Everything {
+        }
+        if !self.sig.variadic && frame.callee_pops == CalleePops::Everything {
             abi.callee_pops = abi.area_bytes;
         }
         Ok(())

@@ -44,6 +44,7 @@ pub struct FnSig {
     pub(crate) result: Type,
     pub(crate) n_named: usize,
     pub(crate) variadic: bool,
+    pub(crate) unprototyped: bool,
     pub(crate) noreturn: bool,
     pub(crate) convention: Option<&'static Convention>,
     /// As stated; else the target's.
@@ -67,6 +68,7 @@ impl FnSig {
             params,
             result,
             variadic: false,
+            unprototyped: false,
             noreturn: false,
             convention: None,
             policy: None,
@@ -79,6 +81,26 @@ impl FnSig {
     #[must_use]
     pub fn variadic(mut self) -> Self {
         self.variadic = true;
+        self
+    }
+
+    /// Declares the function without a prototype, as `int f()` does before C23: each call has its
+    /// own arguments ([`at_call`](Self::at_call)), all of them named. Where callers of variadic
+    /// functions count vector registers, those of this one do too, for it may be variadic.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{FnAbi, FnSig, Target, Type};
+    ///
+    /// let apple = Target::named("aarch64-apple-darwin")?;
+    /// let call = FnSig::new([], Type::I32).unprototyped().at_call([Type::F32])?;
+    /// // An unnamed double would be on the stack.
+    /// assert_eq!(FnAbi::new(&call, &apple)?.args[0].place.to_string(), "v0");
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unprototyped(mut self) -> Self {
+        self.unprototyped = true;
         self
     }
 
@@ -165,12 +187,12 @@ impl FnSig {
         self
     }
 
-    /// Returns the signature of one call of this variadic function, with `unnamed` arguments after
-    /// the named ones, after C's default argument promotions. A promoted `float` is the `double` of
+    /// Returns the signature of one call of this variadic function, or of one without a prototype,
+    /// with `unnamed` arguments after the named ones, after C's default argument promotions. A promoted `float` is the `double` of
     /// 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
     ///
     /// # Errors
-    /// [`Error::InvalidSignature`] if the function is not variadic.
+    /// [`Error::InvalidSignature`] if the function has a prototype that is not variadic.
     pub fn at_call(&self, unnamed: impl IntoIterator<Item = Type>) -> Result<Self, Error> {
         self.at_call_unpromoted(unnamed.into_iter().map(|ty| promote(&ty)))
     }
@@ -195,7 +217,7 @@ impl FnSig {
         &self,
         unnamed: impl IntoIterator<Item = Type>,
     ) -> Result<Self, Error> {
-        if !self.variadic {
+        if !self.variadic && !self.unprototyped {
             return Err(Error::InvalidSignature {
                 why: "only a variadic function takes unnamed arguments",
             });
@@ -206,6 +228,9 @@ impl FnSig {
             ty,
             flags: ArgFlags::NONE,
         }));
+        if self.unprototyped {
+            call.n_named = call.params.len();
+        }
         Ok(call)
     }
 
@@ -252,6 +277,13 @@ impl FnSig {
             convention: convention.name,
             tracer,
         }
+    }
+
+    /// Checks whether each call has arguments of its own: a variadic function, and one without a
+    /// prototype.
+    #[must_use]
+    pub fn takes_more(&self) -> bool {
+        self.variadic || self.unprototyped
     }
 
     /// Returns the parameters, unnamed ones included.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 pub use cabi::convention::Extension;
 
 macro_rules! value_types {
-    ($($name:ident $text:literal $kind:ident $bytes:literal,)*) => {
+    ($($name:ident $text:literal $bytes:literal,)*) => {
         /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not compile.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum ValueType {
@@ -31,29 +31,18 @@ macro_rules! value_types {
             pub const fn bytes(self) -> u32 {
                 match self { $(Self::$name => $bytes,)* }
             }
-
-            const fn kind(self) -> ValueKind {
-                match self { $(Self::$name => ValueKind::$kind,)* }
-            }
         }
     };
 }
 
-#[derive(PartialEq)]
-enum ValueKind {
-    Int,
-    Float,
-    Vector,
-}
-
 value_types! {
-    I8 "i8" Int 1, I16 "i16" Int 2, I32 "i32" Int 4, I64 "i64" Int 8, I128 "i128" Int 16,
-    F16 "f16" Float 2, F32 "f32" Float 4, F64 "f64" Float 8, F128 "f128" Float 16,
-    I8X2 "i8x2" Vector 2, I8X4 "i8x4" Vector 4, I8X8 "i8x8" Vector 8, I8X16 "i8x16" Vector 16,
-    I16X2 "i16x2" Vector 4, I16X4 "i16x4" Vector 8, I16X8 "i16x8" Vector 16,
-    I32X2 "i32x2" Vector 8, I32X4 "i32x4" Vector 16, I64X2 "i64x2" Vector 16,
-    F16X2 "f16x2" Vector 4, F16X4 "f16x4" Vector 8, F16X8 "f16x8" Vector 16,
-    F32X2 "f32x2" Vector 8, F32X4 "f32x4" Vector 16, F64X2 "f64x2" Vector 16,
+    I8 "i8" 1, I16 "i16" 2, I32 "i32" 4, I64 "i64" 8, I128 "i128" 16,
+    F16 "f16" 2, F32 "f32" 4, F64 "f64" 8, F128 "f128" 16,
+    I8X2 "i8x2" 2, I8X4 "i8x4" 4, I8X8 "i8x8" 8, I8X16 "i8x16" 16,
+    I16X2 "i16x2" 4, I16X4 "i16x4" 8, I16X8 "i16x8" 16,
+    I32X2 "i32x2" 8, I32X4 "i32x4" 16, I64X2 "i64x2" 16,
+    F16X2 "f16x2" 4, F16X4 "f16x4" 8, F16X8 "f16x8" 16,
+    F32X2 "f32x2" 8, F32X4 "f32x4" 16, F64X2 "f64x2" 16,
 }
 
 impl ValueType {
@@ -66,13 +55,16 @@ impl ValueType {
     /// Checks whether it is one integer.
     #[must_use]
     pub fn is_int(self) -> bool {
-        self.kind() == ValueKind::Int
+        matches!(
+            self,
+            Self::I8 | Self::I16 | Self::I32 | Self::I64 | Self::I128
+        )
     }
 
     /// Checks whether it has lanes.
     #[must_use]
     pub fn is_vector(self) -> bool {
-        self.kind() == ValueKind::Vector
+        !self.is_int() && !matches!(self, Self::F16 | Self::F32 | Self::F64 | Self::F128)
     }
 }
 

@@ -6,7 +6,7 @@ use super::Machine;
 use super::convention::Sret;
 use super::processor::Processor;
 use super::registers::{RegClass, Registers};
-use super::stub::{MoveWidth, RegisterMove, Stub, StubCallee, StubCode, StubStep};
+use super::stub::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
@@ -49,6 +49,14 @@ impl StubStep {
                 ((RegClass::Vector, n), Some(_)) => Self::AddressToVector(n),
             },
         )
+    }
+
+    /// Jumps to the address in `reg`, if that is an integer register of the machine's parameters.
+    pub(crate) fn jump_in(machine: Machine, reg: Reg) -> Option<Self> {
+        match machine.processor().numbered(reg)? {
+            (RegClass::Int, n) => Some(Self::JumpInt(n)),
+            (RegClass::Vector, _) => None,
+        }
     }
 
     /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.
@@ -116,16 +124,6 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
         register: narrow(register),
         offset: part.offset.into(),
     })
-}
-
-impl StubCallee {
-    /// To the address in `reg`, if that is an integer register of the machine's parameters.
-    pub(crate) fn in_register(machine: Machine, reg: Reg) -> Option<Self> {
-        match machine.processor().numbered(reg)? {
-            (RegClass::Int, n) => Some(Self::In(n)),
-            (RegClass::Vector, _) => None,
-        }
-    }
 }
 
 impl Machine {

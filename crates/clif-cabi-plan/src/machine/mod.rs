@@ -30,7 +30,6 @@ pub(crate) use convention::Sret;
 pub use description::ResultPlan;
 use processor::Processor;
 pub(crate) use registers::{PerClass, RegClass, Registers};
-pub(crate) use stub::StubCallee;
 pub use stub::{MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow};
 pub use va_list::VaCounter;
 pub(crate) use va_list::{Home, SaveArea, SavedClass};

@@ -21,17 +21,6 @@ use crate::parts::narrow;
 pub use moves::{MoveWidth, RegisterMove};
 pub use step::StubStep;
 
-/// Function that a stub calls between its steps before and after, or jumps to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum StubCallee {
-    /// To a function, by the emitter's id.
-    Function(u32),
-    /// To the address in the word after an argument area of so many bytes.
-    After(u32),
-    /// To the address in the n-th integer register of parameters. Not from a frame.
-    In(u8),
-}
-
 /// List of steps, on which alone the stub's bytes and name depend.
 ///
 /// # Example
@@ -85,18 +74,15 @@ impl Stub {
         })
     }
 
-    /// Returns the stub that does the steps `before`, goes to `callee`, by a call if they open a
-    /// frame, and then does the steps `after`. `None` without steps.
-    pub(crate) fn to(before: &[StubStep], callee: StubCallee, after: &[StubStep]) -> Option<Self> {
+    /// Returns the stub that does the steps `before`, jumps by `go`, or calls if they open a frame,
+    /// and then does the steps `after`. `None` without steps.
+    pub(crate) fn to(before: &[StubStep], go: StubStep, after: &[StubStep]) -> Option<Self> {
         let is_framed = before.contains(&StubStep::Frame);
-        let go = match (callee, is_framed) {
+        let go = match go {
             _ if before.is_empty() => return None,
-            (StubCallee::Function(id), false) => StubStep::Jump(id),
-            (StubCallee::Function(id), true) => StubStep::Call(id),
-            (StubCallee::After(area), false) => StubStep::JumpAfter(area),
-            (StubCallee::After(area), true) => StubStep::CallAfter(area),
-            (StubCallee::In(_), true) => return None,
-            (StubCallee::In(n), false) => StubStep::JumpInt(n),
+            StubStep::Jump(id) if is_framed => StubStep::Call(id),
+            StubStep::JumpAfter(area) if is_framed => StubStep::CallAfter(area),
+            go => go,
         };
         let leave = is_framed.then_some(StubStep::Leave);
         let rest = after.iter().copied().chain(leave);

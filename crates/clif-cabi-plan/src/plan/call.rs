@@ -16,7 +16,7 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::PassMode;
 use crate::check::check;
 use crate::error::PlanError;
-use crate::machine::{Machine, Stub, StubCallee, StubStep};
+use crate::machine::{Machine, Stub, StubStep};
 use crate::parts::narrow;
 use crate::signature::Signature;
 use crate::slot::{Slot, Slots, What};
@@ -139,7 +139,7 @@ impl CallPlan {
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let mut before = self.before.iter();
         let loads_chain = before.any(|step| matches!(step, StubStep::LoadChain(_)));
-        (!loads_chain).then(|| Stub::to(&self.before, StubCallee::Function(callee), &self.after))?
+        (!loads_chain).then(|| Stub::to(&self.before, StubStep::Jump(callee), &self.after))?
     }
 
     /// Returns the stub that is called with the signature of [`CallPlan::indirect`].
@@ -182,13 +182,13 @@ fn with_callee(
     before: &[StubStep],
     slots: &Slots,
     area_bytes: u64,
-) -> Result<(Slots, StubCallee), &'static str> {
-    let in_register = |reg| Some((reg, StubCallee::in_register(machine, reg)?));
+) -> Result<(Slots, StubStep), &'static str> {
+    let in_register = |reg| Some((reg, StubStep::jump_in(machine, reg)?));
     let free = solver.next_int().and_then(in_register);
     let free = free.filter(|_| !before.contains(&StubStep::Frame));
     let mut slots = slots.clone();
     solver.push_callee(&mut slots, free.map(|(reg, _)| reg), area_bytes)?;
-    let after = StubCallee::After(narrow(area_bytes));
+    let after = StubStep::JumpAfter(narrow(area_bytes));
     Ok((slots, free.map_or(after, |(_, callee)| callee)))
 }
 

@@ -13,7 +13,7 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::variadic::VaStart;
 use crate::check::check;
 use crate::error::PlanError;
-use crate::machine::{Stub, StubCallee, StubStep};
+use crate::machine::{Stub, StubStep};
 use crate::places::ClifPlace;
 use crate::slot::{Slot, What};
 
@@ -120,7 +120,7 @@ impl EntryPlan {
     /// `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
-        Stub::to(&self.before, StubCallee::Function(body), &[])
+        Stub::to(&self.before, StubStep::Jump(body), &[])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 
+use super::signature_plan::{FEWER_BYTES, is_whole};
 use super::table::PassMode;
 use super::value::placed_parts;
 use crate::machine::{Machine, RegClass, ResultPlan};
@@ -32,6 +33,9 @@ impl ResultPlan {
         };
         if let Some(why) = placed.iter().find_map(objection) {
             return Err(why);
+        }
+        if machine.processor().big_endian && !is_whole(&abi.ret.place) {
+            return Err(FEWER_BYTES);
         }
         let mut parts = ClifParts::new();
         placed_parts(machine, sig.result(), placed, |part, _| parts.push(part));

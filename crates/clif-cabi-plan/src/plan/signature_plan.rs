@@ -215,9 +215,13 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
     is_lost.then_some(why)
 }
 
+/// Refuses what [`is_whole`] does not find.
+pub(super) const FEWER_BYTES: &str =
+    "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered";
+
 /// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
 /// and its last slot of the argument area is an integer.
-fn is_whole(place: &Place) -> bool {
+pub(super) fn is_whole(place: &Place) -> bool {
     match place {
         Place::Parts(parts) => parts.iter().all(|placed| {
             let part = &placed.part;
@@ -235,9 +239,7 @@ fn is_whole(place: &Place) -> bool {
 /// user's rule; none is outside the argument area.
 fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
-        _ if machine.processor().big_endian && !is_whole(place) => {
-            "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered"
-        }
+        _ if machine.processor().big_endian && !is_whole(place) => FEWER_BYTES,
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
             let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));

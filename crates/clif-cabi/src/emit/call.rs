@@ -85,7 +85,7 @@ impl CallSite<'_, '_, '_> {
         match (&self.plan.result, pop, results) {
             (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
             (ResultPlan::Registers { .. }, _, [base])
-                if !matches!(ret, Ret::Memory(to) if to == *base) =>
+                if matches!(ret, Ret::Parts | Ret::Fields) =>
             {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }

@@ -4,7 +4,7 @@ use crate::cranelift::codegen::cursor::{Cursor, FuncCursor};
 use crate::cranelift::codegen::ir::{Signature, TrapCode};
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
-use cabi::FnSig;
+use cabi::{FnSig, Target};
 
 use super::Lowering;
 use crate::clif_types::{clif_signature, clif_type, is_planned};
@@ -194,6 +194,12 @@ impl Lowering {
         sig: &FnSig,
         (linkage, signature): (Linkage, &Signature),
     ) -> Result<Function, LowerError> {
+        let triple = module.isa().triple();
+        if Target::new(triple).ok().as_ref() != Some(&self.target) {
+            let own = self.target.name();
+            let why = format!("{triple}: a module of another target than the lowering's, {own}");
+            return Err(LowerError::Isa(why).of(Some(name), sig));
+        }
         match module.declare_function(name, linkage, signature) {
             Ok(id) => {
                 let mut declared = self

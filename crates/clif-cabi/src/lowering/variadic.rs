@@ -67,7 +67,7 @@ impl Lowering {
         list: Value,
         plan: &VaArgPlan,
     ) -> Result<Value, LowerError> {
-        if !check::fits_a_frame(plan.size, plan.align) {
+        if !plan.in_place && !check::fits_a_frame(plan.size, plan.align) {
             return Err(LowerError::Value {
                 what: "va_arg".into(),
                 ty: "an object".into(),
