@@ -45,8 +45,8 @@ impl Failure {
     }
 }
 
-/// Refuses a standard output that nothing can be written to. Rust has opened `/dev/null` in the
-/// place of one that is closed, and what is written there is lost.
+/// Refuses a standard output that nothing can be written to. One that is closed is `/dev/null` by
+/// now, opened by Rust as programs open it that want the exit code alone.
 pub(crate) fn check() -> Result<(), Failure> {
     #[cfg(unix)]
     let is_open = {

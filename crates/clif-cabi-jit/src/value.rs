@@ -34,6 +34,9 @@ pub unsafe trait CValue: Copy {
     /// The kind of the scalars that this stands for, so that a call compares two numbers; [`kind::NONE`] where [`CValue::stands_for`] has to be asked.
     #[doc(hidden)]
     const KIND: u32 = kind::NONE;
+    /// Sign of an integer. A caller relies on the bits above a narrow result.
+    #[doc(hidden)]
+    const IS_SIGNED: Option<bool> = None;
 
     /// Checks whether a value of this type may stand for one of `ty`.
     fn stands_for(ty: &Type) -> bool;
@@ -151,11 +154,12 @@ fn no_stand_in(given: Subject, ty: &Type, name: &str) -> Error {
 }
 
 macro_rules! scalars {
-    ($($kind:ident: $($rust:ty)+;)*) => {
+    ($($kind:ident $is_signed:expr, $($rust:ty)+;)*) => {
         $($(
             // SAFETY: scalars of the same kind and size have the same values; which of them is negative is a matter of reading.
             unsafe impl CValue for $rust {
                 const KIND: u32 = kind::with_size::<Self>(kind::$kind);
+                const IS_SIGNED: Option<bool> = $is_signed;
 
                 #[inline]
                 fn stands_for(ty: &Type) -> bool {
@@ -167,10 +171,11 @@ macro_rules! scalars {
 }
 
 scalars! {
-    INT: i8 u8 i16 u16 i32 u32 i64 u64 isize usize i128 u128;
-    FLOAT: f32 f64;
-    BOOL: bool;
-    VOID: ();
+    INT Some(true), i8 i16 i32 i64 isize i128;
+    INT Some(false), u8 u16 u32 u64 usize u128;
+    FLOAT None, f32 f64;
+    BOOL None, bool;
+    VOID None, ();
 }
 
 macro_rules! pointers {

@@ -1,6 +1,6 @@
 //! Function pointers of Rust's for the code of closures, compared with their signatures.
 
-use clif_cabi::cabi::{ArgFlags, FnSig, Type};
+use clif_cabi::cabi::{ArgFlags, FnSig, Scalar, Type};
 
 use super::Closure;
 use crate::error::Result;
@@ -16,7 +16,8 @@ pub unsafe trait FnPointer: Copy {
     /// Refuses a signature that is not that of this type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of another kind or size, and for another number of parameters.
+    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of another kind or size, for a narrow result of the other sign, and for another number
+    /// of parameters.
     fn check(sig: &FnSig) -> Result<()>;
 }
 
@@ -79,7 +80,16 @@ fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Res
     if sig.is_variadic() != is_variadic {
         return Err(Subject::FnPointer.refused(sig, "only one of both ends with `...`"));
     }
-    check::<R>(Subject::Result, sig.result())
+    let result = sig.result();
+    check::<R>(Subject::Result, result)?;
+    // Rust's caller relies on the upper bits, and C's functions extend by the sign.
+    let is_signed = result.as_scalar().map(Scalar::is_signed);
+    if result.size() < 8 && R::IS_SIGNED.is_some() && R::IS_SIGNED != is_signed {
+        return Err(
+            Subject::Result.refused(result, "an integer of the other sign is extended otherwise")
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a type for named parameter `index`, which there is.

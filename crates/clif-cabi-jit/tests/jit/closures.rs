@@ -242,6 +242,7 @@ fn other_function_pointers_are_refused() {
     type Right = unsafe extern "C" fn(u32, *mut u8) -> i32;
     assert!(closure.as_fn::<Right>().is_ok());
     refused! {
+        unsafe extern "C" fn(i32, *mut u8) -> u32, "the result, int: an integer of the other sign is extended otherwise";
         unsafe extern "C" fn(i32) -> i32, "the function pointer, int (int, void *): 1 parameters are given";
         unsafe extern "C" fn(i32, ...) -> i32, "the function pointer, int (int, void *): 1 parameters are given";
         unsafe extern "C" fn(i32, *mut u8, ...) -> i32, "the function pointer, int (int, void *): only one of both ends with `...`";
