@@ -1,25 +1,12 @@
 //! Diagnostics: what is wrong, where, and the source line under it.
 
 use std::fmt::Display;
-use std::ops::Range;
 
 /// Bytes of the source text, from `start` up to but not including `end`.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    /// The span of a byte range; the parser refuses sources in which it would not fit.
-    pub(crate) fn new(start: usize, end: usize) -> Span {
-        let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
-        Span { start, end }
-    }
-
-    pub(crate) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// Error in a program, and its place where that is known. Boxed, because results carry it.
@@ -58,12 +45,16 @@ impl Diagnostic {
     /// The diagnostic as text, with the line of `source` it is about.
     pub(crate) fn render(&self, file: &str, source: &str) -> String {
         let (span, message) = (self.0.0.unwrap_or_default(), &self.0.1);
-        let before = source.get(..span.range().start).unwrap_or(source);
+        let before = source.get(..span.start).unwrap_or(source);
         let line = before.matches('\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         let shown = source[start..].lines().next().unwrap_or("");
         let column = source[start..before.len()].chars().count();
-        let length = source.get(span.range()).unwrap_or("").chars().count();
+        let length = source
+            .get(span.start..span.end)
+            .unwrap_or("")
+            .chars()
+            .count();
         let length = length.min(shown.chars().count().saturating_sub(column));
         let marks = " ".repeat(column) + &"^".repeat(length.max(1));
         let column = column + 1;

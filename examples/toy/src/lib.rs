@@ -102,7 +102,7 @@ impl Text {
     /// Checks whether the program parses and uses C headers, for which libclang is needed.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
-        parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
+        parse::parse(&self.text).is_ok_and(|program| !program.headers.is_empty())
     }
 
     /// Returns the program in a form of its target.
@@ -139,13 +139,7 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn run(&self, args: &[String]) -> Result<i32, Failure> {
-        let host = |why: clif_cabi_jit::Error| {
-            let next = match why {
-                clif_cabi_jit::Error::MissingSymbols { .. } => jit::HOW_TO_NAME_A_LIBRARY,
-                _ => "",
-            };
-            Failure::NotRun(format!("{why}{next}"))
-        };
+        let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
         let mut engine = jit::engine().map_err(host)?;
         let program = self.lowered(&mut engine)?;
         let args = [&self.file].into_iter().chain(args);
@@ -171,7 +165,7 @@ impl Text {
 
     fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
         let program = self.checked(parse::parse(&self.text))?;
-        let header = header::read(self, &program.uses)?;
+        let header = header::read(self, &program.headers)?;
         let (header, target) = (header.as_ref(), &self.target);
         self.checked(lower::lower(&program, header, target, module))
     }

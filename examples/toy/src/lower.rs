@@ -40,11 +40,9 @@ pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
     pub(crate) main: Option<FuncId>,
-    /// The functions that are called and not defined: their libraries, if they say one, and
-    /// symbols.
-    pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
-    /// All libraries, those of headers first: where symbols are looked for that say none, before
-    /// the running program.
+    /// `true` if [`CLOSURE`] is called.
+    pub(crate) has_closures: bool,
+    /// Where functions are looked for, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
 }
 
@@ -62,8 +60,6 @@ pub(crate) fn lower(
     target: &Target,
     module: &mut dyn Module,
 ) -> Check<Program> {
-    let libraries = program.uses.iter();
-    let libraries = libraries.filter_map(|used| used.library.clone());
     let mut session = Session {
         lowering: Lowering::new(module.isa())?,
         module,
@@ -72,17 +68,13 @@ pub(crate) fn lower(
         values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
-        header_functions: HashMap::new(),
         header_records: HashMap::new(),
         made: Program {
-            libraries: libraries.collect(),
+            libraries: program.libraries.clone(),
             ..Program::default()
         },
     };
     session.whole(program)?;
-    let main = (0..session.functions.len()).find(|id| session.is_main(*id));
-    let main = main.and_then(|id| session.functions[id].declared.as_ref());
-    session.made.main = main.map(|declared| declared.body);
     Ok(session.made)
 }
 
@@ -113,8 +105,7 @@ struct Session<'p> {
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
     header: Option<&'p Header>,
-    /// Functions and records that were taken from the headers so far.
-    header_functions: HashMap<Rc<str>, usize>,
+    /// Records that were taken from the headers so far.
     header_records: HashMap<cabi::Type, Ty>,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
@@ -124,7 +115,7 @@ struct Session<'p> {
 impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
         for decl in &program.records {
-            let ty = self.types.add_record(&decl.name.name, decl.is_union);
+            let ty = self.types.add_record(&decl.name.name);
             self.add_name(&decl.name, Meaning::Type(ty))?;
         }
         for decl in &program.records {
@@ -150,7 +141,7 @@ impl<'p> Session<'p> {
 
     /// A function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
-        ast::twice(decl.params.iter())?;
+        ast::twice(decl.signature.names.iter())?;
         let ty = Rc::new(self.fn_ty(&decl.signature, |_| false)?);
         self.functions.push(Function {
             name,

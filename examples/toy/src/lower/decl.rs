@@ -66,16 +66,19 @@ impl<'p> Session<'p> {
         fail(text.replace("{}", &self.types.name(ty)))
     }
 
+    /// Returns the layout of `ty`, if objects can have it.
+    pub(super) fn layout(&self, ty: Ty) -> Check<Type> {
+        let opaque = "`{}` is opaque, or comes later: only pointers to it exist here";
+        match self.types.layout(ty) {
+            Some(layout) => Ok(layout.clone()),
+            None if ty == Ty::Void => fail("there are no values of type `void`"),
+            None => self.wrong(ty, opaque),
+        }
+    }
+
     /// Returns `ty`, if objects can have it.
     pub(super) fn object(&self, ty: Ty) -> Check<Ty> {
-        match ty {
-            Ty::Void => fail("there are no values of type `void`"),
-            _ if self.types.layout(ty).is_some() => Ok(ty),
-            _ => self.wrong(
-                ty,
-                "`{}` is opaque, or comes later: only pointers to it exist here",
-            ),
-        }
+        self.layout(ty).map(|_| ty)
     }
 
     /// The type of functions: parameters that are arrays are pointers, as in C. A type that is
@@ -117,8 +120,7 @@ impl<'p> Session<'p> {
         let mut members = Vec::new();
         for (name, ty) in declared {
             let ty = self.object_ty(ty)?;
-            let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
-            builder = builder.member(Member::named(&name.name, layout));
+            builder = builder.member(Member::named(&name.name, self.layout(ty)?));
             members.push((Some(Rc::clone(&name.name)), ty));
         }
         let layout = builder.build(self.types.model())?;

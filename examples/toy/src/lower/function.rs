@@ -22,7 +22,7 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) s: &'s mut Session<'p>,
     pub(super) builder: FunctionBuilder<'f>,
     pub(super) entry: Entry,
-    pub(super) uses: Uses,
+    pub(super) uses: &'p Uses,
     pub(super) ty: Rc<FnTy>,
     /// Into `Session::functions`.
     pub(super) id: usize,
@@ -34,8 +34,6 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) handlers: Vec<Block>,
     /// The variables of the blocks around, innermost last.
     pub(super) scopes: Vec<HashMap<Rc<str>, Place>>,
-    /// `true` if a call took the place of the frame.
-    pub(super) has_tail_calls: bool,
 }
 
 impl<'p> Session<'p> {
@@ -43,24 +41,6 @@ impl<'p> Session<'p> {
     /// static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let decl = self.functions[id].decl.ok_or("this function has no body")?;
-        let compiled = self.made.functions.len();
-        let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
-        if uses.has_pointers && has_tail_calls {
-            // An array has become a pointer after a call had taken the place of the frame: such
-            // calls are made otherwise.
-            self.made.functions.truncate(compiled);
-            self.function_with(id, decl, uses, captures)?;
-        }
-        Ok(())
-    }
-
-    fn function_with(
-        &mut self,
-        id: usize,
-        decl: &'p FnDecl,
-        uses: Uses,
-        captures: &[(Rc<str>, Ty)],
-    ) -> Check<(Uses, bool)> {
         let Function { name, ty, .. } = &self.functions[id];
         let (name, ty) = (name.to_string(), Rc::clone(ty));
         let func = self.declare(id)?.body;
@@ -74,29 +54,30 @@ impl<'p> Session<'p> {
             s: self,
             builder,
             entry,
-            uses,
+            uses: &decl.uses,
             ty,
             id,
             frame: 0,
             loops: Vec::new(),
             handlers: Vec::new(),
             scopes: Vec::new(),
-            has_tail_calls: false,
         };
-        let known = lowerer.body(decl, captures).at(decl.name.span)?;
+        lowerer.body(decl, captures).at(decl.name.span)?;
+        if self.is_main(id) {
+            self.made.main = Some(func);
+        }
         self.made.functions.push(Compiled {
             name,
             func,
             context,
         });
-        Ok(known)
+        Ok(())
     }
 }
 
 impl<'p, 'f> Lowerer<'_, 'p, 'f> {
-    /// Parameters become variables, and the statements code. The result is what is known then of
-    /// pointers into the frame, and of calls that gave it up.
-    fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
+    /// Makes variables of the parameters, and code of the statements.
+    fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         self.scopes.push(HashMap::new());
         let params = self.ty.params.clone();
         if !captures.is_empty() {
@@ -106,7 +87,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 self.open(name, Place::memory(*ty, address));
             }
         }
-        for (at, (Ident { name, .. }, ty)) in decl.params.iter().zip(params).enumerate() {
+        let names = &decl.signature.names;
+        for (at, (Ident { name, .. }, ty)) in names.iter().zip(params).enumerate() {
             let value = self.param(at, name, ty)?;
             let place = match value.val {
                 Val::Memory(address) => Place::memory(ty, address),
@@ -116,7 +98,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
         self.block(&decl.body)?;
         match self.ty.result {
-            _ if self.builder.is_unreachable() => self.abandon(),
+            _ if self.builder.is_unreachable() => _ = self.ins().trap(UNREACHABLE),
             Ty::Void => self.leave(None)?,
             result => {
                 let name = &decl.name.name;
@@ -126,7 +108,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(self.s.module.target_config());
-        Ok((self.uses, self.has_tail_calls))
+        Ok(())
     }
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken
@@ -216,19 +198,11 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         self.begin(nowhere);
     }
 
-    /// Ends a block that nothing leads to; one without instructions is no part of the function.
-    pub(super) fn abandon(&mut self) {
-        let is_begun = |block| self.builder.func.layout.is_block_inserted(block);
-        if self.builder.current_block().is_some_and(is_begun) {
-            self.ins().trap(UNREACHABLE);
-        }
-    }
-
     /// Ends a block that leads to `target`, if control gets so far.
     pub(super) fn go_on(&mut self, target: Block) {
         match self.builder.is_unreachable() {
-            true => self.abandon(),
-            false => _ = self.ins().jump(target, &[]),
-        }
+            true => self.ins().trap(UNREACHABLE),
+            false => self.ins().jump(target, &[]),
+        };
     }
 }

@@ -59,9 +59,6 @@ impl<'p> Session<'p> {
     }
 
     fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
-        if let Some(&id) = self.header_functions.get(name) {
-            return Ok(Some(Meaning::Function(id)));
-        }
         if let Some(prototype) = header.prototype(name) {
             let id = self.c_function(prototype)?;
             return Ok(Some(Meaning::Function(id)));
@@ -96,15 +93,13 @@ impl<'p> Session<'p> {
             variadic: prototype.variadic || prototype.unprototyped,
             result: result.map_err(|why| format!("result: {why}"))?,
         };
-        let name: Rc<str> = prototype.name.as_str().into();
         self.functions.push(Function {
-            name: Rc::clone(&name),
+            name: prototype.name.as_str().into(),
             decl: None,
             ty: Rc::new(ty),
-            linkage: Linkage::Import(None, prototype.symbol.as_str().into()),
+            linkage: Linkage::Import(prototype.symbol.as_str().into()),
             declared: None,
         });
-        self.header_functions.insert(name, self.functions.len() - 1);
         Ok(self.functions.len() - 1)
     }
 
@@ -153,7 +148,7 @@ impl<'p> Session<'p> {
                 }
                 let spelled = ty.to_string();
                 let name = spelled.rsplit(' ').next().unwrap_or("");
-                let own = self.types.add_record(name, ty.is_union());
+                let own = self.types.add_record(name);
                 self.types.complete(own, members, ty.clone());
                 self.header_records.insert(ty.clone(), own);
                 Ok(own)

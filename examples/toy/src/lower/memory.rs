@@ -128,10 +128,7 @@ impl Lowerer<'_, '_, '_> {
     pub(super) fn temporary_of(&mut self, size: u64) -> Check<Value> {
         self.frame = self.frame.saturating_add(size.max(1));
         if self.frame > MAX_FRAME {
-            let name = &self.s.functions[self.id].name;
-            return fail(format!(
-                "the variables of `{name}` need more than {MAX_FRAME} bytes"
-            ));
+            return fail(format!("the variables need more than {MAX_FRAME} bytes"));
         }
         let size = u32::try_from(size.max(1))?;
         let shift = if size < 16 { 3 } else { 4 };
