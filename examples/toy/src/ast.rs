@@ -1,6 +1,6 @@
 //! The program as written: names are not resolved, types not known.
 
-use crate::diag::{At, Check, Span, fail};
+use crate::diag::{At, Check, fail};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -17,18 +17,18 @@ pub(crate) struct Program {
     pub(crate) values: Names,
 }
 
-/// A name and where it stands.
+/// A name, and its first byte in the text, as of all that starts somewhere.
 #[derive(Clone)]
 pub(crate) struct Ident {
     pub(crate) name: Rc<str>,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 /// Refuses the first of the names that another one before it is equal to.
 pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
     match names.find(|ident| !seen.insert(&ident.name)) {
-        Some(Ident { name, span }) => fail(format!("`{name}` is there twice")).at(*span),
+        Some(Ident { name, start }) => fail(format!("`{name}` is there twice")).at(*start),
         None => Ok(()),
     }
 }
@@ -65,10 +65,8 @@ pub(crate) enum Linkage {
 #[derive(Default)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
-    /// Something points to it, or a closure uses it.
+    /// Something points to it or a part of it, or a closure uses it.
     pub(crate) addressed: Names,
-    /// Something points to a part of it, unless it is a pointer itself.
-    pub(crate) parts: Names,
 }
 
 /// A struct or union. Without `members` it is opaque: only pointers to it exist.
@@ -80,7 +78,7 @@ pub(crate) struct RecordDecl {
 
 pub(crate) struct TypeExpr {
     pub(crate) kind: TypeKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum TypeKind {
@@ -94,7 +92,7 @@ pub(crate) enum TypeKind {
 
 pub(crate) struct Stmt {
     pub(crate) kind: StmtKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum StmtKind {
@@ -119,7 +117,7 @@ pub(crate) enum StmtKind {
 
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum ExprKind {

@@ -2,7 +2,7 @@
 //! their names is in `lower/header.rs`.
 
 use crate::ast::Ident;
-use crate::diag::{At, Span, fail};
+use crate::diag::{At, fail};
 use crate::{Failure, Text};
 use cabi_header::{Header, HeaderError, Options, parse};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// options, then where the C compiler looks.
 pub(crate) fn read(program: &Text, headers: &[Ident]) -> Result<Option<Header>, Failure> {
     let target = &program.target;
-    let Some((first, last)) = headers.first().zip(headers.last()) else {
+    let Some(first) = headers.first() else {
         return Ok(None);
     };
     let include = |directory: &PathBuf| format!("-I{}", directory.display());
@@ -34,6 +34,5 @@ pub(crate) fn read(program: &Text, headers: &[Ident]) -> Result<Option<Header>, 
         }
         Err(why) => why.to_string(),
     };
-    let (start, end) = (first.span.start, last.span.end);
-    program.checked(fail(why).at(Span { start, end }))
+    program.checked(fail(why).at(first.start))
 }

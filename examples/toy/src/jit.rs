@@ -5,6 +5,7 @@
 
 use crate::lower::{CLOSURE, PERSONALITY, Program};
 use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Personality, Settings};
+use cranelift_module::FuncId;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
@@ -20,18 +21,15 @@ pub(crate) fn engine() -> Result<Engine, Error> {
     Engine::new(&settings)
 }
 
-/// Calls `main` of a program that was compiled into `engine`, if there is one; the result is
-/// `main`'s. `args` are the program's, its own name first; libraries are looked for in
+/// Calls `main` of a program that was compiled into `engine`, and returns its result. `args` are the program's, its own name first; libraries are looked for in
 /// `directories` first.
 pub(crate) fn run<'a>(
     mut engine: Engine,
     program: Program,
+    main: FuncId,
     args: impl Iterator<Item = &'a String>,
     directories: &[PathBuf],
-) -> Result<Option<i32>, Error> {
-    let Some(main) = program.main else {
-        return Ok(None);
-    };
+) -> Result<i32, Error> {
     for mut function in program.functions {
         engine.define(function.func, &mut function.context)?;
     }
@@ -43,7 +41,7 @@ pub(crate) fn run<'a>(
     let result = call_main(&engine.code(main)?, args);
     // Functions given to `atexit`, and threads of the program, run until the very end.
     std::mem::forget(engine);
-    Ok(Some(result))
+    Ok(result)
 }
 
 /// Calls `main`, whose code is `code`, and returns its result.

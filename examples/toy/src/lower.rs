@@ -119,22 +119,21 @@ impl<'p> Session<'p> {
             self.add_name(&decl.name, Meaning::Type(ty))?;
         }
         for decl in &program.records {
-            self.lay_out(decl).at(decl.name.span)?;
+            self.lay_out(decl).at(decl.name.start)?;
         }
         for decl in &program.functions {
             let id = self.add_function(decl, Rc::clone(&decl.name.name));
-            let id = id.at(decl.name.span)?;
+            let id = id.at(decl.name.start)?;
             self.add_name(&decl.name, Meaning::Function(id))?;
         }
         for (id, decl) in program.functions.iter().enumerate() {
             let compiled = match decl.linkage {
-                Linkage::Import(..) => self.signature(id).and_then(|sig| {
-                    self.lowering.call_plan(&sig)?;
-                    Ok(())
-                }),
+                Linkage::Import(..) => self
+                    .signature(id)
+                    .and_then(|sig| Ok(self.lowering.call_plan(&sig).map(drop)?)),
                 _ => self.function_body(id, &[]),
             };
-            compiled.at(decl.name.span)?;
+            compiled.at(decl.name.start)?;
         }
         Ok(())
     }
@@ -142,7 +141,7 @@ impl<'p> Session<'p> {
     /// A function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
         ast::twice(decl.signature.names.iter())?;
-        let ty = Rc::new(self.fn_ty(&decl.signature, |_| false)?);
+        let ty = Rc::new(self.fn_ty(&decl.signature)?);
         self.functions.push(Function {
             name,
             decl: Some(decl),
@@ -158,12 +157,12 @@ impl<'p> Session<'p> {
         if is_wrong { fail(main) } else { Ok(id) }
     }
 
-    fn add_name(&mut self, Ident { name, span }: &Ident, meaning: Meaning) -> Check<()> {
+    fn add_name(&mut self, Ident { name, start }: &Ident, meaning: Meaning) -> Check<()> {
         if self.builtin(name).is_some() {
-            return fail(format!("`{name}` is a type of the language")).at(*span);
+            return fail(format!("`{name}` is a type of the language")).at(*start);
         }
         match self.names.insert(Rc::clone(name), meaning) {
-            Some(_) => fail(format!("`{name}` is declared twice")).at(*span),
+            Some(_) => fail(format!("`{name}` is declared twice")).at(*start),
             None => Ok(()),
         }
     }

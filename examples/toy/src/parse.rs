@@ -5,7 +5,7 @@ use crate::ast::{
     BinaryOp, Expr, ExprKind, FnDecl, Ident, Linkage, Number, Program, RecordDecl, Signature, Stmt,
     StmtKind, TypeExpr, TypeKind, UnaryOp, Uses,
 };
-use crate::diag::{At, Check, Span, fail};
+use crate::diag::{At, Check, fail};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
     let parsed = grammar::program(source, &state);
     if let Some(at) = state.too_deep.get() {
         let message = format!("this nests deeper than {MAX_DEPTH} levels: name a part of it");
-        return fail(message).at(span(at, at));
+        return fail(message).at(at);
     }
     let Err(error) = parsed else {
         return Ok(state.program.into_inner());
@@ -34,11 +34,7 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
     let expected = error.expected.tokens().filter(|token| !token.is_empty());
     let mut expected: Vec<&str> = expected.collect();
     expected.sort_unstable();
-    fail(format!("expected {}", expected.join(" or "))).at(span(at, at))
-}
-
-fn span(start: usize, end: usize) -> Span {
-    Span { start, end }
+    fail(format!("expected {}", expected.join(" or "))).at(at)
 }
 
 /// Declarations read so far, and the state of the construct being read.
@@ -66,7 +62,7 @@ impl State {
 
     /// A node of the tree. One on top of what was read before it counts as a level until the
     /// construct around it ends.
-    fn node(&self, kind: ExprKind, start: usize, end: usize) -> Expr {
+    fn node(&self, kind: ExprKind, start: usize) -> Expr {
         use ExprKind::{Binary, Call, Cast, Field, Index};
         let is_on_top = matches!(
             kind,
@@ -74,8 +70,7 @@ impl State {
         );
         let is_refused = is_on_top && self.deeper(start).is_err();
         let kind = if is_refused { ExprKind::Null } else { kind };
-        let span = span(start, end);
-        Expr { kind, span }
+        Expr { kind, start }
     }
 
     fn name(&self, name: &str, is_called: bool) -> ExprKind {
@@ -95,12 +90,12 @@ impl State {
         let Some(uses) = all.last_mut() else {
             return;
         };
-        let (mut root, mut names) = (place, &mut uses.addressed);
+        let mut root = place;
         while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
-            (root, names) = (base, &mut uses.parts);
+            root = base;
         }
         if let ExprKind::Name(name) = &root.kind {
-            names.insert(Rc::clone(name));
+            uses.addressed.insert(Rc::clone(name));
         }
     }
 
@@ -139,8 +134,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         let is_name = !w.is_empty() && !w.starts_with(|c: char| c.is_ascii_digit());
         if is_name && !WORDS.contains(&w) { Ok(()) } else { Err("a name") }
     }
-    rule ident() -> Ident = start:position!() name:name() end:position!() {
-        Ident { name: name.into(), span: span(start, end) }
+    rule ident() -> Ident = start:position!() name:name() {
+        Ident { name: name.into(), start }
     }
     rule list<T>(item: rule<T>) -> Vec<T> = list:(item() ** (_ "," _)) (_ ",")? _ { list }
     /// One level deeper.
@@ -170,9 +165,9 @@ peg::parser! { grammar grammar(state: &State) for str {
         let [byte] = c.as_bytes() else { return Err("a character of one byte") };
         number(&byte.to_string(), 10, "")
     }
-    rule file_name() -> Ident = start:position!() name:string() end:position!() {?
+    rule file_name() -> Ident = start:position!() name:string() {?
         let is_bad = name.is_empty() || name.contains(['\0', '"', '\n', '\r', '\\']);
-        let ident = Ident { name: name.into(), span: span(start, end) };
+        let ident = Ident { name: name.into(), start };
         if is_bad { Err("the name of a file") } else { Ok(ident) }
     }
     rule library() = file:file_name() { state.program.borrow_mut().libraries.push(file.name) }
@@ -217,8 +212,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         Ok((body.ok_or("a block")?, uses))
     }
 
-    rule ty() -> TypeExpr = start:position!() kind:nested(<type_kind()>) end:position!() {
-        TypeExpr { kind, span: span(start, end) }
+    rule ty() -> TypeExpr = start:position!() kind:nested(<type_kind()>) {
+        TypeExpr { kind, start }
     }
     rule type_kind() -> TypeKind
         = "*" _ to:ty() { TypeKind::Pointer(Box::new(to)) }
@@ -234,8 +229,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         / name:name() { TypeKind::Name(name.into()) }
 
     rule block() -> Vec<Stmt> = nested(<"{" _ stmts:(s:stmt() _ { s })* "}" { stmts }>)
-    rule stmt() -> Stmt = start:position!() kind:stmt_kind() end:position!() {
-        Stmt { kind, span: span(start, end) }
+    rule stmt() -> Stmt = start:position!() kind:stmt_kind() {
+        Stmt { kind, start }
     }
     rule stmt_kind() -> StmtKind
         = nested(<if_stmt()>)
@@ -275,7 +270,7 @@ peg::parser! { grammar grammar(state: &State) for str {
     rule op<T>(text: rule<T>) = _ quiet! { text() } _
     rule expr(has_records: bool) -> Expr = nested(<operators(has_records)>)
     rule operators(has_records: bool) -> Expr = precedence! {
-        start:position!() kind:@ end:position!() { state.node(kind, start, end) }
+        start:position!() kind:@ end:position!() { state.node(kind, start) }
         --
         a:(@) op(<"||">) b:@ { binary(Or, a, b) }
         --
@@ -336,8 +331,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         / word("false") { ExprKind::Bool(false) }
         / word("null") { ExprKind::Null }
         / "[" _ elements:list(<expr(true)>) "]" { ExprKind::Array(elements) }
-        / start:position!() word("fn") end:position!() _ signature:signature() _ own:body() {
-            let name = Ident { name: "closure".into(), span: span(start, end) };
+        / start:position!() word("fn") _ signature:signature() _ own:body() {
+            let name = Ident { name: "closure".into(), start };
             let ((body, uses), linkage) = (own, Linkage::Closure);
             state.closure(FnDecl { name, signature, linkage, body, uses })
         }

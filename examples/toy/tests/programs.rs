@@ -193,9 +193,8 @@ fn name(path: &Path) -> String {
 
 /// The programs for this machine. Others are printed with the reason.
 fn programs() -> Vec<PathBuf> {
-    let folders = ["programs", "tests/interop"].map(|folder| root().join(folder));
-    let files = folders.iter();
-    let files = files.flat_map(|folder| fs::read_dir(folder).unwrap());
+    let folders = ["programs", "tests/interop"].into_iter();
+    let files = folders.flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
     let mut found: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.extension().is_some_and(|own| own == "toy"));
     found.sort();

@@ -22,10 +22,6 @@ use std::rc::Rc;
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
 
-/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee
-/// can pop.
-const MAX_LANG_PARAMS: usize = 256;
-
 impl Session<'_> {
     /// The signature of a function: C's, or the language's own where nothing else calls it. A
     /// closure's has the static chain after the other named parameters.
@@ -38,10 +34,9 @@ impl Session<'_> {
         }
         let is_called = !self.values.contains(&function.name) && !is_main;
         let sig = self.fn_sig(&ty)?;
-        // On other targets, and with more parameters or `...`, all functions are C's.
-        let has_lang = self.types.target.convention() == Target::X86_64_LINUX.convention()
-            && !sig.is_variadic()
-            && sig.params().len() <= MAX_LANG_PARAMS;
+        // On other targets, and with `...`, all functions are C's.
+        let is_linux = self.types.target.convention() == Target::X86_64_LINUX.convention();
+        let has_lang = is_linux && !sig.is_variadic();
         Ok(match function.linkage {
             Linkage::Closure => sig.static_chain(self.types.model()),
             Linkage::Own if is_called && has_lang => sig.convention(&LANG),
@@ -104,16 +99,7 @@ struct CallParts(Callee, FnSig, Vec<Arg>, Ty);
 impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<Typed> {
         let call = self.prepare(callee, args)?;
-        self.finish(&call, None)
-    }
-
-    /// `return` of what a call returns: in memory that is this function's own result.
-    pub(super) fn call_and_leave(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
-        let call = self.prepare(callee, args)?;
-        let to = self.entry.sret().filter(|_| call.3 == self.ty.result);
-        let value = self.finish(&call, to)?;
-        let value = self.coerce(value, self.ty.result)?;
-        self.leave(Some(&value).filter(|value| value.ty != Ty::Void))
+        self.finish(&call)
     }
 
     /// `become`: the callee takes the place of this function's frame. clif-cabi refuses C functions,
@@ -171,18 +157,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
-    fn finish(&mut self, call: &CallParts, to: Option<Value>) -> Check<Typed> {
-        let &CallParts(target, ref sig, ref args, result) = call;
+    fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Typed> {
+        let (target, result) = (*target, *result);
         let plan = self.s.lowering.call_plan(sig)?;
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
         } else if ssa_type(result).is_some() {
             (Ret::Value, None)
-        } else if to.is_none() && self.fields(result).is_some() && has_parts {
+        } else if self.fields(result).is_some() && has_parts {
             (Ret::Fields, None)
         } else {
-            let address = to.map_or_else(|| self.temporary(result), Ok)?;
+            let address = self.temporary(self.s.types.size(result))?;
             (Ret::memory(address), Some(address))
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
@@ -190,14 +176,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some(&handler) => self.try_call(target, args, &plan, ret, handler),
             None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
-        let scalars = match returned? {
-            Returned::Value(value) => vec![value],
-            Returned::Fields(values) => values.to_vec(),
-            _ => Vec::new(),
-        };
-        Ok(match in_memory {
-            Some(address) => Typed::memory(result, address),
-            None => Typed::scalars(result, scalars),
+        Ok(match (returned?, in_memory) {
+            (_, Some(address)) => Typed::memory(result, address),
+            (Returned::Value(value), _) => Typed::ssa(result, value),
+            (Returned::Fields(values), _) => Typed::scalars(result, &values[..]),
+            _ => Typed::scalars(result, []),
         })
     }
 
@@ -251,7 +234,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
         let function = lowering.declare_import(*module, symbol, &sig)?;
-        self.finish(&CallParts(function.id.into(), sig, args, result), None)
+        self.finish(&CallParts(function.id.into(), sig, args, result))
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes

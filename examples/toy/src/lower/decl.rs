@@ -29,7 +29,7 @@ impl<'p> Session<'p> {
     }
 
     fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
-        self.ty_kind(&expr.kind).at(expr.span)
+        self.ty_kind(&expr.kind).at(expr.start)
     }
 
     fn ty_kind(&mut self, kind: &'p TypeKind) -> Check<Ty> {
@@ -40,8 +40,7 @@ impl<'p> Session<'p> {
                 Ok(self.types.pointer(to))
             }
             TypeKind::Fn(signature) => {
-                // Nothing is passed here: a record may be incomplete yet.
-                let function = self.fn_ty(signature, |ty| matches!(ty, Ty::Record(_)))?;
+                let function = self.fn_ty(signature)?;
                 Ok(self.types.function(function))
             }
             TypeKind::Array(element, len) => {
@@ -58,7 +57,7 @@ impl<'p> Session<'p> {
     /// The type of something that is an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
-        self.object(ty).at(expr.span)
+        self.object(ty).at(expr.start)
     }
 
     /// Refuses a type; `{}` in `text` stands for it.
@@ -81,18 +80,14 @@ impl<'p> Session<'p> {
         self.layout(ty).map(|_| ty)
     }
 
-    /// The type of functions: parameters that are arrays are pointers, as in C. A type that is
-    /// passed is complete, or `is_allowed`.
-    pub(super) fn fn_ty(
-        &mut self,
-        signature: &'p Signature,
-        is_allowed: impl Fn(Ty) -> bool,
-    ) -> Check<FnTy> {
+    /// The type of functions: parameters that are arrays are pointers, as in C. Records are
+    /// complete when values of them are passed.
+    pub(super) fn fn_ty(&mut self, signature: &'p Signature) -> Check<FnTy> {
         let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
             Ty::Void if is_result => Ok(Ty::Void),
-            Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.span),
-            ty if is_allowed(ty) => Ok(ty),
-            ty => self.object(self.types.decayed(ty)).at(expr.span),
+            Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.start),
+            Ty::Record(id) => Ok(Ty::Record(id)),
+            ty => self.object(self.types.decayed(ty)).at(expr.start),
         };
         let params = signature.params.iter().map(|param| passed(param, false));
         Ok(FnTy {

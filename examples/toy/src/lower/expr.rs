@@ -18,12 +18,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// A value of type `ty`, converted to it where the language does so silently.
     pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Typed> {
         let value = self.expr(expr, Some(ty))?;
-        self.coerce(value, ty).at(expr.span)
+        self.coerce(value, ty).at(expr.start)
     }
 
     /// A value; `expected` is what literals turn into, and no more than a wish.
     pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
-        self.expr_kind(expr, expected).at(expr.span)
+        self.expr_kind(expr, expected).at(expr.start)
     }
 
     fn expr_kind(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
@@ -124,7 +124,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let record = self.new_place(ty, false)?;
         self.clear(&record);
         for (name, value) in members {
-            let member = self.member(record.clone(), name).at(name.span)?;
+            let member = self.member(record.clone(), name).at(name.start)?;
             let value = self.value(value, member.ty)?;
             self.write(&member, &value);
         }

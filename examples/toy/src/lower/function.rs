@@ -62,7 +62,7 @@ impl<'p> Session<'p> {
             handlers: Vec::new(),
             scopes: Vec::new(),
         };
-        lowerer.body(decl, captures).at(decl.name.span)?;
+        lowerer.body(decl, captures).at(decl.name.start)?;
         if self.is_main(id) {
             self.made.main = Some(func);
         }
@@ -92,7 +92,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             let value = self.param(at, name, ty)?;
             let place = match value.val {
                 Val::Memory(address) => Place::memory(ty, address),
-                Val::Scalars(_) => self.variable(&value, self.is_pointed_to(name, ty))?,
+                Val::Scalars(_) => self.variable(&value, self.uses.addressed.contains(name))?,
             };
             self.open(name, place);
         }
@@ -118,7 +118,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             return Ok(Typed::ssa(ty, self.entry.value(&mut self.builder, at)?));
         }
         let in_parts = matches!(self.entry.plan().abi.args[at].place, cabi::Place::Parts(_));
-        if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
+        if in_parts && !self.uses.addressed.contains(name) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at)?;
             return Ok(Typed::scalars(ty, &values[..]));
         }
@@ -130,12 +130,6 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     pub(super) fn open(&mut self, name: &Rc<str>, place: Place) {
         let scope = self.scopes.last_mut();
         scope.map(|scope| scope.insert(Rc::clone(name), place));
-    }
-
-    /// Returns whether a variable has to be in memory.
-    pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
-        let has_parts = !ty.is_pointer_like();
-        self.uses.addressed.contains(name) || has_parts && self.uses.parts.contains(name)
     }
 
     /// The variable called `name`.
@@ -159,7 +153,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 addresses.push(address);
             }
         }
-        let chain = self.temporary_of(8 * captures.len() as u64)?;
+        let chain = self.temporary(8 * captures.len() as u64)?;
         for (n, address) in (0..).zip(addresses) {
             self.store_ssa(address, chain, 8 * n);
         }

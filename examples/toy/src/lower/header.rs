@@ -43,16 +43,15 @@ impl<'p> Session<'p> {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
             }
-            // An incomplete type has pointers only.
-            let opaque = Ok(Some(Meaning::Type(Ty::Void)));
-            match header.skipped.iter().find(|own| own.name == spelled) {
-                _ if header.incomplete.contains(&spelled) => return opaque,
-                Some(skipped) => match &skipped.reason {
-                    Reason::Incomplete(_) => return opaque,
-                    _ if header.prototype(name).is_some() => {}
-                    reason => return Err(reason.to_string()),
-                },
-                None => {}
+            let skipped = header.skipped.iter().find(|own| own.name == spelled);
+            let reason = skipped.map(|own| &own.reason);
+            let is_incomplete = header.incomplete.contains(&spelled);
+            match reason {
+                // An incomplete type has pointers only.
+                _ if is_incomplete => return Ok(Some(Meaning::Type(Ty::Void))),
+                Some(Reason::Incomplete(_)) => return Ok(Some(Meaning::Type(Ty::Void))),
+                Some(reason) if header.prototype(name).is_none() => return Err(reason.to_string()),
+                _ => {}
             }
         }
         Ok(None)
@@ -66,9 +65,6 @@ impl<'p> Session<'p> {
         if let Some(constant) = header.constant(name) {
             let ty = self.c_ty(&constant.ty)?;
             return Ok(Some(Meaning::Constant(ty, constant.value)));
-        }
-        if header.overloads(name).next().is_some() {
-            return Err("several functions have this name".to_owned());
         }
         let reason = header.reason(name);
         let reason = reason.filter(|reason| !matches!(reason, Reason::Incomplete(_)));

@@ -63,7 +63,8 @@ impl Lowerer<'_, '_, '_> {
             return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
         }
         // Values that Cranelift does not compute with live in memory.
-        let (address, is_half) = (self.temporary(ty)?, self.s.types.size(ty) == 2);
+        let size = self.s.types.size(ty);
+        let (address, is_half) = (self.temporary(size)?, size == 2);
         let value = self.bits(bits, if is_half { types::I16 } else { types::I128 });
         self.store_ssa(value, address, 0);
         Ok(Typed::memory(ty, address))

@@ -198,9 +198,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 fn is_flexible(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Number(number) => number.suffix.is_empty(),
-        ExprKind::Binary(op, left, right) => {
-            !op.is_comparison() && is_flexible(left) && is_flexible(right)
-        }
+        ExprKind::Binary(_, left, right) => is_flexible(left) && is_flexible(right),
         ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
         ExprKind::Null | ExprKind::SizeOf(_) => true,
         _ => false,

@@ -14,7 +14,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
         self.scopes.push(HashMap::new());
         for stmt in stmts {
-            self.stmt(&stmt.kind).at(stmt.span)?;
+            self.stmt(&stmt.kind).at(stmt.start)?;
         }
         self.scopes.pop();
         Ok(())
@@ -73,7 +73,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         self.s.object(ty)?;
         // A value in memory may be another variable's: the new one is a copy.
-        let place = self.new_place(ty, self.is_pointed_to(name, ty))?;
+        let place = self.new_place(ty, self.uses.addressed.contains(name))?;
         match value {
             Some(value) => self.write(&place, &value),
             None => self.clear(&place),
@@ -88,13 +88,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let why = "a value without a name cannot be assigned to: put it into a variable first";
             return fail(why);
         }
-        let is_offset = self.s.types.pointee(target.ty).is_some();
         let new = match op {
             None => self.value(value, target.ty)?,
             Some(op) => {
                 let old = self.read(&target);
-                let wanted = Some(target.ty).filter(|_| !is_offset && !op.is_shift());
-                let right = self.expr(value, wanted)?;
+                let right = self.expr(value, Some(target.ty))?;
                 let new = self.combine(op, old, right)?;
                 self.coerce(new, target.ty)?
             }
@@ -157,7 +155,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`");
         }
         let last = self.value_of(&last)?;
-        let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
+        let counter = self.variable(&first, self.uses.addressed.contains(name))?;
         self.scopes.push(HashMap::new());
         self.open(name, counter.clone());
         let now = |own: &mut Self| {
@@ -197,12 +195,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     fn return_stmt(&mut self, value: Option<&'p Expr>) -> Check<()> {
         let result = self.ty.result;
-        match value.map(|value| (value, &value.kind)) {
+        match value {
             None if result == Ty::Void => self.leave(None),
             None => self.wrong(result, "this function returns `{}`"),
-            Some((_, ExprKind::Call(callee, args))) => self.call_and_leave(callee, args),
             Some(_) if result == Ty::Void => fail("this function returns nothing"),
-            Some((value, _)) => {
+            Some(value) => {
                 let value = self.value(value, result)?;
                 self.leave(Some(&value))
             }
