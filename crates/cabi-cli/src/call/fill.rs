@@ -88,8 +88,8 @@ impl Filler<'_> {
         Ok(bytes)
     }
 
-    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`: a `ty`, or what
-    /// the type is promoted to.
+    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`: a `ty`, or
+    /// what the type is promoted to.
     fn put_typed(
         &mut self,
         bytes: &mut [u8],
