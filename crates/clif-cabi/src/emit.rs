@@ -59,7 +59,8 @@ pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Val
 /// [`Ret::easiest`].
 ///
 /// # Errors
-/// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.
+/// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if
+/// `builder` stands nowhere.
 pub fn slot(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Result<Value, LowerError> {
     check::position(builder)?;
     let (size, align) = (ty.size(), ty.align());
