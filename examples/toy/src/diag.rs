@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-/// Error in a program, and its first byte in the text where that is known. Boxed, because results carry it.
+/// Error in a program, and its first byte in the text where that is known. Boxed, because results
+/// carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Diagnostic(Box<(Option<usize>, String)>);
 

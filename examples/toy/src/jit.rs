@@ -1,7 +1,7 @@
 //! Use of clif-cabi, third part: running a program. Its functions go into an [`Engine`] of
 //! clif-cabi-jit, which is a Cranelift `Module`; the functions it imports are looked up in the
-//! libraries it names, then in this process, and `main` is called as a C function. The first two parts are
-//! `lower/call.rs` and `lower/function.rs`.
+//! libraries it names, then in this process, and `main` is called as a C function. The first two
+//! parts are `lower/call.rs` and `lower/function.rs`.
 
 use crate::lower::{CLOSURE, PERSONALITY, Program};
 use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Personality, Settings};
@@ -21,8 +21,8 @@ pub(crate) fn engine() -> Result<Engine, Error> {
     Engine::new(&settings)
 }
 
-/// Calls `main` of a program that was compiled into `engine`, and returns its result. `args` are the program's, its own name first; libraries are looked for in
-/// `directories` first.
+/// Calls `main` of a program that was compiled into `engine`, and returns its result. `args` are
+/// the program's, its own name first; libraries are looked for in `directories` first.
 pub(crate) fn run<'a>(
     mut engine: Engine,
     program: Program,
@@ -53,7 +53,8 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
     // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not
-    // mind arguments they do not take. The program's author answers for the rest, as of a C program.
+    // mind arguments they do not take. The program's author answers for the rest, as of a C
+    // program.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     unsafe { main(argc, argv.as_ptr()) }

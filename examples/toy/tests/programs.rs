@@ -1,9 +1,9 @@
 //! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so
-//! does what `toy build` makes of it. Programs in `tests/interop/` pass values to and from a C library
-//! of their name, built here by each C compiler, and are called back by it; those with a C program
-//! of their name in `tests/c` print the same as that. Other uses of the command, and its refusals, are
-//! in `tests/scripts.txt`.
-//! `CABI_BLESS=1` rewrites the expected output of programs and nothing else.
+//! does what `toy build` makes of it. Programs in `tests/interop/` pass values to and from a C
+//! library of their name, built here by each C compiler, and are called back by it; those with a C
+//! program of their name in `tests/c` print the same as that. Other uses of the command, and its
+//! refusals, are in `tests/scripts.txt`. `CABI_BLESS=1` rewrites the expected output of programs
+//! and nothing else.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -102,8 +102,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.finish(&call)
     }
 
-    /// `become`: the callee takes the place of this function's frame. clif-cabi refuses C functions,
-    /// and arguments that are copies in the frame.
+    /// `become`: the callee takes the place of this function's frame. clif-cabi refuses C
+    /// functions, and arguments that are copies in the frame.
     pub(super) fn tail_call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
         let CallParts(target, sig, args, result) = self.prepare(callee, args)?;
         if result != self.ty.result || !self.handlers.is_empty() {
