@@ -17,7 +17,7 @@ pub(crate) struct Program {
     pub(crate) values: Names,
 }
 
-/// A name, and its first byte in the text, as of all that starts somewhere.
+/// A name, and the place of its first byte in the text.
 #[derive(Clone)]
 pub(crate) struct Ident {
     pub(crate) name: Rc<str>,

@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 
-/// Error in a program, and its first byte in the text where that is known. Boxed, because results
-/// carry it.
+/// Error in a program, and its first byte in the text if that is known. Boxed for small results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Diagnostic(Box<(Option<usize>, String)>);
 

@@ -53,8 +53,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
     // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not
-    // mind arguments they do not take. The program's author answers for the rest, as of a C
-    // program.
+    // mind arguments they do not take. The program's author answers for the rest, as in C.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     unsafe { main(argc, argv.as_ptr()) }

@@ -154,8 +154,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `value as ty`, between integers, bools, pointers, `f32` and `f64`. Integers are cut or
-    /// extended, floats rounded; a float that is too great for 64 bits becomes the greatest
-    /// integer.
+    /// extended, floats rounded; a float too great for 64 bits becomes the greatest integer.
     pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
         let value = self.decay(value)?;
         let from = value.ty;
