@@ -362,7 +362,7 @@ fn is_integer(text: &str) -> bool {
 }
 
 /// Returns an object of zeros.
-pub(crate) fn zeros(ty: &Type) -> Bytes {
+fn zeros(ty: &Type) -> Bytes {
     // Nothing sensible is larger, and it must fit on the stack.
     let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
     let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;

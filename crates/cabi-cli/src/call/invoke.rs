@@ -104,8 +104,10 @@ pub(crate) fn call(
     // Before anything is compiled: a missing symbol is the likelier mistake.
     let target = invokers.symbol(symbol).map_err(|e| e.to_string())?;
     let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
-    let zeros = super::fill::zeros(sig.result())?;
-    let result = memory.keep(None, &zeros, sig.result().align())?;
+    let size = usize::try_from(sig.result().size());
+    let size = size.ok().filter(|size| *size <= 1 << 24);
+    let size = size.ok_or_else(|| format!("{} is too large to be returned here", sig.result()))?;
+    let result = memory.keep(None, &vec![0; size], sig.result().align())?;
     let args = args.iter().zip(sig.params());
     let args = args.map(|(arg, param)| memory.keep(None, arg, param.ty.align()));
     let args = args.map(|address| Ok(std::ptr::with_exposed_provenance(address?)));
@@ -124,10 +126,7 @@ pub(crate) fn call(
     memory.bytes = unsafe { std::slice::from_raw_parts(start, len) }.to_vec();
     let at = result - memory.start;
     match std::process::id() == own {
-        true => shown(
-            memory.bytes.get(at..at + zeros.len()).unwrap_or_default(),
-            memory,
-        ),
+        true => shown(memory.bytes.get(at..at + size).unwrap_or_default(), memory),
         false => Ok(()),
     }
 }
