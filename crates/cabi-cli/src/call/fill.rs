@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::float;
 use super::invoke::{Memory, Object};
-use super::value::{Content, Slot, fit, get, set};
+use super::value::{Slot, fit, get, set};
 
 type Bytes = Result<Vec<u8>, String>;
 
@@ -88,15 +88,15 @@ impl Filler<'_> {
         Ok(bytes)
     }
 
-    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`: a `ty`, or
-    /// what the type is promoted to.
+    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`, whose type is
+    /// that, or what that is promoted to.
     fn put_typed(
         &mut self,
         bytes: &mut [u8],
-        (slot, ty): (Slot<'_>, &Type),
+        slot: Slot<'_>,
         (name, value): (&str, &Value),
     ) -> Result<(), String> {
-        let own = self.named(name)?;
+        let (own, ty) = (self.named(name)?, slot.ty);
         if own == *ty {
             return self.put(bytes, slot, value);
         }
@@ -117,16 +117,14 @@ impl Filler<'_> {
 
     /// Writes `value` into `slot` of `bytes`.
     fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
-        let ty = match slot.content {
-            Content::Object(ty) => ty,
-            Content::Bits(scalar, width) => {
-                let number = self.number(scalar, width, value)?;
-                set(bytes, (slot.at, width), number, self.is_big);
-                return Ok(());
-            }
-        };
+        let ty = slot.ty;
+        if let Some((scalar, width)) = slot.bits {
+            let number = self.number(scalar, width, value)?;
+            set(bytes, (slot.at, width), number, self.is_big);
+            return Ok(());
+        }
         if let Some(('(', name, inner)) = typed(value) {
-            return self.put_typed(bytes, (slot, ty), (name, inner));
+            return self.put_typed(bytes, slot, (name, inner));
         }
         let place = (slot.at, ty.size() * 8);
         match (ty.kind(), value) {
@@ -166,7 +164,7 @@ impl Filler<'_> {
                     }
                     _ => return Err(format!("{value} is no {ty}: write a list, [1, 2]")),
                 };
-                let mut elements = slot.elements(ty).into_iter().flatten();
+                let mut elements = slot.elements().into_iter().flatten();
                 for (i, item) in items.iter().enumerate() {
                     let many = || format!("{ty} has {i} elements, not {}", items.len());
                     let put = self.put(bytes, elements.next().ok_or_else(many)?, item);
@@ -195,12 +193,12 @@ impl Filler<'_> {
             };
             let place = all.iter().find(|(own, _)| own == name);
             let (_, member) = *place.ok_or_else(wrong)?;
-            let bit_field = match member.content {
-                Content::Bits(_, width) => format!(", a bit-field of {width} bits"),
-                Content::Object(_) => String::new(),
-            };
+            let bits = member
+                .bits
+                .map(|(_, n)| format!(", a bit-field of {n} bits"));
+            let bits = bits.unwrap_or_default();
             let put = self.put(bytes, member, value);
-            put.map_err(|why| format!("{name}{bit_field}: {why}"))?;
+            put.map_err(|why| format!("{name}{bits}: {why}"))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use cabi::{Kind, Scalar, Type};
 use cabi_header::{Header, Written};
 
 use super::float;
-use super::value::{Content, Slot, get};
+use super::value::{Slot, get};
 
 /// Larger objects that a pointer points to are not shown.
 const MAX_POINTEE: u64 = 1 << 16;
@@ -31,10 +31,10 @@ impl<'a> Printer<'a> {
     /// Writes a value. Every member of a union is written. A pointer that the header
     /// has to characters or to a record is shown with its pointee.
     pub(crate) fn value(&self, slot: Slot<'a>) -> String {
-        let ty = match slot.content {
-            Content::Object(ty) => ty,
-            Content::Bits(scalar, width) => return self.scalar(scalar, slot.at, width),
-        };
+        let ty = slot.ty;
+        if let Some((scalar, width)) = slot.bits {
+            return self.scalar(scalar, slot.at, width);
+        }
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
                 let to = get(self.bytes, (slot.at, ty.size() * 8), self.is_big);
@@ -58,7 +58,7 @@ impl<'a> Printer<'a> {
             }
             Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => {
                 let list = || {
-                    let elements = slot.elements(ty).filter(|_| ty.size() != 0);
+                    let elements = slot.elements().filter(|_| ty.size() != 0);
                     let elements = elements.into_iter().flatten();
                     let list: Vec<String> = elements.map(|own| self.value(own)).collect();
                     format!("[{}]", list.join(", "))
@@ -98,12 +98,10 @@ impl<'a> Printer<'a> {
         };
         let [start, len] = [at / 8, array.len?].map(usize::try_from);
         let all = self.bytes.get(start.ok()?..)?.get(..len.ok()?)?;
-        let end = all.iter().position(|byte| *byte == 0).unwrap_or(all.len());
-        let (chars, rest) = all.split_at(end);
-        let is_printable = |byte: &u8| byte.is_ascii_graphic() || b" \n\t".contains(byte);
-        let is_text = array.elem.size() == 1 && !chars.is_empty();
-        let is_text = is_text && chars.iter().all(is_printable) && rest.iter().all(|own| *own == 0);
-        is_text.then(|| text_of(chars))
+        let text = std::str::from_utf8(all).ok()?.trim_end_matches('\0');
+        let is_printable = |c: char| c.is_ascii_graphic() || " \n\t".contains(c);
+        let is_text = !text.is_empty() && text.chars().all(is_printable);
+        (is_text && array.elem.size() == 1).then(|| quote(text))
     }
 
     fn scalar(&self, scalar: Scalar, at: u64, width: u64) -> String {

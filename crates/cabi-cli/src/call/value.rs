@@ -4,17 +4,13 @@
 use cabi::{Kind, Record, Scalar, Target, Type};
 use cabi_header::{Header, Written};
 
-#[derive(Clone, Copy)]
-pub(crate) enum Content<'t> {
-    Object(&'t Type),
-    /// Bit-field, lane, or number of a complex one, with the number of bits that count.
-    Bits(Scalar, u64),
-}
-
 /// A value in an object.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'t> {
-    pub(crate) content: Content<'t>,
+    /// Its type; of a lane, or a number of a complex one, that of the whole.
+    pub(crate) ty: &'t Type,
+    /// Scalar of a bit-field, a lane, or a number of a complex one, and the bits that count.
+    pub(crate) bits: Option<(Scalar, u64)>,
     /// First bit of the value.
     pub(crate) at: u64,
     /// The type as the header wrote it, where it did.
@@ -24,7 +20,8 @@ pub(crate) struct Slot<'t> {
 impl<'t> Slot<'t> {
     pub(crate) fn object(ty: &'t Type, written: Option<&'t Written>) -> Self {
         Self {
-            content: Content::Object(ty),
+            ty,
+            bits: None,
             at: 0,
             written,
         }
@@ -32,19 +29,19 @@ impl<'t> Slot<'t> {
 
     /// Returns the values of an array, vector or complex number; nothing for other types and for
     /// flexible arrays.
-    pub(crate) fn elements(self, ty: &'t Type) -> Option<impl Iterator<Item = Slot<'t>>> {
-        let bits = ty.size() * 8;
-        let (n, step, content) = match ty.kind() {
-            Kind::Array(own) => (own.len?, own.elem.size() * 8, Content::Object(&own.elem)),
+    pub(crate) fn elements(self) -> Option<impl Iterator<Item = Slot<'t>>> {
+        let size = self.ty.size();
+        let (n, step, ty, bits) = match self.ty.kind() {
+            Kind::Array(own) => (own.len?, own.elem.size() * 8, &own.elem, None),
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
-                let whole = bits / lanes.next_power_of_two();
+                let whole = size * 8 / lanes.next_power_of_two();
                 let step = vector.bools.as_ref().map_or(whole, |_| 1);
-                (lanes, step, Content::Bits(vector.lane, step))
+                (lanes, step, self.ty, Some((vector.lane, step)))
             }
             Kind::Complex(part) => {
-                let content = Content::Bits(*part, part.value_bits(ty.size() / 2));
-                (2, bits / 2, content)
+                let bits = Some((*part, part.value_bits(size / 2)));
+                (2, size * 4, self.ty, bits)
             }
             _ => return None,
         };
@@ -53,7 +50,8 @@ impl<'t> Slot<'t> {
             _ => None,
         };
         Some((0..n).map(move |i| Slot {
-            content,
+            ty,
+            bits,
             at: self.at + i * step,
             written,
         }))
@@ -75,16 +73,14 @@ impl<'t> Slot<'t> {
         });
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
-            let content = match (field.bit_field(), field.ty().as_scalar()) {
-                (Some(bits), Some(scalar)) => Content::Bits(scalar, bits.width.into()),
-                _ => Content::Object(field.ty()),
-            };
+            let (ty, width) = (field.ty(), field.bit_field().map(|bits| bits.width.into()));
             let slot = Slot {
-                content,
+                ty,
+                bits: ty.as_scalar().zip(width),
                 at: self.at + field.offset_bits(),
                 written: named.and_then(|named| named.members.get(i)),
             };
-            match (field.name(), field.ty().kind()) {
+            match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}
                 (Some(name), _) => list.push((name, slot)),
                 (None, Kind::Record(own)) => list.extend(slot.members(header, own)),
