@@ -1,4 +1,5 @@
-//! Names the hosts on which calls of compiled code are made, once for sources and tests: `cfg(has_calls)`.
+//! Names the hosts on which calls of compiled code are made, once for sources and tests:
+//! `cfg(has_calls)`.
 
 use std::env::var;
 

@@ -46,8 +46,10 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then nothing for every other name). Blocks that cannot be read are failures in `report`, under `engine`; without libclang nothing can
-    /// be read, which fails only where reference compilers are required.
+    /// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then
+    /// nothing for every other name). Blocks that cannot be read are failures in `report`, under
+    /// `engine`; without libclang nothing can be read, which fails only where reference compilers
+    /// are required.
     ///
     /// # Errors
     /// A message, if a file is not in the format.

@@ -22,7 +22,8 @@ use crate::invariants;
 /// Leaves looked at per type: arrays may have very many.
 const MAX_LEAVES: usize = 2000;
 
-/// Types and a signature made of `bytes`, through layout, places and plans: nothing panics, and all agree.
+/// Types and a signature made of `bytes`, through layout, places and plans: nothing panics, and all
+/// agree.
 pub fn signatures(bytes: &[u8]) -> Result<(), String> {
     signatures_under(bytes, &X86_64_SYSV)
 }
@@ -177,7 +178,8 @@ pub fn declaration(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers are not read.
+/// Text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers are not
+/// read.
 ///
 /// # Errors
 /// A diagnostic without a place, or a program that is right and does not compile.

@@ -1,4 +1,5 @@
-//! Calls written by hand: the shim of a signature, and one call in a function, as a front end emits them that knows where C passes each part.
+//! Calls written by hand: the shim of a signature, and one call in a function, as a front end emits
+//! them that knows where C passes each part.
 
 use clif_cabi::cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, Opcode, SigRef, Signature,
@@ -16,15 +17,17 @@ pub enum Hand {
     Body(&'static str),
 }
 
-/// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results stored to the result. `sload8` is a byte that is loaded and extended by one
-/// instruction, `sret` the address of the result, `sarg(16)@48` a record that Cranelift copies to the stack.
+/// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results stored to the
+/// result. `sload8` is a byte that is loaded and extended by one instruction, `sret` the address of
+/// the result, `sarg(16)@48` a record that Cranelift copies to the stack.
 #[derive(Clone, Debug)]
 pub struct Moves {
     params: Vec<Moved>,
     returns: Vec<Moved>,
 }
 
-/// A parameter or result of the callee, how it is loaded, and how many bytes after the start of arguments or result it is.
+/// A parameter or result of the callee, how it is loaded, and how many bytes after the start of
+/// arguments or result it is.
 #[derive(Clone, Copy, Debug)]
 struct Moved {
     param: AbiParam,
@@ -127,7 +130,8 @@ impl Moves {
         sig
     }
 
-    /// Emits one call: loads from `from`, a call of `callee`, stores to `to`. `sig` is [`Self::signature`], imported once.
+    /// Emits one call: loads from `from`, a call of `callee`, stores to `to`. `sig` is
+    /// [`Self::signature`], imported once.
     pub fn emit(&self, builder: &mut FunctionBuilder<'_>, sig: SigRef, at: [Value; 3]) {
         let ([from, to, callee], flags) = (at, MemFlagsData::new());
         let load = |own: &Moved| {

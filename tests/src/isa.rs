@@ -15,7 +15,8 @@ pub fn isa_of(triple: &str) -> Result<OwnedTargetIsa> {
     flags.set("use_colocated_libcalls", "false")?;
     // Not x86-64: functions find their stack arguments by the frame pointer.
     flags.set("preserve_frame_pointers", "true")?;
-    // Windows grows a stack page by page; elsewhere a large frame must not step over the guard page.
+    // Windows grows a stack page by page; elsewhere a large frame must not step over the guard
+    // page.
     flags.set("enable_probestack", "true")?;
     flags.set("probestack_strategy", "inline")?;
     Ok(isa::lookup_by_name(triple)?.finish(settings::Flags::new(flags))?)

@@ -7,7 +7,8 @@
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`isa`]: the flags of the guides.
 //! - [`said`]: drawn types that C has words for.
-//! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
+//! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their
+//!   calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of their
 //!   preparation.
 
@@ -40,7 +41,8 @@ mod signatures;
 mod suite;
 pub mod suites;
 
-/// The examples of pages that belong to no package are compiled, and run, with the doctests of this one.
+/// The examples of pages that belong to no package are compiled, and run, with the doctests of this
+/// one.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../../README.md")]

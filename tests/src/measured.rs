@@ -1,4 +1,5 @@
-//! The signatures that performance is measured with, of `measured/signatures.txt`. Each has a name, and most the same call written by hand as CLIF.
+//! The signatures that performance is measured with, of `measured/signatures.txt`. Each has a name,
+//! and most the same call written by hand as CLIF.
 
 use cabi::{DataModel, Error, FnSig};
 
@@ -13,7 +14,8 @@ pub struct Measured {
     pub sig: FnSig,
     /// The call in CLIF by hand.
     pub hand: Option<Hand>,
-    /// The one by hand that compiles to the instructions of the lowered one, where Cranelift copies records of `hand`.
+    /// The one by hand that compiles to the instructions of the lowered one, where Cranelift copies
+    /// records of `hand`.
     pub same_code: Option<Hand>,
     /// `true` if libffi has its types: it has no `__int128`.
     pub in_libffi: bool,

@@ -1,7 +1,8 @@
 //! Deliberate mistakes, each of which a named block of the corpus must notice (`kills:` there).
 //!
-//! Most are broken conventions: a convention is data, so the code under test is the code that ships. The rest exchange a stub for another,
-//! or change a compiled function after it was lowered. None needs a hook in any crate.
+//! Most are broken conventions: a convention is data, so the code under test is the code that
+//! ships. The rest exchange a stub for another, or change a compiled function after it was lowered.
+//! None needs a hook in any crate.
 
 use cabi::convention::{Group, GroupKind, Role, Rule};
 use cabi::{
@@ -140,7 +141,8 @@ pub fn named(name: &str) -> Result<&'static Mutant, String> {
     found.ok_or_else(|| format!("no mutant is called {name}"))
 }
 
-/// The mistakes in System V's rules. A new one is a row here, the function that it names, and its name in the `kills:` of a block.
+/// The mistakes in System V's rules. A new one is a row here, the function that it names, and its
+/// name in the `kills:` of a block.
 pub const MUTANTS: &[Mutant] = mutants! {
     "swap-eightbytes": regrouped!(X86_64_SYSV, |group, _ty, _role| {
         if let [a, b] = group.parts.as_mut_slice()

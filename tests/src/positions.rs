@@ -1,4 +1,5 @@
-//! Types in every position of an argument and a result: a block of `tests/corpus/positions` declares each under the name `t`.
+//! Types in every position of an argument and a result: a block of `tests/corpus/positions`
+//! declares each under the name `t`.
 
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::case::Subject;
@@ -13,7 +14,8 @@ use crate::suite::{Result, Suite};
 /// The name under which a block declares its type.
 const NAME: &str = "t";
 
-/// Returns each type that has a place on the target of `suite`'s machine, with a function for each position. The report says which have none.
+/// Returns each type that has a place on the target of `suite`'s machine, with a function for each
+/// position. The report says which have none.
 pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> {
     let files = read_folder(&folder().join("positions"))?.into_iter();
     let mut blocks: Vec<Block> = files.flat_map(|file| file.blocks).collect();

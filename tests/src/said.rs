@@ -62,8 +62,9 @@ impl Said {
         }
     }
 
-    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where it is aligned to more, and mingw's gives a union a
-    /// byte for a bit-field of no bits: neither is asked about there.
+    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where
+    /// it is aligned to more, and mingw's gives a union a byte for a bit-field of no bits: neither
+    /// is asked about there.
     fn admits_record(&self, record: &CRecord) -> bool {
         let is_microsoft = self.model.empty_record != 0;
         let plain = !record.packed && record.aligned.is_none() && record.pack.is_none();

@@ -1,5 +1,6 @@
-//! Functions that are measured, lowered: shims of the kind that replaces `ffi_call`, `void shim(const void *args, void *ret, void *callee)` with the
-//! arguments one after the other in memory, and functions that C calls.
+//! Functions that are measured, lowered: shims of the kind that replaces `ffi_call`,
+//! `void shim(const void *args, void *ret, void *callee)` with the arguments one after the other in
+//! memory, and functions that C calls.
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ pub fn shim(
     })
 }
 
-/// A call with arguments one after the other in memory, and the result to memory: what a front end knows before it emits one.
+/// A call with arguments one after the other in memory, and the result to memory: what a front end
+/// knows before it emits one.
 #[derive(Debug)]
 pub struct Site {
     plan: Arc<CallPlan>,
@@ -65,7 +67,8 @@ impl Site {
     }
 }
 
-/// A function of `sig` that returns its first argument of the result's type; if there is none, the bytes at `given`.
+/// A function of `sig` that returns its first argument of the result's type; if there is none, the
+/// bytes at `given`.
 pub fn entry(
     stubs: &mut dyn Stubs,
     lower: &Lowering,

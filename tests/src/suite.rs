@@ -15,7 +15,8 @@ use cabi_verify::verdict::Verdict;
 
 use crate::corpus::{Corpus, expected};
 
-/// The result of a step of a suite. An error ends the suite: it is about the machine or a list, not about a case.
+/// The result of a step of a suite. An error ends the suite: it is about the machine or a list, not
+/// about a case.
 pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// A run of one suite.
@@ -80,7 +81,8 @@ impl Suite {
         self.found(Installed::find())
     }
 
-    /// The other versions of clang that have profiles, as far as they are here. One that is not is a line of the report.
+    /// The other versions of clang that have profiles, as far as they are here. One that is not is
+    /// a line of the report.
     pub(crate) fn other_clangs(&mut self) -> Vec<Reference> {
         self.found(Installed::other_clangs())
     }

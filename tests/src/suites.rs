@@ -1,4 +1,5 @@
-//! The suites that print what ran, what did not and why, which libtest would hide. Each is a test binary of one line, `tests/tests`.
+//! The suites that print what ran, what did not and why, which libtest would hide. Each is a test
+//! binary of one line, `tests/tests`.
 
 use std::process::ExitCode;
 

@@ -164,7 +164,8 @@ fn random_declarations_are_read_alike() {
     assert!(n_read > 4_000, "{n_read}");
 }
 
-/// The control: under another data model the same text is another signature, and the comparison sees it.
+/// The control: under another data model the same text is another signature, and the comparison
+/// sees it.
 #[test]
 #[should_panic(expected = "assertion `left == right` failed")]
 fn another_long_is_noticed() {

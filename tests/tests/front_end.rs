@@ -1,4 +1,5 @@
-//! README.md, docs/front-end.md and docs/adopting.md: their programs run, and each block of Rust on a page is in the code that it quotes.
+//! README.md, docs/front-end.md and docs/adopting.md: their programs run, and each block of Rust on
+//! a page is in the code that it quotes.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +36,8 @@ const RULES: &str = concat!(
     include_str!("../../crates/clif-cabi-plan/src/machine/stub/step.rs"),
     include_str!("../../crates/clif-cabi-plan/src/machine/x86_64/stub.rs")
 );
-/// Each page, the program that it quotes, and a change of the page that makes it quote something else.
+/// Each page, the program that it quotes, and a change of the page that makes it quote something
+/// else.
 const PAGES: [(&str, &str, &str, &str); 4] = [
     (
         include_str!("../../README.md"),
@@ -83,7 +85,8 @@ fn dedented(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Parts of the blocks of `page`, between lines `// ..`, that are not in `program`, whatever their indentation.
+/// Parts of the blocks of `page`, between lines `// ..`, that are not in `program`, whatever their
+/// indentation.
 fn strangers(page: &str, program: &str) -> Vec<String> {
     let program = dedented(program);
     let blocks = blocks(page).into_iter().map(dedented);

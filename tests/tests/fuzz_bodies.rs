@@ -20,7 +20,8 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-/// One change of a text: up to eight of its lines or characters, from one on, give way to another text.
+/// One change of a text: up to eight of its lines or characters, from one on, give way to another
+/// text.
 type Edit = (bool, Index, Index, String);
 
 /// The texts of a target's seeds, and the words of its dictionary.
@@ -128,7 +129,8 @@ fn bytes_as_signatures() {
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The body for signatures notices conventions that give registers out wrongly, for the reason that is.
+/// The body for signatures notices conventions that give registers out wrongly, for the reason that
+/// is.
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn broken_conventions_are_noticed() {

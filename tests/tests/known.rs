@@ -88,7 +88,8 @@ fn plain_signatures_meet_no_known_bug() {
     }
 }
 
-/// A compiler, its vectors in registers, a type of an unnamed argument, and the bug that such a call meets, or nothing.
+/// A compiler, its vectors in registers, a type of an unnamed argument, and the bug that such a
+/// call meets, or nothing.
 const NAMES: &str = "
     clang | avx     | union { double d[2]; __float128 q; } | clang-odd-pair-va-arg
     clang | avx     | union { v4 x; double y[2]; }         |

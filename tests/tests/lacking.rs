@@ -1,4 +1,5 @@
-//! The suite `lacking`: `src/suites/lacking.rs`. It runs itself as each other suite, whose name `CABI_SUITE` then has.
+//! The suite `lacking`: `src/suites/lacking.rs`. It runs itself as each other suite, whose name
+//! `CABI_SUITE` then has.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`). Relocations are those that clang writes
-//! there; the objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
+//! Object files of calls with stubs, records and unnamed arguments, for each system and machine,
+//! and their unwind tables, compared with clang's, linked with C, and run where something can.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -112,7 +112,7 @@ fn exported(
     (body, ctx)
 }
 
-/// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }` for both callees.
+/// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }`, for each.
 fn relays(triple: &str, more: i64) -> Vec<u8> {
     let (mut module, lower) = module(triple);
     let words = Type::array(&Type::I64, 3).unwrap();
@@ -359,7 +359,7 @@ const SHARED: &str = "CC -shared -fPIC callees.c -o libcallees.so; \
     CC -shared relays.o -L. -lcallees -o librelays.so; \
     CC main.c -L. -lrelays -lcallees -o main.exe";
 
-/// A shared library calls functions of another one through the PLT, whose entries are bound when they are called first. No page of code is written to.
+/// A shared library calls another one through the PLT, bound at the first call. No code is changed.
 #[test]
 fn stubs_call_through_the_plt() {
     let options = "-O1 -Wl,-z,lazy -Wl,-z,noexecstack -Wl,-z,text -Wl,-rpath,$ORIGIN";
@@ -390,7 +390,7 @@ fn stubs_call_through_the_plt() {
     .runs(SHARED, "".as_ref());
 }
 
-/// The callees are in a DLL: an object calls the functions of its import library, which jump through `__imp_take`.
+/// The callees are in a DLL: its import library has functions that jump through `__imp_take`.
 #[test]
 fn objects_of_windows_call_a_dll() {
     let wine = tempfile::tempdir().unwrap();
@@ -417,7 +417,7 @@ fn objects_of_windows_call_a_dll() {
     );
 }
 
-/// Nothing runs them here. The linker finds each function that is called, and refuses the object without the callees.
+/// Nothing runs them here. The linker finds each callee, and refuses the object without them.
 #[test]
 fn objects_of_macos_are_linked() {
     for (triple, arch) in [

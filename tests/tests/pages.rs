@@ -1,4 +1,5 @@
-//! Holds pages to the code: the table of `docs/policy.md`, whose examples libclang reads; files, headings, types and paths that pages name. Counts pages and words.
+//! Holds pages to the code: the table of `docs/policy.md`, whose examples libclang reads; files,
+//! headings, types and paths that pages name. Counts pages and words.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -54,7 +55,8 @@ fn rows(page: &str) -> impl Iterator<Item = &str> {
     page.lines().filter(is_bit)
 }
 
-/// The signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64`, `RISC-V` or another bit after it; and that bit.
+/// The signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64`, `RISC-V` or another
+/// bit after it; and that bit.
 fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let (c, kind) = example.trim_start_matches('`').split_once('`').unwrap();
     let sig = read(c)?.prototype("f").unwrap().signature();
@@ -91,7 +93,8 @@ fn place(sig: &FnSig, policy: Policy) -> String {
     }
 }
 
-/// `row` as the code has it: where its example is passed with the bit and without it, and which profiles have the bit.
+/// `row` as the code has it: where its example is passed with the bit and without it, and which
+/// profiles have the bit.
 fn right(row: &str) -> Option<String> {
     let [name, what, example, ..] = row.split(" | ").collect::<Vec<_>>()[..] else {
         panic!("{row}: too few cells");

@@ -1,7 +1,9 @@
-//! The public API of each library, as text in `tests/api`: a change of it has to change that text too, with `CABI_BLESS=1`.
+//! The public API of each library, as text in `tests/api`: a change of it has to change that text
+//! too, with `CABI_BLESS=1`.
 //!
-//! Every `pub` in the sources is part of the API, because the lint `unreachable_pub` is denied. Private modules are left out of paths. Macros are not
-//! expanded: each use of a macro that makes public items or impls is listed by its own text.
+//! Every `pub` in the sources is part of the API, because the lint `unreachable_pub` is denied.
+//! Private modules are left out of paths. Macros are not expanded: each use of a macro that makes
+//! public items or impls is listed by its own text.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -170,7 +170,8 @@ fn other_data_models() -> [(&'static str, Said); 7] {
         ..aarch64
     };
     // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
-    // A record that the reader builds by clang's rules first may have a size there that no `_Atomic` has.
+    // A record that the reader builds by clang's rules first may have a size there that no
+    // `_Atomic` has.
     let windows = Said {
         dialect: Dialect {
             decimal: false,

@@ -1,4 +1,5 @@
-//! The structure that docs/architecture.md states: no circle of modules in a crate, no global state in the libraries, short files.
+//! The structure that docs/architecture.md states: no circle of modules in a crate, no global state
+//! in the libraries, short files.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -30,7 +31,8 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Adds the paths that the tree of a `use` at the start of `rest` names, each after `start`. Returns what follows the tree.
+/// Adds the paths that the tree of a `use` at the start of `rest` names, each after `start`.
+/// Returns what follows the tree.
 fn paths_of_tree<'t>(start: &str, rest: &'t str, paths: &mut Vec<String>) -> &'t str {
     if let Some(mut rest) = rest.strip_prefix('{') {
         loop {
@@ -60,7 +62,8 @@ fn paths_of_tree<'t>(start: &str, rest: &'t str, paths: &mut Vec<String>) -> &'t
     }
 }
 
-/// The paths from the crate's root that `code` of the module `own` names. Paths of modules below it may begin with their names.
+/// The paths from the crate's root that `code` of the module `own` names. Paths of modules below it
+/// may begin with their names.
 fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("::") {

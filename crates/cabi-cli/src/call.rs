@@ -20,7 +20,7 @@ use clap::Args;
 use self::fill::Filler;
 use self::invoke::Memory;
 use self::print::Printer;
-use self::value::{Order, Slot};
+use self::value::{Slot, is_big_endian};
 use crate::output::{self, Failure};
 use crate::reading::{self, PolicyOption, Reading, Source};
 
@@ -114,14 +114,15 @@ impl Call {
         child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
-        let order = Order::of(target.as_ref());
+        let is_big = is_big_endian(target.as_ref());
         let mut filler = Filler {
             header: &header,
             memory: Memory::new(target.is_none()),
-            order,
+            is_big,
             name: String::new(),
         };
-        let args = self.args.iter().enumerate().map(|(i, text)| {
+        let args = self.args.iter().enumerate();
+        let args = args.map(|(i, text)| {
             let filled = filler.argument(text, prototype, i);
             filled.map_err(|why| blame(prototype, i, &why))
         });
@@ -130,7 +131,7 @@ impl Call {
         let unnamed = types.into_iter().skip(prototype.params.len());
         let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
         let returned = |result: &[u8], memory: &Memory| {
-            let text = results(prototype, &header, (result, order), memory);
+            let text = results(prototype, &header, (result, is_big), memory);
             child::note(progress, child::RETURNED, &text)
         };
         if let Some(target) = &target {
@@ -142,9 +143,8 @@ impl Call {
             return Ok(String::new());
         }
         let ready = || child::note(progress, child::CALLING, "");
-        let call = (&sig, &values[..]);
-        let given = (&self.libraries[..], &mut memory);
-        invoke::call(&prototype.symbol, call, given, ready, returned)?;
+        let call = (&*prototype.symbol, &sig, &*values);
+        invoke::call(call, (&self.libraries, &mut memory), ready, returned)?;
         Ok(String::new())
     }
 
@@ -204,36 +204,37 @@ fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
 
 /// Returns the message that argument `i` is wrong.
 fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
-    let what = match prototype.parameter(i).as_str() {
-        "" => String::new(),
-        parameter => format!(" ({parameter})"),
-    };
-    format!("{}: argument {}{what}: {why}", prototype.name, i + 1)
+    let (name, number) = (&prototype.name, i + 1);
+    match &*prototype.parameter(i) {
+        "" => format!("{name}: argument {number}: {why}"),
+        parameter => format!("{name}: argument {number} ({parameter}): {why}"),
+    }
 }
 
 /// Writes the result, if there is one, and the objects whose addresses were passed.
 fn results(
     prototype: &Prototype,
     header: &Header,
-    (result, order): (&[u8], Order),
+    (result, is_big): (&[u8], bool),
     memory: &Memory,
 ) -> String {
-    let printer = Printer {
-        header,
-        bytes: result,
-        order,
-        is_here: memory.is_here,
-        follows: memory.is_here,
+    let printed = |bytes, ty, written| {
+        let printer = Printer {
+            header,
+            bytes,
+            is_big,
+            is_here: memory.is_here,
+            follows: memory.is_here,
+        };
+        printer.value(Slot::object(ty, written)) + "\n"
     };
-    let mut text = String::new();
-    if !matches!(prototype.ret.kind(), Kind::Void) {
-        let slot = Slot::object(&prototype.ret, Some(&prototype.written_ret));
-        text = printer.value(slot) + "\n";
-    }
+    let mut text = match prototype.ret.kind() {
+        Kind::Void => String::new(),
+        _ => printed(result, &prototype.ret, Some(&prototype.written_ret)),
+    };
     for (object, bytes) in memory.objects() {
-        let printer = Printer { bytes, ..printer };
-        let value = printer.value(Slot::object(&object.ty, object.written.as_ref()));
-        text += &format!("{} = {value}\n", object.name);
+        let value = printed(bytes, &object.ty, object.written.as_ref());
+        text += &format!("{} = {value}", object.name);
     }
     text
 }

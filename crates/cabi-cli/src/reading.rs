@@ -150,8 +150,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Options by which it is read: records by the rules of the policy, without one by those of the target's own
-    /// compiler.
+    /// Options by which it is read: records by the rules of the policy, without one by those of the
+    /// target's own compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
         args.extend(
@@ -306,7 +306,8 @@ fn place(header: &Header, name: &str) -> String {
 }
 
 /// Returns clang's name of `target`: names of RISC-V say nothing of extensions there, and those of
-/// C-SKY nothing of an ABI. UEFI is Windows, as it is to Rust: clang before 20 knows no types of it.
+/// C-SKY nothing of an ABI. UEFI is Windows, as it is to Rust: clang before 20 knows no types of
+/// it.
 pub(crate) fn clang_name(target: &Target) -> String {
     let name = target.name();
     if let Some(machine) = name.strip_suffix("-unknown-uefi") {

@@ -3,14 +3,18 @@
 //!
 //! ```text
 //! == title
-//! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc, clang (libclang too), gcc-11, clang-19,
-//!                                 zig, avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs (the repository's)
-//! copy own.h                      files of `transcripts/files` in the folder of the case, which is the current one
+//! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc,
+//!                                 clang (libclang too), gcc-11, clang-19, zig, avx, aarch64 (its
+//!                                 gcc, and qemu), mingw (its gcc), docs (the repository's)
+//! copy own.h                      files of `transcripts/files` in the folder of the case, which is
+//!                                 the current one
 //! write more.h                    a file with the lines that follow
 //! | int f(int);
 //! $ cabi verify --cc gcc own.h    run by sh; lines indented by two spaces belong to it
-//! ? 1                             exit status, or several with `|` between; where it is not said it is 0, and 2 where there are lines with `!`
-//! > text                          standard output is these lines; [..] stands for anything in a line
+//! ? 1                             exit status, or several with `|` between; where it is not said
+//!                                 it is 0, and 2 where there are lines with `!`
+//! > text                          standard output is these lines; [..] stands for anything in a
+//!                                 line
 //! nothing                         standard output is empty
 //! + text                          standard output contains this, or after ` || ` this
 //! ! text                          standard error contains this

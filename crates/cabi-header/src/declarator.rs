@@ -116,7 +116,8 @@ impl Prototype {
     /// ```
     /// use cabi_header::{HeaderError, Options, parse};
     ///
-    /// let header = match parse("void (*signal(int number, void (*)(int)))(int);", &Options::new()) {
+    /// let text = "void (*signal(int number, void (*)(int)))(int);";
+    /// let header = match parse(text, &Options::new()) {
     ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
     ///     read => read?,
     /// };

@@ -80,7 +80,8 @@ impl Header {
     /// ```
     /// use cabi_header::{HeaderError, Options, parse};
     ///
-    /// let text = "__attribute__((overloadable)) int f(int); __attribute__((overloadable)) double f(double);";
+    /// let text = "__attribute__((overloadable)) int f(int); __attribute__((overloadable)) double \
+    ///     f(double);";
     /// let header = match parse(text, &Options::new().arg("--target=x86_64-linux-gnu")) {
     ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
     ///     read => read?,

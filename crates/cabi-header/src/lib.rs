@@ -23,17 +23,24 @@
 //!     number sum(struct list of);
 //!     __attribute__((vectorcall)) number product(struct list of);
 //! ";
-//! let header = match parse(text, &Options::new().name("numbers.h").arg("--target=x86_64-linux-gnu")) {
+//! let options = Options::new().name("numbers.h").arg("--target=x86_64-linux-gnu");
+//! let header = match parse(text, &options) {
 //!     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
 //!     read => read?,
 //! };
 //! let sum = header.prototype("sum").unwrap();
 //! assert_eq!(sum.params[0].1.size(), 17);
-//! assert_eq!(header.reason("product").unwrap().to_string(), "the calling convention vectorcall is not supported");
+//! assert_eq!(
+//!     header.reason("product").unwrap().to_string(),
+//!     "the calling convention vectorcall is not supported"
+//! );
 //!
 //! let mut emitter = Emitter::new(&header.model);
 //! let params = [sum.params[0].1.clone()];
-//! assert_eq!(emitter.prototype("sum", &params, &sum.ret, false).unwrap(), "struct number sum(struct list a0)");
+//! assert_eq!(
+//!     emitter.prototype("sum", &params, &sum.ret, false).unwrap(),
+//!     "struct number sum(struct list a0)"
+//! );
 //! # Ok::<(), HeaderError>(())
 //! ```
 #![deny(unsafe_code)]

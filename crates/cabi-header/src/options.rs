@@ -1,4 +1,5 @@
-//! Options by which a header is read: arguments, language, and where headers such as `stddef.h` come from.
+//! Options by which a header is read: arguments, language, and where headers such as `stddef.h`
+//! come from.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,7 +17,10 @@ use cabi::{RecordRules, Target};
 /// ```
 /// use cabi_header::Options;
 ///
-/// let options = Options::new().name("point.h").arg("-std=c11").args(["-I", "include", "-DNDEBUG"]);
+/// let options = Options::new()
+///     .name("point.h")
+///     .arg("-std=c11")
+///     .args(["-I", "include", "-DNDEBUG"]);
 /// # let _ = options;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,7 +130,10 @@ impl Options {
     ///     read => read?,
     /// };
     /// let reason = header.reason("struct record").unwrap();
-    /// assert_eq!(reason.to_string(), "struct record: gcc's offset of at in bits is 8, clang's 64");
+    /// assert_eq!(
+    ///     reason.to_string(),
+    ///     "struct record: gcc's offset of at in bits is 8, clang's 64"
+    /// );
     ///
     /// let header = parse(text, &options.records(RecordRules::Gcc))?;
     /// assert_eq!(header.ty("struct record").unwrap().size(), 9);

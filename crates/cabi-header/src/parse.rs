@@ -56,20 +56,25 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 /// [`Reason`](crate::Reason).
 ///
 /// # Errors
-/// [`HeaderError`]: no libclang, arguments clang does not take, a missing include file, and errors in the text outside of any declaration.
+/// [`HeaderError`]: no libclang, arguments clang does not take, a missing include file, and errors
+/// in the text outside of any declaration.
 ///
 /// # Example
 /// ```
 /// use cabi_header::{HeaderError, Options, parse};
 ///
-/// let text = "struct vec2 { double x, y; }; struct vec2 rotate(struct vec2 v, float by); void gone(struct nowhere w);";
+/// let text = "struct vec2 { double x, y; }; struct vec2 rotate(struct vec2 v, float by); void \
+///     gone(struct nowhere w);";
 /// let header = match parse(text, &Options::new()) {
 ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()), // the message names what to install
 ///     read => read?,
 /// };
 /// let rotate = header.prototype("rotate").unwrap();
 /// assert_eq!((rotate.params.len(), rotate.ret.size()), (2, 16));
-/// assert_eq!(header.reason("gone").unwrap().to_string(), "parameter 1 (w): struct nowhere is incomplete here");
+/// assert_eq!(
+///     header.reason("gone").unwrap().to_string(),
+///     "parameter 1 (w): struct nowhere is incomplete here"
+/// );
 /// # Ok::<(), HeaderError>(())
 /// ```
 pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
@@ -92,7 +97,10 @@ pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
 ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
 ///     read => read?,
 /// };
-/// assert_eq!(found, ["format specifies type 'int' but the argument has type 'double' [-Wformat]"]);
+/// assert_eq!(
+///     found,
+///     ["format specifies type 'int' but the argument has type 'double' [-Wformat]"]
+/// );
 /// # Ok::<(), HeaderError>(())
 /// ```
 pub fn warnings(text: &str, options: &Options) -> Result<Vec<String>, HeaderError> {

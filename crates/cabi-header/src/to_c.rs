@@ -89,12 +89,21 @@ pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, T
 /// use cabi::{DataModel, RecordBuilder, Type};
 /// use cabi_header::Emitter;
 ///
-/// let vec2 = RecordBuilder::structure("vec2").field("x", Type::F64).field("y", Type::F64).build(&DataModel::LP64)?;
+/// let vec2 = RecordBuilder::structure("vec2")
+///     .field("x", Type::F64)
+///     .field("y", Type::F64)
+///     .build(&DataModel::LP64)?;
 /// let mut emitter = Emitter::new(&DataModel::LP64);
 /// let prototype = emitter.prototype("rotate", &[vec2.clone(), Type::F32], &vec2, false).unwrap();
 /// assert_eq!(prototype, "struct vec2 rotate(struct vec2 a0, float a1)");
 /// assert_eq!(emitter.definitions(), "struct vec2 {\n    double x;\n    double y;\n};\n");
-/// assert_eq!(emitter.prototype("f", &[], &Type::VOID, true).unwrap_err().to_string(), "void: C has no `...` without a parameter before it");
+/// assert_eq!(
+///     emitter
+///         .prototype("f", &[], &Type::VOID, true)
+///         .unwrap_err()
+///         .to_string(),
+///     "void: C has no `...` without a parameter before it"
+/// );
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, Debug)]

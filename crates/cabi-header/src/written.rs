@@ -10,13 +10,17 @@ use cabi::Type;
 /// ```
 /// use cabi_header::{HeaderError, Options, Written, parse};
 ///
-/// let header = match parse("struct node { struct node *next; }; struct node *f(char *name);", &Options::new()) {
+/// let text = "struct node { struct node *next; }; struct node *f(char *name);";
+/// let header = match parse(text, &Options::new()) {
 ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
 ///     read => read?,
 /// };
 /// let node = Written::Named("struct node".into());
 /// assert_eq!(header.records[0].members, [Written::Pointer(Box::new(node))]);
-/// assert_eq!(header.prototype("f").unwrap().written_params, [Written::Pointer(Box::new(Written::Char))]);
+/// assert_eq!(
+///     header.prototype("f").unwrap().written_params,
+///     [Written::Pointer(Box::new(Written::Char))]
+/// );
 /// # Ok::<(), HeaderError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]

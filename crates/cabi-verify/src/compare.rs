@@ -1,4 +1,5 @@
-//! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. Pure: no compiler is asked, and nothing runs.
+//! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. Pure:
+//! no compiler is asked, and nothing runs.
 
 use std::fmt::Write as _;
 
@@ -113,7 +114,7 @@ impl Compared<'_> {
         all
     }
 
-    /// Compares the bytes of a value with `place`; the first ones that are elsewhere are the difference.
+    /// Compares the bytes of a value with `place`. The difference is the first byte elsewhere.
     fn value(
         &self,
         (name, action): (&str, &str),
@@ -290,7 +291,7 @@ impl Compared<'_> {
             Place::Parts(parts) => parts
                 .iter()
                 .any(|one| one.part.extension != Extension::None),
-            // System V's callers extend on the stack too, and clang's callees rely on it for `_Bool`.
+            // System V's callers extend on the stack too: clang's callees need it for `_Bool`.
             Place::Stack { .. } => self.abi.convention.name == X86_64_SYSV.name,
             _ => false,
         };
@@ -392,7 +393,8 @@ impl Compared<'_> {
         unusual(self.compiler, side, is_usual)
     }
 
-    /// The state of the machine at a call: the alignment of the argument area, and how many vector registers al says are used.
+    /// The state of the machine at a call: the alignment of the argument area, and how many vector
+    /// registers al says are used.
     fn at_call(&self, side: &Side) -> Result<(), String> {
         let (abi, compiler) = (self.abi, self.compiler);
         if abi.variadic_count.is_some() {

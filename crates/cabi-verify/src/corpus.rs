@@ -10,18 +10,18 @@
 //! > arg 0..4      Integer          rdi rsi rdx rcx r8
 //! ```
 //!
-//! A block is a name, keys, C text and expected lines, in that order. A key's text goes on in indented lines; several keys may share a line
-//! with two spaces or more between them:
+//! A block is a name, keys, C text and expected lines, in that order. A key's text goes on in
+//! indented lines; several keys may share a line with two spaces or more between them:
 //!
-//! | key | meaning | default |
-//! |---|---|---|
-//! | `proves` | the rule, with its section; every block has one | |
-//! | `target` | the triple | `x86_64-linux-gnu` |
-//! | `kills` | mutations that must fail on this block | none |
-//! | `compilers` | reference compilers that may be asked, or capabilities a reference compiler must have, then the reason in parentheses | all |
-//! | `policy` | the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig` | `default` |
-//! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
-//! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
+//! - `proves`: the rule, with its section; every block has one.
+//! - `target`: the triple, by default `x86_64-linux-gnu`.
+//! - `kills`: mutations that must fail on this block, by default none.
+//! - `compilers`: reference compilers that may be asked, or capabilities a reference compiler must
+//!   have, then the reason in parentheses; by default all.
+//! - `policy`: the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig`.
+//! - `features`: vector levels of the signature: `avx`, `avx512f`; by default none.
+//! - `unnamed`: the types of the unnamed arguments in a call of the variadic function declared; by
+//!   default none.
 //!
 //! `case.rs` finds the meaning of the C text; this file knows the frame only, and rewrites the
 //! expected lines ([`CorpusFile::bless`]) without touching anything else.
@@ -119,7 +119,8 @@ impl CorpusError {
     }
 }
 
-/// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks share a name.
+/// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks
+/// share a name.
 ///
 /// # Errors
 /// [`CorpusError`] for a file that cannot be read or is not in the format.

@@ -1,20 +1,26 @@
-//! Facts: where a compiler's code has each byte of the values of a call, and the state of the machine beside them, as text.
+//! Facts: where a compiler's code has each byte of the values of a call, and the state of the
+//! machine beside them, as text.
 //!
 //! ```text
 //! callee 0 8:rdi                        bytes 0 to 7 of argument 0 are read from rdi
-//! callee 1 4:rsi 4:- 8:sp+0             bytes 8 to 15 from the argument area, bytes 4 to 7 are padding
+//! callee 1 4:rsi 4:- 8:sp+0             bytes 8 to 15 from the argument area, bytes 4 to 7 are
+//!                                       padding
 //! callee 2 40:[rdx]                     behind the pointer in rdx
 //! callee 3 1:rcx relies                 the callee looks at more of the register
 //! callee result 16:[rdi] returned:rax   written where rdi points to, and the address is returned
-//! callee state x87:1 lost:rbx needs:32  a register of the x87 stack in use, one that some convention keeps changed, alignment of the argument area
+//! callee state x87:1 lost:rbx needs:32  a register of the x87 stack in use, one that some
+//!                                       convention keeps changed, alignment of the argument area
 //! caller 0 8:rdi|xmm1+8                 in both places
-//! caller 1 1:rsi signed:32              sign-extended to so many bits; `zeroed`: with zeros; after an `@` the place, if there are several
+//! caller 1 1:rsi signed:32              sign-extended to so many bits; `zeroed`: with zeros; after
+//!                                       an `@` the place, if there are several
 //! caller result 8:rax
 //! caller state aligned:16 count:3       alignment of the argument area; al
-//! caller state ends:callee:hangs        which function ends the process, and how; a callee's end is its caller's too
+//! caller state ends:callee:hangs        which function ends the process, and how; a callee's end
+//!                                       is its caller's too
 //! ```
 //!
-//! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is [`compare`](crate::compare)'s.
+//! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is
+//! [`compare`](crate::compare)'s.
 
 use std::fmt;
 
@@ -73,7 +79,8 @@ pub enum At {
     Spots(Vec<Spot>),
 }
 
-/// A byte's place: a register, the argument area (`sp`), or memory behind a pointer (`[rdi]`, `[sp+8]`).
+/// A byte's place: a register, the argument area (`sp`), or memory behind a pointer (`[rdi]`,
+/// `[sp+8]`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Spot {
     /// Name of the place.
@@ -171,7 +178,8 @@ impl Facts {
     /// ```
     /// use cabi_verify::facts::Facts;
     ///
-    /// let text = "callee 0 8:rdi 4:sp+8 4:-\ncaller 0 8:rdi|xmm0 4:sp+8 4:-\ncaller state aligned:16\n";
+    /// let text =
+    ///     "callee 0 8:rdi 4:sp+8 4:-\ncaller 0 8:rdi|xmm0 4:sp+8 4:-\ncaller state aligned:16\n";
     /// let facts = Facts::parse(text)?;
     /// assert_eq!(facts.callee.args[0].runs.len(), 3);
     /// assert_eq!(facts.to_string(), text);

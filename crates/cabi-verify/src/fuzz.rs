@@ -9,9 +9,9 @@
 //! number use the C that all compilers have, so that two compilers can be compared with each other;
 //! the others may use features of one compiler alone.
 //!
-//! A case that the compiler's own caller and callee disagree about is a known bug of the compiler, or counted
-//! as a self-inconsistency. If two compilers put something at different places and each call is right under its own
-//! profile, the policy bits that say so are counted.
+//! A case that the compiler's own caller and callee disagree about is a known bug of the compiler,
+//! or counted as a self-inconsistency. If two compilers put something at different places and each
+//! call is right under its own profile, the policy bits that say so are counted.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -35,7 +35,8 @@ use transitions::Transitions;
 pub use transitions::levels;
 use transitions::{is_another_convention, is_narrower, lists, note_missed};
 
-/// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
+/// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner
+/// interrupted.
 const UNITS_EACH: usize = 2;
 
 /// Rounds of minimizing one difference.
@@ -151,7 +152,8 @@ fn numbers(plan: &Campaign, lists: &[Transitions]) -> Range<u64> {
     plan.numbers.start..end
 }
 
-/// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
+/// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a
+/// number has its settings for ever.
 fn unit_ranges(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
     let size = PER_UNIT as u64;
     let units = first / size..end.div_ceil(size);
@@ -370,7 +372,8 @@ impl Alone<'_> {
     }
 }
 
-/// Counts the policy bits by which compilers differ in signatures of one range that each has right under its own profile.
+/// Counts the policy bits by which compilers differ in signatures of one range that each has right
+/// under its own profile.
 fn disagreements(units: &[SignatureUnit<'_>], ran: &[Vec<Compared>], tallies: &mut [Tally]) {
     let is_right =
         |one: &Compared| matches!(one.verdict, Verdict::Passed(_) | Verdict::NotLowered(_));
@@ -393,7 +396,8 @@ fn disagreements(units: &[SignatureUnit<'_>], ran: &[Vec<Compared>], tallies: &m
 /// Several bits that change a place only in combination.
 const TOGETHER: &str = "several bits together";
 
-/// Returns the policy bits, different in two profiles, that change the place of something; none if nothing goes elsewhere.
+/// Returns the policy bits, different in two profiles, that change the place of something; none if
+/// nothing goes elsewhere.
 fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'static str> {
     let Some(case) = &compared.case else {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! A header read: one [`Case`] per prototype, and for each record type one per position in which it can be passed.
+//! A header read: one [`Case`] per prototype, and for each record type one per position in which it
+//! can be passed.
 //!
 //! The cases' functions are not the header's own, which belong to some library: each is declared
 //! again under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a
@@ -39,7 +40,8 @@ pub struct Read {
 pub struct Omitted {
     /// The function or type.
     pub name: String,
-    /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key), or another one of this module.
+    /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key), or another one
+    /// of this module.
     pub key: &'static str,
     /// The reason.
     pub why: String,
@@ -53,8 +55,9 @@ pub const NO_PLACE: &str = "no place";
 /// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
 pub const READ_OTHERWISE: &str = "read otherwise";
 
-/// Reads what `include`, a text of directives, declares for `target`. Each record type gets its positions in functions of the convention
-/// `convention`, if there is one; `only` chooses functions and types by name and place.
+/// Reads what `include`, a text of directives, declares for `target`. Each record type gets its
+/// positions in functions of the convention `convention`, if there is one; `only` chooses functions
+/// and types by name and place.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
@@ -96,7 +99,8 @@ pub fn read(
     let Declaring {
         emitter, declared, ..
     } = declared;
-    // A compiler for which the header does not declare some type must not stumble over the functions that take it.
+    // A compiler for which the header does not declare some type must not stumble over the
+    // functions that take it.
     let preamble = format!("{include}{POINTER}{}", emitter.definitions());
     let (cases, unlike) = read_again(declared, &preamble, options)?;
     skipped.extend(unlike);
@@ -147,7 +151,8 @@ fn read_again(
     Ok((cases, unlike))
 }
 
-/// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its alignment, not the record.
+/// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its
+/// alignment, not the record.
 fn retain_records(header: &mut Header) {
     let typedefs = &header.typedefs;
     header.records.retain(|record| {
@@ -261,7 +266,8 @@ impl Declaring<'_> {
         ];
         let is_f80 = self.target.data_model().long_double == LongDouble::F80;
         let exact = is_f80.then_some(("long double", Type::F80)).into_iter();
-        // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
+        // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with
+        // one would be left out as a whole.
         let exact = exact.filter(|_| prototype.convention.is_none());
         let unnamed = unnamed.into_iter().chain(exact);
         let unnamed = unnamed.map(|(text, ty)| (text.to_owned(), ty));
@@ -297,7 +303,8 @@ impl Declaring<'_> {
         spelled.ok_or_else(|| ("spelling", format!("{ty} cannot be spelled")))
     }
 
-    /// The name of `ty`, a record that was written `name`; or of a typedef that changes its alignment.
+    /// The name of `ty`, a record that was written `name`; or of a typedef that changes its
+    /// alignment.
     fn record(&self, ty: &Type, name: &str) -> Option<String> {
         match self.header.ty(name) {
             Some(known) if known != ty => {
@@ -307,7 +314,8 @@ impl Declaring<'_> {
             }
             // AArch64's `va_list` is a record of the compiler's own: no text declares its tag.
             None if name == "struct __va_list" => Some("__builtin_va_list".to_owned()),
-            // Or it was left out for a reason of its own, or has another name than the header's list gives it.
+            // Or it was left out for a reason of its own, or has another name than the header's
+            // list gives it.
             _ => Some(name.to_owned()),
         }
     }
@@ -336,7 +344,8 @@ impl Declaring<'_> {
     }
 }
 
-/// Returns the places of `sig` by some profile: each compiler is asked under its own, so a signature that one of them places is a case.
+/// Returns the places of `sig` by some profile: each compiler is asked under its own, so a
+/// signature that one of them places is a case.
 fn places(sig: &FnSig, target: &Target) -> Result<FnAbi, Omission> {
     let of = |policy| FnAbi::new(&sig.clone().policy(policy), target);
     let abi = of(Policy::GCC).or_else(|_| of(Policy::CLANG));

@@ -77,8 +77,8 @@ struct Question {
     /// The type in messages.
     spelled: String,
     ty: Type,
-    /// Bytes from the start of a record to a member of this type after a `char`, if the compilers of
-    /// the target agree about that.
+    /// Bytes from the start of a record to a member of this type after a `char`, if the compilers
+    /// of the target agree about that.
     after_char: Option<u64>,
     /// Types whose own members are asked about elsewhere: for a member of such a type only the
     /// place is asked.
@@ -204,7 +204,8 @@ impl Question {
                 About::Itself,
                 format!("alignment of {spelled}"),
                 Answer::Bytes(at),
-                // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
+                // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of
+                // members on i386: where a member goes is what counts.
                 format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
             );
         }
@@ -237,7 +238,8 @@ impl Question {
                     About::Values,
                     format!("the sign of {spelled}, {path}"),
                     Answer::Signed(signed),
-                    // After a comma a bit-field has a type that can be named, of as many bits to gcc.
+                    // After a comma a bit-field has a type that can be named, of as many bits to
+                    // gcc.
                     format!("(__typeof__((0, (({typed} *)0)->{path})))-1 < 0"),
                 );
             }
@@ -245,7 +247,8 @@ impl Question {
         out
     }
 
-    /// The named members of the type, members of members and of first and last elements included, unless they are of known types.
+    /// The named members of the type, members of members and of first and last elements included,
+    /// unless they are of known types.
     fn members(&self) -> Vec<Member> {
         let all = Member {
             path: String::new(),

@@ -1,8 +1,10 @@
-//! Pattern: values whose bytes say where they came from. A byte's high nibble is the number of its leaf, counted through all arguments
-//! of a call, the low nibble its place in the leaf, plus one for every 16 bytes before it; so a wrong byte names the leaf it belongs to.
+//! Pattern: values whose bytes say where they came from. A byte's high nibble is the number of its
+//! leaf, counted through all arguments of a call, the low nibble its place in the leaf, plus one
+//! for every 16 bytes before it; so a wrong byte names the leaf it belongs to.
 //!
-//! Padding is poisoned with [`POISON`] and never compared. A `_Bool` is 0 or 1, an x87 value keeps its integer bit, the bits after the
-//! lanes of a bool vector are 0. No pattern is a NaN, so that conversions keep it.
+//! Padding is poisoned with [`POISON`] and never compared. A `_Bool` is 0 or 1, an x87 value keeps
+//! its integer bit, the bits after the lanes of a bool vector are 0. No pattern is a NaN, so that
+//! conversions keep it.
 
 use cabi::{Convention, LeafKind, Scalar, Type, leaves};
 
@@ -29,13 +31,19 @@ pub struct Pattern {
 /// use cabi::{DataModel, Member, RecordBuilder, Type};
 /// use cabi_verify::pattern::{BitPlaces, POISON, Painter};
 ///
-/// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32).build(&DataModel::LP64)?;
+/// let s = RecordBuilder::structure("s")
+///     .field("c", Type::I8)
+///     .field("n", Type::I32)
+///     .build(&DataModel::LP64)?;
 /// let pattern = Painter::default().paint(&s);
 /// assert_eq!(pattern.bytes, [0x10, POISON, POISON, POISON, 0x20, 0x21, 0x22, 0x23]);
 /// assert_eq!(pattern.mask, [0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
 ///
-/// let bits = RecordBuilder::structure("b").member(Member::bit_field("a", Type::U32, 3))
-///     .member(Member::unnamed_bit_field(Type::U32, 3)).member(Member::bit_field("b", Type::U32, 5)).build(&DataModel::LP64)?;
+/// let bits = RecordBuilder::structure("b")
+///     .member(Member::bit_field("a", Type::U32, 3))
+///     .member(Member::unnamed_bit_field(Type::U32, 3))
+///     .member(Member::bit_field("b", Type::U32, 5))
+///     .build(&DataModel::LP64)?;
 /// assert_eq!(Painter::default().paint(&bits).mask, [0b1100_0111, 0b0000_0111, 0, 0]);
 /// let places = BitPlaces { highest_first: true, shift: 0 };
 /// assert_eq!(Painter::of_bits(places).paint(&bits).mask, [0b1110_0011, 0b1110_0000, 0, 0]);

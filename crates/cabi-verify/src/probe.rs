@@ -1,7 +1,9 @@
-//! The probe: a program that calls the callee and the caller of each case with random registers, stack and memory, and says which place held each byte in every
-//! round (`probe/rounds.c`). It knows no convention, so it gives [`Facts`].
+//! The probe: a program that calls the callee and the caller of each case with random registers,
+//! stack and memory, and says which place held each byte in every round (`probe/rounds.c`). It
+//! knows no convention, so it gives [`Facts`].
 //!
-//! A machine is an assembly file with a function that fills all registers and one that writes them down, and a table of registers.
+//! A machine is an assembly file with a function that fills all registers and one that writes them
+//! down, and a table of registers.
 
 use std::fmt::Write as _;
 use std::io;
@@ -40,7 +42,8 @@ pub use run_time::RunTimeCode;
 pub use values::has_partial_bytes;
 use values::{USUAL_WINDOW, Values, window};
 
-/// Processor time for a case, in seconds: a callee that finds its arguments elsewhere may never return.
+/// Processor time for a case, in seconds: a callee that finds its arguments elsewhere may never
+/// return.
 const SECONDS: u32 = 2;
 
 /// The most bytes of values that the probe has room for.
@@ -283,7 +286,8 @@ impl Probe {
                 let has_died = lines.contains("died ");
                 let is_whole = !has_died && (lines == ".\n" || lines.ends_with("\n.\n"));
                 let is_last = cases.peek().is_none() && !output.status.success();
-                // Cases of one process share its time: the one that ends it gets a process and all the time for itself.
+                // Cases of one process share its time: the one that ends it gets a process and all
+                // the time for itself.
                 if i > 0 && !is_whole && !has_died && is_last {
                     break;
                 }

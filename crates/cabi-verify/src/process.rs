@@ -1,6 +1,8 @@
-//! Processes: a compiler, or a program that it made, with what it printed and how it ended; signals that interrupt this process.
+//! Processes: a compiler, or a program that it made, with what it printed and how it ended; signals
+//! that interrupt this process.
 //!
-//! A process that takes too long is ended, and so are those that still work when this process is interrupted or killed.
+//! A process that takes too long is ended, and so are those that still work when this process is
+//! interrupted or killed.
 
 use std::io;
 use std::process::{Command, ExitStatus, Output};
@@ -102,7 +104,8 @@ pub fn was_interrupted() -> bool {
     false
 }
 
-/// Why the failure of a compiler is no answer: memory ran out, it was ended from outside, the disk is full.
+/// Why the failure of a compiler is no answer: memory ran out, it was ended from outside, the disk
+/// is full.
 pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
     if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
         return Some(io::ErrorKind::StorageFull);

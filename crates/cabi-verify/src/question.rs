@@ -83,8 +83,8 @@ impl Outcome {
     }
 }
 
-/// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so bits
-/// that are not where the compiler has them are lost, and so is padding.
+/// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so
+/// bits that are not where the compiler has them are lost, and so is padding.
 fn takes_apart(ty: &Type) -> bool {
     let is_bits = |ty: &Type| {
         let fields = ty.as_record().map(cabi::Record::fields);
@@ -117,7 +117,8 @@ fn object(ty: &str, name: &str) -> String {
     format!("{ty} {name}; __builtin_memset((void *)&{name}, 0xee, sizeof {name}); ")
 }
 
-/// Globals, a function that calls with them as arguments, and one that copies its arguments to them, unnamed ones by `va_arg`.
+/// Globals, a function that calls with them as arguments, and one that copies its arguments to
+/// them, unnamed ones by `va_arg`.
 fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {

@@ -3,11 +3,13 @@
 //! of JUnit](Report::junit) that build servers read.
 //!
 //! ```text
-//! Report ── sections: a header under a compiler, a compiler, an engine of a suite ── items: a case in a direction, a fact, what was left out
+//! Report ── sections: a header under a compiler, a compiler, an engine of a suite
+//!     ── items: a case in a direction, a fact, what was left out
 //! ```
 //!
-//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with the engine that meets it and the compiler bug. One that passes fails the
-//! run, because a list with failures of the past hides new ones.
+//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with the engine
+//! that meets it and the compiler bug. One that passes fails the run, because a list with failures
+//! of the past hides new ones.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -96,7 +98,8 @@ pub enum Status {
     Failed,
     /// A program shows that the compiler disagrees with itself: a failure unless that is allowed.
     SelfInconsistent,
-    /// Not run, for a reason that is no failure: one on a list of such reasons, or a failure that is known.
+    /// Not run, for a reason that is no failure: one on a list of such reasons, or a failure that
+    /// is known.
     LeftOut,
     /// Not run, for a reason that may hide a difference: a failure.
     Unlisted,

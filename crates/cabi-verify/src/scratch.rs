@@ -1,7 +1,9 @@
-//! Temporary folders: removed when their owner is dropped, and, where a process was killed before it could, by the next one that makes a folder.
+//! Temporary folders: removed when their owner is dropped, and, where a process was killed before
+//! it could, by the next one that makes a folder.
 //!
-//! All folders of a process lie in one, `cabi-verify-XXXXXX`, in which the process holds a lock on the file `lock`. The lock ends with the process,
-//! however that ends, so a folder whose lock can be taken has no owner. Process ids would not do: those of another container mean nothing here.
+//! All folders of a process lie in one, `cabi-verify-XXXXXX`, in which the process holds a lock on
+//! the file `lock`. The lock ends with the process, however that ends, so a folder whose lock can
+//! be taken has no owner. Process ids would not do: those of another container mean nothing here.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,7 +28,8 @@ impl Scratch {
     /// A new, empty folder.
     ///
     /// # Errors
-    /// The system's, with the folder in which none can be made: whoever prints it asked for something else, a compiler for instance.
+    /// The system's, with the folder in which none can be made: whoever prints it asked for
+    /// something else, a compiler for instance.
     pub(crate) fn new() -> io::Result<Self> {
         let root = Root::get()?;
         let folder = tempfile::Builder::new()

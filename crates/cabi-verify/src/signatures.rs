@@ -2,11 +2,12 @@
 //! are compared, calls are made in both directions, and the outcomes are collected.
 //!
 //! ```text
-//! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
+//! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data
+//!     ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
 //! ```
 //!
-//! [`fuzz`](crate::fuzz) has lists of signatures for it. The names of signature `i` start with `r<i>_`, and a
-//! compiler takes its lines for those of a file `r<i>`.
+//! [`fuzz`](crate::fuzz) has lists of signatures for it. The names of signature `i` start with
+//! `r<i>_`, and a compiler takes its lines for those of a file `r<i>`.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,7 +66,8 @@ impl Compared {
     }
 }
 
-/// Compiles and observes the signatures of `units`: of each unit one result for each of its signatures.
+/// Compiles and observes the signatures of `units`: of each unit one result for each of its
+/// signatures.
 ///
 /// # Errors
 /// A compiler that cannot be started, an interrupt.
@@ -156,7 +158,8 @@ impl<'a> Typed<'a> {
         Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
     }
 
-    /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the types of those that are in the file.
+    /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the
+    /// types of those that are in the file.
     fn batch<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Batch<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
         let entries: Vec<SubjectCase<'b>> = self.subjects.iter().filter_map(entry).collect();
@@ -208,7 +211,8 @@ impl<'a> Typed<'a> {
         let answers = table.answers(&batch.built);
         let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
-        // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
+        // A member is aligned to more there than its type, where a typedef lowers that: offsets of
+        // members tell.
         let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
         let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
         for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
@@ -220,7 +224,8 @@ impl<'a> Typed<'a> {
                 let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
                 let found = (fact.is_lost(&theirs), why);
                 let first = wrong.entry(i).or_insert_with(|| found.clone());
-                // A difference that is the layout's is told before one that the compiler's initializer makes.
+                // A difference that is the layout's is told before one that the compiler's
+                // initializer makes.
                 if first.0 && !found.0 {
                     *first = found;
                 }

@@ -1,22 +1,25 @@
-//! Argument assignment as states and transitions, and how much of it was seen: psABI 3.2.3, Passing.
+//! Argument assignment as states and transitions, and how much of it was seen: psABI 3.2.3,
+//! Passing.
 //!
-//! The place of the next argument depends on a [`AssignedState`] (how many integer and vector registers are
-//! left, and where the next free slot of the stack is, modulo the greatest alignment) and on the
-//! [`Shape`] of the value: the registers that it asks for. Everything here is read off [`FnAbi`];
-//! no register is counted again.
+//! The place of the next argument depends on a [`AssignedState`] (how many integer and vector
+//! registers are left, and where the next free slot of the stack is, modulo the greatest alignment)
+//! and on the [`Shape`] of the value: the registers that it asks for. Everything here is read off
+//! [`FnAbi`]; no register is counted again.
 //!
 //! ```text
-//! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states x 26 shapes = 13104 transitions
+//! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states
+//!     x 26 shapes = 13104 transitions
 //! ```
 //!
 //! [`Coverage`] is a set of transitions; a [`fuzz`](crate::fuzz) run may try every one of them.
 //!
-//! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
-//! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. The states are
-//! is found: arguments are added until there is no new state.
-//! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by
-//! one, and gcc's treatment of a record of unnamed bit-fields alone, which has registers but no
-//! room on the stack.
+//! So it is for System V on x86-64. Other conventions have states and shapes of their own
+//! ([`Measure`]): Win64 has 12 states, as it has four positions, each a register of both kinds,
+//! before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of
+//! both kinds. The states are is found: arguments are added until there is no new state. Outside of
+//! the measure: conventions without one, vectors of bools whose lanes are passed one by one, and
+//! gcc's treatment of a record of unnamed bit-fields alone, which has registers but no room on the
+//! stack.
 
 use std::fmt;
 
@@ -40,7 +43,8 @@ pub struct AssignedState {
     pub gp: u8,
     /// Vector registers left.
     pub sse: u8,
-    /// Next free slot of the argument area, modulo the greatest alignment that states of the convention distinguish, in its slots.
+    /// Next free slot of the argument area, modulo the greatest alignment that states of the
+    /// convention distinguish, in its slots.
     pub phase: u8,
 }
 
@@ -73,8 +77,8 @@ impl fmt::Display for AssignedState {
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Registers {
     name: &'static str,
-    /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64; `X` memory, `-` an integer register
-    /// for the address of a copy.
+    /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and
+    /// `Z` for 16, 32 and 64; `X` memory, `-` an integer register for the address of a copy.
     parts: &'static str,
     /// The alignment on the stack that goes without saying, in bytes.
     align: u8,
@@ -111,7 +115,8 @@ const ALL: &[Registers] = registers! {
 pub struct Shape {
     /// The registers.
     pub registers: &'static Registers,
-    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the convention distinguishes count as the greatest.
+    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the
+    /// convention distinguishes count as the greatest.
     pub align: u8,
 }
 

@@ -60,7 +60,8 @@ pub struct Tally {
     pub not_lowered: Reasons,
     /// Signatures that were not run, by what refuses them and why.
     pub not_run: Reasons,
-    /// Differences that are explained, by the policy bit by which the compiler differs from another one.
+    /// Differences that are explained, by the policy bit by which the compiler differs from another
+    /// one.
     pub explained: Reasons,
     /// Signatures in which the compiler disagrees with itself, by the known bug of it.
     #[serde(default)]

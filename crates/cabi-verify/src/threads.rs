@@ -9,7 +9,8 @@ pub fn at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does `work` for each of `items`, in up to `at_once` threads; `told` how many are done. The results stand in the order of the items.
+/// Does `work` for each of `items`, in up to `at_once` threads; `told` how many are done. The
+/// results stand in the order of the items.
 pub fn in_threads<'a, T: Sync, R: Send>(
     items: &'a [T],
     at_once: usize,

@@ -1,10 +1,12 @@
-//! Headers against compilers: every prototype, size and offset asked, every case observed in both directions, everything counted that was left out.
+//! Headers against compilers: every prototype, size and offset asked, every case observed in both
+//! directions, everything counted that was left out.
 //!
 //! `cabi verify` runs and prints this; tests run the same with a [`Mistake`]. [`units`] is its
 //! engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ facts of both sides ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches
+//!     ──▶ facts of both sides ──▶ verdicts
 //! ```
 
 use std::sync::{Arc, OnceLock};
@@ -97,7 +99,8 @@ pub enum RunStep {
     Call,
 }
 
-/// Told what a run is doing, how much of it is done and how much there is. Compilers work in threads, which tell it too.
+/// Told what a run is doing, how much of it is done and how much there is. Compilers work in
+/// threads, which tell it too.
 pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 
 impl Verification {
@@ -207,8 +210,9 @@ impl<'a> Prepared<'a> {
 }
 
 impl Read {
-    /// Reads a header named as after `#include`, or by its path from here, for a target. Each record type gets its positions in functions
-    /// of the convention `records`, if there is one; `only` chooses functions and types by name and place.
+    /// Reads a header named as after `#include`, or by its path from here, for a target. Each
+    /// record type gets its positions in functions of the convention `records`, if there is one;
+    /// `only` chooses functions and types by name and place.
     ///
     /// # Errors
     /// [`VerifyError::Header`], [`VerifyError::Interrupted`].
@@ -344,7 +348,8 @@ impl Compiler {
         )
     }
 
-    /// The name of its policy; if that is the compiler's own and its version was not measured, this too.
+    /// The name of its policy; if that is the compiler's own and its version was not measured, this
+    /// too.
     pub(crate) fn policy_name(&self) -> String {
         let (target, reference) = (self.target(), &self.reference);
         let note = match self.policy == reference.profile().on(&target) {
@@ -356,8 +361,8 @@ impl Compiler {
 }
 
 impl Run<'_> {
-    /// Why nothing was verified, or nothing of one of the headers with one of the compilers; where something fails, only if nothing was called at
-    /// all, and nothing differs.
+    /// Why nothing was verified, or nothing of one of the headers with one of the compilers; where
+    /// something fails, only if nothing was called at all, and nothing differs.
     fn nothing(&self, is_clean: bool) -> Option<String> {
         if self.parts.is_empty() {
             return Some("nothing was verified: no header, or no compiler".to_owned());

@@ -46,7 +46,10 @@ impl RecordBuilder {
     ///     .member(Member::named("a", Type::I8).at(0))
     ///     .member(Member::named("b", Type::I32).at(1))
     ///     .build_checked(&DataModel::LP64, 8, Some(4));
-    /// assert_eq!(wrong.unwrap_err().to_string(), "struct s, field b: offset 1 is given, and C makes it 4");
+    /// assert_eq!(
+    ///     wrong.unwrap_err().to_string(),
+    ///     "struct s, field b: offset 1 is given, and C makes it 4"
+    /// );
     /// ```
     ///
     /// # Errors
@@ -94,9 +97,17 @@ impl RecordBuilder {
     ///     .member(Member::named("n", Type::I64).at(0))
     ///     .member(Member::named("flag", Type::I8).at(8))
     ///     .build_at(9, 8)?;
-    /// let refused = FnAbi::new(&FnSig::new([inner.clone()], Type::VOID), &Target::X86_64_LINUX).unwrap_err();
-    /// assert_eq!(refused.to_string(), "struct Inner: its size is no multiple of its alignment, and no convention says how such a value is passed: \
-    ///     give the record a size that is one (x86_64-unknown-linux-gnu)");
+    /// let refused = FnAbi::new(
+    ///     &FnSig::new([inner.clone()], Type::VOID),
+    ///     &Target::X86_64_LINUX,
+    /// )
+    /// .unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "struct Inner: its size is no multiple of its alignment, and no convention says how \
+    ///     such a value is passed: give the record a size that is one \
+    ///     (x86_64-unknown-linux-gnu)"
+    /// );
     /// let outer = RecordBuilder::structure("Outer")
     ///     .member(Member::named("inner", inner).at(0))
     ///     .member(Member::named("next", Type::I8).at(9))

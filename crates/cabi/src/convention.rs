@@ -11,19 +11,24 @@
 //! use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 //! use cabi::{FnAbi, FnSig, Target, Type, X86_64_SYSV, x86_64};
 //!
-//! // Like System V, but the first integer is a context pointer in r10 when it is flagged `nest`, and r12, r13 come first.
+//! // Like System V, but the first integer is a context pointer in r10 when it is flagged `nest`,
+//! // and r12, r13 come first.
 //! static MINE: Convention = Convention {
 //!     name: "mine",
 //!     rules: Rules {
 //!         args: &[
-//!             Rule::IfType(PartTypes::of(&[PartType::I64]), &Rule::AssignToReg(&[x86_64::R12, x86_64::R13])),
+//!             Rule::IfType(
+//!                 PartTypes::of(&[PartType::I64]),
+//!                 &Rule::AssignToReg(&[x86_64::R12, x86_64::R13]),
+//!             ),
 //!             Rule::DelegateTo(X86_64_SYSV.rules.args),
 //!         ],
 //!         ..X86_64_SYSV.rules
 //!     },
 //!     ..X86_64_SYSV
 //! };
-//! let sig = FnSig::new([Type::I64, Type::F64, Type::I64, Type::I64], Type::VOID).convention(&MINE);
+//! let sig =
+//!     FnSig::new([Type::I64, Type::F64, Type::I64, Type::I64], Type::VOID).convention(&MINE);
 //! let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
 //! assert_eq!(abi.args[3].place.to_string(), "rdi");
 //! # Ok::<(), cabi::Error>(())

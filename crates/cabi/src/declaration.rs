@@ -33,12 +33,16 @@ const MAX_NESTING: u32 = 64;
 /// ```
 /// use cabi::{DataModel, Declaration};
 ///
-/// let text = "struct pair { double x; long n : 40; } swap(const struct pair *, union { float f; int i; } u, ...)";
+/// let text = "struct pair { double x; long n : 40; } swap(const struct pair *, union { float f; \
+///     int i; } u, ...)";
 /// let swap = Declaration::parse(text, &DataModel::LP64)?;
 /// assert_eq!(swap.name.as_deref(), Some("swap"));
 /// assert_eq!(swap.sig.to_string(), "struct pair (void *, union <anonymous>, ...)");
 ///
-/// let refused = Declaration::parse("int puts(const char *) __attribute__((nonnull))", &DataModel::LP64);
+/// let refused = Declaration::parse(
+///     "int puts(const char *) __attribute__((nonnull))",
+///     &DataModel::LP64,
+/// );
 /// assert_eq!(
 ///     refused.unwrap_err().to_string(),
 ///     "byte 23, `__attribute__`: an attribute, which is read from headers only (cabi-header)",
@@ -109,7 +113,10 @@ impl FnSig {
     /// let hypot = FnSig::parse("double hypot(double, double)", &DataModel::LP64)?;
     /// assert_eq!(hypot, FnSig::new([Type::F64, Type::F64], Type::F64));
     /// let refused = FnSig::parse("int main()", &DataModel::LP64);
-    /// assert_eq!(refused.unwrap_err().to_string(), "byte 9, `)`: nothing is said about the parameters: write `(void)` for none");
+    /// assert_eq!(
+    ///     refused.unwrap_err().to_string(),
+    ///     "byte 9, `)`: nothing is said about the parameters: write `(void)` for none"
+    /// );
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn parse(text: &str, model: &DataModel) -> Result<Self, Error> {

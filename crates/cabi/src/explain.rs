@@ -92,7 +92,10 @@ const MEMBER_BITS: u64 = 512;
 /// ```
 /// use cabi::{DataModel, FnSig, RecordBuilder, Target, Type, explain};
 ///
-/// let pair = RecordBuilder::structure("pair").field("a", Type::F32).field("b", Type::I32).build(&DataModel::LP64)?;
+/// let pair = RecordBuilder::structure("pair")
+///     .field("a", Type::F32)
+///     .field("b", Type::I32)
+///     .build(&DataModel::LP64)?;
 /// let why = explain(&FnSig::new([pair], Type::VOID), &[Some("p")], &Target::X86_64_LINUX)?;
 /// assert_eq!(why.summary(), "\
 /// arg 0 p         Integer          rdi

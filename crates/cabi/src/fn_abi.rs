@@ -61,13 +61,19 @@ impl FnAbi {
     /// ```
     /// use cabi::{DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
     ///
-    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64).build(&DataModel::LP64)?;
+    /// let pair = RecordBuilder::structure("pair")
+    ///     .field("x", Type::F64)
+    ///     .field("n", Type::I64)
+    ///     .build(&DataModel::LP64)?;
     /// let abi = FnAbi::new(&FnSig::new([pair.clone()], pair), &Target::X86_64_LINUX)?;
     /// assert_eq!(abi.args[0].place.to_string(), "xmm0 rdi");
     /// assert_eq!(abi.ret.to_string(), "xmm0 rax");
     ///
     /// let refused = FnAbi::new(&FnSig::new([Type::VOID], Type::I32), &Target::X86_64_LINUX);
-    /// assert_eq!(refused.unwrap_err().to_string(), "void: an argument needs a complete object type (x86_64-unknown-linux-gnu)");
+    /// assert_eq!(
+    ///     refused.unwrap_err().to_string(),
+    ///     "void: an argument needs a complete object type (x86_64-unknown-linux-gnu)"
+    /// );
     /// # Ok::<(), cabi::Error>(())
     /// ```
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, Error> {
@@ -116,7 +122,10 @@ impl FnAbi {
     /// use cabi::convention::Role;
     /// use cabi::{Bank, DataModel, FnAbi, FnSig, RecordBuilder, Target, Type};
     ///
-    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64).build(&DataModel::LP64)?;
+    /// let pair = RecordBuilder::structure("pair")
+    ///     .field("x", Type::F64)
+    ///     .field("n", Type::I64)
+    ///     .build(&DataModel::LP64)?;
     /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
     /// let group = FnAbi::classify(&printf, &pair, Role::Unnamed, &Target::X86_64_LINUX)?;
     /// let banks: Vec<Bank> = group.parts.iter().map(|part| part.bank).collect();

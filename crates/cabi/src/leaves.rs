@@ -21,7 +21,10 @@ use crate::types::{Array, Kind, Type};
 /// use cabi::{DataModel, RecordBuilder, Type, leaves};
 ///
 /// let inner = Type::array(&Type::F32, 2)?;
-/// let ty = RecordBuilder::structure("s").field("n", Type::I32).field("xy", inner).build(&DataModel::LP64)?;
+/// let ty = RecordBuilder::structure("s")
+///     .field("n", Type::I32)
+///     .field("xy", inner)
+///     .build(&DataModel::LP64)?;
 /// let offsets: Vec<u64> = leaves(&ty).map(|leaf| leaf.offset_bits).collect();
 /// assert_eq!(offsets, [0, 32, 64]);
 /// # Ok::<(), cabi::Error>(())

@@ -1,7 +1,8 @@
 //! Places of the parts of C values in a call, with the reasons.
 //!
 //! ```text
-//! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Group ──assign──▶ FnAbi ──▶ explain
+//! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Group ──assign──▶ FnAbi
+//!     ──▶ explain
 //! ```
 //!
 //! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, by

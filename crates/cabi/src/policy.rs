@@ -164,8 +164,8 @@ bits! {
     /// A value for which clang counts other registers than it uses goes by that count: each of its
     /// parts has the next register or a slot of its own, or all of it is on the stack although
     /// registers are free (clang). An unnamed argument is refused then. Otherwise the registers in
-    /// use decide. A transparent union that is a narrow integer is extended as the integer is, and on
-    /// the stack a transparent union has its own alignment (gcc: that of its first member).
+    /// use decide. A transparent union that is a narrow integer is extended as the integer is, and
+    /// on the stack a transparent union has its own alignment (gcc: that of its first member).
     RECORDS_GO_BY_COUNT = 35: Clang;
     /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers
     /// that are not free, the value is whole on the stack. It makes one too of bit-fields that go

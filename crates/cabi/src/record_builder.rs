@@ -27,8 +27,13 @@ use crate::types::{Kind, Type, check_align};
 /// assert_eq!((at, count.bit_field().unwrap().container, flags.size()), (32, 4, 8));
 ///
 /// // A member of no complete type is refused.
-/// let refused = RecordBuilder::structure("odd").field("nothing", Type::VOID).build(&DataModel::LP64);
-/// assert_eq!(refused.unwrap_err().to_string(), "struct odd, field nothing: a member cannot be void");
+/// let refused = RecordBuilder::structure("odd")
+///     .field("nothing", Type::VOID)
+///     .build(&DataModel::LP64);
+/// assert_eq!(
+///     refused.unwrap_err().to_string(),
+///     "struct odd, field nothing: a member cannot be void"
+/// );
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -280,7 +280,10 @@ impl Type {
     /// use cabi::{DataModel, RecordBuilder, Type};
     ///
     /// let no_floats = Type::array(&Type::F32, 0)?;
-    /// let ty = RecordBuilder::structure("s").field("n", Type::I32).field("x", no_floats).build(&DataModel::LP64)?;
+    /// let ty = RecordBuilder::structure("s")
+    ///     .field("n", Type::I32)
+    ///     .field("x", no_floats)
+    ///     .build(&DataModel::LP64)?;
     /// assert!(ty.contains(&|ty, at| *ty == Type::F32 && at == 32));
     /// assert!(!ty.contains(&|ty, _| ty.is_union()));
     /// # Ok::<(), cabi::Error>(())

@@ -1,4 +1,5 @@
-//! A structure returned by C, and returned to C: `div` of the C library after a function of our own.
+//! A structure returned by C, and returned to C: `div` of the C library after a function of our
+//! own.
 //!
 //! ```text
 //! $ cargo run -p clif-cabi-jit --example div

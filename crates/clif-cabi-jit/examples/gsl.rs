@@ -1,4 +1,5 @@
-//! A library called dynamically: the GNU Scientific Library, whose functions take complex numbers as structures by value and call back.
+//! A library called dynamically: the GNU Scientific Library, whose functions take complex numbers
+//! as structures by value and call back.
 //!
 //! ```text
 //! $ cargo run -p clif-cabi-jit --example gsl
@@ -89,7 +90,8 @@ fn integrate(invokers: &mut Invokers) -> Result<(), Box<dyn Error>> {
         &raw mut error,
         &raw mut n,
     );
-    // SAFETY: the function of this signature; the closure lives, and the pointers are those of what it asks for.
+    // SAFETY: the function of this signature; the closure lives, and the pointers are those of what
+    // it asks for.
     let status: i32 = unsafe { integrate.call(args)? };
     println!("the integral of x^{exponent} from {from} to {to} is {integral:.0}");
     assert!(status == 0 && n > 0 && (integral - 9.0_f64).abs() < 1e-6 && error < 1e-6);

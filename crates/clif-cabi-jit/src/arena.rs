@@ -6,7 +6,8 @@
 //! ever moves, and everything lies within [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches
 //! from any function to any other.
 //!
-//! A page is writable until it is sealed and never again afterwards; for no thread a page is writable and executable at once.
+//! A page is writable until it is sealed and never again afterwards; for no thread a page is
+//! writable and executable at once.
 
 use crate::cranelift::jit::JITMemoryKind;
 use region::Protection;
@@ -29,7 +30,8 @@ pub(crate) struct Arena {
     runs: Vec<Run>,
 }
 
-/// Writable pages of one kind, as offsets into the arena; `start` and `end` are multiples of the page size.
+/// Writable pages of one kind, as offsets into the arena; `start` and `end` are multiples of the
+/// page size.
 struct Run {
     protection: Protection,
     start: usize,
@@ -53,7 +55,8 @@ impl Arena {
         })
     }
 
-    /// `size` writable bytes at a multiple of `align`, which stay where they are until the arena goes.
+    /// `size` writable bytes at a multiple of `align`, which stay where they are until the arena
+    /// goes.
     pub(crate) fn allocate(
         &mut self,
         size: usize,
@@ -102,7 +105,8 @@ impl Arena {
         Ok(self.pages.at(offset))
     }
 
-    /// The offset of `size` bytes in a new run from `start` to `end`, which joins the last one when that has the same protection and ends there.
+    /// The offset of `size` bytes in a new run from `start` to `end`, which joins the last one when
+    /// that has the same protection and ends there.
     fn in_new_run(
         &mut self,
         (start, end): (usize, usize),
@@ -127,7 +131,8 @@ impl Arena {
         start
     }
 
-    /// Gives the pages in use their final protection. Unused pages of a run stay writable and are given out later.
+    /// Gives the pages in use their final protection. Unused pages of a run stay writable and are
+    /// given out later.
     pub(crate) fn seal(&mut self) -> Result<()> {
         for idx in 0..self.runs.len() {
             let Some(&Run {

@@ -1,10 +1,12 @@
-//! The memory of an engine on Cranelift 0.132 and 0.133: cranelift-jit's own arena, owned by the module, which stays here when its engine has
-//! gone. It panics where the system refuses to change a protection; later releases have an arena of ours.
+//! The memory of an engine on Cranelift 0.132 and 0.133: cranelift-jit's own arena, owned by the
+//! module, which stays here when its engine has gone. It panics where the system refuses to change
+//! a protection; later releases have an arena of ours.
 
 use crate::cranelift::jit::JITModule;
 use crate::error::{Error, Result};
 
-/// The most memory an engine can have: half of what a 32-bit displacement spans, so that any addend below it is reached too.
+/// The most memory an engine can have: half of what a 32-bit displacement spans, so that any addend
+/// below it is reached too.
 pub(crate) const MAX_SIZE: usize = 1 << 30;
 
 pub(crate) struct Arena {

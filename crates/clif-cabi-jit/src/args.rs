@@ -7,7 +7,8 @@ use crate::value::{CValue, CallArg};
 /// Arguments whose addresses need no memory from the heap.
 pub(crate) const FEW: usize = 16;
 
-/// Arguments of [`CallInterface::call`](crate::CallInterface::call): a tuple of up to twelve values, `(3.0, 4.0)` and `(n,)` and `()`, or a list of [`CallArg`]s.
+/// Arguments of [`CallInterface::call`](crate::CallInterface::call): a tuple of up to twelve
+/// values, `(3.0, 4.0)` and `(n,)` and `()`, or a list of [`CallArg`]s.
 pub trait CallArgs: sealed::Sealed {
     /// Gives the list to `call`.
     fn with<R>(&self, call: impl FnOnce(&[CallArg<'_>]) -> R) -> R;

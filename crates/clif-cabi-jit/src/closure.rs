@@ -108,7 +108,8 @@ pub struct ClosureInterface {
 
 /// A C function pointer and the Rust closure that it calls. Dropping it frees both.
 ///
-/// It may be called by any thread at any time ([`ClosureInterface::closure`]). It lives no longer than what the closure borrows:
+/// It may be called by any thread at any time ([`ClosureInterface::closure`]). It lives no longer
+/// than what the closure borrows:
 ///
 /// ```compile_fail,E0597
 /// # use clif_cabi_jit::{Closure, ClosureInterface};
@@ -123,8 +124,8 @@ pub struct ClosureInterface {
 /// call returns on the thread on which it began.
 pub struct Closure<'a> {
     slot: StubSlot,
-    /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as
-    /// long as the closure.
+    /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its
+    /// interface has code and pool, which live as long as the closure.
     context: NonNull<Header>,
     borrowed: PhantomData<&'a ()>,
 }
@@ -154,7 +155,8 @@ impl Closures {
     /// [`Settings::cpu`] does not matter.
     ///
     /// # Errors
-    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C functions are not lowered for this machine.
+    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C functions are not
+    /// lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;
@@ -176,12 +178,15 @@ impl Closures {
     /// Returns how functions of `sig` are entered. Compiles code unless a signature that is entered
     /// alike was requested before.
     ///
-    /// Closures of a variadic one read their unnamed arguments from a [`VaList`]. If all callers pass the same, `sig` may be that of a call
-    /// ([`FnSig::at_call`]): then these unnamed arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after them.
+    /// Closures of a variadic one read their unnamed arguments from a [`VaList`]. If all callers
+    /// pass the same, `sig` may be that of a call ([`FnSig::at_call`]): then these unnamed
+    /// arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after
+    /// them.
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers that this machine
-    /// does not have; those of [`Engine::define`] and [`Engine::finalize`].
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered;
+    /// [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers
+    /// that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = locked(&self.compiler);
         // The pointers that arrays are passed as.
@@ -205,7 +210,8 @@ impl Closures {
     /// `int (const void *, const void *)`.
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration; as [`Closures::interface`].
+    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration; as
+    /// [`Closures::interface`].
     pub fn function(&self, declaration: &str) -> Result<ClosureInterface> {
         let compiler = locked(&self.compiler);
         let sig = FnSig::parse(declaration, compiler.lower.target().data_model());
@@ -270,7 +276,8 @@ impl ClosureInterface {
     /// message goes to standard error, and C gets `otherwise`.
     ///
     /// # Errors
-    /// As [`ClosureInterface::closure`]; [`Error::Value`](crate::Error::Value) if `otherwise` is not of the result's kind and size.
+    /// As [`ClosureInterface::closure`]; [`Error::Value`](crate::Error::Value) if `otherwise` is
+    /// not of the result's kind and size.
     pub fn closure_or<'a, F, R>(&self, name: &str, otherwise: R, closure: F) -> Result<Closure<'a>>
     where
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
@@ -318,7 +325,8 @@ impl Drop for Closure<'_> {
     fn drop(&mut self) {
         self.header().interface.pool.give_back(self.slot);
         if !running::is_dropped_later(self.context) {
-            // SAFETY: no call reads it: none on this thread, and none on another by the promise of `code`'s user.
+            // SAFETY: no call reads it: none on this thread, and none on another by the promise of
+            // `code`'s user.
             unsafe { (self.header().free)(self.context) };
         }
     }
@@ -328,12 +336,14 @@ impl ClosureArgs<'_> {
     /// Reads argument `index`.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if there is no such argument, or if it is of another kind or size.
+    /// [`Error::Value`](crate::Error::Value) if there is no such argument, or if it is of another
+    /// kind or size.
     #[inline]
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
         let (ty, pointer) = self.at(index)?;
         check::<T>(Subject::Argument(index), ty)?;
-        // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its address is as aligned as its type is in C.
+        // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its
+        // address is as aligned as its type is in C.
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
 
@@ -343,7 +353,8 @@ impl ClosureArgs<'_> {
     /// [`Error::Value`](crate::Error::Value) if there is no such argument.
     pub fn bytes(&self, index: usize) -> Result<&[u8]> {
         let (ty, pointer) = self.at(index)?;
-        // SAFETY: the object of the argument has as many bytes as its type, and lives as long as the call.
+        // SAFETY: the object of the argument has as many bytes as its type, and lives as long as
+        // the call.
         Ok(unsafe { core::slice::from_raw_parts(pointer, bytes_of(ty)) })
     }
 
@@ -361,7 +372,8 @@ impl ClosureResult<'_> {
     /// Sets the result.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if it is of another kind or size, and in a function that never returns.
+    /// [`Error::Value`](crate::Error::Value) if it is of another kind or size, and in a function
+    /// that never returns.
     #[inline]
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
         check::<R>(Subject::Result, self.sig.result())?;
@@ -374,7 +386,8 @@ impl ClosureResult<'_> {
     /// Sets the bytes of a result of any type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a function that never returns.
+    /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a
+    /// function that never returns.
     pub fn set_bytes(&mut self, object: &[u8]) -> Result<()> {
         Subject::Result.check_size(self.sig.result(), object.len())?;
         self.check_size(object.len())?;

@@ -1,7 +1,8 @@
 //! Finalized code, and its owners.
 //!
-//! An engine and each [`Code`] made by it share one allocation of memory and the libraries its code may call into. The
-//! last of them to go unmaps the memory and closes the libraries, wherever it is dropped. Calling code takes no lock.
+//! An engine and each [`Code`] made by it share one allocation of memory and the libraries its code
+//! may call into. The last of them to go unmaps the memory and closes the libraries, wherever it is
+//! dropped. Calling code takes no lock.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -15,7 +16,8 @@ use crate::host::system::Frames;
 use crate::library::Library;
 use crate::locked;
 
-/// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or without the engine.
+/// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or
+/// without the engine.
 #[derive(Clone)]
 pub struct Code {
     name: Arc<str>,
@@ -24,8 +26,8 @@ pub struct Code {
     shared: Arc<Shared>,
 }
 
-// SAFETY: finalized code is never written to again, so any thread may hold, drop or call it; `Shared` is itself
-// `Send + Sync`.
+// SAFETY: finalized code is never written to again, so any thread may hold, drop or call it;
+// `Shared` is itself `Send + Sync`.
 unsafe impl Send for Code {}
 // SAFETY: as above; a shared reference gives nothing but the address.
 unsafe impl Sync for Code {}
@@ -57,8 +59,8 @@ impl Code {
     ///
     /// # Safety
     ///
-    /// The pointer does not keep the code alive. It must not be called, and C must not hold it, once the engine and
-    /// every `Code` of that engine are gone.
+    /// The pointer does not keep the code alive. It must not be called, and C must not hold it,
+    /// once the engine and every `Code` of that engine are gone.
     #[must_use]
     pub unsafe fn as_ptr(&self) -> *const c_void {
         self.address.cast()
@@ -72,9 +74,10 @@ impl Code {
     ///
     /// # Safety
     ///
-    /// `F` must be a function pointer type with the calling convention, parameters and result of the function, and
-    /// calling it must be sound with every argument that `F` takes (make `F` an `unsafe` function pointer where it is
-    /// not). A copy of the function pointer does not keep the code alive, as with [`as_ptr`](Self::as_ptr).
+    /// `F` must be a function pointer type with the calling convention, parameters and result of
+    /// the function, and calling it must be sound with every argument that `F` takes (make `F` an
+    /// `unsafe` function pointer where it is not). A copy of the function pointer does not keep the
+    /// code alive, as with [`as_ptr`](Self::as_ptr).
     #[must_use]
     pub unsafe fn typed<F: Copy>(&self) -> TypedCode<F> {
         const {
@@ -84,7 +87,8 @@ impl Code {
             );
         }
         TypedCode {
-            // SAFETY: the sizes are equal, and the caller answers for F being a pointer to this function.
+            // SAFETY: the sizes are equal, and the caller answers for F being a pointer to this
+            // function.
             function: unsafe { core::mem::transmute_copy::<*const u8, F>(&self.address) },
             code: self.clone(),
         }
@@ -105,7 +109,8 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Code as a function of type `F`, to be called through a dereference: `(*f)(1, 2)`, or just `f(1, 2)`.
+/// Code as a function of type `F`, to be called through a dereference: `(*f)(1, 2)`, or just
+/// `f(1, 2)`.
 #[derive(Clone)]
 pub struct TypedCode<F> {
     function: F,

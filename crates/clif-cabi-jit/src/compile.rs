@@ -1,7 +1,8 @@
 //! From CLIF to bytes and relocations, with Cranelift's panics turned into errors.
 //!
-//! Signatures that Cranelift's back end asserts against are refused before it sees them. The list is not the
-//! whole truth (there are operations without a lowering, too), so a panic that gets through is caught.
+//! Signatures that Cranelift's back end asserts against are refused before it sees them. The list
+//! is not the whole truth (there are operations without a lowering, too), so a panic that gets
+//! through is caught.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,7 +35,8 @@ pub(crate) fn compile(
         })?;
     }
 
-    // The context is cleared after a panic, and `control` only steers random choices: nothing half done is seen.
+    // The context is cleared after a panic, and `control` only steers random choices: nothing half
+    // done is seen.
     let compiled = catch_unwind(AssertUnwindSafe(|| {
         ctx.compile(isa, control)
             .map(|_| ())

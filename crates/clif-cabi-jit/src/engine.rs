@@ -1,8 +1,10 @@
-//! The engine: a `JITModule` that fails with errors where cranelift-jit panics, and whose code outlives it.
+//! The engine: a `JITModule` that fails with errors where cranelift-jit panics, and whose code
+//! outlives it.
 //!
-//! cranelift-jit looks symbols up while it writes relocations and panics when one is missing, undefined or out of
-//! reach. So [`Engine::finalize`] goes over the relocations of everything new first, which is why all definitions must
-//! pass through the engine: it is a [`Module`] itself, and never lends the one inside.
+//! cranelift-jit looks symbols up while it writes relocations and panics when one is missing,
+//! undefined or out of reach. So [`Engine::finalize`] goes over the relocations of everything new
+//! first, which is why all definitions must pass through the engine: it is a [`Module`] itself, and
+//! never lends the one inside.
 
 mod define;
 mod module;
@@ -42,12 +44,13 @@ const STUB_ALIGN: u64 = StubCode::ALIGN;
 
 /// Compiles functions into the memory of this process, where C can call them and they can call C.
 ///
-/// An engine is used in rounds: declare, define, [`finalize`](Self::finalize), take the [`Code`]. Further rounds may
-/// follow; code of earlier ones never moves or changes. It is a [`Module`], to be given to whatever works on one. Its
-/// methods do not panic, whatever they are given; ids must be its own, though: an id of another engine is an error only
-/// when it is out of range here.
+/// An engine is used in rounds: declare, define, [`finalize`](Self::finalize), take the [`Code`].
+/// Further rounds may follow; code of earlier ones never moves or changes. It is a [`Module`], to
+/// be given to whatever works on one. Its methods do not panic, whatever they are given; ids must
+/// be its own, though: an id of another engine is an error only when it is out of range here.
 ///
-/// One engine is used by one thread at a time, and can be sent to another. A process may have any number of them.
+/// One engine is used by one thread at a time, and can be sent to another. A process may have any
+/// number of them.
 pub struct Engine {
     module: EngineModule,
     symbols: Symbols,
@@ -79,8 +82,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux, [`Error::Setting`] for a flag that
-    /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory cannot be reserved.
+    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, AArch64 with
+    /// Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux, [`Error::Setting`] for a flag that
+    /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory
+    /// cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
         let isa = settings.isa()?;
@@ -111,8 +116,8 @@ impl Engine {
         })
     }
 
-    /// Lets imports be found in `library`, after those added before and before the process itself. The library stays
-    /// open as long as the engine or any of its code.
+    /// Lets imports be found in `library`, after those added before and before the process itself.
+    /// The library stays open as long as the engine or any of its code.
     pub fn add_library(&mut self, library: &Library) {
         self.keep_open(library);
         self.symbols.add(library.clone());
@@ -128,19 +133,21 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Rebound`] when the name has, or has already been found at, another address, [`Error::SymbolName`].
+    /// [`Error::Rebound`] when the name has, or has already been found at, another address,
+    /// [`Error::SymbolName`].
     pub fn bind(&mut self, name: &str, address: *const u8) -> Result<()> {
         self.symbols.bind(name, address)
     }
 
-    /// Gives the import `name` the code of another engine, which lives from now on as long as this engine's. (Two
-    /// engines bound to each other's code are never freed.)
+    /// Gives the import `name` the code of another engine, which lives from now on as long as this
+    /// engine's. (Two engines bound to each other's code are never freed.)
     ///
     /// # Errors
     ///
     /// As [`bind`](Self::bind).
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
-        // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
+        // SAFETY: the code is kept alive below, as long as any code of this engine that could call
+        // it.
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
         let shared = &self.registrar.shared;
         if !Arc::ptr_eq(shared, code.shared()) {
@@ -172,7 +179,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::IncompatibleSignature`] and [`Error::IncompatibleDeclaration`] when the name is declared otherwise.
+    /// [`Error::IncompatibleSignature`] and [`Error::IncompatibleDeclaration`] when the name is
+    /// declared otherwise.
     pub fn declare_import(&mut self, name: &str, signature: &ir::Signature) -> Result<FuncId> {
         self.declare(name, Linkage::Import, signature)
     }
@@ -201,9 +209,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateDefinition`], [`Error::ImportDefinition`], [`Error::UnknownId`]; [`Error::Signature`],
-    /// [`Error::Compile`] and [`Error::CompilerPanic`] for what Cranelift cannot compile; [`Error::Relocation`] for
-    /// thread-local data; [`Error::OutOfMemory`]. The function can be defined again after an error.
+    /// [`Error::DuplicateDefinition`], [`Error::ImportDefinition`], [`Error::UnknownId`];
+    /// [`Error::Signature`], [`Error::Compile`] and [`Error::CompilerPanic`] for what Cranelift
+    /// cannot compile; [`Error::Relocation`] for thread-local data; [`Error::OutOfMemory`]. The
+    /// function can be defined again after an error.
     pub fn define(&mut self, id: FuncId, ctx: &mut Context) -> Result<()> {
         self.define_controlled(id, ctx, &mut ControlPlane::default())
     }
@@ -228,8 +237,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind that this machine's code does not
-    /// have, or outside the bytes; [`Error::Content`] for no bytes at all.
+    /// As [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind that
+    /// this machine's code does not have, or outside the bytes; [`Error::Content`] for no bytes at
+    /// all.
     pub fn define_bytes(&mut self, id: FuncId, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
         self.define_aligned(id, STUB_ALIGN, bytes, relocs.to_vec())
     }
@@ -238,12 +248,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no definition yet,
-    /// [`Error::MissingSymbols`] when imports are found nowhere, [`Error::Relocation`] when one is too far away for
-    /// the relocation in a stub: nothing has changed then, and it can be tried again once they are there.
-    /// [`Error::UnsupportedHost`] when a stub passes vectors in registers that this machine does not have. [`Error::Memory`] when the system does not allow memory to become executable.
-    /// [`Error::Unwind`] when the personality or a type that is caught is found nowhere, and [`Error::Profile`] for a profile that cannot be written: the code is final then, and what
-    /// could not be told stays untold.
+    /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no
+    /// definition yet, [`Error::MissingSymbols`] when imports are found nowhere,
+    /// [`Error::Relocation`] when one is too far away for the relocation in a stub: nothing has
+    /// changed then, and it can be tried again once they are there. [`Error::UnsupportedHost`] when
+    /// a stub passes vectors in registers that this machine does not have. [`Error::Memory`] when
+    /// the system does not allow memory to become executable. [`Error::Unwind`] when the
+    /// personality or a type that is caught is found nowhere, and [`Error::Profile`] for a profile
+    /// that cannot be written: the code is final then, and what could not be told stays untold.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
         let found = self.resolve()?;
@@ -288,7 +300,8 @@ impl Engine {
 impl Engine {
     fn declare(&mut self, name: &str, linkage: Linkage, sig: &ir::Signature) -> Result<FuncId> {
         check_name(name)?;
-        // Before the module sees it, which changes the linkage even where it then refuses the signature.
+        // Before the module sees it, which changes the linkage even where it then refuses the
+        // signature.
         match self.module.get_name(name) {
             Some(FuncOrDataId::Func(id)) => {
                 let declared = &self.module.declarations().get_function_decl(id).signature;

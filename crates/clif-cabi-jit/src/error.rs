@@ -1,7 +1,8 @@
 //! Errors between a declaration and running code.
 //!
-//! The engine is also a [`cranelift_module::Module`], whose methods must fail with a [`ModuleError`]: the conversion
-//! keeps Cranelift's own variant where one fits and wraps the rest as [`ModuleError::Backend`].
+//! The engine is also a [`cranelift_module::Module`], whose methods must fail with
+//! a [`ModuleError`]: the conversion keeps Cranelift's own variant where one fits and wraps the
+//! rest as [`ModuleError::Backend`].
 
 use core::fmt;
 use std::any::Any;

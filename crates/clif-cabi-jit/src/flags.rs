@@ -100,7 +100,8 @@ fn check(name: &str) -> Result<(), String> {
     })
 }
 
-/// Refuses instructions that this machine does not have. Not all of them end the process: `lzcnt` runs as `bsr` then, and gives another number.
+/// Refuses instructions that this machine does not have. Not all of them end the process: `lzcnt`
+/// runs as `bsr` then, and gives another number.
 fn check_instructions(isa: &dyn TargetIsa) -> Result<()> {
     let host = native::builder_with_options(true).map_err(unsupported_host)?;
     let host = host
@@ -148,7 +149,8 @@ mod tests {
         }
     }
 
-    /// On x86-64 `clif-cabi` calls and is called under every value of each of these, in its own test of flags.
+    /// On x86-64 `clif-cabi` calls and is called under every value of each of these, in its own
+    /// test of flags.
     #[test]
     fn these_may_be_set() {
         let mut names = vec![

@@ -97,7 +97,8 @@ impl NewFrames {
         }
     }
 
-    /// `code`, of the function or stub `id`, and after it the rules that have to be near it: on Windows its UNWIND_INFO.
+    /// `code`, of the function or stub `id`, and after it the rules that have to be near it: on
+    /// Windows its UNWIND_INFO.
     pub(crate) fn with_rules<'c>(&self, id: FuncId, code: &'c [u8]) -> Cow<'c, [u8]> {
         let info = self.tables.as_ref().and_then(|own| own.unwind_info(id));
         let Some(info) = info else {

@@ -12,7 +12,8 @@ use crate::invoke::Invokers;
 use crate::library::Address;
 use crate::value::{CValue, Subject};
 
-/// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
+/// A C function that was found by its declaration: its [`CallInterface`], and where it is. The
+/// library that has it stays open.
 #[derive(Clone, Debug)]
 pub struct DeclaredFunction {
     interface: CallInterface,
@@ -23,11 +24,13 @@ impl Invokers {
     /// Finds the C function of `declaration` ([`Declaration::parse`]) by its name, as
     /// [`Invokers::symbol`] does.
     ///
-    /// A variadic function is called without unnamed arguments: [`Invokers::function_at_call`] takes their types.
+    /// A variadic function is called without unnamed arguments: [`Invokers::function_at_call`]
+    /// takes their types.
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration, and as [`CallInterface::new`]; [`Error::MissingSymbols`](crate::Error::MissingSymbols); [`Error::Value`](crate::Error::Value) for a declaration without a
-    /// name.
+    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration, and as
+    /// [`CallInterface::new`]; [`Error::MissingSymbols`](crate::Error::MissingSymbols);
+    /// [`Error::Value`](crate::Error::Value) for a declaration without a name.
     ///
     /// # Example
     /// ```
@@ -43,7 +46,10 @@ impl Invokers {
     ///
     /// // SAFETY: nothing is called.
     /// let wrong = unsafe { hypot.call::<f64>((3.0, 4)) };
-    /// assert_eq!(wrong.unwrap_err().to_string(), "argument 1, double: it has 8 bytes, and 4 are given");
+    /// assert_eq!(
+    ///     wrong.unwrap_err().to_string(),
+    ///     "argument 1, double: it has 8 bytes, and 4 are given"
+    /// );
     /// let wrong = invokers.function("double hypot(double, number)").unwrap_err();
     /// assert!(wrong.to_string().starts_with("byte 21, `number`: no type of this name is known"));
     /// # Ok::<(), clif_cabi_jit::Error>(())
@@ -53,10 +59,12 @@ impl Invokers {
         self.named(read.name, &read.sig)
     }
 
-    /// Finds the variadic function that `declaration` declares, for calls with unnamed arguments of these types: promoted as C promotes them, `float` to `double`.
+    /// Finds the variadic function that `declaration` declares, for calls with unnamed arguments of
+    /// these types: promoted as C promotes them, `float` to `double`.
     ///
     /// # Errors
-    /// As [`Invokers::function`]; [`Error::Lowering`](crate::Error::Lowering) for a function that is not variadic.
+    /// As [`Invokers::function`]; [`Error::Lowering`](crate::Error::Lowering) for a function that
+    /// is not variadic.
     ///
     /// # Example
     /// ```
@@ -66,7 +74,8 @@ impl Invokers {
     /// use clif_cabi_jit::{Invokers, Settings};
     ///
     /// let mut invokers = Invokers::new(&Settings::default())?;
-    /// let printf = invokers.function_at_call("int printf(const char *, ...)", [Type::I32, Type::F64])?;
+    /// let printf =
+    ///     invokers.function_at_call("int printf(const char *, ...)", [Type::I32, Type::F64])?;
     /// // SAFETY: C's function, and a format of these arguments.
     /// let written: i32 = unsafe { printf.call((c"%d and %.1f\n".as_ptr(), 7, 2.5))? };
     /// assert_eq!(written, 10);
@@ -96,10 +105,12 @@ impl DeclaredFunction {
     /// Calls it: [`CallInterface::call`].
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
+    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size,
+    /// and for another number of arguments. Nothing is called then.
     ///
     /// # Safety
-    /// The function is what its declaration says, and may be called now with these arguments; pointers among them are what it takes them for.
+    /// The function is what its declaration says, and may be called now with these arguments;
+    /// pointers among them are what it takes them for.
     #[inline(always)]
     pub unsafe fn call<R: CValue>(&self, args: impl CallArgs) -> Result<R> {
         // SAFETY: the caller's.

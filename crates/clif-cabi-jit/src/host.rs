@@ -1,8 +1,9 @@
 //! The host: its machine, its system, and how memory becomes executable there. All other modules
 //! are the same everywhere.
 //!
-//! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`, `s390x`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
-//! `map_jit`, `virtual_alloc`). A machine without an engine has the file `none`, which refuses what it is asked.
+//! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`, `s390x`), a system (`unix`,
+//! `windows`), and a way to make memory executable (`mprotect`, `map_jit`, `virtual_alloc`). A
+//! machine without an engine has the file `none`, which refuses what it is asked.
 
 pub(crate) mod icache;
 mod pages;

@@ -1,4 +1,5 @@
-//! Typed calls of signatures known at run time, in the shape that users of libffi know: a type, a call interface, a code pointer, arguments.
+//! Typed calls of signatures known at run time, in the shape that users of libffi know: a type, a
+//! call interface, a code pointer, arguments.
 //!
 //! Properties that the compiler cannot check here are checked at each call: the number of
 //! arguments, and the kind and size of each, and of the result, against its C type. The caller
@@ -25,14 +26,21 @@ use crate::value::{CValue, CallArg, Subject, bytes_of, check};
 /// use clif_cabi_jit::{CallArg, CallInterface, Invokers, Settings};
 ///
 /// let mut invokers = Invokers::new(&Settings::default())?;
-/// let difftime = CallInterface::new(&mut invokers, &FnSig::new([Type::I64, Type::I64], Type::F64))?;
+/// let difftime = CallInterface::new(
+///     &mut invokers,
+///     &FnSig::new([Type::I64, Type::I64], Type::F64),
+/// )?;
 /// let code = invokers.symbol("difftime")?;
 /// // SAFETY: this is `double difftime(time_t, time_t)`.
 /// let seconds: f64 = unsafe { difftime.call(code.cast(), (7_i64, 4_i64))? };
 /// assert_eq!(seconds, 3.0);
 /// // SAFETY: nothing is called.
-/// let wrong = unsafe { difftime.call::<f64>(code.cast(), &[CallArg::new(&7_i64), CallArg::new(&4_i32)]) };
-/// assert_eq!(wrong.unwrap_err().to_string(), "argument 1, long long: it has 8 bytes, and 4 are given");
+/// let wrong =
+///     unsafe { difftime.call::<f64>(code.cast(), &[CallArg::new(&7_i64), CallArg::new(&4_i32)]) };
+/// assert_eq!(
+///     wrong.unwrap_err().to_string(),
+///     "argument 1, long long: it has 8 bytes, and 4 are given"
+/// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -55,8 +63,8 @@ impl CallInterface {
     pub fn new(invokers: &mut Invokers, sig: &FnSig) -> Result<Self> {
         // The pointers that functions are passed as.
         let own = sig.clone().decayed(invokers.data_model());
-        // An alignment is a power of two. clang's functions rely on that of the record, also where a
-        // typedef has less.
+        // An alignment is a power of two. clang's functions rely on that of the record, also where
+        // a typedef has less.
         let align = own.result().align().max(own.result().canonical_align());
         let align = usize::try_from(align).unwrap_or(1);
         Ok(Self {
@@ -81,7 +89,8 @@ impl CallInterface {
     /// Calls `code`, whose result is an `R`: `()` if there is none.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
+    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size,
+    /// and for another number of arguments. Nothing is called then.
     ///
     /// # Safety
     /// `code` is a function of this signature that may be called now with these arguments; pointers
@@ -134,7 +143,8 @@ impl CallInterface {
         let is_aligned = ret.addr() & self.result_mask == 0;
         args.of_kinds(&self.kinds, |pointers| match pointers {
             Some(pointers) if is_aligned => {
-                // SAFETY: as many pointers as parameters, each that of a live object of its argument's size; the rest is the caller's promise.
+                // SAFETY: as many pointers as parameters, each that of a live object of its
+                // argument's size; the rest is the caller's promise.
                 unsafe { self.invoker.call(code, pointers, ret) };
                 Ok(())
             }
@@ -143,7 +153,8 @@ impl CallInterface {
         })
     }
 
-    /// [`CallInterface::call_into`] for any number and kind of arguments, and a result at any address.
+    /// [`CallInterface::call_into`] for any number and kind of arguments, and a result at any
+    /// address.
     ///
     /// # Safety
     /// As [`CallInterface::call_into`].
@@ -172,7 +183,8 @@ impl CallInterface {
             *to = arg.bytes;
         }
         match ret.addr() & self.result_mask {
-            // SAFETY: each pointer is that of a live object of its argument's size; the rest is the caller's promise.
+            // SAFETY: each pointer is that of a live object of its argument's size; the rest is the
+            // caller's promise.
             0 => unsafe { self.invoker.call(code, pointers, ret) },
             // SAFETY: as above.
             _ => unsafe { self.call_aligned(code, pointers, ret, self.result_mask + 1) },
@@ -180,7 +192,8 @@ impl CallInterface {
         Ok(())
     }
 
-    /// Calls `code` with memory for the result at a multiple of `align`, from which it is copied to `ret`.
+    /// Calls `code` with memory for the result at a multiple of `align`, from which it is copied to
+    /// `ret`.
     ///
     /// # Safety
     /// As [`Invoker::call`].

@@ -1,12 +1,13 @@
-//! Calls of functions whose signature is known at run time: one function for all signatures that are passed alike.
+//! Calls of functions whose signature is known at run time: one function for all signatures that
+//! are passed alike.
 //!
 //! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args`
 //! points to, calls `target`, and stores the result to `ret`. It is made once for a *shape*, the
 //! form of a call in registers and stack; `long f(long)` and `void *f(void *)` share one. From then
 //! on preparing a call is a look into a table, and making it is one indirect call.
 //!
-//! If moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would take most of the time before the first call. It compiles
-//! the others.
+//! If moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would
+//! take most of the time before the first call. It compiles the others.
 
 use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
@@ -40,7 +41,8 @@ const NAME: &str = "invoker";
 
 /// Calls functions of one shape.
 ///
-/// An invoker keeps its code alive, with or without the [`Invokers`] that made it; clones are cheap.
+/// An invoker keeps its code alive, with or without the [`Invokers`] that made it; clones are
+/// cheap.
 #[derive(Clone)]
 pub struct Invoker {
     call: TypedCode<Shim>,
@@ -88,11 +90,12 @@ pub struct Invokers {
 type Map<K> = HashMap<K, Invoker, BuildHasherDefault<DefaultHasher>>;
 
 impl Invokers {
-    /// Makes no invokers yet. An engine with these settings compiles those that are no stubs; [`Settings::cpu`] does
-    /// not matter: they consist of instructions that every machine has.
+    /// Makes no invokers yet. An engine with these settings compiles those that are no stubs;
+    /// [`Settings::cpu`] does not matter: they consist of instructions that every machine has.
     ///
     /// # Errors
-    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
+    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not
+    /// lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
         let target = Target::host().map_err(LowerError::from)?;
@@ -159,8 +162,9 @@ impl Invokers {
     /// ([`FnSig::at_call`]).
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost)
-    /// for one with vectors in registers that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered;
+    /// [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers
+    /// that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn get(&mut self, sig: &FnSig) -> Result<Invoker> {
         if let Some(invoker) = self.known.get(sig) {
             return Ok(invoker.clone());
@@ -199,7 +203,8 @@ impl Invokers {
             Some(compiler) => compiler,
             None => {
                 let mut engine = Engine::new(&self.settings.for_own_code())?;
-                // Its code keeps open what functions are found in, libm too, which a search may open.
+                // Its code keeps open what functions are found in, libm too, which a search may
+                // open.
                 for library in self.symbols.libraries() {
                     engine.add_library(library);
                 }
@@ -217,9 +222,11 @@ impl Invoker {
     /// Calls `target`.
     ///
     /// # Safety
-    /// `target` is a function of the signature that the invoker was asked for, or of one that [is passed alike](Invokers), and may be called now.
-    /// `args` has an element for each argument, which points to a valid value of its type. `ret` points to as many writable bytes as the
-    /// result's type has, at a multiple of its alignment in C; it is not looked at where there is no result.
+    /// `target` is a function of the signature that the invoker was asked for, or of one that [is
+    /// passed alike](Invokers), and may be called now. `args` has an element for each argument,
+    /// which points to a valid value of its type. `ret` points to as many writable bytes as the
+    /// result's type has, at a multiple of its alignment in C; it is not looked at where there is
+    /// no result.
     #[inline]
     pub unsafe fn call(&self, target: *const c_void, args: &[*const u8], ret: *mut u8) {
         // SAFETY: the caller answers for the arguments; the code lives as long as `self`.
@@ -245,8 +252,9 @@ impl fmt::Debug for Invokers {
     }
 }
 
-/// Compiles `void (target, args, ret)` for calls of `sig`. It has a parameter in each other register of arguments too, whose value nobody gives and nobody
-/// reads: as a padding argument it stays where it is, and costs no instruction.
+/// Compiles `void (target, args, ret)` for calls of `sig`. It has a parameter in each other
+/// register of arguments too, whose value nobody gives and nobody reads: as a padding argument it
+/// stays where it is, and costs no instruction.
 fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
     let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
     let signature = lower.filled_signature(&shim)?;

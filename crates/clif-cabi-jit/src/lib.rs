@@ -1,19 +1,20 @@
 //! C calls through cranelift-jit: libraries, symbols, direct, indirect and extern calls, callbacks.
 //!
-//! An [`Engine`] compiles CLIF into the memory of this process. It is a `cranelift_module::Module`, so the lowering of
-//! `clif-cabi` works on it; in it, a function calls
+//! An [`Engine`] compiles CLIF into the memory of this process. It is a `cranelift_module::Module`,
+//! so the lowering of `clif-cabi` works on it; in it, a function calls
 //!
 //! - another function of the engine **directly**, by a `FuncRef` of its id,
-//! - a function of C by an **extern** call, by a `FuncRef` of an import, which is found in a [`Library`], in the process,
-//!   or at an address the front end binds,
+//! - a function of C by an **extern** call, by a `FuncRef` of an import, which is found in a
+//!   [`Library`], in the process, or at an address the front end binds,
 //! - anything **indirectly**, through a pointer.
 //!
-//! The other way round, [`Code`] is a function pointer for C: see [`Code::as_ptr`] and [`Code::typed`].
+//! The other way round, [`Code`] is a function pointer for C: see [`Code::as_ptr`] and
+//! [`Code::typed`].
 //!
 //! # Example
 //!
-//! Scalars need no lowering. Structures and all other values of C do: see `examples/div.rs` (a structure returned)
-//! and `examples/library.rs`; `examples/gsl.rs` is called back.
+//! Scalars need no lowering. Structures and all other values of C do: see `examples/div.rs` (a
+//! structure returned) and `examples/library.rs`; `examples/gsl.rs` is called back.
 //!
 //! ```
 //! # #[cfg(not(has_engine))]
@@ -76,9 +77,11 @@
 //! # Ok::<(), clif_cabi_jit::Error>(())
 //! ```
 //!
-//! The signature may be read from text, as here, or from a header (`cabi-header`), or built of types ([`CallInterface`]).
+//! The signature may be read from text, as here, or from a header (`cabi-header`), or built of
+//! types ([`CallInterface`]).
 //!
-//! The other way round, a Rust closure is a C function pointer ([`Closures`]), of a variadic signature too ([`VaList`]); `qsort` takes one in five lines:
+//! The other way round, a Rust closure is a C function pointer ([`Closures`]), of a variadic
+//! signature too ([`VaList`]); `qsort` takes one in five lines:
 //!
 //! ```
 //! # #[cfg(not(all(has_engine, unix)))]
@@ -86,11 +89,17 @@
 //! # use clif_cabi_jit::{Closures, Settings};
 //! # use std::ffi::c_void;
 //! # unsafe extern "C" {
-//! #     fn qsort(base: *mut c_void, n: usize, size: usize, compare: unsafe extern "C" fn(*const c_void, *const c_void) -> i32);
+//! #     fn qsort(
+//! #         base: *mut c_void,
+//! #         n: usize,
+//! #         size: usize,
+//! #         compare: unsafe extern "C" fn(*const c_void, *const c_void) -> i32,
+//! #     );
 //! # }
 //! # let mut numbers = [23, 42, 11, 8];
 //! # let closures = Closures::new(&Settings::default())?;
-//! let compare = closures.function("int (const void *, const void *)")?.closure("compare", |args, result| {
+//! let function = closures.function("int (const void *, const void *)")?;
+//! let compare = function.closure("compare", |args, result| {
 //!     // SAFETY: `qsort` passes addresses of two elements.
 //!     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const i32>(i).unwrap() });
 //!     result.set(a.cmp(&b) as i32).unwrap();
@@ -105,28 +114,38 @@
 //!
 //! # What an engine promises
 //!
-//! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an [`Error`]. With Cranelift 0.132 and 0.133 a system that refuses to make memory executable does.
-//! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no sooner.
-//! - Calling code takes no lock. Engines know nothing of each other, unless bound by [`Engine::bind_code`].
+//! - Nothing it is given makes it panic: what cranelift-jit or Cranelift would panic on is an
+//!   [`Error`]. With Cranelift 0.132 and 0.133 a system that refuses to make memory executable
+//!   does.
+//! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no
+//!   sooner.
+//! - Calling code takes no lock. Engines know nothing of each other, unless bound by
+//!   [`Engine::bind_code`].
 //!
 //! # Exceptions
 //!
-//! An engine tells the unwinder of the process of its functions, of stubs and closures, when it is finalized, and takes that back before its memory goes. A C++ exception or a Rust
-//! panic (through `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them. It enters a handler of `try_call` where
-//! the front end has chosen a [`Personality`] ([`Settings::personality`]). Functions that are given as bytes, other than stubs, have no rules: an exception that
-//! reaches one ends the process. A closure ends the process when it panics.
+//! An engine tells the unwinder of the process of its functions, of stubs and closures, when it is
+//! finalized, and takes that back before its memory goes. A C++ exception or a Rust panic (through
+//! `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them.
+//! It enters a handler of `try_call` where the front end has chosen a [`Personality`]
+//! ([`Settings::personality`]). Functions that are given as bytes, other than stubs, have no rules:
+//! an exception that reaches one ends the process. A closure ends the process when it panics.
 //!
 //! # Debuggers and profilers
 //!
-//! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own. With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a
-//! library; [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings are off unless asked for, and nothing is kept for them then.
+//! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own.
+//! With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a library;
+//! [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`]
+//! are perf's. These settings are off unless asked for, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!
-//! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is refused.
+//! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is
+//! refused.
 //!
-//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux) everything compiles, and
-//! [`Engine::new`] says why not.
+//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Linux,
+//! FreeBSD or macOS, RISC-V 64 and s390x with Linux) everything compiles, and [`Engine::new`] says
+//! why not.
 
 /// `each! { A B C .. }` for no type parameter to twelve of them.
 macro_rules! up_to_twelve {

@@ -1,13 +1,16 @@
-//! The routines compiled code may call on its own account: block memory, rounding, fused multiply-add, a shuffle.
+//! The routines compiled code may call on its own account: block memory, rounding, fused
+//! multiply-add, a shuffle.
 //!
-//! cranelift-jit looks them up by name at run time, and `ceil` or `fma` are not there when libm is not loaded. They are
-//! linked into this crate instead, so no function fails for want of one, with whatever instructions it was compiled.
+//! cranelift-jit looks them up by name at run time, and `ceil` or `fma` are not there when libm is
+//! not loaded. They are linked into this crate instead, so no function fails for want of one, with
+//! whatever instructions it was compiled.
 
 use core::ffi::{c_int, c_void};
 
 use crate::cranelift::codegen::ir::LibCall;
 
-/// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
+/// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols,
+/// which have none.
 pub(crate) fn name(call: LibCall) -> String {
     format!("\0{call}")
 }

@@ -1,7 +1,8 @@
 //! Shared libraries, and the search for a name.
 //!
-//! In this order: names bound to an address by the front end, the libraries added to the engine in the order they were
-//! added, then the process ([`Library::process`]). The first hit wins and is final.
+//! In this order: names bound to an address by the front end, the libraries added to the engine in
+//! the order they were added, then the process ([`Library::process`]). The first hit wins and is
+//! final.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -48,15 +49,17 @@ impl Handle {
 }
 
 impl Library {
-    /// Opens a shared library by its soname (`"libm.so.6"`), found as the dynamic linker finds it, or by its path.
+    /// Opens a shared library by its soname (`"libm.so.6"`), found as the dynamic linker finds it,
+    /// or by its path.
     ///
-    /// All its undefined symbols are resolved now: one that is missing is an error here, not the end of the program
-    /// at the first call. Its own symbols do not become visible to other libraries.
+    /// All its undefined symbols are resolved now: one that is missing is an error here, not the
+    /// end of the program at the first call. Its own symbols do not become visible to other
+    /// libraries.
     ///
     /// # Safety
     ///
-    /// Opening a library runs its initialization routines, closing it its termination routines. The caller answers
-    /// for both as for any call to foreign code.
+    /// Opening a library runs its initialization routines, closing it its termination routines. The
+    /// caller answers for both as for any call to foreign code.
     ///
     /// # Errors
     ///
@@ -106,7 +109,8 @@ impl Library {
     /// let missing = process.symbol("gsl_complex_mul").unwrap_err();
     /// assert_eq!(
     ///     missing.to_string(),
-    ///     "cannot find gsl_complex_mul; searched: the process. If a library has it, open and add that first",
+    ///     "cannot find gsl_complex_mul; searched: the process. If a library has it, open and add \
+    ///         that first",
     /// );
     /// # }
     /// ```

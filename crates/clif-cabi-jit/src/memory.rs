@@ -1,4 +1,5 @@
-//! The module of an engine, and where its memory comes from: the engine's own [arena](crate::arena), which code keeps alive after the module.
+//! The module of an engine, and where its memory comes from: the engine's own
+//! [arena](crate::arena), which code keeps alive after the module.
 
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
 pub(crate) use from_0_134::{EngineModule, address, new_module};
@@ -33,7 +34,8 @@ mod from_0_134 {
         Some(module.get_address(target))
     }
 
-    /// The arena as cranelift-jit wants it. The module is one of several owners, so it never frees anything.
+    /// The arena as cranelift-jit wants it. The module is one of several owners, so it never frees
+    /// anything.
     struct Provider(Arc<Mutex<Arena>>);
 
     impl JITMemoryProvider for Provider {
@@ -57,8 +59,9 @@ mod from_0_134 {
     }
 }
 
-/// A provider of memory needs the type `JITMemoryKind`, which these releases do not export: memory is cranelift-jit's own arena, which
-/// belongs to the module. When the engine goes, the module moves to the [`Arena`](crate::arena::Arena), whose last owner frees it.
+/// A provider of memory needs the type `JITMemoryKind`, which these releases do not export: memory
+/// is cranelift-jit's own arena, which belongs to the module. When the engine goes, the module
+/// moves to the [`Arena`](crate::arena::Arena), whose last owner frees it.
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 mod up_to_0_133 {
     use core::mem::ManuallyDrop;
@@ -122,7 +125,8 @@ mod up_to_0_133 {
 
     impl Drop for EngineModule {
         fn drop(&mut self) {
-            // SAFETY: this value is being dropped, so the module is taken once and not used afterwards.
+            // SAFETY: this value is being dropped, so the module is taken once and not used
+            // afterwards.
             let module = unsafe { ManuallyDrop::take(&mut self.module) };
             locked(&self.arena).keep(module);
         }

@@ -38,8 +38,9 @@ pub(crate) fn check_kind(
     Ok(())
 }
 
-/// Checks that the value fits, given the addresses of the first byte of `name` and of the target. If they are not known, as before Cranelift
-/// 0.134, only relocations that fit wherever the two lie in one arena are accepted; `is_own` says whether the target lies there.
+/// Checks that the value fits, given the addresses of the first byte of `name` and of the target.
+/// If they are not known, as before Cranelift 0.134, only relocations that fit wherever the two lie
+/// in one arena are accepted; `is_own` says whether the target lies there.
 pub(crate) fn check_range(
     name: &str,
     addresses: Option<(*const u8, *const u8)>,

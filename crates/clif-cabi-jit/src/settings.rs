@@ -2,8 +2,9 @@
 //! on them.
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
-/// Level of optimization of Cranelift, and its register allocation: [with range splitting](RegisterAllocator::Backtracking), or
-/// [in one pass](RegisterAllocator::SinglePass), which compiles more quickly to many more moves to and from the stack.
+/// Level of optimization of Cranelift, and its register allocation: [with range
+/// splitting](RegisterAllocator::Backtracking), or [in one pass](RegisterAllocator::SinglePass),
+/// which compiles more quickly to many more moves to and from the stack.
 pub use crate::cranelift::codegen::settings::{OptLevel, RegallocAlgorithm as RegisterAllocator};
 
 use std::path::PathBuf;
@@ -102,13 +103,16 @@ impl Settings {
 
     /// Sets another flag of Cranelift, by its name there. These may be set:
     ///
-    /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`, `machine_code_cfg_info`, `enable_verifier`,
-    ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `stack_switch_model`;
+    /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`,
+    ///   `machine_code_cfg_info`, `enable_verifier`, `enable_alias_analysis`,
+    ///   `enable_nan_canonicalization`, `stack_switch_model`;
     /// - `preserve_frame_pointers` on x86-64; elsewhere it is always on;
     /// - `log2_min_function_alignment`, up to 12;
-    /// - those of instructions, `has_avx` and its like, `false`, or `true` on a machine that has them.
+    /// - those of instructions, `has_avx` and its like, `false`, or `true` on a machine that has
+    ///   them.
     ///
-    /// To set any other is an error of [`Engine::new`](crate::Engine::new): C calls depend on it, or it would make code unsafe, or it does nothing here.
+    /// To set any other is an error of [`Engine::new`](crate::Engine::new): C calls depend on it,
+    /// or it would make code unsafe, or it does nothing here.
     #[must_use]
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push((name.to_owned(), value.to_owned()));
@@ -138,23 +142,27 @@ impl Settings {
         own
     }
 
-    /// Tells gdb of code as it becomes final: its names, how it is unwound, and its lines ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has
-    /// to be on: it defines `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the code.
+    /// Tells gdb of code as it becomes final: its names, how it is unwound, and its lines
+    /// ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has to be on: it defines
+    /// `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the
+    /// code.
     #[must_use]
     pub fn gdb(mut self, is_told: bool) -> Self {
         self.debug.gdb = is_told;
         self
     }
 
-    /// Writes the names of code to `/tmp/perf-PID.map`, where perf looks for them: for `perf record -p`, and `perf top`. In a program that `perf record` starts itself,
-    /// which sets `PERF_BUILDID_DIR`, cranelift-jit does so in any case.
+    /// Writes the names of code to `/tmp/perf-PID.map`, where perf looks for them: for
+    /// `perf record -p`, and `perf top`. In a program that `perf record` starts itself, which sets
+    /// `PERF_BUILDID_DIR`, cranelift-jit does so in any case.
     #[must_use]
     pub fn perf_map(mut self, is_written: bool) -> Self {
         self.debug.perf_map = is_written;
         self
     }
 
-    /// Writes code with its lines to `jit-PID.dump` in `folder`, for `perf record -k mono` and `perf inject --jit`.
+    /// Writes code with its lines to `jit-PID.dump` in `folder`, for `perf record -k mono` and
+    /// `perf inject --jit`.
     #[must_use]
     pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
         self.debug.jitdump = Some(folder.into());

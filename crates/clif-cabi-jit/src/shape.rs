@@ -1,4 +1,5 @@
-//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share code.
+//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share
+//! code.
 
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use clif_cabi::clif_cabi_plan::SignaturePlan;
 use clif_cabi::{CallPlan, EntryPlan};
 
-/// A plan that is compared by its shape. Nothing of it is copied, neither to look for it nor to keep it.
+/// A plan that is compared by its shape. Nothing of it is copied, neither to look for it nor to
+/// keep it.
 pub(crate) struct ByShape<P>(pub(crate) Arc<P>);
 
 impl PartialEq for ByShape<CallPlan> {

@@ -1,4 +1,5 @@
-//! Code of stubs that no engine has: made without Cranelift, which takes longer to start than a first call.
+//! Code of stubs that no engine has: made without Cranelift, which takes longer to start than a
+//! first call.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ impl Stubs {
         }))
     }
 
-    /// Writes `stub`, and tells unwinders, debuggers and profilers of it, as a function called `name`.
+    /// Writes `stub`, and tells unwinders, debuggers and profilers of it, as a function called
+    /// `name`.
     ///
     /// # Errors
     /// The errors of [`Engine::finalize`](crate::Engine::finalize).

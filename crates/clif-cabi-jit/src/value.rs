@@ -11,8 +11,8 @@ use crate::kind;
 /// A Rust type that may stand for a C type as argument and result.
 ///
 /// # Safety
-/// If `stands_for` is true, the type has the size of the C type, every value of it is valid as that type, and every value of the C type is a
-/// valid value of it.
+/// If `stands_for` is true, the type has the size of the C type, every value of it is valid as that
+/// type, and every value of the C type is a valid value of it.
 ///
 /// # Example
 /// ```
@@ -31,7 +31,8 @@ use crate::kind;
 /// assert!(i32::stands_for(&Type::U32) && !i32::stands_for(&Type::F32));
 /// ```
 pub unsafe trait CValue: Copy {
-    /// The kind of the scalars that this stands for, so that a call compares two numbers; [`kind::NONE`] where [`CValue::stands_for`] has to be asked.
+    /// The kind of the scalars that this stands for, so that a call compares two numbers;
+    /// [`kind::NONE`] where [`CValue::stands_for`] has to be asked.
     #[doc(hidden)]
     const KIND: u32 = kind::NONE;
     /// Sign of an integer. A caller relies on the bits above a narrow result.
@@ -156,7 +157,8 @@ fn no_stand_in(given: Subject, ty: &Type, name: &str) -> Error {
 macro_rules! scalars {
     ($($kind:ident $is_signed:expr, $($rust:ty)+;)*) => {
         $($(
-            // SAFETY: scalars of the same kind and size have the same values; which of them is negative is a matter of reading.
+            // SAFETY: scalars of the same kind and size have the same values; which of them is
+            // negative is a matter of reading.
             unsafe impl CValue for $rust {
                 const KIND: u32 = kind::with_size::<Self>(kind::$kind);
                 const IS_SIGNED: Option<bool> = $is_signed;

@@ -1,4 +1,5 @@
-//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every machine has.
+//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every machine
+//! has.
 //!
 //! Only stubs contain such instructions, and the vector level of a signature alone decides whether
 //! there is such a stub. Calls that this machine would end by SIGILL are refused: signatures of
@@ -22,7 +23,8 @@ fn missing_registers(_: u32) -> Option<&'static str> {
     Some("vectors")
 }
 
-/// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of theirs.
+/// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of
+/// theirs.
 pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         check_place(
@@ -48,7 +50,8 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a stub that moves vectors of this width, and that the function `user` needs, if this machine cannot run it.
+/// Refuses a stub that moves vectors of this width, and that the function `user` needs, if this
+/// machine cannot run it.
 pub(crate) fn check_stub(width: MoveWidth, user: Option<&str>) -> Result<()> {
     let bytes = width.bytes();
     let by = user.map_or_else(String::new, |user| format!(" by {user}"));

@@ -75,7 +75,8 @@ pub struct Places {
     /// Register in which the function returns its [`StructReturn`](crate::Purpose::StructReturn)
     /// parameter, if it has one. Cranelift does this unasked; a CLIF caller never sees it.
     pub sret_returned_in: Option<Reg>,
-    /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space included.
+    /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space
+    /// included.
     pub stack_bytes: u32,
 }
 

@@ -9,7 +9,8 @@ pub use cabi::convention::Extension;
 
 macro_rules! value_types {
     ($($name:ident $text:literal $bytes:literal,)*) => {
-        /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not compile.
+        /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not
+        /// compile.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum ValueType {
             $(#[doc = concat!("`", $text, "`")] $name,)*
@@ -164,7 +165,8 @@ impl fmt::Display for ClifParam {
     }
 }
 
-/// The parameters or results of a signature. Eight words with the padding before them need no allocation.
+/// The parameters or results of a signature. Eight words with the padding before them need no
+/// allocation.
 pub type Params = SmallVec<[ClifParam; 16]>;
 
 /// A CLIF signature. `Display` writes it as CLIF text does.

@@ -12,7 +12,8 @@ use crate::signature::{ClifParam, Purpose, ValueType};
 pub enum What {
     /// The address where the result goes.
     Sret,
-    /// Part `part` of argument `arg`. The only part of an indirect one is its address; those of [`PassMode::Lanes`](crate::PassMode::Lanes) are its lanes.
+    /// Part `part` of argument `arg`. The only part of an indirect one is its address; those of
+    /// [`PassMode::Lanes`](crate::PassMode::Lanes) are its lanes.
     Part {
         /// The argument.
         arg: u32,

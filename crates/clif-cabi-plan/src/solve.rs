@@ -1,10 +1,13 @@
-//! The order of the parameters of a CLIF signature in which Cranelift, which counts them one after the other, puts each where the convention
-//! has it. Cranelift counts the classes separately and gives no register back, so any placement can be spelled out:
+//! The order of the parameters of a CLIF signature in which Cranelift, which counts them one after
+//! the other, puts each where the convention has it. Cranelift counts the classes separately and
+//! gives no register back, so any placement can be spelled out:
 //!
 //! ```text
-//! registers   in the order of the request, but each class in the order of Cranelift's registers; padding arguments take registers that are left out
+//! registers   in the order of the request, but each class in the order of Cranelift's registers;
+//!             padding arguments take registers that are left out
 //!             between two parameters. If Cranelift counts positions, in the order of positions
-//! stack       by offset, after padding arguments for all registers that are left in a class that a stack parameter has; padding arguments
+//! stack       by offset, after padding arguments for all registers that are left in a class that a
+//!             stack parameter has; padding arguments
 //!             also fill the gaps
 //! ```
 
@@ -35,7 +38,8 @@ pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
 const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 
-/// Puts slots in the order of the parameters of a CLIF signature, or of its results, and adds padding.
+/// Puts slots in the order of the parameters of a CLIF signature, or of its results, and adds
+/// padding.
 #[derive(Clone)]
 pub(crate) struct Solver {
     machine: Machine,
@@ -185,7 +189,8 @@ impl Solver {
         self.registers.int.get(self.n_used.int).copied()
     }
 
-    /// Appends the address of the function to call: in [`Solver::next_int`], or as the first word after the argument area of `area_bytes`.
+    /// Appends the address of the function to call: in [`Solver::next_int`], or as the first word
+    /// after the argument area of `area_bytes`.
     pub(crate) fn push_callee(
         &mut self,
         slots: &mut Slots,
@@ -223,7 +228,8 @@ impl Solver {
         }
     }
 
-    /// Counts a register of `class`; where there are positions, that of the other class is used up with it.
+    /// Counts a register of `class`; where there are positions, that of the other class is used up
+    /// with it.
     fn take(&mut self, class: RegClass) {
         for own in RegClass::ALL {
             if own == class || self.positional {

@@ -19,8 +19,8 @@ const RISCV: &str = "riscv64gc-unknown-linux-gnu";
 const S390X: &str = "s390x-unknown-linux-gnu";
 const WINDOWS: &str = "x86_64-pc-windows-msvc";
 
-/// The signature of one argument: its parts, `i64+f64`, in one object; `memory` and `reference` have
-/// its size.
+/// The signature of one argument: its parts, `i64+f64`, in one object; `memory` and `reference`
+/// have its size.
 fn signature(word: &str) -> PartsSignature {
     let value = match word.split_once(' ') {
         Some(("memory", size)) => PartsValue::new(&[], size.parse().unwrap(), 8),

@@ -289,7 +289,8 @@ fn areas_that_no_stub_reaches_are_refused() {
     }
 }
 
-/// Whatever profile a variadic function is compiled by, it reads records, but for one that clang passes in rdi and xmm0 and looks for in two vector registers.
+/// Whatever profile a variadic function is compiled by, it reads records, but for one that clang
+/// passes in rdi and xmm0 and looks for in two vector registers.
 #[test]
 fn va_arg_reads_records_under_every_profile() {
     let pair = Type::array(&Type::F16, 2).unwrap();

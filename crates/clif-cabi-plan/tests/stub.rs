@@ -18,14 +18,16 @@ use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep, cabi};
 /// Assembly text of a machine's stubs, and the tools that read it.
 struct Assembler {
     target: &'static str,
-    /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
+    /// Words of steps, their operands, and the instructions of each, in which N is the operand and
+    /// INT the register of parameters of that number.
     rows: &'static str,
     /// Prefix of the names of the tools.
     tools: &'static str,
     syntax: &'static str,
     /// The JIT's first part of an instruction that goes to a function.
     far: [(&'static str, &'static str); 2],
-    /// A relocation's name and addend, as `objdump -r` lists them: of a jump, of a call, of an address.
+    /// A relocation's name and addend, as `objdump -r` lists them: of a jump, of a call, of an
+    /// address.
     relocs: [(&'static str, &'static str); 3],
 }
 
@@ -138,7 +140,8 @@ impl Assembler {
         steps
     }
 
-    /// Stubs of one step each, in a frame where it needs one, and one of all steps in a frame but calls; and their instructions.
+    /// Stubs of one step each, in a frame where it needs one, and one of all steps in a frame but
+    /// calls; and their instructions.
     fn stubs(&self, pic: bool) -> Vec<(Stub, String)> {
         let steps = self.steps(pic);
         let of = |word: &str| &steps.iter().find(|(own, _)| own == word).unwrap().1;

@@ -1,4 +1,5 @@
-//! [`UnwindModule`]: cranelift-object's module, which also writes the tables of all that is defined in it.
+//! [`UnwindModule`]: cranelift-object's module, which also writes the tables of all that is defined
+//! in it.
 
 use crate::cranelift::codegen::Context;
 use crate::cranelift::codegen::control::ControlPlane;
@@ -23,12 +24,19 @@ use crate::tables::UnwindTables;
 /// use cranelift_module::{Module, default_libcall_names};
 /// use cranelift_object::{ObjectBuilder, ObjectModule};
 ///
-/// let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu")?.finish(settings::Flags::new(settings::builder()))?;
+/// let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu")?
+///     .finish(settings::Flags::new(settings::builder()))?;
 /// let module = ObjectModule::new(ObjectBuilder::new(isa, "name", default_libcall_names())?);
 /// let mut module = UnwindModule::new(module, Some(Personality::new("__gxx_personality_v0")))?;
 /// # let text = "function %seven() -> i32 system_v {\nblock0:\n v0 = iconst.i32 7\n return v0\n}";
-/// # let mut ctx = cranelift_codegen::Context::for_function(cranelift_reader::parse_functions(text)?.remove(0));
-/// # let id = module.declare_function("seven", cranelift_module::Linkage::Export, &ctx.func.signature)?;
+/// # let mut ctx = cranelift_codegen::Context::for_function(
+/// #     cranelift_reader::parse_functions(text)?.remove(0),
+/// # );
+/// # let id = module.declare_function(
+/// #     "seven",
+/// #     cranelift_module::Linkage::Export,
+/// #     &ctx.func.signature,
+/// # )?;
 /// module.define_function(id, &mut ctx)?;
 /// let object: Vec<u8> = module.finish()?.emit()?;
 /// # assert!(object.windows(9).any(|bytes| bytes == b".eh_frame"));

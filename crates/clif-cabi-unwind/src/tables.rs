@@ -1,4 +1,5 @@
-//! [`UnwindTables`]: the functions and stubs of a module with their rules, and the two sections that say them to an unwinder.
+//! [`UnwindTables`]: the functions and stubs of a module with their rules, and the two sections
+//! that say them to an unwinder.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! A call that returns a structure, and the CLIF it becomes. `cargo run -p clif-cabi-jit --example div` runs such a call.
+//! A call that returns a structure, and the CLIF it becomes.
+//! `cargo run -p clif-cabi-jit --example div` runs such a call.
 //!
 //! ```text
 //! $ cargo run -p clif-cabi --example struct_return

@@ -30,8 +30,8 @@ pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
-/// Returns Cranelift's signature: of a [`CallPlan`](plan::CallPlan)'s call instruction, or of the function of an
-/// [`EntryPlan`](plan::EntryPlan).
+/// Returns Cranelift's signature: of a [`CallPlan`](plan::CallPlan)'s call instruction, or of the
+/// function of an [`EntryPlan`](plan::EntryPlan).
 ///
 /// # Example
 /// ```

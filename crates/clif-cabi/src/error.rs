@@ -117,7 +117,8 @@ impl LowerError {
     /// ```
     /// use cabi::{FnSig, Type};
     /// use clif_cabi::Lowering;
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let isa = linux_isa();
     ///
     /// static MINE: cabi::Convention = cabi::Convention {
@@ -129,7 +130,13 @@ impl LowerError {
     /// assert!(lower.entry_plan(&callback.clone().convention(&cabi::X86_64_WIN64)).is_ok());
     /// let error = lower.entry_plan(&callback.convention(&MINE)).unwrap_err();
     /// let why = error.not_lowered().map(|kind| kind.why());
-    /// assert_eq!(why, Some("its shadow space is not that of Cranelift's functions there: 32 bytes on x64 Windows, else none"));
+    /// assert_eq!(
+    ///     why,
+    ///     Some(
+    ///         "its shadow space is not that of Cranelift's functions there: 32 bytes on x64 \
+    ///             Windows, else none"
+    ///     )
+    /// );
     /// ```
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {

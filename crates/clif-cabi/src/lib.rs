@@ -1,16 +1,20 @@
 //! The C ABI for Cranelift: give it a C type and a Cranelift value, and the call is right.
 //!
-//! Cranelift passes scalars. This crate lowers calls, entries and returns of C functions to it: structures, unions, `long double`, complex
-//! numbers, vectors, `__int128`, variadic calls. Three levels stay separately usable:
+//! Cranelift passes scalars. This crate lowers calls, entries and returns of C functions to it:
+//! structures, unions, `long double`, complex numbers, vectors, `__int128`, variadic calls. Three
+//! levels stay separately usable:
 //!
 //! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
-//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the values in and the values out, for a front end
-//!    that issues its own `call`, `call_indirect` or `try_call`.
-//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`Lowering`] is the entry point.
+//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the
+//!    values in and the values out, for a front end that issues its own `call`, `call_indirect` or
+//!    `try_call`.
+//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`Lowering`] is the
+//!    entry point.
 //!
 //! A few bytes of machine code each do what Cranelift cannot (AL, the x87 stack), see [`Stub`].
-//! Nothing is emitted that was not checked: [`Machine::places`](clif_cabi_plan::Machine::places) proves that Cranelift places each part where C has it.
-//! Plans, check and stubs come from [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
+//! Nothing is emitted that was not checked: [`Machine::places`](clif_cabi_plan::Machine::places)
+//! proves that Cranelift places each part where C has it. Plans, check and stubs come from
+//! [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
 #![forbid(unsafe_code)]
 
 mod clif_types;

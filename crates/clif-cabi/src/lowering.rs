@@ -29,7 +29,8 @@ use crate::stubs::{ByRef, Stubs};
 
 pub use declare::Function;
 
-/// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature, for all clones together.
+/// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans
+/// are cached by signature, for all clones together.
 #[derive(Clone)]
 pub struct Lowering {
     target: Target,
@@ -226,7 +227,8 @@ impl Lowering {
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic function has named ones.
+    /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic
+    /// function has named ones.
     pub fn call(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -263,8 +265,8 @@ impl Lowering {
     }
 
     /// Returns the values for a front end's own `call`, `call_indirect` or `try_call` with
-    /// [the plan's signature](crate::clif_signature), the address of the result included if the callee writes it:
-    /// the level below [`Lowering::call_sig`].
+    /// [the plan's signature](crate::clif_signature), the address of the result included if the
+    /// callee writes it: the level below [`Lowering::call_sig`].
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -319,7 +321,8 @@ impl Lowering {
     /// is where the `ret` of [`Lowering::values_in`] said, so give both the same.
     ///
     /// # Errors
-    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of the call.
+    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
+    /// the call.
     pub fn values_out(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

@@ -142,7 +142,8 @@ pub(crate) fn import_stub(
     Ok((stub, signature))
 }
 
-/// Refuses a function that [`Stubs`] was asked for with `signature`, and that is not imported with it.
+/// Refuses a function that [`Stubs`] was asked for with `signature`, and that is not imported with
+/// it.
 pub(crate) fn check_import(
     func: &ir::Function,
     own: FuncRef,
@@ -207,7 +208,8 @@ pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (Func
 /// Returns the function of `module` that is `stub`, and defines it at the first request.
 ///
 /// # Errors
-/// [`LowerError::StubName`] when the module has something else under the stub's name; [`LowerError`] when it cannot be made.
+/// [`LowerError::StubName`] when the module has something else under the stub's name;
+/// [`LowerError`] when it cannot be made.
 pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId, LowerError> {
     if let Some(callee) = stub.callee() {
         check_id(module, FuncId::from_u32(callee))?;
@@ -256,7 +258,8 @@ impl fmt::Write for Name {
 /// Returns the machine code of `stub` for the target of `isa`.
 ///
 /// # Errors
-/// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its calls needs.
+/// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its
+/// calls needs.
 pub fn stub_code(isa: &dyn TargetIsa, stub: &Stub) -> Result<StubCode, LowerError> {
     let target = Target::new(isa.triple())?;
     Ok(stub.code(Machine::of(&target)?, isa.flags().is_pic())?)
@@ -278,7 +281,8 @@ pub(crate) fn define_stub<M: Module + ?Sized>(
     Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, reloc.as_slice())?)
 }
 
-/// Refuses an id that `module` never gave out: asking for it would panic, now or when the module is finished.
+/// Refuses an id that `module` never gave out: asking for it would panic, now or when the module is
+/// finished.
 fn check_id<M: Module + ?Sized>(module: &M, id: FuncId) -> Result<(), LowerError> {
     let n_functions = module.declarations().get_functions().size_hint().0;
     if (id.as_u32() as usize) < n_functions {

@@ -1,8 +1,9 @@
-//! Replay against Cranelift: for random signatures, compiled code is called and calls, and every value must be
-//! where [`replay`] says, seen from all four sides: parameters and results, caller and callee.
+//! Replay against Cranelift: for random signatures, compiled code is called and calls, and every
+//! value must be where [`replay`] says, seen from all four sides: parameters and results, caller
+//! and callee.
 //!
-//! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 unless told), `CABI_REPLAY_SEED` another sequence.
-//! Run it again at each Cranelift version.
+//! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 unless told),
+//! `CABI_REPLAY_SEED` another sequence. Run it again at each Cranelift version.
 #![cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_os = "linux")
@@ -162,7 +163,8 @@ fn at(place: ClifPlace, state: &State, size: usize) -> Result<Vec<u8>, String> {
     state.at(loc, size)
 }
 
-/// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to 8, where `sig`'s convention heeds it.
+/// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to
+/// 8, where `sig`'s convention heeds it.
 fn extended(sig: &Signature, param: &AbiParam, bytes: &[u8; 16]) -> Vec<u8> {
     let mut sent = bytes[..param.value_type.bytes() as usize].to_vec();
     let negative = sent.last().is_some_and(|&byte| byte >= 0x80);

@@ -1,7 +1,8 @@
-//! The answers of the page `explorer.html`, as JSON: the places of each argument of a C function on six systems, by gcc and by clang, with pictures, steps
-//! and CLIF signatures.
+//! The answers of the page `explorer.html`, as JSON: the places of each argument of a C function on
+//! six systems, by gcc and by clang, with pictures, steps and CLIF signatures.
 //!
-//! The page calls three functions of the WebAssembly module: [`input`] for a buffer, into which it writes the declaration, [`answer`], and [`answer_len`].
+//! The page calls three functions of the WebAssembly module: [`input`] for a buffer, into which it
+//! writes the declaration, [`answer`], and [`answer_len`].
 
 #[path = "../../../crates/cabi-cli/src/svg/mod.rs"]
 mod svg;
@@ -48,7 +49,8 @@ fn buffer() -> MutexGuard<'static, Vec<u8>> {
     BUFFER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the address of `len` bytes for the text. A first line that starts with `...` has the types of unnamed arguments.
+/// Returns the address of `len` bytes for the text. A first line that starts with `...` has the
+/// types of unnamed arguments.
 #[unsafe(no_mangle)]
 pub extern "C" fn input(len: usize) -> *mut u8 {
     let mut buffer = buffer();

@@ -1,4 +1,5 @@
-//! Compiles the library for WebAssembly, and writes `target/explorer.html`, one file that needs no server.
+//! Compiles the library for WebAssembly, and writes `target/explorer.html`, one file that needs no
+//! server.
 
 use std::error::Error;
 use std::fs;

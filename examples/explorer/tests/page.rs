@@ -1,4 +1,5 @@
-//! The page in headless Chromium: a declaration is typed, and the page shows the places that the library gives outside of WebAssembly.
+//! The page in headless Chromium: a declaration is typed, and the page shows the places that the
+//! library gives outside of WebAssembly.
 
 use std::path::PathBuf;
 use std::process::Command;

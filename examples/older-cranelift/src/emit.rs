@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! call:   Emitter::call   arguments and result as parts (SSA values) or as objects in memory
-//! entry:  entry::declare  what C calls, and the body to define; in that Entry::new, Entry::{parts, address, va_start} and Entry::ret
+//! entry:  entry::declare  what C calls, and the body to define; in that Entry::new,
+//!                         Entry::{parts, address, va_start} and Entry::ret
 //! ```
 //!
 //! A scalar is one part, its value; `struct { double x; long n; }` is an `f64` and an `i64`;

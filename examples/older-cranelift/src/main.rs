@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml
-//! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml padding    # breaks one rule of a plan, and has to end with an error
+//! # Breaks one rule of a plan, and has to end with an error.
+//! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml padding
 //! ```
 
 mod emit;

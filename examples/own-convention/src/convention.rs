@@ -1,5 +1,6 @@
-//! A calling convention from scratch: every value is words in integer registers, whatever it holds. Up to six words of arguments are in registers, up to eight of
-//! results, and a call can take the place of its caller's frame.
+//! A calling convention from scratch: every value is words in integer registers, whatever it holds.
+//! Up to six words of arguments are in registers, up to eight of results, and a call can take the
+//! place of its caller's frame.
 
 use clif_cabi_jit::clif_cabi::cabi;
 

@@ -1,5 +1,6 @@
-//! `convention.rs` has a calling convention in less than 60 lines. Here two functions of it are compiled and run: they call each other in each other's place,
-//! and C enters them through a function of its own.
+//! `convention.rs` has a calling convention in less than 60 lines. Here two functions of it are
+//! compiled and run: they call each other in each other's place, and C enters them through a
+//! function of its own.
 
 mod convention;
 
@@ -73,7 +74,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// `struct bits own(struct bits s, int by)`: adds `by` for each bit of `s.rest`, and goes on in `own` or `other`, by what the next bit is; `bit` is this one.
+/// `struct bits own(struct bits s, int by)`: adds `by` for each bit of `s.rest`, and goes on in
+/// `own` or `other`, by what the next bit is; `bit` is this one.
 fn next_bit(
     engine: &mut Engine,
     lower: &Lowering,

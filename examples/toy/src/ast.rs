@@ -1,6 +1,6 @@
 //! The program as written: names are not resolved, types not known.
 
-use crate::diag::{At, Check, Span, fail};
+use crate::diag::{At, Check, fail};
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -10,23 +10,25 @@ pub(crate) type Names = HashSet<Rc<str>>;
 pub(crate) struct Program {
     pub(crate) functions: Vec<FnDecl>,
     pub(crate) records: Vec<RecordDecl>,
-    pub(crate) uses: Vec<UseDecl>,
+    /// C headers, by the names after `use c`.
+    pub(crate) headers: Vec<Ident>,
+    pub(crate) libraries: Vec<Rc<str>>,
     /// Names that are not only called: C may call functions of these names.
     pub(crate) values: Names,
 }
 
-/// A name and where it stands.
+/// A name, and the place of its first byte in the text.
 #[derive(Clone)]
 pub(crate) struct Ident {
     pub(crate) name: Rc<str>,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 /// Refuses the first of the names that another one before it is equal to.
 pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
     match names.find(|ident| !seen.insert(&ident.name)) {
-        Some(Ident { name, span }) => fail(format!("`{name}` is there twice")).at(*span),
+        Some(Ident { name, start }) => fail(format!("`{name}` is there twice")).at(*start),
         None => Ok(()),
     }
 }
@@ -34,16 +36,15 @@ pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()>
 /// A function: with a body, or imported.
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
-    /// The names of the parameters.
-    pub(crate) params: Vec<Ident>,
     pub(crate) signature: Signature,
     pub(crate) linkage: Linkage,
     pub(crate) body: Vec<Stmt>,
     pub(crate) uses: Uses,
 }
 
-/// `(params, ...) -> result`, of a function or of a type.
+/// `(params, ...) -> result`, of a function or of a type. A type has no names.
 pub(crate) struct Signature {
+    pub(crate) names: Vec<Ident>,
     pub(crate) params: Vec<TypeExpr>,
     pub(crate) variadic: bool,
     pub(crate) result: Option<TypeExpr>,
@@ -54,30 +55,18 @@ pub(crate) enum Linkage {
     Own,
     /// Spelled `extern "C"`: C may call it.
     C,
-    /// Library of the function, none for the running program; and the linker's name of the
-    /// function.
-    Import(Option<Rc<str>>, Rc<str>),
+    /// In a library, under this symbol.
+    Import(Rc<str>),
     /// In another function, and called with a static chain.
     Closure,
 }
 
 /// Uses of names anywhere in a function, which decide where its variables live.
-#[derive(Default, Clone)]
+#[derive(Default)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
-    /// Something points to it, or a closure uses it.
+    /// Something points to it or a part of it, or a closure uses it.
     pub(crate) addressed: Names,
-    /// Something points to a part of it, unless it is a pointer itself.
-    pub(crate) parts: Names,
-    /// `true` if something may point into the function's frame.
-    pub(crate) has_pointers: bool,
-}
-
-/// `use c "header" from "library";`
-pub(crate) struct UseDecl {
-    pub(crate) header: Rc<str>,
-    pub(crate) library: Option<Rc<str>>,
-    pub(crate) span: Span,
 }
 
 /// A struct or union. Without `members` it is opaque: only pointers to it exist.
@@ -89,7 +78,7 @@ pub(crate) struct RecordDecl {
 
 pub(crate) struct TypeExpr {
     pub(crate) kind: TypeKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum TypeKind {
@@ -103,7 +92,7 @@ pub(crate) enum TypeKind {
 
 pub(crate) struct Stmt {
     pub(crate) kind: StmtKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum StmtKind {
@@ -119,6 +108,8 @@ pub(crate) enum StmtKind {
     /// A block, and the block that runs when an exception ends it.
     Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
+    /// A call that takes the place of this function's frame.
+    Become(Expr),
     Break,
     Continue,
     Block(Vec<Stmt>),
@@ -126,7 +117,7 @@ pub(crate) enum StmtKind {
 
 pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
-    pub(crate) span: Span,
+    pub(crate) start: usize,
 }
 
 pub(crate) enum ExprKind {

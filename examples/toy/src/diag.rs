@@ -1,30 +1,10 @@
 //! Diagnostics: what is wrong, where, and the source line under it.
 
 use std::fmt::Display;
-use std::ops::Range;
 
-/// Bytes of the source text, from `start` up to but not including `end`.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    /// The span of a byte range; the parser refuses sources in which it would not fit.
-    pub(crate) fn new(start: usize, end: usize) -> Span {
-        let [start, end] = [start, end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
-        Span { start, end }
-    }
-
-    pub(crate) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
-
-/// Error in a program, and its place where that is known. Boxed, because results carry it.
+/// Error in a program, and its first byte in the text if that is known. Boxed for small results.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Diagnostic(Box<(Option<Span>, String)>);
+pub(crate) struct Diagnostic(Box<(Option<usize>, String)>);
 
 /// Result of a check, or the error in the program.
 pub(crate) type Check<T> = Result<T, Diagnostic>;
@@ -41,14 +21,14 @@ pub(crate) fn fail<T>(message: impl Display) -> Check<T> {
 
 /// Gives an error its place in the program, unless it has a narrower one.
 pub(crate) trait At<T> {
-    fn at(self, span: Span) -> Check<T>;
+    fn at(self, start: usize) -> Check<T>;
 }
 
 impl<T, E: Into<Diagnostic>> At<T> for Result<T, E> {
-    fn at(self, span: Span) -> Check<T> {
+    fn at(self, start: usize) -> Check<T> {
         self.map_err(|why| {
             let mut why = why.into();
-            why.0.0.get_or_insert(span);
+            why.0.0.get_or_insert(start);
             why
         })
     }
@@ -57,16 +37,13 @@ impl<T, E: Into<Diagnostic>> At<T> for Result<T, E> {
 impl Diagnostic {
     /// The diagnostic as text, with the line of `source` it is about.
     pub(crate) fn render(&self, file: &str, source: &str) -> String {
-        let (span, message) = (self.0.0.unwrap_or_default(), &self.0.1);
-        let before = source.get(..span.range().start).unwrap_or(source);
+        let (start, message) = (self.0.0.unwrap_or_default(), &self.0.1);
+        let before = source.get(..start).unwrap_or(source);
         let line = before.matches('\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         let shown = source[start..].lines().next().unwrap_or("");
         let column = source[start..before.len()].chars().count();
-        let length = source.get(span.range()).unwrap_or("").chars().count();
-        let length = length.min(shown.chars().count().saturating_sub(column));
-        let marks = " ".repeat(column) + &"^".repeat(length.max(1));
-        let column = column + 1;
-        format!("Error: {message}\n  --> {file}:{line}:{column}\n   | {shown}\n   | {marks}\n")
+        let (before, column) = (" ".repeat(column), column + 1);
+        format!("Error: {message}\n  --> {file}:{line}:{column}\n   | {shown}\n   | {before}^\n")
     }
 }

@@ -1,15 +1,15 @@
 //! Use of clif-cabi, third part: running a program. Its functions go into an [`Engine`] of
 //! clif-cabi-jit, which is a Cranelift `Module`; the functions it imports are looked up in the
-//! libraries it names, and `main` is called as a C function. The first two parts are
-//! `lower/call.rs` and `lower/function.rs`.
+//! libraries it names, then in this process, and `main` is called as a C function. The first two
+//! parts are `lower/call.rs` and `lower/function.rs`.
 
 use crate::lower::{CLOSURE, PERSONALITY, Program};
 use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Personality, Settings};
+use cranelift_module::FuncId;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 /// An engine in which functions can end by calls that take their place.
 pub(crate) fn engine() -> Result<Engine, Error> {
@@ -21,45 +21,27 @@ pub(crate) fn engine() -> Result<Engine, Error> {
     Engine::new(&settings)
 }
 
-/// After the message about a symbol that is in no library.
-pub(crate) const HOW_TO_NAME_A_LIBRARY: &str = ". Programs name libraries so: `extern \"libname.so\" { .. }`, or `use c \"name.h\" from \"libname.so\";`";
-
-/// Calls `main` of a program that was compiled into `engine`, if there is one; the result is
-/// `main`'s. `args` are the program's, its own name first; libraries are looked for in
-/// `directories` first.
+/// Calls `main` of a program that was compiled into `engine`, and returns its result. `args` are
+/// the program's, its own name first; libraries are looked for in `directories` first.
 pub(crate) fn run<'a>(
     mut engine: Engine,
     program: Program,
+    main: FuncId,
     args: impl Iterator<Item = &'a String>,
     directories: &[PathBuf],
-) -> Result<Option<i32>, Error> {
-    let Some(main) = program.main else {
-        return Ok(None);
-    };
+) -> Result<i32, Error> {
     for mut function in program.functions {
         engine.define(function.func, &mut function.context)?;
     }
-    // Addresses of imports are bound before the code that calls them is finished.
-    let mut libraries = HashMap::new();
     for name in &program.libraries {
-        let library = open(name, directories)?;
-        engine.add_library(&library);
-        libraries.insert(name, library);
+        engine.add_library(&open(name, directories)?);
     }
-    for (name, symbol) in &program.imports {
-        if &**symbol == CLOSURE {
-            engine.bind(CLOSURE, prepare_closures()?)?;
-        }
-        // The others are found in the libraries of headers and in the process.
-        if let Some(library) = name.as_ref().and_then(|name| libraries.get(name)) {
-            engine.bind(symbol, library.symbol(symbol)?)?;
-        }
-    }
+    engine.bind(CLOSURE, make as *const u8)?;
     engine.finalize()?;
     let result = call_main(&engine.code(main)?, args);
     // Functions given to `atexit`, and threads of the program, run until the very end.
     std::mem::forget(engine);
-    Ok(Some(result))
+    Ok(result)
 }
 
 /// Calls `main`, whose code is `code`, and returns its result.
@@ -71,7 +53,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
     // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not
-    // mind arguments they do not take. The program's author answers for the rest, as of a C program.
+    // mind arguments they do not take. The program's author answers for the rest, as in C.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     unsafe { main(argc, argv.as_ptr()) }
@@ -88,21 +70,12 @@ fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
 /// Closures as function pointers for C, of all threads of the program. Each passes the static chain
 /// on; it is valid as long as the function call whose variables it uses, as in GNU C, and is reused
 /// after that.
-static CLOSURES: OnceLock<Closures> = OnceLock::new();
-
-/// A function pointer, and the code and static chain it is made of.
-type ClosurePointer = (*const c_void, *const c_void, BoundFunction);
+static CLOSURES: LazyLock<Result<Closures, Error>> =
+    LazyLock::new(|| Closures::new(&Settings::default()));
 
 thread_local! {
-    static MADE: RefCell<Vec<ClosurePointer>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Gets ready to make closures, and returns the address of [`make`].
-fn prepare_closures() -> Result<*const u8, Error> {
-    if CLOSURES.get().is_none() {
-        let _ = CLOSURES.set(Closures::new(&Settings::default())?);
-    }
-    Ok(make as *const u8)
+    /// Static chains, and the closures that pass them on.
+    static MADE: RefCell<Vec<(usize, BoundFunction)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A function pointer that enters `code` with `chain`, which is an address in the frame of the
@@ -111,21 +84,19 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
     let here = 0_u8;
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
-        made.retain(|(_, chain, _)| chain.addr() > (&raw const here).addr());
-        let same = |(own, frame, _): &&ClosurePointer| (*own, *frame) == (code, chain);
-        if let Some((.., bound)) = made.iter().find(same) {
-            return bound.code();
-        }
+        made.retain(|(chain, _)| *chain > (&raw const here).addr());
         // SAFETY: the code is the entry point of a nested function, the engine is never dropped,
         // and a program that calls the pointer when the chain is gone answers for it as a C program
         // does.
-        let bound = CLOSURES.get().map(|all| unsafe { all.bind(code, chain) });
-        let Some(Ok(bound)) = bound else {
-            eprintln!("toy: no memory for a closure");
+        let bound = CLOSURES
+            .as_ref()
+            .map(|all| unsafe { all.bind(code, chain) });
+        let Ok(Ok(bound)) = bound else {
+            eprintln!("toy: no closure can be made");
             std::process::abort();
         };
         let pointer = bound.code();
-        made.push((code, chain, bound));
+        made.push((chain.addr(), bound));
         pointer
     })
 }

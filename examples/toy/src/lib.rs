@@ -13,7 +13,7 @@ mod types;
 use cabi::Target;
 use clap::{Args, ValueEnum};
 use clif_cabi_unwind::UnwindModule;
-use cranelift_module::Module;
+use cranelift_module::{FuncId, Module};
 use diag::Check;
 use lower::Program;
 use std::error::Error;
@@ -102,7 +102,7 @@ impl Text {
     /// Checks whether the program parses and uses C headers, for which libclang is needed.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
-        parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
+        parse::parse(&self.text).is_ok_and(|program| !program.headers.is_empty())
     }
 
     /// Returns the program in a form of its target.
@@ -123,9 +123,7 @@ impl Text {
     /// [`Failure`].
     pub fn build(&self, output: &Path) -> Result<(), Failure> {
         let (module, mut program) = self.compiled()?;
-        if program.main.is_none() {
-            return Err(self.no_main());
-        }
+        self.main(&program)?;
         let functions = std::mem::take(&mut program.functions);
         let object = self.made(object::emit(module, functions))?;
         let libraries = &self.options.library_path;
@@ -139,18 +137,12 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn run(&self, args: &[String]) -> Result<i32, Failure> {
-        let host = |why: clif_cabi_jit::Error| {
-            let next = match why {
-                clif_cabi_jit::Error::MissingSymbols { .. } => jit::HOW_TO_NAME_A_LIBRARY,
-                _ => "",
-            };
-            Failure::NotRun(format!("{why}{next}"))
-        };
+        let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
         let mut engine = jit::engine().map_err(host)?;
         let program = self.lowered(&mut engine)?;
+        let (main, libraries) = (self.main(&program)?, &self.options.library_path);
         let args = [&self.file].into_iter().chain(args);
-        let code = jit::run(engine, program, args, &self.options.library_path);
-        code.map_err(host)?.ok_or_else(|| self.no_main())
+        jit::run(engine, program, main, args, libraries).map_err(host)
     }
 
     fn made<T>(&self, made: Result<T, Box<dyn Error>>) -> Result<T, Failure> {
@@ -158,9 +150,9 @@ impl Text {
         made.map_err(|why| Failure::NotRun(format!("no code is made for {target}: {why}")))
     }
 
-    fn no_main(&self) -> Failure {
-        let file = &self.file;
-        Failure::Wrong(format!("{file}: there is no function `main` to run\n"))
+    fn main(&self, program: &Program) -> Result<FuncId, Failure> {
+        let why = || format!("{}: there is no function `main` to run\n", self.file);
+        program.main.ok_or_else(|| Failure::Wrong(why()))
     }
 
     fn compiled(&self) -> Result<(UnwindModule, Program), Failure> {
@@ -171,7 +163,7 @@ impl Text {
 
     fn lowered(&self, module: &mut dyn Module) -> Result<Program, Failure> {
         let program = self.checked(parse::parse(&self.text))?;
-        let header = header::read(self, &program.uses)?;
+        let header = header::read(self, &program.headers)?;
         let (header, target) = (header.as_ref(), &self.target);
         self.checked(lower::lower(&program, header, target, module))
     }

@@ -40,11 +40,9 @@ pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
     pub(crate) main: Option<FuncId>,
-    /// The functions that are called and not defined: their libraries, if they say one, and
-    /// symbols.
-    pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
-    /// All libraries, those of headers first: where symbols are looked for that say none, before
-    /// the running program.
+    /// `true` if [`CLOSURE`] is called.
+    pub(crate) has_closures: bool,
+    /// Where functions are looked for, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
 }
 
@@ -62,8 +60,6 @@ pub(crate) fn lower(
     target: &Target,
     module: &mut dyn Module,
 ) -> Check<Program> {
-    let libraries = program.uses.iter();
-    let libraries = libraries.filter_map(|used| used.library.clone());
     let mut session = Session {
         lowering: Lowering::new(module.isa())?,
         module,
@@ -72,17 +68,13 @@ pub(crate) fn lower(
         values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
-        header_functions: HashMap::new(),
         header_records: HashMap::new(),
         made: Program {
-            libraries: libraries.collect(),
+            libraries: program.libraries.clone(),
             ..Program::default()
         },
     };
     session.whole(program)?;
-    let main = (0..session.functions.len()).find(|id| session.is_main(*id));
-    let main = main.and_then(|id| session.functions[id].declared.as_ref());
-    session.made.main = main.map(|declared| declared.body);
     Ok(session.made)
 }
 
@@ -113,8 +105,7 @@ struct Session<'p> {
     names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
     header: Option<&'p Header>,
-    /// Functions and records that were taken from the headers so far.
-    header_functions: HashMap<Rc<str>, usize>,
+    /// Records that were taken from the headers so far.
     header_records: HashMap<cabi::Type, Ty>,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
@@ -124,34 +115,33 @@ struct Session<'p> {
 impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
         for decl in &program.records {
-            let ty = self.types.add_record(&decl.name.name, decl.is_union);
+            let ty = self.types.add_record(&decl.name.name);
             self.add_name(&decl.name, Meaning::Type(ty))?;
         }
         for decl in &program.records {
-            self.lay_out(decl).at(decl.name.span)?;
+            self.lay_out(decl).at(decl.name.start)?;
         }
         for decl in &program.functions {
             let id = self.add_function(decl, Rc::clone(&decl.name.name));
-            let id = id.at(decl.name.span)?;
+            let id = id.at(decl.name.start)?;
             self.add_name(&decl.name, Meaning::Function(id))?;
         }
         for (id, decl) in program.functions.iter().enumerate() {
             let compiled = match decl.linkage {
-                Linkage::Import(..) => self.signature(id).and_then(|sig| {
-                    self.lowering.call_plan(&sig)?;
-                    Ok(())
-                }),
+                Linkage::Import(..) => self
+                    .signature(id)
+                    .and_then(|sig| Ok(self.lowering.call_plan(&sig).map(drop)?)),
                 _ => self.function_body(id, &[]),
             };
-            compiled.at(decl.name.span)?;
+            compiled.at(decl.name.start)?;
         }
         Ok(())
     }
 
     /// A function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
-        ast::twice(decl.params.iter())?;
-        let ty = Rc::new(self.fn_ty(&decl.signature, |_| false)?);
+        ast::twice(decl.signature.names.iter())?;
+        let ty = Rc::new(self.fn_ty(&decl.signature)?);
         self.functions.push(Function {
             name,
             decl: Some(decl),
@@ -167,12 +157,12 @@ impl<'p> Session<'p> {
         if is_wrong { fail(main) } else { Ok(id) }
     }
 
-    fn add_name(&mut self, Ident { name, span }: &Ident, meaning: Meaning) -> Check<()> {
+    fn add_name(&mut self, Ident { name, start }: &Ident, meaning: Meaning) -> Check<()> {
         if self.builtin(name).is_some() {
-            return fail(format!("`{name}` is a type of the language")).at(*span);
+            return fail(format!("`{name}` is a type of the language")).at(*start);
         }
         match self.names.insert(Rc::clone(name), meaning) {
-            Some(_) => fail(format!("`{name}` is declared twice")).at(*span),
+            Some(_) => fail(format!("`{name}` is declared twice")).at(*start),
             None => Ok(()),
         }
     }

@@ -1,7 +1,6 @@
 //! `toy`: a small language that calls C and is called by it. README.md describes it on a page.
 
 use clap::{Args, Parser};
-use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,26 +22,31 @@ enum Command {
     },
     /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be
     /// its.
-    Build(Product),
-    /// Write what becomes of a program.
+    Build {
+        /// Path of the linked program.
+        #[arg(short, long, value_name = "PATH", default_value = "a.out")]
+        output: PathBuf,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Print what becomes of a program.
     Emit {
         /// Its form.
         form: Form,
+        /// File to write it to.
+        #[arg(short, long, value_name = "PATH")]
+        output: Option<PathBuf>,
         #[command(flatten)]
-        product: Product,
+        source: Source,
     },
 }
 
-/// Form of the product of a program, and its place.
+/// A program that is compiled for a target.
 #[derive(Args)]
-struct Product {
+struct Source {
     /// For this target, which may be another one than this machine.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
-    /// Path of the product. By default a program and an object file are put beside the program's
-    /// text, and CLIF is printed.
-    #[arg(short, long, value_name = "PATH")]
-    output: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
     /// The program.
@@ -65,45 +69,27 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<i32, Failure> {
+    let read = |own: Source| Text::read(&own.file, own.target.as_deref(), own.options);
     let written = match command {
         Command::Run {
             options,
             file,
             args,
         } => return Text::read(&file, None, options)?.run(&args),
-        Command::Build(product) => {
-            product.text()?.build(&product.path(EXE_EXTENSION)?)?;
-            Ok(())
-        }
-        Command::Emit { form, product } => {
-            let bytes = product.text()?.emit(form)?;
-            match (form, &product.output) {
-                (Form::Clif, None) => std::io::stdout().lock().write_all(&bytes),
-                _ => std::fs::write(product.path("o")?, bytes),
-            }
-        }
+        Command::Build { output, source } => return read(source)?.build(&output).map(|()| 0),
+        Command::Emit {
+            form,
+            output,
+            source,
+        } => match (read(source)?.emit(form)?, output) {
+            (bytes, Some(path)) => std::fs::write(path, bytes),
+            (bytes, None) => std::io::stdout().lock().write_all(&bytes),
+        },
     };
     match written {
         Ok(()) => Ok(0),
         // As of a program that SIGPIPE has ended: its reader has gone away.
         Err(why) if why.kind() == ErrorKind::BrokenPipe => Ok(128 + 13),
         Err(why) => Err(Failure::NotRun(format!("the output: {why}"))),
-    }
-}
-
-impl Product {
-    fn text(&self) -> Result<Text, Failure> {
-        Text::read(&self.file, self.target.as_deref(), self.options.clone())
-    }
-
-    /// Returns the path of the product, which is not that of the program's text.
-    fn path(&self, extension: &str) -> Result<PathBuf, Failure> {
-        let beside = || self.file.with_extension(extension);
-        let path = self.output.clone().unwrap_or_else(beside);
-        if path == self.file || path.canonicalize().ok() == self.file.canonicalize().ok() {
-            let why = "the output would take the place of its text: say where, with -o";
-            return Err(Failure::NotRun(why.to_owned()));
-        }
-        Ok(path)
     }
 }

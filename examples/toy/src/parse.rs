@@ -3,34 +3,29 @@
 use crate::ast::BinaryOp::*;
 use crate::ast::{
     BinaryOp, Expr, ExprKind, FnDecl, Ident, Linkage, Number, Program, RecordDecl, Signature, Stmt,
-    StmtKind, TypeExpr, TypeKind, UnaryOp, UseDecl, Uses,
+    StmtKind, TypeExpr, TypeKind, UnaryOp, Uses,
 };
-use crate::diag::{At, Check, Span, fail};
+use crate::diag::{At, Check, fail};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-
-/// The largest source text: a span counts bytes in 32 bits.
-const MAX_SOURCE: usize = 16 << 20;
 
 /// Levels to which a program may nest. Every later pass recurses over the tree.
 const MAX_DEPTH: u32 = 64;
 
 /// Names that mean something to the language.
-const WORDS: [&str; 22] = [
-    "as", "break", "catch", "complex", "continue", "else", "extern", "false", "fn", "for", "if",
-    "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use", "while",
+const WORDS: [&str; 23] = [
+    "as", "become", "break", "catch", "complex", "continue", "else", "extern", "false", "fn",
+    "for", "if", "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use",
+    "while",
 ];
 
 /// The tree of `source`.
 pub(crate) fn parse(source: &str) -> Check<Program> {
-    if source.len() > MAX_SOURCE {
-        return fail("the program is longer than 16 MiB").at(Span::default());
-    }
     let state = State::default();
     let parsed = grammar::program(source, &state);
     if let Some(at) = state.too_deep.get() {
         let message = format!("this nests deeper than {MAX_DEPTH} levels: name a part of it");
-        return fail(message).at(Span::new(at, at));
+        return fail(message).at(at);
     }
     let Err(error) = parsed else {
         return Ok(state.program.into_inner());
@@ -39,7 +34,7 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
     let expected = error.expected.tokens().filter(|token| !token.is_empty());
     let mut expected: Vec<&str> = expected.collect();
     expected.sort_unstable();
-    fail(format!("expected {}", expected.join(" or "))).at(Span::new(at, at))
+    fail(format!("expected {}", expected.join(" or "))).at(at)
 }
 
 /// Declarations read so far, and the state of the construct being read.
@@ -67,7 +62,7 @@ impl State {
 
     /// A node of the tree. One on top of what was read before it counts as a level until the
     /// construct around it ends.
-    fn node(&self, kind: ExprKind, start: usize, end: usize) -> Expr {
+    fn node(&self, kind: ExprKind, start: usize) -> Expr {
         use ExprKind::{Binary, Call, Cast, Field, Index};
         let is_on_top = matches!(
             kind,
@@ -75,8 +70,7 @@ impl State {
         );
         let is_refused = is_on_top && self.deeper(start).is_err();
         let kind = if is_refused { ExprKind::Null } else { kind };
-        let span = Span::new(start, end);
-        Expr { kind, span }
+        Expr { kind, start }
     }
 
     fn name(&self, name: &str, is_called: bool) -> ExprKind {
@@ -96,42 +90,23 @@ impl State {
         let Some(uses) = all.last_mut() else {
             return;
         };
-        uses.has_pointers = true;
-        let (mut root, mut names) = (place, &mut uses.addressed);
+        let mut root = place;
         while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
-            (root, names) = (base, &mut uses.parts);
+            root = base;
         }
         if let ExprKind::Name(name) = &root.kind {
-            names.insert(Rc::clone(name));
+            uses.addressed.insert(Rc::clone(name));
         }
     }
 
     /// A function in another one captures the variables that it uses by their addresses.
-    fn closure(&self, head: FnDecl, (body, uses): (Vec<Stmt>, Uses)) -> ExprKind {
+    fn closure(&self, function: FnDecl) -> ExprKind {
         if let Some(around) = self.uses.borrow_mut().last_mut() {
-            around.has_pointers = true;
+            let uses = &function.uses;
             around.addressed.extend(uses.names.iter().cloned());
             around.names.extend(uses.names.iter().cloned());
         }
-        ExprKind::Closure(Box::new(FnDecl { body, uses, ..head }))
-    }
-}
-
-/// A function without its body.
-fn head(name: Ident, params: (Vec<(Ident, TypeExpr)>, bool), result: Option<TypeExpr>) -> FnDecl {
-    let (names, types) = params.0.into_iter().unzip();
-    let signature = Signature {
-        params: types,
-        variadic: params.1,
-        result,
-    };
-    FnDecl {
-        name,
-        params: names,
-        signature,
-        linkage: Linkage::Own,
-        body: Vec::new(),
-        uses: Uses::default(),
+        ExprKind::Closure(Box::new(function))
     }
 }
 
@@ -159,8 +134,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         let is_name = !w.is_empty() && !w.starts_with(|c: char| c.is_ascii_digit());
         if is_name && !WORDS.contains(&w) { Ok(()) } else { Err("a name") }
     }
-    rule ident() -> Ident = start:position!() name:name() end:position!() {
-        Ident { name: name.into(), span: Span::new(start, end) }
+    rule ident() -> Ident = start:position!() name:name() {
+        Ident { name: name.into(), start }
     }
     rule list<T>(item: rule<T>) -> Vec<T> = list:(item() ** (_ "," _)) (_ ",")? _ { list }
     /// One level deeper.
@@ -190,34 +165,34 @@ peg::parser! { grammar grammar(state: &State) for str {
         let [byte] = c.as_bytes() else { return Err("a character of one byte") };
         number(&byte.to_string(), 10, "")
     }
-    rule file_name() -> Rc<str> = name:string() {?
+    rule file_name() -> Ident = start:position!() name:string() {?
         let is_bad = name.is_empty() || name.contains(['\0', '"', '\n', '\r', '\\']);
-        if is_bad { Err("the name of a file") } else { Ok(name.into()) }
+        let ident = Ident { name: name.into(), start };
+        if is_bad { Err("the name of a file") } else { Ok(ident) }
     }
+    rule library() = file:file_name() { state.program.borrow_mut().libraries.push(file.name) }
 
     pub(super) rule program() = _ (item() _)*
     rule item()
         = c:(word("extern") _ "\"C\"" _)? head:head() _ own:body() {
             let linkage = if c.is_some() { Linkage::C } else { Linkage::Own };
-            let (body, uses) = own;
-            let function = FnDecl { linkage, body, uses, ..head };
+            let ((name, signature), (body, uses)) = (head, own);
+            let function = FnDecl { name, signature, linkage, body, uses };
             state.program.borrow_mut().functions.push(function);
         }
-        / word("extern") _ library:file_name()? _ "{" _ heads:(h:head() _ ";" _ { h })* "}" {
-            state.program.borrow_mut().functions.extend(heads.into_iter().map(|head| {
-                let symbol = Rc::clone(&head.name.name);
-                FnDecl { linkage: Linkage::Import(library.clone(), symbol), ..head }
-            }));
-        }
+        / word("extern") _ library()? _ "{" _ (import() _)* "}"
         / is_union:(word("struct") { false } / word("union") { true }) _ name:ident() _
             members:(";" { None } / "{" _ m:list(<member()>) "}" { Some(m) })
         { state.program.borrow_mut().records.push(RecordDecl { is_union, name, members }) }
-        / start:position!() word("use") _ word("c") _ header:file_name() _
-            library:(word("from") _ library:file_name() _ { library })? ";" end:position!()
-        {
-            let span = Span::new(start, end);
-            state.program.borrow_mut().uses.push(UseDecl { header, library, span });
+        / word("use") _ word("c") _ header:file_name() _ (word("from") _ library() _)? ";" {
+            state.program.borrow_mut().headers.push(header);
         }
+    rule import() = head:head() _ ";" {
+        let (name, signature) = head;
+        let (linkage, body) = (Linkage::Import(Rc::clone(&name.name)), Vec::new());
+        let function = FnDecl { name, signature, linkage, body, uses: Uses::default() };
+        state.program.borrow_mut().functions.push(function);
+    }
 
     rule member() -> (Ident, TypeExpr) = name:ident() _ ":" _ ty:ty() { (name, ty) }
     rule params<T>(param: rule<T>) -> (Vec<T>, bool)
@@ -226,23 +201,25 @@ peg::parser! { grammar grammar(state: &State) for str {
             (params, more.is_some())
         }
     rule result() -> Option<TypeExpr> = (_ "->" _ ty:ty() { ty })?
-    rule head() -> FnDecl = word("fn") _ name:ident() _ params:params(<member()>) result:result() {
-        head(name, params, result)
+    rule signature() -> Signature = own:params(<member()>) result:result() {
+        let (names, params) = own.0.into_iter().unzip();
+        Signature { names, params, variadic: own.1, result }
     }
+    rule head() -> (Ident, Signature) = word("fn") _ name:ident() _ own:signature() { (name, own) }
     rule begin() = { state.uses.borrow_mut().push(Uses::default()) }
     rule body() -> (Vec<Stmt>, Uses) = begin() body:block()? {?
         let uses = state.uses.borrow_mut().pop().unwrap_or_default();
         Ok((body.ok_or("a block")?, uses))
     }
 
-    rule ty() -> TypeExpr = start:position!() kind:nested(<type_kind()>) end:position!() {
-        TypeExpr { kind, span: Span::new(start, end) }
+    rule ty() -> TypeExpr = start:position!() kind:nested(<type_kind()>) {
+        TypeExpr { kind, start }
     }
     rule type_kind() -> TypeKind
         = "*" _ to:ty() { TypeKind::Pointer(Box::new(to)) }
         / word("fn") _ own:params(<ty()>) result:result() {
-            let (params, variadic) = own;
-            TypeKind::Fn(Box::new(Signature { params, variadic, result }))
+            let (names, (params, variadic)) = (Vec::new(), own);
+            TypeKind::Fn(Box::new(Signature { names, params, variadic, result }))
         }
         / "[" _ element:ty() _ ";" _ n:number() _ "]" {?
             let len = n.digits.parse().ok().filter(|_| n.suffix.is_empty());
@@ -252,8 +229,8 @@ peg::parser! { grammar grammar(state: &State) for str {
         / name:name() { TypeKind::Name(name.into()) }
 
     rule block() -> Vec<Stmt> = nested(<"{" _ stmts:(s:stmt() _ { s })* "}" { stmts }>)
-    rule stmt() -> Stmt = start:position!() kind:stmt_kind() end:position!() {
-        Stmt { kind, span: Span::new(start, end) }
+    rule stmt() -> Stmt = start:position!() kind:stmt_kind() {
+        Stmt { kind, start }
     }
     rule stmt_kind() -> StmtKind
         = nested(<if_stmt()>)
@@ -269,6 +246,7 @@ peg::parser! { grammar grammar(state: &State) for str {
         / word("let") _ name:ident() ty:(_ ":" _ ty:ty() { ty })?
             value:(_ "=" _ value:expr(true) { value })? _ ";" { StmtKind::Let(name, ty, value) }
         / word("return") value:(_ value:expr(true) { value })? _ ";" { StmtKind::Return(value) }
+        / word("become") _ call:expr(true) _ ";" { StmtKind::Become(call) }
         / word("break") _ ";" { StmtKind::Break }
         / word("continue") _ ";" { StmtKind::Continue }
         / place:expr(true) new:(_ op:assign() _ value:expr(true) { (op, value) })? _ ";" {
@@ -292,7 +270,7 @@ peg::parser! { grammar grammar(state: &State) for str {
     rule op<T>(text: rule<T>) = _ quiet! { text() } _
     rule expr(has_records: bool) -> Expr = nested(<operators(has_records)>)
     rule operators(has_records: bool) -> Expr = precedence! {
-        start:position!() kind:@ end:position!() { state.node(kind, start, end) }
+        start:position!() kind:@ end:position!() { state.node(kind, start) }
         --
         a:(@) op(<"||">) b:@ { binary(Or, a, b) }
         --
@@ -323,11 +301,13 @@ peg::parser! { grammar grammar(state: &State) for str {
         --
         value:(@) op(<word("as") {}>) ty:ty() { ExprKind::Cast(Box::new(value), ty) }
         --
-        op:prefix() _ value:(@) {
-            if op == UnaryOp::AddressOf {
-                state.point_to(&value);
-            }
-            ExprKind::Unary(op, Box::new(value))
+        prefix(<"-">) value:(@) { ExprKind::Unary(UnaryOp::Neg, Box::new(value)) }
+        prefix(<"!">) value:(@) { ExprKind::Unary(UnaryOp::Not, Box::new(value)) }
+        prefix(<"~">) value:(@) { ExprKind::Unary(UnaryOp::BitNot, Box::new(value)) }
+        prefix(<"*">) value:(@) { ExprKind::Unary(UnaryOp::Deref, Box::new(value)) }
+        prefix(<"&">) value:(@) {
+            state.point_to(&value);
+            ExprKind::Unary(UnaryOp::AddressOf, Box::new(value))
         }
         --
         callee:(@) op(<"(">) args:list(<expr(true)>) ")" {
@@ -341,16 +321,7 @@ peg::parser! { grammar grammar(state: &State) for str {
         value:expr_in_brackets() { value.kind }
         kind:primary(has_records) { kind }
     }
-    rule prefix() -> UnaryOp = at:position!() op:quiet! { ['-' | '!' | '~' | '*' | '&'] } {?
-        state.deeper(at)?;
-        Ok(match op {
-            '-' => UnaryOp::Neg,
-            '!' => UnaryOp::Not,
-            '~' => UnaryOp::BitNot,
-            '*' => UnaryOp::Deref,
-            _ => UnaryOp::AddressOf,
-        })
-    }
+    rule prefix<T>(text: rule<T>) = at:position!() quiet! { text() } _ {? state.deeper(at).map(drop) }
     rule expr_in_brackets() -> Expr = "(" _ value:expr(true) _ ")" { value }
     rule primary(has_records: bool) -> ExprKind
         = n:number() { ExprKind::Number(n) }
@@ -360,12 +331,10 @@ peg::parser! { grammar grammar(state: &State) for str {
         / word("false") { ExprKind::Bool(false) }
         / word("null") { ExprKind::Null }
         / "[" _ elements:list(<expr(true)>) "]" { ExprKind::Array(elements) }
-        / start:position!() word("fn") end:position!() _ params:params(<member()>)
-            result:result() _ body:body()
-        {
-            let name = Ident { name: "closure".into(), span: Span::new(start, end) };
-            let head = FnDecl { linkage: Linkage::Closure, ..head(name, params, result) };
-            state.closure(head, body)
+        / start:position!() word("fn") _ signature:signature() _ own:body() {
+            let name = Ident { name: "closure".into(), start };
+            let ((body, uses), linkage) = (own, Linkage::Closure);
+            state.closure(FnDecl { name, signature, linkage, body, uses })
         }
         / word("sizeof") _ "(" _ ty:ty() _ ")" { ExprKind::SizeOf(ty) }
         / word("complex") _ "(" _ re:expr(true) _ "," _ im:expr(true) _ ")" {

@@ -34,7 +34,6 @@ pub(crate) type MemberTy = (Option<Rc<str>>, Ty);
 #[derive(Debug)]
 pub(crate) struct RecordTy {
     pub(crate) name: String,
-    pub(crate) is_union: bool,
     pub(crate) members: Vec<MemberTy>,
     /// None while the record is opaque or not yet laid out.
     pub(crate) layout: Option<Type>,
@@ -195,10 +194,9 @@ impl Types {
     }
 
     /// A record of which nothing but the name is known.
-    pub(crate) fn add_record(&mut self, name: &str, is_union: bool) -> Ty {
+    pub(crate) fn add_record(&mut self, name: &str) -> Ty {
         self.records.push(RecordTy {
             name: name.to_owned(),
-            is_union,
             members: Vec::new(),
             layout: None,
         });
@@ -264,10 +262,10 @@ impl Types {
         }
     }
 
-    /// The element and the length of an array.
-    pub(crate) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
+    /// The element of an array.
+    pub(crate) fn element(&self, ty: Ty) -> Option<Ty> {
         match ty {
-            Ty::Array(element, len) => Some((self.parts[element], len)),
+            Ty::Array(element, _) => Some(self.parts[element]),
             _ => None,
         }
     }

@@ -1,9 +1,9 @@
 //! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so
-//! does what `toy build` makes of it. Programs in `tests/interop/` pass values to and from a C library
-//! of their name, built here by each C compiler, and are called back by it; those with a C program
-//! of their name in `tests/c` print what that prints. Other uses of the command, and its refusals, are
-//! in `tests/scripts.txt`.
-//! `CABI_BLESS=1` rewrites the expected output of programs and nothing else.
+//! does what `toy build` makes of it. Programs in `tests/interop/` pass values to and from a C
+//! library of their name, built here by each C compiler, and are called back by it; those with a C
+//! program of their name in `tests/c` print the same as that. Other uses of the command, and its
+//! refusals, are in `tests/scripts.txt`. `CABI_BLESS=1` rewrites the expected output of programs
+//! and nothing else.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,10 +20,14 @@ const RUN: &str = "toy run -L . $P.toy";
 const RUN_IN_C: &str = "sed 's/^fn /extern \"C\" fn /' $P.toy > c.toy; toy run c.toy";
 const BUILD: &str = "toy build $TARGET -L . -o built.exe $P.toy; $RUN ./built.exe";
 
-/// Copies a program and its header, and builds its library.
+/// Runs the C program of the same name. A linker may warn of its executable stack.
+const RUN_C: &str =
+    "$CC -std=gnu11 -O1 -Wall -Wno-psabi $T/c/$P.c -lm -o $P 2> said || cat said; $RUN ./$P";
+
+/// Copies a program and its header, unless they are there, and builds its library.
 const PREPARE: &str = r#"
-for file in "$FROM.toy" "$FROM.h"; do test ! -e "$file" || cp "$file" .; done
-for file in "$FROM.c" "$FROM.cpp"; do
+for file in "$P.toy" "$P.h"; do test -e $file || test ! -e "$FROM/$file" || cp "$FROM/$file" .; done
+for file in "$FROM/$P.c" "$FROM/$P.cpp"; do
     test -e "$file" || continue
     case $file in *.c) more=-std=gnu11 ;; *) more=-lstdc++ ;; esac
     $CC -O1 -Wall -Wno-psabi "$file" -shared -fPIC -o lib$P.so $more
@@ -37,8 +41,6 @@ const NOT_ON_AARCH64: [(&str, &str); 4] = [
     ("header", "reading C headers takes an AArch64 libclang"),
     ("parts", "C's char is unsigned there"),
 ];
-
-const QEMU: &str = "qemu-aarch64 -L /usr/aarch64-linux-gnu";
 
 /// Commands that build and run programs of a machine here.
 #[derive(Clone, Debug)]
@@ -58,46 +60,51 @@ impl Machine {
         }
     }
 
+    /// Returns another machine, if its compiler and emulator are here.
+    fn other(target: &'static str, compiler: &str, runner: &str) -> Vec<Machine> {
+        let is_here = has(compiler) && has(runner.split(' ').next().unwrap());
+        let machine = Machine {
+            target,
+            compiler: compiler.to_owned(),
+            runner: runner.to_owned(),
+        };
+        is_here.then_some(machine).into_iter().collect()
+    }
+
     /// Returns the machines called so: `this`, `compilers` for this one once with each of its C
-    /// compilers, or another whose compiler and emulator are here.
+    /// compilers, or another one.
     fn named(name: &str) -> Vec<Machine> {
         let first = match cfg!(all(target_arch = "aarch64", target_os = "linux")) {
             true => "aarch64-linux-gnu-gcc".to_owned(),
             false => var("CC").unwrap_or("cc".to_owned()),
         };
-        let (target, compiler, runner) = match name {
-            "this" => return vec![Machine::this(&first)],
+        match name {
+            "this" => vec![Machine::this(&first)],
             "compilers" => {
                 // clang is a second reference compiler.
                 let clang = ["clang-19", "clang"].into_iter().find(|name| runs(name));
                 let clang = clang.filter(|_| cfg!(target_arch = "x86_64"));
                 let first = Some(&*first).filter(|name| has(name));
-                return first.into_iter().chain(clang).map(Machine::this).collect();
+                first.into_iter().chain(clang).map(Machine::this).collect()
             }
-            "aarch64" => (
+            "aarch64" => Machine::other(
                 "--target aarch64-unknown-linux-gnu",
                 "aarch64-linux-gnu-gcc",
-                QEMU,
+                "qemu-aarch64 -L /usr/aarch64-linux-gnu",
             ),
-            _ => (
+            _ => Machine::other(
                 "--target x86_64-pc-windows-gnu",
                 "x86_64-w64-mingw32-gcc",
                 "wine",
             ),
-        };
-        let is_here = has(compiler) && has(runner.split(' ').next().unwrap());
-        let machine = Machine {
-            target,
-            runner: runner.to_owned(),
-            ..Machine::this(compiler)
-        };
-        is_here.then_some(machine).into_iter().collect()
+        }
     }
 
-    /// The exit code, output and errors of a shell script in a folder. `toy` is the command,
-    /// `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is before a program
-    /// of it, `$T` is the folder of these tests. None where it needs libclang, and there is none.
-    fn ran(&self, script: &str, folder: &Path) -> Option<(i32, String, String)> {
+    /// The output of a shell script in a folder, which ends well and says nothing else. `toy` is
+    /// the command, `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is
+    /// before a program of it, `$T` is the folder of these tests. None where it needs libclang or
+    /// a C++ compiler, and there is none: C compilers of other machines come without C++.
+    fn printed(&self, title: &str, script: &str, folder: &Path) -> Option<String> {
         let toy = env!("CARGO_BIN_EXE_toy");
         let script = format!("toy() {{ $CABI_RUNNER '{toy}' \"$@\"; }}\n{script}");
         let mut shell = Command::new("sh");
@@ -107,44 +114,46 @@ impl Machine {
         // wine has its registry in the folder.
         shell.env("WINEPREFIX", folder.join("wine"));
         let output = shell.env("T", root().join("tests")).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        if output.status.code() == Some(2) && stderr.contains("libclang") {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(text);
+        let lacks = ["libclang", "cc1plus"]
+            .iter()
+            .any(|name| stderr.contains(name));
+        if !output.status.success() && lacks {
             oracle_missing(&stderr);
             return None;
         }
-        let killed = || panic!("{}: {stdout}{stderr}", output.status);
-        Some((output.status.code().unwrap_or_else(killed), stdout, stderr))
-    }
-
-    /// The output of a script, which must be all that happened, in a folder with a program, its
-    /// header and its library. None where the machine lacks what they need: C compilers of other
-    /// machines come without C++.
-    fn printed(&self, program: &Path, script: &str, folder: &Path) -> Option<String> {
-        let name = name(program);
-        let cpp = "$CC -fsyntax-only -xc++ -include exception /dev/null";
-        if program.with_extension("cpp").exists() && self.ran(cpp, folder)?.0 != 0 {
-            oracle_missing(&format!("{name}: {} has no C++", self.compiler));
-            return None;
-        }
-        let from = program.with_extension("");
-        let script = format!("P='{name}' FROM='{}'\n{script}", from.display());
-        let (code, stdout, stderr) = self.ran(&script, folder)?;
-        assert_eq!((code, &*stderr), (0, ""), "{name} by {self:?}");
+        let ended = (output.status.code(), &*stderr);
+        assert_eq!(ended, (Some(0), ""), "{title} by {self:?}: {stdout}");
         Some(stdout)
     }
 
-    /// Compares what each program that `is_chosen` prints by a script, in a folder of its own with
-    /// its library; how many have run.
+    /// The output of a script for a program, in a folder with its library.
+    fn program_prints(&self, program: &Path, script: &str, folder: &Path) -> Option<String> {
+        let (name, from) = (name(program), program.parent().unwrap().display());
+        let script = format!("P='{name}' FROM='{from}'\n{PREPARE}{script}");
+        self.printed(&name, &script, folder)
+    }
+
+    /// Compares the outputs of a script for the programs that are chosen with their files, which
+    /// are rewritten when blessing. Returns how many have run.
     fn programs_print(&self, script: &str, is_chosen: impl Fn(&Path) -> bool) -> usize {
         let mut count = 0;
         for program in programs().into_iter().filter(|program| is_chosen(program)) {
             let folder = tempfile::tempdir().unwrap();
-            let script = format!("{PREPARE}{script}");
-            if let Some(printed) = self.printed(&program, &script, folder.path()) {
-                compare(&program, &printed);
-                count += 1;
+            let expected = program.with_extension("out");
+            match self.program_prints(&program, script, folder.path()) {
+                Some(found) if var_os("CABI_BLESS").is_some() => {
+                    fs::write(expected, found).unwrap()
+                }
+                Some(found) => assert_eq!(
+                    fs::read_to_string(&expected).unwrap(),
+                    found,
+                    "{expected:?}"
+                ),
+                None => continue,
             }
+            count += 1;
         }
         count
     }
@@ -184,9 +193,8 @@ fn name(path: &Path) -> String {
 
 /// The programs for this machine. Others are printed with the reason.
 fn programs() -> Vec<PathBuf> {
-    let folders = ["programs", "tests/interop"].map(|folder| root().join(folder));
-    let files = folders.iter();
-    let files = files.flat_map(|folder| fs::read_dir(folder).unwrap());
+    let folders = ["programs", "tests/interop"].into_iter();
+    let files = folders.flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
     let mut found: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.extension().is_some_and(|own| own == "toy"));
     found.sort();
@@ -207,16 +215,6 @@ fn has_library(program: &Path) -> bool {
     ["c", "cpp"].into_iter().any(is_there)
 }
 
-/// Compares with a file, or rewrites it when blessing.
-fn compare(program: &Path, found: &str) {
-    let expected = program.with_extension("out");
-    if var_os("CABI_BLESS").is_some() {
-        return fs::write(expected, found).unwrap();
-    }
-    let text = fs::read_to_string(&expected).unwrap();
-    assert_eq!(text, found, "{}", expected.display());
-}
-
 #[test]
 fn programs_print_what_is_expected() {
     for (n, machine) in Machine::named("compilers").iter().enumerate() {
@@ -225,39 +223,23 @@ fn programs_print_what_is_expected() {
         // Calls without a stack are the language's own.
         let is_own = |program: &Path| !has_library(program) && name(program) != "tail";
         machine.programs_print(RUN_IN_C, |program| n == 0 && is_own(program));
+        machine.programs_print(RUN_C, |program| {
+            let name = name(program);
+            // clang has no functions in functions.
+            let is_there = name != "closures" || !machine.compiler.contains("clang");
+            is_there && root().join(format!("tests/c/{name}.c")).exists()
+        });
     }
 }
 
 #[test]
 fn built_programs_print_the_same() {
-    for machine in ["compilers", "aarch64"]
-        .into_iter()
-        .flat_map(Machine::named)
-    {
+    let machines = ["compilers", "aarch64"].into_iter();
+    for machine in machines.flat_map(Machine::named) {
         // The libclang of this machine reads headers for that one.
         let is_here = |path: &Path| machine.target.is_empty() || name(path) == "header";
         let count = machine.programs_print(BUILD, |path| is_here(path) || is_on_aarch64(path));
         assert!(count >= 11, "{count} programs");
-    }
-}
-
-#[test]
-fn c_programs_print_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    // A linker may warn of closures.c: its stack is executable.
-    let script =
-        "$CC -std=gnu11 -O1 -Wall -Wno-psabi $T/c/$P.c -lm -o $P 2> said || cat said; $RUN ./$P";
-    for machine in Machine::named("compilers") {
-        for program in programs() {
-            let name = name(&program);
-            // clang has no functions in functions.
-            let is_there = name != "closures" || !machine.compiler.contains("clang");
-            if is_there && root().join(format!("tests/c/{name}.c")).exists() {
-                let printed = machine.printed(&program, script, folder.path()).unwrap();
-                let expected = fs::read_to_string(program.with_extension("out")).unwrap();
-                assert_eq!(printed, expected, "{name} by {machine:?}");
-            }
-        }
     }
 }
 
@@ -268,29 +250,21 @@ fn what_is_declared_otherwise_goes_wrong() {
     let rows = fs::read_to_string(root().join("tests/interop/changes.txt")).unwrap();
     let rows: Vec<&str> = rows.lines().skip(1).collect();
     assert!(rows.len() >= 15);
-    let Some(machine) = Machine::named("compilers").into_iter().next() else {
-        return;
-    };
-    for program in programs() {
-        let folder = tempfile::tempdir().unwrap();
-        let expected = fs::read_to_string(program.with_extension("out")).unwrap();
-        let prefix = format!("{}.", name(&program));
-        let own: Vec<_> = rows.iter().filter(|row| row.starts_with(&prefix)).collect();
-        if own.is_empty() || machine.printed(&program, PREPARE, folder.path()).is_none() {
+    let machine = Machine::named("compilers").into_iter().next();
+    for (row, machine) in rows.iter().zip(machine.iter().cycle()) {
+        let (file, change) = row.split_once(": ").unwrap();
+        let (from, to) = change.split_once(" => ").unwrap();
+        let is_its = |program: &PathBuf| name(program) == name(Path::new(file));
+        let Some(program) = programs().into_iter().find(is_its) else {
             continue;
-        }
-        for row in own {
-            let (file, change) = row.split_once(": ").unwrap();
-            let (from, to) = change.split_once(" => ").unwrap();
-            let changed = folder.path().join(file);
-            let text = fs::read_to_string(&changed).unwrap();
-            assert!(text.contains(from), "{from}");
-            fs::write(&changed, text.replace(from, to)).unwrap();
-            let Some(printed) = machine.printed(&program, RUN, folder.path()) else {
-                break;
-            };
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(program.with_file_name(file)).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(folder.path().join(file), text.replace(from, to)).unwrap();
+        if let Some(printed) = machine.program_prints(&program, RUN, folder.path()) {
+            let expected = fs::read_to_string(program.with_extension("out")).unwrap();
             assert_ne!(printed, expected, "{row}");
-            fs::write(&changed, text).unwrap();
         }
     }
 }
@@ -306,9 +280,12 @@ fn scripts_print_what_is_expected() {
         let (machines, script) = script.split_once('\n').unwrap();
         for machine in machines.split(' ').flat_map(Machine::named) {
             let folder = tempfile::tempdir().unwrap();
-            if let Some((code, stdout, stderr)) = machine.ran(script, folder.path()) {
-                let found = (code, stdout.trim_end(), &*stderr);
-                assert_eq!(found, (0, expected.trim_end(), ""), "{title}: {machine:?}");
+            if let Some(found) = machine.printed(title, script, folder.path()) {
+                assert_eq!(
+                    found.trim_end(),
+                    expected.trim_end(),
+                    "{title}: {machine:?}"
+                );
             }
         }
     }

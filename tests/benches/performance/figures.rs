@@ -90,7 +90,8 @@ impl Figures {
         machine.chain(counts).chain(times).collect()
     }
 
-    /// A figure for each of `names`, if it was measured: `counts Lowered - ByHand`, `times Toy / C2`, `counts FnAbi % Compile`, or a cost itself.
+    /// A figure for each of `names`, if it was measured: `counts Lowered - ByHand`,
+    /// `times Toy / C2`, `counts FnAbi % Compile`, or a cost itself.
     pub(crate) fn each(
         &self,
         formula: &str,

@@ -1,12 +1,13 @@
-//! Measures calls, closures, their preparation and whole programs beside their alternatives, prints a table for each group, and writes
-//! `docs/performance.md` with its charts.
+//! Measures calls, closures, their preparation and whole programs beside their alternatives, prints
+//! a table for each group, and writes `docs/performance.md` with its charts.
 //!
 //! ```text
-//! cargo bench -p cabi-tests              # measures and writes; needs gcc, clang, libffi and valgrind
+//! cargo bench -p cabi-tests              # measures and writes; needs gcc, clang, libffi, valgrind
 //! cargo bench -p cabi-tests -- page      # writes the page from what was measured last
 //! ```
 //!
-//! Instructions are counted by callgrind, which runs this program as `performance counted`; time is taken by criterion.
+//! Instructions are counted by callgrind, which runs this program as `performance counted`; time is
+//! taken by criterion.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod chart;

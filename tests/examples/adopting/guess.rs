@@ -1,4 +1,5 @@
-//! The call of README.md: a value for each member, as a language guessed it, and the call that C reads.
+//! The call of README.md: a value for each member, as a language guessed it, and the call that C
+//! reads.
 
 use clif_cabi::cabi::FnSig;
 use clif_cabi::cranelift_codegen::ir::Value;

@@ -1,5 +1,6 @@
-//! The code of docs/adopting.md as one program: `cargo run -p cabi-tests --example adopting`. The page quotes it word for word, which
-//! `tests/front_end.rs` checks. The C functions that it calls are Rust's own `extern "C"` ones here.
+//! The code of docs/adopting.md as one program: `cargo run -p cabi-tests --example adopting`. The
+//! page quotes it word for word, which `tests/front_end.rs` checks. The C functions that it calls
+//! are Rust's own `extern "C"` ones here.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -29,7 +30,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 struct Backend<M> {
     module: M,
     lower: Lowering,
-    /// The program's functions and those it imports, each with the C signature by which it is called.
+    /// The program's functions and those it imports, each with the C signature by which it is
+    /// called.
     functions: HashMap<String, Function>,
 }
 
@@ -108,7 +110,8 @@ impl<M: Module> Backend<M> {
         Ok(())
     }
 
-    /// Second pass: the body of a declared function. `body` gets the arguments, and returns from the function.
+    /// Second pass: the body of a declared function. `body` gets the arguments, and returns from
+    /// the function.
     fn define(
         &mut self,
         name: &str,

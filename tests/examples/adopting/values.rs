@@ -1,4 +1,5 @@
-//! Narrow integers, records as fields, constants of `long double`. The C program linked.c calls each function.
+//! Narrow integers, records as fields, constants of `long double`. The C program linked.c calls
+//! each function.
 
 use clif_cabi::cabi::{DataModel, FnSig, Scalar, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I8, I64};
@@ -41,7 +42,8 @@ impl<M: Module> Backend<M> {
     }
 }
 
-/// struct point { float x, y; };  float first(float x, float y) { return mirror((struct point){x, y}).x; }
+/// struct point { float x, y; }; float first(float x, float y) { return mirror((struct point){x,
+/// y}).x; }
 fn first<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     let float = || Ty::Float { bits: 32 };
     let point = Ty::Record("point", vec![("x", float()), ("y", float())]);

@@ -108,7 +108,8 @@ pub(super) fn apply<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncI
     })
 }
 
-/// struct point swap(struct point (*f)(struct point), struct point p) { return f((struct point){p.y, p.x}); }
+/// struct point swap(struct point (*f)(struct point), struct point p) { return f((struct
+/// point){p.y, p.x}); }
 pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     // struct point { float x, y; };
     let point = RecordBuilder::structure("point")
@@ -131,7 +132,8 @@ pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
     })
 }
 
-/// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
+/// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); }
+/// catch (...) { return -1; } }
 pub(super) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
     let plan = lower.call_plan(&f.at_call([Type::F64])?)?;

@@ -11,12 +11,14 @@ use clif_cabi_jit::{CallInterface, Closure, Closures, Engine, Invokers, Settings
 
 use super::{Result, compiled, define};
 
-/// int note(char *to, size_t n, const char *format, ...): vsnprintf, after an int that is added to the result.
+/// int note(char *to, size_t n, const char *format, ...): vsnprintf, after an int that is added to
+/// the result.
 pub(super) fn note<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let model = lower.target().data_model();
     let va_list = lower.target().va_list()?;
     let named = [Type::PTR, model.size_type(), Type::PTR];
-    // An array decays as a parameter, so System V passes the address of a `va_list`; elsewhere it is a value.
+    // An array decays as a parameter, so System V passes the address of a `va_list`; elsewhere it
+    // is a value.
     let params = named.clone().into_iter().chain([model.decay(&va_list)]);
     let vsnprintf = lower.declare_import(module, "vsnprintf", &FnSig::new(params, Type::I32))?;
     let sig = FnSig::new(named, Type::I32).variadic();

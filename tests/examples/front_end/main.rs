@@ -1,5 +1,6 @@
-//! The code of docs/front-end.md as one program: `cargo run -p cabi-tests --example front_end`. The page quotes it word for word, which
-//! `tests/front_end.rs` checks. Later functions use what earlier ones define, as the page is one story.
+//! The code of docs/front-end.md as one program: `cargo run -p cabi-tests --example front_end`. The
+//! page quotes it word for word, which `tests/front_end.rs` checks. Later functions use what
+//! earlier ones define, as the page is one story.
 
 use std::error::Error;
 use std::ffi::{c_int, c_void};
@@ -24,7 +25,8 @@ use objects::{run_linked, run_object, run_refused, run_twice};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Defines `name`, a function of `sig` that C can call. `body` gets its arguments, and returns from it.
+/// Defines `name`, a function of `sig` that C can call. `body` gets its arguments, and returns from
+/// it.
 fn define<M: Module>(
     module: &mut M,
     lower: &Lowering,

@@ -78,7 +78,8 @@ fn called_object(triple: &str) -> Result<Vec<u8>> {
     Ok(module.finish().emit()?)
 }
 
-/// Makes the object file for every target; C calls its functions in a program of x86-64 Linux, and of AArch64 Linux where compiler and emulator are.
+/// Makes the object file for every target; C calls its functions in a program of x86-64 Linux, and
+/// of AArch64 Linux where compiler and emulator are.
 pub(crate) fn run_linked() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = |name| folder.path().join(name);
@@ -113,7 +114,8 @@ pub(crate) fn run_linked() -> Result<()> {
     Ok(())
 }
 
-/// The stubs that the functions of one compilation unit need: symbol `n` of namespace 1 is the n-th of them.
+/// The stubs that the functions of one compilation unit need: symbol `n` of namespace 1 is the n-th
+/// of them.
 #[derive(Default)]
 struct Unit {
     stubs: Vec<Stub>,

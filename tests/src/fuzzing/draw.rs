@@ -183,7 +183,8 @@ impl Draw {
         self.types[(n - back) as usize].clone()
     }
 
-    /// Up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so that registers run out.
+    /// Up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so that
+    /// registers run out.
     fn list(&mut self, most: u32, more: u32) -> Vec<Type> {
         let mut list = Vec::new();
         while list.len() < most as usize && self.random.chance(more) {

@@ -9,7 +9,8 @@ pub struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: each method is the system allocator's, given the same arguments; the count does not allocate.
+// SAFETY: each method is the system allocator's, given the same arguments; the count does not
+// allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Calls from C, from Cranelift and through libffi of the same functions, and C's calls of functions made by all of them.
+//! Calls from C, from Cranelift and through libffi of the same functions, and C's calls of
+//! functions made by all of them.
 
 use std::ffi::{c_long, c_void};
 use std::hint::black_box;
@@ -255,7 +256,8 @@ impl Ways<'_> {
             n_restored,
             cif,
         };
-        // SAFETY: each shim and each function is one of this signature; the pointers lead to its arguments, and the buffer is larger than any result.
+        // SAFETY: each shim and each function is one of this signature; the pointers lead to its
+        // arguments, and the buffer is larger than any result.
         unsafe { program.repeat_loop(repeat, what, &of) }
     }
 }

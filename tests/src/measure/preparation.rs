@@ -38,7 +38,8 @@ titled! {
     Site "site";
     /// The instructions of the site emitted one by one, with a signature that is imported once.
     SiteByHand "site by hand";
-    /// The instructions that are shorter to write by hand, where Cranelift copies records of which the lowered call has the words.
+    /// The instructions that are shorter to write by hand, where Cranelift copies records of which
+    /// the lowered call has the words.
     SiteCopied "with `sarg`";
     /// Cranelift compiles a shim at `speed`.
     Compile "compile";
@@ -65,7 +66,8 @@ fn prepared() -> Result<Vec<Measured>> {
     Ok(all)
 }
 
-/// Has `measure` make the loop of each of these signatures and steps. The loop is named by both, and makes no more than [`Step::most`].
+/// Has `measure` make the loop of each of these signatures and steps. The loop is named by both,
+/// and makes no more than [`Step::most`].
 ///
 /// # Errors
 /// The missing part: libffi's own step needs a program of these signatures.

@@ -1,5 +1,5 @@
-//! The C of signatures, loaded: functions to call, shims, and the loops that make `n` calls of a kind, of which callgrind writes down the instructions under a
-//! name.
+//! The C of signatures, loaded: functions to call, shims, and the loops that make `n` calls of a
+//! kind, of which callgrind writes down the instructions under a name.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::path::Path;
@@ -46,7 +46,8 @@ impl Loop {
 }
 
 impl Program {
-    /// The C of `all`, built by `reference` and loaded, with libffi's functions: those of the file that `CABI_LIBFFI` names, else the installed ones.
+    /// The C of `all`, built by `reference` and loaded, with libffi's functions: those of the file
+    /// that `CABI_LIBFFI` names, else the installed ones.
     pub fn new(reference: &Reference, all: &[Measured]) -> Result<Self> {
         let named = std::env::var("CABI_LIBFFI");
         let libffi = named.as_deref().unwrap_or("-lffi");
@@ -93,7 +94,8 @@ impl Program {
         Ok(self.symbol("cabi_given")?.cast())
     }
 
-    /// libffi's `ffi_prep_cif` of a signature, with structures laid out each time. Returns libffi's status.
+    /// libffi's `ffi_prep_cif` of a signature, with structures laid out each time. Returns libffi's
+    /// status.
     pub(super) fn prepare(&self, signature: &str) -> Result<impl Fn() -> c_int + use<>> {
         // SAFETY: `prepare_NAME` has this type, and stays where it is with the library.
         let prepare: unsafe extern "C" fn() -> c_int =

@@ -47,7 +47,8 @@ struct Descriptions {
 }
 
 impl Descriptions {
-    /// `cif_NAME`, and `prepare_NAME`, which prepares it, lays the structures out and returns libffi's status.
+    /// `cif_NAME`, and `prepare_NAME`, which prepares it, lays the structures out and returns
+    /// libffi's status.
     fn of(measured: &Measured) -> Result<String> {
         let (name, sig) = (measured.name, &measured.sig);
         let mut own = Self {

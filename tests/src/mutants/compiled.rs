@@ -130,7 +130,8 @@ pub(super) fn stored_constant_grows(func: &mut ir::Function, (ty, at): (ir::Type
     }
 }
 
-/// The argument area that a `va_list` starts in is taken to be the register save area, whose address is stored after it.
+/// The argument area that a `va_list` starts in is taken to be the register save area, whose
+/// address is stored after it.
 pub(super) fn area_is_save_area(func: &mut ir::Function) {
     let mut area = None;
     for inst in insts(func) {

@@ -1,5 +1,6 @@
-//! Mistakes in functions of Win64: one for each rule of its table (`cabi/src/target/x86_64/win64.rs`), and for what caller and callee owe each other
-//! beside values.
+//! Mistakes in functions of Win64: one for each rule of its table
+//! (`cabi/src/target/x86_64/win64.rs`), and for what caller and callee owe each other beside
+//! values.
 
 use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Role, Rule, Want};
 use cabi::{Bank, PartType, Reg, X86_64_WIN64, x86_64};
@@ -124,7 +125,8 @@ fn originals(func: &ir::Function) -> Vec<(ir::Value, ir::Value)> {
         .collect()
 }
 
-/// Calls with integers in registers alone are made as System V's, which leave no shadow space: rcx and rdx are its fourth and third register.
+/// Calls with integers in registers alone are made as System V's, which leave no shadow space: rcx
+/// and rdx are its fourth and third register.
 fn no_shadow(func: &mut ir::Function) {
     change_call(func, CallConv::WindowsFastcall, |args, signature, pool| {
         let is_int = |param: &ir::AbiParam| {

@@ -1,4 +1,5 @@
-//! The compiler bugs of `expected.toml`, looked at again: each is shown by its compiler, and by no other.
+//! The compiler bugs of `expected.toml`, looked at again: each is shown by its compiler, and by no
+//! other.
 //!
 //! Negative controls: each bug of gcc, laid to clang, is objected to, and the other way round.
 

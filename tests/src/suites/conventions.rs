@@ -31,7 +31,8 @@ pub(super) use self::stored::run as judge_stored;
 /// records that are passed by their address may be of any types.
 const VECTORS: u64 = 3;
 
-/// Values that are compared for each signature, on average and at least: arguments and results with bytes, of callers and of callees.
+/// Values that are compared for each signature, on average and at least: arguments and results with
+/// bytes, of callers and of callees.
 const VALUES: usize = 8;
 
 /// All cases run in one process there, which has no `wait4`.
@@ -48,7 +49,8 @@ const PRINTED: usize = 5;
 struct Signatures {
     /// One by a seed and its number.
     random: fn(&Absent, &Target, u64, u64) -> Option<Question>,
-    /// Signatures at the boundaries of registers, which are always the same, with numbers from the given one.
+    /// Signatures at the boundaries of registers, which are always the same, with numbers from the
+    /// given one.
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 

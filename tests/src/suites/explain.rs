@@ -1,6 +1,8 @@
-//! The `>` lines of the corpus are what an explanation of each block prints. `CABI_BLESS=1` rewrites them.
+//! The `>` lines of the corpus are what an explanation of each block prints. `CABI_BLESS=1`
+//! rewrites them.
 //!
-//! This suite only keeps the text from changing unseen; that it is true, the probe and the calls show.
+//! This suite only keeps the text from changing unseen; that it is true, the probe and the calls
+//! show.
 
 use std::collections::{BTreeMap, BTreeSet};
 

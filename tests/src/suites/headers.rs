@@ -1,7 +1,8 @@
-//! `verify` over headers: those of the C library and of installed packages, without a mismatch; and a header of our own, in which
-//! it must report deliberate mistakes.
+//! `verify` over headers: those of the C library and of installed packages, without a mismatch; and
+//! a header of our own, in which it must report deliberate mistakes.
 //!
-//! The packages are chosen for their many aggregates by value. A package that is not installed is `not run`.
+//! The packages are chosen for their many aggregates by value. A package that is not installed is
+//! `not run`.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +22,9 @@ use super::conventions::mutations;
 use crate::mutants::named;
 use crate::suite::{Result, Suite};
 
-/// The headers that are verified: for each its package, its name, how many functions take or return an aggregate by value (so many at least, or it is another
-/// header than was meant), and after `|` a line before it.
+/// The headers that are verified: for each its package, its name, how many functions take or return
+/// an aggregate by value (so many at least, or it is another header than was meant), and after `|`
+/// a line before it.
 const SYSTEM: &str = include_str!("headers/system.txt");
 
 /// The header in which mistakes show.
@@ -176,14 +178,16 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     let report = &mut suite.report;
     let (name, mistake) = mistake()?;
     let run = prepared.run(mistake, &|_, _, _| {})?;
-    // The callee of a variadic function is not lowered under any other convention: such a refusal shows nothing of this one.
+    // The callee of a variadic function is not lowered under any other convention: such a refusal
+    // shows nothing of this one.
     let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);
     let differences = run.parts.iter().flat_map(HeaderRun::differences);
     let n = differences.filter(is_shown).count();
     report.note(format!("{name}: {n} mismatches"));
     let noticed = (n > 0).then_some(()).ok_or("not noticed".to_owned());
     report.outcome(ENGINE, name, noticed);
-    // A lowering that refuses everything, for what no signature of the header has, passes no case: nor one of which something else is not lowered.
+    // A lowering that refuses everything, for what no signature of the header has, passes no case:
+    // nor one of which something else is not lowered.
     let refusing = Mistake::of_convention(&BIG_ENDIAN);
     let run = prepared.run(refusing, &|_, _, _| {})?;
     let judged = || run.parts.iter().flat_map(|part| &part.judged);

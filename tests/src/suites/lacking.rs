@@ -1,7 +1,9 @@
-//! A machine that lacks a feature of processors or a tool: each by itself, and all together. Suites run in children, most of them for one case of their own; each must
-//! pass, and print that something did not run, with the reason.
+//! A machine that lacks a feature of processors or a tool: each by itself, and all together. Suites
+//! run in children, most of them for one case of their own; each must pass, and print that
+//! something did not run, with the reason.
 //!
-//! Negative controls: where reference compilers are required a missing one fails, and so does a feature that no processor has.
+//! Negative controls: where reference compilers are required a missing one fails, and so does a
+//! feature that no processor has.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -237,7 +239,8 @@ impl Machine {
     }
 }
 
-/// Links the programs of `from` into `to` that do not begin like one of `missing`; of two with one name the first.
+/// Links the programs of `from` into `to` that do not begin like one of `missing`; of two with one
+/// name the first.
 fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<()> {
     let Ok(programs) = std::fs::read_dir(from) else {
         return Ok(());

@@ -1,5 +1,7 @@
-//! Sizes, alignments, offsets and bit-fields as each reference compiler has them, against `cabi`'s layout: of the corpus' types block by block, and of a grid of
-//! records by the rules of each compiler and system. Compilers write tables of the facts, which are read and not run; so clang is asked about other targets too.
+//! Sizes, alignments, offsets and bit-fields as each reference compiler has them, against `cabi`'s
+//! layout: of the corpus' types block by block, and of a grid of records by the rules of each
+//! compiler and system. Compilers write tables of the facts, which are read and not run; so clang
+//! is asked about other targets too.
 //!
 //! Random records are asked about by the suite `random`.
 
@@ -137,7 +139,8 @@ const SYSTEMS: &str = include_str!("layout/systems.txt");
 struct System {
     compiler: &'static str,
     target: &'static str,
-    /// A target with rules that is like it, for a control: so many facts at least are otherwise by it.
+    /// A target with rules that is like it, for a control: so many facts at least are otherwise by
+    /// it.
     other: (&'static str, RecordRules, usize),
     /// Number of records that are left out, for each reason.
     left_out: &'static str,
@@ -227,7 +230,8 @@ fn check(
     Ok(())
 }
 
-/// The grid as it is read for `target` by `rules`, and how many of its records are left out for which reasons.
+/// The grid as it is read for `target` by `rules`, and how many of its records are left out for
+/// which reasons.
 fn subject(
     records: &[grid::Record],
     target: &str,

@@ -1,6 +1,9 @@
-//! The probe over the corpus: where each reference compiler's code has every byte of arguments and results, as it is called and as it calls, is observed without an
-//! expectation (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are types in every position of an argument (`tests/corpus/positions`), and
-//! unions of a vector and an array in wide registers (`unions`). For each case that passes, an `FnAbi` with a part moved must differ from the same facts.
+//! The probe over the corpus: where each reference compiler's code has every byte of arguments and
+//! results, as it is called and as it calls, is observed without an expectation
+//! (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are types
+//! in every position of an argument (`tests/corpus/positions`), and unions of a vector and an array
+//! in wide registers (`unions`). For each case that passes, an `FnAbi` with a part moved must
+//! differ from the same facts.
 
 mod controls;
 mod unions;
@@ -127,7 +130,8 @@ fn name(compiler: &Compiler) -> String {
     }
 }
 
-/// Reports compilers of which another number of positions shows a known bug than when they were measured.
+/// Reports compilers of which another number of positions shows a known bug than when they were
+/// measured.
 fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     for (name, n) in n_known {
         let expected = KNOWN.iter().find(|(known, _)| known == name);

@@ -1,16 +1,19 @@
-//! Random signatures, and every transition of argument assignment (`transitions`): layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
+//! Random signatures, and every transition of argument assignment (`transitions`): layouts are
+//! compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
-//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level, then those of the
-//! targets whose code runs in programs of its own (`cabi fuzz --target`). The probe observes where their code has its values, and ours, as an object file. A difference
-//! is minimized and printed as a block of the corpus; where the compiler's own caller and callee disagree, it is self-inconsistent.
+//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0`
+//! and `-O2` and every vector level, then those of the targets whose code runs in programs of its
+//! own (`cabi fuzz --target`). The probe observes where their code has its values, and ours, as an
+//! object file. A difference is minimized and printed as a block of the corpus; where the
+//! compiler's own caller and callee disagree, it is self-inconsistent.
 //!
-//! | variable | meaning | default |
-//! |---|---|---|
-//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 96 of other targets |
-//! | `CABI_RANDOM_SEED` | the seed | 1 |
-//! | `CABI_RANDOM_FIRST` | the first signature's index | 0 |
+//! - `CABI_RANDOM_COUNT`: signatures for each compiler, by default 60 at each vector level and
+//!   optimization, 96 of other targets.
+//! - `CABI_RANDOM_SEED`: the seed, by default 1.
+//! - `CABI_RANDOM_FIRST`: the first signature's index, by default 0.
 //!
-//! A longer run: `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test random`.
+//! A longer run:
+//! `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test random`.
 
 mod rules;
 mod transitions;
@@ -131,7 +134,8 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
     Ok(())
 }
 
-/// The first `count` signatures, of which so many differences are minimized. No seed has other ones.
+/// The first `count` signatures, of which so many differences are minimized. No seed has other
+/// ones.
 fn sample(count: u64, shrinks: usize) -> Result<Campaign> {
     Ok(Campaign {
         seed: 1,

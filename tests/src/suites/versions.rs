@@ -1,5 +1,6 @@
-//! Versions of clang that have a profile beside the one that `clang` means: the corpus, as `probe` has it for the others, each version
-//! under its own profile. If two profiles differ, each version must fail under the other's. `random` draws signatures for them too.
+//! Versions of clang that have a profile beside the one that `clang` means: the corpus, as `probe`
+//! has it for the others, each version under its own profile. If two profiles differ, each version
+//! must fail under the other's. `random` draws signatures for them too.
 
 use std::collections::BTreeMap;
 

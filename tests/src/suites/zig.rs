@@ -1,5 +1,6 @@
-//! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own profile: extern structs and unions, vectors of numbers,
-//! as facts; vectors of bools in calls. Sizes, alignments and offsets are compared too.
+//! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own
+//! profile: extern structs and unions, vectors of numbers, as facts; vectors of bools in calls.
+//! Sizes, alignments and offsets are compared too.
 //!
 //! The signatures are those of the corpus that Zig can express, those that show its bugs, vectors
 //! of bools from all registers free to none, and `CABI_RANDOM_COUNT` random ones (200 by default)
@@ -25,7 +26,8 @@ use crate::compiled::{File, add_files, compile_files, entries, run_files, takes}
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
-/// Zig, and the C compiler that builds the frame around its functions. If one is missing, the report says so.
+/// Zig, and the C compiler that builds the frame around its functions. If one is missing, the
+/// report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     let why = match (Zig::find(), suite.references().into_iter().next()) {
         (Ok(zig), Some(frame)) => return Some((Arc::new(zig), frame)),
@@ -163,7 +165,8 @@ fn report<'a>(
     Ok(())
 }
 
-/// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
+/// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number
+/// of a layout that is changed by one too.
 fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
     for batch in &mut compiled {
         batch.policy = Policy::CLANG;

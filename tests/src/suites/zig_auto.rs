@@ -1,8 +1,10 @@
-//! Zig's own convention, `auto`, against Zig's own back end: where the functions that it compiles have their values is observed by the probe, and compared. Without
-//! error tracing and with it, at each vector level. `i128` in its `x86_64_win` is looked at the same way.
+//! Zig's own convention, `auto`, against Zig's own back end: where the functions that it compiles
+//! have their values is observed by the probe, and compared. Without error tracing and with it, at
+//! each vector level. `i128` in its `x86_64_win` is looked at the same way.
 //!
-//! The signatures are each kind of value after each number of registers taken, as argument and as result, and random ones: `CABI_RANDOM_COUNT` of them
-//! (usually 200) from `CABI_RANDOM_SEED`. Controls: a convention with one line changed must be noticed, each.
+//! The signatures are each kind of value after each number of registers taken, as argument and as
+//! result, and random ones: `CABI_RANDOM_COUNT` of them (usually 200) from `CABI_RANDOM_SEED`.
+//! Controls: a convention with one line changed must be noticed, each.
 
 mod cases;
 mod mutants;
@@ -143,7 +145,8 @@ impl Setup {
         cases
     }
 
-    /// All cases in both directions, then under each mutant of the convention, which must fail in some case.
+    /// All cases in both directions, then under each mutant of the convention, which must fail in
+    /// some case.
     fn run(self, compiled: &CompiledBatch, suite: &mut Suite) -> Result<()> {
         let name = self.name();
         layouts(compiled, &format!("{name} layout"), suite);

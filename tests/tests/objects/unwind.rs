@@ -1,5 +1,6 @@
-//! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and into their handlers. x86-64, and AArch64 under qemu-user.
-//! Mach-O is linked; Windows is `unwind_windows`.
+//! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and
+//! into their handlers. x86-64, and AArch64 under qemu-user. Mach-O is linked; Windows is
+//! `unwind_windows`.
 
 use std::path::Path;
 
@@ -36,7 +37,8 @@ pub(super) enum Tables<'a> {
     None,
 }
 
-/// The functions of unwind.clif and of `more`, and on Linux `entered`; on Windows those without handlers, which Cranelift does not have there.
+/// The functions of unwind.clif and of `more`, and on Linux `entered`; on Windows those without
+/// handlers, which Cranelift does not have there.
 pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple);
     if matches!(tables, Tables::Own | Tables::Both) {
@@ -116,8 +118,8 @@ fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
     stub_id(module, Stub::from_name(&stub).unwrap()).unwrap_or(pass)
 }
 
-/// `int entered(int (*g)(int), int n)`, which calls `g`. Arguments that it does not look at take all registers in which a static chain is passed on, so a stub with a frame
-/// enters it.
+/// `int entered(int (*g)(int), int n)`, which calls `g`. Arguments that it does not look at take
+/// all registers in which a static chain is passed on, so a stub with a frame enters it.
 fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
     let unused = [vec![Type::I64; 6], vec![Type::F64; 8]].concat();
     let params = [&[Type::FN_PTR, Type::I32][..], &unused].concat();
@@ -198,8 +200,9 @@ fn without_a_table_the_program_ends() {
     }
 }
 
-/// The tables of cranelift-object itself are what the linker refuses here: `-z text` sees relocations in read-only memory. Both kinds in one object would be two tables for one
-/// function, of which the first knows no handlers.
+/// The tables of cranelift-object itself are what the linker refuses here: `-z text` sees
+/// relocations in read-only memory. Both kinds in one object would be two tables for one function,
+/// of which the first knows no handlers.
 #[test]
 fn cranelifts_own_tables_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,8 +215,8 @@ fn cranelifts_own_tables_are_refused() {
     assert!(refused.contains("unwind_info off"), "{refused}");
 }
 
-/// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
-/// here.
+/// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry,
+/// which has landing pads where there are handlers. Nothing runs it here.
 #[test]
 fn mach_o_is_linked() {
     // On AArch64 no stub aligns the stack. The mode that has an entry of its own, by machine.

@@ -1,4 +1,5 @@
-//! Unwind tables in COFF objects: under wine Windows walks through the functions without handlers, and a C++ program throws through them.
+//! Unwind tables in COFF objects: under wine Windows walks through the functions without handlers,
+//! and a C++ program throws through them.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,7 +7,8 @@ use std::path::Path;
 use super::System;
 use super::unwind::{Tables, object};
 
-/// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so many integers and doubles, each in a register as long as there are some.
+/// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so
+/// many integers and doubles, each in a register as long as there are some.
 fn keeping(name: &str, n_integers: usize, n_doubles: usize, slot_bytes: usize) -> String {
     let mut text = format!(
         "function %{name}(i64, i32) -> i32 windows_fastcall {{
@@ -40,7 +42,8 @@ fn keeping(name: &str, n_integers: usize, n_doubles: usize, slot_bytes: usize) -
     text + &format!("return v{sum}\n}}\n")
 }
 
-/// Functions that save no register, one, all integer ones, all vector ones and all 17 (224 bytes), and one whose frame is larger than an allocation of 16 bits can say.
+/// Functions that save no register, one, all integer ones, all vector ones and all 17 (224 bytes),
+/// and one whose frame is larger than an allocation of 16 bits can say.
 fn saving() -> String {
     [
         keeping("one", 1, 0, 8),
@@ -94,7 +97,8 @@ fn windows_finds_callers() {
     }
 }
 
-/// A C++ program that catches has its own values in all registers that calls preserve, whatever the functions have saved through which it was thrown.
+/// A C++ program that catches has its own values in all registers that calls preserve, whatever the
+/// functions have saved through which it was thrown.
 #[test]
 fn windows_restores_registers() {
     let wine = tempfile::tempdir().unwrap();
@@ -113,7 +117,8 @@ fn windows_restores_registers() {
     let kept = "11 22 33 44 55 66 77, 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 9.5 10.5";
     let all: String = (1..=14).map(|n| format!("{n}: {kept}\r\n")).collect();
     assert_eq!(caught, all);
-    // The control: without its table `one` is taken for a leaf, and the registers that it has saved are lost.
+    // The control: without its table `one` is taken for a leaf, and the registers that it has saved
+    // are lost.
     let without = on_windows(Tables::Without("one")).unwrap();
     let is_wrong = |(own, right): &(&str, &str)| own != right;
     let wrong = without.lines().zip(all.lines()).filter(is_wrong);

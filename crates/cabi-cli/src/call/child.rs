@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempPath;
+
 use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
@@ -35,38 +37,21 @@ pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String
     })
 }
 
-/// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone
-/// with its readers, whatever ends them; the child reaches it through a descriptor of the parent,
-/// which the function called cannot close.
-struct Shared {
+/// Returns the file that the parent reads, the path at which the child writes it, and its name. On
+/// Linux it has no name, so that it is gone with its readers, whatever ends them; the child reaches
+/// it through a descriptor of the parent, which the function called cannot close.
+fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
+    let (file, name) = tempfile::NamedTempFile::new()?.into_parts();
     #[cfg(target_os = "linux")]
-    file: fs::File,
-    #[cfg(not(target_os = "linux"))]
-    file: tempfile::NamedTempFile,
-    path: PathBuf,
-}
-
-impl Shared {
-    #[cfg(target_os = "linux")]
-    fn new() -> io::Result<Self> {
-        let file = tempfile::tempfile()?;
+    {
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
         let path = PathBuf::from(format!("/proc/{}/fd/{number}", std::process::id()));
         fs::metadata(&path)?;
-        Ok(Self { file, path })
+        name.close()?;
+        Ok((file, path, None))
     }
-
     #[cfg(not(target_os = "linux"))]
-    fn new() -> io::Result<Self> {
-        let file = tempfile::NamedTempFile::new()?;
-        let path = file.path().to_owned();
-        Ok(Self { file, path })
-    }
-
-    /// Returns the contents; nothing if they cannot be read.
-    fn read(&mut self) -> String {
-        check::text(&mut self.file).unwrap_or_default()
-    }
+    Ok((file, name.to_path_buf(), Some(name)))
 }
 
 /// Runs this same command in a child, and gives what there is to print.
@@ -75,13 +60,14 @@ impl Shared {
 /// libclang does not come back from `header`, the call of `function` ended the child, or the
 /// child's own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
-    let mut progress = Shared::new().map_err(check::no_file)?;
+    let (mut file, path, _name) = shared().map_err(check::no_file)?;
+    let mut progress = || check::text(&mut file).unwrap_or_default();
     let mut own = own_command()?;
     let mut words = std::env::args_os().skip(1);
-    own.args(words.next()).arg("--progress").arg(&progress.path);
+    own.args(words.next()).arg("--progress").arg(path);
     own.args(words);
-    let ended = check::run(&mut own, || !progress.read().is_empty())?;
-    let reached = progress.read();
+    let ended = check::run(&mut own, || !progress().is_empty())?;
+    let reached = progress();
     let status = match ended {
         Some(status) if !reached.is_empty() || status.code().is_some() => status,
         ended => return Err(check::not_read(header, ended).into()),

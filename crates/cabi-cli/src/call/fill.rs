@@ -4,12 +4,12 @@
 //! and a number with a fraction is no integer.
 
 use cabi::{Declaration, Kind, Record, Scalar, Type, promote};
-use cabi_header::{Header, Prototype, Written, declared};
+use cabi_header::{Constant, Header, Prototype, Written, declared};
 use serde_json::{Map, Value};
 
 use super::float;
 use super::invoke::{Memory, Object};
-use super::value::{Content, Order, Slot, fit, get, set};
+use super::value::{Slot, fit, get, set};
 
 type Bytes = Result<Vec<u8>, String>;
 
@@ -17,7 +17,7 @@ type Bytes = Result<Vec<u8>, String>;
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
     pub(crate) memory: Memory,
-    pub(crate) order: Order,
+    pub(crate) is_big: bool,
     /// Name of the objects that the argument points to.
     pub(crate) name: String,
 }
@@ -47,17 +47,15 @@ impl Filler<'_> {
             Some((_, ty)) => ty.clone(),
             None if is_word && float::is_name(text) => Type::F64,
             None if is_word => {
-                let first = text.split('|').next().unwrap_or(text).trim();
-                let constant = self.header.constant(first);
-                promote(&constant.ok_or_else(|| self.no_constant(first))?.ty)
+                let first = text.split('|').next().unwrap_or(text);
+                promote(&self.known(first.trim())?.ty)
             }
             None => self.own_type(&value)?,
         };
         let is_number = |scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
         if is_word && !ty.as_scalar().is_some_and(is_number) {
-            return Err(format!(
-                "{text} is neither JSON nor a number of the header's"
-            ));
+            let why = "is neither JSON nor a number of the header's";
+            return Err(format!("{text} {why}"));
         }
         let bytes = self.object(&ty, prototype.written_params.get(i), &value)?;
         Ok((ty, bytes))
@@ -68,10 +66,10 @@ impl Filler<'_> {
     fn own_type(&self, value: &Value) -> Result<Type, String> {
         Ok(match (value, typed(value)) {
             (Value::Number(number), _) if is_integer(&number.to_string()) => {
-                let typed = || format!("{{\"(unsigned long)\": {number}}}");
-                let none = || format!("{number} needs its type here: {}", typed());
-                let is_int = i32::try_from(number.as_i64().ok_or_else(none)?).is_ok();
-                if is_int { Type::I32 } else { Type::I64 }
+                let typed = format!("{{\"(unsigned long)\": {number}}}");
+                let value = number.as_i64();
+                let value = value.ok_or(format!("{number} needs its type here: {typed}"))?;
+                i32::try_from(value).map_or(Type::I64, |_| Type::I32)
             }
             (Value::Number(_), _) => Type::F64,
             (Value::Bool(_), _) => Type::I32,
@@ -90,15 +88,15 @@ impl Filler<'_> {
         Ok(bytes)
     }
 
-    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`: a `ty`, or what
-    /// the type is promoted to.
+    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`, whose type is
+    /// that, or what that is promoted to.
     fn put_typed(
         &mut self,
         bytes: &mut [u8],
-        (slot, ty): (Slot<'_>, &Type),
+        slot: Slot<'_>,
         (name, value): (&str, &Value),
     ) -> Result<(), String> {
-        let own = self.named(name)?;
+        let (own, ty) = (self.named(name)?, slot.ty);
         if own == *ty {
             return self.put(bytes, slot, value);
         }
@@ -107,10 +105,10 @@ impl Filler<'_> {
         }
         // It has to fit its own type before it is promoted.
         let narrow = self.object(&own, None, value)?;
-        match u32::try_from(get(&narrow, (0, 32), self.order)) {
+        match u32::try_from(get(&narrow, (0, 32), self.is_big)) {
             Ok(bits) if own.as_scalar() == Some(Scalar::F32) => {
                 let promoted = f64::from(f32::from_bits(bits)).to_bits();
-                set(bytes, (slot.at, 64), promoted.into(), self.order);
+                set(bytes, (slot.at, 64), promoted.into(), self.is_big);
                 Ok(())
             }
             _ => self.put(bytes, slot, value),
@@ -119,35 +117,34 @@ impl Filler<'_> {
 
     /// Writes `value` into `slot` of `bytes`.
     fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
-        let ty = match slot.content {
-            Content::Object(ty) => ty,
-            Content::Bits(scalar, width) => {
-                let number = self.number(scalar, width, value)?;
-                set(bytes, (slot.at, width), number, self.order);
-                return Ok(());
-            }
-        };
-        if let Some(('(', name, inner)) = typed(value) {
-            return self.put_typed(bytes, (slot, ty), (name, inner));
+        let ty = slot.ty;
+        if let Some((scalar, width)) = slot.bits {
+            let number = self.number(scalar, width, value)?;
+            set(bytes, (slot.at, width), number, self.is_big);
+            return Ok(());
         }
+        if let Some(('(', name, inner)) = typed(value) {
+            return self.put_typed(bytes, slot, (name, inner));
+        }
+        let place = (slot.at, ty.size() * 8);
         match (ty.kind(), value) {
             (Kind::Scalar(Scalar::Ptr), _) => {
                 let address = self.address(slot.written, value)?;
-                set(bytes, (slot.at, ty.size() * 8), address as u128, self.order);
+                set(bytes, place, address as u128, self.is_big);
             }
             (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
                 let number = self.number(*scalar, scalar.value_bits(ty.size()), value)?;
-                set(bytes, (slot.at, ty.size() * 8), number, self.order);
+                set(bytes, place, number, self.is_big);
             }
             (Kind::Array(array), Value::String(text)) => {
-                let units = encode(text, character(&array.elem), self.order);
+                let units = encode(text, &array.elem, self.is_big);
                 let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
                 let n = units.len();
                 if n as u64 > ty.size() {
                     return Err(format!("a string of {n} bytes does not fit {ty}"));
                 }
                 for (i, byte) in (0..).zip(units) {
-                    set(bytes, (slot.at + i * 8, 8), byte.into(), self.order);
+                    set(bytes, (slot.at + i * 8, 8), byte.into(), self.is_big);
                 }
             }
             (Kind::Record(record), Value::Object(members)) => {
@@ -158,18 +155,16 @@ impl Filler<'_> {
                 return Err(format!("{value} is no {ty}: {how}"));
             }
             (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
+                let is_complex = matches!(ty.kind(), Kind::Complex(_));
                 let items = match value {
                     Value::Array(items) => items,
                     // A real number has the imaginary part 0.
-                    Value::Number(_) | Value::String(_)
-                        if matches!(ty.kind(), Kind::Complex(_)) =>
-                    {
+                    Value::Number(_) | Value::String(_) if is_complex => {
                         std::slice::from_ref(value)
                     }
                     _ => return Err(format!("{value} is no {ty}: write a list, [1, 2]")),
                 };
-                let flexible = "a flexible array member is not part of the value";
-                let mut elements = slot.elements(ty).ok_or(flexible)?;
+                let mut elements = slot.elements().into_iter().flatten();
                 for (i, item) in items.iter().enumerate() {
                     let many = || format!("{ty} has {i} elements, not {}", items.len());
                     let put = self.put(bytes, elements.next().ok_or_else(many)?, item);
@@ -190,19 +185,20 @@ impl Filler<'_> {
         if record.kind() == cabi::RecordKind::Union && members.len() > 1 {
             return Err(format!("{record} has one member at a time"));
         }
+        let all = slot.members(self.header, record);
         for (name, value) in members {
-            let field = record.field(name);
-            let field = field.ok_or_else(|| format!("{record} has no member {name}"))?;
-            let flexible = || format!("{name}: a flexible array is not part of the value");
-            let member = slot
-                .member(self.header, record, field)
-                .ok_or_else(flexible)?;
-            let bit_field = match member.content {
-                Content::Bits(_, width) => format!(", a bit-field of {width} bits"),
-                Content::Object(_) => String::new(),
+            let wrong = || match record.field(name) {
+                Some(_) => format!("{name}: a flexible array is not part of the value"),
+                None => format!("{record} has no member {name}"),
             };
+            let place = all.iter().find(|(own, _)| own == name);
+            let (_, member) = *place.ok_or_else(wrong)?;
+            let bits = member
+                .bits
+                .map(|(_, n)| format!(", a bit-field of {n} bits"));
+            let bits = bits.unwrap_or_default();
             let put = self.put(bytes, member, value);
-            put.map_err(|why| format!("{name}{bit_field}: {why}"))?;
+            put.map_err(|why| format!("{name}{bits}: {why}"))?;
         }
         Ok(())
     }
@@ -211,17 +207,16 @@ impl Filler<'_> {
     fn number(&self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
         let expected = match scalar {
             Scalar::FnPtr if value.is_null() => return Ok(0),
-            Scalar::FnPtr => "null",
+            Scalar::FnPtr => return Err(format!("null is expected, not {value}")),
+            Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => {
+                return Err("decimal floating point is not supported".to_owned());
+            }
             _ if scalar.is_float() => "a number",
             _ => "an integer",
         };
         let wrong = || format!("{expected} is expected, not {value}");
-        if matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) {
-            return Err("decimal floating point is not supported".to_owned());
-        }
         let read = |text: &str| float::from_text(text, scalar);
         let digits = match value {
-            _ if scalar == Scalar::FnPtr => return Err(wrong()),
             Value::Number(number) => number.to_string(),
             Value::Bool(is) => u8::from(*is).to_string(),
             Value::String(text) if scalar.is_float() && read(text).is_some() => text.clone(),
@@ -248,18 +243,21 @@ impl Filler<'_> {
             // To C a leading 0 means octal.
             let digits = name.trim_start_matches('-');
             let is_decimal = digits == "0" || !digits.starts_with('0');
-            let number = name.parse().ok().filter(|_| is_decimal);
-            let known = number.or_else(|| Some(self.header.constant(name)?.value));
-            Ok(all | known.ok_or_else(|| self.no_constant(name))?)
+            match name.parse::<i128>() {
+                Ok(number) if is_decimal => Ok(all | number),
+                _ => Ok(all | self.known(name)?.value),
+            }
         })
     }
 
-    fn no_constant(&self, name: &str) -> String {
+    /// Returns the constant `name` of the header.
+    fn known(&self, name: &str) -> Result<&Constant, String> {
         let none = "is neither a JSON number nor an enumerator or integer macro of the header";
-        match self.header.reason(name) {
+        let constant = self.header.constant(name);
+        constant.ok_or_else(|| match self.header.reason(name) {
             Some(reason) => format!("{name}: {reason}"),
             None => format!("{name} {none}"),
-        }
+        })
     }
 
     fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
@@ -275,11 +273,11 @@ impl Filler<'_> {
             (Value::Null, _) => Ok(0),
             (Value::String(text), _) => {
                 let unit = match to {
-                    None | Some(Written::Void | Written::Char) => 1,
-                    Some(Written::Type(ty)) => character(ty),
-                    Some(_) => 0,
+                    None | Some(Written::Void | Written::Char) => &Type::U8,
+                    Some(Written::Type(ty)) => ty,
+                    Some(_) => &Type::VOID,
                 };
-                let units = encode(text, unit, self.order).ok_or("it points to no characters")?;
+                let units = encode(text, unit, self.is_big).ok_or("it points to no characters")?;
                 // The NUL is as wide as any element.
                 self.memory.keep(None, &[&units[..], &[0; 4]].concat(), 1)
             }
@@ -369,27 +367,20 @@ fn zeros(ty: &Type) -> Bytes {
     Ok(vec![0; size])
 }
 
-/// Returns the size of a character, if `ty` may be the type of one, else 0.
-fn character(ty: &Type) -> u64 {
-    let is_integer = matches!(ty.as_scalar(), Some(Scalar::Int { .. }));
-    if is_integer { ty.size() } else { 0 }
-}
-
-/// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no
+/// Returns `text` in characters of type `ty`, without a NUL at the end; nothing if there are no
 /// such characters.
-fn encode(text: &str, size: u64, order: Order) -> Option<Vec<u8>> {
-    let unit = |number: u32| {
-        let bytes = (0..size).zip(number.to_le_bytes());
-        let mut bytes: Vec<u8> = bytes.map(|(_, byte)| byte).collect();
-        if order == Order::Big {
-            bytes.reverse();
-        }
+fn encode(text: &str, ty: &Type, is_big: bool) -> Option<Vec<u8>> {
+    let is_integer = matches!(ty.as_scalar(), Some(Scalar::Int { .. }));
+    let units: Vec<u32> = match ty.size() {
+        1 if is_integer => return Some(text.as_bytes().to_vec()),
+        2 if is_integer => text.encode_utf16().map(u32::from).collect(),
+        4 if is_integer => text.chars().map(u32::from).collect(),
+        _ => return None,
+    };
+    let unit = |unit: u32| {
+        let mut bytes = vec![0; usize::try_from(ty.size()).unwrap_or(0)];
+        set(&mut bytes, (0, ty.size() * 8), unit.into(), is_big);
         bytes
     };
-    match size {
-        1 => Some(text.as_bytes().to_vec()),
-        2 => Some(text.encode_utf16().flat_map(|c| unit(c.into())).collect()),
-        4 => Some(text.chars().flat_map(|c| unit(c.into())).collect()),
-        _ => None,
-    }
+    Some(units.into_iter().flat_map(unit).collect())
 }

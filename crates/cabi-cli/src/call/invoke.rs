@@ -58,9 +58,8 @@ impl Memory {
     ) -> Result<usize, String> {
         let align = align as usize;
         if align > MOST_ALIGNED {
-            return Err(format!(
-                "{align} bytes are a greater alignment than {MOST_ALIGNED}"
-            ));
+            let most = format!("{align} bytes are a greater alignment than {MOST_ALIGNED}");
+            return Err(most);
         }
         let at = self.bytes.len().next_multiple_of(align);
         self.bytes.resize(at, 0);
@@ -93,8 +92,7 @@ impl Memory {
 /// # Errors
 /// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is nowhere.
 pub(crate) fn call(
-    symbol: &str,
-    (sig, args): (&FnSig, &[Vec<u8>]),
+    (symbol, sig, args): (&str, &FnSig, &[Vec<u8>]),
     (libraries, memory): (&[String], &mut Memory),
     ready: impl FnOnce() -> Result<(), String>,
     shown: impl FnOnce(&[u8], &Memory) -> Result<(), String>,

@@ -1,26 +1,26 @@
 //! From the bytes of an object to JSON.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-use cabi::{Kind, Record, Scalar, Type};
+use cabi::{Kind, Scalar, Type};
 use cabi_header::{Header, Written};
 
 use super::float;
-use super::value::{Content, Order, Slot, get};
+use super::value::{Slot, get};
 
 /// Larger objects that a pointer points to are not shown.
 const MAX_POINTEE: u64 = 1 << 16;
 
 /// Longer strings are cut off.
-const MAX_STRING: usize = 1 << 20;
+const MAX_STRING: u64 = 1 << 20;
 
 /// Writes objects of one process.
 #[derive(Clone, Copy)]
 pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
-    pub(crate) order: Order,
+    pub(crate) is_big: bool,
     /// `true` if pointers point into this process.
     pub(crate) is_here: bool,
     /// `true` if the records that pointers point to are shown, not those in them.
@@ -31,13 +31,13 @@ impl<'a> Printer<'a> {
     /// Writes a value. Every member of a union is written. A pointer that the header
     /// has to characters or to a record is shown with its pointee.
     pub(crate) fn value(&self, slot: Slot<'a>) -> String {
-        let ty = match slot.content {
-            Content::Object(ty) => ty,
-            Content::Bits(scalar, width) => return self.scalar(scalar, slot.at, width),
-        };
+        let ty = slot.ty;
+        if let Some((scalar, width)) = slot.bits {
+            return self.scalar(scalar, slot.at, width);
+        }
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
-                let to = get(self.bytes, (slot.at, ty.size() * 8), self.order);
+                let to = get(self.bytes, (slot.at, ty.size() * 8), self.is_big);
                 let pointee = match (usize::try_from(to), slot.written) {
                     (Ok(to @ 1..), Some(Written::Pointer(written))) => self.pointee(written, to),
                     _ => None,
@@ -47,50 +47,26 @@ impl<'a> Printer<'a> {
             }
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
                 let (bits, width) = (ty.size() * 8, scalar.value_bits(ty.size()));
-                let unused = match self.order {
-                    Order::Little => 0,
-                    Order::Big => bits - width,
-                };
+                let unused = if self.is_big { bits - width } else { 0 };
                 self.scalar(*scalar, slot.at + unused, width)
             }
             Kind::Record(record) => {
-                let mut members = Vec::new();
-                self.members(&mut members, record, slot);
-                format!("{{{}}}", members.join(", "))
+                let members = slot.members(self.header, record).into_iter();
+                let members =
+                    members.map(|(name, own)| format!("{}: {}", quote(name), self.value(own)));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
             }
             Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => {
-                let all = || {
-                    slot.elements(ty)
-                        .filter(|_| ty.size() != 0)
-                        .into_iter()
-                        .flatten()
-                };
                 let list = || {
-                    all()
-                        .map(|one| self.value(one))
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    let elements = slot.elements().filter(|_| ty.size() != 0);
+                    let elements = elements.into_iter().flatten();
+                    let list: Vec<String> = elements.map(|own| self.value(own)).collect();
+                    format!("[{}]", list.join(", "))
                 };
-                let text = self.text(ty, slot.at);
-                text.unwrap_or_else(|| format!("[{}]", list()))
+                self.text(ty, slot.at).unwrap_or_else(list)
             }
             // Nothing else is an object today.
             _ => self.bytes(slot.at, ty.size() * 8),
-        }
-    }
-
-    fn members(&self, list: &mut Vec<String>, record: &'a Record, slot: Slot<'a>) {
-        for field in record.fields() {
-            let place = (field, field.offset_bits());
-            let Some(inner) = slot.member(self.header, record, place) else {
-                continue;
-            };
-            match (field.name(), field.ty().as_record()) {
-                (Some(name), _) => list.push(format!("{}: {}", quote(name), self.value(inner))),
-                // The members of an anonymous one are named as if they were the record's own.
-                (None, Some(own)) if field.bit_field().is_none() => self.members(list, own, inner),
-                (None, _) => {}
-            }
         }
     }
 
@@ -122,16 +98,14 @@ impl<'a> Printer<'a> {
         };
         let [start, len] = [at / 8, array.len?].map(usize::try_from);
         let all = self.bytes.get(start.ok()?..)?.get(..len.ok()?)?;
-        let end = all.iter().position(|byte| *byte == 0).unwrap_or(all.len());
-        let (chars, rest) = all.split_at(end);
-        let is_printable = |byte: &u8| byte.is_ascii_graphic() || b" \n\t".contains(byte);
-        let is_text = array.elem.size() == 1 && !chars.is_empty();
-        let is_text = is_text && chars.iter().all(is_printable) && rest.iter().all(|own| *own == 0);
-        is_text.then(|| text_of(chars))
+        let text = std::str::from_utf8(all).ok()?.trim_end_matches('\0');
+        let is_printable = |c: char| c.is_ascii_graphic() || " \n\t".contains(c);
+        let is_text = !text.is_empty() && text.chars().all(is_printable);
+        (is_text && array.elem.size() == 1).then(|| quote(text))
     }
 
     fn scalar(&self, scalar: Scalar, at: u64, width: u64) -> String {
-        let raw = get(self.bytes, (at, width), self.order);
+        let raw = get(self.bytes, (at, width), self.is_big);
         match scalar {
             Scalar::Ptr | Scalar::FnPtr => pointer(raw),
             Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => self.bytes(at, width),
@@ -147,7 +121,7 @@ impl<'a> Printer<'a> {
 
     /// Writes the bytes of what JSON has no number for.
     fn bytes(&self, at: u64, width: u64) -> String {
-        let all = (0..width.div_ceil(8)).map(|i| get(self.bytes, (at + i * 8, 8), self.order));
+        let all = (0..width.div_ceil(8)).map(|i| get(self.bytes, (at + i * 8, 8), self.is_big));
         format!("{:?}", all.collect::<Vec<u128>>())
     }
 }
@@ -179,23 +153,15 @@ fn memory_at(address: usize) -> Option<File> {
 
 /// Writes the string at `address`; nothing where it cannot be read up to its end.
 fn string_at(address: usize) -> Option<String> {
-    let mut memory = memory_at(address)?;
-    let (mut bytes, mut page) = (Vec::new(), [0; 4096]);
-    while bytes.len() < MAX_STRING {
-        let n = memory.read(&mut page).ok().filter(|n| *n > 0)?;
-        let read = page.get(..n)?;
-        if let Some(end) = read.iter().position(|byte| *byte == 0) {
-            bytes.extend_from_slice(read.get(..end)?);
-            return Some(text_of(&bytes));
-        }
-        bytes.extend_from_slice(read);
+    let mut bytes = Vec::new();
+    let mut memory = BufReader::new(memory_at(address)?.take(MAX_STRING));
+    memory.read_until(0, &mut bytes).ok()?;
+    if bytes.pop_if(|last| *last == 0).is_some() {
+        return Some(text_of(&bytes));
     }
-    bytes.truncate(MAX_STRING);
     // A character is not cut.
-    if let Err(cut) = std::str::from_utf8(&bytes)
-        && cut.error_len().is_none()
-    {
-        bytes.truncate(cut.valid_up_to());
-    }
+    let cut = std::str::from_utf8(&bytes).err();
+    let cut = cut.filter(|cut| cut.error_len().is_none());
+    bytes.truncate(cut.map_or(bytes.len(), |cut| cut.valid_up_to()));
     Some(text_of(&bytes) + ", \"cut\": true")
 }

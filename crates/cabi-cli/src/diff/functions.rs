@@ -98,8 +98,8 @@ fn function<'s>(
     Ok(points)
 }
 
-/// Returns the differences of arguments after the `...`, between functions of the same conventions that
-/// have registers left for it.
+/// Returns the differences of arguments after the `...`, between functions of the same conventions
+/// that have registers left for it.
 fn unnamed<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),

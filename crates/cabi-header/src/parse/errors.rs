@@ -293,7 +293,8 @@ fn declared(text: &str) -> Option<&str> {
     }
 }
 
-/// Returns whether `message` has the quoted name of an attribute: `name`, `__name__` or `gnu::name`.
+/// Returns whether `message` has the quoted name of an attribute: `name`, `__name__` or
+/// `gnu::name`.
 fn is_named(message: &str, name: &str) -> bool {
     let mut quoted = message.split('\'').skip(1).step_by(2);
     quoted.any(|one| one.trim_start_matches("gnu::").trim_matches('_') == name)

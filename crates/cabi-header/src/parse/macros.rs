@@ -82,8 +82,8 @@ fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
     own.map(definition).collect()
 }
 
-/// Returns how far the macro `name` expands, named in the expansions of `depth` others. Each is looked at
-/// once.
+/// Returns how far the macro `name` expands, named in the expansions of `depth` others. Each is
+/// looked at once.
 fn expansion<'d>(
     definitions: &'d Definitions<'_>,
     name: &'d str,

@@ -92,8 +92,8 @@ impl<'u> Reader<'u> {
         difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
     }
 
-    /// Refuses a record with an attribute of gcc's that clang does not implement: it warns, and goes
-    /// on with another layout than gcc.
+    /// Refuses a record with an attribute of gcc's that clang does not implement: it warns, and
+    /// goes on with another layout than gcc.
     fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
         let mut ignored = vec!["scalar_storage_order"];
         if !self.is_as_clang() {

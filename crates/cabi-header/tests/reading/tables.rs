@@ -4,9 +4,11 @@
 //! ```text
 //! # a comment
 //! void f(char *to);                  the text, up to the first of the lines below
-//! % --target=aarch64-linux-gnu       how it is read from here on: arguments for clang, name=header.hpp, records=gcc, or alone (nothing is declared after
-//!                                    it); by default for x86-64 Linux
-//! = f: void (void *to)               what is read of a name, or why it is left out: `described` below has the words
+//! % --target=aarch64-linux-gnu       how it is read from here on: arguments for clang,
+//!                                    name=header.hpp, records=gcc, or alone (nothing is declared
+//!                                    after it); by default for x86-64 Linux
+//! = f: void (void *to)               what is read of a name, or why it is left out: `described`
+//!                                    below has the words
 //! ```
 //!
 //! Declarations that are left out have to be named. `CABI_BLESS=1` rewrites the text after the

@@ -1,4 +1,5 @@
-//! One file of many items, some of which a compiler refuses: everything else is still built, together.
+//! One file of many items, some of which a compiler refuses: everything else is still built,
+//! together.
 //!
 //! A compiler's messages mostly name the items that it refuses. If they name none (it crashes,
 //! or its output cannot be loaded) the file is cut in halves until the items are found.
@@ -20,7 +21,8 @@ pub(crate) enum Blame<E> {
 }
 
 impl Blame<ReferenceError> {
-    /// Blames each of `chosen` whose file, as the compiler is told, has errors, for its own messages.
+    /// Blames each of `chosen` whose file, as the compiler is told, has errors, for its own
+    /// messages.
     pub(crate) fn of_files(
         error: &ReferenceError,
         chosen: &[usize],

@@ -36,7 +36,8 @@ pub(crate) struct CraneliftObject {
 }
 
 impl CraneliftObject {
-    /// An object file without functions yet, by Cranelift with these settings. The buffers of callees are at `cabi_places`.
+    /// An object file without functions yet, by Cranelift with these settings. The buffers of
+    /// callees are at `cabi_places`.
     ///
     /// # Errors
     /// The reason, if Cranelift as it was built lacks something.

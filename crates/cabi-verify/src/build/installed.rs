@@ -22,7 +22,8 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Looks for every known reference compiler: `CABI_GCC` and `CABI_CLANG` name commands, else the usual names are tried.
+    /// Looks for every known reference compiler: `CABI_GCC` and `CABI_CLANG` name commands, else
+    /// the usual names are tried.
     pub fn find() -> Self {
         Self::find_within(TIME_LIMIT)
     }

@@ -1,4 +1,5 @@
-//! Data in the shared objects that compilers make, read from the file: nothing is loaded, so no code of theirs runs.
+//! Data in the shared objects that compilers make, read from the file: nothing is loaded, so no
+//! code of theirs runs.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,7 +9,8 @@ use object::{Object, ObjectSection, ObjectSymbol, Symbol};
 use super::{Built, ReferenceError};
 use crate::emit::c::TABLE;
 
-/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared object of data without addresses.
+/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared
+/// object of data without addresses.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if they are not there.
@@ -28,7 +30,8 @@ fn table(
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), String> {
     let file = std::fs::read(&built.object).map_err(|error| error.to_string())?;
     let file = object::File::parse(&*file).map_err(|error| error.to_string())?;
-    // Looked up once for all: a table has thousands of objects. A compiler may have been told to hide its symbols: then they are dynamic only.
+    // Looked up once for all: a table has thousands of objects. A compiler may have been told to
+    // hide its symbols: then they are dynamic only.
     let symbols = file.dynamic_symbols().chain(file.symbols());
     let symbols = symbols.filter(|symbol| !symbol.is_undefined());
     let symbols: Symbols<'_, '_> = symbols

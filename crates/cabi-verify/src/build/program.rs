@@ -41,7 +41,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Compiles `files`, and links them by the compiler of the first one with `flags`, among which more objects may be.
+    /// Compiles `files`, and links them by the compiler of the first one with `flags`, among which
+    /// more objects may be.
     pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
         let nothing = || ReferenceError::io("a program")(io::ErrorKind::InvalidInput.into());
         let linker = files.first().ok_or_else(nothing)?.by;
@@ -75,7 +76,8 @@ impl Program {
         &self.path
     }
 
-    /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of processor time.
+    /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of
+    /// processor time.
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be started.

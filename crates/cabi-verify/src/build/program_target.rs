@@ -32,11 +32,12 @@ struct Tools {
     compilers: &'static [&'static str],
 }
 
-/// Its global instruction selection, which -O0 has, disagrees with its other one: docs/conventions/aarch64.md.
+/// Its global instruction selection, which -O0 has, disagrees with its other one:
+/// docs/conventions/aarch64.md.
 pub(super) const AARCH64_CLANG: &str = "clang-19 --target=aarch64-linux-gnu -mllvm -global-isel=0";
 
-/// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type: [`super::Unit`]s of a fuzz run are compiled
-/// without.
+/// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way
+/// of another type: [`super::Unit`]s of a fuzz run are compiled without.
 const KNOWN: [Tools; 7] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",
@@ -48,7 +49,8 @@ const KNOWN: [Tools; 7] = [
         triple: "aarch64-apple-darwin",
         emulator: &["qemu-aarch64"],
         linker: "aarch64-linux-gnu-gcc",
-        // clang 19's global instruction selection ends without a word over `alloca` in ELF of this system.
+        // clang 19's global instruction selection ends without a word over `alloca` in ELF of this
+        // system.
         compilers: &[
             "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector -mllvm -global-isel=0",
         ],
@@ -57,7 +59,8 @@ const KNOWN: [Tools; 7] = [
         triple: "riscv64-unknown-linux-gnu",
         emulator: &["qemu-riscv64"],
         linker: "riscv64-linux-gnu-gcc",
-        // clang's `va_arg` skips no word for an unnamed record of unnamed bit-fields alone, for which its callers write one.
+        // clang's `va_arg` skips no word for an unnamed record of unnamed bit-fields alone, for
+        // which its callers write one.
         compilers: &["riscv64-linux-gnu-gcc"],
     },
     Tools {
@@ -87,7 +90,8 @@ const KNOWN: [Tools; 7] = [
         linker: "gcc",
         compilers: &[
             "clang-19 --target=x86_64-pc-windows-gnu-elf -fno-stack-protector",
-            // With unwind tables gcc 12 reads arguments on the stack 8 bytes too low in functions that align it: docs/conventions/x86-64-windows.md.
+            // With unwind tables gcc 12 reads arguments on the stack 8 bytes too low in functions
+            // that align it: docs/conventions/x86-64-windows.md.
             "x86_64-w64-mingw32-gcc -fno-asynchronous-unwind-tables",
         ],
     },

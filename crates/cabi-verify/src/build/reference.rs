@@ -39,7 +39,8 @@ pub struct Reference {
     version: String,
     /// The first number of its version.
     major: u16,
-    /// Messages about the capabilities it lacks, in the order of [`TRAITS`]; asked when first needed.
+    /// Messages about the capabilities it lacks, in the order of [`TRAITS`]; asked when first
+    /// needed.
     missing: Arc<[OnceLock<Result<(), String>>; TRAITS.len()]>,
     limit: Duration,
     /// `true` if the files that it builds are linked into programs, not loaded.
@@ -50,7 +51,8 @@ pub struct Reference {
     macros: Arc<OnceLock<BTreeMap<String, String>>>,
 }
 
-/// A shared object made of C code, or an object file of a program; its folder vanishes with the last clone.
+/// A shared object made of C code, or an object file of a program; its folder vanishes with the
+/// last clone.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The file.
@@ -83,7 +85,8 @@ impl Reference {
         reference.has_syntax_only = reference.check("int nothing;\n", &[]).is_ok();
         let is_sanitizer = |word: &String| word.starts_with("-fsanitize");
         if !reference.has_syntax_only && !reference.command.iter().any(is_sanitizer) {
-            // `zig cc` by itself has code at -O0 call a sanitizer between a call and the use of its result.
+            // `zig cc` by itself has code at -O0 call a sanitizer between a call and the use of its
+            // result.
             reference = reference.with_flags(&["-fno-sanitize=undefined"]);
         }
         reference.check_that_it_refuses()?;
@@ -116,8 +119,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Adds flags after the compiler's own. Its capabilities are determined once for both, so the flags
-    /// must not take one away.
+    /// Adds flags after the compiler's own. Its capabilities are determined once for both, so the
+    /// flags must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.macros = Arc::default();
@@ -255,7 +258,8 @@ impl Reference {
     /// Compiles `source` to a shared object, or to an object file for programs.
     ///
     /// # Errors
-    /// [`ReferenceError::Refused`] with all messages if the compiler refuses it, [`ReferenceError::Io`] if it cannot be started.
+    /// [`ReferenceError::Refused`] with all messages if the compiler refuses it,
+    /// [`ReferenceError::Io`] if it cannot be started.
     pub fn build(&self, source: &str, flags: &[&str]) -> Result<Built, ReferenceError> {
         let folder = scratch()?;
         let file = folder.path().join("unit.c");
@@ -301,7 +305,8 @@ impl Reference {
         }
     }
 
-    /// Has `source` checked, without making code of it if the compiler can do that. Returns the warnings.
+    /// Has `source` checked, without making code of it if the compiler can do that. Returns the
+    /// warnings.
     pub fn check(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
         let folder = scratch()?;
         let [file, object] = ["unit.c", "unit.o"].map(|name| folder.path().join(name));

@@ -12,8 +12,11 @@
 //!
 //! ```text
 //! const c7_f_t0 = extern struct { m0: f64, m1: i32, };
-//! export fn c7_f(a0: c7_f_t0) callconv(.c) c_int { const seen = cabi_seen(); @memcpy(seen[0..][0..16], ...); ... }
-//! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8) callconv(.c) void { ... }
+//! export fn c7_f(a0: c7_f_t0) callconv(.c) c_int {
+//!     const seen = cabi_seen(); @memcpy(seen[0..][0..16], ...); ...
+//! }
+//! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8)
+//!     callconv(.c) void { ... }
 //! ```
 
 use std::fmt;
@@ -132,8 +135,9 @@ impl Zig {
         &self.version
     }
 
-    /// Makes the sides of `cases`, whose functions' names differ, at the vector level that they share; `frame` compiles the frame and links. A side that
-    /// Zig cannot say or compile is missing.
+    /// Makes the sides of `cases`, whose functions' names differ, at the vector level that they
+    /// share; `frame` compiles the frame and links. A side that Zig cannot say or compile is
+    /// missing.
     ///
     /// # Errors
     /// [`ReferenceError`], if Zig or `frame` cannot be started, or refuses what belongs to no case.

@@ -26,18 +26,23 @@ impl Subject {
     /// Reads `block`.
     ///
     /// # Errors
-    /// [`CorpusError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out (two layouts that differ among them).
+    /// [`CorpusError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out
+    /// (two layouts that differ among them).
     ///
     /// # Example
     /// ```
     /// use cabi_verify::case::Subject;
     ///
-    /// let text = "== one\nproves: psABI 3.2.3\nstruct pair { long a; double b; };\nint f(struct pair p);\n";
+    /// let text = "== one\nproves: psABI 3.2.3\nstruct pair { long a; double b; };\nint f(struct \
+    ///     pair p);\n";
     /// match Subject::parse(text) {
     ///     Err(error) if error.is_missing_libclang => println!("{error}"),
     ///     subject => {
     ///         let subject = subject.unwrap();
-    ///         assert_eq!(subject.cases[0].summary(None).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
+    ///         assert_eq!(
+    ///             subject.cases[0].summary(None).unwrap()[0],
+    ///             "arg 0 p         Integer Sse      rdi xmm0"
+    ///         );
     ///     }
     /// }
     /// ```

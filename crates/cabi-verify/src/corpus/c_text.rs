@@ -3,8 +3,8 @@
 //! Compilers get the reference compiler's own text, so prototypes are not printed anew from types.
 //! To put many blocks into one file, macros rename the names each declares ([`CText::names`]); to
 //! declare variables for the arguments, the text of each parameter is needed
-//! ([`PrototypeText::params`]). This needs C's brackets and a few keywords, not its grammar; libclang
-//! reads the types.
+//! ([`PrototypeText::params`]). This needs C's brackets and a few keywords, not its grammar;
+//! libclang reads the types.
 
 /// Declarations of a C text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -74,9 +74,17 @@ pub(crate) fn parameter_list(params: &[String], is_variadic: bool) -> String {
 ///
 /// # Example
 /// ```
-/// let text = cabi_verify::corpus::c_text::read("typedef int n; struct s { n a; };\nstruct s f(n, struct s x, ...);");
+/// let text = cabi_verify::corpus::c_text::read(
+///     "typedef int n; struct s { n a; };\nstruct s f(n, struct s x, ...);",
+/// );
 /// assert_eq!(text.names, ["n", "s", "a", "f", "x"]);
-/// assert_eq!((text.functions[0].result.as_str(), text.functions[0].list.as_str()), ("struct s", "n, struct s x, ..."));
+/// assert_eq!(
+///     (
+///         text.functions[0].result.as_str(),
+///         text.functions[0].list.as_str()
+///     ),
+///     ("struct s", "n, struct s x, ...")
+/// );
 /// assert_eq!(text.functions[0].params, ["n", "struct s x"]);
 /// ```
 pub fn read(text: &str) -> CText {
@@ -175,7 +183,8 @@ fn names(mut text: &str) -> Vec<String> {
     names
 }
 
-/// The function that a declaration, without its `;`, declares: its name is before a parenthesis that is in no brackets.
+/// The function that a declaration, without its `;`, declares: its name is before a parenthesis
+/// that is in no brackets.
 fn prototype(text: &str) -> Option<PrototypeText> {
     let mut bare = text;
     while let Some(rest) = bare.strip_prefix("__attribute__") {

@@ -10,17 +10,20 @@ use super::Block;
 use super::c_text::is_of_word;
 use crate::processor;
 
-/// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
+/// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict
+/// them.
 pub const KNOWN_REFERENCES: [&str; 2] = ["gcc", "clang"];
 
-/// A capability's name in the corpus, the tokens of C that need it, and the file that shows a compiler has it.
+/// A capability's name in the corpus, the tokens of C that need it, and the file that shows a
+/// compiler has it.
 pub(crate) struct Trait {
     pub(crate) capability: Capability,
     pub(crate) name: &'static str,
     tokens: &'static [&'static str],
     flags: &'static [&'static str],
     pub(crate) source: &'static str,
-    /// Directives that let a compiler without it read a header that has it somewhere, where there are such.
+    /// Directives that let a compiler without it read a header that has it somewhere, where there
+    /// are such.
     pub(crate) stand_in: &'static str,
 }
 
@@ -115,7 +118,8 @@ impl fmt::Display for Capability {
 }
 
 impl Trait {
-    /// The flags its file is compiled with. An attribute a compiler does not know is only a warning to it: here it must be an error.
+    /// The flags its file is compiled with. An attribute a compiler does not know is only a warning
+    /// to it: here it must be an error.
     pub(crate) fn probe_flags(&self) -> Vec<&'static str> {
         let mut flags = vec!["-Werror=attributes"];
         flags.extend(self.flags);

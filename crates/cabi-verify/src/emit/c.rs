@@ -1,5 +1,5 @@
-//! The two sides of a call as C: the callee records its arguments and returns bytes of the case, the caller passes bytes of the case and records the
-//! result.
+//! The two sides of a call as C: the callee records its arguments and returns bytes of the case,
+//! the caller passes bytes of the case and records the result.
 //!
 //! Many cases share one file. Macros rename a block's declarations with a prefix of its own, so the
 //! block's text stays as it is and no two names are equal. Values are given as memory images:
@@ -11,7 +11,9 @@
 //! #define f c7_f
 //! struct pair { long a, b; };
 //! struct pair f(struct pair p, int);
-//! void c7_f_call(.., const unsigned char *cabi_image, ..) { struct pair p; memcpy(&p, cabi_image, sizeof p); ... cabi_f(p, cabi_a1); }
+//! void c7_f_call(.., const unsigned char *cabi_image, ..) {
+//!     struct pair p; memcpy(&p, cabi_image, sizeof p); ... cabi_f(p, cabi_a1);
+//! }
 //! #undef f
 //! #undef pair
 //! ```
@@ -122,14 +124,16 @@ pub(crate) fn string(bytes: &[u8]) -> String {
     format!("(const unsigned char *)\"{digits}\"")
 }
 
-/// Functions that code for Windows calls by itself, and that no C library here has in its convention.
+/// Functions that code for Windows calls by itself, and that no C library here has in its
+/// convention.
 pub(crate) const WINDOWS: &str = include_str!("c/windows.c");
 
 /// Binds what code for Windows calls by itself to [`WINDOWS`], in each file of it.
 pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("c/memory_functions.c");
 
-/// A program that makes one call, with values of the macros that [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result to, and
-/// the memory that pointers among the arguments point to.
+/// A program that makes one call, with values of the macros that
+/// [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result
+/// to, and the memory that pointers among the arguments point to.
 pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 
 /// Functions that clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no

@@ -1,4 +1,5 @@
-//! A case as a program of C that needs nothing but the C library: three parts of one file, to be built by two compilers.
+//! A case as a program of C that needs nothing but the C library: three parts of one file, to be
+//! built by two compilers.
 //!
 //! `CALLEE` writes down the bytes of its arguments, and returns known bytes; `CALLER` calls it with
 //! known bytes; `MAIN` prints which differ. Built by one compiler the parts agree. If caller or
@@ -81,7 +82,8 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
         values: Values::of(case),
     };
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
-    // The values of enumerations are chosen to leave no choice of size; here the choice is the point.
+    // The values of enumerations are chosen to leave no choice of size; here the choice is the
+    // point.
     let definitions = emitter
         .definitions()
         .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
@@ -91,7 +93,8 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     ))
 }
 
-/// Parts may be of different conventions: what they share beside `f` is System V on x86-64, and calls nothing.
+/// Parts may be of different conventions: what they share beside `f` is System V on x86-64, and
+/// calls nothing.
 const COMMON: &str = include_str!("c/reproduction.c");
 
 struct Program<'a> {
@@ -198,7 +201,8 @@ impl Program<'_> {
             args.push(format!("a{i}"));
         }
         if self.case.prototype.variadic {
-            // Keeps the caller's own variables away from the end of the argument area, where a wrong va_arg would read them.
+            // Keeps the caller's own variables away from the end of the argument area, where a
+            // wrong va_arg would read them.
             text += "  static volatile unsigned long gap = 256; __builtin_memset(__builtin_alloca(gap), 0x5b, 256);\n";
         }
         text += "  fill();\n  FILL_REGISTERS;\n";
@@ -232,7 +236,8 @@ impl Program<'_> {
     }
 }
 
-/// Bytes of the array that a value is copied to, whatever its size is to a compiler that has another one.
+/// Bytes of the array that a value is copied to, whatever its size is to a compiler that has
+/// another one.
 fn room(pattern: &Pattern) -> usize {
     pattern.bytes.len() + 64
 }

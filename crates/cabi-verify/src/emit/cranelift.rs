@@ -1,8 +1,11 @@
-//! Cranelift's two sides of a call: a shim that calls C with arguments from memory, and a function that C calls.
+//! Cranelift's two sides of a call: a shim that calls C with arguments from memory, and a function
+//! that C calls.
 //!
 //! ```text
-//! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret
-//! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the object at an address
+//! shim:     void shim(const void *args[], void *ret, void *callee)
+//!                             calls callee, its result goes to ret
+//! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the
+//!                             object at an address
 //! ```
 //!
 //! A value has several forms: an object in memory, one SSA value, parts, fields. The number of a
@@ -85,7 +88,8 @@ pub(crate) enum CallVia {
     Ref(FuncId),
     /// The shim's third parameter.
     Pointer,
-    /// The shim's third parameter, by an instruction of the shim's own: callee, values in, values out.
+    /// The shim's third parameter, by an instruction of the shim's own: callee, values in, values
+    /// out.
     OwnPointer,
 }
 
@@ -214,8 +218,8 @@ pub(crate) fn shim(
     })
 }
 
-/// Loads values, more than callees of x86-64 keep registers for, and the address where they go after
-/// the call: a register that the call loses is noticed.
+/// Loads values, more than callees of x86-64 keep registers for, and the address where they go
+/// after the call: a register that the call loses is noticed.
 fn own_values(
     module: &dyn Module,
     builder: &mut FunctionBuilder<'_>,
@@ -258,9 +262,9 @@ fn addresses<const N: usize>(
     indices.map(|i| builder.ins().load(types::I64, flags, table, 8 * i))
 }
 
-/// Returns a function of `sig`, called `name`, that writes down argument `i` `offsets[i]` bytes after
-/// the start of its buffer, and returns the object that it finds, at the last offset in a buffer
-/// too; `variant` turns the forms.
+/// Returns a function of `sig`, called `name`, that writes down argument `i` `offsets[i]` bytes
+/// after the start of its buffer, and returns the object that it finds, at the last offset in a
+/// buffer too; `variant` turns the forms.
 pub(crate) fn function(
     module: &mut dyn Module,
     name: &str,

@@ -1,5 +1,6 @@
-//! C types with which assignment is tested: every scalar and vector, alone and in records of one and two members, under every attribute. The shape of
-//! a type depends on policy and vector level, so it is not stated here: `FnAbi` tells it.
+//! C types with which assignment is tested: every scalar and vector, alone and in records of one
+//! and two members, under every attribute. The shape of a type depends on policy and vector level,
+//! so it is not stated here: `FnAbi` tells it.
 
 use crate::generate::{CMember, CRecord, CType, Form, SCALARS};
 

@@ -2,9 +2,10 @@
 //!
 //! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
 //! memory)`: the arguments before the value make the state, those after it show the state it leads
-//! to. The value's type is one of several of its shape ([`transition_types`](super::transition_types)),
-//! by turns, with which no known bug of the compiler shows; the result is nothing, a register, or in
-//! memory, whose address takes a register too.
+//! to. The value's type is one of several of its shape
+//! ([`transition_types`](super::transition_types)), by turns, with which no known bug of the
+//! compiler shows; the result is nothing, a register, or in memory, whose address takes a register
+//! too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +64,8 @@ pub(super) fn is_another_convention(tally: &Tally) -> bool {
     tally.signatures >= SAMPLE && 2 * n_failed > tally.signatures
 }
 
-/// Notes the transitions that were not compared in both directions, and the shapes that no type has.
+/// Notes the transitions that were not compared in both directions, and the shapes that no type
+/// has.
 pub(super) fn note_missed(references: &[Compiler], lists: &[Transitions], tallies: &mut [Tally]) {
     for (i, (tally, list)) in tallies.iter_mut().zip(lists).enumerate() {
         let all = (0..).zip(&list.all);
@@ -132,8 +134,8 @@ fn wider(reference: &Reference, feature: &str) -> Reference {
 }
 
 impl Transitions {
-    /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the states
-    /// that arguments can leave, from another one on.
+    /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the
+    /// states that arguments can leave, from another one on.
     pub(super) fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
         let measure = Measure::of_target(&asked.target(), asked.ms_abi);
         let types = types_by_shape(asked);
@@ -210,7 +212,8 @@ fn signature(
     let before = before.iter();
     let before = before.map(|&(name, len)| len.map_or(name.into(), slots));
     let mut params: Vec<CType> = before.collect();
-    // The phase changes fastest. The factor combines each phase with other types than the registers alone would.
+    // The phase changes fastest. The factor combines each phase with other types than the registers
+    // alone would.
     let phase = usize::from(transition.state.phase);
     let first = number / usize::from(measure.n_phases) + 3 * phase;
     let ret = match (number / 3 + phase + turn) % 4 {

@@ -21,7 +21,8 @@ pub fn signature_from(random: &mut Random, dialect: Dialect) -> CSignature {
     draw.signature()
 }
 
-/// The scalars that the members of one record are drawn from: few at a time, so that two classes often share an eightbyte.
+/// The scalars that the members of one record are drawn from: few at a time, so that two classes
+/// often share an eightbyte.
 const PALETTES: [&[&str]; 9] = [
     &["char", "short", "int", "long"],
     &["float", "double"],

@@ -95,8 +95,8 @@ const SCALARS: [&str; 11] = [
     "_Complex double",
 ];
 
-/// Members of structures, each of which is one: on all machines some of them are in words, of two kinds of registers, and in memory. An array of no elements
-/// is beside a float.
+/// Members of structures, each of which is one: on all machines some of them are in words, of two
+/// kinds of registers, and in memory. An array of no elements is beside a float.
 const STRUCTURES: [&[(&str, &[u32])]; 7] = [
     &[("int", &[]), ("float", &[])],
     &[("double", &[]), ("long", &[])],
@@ -107,7 +107,8 @@ const STRUCTURES: [&[(&str, &[u32])]; 7] = [
     &[("float", &[]), ("int", &[0])],
 ];
 
-/// Two floats with an empty record between them; and a union of two floats and of one that is padded to their size: compilers look for floats alone.
+/// Two floats with an empty record between them; and a union of two floats and of one that is
+/// padded to their size: compilers look for floats alone.
 fn floats_and_nothing() -> [CType; 2] {
     let float = || Form::plain(CType::Name("float"));
     let padded = CType::Record(Box::new(CRecord {
@@ -126,7 +127,8 @@ fn floats_and_nothing() -> [CType; 2] {
     [beside, CType::Record(Box::new(union))]
 }
 
-/// One value or two, however deep in structures and arrays of one element, and members around them that have no bytes or no names.
+/// One value or two, however deep in structures and arrays of one element, and members around them
+/// that have no bytes or no names.
 fn around_nothing(random: &mut Random) -> CType {
     const VALUES: [&[&str]; 9] = [
         &["float"],

@@ -93,9 +93,15 @@ impl CSignature {
     /// ```
     /// use cabi_verify::generate::{CType, CSignature};
     ///
-    /// let signature = CSignature { params: vec![CType::Name("int"), CType::Function], ..CSignature::default() };
+    /// let signature = CSignature {
+    ///     params: vec![CType::Name("int"), CType::Function],
+    ///     ..CSignature::default()
+    /// };
     /// let text = signature.block("two", "psABI 3.2.3", &[]);
-    /// assert_eq!(text, "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n");
+    /// assert_eq!(
+    ///     text,
+    ///     "== two\nproves: psABI 3.2.3\ntypedef void (*t0)(void);\nvoid f(int, t0);\n"
+    /// );
     /// ```
     pub fn block(&self, name: &str, proves: &str, keys: &[String]) -> String {
         let declared = self.declared("", &DataModel::LP64);

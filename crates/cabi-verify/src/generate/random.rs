@@ -1,5 +1,6 @@
-//! The numbers that random types are made from: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014), because
-//! a seed must mean the same on every machine and in every later version of this workspace; or a fuzzer's bytes.
+//! The numbers that random types are made from: SplitMix64 (Steele, Lea, Flood, "Fast splittable
+//! pseudorandom number generators", 2014), because a seed must mean the same on every machine and
+//! in every later version of this workspace; or a fuzzer's bytes.
 
 use std::vec::IntoIter;
 

@@ -70,7 +70,8 @@ impl CSignature {
         out
     }
 
-    /// The signature with the `n`-th smaller one in the place of its node `at`, if that has as many; `None` if there is no such node.
+    /// The signature with the `n`-th smaller one in the place of its node `at`, if that has as
+    /// many; `None` if there is no such node.
     fn with_smaller(&self, at: usize, n: usize) -> Option<Option<Self>> {
         let (mut one, mut nodes, mut found) = (self.clone(), 0.., None);
         let mut change = |node: Node<'_>| {

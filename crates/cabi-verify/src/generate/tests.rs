@@ -26,7 +26,8 @@ fn shrinking_ends() {
     }
 }
 
-/// A seed in a bug report must mean the same signature tomorrow: what is drawn changes only on purpose, and then this text does.
+/// A seed in a bug report must mean the same signature tomorrow: what is drawn changes only on
+/// purpose, and then this text does.
 #[test]
 fn a_seed_keeps_its_meaning() {
     let text = signature(7, 3, Dialect::GCC).block("r", "x", &[]);

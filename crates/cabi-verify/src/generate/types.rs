@@ -42,7 +42,8 @@ impl Types<'_> {
         }
     }
 
-    /// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of `long` that holds it; for MSVC each is `int`.
+    /// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of
+    /// `long` that holds it; for MSVC each is `int`.
     fn enumeration(&self, value: &str) -> Result<Type, Error> {
         let (negative, wide) = (value.starts_with('-'), value.contains("0x1"));
         let name = match (negative, wide) {

@@ -81,7 +81,8 @@ pub enum Reply {
     Refuses(String),
 }
 
-/// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a path has names after such macros.
+/// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a
+/// path has names after such macros.
 fn without_macros(questions: &[(String, &Question)]) -> String {
     let members = questions
         .iter()
@@ -147,7 +148,8 @@ impl Table {
         (table, sizes)
     }
 
-    /// Adds the probes of a question, of a block of this name, up to those of `most`. Returns how many they are.
+    /// Adds the probes of a question, of a block of this name, up to those of `most`. Returns how
+    /// many they are.
     fn ask(&mut self, block: &str, question: &Question, most: About) -> usize {
         let probes = question.probes(block, most);
         let n = probes.len();
@@ -157,7 +159,8 @@ impl Table {
             match &probe.fact.ours {
                 Answer::Bits(bytes) => {
                     let name = format!("cabi_bits_{}", self.objects.len());
-                    // In a union, so that no byte is read that is not there, whatever its size is to the reference compiler.
+                    // In a union, so that no byte is read that is not there, whatever its size is
+                    // to the reference compiler.
                     let _ = writeln!(
                         self.declarations,
                         "union {{ __typeof__({}) object; char bytes[{}]; }} {name} = {{ .object = {{ {} }} }};",

@@ -30,8 +30,9 @@ fn every_member_is_asked_about() {
     assert_eq!(asked, expected);
 }
 
-/// Types of [`ASKED`] as compilers have them under flags, and how many of the facts have an answer: all; places, where a member is no number; size and alignment,
-/// where members have other names; none of a type that is not declared.
+/// Types of [`ASKED`] as compilers have them under flags, and how many of the facts have an answer:
+/// all; places, where a member is no number; size and alignment, where members have other names;
+/// none of a type that is not declared.
 const DECLARED: [(&str, &[&str], usize); 6] = [
     (ASKED, &[], 10),
     (ASKED, &["-Wextra", "-Wc++-compat", "-Werror"], 10),

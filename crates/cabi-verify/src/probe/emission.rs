@@ -139,8 +139,8 @@ impl Emission<'_> {
         abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
     }
 
-    /// Returns the values of each signature, at one end of their pages and the other: in each form at
-    /// both.
+    /// Returns the values of each signature, at one end of their pages and the other: in each form
+    /// at both.
     pub(super) fn all_values(&self, sigs: &[FnSig]) -> Vec<Values> {
         let all = sigs.iter().zip(self.forms.0..);
         all.map(|(sig, turn)| {
@@ -196,8 +196,8 @@ impl Emission<'_> {
     }
 }
 
-/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). Where callers
-/// keep values during a call, they have some.
+/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). Where
+/// callers keep values during a call, they have some.
 pub(super) fn buffers<'a>(all: impl Iterator<Item = &'a Values>, callers_keep: bool) -> String {
     let bytes = all.map(|values| values.places().1).max();
     let own = if callers_keep { "own, kept" } else { "0, 0" };

@@ -299,8 +299,8 @@ impl LoadedProbe {
     }
 }
 
-/// Refuses a process of several threads: a case runs in a copy of this one alone, in which another's
-/// locks stay locked.
+/// Refuses a process of several threads: a case runs in a copy of this one alone, in which
+/// another's locks stay locked.
 fn check_threads() -> std::io::Result<()> {
     // An emulator has a thread of its own.
     let most = 1 + usize::from(!runner().is_empty());

@@ -43,7 +43,8 @@ const PAGE: usize = 4096;
 /// As many bytes of the stack as most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
-/// Bytes of the stack for the arguments of each call, as a number that instructions of every machine have.
+/// Bytes of the stack for the arguments of each call, as a number that instructions of every
+/// machine have.
 pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize {
     let of_call = |values: &Values| {
         values.types.iter().fold(256, |end: usize, ty| {
@@ -125,8 +126,8 @@ impl Values {
         Images::of(&self.all()).offsets
     }
 
-    /// Returns the offset of each argument in the buffer of arguments, and of the result in its own;
-    /// and the bytes that the buffers need.
+    /// Returns the offset of each argument in the buffer of arguments, and of the result in its
+    /// own; and the bytes that the buffers need.
     pub(super) fn places(&self) -> (Vec<usize>, usize) {
         let n = self.types.len();
         let Some(end) = self.guarded else {
@@ -264,7 +265,8 @@ fn size_of(ty: &Type) -> usize {
     usize::try_from(ty.size()).unwrap_or(0)
 }
 
-/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which a conversion changes.
+/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which
+/// a conversion changes.
 fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
     let mut may = vec![0xff; size_of(ty)];
     for leaf in leaves(ty).filter(|leaf| leaf.offset_bits.is_multiple_of(8)) {

@@ -29,8 +29,8 @@ pub fn was_interrupted() -> bool {
 
 fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
     for &signal in signals {
-        // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty mask; `action` is SIG_DFL or a function
-        // that only stores to an atomic.
+        // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty
+        // mask; `action` is SIG_DFL or a function that only stores to an atomic.
         unsafe {
             let mut what: libc::sigaction = std::mem::zeroed();
             what.sa_sigaction = action;
@@ -79,14 +79,16 @@ pub(super) fn die_with_parent_in(command: &mut Command, limit: Duration) {
 pub(super) fn end_group(leader: &std::process::Child) {
     let group = libc::pid_t::try_from(leader.id());
     if let Ok(group) = group.map(|id| -id) {
-        // SAFETY: nobody has waited for the child, so its number, which the group has too, is still its own.
+        // SAFETY: nobody has waited for the child, so its number, which the group has too, is still
+        // its own.
         unsafe { libc::kill(group, libc::SIGKILL) };
     }
 }
 
 /// Checks whether a child waits for the signal that lets it go on.
 pub(super) fn is_stopped(child: &std::process::Child) -> bool {
-    // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it leaves as it is.
+    // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it
+    // leaves as it is.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let how = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;

@@ -1,8 +1,9 @@
 //! `expected.toml`: known failures, and the compiler bugs that cause them.
 //!
-//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, and looked at again by
-//! the suite `bugs`. A `[[failure]]` is a case of the corpus that fails under an
-//! engine because of a listed bug. One that passes fails its suite.
+//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a
+//! policy has: declared here once, and looked at again by the suite `bugs`. A `[[failure]]` is a
+//! case of the corpus that fails under an engine because of a listed bug. One that passes fails its
+//! suite.
 
 use std::path::Path;
 
@@ -29,7 +30,8 @@ pub struct Expected {
 pub struct Bug {
     /// Its name, unique.
     pub name: String,
-    /// The compiler that has it, as reports call it, such as `gcc` and `zig llvm`; `zig` is both its back ends.
+    /// The compiler that has it, as reports call it, such as `gcc` and `zig llvm`; `zig` is both
+    /// its back ends.
     pub compiler: String,
     /// The bug in sentences.
     pub what: String,
@@ -60,7 +62,8 @@ impl Bug {
     /// ```
     /// use cabi_verify::report::expected::Expected;
     ///
-    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = 'half is lost'\nreport = 'zig #1'\n";
+    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = \
+    ///     'half is lost'\nreport = 'zig #1'\n";
     /// let bug = &Expected::parse(text).unwrap().bugs[0];
     /// assert!(bug.is_of("zig own") && bug.is_of("zig llvm") && !bug.is_of("gcc"));
     /// ```
@@ -99,8 +102,8 @@ impl Bug {
 pub enum Shows {
     /// The compiler's own caller and callee disagree, or one of them crashes.
     Calls,
-    /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has it. Its own caller and callee may agree about
-    /// that: then it is a convention of its own.
+    /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has
+    /// it. Its own caller and callee may agree about that: then it is a convention of its own.
     Placement,
     /// The compiler itself stops.
     Compilation,
@@ -138,7 +141,10 @@ impl Expected {
     /// use cabi_verify::report::expected::Expected;
     ///
     /// let text = "[[failure]]\ncase = 'one'\nengine = 'probe gcc'\nbug = 'gcc-one'\n";
-    /// assert_eq!(Expected::parse(text).unwrap_err(), "one [probe gcc]: no bug is called `gcc-one`");
+    /// assert_eq!(
+    ///     Expected::parse(text).unwrap_err(),
+    ///     "one [probe gcc]: no bug is called `gcc-one`"
+    /// );
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
         let list: Self = toml::from_str(text).map_err(|error| error.to_string())?;

@@ -30,7 +30,8 @@ pub fn missing(what: &str) {
     assert!(!references_required(), "required, but not here: {what}");
 }
 
-/// `why` without how to install what is missing, which the README says: a run prints it for each suite.
+/// `why` without how to install what is missing, which the README says: a run prints it for each
+/// suite.
 fn without_advice(why: &str) -> &str {
     why.split_once(": install it").map_or(why, |(why, _)| why)
 }
@@ -116,7 +117,8 @@ impl Report {
         self.push(engine, item);
     }
 
-    /// Takes note that nothing of `engine` can run: a failure where reference compilers are required, printed otherwise.
+    /// Takes note that nothing of `engine` can run: a failure where reference compilers are
+    /// required, printed otherwise.
     pub fn absent(&mut self, engine: &str, why: &str) {
         self.incomplete = true;
         match references_required() {
@@ -142,8 +144,9 @@ impl Report {
             .collect()
     }
 
-    /// Ends the run of a suite: known failures that no engine met become failures if everything ran, all is printed, and the exit code is 0 or 1. The
-    /// other faces are written to the folder that `CABI_REPORTS` names, if it does.
+    /// Ends the run of a suite: known failures that no engine met become failures if everything
+    /// ran, all is printed, and the exit code is 0 or 1. The other faces are written to the folder
+    /// that `CABI_REPORTS` names, if it does.
     pub fn finish(mut self, complete: bool) -> ExitCode {
         if complete && !self.incomplete {
             for known in std::mem::take(&mut self.known.failures) {

@@ -1,4 +1,5 @@
-//! One call of a function of another target, in a program of its own: files of C or of object code have the function, Cranelift makes the call.
+//! One call of a function of another target, in a program of its own: files of C or of object code
+//! have the function, Cranelift makes the call.
 
 use std::path::Path;
 use std::process::Output;
@@ -26,8 +27,8 @@ pub struct OneCall<'a> {
     pub target: &'a ProgramTarget,
     /// Compiler of the files of C, and its flags.
     pub compiler: (&'a Reference, &'a [&'a str]),
-    /// Files with the function: files of C, whose names end in `.c`, and for a target of the system that programs are linked for, object files and
-    /// static libraries.
+    /// Files with the function: files of C, whose names end in `.c`, and for a target of the system
+    /// that programs are linked for, object files and static libraries.
     pub files: &'a [&'a Path],
     /// The symbol of the function.
     pub symbol: &'a str,
@@ -42,12 +43,14 @@ pub struct OneCall<'a> {
 pub struct CallOutput {
     /// End of the process, and its output.
     pub process: Output,
-    /// The bytes of the result, and the memory as it was afterwards. `None` if the function did not return.
+    /// The bytes of the result, and the memory as it was afterwards. `None` if the function did not
+    /// return.
     pub returned: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl OneCall<'_> {
-    /// Calls the function with the objects `args`, and with memory that pointers among them point to: its bytes, which begin at the address `start`.
+    /// Calls the function with the objects `args`, and with memory that pointers among them point
+    /// to: its bytes, which begin at the address `start`.
     ///
     /// # Errors
     /// The reason why there is no such program: a type is not lowered, a file does not compile or
@@ -108,7 +111,8 @@ impl OneCall<'_> {
         Ok(CallOutput { process, returned })
     }
 
-    /// The objects `args` one after the other, each as aligned as its type, and the address of each in C.
+    /// The objects `args` one after the other, each as aligned as its type, and the address of each
+    /// in C.
     fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, String) {
         let (mut images, mut addresses) = (Vec::new(), String::new());
         for (bytes, param) in args.iter().zip(self.sig.params()) {
@@ -141,8 +145,8 @@ impl OneCall<'_> {
         object.finish()
     }
 
-    /// The program. The C library here is of the system that programs are linked for: functions of another system may need nothing of it, because it would be called by
-    /// the wrong convention.
+    /// The program. The C library here is of the system that programs are linked for: functions of
+    /// another system may need nothing of it, because it would be called by the wrong convention.
     fn link(&self, main: &str, ours: &Path) -> Result<Program, ReferenceError> {
         let linker = &self.target.linker;
         let paths: Vec<_> = self

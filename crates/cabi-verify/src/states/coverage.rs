@@ -27,8 +27,8 @@ impl Coverage {
         }
     }
 
-    /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it. Nothing is noted where [`FnAbi`](cabi::FnAbi) refuses
-    /// the signature.
+    /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it.
+    /// Nothing is noted where [`FnAbi`](cabi::FnAbi) refuses the signature.
     pub fn note(&mut self, case: &Case, policy: Policy) {
         let (Ok(abi), Ok(shown)) = (case.abi_under(policy), Transition::of_case(case, policy))
         else {
@@ -43,7 +43,8 @@ impl Coverage {
         }
     }
 
-    /// Notes `transition`; as outside of the measure where named arguments cannot lead to its state.
+    /// Notes `transition`; as outside of the measure where named arguments cannot lead to its
+    /// state.
     pub fn mark(&mut self, transition: Transition) {
         match self.measure.states().any(|state| state == transition.state) {
             true => _ = self.seen.insert(transition),

@@ -151,7 +151,8 @@ impl Measure {
         self.slot * u64::from(self.n_phases)
     }
 
-    /// Each state that arguments can leave, with the shortest list of arguments that does: most registers left first.
+    /// Each state that arguments can leave, with the shortest list of arguments that does: most
+    /// registers left first.
     fn search(&self) -> Vec<(AssignedState, Vec<Argument>)> {
         let arguments = [("long", None), ("double", None)].iter().chain(self.fill);
         let arguments: Vec<Argument> = arguments.copied().collect();

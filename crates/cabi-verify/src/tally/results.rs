@@ -52,7 +52,8 @@ impl Results {
     /// Joins `other` to these: the same compiler under the same policy is one.
     ///
     /// # Errors
-    /// Results of two targets, a span that ends before it begins, or spans that would be counted twice.
+    /// Results of two targets, a span that ends before it begins, or spans that would be counted
+    /// twice.
     pub fn join(&mut self, other: Self) -> Result<(), String> {
         // A span says for all compilers which signatures were tried.
         let target = |results: &Self| results.compilers.first().map(|one| one.target.clone());

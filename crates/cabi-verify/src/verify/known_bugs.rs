@@ -24,7 +24,8 @@ macro_rules! known {
     };
 }
 
-/// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets it. If several are met the first counts.
+/// Names of known bugs, each after its compiler's name and a hyphen, and whether a signature meets
+/// it. If several are met the first counts.
 const KNOWN: &[(&str, Meets)] = known! {
     sig:
     "clang-int128-leftover-va-arg" sig.unnamed().iter().any(is_int128);
@@ -37,7 +38,8 @@ const KNOWN: &[(&str, Meets)] = known! {
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
     "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
-    // A record all of whose members have the size of an integer is one itself to gcc, and read as one, unless it is packed.
+    // A record all of whose members have the size of an integer is one itself to gcc, and read as
+    // one, unless it is packed.
     "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| ty.contains(&|ty, _| is_no_integer(ty)));
     "gcc-ms-va-arg-by-reference" sig.ms_abi && sig.unnamed_places().any(|arg| matches!(arg.place, Place::Indirect { .. }));
     "gcc-padding-record-of-variadic" sig.variadic && sig.named().iter().any(is_padding);
@@ -189,7 +191,8 @@ impl SignatureTypes {
         self.places().skip(self.n_named)
     }
 
-    /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the register save area are not.
+    /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the
+    /// register save area are not.
     fn in_misaligned_slots(&self) -> impl Iterator<Item = &Type> {
         let is_in_them = |placed: &ArgAbi| match &placed.place {
             Place::Parts(parts) => matches!(

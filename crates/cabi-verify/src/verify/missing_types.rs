@@ -1,4 +1,5 @@
-//! Types that need something of C that a compiler does not have: they are left out by name, and the rest of their header is verified.
+//! Types that need something of C that a compiler does not have: they are left out by name, and the
+//! rest of their header is verified.
 //!
 //! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the
 //! compiler reads it with a stand-in for the missing type (`#define _BitInt(n) int`), and nothing
@@ -10,7 +11,8 @@ use crate::build::{Capability, Reference};
 use crate::case::Subject;
 use crate::corpus::capability::TRAITS;
 
-/// Directives to put before a header that `reference` refuses without them; nothing if it lacks nothing.
+/// Directives to put before a header that `reference` refuses without them; nothing if it lacks
+/// nothing.
 pub(super) fn stand_ins(reference: &Reference) -> String {
     let lacked = TRAITS
         .iter()

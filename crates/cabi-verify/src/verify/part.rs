@@ -129,7 +129,8 @@ impl<'a> HeaderRun<'a> {
         }
         let key = key(&error);
         let why = refusal_with_place(&error);
-        // Each function, and each record type, once; but what refuses an empty file refuses the flags, whatever a header declares.
+        // Each function, and each record type, once; but what refuses an empty file refuses the
+        // flags, whatever a header declares.
         let refuses_flags = reference.check("", flags).is_err();
         let mut lost = BTreeSet::new();
         for case in self.subject().cases.iter().filter(|_| !refuses_flags) {
@@ -190,7 +191,8 @@ impl<'a> HeaderRun<'a> {
         named
     }
 
-    /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out that it reads otherwise or not at all.
+    /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out
+    /// that it reads otherwise or not at all.
     fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
         let header = &self.subject().header;
         let own = { self.cases.iter().copied() }.filter(|case| !case.name.contains(OF_RECORD));

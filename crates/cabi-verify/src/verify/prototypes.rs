@@ -1,8 +1,8 @@
-//! Each prototype as the compiler under test reads it, compared with the one that libclang has read: a header may declare a function otherwise
-//! for another compiler, or under another macro.
+//! Each prototype as the compiler under test reads it, compared with the one that libclang has
+//! read: a header may declare a function otherwise for another compiler, or under another macro.
 //!
-//! One file includes the header and asserts each prototype's type, in lines that are to the compiler a file of their own, so that each message
-//! names its prototype:
+//! One file includes the header and asserts each prototype's type, in lines that are to the
+//! compiler a file of their own, so that each message names its prototype:
 //!
 //! ```text
 //! #include "header.h"
@@ -10,14 +10,18 @@
 //! extern __typeof__(f) *cabi_there_0;
 //! # 1 "cabi-same-0"
 //! __attribute__((ms_abi)) typedef __typeof__(double (double)) cabi_same_0;
-//! _Static_assert(__builtin_types_compatible_p(__typeof__(f) *, cabi_same_0 *), "cabi: another type");
+//! _Static_assert(__builtin_types_compatible_p(__typeof__(f) *, cabi_same_0 *),
+//!     "cabi: another type");
 //! # 1 "cabi-same-0"
-//! _Static_assert(sizeof(double) == 8 && ((double)0.5 != 0) == 1 && ((double)-1 < 0) == 1, "cabi: another type");
+//! _Static_assert(sizeof(double) == 8 && ((double)0.5 != 0) == 1 && ((double)-1 < 0) == 1,
+//!     "cabi: another type");
 //! ```
 //!
-//! The last line is for a typedef that the header makes of another number for another compiler: by its name it is the same type.
+//! The last line is for a typedef that the header makes of another number for another compiler: by
+//! its name it is the same type.
 //!
-//! The types of functions of different conventions are not compatible to gcc and clang, so that another convention is noticed too.
+//! The types of functions of different conventions are not compatible to gcc and clang, so that
+//! another convention is noticed too.
 
 use std::fmt::Write as _;
 
@@ -37,7 +41,8 @@ pub(super) enum Reading {
     Other(String),
     /// The compiler declares no such function, in its words.
     Absent(String),
-    /// No text is this type in another place: a record or enumeration of it has neither a tag nor a typedef.
+    /// No text is this type in another place: a record or enumeration of it has neither a tag nor a
+    /// typedef.
     Unnamed,
     /// The type cannot be asked about, for this reason.
     Unasked(String),
@@ -143,7 +148,8 @@ const KEYWORDS: [&str; 12] = [
     "float", "double",
 ];
 
-/// A check in C that the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what is no typedef, and of numbers that have no constants everywhere.
+/// A check in C that the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what
+/// is no typedef, and of numbers that have no constants everywhere.
 fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || " _".contains(c);
     let is_keyword = |word| KEYWORDS.contains(&word);
@@ -171,7 +177,8 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     Some(text)
 }
 
-/// `spelled` with `[*]` for each bound of an array that is an expression: its names are those of parameters, which no type has.
+/// `spelled` with `[*]` for each bound of an array that is an expression: its names are those of
+/// parameters, which no type has.
 fn without_bounds(spelled: &str) -> String {
     let (mut text, mut depth) = (String::new(), 0);
     for (at, c) in spelled.char_indices() {

@@ -194,7 +194,8 @@ fn of_case(asked: &Compiler, judged: &Judged, in_full: bool) -> Item {
     }
 }
 
-/// Adds the value that differs: where it belongs, and which of its bytes the compiler has elsewhere.
+/// Adds the value that differs: where it belongs, and which of its bytes the compiler has
+/// elsewhere.
 fn add_value(
     data: &mut Json,
     detail: &mut String,

@@ -21,7 +21,8 @@ mod judged;
 pub use batch::{Batch, RefusedCases, compile};
 use judged::Unit;
 
-/// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
+/// So many cases share a file: enough for the compiler's start not to matter, few enough for all
+/// processors to have work.
 pub const BATCH: usize = 48;
 
 /// A compiled batch, or the rest of one of which something was refused.
@@ -33,8 +34,8 @@ pub struct CompiledBatch {
     pub cases: Vec<Case>,
     /// The choices that its calls are compared with.
     pub policy: Policy,
-    /// For each case and direction the reason why it is not looked at: the compiler's side is missing,
-    /// or it is not asked for. Empty if all are.
+    /// For each case and direction the reason why it is not looked at: the compiler's side is
+    /// missing, or it is not asked for. Empty if all are.
     pub missing: Vec<[Option<String>; 2]>,
     /// Zig's answers about the layouts of the types of its cases.
     pub layout: Vec<ZigNumber>,
@@ -158,8 +159,8 @@ impl CompiledBatch {
 }
 
 /// Compares both sides of all cases, and ours on the other side of each call, with the places of
-/// their values. The results stand in the order of `compiled`, one direction after the other, and in
-/// each in the order of its cases.
+/// their values. The results stand in the order of `compiled`, one direction after the other, and
+/// in each in the order of its cases.
 ///
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
@@ -234,7 +235,8 @@ fn seen(one: &CompiledBatch) -> Result<Vec<Seen>, ReferenceError> {
     Ok(seen.collect())
 }
 
-/// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
+/// `all`, if each case of each unit has one verdict in each direction, in order, and none has
+/// passed without a comparison.
 fn complete(
     compiled: &[CompiledBatch],
     mut all: Vec<Vec<Judged>>,

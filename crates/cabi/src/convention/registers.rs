@@ -19,7 +19,8 @@ pub enum Bank {
 /// Properties of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Register {
-    /// Its number in the bank, as machine code has it; below 32. Compared first: names are longer to compare.
+    /// Its number in the bank, as machine code has it; below 32. Compared first: names are longer
+    /// to compare.
     pub index: u8,
     /// The bank it belongs to.
     pub bank: Bank,

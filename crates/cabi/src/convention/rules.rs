@@ -51,7 +51,10 @@ pub struct Given<'a> {
 /// ```
 /// use cabi::convention::{PartType, PartTypes, Rule};
 ///
-/// let rule = Rule::IfType(PartTypes::of(&[PartType::I8, PartType::I16]), &Rule::Promote(PartType::I32));
+/// let rule = Rule::IfType(
+///     PartTypes::of(&[PartType::I8, PartType::I16]),
+///     &Rule::Promote(PartType::I32),
+/// );
 /// assert_eq!(rule.to_string(), "if type in [I8, I16]: promote to I32");
 /// ```
 #[derive(Clone, Copy)]

@@ -39,7 +39,10 @@ impl ExplainedMember {
 /// use cabi::{DataModel, RecordBuilder, Type, members};
 ///
 /// let tag = Type::array(&Type::I8, 3)?;
-/// let ty = RecordBuilder::structure("s").field("x", Type::F64).field("tag", tag).build(&DataModel::LP64)?;
+/// let ty = RecordBuilder::structure("s")
+///     .field("x", Type::F64)
+///     .field("tag", tag)
+///     .build(&DataModel::LP64)?;
 /// let names: Vec<String> = members(&ty, "", 512).into_iter().map(|member| member.name).collect();
 /// assert_eq!(names, ["x", "tag[0..3]"]);
 /// # Ok::<(), cabi::Error>(())

@@ -158,7 +158,11 @@ impl DataModel {
     /// use cabi::{DataModel, Type};
     /// assert!(DataModel::ILP32.check(&DataModel::ILP32.pointer()).is_ok());
     /// let refused = DataModel::ILP32.check(&Type::PTR).unwrap_err();
-    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or LLP64_ARM64 or AARCH64 or APPLE_ARM64 or RISCV64 or S390X, not for the data model ILP32");
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "void *: laid out for LP64 or LLP64 or LLP64_GNU or LLP64_ARM64 or AARCH64 or \
+    ///         APPLE_ARM64 or RISCV64 or S390X, not for the data model ILP32"
+    /// );
     /// ```
     pub fn check(&self, ty: &Type) -> Result<(), Error> {
         let facts = ModelFacts::of(self);

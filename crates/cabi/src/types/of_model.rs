@@ -107,7 +107,10 @@ impl DataModel {
     /// use cabi::{DataModel, RecordBuilder, Type};
     ///
     /// let (model, v8f) = (DataModel::AARCH64, Type::vector(&Type::F32, 8)?);
-    /// let s = RecordBuilder::structure("s").field("c", Type::I8).field("v", model.adapt(&v8f)).build(&model)?;
+    /// let s = RecordBuilder::structure("s")
+    ///     .field("c", Type::I8)
+    ///     .field("v", model.adapt(&v8f))
+    ///     .build(&model)?;
     /// assert_eq!((s.size(), s.align()), (48, 16));
     /// # Ok::<(), cabi::Error>(())
     /// ```

@@ -2,10 +2,12 @@
 //! words for the rest.
 //!
 //! ```text
-//! vector(float, 8)  bools(100, zig)  bitint(40)  unsigned-bitint(40)  complex(T)  enum(T)  atomic(T)  aligned(T, 16)  array(T, 4)  flexible(T)
+//! vector(float, 8)  bools(100, zig)  bitint(40)  unsigned-bitint(40)  complex(T)  enum(T)
+//! atomic(T)  aligned(T, 16)  array(T, 4)  flexible(T)
 //! function  slice  of(i686-unknown-linux-gnu, long)     a type of another data model
 //! adapt(T)                                          x86-64's T as the data model has it
-//! struct s(x: T, T, b: T :3, T :3, y: T at 4, z: T bit 33, w: T aligned 8, v: T packed, anonymous T, packed, pack 2, aligned 8, c++, transparent, given 16 8)
+//! struct s(x: T, T, b: T :3, T :3, y: T at 4, z: T bit 33, w: T aligned 8, v: T packed,
+//!     anonymous T, packed, pack 2, aligned 8, c++, transparent, given 16 8)
 //!                                                   or `checked 16 8`, by `build_checked`
 //! many(union, 40, T)  nested(9, T, struct s(@))    so many members; types around T, where `@` is
 //! T, T flag byval, 5*T, ..., T -> T                 a signature

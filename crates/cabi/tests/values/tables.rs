@@ -2,22 +2,27 @@
 //!
 //! ```text
 //! # a comment
-//! % places riscv64gc-unknown-linux-gnu gcc     what is asked from here on, for which target, with which words of `with`
+//! % places riscv64gc-unknown-linux-gnu gcc     what is asked from here on, for which target, with
+//!                                              which words of `with`
 //! struct { double x; long n; } => fa0 a0 -> void [0 16 2]
 //! ```
 //!
-//! | asked | text | answer |
-//! |---|---|---|
-//! | `type` | a type, as `notation.rs` has it | name, size and alignment |
-//! | `model` | a type | why it is refused in each place of a signature, or `fits` |
-//! | `declared` | a declaration in C | its signature |
-//! | `places` | a signature, as `notation.rs` has it | the places of arguments and result; bytes and alignment of the argument area, integer registers, and bytes that the callee pops |
-//! | `parts` | a signature | type, bytes and place of each part of each argument |
-//! | `policies` | a signature | `places` without a policy, and with gcc's and clang's if these are others |
-//! | `soon` | a type, or a signature | `soon`, or why it is refused: under each profile, in little time and text; `each` in place of a target: by each convention, `soon` |
-//! | `explained` | a signature | which of the words after `has` or `lacks` its explanation has |
+//! The questions, and their answers. Types and signatures are written as `notation.rs` has it:
 //!
-//! A refusal is its own answer. `% model a,b` asks each row for several targets. `CABI_BLESS=1` rewrites the answers, and nothing else.
+//! - `type` of a type: name, size and alignment.
+//! - `model` of a type: why it is refused in each place of a signature, or `fits`.
+//! - `declared` of a declaration in C: its signature.
+//! - `places` of a signature: the places of arguments and result; bytes and alignment of the
+//!   argument area, integer registers, and bytes that the callee pops.
+//! - `parts` of a signature: type, bytes and place of each part of each argument.
+//! - `policies` of a signature: `places` without a policy, and with gcc's and clang's if these are
+//!   others.
+//! - `soon` of a type, or a signature: `soon`, or why it is refused: under each profile, in little
+//!   time and text; `each` in place of a target: by each convention, `soon`.
+//! - `explained` of a signature: which of the words after `has` or `lacks` its explanation has.
+//!
+//! A refusal is its own answer. `% model a,b` asks each row for several targets. `CABI_BLESS=1`
+//! rewrites the answers, and nothing else.
 
 use cabi::{
     DataModel, Error, FnAbi, FnSig, Place, Policy, RecordBuilder, Target, Type, VectorLevel,

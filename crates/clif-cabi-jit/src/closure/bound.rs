@@ -1,4 +1,5 @@
-//! Closures of compiled code: C function pointers to functions with a static chain, as GNU C makes them of nested functions.
+//! Closures of compiled code: C function pointers to functions with a static chain, as GNU C makes
+//! them of nested functions.
 
 use core::ffi::c_void;
 use core::fmt;

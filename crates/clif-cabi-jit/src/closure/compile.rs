@@ -1,4 +1,5 @@
-//! The code that C enters: one function for all signatures that are entered alike, and the stub that moves the context to a parameter.
+//! The code that C enters: one function for all signatures that are entered alike, and the stub
+//! that moves the context to a parameter.
 
 use crate::cranelift::MemFlagsData;
 use std::sync::Arc;
@@ -94,7 +95,8 @@ impl Compiler {
     }
 }
 
-/// A function of `sig`: puts the arguments into memory, but for the last named one, which is the context, and calls its handler.
+/// A function of `sig`: puts the arguments into memory, but for the last named one, which is the
+/// context, and calls its handler.
 fn emit(
     engine: &mut Engine,
     lower: &Lowering,

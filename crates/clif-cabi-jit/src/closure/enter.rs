@@ -29,15 +29,17 @@ pub(super) fn handler<F: Callable>(interface: &ClosureInterface) -> Handler {
 /// Calls the Rust closure of `context`.
 ///
 /// # Safety
-/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
-/// result, set to zero: as many bytes as its type has, or any address but null where it has none.
+/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the
+/// addresses of its arguments, and memory for the result, set to zero: as many bytes as its type
+/// has, or any address but null where it has none.
 unsafe extern "C" fn enter<F: Callable>(
     context: *const c_void,
     args: *const *const u8,
     ret: *mut u8,
 ) {
     let note = running::begin(context.addr());
-    // SAFETY: as above; if the closure is dropped from now on by this thread, it lives until the note is taken back.
+    // SAFETY: as above; if the closure is dropped from now on by this thread, it lives until the
+    // note is taken back.
     unsafe { call::<F>(context, args, ret) };
     if let Some(dropped) = running::end(note, context.addr()) {
         // SAFETY: it was dropped while it ran, and this was its last call on this thread.
@@ -55,7 +57,8 @@ unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret:
     let context = unsafe { &*context.cast::<Context<F>>() };
     let called = catch_unwind(AssertUnwindSafe(|| {
         let interface = &context.header.interface;
-        // SAFETY: compiled code has written as many addresses; the memory for the result has as many bytes, and nobody else looks at it now.
+        // SAFETY: compiled code has written as many addresses; the memory for the result has as
+        // many bytes, and nobody else looks at it now.
         let (pointers, bytes) = unsafe {
             (
                 core::slice::from_raw_parts(args, interface.n_pointers),
@@ -114,7 +117,8 @@ unsafe extern "C" fn enter_noreturn<F: Callable>(
     );
 }
 
-/// Frees a closure that was dropped while it ran, whose last call is about to return to compiled code.
+/// Frees a closure that was dropped while it ran, whose last call is about to return to compiled
+/// code.
 ///
 /// # Safety
 /// The context is that of a dropped closure, and nothing reads it any more.

@@ -6,9 +6,11 @@ use super::Closure;
 use crate::error::Result;
 use crate::value::{CValue, Subject, check};
 
-/// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters, and with `...` after at least one.
+/// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters,
+/// and with `...` after at least one.
 ///
-/// To be called is what such a pointer is for, and that is unsafe: nothing in it keeps what it points to alive.
+/// To be called is what such a pointer is for, and that is unsafe: nothing in it keeps what it
+/// points to alive.
 ///
 /// # Safety
 /// It is a function pointer in C's convention, and `check` compares its parameters and its result.
@@ -16,8 +18,9 @@ pub unsafe trait FnPointer: Copy {
     /// Refuses a signature that is not that of this type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of another kind or size, for a narrow result of the other sign, and for another number
-    /// of parameters.
+    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of
+    /// another kind or size, for a narrow result of the other sign, and for another number of
+    /// parameters.
     fn check(sig: &FnSig) -> Result<()>;
 }
 
@@ -25,9 +28,10 @@ impl Closure<'_> {
     /// Returns the function pointer as a type of Rust's: `unsafe extern "C" fn(i32) -> i32`. The
     /// declaration of a C function that takes it can infer the type.
     ///
-    /// It is valid as [`Closure::code`] is. Types of the caller's own that [are passed by value](CValue) have to be passed as the C type is, which nobody
-    /// compares: `repr(C)` with the members of its structure or union. Rust passes a structure of four floats otherwise than C a vector of them, and has nothing that is
-    /// passed as a `long double`.
+    /// It is valid as [`Closure::code`] is. Types of the caller's own that [are passed by
+    /// value](CValue) have to be passed as the C type is, which nobody compares: `repr(C)` with the
+    /// members of its structure or union. Rust passes a structure of four floats otherwise than C a
+    /// vector of them, and has nothing that is passed as a `long double`.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if the closure's signature is another.
@@ -66,7 +70,8 @@ impl Closure<'_> {
         }
         F::check(&interface.sig)?;
         let code = self.code();
-        // SAFETY: a function pointer, by its trait, to code that is one of the signature, which was compared.
+        // SAFETY: a function pointer, by its trait, to code that is one of the signature, which was
+        // compared.
         Ok(unsafe { core::mem::transmute_copy(&code) })
     }
 }

@@ -1,8 +1,10 @@
 //! Slots of closures: each a stub that anybody can call, and the two words the stub reads.
 //!
-//! A block is a page of stubs and, after it, a page of data. Every stub has the same bytes, because a stub and its two words are always a page
-//! apart: they are written once, before the page becomes executable. To make a closure is to write two words of data, to drop one is to put its
-//! slot back: no system call, and no page is ever writable and executable. Blocks are unmapped with the pool.
+//! A block is a page of stubs and, after it, a page of data. Every stub has the same bytes, because
+//! a stub and its two words are always a page apart: they are written once, before the page becomes
+//! executable. To make a closure is to write two words of data, to drop one is to put its slot
+//! back: no system call, and no page is ever writable and executable. Blocks are unmapped with the
+//! pool.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -89,7 +91,8 @@ impl Pool {
             Some(slot) => slot,
             None => inner.grow(self.context, self.tables.as_ref())?,
         };
-        // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of data is writable, and the two words lie in it.
+        // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of
+        // data is writable, and the two words lie in it.
         unsafe {
             slot.data().write(context);
             slot.data().add(1).write(target);
@@ -100,7 +103,8 @@ impl Pool {
     /// Gives `slot` back. Nobody may call its stub from now on.
     pub(super) fn give_back(&self, slot: StubSlot) {
         let mut inner = locked(&self.inner);
-        // If its stub is called after this, that faults here instead of running another closure, until the slot is taken again.
+        // If its stub is called after this, that faults here instead of running another closure,
+        // until the slot is taken again.
         // SAFETY: the slot was taken, and its data is written nowhere else.
         unsafe { slot.data().add(1).write(ptr::null()) };
         inner.free.push(slot);
@@ -117,7 +121,8 @@ impl Inner {
         unsafe { block.open(page..2 * page, Protection::READ_WRITE)? };
         let start = Some(block.at(0).addr() as u64);
         let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
-        // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
+        // SAFETY: the stubs stay where they are as long as the block, which is dropped after the
+        // tables.
         let frames = tables.map(|tables| unsafe { Frames::new(tables) });
         let frames = frames.transpose()?;
         // The first one is given out last.
@@ -140,7 +145,8 @@ mod tests {
     use super::*;
     use crate::host::icache::tests::cleared;
 
-    /// An emulator shows no stale instructions, so the calls are counted: once for each page of stubs, none for a slot that is taken again.
+    /// An emulator shows no stale instructions, so the calls are counted: once for each page of
+    /// stubs, none for a slot that is taken again.
     #[test]
     fn stubs_are_cleared_from_the_instruction_cache_once() {
         let engine = crate::Engine::new(&crate::Settings::default()).unwrap();

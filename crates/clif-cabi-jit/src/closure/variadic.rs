@@ -20,7 +20,8 @@ use crate::value::{CValue, Subject, check};
 /// Copies the next argument of the `va_list` to an address.
 pub(super) type VaArgFn = unsafe extern "C" fn(*mut c_void, *mut u8);
 
-/// Compiled `va_arg`, which fetches unnamed arguments of one type. Made by [`Closures::va_arg`] before a closure needs it; clones are cheap.
+/// Compiled `va_arg`, which fetches unnamed arguments of one type. Made by [`Closures::va_arg`]
+/// before a closure needs it; clones are cheap.
 #[derive(Clone)]
 pub struct VaArg {
     ty: Type,
@@ -74,8 +75,8 @@ impl Closures {
     /// as a `ty`: promoted, so no `float` and no `char`. The first request compiles it.
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
-    /// [`Engine::finalize`](crate::Engine::finalize).
+    /// [`Error::Lowering`](crate::Error::Lowering) for a type that is not fetched; those of
+    /// [`Engine::define`](crate::Engine::define) and [`Engine::finalize`](crate::Engine::finalize).
     pub fn va_arg(&self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let mut compiler = locked(&self.compiler);
         compiler.va_arg(sig, ty)
@@ -137,15 +138,18 @@ impl VaList<'_> {
     /// Reads the next argument.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if `T` does not stand for its type, or `va_arg` is of another convention. The list has not gone on then.
+    /// [`Error::Value`](crate::Error::Value) if `T` does not stand for its type, or `va_arg` is of
+    /// another convention. The list has not gone on then.
     ///
     /// # Safety
-    /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing else tells how many there are.
+    /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing
+    /// else tells how many there are.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
         check::<T>(Subject::Unnamed, &va_arg.ty)?;
         self.check_convention(va_arg)?;
         let mut value = MaybeUninit::<T>::zeroed();
-        // SAFETY: as the caller says; the value has as many bytes as its C type, of which every value is a valid `T`.
+        // SAFETY: as the caller says; the value has as many bytes as its C type, of which every
+        // value is a valid `T`.
         unsafe {
             (*va_arg.read)(self.list, value.as_mut_ptr().cast());
             Ok(value.assume_init())
@@ -155,7 +159,8 @@ impl VaList<'_> {
     /// Reads the bytes of the next argument, of any type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if `to` has another number of bytes than the type, or `va_arg` is of another convention. The list has not gone on then.
+    /// [`Error::Value`](crate::Error::Value) if `to` has another number of bytes than the type, or
+    /// `va_arg` is of another convention. The list has not gone on then.
     ///
     /// # Safety
     /// As [`VaList::next`].

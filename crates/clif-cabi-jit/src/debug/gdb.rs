@@ -1,6 +1,8 @@
-//! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images that a debugger finds by the name of its head, and a function that it stops in
-//! when the list changes. lldb is said to read it too; nothing here has tried. A process has one list for each library or program that has this code; the names are why this is a feature:
-//! another JIT that is linked into the same program may have them too.
+//! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images that a debugger
+//! finds by the name of its head, and a function that it stops in when the list changes. lldb is
+//! said to read it too; nothing here has tried. A process has one list for each library or program
+//! that has this code; the names are why this is a feature: another JIT that is linked into the
+//! same program may have them too.
 
 use core::ptr;
 use std::sync::Mutex;
@@ -62,7 +64,8 @@ impl Registration {
     pub(super) fn new(image: Vec<u8>) -> Self {
         let image = image.into_boxed_slice();
         let _lock = locked(&LOCK);
-        // SAFETY: the lock is held, and the list has entries that are alive: each is taken out before it is dropped.
+        // SAFETY: the lock is held, and the list has entries that are alive: each is taken out
+        // before it is dropped.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
             let entry = Box::into_raw(Box::new(CodeEntry {

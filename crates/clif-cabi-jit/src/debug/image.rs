@@ -1,5 +1,6 @@
-//! An object file in memory, as gdb's JIT interface wants it: ELF for this machine with the names, unwind tables and line tables of code that is
-//! somewhere else. Nothing is relocated: its addresses are final.
+//! An object file in memory, as gdb's JIT interface wants it: ELF for this machine with the names,
+//! unwind tables and line tables of code that is somewhere else. Nothing is relocated: its
+//! addresses are final.
 
 use super::{Bytes, ELF_MACHINE, NewCode};
 

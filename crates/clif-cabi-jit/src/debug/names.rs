@@ -56,11 +56,15 @@ impl Drop for SymbolEntries {
 /// Returns the function that an address is in, of any [`Engine`](crate::Engine) of the process and
 /// any thread. `None`: it is in none, or in one that is gone.
 ///
-/// A frame of a backtrace has the address that its call returns to, which may already be that of another line, or of the next function: ask for the byte before.
+/// A frame of a backtrace has the address that its call returns to, which may already be that of
+/// another line, or of the next function: ask for the byte before.
 ///
-/// `std::backtrace::Backtrace`, the message of a panic and the crate `backtrace` show no name for code in memory: std looks for names itself, in the files that the dynamic linker had
-/// mapped when it was asked first, and cannot be told of others. (An image of the code that `dlopen` loads, from a memfd, would be at other addresses.) For each frame of
-/// `backtrace::trace` that `backtrace::resolve_frame` does not know, ask `symbol_at(frame.ip().cast::<u8>().wrapping_sub(1))`.
+/// `std::backtrace::Backtrace`, the message of a panic and the crate `backtrace` show no name for
+/// code in memory: std looks for names itself, in the files that the dynamic linker had mapped when
+/// it was asked first, and cannot be told of others. (An image of the code that `dlopen` loads,
+/// from a memfd, would be at other addresses.) For each frame of `backtrace::trace` that
+/// `backtrace::resolve_frame` does not know, ask
+/// `symbol_at(frame.ip().cast::<u8>().wrapping_sub(1))`.
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
     let all = locked(&ALL);

@@ -1,5 +1,6 @@
-//! Files that perf reads: `/tmp/perf-PID.map` (Linux, `tools/perf/Documentation/jit-interface.txt`) with the names of code, and `jit-PID.dump`
-//! (`jitdump-specification.txt`) with the code itself and its lines, which `perf inject --jit` makes object files of.
+//! Files that perf reads: `/tmp/perf-PID.map` (Linux, `tools/perf/Documentation/jit-interface.txt`)
+//! with the names of code, and `jit-PID.dump` (`jitdump-specification.txt`) with the code itself
+//! and its lines, which `perf inject --jit` makes object files of.
 //!
 //! The files belong to a process, so all engines of one write to the same files. Their records
 //! stay: code that goes is not taken out.

@@ -1,4 +1,5 @@
-//! Definitions of an engine: from compiled code, from bytes, and data. Functions and stubs come with the rules by which they are unwound.
+//! Definitions of an engine: from compiled code, from bytes, and data. Functions and stubs come
+//! with the rules by which they are unwound.
 
 use std::borrow::Cow;
 

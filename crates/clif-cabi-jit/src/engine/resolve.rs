@@ -30,8 +30,8 @@ pub(super) enum Destination {
     Routine(LibCall),
 }
 
-/// The code of a stub, if this is one: by its name, or as one that is `entering` a body. Refuses a function with the name of a stub that is not that
-/// stub: it would be called in place of one.
+/// The code of a stub, if this is one: by its name, or as one that is `entering` a body. Refuses a
+/// function with the name of a stub that is not that stub: it would be called in place of one.
 pub(super) fn check_stub(
     isa: &dyn TargetIsa,
     name: &str,

@@ -15,7 +15,8 @@ fn empty_function(engine: &mut Engine) -> Result<FuncId> {
     Ok(id)
 }
 
-/// An emulator shows no stale instructions, so the calls are counted: one for the code of each round.
+/// An emulator shows no stale instructions, so the calls are counted: one for the code of each
+/// round.
 #[test]
 fn code_is_cleared_from_the_instruction_cache_once() {
     let mut engine = Engine::new(&Settings::default()).unwrap();

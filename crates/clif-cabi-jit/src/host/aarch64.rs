@@ -10,8 +10,8 @@ use clif_cabi::cabi::Reg;
 /// Name of the machine in messages.
 pub(crate) const NAME: &str = "AArch64";
 
-/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB: `ldr context, distance`,
-/// `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
+/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB:
+/// `ldr context, distance`, `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
 pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     // Bits 5 to 23 are the distance in words, which is positive.
     let load = |register: u32, distance: usize| {
@@ -30,7 +30,8 @@ pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     bytes
 }
 
-/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it panics, or writes beyond the code.
+/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it
+/// panics, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     match kind {
         Reloc::Abs8 => Some(8),
@@ -42,7 +43,8 @@ pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     }
 }
 
-/// The longest code with calls: cranelift-jit writes veneers after it, which each call has to reach. Half of what a call reaches, for the veneers.
+/// The longest code with calls: cranelift-jit writes veneers after it, which each call has to
+/// reach. Half of what a call reaches, for the veneers.
 const MAX_BYTES_WITH_CALLS: usize = 64 << 20;
 
 /// Returns why code of `bytes` has no place for `reloc`.

@@ -1,6 +1,8 @@
-//! macOS on AArch64: executable memory is mapped with `MAP_JIT`, and each thread either writes it or executes it.
+//! macOS on AArch64: executable memory is mapped with `MAP_JIT`, and each thread either writes it
+//! or executes it.
 //!
-//! A hardened program needs the entitlement `com.apple.security.cs.allow-jit`; without it there is no such mapping, which is an error.
+//! A hardened program needs the entitlement `com.apple.security.cs.allow-jit`; without it there is
+//! no such mapping, which is an error.
 
 use region::Protection;
 
@@ -15,7 +17,8 @@ unsafe extern "C" {
 /// A reserved range of address space.
 pub(super) type Reservation = region::Allocation;
 
-/// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`; what keeps them from being both at once is the state of each thread.
+/// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`; what keeps them from
+/// being both at once is the state of each thread.
 pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
     region::alloc(bytes, Protection::READ_WRITE_EXECUTE)
 }
@@ -26,14 +29,16 @@ pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
 /// They are whole pages of a reservation that nothing uses yet.
 pub(super) unsafe fn open(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
     if last != Protection::READ_EXECUTE {
-        // Pages of `MAP_JIT` keep their protection: data lies in others, mapped in their place. They are unmapped with the reservation.
+        // Pages of `MAP_JIT` keep their protection: data lies in others, mapped in their place.
+        // They are unmapped with the reservation.
         let data = region::alloc_at(start, bytes, Protection::READ_WRITE)?;
         core::mem::forget(data);
     }
     Ok(())
 }
 
-/// Calls `write`, which may write to pages of code that are not sealed, and executes none and does not call this again.
+/// Calls `write`, which may write to pages of code that are not sealed, and executes none and does
+/// not call this again.
 pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
     /// Ends it, also when `write` panics.
     struct Writing;
@@ -44,7 +49,8 @@ pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
         }
     }
     let _writing = Writing;
-    // SAFETY: changes this thread alone, which is in a function of this crate, and executes no code of `MAP_JIT` until it is changed back.
+    // SAFETY: changes this thread alone, which is in a function of this crate, and executes no code
+    // of `MAP_JIT` until it is changed back.
     unsafe { pthread_jit_write_protect_np(0) };
     write()
 }

@@ -1,4 +1,5 @@
-//! Pages of memory: reserved at once, then made writable, then sealed, each once. For no thread is a page writable and executable at once.
+//! Pages of memory: reserved at once, then made writable, then sealed, each once. For no thread is
+//! a page writable and executable at once.
 
 use core::ops::Range;
 
@@ -49,7 +50,8 @@ impl Pages {
         self.0.as_mut_ptr::<u8>().wrapping_add(offset)
     }
 
-    /// Makes pages writable, which [`Pages::seal`] gives the protection `last`. Code is written within [`write_code`](super::write_code).
+    /// Makes pages writable, which [`Pages::seal`] gives the protection `last`. Code is written
+    /// within [`write_code`](super::write_code).
     ///
     /// # Safety
     /// `range` are whole pages of this reservation that have not been made writable before.
@@ -62,12 +64,14 @@ impl Pages {
     /// Gives pages their last protection: code can be executed from now on, by all threads.
     ///
     /// # Safety
-    /// `range` are whole pages that were made writable with the same `last`; they hold finished code or constants, which nobody writes to any more.
+    /// `range` are whole pages that were made writable with the same `last`; they hold finished
+    /// code or constants, which nobody writes to any more.
     pub(crate) unsafe fn seal(&mut self, range: Range<usize>, last: Protection) -> Result<()> {
         let (start, bytes) = (self.at(range.start), range.len());
         let is_code = last == Protection::READ_EXECUTE;
         if is_code {
-            // Before they become executable, as Cranelift does: some processors have errata about read-only memory.
+            // Before they become executable, as Cranelift does: some processors have errata about
+            // read-only memory.
             // SAFETY: they are mapped.
             unsafe { icache::clear(start, bytes)? };
         }

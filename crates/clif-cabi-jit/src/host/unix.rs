@@ -17,9 +17,11 @@ pub(crate) unsafe fn open(name: &OsStr) -> Result<Library, Error> {
     unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
 }
 
-/// The dynamic linker's default scope: the program, what it was linked with, what was opened globally.
+/// The dynamic linker's default scope: the program, what it was linked with, what was opened
+/// globally.
 pub(crate) fn process() -> Vec<Library> {
-    // Fails in statically linked programs, which have no dynamic linker: then nothing is found there.
+    // Fails in statically linked programs, which have no dynamic linker: then nothing is found
+    // there.
     // SAFETY: no name opens no library, so no routine runs.
     let scope = unsafe { Library::open(None::<&OsStr>, RTLD_NOW | RTLD_LOCAL) };
     scope.into_iter().collect()
@@ -70,7 +72,8 @@ impl Frames {
     /// The tables are right, and their functions stay where they are as long as this value.
     pub(crate) unsafe fn new(tables: TablesInMemory) -> crate::error::Result<Self> {
         for frames in &tables.eh_frames {
-            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns it.
+            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns
+            // it.
             unsafe { unwind_table(frames, true) };
         }
         Ok(Self(tables))
@@ -89,7 +92,8 @@ impl Drop for Frames {
 /// Tells the unwinder of the process of a table, or that it goes.
 ///
 /// # Safety
-/// `table` is an `.eh_frame` that ends with four zeros, and stays where it is until it is taken back; it is taken back once, if it was told before.
+/// `table` is an `.eh_frame` that ends with four zeros, and stays where it is until it is taken
+/// back; it is taken back once, if it was told before.
 #[cfg(has_engine)]
 unsafe fn unwind_table(table: &[u8], is_new: bool) {
     let tell = match is_new {
@@ -152,7 +156,8 @@ pub(crate) fn map_executable(file: &std::fs::File) -> std::io::Result<()> {
         fn munmap(at: *mut u8, size: usize) -> i32;
     }
     let page = region::page::size();
-    // SAFETY: a new private mapping, to be read and executed, of a file that is open; nothing looks at it.
+    // SAFETY: a new private mapping, to be read and executed, of a file that is open; nothing looks
+    // at it.
     let at = unsafe { mmap(core::ptr::null_mut(), page, 1 | 4, 2, file.as_raw_fd(), 0) };
     if at.addr() == usize::MAX {
         return Err(std::io::Error::last_os_error());

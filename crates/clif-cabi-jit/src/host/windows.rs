@@ -24,7 +24,8 @@ const C_LIBRARY: &str = match cfg!(all(target_env = "gnu", not(target_abi = "llv
     false => "ucrtbase.dll",
 };
 
-/// Windows has no default scope: the program itself and its C library. The other C library has a heap and files of its own.
+/// Windows has no default scope: the program itself and its C library. The other C library has a
+/// heap and files of its own.
 pub(crate) fn process() -> Vec<Library> {
     let c_library = Library::open_already_loaded(C_LIBRARY);
     [Library::this(), c_library].into_iter().flatten().collect()
@@ -49,7 +50,8 @@ unsafe extern "system" {
     fn RtlDeleteFunctionTable(table: *const RuntimeFunction) -> u8;
 }
 
-/// Tables that the system knows, until they are dropped: each of functions that lie next to each other.
+/// Tables that the system knows, until they are dropped: each of functions that lie next to each
+/// other.
 #[derive(Default)]
 pub(crate) struct Frames(Vec<Box<[RuntimeFunction]>>);
 
@@ -60,7 +62,8 @@ impl Frames {
     /// [`Error::Memory`] if the system has no memory for a table.
     ///
     /// # Safety
-    /// The tables are right, each function has its UNWIND_INFO after it (`NewFrames::with_rules`), and they stay where they are as long as this value.
+    /// The tables are right, each function has its UNWIND_INFO after it (`NewFrames::with_rules`),
+    /// and they stay where they are as long as this value.
     pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
         let mut told = Self::default();
         for run in &tables.windows {
@@ -85,7 +88,8 @@ impl Frames {
             };
             let too_large = || refused(io::ErrorKind::OutOfMemory.into());
             let (table, count) = table.zip(count).ok_or_else(too_large)?;
-            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns it.
+            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns
+            // it.
             if unsafe { RtlAddFunctionTable(table.as_ptr(), count, base) } == 0 {
                 return Err(refused(io::Error::last_os_error()));
             }

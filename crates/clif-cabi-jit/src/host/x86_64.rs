@@ -10,8 +10,9 @@ use clif_cabi::cabi::Reg;
 /// Name of the machine in messages.
 pub(crate) const NAME: &str = "x86-64";
 
-/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to r10, which every convention has for it.
-/// `mov r10, [rip + distance - 7]`, `jmp [rip + distance + 8 - 13]`, then `int3`.
+/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes
+/// to r10, which every convention has for it. `mov r10, [rip + distance - 7]`,
+/// `jmp [rip + distance + 8 - 13]`, then `int3`.
 pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     let [a, b, c, d, ..] = (distance - 7).to_le_bytes();
     let [e, f, g, h, ..] = (distance + 8 - 13).to_le_bytes();
@@ -20,7 +21,8 @@ pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     ]
 }
 
-/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it panics, or writes beyond the code.
+/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it
+/// panics, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     match kind {
         Reloc::Abs8 => Some(8),

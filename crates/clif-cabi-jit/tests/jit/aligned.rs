@@ -1,8 +1,10 @@
-//! Callers that align the stack to less than 16 bytes. Arguments that are aligned to more than 16 bytes are in the corpus.
+//! Callers that align the stack to less than 16 bytes. Arguments that are aligned to more than 16
+//! bytes are in the corpus.
 
 use crate::common::*;
 
-/// give8(f, n): a function of (long, record of five words on the stack), called with rsp 8 + n bytes from where it should be.
+/// give8(f, n): a function of (long, record of five words on the stack), called with rsp 8 + n
+/// bytes from where it should be.
 const C: &str = r#"
 __asm__(".pushsection .text\n.globl give8, rsp_phase\n"
         "give8: pushq %rbp\n movq %rsp, %rbp\n subq %rsi, %rsp\n"

@@ -1,4 +1,5 @@
-//! Whatever an engine is given, in whatever order: results and errors, no panic. Nothing that was compiled is run.
+//! Whatever an engine is given, in whatever order: results and errors, no panic. Nothing that was
+//! compiled is run.
 
 use clif_cabi_jit::cranelift_codegen::ir::LibCall;
 
@@ -8,7 +9,8 @@ use crate::uses::{RELOCS, run};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// A function or data object, or none; ids are small, so that they meet what is there, and sometimes do not.
+/// A function or data object, or none; ids are small, so that they meet what is there, and
+/// sometimes do not.
 fn target() -> impl Strategy<Value = String> {
     let index = prop_oneof![0u32..6, Just(u32::MAX)];
     prop_oneof![
@@ -36,7 +38,8 @@ fn align() -> impl Strategy<Value = u64> {
     prop_oneof![select(vec![1u64, 16, 64, 4096, 8192]), any::<u64>()]
 }
 
-/// Addresses in the content of a data object: of functions and data objects, whatever the target is, and of what the content does not declare.
+/// Addresses in the content of a data object: of functions and data objects, whatever the target
+/// is, and of what the content does not declare.
 fn addresses() -> impl Strategy<Value = String> {
     let target = || {
         let unknown = (0u32..2).prop_map(|index| format!("?{index}"));
@@ -120,7 +123,8 @@ fn any_use() -> impl Strategy<Value = String> {
 #[test]
 fn no_use_of_an_engine_panics() {
     use proptest::test_runner::{Config, TestRunner};
-    // Number of times that each use worked, and that finalizing with something to finalize did: a run of errors alone proves nothing.
+    // Number of times that each use worked, and that finalizing with something to finalize did: a
+    // run of errors alone proves nothing.
     let worked = std::cell::Cell::new([0u32; 2]);
     let config = Config {
         cases: 5000,

@@ -1,9 +1,11 @@
-//! Copies of lists. Functions, data and symbols across definitions, what compiled code calls unasked, and code that is given as bytes are lines of `uses`; calls of
-//! each kind under every setting are the suite `emission`'s and [`unwind`](crate::unwind)'s.
+//! Copies of lists. Functions, data and symbols across definitions, what compiled code calls
+//! unasked, and code that is given as bytes are lines of `uses`; calls of each kind under every
+//! setting are the suite `emission`'s and [`unwind`](crate::unwind)'s.
 
 use crate::common::*;
 
-/// `long own(int, ...)`: the first two words of its list, and the first of a copy that was made before.
+/// `long own(int, ...)`: the first two words of its list, and the first of a copy that was made
+/// before.
 #[test]
 fn a_copy_of_a_list_goes_on_by_itself() {
     let mut engine = engine();

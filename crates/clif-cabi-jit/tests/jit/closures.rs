@@ -157,7 +157,8 @@ fn the_unnamed_arguments_of_one_call() {
     }
 }
 
-/// A list of one convention is not read as one of another, nor is a function of another one C's of Rust.
+/// A list of one convention is not read as one of another, nor is a function of another one C's of
+/// Rust.
 #[test]
 #[cfg(all(target_arch = "x86_64", unix))] // which has two conventions
 fn another_convention_is_refused() {
@@ -193,7 +194,8 @@ fn another_convention_is_refused() {
     );
 }
 
-/// The list of a closure has the bytes of its own convention's, which may be more than the target's.
+/// The list of a closure has the bytes of its own convention's, which may be more than the
+/// target's.
 #[test]
 #[cfg(target_arch = "x86_64")] // which has two conventions
 fn lists_of_another_convention() {
@@ -376,8 +378,8 @@ fn no_memory_is_writable_and_executable() {
     }
 }
 
-/// Closures of Apple's convention, whose contexts are in x17, made and called on any AArch64 system: from there the context goes to an integer register, to a vector register,
-/// to the stack.
+/// Closures of Apple's convention, whose contexts are in x17, made and called on any AArch64
+/// system: from there the context goes to an integer register, to a vector register, to the stack.
 #[test]
 #[cfg(target_arch = "aarch64")]
 fn contexts_of_apples_convention_are_in_x17() {

@@ -271,7 +271,8 @@ pub(crate) fn aligned(ty: Type, align: u32) -> Type {
     record.aligned(align).build(&DataModel::LP64).unwrap()
 }
 
-/// The gcc of this target: under an emulator the program starts compilers of the machine that emulates.
+/// The gcc of this target: under an emulator the program starts compilers of the machine that
+/// emulates.
 pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "linux")) {
     "aarch64-linux-gnu-gcc"
 } else if cfg!(target_arch = "riscv64") {
@@ -361,8 +362,8 @@ pub(crate) fn page() -> usize {
     4096
 }
 
-/// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
-/// same tests run twice at a time.
+/// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its
+/// place at once, in case the same tests run twice at a time.
 pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let own = std::process::id();
@@ -384,7 +385,8 @@ pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) ->
     library
 }
 
-/// The library that [`build_library`] makes, opened: nothing runs when it is loaded. Tests run at the same time, so that each has a name of its own.
+/// The library that [`build_library`] makes, opened: nothing runs when it is loaded. Tests run at
+/// the same time, so that each has a name of its own.
 pub(crate) fn library(cc: &str, flags: &[&str], name: &str, text: &str) -> Library {
     let name = format!("{name}_{}", cc.replace(|c: char| !c.is_alphanumeric(), "_"));
     // SAFETY: no text of these tests has a constructor or destructor.
@@ -426,7 +428,8 @@ pub(crate) fn is_executable(address: usize) -> bool {
     mappings().iter().any(is)
 }
 
-/// Number of times that something is done that is done `n` times on a machine of its own: less under an emulator.
+/// Number of times that something is done that is done `n` times on a machine of its own: less
+/// under an emulator.
 pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
     match std::env::var_os("CABI_RUNNER") {
         Some(_) => n / T::from(50),

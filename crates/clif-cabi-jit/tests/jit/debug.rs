@@ -97,7 +97,8 @@ fn perf_finds_names_in_its_map() {
     fs::remove_file(path).unwrap();
 }
 
-/// The records of a jitdump: kind and content. Their sizes lead from one to the next, and to the end.
+/// The records of a jitdump: kind and content. Their sizes lead from one to the next, and to the
+/// end.
 fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
     let number = |at: usize| u32::from_ne_bytes(dump[at..at + 4].try_into().unwrap());
     assert_eq!((number(0), number(4), number(8)), (0x4a69_5444, 1, 40));
@@ -199,7 +200,8 @@ fn code_for_gdb() {
     assert_eq!(twice(3), 9 ^ 3);
 }
 
-/// gdb stops there by the function's name, and shows the line and the callers. The control: it was not told.
+/// gdb stops there by the function's name, and shows the line and the callers. The control: it was
+/// not told.
 #[cfg(feature = "gdb")]
 #[test]
 fn gdb_stops_at_a_function() {

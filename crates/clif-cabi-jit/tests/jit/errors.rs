@@ -1,12 +1,13 @@
-//! Refusals that no line of `uses` can say, because they need a generic module; the engine goes on working afterwards.
+//! Refusals that no line of `uses` can say, because they need a generic module; the engine goes on
+//! working afterwards.
 
 use clif_cabi_jit::cranelift_codegen::ir;
 
 use crate::common::*;
 use crate::uses::works;
 
-/// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a lowering both C signatures are shown, though the engine's error is none of
-/// Cranelift's.
+/// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a
+/// lowering both C signatures are shown, though the engine's error is none of Cranelift's.
 #[test]
 fn as_a_module_it_has_the_errors_of_modules() {
     let mut engine = engine();

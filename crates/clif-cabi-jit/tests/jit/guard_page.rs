@@ -6,9 +6,10 @@ use crate::common::*;
 #[cfg(target_arch = "x86_64")]
 use crate::unwind::kinds::{Steps, shim};
 
-/// `at_end` calls a function on a thread whose stack has a guard page below it, and below that memory that can be written, after so
-/// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
-/// memory below the guard page has changed.
+/// `at_end` calls a function on a thread whose stack has a guard page below it, and below that
+/// memory that can be written, after so many bytes of the stack have been used. It answers 0 if the
+/// function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if memory below the
+/// guard page has changed.
 const C: &str = r#"
 #define _GNU_SOURCE
 #include <alloca.h>

@@ -1,4 +1,5 @@
-//! Typed calls: each kind of argument, more arguments than a call keeps without the heap, and what is refused before anything is called.
+//! Typed calls: each kind of argument, more arguments than a call keeps without the heap, and what
+//! is refused before anything is called.
 
 use crate::common::*;
 
@@ -32,7 +33,8 @@ extern "C" fn big() -> Big {
     Big([1, 2, 3, 4])
 }
 
-/// The address of a result is passed to a function that never returns too, but nothing comes after its call.
+/// The address of a result is passed to a function that never returns too, but nothing comes after
+/// its call.
 #[test]
 fn functions_that_never_return_share_no_code_with_others() {
     let returns = FnSig::new([], record(&vec![Type::I64; 4]));
@@ -133,7 +135,8 @@ fn eighteen_arguments_arrive() {
     );
 }
 
-/// A function that returns in memory stores by instructions that need the alignment of its type; bytes of Rust have none, and neither has a value.
+/// A function that returns in memory stores by instructions that need the alignment of its type;
+/// bytes of Rust have none, and neither has a value.
 #[test]
 #[cfg(all(target_os = "linux", not(target_arch = "s390x")))] // where vectors are refused
 fn results_that_are_not_aligned() {

@@ -101,7 +101,8 @@ fn code_of_another_engine() {
     assert!(!is_executable(at) && !is_executable(caller_at));
 }
 
-/// Engines made on one thread and used on another; code called by many at once while its engine goes on; the last owner gone on a thread of its own.
+/// Engines made on one thread and used on another; code called by many at once while its engine
+/// goes on; the last owner gone on a thread of its own.
 fn threads() {
     let mut engines: Vec<_> = (0..4).map(|_| engine()).collect();
     let all = engines.iter_mut().zip(0..);
@@ -216,7 +217,8 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     );
 }
 
-/// A system that forbids memory to become executable: an error, where cranelift-jit's own memory would panic. A process cannot take this back.
+/// A system that forbids memory to become executable: an error, where cranelift-jit's own memory
+/// would panic. A process cannot take this back.
 #[test]
 fn memory_that_may_not_be_executable_is_an_error() {
     unsafe extern "C" {

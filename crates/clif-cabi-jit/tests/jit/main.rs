@@ -1,4 +1,5 @@
-//! The JIT's tests, one program: what looks at the whole process, or ends it, runs in a child ([`common::again`], [`common::alone`]).
+//! The JIT's tests, one program: what looks at the whole process, or ends it, runs in a child
+//! ([`common::again`], [`common::alone`]).
 #![cfg(has_engine)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! One cache for the calls of many signatures: what is passed alike shares code, and nothing else does.
+//! One cache for the calls of many signatures: what is passed alike shares code, and nothing else
+//! does.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,4 +1,5 @@
-//! clang's `preserve_all`: ours call clang's, and registers are looked at around both: neither changes any but r11.
+//! clang's `preserve_all`: ours call clang's, and registers are looked at around both: neither
+//! changes any but r11.
 
 use clif_cabi_jit::clif_cabi::cabi::{Convention, X86_64_PRESERVE_ALL};
 use std::arch::asm;
@@ -32,7 +33,8 @@ fn signature() -> FnSig {
     FnSig::new([Type::PTR, pair(), Type::I32, Type::F32], Type::VOID)
 }
 
-/// A function of `own` that passes what it is passed to the function at `callee`, of `sig`, then calls `wreck`.
+/// A function of `own` that passes what it is passed to the function at `callee`, of `sig`, then
+/// calls `wreck`.
 fn hand_on(
     engine: &mut Engine,
     own: &FnSig,
@@ -69,7 +71,8 @@ fn hand_on(
     unsafe { engine.code(function.id).unwrap().as_ptr().cast() }
 }
 
-/// Registers that `code`, a function of the signature, changes: rax, rcx and so on, r11, xmm0 and so on.
+/// Registers that `code`, a function of the signature, changes: rax, rcx and so on, r11, xmm0 and
+/// so on.
 fn changed(code: *const u8) -> (usize, bool) {
     let mut to = 0.0_f64;
     let mut ints = [3_u64, 77, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15];
@@ -127,7 +130,8 @@ fn ours_and_clangs_keep_registers() {
             let mut engine = Engine::new(&settings).unwrap();
             let ours = hand_on(&mut engine, &own, &own, theirs, wreck);
             assert_eq!(changed(ours).0, 0, "{settings:?}");
-            // Controls: a function of C that does the same keeps few of them. And why our calls of it are C's: r11 is not kept.
+            // Controls: a function of C that does the same keeps few of them. And why our calls of
+            // it are C's: r11 is not kept.
             let mut engine = Engine::new(&settings).unwrap();
             let c = hand_on(&mut engine, &signature(), &own, theirs, wreck);
             assert!(changed(c).0 > 20);

@@ -1,11 +1,13 @@
-//! Static chains: calls of functions that read its register, and pointers to such functions that bring one. Closures show how our functions receive theirs: their
-//! contexts are chains, and the suite `run_time` calls one of each signature.
+//! Static chains: calls of functions that read its register, and pointers to such functions that
+//! bring one. Closures show how our functions receive theirs: their contexts are chains, and the
+//! suite `run_time` calls one of each signature.
 
 use std::sync::OnceLock;
 
 use crate::common::*;
 
-/// Functions that read the register of the chain. One adds al, which only x86-64 has, one its argument. The compiler that calls that one shows that the register is the chain's.
+/// Functions that read the register of the chain. One adds al, which only x86-64 has, one its
+/// argument. The compiler that calls that one shows that the register is the chain's.
 const C: &str = r#"
 #ifdef __riscv
 __asm__(".pushsection .text\n"
@@ -49,7 +51,8 @@ fn library() -> &'static Library {
     BUILT.get_or_init(|| crate::common::library(&cc(), &[], "static_chain", C))
 }
 
-/// Callers of a bound function know nothing of its chain. The slot of one that is dropped is used again.
+/// Callers of a bound function know nothing of its chain. The slot of one that is dropped is used
+/// again.
 #[test]
 fn bound_functions_bring_their_chain() {
     let closures = closures();

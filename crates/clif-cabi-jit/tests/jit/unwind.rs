@@ -1,5 +1,7 @@
-//! Unwinding through JIT code: exceptions of C++ and panics of Rust pass through compiled functions and stubs, and enter handlers of `try_call`; the
-//! unwinder finds the caller at each instruction of a stub. Each test has a control in which a table is missing or wrong; what then ends the process runs in a child.
+//! Unwinding through JIT code: exceptions of C++ and panics of Rust pass through compiled functions
+//! and stubs, and enter handlers of `try_call`; the unwinder finds the caller at each instruction
+//! of a stub. Each test has a control in which a table is missing or wrong; what then ends the
+//! process runs in a child.
 
 pub(crate) mod kinds;
 mod many;

@@ -3,29 +3,33 @@
 //! random.
 //!
 //! ```text
-//! == NAME (MACHINE)          an engine of its own, on this machine or on each; `(gnu)`: with glibc, `(vectors)`: not on RISC-V, `(c++)`: once for each C++ compiler
-//! import NAME SIGNATURE      and `export`, `weak`, `hidden`, `local`; `local SIGNATURE` has no name
-//! data NAME [LINKAGE] [writable] [tls]       `local` where there is no linkage; without a name if it is `_`
-//! clif FUNCTIONS             declares and defines them by their names; lines that are indented belong to the line before
-//! routines N FUNCTIONS       `clif`, and on x86-64 so many of the functions call library routines of Cranelift
+//! == NAME (MACHINE)          a new engine, on this machine or on each; `(gnu)`: with glibc,
+//!                            `(vectors)`: not on RISC-V, `(c++)`: once for each C++ compiler
+//! import NAME SIGNATURE      and `export`, `weak`, `hidden`, `local`; a `local` has no name
+//! data NAME [LINKAGE] [writable] [tls]       `local` without a linkage; no name if it is `_`
+//! clif FUNCTIONS             declares and defines them by their names; indented lines go on
+//! routines N FUNCTIONS       `clif`; on x86-64 N of them call library routines of Cranelift
 //! define FUNCTION CLIF       one function, in which `u0:N` has the id N
 //! takes SIGNATURE            defines a function that has this signature for a callee
-//! bytes FUNCTION SIZE ALIGN RELOCATIONS      `OFFSET:KIND=TARGET+ADDEND`; or the bytes, `0xc3`, in place of how many there are
-//! content DATA none|zeros|bytes SIZE ALIGN ADDRESSES   `OFFSET:function=TARGET` and `OFFSET:data=TARGET+ADDEND`
+//! bytes FUNCTION SIZE ALIGN RELOCATIONS      `OFFSET:KIND=TARGET+ADDEND`; SIZE or `0xc3`
+//! content DATA none|zeros|bytes SIZE ALIGN ADDRESSES
+//!                            `OFFSET:function=TARGET` and `OFFSET:data=TARGET+ADDEND`
 //! bind NAME ADDRESS          of a symbol, `&abs`, or a number
-//! symbol NAME [LIBRARY]       of the engine, which is that of the library
+//! symbol NAME [LIBRARY]      of the engine, which is that of the library
 //! code FUNCTION, finalize
 //! open LIBRARY               by its name
 //! library COMPILER TEXT      C, or with `c++` C++, compiled and opened
-//! engine SETTINGS            another engine: `baseline`, `memory=BYTES`, `personality=SYMBOL,TAG:TYPE`, `own_unwinder`, or a flag of Cranelift with its value
+//! engine SETTINGS            another engine: `baseline`, `memory=BYTES`, `own_unwinder`,
+//!                            `personality=SYMBOL,TAG:TYPE`, or a flag of Cranelift with its value
 //! aligned FUNCTION BYTES     whose address is a multiple of that
 //! far FUNCTION ADDRESS BYTES whose address is further away than that
-//! call FUNCTION(1, 2) = 3    or a symbol, whose arguments, three at most, and result are 64-bit integers; `&abs` is an address
-//! ! MESSAGE                  what the line before is refused with; `..` stands for some beginning or end
+//! call FUNCTION(1, 2) = 3    or a symbol; up to three 64-bit arguments; `&abs` is an address
+//! ! MESSAGE                  the refusal of the line before; `..` is some beginning or end
 //! ```
 //!
-//! A function or data object is a name or `#ID`; a target is one of these, `u0:ID`, `#ID+OFFSET`, or a name that Cranelift knows. An address may also be that of `?N`, which the
-//! content does not declare.
+//! A function or data object is a name or `#ID`; a target is one of these, `u0:ID`, `#ID+OFFSET`,
+//! or a name that Cranelift knows. An address may also be that of `?N`, which the content does not
+//! declare.
 
 mod words;
 
@@ -136,7 +140,8 @@ fn follow(lines: &[String]) -> Result<usize, String> {
     Ok(refused)
 }
 
-/// Follows the sections of C++, or the others: how many there are, and how many lines are refused as they should be.
+/// Follows the sections of C++, or the others: how many there are, and how many lines are refused
+/// as they should be.
 fn followed(is_cxx: bool) -> (usize, usize) {
     let all = sections().into_iter();
     let chosen: Vec<_> = all
@@ -313,7 +318,8 @@ fn symbol(engine: &Engine, name: &str, library: &str) -> Result<(), String> {
 }
 
 fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
-    // SAFETY: neither libraries of the system that lines open nor texts of theirs have routines of their own to run.
+    // SAFETY: neither libraries of the system that lines open nor texts of theirs have routines of
+    // their own to run.
     unsafe { Library::open(name.as_ref()) }.map_err(|error| error.to_string())
 }
 
@@ -364,7 +370,7 @@ fn linkage(word: &str) -> Option<Linkage> {
     })
 }
 
-/// Code of these bytes, or of one over and over, by the engine's own way where it is aligned as a stub.
+/// Code of these bytes, or of one over and over; the engine's own way if aligned as a stub.
 fn bytes(engine: &mut Engine, id: FuncId, words: &[&str]) -> Result<()> {
     let [size, align, relocs @ ..] = words else {
         panic!("{words:?}");
@@ -405,7 +411,7 @@ extern "C" fn double(n: i64) -> i64 {
     n * 2
 }
 
-/// The address of a function of this program, of a symbol, of a function that is final, or a number.
+/// The address of a function of this program, of a symbol, of a final function, or a number.
 fn value(engine: &Engine, text: &str) -> usize {
     let Some(name) = text.strip_prefix('&') else {
         return text.parse::<isize>().unwrap().cast_unsigned();
@@ -434,7 +440,7 @@ fn call(engine: &Engine, text: &str) -> Result<(), String> {
     let mut args: Vec<usize> = args.map(|arg| value(engine, arg)).collect();
     args.resize(3, 0);
     let code = value(engine, &format!("&{name}"));
-    // SAFETY: it takes three integers, or fewer, and the engine has it, or a library that is open as long.
+    // SAFETY: it takes up to three integers, and the engine has it, or a library that is open.
     let code: extern "C" fn(usize, usize, usize) -> usize = unsafe { core::mem::transmute(code) };
     let (result, wanted) = (code(args[0], args[1], args[2]), value(engine, wanted));
     if result != wanted {

@@ -1,5 +1,7 @@
-//! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of windows.cc, because no compiler starts under wine.
-//! Modules of other systems compile shared objects of ELF as they run, read `/proc`, catch SIGSEGV, or need `try_call`, which is refused here.
+//! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of
+//! windows.cc, because no compiler starts under wine. Modules of other systems compile shared
+//! objects of ELF as they run, read `/proc`, catch SIGSEGV, or need `try_call`, which is refused
+//! here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -161,7 +163,8 @@ fn exceptions_pass_and_registers_are_kept() {
     assert_eq!([0, 1, 2, 3].map(wrong), [-1, 0, 0, 0]);
 }
 
-/// The pages of one engine: most are reserved alone, and none is writable and executable. Its functions are known to the unwinder as long as it is there.
+/// The pages of one engine: most are reserved alone, and none is writable and executable. Its
+/// functions are known to the unwinder as long as it is there.
 #[test]
 fn memory_is_committed_as_it_is_used_and_tables_go_with_it() {
     let engine = passing(&Settings::default(), zero);
@@ -207,7 +210,8 @@ fn memory_is_committed_as_it_is_used_and_tables_go_with_it() {
     assert!(!is_known());
 }
 
-/// An UNWIND_INFO lies at a multiple of 4 bytes, however its code is aligned: an odd offset would name another entry.
+/// An UNWIND_INFO lies at a multiple of 4 bytes, however its code is aligned: an odd offset would
+/// name another entry.
 #[test]
 fn rules_are_aligned() {
     let mut engine = engine();

@@ -17,7 +17,8 @@ impl Stub {
     /// Returns the machine code, `pic` for objects and without for the JIT.
     ///
     /// # Errors
-    /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
+    /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the
+    /// argument area is too large to be jumped over.
     pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
         let (mut code, steps) = (StubCode::default(), machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());

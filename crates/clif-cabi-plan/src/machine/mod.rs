@@ -72,7 +72,8 @@ impl Machine {
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
     /// let error = Machine::of(&Target::named("riscv32gc-unknown-linux-gnu")?).unwrap_err();
-    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
+    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 \
+    ///     (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
@@ -185,7 +186,8 @@ impl Machine {
     /// let error = machine.places(&sig).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "Cranelift does not take this signature: parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
+    ///     "Cranelift does not take this signature: parameter 2: Cranelift does not place an \
+    ///         `i128` as C does; split it into two `i64`",
     /// );
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```

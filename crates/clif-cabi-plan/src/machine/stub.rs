@@ -283,13 +283,16 @@ pub struct Reloc {
 pub enum RelocKind {
     /// The 8 bytes of the address.
     Abs8,
-    /// Operand of an x86-64 call or jump: 4 bytes relative to themselves, to the function or to an entry of the PLT.
+    /// Operand of an x86-64 call or jump: 4 bytes relative to themselves, to the function or to an
+    /// entry of the PLT.
     X86CallPLTRel4,
     /// Operand of AArch64's `b` and `bl`, to the function or to an entry of the PLT.
     Arm64Call,
-    /// Operands of RISC-V's `auipc` and `jalr` after each other, to the function or to an entry of the PLT.
+    /// Operands of RISC-V's `auipc` and `jalr` after each other, to the function or to an entry of
+    /// the PLT.
     RiscvCallPlt,
-    /// Operand of s390x's `jg` and `brasl`: halfwords from itself to the function or to an entry of the PLT.
+    /// Operand of s390x's `jg` and `brasl`: halfwords from itself to the function or to an entry of
+    /// the PLT.
     S390xPLTRel32Dbl,
 }
 

@@ -82,8 +82,8 @@ pub struct VaCounter {
 }
 
 impl VaCounter {
-    /// Returns the counter of bytes, an `int`, that is member `at` of the `va_list` of `convention`,
-    /// and is added to member `base`.
+    /// Returns the counter of bytes, an `int`, that is member `at` of the `va_list` of
+    /// `convention`, and is added to member `base`.
     pub(super) const fn of(
         convention: &Convention,
         at: usize,

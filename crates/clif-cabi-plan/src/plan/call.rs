@@ -31,7 +31,8 @@ pub struct CallPlan {
     /// `true` if the CLIF parameters are exactly the parts of all arguments, in order. The values
     /// of the arguments, one after the other, are then those of the call.
     pub is_in_order: bool,
-    /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
+    /// A call by a stub that finds the address of the function in a word of its own. `None` if no
+    /// stub is needed.
     pub indirect: Option<IndirectCall>,
     /// Steps of a stub before it goes to the function.
     pub(super) before: SmallVec<[StubStep; 4]>,

@@ -25,7 +25,8 @@ impl CallPlan {
     /// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
     /// let hypot = FnSig::new([Type::F64, Type::F64], Type::F64);
     /// let invoker = CallPlan::new(&hypot, &Target::X86_64_LINUX)?.invoker(&Target::X86_64_LINUX);
-    /// let name = "__clif_cabi_frame_keep_keepret_arg0_loadsd0_arg1_loadsd1_calltarget_retaddress_storesd0_leave";
+    /// let name = "__clif_cabi_frame_keep_keepret_arg0_loadsd0_arg1_loadsd1_calltarget_\
+    ///     retaddress_storesd0_leave";
     /// assert_eq!(invoker.map(|stub| stub.name()).as_deref(), Some(name));
     /// // gcc and clang extend what is narrower than an `int`, and clang's functions count on it.
     /// let putc = FnSig::new([Type::I8], Type::VOID);
@@ -61,7 +62,8 @@ impl CallPlan {
         }
         let mut steps = SmallVec::from_slice(&[StubStep::Frame, StubStep::KeepInvocation]);
         steps.extend((*result != Place::Ignore).then_some(StubStep::KeepRet));
-        // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
+        // Words for the stack are loaded to a register of parameters first, and the address of the
+        // result takes one.
         self.stack_words(machine, &mut steps)?;
         if let Place::Indirect { .. } = result {
             steps.push(StubStep::PassRet);
@@ -89,7 +91,8 @@ impl CallPlan {
                 continue;
             };
             let parts = self.args.parts(i);
-            // Longer ones are copied by 16 bytes, which the callee may load at once: after stores of words such a load waits.
+            // Longer ones are copied by 16 bytes, which the callee may load at once: after stores
+            // of words such a load waits.
             let is_long = |part: &ClifPart| part.offset + u32::from(part.size) > MAX_WORDS;
             if parts.is_empty() || parts.iter().any(is_long) {
                 return None;

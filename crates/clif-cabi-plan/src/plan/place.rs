@@ -23,7 +23,8 @@ pub(super) struct Placer<'a> {
     pub(super) table: &'a mut ArgTable,
     /// Steps of a stub before it goes to the function. Empty: there is no stub.
     pub(super) steps: SmallVec<[StubStep; 4]>,
-    /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or at an entry that of a stub with a frame.
+    /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or
+    /// at an entry that of a stub with a frame.
     pub(super) area_bytes: u64,
     /// At an entry: which argument is the static chain, and where a stub has put it.
     pub(super) chain: Option<(u32, ClifPlace)>,

@@ -1,4 +1,5 @@
-//! Shapes of plans: keys for code that calls or is entered with every argument and the result in memory.
+//! Shapes of plans: keys for code that calls or is entered with every argument and the result in
+//! memory.
 //!
 //! Such code depends on its plan, and on C types only by the layout of objects and the bits of
 //! integers. So a shape is all fields of a plan, and only these of its C signature. Plans are taken apart field by field:

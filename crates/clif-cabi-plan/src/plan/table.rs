@@ -1,4 +1,5 @@
-//! The table of a signature, one for calls and one for entries: its slots, and how each argument is passed.
+//! The table of a signature, one for calls and one for entries: its slots, and how each argument is
+//! passed.
 
 use std::ops::Range;
 
@@ -23,8 +24,8 @@ pub enum PassMode {
     /// In vector registers that CLIF cannot express: a stub loads them from an object for a call,
     /// and stores them to one at an entry.
     Stub {
-        /// At an entry: bytes from where [`EntryPlan::saved`](super::EntryPlan::saved) points to the object, a multiple of 64, which the address is
-        /// aligned to as well.
+        /// At an entry: bytes from where [`EntryPlan::saved`](super::EntryPlan::saved) points to
+        /// the object, a multiple of 64, which the address is aligned to as well.
         offset: u32,
     },
     /// A vector of bools, lane by lane, each an integer of 0 or 1.

@@ -147,8 +147,8 @@ impl VaArgPlan {
 
     /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
     /// bytes, aligned to `align`, that callers pass in `parts`, as
-    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in memory:
-    /// by its address, but for x86-64 System V, which copies it to the argument area.
+    /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in
+    /// memory: by its address, but for x86-64 System V, which copies it to the argument area.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] for parts that are not those of such an object.

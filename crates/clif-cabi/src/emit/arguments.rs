@@ -231,8 +231,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// Checks whether `arg` is an object that is passed on without a copy: one of those at the addresses
-/// `forwarded`, with alignments, which has `align`.
+/// Checks whether `arg` is an object that is passed on without a copy: one of those at the
+/// addresses `forwarded`, with alignments, which has `align`.
 pub(super) fn is_forwarded(forwarded: &[(Value, u32)], arg: &Arg, align: u32) -> bool {
     let Arg::Memory {
         base, offset: 0, ..

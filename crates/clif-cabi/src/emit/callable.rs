@@ -19,7 +19,8 @@ use crate::error::LowerError;
 pub struct Callable {
     /// The callee of the instruction.
     pub code: CallCode,
-    /// The CLIF signature of the instruction, imported: the plan's, unless [`Callable::extra`] has values.
+    /// The CLIF signature of the instruction, imported: the plan's, unless [`Callable::extra`] has
+    /// values.
     pub signature: SigRef,
     /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): arguments
     /// of a stub that goes to the callee.
@@ -57,8 +58,8 @@ impl Callable {
     /// Emits the `call` or `call_indirect` with those values.
     ///
     /// # Errors
-    /// [`LowerError::Function`] if `builder` cannot insert it, or builds another function; [`LowerError::Values`] if the values are not of the
-    /// types of the signature.
+    /// [`LowerError::Function`] if `builder` cannot insert it, or builds another function;
+    /// [`LowerError::Values`] if the values are not of the types of the signature.
     pub fn call(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -87,11 +88,12 @@ impl Callable {
         }
     }
 
-    /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table` is of [`Callable::signature`].
+    /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table`
+    /// is of [`Callable::signature`].
     ///
     /// # Errors
-    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a function of Windows: Cranelift has no
-    /// `try_call` of one.
+    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a function of
+    /// Windows: Cranelift has no `try_call` of one.
     pub fn try_call(
         &self,
         builder: &mut FunctionBuilder<'_>,

@@ -16,8 +16,8 @@ use super::{Copies, Values, check, fields, lanes};
 use crate::clif_types::{clif_type, type_names};
 use crate::error::LowerError;
 
-/// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
-/// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
+/// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin),
+/// or by [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///
 /// An argument can be asked for in each form, wherever the ABI puts it: as one
 /// [value](Entry::value), as [parts](Entry::parts), by its [address](Entry::address), or
@@ -109,8 +109,8 @@ impl Entry {
     /// names.
     ///
     /// # Errors
-    /// [`LowerError::Value`] if it has none, [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
-    /// `builder` builds another function.
+    /// [`LowerError::Value`] if it has none, [`LowerError::NoArgument`] if there is no such
+    /// argument, [`LowerError::Function`] if `builder` builds another function.
     pub fn value(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -135,9 +135,10 @@ impl Entry {
     /// the argument area. A caller may give the argument in the same parts.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
-    /// lane, which have none;
-    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
+    /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by
+    /// reference, and a vector of bools that is passed lane by lane, which have none;
+    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
+    /// `builder` builds another function.
     pub fn parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -157,7 +158,8 @@ impl Entry {
     /// parts in registers. A caller may give the argument by the same fields.
     ///
     /// # Errors
-    /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`] for a type that has no fields.
+    /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`]
+    /// for a type that has no fields.
     pub fn fields(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -182,12 +184,14 @@ impl Entry {
     /// reference stays there (C lets the callee write to it); one that is passed in registers is
     /// stored to a slot first.
     ///
-    /// For x86-64 System V the address is as aligned as the type. Elsewhere it may be less where `aligned` asks for more than the members need: AAPCS64 places
-    /// such a record by its members, and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`]
-    /// puts the value where its alignment is known.
+    /// For x86-64 System V the address is as aligned as the type. Elsewhere it may be less where
+    /// `aligned` asks for more than the members need: AAPCS64 places such a record by its members,
+    /// and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`,
+    /// AArch64). [`Entry::store`] puts the value where its alignment is known.
     ///
     /// # Errors
-    /// As [`Entry::store`], and [`LowerError::Value`] for an object that no stack frame has room for.
+    /// As [`Entry::store`], and [`LowerError::Value`] for an object that no stack frame has room
+    /// for.
     pub fn address(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -215,8 +219,8 @@ impl Entry {
     /// Stores argument `index` to the object at `to`.
     ///
     /// # Errors
-    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Value`] if `to` is no address, [`LowerError::Function`] if
-    /// `builder` builds another function.
+    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Value`] if `to` is no
+    /// address, [`LowerError::Function`] if `builder` builds another function.
     pub fn store(
         &self,
         builder: &mut FunctionBuilder<'_>,

@@ -47,9 +47,9 @@ const MAX_BITS: u32 = 512;
 /// bit-fields.
 ///
 /// # Errors
-/// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and one with a member that is no CLIF value (`long
-/// double`, a vector of more than 16 bytes or of bools; a bit-field of `__int128`; a `_BitInt` or vector
-/// whose width no CLIF type has).
+/// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and
+/// one with a member that is no CLIF value (`long double`, a vector of more than 16 bytes or of
+/// bools; a bit-field of `__int128`; a `_BitInt` or vector whose width no CLIF type has).
 ///
 /// # Example
 /// ```
@@ -57,7 +57,9 @@ const MAX_BITS: u32 = 512;
 /// use clif_cabi::cranelift_codegen::ir::types;
 ///
 /// // struct event { int kind; float at[2]; };
-/// let event = RecordBuilder::structure("event").field("kind", Type::I32).field("at", Type::array(&Type::F32, 2)?);
+/// let event = RecordBuilder::structure("event")
+///     .field("kind", Type::I32)
+///     .field("at", Type::array(&Type::F32, 2)?);
 /// let event = event.build(&DataModel::LP64)?;
 /// let fields = clif_cabi::fields(&event)?;
 /// let fields: Vec<_> = fields.iter().map(|field| (field.ty, field.offset_bits)).collect();
@@ -65,7 +67,11 @@ const MAX_BITS: u32 = 512;
 ///
 /// let word = RecordBuilder::union("word").field("n", Type::I32).field("x", Type::F32);
 /// let error = clif_cabi::fields(&word.build(&DataModel::LP64)?).unwrap_err();
-/// assert_eq!(error.to_string(), "fields, union word: expected an object in memory, found members that overlap, as a union's do");
+/// assert_eq!(
+///     error.to_string(),
+///     "fields, union word: expected an object in memory, found members that overlap, as a \
+///         union's do"
+/// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {

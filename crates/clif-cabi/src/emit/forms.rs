@@ -11,7 +11,8 @@ use crate::clif_types::value_type;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Arg {
-    /// One SSA value, of the type [`value_type`](crate::value_type) names or of another of the same width.
+    /// One SSA value, of the type [`value_type`](crate::value_type) names or of another of the same
+    /// width.
     Value(Value),
     /// An object in memory, `offset` bytes after `base`; no byte outside it is read.
     Memory {
@@ -25,7 +26,8 @@ pub enum Arg {
     },
     /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
     Parts(Values),
-    /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in registers.
+    /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in
+    /// registers.
     Fields(Values),
 }
 
@@ -67,7 +69,8 @@ impl Arg {
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let stubs = &mut NoStubs;
     /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
@@ -142,9 +145,9 @@ impl Ret {
         Self::Memory(address)
     }
 
-    /// Returns the easiest form of the result of `plan`: one SSA value if it is one and in registers,
-    /// otherwise memory, whose `address` is then asked for. So a front end makes no stack slot for
-    /// a result that is a value.
+    /// Returns the easiest form of the result of `plan`: one SSA value if it is one and in
+    /// registers, otherwise memory, whose `address` is then asked for. So a front end makes no
+    /// stack slot for a result that is a value.
     ///
     /// # Errors
     /// The errors of `address`.

@@ -159,7 +159,8 @@ fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
 /// builder.switch_to_block(block);
 /// builder.ensure_inserted_block();
 /// let params = builder.block_params(block).to_vec();
-/// // The words of a `long double` are on the stack, after padding arguments for all integer registers.
+/// // The words of a `long double` are on the stack, after padding arguments for all integer
+/// // registers.
 /// let plan = lower.call_plan(&FnSig::new([Type::F80], Type::VOID))?;
 /// let args = [Arg::memory(params[0])];
 /// let mut values = lower.values_in(&mut builder, &plan, &args, Ret::Ignore)?;

@@ -20,7 +20,8 @@ impl Entry {
     /// is [`Entry::sret`] itself.
     ///
     /// # Errors
-    /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
+    /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if
+    /// `builder` builds another function.
     pub fn ret(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -37,7 +38,8 @@ impl Entry {
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let stubs = &mut NoStubs;
     /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
@@ -47,7 +49,8 @@ impl Entry {
     /// use clif_cabi::{Arg, Lowering, Ret};
     ///
     /// let lower = Lowering::new(&*isa)?;
-    /// // struct pair take(struct pair *p, void (*drop)(struct pair *)) { struct pair q = *p; drop(p); return q; }
+    /// // struct pair take(struct pair *p, void (*drop)(struct pair *)) { struct pair q = *p;
+    /// // drop(p); return q; }
     /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
     /// let pair = pair.build(lower.target().data_model())?;
     /// let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::PTR, Type::FN_PTR], pair))?;

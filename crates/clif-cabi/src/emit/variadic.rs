@@ -17,26 +17,30 @@ use crate::error::LowerError;
 
 impl Entry {
     /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
-    /// the `list_bytes` of [`va_arg_plan`](crate::Lowering::va_arg_plan) for the function's signature,
-    /// which are those of [`Target::va_list`](cabi::Target::va_list) where its convention is the
-    /// target's. It may be passed to C, whose functions take its address (or, where it is an
-    /// address, its value). It is valid until the function returns; `va_end` does nothing, so there
-    /// is none here.
+    /// the `list_bytes` of [`va_arg_plan`](crate::Lowering::va_arg_plan) for the function's
+    /// signature, which are those of [`Target::va_list`](cabi::Target::va_list) where its
+    /// convention is the target's. It may be passed to C, whose functions take its address (or,
+    /// where it is an address, its value). It is valid until the function returns; `va_end` does
+    /// nothing, so there is none here.
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let stubs = &mut NoStubs;
     /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
+    /// use clif_cabi::cranelift_codegen::ir::{
+    ///     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind,
+    /// };
     /// use clif_cabi::{Arg, Lowering};
     ///
     /// let lower = Lowering::new(&*isa)?;
-    /// // double second(int, ...), after a `_Float32`, which C does not promote, and with the list copied
+    /// // double second(int, ...), after a `_Float32`, which C does not promote, and with the list
+    /// // copied
     /// let sig = FnSig::new([Type::I32], Type::F64).variadic();
     /// let (_, entry) = lower.begin(&mut builder, &sig)?;
     /// let [first, list] = [0, 1].map(|_| {
@@ -56,7 +60,8 @@ impl Entry {
     /// ```
     ///
     /// # Errors
-    /// [`LowerError::Function`] if the function is not variadic or `builder` builds another one, [`LowerError::Value`] if `to` is no address.
+    /// [`LowerError::Function`] if the function is not variadic or `builder` builds another one,
+    /// [`LowerError::Value`] if `to` is no address.
     pub fn va_start(&self, builder: &mut FunctionBuilder<'_>, to: Value) -> Result<(), LowerError> {
         self.about(self.write_va_list(builder, to))
     }

@@ -68,7 +68,8 @@ impl Lowering {
         sig: &FnSig,
     ) -> Result<Function, LowerError> {
         let plan = self.call_plan(sig).map_err(|e| e.of(Some(name), sig))?;
-        // Calls bring their own signature along; the declared one only has to be the same each time.
+        // Calls bring their own signature along; the declared one only has to be the same each
+        // time.
         self.declare(
             module,
             name,
@@ -148,15 +149,18 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let mut module = jit(&[]);
     /// use clif_cabi::cabi::{FnSig, Type};
     /// use clif_cabi::{Function, Lowering, clif_signature, stub_id};
     ///
     /// let lower = Lowering::new(module.isa())?;
-    /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
+    /// let plain =
+    ///     lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
     /// assert_eq!(plain.id, plain.body);
-    /// // A nested function gets the frame around it in r10; its body gets it in the next free register of parameters.
+    /// // A nested function gets the frame around it in r10; its body gets it in the next free
+    /// // register of parameters.
     /// let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
     /// let nested = lower.declare_export(&mut module, "nested", &sig)?;
     /// assert_ne!(nested.id, nested.body);

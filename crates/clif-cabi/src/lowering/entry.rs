@@ -10,12 +10,13 @@ use crate::emit::{Entry, check, slot_of};
 use crate::error::LowerError;
 
 impl Lowering {
-    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes its first block with the parameters, switches
-    /// to it and seals it, and takes the arguments.
+    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes
+    /// its first block with the parameters, switches to it and seals it, and takes the arguments.
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let stubs = &mut NoStubs;
     /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
@@ -37,8 +38,8 @@ impl Lowering {
     /// ```
     ///
     /// # Errors
-    /// [`LowerError::Function`] if the builder has been used already, or its function has another signature; [`LowerError`] for what cannot
-    /// be lowered.
+    /// [`LowerError::Function`] if the builder has been used already, or its function has another
+    /// signature; [`LowerError`] for what cannot be lowered.
     pub fn begin(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -82,9 +83,9 @@ impl Lowering {
     }
 
     /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of
-    /// arguments that it leaves. The parameters of the plan's signature, which callers know, come first.
-    /// The others hold nobody's values: [`keep_arrived`](crate::keep_arrived)
-    /// passes them on.
+    /// arguments that it leaves. The parameters of the plan's signature, which callers know, come
+    /// first. The others hold nobody's values: [`keep_arrived`](crate::keep_arrived) passes them
+    /// on.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered.
@@ -93,8 +94,8 @@ impl Lowering {
         Ok(clif_signature(&filled))
     }
 
-    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [the plan's](clif_signature), and its parameters have
-    /// been appended to `block`, its first.
+    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [the
+    /// plan's](clif_signature), and its parameters have been appended to `block`, its first.
     ///
     /// # Errors
     /// [`LowerError`] if the function was not set up so.

@@ -23,7 +23,8 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let mut module = jit(&["preserve_frame_pointers"]);
     /// # let mut ctx = module.make_context();
     /// # let mut fctx = FunctionBuilderContext::new();
@@ -61,8 +62,9 @@ impl Lowering {
     /// ```
     ///
     /// # Errors
-    /// [`LowerError::TailCall`] where one of the two is no function that can do this (C's cannot), where their results are not returned alike, and for a copy
-    /// in the frame; [`LowerError::Isa`] without the setting `preserve_frame_pointers`; as [`Lowering::call_sig`].
+    /// [`LowerError::TailCall`] where one of the two is no function that can do this (C's cannot),
+    /// where their results are not returned alike, and for a copy in the frame; [`LowerError::Isa`]
+    /// without the setting `preserve_frame_pointers`; as [`Lowering::call_sig`].
     pub fn tail_call(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -88,7 +90,8 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
     /// # let mut module = jit(&["enable_pinned_reg"]);
     /// # let mut ctx = module.make_context();
     /// # let mut fctx = FunctionBuilderContext::new();
@@ -156,7 +159,8 @@ impl Lowering {
     /// that context in the register instead of C's value.
     ///
     /// # Errors
-    /// [`LowerError::Function`] for signatures that differ in more than that; as [`Lowering::begin`] and [`Lowering::call`].
+    /// [`LowerError::Function`] for signatures that differ in more than that; as
+    /// [`Lowering::begin`] and [`Lowering::call`].
     pub fn forward(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

@@ -18,12 +18,14 @@ impl Lowering {
     /// policy and features of `sig`, a variadic function's, matter: a function that is passed a
     /// `va_list` gives the signature of the function that was called, or any variadic one.
     ///
-    /// The object may be written to. It is valid until the variadic function returns, or until the same instructions are executed
-    /// once more: an argument in several registers is assembled in one temporary object.
+    /// The object may be written to. It is valid until the variadic function returns, or until the
+    /// same instructions are executed once more: an argument in several registers is assembled in
+    /// one temporary object.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a type that no argument after `...` has, because C promotes it (`float`, `char`, `short`, `bool`), and
-    /// if `list` is no address; [`LowerError::Plan`] for what cannot be fetched.
+    /// [`LowerError::Value`] for a type that no argument after `...` has, because C promotes it
+    /// (`float`, `char`, `short`, `bool`), and if `list` is no address; [`LowerError::Plan`] for
+    /// what cannot be fetched.
     pub fn va_arg(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -60,7 +62,8 @@ impl Lowering {
     /// front end with types of its own ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
-    /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no address.
+    /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no
+    /// address.
     pub fn va_arg_planned(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -82,8 +85,8 @@ impl Lowering {
     /// [`va_arg`](Self::va_arg): both have the `list_bytes` of its [plan](Self::va_arg_plan).
     ///
     /// # Errors
-    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Plan`] for a
-    /// convention whose `va_list` is not known.
+    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands
+    /// nowhere, [`LowerError::Plan`] for a convention whose `va_list` is not known.
     pub fn va_copy(
         &self,
         builder: &mut FunctionBuilder<'_>,

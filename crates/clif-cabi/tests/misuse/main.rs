@@ -140,7 +140,7 @@ impl Building {
         }
     }
 
-    /// The function that `uses` build, each as [`Building::apply`] reads it. Refused uses leave no instruction.
+    /// Builds the function of `uses`, each as [`Building::apply`] reads it. Refused ones add none.
     pub(crate) fn build<U: AsRef<str>>(mut self, uses: &[U]) -> Built {
         let mut func = Function::new();
         let mut context = FunctionBuilderContext::new();
@@ -171,7 +171,7 @@ impl Building {
         }
     }
 
-    /// One use of a lowering: `begin 1`, `call v0(..)`. Signatures, blocks and arguments are numbers.
+    /// One use of a lowering: `begin 1`, `call v0(..)`. Signatures, blocks, arguments are numbers.
     fn apply(&mut self, builder: &mut FunctionBuilder<'_>, text: &str) -> Result<(), LowerError> {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -184,7 +184,7 @@ impl Building {
                 let block = Block::from_u32(index(second));
                 self.entry = Some(lower.enter(builder, block, &sigs[n()])?);
             }
-            // Makes the function being built one of the signature, and appends its parameters to the block.
+            // Gives the function being built the signature, and the block its parameters.
             "params" => {
                 let plan = lower.entry_plan(&sigs[n()])?;
                 builder.func.signature = clif_signature(&plan.signature);
@@ -237,9 +237,10 @@ impl Building {
         Ok(())
     }
 
-    /// A use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of signature 0, or of 1 as `call@1`. A callee is `f0`, a function of the
-    /// module, or `r0`, one that is imported, or the value of its address; `call f(..)` is by its name, and `with TYPE` says the type of the argument after the
-    /// named ones.
+    /// A use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of
+    /// signature 0, or of 1 as `call@1`. A callee is `f0`, a function of the module, or `r0`, one
+    /// that is imported, or the value of its address; `call f(..)` is by its name, and `with TYPE`
+    /// says the type of the argument after the named ones.
     fn pass(
         &mut self,
         builder: &mut FunctionBuilder<'_>,
@@ -437,7 +438,8 @@ fn flags_that_a_target_needs() {
     let wide = [probes, ("probestack_size_log2", "16")];
     assert!(lowering("x86_64-pc-windows-gnu", &wide).ends_with(PROBES));
     assert_eq!(lowering("x86_64-unknown-linux-gnu", &[]), "lowered");
-    // Cranelift 0.132 to 0.137 load the size of a frame into a0 before they call an outline probe on RISC-V: `f(5, 7)` was 100039. On AArch64 and s390x they panic.
+    // Cranelift 0.132 to 0.137 load the size of a frame into a0 before they call an outline probe
+    // on RISC-V: `f(5, 7)` was 100039. On AArch64 and s390x they panic.
     let inline = [frames, probes, ("probestack_strategy", "inline")];
     for target in [
         "aarch64-unknown-linux-gnu",

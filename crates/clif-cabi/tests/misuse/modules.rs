@@ -10,7 +10,8 @@ use cranelift_jit::JITModule;
 use super::doc::jit;
 use super::{c, instructions, lowering, plain};
 
-/// Calls the function with this id of `module`, whose signature is `sig`, with a double: instructions are emitted if it is not refused.
+/// Calls the function with this id of `module`, whose signature is `sig`, with a double:
+/// instructions are emitted if it is not refused.
 fn call(module: &mut JITModule, id: u32, sig: &FnSig) -> Result<(), LowerError> {
     let (lower, mut ctx, mut context) = (
         lowering(),
@@ -51,7 +52,8 @@ fn functions_of_another_module() {
     module.finalize_definitions().unwrap();
 }
 
-/// Lines of `declared.txt` say which of two lowerings declares what, and why not: the two C signatures are shown.
+/// Lines of `declared.txt` say which of two lowerings declares what, and why not: the two C
+/// signatures are shown.
 #[test]
 fn declared_again() {
     let (mut module, first, second) = (jit(&[]), lowering(), lowering());
@@ -136,7 +138,8 @@ fn a_stub_is_found_again() {
     is_taken(&mut second);
 }
 
-/// A function that C enters by a stub, whose body the front end has declared before: the stub is made all the same.
+/// A function that C enters by a stub, whose body the front end has declared before: the stub is
+/// made all the same.
 #[test]
 fn a_body_that_was_declared_before() {
     let (lower, mut module) = (lowering(), jit(&[]));

@@ -89,10 +89,12 @@ fn odd_types() {
         record.unwrap()
     };
     let void = |params: Vec<Type>| FnSig::new(params, Type::VOID);
-    // Cranelift aligns slots to 16 bytes at most: there is room for more, and the address is masked.
+    // Cranelift aligns slots to 16 bytes at most: there is room for more, and the address is
+    // masked.
     let aligned = FnSig::new([], Type::I64.with_align(64).unwrap());
     check(&aligned, &["begin 1", "slot"], "band");
-    // clang's functions count on the record's own alignment where they write a result, whatever a typedef says.
+    // clang's functions count on the record's own alignment where they write a result, whatever a
+    // typedef says.
     let sig = FnSig::new([], record(32).with_align(8).unwrap());
     check(&sig, &["begin 1", "call v0()"], "explicit_slot 64 & -32");
     // A type that decays is as large as a pointer: nothing else is written or copied.

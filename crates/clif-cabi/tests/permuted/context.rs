@@ -7,8 +7,8 @@ use super::conventions::{CONTEXT, TARGET};
 use super::jit::Jit;
 use super::*;
 
-/// `struct { long result, context; } check(long (*code)(void *, long), void *words, long n)`: calls `code` with a value in the register of the context, and says
-/// what is there afterwards.
+/// `struct { long result, context; } check(long (*code)(void *, long), void *words, long n)`: calls
+/// `code` with a value in the register of the context, and says what is there afterwards.
 const CHECK: &str = "function %check(i64, i64, i64) -> i64, i64 system_v {
     sig0 = (i64, i64) -> i64 system_v
 block0(v0: i64, v1: i64, v2: i64):
@@ -24,7 +24,8 @@ block0(v0: i64, v1: i64, v2: i64):
 #[repr(C)]
 struct Checked(i64, i64);
 
-/// The context is there in each function of a chain of calls, through one of C's too, and C finds its own value in the register again.
+/// The context is there in each function of a chain of calls, through one of C's too, and C finds
+/// its own value in the register again.
 #[test]
 fn a_context_lives_across_calls() {
     for opt_level in ["none", "speed"] {

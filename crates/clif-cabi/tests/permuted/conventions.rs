@@ -1,4 +1,5 @@
-//! Conventions whose registers are in another order than C's, and those of a language. `machine` has their registers.
+//! Conventions whose registers are in another order than C's, and those of a language. `machine`
+//! has their registers.
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]

@@ -36,7 +36,8 @@ use image::{check, check_passed, put};
 use jit::{Jit, bytes, record};
 use probe::{Observed, Rng, dump, dump_popping, equal, observe};
 
-/// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies; records that are split where they are.
+/// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies;
+/// records that are split where they are.
 fn types(convention: &Convention) -> Vec<Type> {
     let mut types = vec![
         Type::I64,
@@ -83,7 +84,8 @@ fn types(convention: &Convention) -> Vec<Type> {
     types
 }
 
-/// Signatures of `convention`: each type alone, as argument and as result, and `n` random ones of several.
+/// Signatures of `convention`: each type alone, as argument and as result, and `n` random ones of
+/// several.
 fn signatures(rng: &mut Rng, convention: &'static Convention, n: usize) -> Vec<FnSig> {
     let types = types(convention);
     let alone = types.iter().map(|ty| FnSig::new([ty.clone()], ty.clone()));
@@ -103,7 +105,8 @@ const MAX_BYTES: usize = 144;
 /// The most parameters, and a result.
 const MAX_VALUES: usize = 9;
 
-/// The objects of one signature, arguments and then the result: first those of compiled code, which writes to them, then those that its caller made.
+/// The objects of one signature, arguments and then the result: first those of compiled code, which
+/// writes to them, then those that its caller made.
 type Objects = [[u8; MAX_BYTES]; 2 * MAX_VALUES];
 
 /// Places in which compiled code has them.
@@ -166,7 +169,8 @@ fn callee(jit: &mut Jit, sig: &FnSig, memory: Memory, values: bool) -> FuncId {
     })
 }
 
-/// A function of `sig` that ends by a call of `callee` with its own arguments, in parts where they have such: by its name, or by its address.
+/// A function of `sig` that ends by a call of `callee` with its own arguments, in parts where they
+/// have such: by its name, or by its address.
 fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId, by_address: bool) -> FuncId {
     jit.body(None, |lower, module, builder| {
         let (block, entry) = lower.begin(builder, sig).unwrap();
@@ -287,7 +291,8 @@ fn registers_in_any_order() {
     assert!(n_values > 20_000);
 }
 
-/// Calls and enters functions of `sigs`: the values have to be where `FnAbi` says. Returns how many there were.
+/// Calls and enters functions of `sigs`: the values have to be where `FnAbi` says. Returns how many
+/// there were.
 fn run(jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
     let mut n_values = 0;
     observe_all(jit, sigs, through_tail_call, |sig, abi, sides| {

@@ -1,5 +1,5 @@
-//! Tail calls: a chain of them takes no stack, also where the arguments on it come and go, and what cannot be one is refused. The places of values are looked at in
-//! `registers_in_any_order`.
+//! Tail calls: a chain of them takes no stack, also where the arguments on it come and go, and what
+//! cannot be one is refused. The places of values are looked at in `registers_in_any_order`.
 
 use clif_cabi::{Arg, Function, LowerError};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -9,7 +9,8 @@ use super::conventions::{EXTENDED, OF_THE_LANGUAGE, TARGET};
 use super::jit::{Jit, record};
 use super::*;
 
-/// `long own(long n, long sum, words)`, where each word is its index: ends by a call of the address of `other` while `n` is left.
+/// `long own(long n, long sum, words)`, where each word is its index: ends by a call of the address
+/// of `other` while `n` is left.
 fn step(jit: &mut Jit, own: &Function, other: &Function) {
     let indexes = |function: &Function| 2..function.sig.params().len();
     jit.define(own, |lower, module, builder, entry| {
@@ -36,7 +37,8 @@ fn step(jit: &mut Jit, own: &Function, other: &Function) {
     });
 }
 
-/// So deep that any frame that stays would not fit the thread's stack. One of the two functions has arguments on the stack, so the area grows and shrinks.
+/// So deep that any frame that stays would not fit the thread's stack. One of the two functions has
+/// arguments on the stack, so the area grows and shrinks.
 #[test]
 fn tail_calls_take_no_stack() {
     for opt_level in ["none", "speed"] {
@@ -58,7 +60,8 @@ fn tail_calls_take_no_stack() {
     }
 }
 
-/// Why a function of `caller` cannot end by a call of `callee`, of whose arguments the first `n_copies` are its own last one. Nothing is emitted.
+/// Why a function of `caller` cannot end by a call of `callee`, of whose arguments the first
+/// `n_copies` are its own last one. Nothing is emitted.
 fn refused(settings: &[&str], caller: &FnSig, callee: &FnSig, n_copies: usize) -> String {
     let mut jit = Jit::new("none", settings);
     let function = jit.declare("f", caller);

@@ -4,7 +4,8 @@ use std::arch::global_asm;
 
 use super::{ANSWER, POPPED, RECORDED, STACK_BYTES, dump, dump_popping, enter};
 
-/// The words of a [`State`](super::State) that have sp at the callee's entry, and sp after the call, in place of x15 and x14.
+/// The words of a [`State`](super::State) that have sp at the callee's entry, and sp after the
+/// call, in place of x15 and x14.
 pub(super) const SP: usize = 15;
 pub(super) const SP_AFTER: usize = 14;
 /// From the stack pointer at a callee's entry to its argument area.

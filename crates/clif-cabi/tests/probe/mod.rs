@@ -1,8 +1,9 @@
 //! Bare machine code on both sides of a call: the actual contents of the registers and the stack.
 //!
-//! [`dump`] is a callee that records what it was called with and answers with given result registers; [`enter`] calls
-//! a function with given registers and stack bytes, and records what comes back. Neither knows any
-//! convention, so neither can share a mistake with the code under test.
+//! [`dump`] is a callee that records what it was called with and answers with given result
+//! registers; [`enter`] calls a function with given registers and stack bytes, and records what
+//! comes back. Neither knows any convention, so neither can share a mistake with the code under
+//! test.
 #![allow(
     dead_code,
     reason = "each test that includes this module uses a part of it"
@@ -32,10 +33,11 @@ use machine::{AREA, SP, SP_AFTER};
 macro_rules! assembly {
     ($abi:literal) => {
         unsafe extern $abi {
-            /// Calls the code with the registers and stack of one state, and records what comes back in the other.
+            /// Calls the code with the registers and stack of one state, and records what comes
+            /// back in the other.
             fn enter(code: *const u8, given: *const State, returned: *mut State);
-            /// Records its registers and stack, then answers in registers of results. A callee of any convention; called below [`enter`], which keeps enough stack
-            /// above it readable.
+            /// Records its registers and stack, then answers in registers of results. A callee of
+            /// any convention; called below [`enter`], which keeps enough stack above it readable.
             pub(crate) fn dump();
             /// [`dump`] without its arguments when it returns.
             pub(crate) fn dump_popping();
@@ -50,7 +52,8 @@ assembly!("sysv64");
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
 
-/// Offsets of vector registers and of the argument area in a [`State`]; general registers are before these.
+/// Offsets of vector registers and of the argument area in a [`State`]; general registers are
+/// before these.
 const VECTORS: usize = 128;
 const STACK: usize = 256;
 
@@ -207,7 +210,8 @@ pub(crate) struct Observed<M> {
 ///
 /// # Safety
 ///
-/// They are the addresses of such functions with C's callee-saved registers, which use `memory` and nothing else of their arguments' memory. `memory` is live.
+/// They are the addresses of such functions with C's callee-saved registers, which use `memory` and
+/// nothing else of their arguments' memory. `memory` is live.
 pub(crate) unsafe fn observe<M: Copy>(
     memory: *mut M,
     [caller, callee]: [*const u8; 2],
@@ -215,11 +219,13 @@ pub(crate) unsafe fn observe<M: Copy>(
     [answer, given]: [State; 2],
     popped: u64,
 ) -> Observed<M> {
-    // The records are static, because no register is free to point to them. A panic of another test leaves nothing half written: every run overwrites both.
+    // The records are static, because no register is free to point to them. A panic of another test
+    // leaves nothing half written: every run overwrites both.
     let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let [mut left, mut returned] = [State::ZERO; 2];
-    // SAFETY: the caller of this says so of the functions and `memory`. This is the only access to the records, by `LOCK`, and nothing of the previous run is
-    // on the stack any more. The states are live and of the type that `enter` expects.
+    // SAFETY: the caller of this says so of the functions and `memory`. This is the only access to
+    // the records, by `LOCK`, and nothing of the previous run is on the stack any more. The states
+    // are live and of the type that `enter` expects.
     unsafe {
         (&raw mut ANSWER).write(answer);
         (&raw mut POPPED).write(popped);

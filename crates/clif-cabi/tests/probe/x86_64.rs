@@ -4,7 +4,8 @@ use std::arch::global_asm;
 
 use super::{ANSWER, POPPED, RECORDED, STACK_BYTES, dump, dump_popping, enter};
 
-/// The words of a [`State`](super::State) that have rsp at the callee's entry, and rsp after the call, in place of rbp.
+/// The words of a [`State`](super::State) that have rsp at the callee's entry, and rsp after the
+/// call, in place of rbp.
 pub(super) const SP: usize = 4;
 pub(super) const SP_AFTER: usize = 5;
 /// From the stack pointer at a callee's entry to its argument area: the return address.

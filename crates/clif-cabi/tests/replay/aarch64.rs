@@ -17,7 +17,8 @@ pub(crate) const REGISTERS: &[Reg] = &[
     X0, X1, X2, X3, X4, X5, X6, X7, X8, V0, V1, V2, V3, V4, V5, V6, V7,
 ];
 
-/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
+/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses
+/// more has fewer.
 pub(crate) const N_PLACES: usize = 448;
 
 /// The conventions of signatures; what stands here twice is drawn more often.

@@ -1,8 +1,8 @@
 //! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee, runs both and records
 //! the states.
 //!
-//! The CLIF code moves whole values between their CLIF names and fixed memory, so all that happens in between is
-//! Cranelift's argument passing.
+//! The CLIF code moves whole values between their CLIF names and fixed memory, so all that happens
+//! in between is Cranelift's argument passing.
 
 use std::mem::offset_of;
 
@@ -24,7 +24,8 @@ use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use super::generate::{MAX_AREA, MAX_PARAMS, MAX_RESULTS, Rng};
 use super::{machine, probe, replay};
 
-/// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
+/// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes
+/// of its 16.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct Exchange {
@@ -65,7 +66,8 @@ pub(crate) const SETTINGS: [Settings; 4] = [
     ("speed", "single_pass", true),
 ];
 
-/// Compiles and runs caller and callee of every signature; calls `reference` with its index and what was seen.
+/// Compiles and runs caller and callee of every signature; calls `reference` with its index and
+/// what was seen.
 pub(crate) fn observe(
     settings: Settings,
     sigs: &[Signature],
@@ -88,14 +90,15 @@ pub(crate) fn observe(
         let before = [0; 2].map(|_| Exchange::random(&mut rng));
         let states = [0; 2].map(|_| rng.state());
         let code = [caller, callee].map(|id| module.get_finalized_function(id));
-        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the arrays: a generated
-        // signature has no more than MAX_PARAMS parameters, MAX_RESULTS results and MAX_AREA bytes in an area. The functions have the
-        // shapes that `observe` asks for, both are finalized, and the module lives on.
+        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the
+        // arrays: a generated signature has no more than MAX_PARAMS parameters, MAX_RESULTS results
+        // and MAX_AREA bytes in an area. The functions have the shapes that `observe` asks for,
+        // both are finalized, and the module lives on.
         let seen = unsafe { probe::observe(memory, code, before, states, popped) };
         reference(index, seen);
     }
-    // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from `Box::into_raw`, and only
-    // that code pointed to it.
+    // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from
+    // `Box::into_raw`, and only that code pointed to it.
     unsafe {
         module.free_memory();
         drop(Box::from_raw(memory));
@@ -154,8 +157,8 @@ fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITModule {
 
 type Side = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
 
-/// A function that calls the dump with the parameters and areas in the exchange, stores the results there, and returns the
-/// end of its outgoing argument area.
+/// A function that calls the dump with the parameters and areas in the exchange, stores the results
+/// there, and returns the end of its outgoing argument area.
 fn caller(
     module: &mut JITModule,
     sig: &Signature,
@@ -188,7 +191,8 @@ fn caller(
                 .ins()
                 .store(MemFlagsData::new(), result, base, results_at(index));
         }
-        // The first stack slot is just above the outgoing area, the largest of which is that of the only call.
+        // The first stack slot is just above the outgoing area, the largest of which is that of the
+        // only call.
         let slot =
             builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4));
         let end = builder.ins().stack_addr(types::I64, slot, 0);
@@ -196,7 +200,8 @@ fn caller(
     })
 }
 
-/// A function of the signature that stores its parameters in the exchange and returns the results there.
+/// A function of the signature that stores its parameters in the exchange and returns the results
+/// there.
 fn callee(
     module: &mut JITModule,
     sig: &Signature,

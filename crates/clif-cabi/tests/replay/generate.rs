@@ -40,7 +40,8 @@ pub(crate) use super::probe::Rng;
 /// A signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {
     let mut sig = Signature::new(rng.pick(machine::CONVENTIONS));
-    // Each signature leans to one class, so that either runs out of registers while the other does not.
+    // Each signature leans to one class, so that either runs out of registers while the other does
+    // not.
     let int_share = rng.pick(&[2, 5, 8]);
     let mut n_areas = 0;
     for _ in 0..rng.below(MAX_PARAMS + 1) {

@@ -1,5 +1,6 @@
-//! The negative control: the right places with one of them changed, checked by the comparison that finds all of them right. A model that counts otherwise than Cranelift has
-//! at least one place elsewhere.
+//! The negative control: the right places with one of them changed, checked by the comparison that
+//! finds all of them right. A model that counts otherwise than Cranelift has at least one place
+//! elsewhere.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,8 @@ pub(crate) const REGISTERS: &[Reg] = &[
     RAX, RCX, RDX, RSI, RDI, R8, R9, R10, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
 ];
 
-/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
+/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses
+/// more has fewer.
 pub(crate) const N_PLACES: usize = 506;
 
 /// The conventions of signatures; what stands here twice is drawn more often.

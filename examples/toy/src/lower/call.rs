@@ -22,12 +22,6 @@ use std::rc::Rc;
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
 
-/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee
-/// can pop.
-const MAX_LANG_PARAMS: usize = 256;
-
-type Declared = Check<clif_cabi::Function>;
-
 impl Session<'_> {
     /// The signature of a function: C's, or the language's own where nothing else calls it. A
     /// closure's has the static chain after the other named parameters.
@@ -40,10 +34,9 @@ impl Session<'_> {
         }
         let is_called = !self.values.contains(&function.name) && !is_main;
         let sig = self.fn_sig(&ty)?;
-        // On other targets, and with more parameters or `...`, all functions are C's.
-        let has_lang = self.types.target.convention() == Target::X86_64_LINUX.convention()
-            && !sig.is_variadic()
-            && sig.params().len() <= MAX_LANG_PARAMS;
+        // On other targets, and with `...`, all functions are C's.
+        let is_linux = self.types.target.convention() == Target::X86_64_LINUX.convention();
+        let has_lang = is_linux && !sig.is_variadic();
         Ok(match function.linkage {
             Linkage::Closure => sig.static_chain(self.types.model()),
             Linkage::Own if is_called && has_lang => sig.convention(&LANG),
@@ -53,31 +46,25 @@ impl Session<'_> {
 
     /// The C signature of functions of the type `ty`.
     fn fn_sig(&self, ty: &FnTy) -> Check<FnSig> {
-        let object = |ty: Ty| Ok(self.types.layout(self.object(ty)?).cloned());
-        let params = ty
-            .params
-            .iter()
-            .filter_map(|&param| object(param).transpose());
+        let params = ty.params.iter().map(|&param| self.layout(param));
+        let params: Vec<Type> = params.collect::<Check<_>>()?;
         let result = match ty.result {
-            Ty::Void => None,
-            result => object(result)?,
+            Ty::Void => Type::VOID,
+            result => self.layout(result)?,
         };
-        let sig = FnSig::new(
-            params.collect::<Check<Vec<Type>>>()?,
-            result.unwrap_or(Type::VOID),
-        );
+        let sig = FnSig::new(params, result);
         Ok(if ty.variadic { sig.variadic() } else { sig })
     }
 
     /// A function as the module knows it; it is declared when first needed.
-    pub(super) fn declare(&mut self, id: usize) -> Declared {
+    pub(super) fn declare(&mut self, id: usize) -> Check<clif_cabi::Function> {
         if let Some(declared) = &self.functions[id].declared {
             return Ok(declared.clone());
         }
         let sig = self.signature(id)?;
         let name = Rc::clone(&self.functions[id].name);
         let declared = match self.functions[id].linkage.clone() {
-            Linkage::Import(library, symbol) => self.import(&symbol, library, &sig)?,
+            Linkage::Import(symbol) => self.lowering.declare_import(self.module, &symbol, &sig)?,
             _ if self.is_main(id) || self.functions[id].linkage == Linkage::C => {
                 self.lowering.declare_export(self.module, &name, &sig)?
             }
@@ -95,18 +82,6 @@ impl Session<'_> {
         Ok(declared)
     }
 
-    /// A function of a library. The module refuses a declaration that differs from one before.
-    fn import(&mut self, symbol: &Rc<str>, library: Option<Rc<str>>, sig: &FnSig) -> Declared {
-        let made = &mut self.made;
-        if let Some(library) = library.as_ref().filter(|own| !made.libraries.contains(own)) {
-            made.libraries.push(Rc::clone(library));
-        }
-        if made.imports.iter().all(|(_, known)| known != symbol) {
-            made.imports.push((library, Rc::clone(symbol)));
-        }
-        Ok(self.lowering.declare_import(self.module, symbol, sig)?)
-    }
-
     /// Returns the function that calls of a function call: the function itself, or a stub that
     /// enters it, for a static chain.
     fn entry_point(&mut self, id: usize) -> Check<FuncId> {
@@ -121,43 +96,23 @@ impl Session<'_> {
 /// A call whose arguments are evaluated, and the type of its result.
 struct CallParts(Callee, FnSig, Vec<Arg>, Ty);
 
-/// Returns whether only the tail call is refused, so that an ordinary call does.
-fn is_tail_call(error: &LowerError) -> bool {
-    match error {
-        LowerError::In { error, .. } => is_tail_call(error),
-        error => matches!(error, LowerError::TailCall(..)),
-    }
-}
-
 impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<Typed> {
         let call = self.prepare(callee, args)?;
-        self.finish(&call, None)
+        self.finish(&call)
     }
 
-    /// `return` of what a call returns. Between functions of the language the callee takes the
-    /// place of this frame, unless something may point into it.
-    pub(super) fn call_and_leave(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
-        let call = self.prepare(callee, args)?;
-        let CallParts(target, sig, args, result) = &call;
-        let is_same = *result == self.ty.result;
-        if is_same && self.handlers.is_empty() && !self.uses.has_pointers {
-            let (lowering, module) = (&self.s.lowering, &mut self.s.module);
-            match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
-                Ok(()) => {
-                    self.has_tail_calls = true;
-                    self.unreachable();
-                    return Ok(());
-                }
-                // C's convention, or a copy in this frame: an ordinary call does it.
-                Err(error) if is_tail_call(&error) => {}
-                Err(error) => return fail(error),
-            }
+    /// `become`: the callee takes the place of this function's frame. clif-cabi refuses C
+    /// functions, and arguments that are copies in the frame.
+    pub(super) fn tail_call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
+        let CallParts(target, sig, args, result) = self.prepare(callee, args)?;
+        if result != self.ty.result || !self.handlers.is_empty() {
+            return fail("`become` needs the result of this function, and is in no `try`");
         }
-        let to = self.entry.sret().filter(|_| is_same);
-        let value = self.finish(&call, to)?;
-        let value = self.coerce(value, self.ty.result)?;
-        self.leave(Some(&value).filter(|value| value.ty != Ty::Void))
+        let (lowering, module) = (&self.s.lowering, &mut self.s.module);
+        lowering.tail_call(module, &mut self.builder, &self.entry, target, &sig, &args)?;
+        self.unreachable();
+        Ok(())
     }
 
     /// Returns the target of a call: a function of this name, or an address.
@@ -202,18 +157,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
-    fn finish(&mut self, call: &CallParts, to: Option<Value>) -> Check<Typed> {
-        let &CallParts(target, ref sig, ref args, result) = call;
+    fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Typed> {
+        let (target, result) = (*target, *result);
         let plan = self.s.lowering.call_plan(sig)?;
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
         } else if ssa_type(result).is_some() {
             (Ret::Value, None)
-        } else if to.is_none() && self.fields(result).is_some() && has_parts {
+        } else if self.fields(result).is_some() && has_parts {
             (Ret::Fields, None)
         } else {
-            let address = to.map_or_else(|| self.temporary(result), Ok)?;
+            let address = self.temporary(self.s.types.size(result))?;
             (Ret::memory(address), Some(address))
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
@@ -221,14 +176,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some(&handler) => self.try_call(target, args, &plan, ret, handler),
             None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
-        let scalars = match returned? {
-            Returned::Value(value) => vec![value],
-            Returned::Fields(values) => values.to_vec(),
-            _ => Vec::new(),
-        };
-        Ok(match in_memory {
-            Some(address) => Typed::memory(result, address),
-            None => Typed::scalars(result, scalars),
+        Ok(match (returned?, in_memory) {
+            (_, Some(address)) => Typed::memory(result, address),
+            (Returned::Value(value), _) => Typed::ssa(result, value),
+            (Returned::Fields(values), _) => Typed::scalars(result, &values[..]),
+            _ => Typed::scalars(result, []),
         })
     }
 
@@ -270,25 +222,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
             true => "libc++.1.dylib",
             false => "libstdc++.so.6",
         };
-        let library = Some(library.into());
-        let begin = vec![Arg::value(exception)];
-        self.call_c("__cxa_begin_catch", library.clone(), begin, Ty::Void)?;
-        self.call_c("__cxa_end_catch", library, Vec::new(), Ty::Void)?;
+        self.s.made.libraries.push(library.into());
+        self.call_c("__cxa_begin_catch", vec![Arg::value(exception)], Ty::Void)?;
+        self.call_c("__cxa_end_catch", Vec::new(), Ty::Void)?;
         Ok(())
     }
 
     /// A call of a function that takes pointers, and returns one or nothing.
-    fn call_c(
-        &mut self,
-        symbol: &str,
-        library: Option<Rc<str>>,
-        args: Vec<Arg>,
-        result: Ty,
-    ) -> Check<Typed> {
+    fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Typed> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
-        let function = self.s.import(&symbol.into(), library, &sig)?;
-        self.finish(&CallParts(function.id.into(), sig, args, result), None)
+        let (lowering, module) = (&self.s.lowering, &mut self.s.module);
+        let function = lowering.declare_import(*module, symbol, &sig)?;
+        self.finish(&CallParts(function.id.into(), sig, args, result))
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
@@ -298,9 +244,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let promoted = match value.ty {
             Ty::Scalar(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
             Ty::Scalar(Scalar::F32) => Ty::F64,
-            ty => self.s.object(ty)?,
+            ty => ty,
         };
-        unnamed.extend(self.s.types.layout(promoted).cloned());
+        unnamed.push(self.s.layout(promoted)?);
         self.convert(value, promoted)
     }
 
@@ -317,7 +263,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn bind_closure(&mut self, id: usize, chain: Value) -> Check<Typed> {
         let code = self.function_value(id)?;
         let args = vec![self.arg(&code), Arg::value(chain)];
-        let made = self.call_c(CLOSURE, None, args, Ty::VOID_POINTER)?;
+        self.s.made.has_closures = true;
+        let made = self.call_c(CLOSURE, args, Ty::VOID_POINTER)?;
         Ok(Typed {
             ty: code.ty,
             ..made

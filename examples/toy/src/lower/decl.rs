@@ -29,7 +29,7 @@ impl<'p> Session<'p> {
     }
 
     fn ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
-        self.ty_kind(&expr.kind).at(expr.span)
+        self.ty_kind(&expr.kind).at(expr.start)
     }
 
     fn ty_kind(&mut self, kind: &'p TypeKind) -> Check<Ty> {
@@ -40,8 +40,7 @@ impl<'p> Session<'p> {
                 Ok(self.types.pointer(to))
             }
             TypeKind::Fn(signature) => {
-                // Nothing is passed here: a record may be incomplete yet.
-                let function = self.fn_ty(signature, |ty| matches!(ty, Ty::Record(_)))?;
+                let function = self.fn_ty(signature)?;
                 Ok(self.types.function(function))
             }
             TypeKind::Array(element, len) => {
@@ -58,7 +57,7 @@ impl<'p> Session<'p> {
     /// The type of something that is an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
-        self.object(ty).at(expr.span)
+        self.object(ty).at(expr.start)
     }
 
     /// Refuses a type; `{}` in `text` stands for it.
@@ -66,30 +65,29 @@ impl<'p> Session<'p> {
         fail(text.replace("{}", &self.types.name(ty)))
     }
 
-    /// Returns `ty`, if objects can have it.
-    pub(super) fn object(&self, ty: Ty) -> Check<Ty> {
-        match ty {
-            Ty::Void => fail("there are no values of type `void`"),
-            _ if self.types.layout(ty).is_some() => Ok(ty),
-            _ => self.wrong(
-                ty,
-                "`{}` is opaque, or comes later: only pointers to it exist here",
-            ),
+    /// Returns the layout of `ty`, if objects can have it.
+    pub(super) fn layout(&self, ty: Ty) -> Check<Type> {
+        let opaque = "`{}` is opaque, or comes later: only pointers to it exist here";
+        match self.types.layout(ty) {
+            Some(layout) => Ok(layout.clone()),
+            None if ty == Ty::Void => fail("there are no values of type `void`"),
+            None => self.wrong(ty, opaque),
         }
     }
 
-    /// The type of functions: parameters that are arrays are pointers, as in C. A type that is
-    /// passed is complete, or `is_allowed`.
-    pub(super) fn fn_ty(
-        &mut self,
-        signature: &'p Signature,
-        is_allowed: impl Fn(Ty) -> bool,
-    ) -> Check<FnTy> {
+    /// Returns `ty`, if objects can have it.
+    pub(super) fn object(&self, ty: Ty) -> Check<Ty> {
+        self.layout(ty).map(|_| ty)
+    }
+
+    /// The type of functions: parameters that are arrays are pointers, as in C. Records are
+    /// complete when values of them are passed.
+    pub(super) fn fn_ty(&mut self, signature: &'p Signature) -> Check<FnTy> {
         let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
             Ty::Void if is_result => Ok(Ty::Void),
-            Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.span),
-            ty if is_allowed(ty) => Ok(ty),
-            ty => self.object(self.types.decayed(ty)).at(expr.span),
+            Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.start),
+            Ty::Record(id) => Ok(Ty::Record(id)),
+            ty => self.object(self.types.decayed(ty)).at(expr.start),
         };
         let params = signature.params.iter().map(|param| passed(param, false));
         Ok(FnTy {
@@ -117,8 +115,7 @@ impl<'p> Session<'p> {
         let mut members = Vec::new();
         for (name, ty) in declared {
             let ty = self.object_ty(ty)?;
-            let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
-            builder = builder.member(Member::named(&name.name, layout));
+            builder = builder.member(Member::named(&name.name, self.layout(ty)?));
             members.push((Some(Rc::clone(&name.name)), ty));
         }
         let layout = builder.build(self.types.model())?;

@@ -18,12 +18,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// A value of type `ty`, converted to it where the language does so silently.
     pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Typed> {
         let value = self.expr(expr, Some(ty))?;
-        self.coerce(value, ty).at(expr.span)
+        self.coerce(value, ty).at(expr.start)
     }
 
     /// A value; `expected` is what literals turn into, and no more than a wish.
     pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
-        self.expr_kind(expr, expected).at(expr.span)
+        self.expr_kind(expr, expected).at(expr.start)
     }
 
     fn expr_kind(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
@@ -53,7 +53,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             ExprKind::Cast(value, ty) => {
                 let ty = self.s.object_ty(ty)?;
                 let value = self.expr(value, Some(ty))?;
-                self.cast(value, ty)
+                self.convert(value, ty)
             }
             ExprKind::SizeOf(ty) => {
                 let ty = self.s.object_ty(ty)?;
@@ -117,18 +117,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `Name { member: value, .. }`; members left out are zero.
     fn record_literal(&mut self, name: &Ident, members: &'p [(Ident, Expr)]) -> Check<Typed> {
         let ty = self.s.named_ty(&name.name)?;
-        let Ty::Record(id) = self.s.object(ty)? else {
+        let Ty::Record(_) = self.s.object(ty)? else {
             return self.wrong(ty, "this is no struct or union: `{}`");
         };
-        let n = members.len();
-        if self.s.types.records[id].is_union && n > 1 {
-            return fail(format!("a union holds one member at a time, not {n}"));
-        }
         twice(members.iter().map(|(name, _)| name))?;
         let record = self.new_place(ty, false)?;
         self.clear(&record);
         for (name, value) in members {
-            let member = self.member(record.clone(), name).at(name.span)?;
+            let member = self.member(record.clone(), name).at(name.start)?;
             let value = self.value(value, member.ty)?;
             self.write(&member, &value);
         }
@@ -138,8 +134,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `[a, b]`: of the wanted type, else of as many elements of the first's type.
     fn array_literal(&mut self, elements: &'p [Expr], expected: Option<Ty>) -> Check<Typed> {
         let len = elements.len() as u64;
-        let wanted = expected.and_then(|ty| self.s.types.element(ty));
-        let (mut values, mut element) = (Vec::new(), wanted.map(|(element, _)| element));
+        let mut element = expected.and_then(|ty| self.s.types.element(ty));
+        let mut values = Vec::new();
         for value in elements {
             let value = match element {
                 Some(element) => self.value(value, element)?,
@@ -149,11 +145,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             values.push(value);
         }
         let element = element.ok_or("nothing says what this is an empty array of")?;
-        if let Some((_, wanted)) = wanted.filter(|(_, wanted)| *wanted != len) {
-            return fail(format!(
-                "an array of {wanted} elements is expected, this has {len}"
-            ));
-        }
         let ty = self.s.types.array(element, len)?;
         self.whole(ty, values)
     }
@@ -183,34 +174,21 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if ty == value.ty {
             return Ok(value);
         }
-        self.uses.has_pointers = true;
         Ok(Typed::ssa(ty, self.in_memory(&value)?))
     }
 
-    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, `*i8`
-    /// to and from `*u8`, an array to a pointer to its first element.
+    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, an
+    /// array to a pointer to its first element.
     pub(super) fn coerce(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
         let value = match ty {
             Ty::Pointer(_) => self.decay(value)?,
             _ => value,
         };
-        let is_byte = |ty: Ty| matches!(ty.as_int(), Some((8, _)));
         let are_pointers = value.ty.is_pointer_like() && ty.is_pointer_like();
-        let silent = match (self.s.types.pointee(value.ty), self.s.types.pointee(ty)) {
-            (Some(Ty::Void), _) | (_, Some(Ty::Void)) => are_pointers,
-            (Some(a), Some(b)) => is_byte(a) && is_byte(b),
-            _ => false,
-        };
+        let silent = are_pointers && [value.ty, ty].contains(&Ty::VOID_POINTER);
         if !silent && value.ty != ty {
             let [found, name] = [value.ty, ty].map(|ty| self.s.types.name(ty));
-            let is_number = |ty: Ty| ty.is_int() || ty.as_float().is_some();
-            let are_numbers = is_number(value.ty) && is_number(ty);
-            let advice = if are_numbers {
-                ": numbers are converted by `as`"
-            } else {
-                ""
-            };
-            return fail(format!("expected `{name}`, found `{found}`{advice}"));
+            return fail(format!("expected `{name}`, found `{found}`"));
         }
         Ok(Typed { ty, ..value })
     }

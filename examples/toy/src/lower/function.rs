@@ -22,7 +22,7 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) s: &'s mut Session<'p>,
     pub(super) builder: FunctionBuilder<'f>,
     pub(super) entry: Entry,
-    pub(super) uses: Uses,
+    pub(super) uses: &'p Uses,
     pub(super) ty: Rc<FnTy>,
     /// Into `Session::functions`.
     pub(super) id: usize,
@@ -34,8 +34,6 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) handlers: Vec<Block>,
     /// The variables of the blocks around, innermost last.
     pub(super) scopes: Vec<HashMap<Rc<str>, Place>>,
-    /// `true` if a call took the place of the frame.
-    pub(super) has_tail_calls: bool,
 }
 
 impl<'p> Session<'p> {
@@ -43,24 +41,6 @@ impl<'p> Session<'p> {
     /// static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let decl = self.functions[id].decl.ok_or("this function has no body")?;
-        let compiled = self.made.functions.len();
-        let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
-        if uses.has_pointers && has_tail_calls {
-            // An array has become a pointer after a call had taken the place of the frame: such
-            // calls are made otherwise.
-            self.made.functions.truncate(compiled);
-            self.function_with(id, decl, uses, captures)?;
-        }
-        Ok(())
-    }
-
-    fn function_with(
-        &mut self,
-        id: usize,
-        decl: &'p FnDecl,
-        uses: Uses,
-        captures: &[(Rc<str>, Ty)],
-    ) -> Check<(Uses, bool)> {
         let Function { name, ty, .. } = &self.functions[id];
         let (name, ty) = (name.to_string(), Rc::clone(ty));
         let func = self.declare(id)?.body;
@@ -74,29 +54,30 @@ impl<'p> Session<'p> {
             s: self,
             builder,
             entry,
-            uses,
+            uses: &decl.uses,
             ty,
             id,
             frame: 0,
             loops: Vec::new(),
             handlers: Vec::new(),
             scopes: Vec::new(),
-            has_tail_calls: false,
         };
-        let known = lowerer.body(decl, captures).at(decl.name.span)?;
+        lowerer.body(decl, captures).at(decl.name.start)?;
+        if self.is_main(id) {
+            self.made.main = Some(func);
+        }
         self.made.functions.push(Compiled {
             name,
             func,
             context,
         });
-        Ok(known)
+        Ok(())
     }
 }
 
 impl<'p, 'f> Lowerer<'_, 'p, 'f> {
-    /// Parameters become variables, and the statements code. The result is what is known then of
-    /// pointers into the frame, and of calls that gave it up.
-    fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
+    /// Makes variables of the parameters, and code of the statements.
+    fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         self.scopes.push(HashMap::new());
         let params = self.ty.params.clone();
         if !captures.is_empty() {
@@ -106,17 +87,18 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 self.open(name, Place::memory(*ty, address));
             }
         }
-        for (at, (Ident { name, .. }, ty)) in decl.params.iter().zip(params).enumerate() {
+        let names = &decl.signature.names;
+        for (at, (Ident { name, .. }, ty)) in names.iter().zip(params).enumerate() {
             let value = self.param(at, name, ty)?;
             let place = match value.val {
                 Val::Memory(address) => Place::memory(ty, address),
-                Val::Scalars(_) => self.variable(&value, self.is_pointed_to(name, ty))?,
+                Val::Scalars(_) => self.variable(&value, self.uses.addressed.contains(name))?,
             };
             self.open(name, place);
         }
         self.block(&decl.body)?;
         match self.ty.result {
-            _ if self.builder.is_unreachable() => self.abandon(),
+            _ if self.builder.is_unreachable() => _ = self.ins().trap(UNREACHABLE),
             Ty::Void => self.leave(None)?,
             result => {
                 let name = &decl.name.name;
@@ -126,7 +108,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(self.s.module.target_config());
-        Ok((self.uses, self.has_tail_calls))
+        Ok(())
     }
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken
@@ -136,7 +118,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             return Ok(Typed::ssa(ty, self.entry.value(&mut self.builder, at)?));
         }
         let in_parts = matches!(self.entry.plan().abi.args[at].place, cabi::Place::Parts(_));
-        if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
+        if in_parts && !self.uses.addressed.contains(name) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at)?;
             return Ok(Typed::scalars(ty, &values[..]));
         }
@@ -148,12 +130,6 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     pub(super) fn open(&mut self, name: &Rc<str>, place: Place) {
         let scope = self.scopes.last_mut();
         scope.map(|scope| scope.insert(Rc::clone(name), place));
-    }
-
-    /// Returns whether a variable has to be in memory.
-    pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
-        let has_parts = !ty.is_pointer_like();
-        self.uses.addressed.contains(name) || has_parts && self.uses.parts.contains(name)
     }
 
     /// The variable called `name`.
@@ -177,7 +153,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 addresses.push(address);
             }
         }
-        let chain = self.temporary_of(8 * captures.len() as u64)?;
+        let chain = self.temporary(8 * captures.len() as u64)?;
         for (n, address) in (0..).zip(addresses) {
             self.store_ssa(address, chain, 8 * n);
         }
@@ -216,19 +192,11 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         self.begin(nowhere);
     }
 
-    /// Ends a block that nothing leads to; one without instructions is no part of the function.
-    pub(super) fn abandon(&mut self) {
-        let is_begun = |block| self.builder.func.layout.is_block_inserted(block);
-        if self.builder.current_block().is_some_and(is_begun) {
-            self.ins().trap(UNREACHABLE);
-        }
-    }
-
     /// Ends a block that leads to `target`, if control gets so far.
     pub(super) fn go_on(&mut self, target: Block) {
         match self.builder.is_unreachable() {
-            true => self.abandon(),
-            false => _ = self.ins().jump(target, &[]),
-        }
+            true => self.ins().trap(UNREACHABLE),
+            false => self.ins().jump(target, &[]),
+        };
     }
 }

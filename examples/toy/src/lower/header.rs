@@ -43,25 +43,21 @@ impl<'p> Session<'p> {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
             }
-            // An incomplete type has pointers only.
-            let opaque = Ok(Some(Meaning::Type(Ty::Void)));
-            match header.skipped.iter().find(|own| own.name == spelled) {
-                _ if header.incomplete.contains(&spelled) => return opaque,
-                Some(skipped) => match &skipped.reason {
-                    Reason::Incomplete(_) => return opaque,
-                    _ if header.prototype(name).is_some() => {}
-                    reason => return Err(reason.to_string()),
-                },
-                None => {}
+            let skipped = header.skipped.iter().find(|own| own.name == spelled);
+            let reason = skipped.map(|own| &own.reason);
+            let is_incomplete = header.incomplete.contains(&spelled);
+            match reason {
+                // An incomplete type has pointers only.
+                _ if is_incomplete => return Ok(Some(Meaning::Type(Ty::Void))),
+                Some(Reason::Incomplete(_)) => return Ok(Some(Meaning::Type(Ty::Void))),
+                Some(reason) if header.prototype(name).is_none() => return Err(reason.to_string()),
+                _ => {}
             }
         }
         Ok(None)
     }
 
     fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
-        if let Some(&id) = self.header_functions.get(name) {
-            return Ok(Some(Meaning::Function(id)));
-        }
         if let Some(prototype) = header.prototype(name) {
             let id = self.c_function(prototype)?;
             return Ok(Some(Meaning::Function(id)));
@@ -69,9 +65,6 @@ impl<'p> Session<'p> {
         if let Some(constant) = header.constant(name) {
             let ty = self.c_ty(&constant.ty)?;
             return Ok(Some(Meaning::Constant(ty, constant.value)));
-        }
-        if header.overloads(name).next().is_some() {
-            return Err("several functions have this name".to_owned());
         }
         let reason = header.reason(name);
         let reason = reason.filter(|reason| !matches!(reason, Reason::Incomplete(_)));
@@ -96,15 +89,13 @@ impl<'p> Session<'p> {
             variadic: prototype.variadic || prototype.unprototyped,
             result: result.map_err(|why| format!("result: {why}"))?,
         };
-        let name: Rc<str> = prototype.name.as_str().into();
         self.functions.push(Function {
-            name: Rc::clone(&name),
+            name: prototype.name.as_str().into(),
             decl: None,
             ty: Rc::new(ty),
-            linkage: Linkage::Import(None, prototype.symbol.as_str().into()),
+            linkage: Linkage::Import(prototype.symbol.as_str().into()),
             declared: None,
         });
-        self.header_functions.insert(name, self.functions.len() - 1);
         Ok(self.functions.len() - 1)
     }
 
@@ -153,7 +144,7 @@ impl<'p> Session<'p> {
                 }
                 let spelled = ty.to_string();
                 let name = spelled.rsplit(' ').next().unwrap_or("");
-                let own = self.types.add_record(name, ty.is_union());
+                let own = self.types.add_record(name);
                 self.types.complete(own, members, ty.clone());
                 self.header_records.insert(ty.clone(), own);
                 Ok(own)

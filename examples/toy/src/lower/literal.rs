@@ -8,13 +8,14 @@ use crate::ast::Number;
 use crate::diag::{Check, fail};
 use crate::types::Ty;
 use cabi::Scalar;
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 
-/// Longer literals are refused, and so are greater exponents: no number of so many digits is finite
-/// in any format.
+/// Longer literals are refused, and so are longer exponents: no format needs as many digits.
 const MAX_DIGITS: usize = 5000;
+const MAX_EXPONENT: usize = 6;
 
 impl Lowerer<'_, '_, '_> {
     pub(super) fn number(
@@ -62,29 +63,29 @@ impl Lowerer<'_, '_, '_> {
             return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
         }
         // Values that Cranelift does not compute with live in memory.
-        let (address, is_half) = (self.temporary(ty)?, self.s.types.size(ty) == 2);
+        let size = self.s.types.size(ty);
+        let (address, is_half) = (self.temporary(size)?, size == 2);
         let value = self.bits(bits, if is_half { types::I16 } else { types::I128 });
         self.store_ssa(value, address, 0);
         Ok(Typed::memory(ty, address))
     }
 
     pub(super) fn bits(&mut self, bits: u128, ssa: Type) -> Value {
-        let unused = 64_u32.saturating_sub(ssa.bits());
-        let [low, high] = [bits, bits >> 64].map(|bits| {
-            let word = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
-            word << unused >> unused
-        });
+        let low = (bits & 0xffff_ffff_ffff_ffff) as u64;
         match ssa {
-            types::F32 => {
-                let bits = u32::try_from(low).unwrap_or(0);
-                self.ins().f32const(f32::from_bits(bits))
-            }
-            types::F64 => self.ins().f64const(f64::from_bits(low)),
+            types::F32 => self
+                .ins()
+                .f32const(Ieee32::with_bits((bits & 0xffff_ffff) as u32)),
+            types::F64 => self.ins().f64const(Ieee64::with_bits(low)),
             types::I128 => {
-                let [low, high] = [low, high].map(|word| self.bits(word.into(), types::I64));
+                let [low, high] = [bits, bits >> 64].map(|half| self.bits(half, types::I64));
                 self.ins().iconcat(low, high)
             }
-            _ => self.ins().iconst(ssa, low.cast_signed()),
+            _ => {
+                let unused = 64 - ssa.bits();
+                let word = low << unused >> unused;
+                self.ins().iconst(ssa, word.cast_signed())
+            }
         }
     }
 }
@@ -112,9 +113,8 @@ fn float_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
         Scalar::F128 => read::<Quad>,
         _ => return Err("there are no literals of this type"),
     };
-    let (_, exponent) = text.split_once(['e', 'E']).unwrap_or(("", "0"));
-    let is_near = |exponent: i32| exponent.unsigned_abs() as usize <= MAX_DIGITS;
-    if text.len() > MAX_DIGITS || !exponent.parse().is_ok_and(is_near) {
+    let (_, exponent) = text.split_once(['e', 'E']).unwrap_or_default();
+    if text.len() > MAX_DIGITS || exponent.len() > MAX_EXPONENT {
         return Err("this number has too many digits");
     }
     read(text)

@@ -120,18 +120,11 @@ impl Lowerer<'_, '_, '_> {
         builder.emit_small_memset(config, address, 0, size, 1, MemFlagsData::new());
     }
 
-    /// An address in the frame for a value of type `ty`, which is aligned to 16 bytes at most.
-    pub(super) fn temporary(&mut self, ty: Ty) -> Check<Value> {
-        self.temporary_of(self.s.types.size(ty))
-    }
-
-    pub(super) fn temporary_of(&mut self, size: u64) -> Check<Value> {
+    /// The address of `size` bytes in the frame. No type is aligned to more than 16 bytes.
+    pub(super) fn temporary(&mut self, size: u64) -> Check<Value> {
         self.frame = self.frame.saturating_add(size.max(1));
         if self.frame > MAX_FRAME {
-            let name = &self.s.functions[self.id].name;
-            return fail(format!(
-                "the variables of `{name}` need more than {MAX_FRAME} bytes"
-            ));
+            return fail(format!("the variables need more than {MAX_FRAME} bytes"));
         }
         let size = u32::try_from(size.max(1))?;
         let shift = if size < 16 { 3 } else { 4 };
@@ -145,7 +138,7 @@ impl Lowerer<'_, '_, '_> {
         if let Val::Memory(address) = value.val {
             return Ok(address);
         }
-        let address = self.temporary(value.ty)?;
+        let address = self.temporary(self.s.types.size(value.ty))?;
         self.store(value, address);
         Ok(address)
     }

@@ -6,7 +6,6 @@ use super::value::{Typed, ssa_type};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Check, fail};
 use crate::types::Ty;
-use cabi::Scalar;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 
@@ -121,7 +120,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         })
     }
 
-    fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
+    pub(super) fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
         let (float, int) = match op {
             BinaryOp::Eq => (FloatCC::Equal, IntCC::Equal),
             BinaryOp::Ne => (FloatCC::NotEqual, IntCC::NotEqual),
@@ -154,38 +153,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::ssa(Ty::BOOL, result))
     }
 
-    /// `value as ty`
-    pub(super) fn cast(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
+    /// `value as ty`, between integers, bools, pointers, `f32` and `f64`. Integers are cut or
+    /// extended, floats rounded; a float too great for 64 bits becomes the greatest integer.
+    pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
         let value = self.decay(value)?;
         let from = value.ty;
-        let is_narrow = |ty: Ty| matches!(ty.as_int(), Some((..=64, _)));
-        let is_address = |ty: Ty| ty.is_pointer_like() || is_narrow(ty);
-        let is_float = |ty: Ty| matches!(ty, Ty::Scalar(Scalar::F32 | Scalar::F64));
-        let is_there = match (from, ty) {
-            _ if from.is_pointer_like() || ty.is_pointer_like() => {
-                is_address(from) && is_address(ty)
-            }
-            _ if is_float(from) => is_float(ty) || is_narrow(ty),
-            _ if is_float(ty) => is_narrow(from) || from == Ty::BOOL,
-            _ => (from.is_int() || from == Ty::BOOL) && ty.is_int(),
-        };
-        if from != ty && !is_there {
+        if from == ty {
+            return Ok(value);
+        }
+        let is_word = |ty: Ty| !ty.is_pointer_like() && !matches!(ty.as_int(), Some((128, _)));
+        let both = ssa_type(from).zip(ssa_type(ty)).filter(|(source, target)| {
+            let is_alike = source.is_float() == target.is_float();
+            ty != Ty::BOOL && (is_alike || is_word(from) && is_word(ty))
+        });
+        let Some((source, target)) = both else {
             let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));
             return fail(format!("`{name}` cannot be converted to `{to}`"));
-        }
-        self.convert(value, ty)
-    }
-
-    /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats
-    /// rounded; a float that is too great for 64 bits becomes the greatest integer. Other
-    /// values stay unchanged.
-    pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
-        let (Some(target), true) = (ssa_type(ty), value.ty != ty) else {
-            return Ok(value);
         };
-        let operand = self.value_of(&value)?;
-        let source = self.builder.func.dfg.value_type(operand);
-        let signed = value.ty.is_signed();
+        let (operand, signed) = (self.value_of(&value)?, from.is_signed());
         let converted = match (source.is_float(), target.is_float()) {
             (true, true) if source == types::F32 => self.ins().fpromote(target, operand),
             (true, true) => self.ins().fdemote(target, operand),
@@ -213,9 +198,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 fn is_flexible(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Number(number) => number.suffix.is_empty(),
-        ExprKind::Binary(op, left, right) => {
-            !op.is_comparison() && is_flexible(left) && is_flexible(right)
-        }
+        ExprKind::Binary(_, left, right) => is_flexible(left) && is_flexible(right),
         ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
         ExprKind::Null | ExprKind::SizeOf(_) => true,
         _ => false,

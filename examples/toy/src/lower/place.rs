@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value};
 impl<'p> Lowerer<'_, 'p, '_> {
     /// The place an expression names.
     pub(super) fn place(&mut self, expr: &'p Expr) -> Check<Place> {
-        self.place_kind(expr).at(expr.span)
+        self.place_kind(expr).at(expr.start)
     }
 
     fn place_kind(&mut self, expr: &'p Expr) -> Check<Place> {
@@ -31,7 +31,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                     let pointer = self.read(&place);
                     place = self.pointed(pointer)?;
                 }
-                return self.member(place, member).at(member.span);
+                return self.member(place, member).at(member.start);
             }
             _ => {}
         }
@@ -55,11 +55,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// A place in the frame, or variables for what has few scalars and need not be `in_memory`.
     pub(super) fn new_place(&mut self, ty: Ty, in_memory: bool) -> Check<Place> {
         let Some(fields) = self.fields(ty).filter(|_| !in_memory) else {
-            return Ok(Place::memory(ty, self.temporary(ty)?));
+            return Ok(Place::memory(ty, self.temporary(self.s.types.size(ty))?));
         };
         let variables = fields.iter();
         let variables = variables.map(|field| self.builder.declare_var(field.ty));
-        Ok(Place::new(ty, Val::Scalars(variables.collect())))
+        Ok(Place::new(ty, Val::Scalars(variables.collect()), true))
     }
 
     /// Makes all bytes of a new place zero.

@@ -5,7 +5,6 @@ use super::value::Typed;
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,7 +14,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
         self.scopes.push(HashMap::new());
         for stmt in stmts {
-            self.stmt(&stmt.kind).at(stmt.span)?;
+            self.stmt(&stmt.kind).at(stmt.start)?;
         }
         self.scopes.pop();
         Ok(())
@@ -32,17 +31,16 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 _ => fail("this has no effect: only calls stand alone"),
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
-            // Only a `break` leaves this loop.
-            StmtKind::While(condition, body) if matches!(condition.kind, ExprKind::Bool(true)) => {
-                self.loop_stmt(body, |_| Ok(None), |_| Ok(()))
-            }
             StmtKind::While(condition, body) => {
-                let more = |own: &mut Self| own.expr_ssa(condition, Ty::BOOL).map(Some);
-                self.loop_stmt(body, more, |_| Ok(()))
+                self.loop_stmt(body, |own| own.expr_ssa(condition, Ty::BOOL), |_| Ok(()))
             }
             StmtKind::For(var, bounds, body) => self.for_stmt(&var.name, bounds, body),
             StmtKind::Try(body, handler) => self.try_stmt(body, handler),
             StmtKind::Return(value) => self.return_stmt(value.as_ref()),
+            StmtKind::Become(expr) => match &expr.kind {
+                ExprKind::Call(callee, args) => self.tail_call(callee, args),
+                _ => fail("`become` needs a call"),
+            },
             StmtKind::Break => self.go_to(|(_, after)| after),
             StmtKind::Continue => self.go_to(|(next, _)| next),
             StmtKind::Block(stmts) => self.block(stmts),
@@ -75,7 +73,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         self.s.object(ty)?;
         // A value in memory may be another variable's: the new one is a copy.
-        let place = self.new_place(ty, self.is_pointed_to(name, ty))?;
+        let place = self.new_place(ty, self.uses.addressed.contains(name))?;
         match value {
             Some(value) => self.write(&place, &value),
             None => self.clear(&place),
@@ -90,13 +88,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let why = "a value without a name cannot be assigned to: put it into a variable first";
             return fail(why);
         }
-        let is_offset = self.s.types.pointee(target.ty).is_some();
         let new = match op {
             None => self.value(value, target.ty)?,
             Some(op) => {
                 let old = self.read(&target);
-                let wanted = Some(target.ty).filter(|_| !is_offset && !op.is_shift());
-                let right = self.expr(value, wanted)?;
+                let right = self.expr(value, Some(target.ty))?;
                 let new = self.combine(op, old, right)?;
                 self.coerce(new, target.ty)?
             }
@@ -123,20 +119,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// Lowers a loop: `more` evaluates its condition, if it has one, and `step` runs after `body`.
+    /// Lowers a loop: `more` evaluates its condition, and `step` runs after `body`.
     fn loop_stmt(
         &mut self,
         body: &'p [Stmt],
-        more: impl FnOnce(&mut Self) -> Check<Option<Value>>,
+        more: impl FnOnce(&mut Self) -> Check<Value>,
         step: impl FnOnce(&mut Self) -> Check<()>,
     ) -> Check<()> {
         let [again, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
         self.ins().jump(again, &[]);
         self.builder.switch_to_block(again);
-        match more(self)? {
-            Some(more) => self.ins().brif(more, inside, &[], after, &[]),
-            None => self.ins().jump(inside, &[]),
-        };
+        let more = more(self)?;
+        self.ins().brif(more, inside, &[], after, &[]);
         self.begin(inside);
         self.loops.push((next, after));
         self.block(body)?;
@@ -157,13 +151,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (first, last) = self.operands(low, high, None)?;
         let ty = first.ty;
         let last = self.coerce(last, ty)?;
-        let is_less = match ty.as_int() {
-            Some((..=64, true)) => IntCC::SignedLessThan,
-            Some((..=64, false)) => IntCC::UnsignedLessThan,
-            _ => return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`"),
-        };
+        if !matches!(ty.as_int(), Some((..=64, _))) {
+            return self.wrong(ty, "`for` counts integers of up to 64 bits, not `{}`");
+        }
         let last = self.value_of(&last)?;
-        let counter = self.variable(&first, self.is_pointed_to(name, ty))?;
+        let counter = self.variable(&first, self.uses.addressed.contains(name))?;
         self.scopes.push(HashMap::new());
         self.open(name, counter.clone());
         let now = |own: &mut Self| {
@@ -172,7 +164,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let more = |own: &mut Self| {
             let now = now(own)?;
-            Ok(Some(own.ins().icmp(is_less, now, last)))
+            Ok(own.compare(BinaryOp::Lt, now, last, ty))
         };
         let step = |own: &mut Self| {
             let now = now(own)?;
@@ -187,11 +179,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
     fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt]) -> Check<()> {
-        let target = self.s.types.target.name();
-        if target.contains("windows") {
-            let why = "no exception is caught: Cranelift has no `try_call` of its C functions";
-            return fail(format!("{target}: {why}"));
-        }
         let [caught, after] = [(); 2].map(|()| self.builder.create_block());
         let exception = self.builder.append_block_param(caught, types::I64);
         self.handlers.push(caught);
@@ -208,12 +195,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     fn return_stmt(&mut self, value: Option<&'p Expr>) -> Check<()> {
         let result = self.ty.result;
-        match value.map(|value| (value, &value.kind)) {
+        match value {
             None if result == Ty::Void => self.leave(None),
             None => self.wrong(result, "this function returns `{}`"),
-            Some((_, ExprKind::Call(callee, args))) => self.call_and_leave(callee, args),
             Some(_) if result == Ty::Void => fail("this function returns nothing"),
-            Some((value, _)) => {
+            Some(value) => {
                 let value = self.value(value, result)?;
                 self.leave(Some(&value))
             }

@@ -58,15 +58,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(ty: Ty, val: Val<Variable>) -> Place {
-        Place {
-            ty,
-            val,
-            has_name: true,
-        }
+    pub(super) fn new(ty: Ty, val: Val<Variable>, has_name: bool) -> Place {
+        Place { ty, val, has_name }
     }
 
     pub(super) fn memory(ty: Ty, address: Value) -> Place {
-        Place::new(ty, Val::Memory(address))
+        Place::new(ty, Val::Memory(address), true)
     }
 }

@@ -51,15 +51,6 @@ int main(void) {
     for (long n = DEEP; n > 0; n--)
         at += 2;
     printf("%ld %ld\n", at, at + 39);
-    long numbers[2] = {3, 4};
-    for (long n = 5;; n--) {
-        long more[2] = {numbers[1], numbers[0] + n};
-        numbers[0] = more[0], numbers[1] = more[1];
-        if (n == 0)
-            break;
-    }
-    printf("%ld %d %d %d\n", numbers[1], 6 * 10 + 7, 7 * 10 + 1, 0);
-    printf("%d %d\n", 8 + 39, 21);
-    printf("%d %d\n", 9 + 9, 7 * 10);
+    printf("%d\n", 8);
     return 0;
 }

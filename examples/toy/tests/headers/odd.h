@@ -32,4 +32,3 @@ struct bits get_bits(void);
 struct flexible { int n; int rest[]; };
 _BitInt(65) wide_integer(void);
 void wrong(nosuch x);
-__attribute__((overloadable)) int overloaded(int); __attribute__((overloadable)) double overloaded(double);

@@ -1,6 +1,8 @@
-//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a failure that shows the lines that differ.
+//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a
+//! failure that shows the lines that differ.
 //!
-//! Negative controls: shims with a padding argument, with values that are kept across the call, and with a copy by `memcpy`, where the kept one has none.
+//! Negative controls: shims with a padding argument, with values that are kept across the call, and
+//! with a copy by `memcpy`, where the kept one has none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,8 +23,8 @@ use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
 
-/// The signature whose shim may be longer than the one by hand: a record in memory, which Cranelift by hand copies with `memcpy`, is shorter as text and
-/// longer to run.
+/// The signature whose shim may be longer than the one by hand: a record in memory, which Cranelift
+/// by hand copies with `memcpy`, is shorter as text and longer to run.
 const COPIED_BY_HAND: [&str; 2] = ["s_l4", "s_l9"];
 
 /// Shims that are worse than the lowered one of a signature, and why.
@@ -139,7 +141,8 @@ fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// The instructions of the compiled function, a line each: all before the constants after its end, of which these functions have none.
+/// The instructions of the compiled function, a line each: all before the constants after its end,
+/// of which these functions have none.
 fn disassembly(isa: &dyn TargetIsa, func: Function) -> Result<String> {
     let mut ctx = Context::for_function(func);
     let code = ctx

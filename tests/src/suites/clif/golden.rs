@@ -82,7 +82,8 @@ fn texts<'c>(
     out
 }
 
-/// A function of `sig` that hands its arguments on to `f` and returns what that returns; of a variadic `f`, a call with arguments in memory.
+/// A function of `sig` that hands its arguments on to `f` and returns what that returns; of a
+/// variadic `f`, a call with arguments in memory.
 fn function(
     lower: &Lowering,
     config: TargetFrontendConfig,

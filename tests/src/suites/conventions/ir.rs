@@ -75,14 +75,15 @@ impl Dialect {
     }
 }
 
-/// For C's convention up to ten arguments, one of them the static chain in one of three; up to ten results; variadic in one of five, with all but the first
-/// arguments unnamed.
+/// For C's convention up to ten arguments, one of them the static chain in one of three; up to ten
+/// results; variadic in one of five, with all but the first arguments unnamed.
 pub(super) const VALUES: Signatures = Signatures {
     random: |_, target, seed, index| draw(&C, target, seed, index),
     boundaries: |_, target, first| boundaries(&C, target, first),
 };
 
-/// Signatures for `fastcc`, with as many arguments as fill both register files, one in ten of them a structure, and up to four results.
+/// Signatures for `fastcc`, with as many arguments as fill both register files, one in ten of them
+/// a structure, and up to four results.
 pub(super) const FASTCC: Signatures = Signatures {
     random: |_, target, seed, index| draw(&FAST, target, seed, index),
     boundaries: |_, target, first| boundaries(&FAST, target, first),
@@ -126,8 +127,8 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
     build(dialect, target, usize::try_from(index).ok()?, drawn)
 }
 
-/// Each scalar after none, one, two of each scalar, until all registers are filled, as argument and as one of several results; where there are structures,
-/// one of both.
+/// Each scalar after none, one, two of each scalar, until all registers are filled, as argument and
+/// as one of several results; where there are structures, one of both.
 fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
     let n_scalars = dialect.scalars.len();
     let pairs = (0..n_scalars).flat_map(|before| (0..n_scalars).map(move |last| (before, last)));

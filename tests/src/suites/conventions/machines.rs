@@ -25,8 +25,8 @@ pub(super) struct Machine {
     /// Shapes that some of them must have.
     pub(super) shapes: Vec<&'static Shape>,
     pub(super) compilers: Vec<Compiler>,
-    /// Machine on which the code runs, and the command that compiles and links the rest of a program;
-    /// none where only kept facts are judged.
+    /// Machine on which the code runs, and the command that compiles and links the rest of a
+    /// program; none where only kept facts are judged.
     pub(super) runs: Option<(probe::ProbeMachine, String)>,
     /// Folder of the facts.
     pub(super) facts: &'static str,

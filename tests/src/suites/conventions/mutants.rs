@@ -30,7 +30,8 @@ struct Mutant {
 }
 
 impl Engine<'_> {
-    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere.
+    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor
+    /// does their `va_arg` with unnamed ones elsewhere.
     pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], shown: &mut Shown) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();

@@ -89,8 +89,9 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
         .collect()
 }
 
-/// The signatures at the boundaries of registers that are about the rules of `machine`: on each mutation of them, some have a value elsewhere, and
-/// some meet each known bug of its compilers. Random ones alone would miss a rule now and then. Their numbers start at `first`.
+/// The signatures at the boundaries of registers that are about the rules of `machine`: on each
+/// mutation of them, some have a value elsewhere, and some meet each known bug of its compilers.
+/// Random ones alone would miss a rule now and then. Their numbers start at `first`.
 pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
     let at_boundaries = (machine.signatures.boundaries)(&machine.absent, &machine.target, first);
     let with_abi = at_boundaries.into_iter().filter_map(|question| {

@@ -76,8 +76,8 @@ impl Engine<'_> {
 }
 
 impl Tools<'_> {
-    /// Returns the facts of both functions of each question, with bit-fields looked for `shift` bits
-    /// after theirs; each of `objects` has the next so many questions.
+    /// Returns the facts of both functions of each question, with bit-fields looked for `shift`
+    /// bits after theirs; each of `objects` has the next so many questions.
     fn facts(
         &self,
         mut questions: &[Question],
@@ -102,7 +102,8 @@ impl Tools<'_> {
 }
 
 impl Engine<'_> {
-    /// Two questions, of which the second ends a process that has seen the first: its facts are those of a process of its own.
+    /// Two questions, of which the second ends a process that has seen the first: its facts are
+    /// those of a process of its own.
     pub(super) fn asks_again(&self, tools: &Tools<'_>) -> Result<(), String> {
         const TEXT: &str = "
             extern int gN_0, outN;

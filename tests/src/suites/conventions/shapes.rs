@@ -1,4 +1,5 @@
-//! Shapes of signatures: how many of those that an engine compares have each, and whether that is enough.
+//! Shapes of signatures: how many of those that an engine compares have each, and whether that is
+//! enough.
 
 use cabi::{FnAbi, FnSig, Kind, Place, Scalar, Type};
 
@@ -64,7 +65,8 @@ fn any_record(sig: &FnSig, is: impl Fn(&cabi::Record) -> bool) -> bool {
     any_type(sig, |ty| ty.as_record().is_some_and(&is))
 }
 
-/// Counts the signatures that have each of `shapes`, and checks whether there are enough; the control is that without its signatures each is missed.
+/// Counts the signatures that have each of `shapes`, and checks whether there are enough; the
+/// control is that without its signatures each is missed.
 pub(super) fn report(
     shapes: &[&Shape],
     signatures: &[(&FnSig, &FnAbi)],

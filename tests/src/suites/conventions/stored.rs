@@ -1,5 +1,6 @@
-//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suite `conventions` measures them where the compiler is, and the suite `facts` judges them where
-//! it is not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's machine code.
+//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suite `conventions` measures
+//! them where the compiler is, and the suite `facts` judges them where it is not. The values of
+//! C-SKY and XCore, which nothing here runs, were read once in LLVM's machine code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,8 +17,8 @@ use super::{DIRECTED, Drawn, Engine, PRINTED, Shown, report};
 use crate::kept::same;
 use crate::suite::{Result, Suite};
 
-/// So many of the signatures that are drawn by this seed are kept, and all others; more where nothing
-/// measures them again.
+/// So many of the signatures that are drawn by this seed are kept, and all others; more where
+/// nothing measures them again.
 pub(super) const COUNT: u64 = 40;
 const COUNT_KEPT: u64 = 120;
 pub(super) const SEED: u64 = 1;
@@ -44,7 +45,8 @@ pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
     report(suite, &engines, judged)
 }
 
-/// The signature, after a hash (FNV-1a) of the text with its types: a tag does not say what members it has.
+/// The signature, after a hash (FNV-1a) of the text with its types: a tag does not say what members
+/// it has.
 fn heading(question: &Question) -> String {
     let hash = (question.text.bytes()).fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

@@ -1,4 +1,5 @@
-//! The policy of each system of x86-64, against clang's code for that system, which runs under the probe: the rows of `tests/corpus/systems.txt`.
+//! The policy of each system of x86-64, against clang's code for that system, which runs under the
+//! probe: the rows of `tests/corpus/systems.txt`.
 
 use std::process::Command;
 
@@ -115,7 +116,8 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
 /// The values that C has for `target`, as clang and `cabi` lay them out alike.
 fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
     let records = target.data_model().records;
-    // Without AVX clang aligns vectors on Darwin to 16 bytes at most, and `cabi` has no place for a wider one.
+    // Without AVX clang aligns vectors on Darwin to 16 bytes at most, and `cabi` has no place for a
+    // wider one.
     let options = Options::new()
         .args([&format!("--target={triple}"), "-mavx"])
         .records(records);

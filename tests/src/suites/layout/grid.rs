@@ -1,5 +1,6 @@
-//! The grid of records about which gcc and clang may differ: bit-fields of types whose alignment a typedef changed, and attributes at every
-//! place of a declarator, as text of C, which libclang reads.
+//! The grid of records about which gcc and clang may differ: bit-fields of types whose alignment a
+//! typedef changed, and attributes at every place of a declarator, as text of C, which libclang
+//! reads.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,8 @@ const ALIGNED: [&str; 6] = [
     "aligned(16)",
 ];
 
-/// Records: `$T` is the type, `$W` the width of a bit-field, `$U` that of an unnamed one, `$A` the attribute of a member, `$R` those of the record.
+/// Records: `$T` is the type, `$W` the width of a bit-field, `$U` that of an unnamed one, `$A` the
+/// attribute of a member, `$R` those of the record.
 const MEMBERS: [&str; 6] = [
     "struct $R { $T a $W $A; $T b $W; }",
     "struct $R { signed char a; $T b $W $A; signed char c; }",
@@ -69,7 +71,8 @@ const ATTRIBUTES: [(&str, &str, Option<u32>); 11] = [
     ("aligned(16)", "", Some(2)),
 ];
 
-/// Bit-fields and ordinary members of every type, width, shape and attribute. `@` stands for the number of a record, `$M` for one more attribute of it.
+/// Bit-fields and ordinary members of every type, width, shape and attribute. `@` stands for the
+/// number of a record, `$M` for one more attribute of it.
 fn bit_fields() -> Vec<String> {
     let mut all = Vec::new();
     for (base, bits) in BASES {
@@ -220,8 +223,8 @@ pub(super) fn read(
     Ok(read)
 }
 
-/// Without rules those are read, and those alone, that both compilers' rules lay out alike. The value of a pragma shows in clang's layout alone: few records
-/// may be left out for it.
+/// Without rules those are read, and those alone, that both compilers' rules lay out alike. The
+/// value of a pragma shows in clang's layout alone: few records may be left out for it.
 pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), HeaderError> {
     const LINUX: &str = "x86_64-linux-gnu";
     let by = |rules| read(records, LINUX, rules);

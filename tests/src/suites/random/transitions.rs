@@ -1,6 +1,7 @@
-//! The states of argument assignment, each with each shape of value, instead of random signatures: here every sixteenth of them, with `cabi verify
-//! --exhaustive` all. Then those of the targets whose code runs in programs of its own. On x86-64 another policy and another convention of the compiler must show; the
-//! suite `random` drops rules of each.
+//! The states of argument assignment, each with each shape of value, instead of random signatures:
+//! here every sixteenth of them, with `cabi verify --exhaustive` all. Then those of the targets
+//! whose code runs in programs of its own. On x86-64 another policy and another convention of the
+//! compiler must show; the suite `random` drops rules of each.
 
 use cabi::Target;
 use cabi_verify::build::Reference;

@@ -96,7 +96,8 @@ fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
     ])
 }
 
-/// Each kind after each number of registers of each bank taken, with arguments after it; and as a result.
+/// Each kind after each number of registers of each bank taken, with arguments after it; and as a
+/// result.
 pub(super) fn at_boundaries() -> Result<Vec<Case>> {
     let slice = DataModel::LP64.slice();
     let mut asked = Vec::new();

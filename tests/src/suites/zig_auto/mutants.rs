@@ -16,7 +16,8 @@ const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
 const XMMS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 const STACK: &[Reg] = &[ST0, ST1, ST2, ST3, ST4, ST5, ST6];
 
-/// The rules of `auto` for arguments, and for results, by their places in their list: integers, floats and vectors, the x87 stack, slots.
+/// The rules of `auto` for arguments, and for results, by their places in their list: integers,
+/// floats and vectors, the x87 stack, slots.
 const INTS_AT: usize = 0;
 const FLOATS_AT: usize = 1;
 const X87S_AT: usize = 2;

@@ -31,7 +31,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Makes an object file of ELF of the assembly of a compiler for Windows, without the directives that only COFF has.
+    /// Makes an object file of ELF of the assembly of a compiler for Windows, without the
+    /// directives that only COFF has.
     fn assemble_as_elf(&self, assembly: &Path, object: &Path) -> Result<(), ReferenceError> {
         let text = std::fs::read_to_string(assembly);
         let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;

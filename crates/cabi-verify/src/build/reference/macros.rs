@@ -1,4 +1,5 @@
-//! Macros that a reference compiler defines by itself: its version, and the target and the features it compiles for under its own flags.
+//! Macros that a reference compiler defines by itself: its version, and the target and the features
+//! it compiles for under its own flags.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,8 @@ impl Reference {
     /// [`ReferenceError`] if it cannot be asked, or has AVX-512 without registers of 512 bits.
     pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
         Ok(if self.defines("__AVX512F__")? {
-            // The macro is in clang 18 to 21 alone, of which `zig cc` 0.15 has `-mno-evex512` by itself.
+            // The macro is in clang 18 to 21 alone, of which `zig cc` 0.15 has `-mno-evex512` by
+            // itself.
             let has_macro = self.name == "clang" && (18..22).contains(&self.major);
             if has_macro && !self.defines("__EVEX512__")? {
                 let why = "it has AVX-512 without registers of 512 bits: add -mevex512";

@@ -9,7 +9,8 @@ use crate::case::Case;
 use crate::emit::c::TABLE;
 use crate::emit::zig::{CaseText, NotExpressible, PREAMBLE, Question, case_text};
 
-/// Cases whose sides share a file. Side `2 * i` is the callee of case `i`, side `2 * i + 1` its caller.
+/// Cases whose sides share a file. Side `2 * i` is the callee of case `i`, side `2 * i + 1` its
+/// caller.
 pub(super) struct SourceFile {
     cases: Vec<Result<CaseText, NotExpressible>>,
 }
@@ -101,7 +102,8 @@ impl SourceFile {
             .collect()
     }
 
-    /// The sides that the compiler's messages about `text`, a file of `chosen` sides, name, with its words.
+    /// The sides that the compiler's messages about `text`, a file of `chosen` sides, name, with
+    /// its words.
     pub(super) fn blamed(
         &self,
         text: &Text,

@@ -1,9 +1,13 @@
 //! The C text of a callee and a caller.
 //!
-//! Through variables each value moves by `memcpy`, which goes for any type a header may have, a qualified or atomic one too:
+//! Through variables each value moves by `memcpy`, which goes for any type a header may have, a
+//! qualified or atomic one too:
 //!
 //! ```text
-//! struct s f(long a, struct t b) { memcpy(seen + 0, &a, sizeof a); memcpy(seen + 64, &b, sizeof b); struct s r; memcpy(&r, given, sizeof r); return r; }
+//! struct s f(long a, struct t b) {
+//!     memcpy(seen + 0, &a, sizeof a); memcpy(seen + 64, &b, sizeof b);
+//!     struct s r; memcpy(&r, given, sizeof r); return r;
+//! }
 //! ```
 //!
 //! Drawn parameters are neither, and compiling calls takes most of a fuzz run's time. So there an
@@ -11,8 +15,12 @@
 //! `-fno-strict-aliasing`:
 //!
 //! ```text
-//! struct s f(long a, struct t b) { *(long *)(seen + 0) = a; *(struct t *)(seen + 64) = b; return *(struct s *)(given + 0); }
-//! void f_call(..)                { *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64)); }
+//! struct s f(long a, struct t b) {
+//!     *(long *)(seen + 0) = a; *(struct t *)(seen + 64) = b; return *(struct s *)(given + 0);
+//! }
+//! void f_call(..) {
+//!     *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64));
+//! }
 //! ```
 //!
 //! There a caller uses the frame's own buffers, its arguments: an address that the compiler knows
@@ -41,7 +49,8 @@ fn object(text: &str, buffer: &str, at: usize) -> String {
     format!("*({text} *)({buffer} + {at})")
 }
 
-/// A definition of the case's function that records its arguments and returns the result of the case.
+/// A definition of the case's function that records its arguments and returns the result of the
+/// case.
 pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.function;
@@ -125,9 +134,11 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
     let _ = writeln!(body, "  __builtin_{own}va_end(cabi_list);");
 }
 
-/// A function `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)` that calls `f` as if it were
-/// the case's function, with the values whose images it is given, laid out as [`Images::of`] says of [`Case::argument_types`], and stores the
-/// result's bytes, if there is one, in `result`.
+/// Writes
+/// `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)`.
+/// It calls `f` as if it were the case's function, with the values whose images it is given, laid
+/// out as [`Images::of`] says of [`Case::argument_types`], and stores the result's bytes, if there
+/// is one, in `result`.
 pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
     let (name, result) = (&case.function.name, &case.function.result);
     let offsets = Images::of(&case.argument_types()).offsets;
@@ -184,7 +195,8 @@ pub(crate) fn variables(case: &Case) -> Vec<Variable> {
     let texts = case.function.params.iter().chain(&case.unnamed_text);
     let all = names.zip(case.argument_types()).zip(texts).enumerate();
     all.map(|(i, ((name, ty), text))| {
-        // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any pointer.
+        // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any
+        // pointer.
         let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
         let own = || format!("cabi_a{i}");
         let (declaration, name) = match name {

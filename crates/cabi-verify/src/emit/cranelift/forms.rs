@@ -38,7 +38,8 @@ pub(super) fn keep(
     }
 }
 
-/// Argument `arg`, or the result, in one of its forms: memory, one value or fields, parts, one value of another type of the same width.
+/// Argument `arg`, or the result, in one of its forms: memory, one value or fields, parts, one
+/// value of another type of the same width.
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
     plan: &SignaturePlan,

@@ -1,7 +1,8 @@
 //! Types in Zig: `extern struct`, `extern union`, `@Vector`, and the types that Zig cannot express.
 //!
-//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C can be expressed where some alignment gives
-//! each member its offset. The Zig type has the size and the offsets of the C type by Zig's own rules; otherwise it is not expressible.
+//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C
+//! can be expressed where some alignment gives each member its offset. The Zig type has the size
+//! and the offsets of the C type by Zig's own rules; otherwise it is not expressible.
 
 use std::fmt::Write as _;
 
@@ -41,7 +42,8 @@ pub(super) struct VectorRules {
 pub(super) struct Speller<'a> {
     prefix: &'a str,
     place: VectorRules,
-    /// Records and enumerations with the names they have here. A typedef may give one of them other alignments.
+    /// Records and enumerations with the names they have here. A typedef may give one of them other
+    /// alignments.
     pub(super) declared: Vec<(Type, String)>,
     /// The text of their declarations, in order.
     pub(super) text: String,
@@ -137,7 +139,8 @@ impl<'a> Speller<'a> {
             }
             words.push((field.offset(), self.word(field.ty(), Names::Zig)?));
         }
-        // The record's own alignment, where its members have less, is asked for by the first of them.
+        // The record's own alignment, where its members have less, is asked for by the first of
+        // them.
         let body = body(record, &words, 1)?;
         let body = match body.align < record.align() {
             true => self::body(record, &words, record.align())?,
@@ -189,12 +192,14 @@ impl<'a> Speller<'a> {
     }
 }
 
-/// The text of a type of Zig's that C does not have, if the record stands for one of the same size and alignment: its tag is `zig` and that text.
+/// The text of a type of Zig's that C does not have, if the record stands for one of the same size
+/// and alignment: its tag is `zig` and that text.
 pub(super) fn own_type(record: &Record) -> Option<&str> {
     record.tag()?.strip_prefix("zig ")
 }
 
-/// The declaration of a record whose members have these offsets; the first of them is aligned to `least` bytes or more.
+/// The declaration of a record whose members have these offsets; the first of them is aligned to
+/// `least` bytes or more.
 fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, NotExpressible> {
     let is_union = record.kind() == RecordKind::Union;
     let mut text = format!("extern {} {{", if is_union { "union" } else { "struct" });
@@ -221,8 +226,8 @@ fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, No
     })
 }
 
-/// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does it, else the smallest. At least `least`, at
-/// most `most`.
+/// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does
+/// it, else the smallest. At least `least`, at most `most`.
 fn placed(end: u64, offset: u64, own: u32, least: u32, most: u32) -> Option<u32> {
     let powers = (0..31).map(|shift| 1_u32 << shift);
     std::iter::once(own)

@@ -87,7 +87,8 @@ impl Draw<'_> {
         member.packed = self.random.chance(5);
         if self.random.chance(5) {
             let align = self.alignment(4);
-            // On a bit-field's own `aligned`, smaller than its type's alignment or limited by a pragma, gcc and clang differ in layout.
+            // On a bit-field's own `aligned`, smaller than its type's alignment or limited by a
+            // pragma, gcc and clang differ in layout.
             let differs =
                 matches!(member.form, Form::Bits { .. }) && (align < 16 || pack.is_some());
             member.aligned = (!differs).then_some(align);

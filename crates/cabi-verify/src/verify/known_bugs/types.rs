@@ -35,7 +35,8 @@ pub(super) fn has_union(ty: &Type) -> bool {
     ty.contains(&|ty, _| ty.is_union())
 }
 
-/// A union that clang may store as a member other than the one that fills it: one of unnamed bits, or an aligned one that a packed union cuts.
+/// A union that clang may store as a member other than the one that fills it: one of unnamed bits,
+/// or an aligned one that a packed union cuts.
 pub(super) fn stands_for_another_member(ty: &Type) -> bool {
     ty.is_union() && (has_unnamed(ty) || is_packed(ty))
 }
@@ -44,7 +45,8 @@ pub(super) fn has_vector(ty: &Type, size: u64) -> bool {
     ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size)
 }
 
-/// The parts that clang's callers pass `ty` in as an unnamed argument at `level`, without these bits of its policy.
+/// The parts that clang's callers pass `ty` in as an unnamed argument at `level`, without these
+/// bits of its policy.
 pub(super) fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> Option<Parts> {
     let sig = FnSig::new([Type::I32], Type::VOID).variadic();
     let sig = sig.policy(Policy::CLANG.without(without)).features(level);
@@ -52,15 +54,16 @@ pub(super) fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> O
     group.ok().map(|group| group.parts)
 }
 
-/// A record that clang's callers pass as one vector of more than 16 bytes, though it is unnamed: a union whose first 16 bytes are a vector's, or a
-/// structure around one.
+/// A record that clang's callers pass as one vector of more than 16 bytes, though it is unnamed: a
+/// union whose first 16 bytes are a vector's, or a structure around one.
 pub(super) fn is_wide_vector(ty: &Type, level: VectorLevel) -> bool {
     let parts = unnamed_parts(ty, level, Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY);
     ty.as_record().is_some()
         && parts.is_some_and(|parts| parts.iter().any(|part| part.ty.bytes() > 16))
 }
 
-/// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
+/// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many
+/// there are.
 pub(super) fn ends_with_16_bit_floats(ty: &Type) -> bool {
     let second: Vec<Leaf> = leaves(ty)
         .filter(|leaf| counts(leaf) && leaf.offset_bits >= 64)
@@ -137,8 +140,9 @@ pub(super) fn is_array_of_16_bit_floats_off_eightbyte(array: &Array, offset_bits
     is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_16_bit_float(&leaf))
 }
 
-/// A record in whose eightbyte, after the float of 32 or 16 bits that begins it, there is nothing but an array of elements without bytes where
-/// clang looks for the next float: it divides by their size.
+/// A record in whose eightbyte, after the float of 32 or 16 bits that begins it, there is nothing
+/// but an array of elements without bytes where clang looks for the next float: it divides by their
+/// size.
 pub(super) fn has_array_of_nothing_after_float(ty: &Type) -> bool {
     let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
     let is_looked_at = |offset_bits: u64| {
@@ -189,7 +193,8 @@ pub(super) fn has_empty_array_in_union(ty: &Type) -> bool {
     ty.contains(&|ty, _| ty.is_union() && fields(ty).iter().any(is_empty))
 }
 
-/// An array or scalar in more eightbytes than its size has: Zig gives a class to so many, from where it starts.
+/// An array or scalar in more eightbytes than its size has: Zig gives a class to so many, from
+/// where it starts.
 pub(super) fn has_straddling(ty: &Type) -> bool {
     ty.contains(&|member, at| {
         let (at, size) = (at / 8, member.size());
@@ -224,8 +229,9 @@ pub(super) fn has_wide_vector(ty: &Type) -> bool {
     leaves(ty).any(|leaf| is_vector(leaf.kind) && leaf.width_bits > 128)
 }
 
-/// A vector that LLVM places otherwise than C's front ends: of less than 8 bytes, of one lane, or of bools; or a record with one of the
-/// first two, which Zig's classifier does not tell from others.
+/// A vector that LLVM places otherwise than C's front ends: of less than 8 bytes, of one lane, or
+/// of bools; or a record with one of the first two, which Zig's classifier does not tell from
+/// others.
 pub(super) fn has_small_vector(ty: &Type) -> bool {
     let alone = |vector: &Vector| vector.bools.is_some() && ty.as_record().is_none();
     leaves(ty).any(|leaf| match leaf.kind {

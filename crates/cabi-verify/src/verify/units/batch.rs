@@ -40,7 +40,8 @@ pub struct RefusedCases<'a> {
 /// order of the batches.
 ///
 /// # Errors
-/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk is full, it hangs.
+/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk
+/// is full, it hangs.
 pub fn compile<'a>(
     batches: &[Batch<'a>],
     at_once: usize,
@@ -97,7 +98,8 @@ impl Batch<'_> {
         Ok((parts, compiled.missing, compiled.layout))
     }
 
-    /// The cases with these indices, under the names that they have in the code, at the compiler's vector level.
+    /// The cases with these indices, under the names that they have in the code, at the compiler's
+    /// vector level.
     fn named(&self, chosen: &[usize]) -> Vec<Case> {
         let cases = &self.unit.cases;
         let named = |&at: &usize| {
@@ -105,7 +107,8 @@ impl Batch<'_> {
             let mut case = case.clone();
             case.function.name = match self.compiler.zig {
                 None => self.unit.symbol(at),
-                // Functions of one block keep their order by name, on which it depends which of two Zig's optimizer merges.
+                // Functions of one block keep their order by name, on which it depends which of two
+                // Zig's optimizer merges.
                 Some(_) => {
                     let is_own = |(other, _): &SubjectCase<'_>| std::ptr::eq(*other, subject);
                     let first = cases.iter().position(is_own);

@@ -231,9 +231,9 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Judges the differences of one side. No ABI is both sides' if the compiler's caller and callee
-    /// have each of these values in different places, or this side ends the process. A state of the
-    /// machine that differs besides may follow from that.
+    /// Judges the differences of one side. No ABI is both sides' if the compiler's caller and
+    /// callee have each of these values in different places, or this side ends the process. A state
+    /// of the machine that differs besides may follow from that.
     fn settled(
         &self,
         case: &Case,

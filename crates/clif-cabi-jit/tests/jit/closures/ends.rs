@@ -98,7 +98,8 @@ impl Drop for State {
 /// Observations of running closures of their state.
 type Seen = Arc<Mutex<Vec<(usize, u8)>>>;
 
-/// A closure that calls itself with less until it is called with 0, and is dropped by the innermost call. Returns its address.
+/// A closure that calls itself with less until it is called with 0, and is dropped by the innermost
+/// call. Returns its address.
 fn dropping(
     interface: &ClosureInterface,
     dropped: &Arc<AtomicUsize>,
@@ -140,7 +141,8 @@ fn a_closure_that_drops_itself() {
     }
 }
 
-/// A closure that another one drops, which it has called; and one that is not running is gone at once.
+/// A closure that another one drops, which it has called; and one that is not running is gone at
+/// once.
 #[test]
 fn a_closure_that_is_dropped_below_itself() {
     let interface = of_int();
@@ -175,7 +177,8 @@ fn a_closure_that_is_dropped_below_itself() {
     assert_eq!(outer_dropped.load(Ordering::SeqCst), 1);
 }
 
-/// The last owner of everything: the code that it returns to stays as well, until its thread is gone.
+/// The last owner of everything: the code that it returns to stays as well, until its thread is
+/// gone.
 #[test]
 fn the_last_closure_of_an_engine() {
     let executable = || {
@@ -197,7 +200,8 @@ fn the_last_closure_of_an_engine() {
     });
 }
 
-/// A closure that has outlived its thread, on the next one, which has its stack and its thread-local variables where the first had them.
+/// A closure that has outlived its thread, on the next one, which has its stack and its
+/// thread-local variables where the first had them.
 fn called_later() {
     let left = thread::spawn(|| {
         let closure = of_int().local("ends", |_, _| {}).unwrap();

@@ -19,7 +19,8 @@ fn count(n: isize, layout: Layout) {
     BYTES.fetch_add(n * layout.size().cast_signed(), Ordering::SeqCst);
 }
 
-// SAFETY: each method is the system allocator's, given the same arguments; counting does not allocate.
+// SAFETY: each method is the system allocator's, given the same arguments; counting does not
+// allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, layout);
@@ -110,7 +111,8 @@ fn nothing_is_left() {
     let grown = after.mapped.saturating_sub(before.mapped);
     assert!(grown < 1 << 20, "{grown} bytes");
 
-    // A leak is noticed: of one closure on the heap, of more than a page of them among the mappings.
+    // A leak is noticed: of one closure on the heap, of more than a page of them among the
+    // mappings.
     let n = (page() * 600 / 4096).cast_signed();
     let leaked: Vec<Closure> = (0..n).map(|by| adder(&interface, by as i64)).collect();
     let leaking = held();

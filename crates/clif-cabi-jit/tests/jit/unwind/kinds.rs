@@ -76,7 +76,8 @@ pub(crate) fn all_shims(engine: &mut Engine) -> Vec<(&'static str, FuncId, Form)
 /// Replacement for a step of a stub.
 pub(crate) type Steps = fn(StubStep) -> Vec<StubStep>;
 
-/// The function that [`define_shim`] defines for a call through an address, which has no handler; instead of each step its stubs have those that `steps` gives.
+/// The function that [`define_shim`] defines for a call through an address, which has no handler;
+/// instead of each step its stubs have those that `steps` gives.
 #[cfg(target_arch = "x86_64")] // for stubs that no other machine has
 pub(crate) fn shim(engine: &mut Engine, callee: (&str, &FnSig), steps: Steps) -> Shim {
     let id = define_shim(engine, callee, Form::default(), steps);
@@ -134,7 +135,8 @@ pub(crate) fn define_shim(
     function.id
 }
 
-/// Emits the call with a handler that ends the exception and returns 1, and goes on where the call returns; its results.
+/// Emits the call with a handler that ends the exception and returns 1, and goes on where the call
+/// returns; its results.
 fn try_call(
     engine: &mut Engine,
     builder: &mut FunctionBuilder<'_>,
@@ -211,7 +213,8 @@ pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
     let mut got = Room([0; 64]);
     let target = engine.symbol(name).unwrap().cast();
-    // SAFETY: as the C++ text declares them; the library's own arguments, and room for any of its results.
+    // SAFETY: as the C++ text declares them; the library's own arguments, and room for any of its
+    // results.
     let caught = unsafe {
         let catches: Catches = symbol(engine, "catches");
         let args: extern "C" fn(c_int) -> *const *const c_void =
@@ -261,7 +264,8 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
                 let caught = thrown(&engine, id, name, &what);
                 assert_eq!(caught, if catches { 1 } else { 1007 }, "{what}");
             }
-            // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of vectors.
+            // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of
+            // vectors.
             let framed = stubs_of(engine.declarations())
                 .filter(|(_, stub)| stub.steps().contains(&StubStep::Frame));
             assert!(framed.count() >= 2 || cfg!(not(target_arch = "x86_64")));

@@ -34,7 +34,8 @@ unsafe extern "C" {
     safe fn mallinfo2() -> Mallinfo;
 }
 
-/// Bytes given out more after so many engines, each of which has thrown or not; libgcc allocates a record for each table. Some code is `kept` for ever.
+/// Bytes given out more after so many engines, each of which has thrown or not; libgcc allocates a
+/// record for each table. Some code is `kept` for ever.
 fn grown_by(n: usize, kept: bool) -> usize {
     let library = build("unwind_many", &cxx_compilers().pop().unwrap());
     let one = |i: usize| {
@@ -82,7 +83,8 @@ fn engines_come_and_go() {
     assert!(kept > 2 * 65_536, "{kept} bytes");
 }
 
-/// The pages of later rounds lie between those of earlier ones: what is left of a run of pages is given out again.
+/// The pages of later rounds lie between those of earlier ones: what is left of a run of pages is
+/// given out again.
 #[test]
 fn rounds_do_not_hide_each_other() {
     let Some(compiler) = cxx_compilers().pop() else {

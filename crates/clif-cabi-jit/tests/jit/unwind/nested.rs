@@ -1,4 +1,5 @@
-//! Each way in which C++ calls a function of ours, and ours calls C++: to be thrown through, and to be stepped through (`step`).
+//! Each way in which C++ calls a function of ours, and ours calls C++: to be thrown through, and to
+//! be stepped through (`step`).
 
 use super::kinds::has_avx;
 use clif_cabi_jit::symbol_at;
@@ -9,7 +10,8 @@ pub(crate) type Inner = extern "C-unwind" fn() -> c_int;
 /// `int f(int (*g)(), int)`, which calls `g`.
 pub(crate) type Outer = unsafe extern "C-unwind" fn(Inner, c_int) -> c_int;
 
-/// The signatures of these functions, by their names. Arguments after the first two are not looked at.
+/// The signatures of these functions, by their names. Arguments after the first two are not looked
+/// at.
 fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     let outer = |more: Vec<Type>| {
         let params = [vec![Type::FN_PTR, Type::I32], more].concat();
@@ -19,7 +21,8 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
         let more = [vec![Type::I64; ints], vec![Type::F64; floats]].concat();
         outer(more).static_chain(model)
     };
-    // With registers of integers taken, with those of floats too, and with arguments on the stack: a stub brings the chain in a vector register, or on the stack.
+    // With registers of integers taken, with those of floats too, and with arguments on the stack:
+    // a stub brings the chain in a vector register, or on the stack.
     let n_free = if cfg!(target_arch = "x86_64") { 4 } else { 6 };
     let mut all = vec![
         ("plain", outer(vec![])),
@@ -40,7 +43,8 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     all
 }
 
-/// These functions, finalized in an engine that has the C++ library. Their stubs and bodies have their names.
+/// These functions, finalized in an engine that has the C++ library. Their stubs and bodies have
+/// their names.
 pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
     let lower = Lowering::new(engine.isa()).unwrap();
     let model = lower.target().data_model();

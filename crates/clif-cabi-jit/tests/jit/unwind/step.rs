@@ -225,7 +225,8 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
         Some((row, _)) => told.unwind[row].cfa.1 += 8,
     }
     let code = engine.code(id).unwrap();
-    // SAFETY: it is called as `long (const void *, const void *, const void *)`, and looks at no argument.
+    // SAFETY: it is called as `long (const void *, const void *, const void *)`, and looks at no
+    // argument.
     let start = unsafe { code.as_ptr() };
     let mut tables = UnwindTables::new(engine.isa(), None).unwrap();
     tables.add_stub(id, &told).unwrap();
@@ -241,7 +242,8 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
     (n_rows, asked, wrong)
 }
 
-/// With its rows told by the test itself the stub's caller is found; with one row left out or wrong, or no register saved, it is not. A child for each: an unwinder that is told wrong reads
+/// With its rows told by the test itself the stub's caller is found; with one row left out or
+/// wrong, or no register saved, it is not. A child for each: an unwinder that is told wrong reads
 /// anywhere.
 #[test]
 fn a_row_that_is_missing_or_wrong_is_noticed() {

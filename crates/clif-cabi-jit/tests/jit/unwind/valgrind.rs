@@ -1,10 +1,12 @@
-//! Some of these tests under valgrind: nothing is read that is not there or was not written, and nothing is lost.
+//! Some of these tests under valgrind: nothing is read that is not there or was not written, and
+//! nothing is lost.
 
 use core::ffi::c_char;
 
 use crate::common::*;
 
-/// Exceptions and panics, calls of each kind, 200 engines. (Valgrind has no trap flag, so nothing is stepped.)
+/// Exceptions and panics, calls of each kind, 200 engines. (Valgrind has no trap flag, so nothing
+/// is stepped.)
 const TESTS: [&str; 4] = [
     "unwind::kinds::every_kind_of_call_lets_exceptions_through_and_catches_them",
     "unwind::many::engines_come_and_go",

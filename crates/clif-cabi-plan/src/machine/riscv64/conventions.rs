@@ -38,7 +38,8 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,
-    // Vectors are on the stack, and panics without the V extension; `f128` is two integers. Nothing stands for them.
+    // Vectors are on the stack, and panics without the V extension; `f128` is two integers. Nothing
+    // stands for them.
     instead: &[
         (ValueType::F128, ValueType::F128),
         (ValueType::I8X16, ValueType::I8X16),

@@ -1,4 +1,5 @@
-//! RISC-V of 64 bits: Cranelift's convention ([`conventions`]) for functions of `lp64d`, and the stubs ([`stub`]).
+//! RISC-V of 64 bits: Cranelift's convention ([`conventions`]) for functions of `lp64d`, and the
+//! stubs ([`stub`]).
 
 mod conventions;
 mod stub;

@@ -66,13 +66,14 @@ const BEFORE_FRAME: Option<bool> = Some(false);
 const IN_FRAME: Option<bool> = Some(true);
 
 steps! {
-    /// Sets the count of vector registers that a variadic call uses, where the callee reads one (al).
+    /// Sets the count of vector registers that a variadic call uses, where the callee reads one
+    /// (al).
     SetVectorCount(n: u8) "al" ANYWHERE,
-    /// Copies vector registers to the integer registers of the same positions, where a variadic function looks in either (Win64): bit n of the
-    /// number is position n, counted from 0.
+    /// Copies vector registers to the integer registers of the same positions, where a variadic
+    /// function looks in either (Win64): bit n of the number is position n, counted from 0.
     VectorsToInts(n: u8) "both" ANYWHERE,
-    /// Pops so many results off a stack of registers (x87), the top one first, and stores them 16 bytes apart, from the address in the first integer register of
-    /// parameters on.
+    /// Pops so many results off a stack of registers (x87), the top one first, and stores them 16
+    /// bytes apart, from the address in the first integer register of parameters on.
     Pop(n: u8) "pop" ANYWHERE,
     /// Pushes so many such results from there; the first becomes the top one.
     Push(n: u8) "push" ANYWHERE,
@@ -90,7 +91,8 @@ steps! {
     Skip(n: u32) "skip" IN_FRAME,
     /// Pushes a copy of an argument area of so many bytes, which the stub was called with.
     Copy(n: u32) "copy" IN_FRAME,
-    /// Stores all integer registers of parameters in the words right before the argument area that the stub was called with.
+    /// Stores all integer registers of parameters in the words right before the argument area that
+    /// the stub was called with.
     SaveInts "saveints" IN_FRAME,
     /// Pushes the static chain.
     PushChain "pushchain" IN_FRAME,
@@ -99,15 +101,18 @@ steps! {
     PushArea(n: u32) "pusharea" IN_FRAME,
     /// Calls a function, by the emitter's id.
     Call(n: u32) "call" IN_FRAME,
-    /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
+    /// Calls the address in the word after an argument area of so many bytes, which the stub was
+    /// called with.
     CallAfter(n: u32) "callafter" IN_FRAME,
-    /// Loads a scratch register, the address, from the word after an argument area of so many bytes.
+    /// Loads a scratch register, the address, from the word after an argument area of so many
+    /// bytes.
     Address(n: u32) "address" BEFORE_FRAME,
     /// [`StubStep::Address`] in a frame.
     AddressInFrame(n: u32) "addressinframe" IN_FRAME,
     /// Sets the address to the bytes that [`StubStep::Skip`] has left unused.
     AddressOfSkipped "addressofskipped" IN_FRAME,
-    /// Moves the address to the n-th integer register of parameters, counted from 0: a stub that closures share has brought their context there.
+    /// Moves the address to the n-th integer register of parameters, counted from 0: a stub that
+    /// closures share has brought their context there.
     AddressToInt(n: u8) "addressint" ANYWHERE,
     /// Moves the address to the n-th vector register of parameters, counted from 0.
     AddressToVector(n: u8) "addressvector" ANYWHERE,
@@ -115,16 +120,19 @@ steps! {
     PushAddress "pushaddress" IN_FRAME,
     /// Loads a register of parameters from the object at the address.
     Load(own: RegisterMove) "load" ANYWHERE,
-    /// Stores a register to the object at the address: an integer register of results, a vector register, or st0, which it pops.
+    /// Stores a register to the object at the address: an integer register of results, a vector
+    /// register, or st0, which it pops.
     Store(own: RegisterMove) "store" ANYWHERE,
-    /// Loads a register of results from the object whose address is in the first integer register of parameters.
+    /// Loads a register of results from the object whose address is in the first integer register
+    /// of parameters.
     LoadResult(own: RegisterMove) "result" ANYWHERE,
     /// Zeroes the vector registers above their first 16 bytes: instructions on those would wait for
     /// the rest.
     ZeroUpper "zeroupper" ANYWHERE,
     /// Returns the address: moves it to the first integer register of results.
     ReturnAddress "returnaddress" IN_FRAME,
-    /// Keeps `target` and `args`, of the parameters of an invoker, `void (target, args, ret)`, in scratch registers.
+    /// Keeps `target` and `args`, of the parameters of an invoker, `void (target, args, ret)`, in
+    /// scratch registers.
     KeepInvocation "keep" IN_FRAME,
     /// Keeps `ret` in the first 16 bytes of the frame.
     KeepRet "keepret" IN_FRAME,

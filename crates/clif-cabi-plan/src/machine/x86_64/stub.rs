@@ -122,7 +122,8 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
     Ok(())
 }
 
-/// Copies the vector arguments of Win64 at these positions to the integer registers of the same positions.
+/// Copies the vector arguments of Win64 at these positions to the integer registers of the same
+/// positions.
 fn vectors_to_ints(positions: u8, code: &mut StubCode) {
     let ints = WINDOWS_FASTCALL.params.of(RegClass::Int).iter();
     let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);

@@ -1,5 +1,5 @@
-//! Frames of stubs: opened, filled from the top down, and closed. Only r11 is scratch. No instruction moves rsp by a page or more without touching
-//! the memory between.
+//! Frames of stubs: opened, filled from the top down, and closed. Only r11 is scratch. No
+//! instruction moves rsp by a page or more without touching the memory between.
 
 use super::{ENTRY, RBP, RSP};
 use crate::machine::stub::StubCode;

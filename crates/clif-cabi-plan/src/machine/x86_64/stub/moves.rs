@@ -12,7 +12,8 @@ const RDI: u8 = 7;
 const FLD: u8 = 0;
 const FSTP: u8 = 3;
 
-/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movsxd`, `movss`, `movsd`, `movups`, `vmovups`.
+/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movsxd`, `movss`, `movsd`,
+/// `movups`, `vmovups`.
 pub(super) fn load(
     step: StubStep,
     own: RegisterMove,
@@ -68,7 +69,8 @@ pub(super) fn store(
     Ok(())
 }
 
-/// Loads a register of a result from the object at [rdi]: `mov`, `fld`, `movsd`, `movups`, `vmovups`.
+/// Loads a register of a result from the object at [rdi]: `mov`, `fld`, `movsd`, `movups`,
+/// `vmovups`.
 pub(super) fn load_result(
     step: StubStep,
     own: RegisterMove,
