@@ -17,9 +17,9 @@
 //! [`verify`] (headers) and [`fuzz`] (random signatures, and every transition between the
 //! [`states`] of argument assignment) are sources of cases for one runner ([`verify::units`]).
 //!
-//! Calls need x86-64 with Unix, or AArch64 Linux ([`run::calls_here`]). The command and the tests stand on
-//! this crate, which is published for the command: its interface may change with every release.
-//! Tools for tests alone (deliberate mistakes above all) are in the package `tests`.
+//! Calls need x86-64 with Unix, or AArch64 Linux ([`run::calls_here`]). The command and the tests
+//! stand on this crate, which is published for the command: its interface may change with every
+//! release. Tools for tests alone (deliberate mistakes above all) are in the package `tests`.
 
 #![deny(unsafe_code)]
 

@@ -188,8 +188,9 @@ impl FnSig {
     }
 
     /// Returns the signature of one call of this variadic function, or of one without a prototype,
-    /// with `unnamed` arguments after the named ones, after C's default argument promotions. A promoted `float` is the `double` of
-    /// 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
+    /// with `unnamed` arguments after the named ones, after C's default argument promotions. A
+    /// promoted `float` is the `double` of 64-bit models: for others, pass what
+    /// [`DataModel::promote`] makes of it.
     ///
     /// # Errors
     /// [`Error::InvalidSignature`] if the function has a prototype that is not variadic.

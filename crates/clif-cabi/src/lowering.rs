@@ -317,8 +317,8 @@ impl Lowering {
 
     /// Returns the result of such a call, from the values it returned; after a call that never
     /// returns, emits a trap. Nothing may be emitted between the call and this: a result on the x87
-    /// stack must be popped before anything else is called. A result that the callee wrote to memory
-    /// is where the `ret` of [`Lowering::values_in`] said, so give both the same.
+    /// stack must be popped before anything else is called. A result that the callee wrote to
+    /// memory is where the `ret` of [`Lowering::values_in`] said, so give both the same.
     ///
     /// # Errors
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of

@@ -113,8 +113,8 @@ fn legal(part: Part, role: Role) -> Part {
     }
 }
 
-/// Each scalar of a value by itself. LLVM extends those that are alone: a member of a structure has no
-/// `signext`.
+/// Each scalar of a value by itself. LLVM extends those that are alone: a member of a structure has
+/// no `signext`.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     ir_values(ty, cx, (4, 0, 4), |part, scalar| {
         let extension = match ty.as_scalar() {

@@ -2,8 +2,8 @@
 //! memory.
 //!
 //! Such code depends on its plan, and on C types only by the layout of objects and the bits of
-//! integers. So a shape is all fields of a plan, and only these of its C signature. Plans are taken apart field by field:
-//! a new one does not compile until it is here.
+//! integers. So a shape is all fields of a plan, and only these of its C signature. Plans are taken
+//! apart field by field: a new one does not compile until it is here.
 
 use std::hash::{Hash, Hasher};
 

@@ -59,12 +59,13 @@ impl Lowering {
         Ok((block, self.enter(builder, block, sig)?))
     }
 
-    /// Makes an object of `ty` in the frame of the function being built, as large and aligned as C asks
-    /// for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most, on s390x to 8. See
-    /// [`Ret::easiest`].
+    /// Makes an object of `ty` in the frame of the function being built, as large and aligned as C
+    /// asks for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most, on
+    /// s390x to 8. See [`Ret::easiest`].
     ///
     /// # Errors
-    /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.
+    /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if
+    /// `builder` stands nowhere.
     pub fn slot(
         &self,
         builder: &mut FunctionBuilder<'_>,

@@ -14,8 +14,8 @@ use crate::scalar::Scalar;
 use crate::target::parts::byte;
 use crate::types::{Kind, Type};
 
-/// [`Group::word`]: the front end counts the first part, an integer, as one in a vector register; of a result in memory, it does not count the register
-/// of the pointer.
+/// [`Group::word`]: the front end counts the first part, an integer, as one in a vector register;
+/// of a result in memory, it does not count the register of the pointer.
 pub(super) const COUNTED_AS_SSE: u32 = 1;
 /// [`Group::word`]: the front end does not count the registers of the parts.
 pub(super) const UNCOUNTED: u32 = 2;
