@@ -38,6 +38,8 @@ impl ModelFacts {
     pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13).and(Self::OTHER);
     /// The greatest alignment of vectors: 16, 64.
     pub(crate) const WIDE_VECTORS: Self = Self(0b11 << 15).and(Self::OTHER);
+    /// The alignment of other scalars of 16 bytes: 8, 16.
+    pub(crate) const SIXTEEN: Self = Self(0b11 << 17).and(Self::OTHER);
 
     /// No model covers it: what a record has whose size is no multiple of its alignment.
     pub(crate) const NO_MODEL: Self = Self((1 << Self::BITS) - 1);
@@ -69,6 +71,11 @@ impl ModelFacts {
             }
         }
         const NONE: u8 = u8::MAX - 1;
+        // i386 aligns those to 16 whose `long double` needs 4.
+        let sixteen = match model.max_align_16 {
+            4 => 16,
+            align => align,
+        };
         let is_ms = matches!(model.bit_fields, BitFieldStyle::Ms);
         Self(
             bit(0, model.pointer, [4, 8, NONE])
@@ -78,7 +85,8 @@ impl ModelFacts {
                 | bit(8, model.unnamed_bit_fields_align as u8, [0, 1, NONE])
                 | bit(10, model.big_bit_int_align, [4, 8, 16])
                 | bit(13, model.empty_record, [0, 4, NONE])
-                | bit(15, model.max_vector_align, [16, 64, NONE]),
+                | bit(15, model.max_vector_align, [16, 64, NONE])
+                | bit(17, sixteen, [8, 16, NONE]),
         )
     }
 

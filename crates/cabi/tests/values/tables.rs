@@ -35,7 +35,7 @@ use crate::{conventions, linear, notation};
 const TABLES: [(&str, usize); 6] = [
     ("declarations", 148),
     ("explained", 33),
-    ("models", 145),
+    ("models", 148),
     ("own_conventions", 53),
     ("places", 187),
     ("refused_types", 96),
