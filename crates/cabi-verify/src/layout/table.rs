@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::{Component, Path};
+
+use cabi::{Kind, Type};
+use cabi_header::{Header, NamedType};
 
 use super::{About, Answer, Fact, Question, questions};
 use crate::build::bisect::{Blame, build_without_refused};
@@ -53,12 +57,18 @@ pub fn ask_data(
             answers.extend(refused.inspect(|(at, _)| left.push(*at)));
         }
     }
-    let mut replies = Vec::new();
+    let (mut replies, own_types) = (Vec::new(), own_types(&subject.header));
     let of = |(at, answers)| Some((questions.get(at)?, answers));
     for (question, answers) in answers.into_iter().filter_map(of) {
         let probes = question.probes("", About::Values).into_iter().enumerate();
         replies.extend(probes.map(|(n, probe)| {
-            let missing = || Reply::NoMember("it has other members".to_owned());
+            let missing = || {
+                let why = "it has other members".to_owned();
+                match has_one_of(&question.ty, &own_types) {
+                    true => Reply::NoMember(why),
+                    false => Reply::Refuses(why),
+                }
+            };
             let reply = match &answers {
                 Ok(answers) => answers.get(n).cloned().map_or_else(missing, Reply::Is),
                 Err(why) => Reply::Refuses(why.clone()),
@@ -67,6 +77,30 @@ pub fn ask_data(
         }));
     }
     Ok(replies)
+}
+
+/// Returns the records that headers of clang itself declare: other compilers have their own headers
+/// in the place of these, whose types may have members of other names.
+fn own_types(header: &Header) -> Vec<&Type> {
+    let named = header.records.iter().chain(&header.typedefs);
+    let is_own = |one: &&NamedType| {
+        // clang/19/include
+        let folders = Path::new(&one.location.file).components().rev().skip(1);
+        let folders: Vec<_> = folders.take(3).map(Component::as_os_str).collect();
+        matches!(folders[..], [include, _, clang] if include == "include" && clang == "clang")
+    };
+    let types = named.filter(is_own).map(|one| &one.ty);
+    types.filter(|ty| ty.as_record().is_some()).collect()
+}
+
+/// Checks whether `ty` is one of `types`, or has a part of one.
+fn has_one_of(ty: &Type, types: &[&Type]) -> bool {
+    let inside = match ty.kind() {
+        Kind::Array(array) => has_one_of(&array.elem, types),
+        Kind::Record(record) => { record.fields().iter() }.any(|one| has_one_of(one.ty(), types)),
+        _ => false,
+    };
+    inside || types.contains(&ty)
 }
 
 /// A reference compiler's answer to a [`Fact`].
