@@ -86,7 +86,8 @@ impl<'p> Session<'p> {
         let result = self.c_value_ty(&prototype.ret);
         let ty = FnTy {
             params,
-            variadic: prototype.variadic || prototype.unprototyped,
+            // A function without a prototype takes none.
+            variadic: prototype.variadic,
             result: result.map_err(|why| format!("result: {why}"))?,
         };
         self.functions.push(Function {
