@@ -1,7 +1,7 @@
 //! Parts that only tests need: the suites, the corpus on disk, deliberate mistakes, the invariants
 //! of every signature, the bodies of the fuzz targets.
 //!
-//! - [`suites`]: the runs of `cargo test -p cabi-tests --test probe` and its like.
+//! - [`suites`]: the runs of `cargo test -p cabi-tests --test suites -- probe` and its like.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, checked again.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.

@@ -20,6 +20,7 @@ pub(crate) use bisect::{Bisection, Refused};
 pub use error::ReferenceError;
 pub(crate) use error::first_error;
 pub use installed::Installed;
+pub use program::runner;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT};
 pub(crate) use unit::More;
