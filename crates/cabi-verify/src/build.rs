@@ -1,8 +1,6 @@
 //! Compilers: which there are, what each can compile, and the code they build.
 
 pub(crate) mod bisect;
-#[cfg(has_calls)]
-pub(crate) mod cranelift_object;
 mod error;
 mod installed;
 #[cfg(has_calls)]
