@@ -13,7 +13,7 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{self, Judged, Mistake};
 use cabi_verify::verify::{Compiler, bugs_of_zig};
 
-use crate::compiled::{File, admits, compile_files};
+use crate::compiled::{admits, compile, unit};
 use crate::suite::Result;
 
 pub mod compilers;
@@ -90,22 +90,17 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
         });
     }
     let questions = questions(asked, &mut seen)?;
-    let files = questions.iter().enumerate();
-    let files = files.map(|(part, (at, look, compiler))| {
+    let all = questions.iter().enumerate();
+    let all = all.map(|(part, (at, look, compiler))| {
         let subject = &seen[*at].subject;
-        File {
-            part,
-            compiler,
-            optimize: look.level,
-            // All of its functions: one may be spoiled by another.
-            entries: subject.cases.iter().map(|case| (subject, case)).collect(),
-        }
+        // All of its functions: one may be spoiled by another.
+        let entries = subject.cases.iter().map(|case| (subject, case));
+        unit(part, compiler, look.level, entries.collect())
     });
-    let files: Vec<File<'_>> = files.collect();
     let mut refused = BTreeMap::new();
-    let compiled = compile_files(&files, |file, _, why| {
+    let compiled = compile(&all.collect::<Vec<_>>(), |unit, _, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
-        refused.insert(file.part, (crashed, why.to_string()));
+        refused.insert(unit.part, (crashed, why.to_string()));
     })?;
     // Our own code is not asked about.
     let judged = units::compare(&compiled, Mistake::NONE, at_once())?;

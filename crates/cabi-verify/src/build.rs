@@ -8,18 +8,15 @@ pub(crate) mod object_data;
 pub(crate) mod program;
 mod program_target;
 mod reference;
-mod unit;
 #[cfg(has_calls)]
 pub mod zig;
 
 pub(crate) use crate::corpus::capability::needs;
 pub use crate::corpus::capability::{Capability, feature_flags};
-pub(crate) use bisect::{Bisection, Refused};
+pub(crate) use bisect::Refused;
 pub use error::ReferenceError;
 pub(crate) use error::first_error;
 pub use installed::Installed;
 pub use program::runner;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT};
-pub(crate) use unit::More;
-pub use unit::Unit;

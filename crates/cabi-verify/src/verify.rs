@@ -14,7 +14,7 @@ use cabi_header::{Location, Options};
 
 use crate::build::program::{File, Program, SECONDS, runner};
 use crate::build::zig::{Mode, Zig};
-use crate::build::{ProgramTarget, Reference, ReferenceError, Unit};
+use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::Direction;
 use crate::emit::c::FRAME;
 use crate::header;
@@ -42,7 +42,7 @@ pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
-use units::{BATCH, Batch, CompiledBatch, Turn};
+use units::{BATCH, CompiledUnit, Turn, Unit};
 pub use units::{Judged, Mistake, Shown};
 
 /// Headers and compilers to be compared, and settings.
@@ -152,21 +152,28 @@ impl Verification {
         let told = |done| progress(RunStep::Ask, done, each.len());
         let asked = in_threads(&each, self.at_once, ask, told).into_iter();
         let mut parts: Vec<HeaderRun<'_>> = asked.collect::<Result<_, VerifyError>>()?;
-        let mut batches = Vec::new();
+        let mut units = Vec::new();
         for (number, part) in parts.iter().enumerate() {
-            let (reference, preamble) = (&part.compiler.reference, &part.preamble);
+            let optimize = match part.compiler.reference.says_how_to_optimize() {
+                true => None,
+                false => Some("-O1"),
+            };
             let subject = &part.read.subject;
             for cases in part.cases.chunks(BATCH) {
-                batches.push(Batch {
-                    part: number,
-                    compiler: part.compiler,
-                    unit: Unit::after_declarations(reference, &flags, preamble, (subject, cases)),
+                units.push(Unit {
+                    flags: optimize.into_iter().chain(flags.iter().copied()).collect(),
+                    declarations: Some(&part.preamble),
                     same_layout: part.same_layout(),
-                    turn: Turn::of(batches.len()),
+                    turn: Turn::of(units.len()),
+                    ..Unit::new(
+                        number,
+                        part.compiler,
+                        cases.iter().map(|&case| (subject, case)).collect(),
+                    )
                 });
             }
         }
-        let (compiled, refused) = units::compile(&batches, self.at_once, progress)?;
+        let (compiled, refused) = units::compile(&units, self.at_once, progress)?;
         let left = refused.iter();
         let left = left.map(|one| (one.part, parts[one.part].refused(one)));
         for (number, left) in left.collect::<Vec<_>>() {
@@ -186,7 +193,7 @@ pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<HeaderRun<'a>>,
-    compiled: Vec<CompiledBatch>,
+    compiled: Vec<CompiledUnit>,
 }
 
 impl<'a> Prepared<'a> {

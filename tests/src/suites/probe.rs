@@ -15,9 +15,10 @@ use cabi_verify::facts::Facts;
 use cabi_verify::probe::{Observed, has_room};
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, known_bug, units};
+use cabi_verify::verify::units::{self, Unit};
+use cabi_verify::verify::{Compiler, known_bug};
 
-use crate::compiled::{File, compile_files, compilers, compilers_of_programs, entries, takes};
+use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes, unit};
 use crate::positions;
 use crate::suite::{Result, Suite};
 
@@ -69,7 +70,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let unions = unions::subjects(suite)?;
     let mut compilers = compilers(suite)?;
     compilers.extend(compilers_of_programs(suite, |_, _| true)?);
-    let mut files = Vec::new();
+    let mut all = Vec::new();
     let mut kinds = Vec::new();
     for compiler in &compilers {
         let engine = suite.engine(&name(compiler));
@@ -81,26 +82,26 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         ] {
             let own = subjects.iter();
             let own = own.filter(|subject| subject.target == compiler.target());
-            let all = entries(own, compiler, |(subject, case), admitted| {
+            let levels_of_vectors = entries(own, compiler, |(subject, case), admitted| {
                 let admitted = admitted.and_then(|()| has_places(compiler, subject, case));
                 takes(suite, &engine, case, admitted)
             });
-            for entries in all {
+            for entries in levels_of_vectors {
                 kinds.push(subjects.as_ptr_range());
                 let chunks = levels.iter().flat_map(|&one| {
                     let chunks = entries.chunks(CHUNK);
                     chunks.map(move |entries| (one, entries))
                 });
-                files.extend(chunks.map(|(optimize, entries)| File {
-                    part: kinds.len() - 1,
-                    compiler,
-                    optimize,
-                    entries: entries.to_vec(),
-                }));
+                let part = kinds.len() - 1;
+                all.extend(
+                    chunks.map(|(optimize, entries)| {
+                        unit(part, compiler, optimize, entries.to_vec())
+                    }),
+                );
             }
         }
     }
-    let parts = observe(&files, suite)?;
+    let parts = observe(&all, suite)?;
     let mut n_known = BTreeMap::<String, usize>::new();
     for (part, kind) in parts.iter().zip(kinds) {
         let found = part.differences(part.compiler.policy);
@@ -152,21 +153,20 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
     unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
 }
 
-/// Compiles and observes all files. Refused cases are reported.
-fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
-    let compiled = compile_files(files, |file, case, why| {
-        let engine = suite.engine(&name(file.compiler));
+/// Compiles and observes all units. Refused cases are reported.
+fn observe<'a>(all: &[Unit<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
+    let compiled = compile(all, |unit, case, why| {
+        let engine = suite.engine(&name(unit.compiler));
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
     units::observe(&compiled, at_once())?;
     let mut parts: BTreeMap<usize, Part<'a>> = BTreeMap::new();
     for one in &compiled {
-        let own = files.iter().filter(|file| file.part == one.part);
-        let Some(compiler) = own.map(|file| file.compiler).next() else {
+        let Some(unit) = all.iter().find(|unit| unit.part == one.part) else {
             continue;
         };
         let part = parts.entry(one.part).or_insert_with(|| Part {
-            compiler,
+            compiler: unit.compiler,
             cases: Vec::new(),
             facts: Vec::new(),
         });

@@ -7,10 +7,10 @@ use cabi::{Policy, Profile};
 use cabi_verify::build::Reference;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::units::{self, CompiledBatch, Mistake};
+use cabi_verify::verify::units::{self, CompiledUnit, Mistake};
 use cabi_verify::verify::{Compiler, known_bug};
 
-use crate::compiled::{File, compile_files, entries, takes};
+use crate::compiled::{compile, entries, takes, unit};
 use crate::suite::{Result, Suite};
 
 /// The first difference of each case, by its name, if there is one.
@@ -26,15 +26,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             let placed = placed.map(drop).map_err(|why| why.to_string());
             takes(suite, &engine, case, admitted.and(placed))
         });
-        let files: Vec<File<'_>> = { all.into_iter().enumerate() }
-            .map(|(part, entries)| File {
-                part,
-                compiler: &compiler,
-                optimize: "-O1",
-                entries,
-            })
-            .collect();
-        let mut compiled = compile_files(&files, |_, case, error| {
+        let all = all.into_iter().enumerate();
+        let all = all.map(|(part, entries)| unit(part, &compiler, "-O1", entries));
+        let mut compiled = compile(&all.collect::<Vec<_>>(), |_, case, error| {
             (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
         })?;
         let found = differences(&mut compiled, compiler.policy)?;
@@ -60,7 +54,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Returns the differences from the place of each case under `policy`.
-fn differences(compiled: &mut [CompiledBatch], policy: Policy) -> Result<Found> {
+fn differences(compiled: &mut [CompiledUnit], policy: Policy) -> Result<Found> {
     compiled.iter_mut().for_each(|one| one.policy = policy);
     let all = units::compare(compiled, Mistake::NONE, at_once())?;
     let mut found = Found::new();

@@ -17,11 +17,11 @@ use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::case::Direction;
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{CompiledBatch, Judged, Mistake};
+use cabi_verify::verify::units::{CompiledUnit, Judged, Mistake, Unit};
 use cabi_verify::verify::{Compiler, known_bugs};
 
 use crate::bugs::{bug_of_zig, subject};
-use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
+use crate::compiled::{self, entries, takes, unit};
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
@@ -61,28 +61,30 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         more.extend(cases::bool_vectors()?);
         subjects.extend(more);
     }
-    let mut files = Vec::new();
+    let mut all = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
     for compiler in &compilers {
         let levels = entries(&subjects, compiler, |(_, case), admitted| {
             takes(suite, "zig", case, admitted)
         });
-        add_files(&mut files, compiler, levels);
+        for entries in levels {
+            all.push(unit(all.len(), compiler, "-O1", entries));
+        }
     }
-    let compiled = compile_files(&files, |file, case, why| {
+    let compiled = compiled::compile(&all, |unit, case, why| {
         let why = Err(why.to_string());
-        suite.report.outcome(&engine(file), &case.name, why);
+        suite.report.outcome(&engine(unit), &case.name, why);
     })?;
     for one in &compiled {
-        let engine = engine(&files[one.part]);
+        let engine = engine(&all[one.part]);
         let (n, vectors) = (one.cases.len(), one.cases[0].vectors);
         let note = format!("{n} cases by {engine}, {vectors:?}");
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    let outcomes = run_files(&compiled, Mistake::NONE)?;
-    report(&files, compiled.iter().zip(outcomes), &expected, suite)?;
-    controls(&files, compiled, suite)
+    let outcomes = compiled::run(&compiled, Mistake::NONE)?;
+    report(&all, compiled.iter().zip(outcomes), &expected, suite)?;
+    controls(&all, compiled, suite)
 }
 
 /// The bugs of Zig that signatures are known to meet.
@@ -91,18 +93,18 @@ fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
     names.filter_map(|name| expected.bug(name))
 }
 
-fn mode(file: &File<'_>) -> Mode {
-    let zig = file.compiler.zig.as_ref();
+fn mode(unit: &Unit<'_>) -> Mode {
+    let zig = unit.compiler.zig.as_ref();
     zig.map_or(Mode::ALL[0], |(_, mode)| *mode)
 }
 
-/// Returns the name in reports of the back end of `file`.
-fn engine(file: &File<'_>) -> String {
-    format!("zig {}", mode(file))
+/// Returns the name in reports of the back end of `unit`.
+fn engine(unit: &Unit<'_>) -> String {
+    format!("zig {}", mode(unit))
 }
 
 /// Compares Zig's layouts of the types of `batch`.
-pub(super) fn layouts(batch: &CompiledBatch, engine: &str, suite: &mut Suite) {
+pub(super) fn layouts(batch: &CompiledUnit, engine: &str, suite: &mut Suite) {
     for fact in &batch.layout {
         let name = &batch.cases[fact.case].name;
         suite.report.outcome(engine, name, compare(fact));
@@ -120,8 +122,8 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 }
 
 fn report<'a>(
-    files: &[File<'_>],
-    outcomes: impl Iterator<Item = (&'a CompiledBatch, Vec<Judged>)>,
+    all: &[Unit<'_>],
+    outcomes: impl Iterator<Item = (&'a CompiledUnit, Vec<Judged>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {
@@ -129,15 +131,15 @@ fn report<'a>(
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (one, judged) in outcomes {
-        let file = &files[one.part];
+        let unit = &all[one.part];
         // One direction stands after the other.
-        for ((subject, case), mut judged) in file.entries.iter().cycle().zip(judged) {
+        for ((subject, case), mut judged) in unit.cases.iter().cycle().zip(judged) {
             let direction = judged.direction;
-            let known = bug_of_zig(expected, case, mode(file), direction);
+            let known = bug_of_zig(expected, case, mode(unit), direction);
             match (&mut judged.verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
                 (Verdict::Differs(_) | Verdict::SelfInconsistent(_), Some(bug)) => {
-                    *met.entry((&bug.name, engine(file))).or_default() += 1;
+                    *met.entry((&bug.name, engine(unit))).or_default() += 1;
                     continue;
                 }
                 (Verdict::Differs(found) | Verdict::SelfInconsistent(found), None) => {
@@ -145,7 +147,7 @@ fn report<'a>(
                 }
                 _ => {}
             }
-            let engine = format!("{} {}", engine(file), direction.name());
+            let engine = format!("{} {}", engine(unit), direction.name());
             suite.verdict(&engine, &case.name, judged.verdict);
         }
     }
@@ -164,7 +166,7 @@ fn report<'a>(
 }
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
+fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
     for batch in &mut compiled {
         batch.policy = Policy::CLANG;
         for (case, missing) in batch.cases.iter().zip(&mut batch.missing) {
@@ -174,8 +176,11 @@ fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Su
         }
     }
     let report = &mut suite.report;
-    for (batch, judged) in compiled.iter().zip(run_files(&compiled, Mistake::NONE)?) {
-        let engine = format!("{} control", engine(&files[batch.part]));
+    for (batch, judged) in compiled
+        .iter()
+        .zip(compiled::run(&compiled, Mistake::NONE)?)
+    {
+        let engine = format!("{} control", engine(&all[batch.part]));
         for one in judged {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,

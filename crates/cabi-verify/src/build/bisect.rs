@@ -48,7 +48,7 @@ impl Blame<ReferenceError> {
 
 /// Outcome of building the items of a file, which are cases unless stated otherwise.
 #[derive(Debug)]
-pub struct Bisection<B, E = ReferenceError> {
+pub(crate) struct Bisection<B, E = ReferenceError> {
     /// The file of the cases that are left. `None` if nothing could be built.
     pub built: Option<B>,
     /// The cases that are in it, by their indices.
@@ -59,7 +59,7 @@ pub struct Bisection<B, E = ReferenceError> {
 
 /// Cases that cannot be built: one, unless the same reason is about several.
 #[derive(Debug)]
-pub struct Refused<E = ReferenceError> {
+pub(crate) struct Refused<E = ReferenceError> {
     /// Their indices.
     pub cases: Vec<usize>,
     /// The compiler's words.

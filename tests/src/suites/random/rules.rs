@@ -8,7 +8,7 @@ use cabi_verify::case::Case;
 use cabi_verify::fuzz::{self, Campaign};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{self, CompiledBatch};
+use cabi_verify::verify::units::{self, CompiledUnit};
 use cabi_verify::verify::{Compiler, Mistake};
 
 use super::sample;
@@ -129,7 +129,7 @@ impl Placed {
 }
 
 /// Compares the compiler's code with the places of `mistake`.
-fn counts(compiled: &[CompiledBatch], mistake: Mistake) -> Result<Counts> {
+fn counts(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Counts> {
     let judged = units::compare(compiled, mistake, at_once())?;
     let mut counts = Counts {
         n_same: 0,
