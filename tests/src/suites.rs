@@ -34,8 +34,6 @@ mod run_time;
 #[cfg(has_calls)]
 mod runner;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod versions;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig_auto;
@@ -67,7 +65,6 @@ suites! {
     "random" random::run, (has_calls);
     "run_time" run_time::run, (all(has_calls, target_os = "linux"));
     "runner" runner::run, (has_calls);
-    "versions" versions::run, (all(target_arch = "x86_64", target_os = "linux"));
     "zig" zig::run, (all(target_arch = "x86_64", target_os = "linux"));
     "zig_auto" zig_auto::run, (all(target_arch = "x86_64", target_os = "linux"));
 }
