@@ -5,8 +5,7 @@
 use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;
 
-use crate::bugs::compilers::Modes;
-use crate::bugs::{Inspection, run as inspect};
+use crate::bugs::{Asked, Inspection, run as inspect};
 use crate::compiled::compilers;
 use crate::corpus;
 use crate::suite::{Result, Suite};
@@ -19,7 +18,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         return Ok(());
     };
     let expected = Expected::read(&corpus::expected())?;
-    let inspected = inspect(&Modes::all(here, zig), &expected, &corpus)?;
+    let inspected = inspect(&Asked::all(&here, zig), &expected, &corpus)?;
     for one in &inspected {
         let outcome = one.objection().map_or(Ok(()), Err);
         suite.report.outcome("bugs", &one.bug.name, outcome);
