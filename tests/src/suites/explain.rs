@@ -42,11 +42,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     if suite.is_complete() && !touched.is_empty() {
         for (_, bit) in Policy::NAMES {
-            let outcome = match touched.contains(bit) || NOT_ON_LINUX.contains(bit) {
-                true => Ok(()),
-                false => Err("no block of the corpus depends on this choice".to_owned()),
-            };
-            suite.report.outcome("explain policy", bit, outcome);
+            let matters = touched.contains(bit) || NOT_ON_LINUX.contains(bit);
+            let why = "no block of the corpus depends on this choice";
+            (suite.report).check("explain policy", bit, matters, why);
         }
     }
     Ok(())
@@ -80,11 +78,13 @@ fn control(subjects: &[Subject], report: &mut Report) {
     for subject in with_lines.take(20) {
         let mut lines = subject.block.expected.clone();
         lines[0] = lines[0].replace("rdi", "rsi") + "!";
-        let outcome = match compare(&lines, subject) {
-            Err(_) => Ok(()),
-            Ok(()) => Err("a changed line was not noticed".to_owned()),
-        };
-        report.outcome("explain control", &subject.block.name, outcome);
+        let (name, noticed) = (&subject.block.name, compare(&lines, subject).is_err());
+        report.check(
+            "explain control",
+            name,
+            noticed,
+            "a changed line was not noticed",
+        );
     }
 }
 

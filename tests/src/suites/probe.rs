@@ -172,11 +172,10 @@ fn report_versions(parts: &[&Part<'_>], suite: &mut Suite) {
         let shows =
             |part: &&Part<'_>| part.n_noticed(&part.differences(own), flipped(own, bits)) > 0;
         if bits != Policy::NONE {
-            let noticed = parts.iter().any(shows).then_some(());
-            let noticed = noticed.ok_or("nothing differs".to_owned());
             let what = format!("without a difference of {bits:?}");
             let engine = format!("{} control", first.engine);
-            suite.report.outcome(&engine, &what, noticed);
+            let noticed = parts.iter().any(shows);
+            (suite.report).check(&engine, &what, noticed, "nothing differs");
         }
     }
 }
@@ -199,12 +198,10 @@ fn name(compiler: &Compiler, source: Source) -> String {
 fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     for (name, n) in n_known {
         let expected = KNOWN.iter().find(|(known, _)| known == name);
-        let outcome = match expected.is_none_or(|(_, known)| known == n) {
-            true => Ok(()),
-            false => Err(format!("{n} positions show a known bug of the compiler")),
-        };
+        let is_expected = expected.is_none_or(|(_, known)| known == n);
+        let why = format!("{n} positions show a known bug of the compiler");
         let engine = suite.engine(name);
-        suite.report.outcome(&engine, "known bugs", outcome);
+        (suite.report).check(&engine, "known bugs", is_expected, why);
     }
 }
 
@@ -327,11 +324,8 @@ impl<'a> Part<'a> {
             for control in controls::controls(case, &abi) {
                 let engine = format!("probe control {}", control.what);
                 let is_noticed = control.is_noticed(self.reference(), facts, case);
-                let noticed = match is_noticed {
-                    true => Ok(()),
-                    false => Err("a part in the wrong place was not noticed".to_owned()),
-                };
-                suite.report.outcome(&engine, &case.name, noticed);
+                let why = "a part in the wrong place was not noticed";
+                (suite.report).check(&engine, &case.name, is_noticed, why);
             }
         }
         n_known

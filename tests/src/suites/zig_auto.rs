@@ -167,9 +167,11 @@ impl Setup {
         for (mutant, convention) in mutants::of(self.convention, self.level) {
             let judged = judged(Mistake::of_convention(convention))?.concat();
             let is_noticed = judged.iter().any(|one| one.verdict.difference().is_some());
-            let unnoticed = || "no case notices the changed line".to_owned();
-            let noticed = is_noticed.then_some(()).ok_or_else(unnoticed);
-            (suite.report).outcome(&format!("{name} control"), mutant, noticed);
+            let (engine, why) = (
+                format!("{name} control"),
+                "no case notices the changed line",
+            );
+            (suite.report).check(&engine, mutant, is_noticed, why);
         }
         Ok(())
     }

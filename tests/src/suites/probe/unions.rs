@@ -125,13 +125,9 @@ pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
     };
     for policy in wrong {
         let n = part.n_noticed(found, policy);
-        let noticed = match n >= NOTICED || suite.only.is_some() {
-            true => Ok(()),
-            false => Err(format!("{n} differ")),
-        };
+        let noticed = n >= NOTICED || suite.only.is_some();
         let what = format!("{NAME}, {level:?} under {policy:?}");
-        suite
-            .report
-            .outcome(&format!("{engine} control"), &what, noticed);
+        let engine = format!("{engine} control");
+        (suite.report).check(&engine, &what, noticed, format!("{n} differ"));
     }
 }

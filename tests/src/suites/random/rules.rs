@@ -99,10 +99,12 @@ pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
         };
         suite.report.outcome(&engine, &name, outcome);
     }
-    let enough = (by_bytes.len() >= BY_BYTES).then_some(());
-    let enough = enough.ok_or_else(|| format!("{} rules were noticed", by_bytes.len()));
-    let (by_bytes_of, name) = (format!("{engine} by bytes"), compiler.reference.command());
-    suite.report.outcome(&by_bytes_of, &name, enough);
+    let (n, name) = (by_bytes.len(), compiler.reference.command());
+    let (of_bytes, why) = (
+        format!("{engine} by bytes"),
+        format!("{n} rules were noticed"),
+    );
+    (suite.report).check(&of_bytes, &name, n >= BY_BYTES, why);
     if let Some((rule, number)) = by_bytes.first() {
         let outcome = in_a_run(compiler, rule, *number)?;
         let name = format!("{}, a whole run {}", target.name(), rule.name);
