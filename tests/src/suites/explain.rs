@@ -8,7 +8,7 @@ use cabi::Policy;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::report::Report;
 
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, OTHERS, SYSV};
 use crate::kept::same;
 use crate::suite::{Result, Suite, is_blessed};
 
@@ -16,17 +16,7 @@ const ENGINE: &str = "explain";
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut touched = BTreeSet::new();
-    for folder in [
-        "x86-64-sysv",
-        "x86-64-win64",
-        "x86-64-sizes",
-        "x86-64-windows",
-        "aarch64-linux",
-        "aarch64-apple",
-        "aarch64-windows",
-        "riscv64-linux",
-        "s390x-linux",
-    ] {
+    for folder in SYSV.into_iter().chain(OTHERS) {
         let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
         if is_blessed() {
             rewrite(&corpus, &mut suite.report)?;

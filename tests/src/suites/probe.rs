@@ -21,22 +21,12 @@ use cabi_verify::verify::units::{self, Unit};
 use cabi_verify::verify::{Compiler, known_bug};
 
 use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes, unit};
+use crate::corpus::OTHERS;
 use crate::positions;
 use crate::suite::{Result, Suite};
 
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
-
-/// Folders of the corpus with another convention: Win64 beside System V, and those of programs.
-const OTHERS: [&str; 7] = [
-    "x86-64-win64",
-    "aarch64-linux",
-    "aarch64-apple",
-    "aarch64-windows",
-    "riscv64-linux",
-    "s390x-linux",
-    "x86-64-windows",
-];
 
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];

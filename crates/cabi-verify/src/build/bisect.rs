@@ -157,18 +157,18 @@ mod tests {
         build_without_refused(items.to_vec(), build, blame).unwrap()
     }
 
+    fn sorted<E>(refused: Vec<Refused<E>>) -> Vec<usize> {
+        let mut cases: Vec<usize> = refused.into_iter().flat_map(|one| one.cases).collect();
+        cases.sort_unstable();
+        cases
+    }
+
     #[test]
     fn what_is_refused_is_refused_alone() {
         let parts = of(&[1, 101, 2, 102, 3, 104]);
         assert_eq!(parts.built, Some(vec![1, 2, 3]));
         assert_eq!(parts.cases, [1, 2, 3]);
-        let mut refused: Vec<usize> = parts
-            .refused
-            .into_iter()
-            .flat_map(|one| one.cases)
-            .collect();
-        refused.sort_unstable();
-        assert_eq!(refused, [101, 102, 104]);
+        assert_eq!(sorted(parts.refused), [101, 102, 104]);
         assert!(of(&[104]).built.is_none());
     }
 
@@ -185,13 +185,7 @@ mod tests {
         };
         let nobody = |_: &_, _: &[usize]| Blame::Items(Vec::new());
         let parts = build_without_refused((0..256).collect(), build, nobody).unwrap();
-        let mut refused: Vec<usize> = parts
-            .refused
-            .into_iter()
-            .flat_map(|one| one.cases)
-            .collect();
-        refused.sort_unstable();
-        assert_eq!(refused, (0..256).collect::<Vec<_>>());
+        assert_eq!(sorted(parts.refused), (0..256).collect::<Vec<_>>());
         assert!(n < 4 * MOST_FOUND, "{n} builds");
     }
 
