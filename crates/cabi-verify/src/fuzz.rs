@@ -138,10 +138,10 @@ pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledUnit>
 }
 
 /// Returns the number of the signature of `case`, if [`compile`] compiled the numbers from 0 on,
-/// and `case` is of `batch`.
-pub fn number(batch: &CompiledUnit, case: &Case) -> Option<u64> {
+/// and `case` is of `unit`.
+pub fn number(unit: &CompiledUnit, case: &Case) -> Option<u64> {
     let at = signatures::number(&case.name)?;
-    Some((batch.part * PER_UNIT + at) as u64)
+    Some((unit.part * PER_UNIT + at) as u64)
 }
 
 /// The numbers of `plan`, of lists those that one of them has.

@@ -4,7 +4,7 @@
 //! engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ facts of both sides ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in units ──▶ facts of both sides ──▶ verdicts
 //! ```
 
 use std::sync::{Arc, OnceLock};
@@ -91,7 +91,7 @@ pub struct Run<'a> {
 pub enum RunStep {
     /// Prototypes and layouts are asked for; headers are counted, for each compiler.
     Ask,
-    /// C sides are compiled; batches are counted.
+    /// C sides are compiled; units are counted.
     Compile,
     /// Code of ours is observed; cases are counted, each direction for itself.
     Call,
@@ -204,8 +204,8 @@ impl<'a> Prepared<'a> {
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
         let all = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
-        for (batch, judged) in self.compiled.iter().zip(all) {
-            let part = &mut parts[batch.part];
+        for (unit, judged) in self.compiled.iter().zip(all) {
+            let part = &mut parts[unit.part];
             judged.into_iter().for_each(|one| part.take(one));
         }
         let plan = self.plan;

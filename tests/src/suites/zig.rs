@@ -103,10 +103,10 @@ fn engine(unit: &Unit<'_>) -> String {
     format!("zig {}", mode(unit))
 }
 
-/// Compares Zig's layouts of the types of `batch`.
-pub(super) fn layouts(batch: &CompiledUnit, engine: &str, suite: &mut Suite) {
-    for fact in &batch.layout {
-        let name = &batch.cases[fact.case].name;
+/// Compares Zig's layouts of the types of `unit`.
+pub(super) fn layouts(unit: &CompiledUnit, engine: &str, suite: &mut Suite) {
+    for fact in &unit.layout {
+        let name = &unit.cases[fact.case].name;
         suite.report.outcome(engine, name, compare(fact));
     }
 }
@@ -167,20 +167,20 @@ fn report<'a>(
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
 fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
-    for batch in &mut compiled {
-        batch.policy = Policy::CLANG;
-        for (case, missing) in batch.cases.iter().zip(&mut batch.missing) {
+    for unit in &mut compiled {
+        unit.policy = Policy::CLANG;
+        for (case, missing) in unit.cases.iter().zip(&mut unit.missing) {
             if !case.name.starts_with("zig-") {
                 *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
             }
         }
     }
     let report = &mut suite.report;
-    for (batch, judged) in compiled
+    for (unit, judged) in compiled
         .iter()
         .zip(compiled::run(&compiled, Mistake::NONE)?)
     {
-        let engine = format!("{} control", engine(&all[batch.part]));
+        let engine = format!("{} control", engine(&all[unit.part]));
         for one in judged {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
@@ -189,14 +189,14 @@ fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite
             };
             report.outcome(&engine, &one.case.name, noticed);
         }
-        for fact in &batch.layout {
+        for fact in &unit.layout {
             let changed = ZigNumber {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };
             if compare(&changed).is_ok() {
                 let why = format!("a changed number was not noticed: {}", fact.what);
-                report.outcome(&engine, &batch.cases[fact.case].name, Err(why));
+                report.outcome(&engine, &unit.cases[fact.case].name, Err(why));
             }
         }
     }

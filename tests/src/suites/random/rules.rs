@@ -137,12 +137,12 @@ fn counts(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Counts> {
         n_same: 0,
         differing: None,
     };
-    for (batch, judged) in compiled.iter().zip(&judged) {
+    for (unit, judged) in compiled.iter().zip(&judged) {
         for one in judged {
             match one.verdict {
                 Verdict::Passed(_) => counts.n_same += 1,
                 Verdict::Differs(_) => {
-                    let number = fuzz::number(batch, &one.case);
+                    let number = fuzz::number(unit, &one.case);
                     counts.differing = counts.differing.or(number);
                 }
                 _ => {}
