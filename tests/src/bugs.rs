@@ -1,9 +1,10 @@
 //! The compiler bugs of `expected.toml`, checked again: its own compiler shows each, and no other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cabi::Policy;
-use cabi_verify::build::zig::Mode;
+use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::{Case, Direction, Subject};
 use cabi_verify::layout::{Reply, ask_data};
@@ -13,15 +14,55 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{self, Judged, Mistake};
 use cabi_verify::verify::{Compiler, bugs_of_zig};
 
-use crate::compiled::{File, admits, compile_files};
+use crate::compiled::{admits, compile, unit};
 use crate::suite::Result;
-
-pub mod compilers;
-
-use compilers::{Modes, backend_name};
 
 /// The levels of optimization at which bugs of C compilers are looked for.
 const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
+
+/// A compiler at one level of optimization.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Its name in `expected.toml`; that of Zig names the back end.
+    name: &'static str,
+    /// The flag of its level.
+    level: &'static str,
+    compiler: Compiler,
+}
+
+impl Asked {
+    /// The compilers of C, and Zig's back ends.
+    pub fn all(here: &[Compiler], zig: Zig) -> Vec<Self> {
+        let of_c = here.iter().flat_map(|compiler| {
+            C_LEVELS.map(|level| Self {
+                name: compiler.reference.name(),
+                level,
+                compiler: compiler.clone(),
+            })
+        });
+        let zig = Arc::new(zig);
+        let of_zig = here.first().into_iter().flat_map(|frame| {
+            Mode::ALL.map(|mode| Self {
+                name: backend_name(mode.backend),
+                level: if mode.fast {
+                    "-OReleaseFast"
+                } else {
+                    "-ODebug"
+                },
+                compiler: Compiler::of_zig(&zig, mode, &frame.reference),
+            })
+        });
+        of_c.chain(of_zig).collect()
+    }
+}
+
+/// Returns the name of a back end of Zig's.
+fn backend_name(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Own => "zig own",
+        Backend::Llvm => "zig llvm",
+    }
+}
 
 /// A bug, and its traces in compilers.
 #[derive(Clone, Debug)]
@@ -79,7 +120,7 @@ impl Inspection {
 }
 
 /// Looks at every bug; `corpus` has the samples of some.
-pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Inspection>> {
+pub fn run(asked: &[Asked], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Inspection>> {
     let mut seen = Vec::new();
     for bug in &expected.bugs {
         let found = subject(bug, corpus);
@@ -90,22 +131,17 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
         });
     }
     let questions = questions(asked, &mut seen)?;
-    let files = questions.iter().enumerate();
-    let files = files.map(|(part, (at, look, compiler))| {
+    let all = questions.iter().enumerate();
+    let all = all.map(|(part, (at, look, compiler))| {
         let subject = &seen[*at].subject;
-        File {
-            part,
-            compiler,
-            optimize: look.level,
-            // All of its functions: one may be spoiled by another.
-            entries: subject.cases.iter().map(|case| (subject, case)).collect(),
-        }
+        // All of its functions: one may be spoiled by another.
+        let entries = subject.cases.iter().map(|case| (subject, case));
+        unit(part, compiler, look.level, entries.collect())
     });
-    let files: Vec<File<'_>> = files.collect();
     let mut refused = BTreeMap::new();
-    let compiled = compile_files(&files, |file, _, why| {
+    let compiled = compile(&all.collect::<Vec<_>>(), |unit, _, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
-        refused.insert(file.part, (crashed, why.to_string()));
+        refused.insert(unit.part, (crashed, why.to_string()));
     })?;
     // Our own code is not asked about.
     let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
@@ -123,38 +159,31 @@ pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<V
 
 /// Returns the bugs that calls are to show, by their places in the list, and the compiler and level
 /// for each. Results of initializers are added to `seen`.
-fn questions(asked: &[Modes], seen: &mut [Inspection]) -> Result<Vec<(usize, Look, Compiler)>> {
+fn questions(asked: &[Asked], seen: &mut [Inspection]) -> Result<Vec<(usize, Look, Compiler)>> {
     let mut questions = Vec::new();
-    for (
-        at,
-        Inspection {
-            bug,
-            subject,
-            looks,
-        },
-    ) in seen.iter_mut().enumerate()
-    {
+    for (at, seen) in seen.iter_mut().enumerate() {
+        let (bug, subject, looks) = (&seen.bug, &seen.subject, &mut seen.looks);
         for one in asked {
+            let (compiler, level) = (&one.compiler, one.level);
             // Zig is asked about its own bugs alone: it has few words for these types.
-            let is_c = one.is_of_c() && admits(one.first(), &subject.block).is_ok();
-            if !bug.is_of(one.name) && !is_c {
+            let is_of_c = compiler.zig.is_none();
+            let is_asked = is_of_c && admits(compiler, &subject.block).is_ok();
+            if !bug.is_of(one.name) && !is_asked {
                 continue;
             }
-            for (level, compiler) in one.levels(&C_LEVELS) {
-                let mut look = Look {
-                    compiler: one.name,
-                    level,
-                    shows: false,
-                };
-                if bug.shows == Shows::Initializer && one.is_of_c() {
-                    look.shows = shows_in_initializer(&compiler.reference, level, subject)?;
-                    looks.push(look);
-                    continue;
-                }
-                let policy = policy(compiler.policy, subject);
-                let compiler = compiler.clone();
-                questions.push((at, look, Compiler { policy, ..compiler }));
+            let mut look = Look {
+                compiler: one.name,
+                level,
+                shows: false,
+            };
+            if bug.shows == Shows::Initializer && is_of_c {
+                look.shows = shows_in_initializer(&compiler.reference, level, subject)?;
+                looks.push(look);
+                continue;
             }
+            let policy = policy(compiler.policy, subject);
+            let compiler = compiler.clone();
+            questions.push((at, look, Compiler { policy, ..compiler }));
         }
     }
     Ok(questions)

@@ -4,24 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cabi::Target;
-use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
+use cabi_verify::build::{ProgramTarget, Reference, ReferenceError};
 use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::corpus::Block;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Batch, CompiledBatch, Judged, Mistake, Turn};
+use cabi_verify::verify::units::{self, CompiledUnit, Judged, Mistake, Unit};
 
 use crate::suite::{Result, Suite};
 
-/// Entries that a compiler is to compile for the runner, all in one file.
-pub(crate) struct File<'a> {
-    /// Its number for the runner.
-    pub(crate) part: usize,
-    pub(crate) compiler: &'a Compiler,
-    /// A flag of compilers of C; Zig's mode says it.
-    pub(crate) optimize: &'static str,
-    pub(crate) entries: Vec<SubjectCase<'a>>,
+/// Makes a unit of `entries`, compiled with the flag `optimize`; Zig's mode says it.
+pub(crate) fn unit<'a>(
+    part: usize,
+    compiler: &'a Compiler,
+    optimize: &'a str,
+    entries: Vec<SubjectCase<'a>>,
+) -> Unit<'a> {
+    let mut unit = Unit::new(part, compiler, entries);
+    unit.flags.push(optimize);
+    if compiler.programs.is_some() {
+        // gcc's va_arg of an HVA loses bytes by it.
+        unit.flags.push("-fno-strict-aliasing");
+    }
+    unit
 }
 
 /// Returns the cases of `subjects` that a suite runs, those of one vector level together. `take`
@@ -80,57 +86,24 @@ pub(crate) fn takes(
     }
 }
 
-/// Adds a file of its own for each of `levels`.
-pub(crate) fn add_files<'a>(
-    files: &mut Vec<File<'a>>,
-    compiler: &'a Compiler,
-    levels: Vec<Vec<SubjectCase<'a>>>,
-) {
-    for entries in levels {
-        files.push(File {
-            part: files.len(),
-            compiler,
-            optimize: "-O1",
-            entries,
-        });
-    }
-}
-
-/// Compiles each of `files`, as many at once as this machine has processors. `refused` is told of
+/// Compiles each of `all`, as many at once as this machine has processors. `refused` is told of
 /// refused cases. Returns the rest, of the same parts.
-pub(crate) fn compile_files<'a>(
-    files: &[File<'a>],
-    mut refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
-) -> Result<Vec<CompiledBatch>> {
-    let batch = |file: &File<'a>| {
-        let compiler = file.compiler;
-        let mut unit = Unit::of_entries(&compiler.reference, file.optimize, &file.entries);
-        if compiler.programs.is_some() {
-            // gcc's va_arg of an HVA loses bytes by it.
-            unit.flags.push("-fno-strict-aliasing");
-        }
-        Batch {
-            part: file.part,
-            compiler,
-            unit,
-            same_layout: true,
-            turn: Turn::of(file.part),
-        }
-    };
-    let batches: Vec<Batch<'_>> = files.iter().map(batch).collect();
-    let (compiled, left) = units::compile(&batches, at_once(), &|_, _, _| {})?;
+pub(crate) fn compile<'a>(
+    all: &[Unit<'a>],
+    mut refused: impl FnMut(&Unit<'a>, &Case, &ReferenceError),
+) -> Result<Vec<CompiledUnit>> {
+    let (compiled, left) = units::compile(all, at_once(), &|_, _, _| {})?;
     for left in left {
-        let mut own = files.iter().filter(|file| file.part == left.part);
-        if let Some(file) = own.next() {
+        if let Some(unit) = all.iter().find(|unit| unit.part == left.part) {
             let cases = left.cases.into_iter();
-            cases.for_each(|case| refused(file, case, &left.why));
+            cases.for_each(|case| refused(unit, case, &left.why));
         }
     }
     Ok(compiled)
 }
 
-/// Returns the outcomes of the cases of each file in both directions, with `mistake`.
-pub(crate) fn run_files(compiled: &[CompiledBatch], mistake: Mistake) -> Result<Vec<Vec<Judged>>> {
+/// Returns the outcomes of the cases of each unit in both directions, with `mistake`.
+pub(crate) fn run(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Vec<Vec<Judged>>> {
     Ok(units::run(compiled, mistake, at_once(), &|_, _, _| {})?)
 }
 

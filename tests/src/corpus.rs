@@ -7,6 +7,20 @@ use cabi_verify::corpus::{Block, CorpusError, CorpusFile, read_folder};
 use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 
+/// Folders of blocks for System V on x86-64.
+pub(crate) const SYSV: [&str; 2] = ["x86-64-sysv", "x86-64-sizes"];
+
+/// Folders of blocks for other conventions. Those of programs come after Win64.
+pub(crate) const OTHERS: [&str; 7] = [
+    "x86-64-win64",
+    "aarch64-linux",
+    "aarch64-apple",
+    "aarch64-windows",
+    "riscv64-linux",
+    "s390x-linux",
+    "x86-64-windows",
+];
+
 /// The folder `tests/corpus`.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")

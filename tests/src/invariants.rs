@@ -11,7 +11,7 @@ use cabi::{
     Error, ExplainedPlace, Extension, FnAbi, FnSig, Kind, Loc, Place, PlacedPart, Reg, Returns,
     Target, Type, leaves,
 };
-use cabi_verify::pattern::Painter;
+use cabi_verify::pattern::{BitPlaces, mask};
 
 /// Leaves of larger types are too many to look at each bit.
 const MAX_PAINTED_BYTES: u64 = 4096;
@@ -150,7 +150,7 @@ fn parts(ty: &Type, parts: &[PlacedPart], result: bool) -> Result<(), String> {
 /// those of its first member.
 fn passed_bits(ty: &Type, result: bool) -> Vec<u8> {
     let ty = if result { ty } else { passed_as(ty) };
-    Painter::default().paint(ty).mask
+    mask(ty, BitPlaces::default())
 }
 
 /// Checks whether a value of `ty` has any such bit, as far as larger types are searched.

@@ -1,7 +1,7 @@
 //! Parts that only tests need: the suites, the corpus on disk, deliberate mistakes, the invariants
 //! of every signature, the bodies of the fuzz targets.
 //!
-//! - [`suites`]: the runs of `cargo test -p cabi-tests --test probe` and its like.
+//! - [`suites`]: the runs of `cargo test -p cabi-tests --test suites -- probe` and its like.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, checked again.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
@@ -12,12 +12,12 @@
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of their
 //!   preparation.
 
-// Some items are for suites of x86-64 alone.
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+// Some items are for suites of x86-64 with Unix alone.
+#![cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
 
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod bugs;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod compiled;
 pub mod corpus;
 pub mod fuzzing;
@@ -36,7 +36,7 @@ mod positions;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod signatures;
 mod suite;
 pub mod suites;

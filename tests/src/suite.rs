@@ -33,8 +33,12 @@ pub(crate) struct Suite {
     start: Instant,
 }
 
-pub(crate) fn run(name: &'static str, body: fn(&mut Suite) -> Result<()>) -> ExitCode {
-    let suite = Suite::new(name).and_then(|mut suite| {
+pub(crate) fn run(
+    name: &'static str,
+    only: Option<&str>,
+    body: fn(&mut Suite) -> Result<()>,
+) -> ExitCode {
+    let suite = Suite::new(name, only).and_then(|mut suite| {
         body(&mut suite)?;
         Ok(suite)
     });
@@ -48,7 +52,7 @@ pub(crate) fn run(name: &'static str, body: fn(&mut Suite) -> Result<()>) -> Exi
 }
 
 impl Suite {
-    fn new(name: &'static str) -> Result<Self> {
+    fn new(name: &'static str, only: Option<&str>) -> Result<Self> {
         let mut report = Report::new(name).with_expected(&expected())?;
         let hidden = processor::hidden()?;
         if !hidden.is_empty() {
@@ -61,7 +65,7 @@ impl Suite {
             report,
             order: *ORDER.get_or_init(|| order),
             every_reference: true,
-            only: std::env::args().skip(1).find(|arg| !arg.starts_with('-')),
+            only: only.map(str::to_owned),
             n_passed: None,
             start: Instant::now(),
         })

@@ -1,7 +1,11 @@
-//! The suites that print what ran, what did not and why, which libtest would hide. Each is a test
-//! binary of one line, `tests/tests`.
+//! The suites, which print what ran, what did not and why: libtest would hide that. One test binary
+//! has them all, `tests/tests/suites.rs`.
 
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use cabi_verify::build::runner;
+use cabi_verify::run::calls_here;
 
 use crate::suite::{self, Result, Suite};
 
@@ -12,26 +16,24 @@ mod clif;
 mod conventions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod emission;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod explain;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod headers;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod lacking;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod layout;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preparation;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod probe;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod random;
-#[cfg(all(has_calls, target_os = "linux"))]
+#[cfg(target_os = "linux")]
 mod run_time;
-#[cfg(has_calls)]
+#[cfg(unix)]
 mod runner;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod versions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -39,62 +41,104 @@ mod zig_auto;
 
 type Body = fn(&mut Suite) -> Result<()>;
 
-const ANYWHERE: &[(&str, Body)] = &[
-    ("conventions", conventions::run),
-    ("explain", explain::run),
-    ("facts", conventions::judge_stored),
-];
-
-/// Suites that call compiled code.
-#[cfg(has_calls)]
-const CALLS: &[(&str, Body)] = &[
-    ("headers", headers::run),
-    ("layout", layout::run),
-    ("random", random::run),
-    #[cfg(target_os = "linux")]
-    ("run_time", run_time::run),
-    ("runner", runner::run),
-];
-
-#[cfg(not(has_calls))]
-const CALLS: &[(&str, Body)] = &[];
-
-/// Suites that run x86-64 code.
-#[cfg(all(target_arch = "x86_64", unix))]
-const X86_64: &[(&str, Body)] = &[
-    ("bugs", bugs::run),
-    ("clif", clif::run),
-    #[cfg(target_os = "linux")]
-    ("emission", emission::run),
-    #[cfg(target_os = "linux")]
-    ("lacking", lacking::run),
-    #[cfg(target_os = "linux")]
-    ("preparation", preparation::run),
-    ("probe", probe::run),
-    #[cfg(target_os = "linux")]
-    ("versions", versions::run),
-    #[cfg(target_os = "linux")]
-    ("zig", zig::run),
-    #[cfg(target_os = "linux")]
-    ("zig_auto", zig_auto::run),
-];
-
-#[cfg(not(all(target_arch = "x86_64", unix)))]
-const X86_64: &[(&str, Body)] = &[];
-
-fn all() -> impl Iterator<Item = &'static (&'static str, Body)> {
-    ANYWHERE.iter().chain(CALLS).chain(X86_64)
+/// Lists the suites, each with the machines that can run it.
+macro_rules! suites {
+    ($($name:literal $body:path, $machine:tt;)*) => {
+        const SUITES: &[(&str, Option<Body>)] = &[$(
+            #[cfg $machine] ($name, Some($body)),
+            #[cfg(not $machine)] ($name, None),
+        )*];
+    };
 }
 
-/// Runs the suite `name`, if this machine can.
-pub fn run(name: &str) -> ExitCode {
-    match all().find(|(known, _)| *known == name) {
-        Some((name, body)) => suite::run(name, *body),
-        None => {
-            // Suites that call compiled code are known on AArch64 Linux too.
-            println!(
-                "{name}: not run: this suite needs x86-64 with Unix (docs/testing.md has those that run on AArch64 Linux)"
-            );
+suites! {
+    "bugs" bugs::run, (all(target_arch = "x86_64", unix));
+    "clif" clif::run, (all(target_arch = "x86_64", unix));
+    "conventions" conventions::run, (true);
+    "emission" emission::run, (all(target_arch = "x86_64", target_os = "linux"));
+    "explain" explain::run, (unix);
+    "facts" conventions::judge_stored, (true);
+    "headers" headers::run, (unix);
+    "lacking" lacking::run, (all(target_arch = "x86_64", target_os = "linux"));
+    "layout" layout::run, (unix);
+    "preparation" preparation::run, (all(target_arch = "x86_64", target_os = "linux"));
+    "probe" probe::run, (all(target_arch = "x86_64", unix));
+    "random" random::run, (unix);
+    "run_time" run_time::run, (target_os = "linux");
+    "runner" runner::run, (unix);
+    "zig" zig::run, (all(target_arch = "x86_64", target_os = "linux"));
+    "zig_auto" zig_auto::run, (all(target_arch = "x86_64", target_os = "linux"));
+}
+
+/// Suites that call no compiled code of this machine.
+const ANYWHERE: [&str; 2] = ["conventions", "facts"];
+
+/// Returns the suite `name` as it is named in [`SUITES`].
+fn known(name: &str) -> Option<&'static str> {
+    let mut names = SUITES.iter().map(|(known, _)| *known);
+    names.find(|known| *known == name)
+}
+
+/// Runs the suites that the command line begins with, or all. Its next word selects cases by a part
+/// of their names.
+///
+/// Each of several suites has a process of its own, so that a crash ends no other suite.
+pub fn main() -> ExitCode {
+    let words = std::env::args().skip(1);
+    let words: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
+    let mut names: Vec<&str> = words.iter().map_while(|word| known(word)).collect();
+    let only = words.get(names.len()).map(String::as_str);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if crate::measure::is_counted() {
+        names = vec!["preparation"];
+    }
+    if let [name] = names[..] {
+        return run(name, only);
+    }
+    if names.is_empty() {
+        names = SUITES.iter().map(|(name, _)| *name).collect();
+    }
+    let failed = names.into_iter().filter(|name| !passes(name, only));
+    let failed: Vec<&str> = failed.collect();
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("suites that failed: {}", failed.join(", "));
+    ExitCode::FAILURE
+}
+
+/// Checks whether the suite `name` passes in a process of its own.
+fn passes(name: &str, only: Option<&str>) -> bool {
+    let status = std::env::current_exe().and_then(|own| {
+        let mut words: Vec<OsString> = runner().into_iter().map(OsString::from).collect();
+        words.push(own.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(name).args(only).status()
+    });
+    match status {
+        Ok(status) => {
+            println!("{name}: {status}");
+            status.success()
+        }
+        Err(why) => {
+            println!("{name}: {why}");
+            false
+        }
+    }
+}
+
+/// Runs the suite `name` in this process, if this machine can.
+fn run(name: &str, only: Option<&str>) -> ExitCode {
+    // `.ci/slowest` reads the name.
+    println!("     Running {name}");
+    match SUITES.iter().find(|(known, _)| *known == name) {
+        Some((name, Some(body))) if calls_here().is_ok() || ANYWHERE.contains(name) => {
+            suite::run(name, only, *body)
+        }
+        _ => {
+            let why = calls_here().err();
+            let why = why.unwrap_or("this suite needs x86-64 with Unix".to_owned());
+            println!("{name}: not run: {why} (docs/testing.md has what runs where)");
             ExitCode::SUCCESS
         }
     }

@@ -1,23 +1,20 @@
 //! Compilers: which there are, what each can compile, and the code they build.
 
 pub(crate) mod bisect;
-pub(crate) mod cranelift_object;
 mod error;
 mod installed;
 pub(crate) mod object_data;
 pub(crate) mod program;
 mod program_target;
 mod reference;
-mod unit;
 pub mod zig;
 
 pub(crate) use crate::corpus::capability::needs;
 pub use crate::corpus::capability::{Capability, feature_flags};
-pub(crate) use bisect::{Bisection, Refused};
+pub(crate) use bisect::Refused;
 pub use error::ReferenceError;
 pub(crate) use error::first_error;
 pub use installed::Installed;
+pub use program::runner;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT};
-pub(crate) use unit::More;
-pub use unit::Unit;

@@ -25,7 +25,7 @@ pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{CompiledBatch, Turn};
+use crate::verify::units::{CompiledUnit, Turn};
 use crate::verify::{Compiler, Mistake};
 
 mod transition_types;
@@ -129,7 +129,7 @@ pub fn run(
 ///
 /// # Errors
 /// A compiler that cannot be started, an interrupt.
-pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledBatch>, String> {
+pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledUnit>, String> {
     let lists = lists(plan, std::slice::from_ref(compiler));
     let numbers = numbers(plan, &lists);
     let ranges = unit_ranges(numbers.start, numbers.end);
@@ -139,10 +139,10 @@ pub fn compile(plan: &Campaign, compiler: &Compiler) -> Result<Vec<CompiledBatch
 }
 
 /// Returns the number of the signature of `case`, if [`compile`] compiled the numbers from 0 on,
-/// and `case` is of `batch`.
-pub fn number(batch: &CompiledBatch, case: &Case) -> Option<u64> {
+/// and `case` is of `unit`.
+pub fn number(unit: &CompiledUnit, case: &Case) -> Option<u64> {
     let at = signatures::number(&case.name)?;
-    Some((batch.part * PER_UNIT + at) as u64)
+    Some((unit.part * PER_UNIT + at) as u64)
 }
 
 /// The numbers of `plan`, of lists those that one of them has.

@@ -207,10 +207,14 @@ impl CSignature {
 impl CType {
     /// Makes a structure of these members.
     pub fn structure(members: impl IntoIterator<Item = Form>) -> Self {
-        Self::Record(Box::new(CRecord {
-            members: members.into_iter().map(CMember::of).collect(),
-            ..CRecord::default()
-        }))
+        CRecord::of(members).into()
+    }
+
+    /// Makes a union of these members.
+    pub fn union(members: impl IntoIterator<Item = Form>) -> Self {
+        let is_union = true;
+        let record = CRecord::of(members);
+        CRecord { is_union, ..record }.into()
     }
 
     /// Applies `change` to the type, and then to all parts of the changed type.
@@ -235,6 +239,14 @@ pub enum Node<'t> {
 }
 
 impl CRecord {
+    /// Makes a structure of these members, without attributes.
+    pub fn of(members: impl IntoIterator<Item = Form>) -> Self {
+        Self {
+            members: members.into_iter().map(CMember::of).collect(),
+            ..Self::default()
+        }
+    }
+
     fn visit(&mut self, change: &mut dyn FnMut(Node<'_>)) {
         change(Node::Record(self));
         for member in &mut self.members {
@@ -252,8 +264,19 @@ impl CRecord {
 impl Form {
     /// Makes a member that is no array.
     pub fn plain(ty: CType) -> Self {
-        let lengths = Vec::new();
+        Self::array(ty, &[])
+    }
+
+    /// Makes a member that is an array of arrays of these lengths.
+    pub fn array(ty: CType, lengths: &[u32]) -> Self {
+        let lengths = lengths.to_vec();
         Self::Plain { ty, lengths }
+    }
+}
+
+impl From<CRecord> for CType {
+    fn from(record: CRecord) -> Self {
+        Self::Record(Box::new(record))
     }
 }
 

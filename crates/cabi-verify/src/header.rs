@@ -49,6 +49,17 @@ pub struct Omitted {
     pub location: Option<Location>,
 }
 
+impl Omitted {
+    pub(crate) fn new(name: &str, location: Option<&Location>, (key, why): Omission) -> Self {
+        Self {
+            name: name.to_owned(),
+            key,
+            why,
+            location: location.cloned(),
+        }
+    }
+}
+
 /// Kind of reason: the convention of the target has no place for it, by no profile.
 pub const NO_PLACE: &str = "no place";
 
@@ -79,20 +90,24 @@ pub fn read(
     for one in &header.skipped {
         if only(&one.name, &one.location) {
             let left = (one.reason.key(), one.reason.to_string());
-            skipped.push(omitted(&one.name, &one.location, left));
+            skipped.push(Omitted::new(&one.name, Some(&one.location), left));
         }
     }
     for prototype in &header.prototypes {
         if only(&prototype.name, &prototype.location)
             && let Err(left) = declared.prototype(prototype)
         {
-            skipped.push(omitted(&prototype.name, &prototype.location, left));
+            skipped.push(Omitted::new(
+                &prototype.name,
+                Some(&prototype.location),
+                left,
+            ));
         }
     }
     let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
     for (i, named) in records.iter().enumerate() {
         if let Err(left) = declared.positions(i + 1, named, convention) {
-            skipped.push(omitted(&named.name, &named.location, left));
+            skipped.push(Omitted::new(&named.name, Some(&named.location), left));
         }
     }
     let n_records = records.len();
@@ -120,15 +135,6 @@ pub fn read(
         n_records,
         skipped,
     })
-}
-
-fn omitted(name: &str, location: &Location, (key, why): Omission) -> Omitted {
-    Omitted {
-        name: name.to_owned(),
-        key,
-        why,
-        location: Some(location.clone()),
-    }
 }
 
 /// Returns the cases whose declarations, read again after `preamble`, have the same types; and
@@ -195,7 +201,7 @@ fn is_type(name: &str) -> bool {
 /// `case`, if libclang reads its declaration as it was meant.
 fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
     let own = &case.prototype;
-    let left = |key, why: String| omitted(&case.name, &own.location, (key, why));
+    let left = |key, why: String| Omitted::new(&case.name, Some(&own.location), (key, why));
     let Some(read) = again.prototype(&case.function.name) else {
         let why = again.reason(&case.function.name);
         return Err(match why {
@@ -229,7 +235,7 @@ impl Case {
 }
 
 /// The kind of reason for which there is no case, and the reason.
-type Omission = (&'static str, String);
+pub(crate) type Omission = (&'static str, String);
 
 struct Declaring<'a> {
     emitter: Emitter,

@@ -365,14 +365,17 @@ fn table(rows: &str) -> String {
 pub fn outcome(compiler: &str, observed: &Observed, sig: &FnSig, abi: &FnAbi) -> Outcome {
     let facts = match observed {
         Ok(facts) => facts,
-        Err(ending) => return Outcome([Err(ending.clone()), Err(ending.clone())]),
+        Err(ending) => return ["caller", "callee"].map(|side| Err(format!("{side}, {ending}"))),
     };
     let types: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
     let [callee, caller] = compare(compiler, facts, &types, abi);
     let [in_callee, in_caller] = n_values(facts);
-    let side = |differs: Vec<Difference>, n| match differs.into_iter().next() {
-        Some(difference) => Err(difference.why),
+    let side = |name: &str, differs: Vec<Difference>, n| match differs.first() {
+        Some(difference) => Err(format!("{name}, {}", difference.why)),
         None => Ok(n),
     };
-    Outcome([side(caller, in_caller), side(callee, in_callee)])
+    [
+        side("caller", caller, in_caller),
+        side("callee", callee, in_callee),
+    ]
 }

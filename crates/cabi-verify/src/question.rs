@@ -50,38 +50,9 @@ impl Question {
     }
 }
 
-/// Outcome of the caller of a question and of its callee: the number of right values of each, or
+/// Outcomes of the caller of a question and of its callee: the number of right values of each, or
 /// its first wrong one.
-#[derive(Clone, Debug)]
-pub struct Outcome(pub(crate) [Result<usize, String>; 2]);
-
-impl Outcome {
-    /// Returns the number of values of both.
-    ///
-    /// # Errors
-    /// The first value that was elsewhere.
-    pub fn n_values(&self) -> Result<usize, String> {
-        let side = |side: &str, shown: &Result<usize, String>| {
-            shown.clone().map_err(|why| format!("{side}, {why}"))
-        };
-        Ok(side("caller", &self.0[0])? + side("callee", &self.0[1])?)
-    }
-
-    /// Checks whether the compiler's caller has values where `FnAbi` says, and its callee does not.
-    pub fn is_self_inconsistent(&self) -> bool {
-        self.0[0].is_ok() && self.0[1].is_err()
-    }
-
-    /// Checks whether the caller passed its arguments and took its result where `FnAbi` says.
-    pub fn caller_agrees(&self) -> bool {
-        self.0[0].is_ok()
-    }
-
-    /// Checks whether the callee read its arguments and returned its result where `FnAbi` says.
-    pub fn callee_agrees(&self) -> bool {
-        self.0[1].is_ok()
-    }
-}
+pub type Outcome = [Result<usize, String>; 2];
 
 /// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so
 /// bits that are not where the compiler has them are lost, and so is padding.

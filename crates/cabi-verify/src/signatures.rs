@@ -14,14 +14,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
-use crate::build::{More, ReferenceError, Unit, first_error, needs};
-use crate::case::{Case, Subject, SubjectCase};
+use crate::build::{ReferenceError, first_error, needs};
+use crate::case::{Case, Subject};
 use crate::emit::c::ValueAccess;
 use crate::generate::CSignature;
 use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, Batch, CompiledBatch, Turn};
+use crate::verify::units::{self, CompiledUnit, More, Turn, Unit};
 use crate::verify::{Compiler, Mistake, known_bug, known_initializer_bug};
 
 /// So many signatures share one file of C.
@@ -92,15 +92,15 @@ pub(crate) fn run(
 pub(crate) fn compile<'a>(
     units: &'a [SignatureUnit<'a>],
     at_once: usize,
-) -> Result<(Vec<Typed<'a>>, Vec<CompiledBatch>), String> {
+) -> Result<(Vec<Typed<'a>>, Vec<CompiledUnit>), String> {
     let mut all = in_threads(units, at_once, Typed::new, |_| {});
     let layouts = all.iter();
     let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
     let layouts: Vec<_> = layouts.collect();
-    let batches = all.iter().zip(&layouts).enumerate();
-    let batches = batches.map(|(part, (typed, layouts))| typed.batch(part, layouts));
-    let batches: Vec<Batch<'_>> = batches.collect();
-    let compiled = units::compile(&batches, at_once, &|_, _, _| {});
+    let units = all.iter().zip(&layouts).enumerate();
+    let units = units.map(|(part, (typed, layouts))| typed.unit(part, layouts));
+    let units: Vec<Unit<'_>> = units.collect();
+    let compiled = units::compile(&units, at_once, &|_, _, _| {});
     let (mut compiled, refused) = compiled.map_err(|error| error.to_string())?;
     let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
     for (part, typed) in all.iter().enumerate() {
@@ -160,32 +160,23 @@ impl<'a> Typed<'a> {
 
     /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the
     /// types of those that are in the file.
-    fn batch<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Batch<'b> {
+    fn unit<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Unit<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
-        let entries: Vec<SubjectCase<'b>> = self.subjects.iter().filter_map(entry).collect();
-        let SignatureUnit {
-            compiler,
-            optimize,
-            turn,
-            ..
-        } = self.unit;
-        let mut unit = Unit::of_entries(&compiler.reference, "-w", &entries);
+        let entries = self.subjects.iter().filter_map(entry).collect();
+        let mut unit = Unit::new(part, self.unit.compiler, entries);
         // Unneeded tables are not made. See `emit/c/sides.rs` for aliasing.
         let flags = [
+            "-w",
             "-fno-asynchronous-unwind-tables",
             "-Wno-psabi",
             "-fno-strict-aliasing",
         ];
-        unit.flags.extend(flags.into_iter().chain(*optimize));
+        unit.flags
+            .extend(flags.into_iter().chain(self.unit.optimize));
         unit.values = ValueAccess::ThroughLvalues;
         unit.more = Some(layouts);
-        Batch {
-            part,
-            compiler,
-            unit,
-            same_layout: true,
-            turn: *turn,
-        }
+        unit.turn = self.unit.turn;
+        unit
     }
 
     /// Returns the compiler's answers for signatures that it refuses.
@@ -199,16 +190,16 @@ impl<'a> Typed<'a> {
             .collect()
     }
 
-    /// The signatures of `batch` whose layouts differ.
-    fn layouts_differ(&self, batch: &CompiledBatch) -> Result<BTreeMap<usize, Compared>, String> {
+    /// The signatures of `compiled` whose layouts differ.
+    fn layouts_differ(&self, compiled: &CompiledUnit) -> Result<BTreeMap<usize, Compared>, String> {
         let compiler = self.unit.compiler;
         let is_compiled = |at: &usize| {
             let name = &self.subjects[*at].1.block.name;
-            batch.cases.iter().any(|case| case.name == *name)
+            compiled.cases.iter().any(|case| case.name == *name)
         };
         let places: Vec<usize> = (0..self.subjects.len()).filter(is_compiled).collect();
         let table = self.table(&places);
-        let answers = table.answers(&batch.built);
+        let answers = table.answers(&compiled.built);
         let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
         // A member is aligned to more there than its type, where a typedef lowers that: offsets of

@@ -5,8 +5,7 @@
 //! engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches
-//!     ──▶ facts of both sides ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in units ──▶ facts of both sides ──▶ verdicts
 //! ```
 
 use std::sync::{Arc, OnceLock};
@@ -16,7 +15,7 @@ use cabi_header::{Location, Options};
 
 use crate::build::program::{File, Program, SECONDS, runner};
 use crate::build::zig::{Mode, Zig};
-use crate::build::{ProgramTarget, Reference, ReferenceError, Unit};
+use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::Direction;
 use crate::emit::c::FRAME;
 use crate::header;
@@ -44,7 +43,7 @@ pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
-use units::{BATCH, Batch, CompiledBatch, Turn};
+use units::{BATCH, CompiledUnit, Turn, Unit};
 pub use units::{Judged, Mistake, Shown};
 
 /// Headers and compilers to be compared, and settings.
@@ -93,7 +92,7 @@ pub struct Run<'a> {
 pub enum RunStep {
     /// Prototypes and layouts are asked for; headers are counted, for each compiler.
     Ask,
-    /// C sides are compiled; batches are counted.
+    /// C sides are compiled; units are counted.
     Compile,
     /// Code of ours is observed; cases are counted, each direction for itself.
     Call,
@@ -155,21 +154,28 @@ impl Verification {
         let told = |done| progress(RunStep::Ask, done, each.len());
         let asked = in_threads(&each, self.at_once, ask, told).into_iter();
         let mut parts: Vec<HeaderRun<'_>> = asked.collect::<Result<_, VerifyError>>()?;
-        let mut batches = Vec::new();
+        let mut units = Vec::new();
         for (number, part) in parts.iter().enumerate() {
-            let (reference, preamble) = (&part.compiler.reference, &part.preamble);
+            let optimize = match part.compiler.reference.says_how_to_optimize() {
+                true => None,
+                false => Some("-O1"),
+            };
             let subject = &part.read.subject;
             for cases in part.cases.chunks(BATCH) {
-                batches.push(Batch {
-                    part: number,
-                    compiler: part.compiler,
-                    unit: Unit::after_declarations(reference, &flags, preamble, (subject, cases)),
+                units.push(Unit {
+                    flags: optimize.into_iter().chain(flags.iter().copied()).collect(),
+                    declarations: Some(&part.preamble),
                     same_layout: part.same_layout(),
-                    turn: Turn::of(batches.len()),
+                    turn: Turn::of(units.len()),
+                    ..Unit::new(
+                        number,
+                        part.compiler,
+                        cases.iter().map(|&case| (subject, case)).collect(),
+                    )
                 });
             }
         }
-        let (compiled, refused) = units::compile(&batches, self.at_once, progress)?;
+        let (compiled, refused) = units::compile(&units, self.at_once, progress)?;
         let left = refused.iter();
         let left = left.map(|one| (one.part, parts[one.part].refused(one)));
         for (number, left) in left.collect::<Vec<_>>() {
@@ -189,7 +195,7 @@ pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<HeaderRun<'a>>,
-    compiled: Vec<CompiledBatch>,
+    compiled: Vec<CompiledUnit>,
 }
 
 impl<'a> Prepared<'a> {
@@ -200,8 +206,8 @@ impl<'a> Prepared<'a> {
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
         let all = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
-        for (batch, judged) in self.compiled.iter().zip(all) {
-            let part = &mut parts[batch.part];
+        for (unit, judged) in self.compiled.iter().zip(all) {
+            let part = &mut parts[unit.part];
             judged.into_iter().for_each(|one| part.take(one));
         }
         let plan = self.plan;

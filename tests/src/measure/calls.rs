@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::ptr::null;
 
 use cabi_verify::build::Installed;
-use cabi_verify::pattern::Painter;
+use cabi_verify::pattern::bytes;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::Function;
@@ -83,10 +83,10 @@ impl Buffer {
 
     /// With a value of each argument.
     fn of_arguments(measured: &Measured) -> Result<Box<Self>> {
-        let mut painter = Painter::default();
         let mut sent = Self::new();
-        for (param, offset) in measured.sig.params().iter().zip(offsets(&measured.sig)) {
-            let bytes = painter.paint(&param.ty).bytes;
+        let all = measured.sig.params().iter().zip(offsets(&measured.sig));
+        for (number, (param, offset)) in (1..).zip(all) {
+            let bytes = bytes(&param.ty, number, false);
             let to = sent.0.get_mut(offset..offset + bytes.len());
             let to = to.ok_or("the arguments are too large")?;
             to.copy_from_slice(&bytes);

@@ -235,14 +235,16 @@ impl Engine<'_> {
         for (one, outcome) in placed.into_iter().zip(outcomes) {
             let question = one.0;
             let known = met.iter_mut().find(|(bug, _)| (bug.meets)(&question.sig));
-            match (outcome.n_values(), known) {
-                (Ok(n), known) => {
-                    n_values += n;
+            match (outcome, known) {
+                ([Ok(caller), Ok(callee)], known) => {
+                    n_values += caller + callee;
                     agreed.push(one);
                     known.into_iter().for_each(|(_, n)| n[0] += 1);
                 }
-                (Err(_), Some((_, n))) if outcome.is_self_inconsistent() => n[1] += 1,
-                (Err(why), _) => different.push(format!("{why}\n{}", question.text)),
+                ([Ok(_), Err(_)], Some((_, n))) => n[1] += 1,
+                ([Err(why), _] | [_, Err(why)], _) => {
+                    different.push(format!("{why}\n{}", question.text))
+                }
             }
         }
         let mut note = format!(

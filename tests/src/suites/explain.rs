@@ -10,7 +10,7 @@ use cabi::Policy;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::report::Report;
 
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, OTHERS, SYSV};
 use crate::kept::same;
 use crate::suite::{Result, Suite, is_blessed};
 
@@ -18,17 +18,7 @@ const ENGINE: &str = "explain";
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut touched = BTreeSet::new();
-    for folder in [
-        "x86-64-sysv",
-        "x86-64-win64",
-        "x86-64-sizes",
-        "x86-64-windows",
-        "aarch64-linux",
-        "aarch64-apple",
-        "aarch64-windows",
-        "riscv64-linux",
-        "s390x-linux",
-    ] {
+    for folder in SYSV.into_iter().chain(OTHERS) {
         let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
         if is_blessed() {
             rewrite(&corpus, &mut suite.report)?;
@@ -44,11 +34,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     if suite.is_complete() && !touched.is_empty() {
         for (_, bit) in Policy::NAMES {
-            let outcome = match touched.contains(bit) || NOT_ON_LINUX.contains(bit) {
-                true => Ok(()),
-                false => Err("no block of the corpus depends on this choice".to_owned()),
-            };
-            suite.report.outcome("explain policy", bit, outcome);
+            let matters = touched.contains(bit) || NOT_ON_LINUX.contains(bit);
+            let why = "no block of the corpus depends on this choice";
+            (suite.report).check("explain policy", bit, matters, why);
         }
     }
     Ok(())
@@ -82,11 +70,13 @@ fn control(subjects: &[Subject], report: &mut Report) {
     for subject in with_lines.take(20) {
         let mut lines = subject.block.expected.clone();
         lines[0] = lines[0].replace("rdi", "rsi") + "!";
-        let outcome = match compare(&lines, subject) {
-            Err(_) => Ok(()),
-            Ok(()) => Err("a changed line was not noticed".to_owned()),
-        };
-        report.outcome("explain control", &subject.block.name, outcome);
+        let (name, noticed) = (&subject.block.name, compare(&lines, subject).is_err());
+        report.check(
+            "explain control",
+            name,
+            noticed,
+            "a changed line was not noticed",
+        );
     }
 }
 

@@ -4,39 +4,33 @@
 //! in every position of an argument (`tests/corpus/positions`), and unions of a vector and an array
 //! in wide registers (`unions`). For each case that passes, an `FnAbi` with a part moved must
 //! differ from the same facts.
+//!
+//! Other measured versions of clang compile the corpus too, each under its own profile. If two
+//! profiles differ, a version must fail under the other's.
 
 mod controls;
 mod unions;
 
 use std::collections::BTreeMap;
 
-use cabi::{FnAbi, Policy, Type};
+use cabi::{FnAbi, Policy, Profile, Type};
 use cabi_verify::build::Reference;
-use cabi_verify::case::{Case, Subject};
+use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::compare::compare;
 use cabi_verify::facts::Facts;
 use cabi_verify::probe::{Observed, has_room};
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, known_bug, units};
+use cabi_verify::verify::units::{self, Unit};
+use cabi_verify::verify::{Compiler, known_bug};
 
-use crate::compiled::{File, compile_files, compilers, compilers_of_programs, entries, takes};
+use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes, unit};
+use crate::corpus::OTHERS;
 use crate::positions;
 use crate::suite::{Result, Suite};
 
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
-
-/// Folders of the corpus with another convention: Win64 beside System V, and those of programs.
-const OTHERS: [&str; 7] = [
-    "x86-64-win64",
-    "aarch64-linux",
-    "aarch64-apple",
-    "aarch64-windows",
-    "riscv64-linux",
-    "s390x-linux",
-    "x86-64-windows",
-];
 
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
@@ -47,10 +41,22 @@ const KNOWN: [(&str, usize); 2] = [("gcc-12", 1), ("clang-19", 6)];
 /// Cases that one program holds at most.
 const CHUNK: usize = 256;
 
+/// Source of the cases of a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Corpus,
+    Positions,
+    Unions,
+    /// The corpus, for a version of clang beside the one that `clang` means.
+    OtherVersion,
+}
+
 /// Cases of one vector level, and the facts of a reference compiler's code for them at each level
 /// of optimization.
 struct Part<'a> {
     compiler: &'a Compiler,
+    engine: String,
+    source: Source,
     cases: Vec<Case>,
     facts: Vec<Vec<Observed>>,
 }
@@ -70,47 +76,39 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         false => positions::subjects("probe", suite)?,
     };
     let unions = unions::subjects(suite)?;
-    let mut compilers = compilers(suite)?;
-    compilers.extend(compilers_of_programs(suite, |_, _| true)?);
-    let mut files = Vec::new();
-    let mut kinds = Vec::new();
-    for compiler in &compilers {
-        let engine = suite.engine(&name(compiler));
-        for (subjects, levels) in [
-            (&sysv, &LEVELS[..]),
-            (&others, &LEVELS),
-            (&positions, &LEVELS),
-            (&unions, &["-O2"]),
-        ] {
-            let own = subjects.iter();
-            let own = own.filter(|subject| subject.target == compiler.target());
-            let all = entries(own, compiler, |(subject, case), admitted| {
-                let admitted = admitted.and_then(|()| has_places(compiler, subject, case));
-                takes(suite, &engine, case, admitted)
-            });
-            for entries in all {
-                kinds.push(subjects.as_ptr_range());
-                let chunks = levels.iter().flat_map(|&one| {
+    let mut usual = compilers(suite)?;
+    usual.extend(compilers_of_programs(suite, |_, _| true)?);
+    let other_clangs = suite.other_clangs().into_iter();
+    let other_clangs = other_clangs.map(|reference| Compiler::new(reference, None));
+    let other_clangs: Vec<Compiler> = other_clangs.collect::<std::result::Result<_, _>>()?;
+    let (mut all, mut parts) = (Vec::new(), Vec::new());
+    for (source, compilers, subjects, levels) in [
+        (Source::Corpus, &usual, &sysv, &LEVELS[..]),
+        (Source::Corpus, &usual, &others, &LEVELS),
+        (Source::Positions, &usual, &positions, &LEVELS),
+        (Source::Unions, &usual, &unions, &["-O2"]),
+        (Source::OtherVersion, &other_clangs, &sysv, &["-O1"]),
+        (Source::OtherVersion, &other_clangs, &others, &["-O1"]),
+    ] {
+        for compiler in compilers {
+            for (own, entries) in parts_of(compiler, source, subjects, suite) {
+                for optimize in levels {
                     let chunks = entries.chunks(CHUNK);
-                    chunks.map(move |entries| (one, entries))
-                });
-                files.extend(chunks.map(|(optimize, entries)| File {
-                    part: kinds.len() - 1,
-                    compiler,
-                    optimize,
-                    entries: entries.to_vec(),
-                }));
+                    let part = parts.len();
+                    all.extend(chunks.map(|own| unit(part, compiler, optimize, own.to_vec())));
+                }
+                parts.push(own);
             }
         }
     }
-    let parts = observe(&files, suite)?;
+    observe(&all, &mut parts, suite)?;
     let mut n_known = BTreeMap::<String, usize>::new();
-    for (part, kind) in parts.iter().zip(kinds) {
+    for part in &parts {
         let found = part.differences(part.compiler.policy);
-        if kind == unions.as_ptr_range() {
+        if part.source == Source::Unions {
             unions::report(part, &found, suite);
         } else {
-            let known = part.report(&found, kind == positions.as_ptr_range(), suite);
+            let known = part.report(&found, suite);
             *n_known
                 .entry(part.reference().versioned_name())
                 .or_default() += known;
@@ -119,14 +117,74 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if suite.is_complete() {
         report_known(&n_known, suite);
     }
+    for compiler in &other_clangs {
+        let is_its = |part: &&Part<'_>| std::ptr::eq(part.compiler, compiler);
+        let own = parts.iter().filter(is_its);
+        let own: Vec<&Part<'_>> = own.filter(|part| !part.cases.is_empty()).collect();
+        report_versions(&own, suite);
+    }
     Ok(())
 }
 
+/// Returns the parts of `subjects` that `compiler` is asked about, one for each vector level, and
+/// the cases of each, which are not observed yet.
+fn parts_of<'a>(
+    compiler: &'a Compiler,
+    source: Source,
+    subjects: &'a [Subject],
+    suite: &mut Suite,
+) -> Vec<(Part<'a>, Vec<SubjectCase<'a>>)> {
+    let engine = suite.engine(&name(compiler, source));
+    let own = subjects.iter();
+    let own = own.filter(|subject| subject.target == compiler.target());
+    let by_vectors = entries(own, compiler, |(subject, case), admitted| {
+        let has_places = || has_places(compiler, source, subject, case);
+        takes(suite, &engine, case, admitted.and_then(|()| has_places()))
+    });
+    let part = || Part {
+        compiler,
+        engine: engine.clone(),
+        source,
+        cases: Vec::new(),
+        facts: Vec::new(),
+    };
+    let parts = by_vectors.into_iter().map(|entries| (part(), entries));
+    parts.collect()
+}
+
+/// Reports whether some case of these parts, of one version of clang, has another place by each bit
+/// that another version's profile has otherwise.
+fn report_versions(parts: &[&Part<'_>], suite: &mut Suite) {
+    // Without a case the report says why. A few may have no such value.
+    let Some(first) = parts.first().filter(|_| suite.only.is_none()) else {
+        return;
+    };
+    let own = first.compiler.policy;
+    let clangs = Profile::MEASURED.iter();
+    let clangs = clangs.filter(|one| one.to_string().starts_with(first.reference().name()));
+    for bits in clangs.map(|one| flipped(one.on(&HERE), own)) {
+        let shows =
+            |part: &&Part<'_>| part.n_noticed(&part.differences(own), flipped(own, bits)) > 0;
+        if bits != Policy::NONE {
+            let what = format!("without a difference of {bits:?}");
+            let engine = format!("{} control", first.engine);
+            let noticed = parts.iter().any(shows);
+            (suite.report).check(&engine, &what, noticed, "nothing differs");
+        }
+    }
+}
+
+/// `policy` with each of `bits` the other way.
+fn flipped(policy: Policy, bits: Policy) -> Policy {
+    policy.without(bits) | bits.without(policy)
+}
+
 /// Returns the name of a compiler in the report: one whose code runs in programs has its command.
-fn name(compiler: &Compiler) -> String {
-    match compiler.programs {
-        Some(_) => compiler.reference.command(),
-        None => compiler.reference.name().to_owned(),
+fn name(compiler: &Compiler, source: Source) -> String {
+    match (&compiler.programs, source) {
+        (Some(_), _) => compiler.reference.command(),
+        (None, Source::OtherVersion) => compiler.reference.versioned_name(),
+        (None, _) => compiler.reference.name().to_owned(),
     }
 }
 
@@ -135,17 +193,25 @@ fn name(compiler: &Compiler) -> String {
 fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     for (name, n) in n_known {
         let expected = KNOWN.iter().find(|(known, _)| known == name);
-        let outcome = match expected.is_none_or(|(_, known)| known == n) {
-            true => Ok(()),
-            false => Err(format!("{n} positions show a known bug of the compiler")),
-        };
+        let is_expected = expected.is_none_or(|(_, known)| known == n);
+        let why = format!("{n} positions show a known bug of the compiler");
         let engine = suite.engine(name);
-        suite.report.outcome(&engine, "known bugs", outcome);
+        (suite.report).check(&engine, "known bugs", is_expected, why);
     }
 }
 
 /// Checks whether the probe can look at a case.
-fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(), String> {
+fn has_places(
+    compiler: &Compiler,
+    source: Source,
+    subject: &Subject,
+    case: &Case,
+) -> Result<(), String> {
+    if source == Source::OtherVersion {
+        // The corpus names types without a rule for the versions that `gcc` and `clang` mean.
+        case.abi_under(compiler.policy)
+            .map_err(|why| why.to_string())?;
+    }
     if subject.expects_refusal() {
         return Err("the convention has no place for it, as the block says".to_owned());
     }
@@ -156,24 +222,16 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
     unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
 }
 
-/// Compiles and observes all files. Refused cases are reported.
-fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
-    let compiled = compile_files(files, |file, case, why| {
-        let engine = suite.engine(&name(file.compiler));
-        (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
+/// Compiles and observes all units, and adds their cases to their parts. Refused cases are
+/// reported.
+fn observe<'a>(all: &[Unit<'a>], parts: &mut [Part<'a>], suite: &mut Suite) -> Result<()> {
+    let compiled = compile(all, |unit, case, why| {
+        let engine = &parts[unit.part].engine;
+        (suite.report).outcome(engine, &case.name, Err(why.to_string()));
     })?;
     units::observe(&compiled, at_once())?;
-    let mut parts: BTreeMap<usize, Part<'a>> = BTreeMap::new();
     for one in &compiled {
-        let own = files.iter().filter(|file| file.part == one.part);
-        let Some(compiler) = own.map(|file| file.compiler).next() else {
-            continue;
-        };
-        let part = parts.entry(one.part).or_insert_with(|| Part {
-            compiler,
-            cases: Vec::new(),
-            facts: Vec::new(),
-        });
+        let part = &mut parts[one.part];
         for (case, seen) in one.cases.iter().zip(one.seen()) {
             let seen = seen.clone().unwrap_or_else(Err);
             match part.cases.iter().position(|own| own.name == case.name) {
@@ -185,7 +243,7 @@ fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
             }
         }
     }
-    Ok(parts.into_values().collect())
+    Ok(())
 }
 
 impl<'a> Part<'a> {
@@ -222,18 +280,28 @@ impl<'a> Part<'a> {
         found
     }
 
-    /// Reports the differences `found`, and the controls of cases that passed. If types are
-    /// tried in every position, known bugs of the compiler are counted; the corpus lists the cases
-    /// that show one. Returns their number.
-    fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) -> usize {
-        let engine = suite.engine(&name(self.compiler));
+    /// Returns the number of cases that are not in `found`, and differ from their places under
+    /// `policy`.
+    fn n_noticed(&self, found: &Found, policy: Policy) -> usize {
+        let broken = self.differences(policy);
+        // The same cases, in order.
+        let pairs = broken.values().zip(found.values());
+        let noticed = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());
+        noticed.count()
+    }
+
+    /// Reports the differences `found`, and the controls of cases that passed. Known bugs of the
+    /// compiler are counted; for the corpus `expected.toml` lists the cases that show one. Returns
+    /// their number.
+    fn report(&self, found: &Found, suite: &mut Suite) -> usize {
+        let (engine, is_listed) = (&self.engine, self.source == Source::Corpus);
         let name = self.reference().name();
         let mut n_known = 0;
         for case in &self.cases {
             let differs = &found[&case.name];
-            match is_every_position && !differs.is_empty() && known_bug(name, case).is_some() {
+            match !is_listed && !differs.is_empty() && known_bug(name, case).is_some() {
                 true => n_known += 1,
-                false => (suite.report).outcome(&engine, &case.name, outcome(differs)),
+                false => (suite.report).outcome(engine, &case.name, outcome(differs)),
             }
         }
         suite.report.note(format!(
@@ -252,11 +320,8 @@ impl<'a> Part<'a> {
             for control in controls::controls(case, &abi) {
                 let engine = format!("probe control {}", control.what);
                 let is_noticed = control.is_noticed(self.reference(), facts, case);
-                let noticed = match is_noticed {
-                    true => Ok(()),
-                    false => Err("a part in the wrong place was not noticed".to_owned()),
-                };
-                suite.report.outcome(&engine, &case.name, noticed);
+                let why = "a part in the wrong place was not noticed";
+                (suite.report).check(&engine, &case.name, is_noticed, why);
             }
         }
         n_known

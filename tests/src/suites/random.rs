@@ -12,8 +12,8 @@
 //! - `CABI_RANDOM_SEED`: the seed, by default 1.
 //! - `CABI_RANDOM_FIRST`: the first signature's index, by default 0.
 //!
-//! A longer run:
-//! `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test random`.
+//! A longer run: `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test suites
+//! -- random`.
 
 mod rules;
 mod transitions;

@@ -64,9 +64,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     key_control(&own, &mut code, suite)?;
-    let enough = (2 * n_stubs >= n_all || !suite.is_complete()).then_some(());
-    let enough = enough.ok_or_else(|| "few invokers are stubs".to_owned());
-    suite.report.outcome("control", "stubs", enough);
+    let enough = 2 * n_stubs >= n_all || !suite.is_complete();
+    (suite.report).check("control", "stubs", enough, "few invokers are stubs");
     let note = format!("{n_stubs} of {n_all} signatures have a stub as their invoker");
     suite.report.note(note);
     Ok(())
@@ -129,11 +128,8 @@ fn key_control(subjects: &[&Subject], code: &mut RunTimeCode, suite: &mut Suite)
     for (side, of) in ["closures", "invokers"].into_iter().enumerate() {
         let mut own = signatures.iter().zip(seen.iter().map(|rows| &rows[0]));
         let noticed = own.any(|(one, seen)| one.differs(seen)[side].is_some());
-        let noticed = noticed
-            .then_some(())
-            .ok_or_else(|| "was not noticed".to_owned());
         let what = format!("a key without sizes: {of}");
-        suite.report.outcome("control", &what, noticed);
+        (suite.report).check("control", &what, noticed, "was not noticed");
     }
     Ok(())
 }

@@ -131,8 +131,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 fn note(suite: &mut Suite, what: &str, noticed: bool) {
-    let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
-    suite.report.outcome("runner", what, noticed);
+    suite.report.check("runner", what, noticed, "not noticed");
 }
 
 /// Makes each mistake with the verdicts of each source of cases, and none.

@@ -18,11 +18,11 @@ use cabi_verify::build::zig::{Mode, Zig, ZigNumber};
 use cabi_verify::case::Direction;
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{CompiledBatch, Judged, Mistake};
+use cabi_verify::verify::units::{CompiledUnit, Judged, Mistake, Unit};
 use cabi_verify::verify::{Compiler, known_bugs};
 
 use crate::bugs::{bug_of_zig, subject};
-use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
+use crate::compiled::{self, entries, takes, unit};
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
@@ -63,28 +63,30 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         more.extend(cases::bool_vectors()?);
         subjects.extend(more);
     }
-    let mut files = Vec::new();
+    let mut all = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
     for compiler in &compilers {
         let levels = entries(&subjects, compiler, |(_, case), admitted| {
             takes(suite, "zig", case, admitted)
         });
-        add_files(&mut files, compiler, levels);
+        for entries in levels {
+            all.push(unit(all.len(), compiler, "-O1", entries));
+        }
     }
-    let compiled = compile_files(&files, |file, case, why| {
+    let compiled = compiled::compile(&all, |unit, case, why| {
         let why = Err(why.to_string());
-        suite.report.outcome(&engine(file), &case.name, why);
+        suite.report.outcome(&engine(unit), &case.name, why);
     })?;
     for one in &compiled {
-        let engine = engine(&files[one.part]);
+        let engine = engine(&all[one.part]);
         let (n, vectors) = (one.cases.len(), one.cases[0].vectors);
         let note = format!("{n} cases by {engine}, {vectors:?}");
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    let outcomes = run_files(&compiled, Mistake::NONE)?;
-    report(&files, compiled.iter().zip(outcomes), &expected, suite)?;
-    controls(&files, compiled, suite)
+    let outcomes = compiled::run(&compiled, Mistake::NONE)?;
+    report(&all, compiled.iter().zip(outcomes), &expected, suite)?;
+    controls(&all, compiled, suite)
 }
 
 /// The bugs of Zig that signatures are known to meet.
@@ -93,20 +95,20 @@ fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
     names.filter_map(|name| expected.bug(name))
 }
 
-fn mode(file: &File<'_>) -> Mode {
-    let zig = file.compiler.zig.as_ref();
+fn mode(unit: &Unit<'_>) -> Mode {
+    let zig = unit.compiler.zig.as_ref();
     zig.map_or(Mode::ALL[0], |(_, mode)| *mode)
 }
 
-/// Returns the name in reports of the back end of `file`.
-fn engine(file: &File<'_>) -> String {
-    format!("zig {}", mode(file))
+/// Returns the name in reports of the back end of `unit`.
+fn engine(unit: &Unit<'_>) -> String {
+    format!("zig {}", mode(unit))
 }
 
-/// Compares Zig's layouts of the types of `batch`.
-pub(super) fn layouts(batch: &CompiledBatch, engine: &str, suite: &mut Suite) {
-    for fact in &batch.layout {
-        let name = &batch.cases[fact.case].name;
+/// Compares Zig's layouts of the types of `unit`.
+pub(super) fn layouts(unit: &CompiledUnit, engine: &str, suite: &mut Suite) {
+    for fact in &unit.layout {
+        let name = &unit.cases[fact.case].name;
         suite.report.outcome(engine, name, compare(fact));
     }
 }
@@ -122,8 +124,8 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 }
 
 fn report<'a>(
-    files: &[File<'_>],
-    outcomes: impl Iterator<Item = (&'a CompiledBatch, Vec<Judged>)>,
+    all: &[Unit<'_>],
+    outcomes: impl Iterator<Item = (&'a CompiledUnit, Vec<Judged>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {
@@ -131,15 +133,15 @@ fn report<'a>(
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (one, judged) in outcomes {
-        let file = &files[one.part];
+        let unit = &all[one.part];
         // One direction stands after the other.
-        for ((subject, case), mut judged) in file.entries.iter().cycle().zip(judged) {
+        for ((subject, case), mut judged) in unit.cases.iter().cycle().zip(judged) {
             let direction = judged.direction;
-            let known = bug_of_zig(expected, case, mode(file), direction);
+            let known = bug_of_zig(expected, case, mode(unit), direction);
             match (&mut judged.verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
                 (Verdict::Differs(_) | Verdict::SelfInconsistent(_), Some(bug)) => {
-                    *met.entry((&bug.name, engine(file))).or_default() += 1;
+                    *met.entry((&bug.name, engine(unit))).or_default() += 1;
                     continue;
                 }
                 (Verdict::Differs(found) | Verdict::SelfInconsistent(found), None) => {
@@ -147,7 +149,7 @@ fn report<'a>(
                 }
                 _ => {}
             }
-            let engine = format!("{} {}", engine(file), direction.name());
+            let engine = format!("{} {}", engine(unit), direction.name());
             suite.verdict(&engine, &case.name, judged.verdict);
         }
     }
@@ -167,18 +169,21 @@ fn report<'a>(
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number
 /// of a layout that is changed by one too.
-fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Suite) -> Result<()> {
-    for batch in &mut compiled {
-        batch.policy = Policy::CLANG;
-        for (case, missing) in batch.cases.iter().zip(&mut batch.missing) {
+fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
+    for unit in &mut compiled {
+        unit.policy = Policy::CLANG;
+        for (case, missing) in unit.cases.iter().zip(&mut unit.missing) {
             if !case.name.starts_with("zig-") {
                 *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
             }
         }
     }
     let report = &mut suite.report;
-    for (batch, judged) in compiled.iter().zip(run_files(&compiled, Mistake::NONE)?) {
-        let engine = format!("{} control", engine(&files[batch.part]));
+    for (unit, judged) in compiled
+        .iter()
+        .zip(compiled::run(&compiled, Mistake::NONE)?)
+    {
+        let engine = format!("{} control", engine(&all[unit.part]));
         for one in judged {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
@@ -187,14 +192,14 @@ fn controls(files: &[File<'_>], mut compiled: Vec<CompiledBatch>, suite: &mut Su
             };
             report.outcome(&engine, &one.case.name, noticed);
         }
-        for fact in &batch.layout {
+        for fact in &unit.layout {
             let changed = ZigNumber {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };
             if compare(&changed).is_ok() {
                 let why = format!("a changed number was not noticed: {}", fact.what);
-                report.outcome(&engine, &batch.cases[fact.case].name, Err(why));
+                report.outcome(&engine, &unit.cases[fact.case].name, Err(why));
             }
         }
     }

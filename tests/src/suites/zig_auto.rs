@@ -18,9 +18,9 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, CompiledBatch, Judged, Mistake};
+use cabi_verify::verify::units::{self, CompiledUnit, Judged, Mistake};
 
-use crate::compiled::{File, compile_files};
+use crate::compiled::{compile, unit};
 use crate::suite::{Result, Suite, number};
 use crate::suites::zig::{found, layouts};
 
@@ -85,17 +85,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         );
         setups.push((setup, compiler, subject));
     }
-    let files = setups.iter().enumerate();
-    let files: Vec<File<'_>> = files
-        .map(|(part, (_, compiler, subject))| File {
-            part,
-            compiler,
-            optimize: "",
-            entries: subject.cases.iter().map(|case| (subject, case)).collect(),
-        })
-        .collect();
-    let compiled = compile_files(&files, |file, case, why| {
-        let engine = setups[file.part].0.name();
+    let all = setups.iter().enumerate();
+    let all = all.map(|(part, (_, compiler, subject))| {
+        let entries = subject.cases.iter().map(|case| (subject, case));
+        unit(part, compiler, "", entries.collect())
+    });
+    let compiled = compile(&all.collect::<Vec<_>>(), |unit, case, why| {
+        let engine = setups[unit.part].0.name();
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
     for one in &compiled {
@@ -147,7 +143,7 @@ impl Setup {
 
     /// All cases in both directions, then under each mutant of the convention, which must fail in
     /// some case.
-    fn run(self, compiled: &CompiledBatch, suite: &mut Suite) -> Result<()> {
+    fn run(self, compiled: &CompiledUnit, suite: &mut Suite) -> Result<()> {
         let name = self.name();
         layouts(compiled, &format!("{name} layout"), suite);
         let compiled = std::slice::from_ref(compiled);
@@ -174,9 +170,11 @@ impl Setup {
         for (mutant, convention) in mutants::of(self.convention, self.level) {
             let judged = judged(Mistake::of_convention(convention))?.concat();
             let is_noticed = judged.iter().any(|one| one.verdict.difference().is_some());
-            let unnoticed = || "no case notices the changed line".to_owned();
-            let noticed = is_noticed.then_some(()).ok_or_else(unnoticed);
-            (suite.report).outcome(&format!("{name} control"), mutant, noticed);
+            let (engine, why) = (
+                format!("{name} control"),
+                "no case notices the changed line",
+            );
+            (suite.report).check(&engine, mutant, is_noticed, why);
         }
         Ok(())
     }

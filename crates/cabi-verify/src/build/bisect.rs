@@ -50,7 +50,7 @@ impl Blame<ReferenceError> {
 
 /// Outcome of building the items of a file, which are cases unless stated otherwise.
 #[derive(Debug)]
-pub struct Bisection<B, E = ReferenceError> {
+pub(crate) struct Bisection<B, E = ReferenceError> {
     /// The file of the cases that are left. `None` if nothing could be built.
     pub built: Option<B>,
     /// The cases that are in it, by their indices.
@@ -61,7 +61,7 @@ pub struct Bisection<B, E = ReferenceError> {
 
 /// Cases that cannot be built: one, unless the same reason is about several.
 #[derive(Debug)]
-pub struct Refused<E = ReferenceError> {
+pub(crate) struct Refused<E = ReferenceError> {
     /// Their indices.
     pub cases: Vec<usize>,
     /// The compiler's words.
@@ -159,18 +159,18 @@ mod tests {
         build_without_refused(items.to_vec(), build, blame).unwrap()
     }
 
+    fn sorted<E>(refused: Vec<Refused<E>>) -> Vec<usize> {
+        let mut cases: Vec<usize> = refused.into_iter().flat_map(|one| one.cases).collect();
+        cases.sort_unstable();
+        cases
+    }
+
     #[test]
     fn what_is_refused_is_refused_alone() {
         let parts = of(&[1, 101, 2, 102, 3, 104]);
         assert_eq!(parts.built, Some(vec![1, 2, 3]));
         assert_eq!(parts.cases, [1, 2, 3]);
-        let mut refused: Vec<usize> = parts
-            .refused
-            .into_iter()
-            .flat_map(|one| one.cases)
-            .collect();
-        refused.sort_unstable();
-        assert_eq!(refused, [101, 102, 104]);
+        assert_eq!(sorted(parts.refused), [101, 102, 104]);
         assert!(of(&[104]).built.is_none());
     }
 
@@ -187,13 +187,7 @@ mod tests {
         };
         let nobody = |_: &_, _: &[usize]| Blame::Items(Vec::new());
         let parts = build_without_refused((0..256).collect(), build, nobody).unwrap();
-        let mut refused: Vec<usize> = parts
-            .refused
-            .into_iter()
-            .flat_map(|one| one.cases)
-            .collect();
-        refused.sort_unstable();
-        assert_eq!(refused, (0..256).collect::<Vec<_>>());
+        assert_eq!(sorted(parts.refused), (0..256).collect::<Vec<_>>());
         assert!(n < 4 * MOST_FOUND, "{n} builds");
     }
 

@@ -17,7 +17,7 @@ pub(crate) const SECONDS: u32 = 10;
 
 /// Returns the command that runs programs of this machine: where this process is emulated, an
 /// emulator, which `CABI_RUNNER` names.
-pub(crate) fn runner() -> Vec<String> {
+pub fn runner() -> Vec<String> {
     let words = std::env::var("CABI_RUNNER").unwrap_or_default();
     words.split_whitespace().map(str::to_owned).collect()
 }

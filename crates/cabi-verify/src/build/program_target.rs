@@ -37,7 +37,7 @@ struct Tools {
 pub(super) const AARCH64_CLANG: &str = "clang-19 --target=aarch64-linux-gnu -mllvm -global-isel=0";
 
 /// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way
-/// of another type: [`super::Unit`]s of a fuzz run are compiled without.
+/// of another type: units of a fuzz run are compiled without.
 const KNOWN: [Tools; 7] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",

@@ -144,33 +144,23 @@ impl Reference {
     /// Refuses a compiler of C++, which has other rules even for text that looks like C, and
     /// programs that are no compiler.
     fn check_language(&self) -> Result<(), String> {
-        let folder = scratch().map_err(|e| e.to_string())?;
-        let file = folder.path().join("language.c");
-        write(&file, "cabi_language __cplusplus\n").map_err(|e| e.to_string())?;
-        let output = self.start(&["-E", "-P", &file.to_string_lossy()]);
-        let output = output.map_err(|e| e.to_string())?;
         let command = &self.text;
-        if !output.status.success() {
-            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
-            let why = match messages.trim() {
-                "" => output.status.to_string(),
-                _ => first_error(&messages),
-            };
-            return Err(format!("`{command}` does not compile C: {why}"));
+        let refused = |error: ReferenceError| match error.messages() {
+            Some(messages) => {
+                let why = first_error(messages.trim());
+                format!("`{command}` does not compile C: {why}")
+            }
+            None => error.to_string(),
+        };
+        let macros = self.macros().map_err(refused)?;
+        if macros.is_empty() {
+            return Err(format!(
+                "`{command}` is no C compiler: asked for its macros, it does not print them"
+            ));
         }
-        // After what the command itself may include.
-        let text = String::from_utf8_lossy(&output.stdout);
-        match text
-            .trim()
-            .lines()
-            .last()
-            .and_then(|last| last.strip_prefix("cabi_language "))
-        {
-            Some("__cplusplus") => Ok(()),
-            Some(_) => Err(format!("`{command}` compiles C++, not C")),
-            None => Err(format!(
-                "`{command}` is no C compiler: asked for the preprocessed text of a file, it does not print it"
-            )),
+        match macros.contains_key("__cplusplus") {
+            true => Err(format!("`{command}` compiles C++, not C")),
+            false => Ok(()),
         }
     }
 
@@ -330,10 +320,13 @@ impl Reference {
         if output.status.success() {
             return Ok(output);
         }
-        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
         if let Some(kind) = process::not_asked(output.status, &messages) {
             let why = format!("{}, {}", output.status, first_error(&messages));
             return Err(ReferenceError::io(&self.text)(io::Error::new(kind, why)));
+        }
+        if messages.trim().is_empty() {
+            messages = output.status.to_string();
         }
         let reference = self.to_string();
         Err(match process::crashed(output.status, &messages) {

@@ -13,7 +13,7 @@ use crate::case::Direction;
 use crate::case::{Case, convention_attribute};
 use crate::corpus::c_text::parameter_list;
 use crate::emit::c::{TRUNCATION, initializer};
-use crate::pattern::{Pattern, Values};
+use crate::pattern::{BitPlaces, bytes, is_big_endian, mask, size_of};
 
 /// Output of the program if it has compared all bytes, and none differs.
 const NO_DIFFERENCE: &str = "no difference";
@@ -74,12 +74,30 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
         true => Some(spelled(&case.prototype.ret)?),
         false => None,
     };
+    let highest_first = is_big_endian(case.prototype.convention.or(case.target.convention()));
+    let value = |number, ty: &Type, arriving: &Type| {
+        let places = BitPlaces {
+            highest_first,
+            shift: 0,
+        };
+        let mask = match arriving == ty {
+            true => mask(ty, places),
+            false => vec![0xff; size_of(arriving)],
+        };
+        (bytes(ty, number, highest_first), mask)
+    };
+    let values = (1..).zip(&types).enumerate();
+    let values = values.map(|(i, (number, ty))| match i < n_named {
+        true => value(number, ty, ty),
+        false => value(number, ty, &cabi::promote(ty)),
+    });
     let program = Program {
         case,
         declared,
         arriving,
         ret,
-        values: Values::of(case),
+        values: values.collect(),
+        result: value(129, &case.prototype.ret, &case.prototype.ret),
     };
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
     // The values of enumerations are chosen to leave no choice of size; here the choice is the
@@ -103,7 +121,10 @@ struct Program<'a> {
     declared: Vec<String>,
     arriving: Vec<String>,
     ret: Option<String>,
-    values: Values,
+    /// The bytes that are passed for each argument, and the bits that count as it arrives.
+    values: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The same of the result.
+    result: (Vec<u8>, Vec<u8>),
 }
 
 impl Program<'_> {
@@ -115,17 +136,15 @@ impl Program<'_> {
         let convention = convention_attribute(self.case.prototype.convention);
         let head = format!("{convention}{ret} f({list})");
         let mut text = format!("{head};\n");
-        let both = self.values.declared.iter().zip(&self.values.promoted);
-        for (i, (pattern, arriving)) in both.enumerate() {
-            text += &table(&format!("sent{i}"), &pattern.bytes);
-            text += &table(&format!("want{i}"), &arriving.bytes);
-            text += &table(&format!("mask{i}"), &arriving.mask);
-            text += &format!("extern unsigned char seen{i}[{}];\n", room(arriving));
+        for (i, (bytes, mask)) in self.values.iter().enumerate() {
+            text += &table(&format!("sent{i}"), bytes);
+            text += &table(&format!("mask{i}"), mask);
+            text += &format!("extern unsigned char seen{i}[{}];\n", room(mask));
         }
-        let result = &self.values.result;
-        text += &format!("extern unsigned char seen_result[{}];\n", room(result));
-        text += &table("want_result", &result.bytes);
-        text += &table("mask_result", &result.mask);
+        let (bytes, mask) = &self.result;
+        text += &format!("extern unsigned char seen_result[{}];\n", room(mask));
+        text += &table("want_result", bytes);
+        text += &table("mask_result", mask);
         for (part, own) in [
             ("CALLEE", self.callee(&head)),
             ("CALLER", self.caller()),
@@ -142,8 +161,8 @@ impl Program<'_> {
 
     fn callee(&self, head: &str) -> String {
         let mut text = String::new();
-        for (i, arriving) in self.values.promoted.iter().enumerate() {
-            let size = room(arriving);
+        for (i, (_, mask)) in self.values.iter().enumerate() {
+            let size = room(mask);
             text += &format!("unsigned char seen{i}[{size}] __attribute__((aligned(4096)));\n");
         }
         text += &format!("{head} {{\n");
@@ -175,7 +194,7 @@ impl Program<'_> {
             text += &format!("  __builtin_{own}va_end(list);\n");
         }
         if let Some(ret) = &self.ret {
-            let n = self.values.result.bytes.len();
+            let n = self.result.0.len();
             text += &format!(
                 "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;\n"
             );
@@ -186,15 +205,15 @@ impl Program<'_> {
     }
 
     fn caller(&self) -> String {
-        let result = &self.values.result;
+        let (result, _) = &self.result;
         let mut text = format!(
             "unsigned long long result_size = {};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
-            result.bytes.len(),
+            result.len(),
             room(result)
         );
-        let (mut args, declared) = (Vec::new(), self.values.declared.iter());
-        for (i, (ty, pattern)) in self.declared.iter().zip(declared).enumerate() {
-            let n = pattern.bytes.len();
+        let mut args = Vec::new();
+        for (i, (ty, (bytes, _))) in self.declared.iter().zip(&self.values).enumerate() {
+            let n = bytes.len();
             text += &format!(
                 "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});\n"
             );
@@ -218,14 +237,21 @@ impl Program<'_> {
 
     fn main(&self) -> String {
         let mut text = String::from(MAIN);
-        for (i, arriving) in self.values.promoted.iter().enumerate() {
-            let n = arriving.bytes.len();
+        for (i, (declared, arriving)) in self.declared.iter().zip(&self.arriving).enumerate() {
+            let (before, want) = match declared == arriving {
+                true => (String::new(), format!("sent{i}")),
+                // Promoted, as C converts it.
+                false => (
+                    format!("{declared} v; copy(&v, sent{i}, sizeof v); {arriving} want = v; "),
+                    "(void *)&want".to_owned(),
+                ),
+            };
             text += &format!(
-                "  differ |= compare(\"argument {i}\", seen{i}, want{i}, mask{i}, {n});\n"
+                "  {{ {before}differ |= compare(\"argument {i}\", seen{i}, {want}, mask{i}, sizeof mask{i}); }}\n"
             );
         }
         if self.ret.is_some() {
-            let n = self.values.result.bytes.len();
+            let n = self.result.0.len();
             text += &format!(
                 "  if (result_size != {n}) {{ printf(\"the result has %llu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
                  differ |= compare(\"result\", seen_result, want_result, mask_result, {n});\n"
@@ -238,8 +264,8 @@ impl Program<'_> {
 
 /// Bytes of the array that a value is copied to, whatever its size is to a compiler that has
 /// another one.
-fn room(pattern: &Pattern) -> usize {
-    pattern.bytes.len() + 64
+fn room(bytes: &[u8]) -> usize {
+    bytes.len() + 64
 }
 
 /// Start of the part that compares.

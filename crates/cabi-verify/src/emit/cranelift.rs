@@ -25,9 +25,13 @@ use clif_cabi::{
     fields, stub_id, value_type,
 };
 
+use cranelift_object::ObjectModule;
+
 use crate::verdict::Fault;
 
 mod forms;
+mod object;
+
 use forms::{argument, copy, keep, write_down};
 
 /// Number of values that a shim keeps during its call: integers first.
@@ -47,7 +51,7 @@ pub struct Mutation {
 
 /// A module that may be given mutated stubs.
 struct Mutated<'a> {
-    module: &'a mut dyn Module,
+    module: &'a mut ObjectModule,
     mutation: Mutation,
 }
 
@@ -79,164 +83,263 @@ fn mutated(mutation: Mutation, stub: Stub) -> Stub {
     }
 }
 
-/// Callee of a shim.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum CallVia {
-    /// A function of the module or outside.
-    Function(FuncId),
-    /// A function of the module or outside, imported by the shim itself.
-    Ref(FuncId),
-    /// The shim's third parameter.
-    Pointer,
-    /// The shim's third parameter, by an instruction of the shim's own: callee, values in, values
-    /// out.
-    OwnPointer,
+/// A side of a call, and how it is made.
+pub(crate) struct OneSide<'a> {
+    /// The function's type, as it is lowered.
+    pub(crate) sig: &'a FnSig,
+    /// Offsets of the arguments, and then of the result, in their buffers, in bytes.
+    pub(crate) offsets: &'a [usize],
+    /// Turns the forms of values, and how a caller calls.
+    pub(crate) index: usize,
+    /// A mistake.
+    pub(crate) mutation: Mutation,
 }
 
-/// Place of the objects that a shim passes, and the order of its parameters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Sent<'a> {
-    /// Behind the pointers of an array: `shim(pointers, result, callee)`.
-    ByPointers,
-    /// So many bytes after the start of one buffer: `shim(callee, buffer, result)`. The shim keeps
-    /// values during the call, which it finds by the buffers' table.
-    At(&'a [usize], DataId),
-}
-
-impl Sent<'_> {
-    /// Computes the address of argument `i` from the parameter `objects`.
-    fn address(self, builder: &mut FunctionBuilder<'_>, i: usize, objects: Value) -> Value {
-        match self {
-            Self::ByPointers => {
-                let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
-                builder.ins().load(types::I64, flags, objects, offset)
-            }
-            Self::At(offsets, _) => {
-                let offset = i64::try_from(offsets[i]).unwrap_or(0);
-                builder.ins().iadd_imm_s(objects, offset)
-            }
-        }
-    }
-}
-
-/// Returns the signature of a shim.
-pub(crate) fn shim_signature() -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
-    signature.params.extend([AbiParam::new(types::I64); 3]);
-    signature
-}
-
-/// Builds a function, and defines it as the one that `declare` declares then: if building is
-/// refused, no declaration is left without a definition, over which cranelift-object panics.
-fn define(
-    module: &mut dyn Module,
-    declare: impl FnOnce(&mut dyn Module) -> Result<FuncId, LowerError>,
-    signature: &Signature,
-    mutation: Mutation,
-    build: impl FnOnce(&mut dyn Module, &mut FunctionBuilder<'_>, ir::Block) -> Result<(), LowerError>,
-) -> Result<FuncId, Fault> {
-    let mut ctx = module.make_context();
-    ctx.func.signature = signature.clone();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    build(module, &mut builder, block)?;
-    builder.seal_all_blocks();
-    builder.finalize(module.isa().frontend_config());
-    if let Some(mutation) = mutation.func {
-        mutation(&mut ctx.func);
-    }
-    let id = declare(module)?;
-    let defined = module.define_function(id, &mut ctx);
-    defined.map_err(LowerError::from)?;
-    Ok(id)
-}
-
-/// Builds a shim, called `name`, that calls `target` as `sig`; `variant` turns the forms.
-pub(crate) fn shim(
-    module: &mut dyn Module,
-    name: &str,
-    lower: &Lowering,
-    (sig, sent): (&FnSig, Sent<'_>),
-    target: CallVia,
-    variant: usize,
-    mutation: Mutation,
-) -> Result<FuncId, Fault> {
-    let plan = lower.call_plan(sig)?;
-    let own = shim_signature();
-    let has_vectors = has_vectors(lower);
-    let declare =
-        |module: &mut dyn Module| Ok(module.declare_function(name, Linkage::Export, &own)?);
-    define(module, declare, &own, mutation, |module, builder, block| {
-        let [objects, ret, callee] = match (sent, builder.block_params(block)) {
-            (Sent::ByPointers, &[objects, ret, callee]) => [objects, ret, callee],
-            (Sent::At(..), &[callee, objects, ret]) => [objects, ret, callee],
-            _ => return Ok(()),
-        };
-        let mut args = Vec::new();
-        for i in 0..sig.params().len() {
-            let at = sent.address(builder, i, objects);
-            let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
-            let form = if lanes { 0 } else { (i + variant) % VARIANTS };
-            let form = (form, has_vectors);
-            args.push(argument(builder, &plan, Some(i), at, form));
-        }
-        let parts = plan.result.parts().to_vec();
-        let wanted = wanted_result(sig.result(), &parts, ret, variant);
-        let own = target == CallVia::OwnPointer;
-        let target = match target {
-            CallVia::Function(id) => Callee::from(id),
-            CallVia::Ref(id) => Callee::from(module.declare_func_in_func(id, builder.func)),
-            CallVia::Pointer | CallVia::OwnPointer => Callee::from(callee),
-        };
-        let kept = match sent {
-            Sent::At(_, places) => Some(own_values(&*module, builder, places)),
-            Sent::ByPointers => None,
-        };
-        let mut stubs = Mutated { module, mutation };
-        let returned = if own {
-            let callable = lower.callee(&mut stubs, builder, &plan, target)?;
-            let values = lower.values_in(builder, &plan, &args, wanted)?;
-            let call = callable.call(builder, &values)?;
-            let results = Values::from_slice(builder.inst_results(call));
-            lower.values_out(&mut stubs, builder, &plan, &results, wanted)?
-        } else {
-            lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
-        };
-        keep(builder, returned, &plan, ret);
-        if !sig.is_noreturn() {
-            if let Some((values, to)) = kept {
-                for (value, offset) in values.into_iter().zip((0..).step_by(8)) {
-                    builder.ins().store(MemFlagsData::new(), value, to, offset);
-                }
-            }
-            builder.ins().return_(&[]);
-        }
-        Ok(())
-    })
-}
-
-/// Loads values, more than callees of x86-64 keep registers for, and the address where they go
-/// after the call: a register that the call loses is noticed.
-fn own_values(
-    module: &dyn Module,
-    builder: &mut FunctionBuilder<'_>,
+/// An object file in the making.
+pub(crate) struct CraneliftObject {
+    module: ObjectModule,
+    lower: Lowering,
+    /// The buffers' table, `cabi_places` of [`FRAME`](super::c::FRAME).
     places: DataId,
-) -> (Vec<Value>, Value) {
-    let [from, to] = addresses(module, builder, places, [5, 6]);
-    let load = |i| {
-        let ty = if i < 8 { types::I64 } else { types::F64 };
-        let offset = i32::try_from(8 * i).unwrap_or(0);
-        builder.ins().load(ty, MemFlagsData::new(), from, offset)
-    };
-    ((0..OWN_WORDS).map(load).collect(), to)
 }
 
-/// Checks whether values can be vectors on the target.
-fn has_vectors(lower: &Lowering) -> bool {
-    Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors())
+type Build<T> = Result<T, LowerError>;
+
+impl CraneliftObject {
+    /// Builds a function, and defines it as the one that `declare` declares then: if building is
+    /// refused, no declaration is left without a definition, over which cranelift-object panics.
+    fn define(
+        &mut self,
+        declare: impl FnOnce(&mut Self) -> Build<FuncId>,
+        signature: &Signature,
+        mutation: Mutation,
+        build: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>, ir::Block) -> Build<()>,
+    ) -> Result<FuncId, Fault> {
+        let mut ctx = self.module.make_context();
+        ctx.func.signature = signature.clone();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        build(self, &mut builder, block)?;
+        builder.seal_all_blocks();
+        builder.finalize(self.config());
+        if let Some(mutation) = mutation.func {
+            mutation(&mut ctx.func);
+        }
+        let id = declare(self)?;
+        let defined = self.module.define_function(id, &mut ctx);
+        defined.map_err(LowerError::from)?;
+        Ok(id)
+    }
+
+    fn config(&self) -> TargetFrontendConfig {
+        self.module.isa().frontend_config()
+    }
+
+    /// Adds a shim, called `name`, that calls `callee`. Objects are at the offsets of `side` in one
+    /// buffer, `shim(callee, buffer, result)`, and the shim keeps values during the call; or they
+    /// are behind the pointers of an array, `shim(pointers, result, callee)`.
+    pub(crate) fn caller(
+        &mut self,
+        (name, callee): (&str, &str),
+        side: &OneSide<'_>,
+        by_pointers: bool,
+    ) -> Result<(), Fault> {
+        let OneSide { sig, offsets, .. } = *side;
+        let import = self.lower.declare_import(&mut self.module, callee, sig)?.id;
+        let plan = self.lower.call_plan(sig)?;
+        let mut own = Signature::new(CallConv::SystemV);
+        own.params.extend([AbiParam::new(types::I64); 3]);
+        let variant = side.index % VARIANTS;
+        let declare = |this: &mut Self| {
+            let declared = this.module.declare_function(name, Linkage::Export, &own);
+            Ok(declared?)
+        };
+        let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, block| {
+            let [objects, ret, callee] = match *builder.block_params(block) {
+                [objects, ret, callee] if by_pointers => [objects, ret, callee],
+                [callee, objects, ret] => [objects, ret, callee],
+                _ => return Ok(()),
+            };
+            let mut args = Vec::new();
+            for i in 0..sig.params().len() {
+                let offset = offsets.get(i).filter(|_| !by_pointers);
+                let at = match offset {
+                    Some(offset) => after(builder, objects, *offset),
+                    None => pointer(builder, objects, i),
+                };
+                let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
+                let form = if lanes { 0 } else { (i + variant) % VARIANTS };
+                let form = (form, this.has_vectors());
+                args.push(argument(builder, &plan, Some(i), at, form));
+            }
+            let parts = plan.result.parts().to_vec();
+            let wanted = wanted_result(sig.result(), &parts, ret, variant);
+            // A function of the module, its address, a reference to it, and the steps of a call.
+            let via = (side.index + side.index / VARIANTS) % 4;
+            let target = match via {
+                0 => Callee::from(import),
+                2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
+                _ => Callee::from(callee),
+            };
+            let kept = (!by_pointers).then(|| this.own_values(builder));
+            let (lower, mutation) = (&this.lower, side.mutation);
+            let mut stubs = Mutated {
+                module: &mut this.module,
+                mutation,
+            };
+            let returned = if via == 3 {
+                let callable = lower.callee(&mut stubs, builder, &plan, target)?;
+                let values = lower.values_in(builder, &plan, &args, wanted)?;
+                let call = callable.call(builder, &values)?;
+                let results = Values::from_slice(builder.inst_results(call));
+                lower.values_out(&mut stubs, builder, &plan, &results, wanted)?
+            } else {
+                lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
+            };
+            keep(builder, returned, &plan, ret);
+            if !sig.is_noreturn() {
+                if let Some((values, to)) = kept {
+                    for (value, offset) in values.into_iter().zip((0..).step_by(8)) {
+                        builder.ins().store(MemFlagsData::new(), value, to, offset);
+                    }
+                }
+                builder.ins().return_(&[]);
+            }
+            Ok(())
+        };
+        self.define(declare, &own, side.mutation, build).map(drop)
+    }
+
+    /// Loads values, more than callees of x86-64 keep registers for, and the address where they go
+    /// after the call: a register that the call loses is noticed.
+    fn own_values(&self, builder: &mut FunctionBuilder<'_>) -> (Vec<Value>, Value) {
+        let [from, to] = self.addresses(builder, [5, 6]);
+        let load = |i| {
+            let ty = if i < 8 { types::I64 } else { types::F64 };
+            let offset = i32::try_from(8 * i).unwrap_or(0);
+            builder.ins().load(ty, MemFlagsData::new(), from, offset)
+        };
+        ((0..OWN_WORDS).map(load).collect(), to)
+    }
+
+    /// Checks whether values can be vectors on the target.
+    fn has_vectors(&self) -> bool {
+        Machine::of(self.lower.target()).is_ok_and(|machine| machine.has_vectors())
+    }
+
+    /// Loads addresses of the buffers' table.
+    fn addresses<const N: usize>(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        indices: [i32; N],
+    ) -> [Value; N] {
+        let table = self.module.declare_data_in_func(self.places, builder.func);
+        let table = builder.ins().symbol_value(types::I64, table);
+        let flags = MemFlagsData::new();
+        indices.map(|i| builder.ins().load(types::I64, flags, table, 8 * i))
+    }
+
+    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side`, and
+    /// returns the object that it finds, at the last offset in a buffer too.
+    pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
+        let OneSide { sig, offsets, .. } = *side;
+        let (variant, mutation) = (side.index % VARIANTS, side.mutation);
+        let plan = self.lower.entry_plan(sig)?;
+        let own = &clif_signature(&plan.signature);
+        let declare = |this: &mut Self| match mutation.stub {
+            // If C enters by a stub, the stub has the name.
+            None => Ok(this.lower.declare_export(&mut this.module, name, sig)?.body),
+            Some(_) => Ok(this.module.declare_anonymous_function(own)?),
+        };
+        let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, block| {
+            let config = this.config();
+            let entry = this.lower.enter(builder, block, sig)?;
+            let [seen, given, escape] = this.addresses(builder, [0, 2, 9]);
+            let flags = MemFlagsData::new();
+            let escape = builder.ins().load(types::I64, flags, escape, 0);
+            let at_result = offsets.get(sig.params().len()).copied();
+            let given = after(builder, given, at_result.unwrap_or(0));
+            let list = va_list(builder);
+            if sig.is_variadic() {
+                entry.va_start(builder, list)?;
+            }
+            for (i, (param, offset)) in sig.params().iter().zip(offsets).enumerate() {
+                let to = after(builder, seen, *offset);
+                if i >= sig.n_named() {
+                    // The caller has promoted it, if C promotes it.
+                    let from = this
+                        .lower
+                        .va_arg_unpromoted(builder, list, sig, &param.ty)?;
+                    copy(builder, config, param.ty.size(), from, to);
+                    continue;
+                }
+                let form = (i + variant) % VARIANTS;
+                write_down(builder, config, &entry, i, &param.ty, to, form)?;
+            }
+            if sig.is_noreturn() {
+                let nothing = builder.import_signature(Signature::new(CallConv::SystemV));
+                builder.ins().call_indirect(nothing, escape, &[]);
+                builder.ins().trap(ir::TrapCode::unwrap_user(1));
+                return Ok(());
+            }
+            let form = (variant, this.has_vectors());
+            let value = given_result(builder, config, &entry, sig.result(), given, form);
+            let module = &mut this.module;
+            entry.ret(&mut Mutated { module, mutation }, builder, Some(&value))
+        };
+        let body = self.define(declare, own, mutation, build)?;
+        match mutation.stub {
+            None => Ok(()),
+            Some(change) => {
+                self.address_function(name, plan.entry_stub(body.as_u32()), change, body)
+            }
+        }
+    }
+
+    /// Adds a function, called `NAME_address`, that returns the address of the mutated `stub` of
+    /// `body`, or its own: no mutated stub can be exported.
+    fn address_function(
+        &mut self,
+        name: &str,
+        stub: Option<Stub>,
+        change: fn(Stub) -> Stub,
+        body: FuncId,
+    ) -> Result<(), Fault> {
+        let of = match stub {
+            Some(stub) => stub_id(&mut self.module, change(stub))?,
+            None => body,
+        };
+        let name = &format!("{name}_address");
+        let mut own = Signature::new(CallConv::SystemV);
+        own.returns.push(AbiParam::new(types::I64));
+        let declare = |this: &mut Self| {
+            let declared = this.module.declare_function(name, Linkage::Export, &own);
+            Ok(declared?)
+        };
+        let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, _| {
+            let of = this.module.declare_func_in_func(of, builder.func);
+            let address = builder.ins().func_addr(types::I64, of);
+            builder.ins().return_(&[address]);
+            Ok(())
+        };
+        let defined = self.define(declare, &own, Mutation::default(), build);
+        defined.map(drop)
+    }
+}
+
+/// Loads pointer `i` of the array at `pointers`.
+fn pointer(builder: &mut FunctionBuilder<'_>, pointers: Value, i: usize) -> Value {
+    let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
+    builder.ins().load(types::I64, flags, pointers, offset)
+}
+
+/// Returns the address `offset` bytes after `start`.
+fn after(builder: &mut FunctionBuilder<'_>, start: Value, offset: usize) -> Value {
+    let offset = i64::try_from(offset).unwrap_or(0);
+    builder.ins().iadd_imm_s(start, offset)
 }
 
 /// Form in which the result of `ty` is asked for.
@@ -247,116 +350,6 @@ fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> R
         2 if !parts.is_empty() => Ret::Parts,
         _ => Ret::memory(ret),
     }
-}
-
-/// Loads addresses of the buffers' table at `places`, `cabi_places` of [`FRAME`](super::c::FRAME).
-fn addresses<const N: usize>(
-    module: &dyn Module,
-    builder: &mut FunctionBuilder<'_>,
-    places: DataId,
-    indices: [i32; N],
-) -> [Value; N] {
-    let table = module.declare_data_in_func(places, builder.func);
-    let table = builder.ins().symbol_value(types::I64, table);
-    let flags = MemFlagsData::new();
-    indices.map(|i| builder.ins().load(types::I64, flags, table, 8 * i))
-}
-
-/// Returns a function of `sig`, called `name`, that writes down argument `i` `offsets[i]` bytes
-/// after the start of its buffer, and returns the object that it finds, at the last offset in a
-/// buffer too; `variant` turns the forms.
-pub(crate) fn function(
-    module: &mut dyn Module,
-    name: &str,
-    lower: &Lowering,
-    sig: &FnSig,
-    (places, offsets): (DataId, &[usize]),
-    variant: usize,
-    mutation: Mutation,
-) -> Result<FuncId, Fault> {
-    let plan = lower.entry_plan(sig)?;
-    let config = module.isa().frontend_config();
-    let own = &clif_signature(&plan.signature);
-    let declare = |module: &mut dyn Module| match mutation.stub {
-        // If C enters by a stub, the stub has the name.
-        None => Ok(lower.declare_export(module, name, sig)?.body),
-        Some(_) => Ok(module.declare_anonymous_function(own)?),
-    };
-    let body = define(module, declare, own, mutation, |module, builder, block| {
-        let entry = lower.enter(builder, block, sig)?;
-        let [seen, given, escape] = addresses(module, builder, places, [0, 2, 9]);
-        let escape = builder
-            .ins()
-            .load(types::I64, MemFlagsData::new(), escape, 0);
-        let at_result = offsets.get(sig.params().len()).copied().unwrap_or(0);
-        let at_result = i64::try_from(at_result).unwrap_or(0);
-        let given = builder.ins().iadd_imm_s(given, at_result);
-        let list = va_list(builder);
-        if sig.is_variadic() {
-            entry.va_start(builder, list)?;
-        }
-        for (i, (param, offset)) in sig.params().iter().zip(offsets).enumerate() {
-            let to = builder
-                .ins()
-                .iadd_imm_s(seen, i64::try_from(*offset).unwrap_or(0));
-            if i >= sig.n_named() {
-                // The caller has promoted it, if C promotes it.
-                let from = lower.va_arg_unpromoted(builder, list, sig, &param.ty)?;
-                copy(builder, config, param.ty.size(), from, to);
-                continue;
-            }
-            let form = (i + variant) % VARIANTS;
-            write_down(builder, config, &entry, i, &param.ty, to, form)?;
-        }
-        if sig.is_noreturn() {
-            let nothing = builder.import_signature(Signature::new(CallConv::SystemV));
-            builder.ins().call_indirect(nothing, escape, &[]);
-            builder.ins().trap(ir::TrapCode::unwrap_user(1));
-            return Ok(());
-        }
-        let form = (variant, has_vectors(lower));
-        let value = given_result(builder, config, &entry, sig.result(), given, form);
-        let mut stubs = Mutated { module, mutation };
-        entry.ret(&mut stubs, builder, Some(&value))
-    })?;
-    match mutation.stub {
-        None => Ok(body),
-        Some(change) => {
-            address_function(module, name, plan.entry_stub(body.as_u32()), change, body)
-        }
-    }
-}
-
-/// Returns a function, called `NAME_address`, that returns the address of the mutated `stub` of
-/// `body`, or its own: no mutated stub can be exported.
-fn address_function(
-    module: &mut dyn Module,
-    name: &str,
-    stub: Option<Stub>,
-    change: fn(Stub) -> Stub,
-    body: FuncId,
-) -> Result<FuncId, Fault> {
-    let of = match stub {
-        Some(stub) => stub_id(module, change(stub))?,
-        None => body,
-    };
-    let name = &format!("{name}_address");
-    let mut own = Signature::new(CallConv::SystemV);
-    own.returns.push(AbiParam::new(types::I64));
-    let declare =
-        |module: &mut dyn Module| Ok(module.declare_function(name, Linkage::Export, &own)?);
-    define(
-        module,
-        declare,
-        &own,
-        Mutation::default(),
-        |module, builder, _| {
-            let of = module.declare_func_in_func(of, builder.func);
-            let address = builder.ins().func_addr(types::I64, of);
-            builder.ins().return_(&[address]);
-            Ok(())
-        },
-    )
 }
 
 /// The object of `ty` at `given`, to be returned in one of its forms.

@@ -2,7 +2,7 @@
 //! and two members, under every attribute. The shape of a type depends on policy and vector level,
 //! so it is not stated here: `FnAbi` tells it.
 
-use crate::generate::{CMember, CRecord, CType, Form, SCALARS};
+use crate::generate::{CRecord, CType, Form, SCALARS};
 
 /// Scalars beside the generator's.
 const NAMES: [&str; 10] = [
@@ -72,7 +72,8 @@ pub(super) fn all(widest: u32) -> impl Iterator<Item = CType> {
         .collect();
     let of_one = scalars.clone().into_iter().flat_map(|ty| {
         let alone = ATTRIBUTES.map(|how| record(false, how, [member(&ty, 0)]));
-        let arrays = LENGTHS.map(|len| record(false, ATTRIBUTES[0], [array(&ty, len)]));
+        let arrays =
+            LENGTHS.map(|len| record(false, ATTRIBUTES[0], [Form::array(ty.clone(), &[len])]));
         alone.into_iter().chain(arrays)
     });
     let pairs = MEMBERS
@@ -106,7 +107,7 @@ pub(super) fn all(widest: u32) -> impl Iterator<Item = CType> {
 
 /// A value of `n` stack slots, passed in memory.
 pub(super) fn slots(n: u32) -> CType {
-    CType::structure([array(&"long".into(), n)])
+    CType::structure([Form::array("long".into(), &[n])])
 }
 
 fn record(
@@ -114,25 +115,18 @@ fn record(
     (packed, align): (bool, u32),
     members: impl IntoIterator<Item = Form>,
 ) -> CType {
-    CType::Record(Box::new(CRecord {
+    let record = CRecord {
         is_union,
-        members: members.into_iter().map(CMember::of).collect(),
         packed,
         aligned: (align > 0).then_some(align),
-        ..CRecord::default()
-    }))
+        ..CRecord::of(members)
+    };
+    record.into()
 }
 
 fn member(ty: &CType, len: u32) -> Form {
     match len {
         0 => Form::plain(ty.clone()),
-        len => array(ty, len),
-    }
-}
-
-fn array(ty: &CType, len: u32) -> Form {
-    Form::Plain {
-        ty: ty.clone(),
-        lengths: vec![len],
+        len => Form::array(ty.clone(), &[len]),
     }
 }

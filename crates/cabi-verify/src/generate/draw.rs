@@ -124,7 +124,7 @@ impl Draw<'_> {
             0..12 => self.scalar(SCALARS),
             12..20 => self.odd(),
             20..24 => self.aligned(1),
-            _ => CType::Record(Box::new(self.record(3))),
+            _ => self.record(3).into(),
         }
     }
 
@@ -237,7 +237,7 @@ impl Draw<'_> {
     /// A typedef of anything simple, with an alignment of its own.
     fn aligned(&mut self, levels: u32) -> CType {
         let inner = match self.random.below(4) {
-            0 if levels > 0 => CType::Record(Box::new(self.record(levels - 1))),
+            0 if levels > 0 => self.record(levels - 1).into(),
             1 => self.odd(),
             _ => self.scalar(self.palette),
         };

@@ -111,20 +111,14 @@ const STRUCTURES: [&[(&str, &[u32])]; 7] = [
 /// padded to their size: compilers look for floats alone.
 fn floats_and_nothing() -> [CType; 2] {
     let float = || Form::plain(CType::Name("float"));
-    let padded = CType::Record(Box::new(CRecord {
-        members: vec![CMember::of(float())],
+    let padded = CRecord {
         aligned: Some(8),
-        ..CRecord::default()
-    }));
-    let union = CRecord {
-        is_union: true,
-        members: [padded, CType::structure([float(), float()])]
-            .map(|ty| CMember::of(Form::plain(ty)))
-            .into(),
-        ..CRecord::default()
+        ..CRecord::of([float()])
     };
+    let members = [padded.into(), CType::structure([float(), float()])];
+    let union = CType::union(members.map(Form::plain));
     let beside = CType::structure([float(), Form::plain(CType::structure([])), float()]);
-    [beside, CType::Record(Box::new(union))]
+    [beside, union]
 }
 
 /// One value or two, however deep in structures and arrays of one element, and members around them
@@ -144,7 +138,7 @@ fn around_nothing(random: &mut Random) -> CType {
     let mut members = Vec::new();
     for value in random.one_or(&VALUES, &["float"]) {
         members.push(match random.chance(20) {
-            true => array(CType::Name(value), &[1]),
+            true => Form::array(CType::Name(value), &[1]),
             false => Form::plain(CType::Name(value)),
         });
     }
@@ -160,7 +154,7 @@ fn around_nothing(random: &mut Random) -> CType {
     let mut ty = CType::structure(members);
     while random.chance(25) {
         let inner = match random.chance(30) {
-            true => array(ty, &[1]),
+            true => Form::array(ty, &[1]),
             false => Form::plain(ty),
         };
         ty = CType::structure([inner]);
@@ -182,19 +176,16 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
         width,
         named: false,
     };
-    let record = |members: Vec<Form>, is_union| {
-        CType::Record(Box::new(CRecord {
-            is_union,
-            members: members.into_iter().map(CMember::of).collect(),
-            ..CRecord::default()
-        }))
+    let record = |members: Vec<Form>, is_union| match is_union {
+        true => CType::union(members),
+        false => CType::structure(members),
     };
     match random.below(8) {
-        0 => array(
+        0 => Form::array(
             CType::Name(random.one_or(&["int", "float", "void *"], "int")),
             &[0],
         ),
-        1 => array(
+        1 => Form::array(
             CType::Name("char"),
             random.one_or(&[&[0, 2], &[2, 0]], &[0]),
         ),
@@ -207,8 +198,8 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
             };
             let ty = record(inner, random.chance(30));
             match n {
-                4 => array(ty, &[0]),
-                5 => array(ty, &[2]),
+                4 => Form::array(ty, &[0]),
+                5 => Form::array(ty, &[2]),
                 6 if random.chance(5) => {
                     let beside = [Form::plain(ty), Form::Flexible(CType::Name("long"))];
                     Form::plain(record(beside.into(), false))
@@ -219,11 +210,6 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
     }
 }
 
-fn array(ty: CType, lengths: &[u32]) -> Form {
-    let lengths = lengths.to_vec();
-    Form::Plain { ty, lengths }
-}
-
 /// Returns each kind of value at each boundary of the machine's registers: after none, one, two
 /// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
 /// result: always the same signatures.
@@ -232,7 +218,7 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
         lane: "float",
         bytes: 16,
     };
-    let plain = |(name, lengths): &(&'static str, &[u32])| array(CType::Name(name), lengths);
+    let plain = |(name, lengths): &(&'static str, &[u32])| Form::array(CType::Name(name), lengths);
     let structures = STRUCTURES.map(|members| CType::structure(members.iter().map(plain)));
     // Bytes in which there is no value.
     let unnamed_bits = CType::structure([Form::Bits {

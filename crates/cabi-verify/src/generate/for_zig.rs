@@ -28,10 +28,7 @@ fn value(ty: &mut CType) {
         Node::Type(ty) => object(ty),
         Node::Record(_) => {}
         Node::Member(member) => match &mut member.form {
-            Form::Flexible(ty) => {
-                let (ty, lengths) = (ty.clone(), vec![0]);
-                member.form = Form::Plain { ty, lengths };
-            }
+            Form::Flexible(ty) => member.form = Form::array(ty.clone(), &[0]),
             Form::Bits { ty, .. } => member.form = Form::plain(ty.clone()),
             _ => {}
         },

@@ -119,15 +119,11 @@ fn smaller_types(ty: &CType) -> Vec<CType> {
     }
 }
 
-fn record_type(record: CRecord) -> CType {
-    CType::Record(Box::new(record))
-}
-
 /// A member's type without the record around it.
 fn alone(member: &CMember) -> Option<CType> {
     match &member.form {
         Form::Plain { ty, .. } => Some(ty.clone()),
-        Form::Anonymous(record) => Some(record_type(record.clone())),
+        Form::Anonymous(record) => Some(record.clone().into()),
         _ => None,
     }
 }
@@ -155,10 +151,7 @@ fn smaller_members(member: &CMember) -> Vec<CMember> {
 }
 
 fn smaller_forms(form: &Form) -> Vec<Form> {
-    let plain = |ty: &CType, lengths: &[u32]| Form::Plain {
-        ty: ty.clone(),
-        lengths: lengths.to_vec(),
-    };
+    let plain = |ty: &CType, lengths: &[u32]| Form::array(ty.clone(), lengths);
     match form {
         Form::Plain { ty, lengths } => {
             let Some((first, rest)) = lengths.split_first() else {
@@ -178,6 +171,6 @@ fn smaller_forms(form: &Form) -> Vec<Form> {
             let narrower = (width > 0).then_some(Form::Bits { ty, width, named });
             narrower.into_iter().chain(plain).collect()
         }
-        Form::Anonymous(record) => vec![plain(&record_type(record.clone()), &[])],
+        Form::Anonymous(record) => vec![Form::plain(record.clone().into())],
     }
 }

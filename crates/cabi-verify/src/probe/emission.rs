@@ -12,9 +12,8 @@ use super::{
     linked_statically, table,
 };
 use crate::build::ReferenceError;
-use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
-use crate::emit::cranelift::{Mutation, OWN_WORDS};
+use crate::emit::cranelift::{CraneliftObject, Mutation, OWN_WORDS, OneSide};
 use crate::facts::{Facts, Note};
 use crate::scratch::Scratch;
 use crate::verdict::Fault;

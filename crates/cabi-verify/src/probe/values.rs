@@ -8,7 +8,7 @@ use cabi::{Convention, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves
 use crate::case::Case;
 use crate::compare::n_x87;
 use crate::emit::c::{Images, is_widened, string};
-use crate::pattern::{BitPlaces, Painter, is_big_endian};
+use crate::pattern::{BitPlaces, is_big_endian, mask, may_be_set, size_of};
 use crate::question::Question;
 
 use super::MAX_VALUES;
@@ -62,8 +62,8 @@ pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize
 pub fn has_partial_bytes(question: &Question, convention: &'static Convention) -> bool {
     let values = Values::of_question(question, convention);
     let all = values.all();
-    all.iter()
-        .any(|ty| values.painter().paint(ty).has_partial_bytes())
+    let mut masks = all.iter().map(|ty| mask(ty, values.bits()));
+    masks.any(|mask| mask.iter().any(|bits| !matches!(bits, 0 | 0xff)))
 }
 
 impl Values {
@@ -161,17 +161,17 @@ impl Values {
         self.all().into_iter().map(|ty| size_of(&ty))
     }
 
-    fn painter(&self) -> Painter {
-        Painter::of_bits(BitPlaces {
+    fn bits(&self) -> BitPlaces {
+        BitPlaces {
             highest_first: is_big_endian(self.convention),
             shift: self.shift,
-        })
+        }
     }
 
     /// Checks whether the result has bytes, none of which counts.
     pub(super) fn result_is_padding(&self) -> bool {
         self.ret.as_ref().is_some_and(|ty| {
-            let mask = self.painter().paint(ty).mask;
+            let mask = mask(ty, self.bits());
             ty.size() > 0 && mask.iter().all(|bits| *bits == 0)
         })
     }
@@ -229,7 +229,7 @@ impl Values {
             "FLOAT" => vec![0, 0, 0, 0xe0, 0xff, 0xff, 0xff, 0xff],
             // The upper bytes of a number that is never negative are 0, which is everywhere.
             "UNSIGNED" => vec![0xff; size_of(ty)],
-            _ => self.painter().paint(&passed).mask,
+            _ => mask(&passed, self.bits()),
         };
         // Only the low bytes of a promoted number are drawn.
         let mut may = may_be_set(ty, is_big_endian(self.convention));
@@ -259,32 +259,6 @@ fn alignment(ty: &Type) -> u64 {
     let vectors = vectors.map(|leaf| (leaf.width_bits / 8).next_power_of_two());
     let own = ty.align().max(ty.canonical_align());
     vectors.max().unwrap_or(1).max(own.into())
-}
-
-fn size_of(ty: &Type) -> usize {
-    usize::try_from(ty.size()).unwrap_or(0)
-}
-
-/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which
-/// a conversion changes.
-fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
-    let mut may = vec![0xff; size_of(ty)];
-    for leaf in leaves(ty).filter(|leaf| leaf.offset_bits.is_multiple_of(8)) {
-        let first = usize::try_from(leaf.offset_bits / 8).unwrap_or(usize::MAX);
-        let bytes = usize::try_from(leaf.width_bits / 8).unwrap_or(0);
-        let (at, bits) = match leaf.kind {
-            LeafKind::Scalar(Scalar::Bool) if leaf.width_bits == 8 => (first, 1),
-            LeafKind::Scalar(scalar) if scalar.is_float() && bytes > 0 => match is_big_endian {
-                true => (first, 0xbf),
-                false => (first + bytes - 1, 0xbf),
-            },
-            _ => continue,
-        };
-        if let Some(byte) = may.get_mut(at) {
-            *byte &= bits;
-        }
-    }
-    may
 }
 
 /// Extension of a narrow integer.

@@ -111,6 +111,12 @@ impl Report {
         }
     }
 
+    /// Takes the outcome of `case`, which is `why` unless it `holds`.
+    pub fn check(&mut self, engine: &str, case: &str, holds: bool, why: impl Into<String>) {
+        let outcome = holds.then_some(()).ok_or_else(|| why.into());
+        self.outcome(engine, case, outcome);
+    }
+
     /// Takes note that `case` was not run under `engine`.
     pub fn not_run(&mut self, engine: &str, case: &str, why: &str) {
         let item = Item::new(case, Status::LeftOut, "").of_kind([NOT_RUN, why].concat());

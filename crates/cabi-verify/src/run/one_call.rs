@@ -6,12 +6,11 @@ use std::process::Output;
 
 use cabi::{FnSig, VectorLevel};
 
-use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
 use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
-use crate::emit::cranelift::Mutation;
+use crate::emit::cranelift::{CraneliftObject, Mutation, OneSide};
 use crate::scratch::Scratch;
 
 /// Symbol of our caller.

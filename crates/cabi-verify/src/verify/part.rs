@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cabi::Type;
-use cabi_header::{Location, NamedType};
+use cabi_header::Location;
 use serde_json::json;
 
 use super::missing_types::{MissingTypes, stand_ins};
@@ -146,12 +146,9 @@ impl<'a> HeaderRun<'a> {
     }
 
     fn leave_out(&mut self, name: &str, key: &'static str, why: String) {
-        self.skipped.push(Omitted {
-            name: name.to_owned(),
-            key,
-            why,
-            location: location(self.subject(), name),
-        });
+        let location = location(self.subject(), name);
+        let left = Omitted::new(name, location, (key, why));
+        self.skipped.push(left);
     }
 
     /// Notes that the compiler's `what` is different.
@@ -267,12 +264,7 @@ impl<'a> HeaderRun<'a> {
                 _ if names_one_of(case, &absent) => (REFERENCE_LACKS, why.clone()),
                 (key, _) => (key, why.clone()),
             };
-            Omitted {
-                name: case.name.clone(),
-                key,
-                why,
-                location: Some(case.prototype.location.clone()),
-            }
+            Omitted::new(&case.name, Some(&case.prototype.location), (key, why))
         };
         refused.cases.iter().map(left).collect()
     }
@@ -320,19 +312,14 @@ fn key(error: &ReferenceError) -> &'static str {
 }
 
 /// Returns where `name`, a function or a type, is declared.
-fn location(subject: &Subject, name: &str) -> Option<Location> {
+fn location<'s>(subject: &'s Subject, name: &str) -> Option<&'s Location> {
     let header = &subject.header;
-    let types = header
-        .records
-        .iter()
-        .chain(&header.typedefs)
-        .chain(&header.enums);
-    let named = types.map(|named: &NamedType| (&named.name, &named.location));
-    let functions = header
-        .prototypes
-        .iter()
-        .map(|one| (&one.name, &one.location));
-    let mut all = named.chain(functions);
+    let types = [&header.records, &header.typedefs, &header.enums];
+    let types = types.into_iter().flatten();
+    let types = types.map(|one| (&one.name, &one.location));
+    let functions = header.prototypes.iter();
+    let functions = functions.map(|one| (&one.name, &one.location));
+    let mut all = types.chain(functions);
     all.find(|(own, _)| *own == name)
-        .map(|(_, location)| location.clone())
+        .map(|(_, location)| location)
 }

@@ -15,19 +15,19 @@ use crate::probe::{Observed, has_room};
 use crate::threads::in_threads;
 use crate::verdict::Verdict;
 
-mod batch;
 mod judged;
+mod unit;
 
-pub use batch::{Batch, RefusedCases, compile};
-use judged::Unit;
+pub(crate) use unit::More;
+pub use unit::{RefusedCases, Unit, compile};
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all
 /// processors to have work.
 pub const BATCH: usize = 48;
 
-/// A compiled batch, or the rest of one of which something was refused.
+/// A compiled unit, or the rest of one of which something was refused.
 #[derive(Debug)]
-pub struct CompiledBatch {
+pub struct CompiledUnit {
     /// The index of the part that its cases are of.
     pub part: usize,
     /// Its cases, at the compiler's vector level.
@@ -137,7 +137,7 @@ pub struct Shown {
     pub known: Option<&'static str>,
 }
 
-impl CompiledBatch {
+impl CompiledUnit {
     /// Returns the reason why case `index` is not looked at in `direction`, if it is not.
     pub(crate) fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
         let sides = self.missing.get(index)?;
@@ -165,15 +165,13 @@ impl CompiledBatch {
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
 pub fn run(
-    compiled: &[CompiledBatch],
+    compiled: &[CompiledUnit],
     mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Judged>>, VerifyError> {
     observe(compiled, at_once)?;
-    let units = compiled.iter().map(|one| Unit::of(one, mistake));
-    let units: Vec<Unit<'_>> = units.collect();
-    let all = judged::run(&units, at_once, progress)?;
+    let all = judged::run(compiled, mistake, at_once, progress)?;
     complete(compiled, all, mistake)
 }
 
@@ -183,23 +181,22 @@ pub fn run(
 /// # Errors
 /// [`VerifyError`]: a program that cannot be started, an interrupt.
 pub fn compare(
-    compiled: &[CompiledBatch],
+    compiled: &[CompiledUnit],
     mistake: Mistake,
     at_once: usize,
 ) -> Result<Vec<Vec<Judged>>, VerifyError> {
     observe(compiled, at_once)?;
-    let all = compiled.iter();
-    let all = all.map(|one| Unit::of(one, mistake).judged(None)).collect();
-    complete(compiled, all, mistake)
+    let all = compiled.iter().map(|one| one.judged(mistake, None));
+    complete(compiled, all.collect(), mistake)
 }
 
 /// Has the probe look at the code of `compiled`, as far as it has not.
 ///
 /// # Errors
 /// [`VerifyError::Reference`]: a program that cannot be started.
-pub fn observe(compiled: &[CompiledBatch], at_once: usize) -> Result<(), VerifyError> {
-    let is_to_be_seen = |one: &&CompiledBatch| one.seen.get().is_none();
-    let compiled: Vec<&CompiledBatch> = compiled.iter().filter(is_to_be_seen).collect();
+pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyError> {
+    let is_to_be_seen = |one: &&CompiledUnit| one.seen.get().is_none();
+    let compiled: Vec<&CompiledUnit> = compiled.iter().filter(is_to_be_seen).collect();
     let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
@@ -208,7 +205,7 @@ pub fn observe(compiled: &[CompiledBatch], at_once: usize) -> Result<(), VerifyE
     check_interrupt()
 }
 
-fn seen(one: &CompiledBatch) -> Result<Vec<Seen>, ReferenceError> {
+fn seen(one: &CompiledUnit) -> Result<Vec<Seen>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
         Err(why) => return Ok(vec![Err(why.clone()); one.cases.len()]),
@@ -238,7 +235,7 @@ fn seen(one: &CompiledBatch) -> Result<Vec<Seen>, ReferenceError> {
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has
 /// passed without a comparison.
 fn complete(
-    compiled: &[CompiledBatch],
+    compiled: &[CompiledUnit],
     mut all: Vec<Vec<Judged>>,
     mistake: Mistake,
 ) -> Result<Vec<Vec<Judged>>, VerifyError> {

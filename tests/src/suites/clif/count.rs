@@ -81,11 +81,8 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
                 lines.sort();
                 lines
             };
-            let outcome = match sorted(&same) == sorted(&now) {
-                true => Ok(()),
-                false => Err(both(&same, &now)),
-            };
-            report.outcome("clif by hand, the same code", measured.name, outcome);
+            let (is_same, why) = (sorted(&same) == sorted(&now), both(&same, &now));
+            report.check("clif by hand, the same code", measured.name, is_same, why);
         }
         if let Some(by_hand) = by_hand.filter(|_| !COPIED_BY_HAND.contains(&measured.name)) {
             let outcome = no_longer(&by_hand, &now, "by hand");
@@ -132,11 +129,9 @@ fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
         let func = hand.function(engine.isa().frontend_config())?;
         let now = disassembly(engine.isa(), func)?;
         let kept = fs::read_to_string(path(measured)).unwrap_or_default();
-        let noticed = match no_longer(&kept, &now, "in the text that is kept") {
-            Err(_) if held(measured, &now).is_err() => Ok(()),
-            _ => Err(format!("not noticed: {worse}")),
-        };
-        report.outcome("clif shim controls", worse, noticed);
+        let is_longer = no_longer(&kept, &now, "in the text that is kept").is_err();
+        let noticed = is_longer && held(measured, &now).is_err();
+        report.check("clif shim controls", worse, noticed, "it was not noticed");
     }
     Ok(())
 }

@@ -35,13 +35,13 @@ impl Engine<'_> {
     pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], shown: &mut Shown) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();
-        let is_noticed = |outcome: &Outcome| outcome.n_values().is_err();
+        let is_noticed = |outcome: &Outcome| outcome.iter().any(Result::is_err);
         let mut mutants: Vec<Mutant> = all
             .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
             .collect();
         // Callees of variadic functions show something as they run.
         if self.machine.runs.is_some() && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
-            let is_noticed = |outcome: &Outcome| !outcome.callee_agrees();
+            let is_noticed = |outcome: &Outcome| outcome[1].is_err();
             for mutation in mutations::of_unnamed(convention) {
                 mutants.push(self.mutant(mutation, is_noticed, compiled, agreed));
             }
@@ -71,8 +71,8 @@ impl Engine<'_> {
             outcomes.push(shifted.check(question, &abi));
         }
         let most = asked.len();
-        let n_of = |side: fn(&Outcome) -> bool| outcomes.iter().filter(|one| !side(one)).count();
-        let noticed = [Outcome::caller_agrees, Outcome::callee_agrees].map(n_of);
+        let n_of = |side: usize| outcomes.iter().filter(|one| one[side].is_err()).count();
+        let noticed = [0, 1].map(n_of);
         shown.notes.push(format!(
             "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
             all.len(), noticed[0], noticed[1],

@@ -145,7 +145,7 @@ impl Stored {
             let drawn = heading(&question);
             if drawn != sig {
                 return Err(format!(
-                    "case {number} is {drawn}, and the file has {sig}: CABI_BLESS=1 cargo test -p cabi-tests --test conventions"
+                    "case {number} is {drawn}, and the file has {sig}: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions"
                 ));
             }
             compiled.facts.insert(number, facts);

@@ -99,8 +99,9 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
                     continue;
                 };
                 n_compared[i] += 1;
-                let shown = probe::outcome("clang", facts, &question.sig, &abi).n_values();
-                elsewhere[i].extend(shown.err().map(|why| format!("{option}: {why}")));
+                let shown = probe::outcome("clang", facts, &question.sig, &abi);
+                let wrong = shown.into_iter().find_map(Result::err);
+                elsewhere[i].extend(wrong.map(|why| format!("{option}: {why}")));
             }
         }
     }

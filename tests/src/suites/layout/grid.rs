@@ -255,8 +255,8 @@ pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), 
     }
     let found = format!("{hidden} of {n_packed} with a pragma are refused");
     report.note(format!("layout grid read: {found}"));
-    let few = (hidden * 3 <= n_packed).then_some(()).ok_or(found);
-    report.outcome("layout grid control", "read", few);
+    let is_few = hidden * 3 <= n_packed;
+    report.check("layout grid control", "read", is_few, found);
     Ok(())
 }
 

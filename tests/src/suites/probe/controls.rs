@@ -7,7 +7,7 @@ use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Direction};
 use cabi_verify::compare::compare;
 use cabi_verify::facts::Facts;
-use cabi_verify::pattern::Painter;
+use cabi_verify::pattern::{BitPlaces, mask};
 
 /// A kind of wrong places, and the side of the call that must show it.
 pub(super) struct Control {
@@ -92,7 +92,7 @@ fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi
 
 /// Checks whether values have so many bits that they are not found in five wrong places by chance.
 fn is_recognized(ty: &Type) -> bool {
-    let mask = Painter::default().paint(ty).mask;
+    let mask = mask(ty, BitPlaces::default());
     mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16
 }
 

@@ -127,18 +127,10 @@ pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
         ],
     };
     for policy in wrong {
-        let broken = part.differences(policy);
-        // The same cases, in order.
-        let pairs = broken.values().zip(found.values());
-        let n = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());
-        let n = n.count();
-        let noticed = match n >= NOTICED || suite.only.is_some() {
-            true => Ok(()),
-            false => Err(format!("{n} differ")),
-        };
+        let n = part.n_noticed(found, policy);
+        let noticed = n >= NOTICED || suite.only.is_some();
         let what = format!("{NAME}, {level:?} under {policy:?}");
-        suite
-            .report
-            .outcome(&format!("{engine} control"), &what, noticed);
+        let engine = format!("{engine} control");
+        (suite.report).check(&engine, &what, noticed, format!("{n} differ"));
     }
 }

@@ -8,7 +8,7 @@ use cabi_verify::case::Case;
 use cabi_verify::fuzz::{self, Campaign};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::units::{self, CompiledBatch};
+use cabi_verify::verify::units::{self, CompiledUnit};
 use cabi_verify::verify::{Compiler, Mistake};
 
 use super::sample;
@@ -99,10 +99,12 @@ pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
         };
         suite.report.outcome(&engine, &name, outcome);
     }
-    let enough = (by_bytes.len() >= BY_BYTES).then_some(());
-    let enough = enough.ok_or_else(|| format!("{} rules were noticed", by_bytes.len()));
-    let (by_bytes_of, name) = (format!("{engine} by bytes"), compiler.reference.command());
-    suite.report.outcome(&by_bytes_of, &name, enough);
+    let (n, name) = (by_bytes.len(), compiler.reference.command());
+    let (of_bytes, why) = (
+        format!("{engine} by bytes"),
+        format!("{n} rules were noticed"),
+    );
+    (suite.report).check(&of_bytes, &name, n >= BY_BYTES, why);
     if let Some((rule, number)) = by_bytes.first() {
         let outcome = in_a_run(compiler, rule, *number)?;
         let name = format!("{}, a whole run {}", target.name(), rule.name);
@@ -129,18 +131,18 @@ impl Placed {
 }
 
 /// Compares the compiler's code with the places of `mistake`.
-fn counts(compiled: &[CompiledBatch], mistake: Mistake) -> Result<Counts> {
+fn counts(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Counts> {
     let judged = units::compare(compiled, mistake, at_once())?;
     let mut counts = Counts {
         n_same: 0,
         differing: None,
     };
-    for (batch, judged) in compiled.iter().zip(&judged) {
+    for (unit, judged) in compiled.iter().zip(&judged) {
         for one in judged {
             match one.verdict {
                 Verdict::Passed(_) => counts.n_same += 1,
                 Verdict::Differs(_) => {
-                    let number = fuzz::number(batch, &one.case);
+                    let number = fuzz::number(unit, &one.case);
                     counts.differing = counts.differing.or(number);
                 }
                 _ => {}

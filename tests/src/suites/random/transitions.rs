@@ -75,11 +75,9 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
         .shapes_left()
         .map(|shape| shape.to_string())
         .collect();
-    let outcome = match left.is_empty() || !is_whole {
-        true => Ok(()),
-        false => Err(format!("no type has {}", left.join(", "))),
-    };
-    (suite.report).outcome("transitions", &format!("shapes, {name}"), outcome);
+    let (what, why) = (format!("shapes, {name}"), left.join(", "));
+    let why = format!("no type has {why}");
+    (suite.report).check("transitions", &what, left.is_empty() || !is_whole, why);
     Ok(())
 }
 
@@ -87,8 +85,7 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
 fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
     let engine = format!("transitions {} control", reference.name());
     let mut note = |what, is_found: bool| {
-        let found = is_found.then_some(()).ok_or("no difference was found");
-        (suite.report).outcome(&engine, what, found.map_err(str::to_owned));
+        (suite.report).check(&engine, what, is_found, "no difference was found");
     };
     let mut compiled = fuzz::compile(&plan_of(STRIDE)?, &Compiler::new(reference.clone(), None)?)?;
     for one in &mut compiled {

@@ -6,7 +6,7 @@ use std::io;
 
 use cabi::{Target, VectorLevel};
 
-use super::{Reference, ReferenceError};
+use super::{Reference, ReferenceError, scratch, write};
 use crate::processor;
 
 impl Reference {
@@ -91,11 +91,15 @@ impl Reference {
     }
 
     /// The macros that it defines by itself, with their text.
-    fn macros(&self) -> Result<&BTreeMap<String, String>, ReferenceError> {
+    pub(super) fn macros(&self) -> Result<&BTreeMap<String, String>, ReferenceError> {
         if let Some(macros) = self.macros.get() {
             return Ok(macros);
         }
-        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let folder = scratch()?;
+        // The name alone says the language, which the command itself may say otherwise.
+        let file = folder.path().join("macros.c");
+        write(&file, "")?;
+        let output = self.finish(&["-dM", "-E", &file.to_string_lossy()])?;
         let text = String::from_utf8_lossy(&output.stdout);
         let defined = text.lines().filter_map(|line| {
             let line = line.strip_prefix("#define ")?;

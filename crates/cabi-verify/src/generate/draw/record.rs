@@ -126,7 +126,7 @@ impl Draw<'_> {
             62..68 => self.odd(),
             68..73 => self.aligned(levels.min(1)),
             73..76 => self.atomic(),
-            _ if levels > 0 => CType::Record(Box::new(self.record(levels - 1))),
+            _ if levels > 0 => self.record(levels - 1).into(),
             _ => self.scalar(self.palette),
         };
         let mut lengths = Vec::new();

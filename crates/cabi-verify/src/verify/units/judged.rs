@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Place};
 use clif_cabi::LowerError;
 
-use super::{CompiledBatch, Judged, Mistake, Shown};
+use super::{CompiledUnit, Judged, Mistake, Shown};
 use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
@@ -14,25 +14,29 @@ use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict, needed};
 use crate::verify::{Progress, RunStep, VerifyError, check_interrupt, known_bug};
 
-/// Has our sides of all `units` observed, and judges both.
+/// Has our sides of all `units` observed, made with `mistake`, and judges both.
 ///
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
 pub(super) fn run(
-    units: &[Unit<'_>],
+    units: &[CompiledUnit],
+    mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Judged>>, VerifyError> {
-    let all = 2 * units.iter().map(|one| one.batch.cases.len()).sum::<usize>();
+    let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
     let each = all / units.len().max(1);
     progress(RunStep::Call, 0, all);
-    let emitted = in_threads(units, at_once, Unit::emitted, |n| {
-        progress(RunStep::Call, (n * each).min(all), all);
-    });
+    let emitted = in_threads(
+        units,
+        at_once,
+        |one| one.emitted(mistake),
+        |n| progress(RunStep::Call, (n * each).min(all), all),
+    );
     progress(RunStep::Call, all, all);
     check_interrupt()?;
     let judged = units.iter().zip(emitted);
-    let judged = judged.map(|(unit, emitted)| Ok(unit.judged(Some(&emitted?))));
+    let judged = judged.map(|(unit, emitted)| Ok(unit.judged(mistake, Some(&emitted?))));
     Ok(judged.collect::<Result<_, ReferenceError>>()?)
 }
 
@@ -49,26 +53,15 @@ fn needs_callee(abi: &FnAbi) -> bool {
         || args.any(|arg| is_indirect(&arg.place))
 }
 
-/// Cases, and the mistake with which our code for them is made.
-pub(super) struct Unit<'a> {
-    batch: &'a CompiledBatch,
-    mistake: Mistake,
-}
-
-impl<'a> Unit<'a> {
-    pub(super) fn of(batch: &'a CompiledBatch, mistake: Mistake) -> Self {
-        Self { batch, mistake }
-    }
-
-    fn told(&self, case: &Case) -> Result<FnSig, cabi::Error> {
-        let sig = case.sig_under(self.batch.policy);
-        sig.map(|sig| self.mistake.told(sig))
+impl CompiledUnit {
+    fn told(&self, case: &Case, mistake: Mistake) -> Result<FnSig, cabi::Error> {
+        Ok(mistake.told(case.sig_under(self.policy)?))
     }
 
     /// Facts about our code for each case, with the mistake.
-    fn emitted(&self) -> Result<Vec<Emitted>, ReferenceError> {
-        let (cases, compiler) = (&self.batch.cases, &self.batch.compiler);
-        let told = cases.iter().map(|case| self.told(case));
+    fn emitted(&self, mistake: Mistake) -> Result<Vec<Emitted>, ReferenceError> {
+        let (cases, compiler) = (&self.cases, &self.compiler);
+        let told = cases.iter().map(|case| self.told(case, mistake));
         let told: Vec<Result<FnSig, Fault>> = told
             .map(|told| told.map_err(|error| Fault::from(error.to_string())))
             .collect();
@@ -82,9 +75,9 @@ impl<'a> Unit<'a> {
         let emission = Emission {
             target: &compiler.target(),
             vectors: vectors.unwrap_or_default(),
-            settings: SETTINGS[self.batch.turn.settings % SETTINGS.len()],
-            forms: (self.batch.turn.first, self.batch.turn.step),
-            mutation: self.mistake.mutation,
+            settings: SETTINGS[self.turn.settings % SETTINGS.len()],
+            forms: (self.turn.first, self.turn.step),
+            mutation: mistake.mutation,
         };
         let emitted = match probe.emitted(&sigs, &emission) {
             // A file that does not link costs the cases of its unit alone.
@@ -103,13 +96,13 @@ impl<'a> Unit<'a> {
     }
 
     /// Compares both sides; without facts about our code the compiler's alone.
-    pub(super) fn judged(&self, emitted: Option<&[Emitted]>) -> Vec<Judged> {
+    pub(super) fn judged(&self, mistake: Mistake, emitted: Option<&[Emitted]>) -> Vec<Judged> {
         let mut all = Vec::new();
         for direction in Direction::ALL {
-            for (index, case) in self.batch.cases.iter().enumerate() {
-                let (verdict, shown) = match self.batch.missing(index, direction) {
+            for (index, case) in self.cases.iter().enumerate() {
+                let (verdict, shown) = match self.missing(index, direction) {
                     Some(why) => (Verdict::NotRun(why.to_owned()), None),
-                    None => self.verdict(index, direction, emitted.map(|all| &all[index])),
+                    None => self.verdict(mistake, index, direction, emitted.map(|all| &all[index])),
                 };
                 all.push(Judged {
                     case: case.clone(),
@@ -127,12 +120,13 @@ impl<'a> Unit<'a> {
     /// counts, whatever is wrong with the compiler's.
     fn verdict(
         &self,
+        mistake: Mistake,
         index: usize,
         direction: Direction,
         emitted: Option<&Emitted>,
     ) -> (Verdict, Option<Shown>) {
-        let case = &self.batch.cases[index];
-        let seen = match self.batch.seen().get(index) {
+        let case = &self.cases[index];
+        let seen = match self.seen().get(index) {
             Some(Ok(seen)) => seen,
             Some(Err(why)) => return (Verdict::NotRun(why.clone()), None),
             None => return (Verdict::Differs("nobody has looked at it".into()), None),
@@ -142,12 +136,12 @@ impl<'a> Unit<'a> {
             let abi = sig.and_then(|sig| Ok((FnAbi::new(&sig, &case.target)?, sig)));
             abi.map_err(refused)
         };
-        let right = abi(case.sig_under(self.batch.policy));
-        let (right, sig, told) = match (right, abi(self.told(case))) {
+        let right = abi(case.sig_under(self.policy));
+        let (right, sig, told) = match (right, abi(self.told(case, mistake))) {
             (Ok((right, sig)), Ok((told, _))) => (right, sig, told),
             (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
-        let has_callee = self.batch.missing(index, Direction::Call).is_none();
+        let has_callee = self.missing(index, Direction::Call).is_none();
         if !has_callee && needs_callee(&right) {
             return (Verdict::NotRun(NO_CALLEE.to_owned()), None);
         }
@@ -187,7 +181,7 @@ impl<'a> Unit<'a> {
         direction: Direction,
     ) -> Result<(), Fault> {
         let facts = seen.as_ref().map_err(|why| Fault::from(why.clone()))?;
-        let probe = self.batch.compiler.probe().as_ref().ok();
+        let probe = self.compiler.probe().as_ref().ok();
         let kept = probe.and_then(|probe| probe.without_spoiled(facts));
         let (spoiled, facts) = match &kept {
             Some((spoiled, kept)) => (Some(spoiled), kept),
@@ -215,7 +209,7 @@ impl<'a> Unit<'a> {
         told: &FnAbi,
         direction: Direction,
     ) -> Vec<Difference> {
-        let compiler = &self.batch.compiler;
+        let compiler = &self.compiler;
         let name = match compiler.zig {
             Some(_) => "zig",
             None => compiler.reference.name(),
@@ -241,7 +235,7 @@ impl<'a> Unit<'a> {
         seen: &Observed,
         all: Vec<Difference>,
     ) -> (Verdict, Option<Shown>) {
-        let facts = seen.as_ref().ok().filter(|_| self.batch.same_layout);
+        let facts = seen.as_ref().ok().filter(|_| self.same_layout);
         let is_consistent = |found: &Difference, facts: &Facts| {
             facts.side(direction).state("ends").is_none() && !facts.disagree(found.value)
         };
@@ -252,7 +246,7 @@ impl<'a> Unit<'a> {
         let Some(facts) = facts.filter(|facts| !is_consistent(&found, facts)) else {
             return (Verdict::Differs(found), None);
         };
-        let reference = &self.batch.compiler.reference;
+        let reference = &self.compiler.reference;
         let shown = Shown {
             says: facts.about(found.value),
             program: reproduction_alone(case, &reference.command()).unwrap_or_default(),
@@ -262,7 +256,7 @@ impl<'a> Unit<'a> {
     }
 
     fn setting(&self) -> String {
-        let settings = SETTINGS[self.batch.turn.settings % SETTINGS.len()];
+        let settings = SETTINGS[self.turn.settings % SETTINGS.len()];
         let settings: Vec<&str> = settings.iter().map(|(_, value)| *value).collect();
         settings.join(" ")
     }

@@ -1,39 +1,18 @@
-//! The two sides of cases as an object file, by Cranelift.
+//! The object file: its target and settings.
 
 use std::error::Error;
 
-use cabi::{FnSig, Target, VectorLevel};
+use cabi::{Target, VectorLevel};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
-use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
+use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS};
-use crate::verdict::Fault;
+use super::CraneliftObject;
 
 /// Features that a processor needs for code with vectors of a level.
 const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
-
-/// A side of a call, and how it is made.
-pub(crate) struct OneSide<'a> {
-    /// The function's type, as it is lowered.
-    pub(crate) sig: &'a FnSig,
-    /// Offset at which a callee writes its arguments down, in bytes.
-    pub(crate) offsets: &'a [usize],
-    /// Turns the forms of values, and how a caller calls.
-    pub(crate) index: usize,
-    /// A mistake.
-    pub(crate) mutation: Mutation,
-}
-
-/// An object file in the making.
-pub(crate) struct CraneliftObject {
-    module: ObjectModule,
-    lower: Lowering,
-    /// The buffers of the file with C's callees.
-    places: DataId,
-}
 
 impl CraneliftObject {
     /// An object file without functions yet, by Cranelift with these settings. The buffers of
@@ -92,42 +71,6 @@ impl CraneliftObject {
         })
     }
 
-    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side` and
-    /// returns the object that it finds.
-    pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
-        let places = (self.places, side.offsets);
-        let (variant, mutation) = (side.index % VARIANTS, side.mutation);
-        let (module, lower) = (&mut self.module, &self.lower);
-        cranelift::function(module, name, lower, side.sig, places, variant, mutation)?;
-        Ok(())
-    }
-
-    /// Adds a shim, called `name`, that calls `callee` with objects at the offsets of `side`, or
-    /// behind pointers.
-    pub(crate) fn caller(
-        &mut self,
-        (name, callee): (&str, &str),
-        side: &OneSide<'_>,
-        by_pointers: bool,
-    ) -> Result<(), Fault> {
-        let sent = match by_pointers {
-            true => Sent::ByPointers,
-            false => Sent::At(side.offsets, self.places),
-        };
-        let (module, lower) = (&mut self.module, &self.lower);
-        let import = lower.declare_import(module, callee, side.sig)?.id;
-        let via = match (side.index + side.index / VARIANTS) % 4 {
-            0 => CallVia::Function(import),
-            1 => CallVia::Pointer,
-            2 => CallVia::Ref(import),
-            _ => CallVia::OwnPointer,
-        };
-        let variant = side.index % VARIANTS;
-        let (told, mutation) = ((side.sig, sent), side.mutation);
-        cranelift::shim(module, name, lower, told, via, variant, mutation)?;
-        Ok(())
-    }
-
     pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
         let written = self.module.finish().emit();
         written.map_err(|error| error.to_string())
@@ -137,7 +80,8 @@ impl CraneliftObject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cabi::{DataModel, RecordBuilder, Type, X86_64_WIN64};
+    use crate::emit::cranelift::{Mutation, OneSide};
+    use cabi::{DataModel, FnSig, RecordBuilder, Type, X86_64_WIN64};
 
     /// cranelift-object panics in a debug build when a function was declared that is not defined.
     #[test]

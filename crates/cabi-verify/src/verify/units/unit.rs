@@ -1,0 +1,221 @@
+//! Cases that share a file, compiled by a C compiler, or by Zig.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use cabi::VectorLevel;
+
+use super::{CompiledUnit, Turn};
+use crate::build::Refused;
+use crate::build::bisect::{Blame, build_without_refused};
+use crate::build::{ReferenceError, feature_flags};
+use crate::case::{Case, Subject, SubjectCase};
+use crate::emit::c::{self, FRAME, TRUNCATION, ValueAccess};
+use crate::threads::in_threads;
+use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
+
+/// Text made from the cases, by their indexes.
+pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
+
+/// Cases whose sides share one file.
+#[derive(Clone)]
+pub struct Unit<'a> {
+    /// The index of the part that its cases are of.
+    pub part: usize,
+    /// Its compiler.
+    pub compiler: &'a Compiler,
+    /// Flags after the compiler's own. Zig's mode has its own.
+    pub flags: Vec<&'a str>,
+    /// Declarations that all cases need; without them each case has the text of its subject, under
+    /// names of its own.
+    pub declarations: Option<&'a str>,
+    /// The cases. Functions after common declarations have different names.
+    pub cases: Vec<SubjectCase<'a>>,
+    /// Way in which both sides move values.
+    pub values: ValueAccess,
+    /// `true` if the compiler's sizes and offsets are ours. Otherwise its own two sides are not
+    /// asked whether they agree about our bytes.
+    pub same_layout: bool,
+    /// Turns our side of its calls.
+    pub turn: Turn,
+    /// Further text of the file, for the cases with these indices.
+    pub(crate) more: Option<&'a More<'a>>,
+}
+
+/// Cases of a unit that failed for one reason: usually a single one, which the compiler refuses.
+#[derive(Debug)]
+pub struct RefusedCases<'a> {
+    /// The index of the part that they are of.
+    pub part: usize,
+    /// The cases.
+    pub cases: Vec<&'a Case>,
+    /// The compiler's words.
+    pub why: ReferenceError,
+}
+
+/// Compiles all units, up to `at_once` compilers at a time. The results stand in the order of the
+/// units.
+///
+/// # Errors
+/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk
+/// is full, it hangs.
+pub fn compile<'a>(
+    units: &[Unit<'a>],
+    at_once: usize,
+    progress: Progress<'_>,
+) -> Result<(Vec<CompiledUnit>, Vec<RefusedCases<'a>>), VerifyError> {
+    progress(RunStep::Compile, 0, units.len());
+    let told = |done| progress(RunStep::Compile, done, units.len());
+    let compiled = in_threads(units, at_once, Unit::compile, told);
+    check_interrupt()?;
+    let (mut all, mut refused) = (Vec::new(), Vec::new());
+    for (unit, compiled) in units.iter().zip(compiled) {
+        let (compiled, own) = compiled?;
+        let of = |at: &usize| unit.cases.get(*at).map(|(_, case)| *case);
+        refused.extend(own.into_iter().map(|own| RefusedCases {
+            part: unit.part,
+            cases: own.cases.iter().filter_map(of).collect(),
+            why: own.why,
+        }));
+        all.extend(compiled);
+    }
+    Ok((all, refused))
+}
+
+impl<'a> Unit<'a> {
+    /// Makes a unit of cases of one vector level, each with the text of its subject.
+    pub fn new(part: usize, compiler: &'a Compiler, cases: Vec<SubjectCase<'a>>) -> Self {
+        let mut flags = Vec::new();
+        if let Some((subject, case)) = cases.first()
+            && case.vectors != VectorLevel::Baseline
+        {
+            flags.extend(feature_flags(&subject.block.features));
+        }
+        Self {
+            part,
+            compiler,
+            flags,
+            declarations: None,
+            cases,
+            values: ValueAccess::ThroughVariables,
+            same_layout: true,
+            turn: Turn::of(part),
+            more: None,
+        }
+    }
+
+    /// Compiles it without the cases that are refused, which it returns too.
+    fn compile(
+        &self,
+    ) -> Result<(Option<CompiledUnit>, Vec<Refused<ReferenceError>>), ReferenceError> {
+        let all: Vec<usize> = (0..self.cases.len()).collect();
+        let done = |built, cases: &[usize], missing, layout| CompiledUnit {
+            part: self.part,
+            cases: self.named(cases),
+            turn: self.turn,
+            missing,
+            layout,
+            policy: self.compiler.policy,
+            same_layout: self.same_layout,
+            built,
+            compiler: self.compiler.clone(),
+            seen: OnceLock::new(),
+        };
+        if let Some((zig, mode)) = &self.compiler.zig {
+            let one = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
+            let one = done(one.built, &all, one.missing, one.layout);
+            return Ok((Some(one), Vec::new()));
+        }
+        let build = |chosen: &[usize]| {
+            let text = self.text(chosen);
+            self.compiler.reference.build(&text, &self.build_flags())
+        };
+        let blame = |error: &ReferenceError, chosen: &[usize]| {
+            Blame::of_files(error, chosen, |at| self.file(at))
+        };
+        let parts = build_without_refused(all, build, blame)?;
+        let one = parts
+            .built
+            .map(|built| done(built, &parts.cases, Vec::new(), Vec::new()));
+        Ok((one, parts.refused))
+    }
+
+    /// The cases with these indices, under the names that they have in the code, at the compiler's
+    /// vector level.
+    fn named(&self, chosen: &[usize]) -> Vec<Case> {
+        let named = |&at: &usize| {
+            let (subject, case) = self.cases[at];
+            let mut case = case.clone();
+            case.function.name = match self.compiler.zig {
+                None => self.prefix(at) + &case.function.name,
+                // Functions of one block keep their order by name, on which it depends which of two
+                // Zig's optimizer merges.
+                Some(_) => {
+                    let is_own = |(other, _): &SubjectCase<'_>| std::ptr::eq(*other, subject);
+                    let first = self.cases.iter().position(is_own);
+                    format!("c{}_{}", first.unwrap_or(at), case.function.name)
+                }
+            };
+            let level = self.compiler.level.max(case.vectors);
+            case.at_level(level)
+        };
+        chosen.iter().map(named).collect()
+    }
+
+    /// The subject whose text is for case `at` alone.
+    fn own(&self, at: usize) -> Option<&'a Subject> {
+        let own = self.cases.get(at).filter(|_| self.declarations.is_none());
+        own.map(|(subject, _)| *subject)
+    }
+
+    /// Returns the prefix of the names of case `at` in the file.
+    fn prefix(&self, at: usize) -> String {
+        match self.own(at) {
+            Some(own) if !own.text.names.is_empty() => format!("c{at}_"),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns the file name that the compiler is told for the lines of case `at`: so its messages
+    /// name the case.
+    fn file(&self, at: usize) -> String {
+        match self.own(at) {
+            Some(own) if own.text.names.is_empty() => own.block.name.clone(),
+            _ => format!("case-{at}"),
+        }
+    }
+
+    /// The translation unit of the cases with these indices.
+    fn text(&self, chosen: &[usize]) -> String {
+        let mut text = format!(
+            "{TRUNCATION}{FRAME}{}",
+            self.declarations.unwrap_or_default()
+        );
+        for &at in chosen {
+            let Some((_, case)) = self.cases.get(at) else {
+                continue;
+            };
+            let prefix = self.prefix(at);
+            let body = c::sides(case, &prefix, self.values);
+            let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
+            match self.own(at) {
+                Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
+                None => text.push_str(&body),
+            }
+        }
+        if let Some(more) = self.more {
+            text.push_str(&more(chosen));
+        }
+        text
+    }
+
+    /// Returns the flags by which it reports all errors at once.
+    fn build_flags(&self) -> Vec<&'a str> {
+        let mut flags = vec!["-fno-lto"];
+        flags.extend(&self.flags);
+        if self.compiler.reference.name() == "clang" {
+            flags.push("-ferror-limit=0");
+        }
+        flags
+    }
+}
