@@ -33,6 +33,16 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
+/// Pointers, and C++'s references, which are passed as pointers.
+pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
+    [
+        CXType_Pointer,
+        CXType_LValueReference,
+        CXType_RValueReference,
+    ]
+    .contains(&kind)
+}
+
 /// Returns whether a declaration of kind `child` is looked at inside of `outer`.
 pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     match outer.kind() {

@@ -11,7 +11,7 @@ use clang_sys::*;
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, is_mode_of_sign, position};
 use crate::parse::errors::Errors;
-use crate::parse::kinds::is_function;
+use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
@@ -20,6 +20,10 @@ use crate::reason::Reason;
 
 /// Most typedefs, arrays and records that may wrap each other.
 const MAX_NESTING: u32 = 256;
+
+/// Reason for which a record or typedef with several alignments is refused.
+pub(crate) const SEVERAL_ALIGNED: &str =
+    "of several `aligned` on it gcc heeds the last, clang the greatest";
 
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
@@ -355,8 +359,12 @@ impl<'u> Reader<'u> {
             return Err(Reason::Attribute(name.to_owned()));
         }
         if !self.is_as_clang() && has_alignment(ty) {
-            let aligned = typedef.children().into_iter();
-            for attribute in aligned.filter(|child| child.kind() == CXCursor_AlignedAttr) {
+            let mut aligned = typedef.children();
+            aligned.retain(|child| child.kind() == CXCursor_AlignedAttr);
+            if aligned.len() > 1 {
+                return Err(unsupported(ty, SEVERAL_ALIGNED));
+            }
+            for attribute in aligned {
                 if ty.align() != ty.size() && !keeps_alignment(typedef, underlying, attribute) {
                     let why = "gcc drops `aligned` where `vector_size` or `mode` makes another type after it, clang does not";
                     return Err(unsupported(ty, why));
@@ -435,14 +443,4 @@ pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
         CXType_ULongLong => Type::U64,
         _ => return None,
     })
-}
-
-/// Pointers, and C++'s references, which are passed as pointers.
-pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
-    [
-        CXType_Pointer,
-        CXType_LValueReference,
-        CXType_RValueReference,
-    ]
-    .contains(&kind)
 }

@@ -3,9 +3,9 @@
 use clang_sys::*;
 
 use crate::clang::Ty;
-use crate::parse::kinds::is_function;
+use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::prelude;
-use crate::parse::types::{Reader, is_pointer, is_unnamed};
+use crate::parse::types::{Reader, is_unnamed};
 use crate::written::Written;
 
 /// Depth to which pointers, arrays and functions are followed.
