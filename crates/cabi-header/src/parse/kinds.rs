@@ -5,9 +5,10 @@ use clang_sys::*;
 
 use crate::clang::Cursor;
 
-const RECORDS: [CXCursorKind; 3] = [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
+pub(crate) const RECORDS: [CXCursorKind; 3] =
+    [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
 
-const METHODS: [CXCursorKind; 4] = [
+pub(crate) const METHODS: [CXCursorKind; 4] = [
     CXCursor_CXXMethod,
     CXCursor_Constructor,
     CXCursor_Destructor,

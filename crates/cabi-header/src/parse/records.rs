@@ -250,15 +250,20 @@ impl<'u> Reader<'u> {
     fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
         let printed = own.stated.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
-        let asked = self.asked(head)?.into_iter().max();
+        let scope = own.stated.definition.parent();
+        let asked = self.asked(head, scope)?.into_iter().max();
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// Returns the alignments that the `aligned` of a declaration, printed by clang, ask for.
-    fn asked(&mut self, printed: &str) -> Result<Vec<u32>, Reason> {
+    /// Returns the alignments that the `aligned` of a declaration in `scope`, printed by clang, ask
+    /// for.
+    fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
         let texts = aligned_expressions(printed);
         // All are looked at before one fails, so that one run evaluates each.
-        let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
+        let values: Vec<_> = texts
+            .iter()
+            .map(|text| self.alignment(text, scope))
+            .collect();
         values.into_iter().collect()
     }
 
@@ -357,7 +362,9 @@ impl<'u> Reader<'u> {
         }
         let asked = match aligned.is_empty() {
             true => Vec::new(),
-            false => self.asked(&field.printed()).map_err(inside)?,
+            false => self
+                .asked(&field.printed(), field.parent())
+                .map_err(inside)?,
         };
         Ok(DeclaredMember {
             name: name.filter(|_| !is_base),

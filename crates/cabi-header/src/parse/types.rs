@@ -10,11 +10,12 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, is_mode_of_sign, position};
+use crate::parse::classes::has_own_names;
 use crate::parse::errors::Errors;
 use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
-use crate::parse::questions::{Answers, Questions};
+use crate::parse::questions::{Answers, Questions, has_names};
 use crate::parse::stated::size_mismatch;
 use crate::reason::Reason;
 
@@ -94,13 +95,15 @@ impl<'u> Reader<'u> {
         questions
     }
 
-    /// Returns the value of the expression of an `aligned` attribute.
-    pub(crate) fn alignment(&mut self, expression: &str) -> Result<u32, Reason> {
+    /// Returns the value of the expression of an `aligned` attribute in `scope`.
+    pub(crate) fn alignment(&mut self, expression: &str, scope: Cursor<'u>) -> Result<u32, Reason> {
         let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
         if let Ok(value) = digits.parse() {
             return Ok(value);
         }
-        if let Some(Some(value)) = self.value(expression) {
+        // It is asked after the end of the text.
+        let is_hidden = self.facts.cxx && has_names(expression) && has_own_names(scope);
+        if !is_hidden && let Some(Some(value)) = self.value(expression) {
             return Ok(value);
         }
         Err(Reason::Attribute(format!(
