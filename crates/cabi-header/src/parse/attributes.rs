@@ -95,6 +95,35 @@ pub(crate) fn is_specifier(attribute: Cursor<'_>) -> bool {
     matches!(first, Some("_Alignas" | "alignas"))
 }
 
+/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
+/// without it. They stand before it on the same side of the name.
+pub(crate) fn keeps_alignment(
+    typedef: Cursor<'_>,
+    underlying: Ty<'_>,
+    attribute: Cursor<'_>,
+) -> bool {
+    let words = ["vector_size", "__vector_size__", "mode", "__mode__"];
+    let (name, at) = (typedef.place().offset, attribute.place().offset);
+    let tokens = typedef.tokens();
+    let mut pairs = tokens.windows(2);
+    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
+        return made[0].offset < at && at < name;
+    }
+    // Attributes after the name are no part of the declaration's own text.
+    let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
+    match words.iter().filter_map(|word| rest.find(word)).min() {
+        Some(made) => (end as usize).saturating_add(made) < at as usize,
+        // A macro hides it.
+        None => underlying.kind() != CXType_Vector,
+    }
+}
+
+/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
+pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
+    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
+    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
+}
+
 /// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang
 /// would agree that it is signed.
 pub(crate) fn is_mode_of_sign(definition: Cursor<'_>) -> bool {

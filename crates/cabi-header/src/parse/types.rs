@@ -9,7 +9,9 @@ use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
-use crate::parse::attributes::{Position, is_mode_of_sign, position};
+use crate::parse::attributes::{
+    Position, has_alignment, is_mode_of_sign, keeps_alignment, position,
+};
 use crate::parse::classes::has_own_names;
 use crate::parse::errors::Errors;
 use crate::parse::kinds::{is_function, is_pointer};
@@ -152,6 +154,10 @@ impl<'u> Reader<'u> {
 
     fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let kind = ty.kind();
+        if kind == CXType_Half && self.facts.x86 {
+            let why = "in records clang passes it in memory by the System V convention, and gcc for x86 has no such type";
+            return Err(unsupported(ty, why));
+        }
         if let Some(scalar) = self.scalar(kind) {
             if self.facts.without_x87 && scalar == Type::F80 {
                 let why = "the arguments for clang (-mno-80387) turn off the x87 registers that it is passed by";
@@ -395,31 +401,6 @@ impl<'u> Reader<'u> {
     pub(crate) fn is_as_clang(&self) -> bool {
         self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
     }
-}
-
-/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
-/// without it. They stand before it on the same side of the name.
-fn keeps_alignment(typedef: Cursor<'_>, underlying: Ty<'_>, attribute: Cursor<'_>) -> bool {
-    let words = ["vector_size", "__vector_size__", "mode", "__mode__"];
-    let (name, at) = (typedef.place().offset, attribute.place().offset);
-    let tokens = typedef.tokens();
-    let mut pairs = tokens.windows(2);
-    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
-        return made[0].offset < at && at < name;
-    }
-    // Attributes after the name are no part of the declaration's own text.
-    let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
-    match words.iter().filter_map(|word| rest.find(word)).min() {
-        Some(made) => (end as usize).saturating_add(made) < at as usize,
-        // A macro hides it.
-        None => underlying.kind() != CXType_Vector,
-    }
-}
-
-/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
-fn has_alignment(ty: Ty<'_>) -> bool {
-    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
-    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
 }
 
 pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
