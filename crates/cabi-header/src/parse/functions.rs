@@ -294,6 +294,11 @@ fn convention(
     if let Some(attribute) = CHANGE_CALLS.into_iter().find(|name| has(name)) {
         return Err(Reason::Attribute(attribute.to_owned()));
     }
+    // Streaming mode and the state `za` of Arm's SME are entered and left around a call.
+    let is_sme = |word: &&str| word.starts_with("__arm_") && *word != "__arm_streaming_compatible";
+    if let Some(attribute) = type_spelling.split([' ', '(', ')']).find(is_sme) {
+        return Err(Reason::Attribute(attribute.to_owned()));
+    }
     // No convention either, but it moves arguments to registers.
     if type_spelling.contains("regparm") {
         return Err(Reason::Convention("regparm".to_owned()));
