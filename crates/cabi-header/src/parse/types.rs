@@ -176,7 +176,7 @@ impl<'u> Reader<'u> {
             CXType_Record => self.record(ty.declaration()),
             CXType_Enum => self.enumeration(ty),
             CXType_ConstantArray => {
-                let element = self.ty(ty.array_element())?;
+                let element = self.element(ty)?;
                 // libclang's number has a sign, and the bits of the target's `size_t`.
                 let len = u64::try_from(ty.array_len()).ok();
                 let array = len.map(|len| Type::array(&element, len)).transpose()?;
@@ -190,7 +190,7 @@ impl<'u> Reader<'u> {
                         )
                     })
             }
-            CXType_IncompleteArray => Ok(Type::flexible_array(&self.ty(ty.array_element())?)?),
+            CXType_IncompleteArray => Ok(Type::flexible_array(&self.element(ty)?)?),
             CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
             CXType_Vector | CXType_ExtVector => self.vector(ty),
             CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
@@ -203,6 +203,20 @@ impl<'u> Reader<'u> {
             }
             _ => Err(unsupported(ty, "this is no type of C that is supported")),
         }
+    }
+
+    /// Returns the type of the elements of the array `ty`.
+    fn element(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let read = self.ty(ty.array_element())?;
+        let element = ty.array_element().canonical();
+        if element.kind() == CXType_Atomic && !self.is_as_clang() && read.as_scalar().is_none() {
+            let value = self.ty(element.atomic_value())?;
+            if value.align() < read.align() {
+                let why = "gcc aligns its elements as if they were not atomic, clang does not";
+                return Err(unsupported(ty, why));
+            }
+        }
+        Ok(read)
     }
 
     fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
