@@ -11,7 +11,7 @@ pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-on
 pub(crate) struct Pragmas {
     /// `#pragma pack`.
     pub(crate) pack: bool,
-    /// An argument that packs.
+    /// `-fpack-struct=`. Without a number gcc does not pack as clang does.
     pub(crate) pack_argument: bool,
     /// `#pragma options align` and `#pragma align`, which pack for clang alone.
     pub(crate) align: bool,
@@ -37,15 +37,6 @@ pub(crate) struct Pragmas {
 }
 
 impl Pragmas {
-    /// Returns the pragmas that arguments for clang stand for.
-    pub(crate) fn of_args(args: &[String]) -> Self {
-        let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
-        Self {
-            pack_argument: args.iter().any(is_packing),
-            ..Self::default()
-        }
-    }
-
     /// Returns whether some records may have an order of bytes that clang does not show.
     pub(crate) fn may_hide_order(self) -> bool {
         self.storage_order_pragma || (self.storage_order && self.ignored)

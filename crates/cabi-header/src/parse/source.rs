@@ -211,8 +211,13 @@ impl<'s> Source<'s> {
     /// Returns the pragmas in all that `unit` read, and in arguments.
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
-        let mut found = Pragmas::of_args(self.given_args);
+        let mut found = Pragmas::default();
         found.look(self.text);
+        for arg in self.given_args {
+            found.pack_argument |= arg.starts_with("-fpack-struct=");
+            // Macros may have pragmas.
+            found.look(arg);
+        }
         for file in unit.files().iter().filter(|file| **file != main) {
             // A file that cannot be read was in memory: the prelude, which has none.
             if let Ok(bytes) = std::fs::read(file) {
