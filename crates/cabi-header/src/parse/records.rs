@@ -6,13 +6,14 @@
 //! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
 //! ends.
 
-use cabi::{BitFieldStyle, Language, Member, RecordBuilder, RecordRules, Type};
+use cabi::{Language, Member, RecordBuilder, RecordRules, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
+use crate::parse::ignored::Subject;
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
@@ -47,7 +48,8 @@ impl<'u> Reader<'u> {
                 definition.ty().spelling()
             )));
         }
-        self.check_ignored(definition)?;
+        self.check_ignored(definition, Subject::Record)?;
+        self.check_hidden(definition)?;
         let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
             && let Some(nameless) = nameless
@@ -104,22 +106,9 @@ impl<'u> Reader<'u> {
         is_ignored.then_some("gcc for this machine ignores `ms_struct`, clang does not")
     }
 
-    /// Refuses a record with an attribute of gcc's that clang does not implement: it warns, and goes
-    /// on with another layout than gcc.
-    fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
-        let mut ignored = vec!["scalar_storage_order"];
-        if !self.is_as_clang() {
-            ignored.push("copy");
-            if self.model.bit_fields == BitFieldStyle::Ms {
-                ignored.push("gcc_struct");
-                if self.pragmas.may_hide_gcc_struct() {
-                    let why = "`gcc_struct` occurs, and a pragma hides which records have it";
-                    return Err(unsupported(definition.ty(), why));
-                }
-            }
-        }
-        let is_union = definition.kind() == CXCursor_UnionDecl;
-        if is_union
+    /// Refuses a union that may be transparent, and a record whose order of bytes is not known.
+    fn check_hidden(&self, definition: Cursor<'u>) -> Result<(), Reason> {
+        if definition.kind() == CXCursor_UnionDecl
             && !self.is_as_clang()
             && self.pragmas.may_hide_transparent()
             && !has_attribute(&head(definition), "transparent_union")
@@ -127,11 +116,8 @@ impl<'u> Reader<'u> {
             let why = "`transparent_union` occurs, and a pragma hides which unions have it";
             return Err(unsupported(definition.ty(), why));
         }
-        if let Some(name) = self.errors.ignored_in(definition, &ignored) {
-            return Err(Reason::Attribute(name.to_owned()));
-        }
-        if self.pragmas.may_hide_order() {
-            let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
+        if self.pragmas.storage_order {
+            let why = "`#pragma scalar_storage_order` is gcc's alone";
             return Err(unsupported(definition.ty(), why));
         }
         Ok(())

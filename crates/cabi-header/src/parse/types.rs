@@ -14,6 +14,7 @@ use crate::parse::attributes::{
 };
 use crate::parse::classes::has_own_names;
 use crate::parse::errors::Errors;
+use crate::parse::ignored::Subject;
 use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
@@ -376,11 +377,7 @@ impl<'u> Reader<'u> {
             )));
         }
         let underlying = typedef.underlying();
-        if !self.is_as_clang()
-            && let Some(name) = self.errors.ignored_in(typedef, &["copy"])
-        {
-            return Err(Reason::Attribute(name.to_owned()));
-        }
+        self.check_ignored(typedef, Subject::Typedef)?;
         if !self.is_as_clang() && has_alignment(ty) {
             let mut aligned = typedef.children();
             aligned.retain(|child| child.kind() == CXCursor_AlignedAttr);
