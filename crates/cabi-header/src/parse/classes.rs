@@ -9,14 +9,12 @@ use std::collections::HashSet;
 
 use cabi::{Member, Type};
 use clang_sys::{
-    CXCursor_CXXAccessSpecifier, CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod,
-    CXCursor_Constructor, CXCursor_Destructor, CXCursor_FieldDecl, CXCursor_LinkageSpec,
-    CXCursor_Namespace, CXCursor_TranslationUnit, CXType_ConstantArray, CXType_Record,
+    CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor, CXCursor_Destructor,
+    CXCursor_FieldDecl, CXCursor_Namespace, CXType_ConstantArray, CXType_Record,
 };
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{has_attribute, head};
-use crate::parse::kinds::{METHODS, RECORDS};
 use crate::parse::prelude;
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
@@ -158,22 +156,4 @@ pub(crate) fn qualified_name(cursor: Cursor<'_>) -> String {
         parent = parent.parent();
     }
     name
-}
-
-/// Returns whether names in `scope`, a class, a namespace or the whole text, may be others than
-/// after the end of the text.
-pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
-    match scope.kind() {
-        CXCursor_TranslationUnit => false,
-        CXCursor_LinkageSpec => has_own_names(scope.parent()),
-        kind if RECORDS.contains(&kind) => {
-            let is_plain = |child: &Cursor<'_>| {
-                let kind = child.kind();
-                let plain = [CXCursor_FieldDecl, CXCursor_CXXAccessSpecifier];
-                plain.contains(&kind) || METHODS.contains(&kind) || child.is_attribute()
-            };
-            !scope.children().iter().all(is_plain) || has_own_names(scope.parent())
-        }
-        _ => true,
-    }
 }

@@ -5,10 +5,9 @@ use clang_sys::*;
 
 use crate::clang::Cursor;
 
-pub(crate) const RECORDS: [CXCursorKind; 3] =
-    [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
+const RECORDS: [CXCursorKind; 3] = [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
 
-pub(crate) const METHODS: [CXCursorKind; 4] = [
+const METHODS: [CXCursorKind; 4] = [
     CXCursor_CXXMethod,
     CXCursor_Constructor,
     CXCursor_Destructor,
@@ -71,4 +70,22 @@ pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
 /// whole header.
 pub(crate) fn is_preprocessing(kind: CXCursorKind) -> bool {
     (CXCursor_PreprocessingDirective..=CXCursor_InclusionDirective).contains(&kind)
+}
+
+/// Returns whether names in `scope`, a class, a namespace or the whole text, may be others than
+/// after the end of the text.
+pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
+    match scope.kind() {
+        CXCursor_TranslationUnit => false,
+        CXCursor_LinkageSpec => has_own_names(scope.parent()),
+        kind if RECORDS.contains(&kind) => {
+            let is_plain = |child: &Cursor<'_>| {
+                let kind = child.kind();
+                let plain = [CXCursor_FieldDecl, CXCursor_CXXAccessSpecifier];
+                plain.contains(&kind) || METHODS.contains(&kind) || child.is_attribute()
+            };
+            !scope.children().iter().all(is_plain) || has_own_names(scope.parent())
+        }
+        _ => true,
+    }
 }

@@ -6,14 +6,14 @@
 //! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
 //! ends.
 
-use cabi::{Language, Member, RecordBuilder, RecordRules, Type};
+use cabi::{BitFieldStyle, Language, Member, RecordBuilder, RecordRules, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
-use crate::parse::ignored::Subject;
+use crate::parse::ignored::{IGNORED, Subject};
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
@@ -104,6 +104,33 @@ impl<'u> Reader<'u> {
         }
         let is_ignored = attributes.ms_struct && !self.facts.x86 && self.reference.is_none();
         is_ignored.then_some("gcc for this machine ignores `ms_struct`, clang does not")
+    }
+
+    /// Refuses a declaration with an attribute of [`IGNORED`], and one that may have it.
+    pub(crate) fn check_ignored(
+        &self,
+        declaration: Cursor<'u>,
+        subject: Subject,
+    ) -> Result<(), Reason> {
+        let known = IGNORED.iter().zip(&self.errors.ignored);
+        for (((name, subjects), places), occurs) in known.zip(self.pragmas.ignored) {
+            let matters = match *name {
+                "scalar_storage_order" => true,
+                "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
+                _ => !self.is_as_clang(),
+            };
+            if !matters || !subjects.contains(&subject) {
+                continue;
+            }
+            if places.is_in(declaration) {
+                return Err(Reason::Attribute((*name).to_owned()));
+            }
+            if occurs && self.pragmas.ignores_unknown {
+                let what = format!("{name}, which clang ignores where a pragma may hide that,");
+                return Err(Reason::Attribute(what));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a union that may be transparent, and a record whose order of bytes is not known.

@@ -12,10 +12,9 @@ use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{
     Position, has_alignment, is_mode_of_sign, keeps_alignment, position,
 };
-use crate::parse::classes::has_own_names;
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
-use crate::parse::kinds::{is_function, is_pointer};
+use crate::parse::kinds::{has_own_names, is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions, has_names};
