@@ -65,7 +65,6 @@ impl Explain {
         let mut questions = Questions::default();
         let header = self.read(wanted.as_ref(), &mut questions)?;
         let target = reading::target(&header, wanted.as_ref())?;
-        reading::refuse_arguments(&self.asked.clang, Some(&target))?;
         let prototype = self.prototype(&header)?;
         let sig = self.signature(prototype, &questions.answers(&header), &target)?;
         let names: Vec<Option<&str>> = prototype
@@ -128,8 +127,6 @@ impl Explain {
         let mut source = self.source();
         source.target = wanted.map(reading::clang_name);
         source.policy = self.asked.policy;
-        // clang would only define other macros.
-        reading::refuse_arguments(&self.asked.clang, None)?;
         for ty in &self.unnamed {
             if ty.contains('\n') {
                 return Err(format!("--unnamed {ty}: a type has one line"));

@@ -381,39 +381,6 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     }
 }
 
-/// Refuses arguments for clang that choose a convention, on the `target` once it is known: the
-/// types that are read do not show it.
-pub(crate) fn refuse_arguments(clang: &[String], target: Option<&Target>) -> Result<(), String> {
-    let others = target.is_some_and(|target| !target.name().starts_with("x86_64"));
-    let names = CONVENTIONS.iter().chain(MACHINES.iter().filter(|_| others));
-    match clang
-        .iter()
-        .find(|arg| names.clone().any(|name| arg.starts_with(name)))
-    {
-        Some(arg) => Err(format!(
-            "{arg} cannot choose the convention: use --target, or --convention of `explain`"
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Arguments of clang that choose another convention for functions that name none.
-const CONVENTIONS: [&str; 9] = [
-    "-mabi",
-    "-fclang-abi-compat",
-    "-fdefault-calling-conv",
-    "-target-abi",
-    "-mfloat-abi",
-    "-mhard-float",
-    "-msoft-float",
-    "-mregparm",
-    "-mrtd",
-];
-
-/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the
-/// convention depends on them.
-const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];
-
 /// Returns the first of the numbers that `read` has and `own` has not, in words.
 fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
     let numbers = |model: &DataModel| {

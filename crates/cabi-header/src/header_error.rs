@@ -66,6 +66,11 @@ pub enum HeaderError {
         /// The missing ability.
         why: &'static str,
     },
+    /// An argument chooses another convention than that of the target.
+    Convention {
+        /// The argument.
+        arg: String,
+    },
     /// The source is wrong outside of any declaration that could be left out.
     Source {
         /// Each of the errors.
@@ -109,6 +114,9 @@ impl fmt::Display for HeaderError {
                     f,
                     "{arg}: libclang would ignore this argument, for it {why}"
                 )
+            }
+            Self::Convention { arg } => {
+                write!(f, "{arg} cannot choose the convention: use --target")
             }
             Self::Source { errors } => {
                 for (i, error) in errors.iter().enumerate() {

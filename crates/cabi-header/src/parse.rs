@@ -8,6 +8,7 @@ mod classes;
 mod declarations;
 mod errors;
 mod functions;
+mod ignored;
 mod kinds;
 mod macros;
 mod members;

@@ -47,6 +47,8 @@ pub enum Written {
     /// `_Float32`, which has the format of `float`. To C23 and gcc it is a type of its own, which
     /// no default argument promotion makes a `double` after a `...`.
     Float32,
+    /// `__fp16`, which has the format of `_Float16`. After a `...` it is a `double`.
+    Half,
     /// An array of so many elements; flexible without a number.
     Array(Box<Written>, Option<u64>),
     /// Everything else; the type says it all.
@@ -62,6 +64,7 @@ impl Written {
     pub fn promoted(&self, ty: &Type) -> Type {
         match self {
             Self::Float32 => ty.clone(),
+            Self::Half => Type::F64,
             _ => cabi::promote(ty),
         }
     }

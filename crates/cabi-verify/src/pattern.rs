@@ -34,12 +34,15 @@ const MAX_BYTES: usize = 1 << 16;
 /// use cabi::{DataModel, Member, RecordBuilder, Type};
 /// use cabi_verify::pattern::{BitPlaces, POISON, bytes, mask};
 ///
-/// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32).build(&DataModel::LP64)?;
+/// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32);
+/// let s = s.build(&DataModel::LP64)?;
 /// assert_eq!(mask(&s, BitPlaces::default()), [0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
 /// assert_eq!(bytes(&s, 2, false), [0x22, POISON, POISON, POISON, 0x26, 0x27, 0x28, 0x29]);
 ///
 /// let bits = RecordBuilder::structure("b").member(Member::bit_field("a", Type::U32, 3))
-///     .member(Member::unnamed_bit_field(Type::U32, 3)).member(Member::bit_field("b", Type::U32, 5)).build(&DataModel::LP64)?;
+///     .member(Member::unnamed_bit_field(Type::U32, 3))
+///     .member(Member::bit_field("b", Type::U32, 5));
+/// let bits = bits.build(&DataModel::LP64)?;
 /// assert_eq!(mask(&bits, BitPlaces::default()), [0b1100_0111, 0b0000_0111, 0, 0]);
 /// let places = BitPlaces { highest_first: true, shift: 0 };
 /// assert_eq!(mask(&bits, places), [0b1110_0011, 0b1110_0000, 0, 0]);
@@ -100,8 +103,8 @@ pub fn bytes(ty: &Type, number: u8, is_big_endian: bool) -> Vec<u8> {
     bytes
 }
 
-/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which a
-/// conversion changes.
+/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which
+/// a conversion changes.
 pub(crate) fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
     let mut may = vec![0xff; size_of(ty)];
     for leaf in leaves(ty).filter(|leaf| leaf.offset_bits.is_multiple_of(8)) {

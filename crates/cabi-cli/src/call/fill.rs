@@ -319,6 +319,7 @@ impl Filler<'_> {
             Written::Named(name) => self.header.ty(name).cloned(),
             Written::Type(ty) => Some(ty.clone()),
             Written::Float32 => Some(Type::F32),
+            Written::Half => Some(Type::F16),
             Written::Pointer(_) => Some(self.header.model.pointer()),
             _ => None,
         }

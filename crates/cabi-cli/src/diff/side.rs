@@ -37,10 +37,8 @@ impl Side {
             ..Source::of(&words.source, &words.reading, &words.flags)
         };
         let of_side = |why: String| format!("{}: {why}", words.name);
-        reading::refuse_arguments(&words.flags, wanted.as_ref()).map_err(of_side)?;
         let header = source.parse().map_err(of_side)?;
         let target = reading::target(&header, wanted.as_ref()).map_err(of_side)?;
-        reading::refuse_arguments(&words.flags, Some(&target)).map_err(of_side)?;
         Ok(Self {
             name: words.name.clone(),
             policy: words.policy.map(|policy| policy.on(&target)),

@@ -76,7 +76,8 @@ impl Row {
 
 impl Layout {
     pub(super) fn of(named: &NamedType, header: &Header) -> Self {
-        let same = |record: &&NamedType| record.ty == named.ty;
+        // A typedef may be aligned otherwise.
+        let same = |record: &&NamedType| record.ty.as_record() == named.ty.as_record();
         let record = header.records.iter().find(same).unwrap_or(named);
         let is = match (named.ty.as_record(), &named.written) {
             (Some(record), _) => keyword(record.kind()).to_owned(),

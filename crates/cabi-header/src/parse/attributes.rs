@@ -1,4 +1,5 @@
-//! Positions of `aligned` and `packed` attributes in a declaration, and their meaning to gcc.
+//! Attributes of records, and positions of `aligned` and `packed` in a declaration with their
+//! meaning to gcc.
 //!
 //! To clang each of them belongs to what is declared. gcc gives an attribute that stands after a
 //! `*` or inside of parentheses to the type that is built there: in
@@ -7,9 +8,11 @@
 //! libclang shows no places in a declarator, so the tokens are read. If a macro hides them, the
 //! place is not known.
 
+use cabi::{BitFieldStyle, DataModel};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty};
+use crate::parse::errors::Errors;
 use crate::parse::kinds::is_array;
 
 /// Returns whether a declaration that clang has printed as `printed` has the attribute `name`.
@@ -29,6 +32,96 @@ pub(crate) fn head(definition: Cursor<'_>) -> String {
     }
     let printed = definition.printed();
     printed.split('{').next().unwrap_or_default().to_owned()
+}
+
+/// The attributes of a record that change its layout or how it is passed.
+pub(crate) struct RecordAttributes {
+    pub(crate) packed: bool,
+    pub(crate) aligned: bool,
+    /// `true` if several attributes align it.
+    pub(crate) aligned_again: bool,
+    /// `true` if libclang does not name the record.
+    pub(crate) unnamed: bool,
+    pub(crate) transparent: bool,
+    /// `true` if clang ignores its `transparent_union`.
+    pub(crate) transparent_to_gcc: bool,
+    pub(crate) ms_struct: bool,
+    /// `packed` or `aligned` of an earlier declaration, or before the word `struct`.
+    pub(crate) inherited: bool,
+}
+
+impl RecordAttributes {
+    pub(crate) fn new(definition: Cursor<'_>, errors: &Errors) -> Self {
+        let attributes = definition.children().into_iter();
+        let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
+        let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
+        let counts =
+            |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
+        let is_aligned = |kind: &&CXCursorKind| **kind == CXCursor_AlignedAttr;
+        let n_aligned = kinds.iter().filter(is_aligned).count();
+        let head = head(definition);
+        Self {
+            packed: kinds.contains(&CXCursor_PackedAttr),
+            aligned: n_aligned > 0,
+            aligned_again: n_aligned > 1,
+            unnamed: kinds.contains(&CXCursor_UnexposedAttr),
+            transparent: has_attribute(&head, "transparent_union"),
+            transparent_to_gcc: errors.has_opaque_union(definition),
+            ms_struct: has_attribute(&head, "ms_struct"),
+            inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
+        }
+    }
+
+    /// `model` with the record's own style of bit-fields.
+    pub(crate) fn model(&self, model: &DataModel) -> DataModel {
+        let mut model = *model;
+        if self.ms_struct {
+            model.bit_fields = BitFieldStyle::Ms;
+        }
+        model
+    }
+}
+
+/// Returns whether `attribute` stands before the text of `declaration`, in the same file.
+pub(crate) fn is_before(attribute: Cursor<'_>, declaration: Cursor<'_>) -> bool {
+    let (place, (start, _)) = (attribute.place(), declaration.extent());
+    place.file == start.file && place.offset < start.offset
+}
+
+/// Returns whether an alignment was asked for by `_Alignas`.
+pub(crate) fn is_specifier(attribute: Cursor<'_>) -> bool {
+    let tokens = attribute.tokens();
+    let first = tokens.first().map(|token| token.text.as_str());
+    matches!(first, Some("_Alignas" | "alignas"))
+}
+
+/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
+/// without it. They stand before it on the same side of the name.
+pub(crate) fn keeps_alignment(
+    typedef: Cursor<'_>,
+    underlying: Ty<'_>,
+    attribute: Cursor<'_>,
+) -> bool {
+    let words = ["vector_size", "__vector_size__", "mode", "__mode__"];
+    let (name, at) = (typedef.place().offset, attribute.place().offset);
+    let tokens = typedef.tokens();
+    let mut pairs = tokens.windows(2);
+    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
+        return made[0].offset < at && at < name;
+    }
+    // Attributes after the name are no part of the declaration's own text.
+    let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
+    match words.iter().filter_map(|word| rest.find(word)).min() {
+        Some(made) => (end as usize).saturating_add(made) < at as usize,
+        // A macro hides it.
+        None => underlying.kind() != CXType_Vector,
+    }
+}
+
+/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
+pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
+    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
+    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
 }
 
 /// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang

@@ -12,6 +12,7 @@ use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef, CXCursor_UnionDecl};
 
 use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
+use crate::parse::ignored::IGNORED;
 use crate::parse::prelude;
 use crate::reason::Reason;
 
@@ -75,15 +76,6 @@ impl Places {
     }
 }
 
-/// Attributes of gcc's that change layouts or calls, and of which clang says that it ignores them.
-const IGNORED: [&str; 5] = [
-    "scalar_storage_order",
-    "gcc_struct",
-    "copy",
-    "strub",
-    "no_callee_saved_registers",
-];
-
 /// clang's messages about one unit.
 #[derive(Default)]
 pub(crate) struct Errors {
@@ -93,9 +85,9 @@ pub(crate) struct Errors {
     /// Names of declarations that were left out for an error, as expressions refer to it: `A` of an
     /// enumeration, `struct s`.
     pub(crate) spoilt: HashSet<String>,
-    /// Places of attributes of [`IGNORED`], which change layouts or calls, and the starts of the
-    /// declarations that they follow.
-    ignored: Vec<(&'static str, Places)>,
+    /// Places of each attribute of [`IGNORED`], and the starts of the declarations that they
+    /// follow.
+    pub(crate) ignored: Vec<Places>,
     /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
     /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
@@ -140,22 +132,18 @@ impl Errors {
             (warning.message).ends_with("; transparent_union attribute ignored")
         };
         let opaque = warnings.iter().filter(is_opaque);
-        let unknown = |name: &&'static str| (*name, ignored("-Wunknown-attributes", name));
+        let unknown = IGNORED
+            .iter()
+            .map(|(name, _)| ignored("-Wunknown-attributes", name));
         Ok(Self {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
-            ignored: IGNORED.iter().map(unknown).collect(),
+            ignored: unknown.collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
             opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
             spoilt: HashSet::new(),
             places: Places::new(errors.iter().map(|error| &error.place)),
             all: errors.into_iter().map(|error| (error, false)).collect(),
         })
-    }
-
-    /// Returns the attribute among `names` that clang ignores in `cursor`.
-    pub(crate) fn ignored_in(&self, cursor: Cursor<'_>, names: &[&str]) -> Option<&'static str> {
-        let mut asked = (self.ignored.iter()).filter(|(name, _)| names.contains(name));
-        asked.find_map(|(name, places)| places.is_in(cursor).then_some(*name))
     }
 
     /// Returns whether clang ignores the `transparent_union` of `definition`.

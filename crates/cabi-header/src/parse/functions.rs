@@ -13,11 +13,11 @@ use crate::declarator::declared;
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
-use crate::parse::kinds::{is_array, is_function};
+use crate::parse::kinds::{is_array, is_function, is_pointer};
 use crate::parse::members::parenthesized;
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
-use crate::parse::types::{Reader, is_pointer, unsupported};
+use crate::parse::types::{Reader, unsupported};
 use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
 use crate::written::Written;
@@ -292,6 +292,11 @@ fn convention(
     let type_spelling = function.canonical().spelling();
     let has = |name: &str| has_attribute(printed, name) || has_attribute(&type_spelling, name);
     if let Some(attribute) = CHANGE_CALLS.into_iter().find(|name| has(name)) {
+        return Err(Reason::Attribute(attribute.to_owned()));
+    }
+    // Streaming mode and the state `za` of Arm's SME are entered and left around a call.
+    let is_sme = |word: &&str| word.starts_with("__arm_") && *word != "__arm_streaming_compatible";
+    if let Some(attribute) = type_spelling.split([' ', '(', ')']).find(is_sme) {
         return Err(Reason::Attribute(attribute.to_owned()));
     }
     // No convention either, but it moves arguments to registers.

@@ -33,6 +33,16 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
+/// Pointers, and C++'s references, which are passed as pointers.
+pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
+    [
+        CXType_Pointer,
+        CXType_LValueReference,
+        CXType_RValueReference,
+    ]
+    .contains(&kind)
+}
+
 /// Returns whether a declaration of kind `child` is looked at inside of `outer`.
 pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     match outer.kind() {
@@ -60,4 +70,22 @@ pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
 /// whole header.
 pub(crate) fn is_preprocessing(kind: CXCursorKind) -> bool {
     (CXCursor_PreprocessingDirective..=CXCursor_InclusionDirective).contains(&kind)
+}
+
+/// Returns whether names in `scope`, a class, a namespace or the whole text, may be others than
+/// after the end of the text.
+pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
+    match scope.kind() {
+        CXCursor_TranslationUnit => false,
+        CXCursor_LinkageSpec => has_own_names(scope.parent()),
+        kind if RECORDS.contains(&kind) => {
+            let is_plain = |child: &Cursor<'_>| {
+                let kind = child.kind();
+                let plain = [CXCursor_FieldDecl, CXCursor_CXXAccessSpecifier];
+                plain.contains(&kind) || METHODS.contains(&kind) || child.is_attribute()
+            };
+            !scope.children().iter().all(is_plain) || has_own_names(scope.parent())
+        }
+        _ => true,
+    }
 }

@@ -2,6 +2,7 @@
 //! searched, be they comments or left out by `#if`.
 
 use crate::clang::NO_DECLARATION;
+use crate::parse::ignored::{IGNORED, occurs};
 
 /// Words of a `target` attribute or pragma that take registers of the C convention away.
 pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
@@ -11,18 +12,17 @@ pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-on
 pub(crate) struct Pragmas {
     /// `#pragma pack`.
     pub(crate) pack: bool,
-    /// An argument that packs.
+    /// `-fpack-struct=`. Without a number gcc does not pack as clang does.
     pub(crate) pack_argument: bool,
     /// `#pragma options align` and `#pragma align`, which pack for clang alone.
     pub(crate) align: bool,
-    /// The name `scalar_storage_order`, and `#pragma scalar_storage_order`, which is gcc's alone.
-    storage_order: bool,
-    storage_order_pragma: bool,
-    /// The name `gcc_struct`.
-    gcc_struct: bool,
-    transparent_union: bool,
+    /// `#pragma scalar_storage_order`, which is gcc's alone.
+    pub(crate) storage_order: bool,
+    /// The name of each attribute of [`IGNORED`].
+    pub(crate) ignored: [bool; IGNORED.len()],
     /// A pragma by which clang may say nothing of an attribute that it does not know.
-    ignored: bool,
+    pub(crate) ignores_unknown: bool,
+    transparent_union: bool,
     /// A pragma by which clang may say nothing of declarations in records that declare no member.
     pub(crate) ignores_nameless: bool,
     /// The name of an attribute of a target, and a pragma by which clang may not say that it
@@ -37,25 +37,6 @@ pub(crate) struct Pragmas {
 }
 
 impl Pragmas {
-    /// Returns the pragmas that arguments for clang stand for.
-    pub(crate) fn of_args(args: &[String]) -> Self {
-        let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
-        Self {
-            pack_argument: args.iter().any(is_packing),
-            ..Self::default()
-        }
-    }
-
-    /// Returns whether some records may have an order of bytes that clang does not show.
-    pub(crate) fn may_hide_order(self) -> bool {
-        self.storage_order_pragma || (self.storage_order && self.ignored)
-    }
-
-    /// Returns whether some records may have `gcc_struct`, which clang does not show.
-    pub(crate) fn may_hide_gcc_struct(self) -> bool {
-        self.gcc_struct && self.ignored
-    }
-
     /// Returns whether some functions may have an attribute `target` that clang ignores, and does
     /// not show.
     pub(crate) fn may_hide_target(self) -> bool {
@@ -70,18 +51,19 @@ impl Pragmas {
 
     /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
-        self.storage_order |= text.contains("scalar_storage_order");
-        self.gcc_struct |= text.contains("gcc_struct");
+        for ((name, _), is) in IGNORED.iter().zip(&mut self.ignored) {
+            *is = *is || occurs(text, name);
+        }
         self.transparent_union |= text.contains("transparent_union");
         self.target_attribute |= text.contains("target");
         for rest in after_pragma(text) {
-            self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();
+            self.storage_order |= words(rest, &["scalar_storage_order"]).is_some();
             let ignored = rest.contains("ignored");
-            self.ignored |= ignored;
             let ignores =
                 |option| ignored && (rest.contains(option) || rest.contains("-Weverything"));
             self.ignores_nameless |= ignores(NO_DECLARATION);
             self.ignores_attributes |= ignores("attributes");
+            self.ignores_unknown |= ignores("-Wattributes") || ignores("-Wunknown-attributes");
             self.pack |= words(rest, &["pack"]).is_some();
             self.align |= words(rest, &["options"])
                 .or(words(rest, &["align"]))
@@ -98,11 +80,15 @@ impl Pragmas {
     }
 }
 
-/// Returns the text after each `#pragma` and `_Pragma` of `text` on its line.
+/// Returns the text after each `#pragma` and `_Pragma` of `text` on its line, which a backslash
+/// continues.
 fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("ragma").map(|(at, word)| {
         let rest = text.get(at + word.len()..).unwrap_or("");
-        rest.split('\n').next().unwrap_or("")
+        let line = |(at, _)| rest.get(..at);
+        let is_whole = |line: &&str| !line.trim_end_matches('\r').ends_with('\\');
+        let mut lines = rest.match_indices('\n').filter_map(line);
+        lines.find(is_whole).unwrap_or(rest)
     })
 }
 
@@ -110,7 +96,7 @@ fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
 fn words<'t>(mut rest: &'t str, words: &[&str]) -> Option<&'t str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     for word in words {
-        let start = rest.trim_start_matches([' ', '\t', '(', '"', '\\']);
+        let start = rest.trim_start_matches([' ', '\t', '\r', '\n', '(', '"', '\\']);
         rest = start.strip_prefix(word)?;
         if rest.starts_with(is_part) {
             return None;

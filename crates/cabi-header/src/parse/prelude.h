@@ -63,6 +63,8 @@ enum { __cabi_vectors = 2 };
 #elif defined(__AVX__)
 enum { __cabi_vectors = 1 };
 #endif
+/* Arguments may pack records. */
+#pragma pack(push, 16)
 enum { __cabi_wchar_signed = (__WCHAR_TYPE__)-1 < (__WCHAR_TYPE__)1 };
 enum { __cabi_long = sizeof(long) };
 enum { __cabi_pointer = sizeof(void *) };
@@ -88,6 +90,6 @@ struct __cabi_struct_bit { char a; _BitInt(128) b; };
 enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
 #ifdef __aarch64__
 typedef char __cabi_vector __attribute__((vector_size(64)));
-struct __cabi_struct_vector { char a; __cabi_vector b; };
-enum { __cabi_align_vector = __builtin_offsetof(struct __cabi_struct_vector, b) };
+enum { __cabi_align_vector = __alignof__(__cabi_vector) };
 #endif
+#pragma pack(pop)

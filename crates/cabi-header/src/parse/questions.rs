@@ -107,6 +107,14 @@ impl Questions {
     }
 }
 
+/// Returns whether an expression refers to declarations by their names.
+pub(crate) fn has_names(expression: &str) -> bool {
+    const KEYWORDS: &str =
+        "sizeof alignof _Alignof __alignof__ char short int long signed unsigned float double void";
+    let is_name = |word: &str| KEYWORDS.split(' ').all(|keyword| keyword != word);
+    words(expression).any(is_name)
+}
+
 /// The identifiers in an expression as clang prints it, in which no macro is left but `bool`.
 fn words(asked: &str) -> impl Iterator<Item = &str> {
     let words = asked.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');

@@ -6,17 +6,17 @@
 //! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
 //! ends.
 
-use cabi::{BitFieldStyle, DataModel, Language, Member, RecordBuilder, RecordRules, Type};
-use clang_sys::{
-    CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnexposedAttr, CXCursor_UnionDecl,
-};
+use cabi::{BitFieldStyle, Language, Member, RecordBuilder, RecordRules, Type};
+use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
 
 use crate::clang::Cursor;
-use crate::parse::attributes::{Position, has_attribute, head, position};
-use crate::parse::errors::Errors;
+use crate::parse::attributes::{
+    Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
+};
+use crate::parse::ignored::{IGNORED, Subject};
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, mismatch};
-use crate::parse::types::{Reader, is_unnamed, unsupported};
+use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 /// Most members that a structure may have: libclang looks at all of them to give the offset of one,
@@ -48,7 +48,8 @@ impl<'u> Reader<'u> {
                 definition.ty().spelling()
             )));
         }
-        self.check_ignored(definition)?;
+        self.check_ignored(definition, Subject::Record)?;
+        self.check_hidden(definition)?;
         let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
             && let Some(nameless) = nameless
@@ -64,17 +65,13 @@ impl<'u> Reader<'u> {
         let reference = self.reference.as_mut();
         let reference = reference.map(|reference| reference.by_clang(definition));
         let own = self.look_at(definition);
-        if let Some(reference) = reference {
-            return self.as_gcc(&own?, &reference?);
-        }
+        let reference = reference.transpose();
         let own = own?;
-        if !self.is_as_clang() && own.attributes.inherited {
-            let why = "gcc ignores `packed` and `aligned` before `struct` and in earlier declarations, clang does not";
+        if let Some(why) = self.unknown_to_gcc(&own.attributes) {
             return Err(unsupported(definition.ty(), why));
         }
-        if !self.is_as_clang() && own.attributes.ms_struct && !self.facts.x86 {
-            let why = "gcc for this machine ignores `ms_struct`, clang does not";
-            return Err(unsupported(definition.ty(), why));
+        if let Some(reference) = reference? {
+            return self.as_gcc(&own, &reference);
         }
         let clang = self.readings(&own)?;
         let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
@@ -92,22 +89,53 @@ impl<'u> Reader<'u> {
         difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
     }
 
-    /// Refuses a record with an attribute of gcc's that clang does not implement: it warns, and
-    /// goes on with another layout than gcc.
-    fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
-        let mut ignored = vec!["scalar_storage_order"];
-        if !self.is_as_clang() {
-            ignored.push("copy");
-            if self.model.bit_fields == BitFieldStyle::Ms {
-                ignored.push("gcc_struct");
-                if self.pragmas.may_hide_gcc_struct() {
-                    let why = "`gcc_struct` occurs, and a pragma hides which records have it";
-                    return Err(unsupported(definition.ty(), why));
-                }
+    /// Returns why gcc's layout of a record with `attributes` is not known from clang's.
+    fn unknown_to_gcc(&self, attributes: &RecordAttributes) -> Option<&'static str> {
+        if self.is_as_clang() {
+            return None;
+        }
+        if attributes.inherited {
+            return Some(
+                "gcc ignores `packed` and `aligned` before `struct` and in earlier declarations, clang does not",
+            );
+        }
+        if attributes.aligned_again {
+            return Some(SEVERAL_ALIGNED);
+        }
+        let is_ignored = attributes.ms_struct && !self.facts.x86 && self.reference.is_none();
+        is_ignored.then_some("gcc for this machine ignores `ms_struct`, clang does not")
+    }
+
+    /// Refuses a declaration with an attribute of [`IGNORED`], and one that may have it.
+    pub(crate) fn check_ignored(
+        &self,
+        declaration: Cursor<'u>,
+        subject: Subject,
+    ) -> Result<(), Reason> {
+        let known = IGNORED.iter().zip(&self.errors.ignored);
+        for (((name, subjects), places), occurs) in known.zip(self.pragmas.ignored) {
+            let matters = match *name {
+                "scalar_storage_order" => true,
+                "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
+                _ => !self.is_as_clang(),
+            };
+            if !matters || !subjects.contains(&subject) {
+                continue;
+            }
+            if places.is_in(declaration) {
+                return Err(Reason::Attribute((*name).to_owned()));
+            }
+            if occurs && self.pragmas.ignores_unknown {
+                let what = format!("{name}, which clang ignores where a pragma may hide that,");
+                return Err(Reason::Attribute(what));
             }
         }
-        let is_union = definition.kind() == CXCursor_UnionDecl;
-        if is_union
+        Ok(())
+    }
+
+    /// Refuses a union that may be transparent, and a record whose order of bytes is not known.
+    fn check_hidden(&self, definition: Cursor<'u>) -> Result<(), Reason> {
+        if definition.kind() == CXCursor_UnionDecl
             && !self.is_as_clang()
             && self.pragmas.may_hide_transparent()
             && !has_attribute(&head(definition), "transparent_union")
@@ -115,11 +143,8 @@ impl<'u> Reader<'u> {
             let why = "`transparent_union` occurs, and a pragma hides which unions have it";
             return Err(unsupported(definition.ty(), why));
         }
-        if let Some(name) = self.errors.ignored_in(definition, &ignored) {
-            return Err(Reason::Attribute(name.to_owned()));
-        }
-        if self.pragmas.may_hide_order() {
-            let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
+        if self.pragmas.storage_order {
+            let why = "`#pragma scalar_storage_order` is gcc's alone";
             return Err(unsupported(definition.ty(), why));
         }
         Ok(())
@@ -200,7 +225,11 @@ impl<'u> Reader<'u> {
         if self.pragmas.align && own.attributes.unnamed {
             return refuse("`#pragma align` and `#pragma options align` are clang's alone");
         }
-        let model = own.attributes.model(&self.model);
+        let model = match self.facts.x86 {
+            true => own.attributes.model(&self.model),
+            // gcc for other machines has no `ms_struct`.
+            false => self.model,
+        };
         let model = model.with_records(RecordRules::Gcc);
         let mut found: Option<Type> = None;
         for &place in places(&own.declared) {
@@ -234,15 +263,20 @@ impl<'u> Reader<'u> {
     fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
         let printed = own.stated.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
-        let asked = self.asked(head)?.into_iter().max();
+        let scope = own.stated.definition.parent();
+        let asked = self.asked(head, scope)?.into_iter().max();
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// Returns the alignments that the `aligned` of a declaration, printed by clang, ask for.
-    fn asked(&mut self, printed: &str) -> Result<Vec<u32>, Reason> {
+    /// Returns the alignments that the `aligned` of a declaration in `scope`, printed by clang, ask
+    /// for.
+    fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
         let texts = aligned_expressions(printed);
         // All are looked at before one fails, so that one run evaluates each.
-        let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
+        let values: Vec<_> = texts
+            .iter()
+            .map(|text| self.alignment(text, scope))
+            .collect();
         values.into_iter().collect()
     }
 
@@ -341,7 +375,9 @@ impl<'u> Reader<'u> {
         }
         let asked = match aligned.is_empty() {
             true => Vec::new(),
-            false => self.asked(&field.printed()).map_err(inside)?,
+            false => self
+                .asked(&field.printed(), field.parent())
+                .map_err(inside)?,
         };
         Ok(DeclaredMember {
             name: name.filter(|_| !is_base),
@@ -352,19 +388,6 @@ impl<'u> Reader<'u> {
             asked,
         })
     }
-}
-
-/// Returns whether `attribute` stands before the text of `declaration`, in the same file.
-fn is_before(attribute: Cursor<'_>, declaration: Cursor<'_>) -> bool {
-    let (place, (start, _)) = (attribute.place(), declaration.extent());
-    place.file == start.file && place.offset < start.offset
-}
-
-/// Returns whether an alignment was asked for by `_Alignas`.
-fn is_specifier(attribute: Cursor<'_>) -> bool {
-    let tokens = attribute.tokens();
-    let first = tokens.first().map(|token| token.text.as_str());
-    matches!(first, Some("_Alignas" | "alignas"))
 }
 
 /// Returns how many members `ty` has that libclang finds in it: not those of the elements of
@@ -391,48 +414,5 @@ impl RecordDefinition<'_> {
         let size = u64::try_from(self.stated.size).unwrap_or(0);
         let members = self.declared.iter().map(|declared| &declared.ty);
         crate::parse::modes::is_transparent_to_gcc(members, size)
-    }
-}
-
-/// The attributes of a record that change its layout or how it is passed.
-struct RecordAttributes {
-    packed: bool,
-    aligned: bool,
-    /// `true` if libclang does not name the record.
-    unnamed: bool,
-    transparent: bool,
-    /// `true` if clang ignores its `transparent_union`.
-    transparent_to_gcc: bool,
-    ms_struct: bool,
-    /// `packed` or `aligned` of an earlier declaration, or before the word `struct`.
-    inherited: bool,
-}
-
-impl RecordAttributes {
-    fn new(definition: Cursor<'_>, errors: &Errors) -> Self {
-        let attributes = definition.children().into_iter();
-        let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
-        let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
-        let counts =
-            |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
-        let head = head(definition);
-        Self {
-            packed: kinds.contains(&CXCursor_PackedAttr),
-            aligned: kinds.contains(&CXCursor_AlignedAttr),
-            unnamed: kinds.contains(&CXCursor_UnexposedAttr),
-            transparent: has_attribute(&head, "transparent_union"),
-            transparent_to_gcc: errors.has_opaque_union(definition),
-            ms_struct: has_attribute(&head, "ms_struct"),
-            inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
-        }
-    }
-
-    /// `model` with the record's own style of bit-fields.
-    fn model(&self, model: &DataModel) -> DataModel {
-        let mut model = *model;
-        if self.ms_struct {
-            model.bit_fields = BitFieldStyle::Ms;
-        }
-        model
     }
 }

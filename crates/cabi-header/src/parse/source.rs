@@ -50,24 +50,61 @@ const IGNORED: [(&str, &str); 12] = [
     ),
 ];
 
-/// Refuses arguments that libclang ignores.
-fn refuse_ignored(args: &[String]) -> Result<(), HeaderError> {
-    let found = args.iter().find_map(|arg| {
-        let bare = arg.strip_prefix("-Xclang=").unwrap_or(arg);
-        let is = |name: &str| {
-            let rest = bare.strip_prefix(name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '-']))
-        };
-        let (_, why) = IGNORED.iter().find(|(name, _)| is(name))?;
-        Some((arg, why))
-    });
-    match found {
-        Some((arg, why)) => Err(HeaderError::Ignored {
-            arg: arg.clone(),
-            why,
-        }),
-        None => Ok(()),
+/// Arguments that choose another convention for functions that name none.
+const CONVENTIONS: [&str; 11] = [
+    "-mabi",
+    "-fclang-abi-compat",
+    "-fdefault-calling-conv",
+    "-target-abi",
+    "-mfloat-abi",
+    "-mhard-float",
+    "-msoft-float",
+    "-mregparm",
+    "-mrtd",
+    // After `-target-feature`.
+    "+soft-float",
+    "-x87",
+];
+
+/// Arguments that add registers to a machine, or take some away: the convention depends on them, on
+/// x86 in ways that macros show.
+const MACHINES: [&str; 7] = [
+    "-march",
+    "-mcpu",
+    "-mgeneral-regs-only",
+    "-mvx",
+    "-mno-vx",
+    "-target-cpu",
+    "-target-feature",
+];
+
+/// Returns whether `arg` is the argument `name`, with or without a value.
+fn is_argument(arg: &str, name: &str) -> bool {
+    let rest = arg
+        .strip_prefix("-Xclang=")
+        .unwrap_or(arg)
+        .strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '-']))
+}
+
+/// Refuses arguments that libclang ignores, and those that choose a convention: the types that are
+/// read do not show it.
+fn refuse(args: &[String]) -> Result<(), HeaderError> {
+    for arg in args {
+        if let Some((_, why)) = IGNORED.iter().find(|(name, _)| is_argument(arg, name)) {
+            let arg = arg.clone();
+            return Err(HeaderError::Ignored { arg, why });
+        }
     }
+    refuse_any(args, &CONVENTIONS)
+}
+
+fn refuse_any(args: &[String], names: &[&str]) -> Result<(), HeaderError> {
+    let is_one = |arg: &&String| names.iter().any(|name| is_argument(arg, name));
+    args.iter().find(is_one).map_or(Ok(()), |arg| {
+        let arg = arg.clone();
+        Err(HeaderError::Convention { arg })
+    })
 }
 
 /// Returns whether `arg` turns all warnings off, or some into errors, whatever comes after it. An
@@ -98,7 +135,7 @@ impl<'s> Source<'s> {
         text: &'s str,
         options: &'s Options,
     ) -> Result<Self, HeaderError> {
-        refuse_ignored(&options.args)?;
+        refuse(&options.args)?;
         let mut args = vec![format!("-x{}", options.language())];
         // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
@@ -139,11 +176,15 @@ impl<'s> Source<'s> {
                 c_string(prelude::TEXT.to_owned(), "")?,
             ),
         ];
-        self.session
-            .parse(&self.name, &self.args, &unsaved)
-            .ok_or_else(|| HeaderError::Refused {
-                args: self.given_args.to_vec(),
-            })
+        let unit = self.session.parse(&self.name, &self.args, &unsaved);
+        let unit = unit.ok_or_else(|| HeaderError::Refused {
+            args: self.given_args.to_vec(),
+        })?;
+        let (triple, x86) = (unit.triple(), ["x86_64", "i386", "i486", "i586", "i686"]);
+        if !x86.iter().any(|machine| triple.starts_with(machine)) {
+            refuse_any(self.given_args, &MACHINES)?;
+        }
+        Ok(unit)
     }
 
     /// Adds to `answers` what `questions` ask, in a run with them after the text.
@@ -170,8 +211,13 @@ impl<'s> Source<'s> {
     /// Returns the pragmas in all that `unit` read, and in arguments.
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
-        let mut found = Pragmas::of_args(self.given_args);
+        let mut found = Pragmas::default();
         found.look(self.text);
+        for arg in self.given_args {
+            found.pack_argument |= arg.starts_with("-fpack-struct=");
+            // Macros may have pragmas.
+            found.look(arg);
+        }
         for file in unit.files().iter().filter(|file| **file != main) {
             // A file that cannot be read was in memory: the prelude, which has none.
             if let Ok(bytes) = std::fs::read(file) {

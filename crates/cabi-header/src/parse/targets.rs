@@ -11,6 +11,7 @@ use cabi::{Kind, Scalar, Type, VectorLevel};
 use crate::clang::Cursor;
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
+use crate::parse::ignored::Subject;
 use crate::parse::pragmas::WITHOUT_SSE;
 use crate::parse::types::Reader;
 use crate::reason::Reason;
@@ -55,10 +56,7 @@ impl<'u> Reader<'u> {
         function: &mut Prototype,
     ) -> Result<(), Reason> {
         let refuse = |what: String| Err(Reason::Attribute(what));
-        let unknown = ["copy", "strub", "no_callee_saved_registers"];
-        if let Some(name) = self.errors.ignored_in(cursor, &unknown) {
-            return refuse(name.to_owned());
-        }
+        self.check_ignored(cursor, Subject::Function)?;
         if self.errors.ignored_targets.is_in(cursor) {
             return refuse("target, which clang ignores here,".to_owned());
         }

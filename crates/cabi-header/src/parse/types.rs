@@ -9,17 +9,24 @@ use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
-use crate::parse::attributes::{Position, is_mode_of_sign, position};
+use crate::parse::attributes::{
+    Position, has_alignment, is_mode_of_sign, keeps_alignment, position,
+};
 use crate::parse::errors::Errors;
-use crate::parse::kinds::is_function;
+use crate::parse::ignored::Subject;
+use crate::parse::kinds::{has_own_names, is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
-use crate::parse::questions::{Answers, Questions};
+use crate::parse::questions::{Answers, Questions, has_names};
 use crate::parse::stated::size_mismatch;
 use crate::reason::Reason;
 
 /// Most typedefs, arrays and records that may wrap each other.
 const MAX_NESTING: u32 = 256;
+
+/// Reason for which a record or typedef with several alignments is refused.
+pub(crate) const SEVERAL_ALIGNED: &str =
+    "of several `aligned` on it gcc heeds the last, clang the greatest";
 
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
@@ -90,13 +97,15 @@ impl<'u> Reader<'u> {
         questions
     }
 
-    /// Returns the value of the expression of an `aligned` attribute.
-    pub(crate) fn alignment(&mut self, expression: &str) -> Result<u32, Reason> {
+    /// Returns the value of the expression of an `aligned` attribute in `scope`.
+    pub(crate) fn alignment(&mut self, expression: &str, scope: Cursor<'u>) -> Result<u32, Reason> {
         let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
         if let Ok(value) = digits.parse() {
             return Ok(value);
         }
-        if let Some(Some(value)) = self.value(expression) {
+        // It is asked after the end of the text.
+        let is_hidden = self.facts.cxx && has_names(expression) && has_own_names(scope);
+        if !is_hidden && let Some(Some(value)) = self.value(expression) {
             return Ok(value);
         }
         Err(Reason::Attribute(format!(
@@ -145,6 +154,10 @@ impl<'u> Reader<'u> {
 
     fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let kind = ty.kind();
+        if kind == CXType_Half && self.facts.x86 {
+            let why = "in records clang passes it in memory by the System V convention, and gcc for x86 has no such type";
+            return Err(unsupported(ty, why));
+        }
         if let Some(scalar) = self.scalar(kind) {
             if self.facts.without_x87 && scalar == Type::F80 {
                 let why = "the arguments for clang (-mno-80387) turn off the x87 registers that it is passed by";
@@ -163,7 +176,7 @@ impl<'u> Reader<'u> {
             CXType_Record => self.record(ty.declaration()),
             CXType_Enum => self.enumeration(ty),
             CXType_ConstantArray => {
-                let element = self.ty(ty.array_element())?;
+                let element = self.element(ty)?;
                 // libclang's number has a sign, and the bits of the target's `size_t`.
                 let len = u64::try_from(ty.array_len()).ok();
                 let array = len.map(|len| Type::array(&element, len)).transpose()?;
@@ -177,7 +190,7 @@ impl<'u> Reader<'u> {
                         )
                     })
             }
-            CXType_IncompleteArray => Ok(Type::flexible_array(&self.ty(ty.array_element())?)?),
+            CXType_IncompleteArray => Ok(Type::flexible_array(&self.element(ty)?)?),
             CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
             CXType_Vector | CXType_ExtVector => self.vector(ty),
             CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
@@ -190,6 +203,20 @@ impl<'u> Reader<'u> {
             }
             _ => Err(unsupported(ty, "this is no type of C that is supported")),
         }
+    }
+
+    /// Returns the type of the elements of the array `ty`.
+    fn element(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let read = self.ty(ty.array_element())?;
+        let element = ty.array_element().canonical();
+        if element.kind() == CXType_Atomic && !self.is_as_clang() && read.as_scalar().is_none() {
+            let value = self.ty(element.atomic_value())?;
+            if value.align() < read.align() {
+                let why = "gcc aligns its elements as if they were not atomic, clang does not";
+                return Err(unsupported(ty, why));
+            }
+        }
+        Ok(read)
     }
 
     fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
@@ -349,14 +376,14 @@ impl<'u> Reader<'u> {
             )));
         }
         let underlying = typedef.underlying();
-        if !self.is_as_clang()
-            && let Some(name) = self.errors.ignored_in(typedef, &["copy"])
-        {
-            return Err(Reason::Attribute(name.to_owned()));
-        }
+        self.check_ignored(typedef, Subject::Typedef)?;
         if !self.is_as_clang() && has_alignment(ty) {
-            let aligned = typedef.children().into_iter();
-            for attribute in aligned.filter(|child| child.kind() == CXCursor_AlignedAttr) {
+            let mut aligned = typedef.children();
+            aligned.retain(|child| child.kind() == CXCursor_AlignedAttr);
+            if aligned.len() > 1 {
+                return Err(unsupported(ty, SEVERAL_ALIGNED));
+            }
+            for attribute in aligned {
                 if ty.align() != ty.size() && !keeps_alignment(typedef, underlying, attribute) {
                     let why = "gcc drops `aligned` where `vector_size` or `mode` makes another type after it, clang does not";
                     return Err(unsupported(ty, why));
@@ -386,31 +413,6 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
-/// without it. They stand before it on the same side of the name.
-fn keeps_alignment(typedef: Cursor<'_>, underlying: Ty<'_>, attribute: Cursor<'_>) -> bool {
-    let words = ["vector_size", "__vector_size__", "mode", "__mode__"];
-    let (name, at) = (typedef.place().offset, attribute.place().offset);
-    let tokens = typedef.tokens();
-    let mut pairs = tokens.windows(2);
-    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
-        return made[0].offset < at && at < name;
-    }
-    // Attributes after the name are no part of the declaration's own text.
-    let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
-    match words.iter().filter_map(|word| rest.find(word)).min() {
-        Some(made) => (end as usize).saturating_add(made) < at as usize,
-        // A macro hides it.
-        None => underlying.kind() != CXType_Vector,
-    }
-}
-
-/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
-fn has_alignment(ty: Ty<'_>) -> bool {
-    let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
-    ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
-}
-
 pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
     Reason::Unsupported {
         ty: ty.spelling(),
@@ -435,14 +437,4 @@ pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
         CXType_ULongLong => Type::U64,
         _ => return None,
     })
-}
-
-/// Pointers, and C++'s references, which are passed as pointers.
-pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
-    [
-        CXType_Pointer,
-        CXType_LValueReference,
-        CXType_RValueReference,
-    ]
-    .contains(&kind)
 }

@@ -3,9 +3,9 @@
 use clang_sys::*;
 
 use crate::clang::Ty;
-use crate::parse::kinds::is_function;
+use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::prelude;
-use crate::parse::types::{Reader, is_pointer, is_unnamed};
+use crate::parse::types::{Reader, is_unnamed};
 use crate::written::Written;
 
 /// Depth to which pointers, arrays and functions are followed.
@@ -47,6 +47,7 @@ impl<'u> Reader<'u> {
         match canonical.kind() {
             CXType_Void => Written::Void,
             k if k == CXType_Float && is_float32(ty) => Written::Float32,
+            CXType_Half => Written::Half,
             CXType_Char_S | CXType_Char_U => Written::Char,
             k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
             k if is_function(k) && canonical.convention() != CXCallingConv_C => {

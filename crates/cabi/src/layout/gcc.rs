@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use super::{MemberLayouts, bits_of, round_up};
 use crate::record_builder::RecordBuilder;
-use crate::types::Type;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 use crate::types::record::{Member, RecordKind};
+use crate::types::{Kind, Type};
 
 /// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple
 /// of it and a rest, and only the rest is rounded up for the type of a bit-field. No machine mode
@@ -41,7 +41,24 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
             return Err(b.bad_field(wide.label(), why));
         }
     }
+    // The mode of such a record is an integer's, by which i386 aligns members
+    // (`ADJUST_FIELD_ALIGN`).
+    let is_whole = |member: &&Member| member.bits.is_none() && is_atomic(&member.ty);
+    if model.max_align_8 < 8
+        && (members.end, members.align) == (64, 64)
+        && let Some(whole) = b.members.iter().find(is_whole)
+    {
+        let why = "gcc aligns such a record to 8 bytes, and to 4 as a member";
+        return Err(b.bad_field(whole.label(), why));
+    }
     Ok(members)
+}
+
+fn is_atomic(ty: &Type) -> bool {
+    match ty.kind() {
+        Kind::Array(array) => is_atomic(&array.elem),
+        _ => ty.is_atomic(),
+    }
 }
 
 fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> MemberLayouts {
@@ -146,7 +163,11 @@ impl GccLayout<'_> {
             && !(width > 8 && is_packed)
             && self.next().is_multiple_of(mode_align)
         {
-            align = align.max(mode_align);
+            // `ADJUST_FIELD_ALIGN`: i386 aligns bit-fields of 64 bits to 32, without
+            // `aligned`.
+            let of_8 = u64::from(self.model.max_align_8) * 8;
+            let is_limited = width == 64 && asked.is_none();
+            align = align.max(if is_limited { of_8 } else { mode_align });
             is_odd = false;
         }
         if is_packed && !closes && asked.is_none() {

@@ -48,7 +48,8 @@ const WIDEST: u32 = 32;
 /// assert_eq!(places, ["rax", "rdx rbx", "xmm0"]);
 /// assert_eq!(abi.ret.to_string(), "rax rdx");
 ///
-/// let refused = FnAbi::new(&FnSig::new([Type::BF16], Type::VOID).convention(&zig::AUTO), &Target::X86_64_LINUX);
+/// let sig = FnSig::new([Type::BF16], Type::VOID).convention(&zig::AUTO);
+/// let refused = FnAbi::new(&sig, &Target::X86_64_LINUX);
 /// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig has no such type (zig-auto)");
 /// # Ok::<(), cabi::Error>(())
 /// ```
