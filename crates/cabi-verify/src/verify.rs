@@ -5,7 +5,8 @@
 //! engine, for cases from elsewhere.
 //!
 //! ```text
-//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in units ──▶ facts of both sides ──▶ verdicts
+//! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in units
+//!                         ──▶ facts of both sides ──▶ verdicts
 //! ```
 
 use std::sync::{Arc, OnceLock};

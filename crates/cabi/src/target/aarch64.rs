@@ -7,6 +7,7 @@
 mod align;
 mod apple;
 mod lang;
+mod vectors;
 mod windows;
 
 use smallvec::SmallVec;
@@ -14,11 +15,11 @@ use smallvec::SmallVec;
 use self::align::argument_align;
 pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
+use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, as_passed, byte, float_of, has_atomic, int, is_compared, memory, one,
-    words,
+    ATOMIC, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
@@ -177,60 +178,6 @@ fn is_known(kind: LeafKind) -> bool {
             bools.is_none() && !matches!(lane, Scalar::Int { bits: 128, .. })
         }
         kind => is_compared(kind),
-    }
-}
-
-/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers, smaller ones as
-/// arguments integers.
-fn vector_group(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if let Some(part) = short_vector(ty.size()) {
-        cx.tracer.note("a short vector of 8 or 16 bytes (C.1)");
-        return Ok(one(ty, part));
-    }
-    if ty.size() > 16 {
-        cx.tracer
-            .note("a vector of more than 16 bytes: by its address");
-        return Ok(memory(ty));
-    }
-    if cx.role == Role::Result {
-        let why = "gcc returns a vector of less than 8 bytes in x0, clang in v0";
-        if cx.decide(Policy::DOUBLE_VECTOR_RESULT_IN_SSE, ty, why)? {
-            return small_result(vector, ty, cx);
-        }
-    } else if float(vector.lane).is_some() {
-        let bit = match vector.lanes {
-            1 => Policy::ONE_FLOAT_VECTORS_IN_MEMORY,
-            _ => Policy::HALF_PAIRS_IN_SSE,
-        };
-        let why = "gcc passes a vector of floats of less than 8 bytes on the stack, clang in an integer register";
-        if cx.decide(bit, ty, why)? {
-            let why = "gcc passes it on the stack and leaves later arguments no integer register: a structure of it is in a register";
-            return cx.refuse(ty, why);
-        }
-    }
-    cx.tracer
-        .note("a vector of less than 8 bytes: an integer of its size");
-    Ok(one(ty, int(byte(ty.size()), Extension::None)))
-}
-
-/// Returns a vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the
-/// register.
-fn small_result(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
-    let is_whole = vector.lanes == 1 || float(vector.lane).is_some();
-    match (ty.size(), is_whole) {
-        (2 | 4, true) => Ok(one(ty, Part::float(float_of(ty.size())))),
-        _ => {
-            let why = "clang returns its lanes further apart than they are in memory: a structure of it is returned as it is";
-            cx.refuse(ty, why)
-        }
-    }
-}
-
-fn short_vector(size: u64) -> Option<Part> {
-    match size {
-        8 => Some(Part::float(F64)),
-        16 => Some(Part::float(V128)),
-        _ => None,
     }
 }
 

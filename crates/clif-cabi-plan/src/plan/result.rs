@@ -2,9 +2,8 @@
 
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 
-use super::signature_plan::{FEWER_BYTES, is_whole};
 use super::table::PassMode;
-use super::value::placed_parts;
+use super::value::{FEWER_BYTES, is_whole, placed_parts};
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{ClifPart, ClifParts, objection};
 use crate::places::ClifPlace;

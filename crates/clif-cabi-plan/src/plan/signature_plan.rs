@@ -5,12 +5,12 @@ use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
 use super::result::Side;
 use super::table::ArgTable;
-use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
+use super::value::{FEWER_BYTES, MAX_PARTS_BYTES, has_16_bytes, is_chain, is_whole, wide_moves};
 use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
-use crate::signature::{Extension, Purpose, Signature};
+use crate::signature::{Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
@@ -213,26 +213,6 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
         && machine.convention.both_position(placed.loc).is_none();
     let why = "a part in registers of two positions is not lowered";
     is_lost.then_some(why)
-}
-
-/// Refuses what [`is_whole`] does not find.
-pub(super) const FEWER_BYTES: &str =
-    "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered";
-
-/// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
-/// and its last slot of the argument area is an integer.
-pub(super) fn is_whole(place: &Place) -> bool {
-    match place {
-        Place::Parts(parts) => parts.iter().all(|placed| {
-            let part = &placed.part;
-            part.size == part.ty.bytes() || part.extension != Extension::None
-        }),
-        Place::Stack { size, .. } => {
-            matches!(size, 1 | 2 | 4) || size.is_multiple_of(WORD.bytes().into())
-        }
-        Place::PerElement { .. } => false,
-        _ => true,
-    }
 }
 
 /// Returns the reason why a value at `place` cannot be lowered, if so. Places may come from a

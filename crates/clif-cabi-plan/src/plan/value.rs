@@ -143,3 +143,23 @@ pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
     let locs = places.flat_map(Place::locs);
     locs.flat_map(|loc| SmallVec::<[Reg; 2]>::from_slice(loc.regs()))
 }
+
+/// Refuses what [`is_whole`] does not find.
+pub(super) const FEWER_BYTES: &str =
+    "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered";
+
+/// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
+/// and its last slot of the argument area is an integer.
+pub(super) fn is_whole(place: &Place) -> bool {
+    match place {
+        Place::Parts(parts) => parts.iter().all(|placed| {
+            let part = &placed.part;
+            part.size == part.ty.bytes() || part.extension != Extension::None
+        }),
+        Place::Stack { size, .. } => {
+            matches!(size, 1 | 2 | 4) || size.is_multiple_of(WORD.bytes().into())
+        }
+        Place::PerElement { .. } => false,
+        _ => true,
+    }
+}

@@ -15,6 +15,7 @@ mod anything;
 )]
 #[path = "../common/doc.rs"]
 mod doc;
+mod flags;
 mod modules;
 mod owned;
 mod rows;
@@ -200,11 +201,10 @@ impl Building {
                 self.callable = Some(lower.callee(stubs, builder, &plan, callee(second))?);
             }
             "try" => {
-                let callable = self.callable.as_ref().unwrap();
-                let of = match rest {
-                    "other" => builder.import_signature(Signature::new(isa::CallConv::Tail)),
-                    _ => callable.signature,
-                };
+                let (callable, mut of) = (self.callable.as_ref().unwrap(), None);
+                if rest == "other" {
+                    of = Some(builder.import_signature(Signature::new(isa::CallConv::Tail)));
+                }
                 try_issue(builder, callable, of)?;
             }
             "slot" if rest.is_empty() => drop(lower.slot(builder, sigs[0].result())?),
@@ -357,11 +357,11 @@ fn arg(text: &str) -> Arg {
 pub(crate) fn try_issue(
     builder: &mut FunctionBuilder<'_>,
     callable: &Callable,
-    of: SigRef,
+    of: Option<SigRef>,
 ) -> Result<(), LowerError> {
     let next = builder.create_block();
     let next = BlockCall::new(next, [], &mut builder.func.dfg.value_lists);
-    let table = ExceptionTableData::new(of, next, []);
+    let table = ExceptionTableData::new(of.unwrap_or(callable.signature), next, []);
     let table = builder.func.dfg.exception_tables.push(table);
     callable.try_call(builder, &[], table).map(drop)
 }
@@ -407,52 +407,5 @@ fn conventions_of_one_name_have_their_own_plans() {
         let lower = lowering();
         let n_params = order.map(|sig| lower.call_plan(sig).unwrap().signature.params.len());
         assert_eq!(n_params.iter().sum::<usize>(), 3, "{n_params:?}");
-    }
-}
-
-/// Flags without which functions of a target would be wrong are asked for.
-#[test]
-fn flags_that_a_target_needs() {
-    const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process";
-    const FRAMES: &str = "preserve_frame_pointers must be on: functions find their stack arguments by the frame pointer";
-    let lowering = |target: &str, flags: &[(&str, &str)]| {
-        let lowering = Lowering::new(&*isa_of(target, flags));
-        lowering.map_or_else(|error| error.to_string(), |_| "lowered".into())
-    };
-    let (probes, frames) = (
-        ("enable_probestack", "true"),
-        ("preserve_frame_pointers", "true"),
-    );
-    for (target, on, why) in [
-        ("aarch64-unknown-linux-gnu", frames, FRAMES),
-        ("aarch64-apple-darwin", frames, FRAMES),
-        ("riscv64gc-unknown-linux-gnu", frames, FRAMES),
-        ("s390x-unknown-linux-gnu", frames, FRAMES),
-        ("x86_64-pc-windows-gnu", probes, PROBES),
-        ("x86_64-pc-windows-msvc", probes, PROBES),
-    ] {
-        let refused = format!("{target}: the setting {why}");
-        assert_eq!(lowering(target, &[]), refused);
-        assert_eq!(lowering(target, &[on]), "lowered");
-    }
-    let wide = [probes, ("probestack_size_log2", "16")];
-    assert!(lowering("x86_64-pc-windows-gnu", &wide).ends_with(PROBES));
-    assert_eq!(lowering("x86_64-unknown-linux-gnu", &[]), "lowered");
-    // Cranelift 0.132 to 0.137 load the size of a frame into a0 before they call an outline probe
-    // on RISC-V: `f(5, 7)` was 100039. On AArch64 and s390x they panic.
-    let inline = [frames, probes, ("probestack_strategy", "inline")];
-    for target in [
-        "aarch64-unknown-linux-gnu",
-        "aarch64-pc-windows-msvc",
-        "riscv64gc-unknown-linux-gnu",
-        "s390x-unknown-linux-gnu",
-    ] {
-        let outline = lowering(target, &[frames, probes]);
-        assert!(
-            outline.ends_with(
-                "another probe overwrites the first argument there, or Cranelift panics"
-            )
-        );
-        assert_eq!(lowering(target, &inline), "lowered");
     }
 }

@@ -159,8 +159,7 @@ fn try_calls_on_apple_arm64() {
     let address = entry.value(&mut builder, 0).unwrap();
     let plan = lower.call_plan(&c("void f(void)")).unwrap();
     let callable = lower.callee(&mut Any::Imports, &mut builder, &plan, address);
-    let callable = callable.unwrap();
-    let done = try_issue(&mut builder, &callable, callable.signature);
+    let done = try_issue(&mut builder, &callable.unwrap(), None);
     assert_eq!(done.is_ok(), !cfg!(feature = "cranelift-0.132"));
     if done.is_ok() {
         let next = ir::Block::from_u32(1);

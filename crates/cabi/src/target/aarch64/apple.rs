@@ -4,9 +4,10 @@
 //! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
 //! that its own callers and callees do not agree on is refused.
 
+use super::vectors::{short_vector, small_result};
 use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, float, large,
-    last, members, short_vector, small_result,
+    last, members,
 };
 use crate::convention::Rule::{AssignToStack, IfFlag, IfType, IfUnnamed};
 use crate::convention::{

@@ -5,9 +5,10 @@
 //! clang alone is the reference. Not here: floats of two bytes, and vectors of variadic functions,
 //! which Microsoft's text does not have or clang passes otherwise: errors.
 
+use super::vectors::{short_vector, small_result};
 use super::{
     AAPCS64, LARGE, LAST_VECTORS, LAST_WORDS, PAIRS, SRET, VECTORS, WORDS, X6, X7, all_words,
-    check_leaves, large, members, scalar_group, short_vector,
+    check_leaves, large, members, scalar_group,
 };
 use crate::convention::{
     Classify, Convention, Extension, Frame, FrameKind, Group, Role, Rules, State, VaListType,
@@ -133,7 +134,7 @@ fn of_vector(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, 
     match short_vector(ty.size()) {
         Some(part) => Ok(one(ty, part)),
         None if ty.size() > 16 => Ok(memory(ty)),
-        None if cx.role == Role::Result => super::small_result(vector, ty, cx),
+        None if cx.role == Role::Result => small_result(vector, ty, cx),
         None => Ok(one(ty, int(byte(ty.size()), Extension::None))),
     }
 }
