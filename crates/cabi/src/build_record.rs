@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use crate::layout::{self, RecordLayout};
 use crate::record_builder::RecordBuilder;
+use crate::scalar::Scalar;
 use crate::types::data_model::{DataModel, Language, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
@@ -253,8 +254,25 @@ fn of_member(ty: &Type) -> ModelFacts {
             let members = record.fields.iter().map(|field| of_member(field.ty()));
             members.fold(ModelFacts::NONE, ModelFacts::and)
         }
-        _ => ty.facts(),
+        _ => match ty.kind() {
+            Kind::Array(array) => of_member(&array.elem),
+            Kind::Scalar(Scalar::F80 | Scalar::BitInt { .. }) => ty.facts(),
+            Kind::Scalar(_) if ty.size() == 16 => ty.facts().and(sixteen(ty)),
+            Kind::Complex(Scalar::F128) => ty.facts().and(sixteen(ty)),
+            _ => ty.facts(),
+        },
     }
+}
+
+/// Returns the facts of the data models that align `ty`, or its parts of 16 bytes, so.
+fn sixteen(ty: &Type) -> ModelFacts {
+    let is_other = ty.facts().only(ModelFacts::OTHER) == ModelFacts::OTHER;
+    let model = if is_other {
+        DataModel::S390X
+    } else {
+        DataModel::LP64
+    };
+    ModelFacts::of(&model).only(ModelFacts::SIXTEEN)
 }
 
 /// Refuses a `quantity` that is not what C makes it.

@@ -224,9 +224,14 @@ impl FnSig {
             });
         }
         let mut call = self.clone();
-        call.params.truncate(self.n_named);
+        let n_named = if self.unprototyped { 0 } else { self.n_named };
+        call.params.truncate(n_named);
         call.params.extend(unnamed.into_iter().map(|ty| Param {
-            ty,
+            ty: if self.unprototyped {
+                ty.non_atomic()
+            } else {
+                ty
+            },
             flags: ArgFlags::NONE,
         }));
         if self.unprototyped {
@@ -353,7 +358,7 @@ impl fmt::Display for FnSig {
         }
         if self.variadic && self.params.len() == self.n_named {
             f.write_str(if self.n_named == 0 { "..." } else { ", ..." })?;
-        } else if self.params.is_empty() {
+        } else if self.params.is_empty() && !self.unprototyped {
             f.write_str("void")?;
         }
         f.write_str(")")?;

@@ -44,6 +44,17 @@ pub struct Target {
 }
 
 impl Target {
+    /// Checks whether C is laid out and called on both alike, whatever their names are.
+    #[must_use]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let name = self.name.clone();
+        *self
+            == Self {
+                name,
+                ..other.clone()
+            }
+    }
+
     /// x86-64 Linux, System V.
     pub const X86_64_LINUX: Self = Self::constant(
         "x86_64-unknown-linux-gnu",

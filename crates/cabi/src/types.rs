@@ -129,7 +129,7 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
 pub(crate) const fn questions(scalar: Scalar, size: u64) -> ModelFacts {
     let eight = match size {
         8 => ModelFacts::EIGHT,
-        16 => ModelFacts::SIXTEEN,
+        16 => ModelFacts::OTHER,
         _ => ModelFacts::NONE,
     };
     match scalar {

@@ -83,7 +83,7 @@ impl PartsValue {
     fn object(&self, target: &Target) -> Result<Type, &'static str> {
         const FIRST: &str = "at_0";
         const NO_OBJECT: &str = "its parts are not those of an object of its size and alignment";
-        let (size, align) = (self.size, self.align);
+        let (size, align, model) = (self.size, self.align, target.data_model());
         if let [one] = &self.parts[..]
             && let Some(own) = scalar(one.ty, one.extension)
             && (own.size(), own.align()) == (size, align)
@@ -105,7 +105,9 @@ impl PartsValue {
                 part.offset.into(),
                 u64::from(part.offset) + u64::from(part.size),
             );
-            let (elem, n) = elements((first, end), align, Some(part)).ok_or(NO_OBJECT)?;
+            let (elem, n) = elements((first, end), align, Some(part))
+                .map(|(elem, n)| (model.adapt(&elem), n))
+                .ok_or(NO_OBJECT)?;
             if first != u64::next_multiple_of(next, elem.align().into()) {
                 return Err(NO_OBJECT);
             }
@@ -117,10 +119,10 @@ impl PartsValue {
         }
         if self.parts.is_empty() {
             let (elem, n) = elements((0, size), align, None).ok_or(NO_OBJECT)?;
-            let all = Type::array(&elem, n).map_err(|_| NO_OBJECT)?;
+            let all = Type::array(&model.adapt(&elem), n).map_err(|_| NO_OBJECT)?;
             record = record.member(member(FIRST, all));
         }
-        let ty = record.build(target.data_model());
+        let ty = record.build(model);
         let fits = |ty: &Type| (ty.size(), ty.align()) == (size, align);
         ty.ok().filter(fits).ok_or(NO_OBJECT)
     }

@@ -76,7 +76,10 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
             record(&[Type::I32, Type::I32, Type::I64]),
             wide(&[I64, I64]),
         ),
-        (record(&[Type::U128]), wide(&[I64, I64])),
+        (
+            record(&[target.data_model().adapt(&Type::U128)]),
+            wide(&[I64, I64]),
+        ),
         (record(&[Type::F64, Type::I64]), mixed),
         (record(&[Type::F32, Type::F32]), Some(pair)),
         (record(&vec![Type::F32; 4]), hfa),

@@ -38,7 +38,7 @@ impl ModelFacts {
     pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13).and(Self::OTHER);
     /// The greatest alignment of vectors: 16, 64.
     pub(crate) const WIDE_VECTORS: Self = Self(0b11 << 15).and(Self::OTHER);
-    /// The alignment of other scalars of 16 bytes: 8, 16.
+    /// The alignment of other scalars of 16 bytes in records: 8, 16.
     pub(crate) const SIXTEEN: Self = Self(0b11 << 17).and(Self::OTHER);
 
     /// No model covers it: what a record has whose size is no multiple of its alignment.

@@ -87,7 +87,8 @@ fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Res
     }
     let result = sig.result();
     check::<R>(Subject::Result, result)?;
-    // Rust's caller relies on the upper bits, and C's functions extend by the sign.
+    // Rust's caller relies on the upper bits on some machines, where C's functions extend by the
+    // sign.
     let is_signed = result.as_scalar().map(Scalar::is_signed);
     if result.size() < 8 && R::IS_SIGNED.is_some() && R::IS_SIGNED != is_signed {
         return Err(

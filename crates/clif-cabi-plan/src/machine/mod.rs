@@ -237,11 +237,15 @@ impl Machine {
     pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
         let found = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
-            // By position the integers have taken the places of all vectors.
-            if class == RegClass::Vector && self.convention.positional {
-                continue;
-            }
-            let regs = self.convention.params.of(class).iter();
+            // By position each register that is taken takes the place of one of the other class.
+            let taken = match (self.convention.positional, class) {
+                (false, _) => 0,
+                (true, RegClass::Int) => {
+                    found.params.iter().filter(|at| at.reg().is_some()).count()
+                }
+                (true, RegClass::Vector) => usize::MAX,
+            };
+            let regs = self.convention.params.of(class).iter().skip(taken);
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
             sig.params.extend(left.map(|_| ClifParam::new(ty)));
         }

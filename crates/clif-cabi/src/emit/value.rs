@@ -134,8 +134,12 @@ impl<'a> CValue<'a> {
         let Some((bits, signed)) = extended_bits(self.ty) else {
             return value;
         };
-        let all = builder.func.dfg.value_type(value).bits();
-        let unused = all.saturating_sub(bits.into());
+        let all = builder.func.dfg.value_type(value);
+        // A convention of a language's own may pass it as a float.
+        if !all.is_int() {
+            return value;
+        }
+        let unused = all.bits().saturating_sub(bits.into());
         let high = builder.ins().ishl_imm_u(value, i64::from(unused));
         match signed {
             true => builder.ins().sshr_imm_u(high, i64::from(unused)),

@@ -199,7 +199,7 @@ impl Lowering {
         (linkage, signature): (Linkage, &Signature),
     ) -> Result<Function, LowerError> {
         let triple = module.isa().triple();
-        if Target::new(triple).ok().as_ref() != Some(&self.target) {
+        if !Target::new(triple).is_ok_and(|own| own.is_alike(&self.target)) {
             let own = self.target.name();
             let why = format!("{triple}: a module of another target than the lowering's, {own}");
             return Err(LowerError::Isa(why).of(Some(name), sig));
