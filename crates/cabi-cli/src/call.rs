@@ -22,6 +22,7 @@ use self::invoke::Memory;
 use self::print::Printer;
 use self::value::{Slot, is_big_endian};
 use crate::output::{self, Failure};
+use crate::reading::questions::Questions;
 use crate::reading::{self, PolicyOption, Reading, Source};
 
 const ABOUT: &str = "\
@@ -107,7 +108,10 @@ impl Call {
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
         source.target = target.as_ref().map(reading::clang_name);
         source.policy = self.policy;
-        let header = source.read()?;
+        let mut questions = Questions::default();
+        let values = self.args.iter().map(|text| serde_json::from_str(text));
+        { values.flatten() }.try_for_each(|value| fill::ask(&value, &mut questions))?;
+        let header = reading::check::limited(|| source.parse_with(&mut questions))?;
         if target.is_some() {
             reading::target(&header, target.as_ref())?;
         }
@@ -117,9 +121,10 @@ impl Call {
         let is_big = is_big_endian(target.as_ref());
         let mut filler = Filler {
             header: &header,
+            answers: questions.answers(&header),
             memory: Memory::new(target.is_none()),
             is_big,
-            name: String::new(),
+            path: String::new(),
         };
         let args = self.args.iter().enumerate();
         let args = args.map(|(i, text)| {

@@ -131,10 +131,8 @@ impl Explain {
         // clang would only define other macros.
         reading::refuse_arguments(&self.asked.clang, None)?;
         for ty in &self.unnamed {
-            if ty.contains('\n') {
-                return Err(format!("--unnamed {ty}: a type has one line"));
-            }
-            questions.add(ty);
+            let added = questions.add(ty);
+            added.map_err(|why| format!("--unnamed {why}"))?;
         }
         reading::check::limited(|| source.parse_with(questions))
     }

@@ -1,6 +1,8 @@
 //! Values inside of objects: members of records, elements of arrays, lanes of vectors, the two
 //! numbers of a complex one; and their bits, in the byte order of the machine whose code is run.
 
+use std::ops::Range;
+
 use cabi::{Kind, Record, Scalar, Target, Type};
 use cabi_header::{Header, Written};
 
@@ -25,6 +27,22 @@ impl<'t> Slot<'t> {
             at: 0,
             written,
         }
+    }
+
+    /// Returns the scalar that the value is, its first bit, and the number of bits that count.
+    pub(crate) fn scalar(&self, is_big: bool) -> Option<(Scalar, (u64, u64))> {
+        if let Some((scalar, width)) = self.bits {
+            return Some((scalar, (self.at, width)));
+        }
+        let (scalar, size) = (self.ty.as_scalar()?, self.ty.size());
+        let width = scalar.value_bits(size);
+        let unused = if is_big { size * 8 - width } else { 0 };
+        Some((scalar, (self.at + unused, width)))
+    }
+
+    /// Returns the bits of the object in which the value is.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.at..self.at + self.bits.map_or(self.ty.size() * 8, |(_, width)| width)
     }
 
     /// Returns the values of an array, vector or complex number; nothing for other types and for
@@ -127,6 +145,12 @@ pub(crate) fn get(bytes: &[u8], place: (u64, u64), is_big: bool) -> u128 {
         let is_set = bytes.get(byte).is_some_and(|byte| byte & mask != 0);
         value | u128::from(is_set) << i
     })
+}
+
+/// Returns the signed number in the lowest `width` bits of `raw`.
+pub(crate) fn signed(raw: u128, width: u64) -> i128 {
+    let unused = 128 - width.clamp(1, 128);
+    (raw << unused).cast_signed() >> unused
 }
 
 /// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
