@@ -1,6 +1,7 @@
 //! A call of a function of another target: a program of `cabi-verify`, under an emulator where this
 //! machine cannot run it.
 
+use std::io::Write;
 use std::path::Path;
 
 use cabi::{FnSig, Target};
@@ -64,8 +65,9 @@ pub(crate) fn call(
     };
     let run = one.run(args, (memory.start, &memory.bytes));
     let CallOutput { process, returned } = run.map_err(refuse)?;
-    output::print(&String::from_utf8_lossy(&process.stdout))?;
-    eprint!("{}", String::from_utf8_lossy(&process.stderr));
+    output::print(&process.stdout)?;
+    // Nobody misses what a closed standard error does not take.
+    let _ = std::io::stderr().write_all(&process.stderr);
     let how = ending(process.status);
     let Some((result, after)) = returned else {
         return Err(format!("{of} did not return: its process {how}").into());
