@@ -29,6 +29,7 @@ const FILE_SIZE: u64 = 64 << 20;
 #[command(hide = true)]
 pub(crate) struct ReadC {
     /// The header, as after `#include`.
+    #[arg(allow_hyphen_values = true)]
     header: String,
     /// Arguments for clang.
     #[arg(last = true)]
