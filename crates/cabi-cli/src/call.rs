@@ -91,7 +91,12 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn run(&self) -> Result<String, Failure> {
         match &self.progress {
-            None => child::run(&self.function, &self.include.join(", ")),
+            None => {
+                if self.target.is_some() {
+                    cabi_verify::process::watch_signals();
+                }
+                child::run(&self.function, &self.include.join(", "))
+            }
             Some(progress) => {
                 crate::ending::end_with_parent();
                 self.call(progress)

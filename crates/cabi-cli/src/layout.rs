@@ -86,6 +86,9 @@ struct Differing {
 
 impl Show {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        if !self.cc.is_empty() {
+            cabi_verify::process::watch_signals();
+        }
         let source = self.source();
         let text = reading::check::in_child(&source.what(), || self.show(&source))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)

@@ -42,6 +42,7 @@ pub(crate) fn call(
     memory: &mut Memory,
     (files, flags): (&[String], &[String]),
 ) -> Result<Vec<u8>, Failure> {
+    cabi_verify::process::watch_signals();
     let (of, name) = (prototype.name.as_str(), target.name());
     let refuse = |why: String| format!("{of} was not called for {name}: {why}");
     let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;

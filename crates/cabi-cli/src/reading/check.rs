@@ -212,14 +212,18 @@ pub(crate) fn run(
 
 fn wait(mut child: Child, mut done: impl FnMut() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    while start.elapsed() < Duration::from_secs(SECONDS) {
+    let (mut pause, mut is_done) = (Duration::from_millis(1), false);
+    while is_done || start.elapsed() < Duration::from_secs(SECONDS) {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if done() {
-            return child.wait().map(Some);
+        // The child removes its folders before it ends.
+        #[cfg(unix)]
+        if cabi_verify::process::was_interrupted() {
+            use rustix::process::{Pid, Signal, kill_process};
+            kill_process(Pid::from_child(&child), Signal::TERM)?;
         }
+        is_done = is_done || done();
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
     }
