@@ -14,8 +14,6 @@ use super::invoke::{Memory, Object};
 use super::value::{Slot, fit, get, set, signed};
 use crate::reading::questions::{Answers, Questions};
 
-type Bytes = Result<Vec<u8>, String>;
-
 /// Writes arguments of one call.
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
@@ -59,7 +57,7 @@ impl Filler<'_> {
             let why = "is neither JSON nor a number of the header's";
             return Err(format!("{text} {why}"));
         }
-        let bytes = self.object(&ty, written.as_ref(), &value)?;
+        let bytes = self.object(Slot::object(&ty, written.as_ref()), Some(&value))?;
         Ok((ty, bytes))
     }
 
@@ -68,13 +66,9 @@ impl Filler<'_> {
     fn own_type(&self, value: &Value) -> Result<(Type, Option<Written>), String> {
         let ty = match (value, typed(value)) {
             (Value::Number(number), _) if is_integer(&number.to_string()) => {
-                let typed = format!("{{\"(unsigned long)\": {number}}}");
-                let value = number.as_i64();
-                integer_type(
-                    value
-                        .ok_or(format!("{number} needs its type here: {typed}"))?
-                        .into(),
-                )
+                let how = format!("needs its type here: {{\"(unsigned long)\": {number}}}");
+                let value = number.as_i64().ok_or(format!("{number} {how}"))?;
+                integer_type(value.into())
             }
             (Value::Number(_), _) => Type::F64,
             (Value::Bool(_), _) => Type::I32,
@@ -88,45 +82,50 @@ impl Filler<'_> {
         Ok((ty, None))
     }
 
-    fn object(&mut self, ty: &Type, written: Option<&Written>, value: &Value) -> Bytes {
-        let mut bytes = zeros(ty)?;
-        self.put(&mut bytes, Slot::object(ty, written), value)?;
-        Ok(bytes)
+    /// Returns an object with `value`, or zeros.
+    fn object(&mut self, slot: Slot<'_>, value: Option<&Value>) -> Result<Vec<u8>, String> {
+        // Nothing sensible is larger, and it must fit on the stack.
+        let size = usize::try_from(slot.ty.size()).ok();
+        let size = size.filter(|size| *size <= 1 << 20);
+        let too_large = || format!("{} is too large to be passed from here", slot.ty);
+        let mut bytes = vec![0; size.ok_or_else(too_large)?];
+        let put = value.map(|value| self.put(&mut bytes, slot, value));
+        put.unwrap_or(Ok(())).map(|()| bytes)
     }
 
-    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`, whose type is
-    /// that, or what that is promoted to.
-    fn put_typed(
+    /// Writes `value`, of the type that the argument states as `name`, into `slot` of `bytes`, whose
+    /// type is that, or what C's default argument promotions make of it.
+    fn put_stated(
         &mut self,
         bytes: &mut [u8],
         slot: Slot<'_>,
         (name, value): (&str, &Value),
     ) -> Result<(), String> {
-        let (own, ty) = (self.answers.named(name)?, slot.ty);
-        let written = Some(&own.written);
-        if own.ty == *ty {
+        let own = self.answers.named(name)?;
+        let stated = Slot::object(&own.ty, Some(&own.written));
+        if own.ty == *slot.ty {
+            let written = stated.written;
             return self.put(bytes, Slot { written, ..slot }, value);
         }
-        let from = Slot::object(&own.ty, written).scalar(self.is_big);
-        let from = from.filter(|_| promote(&own.ty) == *ty);
-        let (Some((scalar, from)), Some((_, to))) = (from, slot.scalar(self.is_big)) else {
-            return Err(format!("{name} is not {ty}"));
-        };
+        let scalar = stated.scalar(self.is_big);
+        let scalar = scalar.filter(|_| promote(&own.ty) == *slot.ty);
+        let (scalar, place) = scalar.ok_or_else(|| format!("{name} is not {}", slot.ty))?;
         // It has to fit its own type before it is promoted.
-        let raw = get(&self.object(&own.ty, written, value)?, from, self.is_big);
+        let narrow = self.object(stated, Some(value))?;
+        let raw = get(&narrow, place, self.is_big);
         let promoted = match u32::try_from(raw) {
             Ok(bits) if scalar == Scalar::F32 => f64::from(f32::from_bits(bits)).to_bits().into(),
-            _ if scalar.is_signed() => signed(raw, from.1).cast_unsigned(),
+            _ if scalar.is_signed() => signed(raw, place.1).cast_unsigned(),
             _ => raw,
         };
-        set(bytes, to, promoted, self.is_big);
+        set(bytes, (slot.at, slot.ty.size() * 8), promoted, self.is_big);
         Ok(())
     }
 
     /// Writes `value` into `slot` of `bytes`.
     fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
         if let Some(('(', name, inner)) = typed(value).filter(|_| slot.bits.is_none()) {
-            return self.put_typed(bytes, slot, (name, inner));
+            return self.put_stated(bytes, slot, (name, inner));
         }
         if let Some((scalar, place)) = slot.scalar(self.is_big) {
             let number = match scalar {
@@ -139,14 +138,20 @@ impl Filler<'_> {
         let ty = slot.ty;
         match (ty.kind(), value) {
             (Kind::Array(array), Value::String(text)) => {
-                let units = encode(text, &array.elem, self.is_big);
+                let units = units(text, &array.elem);
                 let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
-                let n = units.len();
-                if n as u64 > ty.size() {
+                let width = array.elem.size() * 8;
+                let n = units.len() as u64 * width / 8;
+                if n > ty.size() {
                     return Err(format!("a string of {n} bytes does not fit {ty}"));
                 }
-                for (i, byte) in (0..).zip(units) {
-                    set(bytes, (slot.at + i * 8, 8), byte.into(), self.is_big);
+                for (i, unit) in (0..).zip(units) {
+                    set(
+                        bytes,
+                        (slot.at + i * width, width),
+                        unit.into(),
+                        self.is_big,
+                    );
                 }
             }
             (Kind::Record(record), Value::Object(members)) => {
@@ -203,7 +208,7 @@ impl Filler<'_> {
         members: &Map<String, Value>,
     ) -> Result<(), String> {
         let all = slot.members(self.header, record);
-        let mut done: Vec<(&str, Range<u64>)> = Vec::new();
+        let mut done: Vec<Range<u64>> = Vec::new();
         for (name, value) in members {
             let wrong = || match record.field(name) {
                 Some(_) => format!("{name}: a flexible array is not part of the value"),
@@ -212,15 +217,11 @@ impl Filler<'_> {
             let place = all.iter().find(|(own, _)| own == name);
             let (_, member) = *place.ok_or_else(wrong)?;
             let own = member.range();
-            let lies_over =
-                |(_, other): &&(_, Range<u64>)| other.start < own.end && own.start < other.end;
-            if let Some((other, _)) = done.iter().find(lies_over) {
-                return Err(format!(
-                    "{name}: a union has one member at a time, and {other} is written"
-                ));
+            if { done.iter() }.any(|other| other.start < own.end && own.start < other.end) {
+                return Err(format!("{name}: a union has one member at a time"));
             }
             self.part(bytes, (&format!(".{name}"), member), value)?;
-            done.push((name, own));
+            done.push(own);
         }
         Ok(())
     }
@@ -304,7 +305,7 @@ impl Filler<'_> {
         }
         if let Some(('&', name, inner)) = typed(value) {
             let stated = self.answers.named(name)?;
-            let kept = self.keep(stated.ty.clone(), Some(&stated.written), inner);
+            let kept = self.keep(Slot::object(&stated.ty, Some(&stated.written)), inner);
             return kept.map_err(|why| format!("{name}: {why}"));
         }
         let Some(Written::Pointer(to)) = written else {
@@ -316,19 +317,21 @@ impl Filler<'_> {
         match (value, self.pointee(to)) {
             (Value::String(text), pointee) => {
                 let of_void = || (**to == Written::Void).then_some(Type::U8);
-                let units = pointee.or_else(of_void);
-                let units = units.and_then(|unit| encode(text, &unit, self.is_big));
-                let units = units.ok_or("it points to no characters")?;
-                // The NUL is as wide as any element.
-                self.memory.keep(None, &[&units[..], &[0; 4]].concat(), 1)
+                let unit = pointee.or_else(of_void).unwrap_or(Type::VOID);
+                let units = units(text, &unit).ok_or("it points to no characters")?;
+                let array = Type::array(&unit, units.len() as u64 + 1);
+                let array = array.map_err(|e| e.to_string())?;
+                let bytes = self.object(Slot::object(&array, None), Some(value))?;
+                self.memory.keep(None, &bytes, unit.align())
             }
             (Value::Array(items), Some(element)) => {
                 let n = items.len() as u64;
                 let array = Type::array(&element, n).map_err(|e| e.to_string())?;
-                self.keep(array, Some(&Written::Array(to.clone(), Some(n))), value)
+                let written = Written::Array(to.clone(), Some(n));
+                self.keep(Slot::object(&array, Some(&written)), value)
             }
             (Value::Object(_), Some(ty)) if ty.as_record().is_some() => {
-                self.keep(ty, Some(to), value)
+                self.keep(Slot::object(&ty, Some(to)), value)
             }
             _ => {
                 let what = "an object that it points to or {\"&type\": ..}";
@@ -339,20 +342,14 @@ impl Filler<'_> {
     }
 
     /// Keeps an object that an argument points to.
-    fn keep(
-        &mut self,
-        ty: Type,
-        written: Option<&Written>,
-        value: &Value,
-    ) -> Result<usize, String> {
-        let bytes = match value {
-            Value::Null => zeros(&ty)?,
-            value => self.object(&ty, written, value)?,
+    fn keep(&mut self, slot: Slot<'_>, value: &Value) -> Result<usize, String> {
+        let bytes = self.object(slot, Some(value).filter(|value| !value.is_null()))?;
+        let object = Object {
+            name: format!("*{}", self.path),
+            ty: slot.ty.clone(),
+            written: slot.written.cloned(),
         };
-        let (name, align) = (format!("*{}", self.path), ty.align());
-        let written = written.cloned();
-        self.memory
-            .keep(Some(Object { name, ty, written }), &bytes, align)
+        self.memory.keep(Some(object), &bytes, slot.ty.align())
     }
 
     /// Returns the type of an object that a pointer was written to point to.
@@ -405,28 +402,16 @@ fn integer_type(number: i128) -> Type {
     }
 }
 
-/// Returns an object of zeros.
-fn zeros(ty: &Type) -> Bytes {
-    // Nothing sensible is larger, and it must fit on the stack.
-    let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
-    let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
-    Ok(vec![0; size])
-}
-
 /// Returns `text` in characters of type `ty`, without a NUL at the end; nothing if there are no
 /// such characters.
-fn encode(text: &str, ty: &Type, is_big: bool) -> Option<Vec<u8>> {
-    let is_integer = matches!(ty.kind(), Kind::Scalar(Scalar::Int { .. }));
-    let units: Vec<u32> = match ty.size() {
-        1 if is_integer => return Some(text.as_bytes().to_vec()),
-        2 if is_integer => text.encode_utf16().map(u32::from).collect(),
-        4 if is_integer => text.chars().map(u32::from).collect(),
+fn units(text: &str, ty: &Type) -> Option<Vec<u32>> {
+    let &Kind::Scalar(Scalar::Int { bits, .. }) = ty.kind() else {
+        return None;
+    };
+    Some(match bits {
+        8 => text.bytes().map(u32::from).collect(),
+        16 => text.encode_utf16().map(u32::from).collect(),
+        32 => text.chars().map(u32::from).collect(),
         _ => return None,
-    };
-    let unit = |unit: u32| {
-        let mut bytes = vec![0; usize::try_from(ty.size()).unwrap_or(0)];
-        set(&mut bytes, (0, ty.size() * 8), unit.into(), is_big);
-        bytes
-    };
-    Some(units.into_iter().flat_map(unit).collect())
+    })
 }

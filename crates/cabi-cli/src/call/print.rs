@@ -21,10 +21,9 @@ pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
     pub(crate) is_big: bool,
-    /// `true` if pointers point into this process.
-    pub(crate) is_here: bool,
-    /// `true` if the records that pointers point to are shown, not those in them.
-    pub(crate) follows: bool,
+    /// 2 if strings and records that pointers point to are shown, 1 if strings alone, in such a
+    /// record; 0 if pointers point into another process.
+    pub(crate) depth: u8,
 }
 
 impl<'a> Printer<'a> {
@@ -68,19 +67,23 @@ impl<'a> Printer<'a> {
     /// not say what it is.
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
         match to {
-            Written::Char if self.is_here => {
+            Written::Char if self.depth > 0 => {
                 Some(self.string(address).unwrap_or("null".to_owned()))
             }
-            Written::Named(name) if self.follows => {
+            Written::Named(name) if self.depth > 1 => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
                 let size = Some(ty.size()).filter(|size| (1..=MAX_POINTEE).contains(size))?;
                 let mut bytes = vec![0; usize::try_from(size).ok()?];
                 let memory = memory_at(address);
                 let read = memory.and_then(|mut memory| memory.read_exact(&mut bytes).ok());
-                let mut inner = *self;
-                (inner.bytes, inner.follows) = (&bytes, false);
-                let shown = || inner.value(Slot::object(ty, Some(to)));
-                Some(read.map_or("null".to_owned(), |()| shown()))
+                let (bytes, depth) = (&*bytes, 1);
+                let inner = Printer {
+                    bytes,
+                    depth,
+                    ..*self
+                };
+                let shown = |()| inner.value(Slot::object(ty, Some(to)));
+                Some(read.map_or("null".to_owned(), shown))
             }
             _ => None,
         }
@@ -116,9 +119,8 @@ impl<'a> Printer<'a> {
             Ok(text) => quote(text),
             Err(_) => {
                 let array = Type::array(&self.header.model.char(), bytes.len() as u64).ok()?;
-                let mut inner = *self;
-                inner.bytes = &bytes;
-                inner.value(Slot::object(&array, None))
+                let bytes = &*bytes;
+                Printer { bytes, ..*self }.value(Slot::object(&array, None))
             }
         };
         let cut = if is_whole { "" } else { ", \"cut\": true" };

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use cabi::{Kind, Record, Scalar, Target, Type};
+use cabi::{Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written};
 
 /// A value in an object.
@@ -109,13 +109,6 @@ impl<'t> Slot<'t> {
     }
 }
 
-/// Checks whether the machine of `target`, by default this one, is big-endian: its bit-fields are
-/// too.
-pub(crate) fn is_big_endian(target: Option<&Target>) -> bool {
-    let convention = target.and_then(Target::convention);
-    convention.map_or(cfg!(target_endian = "big"), |own| own.frame.big_endian)
-}
-
 /// Returns the byte and the mask of each of `width` bits at bit `at`, from the lowest on.
 fn bits((at, width): (u64, u64), is_big: bool) -> impl Iterator<Item = (usize, u8)> {
     (0..width).map(move |i| {
@@ -156,11 +149,7 @@ pub(crate) fn signed(raw: u128, width: u64) -> i128 {
 /// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
 /// signed one `0xffffffff`.
 pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
-    // Above 128 bits there is no sign to extend with.
-    if width > 128 {
-        return (!negative).then_some(magnitude);
-    }
-    let all = (0..width).fold(0, |all, _| all << 1 | 1);
+    let all = u128::MAX >> (128 - width.clamp(1, 128));
     let (most, value) = match negative {
         true => (all / 2 + 1, magnitude.wrapping_neg()),
         false => (all, magnitude),
