@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use cabi::{Kind, Record, Scalar, Type, promote};
+use cabi::{Kind, Scalar, Type, promote};
 use cabi_header::{Header, Prototype, Written};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::float;
 use super::invoke::{Memory, Object};
@@ -46,10 +46,16 @@ impl Filler<'_> {
             Err(_) if is_word => Value::String(text.to_owned()),
             read => read.map_err(|why| format!("{text}: {why}"))?,
         };
-        let (ty, written) = match param {
-            Some((_, ty)) => (ty.clone(), prototype.written_params.get(i).cloned()),
-            None if is_word && float::is_name(text) => (Type::F64, None),
-            None if is_word => (self.constant(text)?.1, None),
+        // Only a string has one after the `...`.
+        let of_string = Written::Pointer(Box::new(Written::Char));
+        let written = match param {
+            Some(_) => prototype.written_params.get(i),
+            None => Some(&of_string),
+        };
+        let ty = match param {
+            Some((_, ty)) => ty.clone(),
+            None if is_word && float::is_name(text) => Type::F64,
+            None if is_word => self.constant(text)?.1,
             None => self.own_type(&value)?,
         };
         let is_number = |scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
@@ -57,14 +63,14 @@ impl Filler<'_> {
             let why = "is neither JSON nor a number of the header's";
             return Err(format!("{text} {why}"));
         }
-        let bytes = self.object(Slot::object(&ty, written.as_ref()), Some(&value))?;
+        let bytes = self.object(Slot::object(&ty, written), Some(&value))?;
         Ok((ty, bytes))
     }
 
     /// Returns the type that an argument after the `...` has by itself, after C's default argument
     /// promotions.
-    fn own_type(&self, value: &Value) -> Result<(Type, Option<Written>), String> {
-        let ty = match (value, typed(value)) {
+    fn own_type(&self, value: &Value) -> Result<Type, String> {
+        Ok(match (value, typed(value)) {
             (Value::Number(number), _) if is_integer(&number.to_string()) => {
                 let how = format!("needs its type here: {{\"(unsigned long)\": {number}}}");
                 let value = number.as_i64().ok_or(format!("{number} {how}"))?;
@@ -73,13 +79,11 @@ impl Filler<'_> {
             (Value::Number(_), _) => Type::F64,
             (Value::Bool(_), _) => Type::I32,
             (Value::Null | Value::String(_), _) | (_, Some(('&', ..))) => {
-                let written = Written::Pointer(Box::new(Written::Char));
-                return Ok((self.header.model.pointer(), Some(written)));
+                self.header.model.pointer()
             }
             (_, Some((_, name, _))) => self.answers.promoted(name)?,
             _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
-        };
-        Ok((ty, None))
+        })
     }
 
     /// Returns an object with `value`, or zeros.
@@ -155,11 +159,27 @@ impl Filler<'_> {
                 }
             }
             (Kind::Record(record), Value::Object(members)) => {
-                self.members(bytes, (record, slot), members)?;
+                let all = slot.members(self.header);
+                let mut done: Vec<Range<u64>> = Vec::new();
+                for (name, value) in members {
+                    let wrong = || match record.field(name) {
+                        Some(_) => format!("{name}: a flexible array is not part of the value"),
+                        None => format!("{ty} has no member {name}"),
+                    };
+                    let member = all.iter().find(|(own, _)| own == name);
+                    let (_, member) = *member.ok_or_else(wrong)?;
+                    let own = member.range();
+                    if { done.iter() }.any(|other| other.start < own.end && own.start < other.end) {
+                        return Err(format!("{name}: a union has one member at a time"));
+                    }
+                    self.part(bytes, (&format!(".{name}"), member), value)?;
+                    done.push(own);
+                }
             }
             (Kind::Record(_), _) => {
-                let how = "write an object, {\"member\": ..}";
-                return Err(format!("{value} is no {ty}: {how}"));
+                return Err(format!(
+                    "{value} is no {ty}: write an object, {{\"member\": ..}}"
+                ));
             }
             (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
                 let is_complex = matches!(ty.kind(), Kind::Complex(_));
@@ -171,7 +191,7 @@ impl Filler<'_> {
                     }
                     _ => return Err(format!("{value} is no {ty}: write a list, [1, 2]")),
                 };
-                let mut elements = slot.elements().into_iter().flatten();
+                let mut elements = slot.elements();
                 for (i, item) in items.iter().enumerate() {
                     let many = || format!("{ty} has {i} elements, not {}", items.len());
                     let element = elements.next().ok_or_else(many)?;
@@ -199,31 +219,6 @@ impl Filler<'_> {
             _ => String::new(),
         };
         put.map_err(|why| format!("{}{bits}: {why}", path.trim_start_matches('.')))
-    }
-
-    fn members(
-        &mut self,
-        bytes: &mut [u8],
-        (record, slot): (&Record, Slot<'_>),
-        members: &Map<String, Value>,
-    ) -> Result<(), String> {
-        let all = slot.members(self.header, record);
-        let mut done: Vec<Range<u64>> = Vec::new();
-        for (name, value) in members {
-            let wrong = || match record.field(name) {
-                Some(_) => format!("{name}: a flexible array is not part of the value"),
-                None => format!("{record} has no member {name}"),
-            };
-            let place = all.iter().find(|(own, _)| own == name);
-            let (_, member) = *place.ok_or_else(wrong)?;
-            let own = member.range();
-            if { done.iter() }.any(|other| other.start < own.end && own.start < other.end) {
-                return Err(format!("{name}: a union has one member at a time"));
-            }
-            self.part(bytes, (&format!(".{name}"), member), value)?;
-            done.push(own);
-        }
-        Ok(())
     }
 
     /// Returns the bits of a scalar of which `width` count.

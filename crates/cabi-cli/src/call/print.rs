@@ -43,20 +43,18 @@ impl<'a> Printer<'a> {
         }
         let ty = slot.ty;
         match ty.kind() {
-            Kind::Record(record) => {
-                let members = slot.members(self.header, record).into_iter();
-                let members =
-                    members.map(|(name, own)| format!("{}: {}", quote(name), self.value(own)));
-                format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+            Kind::Record(_) => {
+                let members = slot.members(self.header).into_iter();
+                let member = |(name, own)| format!("{}: {}", quote(name), self.value(own));
+                format!("{{{}}}", members.map(member).collect::<Vec<_>>().join(", "))
             }
             Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_) => {
                 let list = || {
-                    let elements = slot.elements().filter(|_| ty.size() != 0);
-                    let elements = elements.into_iter().flatten();
-                    let list: Vec<String> = elements.map(|own| self.value(own)).collect();
-                    format!("[{}]", list.join(", "))
+                    let elements = slot.elements().take_while(|_| ty.size() != 0);
+                    elements.map(|own| self.value(own)).collect::<Vec<_>>()
                 };
-                self.text(ty, slot.at).unwrap_or_else(list)
+                let text = self.text(ty, slot.at);
+                text.unwrap_or_else(|| format!("[{}]", list().join(", ")))
             }
             // Nothing else is an object today.
             _ => self.bytes(slot.at, ty.size() * 8),
@@ -66,27 +64,26 @@ impl<'a> Printer<'a> {
     /// Writes what is at `address`: null where that cannot be read, nothing where the header does
     /// not say what it is.
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
-        match to {
-            Written::Char if self.depth > 0 => {
-                Some(self.string(address).unwrap_or("null".to_owned()))
-            }
+        let shown = match to {
+            Written::Char if self.depth > 0 => self.string(address),
             Written::Named(name) if self.depth > 1 => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
                 let size = Some(ty.size()).filter(|size| (1..=MAX_POINTEE).contains(size))?;
                 let mut bytes = vec![0; usize::try_from(size).ok()?];
                 let memory = memory_at(address);
                 let read = memory.and_then(|mut memory| memory.read_exact(&mut bytes).ok());
-                let (bytes, depth) = (&*bytes, 1);
-                let inner = Printer {
-                    bytes,
-                    depth,
-                    ..*self
-                };
-                let shown = |()| inner.value(Slot::object(ty, Some(to)));
-                Some(read.map_or("null".to_owned(), shown))
+                read.map(|()| self.inner(&bytes, Slot::object(ty, Some(to))))
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(shown.unwrap_or("null".to_owned()))
+    }
+
+    /// Writes an object that a pointer points to.
+    fn inner(&self, bytes: &[u8], slot: Slot<'_>) -> String {
+        let mut inner = *self;
+        (inner.bytes, inner.depth) = (bytes, 1);
+        inner.value(slot)
     }
 
     /// Writes an array of characters as a string, if it has printable characters and nothing after
@@ -115,14 +112,9 @@ impl<'a> Printer<'a> {
         let cut = std::str::from_utf8(&bytes).err().filter(|_| !is_whole);
         let cut = cut.filter(|cut| cut.error_len().is_none());
         bytes.truncate(cut.map_or(bytes.len(), |cut| cut.valid_up_to()));
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => quote(text),
-            Err(_) => {
-                let array = Type::array(&self.header.model.char(), bytes.len() as u64).ok()?;
-                let bytes = &*bytes;
-                Printer { bytes, ..*self }.value(Slot::object(&array, None))
-            }
-        };
+        let array = Type::array(&self.header.model.char(), bytes.len() as u64).ok()?;
+        let list = |_| self.inner(&bytes, Slot::object(&array, None));
+        let text = std::str::from_utf8(&bytes).map_or_else(list, quote);
         let cut = if is_whole { "" } else { ", \"cut\": true" };
         Some(text + cut)
     }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use cabi::{Kind, Record, Scalar, Type};
+use cabi::{Kind, Scalar, Type};
 use cabi_header::{Header, Written};
 
 /// A value in an object.
@@ -45,12 +45,12 @@ impl<'t> Slot<'t> {
         self.at..self.at + self.bits.map_or(self.ty.size() * 8, |(_, width)| width)
     }
 
-    /// Returns the values of an array, vector or complex number; nothing for other types and for
+    /// Returns the values of an array, vector or complex number; none for other types and for
     /// flexible arrays.
-    pub(crate) fn elements(self) -> Option<impl Iterator<Item = Slot<'t>>> {
+    pub(crate) fn elements(self) -> impl Iterator<Item = Slot<'t>> {
         let size = self.ty.size();
         let (n, step, ty, bits) = match self.ty.kind() {
-            Kind::Array(own) => (own.len?, own.elem.size() * 8, &own.elem, None),
+            Kind::Array(own) => (own.len.unwrap_or(0), own.elem.size() * 8, &own.elem, None),
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
                 let whole = size * 8 / lanes.next_power_of_two();
@@ -61,33 +61,30 @@ impl<'t> Slot<'t> {
                 let bits = Some((*part, part.value_bits(size / 2)));
                 (2, size * 4, self.ty, bits)
             }
-            _ => return None,
+            _ => (0, 0, self.ty, None),
         };
         let written = match self.written {
             Some(Written::Array(element, _)) => Some(&**element),
             _ => None,
         };
-        Some((0..n).map(move |i| Slot {
+        (0..n).map(move |i| Slot {
             ty,
             bits,
             at: self.at + i * step,
             written,
-        }))
+        })
     }
 
-    /// Returns the members of `record` with their names, those of anonymous ones among them. A
+    /// Returns the members of a record with their names, those of anonymous ones among them. A
     /// flexible array is not part of the record's value.
-    pub(crate) fn members(
-        self,
-        header: &'t Header,
-        record: &'t Record,
-    ) -> Vec<(&'t str, Slot<'t>)> {
-        let fields = record.fields();
-        let mut named = header.records.iter().chain(&header.typedefs);
+    pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
+        let fields = self
+            .ty
+            .as_record()
+            .map_or(&[][..], |record| record.fields());
+        let mut named = header.records.iter();
         let named = named.find(|named| {
-            let is_name =
-                |own: &Written| matches!(own, Written::Named(name) if *name == named.name);
-            self.written.is_some_and(is_name) && named.members.len() == fields.len()
+            self.written == Some(&named.written) && named.members.len() == fields.len()
         });
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
@@ -101,8 +98,7 @@ impl<'t> Slot<'t> {
             match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}
                 (Some(name), _) => list.push((name, slot)),
-                (None, Kind::Record(own)) => list.extend(slot.members(header, own)),
-                _ => {}
+                (None, _) => list.extend(slot.members(header)),
             }
         }
         list
