@@ -48,20 +48,18 @@ impl Filler<'_> {
         };
         // Only a string has one after the `...`.
         let of_string = Written::Pointer(Box::new(Written::Char));
-        let written = match param {
-            Some(_) => prototype.written_params.get(i),
-            None => Some(&of_string),
-        };
+        let written = prototype.written_params.get(i);
+        let written = written.or(param.is_none().then_some(&of_string));
         let ty = match param {
             Some((_, ty)) => ty.clone(),
             None if is_word && float::is_name(text) => Type::F64,
             None if is_word => self.constant(text)?.1,
             None => self.own_type(&value)?,
         };
-        let is_number = |scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
-        if is_word && !ty.as_scalar().is_some_and(is_number) {
-            let why = "is neither JSON nor a number of the header's";
-            return Err(format!("{text} {why}"));
+        if is_word && matches!(ty.as_scalar(), None | Some(Scalar::Ptr | Scalar::FnPtr)) {
+            return Err(format!(
+                "{text} is neither JSON nor a number of the header's"
+            ));
         }
         let bytes = self.object(Slot::object(&ty, written), Some(&value))?;
         Ok((ty, bytes))
@@ -144,19 +142,7 @@ impl Filler<'_> {
             (Kind::Array(array), Value::String(text)) => {
                 let units = units(text, &array.elem);
                 let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
-                let width = array.elem.size() * 8;
-                let n = units.len() as u64 * width / 8;
-                if n > ty.size() {
-                    return Err(format!("a string of {n} bytes does not fit {ty}"));
-                }
-                for (i, unit) in (0..).zip(units) {
-                    set(
-                        bytes,
-                        (slot.at + i * width, width),
-                        unit.into(),
-                        self.is_big,
-                    );
-                }
+                self.put(bytes, slot, &Value::from(units))?;
             }
             (Kind::Record(record), Value::Object(members)) => {
                 let all = slot.members(self.header);
@@ -262,17 +248,16 @@ impl Filler<'_> {
     /// Returns the value and the type of the expression `names`, constants with `|` between them.
     fn constant(&self, names: &str) -> Result<(i128, Type), String> {
         let is_unsigned = |ty: &Type| !ty.as_scalar().is_some_and(Scalar::is_signed);
-        names
-            .split('|')
-            .try_fold((0, Type::I32), |(value, ty), name| {
-                let (other, own) = self.known(name.trim())?;
-                // C converts both to the wider type, of two as wide to the unsigned one.
-                let rank = |ty: &Type| (ty.size(), is_unsigned(ty));
-                let ty = if rank(&own) > rank(&ty) { own } else { ty };
-                let unsigned = i128::MAX >> 127_u64.saturating_sub(ty.size() * 8);
-                let mask = if is_unsigned(&ty) { unsigned } else { -1 };
-                Ok(((value | other) & mask, ty))
-            })
+        let mut names = names.split('|').map(str::trim);
+        names.try_fold((0, Type::I32), |(value, ty), name| {
+            let (other, own) = self.known(name)?;
+            // C converts both to the wider type, of two as wide to the unsigned one.
+            let rank = |ty: &Type| (ty.size(), is_unsigned(ty));
+            let ty = if rank(&own) > rank(&ty) { own } else { ty };
+            let unsigned = i128::MAX >> 127_u64.saturating_sub(ty.size() * 8);
+            let mask = if is_unsigned(&ty) { unsigned } else { -1 };
+            Ok(((value | other) & mask, ty))
+        })
     }
 
     /// Returns the value and the type of `name`, a decimal number or a constant of the header.
@@ -287,9 +272,8 @@ impl Filler<'_> {
             (Some(constant), _) => Ok((constant.value, promote(&constant.ty))),
             (None, Some(reason)) => Err(format!("{name}: {reason}")),
             (None, None) => {
-                let none =
-                    "is neither a JSON number nor an enumerator or integer macro of the header";
-                Err(format!("{name} {none}"))
+                let kinds = "a JSON number nor an enumerator or integer macro of the header";
+                Err(format!("{name} is neither {kinds}"))
             }
         }
     }
@@ -304,10 +288,8 @@ impl Filler<'_> {
             return kept.map_err(|why| format!("{name}: {why}"));
         }
         let Some(Written::Pointer(to)) = written else {
-            let how = "write null or {\"&type\": ..}";
-            return Err(format!(
-                "the type that it points to is not known here: {how}"
-            ));
+            let why = "the type that it points to is not known here";
+            return Err(format!("{why}: write null or {{\"&type\": ..}}"));
         };
         match (value, self.pointee(to)) {
             (Value::String(text), pointee) => {

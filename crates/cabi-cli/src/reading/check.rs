@@ -43,7 +43,7 @@ impl ReadC {
         match limited(|| cabi_header::parse(&include(&self.header), &options)) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                output::print(&message(&self.header, &error))?;
+                output::print(message(&self.header, &error))?;
                 Err(Failure::Silent(2))
             }
         }
