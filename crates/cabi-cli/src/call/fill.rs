@@ -46,7 +46,7 @@ impl Filler<'_> {
             Err(_) if is_word => Value::String(text.to_owned()),
             read => read.map_err(|why| format!("{text}: {why}"))?,
         };
-        // Only a string has one after the `...`.
+        // A string after the `...` is a `char *`.
         let of_string = Written::Pointer(Box::new(Written::Char));
         let written = prototype.written_params.get(i);
         let written = written.or(param.is_none().then_some(&of_string));

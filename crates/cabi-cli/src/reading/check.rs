@@ -200,7 +200,7 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
 }
 
 /// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for
-/// which alone it has a time.
+/// which alone it has a time. An interrupt that this process watches is passed on.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,
