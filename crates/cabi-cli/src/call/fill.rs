@@ -95,8 +95,8 @@ impl Filler<'_> {
         put.unwrap_or(Ok(())).map(|()| bytes)
     }
 
-    /// Writes `value`, of the type that the argument states as `name`, into `slot` of `bytes`, whose
-    /// type is that, or what C's default argument promotions make of it.
+    /// Writes `value`, stated to be of type `name`, into `slot` of `bytes`, whose type is that, or
+    /// the one after C's default argument promotions.
     fn put_stated(
         &mut self,
         bytes: &mut [u8],
@@ -106,8 +106,8 @@ impl Filler<'_> {
         let own = self.answers.named(name)?;
         let stated = Slot::object(&own.ty, Some(&own.written));
         if own.ty == *slot.ty {
-            let written = stated.written;
-            return self.put(bytes, Slot { written, ..slot }, value);
+            let at = slot.at;
+            return self.put(bytes, Slot { at, ..stated }, value);
         }
         let scalar = stated.scalar(self.is_big);
         let scalar = scalar.filter(|_| promote(&own.ty) == *slot.ty);

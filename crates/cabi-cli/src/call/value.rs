@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use cabi::{Kind, Scalar, Type};
-use cabi_header::{Header, Written};
+use cabi_header::{Header, Spelled, Written};
 
 /// A value in an object.
 #[derive(Clone, Copy)]
@@ -17,6 +17,8 @@ pub(crate) struct Slot<'t> {
     pub(crate) at: u64,
     /// The type as the header wrote it, where it did.
     pub(crate) written: Option<&'t Written>,
+    /// Members of a record without a name, as the header wrote them.
+    pub(crate) unnamed: &'t [Spelled],
 }
 
 impl<'t> Slot<'t> {
@@ -26,6 +28,7 @@ impl<'t> Slot<'t> {
             bits: None,
             at: 0,
             written,
+            unnamed: &[],
         }
     }
 
@@ -72,6 +75,7 @@ impl<'t> Slot<'t> {
             bits,
             at: self.at + i * step,
             written,
+            ..self
         })
     }
 
@@ -83,9 +87,14 @@ impl<'t> Slot<'t> {
             .as_record()
             .map_or(&[][..], |record| record.fields());
         let mut named = header.records.iter();
-        let named = named.find(|named| {
-            self.written == Some(&named.written) && named.members.len() == fields.len()
-        });
+        let named = named.find(|named| self.written == Some(&named.written));
+        let known = named.map_or(self.unnamed, |named| &named.spelled);
+        // One for each field, or none is known.
+        let known = if known.len() == fields.len() {
+            known
+        } else {
+            &[]
+        };
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
             let (ty, width) = (field.ty(), field.bit_field().map(|bits| bits.width.into()));
@@ -93,7 +102,8 @@ impl<'t> Slot<'t> {
                 ty,
                 bits: ty.as_scalar().zip(width),
                 at: self.at + field.offset_bits(),
-                written: named.and_then(|named| named.members.get(i)),
+                written: known.get(i).map(|known| &known.written),
+                unnamed: known.get(i).map_or(&[], |known| &known.members),
             };
             match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}
