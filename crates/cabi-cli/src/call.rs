@@ -141,7 +141,7 @@ impl Call {
                 header: &header,
                 bytes,
                 is_big,
-                depth: if memory.is_here { 2 } else { 0 },
+                depth: if other.is_none() { 2 } else { 0 },
             };
             child::note(
                 progress,
@@ -152,12 +152,8 @@ impl Call {
         if other.is_none() {
             let ready = || child::note(progress, child::CALLING, "");
             let call = (&*prototype.symbol, &sig, &*values);
-            return Ok(invoke::call(
-                call,
-                (&self.libraries, &mut memory),
-                ready,
-                returned,
-            )?);
+            invoke::call(call, (&self.libraries, &mut memory), ready, returned)?;
+            return Ok(());
         }
         let files = (&*self.libraries, &*self.reading.flags());
         let target = (&target, header.model.records == RecordRules::Clang);
@@ -169,11 +165,20 @@ impl Call {
     /// write it: nothing else looks at a format. Arguments that are no expressions of C are not
     /// shown to it.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
-        check_count(prototype, self.args.len())?;
+        let (function, args) = (&self.function, self.args.join(", "));
+        let (wanted, given) = (prototype.params.len(), self.args.len());
+        let takes_more = prototype.variadic || prototype.unprototyped;
+        if given < wanted || given > wanted && !takes_more {
+            let at_least = if takes_more { "at least " } else { "" };
+            let all = output::count(wanted as u64, "argument");
+            let is = if given == 1 { "is" } else { "are" };
+            let (name, list) = (&prototype.name, prototype.parameters());
+            let why = format!("takes {at_least}{all}, {list}, and {given} {is} given");
+            return Err(format!("{name} {why}"));
+        }
         if !prototype.variadic {
             return Ok(());
         }
-        let (function, args) = (&self.function, self.args.join(", "));
         let includes = &source.text;
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
         let options = source.options();
@@ -185,22 +190,6 @@ impl Call {
         }
         Ok(())
     }
-}
-
-fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
-    let wanted = prototype.params.len();
-    let takes_more = prototype.variadic || prototype.unprototyped;
-    if given == wanted || (given > wanted && takes_more) {
-        return Ok(());
-    }
-    let at_least = if takes_more { "at least " } else { "" };
-    let all = output::count(wanted as u64, "argument");
-    let is = if given == 1 { "is" } else { "are" };
-    Err(format!(
-        "{} takes {at_least}{all}, {}, and {given} {is} given",
-        prototype.name,
-        prototype.parameters()
-    ))
 }
 
 /// Returns the message that argument `i` is wrong.
