@@ -11,17 +11,18 @@ mod print;
 mod program;
 mod value;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use cabi::{FnSig, Kind, Target, Type};
-use cabi_header::{Header, Prototype};
+use cabi::{FnSig, Kind, RecordRules, Type};
+use cabi_header::Prototype;
 use clap::Args;
 
 use self::fill::Filler;
 use self::invoke::Memory;
 use self::print::Printer;
-use self::value::{Slot, is_big_endian};
+use self::value::Slot;
 use crate::output::{self, Failure};
+use crate::reading::questions::Questions;
 use crate::reading::{self, PolicyOption, Reading, Source};
 
 const ABOUT: &str = "\
@@ -89,37 +90,37 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn run(&self) -> Result<String, Failure> {
-        match &self.progress {
-            None => child::run(&self.function, &self.include.join(", ")),
-            Some(progress) => {
-                crate::ending::end_with_parent();
-                self.call(progress)
-            }
+        if let Some(progress) = &self.progress {
+            crate::ending::end_with_parent();
+            return self.call(progress).map(|()| String::new());
         }
+        if self.target.is_some() {
+            cabi_verify::process::watch_signals();
+        }
+        child::run(&self.function, &self.include.join(", "))
     }
 
     /// Makes the call, in the child.
-    fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
-        let target = self
-            .target
-            .as_deref()
-            .map_or(Ok(None), program::other_target)?;
+    fn call(&self, progress: &Path) -> Result<(), Failure> {
+        let other = { self.target.as_deref() }.map_or(Ok(None), program::other_target)?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
-        source.target = target.as_ref().map(reading::clang_name);
+        source.target = other.as_ref().map(reading::clang_name);
         source.policy = self.policy;
-        let header = source.read()?;
-        if target.is_some() {
-            reading::target(&header, target.as_ref())?;
-        }
+        let mut questions = Questions::default();
+        let values = self.args.iter().map(|text| serde_json::from_str(text));
+        { values.flatten() }.try_for_each(|value| fill::ask(&value, &mut questions))?;
+        let header = reading::check::limited(|| source.parse_with(&mut questions))?;
+        let target = reading::target(&header, other.as_ref())?;
         child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
-        let is_big = is_big_endian(target.as_ref());
+        let is_big = target.convention().is_some_and(|own| own.frame.big_endian);
         let mut filler = Filler {
             header: &header,
-            memory: Memory::new(target.is_none()),
+            answers: questions.answers(&header),
+            memory: Memory::new(other.is_none()),
             is_big,
-            name: String::new(),
+            path: String::new(),
         };
         let args = self.args.iter().enumerate();
         let args = args.map(|(i, text)| {
@@ -128,35 +129,56 @@ impl Call {
         });
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
         let mut memory = filler.memory;
-        let unnamed = types.into_iter().skip(prototype.params.len());
-        let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
-        let returned = |result: &[u8], memory: &Memory| {
-            let text = results(prototype, &header, (result, is_big), memory);
-            child::note(progress, child::RETURNED, &text)
-        };
-        if let Some(target) = &target {
-            let files = (&*self.libraries, &*self.reading.flags());
-            let is_by_clang = header.model.records == cabi::RecordRules::Clang;
-            let target = (target, is_by_clang);
-            let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
-            returned(&result, &memory)?;
-            return Ok(String::new());
+        let policy = self.policy.map(|policy| policy.on(&target));
+        let mut sig = { policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
+        if sig.takes_more() {
+            let unnamed = types.into_iter().skip(prototype.params.len());
+            let at_call = sig.at_call_unpromoted(unnamed);
+            sig = at_call.map_err(|e| e.to_string())?;
         }
-        let ready = || child::note(progress, child::CALLING, "");
-        let call = (&*prototype.symbol, &sig, &*values);
-        invoke::call(call, (&self.libraries, &mut memory), ready, returned)?;
-        Ok(String::new())
+        let returned = |bytes: &[u8], memory: &Memory| {
+            let printer = Printer {
+                header: &header,
+                bytes,
+                is_big,
+                depth: if other.is_none() { 2 } else { 0 },
+            };
+            child::note(
+                progress,
+                child::RETURNED,
+                &results(prototype, printer, memory),
+            )
+        };
+        if other.is_none() {
+            let ready = || child::note(progress, child::CALLING, "");
+            let call = (&*prototype.symbol, &sig, &*values);
+            invoke::call(call, (&self.libraries, &mut memory), ready, returned)?;
+            return Ok(());
+        }
+        let files = (&*self.libraries, &*self.reading.flags());
+        let target = (&target, header.model.records == RecordRules::Clang);
+        let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
+        Ok(returned(&result, &memory)?)
     }
 
     /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would
     /// write it: nothing else looks at a format. Arguments that are no expressions of C are not
     /// shown to it.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
-        check_count(prototype, self.args.len())?;
+        let (function, args) = (&self.function, self.args.join(", "));
+        let (wanted, given) = (prototype.params.len(), self.args.len());
+        let takes_more = prototype.variadic || prototype.unprototyped;
+        if given < wanted || given > wanted && !takes_more {
+            let at_least = if takes_more { "at least " } else { "" };
+            let all = output::count(wanted as u64, "argument");
+            let is = if given == 1 { "is" } else { "are" };
+            let (name, list) = (&prototype.name, prototype.parameters());
+            let why = format!("takes {at_least}{all}, {list}, and {given} {is} given");
+            return Err(format!("{name} {why}"));
+        }
         if !prototype.variadic {
             return Ok(());
         }
-        let (function, args) = (&self.function, self.args.join(", "));
         let includes = &source.text;
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
         let options = source.options();
@@ -168,38 +190,6 @@ impl Call {
         }
         Ok(())
     }
-
-    fn signature(
-        &self,
-        prototype: &Prototype,
-        unnamed: Vec<Type>,
-        target: Option<&Target>,
-    ) -> Result<FnSig, String> {
-        let here = Target::host().unwrap_or(Target::X86_64_LINUX);
-        let policy = self.policy.map(|policy| policy.on(target.unwrap_or(&here)));
-        let sig = prototype.signature();
-        let sig = policy.into_iter().fold(sig, FnSig::policy);
-        match sig.takes_more() {
-            true => sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string()),
-            false => Ok(sig),
-        }
-    }
-}
-
-fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
-    let wanted = prototype.params.len();
-    let takes_more = prototype.variadic || prototype.unprototyped;
-    if given == wanted || (given > wanted && takes_more) {
-        return Ok(());
-    }
-    let at_least = if takes_more { "at least " } else { "" };
-    let all = output::count(wanted as u64, "argument");
-    let is = if given == 1 { "is" } else { "are" };
-    Err(format!(
-        "{} takes {at_least}{all}, {}, and {given} {is} given",
-        prototype.name,
-        prototype.parameters()
-    ))
 }
 
 /// Returns the message that argument `i` is wrong.
@@ -212,29 +202,15 @@ fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
 }
 
 /// Writes the result, if there is one, and the objects whose addresses were passed.
-fn results(
-    prototype: &Prototype,
-    header: &Header,
-    (result, is_big): (&[u8], bool),
-    memory: &Memory,
-) -> String {
-    let printed = |bytes, ty, written| {
-        let printer = Printer {
-            header,
-            bytes,
-            is_big,
-            is_here: memory.is_here,
-            follows: memory.is_here,
-        };
-        printer.value(Slot::object(ty, written)) + "\n"
-    };
+fn results(prototype: &Prototype, printer: Printer<'_>, memory: &Memory) -> String {
     let mut text = match prototype.ret.kind() {
         Kind::Void => String::new(),
-        _ => printed(result, &prototype.ret, Some(&prototype.written_ret)),
+        _ => printer.value(Slot::object(&prototype.ret, Some(&prototype.written_ret))) + "\n",
     };
     for (object, bytes) in memory.objects() {
-        let value = printed(bytes, &object.ty, object.written.as_ref());
-        text += &format!("{} = {value}", object.name);
+        let printer = Printer { bytes, ..printer };
+        let value = printer.value(Slot::object(&object.ty, object.written.as_ref()));
+        text += &format!("{} = {value}\n", object.name);
     }
     text
 }

@@ -128,10 +128,8 @@ impl Explain {
         source.target = wanted.map(reading::clang_name);
         source.policy = self.asked.policy;
         for ty in &self.unnamed {
-            if ty.contains('\n') {
-                return Err(format!("--unnamed {ty}: a type has one line"));
-            }
-            questions.add(ty);
+            let added = questions.add(ty);
+            added.map_err(|why| format!("--unnamed {why}"))?;
         }
         reading::check::limited(|| source.parse_with(questions))
     }

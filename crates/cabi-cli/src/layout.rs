@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use cabi::{Kind, RecordRules, Target};
 use cabi_header::{Header, NamedType, Reason, Skipped};
 use cabi_verify::layout::{Fact, Reply};
+use cabi_verify::verify::{may_be_skipped, not_compared};
 use clap::Args;
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ Examples:
   cabi layout --svg node.svg 'struct node { char tag; double at; };'
 
 Every number is compared with what libclang says of the type; those of gcc's rules differ from clang's for few records, and --cc has the compiler \
-itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise, 2 could not do what was asked.";
+itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise or refuses a type, 2 could not do what was asked.";
 
 /// Shows sizes, alignments, offsets, holes and bit-fields of structures, unions and other types.
 #[derive(Args)]
@@ -71,6 +72,9 @@ struct Check {
     differences: Vec<Differing>,
     /// Questions that it could not be asked: its messages.
     refused: Vec<String>,
+    /// `true` if `cabi verify` fails for one of these.
+    #[serde(skip)]
+    fails: bool,
 }
 
 #[derive(Serialize)]
@@ -82,6 +86,9 @@ struct Differing {
 
 impl Show {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        if !self.cc.is_empty() {
+            cabi_verify::process::watch_signals();
+        }
         let source = self.source();
         let text = reading::check::in_child(&source.what(), || self.show(&source))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)
@@ -127,7 +134,7 @@ impl Show {
         let names: Vec<&str> = types.iter().map(|ty| ty.name.as_str()).collect();
         answer.checks = self.checks(source, &header, &names)?;
         let text = output::answer(self.asked.json, &answer, Answer::text)?;
-        match { answer.checks.iter() }.all(|check| check.differences.is_empty()) {
+        match { answer.checks.iter() }.all(|check| check.differences.is_empty() && !check.fails) {
             true => Ok(text),
             false => Err(output::differing(&text)),
         }
@@ -253,21 +260,20 @@ impl Show {
 
 impl Check {
     fn take(&mut self, fact: Fact, reply: Reply) {
-        match reply {
-            Reply::Is(theirs) => {
-                self.asked += 1;
-                if theirs != fact.ours {
-                    self.differences.push(Differing {
-                        what: fact.what,
-                        theirs: theirs.to_string(),
-                        ours: fact.ours.to_string(),
-                    });
-                }
-            }
-            Reply::NoMember(why) | Reply::Refuses(why) => {
-                self.refused.push(format!("{}: {why}", fact.what));
-            }
-            _ => {}
+        if let Some((key, why)) = not_compared(&reply) {
+            self.fails |= !may_be_skipped(key);
+            self.refused.push(format!("{}: {why}", fact.what));
+            return;
+        }
+        self.asked += 1;
+        if let Reply::Is(theirs) = reply
+            && theirs != fact.ours
+        {
+            self.differences.push(Differing {
+                what: fact.what,
+                theirs: theirs.to_string(),
+                ours: fact.ours.to_string(),
+            });
         }
     }
 }

@@ -74,9 +74,9 @@ pub(crate) fn of_arguments(error: &clap::Error) -> Result<ExitCode, Failure> {
 }
 
 /// Prints `text` on standard output.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    written(out.write_all(text.as_ref()).and_then(|()| out.flush()))
 }
 
 /// Returns an answer as JSON where that is asked for, else as text.

@@ -40,7 +40,7 @@ impl Verify {
         }
         // Standard output then has nothing but what is written there.
         let shown = printed.first().map(|(_, face)| face(&report));
-        output::print(&shown.unwrap_or_else(|| report.to_string()))?;
+        output::print(shown.unwrap_or_else(|| report.to_string()))?;
         all?;
         Ok(output::exit_code(&report))
     }

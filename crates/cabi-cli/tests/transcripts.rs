@@ -54,7 +54,7 @@ macro_rules! transcripts {
     )* };
 }
 
-transcripts! { call command compiled_code diff effects explain fuzz json layout lies limits pictures processes results verdicts verify }
+transcripts! { call call_values command compiled_code diff effects explain fuzz json layout lies limits pictures processes results verdicts verify }
 
 /// Runs all cases, two at once, and fails with what is wrong in any of them.
 fn run_file(text: &str) {

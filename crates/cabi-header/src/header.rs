@@ -335,6 +335,8 @@ pub struct Spelled {
     /// The type: `const char *`, `size_t`; of a record without a name `struct {..}`, also as the
     /// element of an array.
     pub ty: String,
+    /// The type as it was written.
+    pub written: Written,
     /// The members of that record without a name.
     pub members: Vec<Spelled>,
 }

@@ -43,6 +43,7 @@ pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
+    not_compared,
 };
 use units::{BATCH, CompiledUnit, Turn, Unit};
 pub use units::{Judged, Mistake, Shown};

@@ -3,23 +3,26 @@
 //! No number is changed silently: an integer fits the bits of its object, with a sign or without,
 //! and a number with a fraction is no integer.
 
-use cabi::{Declaration, Kind, Record, Scalar, Type, promote};
-use cabi_header::{Constant, Header, Prototype, Written, declared};
-use serde_json::{Map, Value};
+use std::ops::Range;
+
+use cabi::{Kind, Scalar, Type, promote};
+use cabi_header::{Header, Prototype, Written};
+use serde_json::Value;
 
 use super::float;
 use super::invoke::{Memory, Object};
-use super::value::{Slot, fit, get, set};
-
-type Bytes = Result<Vec<u8>, String>;
+use super::value::{Slot, fit, get, set, signed};
+use crate::reading::questions::{Answers, Questions};
 
 /// Writes arguments of one call.
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
     pub(crate) memory: Memory,
+    /// The types that the arguments state.
+    pub(crate) answers: Answers<'a>,
     pub(crate) is_big: bool,
-    /// Name of the objects that the argument points to.
-    pub(crate) name: String,
+    /// Path of the pointer that is written, from the parameter on: `a.p[1]`.
+    pub(crate) path: String,
 }
 
 impl Filler<'_> {
@@ -36,28 +39,29 @@ impl Filler<'_> {
     ) -> Result<(Type, Vec<u8>), String> {
         let param = prototype.params.get(i);
         let name = param.and_then(|(name, _)| name.clone());
-        self.name = format!("*{}", name.unwrap_or_else(|| format!("argument {}", i + 1)));
+        self.path = name.unwrap_or_else(|| format!("argument {}", i + 1));
         let read = serde_json::from_str::<Value>(text);
         let is_word = read.is_err() && !text.trim_start().starts_with(['{', '[', '"']);
         let value = match read {
             Err(_) if is_word => Value::String(text.to_owned()),
             read => read.map_err(|why| format!("{text}: {why}"))?,
         };
+        // A string after the `...` is a `char *`.
+        let of_string = Written::Pointer(Box::new(Written::Char));
+        let written = prototype.written_params.get(i);
+        let written = written.or(param.is_none().then_some(&of_string));
         let ty = match param {
             Some((_, ty)) => ty.clone(),
             None if is_word && float::is_name(text) => Type::F64,
-            None if is_word => {
-                let first = text.split('|').next().unwrap_or(text);
-                promote(&self.known(first.trim())?.ty)
-            }
+            None if is_word => self.constant(text)?.1,
             None => self.own_type(&value)?,
         };
-        let is_number = |scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
-        if is_word && !ty.as_scalar().is_some_and(is_number) {
-            let why = "is neither JSON nor a number of the header's";
-            return Err(format!("{text} {why}"));
+        if is_word && matches!(ty.as_scalar(), None | Some(Scalar::Ptr | Scalar::FnPtr)) {
+            return Err(format!(
+                "{text} is neither JSON nor a number of the header's"
+            ));
         }
-        let bytes = self.object(&ty, prototype.written_params.get(i), &value)?;
+        let bytes = self.object(Slot::object(&ty, written), Some(&value))?;
         Ok((ty, bytes))
     }
 
@@ -66,93 +70,102 @@ impl Filler<'_> {
     fn own_type(&self, value: &Value) -> Result<Type, String> {
         Ok(match (value, typed(value)) {
             (Value::Number(number), _) if is_integer(&number.to_string()) => {
-                let typed = format!("{{\"(unsigned long)\": {number}}}");
-                let value = number.as_i64();
-                let value = value.ok_or(format!("{number} needs its type here: {typed}"))?;
-                i32::try_from(value).map_or(Type::I64, |_| Type::I32)
+                let how = format!("needs its type here: {{\"(unsigned long)\": {number}}}");
+                let value = number.as_i64().ok_or(format!("{number} {how}"))?;
+                integer_type(value.into())
             }
             (Value::Number(_), _) => Type::F64,
             (Value::Bool(_), _) => Type::I32,
             (Value::Null | Value::String(_), _) | (_, Some(('&', ..))) => {
                 self.header.model.pointer()
             }
-            (_, Some((_, "_Float32", _))) => Type::F32,
-            (_, Some((_, name, _))) => promote(&self.named(name)?),
+            (_, Some((_, name, _))) => self.answers.promoted(name)?,
             _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
         })
     }
 
-    fn object(&mut self, ty: &Type, written: Option<&Written>, value: &Value) -> Bytes {
-        let mut bytes = zeros(ty)?;
-        self.put(&mut bytes, Slot::object(ty, written), value)?;
-        Ok(bytes)
+    /// Returns an object with `value`, or zeros.
+    fn object(&mut self, slot: Slot<'_>, value: Option<&Value>) -> Result<Vec<u8>, String> {
+        // Nothing sensible is larger, and it must fit on the stack.
+        let size = usize::try_from(slot.ty.size()).ok();
+        let size = size.filter(|size| *size <= 1 << 20);
+        let too_large = || format!("{} is too large to be passed from here", slot.ty);
+        let mut bytes = vec![0; size.ok_or_else(too_large)?];
+        let put = value.map(|value| self.put(&mut bytes, slot, value));
+        put.unwrap_or(Ok(())).map(|()| bytes)
     }
 
-    /// Writes `value`, which is stated to be of type `name`, into `slot` of `bytes`, whose type is
-    /// that, or what that is promoted to.
-    fn put_typed(
+    /// Writes `value`, stated to be of type `name`, into `slot` of `bytes`, whose type is that, or
+    /// the one after C's default argument promotions.
+    fn put_stated(
         &mut self,
         bytes: &mut [u8],
         slot: Slot<'_>,
         (name, value): (&str, &Value),
     ) -> Result<(), String> {
-        let (own, ty) = (self.named(name)?, slot.ty);
-        if own == *ty {
-            return self.put(bytes, slot, value);
+        let own = self.answers.named(name)?;
+        let stated = Slot::object(&own.ty, Some(&own.written));
+        if own.ty == *slot.ty {
+            let at = slot.at;
+            return self.put(bytes, Slot { at, ..stated }, value);
         }
-        if promote(&own) != *ty {
-            return Err(format!("{name} is not {ty}"));
-        }
+        let scalar = stated.scalar(self.is_big);
+        let scalar = scalar.filter(|_| promote(&own.ty) == *slot.ty);
+        let (scalar, place) = scalar.ok_or_else(|| format!("{name} is not {}", slot.ty))?;
         // It has to fit its own type before it is promoted.
-        let narrow = self.object(&own, None, value)?;
-        match u32::try_from(get(&narrow, (0, 32), self.is_big)) {
-            Ok(bits) if own.as_scalar() == Some(Scalar::F32) => {
-                let promoted = f64::from(f32::from_bits(bits)).to_bits();
-                set(bytes, (slot.at, 64), promoted.into(), self.is_big);
-                Ok(())
-            }
-            _ => self.put(bytes, slot, value),
-        }
+        let narrow = self.object(stated, Some(value))?;
+        let raw = get(&narrow, place, self.is_big);
+        let promoted = match u32::try_from(raw) {
+            Ok(bits) if scalar == Scalar::F32 => f64::from(f32::from_bits(bits)).to_bits().into(),
+            _ if scalar.is_signed() => signed(raw, place.1).cast_unsigned(),
+            _ => raw,
+        };
+        set(bytes, (slot.at, slot.ty.size() * 8), promoted, self.is_big);
+        Ok(())
     }
 
     /// Writes `value` into `slot` of `bytes`.
     fn put(&mut self, bytes: &mut [u8], slot: Slot<'_>, value: &Value) -> Result<(), String> {
-        let ty = slot.ty;
-        if let Some((scalar, width)) = slot.bits {
-            let number = self.number(scalar, width, value)?;
-            set(bytes, (slot.at, width), number, self.is_big);
+        if let Some(('(', name, inner)) = typed(value).filter(|_| slot.bits.is_none()) {
+            return self.put_stated(bytes, slot, (name, inner));
+        }
+        if let Some((scalar, place)) = slot.scalar(self.is_big) {
+            let number = match scalar {
+                Scalar::Ptr => self.address(slot.written, value)? as u128,
+                _ => self.number(scalar, place.1, value)?,
+            };
+            set(bytes, place, number, self.is_big);
             return Ok(());
         }
-        if let Some(('(', name, inner)) = typed(value) {
-            return self.put_typed(bytes, slot, (name, inner));
-        }
-        let place = (slot.at, ty.size() * 8);
+        let ty = slot.ty;
         match (ty.kind(), value) {
-            (Kind::Scalar(Scalar::Ptr), _) => {
-                let address = self.address(slot.written, value)?;
-                set(bytes, place, address as u128, self.is_big);
-            }
-            (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
-                let number = self.number(*scalar, scalar.value_bits(ty.size()), value)?;
-                set(bytes, place, number, self.is_big);
-            }
             (Kind::Array(array), Value::String(text)) => {
-                let units = encode(text, &array.elem, self.is_big);
+                let units = units(text, &array.elem);
                 let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
-                let n = units.len();
-                if n as u64 > ty.size() {
-                    return Err(format!("a string of {n} bytes does not fit {ty}"));
-                }
-                for (i, byte) in (0..).zip(units) {
-                    set(bytes, (slot.at + i * 8, 8), byte.into(), self.is_big);
-                }
+                self.put(bytes, slot, &Value::from(units))?;
             }
             (Kind::Record(record), Value::Object(members)) => {
-                self.members(bytes, (record, slot), members)?;
+                let all = slot.members(self.header);
+                let mut done: Vec<Range<u64>> = Vec::new();
+                for (name, value) in members {
+                    let wrong = || match record.field(name) {
+                        Some(_) => format!("{name}: a flexible array is not part of the value"),
+                        None => format!("{ty} has no member {name}"),
+                    };
+                    let member = all.iter().find(|(own, _)| own == name);
+                    let (_, member) = *member.ok_or_else(wrong)?;
+                    let own = member.range();
+                    if { done.iter() }.any(|other| other.start < own.end && own.start < other.end) {
+                        return Err(format!("{name}: a union has one member at a time"));
+                    }
+                    self.part(bytes, (&format!(".{name}"), member), value)?;
+                    done.push(own);
+                }
             }
             (Kind::Record(_), _) => {
-                let how = "write an object, {\"member\": ..}";
-                return Err(format!("{value} is no {ty}: {how}"));
+                return Err(format!(
+                    "{value} is no {ty}: write an object, {{\"member\": ..}}"
+                ));
             }
             (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
                 let is_complex = matches!(ty.kind(), Kind::Complex(_));
@@ -164,11 +177,11 @@ impl Filler<'_> {
                     }
                     _ => return Err(format!("{value} is no {ty}: write a list, [1, 2]")),
                 };
-                let mut elements = slot.elements().into_iter().flatten();
+                let mut elements = slot.elements();
                 for (i, item) in items.iter().enumerate() {
                     let many = || format!("{ty} has {i} elements, not {}", items.len());
-                    let put = self.put(bytes, elements.next().ok_or_else(many)?, item);
-                    put.map_err(|why| format!("[{i}]: {why}"))?;
+                    let element = elements.next().ok_or_else(many)?;
+                    self.part(bytes, (&format!("[{i}]"), element), item)?;
                 }
             }
             _ => return Err("no value of this type can be passed from here".to_owned()),
@@ -176,31 +189,22 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn members(
+    /// Writes `value` into a part of an object, which `path` leads to from there.
+    fn part(
         &mut self,
         bytes: &mut [u8],
-        (record, slot): (&Record, Slot<'_>),
-        members: &Map<String, Value>,
+        (path, slot): (&str, Slot<'_>),
+        value: &Value,
     ) -> Result<(), String> {
-        if record.kind() == cabi::RecordKind::Union && members.len() > 1 {
-            return Err(format!("{record} has one member at a time"));
-        }
-        let all = slot.members(self.header, record);
-        for (name, value) in members {
-            let wrong = || match record.field(name) {
-                Some(_) => format!("{name}: a flexible array is not part of the value"),
-                None => format!("{record} has no member {name}"),
-            };
-            let place = all.iter().find(|(own, _)| own == name);
-            let (_, member) = *place.ok_or_else(wrong)?;
-            let bits = member
-                .bits
-                .map(|(_, n)| format!(", a bit-field of {n} bits"));
-            let bits = bits.unwrap_or_default();
-            let put = self.put(bytes, member, value);
-            put.map_err(|why| format!("{name}{bits}: {why}"))?;
-        }
-        Ok(())
+        let len = self.path.len();
+        self.path += path;
+        let put = self.put(bytes, slot, value);
+        self.path.truncate(len);
+        let bits = match slot.bits {
+            Some((_, n)) if path.starts_with('.') => format!(", a bit-field of {n} bits"),
+            _ => String::new(),
+        };
+        put.map_err(|why| format!("{}{bits}: {why}", path.trim_start_matches('.')))
     }
 
     /// Returns the bits of a scalar of which `width` count.
@@ -220,7 +224,7 @@ impl Filler<'_> {
             Value::Number(number) => number.to_string(),
             Value::Bool(is) => u8::from(*is).to_string(),
             Value::String(text) if scalar.is_float() && read(text).is_some() => text.clone(),
-            Value::String(names) => self.constant(names)?.to_string(),
+            Value::String(names) => self.constant(names)?.0.to_string(),
             _ => return Err(wrong()),
         };
         if scalar.is_float() {
@@ -230,64 +234,82 @@ impl Filler<'_> {
             return Err(wrong());
         }
         let magnitude = digits.strip_prefix('-').unwrap_or(&digits).parse().ok();
+        let is_negative = digits.starts_with('-');
+        if is_negative && width > 128 {
+            return Err("a negative number of more than 128 bits cannot be written here".into());
+        }
         let fitted = magnitude.and_then(|magnitude| match scalar {
             Scalar::Bool => Some(u128::from(magnitude != 0)),
-            _ => fit(magnitude, digits.starts_with('-'), width),
+            _ => fit(magnitude, is_negative, width),
         });
         fitted.ok_or_else(|| format!("{digits} does not fit"))
     }
 
-    /// Returns the value of the constants `names`, which have `|` between them.
-    fn constant(&self, names: &str) -> Result<i128, String> {
-        names.split('|').map(str::trim).try_fold(0, |all, name| {
-            // To C a leading 0 means octal.
-            let digits = name.trim_start_matches('-');
-            let is_decimal = digits == "0" || !digits.starts_with('0');
-            match name.parse::<i128>() {
-                Ok(number) if is_decimal => Ok(all | number),
-                _ => Ok(all | self.known(name)?.value),
-            }
+    /// Returns the value and the type of the expression `names`, constants with `|` between them.
+    fn constant(&self, names: &str) -> Result<(i128, Type), String> {
+        let is_unsigned = |ty: &Type| !ty.as_scalar().is_some_and(Scalar::is_signed);
+        let mut names = names.split('|').map(str::trim);
+        names.try_fold((0, Type::I32), |(value, ty), name| {
+            let (other, own) = self.known(name)?;
+            // C converts both to the wider type, of two as wide to the unsigned one.
+            let rank = |ty: &Type| (ty.size(), is_unsigned(ty));
+            let ty = if rank(&own) > rank(&ty) { own } else { ty };
+            let unsigned = i128::MAX >> 127_u64.saturating_sub(ty.size() * 8);
+            let mask = if is_unsigned(&ty) { unsigned } else { -1 };
+            Ok(((value | other) & mask, ty))
         })
     }
 
-    /// Returns the constant `name` of the header.
-    fn known(&self, name: &str) -> Result<&Constant, String> {
-        let none = "is neither a JSON number nor an enumerator or integer macro of the header";
-        let constant = self.header.constant(name);
-        constant.ok_or_else(|| match self.header.reason(name) {
-            Some(reason) => format!("{name}: {reason}"),
-            None => format!("{name} {none}"),
-        })
+    /// Returns the value and the type of `name`, a decimal number or a constant of the header.
+    fn known(&self, name: &str) -> Result<(i128, Type), String> {
+        // To C a leading 0 means octal.
+        let digits = name.trim_start_matches('-');
+        let is_decimal = digits == "0" || !digits.starts_with('0');
+        if let Some(number) = name.parse().ok().filter(|_| is_decimal) {
+            return Ok((number, integer_type(number)));
+        }
+        match (self.header.constant(name), self.header.reason(name)) {
+            (Some(constant), _) => Ok((constant.value, promote(&constant.ty))),
+            (None, Some(reason)) => Err(format!("{name}: {reason}")),
+            (None, None) => {
+                let kinds = "a JSON number nor an enumerator or integer macro of the header";
+                Err(format!("{name} is neither {kinds}"))
+            }
+        }
     }
 
     fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
-        let to = match written {
-            Some(Written::Pointer(to)) => Some(&**to),
-            _ => None,
-        };
+        if value.is_null() {
+            return Ok(0);
+        }
         if let Some(('&', name, inner)) = typed(value) {
-            let kept = self.keep(self.named(name)?, to, inner);
+            let stated = self.answers.named(name)?;
+            let kept = self.keep(Slot::object(&stated.ty, Some(&stated.written)), inner);
             return kept.map_err(|why| format!("{name}: {why}"));
         }
-        match (value, to.and_then(|to| self.pointee(to))) {
-            (Value::Null, _) => Ok(0),
-            (Value::String(text), _) => {
-                let unit = match to {
-                    None | Some(Written::Void | Written::Char) => &Type::U8,
-                    Some(Written::Type(ty)) => ty,
-                    Some(_) => &Type::VOID,
-                };
-                let units = encode(text, unit, self.is_big).ok_or("it points to no characters")?;
-                // The NUL is as wide as any element.
-                self.memory.keep(None, &[&units[..], &[0; 4]].concat(), 1)
+        let Some(Written::Pointer(to)) = written else {
+            let why = "the type that it points to is not known here";
+            return Err(format!("{why}: write null or {{\"&type\": ..}}"));
+        };
+        match (value, self.pointee(to)) {
+            (Value::String(text), pointee) => {
+                let of_void = || (**to == Written::Void).then_some(Type::U8);
+                let unit = pointee.or_else(of_void).unwrap_or(Type::VOID);
+                let units = units(text, &unit).ok_or("it points to no characters")?;
+                let array = Type::array(&unit, units.len() as u64 + 1);
+                let array = array.map_err(|e| e.to_string())?;
+                let bytes = self.object(Slot::object(&array, None), Some(value))?;
+                self.memory.keep(None, &bytes, unit.align())
             }
             (Value::Array(items), Some(element)) => {
                 let n = items.len() as u64;
                 let array = Type::array(&element, n).map_err(|e| e.to_string())?;
-                let to = to.map(|to| Written::Array(Box::new(to.clone()), Some(n)));
-                self.keep(array, to.as_ref(), value)
+                let written = Written::Array(to.clone(), Some(n));
+                self.keep(Slot::object(&array, Some(&written)), value)
             }
-            (Value::Object(_), Some(ty)) if ty.as_record().is_some() => self.keep(ty, to, value),
+            (Value::Object(_), Some(ty)) if ty.as_record().is_some() => {
+                self.keep(Slot::object(&ty, Some(to)), value)
+            }
             _ => {
                 let what = "an object that it points to or {\"&type\": ..}";
                 let all = format!("null, a string in quotes ('\"text\"'), {what}");
@@ -297,19 +319,14 @@ impl Filler<'_> {
     }
 
     /// Keeps an object that an argument points to.
-    fn keep(
-        &mut self,
-        ty: Type,
-        written: Option<&Written>,
-        value: &Value,
-    ) -> Result<usize, String> {
-        let bytes = match value {
-            Value::Null => zeros(&ty)?,
-            value => self.object(&ty, written, value)?,
+    fn keep(&mut self, slot: Slot<'_>, value: &Value) -> Result<usize, String> {
+        let bytes = self.object(slot, Some(value).filter(|value| !value.is_null()))?;
+        let object = Object {
+            name: format!("*{}", self.path),
+            ty: slot.ty.clone(),
+            written: slot.written.cloned(),
         };
-        let (name, written, align) = (self.name.clone(), written.cloned(), ty.align());
-        self.memory
-            .keep(Some(Object { name, ty, written }), &bytes, align)
+        self.memory.keep(Some(object), &bytes, slot.ty.align())
     }
 
     /// Returns the type of an object that a pointer was written to point to.
@@ -324,24 +341,18 @@ impl Filler<'_> {
             _ => None,
         }
     }
+}
 
-    /// Returns the type that is spelled `name`: of the header, or one of C's own, also an array of
-    /// such.
-    fn named(&self, name: &str) -> Result<Type, String> {
-        let (base, lengths) = name.split_once('[').unwrap_or((name, ""));
-        let own = || {
-            let text = format!("void f({})", declared(base.trim(), "x"));
-            let read = Declaration::parse(&text, &self.header.model).ok()?;
-            Some(read.sig.params().first()?.ty.clone())
-        };
-        let none = || format!("{name}: the header has no type of this name");
-        let ty = self.header.ty(base.trim()).cloned().or_else(own);
-        let lengths = lengths.trim_end().trim_end_matches(']').rsplit("][");
-        let mut lengths = lengths.filter(|text| !text.is_empty());
-        lengths.try_fold(ty.ok_or_else(none)?, |ty, length| {
-            let length = length.trim().parse().map_err(|_| none())?;
-            Type::array(&ty, length).map_err(|e| e.to_string())
-        })
+/// Asks for the types that `value` states.
+pub(crate) fn ask(value: &Value, questions: &mut Questions) -> Result<(), String> {
+    if let Some((_, name, inner)) = typed(value) {
+        questions.add(name)?;
+        return ask(inner, questions);
+    }
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| ask(item, questions)),
+        Value::Object(members) => members.values().try_for_each(|own| ask(own, questions)),
+        _ => Ok(()),
     }
 }
 
@@ -360,28 +371,25 @@ fn is_integer(text: &str) -> bool {
     !text.contains(['.', 'e', 'E'])
 }
 
-/// Returns an object of zeros.
-fn zeros(ty: &Type) -> Bytes {
-    // Nothing sensible is larger, and it must fit on the stack.
-    let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
-    let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
-    Ok(vec![0; size])
+/// Returns the type of a decimal integer in C.
+fn integer_type(number: i128) -> Type {
+    match (i32::try_from(number), i64::try_from(number)) {
+        (Ok(_), _) => Type::I32,
+        (_, Ok(_)) => Type::I64,
+        _ => Type::I128,
+    }
 }
 
 /// Returns `text` in characters of type `ty`, without a NUL at the end; nothing if there are no
 /// such characters.
-fn encode(text: &str, ty: &Type, is_big: bool) -> Option<Vec<u8>> {
-    let is_integer = matches!(ty.as_scalar(), Some(Scalar::Int { .. }));
-    let units: Vec<u32> = match ty.size() {
-        1 if is_integer => return Some(text.as_bytes().to_vec()),
-        2 if is_integer => text.encode_utf16().map(u32::from).collect(),
-        4 if is_integer => text.chars().map(u32::from).collect(),
+fn units(text: &str, ty: &Type) -> Option<Vec<u32>> {
+    let &Kind::Scalar(Scalar::Int { bits, .. }) = ty.kind() else {
+        return None;
+    };
+    Some(match bits {
+        8 => text.bytes().map(u32::from).collect(),
+        16 => text.encode_utf16().map(u32::from).collect(),
+        32 => text.chars().map(u32::from).collect(),
         _ => return None,
-    };
-    let unit = |unit: u32| {
-        let mut bytes = vec![0; usize::try_from(ty.size()).unwrap_or(0)];
-        set(&mut bytes, (0, ty.size() * 8), unit.into(), is_big);
-        bytes
-    };
-    Some(units.into_iter().flat_map(unit).collect())
+    })
 }

@@ -16,8 +16,6 @@ const MOST_ALIGNED: usize = 1 << 12;
 
 /// Objects that C reads and writes, at multiples of 16 bytes, and of their alignments.
 pub(crate) struct Memory {
-    /// `true` if the call is made in this process.
-    pub(crate) is_here: bool,
     /// Address of the objects during the call.
     pub(crate) start: usize,
     pub(crate) bytes: Vec<u8>,
@@ -34,6 +32,7 @@ pub(crate) struct Object {
 }
 
 impl Memory {
+    /// Returns memory for a call in this process, or in another one.
     pub(crate) fn new(is_here: bool) -> Self {
         // Never freed: C may keep a pointer, and the process ends soon. Pages come when they are
         // used.
@@ -41,7 +40,6 @@ impl Memory {
         let block = is_here.then(|| Box::into_raw(block.into_boxed_slice()));
         let start = block.map_or(1 << 36, |block| block.cast::<u8>().expose_provenance());
         Self {
-            is_here,
             start: start.next_multiple_of(MOST_ALIGNED),
             bytes: Vec::new(),
             objects: Vec::new(),

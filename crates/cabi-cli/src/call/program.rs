@@ -1,6 +1,7 @@
 //! A call of a function of another target: a program of `cabi-verify`, under an emulator where this
 //! machine cannot run it.
 
+use std::io::Write;
 use std::path::Path;
 
 use cabi::{FnSig, Target};
@@ -20,8 +21,7 @@ use crate::output::{self, Failure};
 /// No convention is known for it, or no other target's functions are called on this host.
 pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
-    let is_here = Target::host().is_ok_and(|host| host == target);
-    if is_here {
+    if Target::host().is_ok_and(|host| host == target) {
         return Ok(None);
     }
     calls_here().map_err(|why| format!("--target {triple}: {why}"))?;
@@ -41,18 +41,18 @@ pub(crate) fn call(
     memory: &mut Memory,
     (files, flags): (&[String], &[String]),
 ) -> Result<Vec<u8>, Failure> {
+    cabi_verify::process::watch_signals();
     let (of, name) = (prototype.name.as_str(), target.name());
     let refuse = |why: String| format!("{of} was not called for {name}: {why}");
     let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;
     // The one whose layout of records the header was read with.
-    let is_clang = |command: &&&str| command.starts_with("clang");
-    let by_clang = compilers.iter().find(is_clang).filter(|_| is_by_clang);
-    let command = by_clang.or(compilers.first()).copied().unwrap_or_default();
+    let is_wanted = |command: &&&str| is_by_clang && command.starts_with("clang");
+    let command = compilers.iter().find(is_wanted).or(compilers.first());
+    let command = command.copied().unwrap_or_default();
     let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));
-    let files: Result<Vec<_>, String> = files.iter().map(absolute).collect();
-    let files = files?;
+    let files: Vec<_> = { files.iter() }.map(absolute).collect::<Result<_, _>>()?;
     let files: Vec<&Path> = files.iter().map(|path| &**path).collect();
     let one = OneCall {
         target: &program,
@@ -64,8 +64,9 @@ pub(crate) fn call(
     };
     let run = one.run(args, (memory.start, &memory.bytes));
     let CallOutput { process, returned } = run.map_err(refuse)?;
-    output::print(&String::from_utf8_lossy(&process.stdout))?;
-    eprint!("{}", String::from_utf8_lossy(&process.stderr));
+    output::print(&process.stdout)?;
+    // Output for a closed standard error is lost.
+    let _ = std::io::stderr().write_all(&process.stderr);
     let how = ending(process.status);
     let Some((result, after)) = returned else {
         return Err(format!("{of} did not return: its process {how}").into());

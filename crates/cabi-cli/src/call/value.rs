@@ -1,8 +1,10 @@
 //! Values inside of objects: members of records, elements of arrays, lanes of vectors, the two
 //! numbers of a complex one; and their bits, in the byte order of the machine whose code is run.
 
-use cabi::{Kind, Record, Scalar, Target, Type};
-use cabi_header::{Header, Written};
+use std::ops::Range;
+
+use cabi::{Kind, Scalar, Type};
+use cabi_header::{Header, Spelled, Written};
 
 /// A value in an object.
 #[derive(Clone, Copy)]
@@ -15,6 +17,8 @@ pub(crate) struct Slot<'t> {
     pub(crate) at: u64,
     /// The type as the header wrote it, where it did.
     pub(crate) written: Option<&'t Written>,
+    /// Members of a record without a name, as the header wrote them.
+    pub(crate) unnamed: &'t [Spelled],
 }
 
 impl<'t> Slot<'t> {
@@ -24,15 +28,32 @@ impl<'t> Slot<'t> {
             bits: None,
             at: 0,
             written,
+            unnamed: &[],
         }
     }
 
-    /// Returns the values of an array, vector or complex number; nothing for other types and for
+    /// Returns the scalar that the value is, its first bit, and the number of bits that count.
+    pub(crate) fn scalar(&self, is_big: bool) -> Option<(Scalar, (u64, u64))> {
+        if let Some((scalar, width)) = self.bits {
+            return Some((scalar, (self.at, width)));
+        }
+        let (scalar, size) = (self.ty.as_scalar()?, self.ty.size());
+        let width = scalar.value_bits(size);
+        let unused = if is_big { size * 8 - width } else { 0 };
+        Some((scalar, (self.at + unused, width)))
+    }
+
+    /// Returns the bits of the object in which the value is.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.at..self.at + self.bits.map_or(self.ty.size() * 8, |(_, width)| width)
+    }
+
+    /// Returns the values of an array, vector or complex number; none for other types and for
     /// flexible arrays.
-    pub(crate) fn elements(self) -> Option<impl Iterator<Item = Slot<'t>>> {
+    pub(crate) fn elements(self) -> impl Iterator<Item = Slot<'t>> {
         let size = self.ty.size();
         let (n, step, ty, bits) = match self.ty.kind() {
-            Kind::Array(own) => (own.len?, own.elem.size() * 8, &own.elem, None),
+            Kind::Array(own) => (own.len.unwrap_or(0), own.elem.size() * 8, &own.elem, None),
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
                 let whole = size * 8 / lanes.next_power_of_two();
@@ -43,34 +64,37 @@ impl<'t> Slot<'t> {
                 let bits = Some((*part, part.value_bits(size / 2)));
                 (2, size * 4, self.ty, bits)
             }
-            _ => return None,
+            _ => (0, 0, self.ty, None),
         };
         let written = match self.written {
             Some(Written::Array(element, _)) => Some(&**element),
             _ => None,
         };
-        Some((0..n).map(move |i| Slot {
+        (0..n).map(move |i| Slot {
             ty,
             bits,
             at: self.at + i * step,
             written,
-        }))
+            ..self
+        })
     }
 
-    /// Returns the members of `record` with their names, those of anonymous ones among them. A
+    /// Returns the members of a record with their names, those of anonymous ones among them. A
     /// flexible array is not part of the record's value.
-    pub(crate) fn members(
-        self,
-        header: &'t Header,
-        record: &'t Record,
-    ) -> Vec<(&'t str, Slot<'t>)> {
-        let fields = record.fields();
-        let mut named = header.records.iter().chain(&header.typedefs);
-        let named = named.find(|named| {
-            let is_name =
-                |own: &Written| matches!(own, Written::Named(name) if *name == named.name);
-            self.written.is_some_and(is_name) && named.members.len() == fields.len()
-        });
+    pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
+        let fields = self
+            .ty
+            .as_record()
+            .map_or(&[][..], |record| record.fields());
+        let mut named = header.records.iter();
+        let named = named.find(|named| self.written == Some(&named.written));
+        let known = named.map_or(self.unnamed, |named| &named.spelled);
+        // One for each field, or none is known.
+        let known = if known.len() == fields.len() {
+            known
+        } else {
+            &[]
+        };
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
             let (ty, width) = (field.ty(), field.bit_field().map(|bits| bits.width.into()));
@@ -78,24 +102,17 @@ impl<'t> Slot<'t> {
                 ty,
                 bits: ty.as_scalar().zip(width),
                 at: self.at + field.offset_bits(),
-                written: named.and_then(|named| named.members.get(i)),
+                written: known.get(i).map(|known| &known.written),
+                unnamed: known.get(i).map_or(&[], |known| &known.members),
             };
             match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}
                 (Some(name), _) => list.push((name, slot)),
-                (None, Kind::Record(own)) => list.extend(slot.members(header, own)),
-                _ => {}
+                (None, _) => list.extend(slot.members(header)),
             }
         }
         list
     }
-}
-
-/// Checks whether the machine of `target`, by default this one, is big-endian: its bit-fields are
-/// too.
-pub(crate) fn is_big_endian(target: Option<&Target>) -> bool {
-    let convention = target.and_then(Target::convention);
-    convention.map_or(cfg!(target_endian = "big"), |own| own.frame.big_endian)
 }
 
 /// Returns the byte and the mask of each of `width` bits at bit `at`, from the lowest on.
@@ -129,14 +146,16 @@ pub(crate) fn get(bytes: &[u8], place: (u64, u64), is_big: bool) -> u128 {
     })
 }
 
+/// Returns the signed number in the lowest `width` bits of `raw`.
+pub(crate) fn signed(raw: u128, width: u64) -> i128 {
+    let unused = 128 - width.clamp(1, 128);
+    (raw << unused).cast_signed() >> unused
+}
+
 /// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
 /// signed one `0xffffffff`.
 pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
-    // Above 128 bits there is no sign to extend with.
-    if width > 128 {
-        return (!negative).then_some(magnitude);
-    }
-    let all = (0..width).fold(0, |all, _| all << 1 | 1);
+    let all = u128::MAX >> (128 - width.clamp(1, 128));
     let (most, value) = match negative {
         true => (all / 2 + 1, magnitude.wrapping_neg()),
         false => (all, magnitude),

@@ -29,6 +29,7 @@ const FILE_SIZE: u64 = 64 << 20;
 #[command(hide = true)]
 pub(crate) struct ReadC {
     /// The header, as after `#include`.
+    #[arg(allow_hyphen_values = true)]
     header: String,
     /// Arguments for clang.
     #[arg(last = true)]
@@ -42,7 +43,7 @@ impl ReadC {
         match limited(|| cabi_header::parse(&include(&self.header), &options)) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                output::print(&message(&self.header, &error))?;
+                output::print(message(&self.header, &error))?;
                 Err(Failure::Silent(2))
             }
         }
@@ -199,7 +200,7 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
 }
 
 /// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for
-/// which alone it has a time.
+/// which alone it has a time. An interrupt that this process watches is passed on.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,
@@ -211,14 +212,18 @@ pub(crate) fn run(
 
 fn wait(mut child: Child, mut done: impl FnMut() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    while start.elapsed() < Duration::from_secs(SECONDS) {
+    let (mut pause, mut is_done) = (Duration::from_millis(1), false);
+    while is_done || start.elapsed() < Duration::from_secs(SECONDS) {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if done() {
-            return child.wait().map(Some);
+        // The child removes its folders before it ends.
+        #[cfg(unix)]
+        if cabi_verify::process::was_interrupted() {
+            use rustix::process::{Pid, Signal, kill_process};
+            kill_process(Pid::from_child(&child), Signal::TERM)?;
         }
+        is_done = is_done || done();
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
     }

@@ -23,13 +23,20 @@ pub(crate) struct Answers<'a>(&'a Questions, &'a Header);
 
 impl Questions {
     /// Asks for the type of `text`.
-    pub(crate) fn add(&mut self, text: &str) {
+    ///
+    /// # Errors
+    /// A text of several lines: errors are found by their lines.
+    pub(crate) fn add(&mut self, text: &str) -> Result<(), String> {
+        if text.contains('\n') {
+            return Err(format!("{text}: a type has one line"));
+        }
         if !self.0.iter().any(|known| known.text == text) {
             self.0.push(Question {
                 text: text.to_owned(),
                 refused: None,
             });
         }
+        Ok(())
     }
 
     /// Reads `source`, lines of a text called `name`, with the questions after them.
@@ -90,28 +97,27 @@ impl Questions {
     }
 }
 
-impl Answers<'_> {
-    /// Returns the question `text` by its index, and the typedef that answers it.
-    fn named(&self, text: &str) -> Result<(usize, &NamedType), String> {
+impl<'a> Answers<'a> {
+    /// Returns the typedef that answers the question `text`: the type, and how it was written.
+    pub(crate) fn named(&self, text: &str) -> Result<&'a NamedType, String> {
         let Self(Questions(all), header) = self;
         let i = all.iter().position(|question| question.text == text);
         let i = i.ok_or_else(|| format!("{text}: clang was not asked"))?;
         let name = format!("{OWN}type_{i}");
-        let named = header.typedefs.iter().find(|named| named.name == name);
-        match (&all[i].refused, named) {
-            (Some(why), _) => Err(format!("{text}: clang says: {why}")),
-            (None, Some(named)) => Ok((i, named)),
-            (None, None) => Err(match header.reason(&name) {
-                Some(reason) => format!("{text}: {reason}"),
-                None => format!("{text} is not C"),
-            }),
+        if let Some(why) = &all[i].refused {
+            return Err(format!("{text}: clang says: {why}"));
         }
+        let named = header.typedefs.iter().find(|named| named.name == name);
+        named.ok_or_else(|| match header.reason(&name) {
+            Some(reason) => format!("{text}: {reason}"),
+            None => format!("{text} is not C"),
+        })
     }
 
     /// Returns the type written as `text`, or that of an expression, after C's default argument
     /// promotions.
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
-        let (_, named) = self.named(text)?;
+        let named = self.named(text)?;
         Ok(named.written.promoted(&named.ty))
     }
 }

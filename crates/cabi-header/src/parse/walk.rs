@@ -121,7 +121,7 @@ impl<'u> Walk<'u> {
                 let ty = reader.ty(cursor.ty())?;
                 Ok(NamedType {
                     written: reader.written(underlying),
-                    spelled: vec![spelled(underlying, 0)],
+                    spelled: vec![spelled(reader, underlying, 0)],
                     ..NamedType::new(&name, ty)
                 })
             });
@@ -307,41 +307,39 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
         named.members.push(Written::Type(base.ty().clone()));
         named.spelled.push(Spelled {
             ty: base.ty().to_string(),
+            written: Written::Type(base.ty().clone()),
             members: Vec::new(),
         });
     }
     for field in fields {
-        named.members.push(reader.written(field.ty()));
-        named.spelled.push(spelled(field.ty(), 0));
+        let own = spelled(reader, field.ty(), 0);
+        named.members.push(own.written.clone());
+        named.spelled.push(own);
     }
 }
 
 /// `ty` as clang spells it, and the members of a record without a name that it is, or has as
 /// elements.
-fn spelled(ty: Ty<'_>, depth: u16) -> Spelled {
+fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> Spelled {
     let text = prelude::names_of_c(&ty.spelling());
-    let bare = without_place(&text);
-    if bare == text {
-        return Spelled {
-            ty: text,
-            members: Vec::new(),
-        };
+    let mut own = Spelled {
+        ty: without_place(&text),
+        written: reader.written(ty),
+        members: Vec::new(),
+    };
+    if own.ty == text {
+        return own;
     }
     let mut record = ty.canonical();
     while is_array(record.kind()) {
         record = record.array_element();
     }
-    let fields = match record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {
-        true => record.fields(),
-        false => Vec::new(),
-    };
-    let members = fields.into_iter();
-    Spelled {
-        ty: bare,
-        members: members
-            .map(|field| spelled(field.ty(), depth + 1))
-            .collect(),
+    if record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {
+        let fields = record.fields().into_iter();
+        let members = fields.map(|field| spelled(reader, field.ty(), depth + 1));
+        own.members = members.collect();
     }
+    own
 }
 
 /// Returns the name of the declared entity in expressions: a tagged type by its tag, all else by

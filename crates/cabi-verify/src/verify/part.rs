@@ -10,8 +10,8 @@ use serde_json::json;
 use super::missing_types::{MissingTypes, stand_ins};
 use super::prototypes::{self, Reading};
 use super::skip_reasons::{
-    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
-    names_one_of, refusal, refusal_with_place, undeclared,
+    CRASHES, KNOWN_BUG, NOT_LOWERED, REFERENCE_LACKS, REFUSED, may_be_skipped, names_one_of,
+    not_compared, refusal, refusal_with_place, undeclared,
 };
 use super::units::RefusedCases;
 use super::{Compiler, Judged, Read, Verdict, VerifyError};
@@ -223,17 +223,15 @@ impl<'a> HeaderRun<'a> {
 
     fn take_fact(&mut self, fact: Fact, reply: Reply) {
         self.n_facts += 1;
-        let (key, why) = match reply {
-            Reply::Is(answer) if answer == fact.ours => return,
-            Reply::Is(answer) => {
-                let (theirs, ours) = (answer.to_string(), fact.ours.to_string());
-                return self.differ(LAYOUT, fact.what, &theirs, &ours);
-            }
-            Reply::NoMember(why) => (OTHER_MEMBERS, why),
-            Reply::Refuses(why) if undeclared(&why).is_some() => (REFERENCE_LACKS, why),
-            Reply::Refuses(why) => (REFUSED, why),
-        };
-        self.leave_out(&fact.what, key, why);
+        if let Some((key, why)) = not_compared(&reply) {
+            return self.leave_out(&fact.what, key, why.to_owned());
+        }
+        if let Reply::Is(answer) = reply
+            && answer != fact.ours
+        {
+            let (theirs, ours) = (answer.to_string(), fact.ours.to_string());
+            self.differ(LAYOUT, fact.what, &theirs, &ours);
+        }
     }
 
     /// The types that the header does not declare for this compiler.

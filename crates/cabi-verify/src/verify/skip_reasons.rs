@@ -4,6 +4,7 @@ use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
 use crate::corpus::c_text::PrototypeText;
 use crate::header::NO_PLACE;
+use crate::layout::Reply;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
 pub const NOT_LOWERED: &str = "not lowered";
@@ -45,6 +46,16 @@ const MAY_BE_SKIPPED: [&str; 15] = [
 /// Checks whether something may be left out for a reason of this kind.
 pub fn may_be_skipped(key: &str) -> bool {
     MAY_BE_SKIPPED.contains(&key)
+}
+
+/// Returns the kind of reason for which a fact of layout was not compared, and the reason in words.
+pub fn not_compared(reply: &Reply) -> Option<(&'static str, &str)> {
+    match reply {
+        Reply::Is(_) => None,
+        Reply::NoMember(why) => Some((OTHER_MEMBERS, why)),
+        Reply::Refuses(why) if undeclared(why).is_some() => Some((REFERENCE_LACKS, why)),
+        Reply::Refuses(why) => Some((REFUSED, why)),
+    }
 }
 
 /// Checks whether `case` names one of the types that the header does not declare for the compiler.
