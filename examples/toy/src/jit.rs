@@ -62,8 +62,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
 fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
     let mut paths = directories.iter().map(|directory| directory.join(name));
     let path = paths.find(|path| path.exists());
-    // SAFETY: the program names the library, and answers for it as a C program does for those it is
-    // linked with.
+    // SAFETY: the program names the library, and answers for it as a C program does.
     unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(name))) }
 }
 

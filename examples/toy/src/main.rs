@@ -69,19 +69,29 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<i32, Failure> {
-    let read = |own: Source| Text::read(&own.file, own.target.as_deref(), own.options);
+    let read = |own: Source, output: Option<&PathBuf>| {
+        let is_own = |path: &PathBuf| path.canonicalize().ok() == own.file.canonicalize().ok();
+        match output.filter(|path| path.exists()).is_some_and(is_own) {
+            true => Err(Failure::NotRun(
+                "the output is the program's text".to_owned(),
+            )),
+            false => Text::read(&own.file, own.target.as_deref(), own.options),
+        }
+    };
     let written = match command {
         Command::Run {
             options,
             file,
             args,
         } => return Text::read(&file, None, options)?.run(&args),
-        Command::Build { output, source } => return read(source)?.build(&output).map(|()| 0),
+        Command::Build { output, source } => {
+            return read(source, Some(&output))?.build(&output).map(|()| 0);
+        }
         Command::Emit {
             form,
             output,
             source,
-        } => match (read(source)?.emit(form)?, output) {
+        } => match (read(source, output.as_ref())?.emit(form)?, output) {
             (bytes, Some(path)) => std::fs::write(path, bytes),
             (bytes, None) => std::io::stdout().lock().write_all(&bytes),
         },

@@ -270,8 +270,7 @@ impl Types {
         }
     }
 
-    /// Returns, for an array, the pointer to its first element that it becomes; other types as they
-    /// are.
+    /// Returns the pointer that an array becomes; other types as they are.
     pub(crate) fn decayed(&self, ty: Ty) -> Ty {
         match ty {
             Ty::Array(element, _) => Ty::Pointer(element),

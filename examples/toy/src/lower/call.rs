@@ -70,8 +70,7 @@ impl Session<'_> {
             }
             _ => {
                 let plan = self.lowering.entry_plan(&sig)?;
-                // Dots keep the program's names apart from those of C. A function may have several
-                // closures.
+                // Dots keep the program's names apart from C's. A function may have closures.
                 let symbol = format!("toy.{name}.{id}");
                 let (module, signature) = (&mut self.module, clif_signature(&plan.signature));
                 let func = module.declare_function(&symbol, Linking::Local, &signature)?;

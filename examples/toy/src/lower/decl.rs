@@ -100,8 +100,7 @@ impl<'p> Session<'p> {
         })
     }
 
-    /// Gives a record its members and layout. Records in it come before it in the program, so
-    /// that none contains itself.
+    /// Gives a record its members and layout. Records in it come before it in the program.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
         let (own, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);
         let Some(declared) = &decl.members else {

@@ -7,6 +7,7 @@ use super::value::{Typed, Val, ssa_type};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp, twice};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
+use cabi::RecordKind;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::DataDescription;
 
@@ -121,6 +122,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(ty, "this is no struct or union: `{}`");
         };
         twice(members.iter().map(|(name, _)| name))?;
+        let layout = self.s.layout(ty)?;
+        let is_union = { layout.as_record() }.is_some_and(|own| own.kind() == RecordKind::Union);
+        if is_union && members.len() > 1 {
+            return self.wrong(ty, "`{}` has one member at a time");
+        }
         let record = self.new_place(ty, false)?;
         self.clear(&record);
         for (name, value) in members {

@@ -37,8 +37,7 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
 }
 
 impl<'p> Session<'p> {
-    /// Compiles a function. A closure finds the addresses of the variables that it captures at its
-    /// static chain.
+    /// Compiles a function. A closure finds what it captures by its static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let decl = self.functions[id].decl.ok_or("this function has no body")?;
         let Function { name, ty, .. } = &self.functions[id];

@@ -50,8 +50,7 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// A number that the compiler knows: of the type that is wanted, if that can be `value`, else
-    /// of its own.
+    /// A constant: of the type that is wanted, if that can be `value`, else of its own.
     pub(super) fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Typed> {
         let fits = |ty: &Ty| holds(*ty, value.unsigned_abs(), value < 0);
         self.constant(expected.filter(fits).unwrap_or(own), value.cast_unsigned())

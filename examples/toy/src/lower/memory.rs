@@ -17,8 +17,7 @@ const MAX_FIELDS: usize = 16;
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
 const MAX_FRAME: u64 = 4 << 20;
 
-/// Returns whether a value is made of scalars that Cranelift has, each with a name: no arrays and
-/// bit-fields.
+/// Returns whether a value is made of named scalars that Cranelift has: no arrays, no bit-fields.
 fn is_flat(all: &Types, ty: Ty) -> bool {
     match ty {
         Ty::Complex(part) => ssa_type(Ty::Scalar(part)).is_some(),
@@ -95,8 +94,7 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// Puts a value at `address`. The value may overlap its target: all of it is read before
-    /// anything is written.
+    /// Puts a value at `address`, which may overlap it: all is read before anything is written.
     pub(super) fn store(&mut self, value: &Typed, address: Value) {
         match &value.val {
             Val::Memory(from) => {

@@ -144,8 +144,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// Lowers a loop with a counter: its bounds are evaluated once, and the body may change it, as
-    /// in C.
+    /// Lowers a loop with a counter, which the body may change: its bounds are evaluated once.
     fn for_stmt(&mut self, name: &Rc<str>, bounds: &'p [Expr; 2], body: &'p [Stmt]) -> Check<()> {
         let [low, high] = bounds;
         let (first, last) = self.operands(low, high, None)?;
