@@ -86,7 +86,8 @@ struct Differing {
 
 impl Show {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        if !self.cc.is_empty() {
+        // libclang, in the child, looks at no signal that is watched.
+        if !self.cc.is_empty() && !reading::check::is_child() {
             cabi_verify::process::watch_signals();
         }
         let source = self.source();
@@ -221,6 +222,7 @@ impl Show {
             return Ok(Vec::new());
         }
         cabi_verify::run::calls_here().map_err(|why| format!("--cc: {why}"))?;
+        cabi_verify::process::watch_signals();
         let wanted = self.asked.target.as_deref().map(Target::named).transpose();
         let target = reading::target(header, wanted.map_err(|e| e.to_string())?.as_ref())?;
         let compilers = crate::compilers::asked(&self.cc, &target)?;

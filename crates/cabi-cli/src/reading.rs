@@ -205,7 +205,7 @@ impl<'a> Source<'a> {
                 .and_then(missing_headers);
             message + &hint.unwrap_or_default()
         })?;
-        let ends = header.prototype(END).is_some();
+        let ends = header.prototype(END).is_some() || header.reason(END).is_some();
         let why = || format!("{}: it ends inside of a function's body", self.what());
         ends.then_some(header).ok_or_else(why)
     }

@@ -103,7 +103,7 @@ pub(crate) fn in_child(
     what: &str,
     work: impl FnOnce() -> Result<String, Failure>,
 ) -> Result<String, Failure> {
-    if std::env::var_os(CHILD).is_some() {
+    if is_child() {
         crate::ending::end_with_parent();
         return work();
     }
@@ -115,6 +115,11 @@ pub(crate) fn in_child(
         Some(code) => Err(Failure::of_child(code)),
         None => Err(not_read(what, ended).into()),
     }
+}
+
+/// Checks whether this process is the child of [`in_child`].
+pub(crate) fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
 }
 
 /// Returns the message that libclang has not come back from `what` it read: it `ended` the process,

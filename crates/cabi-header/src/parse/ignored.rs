@@ -22,16 +22,50 @@ pub(crate) const IGNORED: [(&str, &[Subject]); 5] = [
     ("no_callee_saved_registers", &[Function]),
 ];
 
-/// Returns whether `text` may use the attribute `name`.
+/// Returns whether `text` may use the attribute `name`: as a whole word, but for underscores, and
+/// `copy`, which is the name of functions too, before its argument.
 pub(crate) fn occurs(text: &str, name: &str) -> bool {
-    if name != "copy" {
-        return text.contains(name);
-    }
-    // `copy` is the name of functions too. glibc's <sys/cdefs.h> has a macro with the attribute.
     let is_attribute = |(at, _): (usize, &str)| {
         let before = text.get(..at).unwrap_or("").trim_end_matches('_');
-        before.trim_end().ends_with(['(', ',', ':'])
+        let after = text.get(at + name.len()..).unwrap_or("");
+        let after = after.trim_start_matches('_');
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_begun = || {
+            let before = before.trim_end();
+            before.ends_with(['(', ',']) || before.ends_with("gnu::")
+        };
+        let is_used = name != "copy" || after.trim_start().starts_with('(') && is_begun();
+        is_used && !is_word(before.chars().next_back()) && !is_word(after.chars().next())
     };
-    !text.contains("#undef __attribute_copy__")
-        && (text.contains("__attribute_copy__") || text.match_indices(name).any(is_attribute))
+    // glibc's <sys/cdefs.h> has a macro with it.
+    let has_macro = name == "copy" && text.contains("__attribute_copy__");
+    let is_hidden = name == "copy" && text.contains("#undef __attribute_copy__");
+    !is_hidden && (has_macro || text.match_indices(name).any(is_attribute))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_texts_are_no_attributes() {
+        for text in [
+            "/* to use, copy, modify (copy of it) */",
+            "std::copy(first, last, to);",
+            "#define M(to, copy)",
+            "memcopy (x)",
+        ] {
+            assert!(!occurs(text, "copy"), "{text}");
+        }
+        assert!(!occurs("instrubbing", "strub"));
+        for text in [
+            "__attribute__((copy (f)))",
+            "__attribute__((cold, __copy__(f)))",
+            "[[gnu::copy(f)]]",
+            "__attribute_copy__",
+        ] {
+            assert!(occurs(text, "copy"), "{text}");
+        }
+        assert!(occurs("[[gnu::strub]]", "strub"));
+    }
 }

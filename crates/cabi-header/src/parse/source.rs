@@ -51,7 +51,9 @@ const IGNORED: [(&str, &str); 12] = [
 ];
 
 /// Arguments that choose another convention for functions that name none.
-const CONVENTIONS: [&str; 11] = [
+const CONVENTIONS: [&str; 12] = [
+    // A file of arguments, which nothing here looks at.
+    "--config",
     "-mabi",
     "-fclang-abi-compat",
     "-fdefault-calling-conv",

@@ -61,7 +61,7 @@ impl Lowering {
 
     /// Makes an object of `ty` in the frame of the function being built, as large and aligned as C
     /// asks for, and returns its address. Cranelift aligns a stack slot to 16 bytes at most, on
-    /// s390x to 8. See [`Ret::easiest`].
+    /// s390x to 8. See [`Ret::easiest`](crate::Ret::easiest).
     ///
     /// # Errors
     /// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if
