@@ -66,22 +66,22 @@ fn few_bits_are_extended() {
     }
     let few = |bits, signed| DataModel::LP64.bit_int(bits, signed).unwrap();
     let mut invokers = invokers();
-    for (ty, bytes, expected) in [
-        (Type::I32, [0xff_u8, 0xff, 0x01, 0x55], 0x5501_ffff),
-        (few(17, true), [0xff, 0xff, 0x01, 0x55], -1),
-        (few(17, false), [0xff, 0xff, 0x01, 0x55], 0x1_ffff),
-        (few(31, true), [0, 0, 0, 0xc0], -0x4000_0000),
-        (few(9, true), [0xff, 0xff, 0, 0], -1),
-        (few(3, true), [0x54, 0, 0, 0], -4),
-        (few(3, false), [0x54, 0, 0, 0], 4),
+    for (ty, bits, expected) in [
+        (Type::I32, 0x5501_ffff_u32, 0x5501_ffff),
+        (few(17, true), 0x5501_ffff, -1),
+        (few(17, false), 0x5501_ffff, 0x1_ffff),
+        (few(31, true), 0xc000_0000, -0x4000_0000),
+        (few(9, true), 0xffff, -1),
+        (few(3, true), 0x54, -4),
+        (few(3, false), 0x54, 4),
     ] {
         let Ok(invoker) = invokers.get(&FnSig::new([ty.clone()], Type::I32)) else {
             // Refused by Apple's convention, RISC-V's and s390x's.
             assert!(!cfg!(target_arch = "x86_64") && ty != Type::I32);
             continue;
         };
-        let (args, mut result) = ([bytes.as_ptr().cast()], 0);
-        // SAFETY: the function has this signature, and an object four bytes.
+        let (args, mut result) = ([(&raw const bits).cast()], 0);
+        // SAFETY: the function has this signature, and an object at most four bytes.
         unsafe { invoker.call(own as *const c_void, &args, (&raw mut result).cast()) };
         assert_eq!(result, expected, "{ty}");
     }
