@@ -295,7 +295,15 @@ fn convention(
         return Err(Reason::Attribute(attribute.to_owned()));
     }
     // Streaming mode and the state `za` of Arm's SME are entered and left around a call.
-    let is_sme = |word: &&str| word.starts_with("__arm_") && *word != "__arm_streaming_compatible";
+    const SME: [&str; 6] = [
+        "__arm_streaming",
+        "__arm_in",
+        "__arm_out",
+        "__arm_inout",
+        "__arm_preserves",
+        "__arm_agnostic",
+    ];
+    let is_sme = |word: &&str| SME.contains(word);
     if let Some(attribute) = type_spelling.split([' ', '(', ')']).find(is_sme) {
         return Err(Reason::Attribute(attribute.to_owned()));
     }

@@ -33,6 +33,12 @@ fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
         // mask; `action` is SIG_DFL or a function that only stores to an atomic.
         unsafe {
             let mut what: libc::sigaction = std::mem::zeroed();
+            // As `nohup` asks for.
+            libc::sigaction(signal, std::ptr::null(), &raw mut what);
+            if what.sa_sigaction == libc::SIG_IGN {
+                continue;
+            }
+            what = std::mem::zeroed();
             what.sa_sigaction = action;
             libc::sigaction(signal, &raw const what, std::ptr::null_mut());
         }
