@@ -42,7 +42,7 @@ pub(crate) struct Program {
     pub(crate) main: Option<FuncId>,
     /// `true` if [`CLOSURE`] is called.
     pub(crate) has_closures: bool,
-    /// Where functions are looked for, before the running program.
+    /// Libraries in which functions are looked for, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
 }
 

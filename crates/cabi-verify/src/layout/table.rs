@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Component, Path};
 
-use cabi::{Kind, Type};
+use cabi::Type;
 use cabi_header::{Header, NamedType};
 
 use super::{About, Answer, Fact, Question, questions};
@@ -64,7 +64,7 @@ pub fn ask_data(
         replies.extend(probes.map(|(n, probe)| {
             let missing = || {
                 let why = "it has other members".to_owned();
-                match has_one_of(&question.ty, &own_types) {
+                match question.ty.contains(&|ty, _| own_types.contains(&ty)) {
                     true => Reply::NoMember(why),
                     false => Reply::Refuses(why),
                 }
@@ -91,16 +91,6 @@ fn own_types(header: &Header) -> Vec<&Type> {
     };
     let types = named.filter(is_own).map(|one| &one.ty);
     types.filter(|ty| ty.as_record().is_some()).collect()
-}
-
-/// Checks whether `ty` is one of `types`, or has a part of one.
-fn has_one_of(ty: &Type, types: &[&Type]) -> bool {
-    let inside = match ty.kind() {
-        Kind::Array(array) => has_one_of(&array.elem, types),
-        Kind::Record(record) => { record.fields().iter() }.any(|one| has_one_of(one.ty(), types)),
-        _ => false,
-    };
-    inside || types.contains(&ty)
 }
 
 /// A reference compiler's answer to a [`Fact`].
