@@ -246,7 +246,13 @@ impl PartsSignature {
             value.object(target).map_err(refuse)
         });
         let mut params: Vec<Type> = params.collect::<Result<_, _>>()?;
-        let unnamed = params.split_off(self.n_named.unwrap_or(params.len()).min(params.len()));
+        let n_named = self.n_named.unwrap_or(params.len());
+        if n_named > params.len() {
+            let what = format!("{n_named} named arguments");
+            let why = "the signature has fewer";
+            return Err(PlanError::unsupported(what, why, target));
+        }
+        let unnamed = params.split_off(n_named);
         let result = self.result.as_ref().map(|value| {
             let refuse = |why| value.refused(None, why, target);
             value.object(target).map_err(refuse)

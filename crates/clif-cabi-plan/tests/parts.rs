@@ -251,3 +251,13 @@ fn refused() {
         );
     }
 }
+
+/// A variadic signature has its named arguments.
+#[test]
+fn named_arguments_are_given() {
+    let sig = PartsSignature {
+        n_named: Some(3),
+        ..PartsSignature::default()
+    };
+    assert!(sig.fn_sig(&Target::X86_64_LINUX).is_err());
+}
