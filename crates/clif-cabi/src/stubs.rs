@@ -220,7 +220,12 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     let declarations = module.declarations();
     match declarations.get_name(name) {
         Some(FuncOrDataId::Func(id)) if is_stub(declarations.get_function_decl(id)) => {
-            return Ok(id);
+            return match declarations.get_function_decl(id).linkage {
+                FAILED => Err(LowerError::Stub(
+                    "the module did not define the stub before",
+                )),
+                _ => Ok(id),
+            };
         }
         Some(_) => {
             let name = name.to_owned();
@@ -234,9 +239,15 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     let params = DECLARED.map(|purpose| AbiParam::special(I64, purpose));
     declared.params.extend(params);
     let id = module.declare_function(name, Linkage::Local, &declared)?;
-    define_stub(module, id, &stub)?;
+    if let Err(error) = define_stub(module, id, &stub) {
+        module.declare_function(name, FAILED, &declared)?;
+        return Err(error);
+    }
     Ok(id)
 }
+
+/// Linkage of a stub that the module refused to define. Others are local.
+const FAILED: Linkage = Linkage::Hidden;
 
 /// Name of a stub, needed at each call by it: on the heap only if it is long.
 #[derive(Default)]

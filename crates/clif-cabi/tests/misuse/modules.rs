@@ -1,9 +1,15 @@
 //! Functions of modules: of another one, declared again, and with names of stubs.
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{AbiParam, types::I64};
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_codegen::control::ControlPlane;
+use clif_cabi::cranelift_codegen::ir::{AbiParam, Signature, types::I64};
+use clif_cabi::cranelift_codegen::isa::TargetIsa;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
+use clif_cabi::cranelift_module::{
+    DataDescription, DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleDeclarations,
+    ModuleError, ModuleReloc, ModuleResult,
+};
 use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, clif_signature, stub_id};
 use cranelift_jit::JITModule;
 
@@ -155,4 +161,59 @@ fn a_body_that_was_declared_before() {
         let again = module.define_function_bytes(nested.id, 1, &[0xc3], &[]);
         assert!(again.is_err(), "it is the stub");
     }
+}
+
+/// A module that takes no bytes of functions, as that of rustc's back end.
+struct NoBytes(JITModule);
+
+impl Module for NoBytes {
+    fn isa(&self) -> &dyn TargetIsa {
+        self.0.isa()
+    }
+    fn declarations(&self) -> &ModuleDeclarations {
+        self.0.declarations()
+    }
+    fn declare_function(&mut self, n: &str, l: Linkage, s: &Signature) -> ModuleResult<FuncId> {
+        self.0.declare_function(n, l, s)
+    }
+    fn declare_anonymous_function(&mut self, signature: &Signature) -> ModuleResult<FuncId> {
+        self.0.declare_anonymous_function(signature)
+    }
+    fn declare_data(&mut self, n: &str, l: Linkage, w: bool, tls: bool) -> ModuleResult<DataId> {
+        self.0.declare_data(n, l, w, tls)
+    }
+    fn declare_anonymous_data(&mut self, writable: bool, tls: bool) -> ModuleResult<DataId> {
+        self.0.declare_anonymous_data(writable, tls)
+    }
+    fn define_function_with_control_plane(
+        &mut self,
+        id: FuncId,
+        ctx: &mut Context,
+        plane: &mut ControlPlane,
+    ) -> ModuleResult<()> {
+        self.0.define_function_with_control_plane(id, ctx, plane)
+    }
+    fn define_function_bytes(
+        &mut self,
+        _: FuncId,
+        _: u64,
+        _: &[u8],
+        _: &[ModuleReloc],
+    ) -> ModuleResult<()> {
+        Err(ModuleError::Backend(
+            std::io::Error::other("no bytes").into(),
+        ))
+    }
+    fn define_data(&mut self, id: DataId, data: &DataDescription) -> ModuleResult<()> {
+        self.0.define_data(id, data)
+    }
+}
+
+/// A stub that could not be defined is refused at each request, not at the first alone.
+#[test]
+fn stubs_that_are_not_defined() {
+    let mut module = NoBytes(with_callee());
+    let mut refused = || stub_id(&mut module, stub()).unwrap_err();
+    assert!(matches!(refused(), LowerError::Module(..)));
+    assert!(matches!(refused(), LowerError::Stub(..)));
 }
