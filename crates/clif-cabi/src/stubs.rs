@@ -124,9 +124,11 @@ impl<M: Module + ?Sized> Stubs for M {
 
 /// Checks whether calls of imports have to be marked as near. Position-independent code of s390x
 /// has the absolute address of an import that is far in the text, which no shared library may
-/// have; a near call goes through the PLT.
+/// have; a near call goes through the PLT. Windows on Arm has no table of addresses that
+/// Cranelift's far call reads; the linker gives a near call a thunk.
 fn calls_imports_near(isa: &dyn TargetIsa) -> bool {
-    isa.flags().is_pic() && isa.name() == "s390x"
+    let is_windows = || isa.triple().operating_system.into_str() == "windows";
+    isa.flags().is_pic() && (isa.name() == "s390x" || isa.name() == "aarch64" && is_windows())
 }
 
 /// Imports `stub` in `func` with `signature` of a plan.
