@@ -13,6 +13,7 @@ mod kinds;
 mod macros;
 mod members;
 mod modes;
+mod pods;
 mod pragmas;
 mod prelude;
 mod questions;

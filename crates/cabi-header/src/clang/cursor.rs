@@ -93,6 +93,9 @@ impl<'u> Cursor<'u> {
         is_function_macro = clang_Cursor_isMacroFunctionLike -> bool, is_true;
         is_bit_field = clang_Cursor_isBitField -> bool, is_true;
         bit_width = clang_getFieldDeclBitWidth -> c_int, |width| width;
+        access = clang_getCXXAccessSpecifier -> CX_CXXAccessSpecifier, |access| access;
+        /// Template of which the class is an instance, if it is one.
+        template_or_null = clang_getSpecializedCursorTemplate -> Cursor<'u>, Cursor::new;
         /// Offset of a member in bits from the start of its record; negative for an error.
         offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
     }
@@ -133,9 +136,17 @@ impl<'u> Cursor<'u> {
     }
 
     /// Returns the declaration as clang prints it, attributes included.
-    pub(crate) fn printed(self) -> String {
+    ///
+    /// clang prints the strings of attributes without escapes: which quotes end one is not known.
+    pub(crate) fn printed_with_strings(self) -> String {
         // SAFETY: the cursor's unit is live; a null policy stands for the default.
         unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
+    }
+
+    /// Returns the declaration as clang prints it, attributes included, with spaces in the place of
+    /// strings: no word of theirs is an attribute.
+    pub(crate) fn printed(self) -> String {
+        without_strings(&self.printed_with_strings())
     }
 
     /// Returns the tokens of the source text that the cursor covers, comments left out; from or to
@@ -330,4 +341,19 @@ fn owned(string: CXString) -> String {
 
 fn is_true(flag: c_uint) -> bool {
     flag != 0
+}
+
+/// Returns `printed` with spaces in the place of what stands in quotes, as long as before; as it is
+/// if a quote seems to stand in a string.
+pub(crate) fn without_strings(printed: &str) -> String {
+    let parts: Vec<&str> = printed.split('"').collect();
+    if parts.len().is_multiple_of(2) {
+        return printed.to_owned();
+    }
+    let blank = |(i, part): (usize, &str)| match i % 2 {
+        0 => part.to_owned(),
+        _ => " ".repeat(part.len()),
+    };
+    let parts: Vec<String> = parts.into_iter().enumerate().map(blank).collect();
+    parts.join("\"")
 }

@@ -124,6 +124,23 @@ pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
     ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
 }
 
+/// Returns whether `ty` is the type of an expression that gcc may align otherwise: in C it drops
+/// the alignment of a typedef in a cast, in C++ it keeps it in arithmetic.
+pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
+    let spelling = ty.spelling().replace("->", ".");
+    let words = ["typeof", "decltype"];
+    let Some(expression) = words.iter().find_map(|word| spelling.strip_prefix(word)) else {
+        return false;
+    };
+    if cxx {
+        let operators = ["+", "-", "*", "/", "%", "&", "|", "^", "?"];
+        return expression.split(' ').any(|word| operators.contains(&word));
+    }
+    let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);
+    let mut after = expression.split(')').skip(1);
+    ty.align() != ty.canonical().align() && after.any(|rest| rest.starts_with(starts_operand))
+}
+
 /// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang
 /// would agree that it is signed.
 pub(crate) fn is_mode_of_sign(definition: Cursor<'_>) -> bool {

@@ -92,6 +92,7 @@ impl<'u> Reader<'u> {
                         .all(|field| field.bit_field().is_none() && field.ty().size() == 0)
                 });
                 n_bases += 1;
+                self.check_base(class_of(child.ty()), &base)?;
                 if !is_empty {
                     bases.push(base);
                 }
@@ -139,7 +140,7 @@ fn is_trivial_by_attribute(class: Cursor<'_>) -> bool {
 }
 
 /// Returns the declaration of a class, or of that of an array's elements.
-fn class_of(ty: Ty<'_>) -> Cursor<'_> {
+pub(crate) fn class_of(ty: Ty<'_>) -> Cursor<'_> {
     let mut ty = ty.canonical();
     while ty.kind() == CXType_ConstantArray {
         ty = ty.element().canonical();

@@ -103,7 +103,7 @@ impl<'u> Reader<'u> {
         }
         let printed = cursor.printed();
         let convention = convention(function, &cursor.name(), &printed, self.facts.x86_64)?;
-        let own = OwnTarget::new(&printed, self.facts.vectors)?;
+        let own = OwnTarget::new(&cursor.printed_with_strings(), self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
         let mut prototype = Prototype {
             symbol: self.symbol(cursor),

@@ -12,8 +12,10 @@ pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-on
 pub(crate) struct Pragmas {
     /// `#pragma pack`.
     pub(crate) pack: bool,
-    /// `-fpack-struct=`. Without a number gcc does not pack as clang does.
+    /// `-fpack-struct`, with a number or without.
     pub(crate) pack_argument: bool,
+    /// `-fpack-struct` without a number: to gcc every record is `packed`, to clang a 1 follows.
+    pub(crate) packed_argument: bool,
     /// `#pragma options align` and `#pragma align`, which pack for clang alone.
     pub(crate) align: bool,
     /// `#pragma scalar_storage_order`, which is gcc's alone.

@@ -1,5 +1,5 @@
 typedef struct __cabi_decimal32 { float value; } __attribute__((__aligned__(_Alignof(float)))) __cabi_decimal32;
-typedef struct __cabi_decimal64 { double value; } __attribute__((__aligned__(_Alignof(double)))) __cabi_decimal64;
+typedef struct __cabi_decimal64 { double value; } __attribute__((__aligned__(8))) __cabi_decimal64;
 #ifdef __s390x__
 typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(8))) __cabi_decimal128;
 #else
@@ -15,7 +15,7 @@ typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(
 #define __builtin_va_end __builtin_ms_va_end
 #endif
 #ifdef __cplusplus
-enum { __cabi_cplusplus = 1 };
+enum { __cabi_cplusplus = 1, __cabi_cplusplus20 = __cplusplus >= 202002L };
 struct __cabi_owner { ~__cabi_owner(); };
 struct __cabi_fixed {
     __cabi_fixed(const __cabi_fixed &) = delete;

@@ -46,6 +46,8 @@ pub(crate) fn names_of_c(text: &str) -> String {
 pub(crate) struct Facts {
     pub(crate) model: DataModel,
     pub(crate) cxx: bool,
+    /// C++20 or later.
+    pub(crate) cxx20: bool,
     /// `true` in C++ if calls go by `__is_trivially_relocatable`.
     pub(crate) knows_calls: bool,
     pub(crate) x86_64: bool,
@@ -115,6 +117,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
     Ok(Facts {
         model,
         cxx,
+        cxx20: is("__cabi_cplusplus20"),
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),
         x86: is("__cabi_x86"),

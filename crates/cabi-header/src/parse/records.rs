@@ -15,6 +15,7 @@ use crate::parse::attributes::{
 };
 use crate::parse::ignored::{IGNORED, Subject};
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
+use crate::parse::pods::may_overlap;
 use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
 use crate::reason::Reason;
@@ -102,6 +103,11 @@ impl<'u> Reader<'u> {
         if attributes.aligned_again {
             return Some(SEVERAL_ALIGNED);
         }
+        if attributes.ms_struct && self.model.max_align_8 < 8 {
+            return Some(
+                "gcc for i386 aligns what has 8 bytes to 8 by `ms_struct`, which is not supported",
+            );
+        }
         let is_ignored = attributes.ms_struct && !self.facts.x86 && self.reference.is_none();
         is_ignored.then_some("gcc for this machine ignores `ms_struct`, clang does not")
     }
@@ -169,6 +175,11 @@ impl<'u> Reader<'u> {
         let declared: Vec<Result<DeclaredMember, Reason>> =
             fields.iter().map(|field| self.member(*field)).collect();
         let declared = declared.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let attributes = RecordAttributes::new(definition, &self.errors);
+        for (field, member) in fields.iter().zip(&declared) {
+            let is_packed = attributes.packed || !member.packed.is_empty();
+            self.check_pod_member(*field, &member.ty, is_packed)?;
+        }
         // Known to be a bounded number only now.
         let n_inner: usize = declared.iter().map(|member| n_members(&member.ty)).sum();
         if !is_union
@@ -187,7 +198,7 @@ impl<'u> Reader<'u> {
             fields,
         };
         Ok(RecordDefinition {
-            attributes: RecordAttributes::new(definition, &self.errors),
+            attributes,
             stated,
             bases,
             declared,
@@ -225,6 +236,9 @@ impl<'u> Reader<'u> {
         if self.pragmas.align && own.attributes.unnamed {
             return refuse("`#pragma align` and `#pragma options align` are clang's alone");
         }
+        if let Some(why) = self.argument_packs_otherwise(own) {
+            return refuse(why);
+        }
         let model = match self.facts.x86 {
             true => own.attributes.model(&self.model),
             // gcc for other machines has no `ms_struct`.
@@ -257,6 +271,22 @@ impl<'u> Reader<'u> {
             }
         }
         found.ok_or_else(|| hidden(own))
+    }
+
+    /// Returns why `-fpack-struct` among the arguments packs a record otherwise for gcc.
+    fn argument_packs_otherwise(&self, own: &RecordDefinition<'u>) -> Option<&'static str> {
+        let is_empty = |member: &DeclaredMember| member.width == Some(0);
+        if !self.pragmas.pack_argument {
+            None
+        } else if self.pragmas.packed_argument {
+            Some("to gcc `-fpack-struct` makes it `packed`, to clang it is `-fpack-struct=1`")
+        } else if self.pragmas.pack {
+            Some("gcc and clang combine `-fpack-struct` and `#pragma pack` differently")
+        } else if own.declared.iter().any(is_empty) {
+            Some("gcc packs bit-fields of width 0 by `-fpack-struct` and clang does not")
+        } else {
+            None
+        }
     }
 
     /// Returns the alignment that the record's own `aligned` asks for.
@@ -346,7 +376,7 @@ impl<'u> Reader<'u> {
         let is_empty = ty
             .as_record()
             .is_some_and(|record| record.fields().is_empty());
-        let is_base = is_empty && field.printed().contains("[[no_unique_address]]");
+        let is_base = is_empty && may_overlap(field);
         let width = match field.is_bit_field() {
             true => Some(u16::try_from(field.bit_width()).map_err(|_| {
                 let why = "its width is no number of bits that is supported";

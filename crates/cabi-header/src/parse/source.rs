@@ -216,7 +216,8 @@ impl<'s> Source<'s> {
         let mut found = Pragmas::default();
         found.look(self.text);
         for arg in self.given_args {
-            found.pack_argument |= arg.starts_with("-fpack-struct=");
+            found.packed_argument |= arg == "-fpack-struct";
+            found.pack_argument |= arg.starts_with("-fpack-struct");
             // Macros may have pragmas.
             found.look(arg);
         }

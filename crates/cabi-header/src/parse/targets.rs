@@ -8,7 +8,7 @@
 
 use cabi::{Kind, Scalar, Type, VectorLevel};
 
-use crate::clang::Cursor;
+use crate::clang::{Cursor, without_strings};
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::ignored::Subject;
@@ -27,17 +27,22 @@ pub(crate) struct OwnTarget {
 }
 
 impl OwnTarget {
-    /// Reads the attributes of a function that clang has printed as `printed`; `base` are the
-    /// vectors of the arguments for clang.
+    /// Reads the attributes of a function that clang has printed as `printed`, strings included;
+    /// `base` are the vectors of the arguments for clang.
     pub(crate) fn new(printed: &str, base: VectorLevel) -> Result<Self, Reason> {
-        let after = printed.split("target(\"").skip(1);
-        let words = after.filter_map(|rest| rest.split('"').next());
+        let attributes = without_strings(printed);
+        let start = "target(\"";
+        let words = attributes.match_indices(start).filter_map(|(at, _)| {
+            let is_whole = attributes[..at].ends_with(['(', ':']);
+            let rest = printed.get(at + start.len()..)?;
+            rest.split('"').next().filter(|_| is_whole)
+        });
         let features = words.collect::<Vec<_>>().join(",");
         let clones = ["target_clones", "cpu_specific", "cpu_dispatch"];
         Ok(Self {
             vectors: vectors(&features, base)?,
             features,
-            is_cloned: clones.iter().any(|name| has_attribute(printed, name)),
+            is_cloned: clones.iter().any(|name| has_attribute(&attributes, name)),
         })
     }
 

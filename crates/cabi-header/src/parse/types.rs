@@ -10,7 +10,7 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{
-    Position, has_alignment, is_mode_of_sign, keeps_alignment, position,
+    Position, has_alignment, is_mode_of_sign, keeps_alignment, may_align_otherwise, position,
 };
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
@@ -320,6 +320,10 @@ impl<'u> Reader<'u> {
     fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let canonical = ty.canonical();
         if canonical.kind() != CXType_Unexposed {
+            if !self.is_as_clang() && may_align_otherwise(ty, self.facts.cxx) {
+                let why = "gcc gives the type of this expression another alignment than clang";
+                return Err(unsupported(ty, why));
+            }
             return self.aligned_as(ty, canonical);
         }
         let spelling = canonical.spelling();

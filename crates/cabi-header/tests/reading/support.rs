@@ -72,9 +72,13 @@ impl Compiler {
 
     /// Returns the compiler's message about `text`, if it refuses it. `command` may have options.
     pub(crate) fn check(self, command: &str, text: &str) -> Result<(), String> {
-        let standard = ["-std=gnu11", "-fsyntax-only"];
-        let quiet = ["-Wno-psabi", "-Wno-attributes"];
-        compiled(command, &[standard, quiet].concat(), text).map(|_| ())
+        self.check_with(command, &["-std=gnu11"], text)
+    }
+
+    /// As `check`, with arguments of its own; a standard of C++ chooses that language.
+    pub(crate) fn check_with(self, command: &str, args: &[&str], text: &str) -> Result<(), String> {
+        let quiet = ["-fsyntax-only", "-Wno-psabi", "-Wno-attributes"];
+        compiled(command, &[args, &quiet].concat(), text).map(|_| ())
     }
 }
 
@@ -82,10 +86,12 @@ impl Compiler {
 /// if it refuses that.
 pub(crate) fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
     let mut words = command.split(' ');
+    let is_cxx = args.iter().any(|arg| arg.starts_with("-std=c++"));
+    let language = if is_cxx { "-xc++" } else { "-xc" };
     let mut child = Command::new(words.next().unwrap_or_default())
         .args(words)
         .args(args)
-        .args(["-xc", "-"])
+        .args([language, "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

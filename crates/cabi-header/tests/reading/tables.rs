@@ -36,7 +36,7 @@ macro_rules! tables {
 }
 
 // Each table with the number of its lines that say what is read.
-tables! { classes 42 compilers 113 constants 45 cxx 58 errors 117 errors_of_headers 24 functions 80 packs 102 records 77 targets 33 to_c 28 types 55 }
+tables! { classes 42 compilers 155 constants 45 cxx 58 errors 117 errors_of_headers 24 functions 80 packs 110 records 77 targets 33 to_c 28 types 55 }
 
 fn path(name: &str) -> String {
     format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"))
@@ -146,7 +146,8 @@ fn parse(text: &str, args: &str) -> Read {
     for (name, compiler) in compilers {
         let is_asked = !has_target && args.contains(&format!("records={name}"));
         if let (Ok(header), true) = (&read, is_asked) {
-            check_records(compiler, &text, header).unwrap();
+            let own = args.split(' ').filter(|arg| arg.starts_with('-'));
+            check_records(compiler, &own.collect::<Vec<_>>(), &text, header).unwrap();
         }
     }
     read
@@ -154,8 +155,15 @@ fn parse(text: &str, args: &str) -> Read {
 
 /// Has the compiler by whose rules records were read for x86-64 Linux say their sizes and
 /// alignments.
-fn check_records(compiler: Compiler, text: &str, header: &Header) -> Result<(), String> {
-    let mut asserted = text.to_owned();
+fn check_records(
+    compiler: Compiler,
+    args: &[&str],
+    text: &str,
+    header: &Header,
+) -> Result<(), String> {
+    let mut asserted = format!(
+        "{text}\n#ifdef __cplusplus\n#define _Static_assert static_assert\n#define _Alignof alignof\n#endif\n"
+    );
     for NamedType { name, ty, .. } in &header.records {
         let (size, align) = (ty.size(), ty.align());
         asserted += &format!(
@@ -165,7 +173,7 @@ fn check_records(compiler: Compiler, text: &str, header: &Header) -> Result<(), 
     let is_host = cfg!(all(target_arch = "x86_64", target_os = "linux"));
     match compiler.find() {
         Some(command) if is_host && !header.records.is_empty() => {
-            let checked = compiler.check(command, &asserted);
+            let checked = compiler.check_with(command, args, &asserted);
             checked.map_err(|why| format!("{why}\n{asserted}"))
         }
         _ => Ok(()),
@@ -434,7 +442,7 @@ fn what_is_wrong_is_noticed() {
     assert!(std::panic::catch_unwind(|| rewritten("int f(int);\n")).is_err());
     // Another layout than the compiler's.
     let read = parse("struct s { char a; int b; };", "").unwrap();
-    let checked = check_records(Compiler::Gcc, "struct s { char a; long b; };", &read);
+    let checked = check_records(Compiler::Gcc, &[], "struct s { char a; long b; };", &read);
     let is_host = cfg!(all(target_arch = "x86_64", target_os = "linux"));
     assert_eq!(checked.is_err(), is_host && Compiler::Gcc.find().is_some());
 }

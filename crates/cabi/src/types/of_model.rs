@@ -135,6 +135,8 @@ impl DataModel {
             (Scalar::F80, _) => align_of(self.max_align_16),
             // i386 aligns `__float128` to 16 although its `long double` needs 4 only.
             (_, 16) if self.max_align_16 == 4 => 16,
+            // No machine aligns one to less than its size.
+            (Scalar::Dec64, _) => 8,
             (_, 16) => align_of(self.max_align_16),
             (_, 8) => align_of(self.max_align_8),
             (_, size) => align_of(u8::try_from(size).unwrap_or(1)),
