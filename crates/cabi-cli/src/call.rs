@@ -13,7 +13,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use cabi::{FnSig, Kind, RecordRules, Type};
+use cabi::{FnSig, Kind, Type};
 use cabi_header::Prototype;
 use clap::Args;
 
@@ -156,7 +156,7 @@ impl Call {
             return Ok(());
         }
         let files = (&*self.libraries, &*self.reading.flags());
-        let target = (&target, header.model.records == RecordRules::Clang);
+        let target = (&target, header.model.records);
         let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
         Ok(returned(&result, &memory)?)
     }

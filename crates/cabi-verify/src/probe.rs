@@ -59,7 +59,7 @@ const ROW: &str = include_str!("../probe/row.h");
 const FAR_POINTER: &str = "an address further up the stack than the probe looks for one";
 
 /// Functions that compiled code calls where there is no library of C.
-const FREESTANDING: &str = include_str!("../probe/freestanding.c");
+pub(crate) const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;

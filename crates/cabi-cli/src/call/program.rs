@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use cabi::{FnSig, Target};
+use cabi::{FnSig, RecordRules, Target};
 use cabi_header::Prototype;
 use cabi_verify::build::{ProgramTarget, Reference, TIME_LIMIT};
 use cabi_verify::run::calls_here;
@@ -28,14 +28,14 @@ pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     Ok(Some(target))
 }
 
-/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts,
-/// those of C compiled by clang if the header was read as it does, and prints what it prints.
-/// Returns the result; `memory` is as the call has left it.
+/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, and
+/// prints what it prints. Those of C are compiled by the compiler by whose rules `records` of the
+/// header were laid out. Returns the result; `memory` is as the call has left it.
 ///
 /// # Errors
 /// Why there is no such program, or how it ended.
 pub(crate) fn call(
-    (target, is_by_clang): (&Target, bool),
+    (target, records): (&Target, RecordRules),
     (prototype, sig): (&Prototype, &FnSig),
     args: &[Vec<u8>],
     memory: &mut Memory,
@@ -45,10 +45,16 @@ pub(crate) fn call(
     let (of, name) = (prototype.name.as_str(), target.name());
     let refuse = |why: String| format!("{of} was not called for {name}: {why}");
     let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;
-    // The one whose layout of records the header was read with.
-    let is_wanted = |command: &&&str| is_by_clang && command.starts_with("clang");
-    let command = compilers.iter().find(is_wanted).or(compilers.first());
-    let command = command.copied().unwrap_or_default();
+    let is_wanted = |command: &&&str| match records {
+        RecordRules::Msvc => true,
+        rules => command.starts_with("clang") == (rules == RecordRules::Clang),
+    };
+    let wanted = compilers.iter().find(is_wanted);
+    if wanted.is_none() && files.iter().any(|file| file.ends_with(".c")) {
+        let why = "no compiler for C of it here lays out records by the rules of this --policy";
+        return Err(refuse(why.to_owned()).into());
+    }
+    let command = wanted.or(compilers.first()).copied().unwrap_or_default();
     let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));

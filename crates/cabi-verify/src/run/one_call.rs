@@ -11,6 +11,7 @@ use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
 use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
 use crate::emit::cranelift::{CraneliftObject, Mutation, OneSide};
+use crate::probe::FREESTANDING;
 use crate::scratch::Scratch;
 
 /// Symbol of our caller.
@@ -171,8 +172,9 @@ impl OneCall<'_> {
         });
         let theirs: Vec<File<'_>> = theirs.collect();
         let objects: Vec<&str> = objects.iter().map(|path| &***path).collect();
+        let memory = format!("{FREESTANDING}{WINDOWS}");
         if self.is_foreign() {
-            let files = [&[own(WINDOWS)], &theirs[..]].concat();
+            let files = [&[own(&memory)], &theirs[..]].concat();
             let required = format!("-Wl,-e,0,--require-defined={}", self.symbol);
             Program::build(&files, &["-static", "-nostdlib", &required])?;
         }
