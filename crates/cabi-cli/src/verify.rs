@@ -55,9 +55,13 @@ impl Verify {
         let mut report = if self.exhaustive {
             self.transitions(compilers)?
         } else {
-            let plan = plan::plan(self, compilers)?;
+            let (plan, unread) = plan::plan(self, compilers)?;
             let run = plan.run(&plan::bar()).map_err(|e| e.to_string())?;
-            run.report(allowed)
+            let mut report = run.report(allowed);
+            let why = unread.into_iter().chain(report.error.take());
+            let why: Vec<String> = why.collect();
+            report.error = (!why.is_empty()).then(|| why.join("\n"));
+            report
         };
         report.head.extend(absent);
         Ok(report)

@@ -38,7 +38,7 @@ static int ends(void) {
 static int is_own(void) {
   int status = 0, stopped = 2;
   /* seconds of processor time, seconds on the clock, and bytes of a core file */
-  static const unsigned long seconds[2] = {SECONDS, SECONDS}, clock[4] = {0, 0, 600, 0}, none[2];
+  static const unsigned long seconds[2] = {SECONDS, SECONDS}, clock[4] = {0, 0, 60, 0}, none[2];
   print();
   long child = fork_process();
   if (child == 0) {

@@ -30,21 +30,34 @@ pub(crate) fn command(words: &[String], args: &[&str]) -> Command {
 ///
 /// # Errors
 /// A command that cannot be started, or takes longer than `limit`; an interrupt.
-pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output> {
-    // A compiler that is ended leaves files after.
-    let folder = Scratch::new()?;
-    command.env("TMPDIR", folder.path());
-    run(command, limit)
+pub(crate) fn output(command: Command, limit: Duration) -> io::Result<Output> {
+    let (output, why) = run(command, limit)?;
+    why.map_or(Ok(output), Err)
 }
 
+/// Runs `command` for at most `limit`; one that takes longer, or stops itself, is ended.
+///
+/// # Errors
+/// A command that cannot be started; an interrupt.
+pub(crate) fn output_until(command: Command, limit: Duration) -> io::Result<Output> {
+    match run(command, limit)? {
+        (_, Some(why)) if why.kind() == io::ErrorKind::Interrupted => Err(why),
+        (output, _) => Ok(output),
+    }
+}
+
+/// Runs `command` with a folder for its temporary files. Returns why it was ended, if it was.
 #[cfg(unix)]
-fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
+fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::Error>)> {
     use std::os::unix::fs::FileExt;
     use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
     use signals::{die_with_parent_in, end_group, is_stopped};
 
+    // A compiler that is ended leaves files after.
+    let folder = Scratch::new()?;
+    command.env("TMPDIR", folder.path());
     // Files, not pipes, which would have to be read while it runs.
     let (out, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(std::process::Stdio::null());
@@ -54,9 +67,9 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     die_with_parent_in(&mut command, limit);
     let mut child = command.spawn()?;
     let start = Instant::now();
-    let status = loop {
+    let (status, why) = loop {
         if let Some(status) = child.try_wait()? {
-            break status;
+            break (status, None);
         }
         let why = if start.elapsed() >= limit {
             let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
@@ -69,8 +82,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
         };
         if let Some(why) = why {
             end_group(&child);
-            child.wait()?;
-            return Err(why);
+            break (child.wait()?, Some(why));
         }
         // A large file is waited for in longer steps: a thousand looks a second are work too.
         let step = start.elapsed() / 16;
@@ -82,16 +94,17 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
         file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     };
-    Ok(Output {
+    let output = Output {
         status,
         stdout: read(&out)?,
         stderr: read(&errors)?,
-    })
+    };
+    Ok((output, why))
 }
 
 #[cfg(not(unix))]
-fn run(mut command: Command, _: Duration) -> io::Result<Output> {
-    command.output()
+fn run(mut command: Command, _: Duration) -> io::Result<(Output, Option<io::Error>)> {
+    Ok((command.output()?, None))
 }
 
 /// Does nothing: an interrupt ends this process.

@@ -14,18 +14,26 @@ use regex_lite::Regex;
 use super::options::{Own, Verify};
 use crate::reading;
 
-/// Makes the plan that the options ask for.
+/// Makes the plan that the options ask for, and says of each header that cannot be read why.
 ///
 /// # Errors
-/// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to
-/// verify.
-pub(super) fn plan(verify: &Verify, compilers: Vec<Compiler>) -> Result<Verification, String> {
+/// Why it cannot be done: no compiler, no libclang, no header that can be read, nothing to verify.
+pub(super) fn plan(
+    verify: &Verify,
+    compilers: Vec<Compiler>,
+) -> Result<(Verification, Vec<String>), String> {
     check_language(verify)?;
     let flags = flags(verify);
-    let headers = headers(verify, &flags, &compilers)?;
+    let (headers, unread): (Vec<_>, Vec<_>) =
+        { headers(verify, &flags, &compilers)?.into_iter() }.partition(Result::is_ok);
+    let headers: Vec<Read> = headers.into_iter().flatten().collect();
+    let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
+    if headers.is_empty() {
+        return Err(unread.join("\n"));
+    }
     let mut plan = Verification::new(headers, compilers, flags);
     plan.at_once = verify.compilers.at_once();
-    Ok(plan)
+    Ok((plan, unread))
 }
 
 /// Callers and callees are emitted as C, which has no names, classes or references of C++ to check.
@@ -72,7 +80,12 @@ fn records(compilers: &[Compiler]) -> Option<RecordRules> {
     }
 }
 
-fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<Vec<Read>, String> {
+/// Reads each header, or says why that fails.
+fn headers(
+    verify: &Verify,
+    flags: &[String],
+    compilers: &[Compiler],
+) -> Result<Vec<Result<Read, String>>, String> {
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let mut args = flags.to_vec();
@@ -82,10 +95,6 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
         args.push(format!("--target={}", clang_triple(triple)));
     }
     let name = reading::COMMAND_LINE;
-    for header in &verify.headers {
-        let _bar = doing(format!("reading {header}"));
-        reading::check::header(header, &args)?;
-    }
     let options = Options::new().name(name).args(&args);
     let rules = records(compilers);
     let options = rules.into_iter().fold(options, Options::records);
@@ -97,6 +106,9 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     // With reasons for what there is no case of, the run names them.
     let is_empty = |read: &Read| read.subject.cases.is_empty() && read.skipped.is_empty();
     let read = verify.headers.iter().map(|name| {
+        let bar = doing(format!("reading {name}"));
+        reading::check::header(name, &args)?;
+        drop(bar);
         let _bar = doing(format!("making cases of {name}"));
         let folders = verify.reading.include_dirs();
         let own = verify.own.map(|own| Chosen::new(own, name, folders));
@@ -113,8 +125,8 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
             None => Ok(found),
         }
     });
-    let read = read.collect::<Result<Vec<_>, String>>()?;
-    if let Some(empty) = read.iter().find(|read| is_empty(read)) {
+    let read: Vec<Result<Read, String>> = read.collect();
+    if let Some(empty) = read.iter().flatten().find(|read| is_empty(read)) {
         let what = verify.only.as_deref();
         let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
         let own = match verify.own {

@@ -80,18 +80,38 @@ impl Program {
     /// processor time.
     ///
     /// # Errors
-    /// [`ReferenceError::Io`] if it cannot be started.
+    /// [`ReferenceError::Io`] if it cannot be started, or waits for longer than ten minutes.
     pub(crate) fn run(
         &self,
         emulator: &[String],
         args: &[String],
         seconds: u32,
     ) -> Result<Output, ReferenceError> {
+        let command = self.command(emulator, args, seconds);
+        process::output(command, LIMIT).map_err(|source| self.io(source))
+    }
+
+    /// Runs it as [`run`](Self::run) does, for at most `limit`; one that is ended then has printed
+    /// what it has printed.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Io`] if it cannot be started.
+    pub(crate) fn run_until(
+        &self,
+        emulator: &[String],
+        args: &[String],
+        (seconds, limit): (u32, Duration),
+    ) -> Result<Output, ReferenceError> {
+        let command = self.command(emulator, args, seconds);
+        process::output_until(command, limit).map_err(|source| self.io(source))
+    }
+
+    fn command(&self, emulator: &[String], args: &[String], seconds: u32) -> Command {
         let mut command = Command::new("sh");
         let limits = format!("ulimit -c 0; ulimit -t {seconds}; exec \"$@\"");
         command.args(["-c", &limits, "sh"]);
         command.args(emulator).arg(&self.path).args(args);
-        process::output(command, LIMIT).map_err(|source| self.io(source))
+        command
     }
 
     fn io(&self, source: io::Error) -> ReferenceError {

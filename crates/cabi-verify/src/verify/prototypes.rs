@@ -114,6 +114,11 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
     for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
         let (name, file) = (&prototype.name, file(*i));
         let spelled = without_bounds(&prototype.spelled);
+        // clang takes no parameter list of `...` alone without a declarator before it.
+        let spelled = match spelled.strip_suffix(" (...)") {
+            Some(ret) if !ret.contains('(') => format!("*({ret} (*)(...))0"),
+            _ => spelled,
+        };
         let attribute = convention_attribute(prototype.convention);
         // A macro of the same name hides the function.
         let _ = write!(

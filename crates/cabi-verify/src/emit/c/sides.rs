@@ -56,7 +56,8 @@ pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     let function = &case.function;
     let (mut list, mut body) = (Vec::new(), String::new());
     let named = case.prototype.params.iter().zip(&function.params);
-    let mut last = String::new();
+    // As the `va_start` of C23 has it where there is no parameter.
+    let mut last = "0".to_owned();
     for (i, (((name, ty), text), at)) in named.zip(&offsets).enumerate() {
         last = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
         list.push(match (name, values) {
