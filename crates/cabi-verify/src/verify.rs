@@ -39,7 +39,7 @@ pub mod units;
 pub use crate::header::Read;
 pub use crate::verdict::Verdict;
 pub use error::VerifyError;
-pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
+pub use known_bugs::{bugs_of_zig, known_bug, known_bug_of, known_bugs, known_initializer_bug};
 pub use part::HeaderRun;
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,

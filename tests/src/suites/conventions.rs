@@ -54,12 +54,13 @@ struct Signatures {
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 
-/// Self-inconsistency of a compiler: its `va_arg` looks elsewhere than its callers write.
+/// Self-inconsistency of a compiler: its callees, or its callers too, have values elsewhere.
 struct KnownBug {
     /// Words that follow "that".
     what: &'static str,
     /// Checks whether a signature shows it.
     meets: fn(&FnSig) -> bool,
+    in_callers: bool,
 }
 
 /// A question, and the places of its values.
@@ -241,7 +242,7 @@ impl Engine<'_> {
                     agreed.push(one);
                     known.into_iter().for_each(|(_, n)| n[0] += 1);
                 }
-                ([Ok(_), Err(_)], Some((_, n))) => n[1] += 1,
+                ([caller, _], Some((bug, n))) if caller.is_ok() || bug.in_callers => n[1] += 1,
                 ([Err(why), _] | [_, Err(why)], _) => {
                     different.push(format!("{why}\n{}", question.text))
                 }

@@ -4,6 +4,8 @@ use std::process::Command;
 
 use cabi::Target;
 
+use crate::run::HERE;
+
 /// A machine on which the probe runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeMachine {
@@ -56,13 +58,16 @@ impl ProbeMachine {
         }
     }
 
-    /// Checks whether the emulator is here.
+    /// Checks whether programs of it run here.
     ///
     /// # Errors
-    /// The reason why it is not.
+    /// The reason why they do not.
     pub fn is_there(&self) -> Result<(), String> {
         let Some(emulator) = self.emulator.first() else {
-            return Ok(());
+            let is_here = HERE == Target::X86_64_LINUX;
+            return is_here
+                .then_some(())
+                .ok_or("this machine is not x86-64 Linux".to_owned());
         };
         let asked = Command::new(emulator).arg("--version").output();
         asked.map(drop).map_err(|e| format!("{emulator}: {e}"))

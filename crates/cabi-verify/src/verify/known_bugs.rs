@@ -6,8 +6,8 @@
 //! Zig's, fails a run if its signature meets none of them.
 
 use cabi::{
-    ArgAbi, Bank, FnAbi, Kind, LeafKind, Loc, Place, PlacedPart, Policy, Scalar, Target, Type,
-    VectorLevel, leaves, x86_64,
+    ArgAbi, Bank, FnAbi, FnSig, Kind, LeafKind, Loc, Place, PlacedPart, Policy, Scalar, Target,
+    Type, VectorLevel, leaves, x86_64,
 };
 
 mod types;
@@ -111,6 +111,24 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     };
     let is_here = |name: &&str| is_linux || OF_WINDOWS.contains(name);
     met(compiler, SignatureTypes::of(case, policy)).find(is_here)
+}
+
+/// Returns the bug of `compiler` that a signature of x86-64 Linux meets at the baseline of vectors,
+/// if one is known.
+pub fn known_bug_of(compiler: &str, sig: &FnSig) -> Option<&'static str> {
+    let params = sig.params().iter().map(|param| param.ty.clone());
+    let signature = SignatureTypes {
+        types: params.collect(),
+        n_named: sig.n_named(),
+        variadic: sig.is_variadic(),
+        ms_abi: false,
+        ret: sig.result().clone(),
+        level: VectorLevel::Baseline,
+        abi: FnAbi::new(sig, &Target::X86_64_LINUX).ok(),
+        fast: false,
+        direction: None,
+    };
+    met(compiler, signature).next()
 }
 
 /// Returns the bugs of Zig that its code, `fast` or not, meets in this direction of a call of
