@@ -87,6 +87,14 @@ pub fn main() -> ExitCode {
     let words = std::env::args().skip(1);
     let words: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
     let mut names: Vec<&str> = words.iter().map_while(|word| known(word)).collect();
+    if let (true, Some(word)) = (names.is_empty(), words.first()) {
+        let all: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
+        println!(
+            "no suite is named {word:?}; the suites are {}",
+            all.join(", ")
+        );
+        return ExitCode::FAILURE;
+    }
     let only = words.get(names.len()).map(String::as_str);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if crate::measure::is_counted() {

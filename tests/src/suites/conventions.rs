@@ -76,7 +76,7 @@ struct Engine<'a> {
 /// Results of an engine.
 #[derive(Default)]
 struct Shown {
-    /// The missing tool.
+    /// The missing tool, or the version of a compiler without stored facts.
     absent: Option<String>,
     notes: Vec<String>,
     outcomes: Vec<(&'static str, Result<(), String>)>,
@@ -170,10 +170,11 @@ impl Engine<'_> {
                 let outcome = stored.holds(&Stored::parse(&text)?);
                 shown.outcomes.push(("facts", outcome));
             }
-            stored => {
-                let note = format!("not compared with the stored facts of {}", stored.version);
-                shown.notes.push(note);
+            stored if is_stored => {
+                let why = format!("facts are stored of {}, this is {version}", stored.version);
+                shown.absent = Some(why);
             }
+            _ => shown.notes.push("a draw without stored facts".to_owned()),
         }
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, &mut shown)?;
@@ -201,7 +202,7 @@ impl Engine<'_> {
     ) -> Vec<Placed<'q>> {
         let check = |(question, abi): &Placed<'q>| compiled.check(question, abi);
         let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
-        let refused = (refused, compiled.not_compiled);
+        let refused = (refused, compiled.refused.len());
         self.places(placed, &outcomes, refused, shown)
     }
 

@@ -1,6 +1,6 @@
 //! Facts of a compiler's code, which runs under an emulator.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::Command;
 
 use cabi::convention::Convention;
@@ -127,8 +127,8 @@ pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
     /// By the numbers of questions.
     pub(super) facts: HashMap<usize, Facts>,
-    /// Number of signatures that it refuses.
-    pub(super) not_compiled: usize,
+    /// Numbers of the questions that it refuses.
+    pub(super) refused: BTreeSet<usize>,
 }
 
 impl Compiled {
@@ -169,7 +169,7 @@ impl Compiled {
                 self.questions.extend_from_slice(questions);
                 objects.push((built, n));
             }
-            (Err(_), 1) => self.not_compiled += 1,
+            (Err(_), 1) => drop(self.refused.insert(questions[0].number())),
             (Err(_), n) => {
                 let (a, b) = questions.split_at(n / 2);
                 self.compile(a, tools, objects);

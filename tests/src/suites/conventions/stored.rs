@@ -23,6 +23,9 @@ pub(super) const COUNT: u64 = 40;
 const COUNT_KEPT: u64 = 120;
 pub(super) const SEED: u64 = 1;
 
+/// Prefix of the line with the numbers of the cases that the compiler refuses.
+const REFUSED: &str = "# refused:";
+
 /// Prefix of the reason why a case has no facts.
 const ENDED: &str = "ended: ";
 
@@ -30,6 +33,8 @@ const ENDED: &str = "ended: ";
 pub(super) struct Stored {
     /// The first line, without its `# `: the compiler's version.
     pub(super) version: String,
+    /// Numbers of the cases that the compiler refuses.
+    refused: BTreeSet<usize>,
     /// By the numbers of cases, the heading of each and its facts.
     cases: BTreeMap<usize, (String, CaseFacts)>,
 }
@@ -42,7 +47,44 @@ pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
         .collect();
     let judge = |engine: &Engine<'_>| engine.judge_stored();
     let judged = in_threads(&engines, at_once(), judge, |_| ());
-    report(suite, &engines, judged)
+    report(suite, &engines, judged)?;
+    if suite.only.is_none() {
+        let outcome = has_unused_files(&engines)?;
+        suite.report.outcome("facts", "files", outcome);
+        let noticed = has_unused_files(&engines[1..])?.is_err();
+        (suite.report).check(
+            "facts control",
+            "a file without a row",
+            noticed,
+            "not noticed",
+        );
+    }
+    Ok(())
+}
+
+/// Checks that each file of facts is one of `engines`.
+fn has_unused_files(engines: &[Engine<'_>]) -> Result<Result<(), String>> {
+    let used: BTreeSet<PathBuf> = engines.iter().map(Engine::stored_at).collect();
+    let mut unused = Vec::new();
+    for folder in std::fs::read_dir(folder())? {
+        for file in std::fs::read_dir(folder?.path())? {
+            let path = file?.path();
+            if !used.contains(&path) {
+                unused.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(match unused.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "no compiler of the suite has {}",
+            unused.join(", ")
+        )),
+    })
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("facts")
 }
 
 /// The signature, after a hash (FNV-1a) of the text with its types: a tag does not say what members
@@ -54,8 +96,8 @@ fn heading(question: &Question) -> String {
     format!("{hash:08x} {}", question.sig)
 }
 
-fn is_stored(question: &Question) -> bool {
-    let number = question.number();
+/// Checks whether the facts of the case with this number are kept.
+fn is_stored(number: usize) -> bool {
     number >= DIRECTED || (number as u64) < COUNT
 }
 
@@ -68,8 +110,14 @@ impl Stored {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (version, cases) = text.split_once('\n').unwrap_or((text, ""));
-        let cases = cases.split("== ").skip(1).map(|case| {
+        let (version, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let refused = rest
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix(REFUSED));
+        let refused = refused.unwrap_or_default().split_whitespace();
+        let refused = refused.map(str::parse).collect::<Result<_, _>>();
+        let cases = rest.split("== ").skip(1).map(|case| {
             let (head, lines) = case.split_once('\n')?;
             let (number, sig) = head.split_once(' ')?;
             let facts = match lines.strip_prefix(ENDED) {
@@ -81,6 +129,7 @@ impl Stored {
         let cases = cases.collect::<Option<_>>();
         Ok(Self {
             version: version.trim_start_matches("# ").to_owned(),
+            refused: refused.map_err(|why| format!("{REFUSED} {why}"))?,
             cases: cases.ok_or("it is no file of facts")?,
         })
     }
@@ -99,7 +148,11 @@ impl Stored {
         });
         let changed: Vec<String> = changed.collect();
         match changed.len() {
-            0 => Ok(()),
+            0 if self.refused == now.refused => Ok(()),
+            0 => Err(format!(
+                "refused are {:?}, kept {:?}",
+                now.refused, self.refused
+            )),
             n => Err(format!(
                 "{n} cases:\n{}",
                 changed[..n.min(PRINTED)].join("\n")
@@ -115,10 +168,22 @@ impl Stored {
         self
     }
 
+    /// The same, without its first case.
+    fn shortened(mut self) -> Self {
+        self.cases.pop_first();
+        self
+    }
+
     /// The facts of `compiled`, as text.
     pub(super) fn text(version: &str, compiled: &Compiled) -> String {
         let mut text = format!("# {version}\n");
-        for question in compiled.questions.iter().filter(|one| is_stored(one)) {
+        let refused = compiled.refused.iter().filter(|number| is_stored(**number));
+        let refused: String = refused.map(|number| format!(" {number}")).collect();
+        if !refused.is_empty() {
+            let _ = writeln!(text, "{REFUSED}{refused}");
+        }
+        let stored = |one: &&Question| is_stored(one.number());
+        for question in compiled.questions.iter().filter(stored) {
             let facts = compiled.facts.get(&question.number());
             let _ = writeln!(text, "== {} {}", question.number(), heading(question));
             let _ = match facts {
@@ -133,13 +198,16 @@ impl Stored {
     /// The questions that the compiler took, with their facts.
     ///
     /// # Errors
-    /// A question that is another one than the file has under its number.
+    /// A question that the file does not have, or has with another signature.
     fn compiled(mut self, questions: Vec<Question>) -> Result<Compiled, String> {
         let mut compiled = Compiled::default();
         for question in questions {
             let number = question.number();
             let Some((sig, facts)) = self.cases.remove(&number) else {
-                compiled.not_compiled += 1;
+                match self.refused.remove(&number) {
+                    true => drop(compiled.refused.insert(number)),
+                    false => return Err(format!("case {number}, {}, is missing", question.sig)),
+                }
                 continue;
             };
             let drawn = heading(&question);
@@ -151,7 +219,7 @@ impl Stored {
             compiled.facts.insert(number, facts);
             compiled.questions.push(question);
         }
-        match self.cases.len() {
+        match self.cases.len() + self.refused.len() {
             0 => Ok(compiled),
             n => Err(format!("the file has {n} cases that are not drawn")),
         }
@@ -160,9 +228,8 @@ impl Stored {
 
 impl Engine<'_> {
     pub(super) fn stored_at(&self) -> PathBuf {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("facts");
         let file = format!("{}.txt", self.compiler.name);
-        folder.join(self.machine.facts).join(file)
+        folder().join(self.machine.facts).join(file)
     }
 
     fn judge_stored(&self) -> Result<Shown, String> {
@@ -172,26 +239,25 @@ impl Engine<'_> {
             None => COUNT_KEPT,
         };
         let drawn = Drawn::with_directed(self, (SEED, count));
-        let stored = Stored::read(&self.stored_at())?;
+        let path = self.stored_at();
+        let read = || Stored::read(&path);
+        let stored = read()?;
         shown.notes.push(stored.version.clone());
-        let noticed = match stored.holds(&Stored::read(&self.stored_at())?.altered()) {
-            Ok(()) => Err("was not noticed".to_owned()),
-            Err(_) => Ok(()),
-        };
-        shown
-            .controls
-            .push(("an argument left out".to_owned(), noticed));
-        let compiled = stored.compiled(drawn.questions)?;
+        let shortened = read()?.shortened().compiled(drawn.questions.clone());
+        let controls = [
+            ("an argument left out", stored.holds(&read()?.altered())),
+            ("a case left out", shortened.map(drop)),
+        ];
+        for (what, outcome) in controls {
+            let noticed = outcome.err().map(drop).ok_or("was not noticed".to_owned());
+            shown.controls.push((what.to_owned(), noticed));
+        }
+        let compiled = stored.compiled(drawn.questions);
+        let compiled = compiled.map_err(|why| format!("{}: {why}", path.display()))?;
         let placed = self.placed(&compiled)?;
         // The suite `conventions` asks this of the others, whose files have a part of the cases.
         if self.machine.runs.is_none() {
             self.shapes(&placed, &mut shown)?;
-            if compiled.not_compiled > 0 {
-                return Err(format!(
-                    "{} cases are not in the file",
-                    compiled.not_compiled
-                ));
-            }
         }
         let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
         self.control(&compiled, &agreed, &mut shown);
