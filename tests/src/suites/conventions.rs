@@ -152,7 +152,7 @@ impl Engine<'_> {
                 return Ok(shown);
             }
         };
-        let is_stored = drawn.0 == stored::SEED && drawn.1 >= stored::COUNT;
+        let is_stored = drawn.0 == stored::SEED && drawn.1 >= self.machine.stored;
         let drawn = Drawn::with_directed(self, drawn);
         let compiled = Compiled::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
@@ -161,7 +161,7 @@ impl Engine<'_> {
         }
         let path = self.stored_at();
         let version = references.version(self.compiler)?;
-        let text = Stored::text(&version, &compiled);
+        let text = Stored::text(&version, &compiled, self.machine.stored);
         if is_stored && is_blessed() {
             held(&path, &text)?;
         }

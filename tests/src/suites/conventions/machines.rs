@@ -29,6 +29,8 @@ pub(super) struct Machine {
     /// Machine on which the code runs, and the command that compiles and links the rest of a
     /// program; none where only kept facts are judged.
     pub(super) runs: Option<(probe::ProbeMachine, String)>,
+    /// Number of drawn signatures whose facts are stored, besides all others.
+    pub(super) stored: u64,
     /// Folder of the facts.
     pub(super) facts: &'static str,
     /// Mutations, by a part of their names, that are no mistakes, and why.
@@ -126,7 +128,7 @@ const X86_64_BUGS: &[KnownBug] = &[KnownBug {
 }];
 
 /// The keys that blocks may have, and those that commands have for themselves.
-const KEYS: &str = "convention target floats signatures absent unnamed align fill shapes kept run probe link gcc clang \
+const KEYS: &str = "convention target floats signatures absent unnamed align fill shapes stored kept run probe link gcc clang \
                     bit_int bugs equivalent abi arch triple llvm";
 
 /// A block of the table: its keys, those of others first.
@@ -245,6 +247,7 @@ impl Block {
                 Some(_) => None,
                 None => Some(self.runs()?),
             },
+            stored: self.number("stored")?,
             facts: self.get("kept").unwrap_or(self.name),
             equivalent: equivalent.ok_or("a mutation without a reason")?,
             directed: OnceLock::new(),

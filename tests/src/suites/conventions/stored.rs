@@ -17,10 +17,9 @@ use super::{DIRECTED, Drawn, Engine, PRINTED, Shown, report};
 use crate::kept::same;
 use crate::suite::{Result, Suite};
 
-/// So many of the signatures that are drawn by this seed are kept, and all others; more where
-/// nothing measures them again.
-pub(super) const COUNT: u64 = 40;
-const COUNT_KEPT: u64 = 120;
+/// Seed of the signatures of which the first are kept ([`Machine::stored`]).
+///
+/// [`Machine::stored`]: super::machines::Machine::stored
 pub(super) const SEED: u64 = 1;
 
 /// Prefix of the line with the numbers of the cases that the compiler refuses.
@@ -49,21 +48,22 @@ pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
     let judged = in_threads(&engines, at_once(), judge, |_| ());
     report(suite, &engines, judged)?;
     if suite.only.is_none() {
-        let outcome = has_unused_files(&engines)?;
-        suite.report.outcome("facts", "files", outcome);
-        let noticed = has_unused_files(&engines[1..])?.is_err();
+        let unused = unused_files(&engines)?;
+        let why = format!("no compiler of the suite has {}", unused.join(", "));
+        suite.report.check("facts", "files", unused.is_empty(), why);
+        let is_noticed = !unused_files(&engines[1..])?.is_empty();
         (suite.report).check(
             "facts control",
             "a file without a row",
-            noticed,
-            "not noticed",
+            is_noticed,
+            "it is not",
         );
     }
     Ok(())
 }
 
-/// Checks that each file of facts is one of `engines`.
-fn has_unused_files(engines: &[Engine<'_>]) -> Result<Result<(), String>> {
+/// Returns the files of facts that belong to none of `engines`.
+fn unused_files(engines: &[Engine<'_>]) -> Result<Vec<String>> {
     let used: BTreeSet<PathBuf> = engines.iter().map(Engine::stored_at).collect();
     let mut unused = Vec::new();
     for folder in std::fs::read_dir(folder())? {
@@ -74,13 +74,7 @@ fn has_unused_files(engines: &[Engine<'_>]) -> Result<Result<(), String>> {
             }
         }
     }
-    Ok(match unused.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
-            "no compiler of the suite has {}",
-            unused.join(", ")
-        )),
-    })
+    Ok(unused)
 }
 
 fn folder() -> PathBuf {
@@ -96,9 +90,29 @@ fn heading(question: &Question) -> String {
     format!("{hash:08x} {}", question.sig)
 }
 
-/// Checks whether the facts of the case with this number are kept.
-fn is_stored(number: usize) -> bool {
-    number >= DIRECTED || (number as u64) < COUNT
+/// Returns lines of facts without their first word where it is that of the line before.
+fn shortened(facts: &str) -> String {
+    let (mut text, mut side) = (String::new(), "");
+    for line in facts.split_inclusive('\n') {
+        let (word, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
+        text += if word == side { rest } else { line };
+        side = word;
+    }
+    text
+}
+
+/// Returns the lines that are [`shortened`].
+fn whole(lines: &str) -> String {
+    let (mut text, mut side) = (String::new(), "");
+    for line in lines.split_inclusive('\n') {
+        if !line.starts_with(' ') {
+            side = line.split(' ').next().unwrap_or_default();
+        } else {
+            text += side;
+        }
+        text += line;
+    }
+    text
 }
 
 impl Stored {
@@ -122,7 +136,7 @@ impl Stored {
             let (number, sig) = head.split_once(' ')?;
             let facts = match lines.strip_prefix(ENDED) {
                 Some(why) => Err(why.trim_end().to_owned()),
-                None => Facts::parse(lines),
+                None => Facts::parse(&whole(lines)),
             };
             Some((number.parse().ok()?, (sig.to_owned(), facts)))
         });
@@ -174,8 +188,9 @@ impl Stored {
         self
     }
 
-    /// The facts of `compiled`, as text.
-    pub(super) fn text(version: &str, compiled: &Compiled) -> String {
+    /// The facts of the first `n` of `compiled`, and of those that are not drawn, as text.
+    pub(super) fn text(version: &str, compiled: &Compiled, n: u64) -> String {
+        let is_stored = |number: usize| number >= DIRECTED || (number as u64) < n;
         let mut text = format!("# {version}\n");
         let refused = compiled.refused.iter().filter(|number| is_stored(**number));
         let refused: String = refused.map(|number| format!(" {number}")).collect();
@@ -187,7 +202,7 @@ impl Stored {
             let facts = compiled.facts.get(&question.number());
             let _ = writeln!(text, "== {} {}", question.number(), heading(question));
             let _ = match facts {
-                Some(Ok(facts)) => write!(text, "{facts}"),
+                Some(Ok(facts)) => write!(text, "{}", shortened(&facts.to_string())),
                 Some(Err(why)) => writeln!(text, "{ENDED}{why}"),
                 None => Ok(()),
             };
@@ -234,11 +249,7 @@ impl Engine<'_> {
 
     fn judge_stored(&self) -> Result<Shown, String> {
         let mut shown = Shown::default();
-        let count = match self.machine.runs {
-            Some(_) => COUNT,
-            None => COUNT_KEPT,
-        };
-        let drawn = Drawn::with_directed(self, (SEED, count));
+        let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
         let path = self.stored_at();
         let read = || Stored::read(&path);
         let stored = read()?;
