@@ -17,6 +17,7 @@ mod place;
 mod result;
 mod shape;
 mod signature_plan;
+mod stub_need;
 mod table;
 mod va_arg;
 mod value;

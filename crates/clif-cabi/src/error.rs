@@ -86,6 +86,9 @@ pub enum LowerError {
     StubName(String),
     /// The stubs cannot do this.
     Stub(&'static str),
+    /// Calls or functions of the signature need a stub for this, and the lowering is
+    /// [without stubs](crate::Lowering::without_stubs).
+    NeedsStub(&'static str),
     /// A mistake of this crate: a plan and its emission disagree.
     Internal(&'static str),
 }
@@ -211,6 +214,10 @@ impl fmt::Display for LowerError {
             Self::TailCall(why) => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Stub(why) => f.write_str(why),
+            Self::NeedsStub(why) => write!(
+                f,
+                "it has {why}, which needs a stub, and the module defines none"
+            ),
             Self::Internal(why) => {
                 write!(f, "internal error of clif-cabi: {why}, please report it")
             }

@@ -38,6 +38,8 @@ pub struct Lowering {
     /// Settings of the flags: tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
+    /// `false`: plans that need a stub are refused.
+    has_stubs: bool,
     /// A register that the prologue of a large frame changes.
     probe: Option<Reg>,
     cached: Arc<Cached>,
@@ -98,12 +100,46 @@ impl Lowering {
             config: MemoryConfig::new(config, machine),
             has_tail_calls: flags.preserve_frame_pointers(),
             has_context: flags.enable_pinned_reg(),
+            has_stubs: true,
             probe: machine.probe_register().filter(|_| {
                 flags.enable_probestack()
                     && flags.probestack_strategy() == ProbestackStrategy::Outline
             }),
             cached: Arc::default(),
         })
+    }
+
+    /// Returns a lowering for a module that cannot define functions by their bytes
+    /// ([`Module::define_function_bytes`](crate::cranelift_module::Module::define_function_bytes)).
+    /// It refuses every signature that needs a stub before anything is declared or emitted.
+    ///
+    /// # Example
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
+    /// # let isa = linux_isa();
+    /// use clif_cabi::cabi::{FnSig, Type};
+    /// use clif_cabi::{LowerError, Lowering};
+    ///
+    /// let lower = Lowering::new(&*isa)?.without_stubs();
+    /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
+    /// let error = lower.can_lower(&printf.at_call([Type::F64])?).unwrap_err();
+    /// assert!(matches!(error.cause(), LowerError::NeedsStub(_)));
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "int (void *, ..., double): it has the count of vector registers of a variadic call, \
+    ///         which needs a stub, and the module defines none"
+    /// );
+    /// # Ok::<(), LowerError>(())
+    /// ```
+    #[must_use]
+    pub fn without_stubs(self) -> Self {
+        Self {
+            has_stubs: false,
+            // Not shared: plans in the cache of a lowering with stubs are not checked again.
+            cached: Arc::default(),
+            ..self
+        }
     }
 
     /// Returns the target.
@@ -118,7 +154,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        let plan = || self.allowed(CallPlan::new(sig, &self.target)?);
+        let plan = || self.allowed(CallPlan::new(sig, &self.target)?, CallPlan::stub_need);
         cached(&self.cached.calls, sig, plan)
     }
 
@@ -128,7 +164,7 @@ impl Lowering {
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
         let plan = || {
-            let plan = self.allowed(EntryPlan::new(sig, &self.target)?)?;
+            let plan = self.allowed(EntryPlan::new(sig, &self.target)?, EntryPlan::stub_need)?;
             let kept = plan.abi.convention.frame.callee_saved;
             match self.probe.filter(|probe| kept.contains(probe)) {
                 Some(probe) => Err(self.needs(
@@ -155,14 +191,23 @@ impl Lowering {
         });
         let mut unnamed = unnamed.map(|param| &param.ty);
         let call = self.call_plan(sig);
-        (call.and_then(|plan| check::copies(&plan)))
+        (call.and_then(|plan| check::objects(&plan)))
             .and_then(|()| self.entry_plan(sig).map(|_| ()))
             .and_then(|()| unnamed.try_for_each(|ty| self.va_arg_plan(sig, ty).map(|_| ())))
             .map_err(|error| error.of(None, sig))
     }
 
-    /// Returns `plan`, if the flags allow it.
-    fn allowed<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<P, LowerError> {
+    /// Returns `plan`, if the flags and the module allow it.
+    fn allowed<P: Deref<Target = SignaturePlan>>(
+        &self,
+        plan: P,
+        stub_need: impl Fn(&P) -> Option<&'static str>,
+    ) -> Result<P, LowerError> {
+        if !self.has_stubs
+            && let Some(need) = stub_need(&plan)
+        {
+            return Err(LowerError::NeedsStub(need));
+        }
         if plan.abi.convention.frame.context.is_some() {
             self.check_context()?;
         }

@@ -4,8 +4,12 @@
 
 use std::fmt;
 
-use crate::cranelift::codegen::ir::{self, AbiParam, ArgumentPurpose, FuncRef, SigRef, types::I64};
+use crate::cranelift::codegen::cursor::{Cursor, FuncCursor};
+use crate::cranelift::codegen::ir::{
+    self, AbiParam, ArgumentPurpose, FuncRef, SigRef, TrapCode, types::I64,
+};
 use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::inst_builder::*;
 use crate::cranelift::module::{
     FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleDeclarations, ModuleReloc,
     ModuleRelocTarget,
@@ -21,7 +25,8 @@ use crate::import;
 pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
 /// Stubs and functions for lowering. Every [`Module`] implements it; a front end on bare
-/// cranelift-codegen implements it itself.
+/// cranelift-codegen implements it itself. A module that cannot define bytes needs
+/// [`Lowering::without_stubs`](crate::Lowering::without_stubs).
 ///
 /// # Example
 /// ```
@@ -193,7 +198,8 @@ fn is_stub(function: &FunctionDeclaration) -> bool {
 /// ```
 pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (FuncId, Stub)> + '_ {
     let functions = declarations.get_functions();
-    functions.filter_map(|(id, function)| {
+    let defined = functions.filter(|(_, function)| function.linkage != FAILED);
+    defined.filter_map(|(id, function)| {
         let name = function.name.as_deref()?;
         if is_stub(function) {
             return Some((id, Stub::from_name(name)?));
@@ -222,12 +228,7 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     let declarations = module.declarations();
     match declarations.get_name(name) {
         Some(FuncOrDataId::Func(id)) if is_stub(declarations.get_function_decl(id)) => {
-            return match declarations.get_function_decl(id).linkage {
-                FAILED => Err(LowerError::Stub(
-                    "the module did not define the stub before",
-                )),
-                _ => Ok(id),
-            };
+            return check_defined(declarations, id).map(|()| id);
         }
         Some(_) => {
             let name = name.to_owned();
@@ -242,14 +243,60 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     declared.params.extend(params);
     let id = module.declare_function(name, Linkage::Local, &declared)?;
     if let Err(error) = define_stub(module, id, &stub) {
-        module.declare_function(name, FAILED, &declared)?;
+        drop(fail(module, (id, name), &declared));
         return Err(error);
     }
     Ok(id)
 }
 
-/// Linkage of a stub that the module refused to define. Others are local.
+/// Linkage of a stub that the module refused to define, or of the body that it enters. Others are
+/// local.
 const FAILED: Linkage = Linkage::Hidden;
+
+/// Notes that the stub `name`, or the stub that enters this function, was not defined, and defines
+/// the function as a trap: a module has to define what it declares.
+pub(crate) fn fail<M: Module + ?Sized>(
+    module: &mut M,
+    (id, name): (FuncId, &str),
+    signature: &ir::Signature,
+) -> Result<(), LowerError> {
+    module.declare_function(name, FAILED, signature)?;
+    define_trap(module, id, signature.clone())
+}
+
+/// Refuses the function `id` if its stub was not defined.
+pub(crate) fn check_defined(
+    declarations: &ModuleDeclarations,
+    id: FuncId,
+) -> Result<(), LowerError> {
+    match declarations.get_function_decl(id).linkage {
+        FAILED => Err(LowerError::Stub(
+            "the module did not define the stub before",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The trap that stands for code that was refused.
+const REFUSED: TrapCode = TrapCode::unwrap_user(0x7d);
+
+/// Defines the function `id`, which has this signature, as a trap.
+pub(crate) fn define_trap<M: Module + ?Sized>(
+    module: &mut M,
+    id: FuncId,
+    signature: ir::Signature,
+) -> Result<(), LowerError> {
+    let mut ctx = module.make_context();
+    let mut cursor = FuncCursor::new(&mut ctx.func);
+    let block = cursor.func.dfg.make_block();
+    for param in &signature.params {
+        cursor.func.dfg.append_block_param(block, param.value_type);
+    }
+    cursor.func.signature = signature;
+    cursor.insert_block(block);
+    cursor.ins().trap(REFUSED);
+    Ok(module.define_function(id, &mut ctx)?)
+}
 
 /// Name of a stub, needed at each call by it: on the heap only if it is long.
 #[derive(Default)]

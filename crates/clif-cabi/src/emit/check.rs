@@ -208,11 +208,30 @@ pub(super) fn arguments(
     Ok(())
 }
 
-/// Refuses a plan whose calls make copies that no stack frame has room for, as [`arguments`] does.
-pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
+/// Refuses a plan whose calls need objects that no stack frame has room for: copies of arguments,
+/// as [`arguments`] does, and the result of a function that never returns.
+pub(crate) fn objects(plan: &CallPlan) -> Result<(), LowerError> {
     let mut values = (0..plan.args.modes().len()).filter_map(|i| CValue::argument(plan, i));
     values.try_fold(0, |copied, value| with_copy(&value, copied))?;
-    Ok(())
+    match plan.sig.is_noreturn() {
+        true => unused_result(plan, Ret::Ignore),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a call without room for its result, if the callee writes the result in any case and no
+/// stack frame has room for it.
+fn unused_result(plan: &CallPlan, ret: Ret) -> Result<(), LowerError> {
+    let result = CValue::result(plan);
+    match result.mode {
+        PassMode::Indirect { size, align }
+            if !fits_a_frame(size, align.max(result.ty.canonical_align())) =>
+        {
+            let expected = "Ret::Memory, as no stack frame has room for it".to_string();
+            Err(result.error(expected, format!("Ret::{ret:?}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the bytes of the copies that a call makes up to this value, after `copied` bytes before
@@ -248,11 +267,10 @@ pub(super) fn result_form(
     let fits = match (ret, result.mode) {
         (_, PassMode::Ignore) => true,
         (Ret::Memory(to), _) => return address(dfg, to, &result, result.ty),
-        // The callee writes the result in any case.
-        (_, PassMode::Indirect { size, align }) if plan.sig.is_noreturn() || ret == Ret::Ignore => {
-            fits_a_frame(size, align.max(result.ty.canonical_align()))
+        (Ret::Ignore, _) => return unused_result(plan, ret),
+        (_, PassMode::Indirect { .. }) if plan.sig.is_noreturn() => {
+            return unused_result(plan, ret);
         }
-        (Ret::Ignore, _) => true,
         (_, PassMode::Indirect { .. }) => false,
         (Ret::Value, mode) => mode == PassMode::Parts && result.whole().is_some(),
         (Ret::Fields, _) => {
@@ -263,10 +281,7 @@ pub(super) fn result_form(
     if fits {
         return Ok(());
     }
-    let expected = match ret {
-        Ret::Ignore => "Ret::Memory, as no stack frame has room for it".to_string(),
-        _ => memory_or(result.parts, "Ret"),
-    };
+    let expected = memory_or(result.parts, "Ret");
     Err(result.error(expected, format!("Ret::{ret:?}")))
 }
 

@@ -1,19 +1,14 @@
 //! Functions of a module: declared with their C signatures.
 
-use crate::cranelift::codegen::cursor::{Cursor, FuncCursor};
-use crate::cranelift::codegen::ir::{Signature, TrapCode};
-use crate::cranelift::inst_builder::*;
+use crate::cranelift::codegen::ir::Signature;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
 use cabi::{FnSig, Target};
 
 use super::Lowering;
-use crate::clif_types::{clif_signature, clif_type, is_planned};
+use crate::clif_types::{clif_signature, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
-use crate::stubs::{define_stub, stub_id};
-
-/// The trap that stands for a body that was refused.
-const REFUSED: TrapCode = TrapCode::unwrap_user(0x7d);
+use crate::stubs::{check_defined, define_stub, define_trap, fail, stub_id};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
@@ -95,17 +90,24 @@ impl Lowering {
         let Some(stub) = plan.entry_stub(function.id.as_u32()) else {
             return Ok(function);
         };
-        let body = stub.entered_name(name);
-        let is_first = module.declarations().get_name(&body).is_none();
+        let own = stub.entered_name(name);
+        let is_first = module.declarations().get_name(&own).is_none();
         let body = self
-            .declare(module, &body, sig, (Linkage::Local, &signature))?
+            .declare(module, &own, sig, (Linkage::Local, &signature))?
             .id;
+        check_defined(module.declarations(), body).map_err(about)?;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
                 // The function is declared again, and has been defined. (If another crate has
                 // declared the body, then it had not.)
                 Err(LowerError::Module(error)) if !is_first && is_duplicate(&error) => {}
-                defined => defined.map_err(about)?,
+                Err(error) => {
+                    // The first refusal is the one that is reported.
+                    let trapped = fail(module, (body, &own), &signature);
+                    drop(trapped.and_then(|()| define_trap(module, function.id, signature)));
+                    return Err(about(error));
+                }
+                Ok(()) => {}
             }
         }
         Ok(Function { body, ..function })
@@ -123,20 +125,8 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         let about = |error: LowerError| error.of(Some(&function.name), &function.sig);
         let plan = self.entry_plan(&function.sig).map_err(about)?;
-        let mut ctx = module.make_context();
-        ctx.func.signature = clif_signature(&plan.signature);
-        let mut cursor = FuncCursor::new(&mut ctx.func);
-        let block = cursor.func.dfg.make_block();
-        for param in &plan.signature.params {
-            cursor
-                .func
-                .dfg
-                .append_block_param(block, clif_type(param.ty));
-        }
-        cursor.insert_block(block);
-        cursor.ins().trap(REFUSED);
-        let defined = module.define_function(function.body, &mut ctx);
-        defined.map_err(|error| about(error.into()))
+        let signature = clif_signature(&plan.signature);
+        define_trap(module, function.body, signature).map_err(about)
     }
 
     /// Returns the function whose address C calls: `function` itself, or a stub that enters it,

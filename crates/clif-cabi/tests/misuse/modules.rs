@@ -1,6 +1,6 @@
 //! Functions of modules: of another one, declared again, and with names of stubs.
 
-use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cabi::{FnSig, Type, VectorLevel};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::control::ControlPlane;
 use clif_cabi::cranelift_codegen::ir::{AbiParam, Signature, types::I64};
@@ -10,7 +10,7 @@ use clif_cabi::cranelift_module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleDeclarations,
     ModuleError, ModuleReloc, ModuleResult,
 };
-use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, clif_signature, stub_id};
+use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, clif_signature, stub_id, stubs_of};
 use cranelift_jit::JITModule;
 
 use super::doc::jit;
@@ -209,11 +209,79 @@ impl Module for NoBytes {
     }
 }
 
-/// A stub that could not be defined is refused at each request, not at the first alone.
+/// A stub that could not be defined is refused at each request, not at the first alone, and is a
+/// trap that nobody calls: a module has to define what it declares.
 #[test]
 fn stubs_that_are_not_defined() {
     let mut module = NoBytes(with_callee());
     let mut refused = || stub_id(&mut module, stub()).unwrap_err();
     assert!(matches!(refused(), LowerError::Module(..)));
     assert!(matches!(refused(), LowerError::Stub(..)));
+    is_trap(&mut module, &stub().name());
+    // The function that C enters by a stub, and the body.
+    let (lower, sig) = (lowering(), nested());
+    let plan = lower.entry_plan(&sig).unwrap();
+    let body = plan.entry_stub(2).unwrap().entered_name("nested");
+    let mut refused = || {
+        lower
+            .declare_export(&mut module, "nested", &sig)
+            .unwrap_err()
+    };
+    assert!(matches!(refused().cause(), LowerError::Module(..)));
+    assert!(matches!(refused().cause(), LowerError::Stub(..)));
+    is_trap(&mut module, "nested");
+    is_trap(&mut module, &body);
+    assert_eq!(stubs_of(module.declarations()).count(), 0);
+}
+
+/// The function `name` of `module` is defined.
+fn is_trap(module: &mut NoBytes, name: &str) {
+    let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(name) else {
+        unreachable!("{name} was declared");
+    };
+    let again = module.0.define_function_bytes(id, 1, &[0xc3], &[]);
+    assert!(matches!(again, Err(ModuleError::DuplicateDefinition(_))));
+}
+
+/// A function with a static chain.
+fn nested() -> FnSig {
+    c("void f(long)").static_chain(lowering().target().data_model())
+}
+
+/// A lowering without stubs refuses a signature at the declaration; calls and functions of others
+/// are lowered.
+#[test]
+fn a_lowering_without_stubs() {
+    let wide = || Type::vector(&Type::F64, 4).unwrap();
+    let avx = |params, result| FnSig::new(params, result).features(VectorLevel::Avx);
+    let (mut module, lower) = (NoBytes(jit(&[])), lowering().without_stubs());
+    for (sig, need) in [
+        (
+            variadic(),
+            "the count of vector registers of a variadic call",
+        ),
+        (nested(), "a static chain"),
+        (c("long double f(void)"), "a result on the x87 stack"),
+        (
+            avx(vec![], wide()),
+            "a result in registers that CLIF cannot express",
+        ),
+        (
+            avx(vec![wide()], Type::VOID),
+            "an argument in registers that CLIF cannot express",
+        ),
+    ] {
+        let why = format!("{sig}: it has {need}, which needs a stub, and the module defines none");
+        let refused = lower.can_lower(&sig).unwrap_err();
+        assert!(matches!(refused.cause(), LowerError::NeedsStub(_)));
+        assert_eq!(refused.to_string(), why);
+        lowering().can_lower(&sig).unwrap();
+        lower.declare_import(&mut module, "f", &sig).unwrap_err();
+    }
+    assert_eq!(module.declarations().get_functions().count(), 0);
+    // A function finds its unnamed arguments without a stub.
+    lower.entry_plan(&c("long f(long *, ...)")).unwrap();
+    lower
+        .can_lower(&c("double f(struct { double x; long n; })"))
+        .unwrap();
 }

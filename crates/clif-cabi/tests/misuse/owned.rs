@@ -80,3 +80,16 @@ fn unnamed_arguments() {
     let why = "an argument that is passed lane by lane is not fetched by va_arg";
     assert!(error.contains(why), "{error}");
 }
+
+/// No caller makes room for the result of a function that never returns, and no frame has it.
+#[test]
+fn a_result_that_nobody_asks_for() {
+    let (lower, text) = (lowering(), "struct { char b[1099511627776]; } f(void)");
+    lower.can_lower(&c(text)).unwrap();
+    let error = lower
+        .can_lower(&c(text).noreturn())
+        .unwrap_err()
+        .to_string();
+    let why = "expected Ret::Memory, as no stack frame has room for it, found Ret::Ignore";
+    assert!(error.ends_with(why), "{error}");
+}
