@@ -36,6 +36,17 @@ pub enum PlanError {
         /// Its place in Cranelift's code.
         found: String,
     },
+    /// A front end passes a value in other parts than the convention does.
+    Parts {
+        /// The argument or result, and its size and alignment.
+        what: String,
+        /// The convention's way.
+        expected: String,
+        /// The front end's way.
+        found: String,
+        /// The target.
+        target: String,
+    },
     /// The machine has no such step of a stub.
     Step {
         /// The step, as names of stubs spell it.
@@ -100,6 +111,15 @@ impl fmt::Display for PlanError {
             } => write!(
                 f,
                 "{what}: the convention has it in {expected}, Cranelift in {found}"
+            ),
+            Self::Parts {
+                what,
+                expected,
+                found,
+                target,
+            } => write!(
+                f,
+                "{what}: the convention passes {expected}, not {found} ({target})"
             ),
             Self::Step { step, machine } => {
                 write!(f, "{machine} has no stub step `{step}`")

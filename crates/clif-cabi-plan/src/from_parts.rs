@@ -1,20 +1,26 @@
 //! Signatures of front ends that have no C types when they lower, only parts.
 //!
-//! Each value stands for an object of a C type with the same parts. So the convention's own
+//! ```text
+//! PartsValue -> C type -> FnSig -> plans, as for every other signature
+//!                  |
+//!                  '-> the parts that the convention makes of it: other ones are refused
+//! ```
+//!
+//! Each value is given the C type of an object with its parts ([`c_type`]). So the convention's own
 //! classifier, the one counter of registers, and the solver place it, with everything that depends
 //! on more than the parts: registers that a homogeneous aggregate leaves unused, pairs aligned to
-//! an even register, floats that are passed as integers. A value that the convention passes in
-//! other parts is refused.
+//! an even register, floats that are passed as integers.
+
+mod c_type;
+
+use std::fmt;
 
 use cabi::convention::{Group, GroupKind, Role};
-use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Member, Place, RecordBuilder, Target, Type};
+use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Place, Target, Type};
 
 use crate::error::PlanError;
-use crate::parts::{ClifPart, ClifParts, narrow};
+use crate::parts::{ClifPart, ClifParts, narrow, unplaced};
 use crate::signature::{Extension, ValueType};
-
-const OTHER_PARTS: &str = "the convention passes it in other parts";
-const IN_REGISTERS: &str = "the convention does not pass it by reference";
 
 /// A value of a front end without C types: an object, and the parts that it is classified to.
 ///
@@ -79,81 +85,45 @@ impl PartsValue {
         }
     }
 
-    /// Returns a C type with these parts, or the reason why there is none.
-    fn object(&self, target: &Target) -> Result<Type, &'static str> {
-        const FIRST: &str = "at_0";
-        const NO_OBJECT: &str = "its parts are not those of an object of its size and alignment";
-        let (size, align, model) = (self.size, self.align, target.data_model());
-        if let [one] = &self.parts[..]
-            && let Some(own) = scalar(one.ty, one.extension)
-            && (own.size(), own.align()) == (size, align)
-        {
-            return Ok(own);
-        }
-        if size == 0 || !align.is_power_of_two() || size > u64::from(u32::MAX) {
-            return Err(NO_OBJECT);
-        }
-        // Conventions look at the alignment of members, not at a record's alone.
-        let member = |name: &str, ty: Type| match ty.align() < align {
-            true if name == FIRST => Member::named(name, ty).aligned(align),
-            _ => Member::named(name, ty),
+    /// Refuses the value if the convention, which asks for `group` and has found `place` for it,
+    /// passes it otherwise.
+    fn check(&self, role: Role, group: &Group, place: &Place) -> Result<(), Refusal> {
+        let is_in_registers = group.kind == GroupKind::Registers;
+        let own = match place {
+            Place::Indirect { .. } => Passing::Reference,
+            Place::Stack { .. } if self.parts.is_empty() || !is_in_registers => Passing::Area,
+            _ => Passing::parts(group),
         };
-        let mut record = RecordBuilder::structure("value");
-        let mut next = 0;
-        for part in &self.parts {
-            let (first, end) = (
-                part.offset.into(),
-                u64::from(part.offset) + u64::from(part.size),
-            );
-            let (elem, n) = elements((first, end), align, Some(part))
-                .map(|(elem, n)| (model.adapt(&elem), n))
-                .ok_or(NO_OBJECT)?;
-            if first != u64::next_multiple_of(next, elem.align().into()) {
-                return Err(NO_OBJECT);
-            }
-            for _ in 0..n {
-                record = record.member(member(&format!("at_{next}"), elem.clone()));
-                next += 1;
-            }
-            next = end;
-        }
-        if self.parts.is_empty() {
-            let (elem, n) = elements((0, size), align, None).ok_or(NO_OBJECT)?;
-            let all = Type::array(&model.adapt(&elem), n).map_err(|_| NO_OBJECT)?;
-            record = record.member(member(FIRST, all));
-        }
-        let ty = record.build(model);
-        let fits = |ty: &Type| (ty.size(), ty.align()) == (size, align);
-        ty.ok().filter(fits).ok_or(NO_OBJECT)
+        self.check_passing(role, &own, group)
     }
 
-    /// Returns the reason why `group` and `place` are not those of this value, if so.
-    fn objection(&self, role: Role, group: &Group, place: &Place) -> Option<&'static str> {
-        let is_indirect = matches!(place, Place::Indirect { .. });
-        if self.parts.is_empty() {
-            let why = match self.by_reference {
-                true => IN_REGISTERS,
-                false => "the convention does not pass it in the argument area",
-            };
-            let is_stack = matches!(place, Place::Stack { .. });
-            let is_so = if self.by_reference {
-                is_indirect
-            } else {
-                is_stack
-            };
-            return (!is_so).then_some(why);
-        }
-        if is_indirect || !self.has_parts_of(role, group) {
-            return Some(OTHER_PARTS);
-        }
-        let extended = self.parts.iter().zip(&group.parts);
-        let mut extended = extended.filter(|(part, _)| part.extension != Extension::None);
-        let is_other = |(part, own): (&ClifPart, &cabi::Part)| {
-            own.extension != Extension::None && own.extension != part.extension
+    /// Refuses the value if it is not passed as `own`, in the parts of `group`.
+    fn check_passing(&self, role: Role, own: &Passing, group: &Group) -> Result<(), Refusal> {
+        let given = self.passing();
+        let is_same = match (own, &given) {
+            (Passing::Parts(_), Passing::Parts(_)) => self.has_parts_of(role, group),
+            (own, given) => own == given,
         };
-        extended
-            .any(is_other)
-            .then_some("the convention extends it otherwise")
+        if !is_same {
+            return Err(Refusal::Parts([own.to_string(), given.to_string()]));
+        }
+        let mut parts = self.parts.iter().zip(&group.parts);
+        let is_other = |(part, own): (&ClifPart, &cabi::Part)| {
+            let extensions = [part.extension, own.extension];
+            !extensions.contains(&Extension::None) && part.extension != own.extension
+        };
+        match parts.any(is_other) {
+            true => Err(Refusal::Reason("the convention extends it otherwise")),
+            false => Ok(()),
+        }
+    }
+
+    fn passing(&self) -> Passing {
+        match (&self.parts[..], self.by_reference) {
+            ([], true) => Passing::Reference,
+            ([], false) => Passing::Area,
+            (parts, _) => Passing::Parts(parts.iter().map(|part| part.ty).collect()),
+        }
     }
 
     /// Checks whether the parts of `group` begin where these do and ask for registers of the same
@@ -164,41 +134,85 @@ impl PartsValue {
             part.offset == u32::from(own.offset)
                 && (is_of_class || role == Role::Unnamed && own.bank == Bank::Int)
         };
-        group.kind == GroupKind::Registers
-            && group.parts.len() == self.parts.len()
-            && self.parts.iter().zip(&group.parts).all(is_own)
+        group.parts.len() == self.parts.len() && self.parts.iter().zip(&group.parts).all(is_own)
     }
 
-    /// Returns the type and the group of the value as an unnamed argument of C's functions on
+    /// Returns the C type and the group of the value as an unnamed argument of C's functions on
     /// `target`, where `is_address` says whether a value in memory is passed by its address.
-    pub(crate) fn unnamed(
+    pub(crate) fn va_arg_group(
         &self,
         sig: &FnSig,
         target: &Target,
         is_address: bool,
     ) -> Result<(Type, Group), PlanError> {
-        let refuse = |why| PlanError::va_arg(self.name(), why, target);
-        let ty = self.object(target).map_err(refuse)?;
+        let refused = |refusal: Refusal| refusal.of(self, None, target);
+        let ty = self.c_type(target.data_model()).map_err(refused)?;
         let mut group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
-        if self.parts.is_empty() {
-            if is_address && group.kind != GroupKind::Memory {
-                return Err(refuse(IN_REGISTERS));
-            }
+        let is_in_memory = group.kind != GroupKind::Registers;
+        if !self.parts.is_empty() || is_address && !is_in_memory {
+            let own = match (is_in_memory, is_address) {
+                (false, _) => Passing::parts(&group),
+                (true, true) => Passing::Reference,
+                (true, false) => Passing::Area,
+            };
+            self.check_passing(Role::Unnamed, &own, &group)
+                .map_err(refused)?;
+        } else {
             (group.kind, group.otherwise) = (GroupKind::Memory, None);
-        } else if !self.has_parts_of(Role::Unnamed, &group) {
-            return Err(refuse(OTHER_PARTS));
         }
         Ok((ty, group))
     }
+}
 
-    fn refused(&self, arg: Option<usize>, why: &'static str, target: &Target) -> PlanError {
-        let what = arg.map_or("result".into(), |arg| format!("argument {arg}"));
-        PlanError::unsupported(format!("{what}, {}", self.name()), why, target)
+/// Way in which a value is passed, as far as a front end states it.
+#[derive(PartialEq)]
+enum Passing {
+    Parts(Vec<ValueType>),
+    Area,
+    Reference,
+}
+
+impl Passing {
+    fn parts(group: &Group) -> Self {
+        Self::Parts(group.parts.iter().map(|part| unplaced(part).ty).collect())
     }
+}
 
-    fn name(&self) -> String {
-        let (size, align, n) = (self.size, self.align, self.parts.len());
-        format!("an object of {size} bytes aligned to {align} in {n} parts")
+impl fmt::Display for Passing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parts(types) => {
+                let types: Vec<_> = types.iter().map(ValueType::to_string).collect();
+                write!(f, "the parts [{}]", types.join(", "))
+            }
+            Self::Area => f.write_str("an object in the argument area"),
+            Self::Reference => f.write_str("the address of an object"),
+        }
+    }
+}
+
+/// Reason why a value is refused.
+enum Refusal {
+    /// The passing of the convention, and that of the front end.
+    Parts([String; 2]),
+    Reason(&'static str),
+}
+
+impl Refusal {
+    /// Returns the error that `value`, argument `arg` or the result, is refused.
+    fn of(self, value: &PartsValue, arg: Option<usize>, target: &Target) -> PlanError {
+        let what = arg.map_or("result".into(), |arg| format!("argument {arg}"));
+        let (size, align) = (value.size, value.align);
+        let what = format!("{what}, an object of {size} bytes aligned to {align}");
+        match self {
+            Self::Reason(why) => PlanError::unsupported(what, why, target),
+            Self::Parts([expected, found]) => PlanError::Parts {
+                what,
+                expected,
+                found,
+                target: target.name().to_string(),
+            },
+        }
     }
 }
 
@@ -237,14 +251,15 @@ impl PartsSignature {
     /// floats are passed as integers.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] if no object has these parts, or the convention passes the object
-    /// in others; [`PlanError::Abi`] if the convention has no place for a value.
+    /// [`PlanError::Unsupported`] if no object has these parts, [`PlanError::Parts`] if the
+    /// convention passes the object in others, [`PlanError::Abi`] if it has no place for a value.
     pub fn fn_sig(&self, target: &Target) -> Result<FnSig, PlanError> {
+        let c_type = |arg, value: &PartsValue| {
+            let ty = value.c_type(target.data_model());
+            ty.map_err(|refusal| refusal.of(value, arg, target))
+        };
         let params = self.params.iter().enumerate();
-        let params = params.map(|(i, value)| {
-            let refuse = |why| value.refused(Some(i), why, target);
-            value.object(target).map_err(refuse)
-        });
+        let params = params.map(|(i, value)| c_type(Some(i), value));
         let mut params: Vec<Type> = params.collect::<Result<_, _>>()?;
         let n_named = self.n_named.unwrap_or(params.len());
         if n_named > params.len() {
@@ -253,10 +268,7 @@ impl PartsSignature {
             return Err(PlanError::unsupported(what, why, target));
         }
         let unnamed = params.split_off(n_named);
-        let result = self.result.as_ref().map(|value| {
-            let refuse = |why| value.refused(None, why, target);
-            value.object(target).map_err(refuse)
-        });
+        let result = self.result.as_ref().map(|value| c_type(None, value));
         let mut sig = FnSig::new(params, result.transpose()?.unwrap_or(Type::VOID));
         if let Some(convention) = self.convention {
             sig = sig.convention(convention);
@@ -273,88 +285,27 @@ impl PartsSignature {
         Ok(sig)
     }
 
-    /// Refuses a value that the convention of `sig`, its signature, passes otherwise.
+    /// Refuses a value that the convention of `sig`, its C signature, passes otherwise.
     fn check(&self, sig: &FnSig, target: &Target) -> Result<(), PlanError> {
         let abi = FnAbi::new(sig, target)?;
-        let params = self
-            .params
-            .iter()
-            .enumerate()
-            .zip(sig.params().iter().zip(&abi.args));
-        let params = params.map(|((i, value), (param, arg))| {
-            let role = if arg.named {
-                Role::Named
-            } else {
-                Role::Unnamed
-            };
-            (Some(i), value, &param.ty, role, &arg.place)
-        });
-        let result = self.result.iter();
-        let result = result.map(|value| (None, value, sig.result(), Role::Result, &abi.ret.place));
-        for (i, value, ty, role, place) in params.chain(result) {
+        let check = |arg, value: &PartsValue, ty, (role, place)| {
             let group = FnAbi::classify(sig, ty, role, target)?;
-            if let Some(why) = value.objection(role, &group, place) {
-                return Err(value.refused(i, why, target));
-            }
+            let checked = value.check(role, &group, place);
+            checked.map_err(|refusal| refusal.of(value, arg, target))
+        };
+        let args = sig.params().iter().zip(&abi.args).enumerate();
+        for ((i, (param, arg)), value) in args.zip(&self.params) {
+            let role = match arg.named {
+                true => Role::Named,
+                false => Role::Unnamed,
+            };
+            check(Some(i), value, &param.ty, (role, &arg.place))?;
         }
-        Ok(())
+        match &self.result {
+            Some(value) => check(None, value, sig.result(), (Role::Result, &abi.ret.place)),
+            None => Ok(()),
+        }
     }
-}
-
-/// Returns the elements of a field with the bytes from `first` to `end` of an object aligned to
-/// `align`, and their number: of the type of `part`, or integers.
-fn elements((first, end): (u64, u64), align: u32, part: Option<&ClifPart>) -> Option<(Type, u64)> {
-    let size = end.checked_sub(first).filter(|size| *size > 0)?;
-    let own = part.filter(|part| !part.ty.is_int());
-    let own = own.and_then(|part| scalar(part.ty, Extension::None));
-    if let Some(own) = own
-        && own.align() <= align
-    {
-        return (own.size() == size).then_some((own, 1));
-    }
-    let fits = |ty: &Type| {
-        ty.align() <= align && first.is_multiple_of(ty.size()) && size.is_multiple_of(ty.size())
-    };
-    // A float aligned to less stands for several.
-    let elem = match part {
-        Some(part) if !part.ty.is_int() => [Type::F32].into_iter().find(fits),
-        _ => [Type::U128, Type::U64, Type::U32, Type::U16, Type::U8]
-            .into_iter()
-            .find(fits),
-    }?;
-    let n = size / elem.size();
-    Some((elem, n))
-}
-
-/// Returns the C type of a CLIF value that is extended so.
-fn scalar(ty: ValueType, extension: Extension) -> Option<Type> {
-    use ValueType::*;
-    let is_signed = extension == Extension::Sign;
-    let lanes = |lane: &Type| {
-        let n = u64::from(ty.bytes()) / lane.size();
-        Type::vector(lane, u16::try_from(n).ok()?).ok()
-    };
-    Some(match ty {
-        I8 if is_signed => Type::I8,
-        I16 if is_signed => Type::I16,
-        I32 if is_signed => Type::I32,
-        I8 => Type::U8,
-        I16 => Type::U16,
-        I32 => Type::U32,
-        I64 => Type::U64,
-        I128 => Type::U128,
-        F16 => Type::F16,
-        F32 => Type::F32,
-        F64 => Type::F64,
-        F128 => Type::F128,
-        I8X2 | I8X4 | I8X8 | I8X16 => return lanes(&Type::I8),
-        I16X2 | I16X4 | I16X8 => return lanes(&Type::I16),
-        I32X2 | I32X4 => return lanes(&Type::I32),
-        I64X2 => return lanes(&Type::I64),
-        F16X2 | F16X4 | F16X8 => return lanes(&Type::F16),
-        F32X2 | F32X4 => return lanes(&Type::F32),
-        F64X2 => return lanes(&Type::F64),
-    })
 }
 
 /// Returns the next multiple of `bytes`, or the greatest number.

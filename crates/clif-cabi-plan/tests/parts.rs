@@ -7,7 +7,7 @@
 )]
 
 use cabi::{FnSig, Member, RecordBuilder, Target, Type};
-use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64};
+use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64, I128};
 use clif_cabi_plan::{
     CallPlan, EntryPlan, Extension, PartsSignature, PartsValue, VaArgPlan, ValueType,
 };
@@ -28,6 +28,7 @@ fn signature(word: &str) -> PartsSignature {
         _ => {
             let ty = |name: &str| match name {
                 "i64" => I64,
+                "i128" => I128,
                 "f32" => F32,
                 "f64" => F64,
                 _ => panic!("{name}"),
@@ -38,10 +39,7 @@ fn signature(word: &str) -> PartsSignature {
             PartsValue::new(&types, size, align)
         }
     };
-    PartsSignature {
-        params: vec![value],
-        ..PartsSignature::default()
-    }
+    of_one(value)
 }
 
 /// Types, and their parts on `target` as named arguments; `None` by reference.
@@ -184,33 +182,59 @@ fn parts_are_c_types() {
 /// Nothing is passed otherwise than the front end says.
 #[test]
 fn refused() {
-    for (target, row, why) in [
-        (ARM, "i64+f64", "the convention passes it in other parts"),
+    for (target, row, expected, found) in [
+        (
+            ARM,
+            "i64+f64",
+            "the parts [i64, i64]",
+            "the parts [i64, f64]",
+        ),
+        (ARM, "i128", "the parts [i64, i64]", "the parts [i128]"),
         (
             ARM,
             "memory 24",
-            "the convention does not pass it in the argument area",
+            "the address of an object",
+            "an object in the argument area",
         ),
         (
             LINUX,
             "reference 24",
-            "the convention does not pass it by reference",
+            "an object in the argument area",
+            "the address of an object",
         ),
         (
             WINDOWS,
             "i64+i64",
-            "the convention passes it in other parts",
+            "the address of an object",
+            "the parts [i64, i64]",
         ),
-        (S390X, "i64+i64", "the convention passes it in other parts"),
-        (LINUX, "f32+f32", "the convention passes it in other parts"),
+        (
+            S390X,
+            "i64+i64",
+            "the address of an object",
+            "the parts [i64, i64]",
+        ),
+        (LINUX, "f32+f32", "the parts [f64]", "the parts [f32, f32]"),
     ] {
+        let name = target;
         let target = Target::named(target).unwrap();
         let error = signature(row).fn_sig(&target).unwrap_err().to_string();
-        assert!(
-            error.starts_with("argument 0, an object of ") && error.contains(why),
-            "{row}: {error}"
-        );
+        assert!(error.starts_with("argument 0, an object of "), "{error}");
+        let why = format!(": the convention passes {expected}, not {found} ({name})");
+        assert!(error.ends_with(&why), "{row}: {error}");
     }
+}
+
+/// The signature of one argument.
+fn of_one(value: PartsValue) -> PartsSignature {
+    PartsSignature {
+        params: vec![value],
+        ..PartsSignature::default()
+    }
+}
+
+#[test]
+fn refused_values() {
     // Memory is an address there, and callers pass so few bytes themselves.
     for (target, size) in [(ARM, 16), (APPLE, 16), (RISCV, 16), (WINDOWS, 8)] {
         let target = Target::named(target).unwrap();
@@ -220,10 +244,7 @@ fn refused() {
     }
     assert!(VaArgPlan::of_parts(&[], 16, 8, &Target::X86_64_LINUX).is_ok());
     let target = Target::named(RISCV).unwrap();
-    let sig = |extension| PartsSignature {
-        params: vec![PartsValue::scalar(I32, extension)],
-        ..PartsSignature::default()
-    };
+    let sig = |extension| of_one(PartsValue::scalar(I32, extension));
     // `unsigned int` is extended by its sign.
     let error = sig(Extension::Zero)
         .fn_sig(&target)
@@ -234,21 +255,53 @@ fn refused() {
         "{error}"
     );
     assert!(sig(Extension::Sign).fn_sig(&target).is_ok());
+    let float = of_one(PartsValue::scalar(F64, Extension::Sign));
+    let error = float.fn_sig(&target).unwrap_err().to_string();
+    assert!(error.contains("only integers are extended"), "{error}");
     for odd in [
         PartsValue::new(&[I64], 16, 8),
         PartsValue::new(&[], 0, 8),
         PartsValue::new(&[I64], 8, 3),
         PartsValue::new(&[I64, I64], 8, 8),
     ] {
-        let sig = PartsSignature {
-            params: vec![odd],
-            ..PartsSignature::default()
-        };
-        let error = sig.fn_sig(&Target::X86_64_LINUX).unwrap_err().to_string();
+        let error = of_one(odd)
+            .fn_sig(&Target::X86_64_LINUX)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("its parts are not those of an object"),
             "{error}"
         );
+    }
+}
+
+/// A homogeneous aggregate is one at any alignment: that of a packed structure, or of a double in
+/// an object that is aligned to 4.
+#[test]
+fn packed_aggregates() {
+    let target = Target::named(ARM).unwrap();
+    for (value, ty) in [
+        (PartsValue::new(&[F32, F32], 8, 1), Type::F32),
+        (PartsValue::new(&[F64, F64], 16, 4), Type::F64),
+    ] {
+        let own = PartsSignature {
+            params: vec![value.clone(); 5],
+            ..PartsSignature::default()
+        };
+        let member = |name| {
+            Member::named(name, ty.clone())
+                .packed()
+                .aligned(value.align)
+        };
+        let record = RecordBuilder::structure("s")
+            .member(member("a"))
+            .member(member("b"));
+        let record = record.build(target.data_model()).unwrap();
+        let sig = FnSig::new(vec![record; 5], Type::VOID);
+        let plans = [own.fn_sig(&target).unwrap(), sig];
+        let [own, wanted] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
+        assert!(own.has_shape_of(&wanted));
+        assert_eq!(own.signature.params[0].ty, value.parts[0].ty);
     }
 }
 

@@ -4,7 +4,7 @@ use super::call::CallPlan;
 use super::entry::EntryPlan;
 use crate::machine::{ResultPlan, StubStep};
 
-/// Reason for a stub that does none of the things that [`reason`] names.
+/// Need for a stub whose steps have no need of their own.
 const ALIGNS: &str = "a stack that is aligned otherwise than CLIF aligns it";
 
 impl CallPlan {
@@ -45,21 +45,6 @@ fn need<'s>(
         ResultPlan::Stub { .. } => Some("a result on the x87 stack"),
         ResultPlan::Registers { .. } => Some("a result in registers that CLIF cannot express"),
         _ if steps.peek().is_none() => None,
-        _ => steps.find_map(reason).or(Some(ALIGNS)),
+        _ => steps.find_map(|step| step.need()).or(Some(ALIGNS)),
     }
-}
-
-/// Returns the reason for a step that only one need has.
-fn reason(step: &StubStep) -> Option<&'static str> {
-    use StubStep as Step;
-    Some(match step {
-        Step::SetVectorCount(_) => "the count of vector registers of a variadic call",
-        Step::VectorsToInts(_) => "an unnamed float in two registers",
-        Step::LoadChain(_) | Step::ChainToInt(_) | Step::ChainToVector(_) | Step::PushChain => {
-            "a static chain"
-        }
-        Step::Load(_) | Step::Store(_) => "an argument in registers that CLIF cannot express",
-        Step::SaveInts => "integer registers that a variadic function keeps beside its arguments",
-        _ => return None,
-    })
 }

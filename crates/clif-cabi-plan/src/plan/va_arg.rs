@@ -151,7 +151,8 @@ impl VaArgPlan {
     /// memory: by its address, but for x86-64 System V, which copies it to the argument area.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] for parts that are not those of such an object.
+    /// [`PlanError::Unsupported`] for parts that are not those of such an object,
+    /// [`PlanError::Parts`] if the convention passes it in others.
     ///
     /// # Example
     /// ```
@@ -176,7 +177,8 @@ impl VaArgPlan {
         let sig = FnSig::new([], Type::VOID).variadic();
         let save_area = machine.convention.va_list.save_area.as_ref();
         let is_address = save_area.is_none_or(|area| area.by_reference);
-        let (ty, group) = PartsValue::new(parts, size, align).unnamed(&sig, target, is_address)?;
+        let value = PartsValue::new(parts, size, align);
+        let (ty, group) = value.va_arg_group(&sig, target, is_address)?;
         let convention = machine.convention.va_list.convention;
         Self::of_group((machine, convention), &ty, group, target)
     }

@@ -157,6 +157,10 @@ impl CValue<'_> {
             (Arg::Parts(values), _) if are_of(dfg, values, part_types(self.parts)) => Ok(()),
             (Arg::Parts(_), _) if self.parts.is_empty() => no_form("Arg::Parts"),
             (Arg::Parts(values), _) => {
+                let types = values.iter().map(|value| type_of(dfg, *value));
+                if self.given_parts(types).is_some() {
+                    return Ok(());
+                }
                 let expected = format!("the parts {}", type_names(part_types(self.parts)));
                 Err(self.error(expected, types_of(dfg, values)))
             }

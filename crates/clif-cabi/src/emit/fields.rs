@@ -5,7 +5,7 @@
 use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use cabi::{LeafKind, Scalar, leaves};
+use cabi::{Kind, LeafKind, Scalar, leaves};
 use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
@@ -31,6 +31,16 @@ pub struct FieldValue {
 impl FieldValue {
     fn is_narrow(&self) -> bool {
         self.width_bits < self.ty.bits()
+    }
+
+    fn end_bits(&self) -> u32 {
+        self.offset_bits + self.width_bits
+    }
+
+    /// Returns the number of its bits from bit `first` of the object to before bit `end`.
+    fn bits_in(&self, (first, end): (u32, u32)) -> u32 {
+        let end = end.min(self.end_bits());
+        end.saturating_sub(first.max(self.offset_bits))
     }
 }
 
@@ -120,6 +130,46 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         });
     }
     Ok(fields)
+}
+
+/// Returns values of `types` as fields, each at the next multiple of its size in an object of `ty`.
+/// `None` if they are not all fields of `ty`, integers as integers and floats as floats. The last
+/// integer of a record may have more bytes than the record.
+pub(super) fn of_parts(
+    ty: &cabi::Type,
+    types: impl Iterator<Item = Type>,
+    order: Endianness,
+) -> Option<Fields> {
+    let may_be_wider = order == Endianness::Little && matches!(ty.kind(), Kind::Record(_));
+    let size = 8 * u32::try_from(ty.size()).ok()?;
+    let (mut given, mut end) = (Fields::new(), 0);
+    for ty in types {
+        let offset_bits = u32::next_multiple_of(end, ty.bits().max(8));
+        let width_bits = ty.bits().min(size.checked_sub(offset_bits)?);
+        let is_cut = width_bits < ty.bits() && !(may_be_wider && ty.is_int());
+        // A value of another function has no type.
+        if ty.is_invalid() || is_cut || width_bits == 0 {
+            return None;
+        }
+        end = offset_bits + width_bits;
+        given.push(FieldValue {
+            offset_bits,
+            width_bits,
+            ty,
+            is_signed: false,
+        });
+    }
+    let own = fields_of(ty).ok()?;
+    let covers = own.iter().all(|own| {
+        let mut given_bits = 0;
+        let is_alike = given.iter().all(|value| {
+            let bits = own.bits_in((value.offset_bits, value.end_bits()));
+            given_bits += bits;
+            bits == 0 || value.ty.is_int() == own.ty.is_int()
+        });
+        is_alike && given_bits == own.width_bits
+    });
+    covers.then_some(given)
 }
 
 /// Returns the `parts` of a value whose `fields` are `values`. `None` if a field is no integer,
@@ -216,10 +266,8 @@ pub(super) fn from_parts(
 /// taken out.
 pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     let in_part = |field: &FieldValue, part: &ClifPart| {
-        let first = field.offset_bits.max(8 * part.offset);
-        let end = 8 * (part.offset + u32::from(part.size));
-        end.min(field.offset_bits + field.width_bits)
-            .saturating_sub(first)
+        let end = part.offset + u32::from(part.size);
+        field.bits_in((8 * part.offset, 8 * end))
     };
     fields.iter().all(|field| {
         let passed = parts.iter().map(|part| in_part(field, part));

@@ -24,7 +24,9 @@ pub enum Arg {
         /// copy: [`Arg::owned_memory`].
         owned: bool,
     },
-    /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
+    /// Already in parts: those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts), or others
+    /// that are the same bytes, each value at the next multiple of its size, integers as integers
+    /// and floats as floats. A front end without C types gives its own.
     Parts(Values),
     /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in
     /// registers.

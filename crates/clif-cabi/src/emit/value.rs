@@ -10,9 +10,10 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, extended_bits};
 use smallvec::{Array, SmallVec};
 
+use super::fields::{self, Fields};
 use super::forms::{Arg, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
-use super::{Values, convert, fields};
+use super::{Values, convert};
 use crate::clif_types::{clif_type, type_name, type_names, value_type};
 use crate::error::LowerError;
 
@@ -68,6 +69,15 @@ impl<'a> CValue<'a> {
         value_type(self.ty)
     }
 
+    /// Returns values of `types` as fields, if these are not the types of the parts, but the values
+    /// are all bytes of the value all the same.
+    pub(super) fn given_parts(&self, types: impl Iterator<Item = Type> + Clone) -> Option<Fields> {
+        match part_types(self.parts).eq(types.clone()) {
+            true => None,
+            false => fields::of_parts(self.ty, types, self.order),
+        }
+    }
+
     /// Returns the error that the value is `found` where `expected` would be right.
     pub(super) fn error(&self, expected: String, found: String) -> LowerError {
         LowerError::value([self, self.ty, &expected, &found])
@@ -116,7 +126,12 @@ impl<'a> CValue<'a> {
                 let no_parts = || self.error("its parts".into(), type_name(found));
                 &convert::split(builder, *value, parts, self.order).ok_or_else(no_parts)?
             }
-            (Arg::Parts(own), _) => own,
+            (Arg::Parts(own), parts) => match self.given_parts(types_of(builder, own)) {
+                Some(given) => {
+                    &fields::to_parts(builder, &given, own, parts, self.order).ok_or(NO_FIELDS)?
+                }
+                None => own,
+            },
             (Arg::Fields(own), parts) => {
                 let fields = fields::fields(self.ty)?;
                 &fields::to_parts(builder, &fields, own, parts, self.order).ok_or(NO_FIELDS)?
@@ -162,9 +177,15 @@ impl<'a> CValue<'a> {
                 memory::copy(config, builder, size, from, to);
             }
             Arg::Value(value) => memory::write(builder, *value, to),
-            Arg::Parts(values) => memory::store_all(builder, self.parts, values, to),
-            Arg::Fields(values) => {
-                let fields = fields::fields(self.ty)?;
+            Arg::Parts(values) | Arg::Fields(values) => {
+                let given = match arg {
+                    Arg::Fields(_) => Some(fields::fields(self.ty)?),
+                    _ => self.given_parts(types_of(builder, values)),
+                };
+                let Some(fields) = given else {
+                    memory::store_all(builder, self.parts, values, to);
+                    return Ok(());
+                };
                 let stored = fields::store(builder, &fields, values, (size, to), self.order);
                 stored.ok_or(NO_FIELDS)?;
             }
@@ -261,6 +282,15 @@ pub(super) fn order(plan: &SignaturePlan) -> Endianness {
 
 pub(super) fn part_types(parts: &[ClifPart]) -> impl Iterator<Item = Type> {
     parts.iter().map(|part| clif_type(part.ty))
+}
+
+/// Returns the types of `values`, which exist.
+fn types_of<'a>(
+    builder: &'a FunctionBuilder<'_>,
+    values: &'a [Value],
+) -> impl Iterator<Item = Type> + Clone + 'a {
+    let dfg = &builder.func.dfg;
+    values.iter().map(|value| dfg.value_type(*value))
 }
 
 /// Returns the forms of a value of `parts`, for messages: `form` is `Arg` or `Ret`.

@@ -168,6 +168,22 @@ impl StubStep {
         )
     }
 
+    /// Returns the property of a call that CLIF cannot express, for a step that only one has.
+    pub(crate) fn need(self) -> Option<&'static str> {
+        Some(match self {
+            Self::SetVectorCount(_) => "the count of vector registers of a variadic call",
+            Self::VectorsToInts(_) => "an unnamed float in two registers",
+            Self::LoadChain(_) | Self::ChainToInt(_) | Self::ChainToVector(_) | Self::PushChain => {
+                "a static chain"
+            }
+            Self::Load(_) | Self::Store(_) => "an argument in registers that CLIF cannot express",
+            Self::SaveInts => {
+                "integer registers that a variadic function keeps beside its arguments"
+            }
+            _ => return None,
+        })
+    }
+
     /// Returns the function that it calls or jumps to, by the emitter's id.
     pub(super) fn callee(self) -> Option<u32> {
         match self {
