@@ -8,8 +8,8 @@
 )]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
 use cabi_verify::report::missing;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
@@ -24,7 +24,12 @@ use clif_cabi::{Arg, Entry, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::Architecture::X86_64;
 use object::{Object, ObjectSection, SectionKind};
+use system::System;
 
+#[path = "objects/parts.rs"]
+mod parts;
+#[path = "objects/system.rs"]
+mod system;
 #[path = "objects/unwind.rs"]
 mod unwind;
 #[path = "objects/unwind_windows.rs"]
@@ -261,63 +266,7 @@ fn relocations_are_those_of_the_system() {
     }
 }
 
-/// A machine and system: its compiler of C with options, its linker, and what runs programs.
-struct System<'s> {
-    triple: &'s str,
-    compiler: &'s str,
-    runner: &'s str,
-}
-
 impl System<'_> {
-    /// Runs commands in `folder`, each ended by a semicolon. Returns the output of the last one, or
-    /// the error of one that failed. `None`, with a message, if one is missing.
-    fn commands(&self, folder: &Path, commands: &str) -> Option<Result<String, String>> {
-        let mut printed = String::new();
-        for command in commands.split(';') {
-            let words = command.split_whitespace().map(|word| match word {
-                "CC" => self.compiler.split_whitespace().collect(),
-                word => vec![word],
-            });
-            let words = words.collect::<Vec<_>>().concat();
-            let mut started = match words[0] {
-                "lld-link" | "ld64.lld" | "llvm-objdump" => {
-                    Command::new(llvm(words[0]).or_else(|| {
-                        missing(&format!(
-                            "objects of {}: rustc's component llvm-tools",
-                            self.triple
-                        ));
-                        None
-                    })?)
-                }
-                program => Command::new(program),
-            };
-            let output = started.args(&words[1..]).current_dir(folder).output();
-            let output =
-                output.map_err(|why| missing(&format!("{}: {}: {why}", self.triple, words[0])));
-            let output = output.ok()?;
-            if !output.status.success() {
-                let why = String::from_utf8_lossy(&output.stderr);
-                return Some(Err(format!("{words:?}: {why}")));
-            }
-            printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        }
-        Some(Ok(printed))
-    }
-
-    /// Runs `main.exe` in `folder`. `wine` is a folder for what wine writes.
-    fn run(&self, folder: &Path, wine: &Path) -> Option<Output> {
-        let words = self.runner.split_whitespace().chain(["./main.exe"]);
-        let words: Vec<&str> = words.collect();
-        let mut main = Command::new(words[0]);
-        main.args(&words[1..]).current_dir(folder);
-        main.env_remove("LD_BIND_NOW");
-        main.env("WINEPREFIX", wine).env("WINEDEBUG", "-all");
-        let ended = main.output();
-        let ended = ended
-            .map_err(|why| missing(&format!("programs of {}: {}: {why}", self.triple, words[0])));
-        ended.ok()
-    }
-
     /// The C around the relays, in `folder`, and the relays.
     fn write(&self, folder: &Path, more: i64) {
         std::fs::write(folder.join("callees.c"), [TYPES, CALLEES].concat()).unwrap();
@@ -341,18 +290,6 @@ impl System<'_> {
             }
         }
     }
-}
-
-/// A program of rustc's own LLVM.
-fn llvm(name: &str) -> Option<PathBuf> {
-    let libraries = Command::new("rustc")
-        .args(["--print", "target-libdir"])
-        .output()
-        .ok()?;
-    let libraries = PathBuf::from(String::from_utf8(libraries.stdout).ok()?.trim());
-    let folders = ["../bin/gcc-ld", "../bin"].map(|folder| libraries.join(folder));
-    let programs = folders.map(|folder| folder.join(name));
-    programs.into_iter().find(|program| program.is_file())
 }
 
 const SHARED: &str = "CC -shared -fPIC callees.c -o libcallees.so; \

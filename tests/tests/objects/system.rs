@@ -1,0 +1,76 @@
+//! Compilers, linkers and runners of programs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use cabi_verify::report::missing;
+
+/// A machine and system: its compiler of C with options, its linker, and what runs programs.
+pub(crate) struct System<'s> {
+    pub(crate) triple: &'s str,
+    pub(crate) compiler: &'s str,
+    pub(crate) runner: &'s str,
+}
+
+impl System<'_> {
+    /// Runs commands in `folder`, each ended by a semicolon. Returns the output of the last one, or
+    /// the error of one that failed. `None`, with a message, if one is missing.
+    pub(crate) fn commands(&self, folder: &Path, commands: &str) -> Option<Result<String, String>> {
+        let mut printed = String::new();
+        for command in commands.split(';') {
+            let words = command.split_whitespace().map(|word| match word {
+                "CC" => self.compiler.split_whitespace().collect(),
+                word => vec![word],
+            });
+            let words = words.collect::<Vec<_>>().concat();
+            let mut started = match words[0] {
+                "lld-link" | "ld64.lld" | "llvm-objdump" => {
+                    Command::new(llvm(words[0]).or_else(|| {
+                        missing(&format!(
+                            "objects of {}: rustc's component llvm-tools",
+                            self.triple
+                        ));
+                        None
+                    })?)
+                }
+                program => Command::new(program),
+            };
+            let output = started.args(&words[1..]).current_dir(folder).output();
+            let output =
+                output.map_err(|why| missing(&format!("{}: {}: {why}", self.triple, words[0])));
+            let output = output.ok()?;
+            if !output.status.success() {
+                let why = String::from_utf8_lossy(&output.stderr);
+                return Some(Err(format!("{words:?}: {why}")));
+            }
+            printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        }
+        Some(Ok(printed))
+    }
+
+    /// Runs `main.exe` in `folder`. `wine` is a folder for what wine writes.
+    pub(crate) fn run(&self, folder: &Path, wine: &Path) -> Option<Output> {
+        let words = self.runner.split_whitespace().chain(["./main.exe"]);
+        let words: Vec<&str> = words.collect();
+        let mut main = Command::new(words[0]);
+        main.args(&words[1..]).current_dir(folder);
+        main.env_remove("LD_BIND_NOW");
+        main.env("WINEPREFIX", wine).env("WINEDEBUG", "-all");
+        let ended = main.output();
+        let ended = ended
+            .map_err(|why| missing(&format!("programs of {}: {}: {why}", self.triple, words[0])));
+        ended.ok()
+    }
+}
+
+/// A program of rustc's own LLVM.
+fn llvm(name: &str) -> Option<PathBuf> {
+    let libraries = Command::new("rustc")
+        .args(["--print", "target-libdir"])
+        .output()
+        .ok()?;
+    let libraries = PathBuf::from(String::from_utf8(libraries.stdout).ok()?.trim());
+    let folders = ["../bin/gcc-ld", "../bin"].map(|folder| libraries.join(folder));
+    let programs = folders.map(|folder| folder.join(name));
+    programs.into_iter().find(|program| program.is_file())
+}
