@@ -1,5 +1,5 @@
-//! `cabi diff`: what of a header two compilers, targets, standards or sets of flags have otherwise,
-//! and who would notice.
+//! `cabi diff`: differences between two compilers, targets, standards or sets of flags in the types
+//! and functions of a header.
 
 mod call;
 mod functions;
@@ -19,7 +19,7 @@ use crate::output::{self, Failure};
 use crate::reading::{self, PolicyOption, Source};
 
 const ABOUT: &str = "\
-Compares what two compilers, targets, standards or sets of flags make of a header: types, member by member, and functions, argument by argument.
+Compares a header as two compilers, targets, standards or sets of flags read it: types, member by member, and functions, argument by argument.
 
 A header or option given twice is that of either side, one given once that of both; without any given twice gcc is compared with clang. Several folders or \
 macros of one side go into its --flags. What is compared is what this command itself computes for either side, which `cabi verify` proves against the \

@@ -246,7 +246,7 @@ impl Show {
             let replies = ask_data(&reference, &flags, &subject.block.code, &subject);
             let replies = replies.map_err(|e| e.to_string())?.into_iter();
             replies.for_each(|(fact, reply)| check.take(fact, reply));
-            // As of `cabi verify`: what was not asked is not the same.
+            // A type that was not asked about is no agreement.
             if check.asked == 0 {
                 let why = check
                     .refused

@@ -1,4 +1,4 @@
-/* The program: `first` is the number of the case to begin with. Of each case its number, and its lines. */
+/* The program. `first` is the number of the first case. Prints the number and the lines of each case. */
 
 long SHARED cabi_system(long number, long, long, long, long);
 LINUX_CALLS;

@@ -18,7 +18,7 @@ byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALI
 word cabi_align;
 int cabi_x87, cabi_x87_filled, cabi_escapes;
 
-/* Where the compiled code has what callees read and return, callers' arguments and results, narrow integers widened, and whether a callee wrote where it has nothing to. */
+/* Buffers of the compiled code: values that callees read and return, arguments and results of callers, narrow integers widened. A flag says that a callee wrote outside of its values. */
 static struct { byte *seen, *given, *images, *got; long long *wide; int *gap_is_lost; } its;
 
 void SHARED cabi_record(void);
@@ -61,7 +61,7 @@ static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; me
 static word get(const byte *from) { __UINTPTR_TYPE__ p; memcpy(&p, from, sizeof p); return p; }
 static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
 
-/* Of each round: registers and stack with arguments, registers with a result, the values, and what is pointed to. */
+/* State of each round: registers and stack with arguments, registers with a result, the values, and the blocks that are pointed to. */
 static byte image[2][P][IMAGE] ALIGNED, value[P][VALUES] ALIGNED, blocks[P][2 * VALUES] ALIGNED;
 static byte memory[WORDS][BLOCK] __attribute__((aligned(4096)));
 static const struct row *row;
@@ -93,7 +93,7 @@ static const struct value *result(void) { return row->has_result ? &row->values[
 /* A place: a register, the stack, or behind a pointer; and a byte of it. */
 struct place { unsigned base, byte; };
 
-/* Where an image, or `blocks`, has the bytes of a base in the first round; `step` bytes further on in the next. */
+/* Address of a base's bytes in an image, or in `blocks`, in the first round; `step` bytes further on in the next. */
 static const byte *bytes_of(unsigned base, int is_result, unsigned *size, unsigned *step) {
   *step = IMAGE;
   if (base < ON_STACK) { *size = registers[base].size; return image[is_result][0] + registers[base].at; }
@@ -119,7 +119,7 @@ static int leads_to(const struct pointer *to, const struct value *v, int is_exac
   return any != 0;
 }
 
-/* Where byte `at` of the values is in every round: a result in memory if there is a pointer to it, else in registers. */
+/* Finds the places of byte `at` of the values that are the same in every round: a result in memory if there is a pointer to it, else in registers. */
 static unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
   unsigned n = 0, size, step, has_memory = 0;
   for (unsigned p = 0; p < n_pointers; p++) has_memory |= uses[pointers[p].word] == RESULT;
@@ -134,7 +134,7 @@ static unsigned look(unsigned at, byte mask, int is_result, struct place *found)
   return n;
 }
 
-/* Of several bytes of a register that are right, drops those above the one that goes on from the places of the bytes before: copies of a sign. */
+/* Drops copies of a sign: bytes of a register above the one that continues the places of the bytes before. */
 static unsigned keep_those_that_go_on(struct place *found, unsigned n, const struct place *run, unsigned n_run, unsigned length) {
   struct place kept[MANY];
   unsigned n_kept = 0;
@@ -162,7 +162,7 @@ static void say_place(struct place at) {
   if (at.byte) { say("+"); number(at.byte); }
 }
 
-/* Where the bytes of a value are: runs of bytes that go on in the same places. The places of the byte at its high end are in `highs`. */
+/* Prints the places of a value as runs of bytes that continue each other. `highs` has the places of the byte at its high end. */
 static struct place highs[MANY];
 static unsigned n_highs;
 static void say_runs(const struct value *v, int is_exact, int is_result) {
@@ -520,7 +520,7 @@ static void widen_copies(void) {
   }
 }
 
-/* Which registers a caller changes that are its own caller's; and which one, that a callee may change, it takes for kept: `cabi_keep` (frame.c) has values of its
+/* Registers of its own caller that a caller changes; and one that it takes for kept, although a callee may change it: `cabi_keep` (frame.c) has values of its
    own during a call. */
 static byte is_spoiled[N_REGISTERS], loses_own, leaves_stack;
 static unsigned leaves_x87, leaves_conditions;

@@ -94,9 +94,9 @@ enum About {
     Itself,
     /// The places of its members.
     Places,
-    /// The bytes of members: which bytes an object has when a member, a number of several bytes, is
-    /// 1, for a compiler may store members in the other order; and the sign of a member, for a
-    /// compiler may have another kind of `char`, and of plain bit-fields.
+    /// The bytes of an object in which a member of several bytes is 1, which show the byte order of
+    /// that member; and the sign of a member, as compilers choose one for `char` and for plain
+    /// bit-fields.
     Values,
 }
 

@@ -30,8 +30,8 @@ const WARNINGS: [&str; 5] = [
     "-Wno-error",
 ];
 
-/// Arguments that libclang drops without a word, and what it does not do: a result that looks as if
-/// they had been heeded would be wrong.
+/// Arguments that libclang ignores without a message, and what it does not do for them. They are
+/// refused: the header would be read as if they were not there.
 const IGNORED: [(&str, &str); 12] = [
     ("-fplugin", "loads no plugins"),
     ("-fpass-plugin", "loads no plugins"),

@@ -17,8 +17,8 @@
 //!     "cabi: another type");
 //! ```
 //!
-//! The last line is for a typedef that the header makes of another number for another compiler: by
-//! its name it is the same type.
+//! The last line checks typedefs: a header may define one as another number for another compiler,
+//! and both have the same name.
 //!
 //! The types of functions of different conventions are not compatible to gcc and clang, so that
 //! another convention is noticed too.

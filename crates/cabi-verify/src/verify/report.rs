@@ -15,7 +15,7 @@ use crate::header::{OF_RECORD, Omitted};
 use crate::report::{Item, Report, Section, Status, members};
 use crate::verdict::{Difference, Value, Verdict};
 
-/// So many differences of a section have all their details in text.
+/// Number of differences of a section that are printed in full.
 const IN_FULL: usize = 3;
 
 /// The kind of the items that are cases in one direction.

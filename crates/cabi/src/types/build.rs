@@ -1,4 +1,4 @@
-//! Types that are made of others, and what C does not let be made.
+//! Types that are made of others, and those that C does not have.
 
 use alloc::string::ToString;
 use alloc::sync::Arc;

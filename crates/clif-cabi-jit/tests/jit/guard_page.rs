@@ -29,7 +29,7 @@ static void fault(int signal, siginfo_t *info, void *context) {
   answer = at >= guard && at < guard + PAGE ? 1 : 2;
   siglongjmp(back, signal != 0 || context != 0);
 }
-/* Of functions with fewer parameters the others are not looked at. */
+/* A function with fewer parameters ignores the others. */
 struct call { void (*f)(void *, void *, void *); void *const *args; long used; };
 static void *run(void *arg) {
   struct call *call = arg;

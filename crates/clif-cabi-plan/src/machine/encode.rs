@@ -130,7 +130,7 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
 impl Machine {
     /// Refuses steps that no stub of this machine has.
     pub(crate) fn check_steps(&self, steps: &[StubStep]) -> Result<(), &'static str> {
-        const NONE: &str = "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind";
+        const NONE: &str = "functions of its kind have no stubs, which a static chain, wide vectors and arguments aligned to more than 16 bytes need";
         if !steps.is_empty() && !self.convention.has_stubs {
             return Err(NONE);
         }

@@ -14,7 +14,7 @@ use crate::signature::{Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
-/// Half that the plans of a call and of an entry share.
+/// The common part of the plans of calls and entries.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignaturePlan {

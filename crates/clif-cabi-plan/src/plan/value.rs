@@ -145,8 +145,7 @@ pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
 }
 
 /// Refuses what [`is_whole`] does not find.
-pub(super) const FEWER_BYTES: &str =
-    "where a big-endian machine has fewer bytes than a register or slot, or lanes, is not lowered";
+pub(super) const FEWER_BYTES: &str = "on a big-endian machine a part with fewer bytes than its register or slot, or with lanes, is not lowered";
 
 /// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
 /// and its last slot of the argument area is an integer.

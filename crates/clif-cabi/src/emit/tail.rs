@@ -114,7 +114,7 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
     if !clif_call_conv(call.signature.call_conv).supports_tail_calls() {
         let own = call.abi.convention.name;
         return refuse(format!(
-            "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"
+            "the callee is of the convention {own}, in which the caller frees the arguments and has to stay"
         ));
     }
     if entry.abi.convention.frame.context != call.abi.convention.frame.context {
@@ -146,6 +146,6 @@ fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     };
     let (to, from) = (of(to), of(from));
     refuse(format!(
-        "the result of what is called, {other}{to}, is not returned as that of the function being built is, {own}{from}"
+        "the callee's result, {other}{to}, is not returned like that of the function being built, {own}{from}"
     ))
 }

@@ -123,9 +123,9 @@ fn refused_tail_calls() {
         "\
 {TARGET}: a tail call needs the setting preserve_frame_pointers
 a tail call: the function being built is of the convention {c}, whose callers pop the arguments: its frame cannot become another function's
-a tail call: what is called is of the convention {c}, which leaves its arguments to its caller, so that one has to stay
-a tail call: the result of what is called, double, is not returned as that of the function being built is, long long
-a tail call: the result of what is called, signed char of lang, is not returned as that of the function being built is, signed char of lang, extended
+a tail call: the callee is of the convention {c}, in which the caller frees the arguments and has to stay
+a tail call: the callee's result, double, is not returned like that of the function being built, long long
+a tail call: the callee's result, signed char of lang, is not returned like that of the function being built, signed char of lang, extended
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 1, struct large: the copy it is passed by is another argument's as well"

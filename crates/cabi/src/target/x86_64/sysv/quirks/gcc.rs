@@ -124,7 +124,8 @@ pub(super) fn zero_length_array(
         return Ok(None);
     }
     if elem.is_aggregate() && elem.size() + leaf.offset_bits % 64 / 8 > 16 {
-        let why = "rule 5(c): an array of no elements, one of which is in more than two eightbytes";
+        let why =
+            "rule 5(c): an array without elements, whose element type has more than two eightbytes";
         return Err(Stop::memory(why, cx));
     }
     let here = eightbyte(leaf.offset_bits / 8);

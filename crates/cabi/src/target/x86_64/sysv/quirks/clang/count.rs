@@ -19,12 +19,13 @@ use crate::types::{Kind, Type};
 pub(super) const COUNTED_AS_SSE: u32 = 1;
 /// [`Group::word`]: the front end does not count the registers of the parts.
 pub(super) const UNCOUNTED: u32 = 2;
-/// [`Group::word`]: the front end does not count the registers that an attempt of LLVM's uses up.
+/// [`Group::word`]: LLVM uses registers up in an attempt that fails, and the front end does not
+/// count them.
 pub(super) const EXHAUSTS: u32 = 4;
 /// [`Group::word`]: the front end counts a vector register for what LLVM puts in memory.
 pub(super) const COUNTED_IN_MEMORY: u32 = 8;
 
-const WHY: &str = "clang counts other registers than it uses, here or for what stands before: its va_arg looks elsewhere than its callers put it";
+const WHY: &str = "clang's front end counts other registers than its back end uses, for it or for an argument before: its va_arg reads another place than its callers write";
 
 /// The registers that are free by the count of clang's front end.
 #[derive(Clone, Copy)]
