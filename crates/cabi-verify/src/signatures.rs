@@ -24,7 +24,7 @@ use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{self, CompiledUnit, More, Turn, Unit};
 use crate::verify::{Compiler, Mistake, known_bug, known_initializer_bug};
 
-/// So many signatures share one file of C.
+/// Number of signatures in one file of C.
 pub(crate) const PER_UNIT: usize = 256;
 
 /// Signatures that share a file, and how they are tried.

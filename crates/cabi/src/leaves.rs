@@ -103,7 +103,7 @@ pub(crate) struct Aggregate<'a> {
 #[derive(Debug)]
 enum Rest<'a> {
     Fields(core::slice::Iter<'a, Field>),
-    /// So many elements, the next of which starts at this byte.
+    /// Type and number of the elements that are left, and the byte at which the next starts.
     Elements(&'a Type, u64, u64),
 }
 

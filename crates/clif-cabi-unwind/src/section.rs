@@ -12,7 +12,7 @@ use crate::error::UnwindError;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AddressTarget {
     Function(FuncId),
-    /// So many bytes after the start of the table of landing pads.
+    /// Distance from the start of the table of landing pads, in bytes.
     LandingPads(usize),
     /// A personality or a type, by its name.
     Symbol(String),

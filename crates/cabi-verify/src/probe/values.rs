@@ -40,7 +40,7 @@ pub(super) enum PageEnd {
 /// Bytes of a page.
 const PAGE: usize = 4096;
 
-/// As many bytes of the stack as most cases need.
+/// Bytes of the stack that most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
 /// Bytes of the stack for the arguments of each call, as a number that instructions of every

@@ -6,10 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::{Item, Report, Section, Status, members};
 
-/// So many failures of a section are shown with their details, the rest by a line each.
+/// Number of failures of a section that are shown in full, the rest by a line each.
 const IN_FULL: usize = 10;
 
-/// So many of the rest are listed.
+/// Number of others that are listed.
 const LISTED: usize = 40;
 
 impl fmt::Display for Report {

@@ -17,7 +17,7 @@ fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
     Some(shown.map(|transition| transition.to_string()).collect())
 }
 
-/// As many states as the tables of registers say: of System V and Apple's arm64 every one but those
+/// The number of states follows from the tables of registers. System V and Apple's arm64 lack those
 /// with something on the stack before registers are used up.
 #[test]
 fn every_state_is_found() {

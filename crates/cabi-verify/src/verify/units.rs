@@ -21,7 +21,7 @@ mod unit;
 pub(crate) use unit::More;
 pub use unit::{RefusedCases, Unit, compile};
 
-/// So many cases share a file: enough for the compiler's start not to matter, few enough for all
+/// Number of cases in a file: enough for the compiler's start not to matter, few enough for all
 /// processors to have work.
 pub const BATCH: usize = 48;
 

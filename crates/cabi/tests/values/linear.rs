@@ -67,7 +67,7 @@ pub(crate) fn soon_everywhere(text: &str) -> Result<String, Error> {
     all.into_iter().nth(placed.unwrap_or(0)).unwrap()
 }
 
-/// As many elements as an address space has.
+/// An array that fills the address space.
 #[test]
 fn one_element_stands_for_all() {
     let padding = "struct s(array(struct p(signed char :3), 576460752303423488))";

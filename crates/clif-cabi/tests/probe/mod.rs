@@ -95,7 +95,7 @@ impl State {
         self.0[Self::range(Loc::Reg(register)).unwrap()].to_vec()
     }
 
-    /// So many bytes at `loc`.
+    /// The first `size` bytes at `loc`.
     pub(crate) fn at(&self, loc: Loc, size: usize) -> Result<Vec<u8>, String> {
         let found = Self::range(loc).and_then(|range| self.0.get(range)?.get(..size));
         let found = found.map(<[u8]>::to_vec);

@@ -13,7 +13,7 @@ impl Reference {
     /// Has it read the assertion in each of the ways in which it is asked.
     ///
     /// # Errors
-    /// In which way it accepts it, or why it cannot be asked.
+    /// The way in which it accepts it, or why it cannot be asked.
     pub(super) fn check_that_it_refuses(&self) -> Result<(), String> {
         let checked = self.check(FALSE, &[]).map(drop);
         let built = self.build(FALSE, &[]).map(drop);
