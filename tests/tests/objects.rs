@@ -34,6 +34,8 @@ mod system;
 mod unwind;
 #[path = "objects/unwind_windows.rs"]
 mod unwind_windows;
+#[path = "objects/windows_arm.rs"]
+mod windows_arm;
 
 const TYPES: &str = r#"
 #include <stdarg.h>
@@ -73,11 +75,11 @@ int main(void) {
 }
 ";
 
-/// Builder of position-independent object files.
-fn builder(triple: &str) -> ObjectBuilder {
+/// Builder of object files, which are position-independent if `is_pic` says so.
+fn builder(triple: &str, is_pic: &str) -> ObjectBuilder {
     let mut flags = settings::builder();
     for (flag, value) in [
-        ("is_pic", "true"),
+        ("is_pic", is_pic),
         ("use_colocated_libcalls", "false"),
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "true"),
@@ -92,7 +94,7 @@ fn builder(triple: &str) -> ObjectBuilder {
 
 /// The object file that is being made, and its lowering.
 fn module(triple: &str) -> (ObjectModule, Lowering) {
-    let module = ObjectModule::new(builder(triple));
+    let module = ObjectModule::new(builder(triple, "true"));
     let lower = Lowering::new(module.isa()).unwrap();
     (module, lower)
 }
@@ -193,6 +195,9 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
             format!("call {name}\ncall *{name}@GOTPCREL(%rip)\nlea {name}(%rip), %rax")
         }
         ("x86_64", _) => format!("call {name}@PLT\ncall *{name}@GOTPCREL(%rip)"),
+        ("aarch64", rest) if rest.contains("windows") => {
+            format!("bl {name}\nadrp x0, {name}\nadd x0, x0, :lo12:{name}")
+        }
         (_, rest) if rest.contains("apple") => {
             format!("bl {name}\nadrp x0, {name}@GOTPAGE\nldr x0, [x0, {name}@GOTPAGEOFF]")
         }
@@ -225,13 +230,14 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
     None
 }
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
     "riscv64-unknown-linux-gnu",
     "s390x-unknown-linux-gnu",
     "x86_64-pc-windows-gnu",
     "x86_64-pc-windows-msvc",
+    "aarch64-pc-windows-msvc",
     "x86_64-apple-darwin",
     "aarch64-apple-darwin",
 ];

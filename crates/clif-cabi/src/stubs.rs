@@ -121,19 +121,11 @@ impl<M: Module + ?Sized> Stubs for M {
     ) -> Result<FuncRef, LowerError> {
         check_id(self, id)?;
         let is_own = self.declarations().get_function_decl(id).linkage.is_final();
-        let is_near = is_own || calls_imports_near(self.isa());
+        let isa = self.isa();
+        let is_near = is_own || isa.flags().is_pic() && Machine::calls_imports_near(isa.triple());
         let name = ir::UserExternalName::new(0, id.as_u32());
         Ok(import::function(func, &name, signature, is_near))
     }
-}
-
-/// Checks whether calls of imports have to be marked as near. Position-independent code of s390x
-/// has the absolute address of an import that is far in the text, which no shared library may
-/// have; a near call goes through the PLT. Windows on Arm has no table of addresses that
-/// Cranelift's far call reads; the linker gives a near call a thunk.
-fn calls_imports_near(isa: &dyn TargetIsa) -> bool {
-    let is_windows = || isa.triple().operating_system.into_str() == "windows";
-    isa.flags().is_pic() && (isa.name() == "s390x" || isa.name() == "aarch64" && is_windows())
 }
 
 /// Imports `stub` in `func` with `signature` of a plan.

@@ -40,7 +40,7 @@ pub(super) enum Tables<'a> {
 /// The functions of unwind.clif and of `more`, and on Linux `entered`; on Windows those without
 /// handlers, which Cranelift does not have there.
 pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
-    let mut builder = builder(triple);
+    let mut builder = builder(triple, "true");
     if matches!(tables, Tables::Own | Tables::Both) {
         builder.unwind_info(true);
     }

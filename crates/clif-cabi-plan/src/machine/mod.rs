@@ -18,7 +18,7 @@ mod walk;
 mod x86_64;
 
 use cabi::convention::CalleePops;
-use cabi::{Convention, Reg, Target};
+use cabi::{Convention, Reg, Target, Triple};
 
 use crate::error::PlanError;
 use crate::parts::WORD;
@@ -42,6 +42,9 @@ struct Architecture {
     /// Returns Cranelift's convention for calls of functions of a convention, if it has such
     /// frames.
     under: fn(&Convention) -> Option<&'static ClifConvention>,
+    /// The architecture and system, or all systems, whose position-independent code cannot reach an
+    /// import as a far function.
+    near_imports: Option<(&'static str, Option<&'static str>)>,
 }
 
 /// Processors and conventions that calls are planned for.
@@ -160,6 +163,26 @@ impl Machine {
     pub fn has_vectors(&self) -> bool {
         let mut instead = self.convention.instead.iter();
         !instead.any(|(ty, _)| *ty == ValueType::F64X2)
+    }
+
+    /// Checks whether position-independent code of `triple` has to import functions as near ones
+    /// (CLIF's `colocated`): the code that Cranelift has for far ones cannot be linked there.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Machine, cabi::Triple};
+    /// let is_near = |triple: &str| Some(Machine::calls_imports_near(&triple.parse().ok()?));
+    /// assert_eq!(is_near("aarch64-pc-windows-msvc"), Some(true));
+    /// assert_eq!(is_near("aarch64-unknown-linux-gnu"), Some(false));
+    /// ```
+    #[must_use]
+    pub fn calls_imports_near(triple: &Triple) -> bool {
+        let architecture = triple.architecture.into_str();
+        let mut near = ARCHITECTURES.iter().filter_map(|own| own.near_imports);
+        let own = near.find(|(own, _)| *own == architecture);
+        own.is_some_and(|(_, system)| {
+            system.is_none_or(|system| triple.operating_system.into_str() == system)
+        })
     }
 
     /// Returns the places that Cranelift's back end for this machine gives to the parameters and

@@ -26,6 +26,9 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,
     under,
+    // Windows has no table of addresses, from which a far call loads the address; the linker gives
+    // a near call a thunk.
+    near_imports: Some(("aarch64", Some("windows"))),
 };
 
 static PROCESSOR: Processor = Processor {

@@ -17,6 +17,9 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,
     under,
+    // A far call has the import's absolute address in the text, which no shared library may have; a
+    // near call goes through the PLT.
+    near_imports: Some(("s390x", None)),
 };
 
 static PROCESSOR: Processor = Processor {

@@ -24,6 +24,7 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: &PROCESSOR,
     conventions: conventions::ALL,
     under,
+    near_imports: None,
 };
 
 static PROCESSOR: Processor = Processor {
