@@ -47,12 +47,23 @@ impl Target {
     /// Checks whether C is laid out and called on both alike, whatever their names are.
     #[must_use]
     pub fn is_alike(&self, other: &Self) -> bool {
-        let name = self.name.clone();
-        *self
-            == Self {
-                name,
-                ..other.clone()
-            }
+        let Self {
+            name: _,
+            data_model,
+            facts,
+            convention,
+            policy,
+            clang,
+            aligns_vectors_to_registers,
+        } = self;
+        let policies = (policy, clang, aligns_vectors_to_registers);
+        (data_model, facts, convention) == (&other.data_model, &other.facts, &other.convention)
+            && policies
+                == (
+                    &other.policy,
+                    &other.clang,
+                    &other.aligns_vectors_to_registers,
+                )
     }
 
     /// x86-64 Linux, System V.

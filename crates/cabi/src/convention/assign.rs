@@ -72,6 +72,13 @@ enum Outcome<'r> {
     Nowhere,
 }
 
+/// Outcome of a list for one part of a value that asks for registers.
+enum PartOutcome<'r> {
+    Placed(PlacedPart),
+    /// The value is placed as a whole, or not at all.
+    Whole(Outcome<'r>),
+}
+
 impl<'t> Assigner<'t> {
     pub(crate) fn new(
         frame: &'static Frame,
@@ -161,8 +168,10 @@ impl<'t> Assigner<'t> {
             }
             let value = Value { group, role, index };
             match self.place_part(rules, &value, part)? {
-                Ok(part) => placed.push(part),
-                Err(outcome) => return self.place_instead(all, outcome, &value, place),
+                PartOutcome::Placed(part) => placed.push(part),
+                PartOutcome::Whole(outcome) => {
+                    return self.place_instead(all, outcome, &value, place);
+                }
             }
         }
         if group.parts.is_empty() {
@@ -171,27 +180,27 @@ impl<'t> Assigner<'t> {
         Ok(true)
     }
 
-    /// Runs rules for a part of `value`; what they say of the whole value, if they do.
+    /// Runs rules for a part of `value`.
     #[inline(never)]
     fn place_part<'r>(
         &mut self,
         rules: &'r [Rule],
         value: &Value<'_>,
         part: &Part,
-    ) -> Result<Result<PlacedPart, Outcome<'r>>, NoPlace> {
+    ) -> Result<PartOutcome<'r>, NoPlace> {
         let outcome = self.run_here(rules, value, Some(part.ty), 0)?;
         if let Outcome::Located(loc, ty) = outcome {
             let part = Part { ty, ..*part };
-            return Ok(Ok(PlacedPart { part, loc }));
+            return Ok(PartOutcome::Placed(PlacedPart { part, loc }));
         }
         if let Outcome::Whole(rule, _, ty) = outcome
             && value.group.may_split
             && let Some(slot) = StackSlot::of(rule)
         {
             let placed = self.part_on_stack(part, ty, value.group.align, slot);
-            return placed.map(Ok);
+            return placed.map(PartOutcome::Placed);
         }
-        Ok(Err(outcome))
+        Ok(PartOutcome::Whole(outcome))
     }
 
     /// Places a value as a whole that asks for registers, of which one part has found none.
