@@ -42,7 +42,7 @@ pub use machine::{
     Machine, MoveWidth, RegisterMove, Reloc, RelocKind, ResultPlan, Stub, StubCode, StubStep,
     UnwindRow, VaCounter,
 };
-pub use parts::{ClifPart, ClifParts, extended_bits, leaf_type, value_type};
+pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
     ArgTable, CallPlan, EntryPlan, IncomingArea, IndirectCall, PassMode, SignaturePlan, VaArgPlan,

@@ -37,6 +37,9 @@ pub(crate) struct ClifConvention {
     /// The least type that narrow integers are extended to: C's compilers rely on 32 bits at most,
     /// or on all 64.
     pub(crate) extended: ValueType,
+    /// `true` if the unused bits of a `_BitInt` that is narrower than an `int` are extended, as C's
+    /// compilers rely on.
+    pub(crate) extends_bit_ints: bool,
     /// Bytes at the start of the argument area that no parameter is in.
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::call::CallPlan;
 use crate::machine::{Machine, Stub, StubStep};
-use crate::parts::{ClifPart, WORD, extended_bits, narrow};
+use crate::parts::{ClifPart, WORD, narrow};
 
 /// The most bytes of an argument that are copied word by word.
 const MAX_WORDS: u32 = 16;
@@ -52,7 +52,7 @@ impl CallPlan {
             && after.is_empty();
         // No step extends from other bits than those of bytes.
         let mut params = self.sig.params().iter();
-        let has_bits = params.any(|param| extended_bits(&param.ty).is_some());
+        let has_bits = params.any(|param| self.extended_bits(&param.ty).is_some());
         if !is_usual || has_bits || self.sig.is_noreturn() {
             return None;
         }

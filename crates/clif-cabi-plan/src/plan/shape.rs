@@ -10,7 +10,6 @@ use std::hash::{Hash, Hasher};
 use super::call::CallPlan;
 use super::entry::EntryPlan;
 use super::signature_plan::SignaturePlan;
-use crate::parts::extended_bits;
 
 impl SignaturePlan {
     /// Hashes what tells nearly all shapes apart: the layouts of objects, and the CLIF signature.
@@ -26,7 +25,7 @@ impl SignaturePlan {
         let types = types.chain([self.sig.result()]);
         types.map(|ty| {
             let aligns = (ty.align(), ty.canonical_align());
-            (ty.size(), aligns, extended_bits(ty))
+            (ty.size(), aligns, self.extended_bits(ty))
         })
     }
 
@@ -37,8 +36,10 @@ impl SignaturePlan {
             signature,
             args,
             result,
+            extends_bit_ints,
         } = self;
-        sig.is_noreturn() == other.sig.is_noreturn()
+        *extends_bit_ints == other.extends_bit_ints
+            && sig.is_noreturn() == other.sig.is_noreturn()
             && self.layouts().eq(other.layouts())
             && (signature, abi) == (&other.signature, &other.abi)
             && (args, result) == (&other.args, &other.result)
@@ -176,7 +177,8 @@ mod tests {
                 abi,
                 signature,
                 args,
-                result
+                result,
+                extends_bit_ints
             }
         );
     }

@@ -8,7 +8,7 @@ use super::table::ArgTable;
 use super::value::{FEWER_BYTES, MAX_PARTS_BYTES, has_16_bytes, is_chain, is_whole, wide_moves};
 use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan};
-use crate::parts::{WORD, is_wide, objection};
+use crate::parts::{WORD, is_wide, narrow_bit_int, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
@@ -29,6 +29,8 @@ pub struct SignaturePlan {
     pub args: ArgTable,
     /// The way the result is passed.
     pub result: ResultPlan,
+    /// `true` if the unused bits of a narrow `_BitInt` are extended.
+    pub extends_bit_ints: bool,
 }
 
 impl SignaturePlan {
@@ -44,6 +46,30 @@ impl SignaturePlan {
         let machine = Machine::under(target, self.abi.convention)?;
         machine.fill(&mut signature, padding(RegClass::Vector))?;
         Ok(signature)
+    }
+
+    /// Returns the bits and the sign of a `_BitInt` of fewer bits than an `int` and than its bytes
+    /// have, if the convention passes and returns it with its other bits extended.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
+    ///
+    /// // clang declares it `signext i20` on System V, `i20` elsewhere.
+    /// for (target, extended) in [
+    ///     (Target::X86_64_LINUX, Some((20, true))),
+    ///     (Target::X86_64_WINDOWS_GNU, None),
+    ///     (Target::AARCH64_LINUX, None),
+    /// ] {
+    ///     let int20 = target.data_model().bit_int(20, true)?;
+    ///     let plan = CallPlan::new(&FnSig::new([int20.clone()], Type::VOID), &target)?;
+    ///     assert_eq!(plan.extended_bits(&int20), extended);
+    /// }
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
+    /// ```
+    #[must_use]
+    pub fn extended_bits(&self, ty: &cabi::Type) -> Option<(u16, bool)> {
+        narrow_bit_int(ty).filter(|_| self.extends_bit_ints)
     }
 }
 
@@ -79,6 +105,7 @@ impl PlanDraft {
             signature: Signature::new(machine.convention.call_conv),
             args: ArgTable::default(),
             result: ResultPlan::Nothing,
+            extends_bit_ints: machine.convention.extends_bit_ints,
         });
         let plan = &mut *boxed;
         let (sig, abi) = (&plan.sig, &plan.abi);

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{Endianness, Type, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, extended_bits};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan};
 use smallvec::{Array, SmallVec};
 
 use super::fields::{self, Fields};
@@ -29,7 +29,7 @@ pub(super) struct CValue<'a> {
     pub(super) mode: PassMode,
     /// The parts that it can be given and received in.
     pub(super) parts: &'a [ClifPart],
-    order: Endianness,
+    plan: &'a SignaturePlan,
 }
 
 /// `argument 2`, `result`.
@@ -49,7 +49,7 @@ impl<'a> CValue<'a> {
             ty: &plan.sig.params().get(i)?.ty,
             mode: plan.args.mode(i)?,
             parts: plan.args.parts(i),
-            order: order(plan),
+            plan,
         })
     }
 
@@ -60,8 +60,12 @@ impl<'a> CValue<'a> {
             ty,
             mode: plan.result.mode(ty),
             parts: plan.result.parts(),
-            order: order(plan),
+            plan,
         }
+    }
+
+    fn order(&self) -> Endianness {
+        order(self.plan)
     }
 
     /// Returns the type that it has as one SSA value, if it has one.
@@ -74,7 +78,7 @@ impl<'a> CValue<'a> {
     pub(super) fn given_parts(&self, types: impl Iterator<Item = Type> + Clone) -> Option<Fields> {
         match part_types(self.parts).eq(types.clone()) {
             true => None,
-            false => fields::of_parts(self.ty, types, self.order),
+            false => fields::of_parts(self.ty, types, self.order()),
         }
     }
 
@@ -124,17 +128,17 @@ impl<'a> CValue<'a> {
                     return Ok(());
                 }
                 let no_parts = || self.error("its parts".into(), type_name(found));
-                &convert::split(builder, *value, parts, self.order).ok_or_else(no_parts)?
+                &convert::split(builder, *value, parts, self.order()).ok_or_else(no_parts)?
             }
             (Arg::Parts(own), parts) => match self.given_parts(types_of(builder, own)) {
                 Some(given) => {
-                    &fields::to_parts(builder, &given, own, parts, self.order).ok_or(NO_FIELDS)?
+                    &fields::to_parts(builder, &given, own, parts, self.order()).ok_or(NO_FIELDS)?
                 }
                 None => own,
             },
             (Arg::Fields(own), parts) => {
                 let fields = fields::fields(self.ty)?;
-                &fields::to_parts(builder, &fields, own, parts, self.order).ok_or(NO_FIELDS)?
+                &fields::to_parts(builder, &fields, own, parts, self.order()).ok_or(NO_FIELDS)?
             }
         };
         for (part, value) in self.parts.iter().zip(own) {
@@ -146,7 +150,7 @@ impl<'a> CValue<'a> {
 
     /// Extends a `_BitInt` from its own bits.
     fn with_all_bits(&self, builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
-        let Some((bits, signed)) = extended_bits(self.ty) else {
+        let Some((bits, signed)) = self.plan.extended_bits(self.ty) else {
             return value;
         };
         let all = builder.func.dfg.value_type(value);
@@ -186,7 +190,7 @@ impl<'a> CValue<'a> {
                     memory::store_all(builder, self.parts, values, to);
                     return Ok(());
                 };
-                let stored = fields::store(builder, &fields, values, (size, to), self.order);
+                let stored = fields::store(builder, &fields, values, (size, to), self.order());
                 stored.ok_or(NO_FIELDS)?;
             }
         }
@@ -222,7 +226,7 @@ impl<'a> CValue<'a> {
             Ret::Parts => Returned::Parts(Values::from_slice(values)),
             Ret::Fields => {
                 let fields = fields::fields(self.ty)?;
-                let values = fields::from_parts(builder, parts, values, &fields, self.order);
+                let values = fields::from_parts(builder, parts, values, &fields, self.order());
                 Returned::Fields(values.ok_or(NO_FIELDS)?)
             }
             Ret::Memory(to) => {
@@ -232,7 +236,7 @@ impl<'a> CValue<'a> {
             Ret::Value => {
                 let whole = self.whole();
                 let joined = whole
-                    .and_then(|whole| convert::join(builder, values, parts, (whole, self.order)));
+                    .and_then(|whole| convert::join(builder, values, parts, (whole, self.order())));
                 let refused = || self.error(memory_or(parts, "Ret"), "Ret::Value".into());
                 Returned::Value(joined.ok_or_else(refused)?)
             }
@@ -250,7 +254,7 @@ impl<'a> CValue<'a> {
         let words: ClifParts;
         let parts = match (ret, self.parts) {
             (Ret::Fields, []) => {
-                words = fields::words(self.ty.size(), self.order);
+                words = fields::words(self.ty.size(), self.order());
                 &words
             }
             (_, parts) => parts,

@@ -59,6 +59,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     most_slot_align: 16,
     ends_slot: false,
     extended: ValueType::I32,
+    extends_bit_ints: false,
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,

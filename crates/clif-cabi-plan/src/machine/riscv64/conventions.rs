@@ -35,6 +35,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     most_slot_align: 8,
     ends_slot: false,
     extended: ValueType::I64,
+    extends_bit_ints: false,
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,

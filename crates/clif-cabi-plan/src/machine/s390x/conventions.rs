@@ -33,6 +33,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     most_slot_align: 8,
     ends_slot: true,
     extended: ValueType::I64,
+    extends_bit_ints: false,
     shadow_bytes: 160,
     stack_align: 8,
     most_stack_bytes: MAX_STACK_BYTES,

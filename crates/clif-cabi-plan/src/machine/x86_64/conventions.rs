@@ -40,6 +40,8 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     most_slot_align: 16,
     ends_slot: false,
     extended: ValueType::I32,
+    // clang's callees do.
+    extends_bit_ints: true,
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,
@@ -120,6 +122,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         vector: &[XMM0],
     },
     positional: true,
+    extends_bit_ints: false,
     shadow_bytes: 32,
     // A vector of 16 bytes is a result only. As a parameter it would be a pointer to a copy that
     // Cranelift makes, as C's rule says, but the lowering states such pointers itself.
