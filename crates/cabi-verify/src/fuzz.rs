@@ -32,8 +32,8 @@ mod transition_types;
 mod transitions;
 
 use transitions::Transitions;
-pub use transitions::levels;
-use transitions::{is_another_convention, is_narrower, lists, note_missed};
+pub use transitions::{NO_TYPE, levels};
+use transitions::{is_another_convention, lists, note_missed};
 
 /// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner
 /// interrupted.
@@ -114,13 +114,6 @@ pub fn run(
         }
     }
     note_missed(references, &lists, &mut results.compilers);
-    for i in 1..lists.len() {
-        let narrowest = (0..i).find(|&j| is_narrower(&references[j], &references[i]));
-        if let Some(j) = narrowest {
-            let own = results.compilers[i].coverage.clone();
-            results.compilers[j].coverage.merge(&own);
-        }
-    }
     Ok(results)
 }
 
@@ -305,9 +298,6 @@ impl Alone<'_> {
     ) -> Result<(), String> {
         let (shrinks, asked) = (self.plan.shrinks, self.unit.compiler);
         tally.take(compared);
-        if let (Verdict::Passed(1..), Some(case)) = (&compared.verdict, &compared.case) {
-            tally.coverage.note(case, asked.policy);
-        }
         let is_settled = match compared.verdict {
             Verdict::Passed(1..) => compared.one_direction.is_none(),
             Verdict::Differs(_) | Verdict::SelfInconsistent(_) => true,

@@ -1,5 +1,4 @@
-//! Argument assignment as states and transitions, and how much of it was seen: psABI 3.2.3,
-//! Passing.
+//! Argument assignment as states and transitions: psABI 3.2.3, Passing.
 //!
 //! The place of the next argument depends on a [`AssignedState`] (how many integer and vector
 //! registers are left, and where the next free slot of the stack is, modulo the greatest alignment)
@@ -11,12 +10,12 @@
 //!     x 26 shapes = 13104 transitions
 //! ```
 //!
-//! [`Coverage`] is a set of transitions; a [`fuzz`](crate::fuzz) run may try every one of them.
+//! A [`fuzz`](crate::fuzz) run may try every transition, and names those that no call has shown.
 //!
 //! So it is for System V on x86-64. Other conventions have states and shapes of their own
 //! ([`Measure`]): Win64 has 12 states, as it has four positions, each a register of both kinds,
 //! before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of
-//! both kinds. The states are is found: arguments are added until there is no new state. Outside of
+//! both kinds. The states are found: arguments are added until there is no new state. Outside of
 //! the measure: conventions without one, vectors of bools whose lanes are passed one by one, and
 //! gcc's treatment of a record of unnamed bit-fields alone, which has registers but no room on the
 //! stack.
@@ -28,13 +27,11 @@ use cabi::{Bank, Error, FnAbi, Part, PartType, Place, Policy, Type};
 
 use crate::case::Case;
 
-mod coverage;
 mod measure;
 #[cfg(test)]
 mod tests;
 
-pub use coverage::Coverage;
-pub use measure::{Argument, Measure, SYSV, WIN64};
+pub use measure::{Argument, Measure, SYSV};
 
 /// Registers and stack that the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -73,108 +70,40 @@ impl fmt::Display for AssignedState {
     }
 }
 
-/// The registers a value asks for.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Registers {
-    name: &'static str,
-    /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and
-    /// `Z` for 16, 32 and 64; `X` memory, `-` an integer register for the address of a copy.
-    parts: &'static str,
-    /// The alignment on the stack that goes without saying, in bytes.
-    align: u8,
-}
+/// Requirements of a value: its parts, and after a slash its alignment on the stack in bytes, at
+/// least that of a slot. Greater ones than the convention distinguishes count as the greatest.
+///
+/// `I` is an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and `Z` for 16,
+/// 32 and 64; `X` is memory. `copy` is an integer register for the address of a copy, and `nothing`
+/// a value without a place.
+pub type Shape = &'static str;
 
-macro_rules! registers {
-    ($($name:literal $parts:literal $align:literal)*) => {
-        &[$(Registers { name: $name, parts: $parts, align: $align }),*]
+/// Returns the shape of an argument that is passed as `group`. `None` if it is outside of
+/// `measure`.
+fn shape(group: &Group, measure: &Measure) -> Option<Shape> {
+    let letter = |part: &Part| match (part.bank, part.ty) {
+        (Bank::Int, _) => 'I',
+        (Bank::X87, _) => 'X',
+        (_, PartType::V128) => 'V',
+        (_, PartType::V256) => 'W',
+        (_, PartType::V512) => 'Z',
+        _ => 'S',
     };
-}
-
-const ALL: &[Registers] = registers! {
-    "nothing" ""     8
-    "I"       "I"    8
-    "II"      "II"   8
-    "S"       "S"    8
-    "SS"      "SS"   8
-    "SSS"     "SSS"  8
-    "SSSS"    "SSSS" 8
-    "IS"      "IS"   8
-    "SI"      "SI"   8
-    "V16"     "V"    16
-    "VV"      "VV"   16
-    "VVV"     "VVV"  16
-    "VVVV"    "VVVV" 16
-    "V32"     "W"    32
-    "V64"     "Z"    64
-    "M"       "X"    0
-    "copy"    "-"    8
-};
-
-/// Requirements of a value: registers, and its alignment where it goes to the stack.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Shape {
-    /// The registers.
-    pub registers: &'static Registers,
-    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the
-    /// convention distinguishes count as the greatest.
-    pub align: u8,
-}
-
-impl Shape {
-    /// The shape of an argument that is passed as `group`. `None` if it is outside of `measure`.
-    fn of(group: &Group, measure: &Measure) -> Option<Self> {
-        let letter = |part: &Part| match (part.bank, part.ty) {
-            (Bank::Int, _) => 'I',
-            (Bank::X87, _) => 'X',
-            (_, PartType::V128) => 'V',
-            (_, PartType::V256) => 'W',
-            (_, PartType::V512) => 'Z',
-            _ => 'S',
-        };
-        let parts: String = match group.kind {
-            GroupKind::Ignore => String::new(),
-            GroupKind::Memory if group.size == 0 => String::new(),
-            GroupKind::Memory => measure.memory.to_owned(),
-            GroupKind::Registers if group.size > 0 => group.parts.iter().map(letter).collect(),
-            // Padding that takes a register, and no place on the stack.
-            _ => return None,
-        };
-        let registers = ALL.iter().find(|one| one.parts == parts)?;
-        let align = match parts.as_str() {
-            "" | "-" => 8,
-            _ => u64::from(group.align).clamp(measure.slot, measure.greatest_align()),
-        };
-        let align = u8::try_from(align).unwrap_or(u8::MAX);
-        let shape = Self { registers, align };
-        measure.shapes.contains(&shape).then_some(shape)
-    }
-
-    /// The shapes of a text, as [`Display`](fmt::Display) writes them.
-    fn all(text: &str) -> Vec<Self> {
-        let one = |word: &str| {
-            let (name, align) = match (word.split_once('/'), word.strip_prefix('M')) {
-                (Some((name, align)), _) => (name, Some(align)),
-                (None, Some(align)) => ("M", Some(align)),
-                (None, None) => (word, None),
-            };
-            let registers = ALL.iter().find(|own| own.name == name)?;
-            let align = align.map_or(Some(registers.align), |align| align.parse().ok())?;
-            Some(Self { registers, align })
-        };
-        text.split_whitespace().filter_map(one).collect()
-    }
-}
-
-impl fmt::Display for Shape {
-    /// `II`, `II/16`, `V32`, `M64`: registers, and the alignment where it is not the natural one.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, align) = (self.registers.name, self.align);
-        match self.registers.align {
-            0 => write!(f, "{name}{align}"),
-            natural if natural == align => f.write_str(name),
-            _ => write!(f, "{name}/{align}"),
-        }
-    }
+    let parts: String = match group.kind {
+        GroupKind::Ignore => String::new(),
+        GroupKind::Memory if group.size == 0 => String::new(),
+        GroupKind::Memory => measure.memory.to_owned(),
+        GroupKind::Registers if group.size > 0 => group.parts.iter().map(letter).collect(),
+        // Padding that takes a register, and no place on the stack.
+        _ => return None,
+    };
+    let align = u64::from(group.align).clamp(measure.slot, measure.greatest_align());
+    let own = match parts.as_str() {
+        "" => "nothing".to_owned(),
+        "copy" => parts,
+        _ => format!("{parts}/{align}"),
+    };
+    measure.shapes().find(|shape| *shape == own)
 }
 
 /// A state and what comes next.
@@ -205,7 +134,7 @@ impl Transition {
             };
             let group = FnAbi::classify(&before.sig_under(policy)?, ty, role, &case.target)?;
             let measure = Measure::of(abi.convention);
-            let shape = measure.and_then(|measure| Shape::of(&group, measure));
+            let shape = measure.and_then(|measure| shape(&group, measure));
             let of = AssignedState::after(&abi).zip(shape);
             Ok(of.map(|(state, shape)| Self { state, shape }))
         };

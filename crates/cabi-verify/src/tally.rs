@@ -10,7 +10,6 @@ use crate::build::Capability;
 use crate::generate::CSignature;
 use crate::report::{Item, Section, Status, members};
 use crate::signatures::Compared;
-use crate::states::{Coverage, Measure};
 use crate::verdict::Verdict;
 use crate::verify::Compiler;
 
@@ -73,8 +72,6 @@ pub struct Tally {
     pub inconsistent: Vec<Finding>,
     /// Differences that nothing explains.
     pub failures: Vec<Finding>,
-    /// Transitions of argument assignment that its calls made.
-    pub coverage: Coverage,
     /// Numbers of a list's signatures that were compared in both directions.
     #[serde(skip)]
     pub(crate) settled: BTreeSet<u64>,
@@ -114,7 +111,6 @@ impl Tally {
             }
             .to_owned(),
             ms_abi: asked.ms_abi,
-            coverage: Coverage::of(Measure::of_target(&asked.target(), asked.ms_abi)),
             ..Self::default()
         }
     }
@@ -190,7 +186,6 @@ impl Tally {
         self.inconsistent.extend(other.inconsistent);
         self.settled.extend(other.settled);
         self.missed.extend(other.missed);
-        self.coverage.merge(&other.coverage);
     }
 
     fn section(&self) -> Section {
@@ -278,11 +273,8 @@ impl Tally {
         ]);
         lines.extend(of(&self.not_lowered, "not lowered"));
         lines.extend(of(&self.not_run, "not run"));
-        let rate = format!("{:>9.0}  signatures a second and process", self.rate());
-        lines.push(match self.coverage.covered() {
-            0 => rate,
-            _ => format!("{rate}; {}", self.coverage),
-        });
+        let rate = self.rate();
+        lines.push(format!("{rate:>9.0}  signatures a second and process"));
         lines
     }
 }

@@ -17,14 +17,12 @@ use cabi_header::{Location, Options};
 use crate::build::program::{File, Program, SECONDS, runner};
 use crate::build::zig::{Mode, Zig};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
-use crate::case::Direction;
 use crate::emit::c::FRAME;
 use crate::header;
 
 use crate::probe::Probe;
 use crate::process;
 use crate::run::HERE;
-use crate::states::{Coverage, Measure};
 use crate::threads::{at_once, in_threads};
 
 mod error;
@@ -380,26 +378,6 @@ impl Run<'_> {
         let is_asked = is_clean || !self.parts.iter().any(says_something);
         let empty = self.parts.iter().find(|part| part.judged.is_empty());
         Some(empty.filter(|_| is_asked)?.why_nothing())
-    }
-
-    /// Returns the transitions that passed, of the argument assignment of the first compiler's
-    /// convention.
-    pub fn coverage(&self) -> Coverage {
-        let first = self.plan.compilers.first();
-        let measure = first.map(|compiler| Measure::of_target(&compiler.target(), false));
-        let mut seen = Coverage::of(measure.unwrap_or_default());
-        for part in &self.parts {
-            let policy = part.compiler.policy;
-            for judged in &part.judged {
-                // Most cases pass in both directions: one of them says it.
-                let is_first = judged.direction == Direction::Call;
-                let is_own = judged.case.prototype.convention.is_none();
-                if is_first && is_own && judged.difference().is_none() {
-                    seen.note(&judged.case, policy);
-                }
-            }
-        }
-        seen
     }
 }
 

@@ -62,7 +62,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         for part in &run.parts {
             left_out(part, &mut suite.report);
         }
-        suite.report.note(run.coverage().to_string());
     }
     if plan.compilers.is_empty() {
         return Ok(());

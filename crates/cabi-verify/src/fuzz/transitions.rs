@@ -54,6 +54,9 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
     Ok((all, absent))
 }
 
+/// Suffix of the reason for which no transition of a shape is run.
+pub const NO_TYPE: &str = ": no type of this compiler has it";
+
 /// Signatures of a list after which another convention is recognized.
 const SAMPLE: u64 = 400;
 
@@ -94,13 +97,8 @@ pub(super) fn note_missed(references: &[Compiler], lists: &[Transitions], tallie
         let mut shapes: BTreeSet<_> = others.flat_map(|(_, list)| &list.shapes).collect();
         shapes.extend(&list.shapes);
         let measure = Measure::of_target(&own.target(), own.ms_abi);
-        for shape in measure
-            .shapes
-            .iter()
-            .filter(|shape| !shapes.contains(shape))
-        {
-            let why = format!("{shape}: no type of this compiler has it");
-            tally.not_run.insert(why, 1);
+        for shape in measure.shapes().filter(|shape| !shapes.contains(shape)) {
+            tally.not_run.insert(format!("{shape}{NO_TYPE}"), 1);
         }
     }
 }
@@ -141,8 +139,8 @@ impl Transitions {
         let types = types_by_shape(asked);
         let (mut all, mut without) = (Vec::new(), Vec::new());
         for (i, state) in measure.states().enumerate() {
-            for (at, &shape) in measure.shapes.iter().enumerate() {
-                let Some(own) = types.get(&shape).filter(|_| !others.contains(&shape)) else {
+            for (at, shape) in measure.shapes().enumerate() {
+                let Some(own) = types.get(shape).filter(|_| !others.contains(&shape)) else {
                     continue;
                 };
                 if !(i + at).is_multiple_of(stride.max(1)) {
@@ -194,7 +192,7 @@ fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
         }
         let shown = transitions(subject.cases.first(), asked);
         if let Some(Some(Transition { shape, .. })) = shown.first() {
-            all.entry(*shape).or_default().push(ty);
+            all.entry(shape).or_default().push(ty);
         }
     }
     all

@@ -10,7 +10,7 @@ use cabi::{
     s390x,
 };
 
-use super::{AssignedState, Shape, Transition};
+use super::{AssignedState, Shape};
 
 /// The states and shapes of a convention.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub struct Measure {
     pub result_takes_register: bool,
     /// Bytes of the argument area that arguments take up.
     pub(super) area: fn(&FnAbi) -> u64,
-    /// Requirement of a value passed in memory, as a part of [`Registers`](super::Registers).
+    /// Parts of a [`Shape`] of a value passed in memory.
     pub(super) memory: &'static str,
-    /// Every shape that a value can have.
-    pub shapes: LazyLock<Vec<Shape>>,
+    /// Every shape that a value can have, after spaces.
+    shapes: &'static str,
     /// Arguments, besides a `long` and a `double`, that lead from one state to the next.
     fill: &'static [Argument],
     states: LazyLock<Vec<(AssignedState, Vec<Argument>)>>,
@@ -54,7 +54,7 @@ macro_rules! measures {
             result_takes_register: $result,
             area: $area,
             memory: $memory,
-            shapes: LazyLock::new(|| Shape::all($shapes)),
+            shapes: $shapes,
             fill: $fill,
             states: LazyLock::new(|| $name.search()),
         };)*
@@ -68,26 +68,29 @@ measures! {
     /// slots might be passed in registers.
     pub SYSV: X86_64_SYSV, (6, 8), 8 x 8, true, "X", area, LARGE, OF_X86_64;
     /// Windows on x86-64, whose shapes are among System V's.
-    pub WIN64: X86_64_WIN64, (4, 4), 8 x 8, true, "X", area, &[], OF_X86_64;
+    WIN64: X86_64_WIN64, (4, 4), 8 x 8, true, "X", area, &[], OF_X86_64;
     /// AAPCS64: values that find no register are on the stack.
-    AAPCS64: aarch64::AAPCS64, (8, 8), 8 x 2, false, "-", area, &[], OF_AAPCS64;
+    AAPCS64: aarch64::AAPCS64, (8, 8), 8 x 2, false, "copy", area, &[], OF_AAPCS64;
     /// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment.
-    APPLE_ARM64: aarch64::APPLE_ARM64, (8, 8), 1 x 16, false, "-", end_of_arguments, SMALL,
-        "nothing I/1 I/2 I/4 I II II/16 S/2 S/4 S SS/2 SS/4 SS SSS/2 SSS/4 SSS SSSS/2 SSSS/4 SSSS \
-         V16 VV VVV VVVV copy";
+    APPLE_ARM64: aarch64::APPLE_ARM64, (8, 8), 1 x 16, false, "copy", end_of_arguments, SMALL,
+        "nothing I/1 I/2 I/4 I/8 II/8 II/16 S/2 S/4 S/8 SS/2 SS/4 SS/8 SSS/2 SSS/4 SSS/8 \
+         SSSS/2 SSSS/4 SSSS/8 V/16 VV/16 VVV/16 VVVV/16 copy";
     /// Windows on Arm, whose functions that are not variadic have AAPCS64's shapes.
-    WINDOWS_ARM64: aarch64::WINDOWS_ARM64, (8, 8), 8 x 2, false, "-", area, &[], OF_AAPCS64;
+    WINDOWS_ARM64: aarch64::WINDOWS_ARM64, (8, 8), 8 x 2, false, "copy", area, &[], OF_AAPCS64;
     /// RISC-V's lp64d: floats that find no register of their own are in integer registers, and a
     /// value may be partly on the stack.
-    LP64D: riscv::LP64D, (8, 8), 8 x 2, true, "-", area, &[], "nothing I II II/16 S SS IS SI copy";
+    LP64D: riscv::LP64D, (8, 8), 8 x 2, true, "copy", area, &[],
+        "nothing I/8 II/8 II/16 S/8 SS/8 IS/8 SI/8 copy";
     /// s390x: five integer registers and four of floats; what is neither is passed by its address.
-    S390X: s390x::S390X, (5, 4), 8 x 1, true, "-", area, &[], "nothing I S copy";
+    S390X: s390x::S390X, (5, 4), 8 x 1, true, "copy", area, &[],
+        "nothing I/8 S/8 copy";
 }
 
-const OF_X86_64: &str = "nothing I I/16 II II/16 S S/16 SS SS/16 IS IS/16 SI SI/16 V16/8 V16 V32/8 \
-     V32/16 V32 V64/8 V64/16 V64/32 V64 M8 M16 M32 M64";
+const OF_X86_64: &str = "nothing I/8 I/16 II/8 II/16 S/8 S/16 SS/8 SS/16 IS/8 IS/16 SI/8 SI/16 \
+     V/8 V/16 W/8 W/16 W/32 Z/8 Z/16 Z/32 Z/64 X/8 X/16 X/32 X/64";
 
-const OF_AAPCS64: &str = "nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy";
+const OF_AAPCS64: &str =
+    "nothing I/8 II/8 II/16 S/8 SS/8 SSS/8 SSSS/8 V/16 VV/16 VVV/16 VVVV/16 copy";
 
 const LARGE: &[Argument] = &[
     ("long", Some(9)),
@@ -124,7 +127,8 @@ impl Default for &Measure {
 impl Measure {
     /// Finds the measure of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
-        Self::named(convention.name)
+        let mut all = ALL.iter().copied();
+        all.find(|measure| measure.convention.name == convention.name)
     }
 
     /// Returns the measure of the functions of `target`, or of Win64's there; System V's for a
@@ -135,15 +139,6 @@ impl Measure {
             true => &WIN64,
             false => own.unwrap_or_default(),
         }
-    }
-
-    /// The measure of the convention of this name.
-    pub(super) fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().copied().find(|measure| measure.name() == name)
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        self.convention.name
     }
 
     /// The greatest alignment that states distinguish, in bytes.
@@ -190,6 +185,11 @@ impl Measure {
         AssignedState::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
     }
 
+    /// Returns every shape that a value can have.
+    pub fn shapes(&self) -> impl Iterator<Item = Shape> + use<> {
+        self.shapes.split_whitespace()
+    }
+
     /// Returns every state.
     pub fn states(&self) -> impl ExactSizeIterator<Item = AssignedState> + Clone {
         self.states.iter().map(|(state, _)| *state)
@@ -199,15 +199,6 @@ impl Measure {
     pub fn arguments_before(&self, state: AssignedState) -> Option<(usize, &[Argument])> {
         let at = self.states.iter().position(|(own, _)| *own == state)?;
         Some((at, &self.states.get(at)?.1))
-    }
-
-    /// Returns every transition.
-    pub fn transitions(&self) -> impl Iterator<Item = Transition> {
-        let shapes = self.shapes.iter();
-        self.states().flat_map(move |state| {
-            let shapes = shapes.clone();
-            shapes.map(move |&shape| Transition { state, shape })
-        })
     }
 }
 

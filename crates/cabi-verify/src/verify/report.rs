@@ -25,8 +25,7 @@ impl Run<'_> {
     /// Reports all results. With `allow_self_inconsistent`, a compiler that disagrees with itself
     /// is no failure.
     pub fn report(&self, allow_self_inconsistent: bool) -> Report {
-        let (seen, compilers) = (self.coverage(), &self.plan.compilers);
-        let references = compilers.iter().map(|asked| {
+        let references = self.plan.compilers.iter().map(|asked| {
             json!({
                 "command": asked.reference.command(),
                 "version": asked.reference.version(),
@@ -36,11 +35,10 @@ impl Run<'_> {
         let mut report = Report::new("cabi verify");
         report.allow_self_inconsistent = allow_self_inconsistent;
         report.data = members(json!({
-            "coverage": { "of_transitions": seen.total(), "seen": seen.covered(), "set": seen.encode() },
             "references": references.collect::<Vec<_>>(),
         }));
         report.sections = self.parts.iter().map(section).collect();
-        report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
+        report.totals = vec![total(self, &report)];
         report.error = self.nothing(report.is_clean());
         report
     }

@@ -5,7 +5,7 @@
 
 use cabi::Target;
 use cabi_verify::build::Reference;
-use cabi_verify::fuzz::{self, Campaign, levels};
+use cabi_verify::fuzz::{self, Campaign, NO_TYPE, levels};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::states::Measure;
@@ -69,14 +69,15 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
     let found = results(compilers, stride)?;
     let what = format!("every {stride}th transition");
     suite.take("transitions", &what, &found.report(true, false));
-    let coverage = &found.compilers[0].coverage;
-    let name = compilers[0].reference.command();
-    let left: Vec<String> = coverage
-        .shapes_left()
-        .map(|shape| shape.to_string())
+    let not_run = found
+        .compilers
+        .iter()
+        .flat_map(|tally| tally.not_run.keys());
+    let left: Vec<&str> = not_run
+        .filter_map(|why| why.strip_suffix(NO_TYPE))
         .collect();
-    let (what, why) = (format!("shapes, {name}"), left.join(", "));
-    let why = format!("no type has {why}");
+    let what = format!("shapes, {}", compilers[0].reference.command());
+    let why = format!("no type has {}", left.join(", "));
     (suite.report).check("transitions", &what, left.is_empty() || !is_whole, why);
     Ok(())
 }
