@@ -1,6 +1,8 @@
 #!/bin/bash -eu
-# Builds every fuzz target into $OUT, with its dictionary, options and seeds beside it, as ClusterFuzzLite wants them. It runs in the image of the
-# Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=<a folder> .clusterfuzzlite/build.sh`.
+# Builds every fuzz target into $OUT, with its dictionary, options and seeds beside it, as
+# ClusterFuzzLite wants them. It runs in the image of the
+# Dockerfile, and wherever else nightly, cargo-fuzz and zip are: `SRC=<parent of clif-cabi> OUT=<a
+# folder> .clusterfuzzlite/build.sh`.
 
 # cargo-fuzz needs nightly; the image may name one itself.
 export RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-nightly}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Copies the seeds of the target that reads text to a folder below $1: `tests/fuzz/seeds.sh tests/fuzz/corpus`. The bytes of `signatures`
+# Copies the seeds of the target that reads text to a folder below $1: `tests/fuzz/seeds.sh
+# tests/fuzz/corpus`. The bytes of `signatures`
 # mean nothing to a reader; it starts from none.
 set -euo pipefail
 to=$(realpath -m "$1")

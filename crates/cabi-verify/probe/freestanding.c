@@ -1,4 +1,5 @@
-/* Functions that compilers call where there is no library of C: copies, and of atomic objects, libatomic's. */
+/* Functions that compilers call where there is no library of C: copies, and of atomic objects,
+   libatomic's. */
 void *memcpy(void *to, const void *from, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = ((const unsigned char *)from)[i]; return to; }
 void *memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = (unsigned char)with; return to; }
 void *memmove(void *to, const void *from, __SIZE_TYPE__ n) {

@@ -1,4 +1,5 @@
-/* The program. `first` is the number of the first case. Prints the number and the lines of each case. */
+/* The program. `first` is the number of the first case. Prints the number and the lines of each
+   case. */
 
 long SHARED cabi_system(long number, long, long, long, long);
 LINUX_CALLS;
@@ -54,7 +55,8 @@ static int is_own(void) {
 }
 #endif
 
-/* Takes away the pages that a value begins after or ends before: touching a byte beside it ends the process. */
+/* Takes away the pages that a value begins after or ends before: touching a byte beside it ends the
+   process. */
 enum { PAGE = 4096 };
 static void guard(const byte *from, unsigned size) {
   const byte *pages[] = {from - PAGE, from + size};

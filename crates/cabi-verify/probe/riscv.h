@@ -1,4 +1,5 @@
-/* RISC-V: where an image has the registers (riscv.S). Those that only `fastcc` has arguments in are among them. */
+/* RISC-V: where an image has the registers (riscv.S). Those that only `fastcc` has arguments in are
+   among them. */
 enum { WORD = __riscv_xlen / 8, GENERAL = 32, SP = 2 * WORD, AREA = 0, STACK = 32 * WORD + 32 * 8, BIG_ENDIAN = 0, KEPT_VECTOR = WORD,
 #if __riscv_flen == 64
   BOXES = 1 /* A float is below ones in a register for doubles. */

@@ -18,7 +18,8 @@ byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALI
 word cabi_align;
 int cabi_x87, cabi_x87_filled, cabi_escapes;
 
-/* Buffers of the compiled code: values that callees read and return, arguments and results of callers, narrow integers widened. A flag says that a callee wrote outside of its values. */
+/* Buffers of the compiled code: values that callees read and return, arguments and results of
+   callers, narrow integers widened. A flag says that a callee wrote outside of its values. */
 static struct { byte *seen, *given, *images, *got; long long *wide; int *gap_is_lost; } its;
 
 void SHARED cabi_record(void);
@@ -61,12 +62,14 @@ static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; me
 static word get(const byte *from) { __UINTPTR_TYPE__ p; memcpy(&p, from, sizeof p); return p; }
 static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
 
-/* State of each round: registers and stack with arguments, registers with a result, the values, and the blocks that are pointed to. */
+/* State of each round: registers and stack with arguments, registers with a result, the values, and
+   the blocks that are pointed to. */
 static byte image[2][P][IMAGE] ALIGNED, value[P][VALUES] ALIGNED, blocks[P][2 * VALUES] ALIGNED;
 static byte memory[WORDS][BLOCK] __attribute__((aligned(4096)));
 static const struct row *row;
 static unsigned now; /* the round */
-/* A word of an image that holds an address: how many bytes are looked at there, where `blocks` has them, and all bits of its values. */
+/* A word of an image that holds an address: how many bytes are looked at there, where `blocks` has
+   them, and all bits of its values. */
 struct pointer { unsigned word, size, at; word bits; };
 static struct pointer pointers[WORDS];
 static unsigned n_pointers;
@@ -93,7 +96,8 @@ static const struct value *result(void) { return row->has_result ? &row->values[
 /* A place: a register, the stack, or behind a pointer; and a byte of it. */
 struct place { unsigned base, byte; };
 
-/* Address of a base's bytes in an image, or in `blocks`, in the first round; `step` bytes further on in the next. */
+/* Address of a base's bytes in an image, or in `blocks`, in the first round; `step` bytes further
+   on in the next. */
 static const byte *bytes_of(unsigned base, int is_result, unsigned *size, unsigned *step) {
   *step = IMAGE;
   if (base < ON_STACK) { *size = registers[base].size; return image[is_result][0] + registers[base].at; }
@@ -108,7 +112,8 @@ static int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
   return p == P;
 }
 
-/* Checks whether the first `n` bytes of a value are behind a pointer. Its last bytes alone may be a temporary's that lies further on. */
+/* Checks whether the first `n` bytes of a value are behind a pointer. Its last bytes alone may be a
+   temporary's that lies further on. */
 static int leads_to(const struct pointer *to, const struct value *v, int is_exact, unsigned n) {
   byte any = 0;
   for (unsigned i = 0; i < n; i++) {
@@ -119,7 +124,8 @@ static int leads_to(const struct pointer *to, const struct value *v, int is_exac
   return any != 0;
 }
 
-/* Finds the places of byte `at` of the values that are the same in every round: a result in memory if there is a pointer to it, else in registers. */
+/* Finds the places of byte `at` of the values that are the same in every round: a result in memory
+   if there is a pointer to it, else in registers. */
 static unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
   unsigned n = 0, size, step, has_memory = 0;
   for (unsigned p = 0; p < n_pointers; p++) has_memory |= uses[pointers[p].word] == RESULT;
@@ -134,7 +140,8 @@ static unsigned look(unsigned at, byte mask, int is_result, struct place *found)
   return n;
 }
 
-/* Drops copies of a sign: bytes of a register above the one that continues the places of the bytes before. */
+/* Drops copies of a sign: bytes of a register above the one that continues the places of the bytes
+   before. */
 static unsigned keep_those_that_go_on(struct place *found, unsigned n, const struct place *run, unsigned n_run, unsigned length) {
   struct place kept[MANY];
   unsigned n_kept = 0;
@@ -162,7 +169,8 @@ static void say_place(struct place at) {
   if (at.byte) { say("+"); number(at.byte); }
 }
 
-/* Prints the places of a value as runs of bytes that continue each other. `highs` has the places of the byte at its high end. */
+/* Prints the places of a value as runs of bytes that continue each other. `highs` has the places of
+   the byte at its high end. */
 static struct place highs[MANY];
 static unsigned n_highs;
 static void say_runs(const struct value *v, int is_exact, int is_result) {
@@ -203,7 +211,8 @@ static unsigned bytes_above(unsigned at, unsigned most, int is_signed, int is_re
   return most;
 }
 
-/* How many bits a narrow integer is extended to: in each of its places, with an `@` before one of several. */
+/* How many bits a narrow integer is extended to: in each of its places, with an `@` before one of
+   several. */
 static void say_extension(const struct value *v, int is_result) {
   for (unsigned k = 0; v->narrow != SAME && v->size < WORD && k < n_highs; k++) {
     struct place high = highs[k];
@@ -246,7 +255,8 @@ static int is_word(const char *list, const char *name) {
 
 static void (SHARED *fill_with)(void (*)(void));
 static void end_if_forked(void);
-/* Leaves other bytes on the stack in each round: what a function does not write there is no value by chance. */
+/* Leaves other bytes on the stack in each round: what a function does not write there is no value
+   by chance. */
 static word scraps = 1;
 static __attribute__((noinline)) void litter(unsigned n) {
   volatile word below[64];
@@ -301,7 +311,8 @@ static void call_callee(int is_trial) {
   for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
 }
 
-/* A value of padding alone shows no pointer to it; nor is one found where the callee would end this process. */
+/* A value of padding alone shows no pointer to it; nor is one found where the callee would end this
+   process. */
 static int has_nothing(const struct value *v) {
   unsigned n = 0;
   for (unsigned i = 0; i < v->size; i++) n |= mask_of(v, i, 1);
@@ -325,7 +336,8 @@ static void find_pointers_to_padding(void) {
 }
 #endif
 
-/* A register of eight bytes has a float of four below ones: which of those that were so are no doubles? */
+/* A register of eight bytes has a float of four below ones: which of those that were so are no
+   doubles? */
 static void find_boxes(void) {
   for (unsigned r = 0; r < N_REGISTERS; r++) {
     is_boxed[r] = 0;
@@ -339,7 +351,8 @@ static void find_boxes(void) {
   }
 }
 
-/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? */
+/* With the address of a block in every word: which blocks does the callee read a value from, and to
+   which does it write its result? */
 static void find_pointers(void) {
   static byte is_written[WORDS];
   unsigned sizes[WORDS];
@@ -464,7 +477,8 @@ static word stack_end; /* Above are frames of nobody. */
 static word area_bits, count;
 static int is_other_count, is_carried;
 
-/* How many bytes may be written there: of the caller's stack, or of the buffer that a result may go to at once. */
+/* How many bytes may be written there: of the caller's stack, or of the buffer that a result may go
+   to at once. */
 static word room_at(word at, word sp) {
   const struct value *r = result();
   word got = address(its.got + (r ? r->place : 0)), end = got + (row->is_guarded ? r ? r->size : 0 : VALUES);
@@ -507,7 +521,8 @@ void SHARED cabi_record(void) {
     if (!is_word(row->shadow ? KEPT : KEPT_BY_CALLERS, registers[r].name) && !is_word(row->carried, registers[r].name)) fill(cabi_entry + registers[r].at, registers[r].size);
 }
 
-/* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the largest. */
+/* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the
+   largest. */
 static void widen_copies(void) {
   unsigned n = 0, most = 0;
   for (unsigned w = 0; w < WORDS; w++) n += uses[w] == COPY;
@@ -601,7 +616,8 @@ static void observe_caller(void) {
     say("caller "); number(i);
     say_runs(v, 1, 0);
     say_extension(v, 0);
-    /* The pointer to a copy leads to its first byte. A word that is no argument may lead to the object it was copied from. */
+    /* The pointer to a copy leads to its first byte. A word that is no argument may lead to the
+       object it was copied from. */
     for (unsigned p = 0; p < n_pointers; p++)
       if (uses[pointers[p].word] == COPY && leads_to(&pointers[p], v, 1, v->size)) { say_alignment(pointers[p].bits); break; }
     say("\n");

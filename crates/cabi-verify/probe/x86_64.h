@@ -1,4 +1,5 @@
-/* x86-64: where an image has the registers (x86_64.S), and what of the machine's state a call must leave as it is. */
+/* x86-64: where an image has the registers (x86_64.S), and what of the machine's state a call must
+   leave as it is. */
 enum { WORD = 8, GENERAL = 16, SP = 32, AREA = 8, STACK = 1280, BIG_ENDIAN = 0, BOXES = 0 };
 
 /* name, where it is, bytes of it, of arguments, of results */
@@ -59,12 +60,14 @@ static unsigned depth_of(const byte *image) {
   return n;
 }
 static void fill(byte *, unsigned);
-/* Empty registers of the x87 stack have what was there before; entries are from the top, tags are by register. */
+/* Empty registers of the x87 stack have what was there before; entries are from the top, tags are
+   by register. */
 static void hide(byte *image) {
   unsigned tags = image[1160] | image[1161] << 8, top = image[1157] >> 3 & 7;
   for (unsigned i = 0; i < 8; i++) if ((tags >> 2 * (top + i & 7) & 3) == 3) fill(image + 1180 + 10 * i, 10);
 }
-/* Writes down the double that st0 holds, after giving the one of a result an exponent that doubles have. */
+/* Writes down the double that st0 holds, after giving the one of a result an exponent that doubles
+   have. */
 static void convert(byte *image, int is_result) {
   if (is_result) { image[1187] |= 128; image[1189] = (byte)((image[1189] & 128) | (0x3c + (image[1189] & 7))); }
   __asm__("fldt %1; fstpl %0" : "=m"(*(byte (*)[8])(image + 1168)) : "m"(*(byte (*)[10])(image + 1180)));

@@ -82,10 +82,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, AArch64 with
-    /// Linux, FreeBSD or macOS, RISC-V 64 and s390x with Linux, [`Error::Setting`] for a flag that
-    /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory
-    /// cannot be reserved.
+    /// [`Error::UnsupportedHost`] where [the crate](crate#what-it-does-not-do) cannot run,
+    /// [`Error::Setting`] for a flag that does not exist or is fixed, [`Error::MemorySize`] and
+    /// [`Error::Memory`] when the memory cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
         let isa = settings.isa()?;

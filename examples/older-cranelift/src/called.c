@@ -94,7 +94,8 @@ static long x87_is_full(void) {
 #define FUNCTION(T, name, ...) \
     __attribute__((noipa)) T name(LIST(PARAM, __VA_ARGS__)) { ALL(SEE, __VA_ARGS__) return give_##T(1); } \
     CHECK(T, name, LIST(GIVE, __VA_ARGS__))
-/* name is variadic after its first two parameters; name_list has the others in a va_list, name_fixed as parameters. */
+/* name is variadic after its first two parameters; name_list has the others in a va_list,
+   name_fixed as parameters. */
 #define VARIADIC(T, name, A, B, ...) \
     __attribute__((noipa)) T name##_list(A n, B m, va_list *list) { see_##A(n); see_##B(m); ALL(TAKE, __VA_ARGS__) return give_##T(1); } \
     __attribute__((noipa)) T name(A n, B m, ...) { va_list list; va_start(list, m); T result = name##_list(n, m, &list); va_end(list); return result; } \
@@ -102,7 +103,8 @@ static long x87_is_full(void) {
     CHECK(T, name, give_##A(8), give_##B(9), LIST(GIVE, __VA_ARGS__)) \
     CHECK(T, name##_fixed, give_##A(8), give_##B(9), LIST(GIVE, __VA_ARGS__))
 
-/* Each place that a value can have. No integer follows the `int128` that has one register left: compilers disagree where it goes. */
+/* Each place that a value can have. No integer follows the `int128` that has one register left:
+   compilers disagree where it goes. */
 FUNCTION(char, scalars, char, boolean, ushort, float, uint, half)
 FUNCTION(mixed, registers, mixed, odd, floats, packed, halves)
 FUNCTION(bytes7, small, bytes3, bytes7, bytes3)

@@ -1,4 +1,5 @@
-/* Aggregates by value, for every deliberate mistake of tests/src/mutants.rs to show in a run of `verify`: tests/tests/headers.rs. */
+/* Aggregates by value, for every deliberate mistake of tests/src/mutants.rs to show in a run of
+   `verify`: tests/tests/headers.rs. */
 
 /* Sse, Integer: eightbytes that can be exchanged, and registers of two kinds to give back. */
 struct mixed { double x; long n; };

@@ -1,4 +1,5 @@
-/* The C of functions.o: what its functions call, and a main that calls them. Exits with 0 if all are right. */
+/* The C of functions.o: what its functions call, and a main that calls them. Exits with 0 if all
+   are right. */
 struct longs { long a, b; };
 struct point { float x, y; };
 struct triple { long n[3]; };

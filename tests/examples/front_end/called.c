@@ -1,4 +1,5 @@
-/* C calls functions of docs/front-end.md: check_NAME calls the one that it is given, and returns whether something is wrong. With MAIN a program that is linked with all of them. */
+/* C calls functions of docs/front-end.md: check_NAME calls the one that it is given, and returns
+   whether something is wrong. With MAIN a program that is linked with all of them. */
 #include <stddef.h>
 #include <string.h>
 

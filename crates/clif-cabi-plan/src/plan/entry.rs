@@ -22,8 +22,8 @@ use crate::slot::{Slot, What};
 pub enum IncomingArea {
     /// The address in the CLIF parameter of this index.
     Param(usize),
-    /// Distance from CLIF's `get_frame_pointer`, in bytes. Such a function must not be inlined: it would
-    /// read the frame of the function around it.
+    /// Distance from CLIF's `get_frame_pointer`, in bytes. Such a function must not be inlined: it
+    /// would read the frame of the function around it.
     FrameOffset(u32),
 }
 

@@ -1,4 +1,5 @@
-/* C calls closures of callers.toy. Where the compiler has nested functions, they are the callers. */
+/* C calls closures of callers.toy. Where the compiler has nested functions, they are the
+   callers. */
 
 struct mixed { long n; double x; };
 struct three { float a, b, c; };

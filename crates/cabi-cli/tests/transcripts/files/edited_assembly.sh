@@ -1,6 +1,8 @@
 #!/bin/sh
-# gcc's -wrapper: between the compiler proper and the assembler, functions of cases get other instructions, callees before they return and callers (whose
-# names end in _call) before they call. Unless it says otherwise both sides of a call are by this compiler.
+# gcc's -wrapper: between the compiler proper and the assembler, functions of cases get other
+# instructions, callees before they return and callers (whose
+# names end in _call) before they call. Unless it says otherwise both sides of a call are by this
+# compiler.
 callee= caller= edit=
 al() { edit='/_call:/,/\.size/s/movl\t\$[0-8], %eax/movl\t$'$1', %eax/'; }
 case "$1" in

@@ -18,7 +18,8 @@ CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); _
    find a value by chance. */
 static volatile unsigned long cabi_gap_bytes = 256;
 #define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
-/* Fills the stack below its caller, where the caller's next callee has its frame: what nobody passes is not there by chance. */
+/* Fills the stack below its caller, where the caller's next callee has its frame: what nobody
+   passes is not there by chance. */
 static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];
   for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
@@ -38,7 +39,8 @@ static __attribute__((noinline, unused)) void cabi_look_at(const unsigned char *
   for (int i = 0; i < CABI_WIDTH; i++) if (gap[i] != 0x5b) cabi_gap_is_lost = 1;
 }
 #define CABI_AFTER_CALL cabi_look_at(cabi_below)
-/* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
+/* keeps values of its own during a call without arguments, so that any register may be thought to
+   keep one */
 CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
   unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];
   double d = cabi_live_double;

@@ -11,7 +11,8 @@ static __attribute__((noinline)) void fill(void) {
   volatile unsigned long long words[512];
   for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bull;
 }
-/* and registers, with the opposite bits in the second round: of some arguments a single bit counts */
+/* and registers, with the opposite bits in the second round: of some arguments a single bit
+   counts */
 static volatile unsigned long long filling = 0x5b5b5b5b5b5b5b5bull;
 #ifdef __x86_64__
 #define FILL_REGISTERS do { \

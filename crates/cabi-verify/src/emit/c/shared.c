@@ -3,7 +3,8 @@
 #else
 #define CABI_SYSV
 #endif
-/* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
+/* uses what every function of System V must leave as it was, so that it has to be saved and brought
+   back */
 #ifdef __x86_64__
 #define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
 #else

@@ -1,4 +1,5 @@
-// Functions of each kind of call, which throw their first argument unless it is 0, and otherwise return what only right arguments give.
+// Functions of each kind of call, which throw their first argument unless it is 0, and otherwise
+// return what only right arguments give.
 // `args_NAME(t)` are addresses of its arguments, `expect_NAME(to)` writes the right result.
 
 typedef struct { double x; long n; } pair;

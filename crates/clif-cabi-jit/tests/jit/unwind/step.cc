@@ -1,4 +1,5 @@
-// Stops at each instruction of the stubs it is told of, and asks the unwinder there for the caller. x86-64 has the trap flag. On AArch64, RISC-V and s390x, where a process
+// Stops at each instruction of the stubs it is told of, and asks the unwinder there for the caller.
+// x86-64 has the trap flag. On AArch64, RISC-V and s390x, where a process
 // cannot step itself, every instruction is a breakpoint but the one that the processor is at.
 #include <signal.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ enum { N = 8, IP = 1, RA = 2 + 14, SP = 2 + 15, CALLEE_BYTES = 160, TRAP = SIGIL
 static const int at[N] = { 8, 9, 10, 11, 12, 13, 14, 15 }, dwarf[N] = { 6, 7, 8, 9, 10, 11, 12, 13 };
 typedef uint16_t unit;
 static const unit BREAKPOINT = 0x0001;
-// The rest of an instruction, and the address after `basr r1, 0`, `lg r1, 8(r1)`, `br r1`, or after four instructions for a call.
+// The rest of an instruction, and the address after `basr r1, 0`, `lg r1, 8(r1)`, `br r1`, or after
+// four instructions for a call.
 static bits data_of(const unit *code, int i) {
   bits rest = code[i] < 0x4000 ? 0 : code[i] < 0xc000 ? 1 : 3;
   if (i > 3 && code[i - 4] == 0x0d10 && code[i] == 0x07f1) rest |= 15;
@@ -56,7 +58,8 @@ static bits data_of(const unit *code, int i) {
 }
 #endif
 
-// A stub, what its caller had when it was entered, and how often the unwinder was asked and was wrong.
+// A stub, what its caller had when it was entered, and how often the unwinder was asked and was
+// wrong.
 struct stub { uintptr_t start, end, returns_to, cfa, saved[N]; long asked, wrong; unit code[UNITS]; bits planted, seen; };
 static stub stubs[64];
 static int n_stubs;

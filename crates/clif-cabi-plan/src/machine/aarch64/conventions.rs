@@ -116,6 +116,8 @@ const FAST: ClifConvention = ClifConvention {
 pub(super) const APPLE: ClifConvention = ClifConvention {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
+    // So clang declares them; `cabi` refuses them, for their slots.
+    extends_bit_ints: true,
     // A panic.
     instead: &[(ValueType::F128, ValueType::I8X16)],
     chain: X17,
