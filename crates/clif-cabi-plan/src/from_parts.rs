@@ -248,7 +248,8 @@ pub struct PartsSignature {
 impl PartsSignature {
     /// Returns a C signature that passes these parts. A plan of it may have wider parts
     /// ([`ArgTable::parts`](crate::ArgTable::parts)): words, if the argument is in memory or its
-    /// floats are passed as integers.
+    /// floats are passed as integers. `clif-cabi`'s `Arg::Parts` takes the given ones all the same;
+    /// a function gets the plan's.
     ///
     /// # Errors
     /// [`PlanError::Unsupported`] if no object has these parts, [`PlanError::Parts`] if the

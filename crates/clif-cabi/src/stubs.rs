@@ -235,7 +235,10 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     declared.params.extend(params);
     let id = module.declare_function(name, Linkage::Local, &declared)?;
     if let Err(error) = define_stub(module, id, &stub) {
-        drop(fail(module, (id, name), &declared));
+        // A module has to define what it declares, so the stub is a trap. The first refusal is the
+        // one that is reported.
+        let marked = mark_failed(module, name, &declared);
+        drop(marked.and_then(|()| define_trap(module, id, declared)));
         return Err(error);
     }
     Ok(id)
@@ -245,15 +248,14 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
 /// local.
 const FAILED: Linkage = Linkage::Hidden;
 
-/// Notes that the stub `name`, or the stub that enters this function, was not defined, and defines
-/// the function as a trap: a module has to define what it declares.
-pub(crate) fn fail<M: Module + ?Sized>(
+/// Notes that the stub of the function `name` was not defined.
+pub(crate) fn mark_failed<M: Module + ?Sized>(
     module: &mut M,
-    (id, name): (FuncId, &str),
+    name: &str,
     signature: &ir::Signature,
 ) -> Result<(), LowerError> {
     module.declare_function(name, FAILED, signature)?;
-    define_trap(module, id, signature.clone())
+    Ok(())
 }
 
 /// Refuses the function `id` if its stub was not defined.

@@ -8,7 +8,7 @@ use super::Lowering;
 use crate::clif_types::{clif_signature, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
-use crate::stubs::{check_defined, define_stub, define_trap, fail, stub_id};
+use crate::stubs::{check_defined, define_stub, define_trap, mark_failed, stub_id};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
@@ -102,9 +102,12 @@ impl Lowering {
                 // declared the body, then it had not.)
                 Err(LowerError::Module(error)) if !is_first && is_duplicate(&error) => {}
                 Err(error) => {
-                    // The first refusal is the one that is reported.
-                    let trapped = fail(module, (body, &own), &signature);
-                    drop(trapped.and_then(|()| define_trap(module, function.id, signature)));
+                    // A module has to define what it declares. Where there is no room for traps
+                    // either, the stub is tried again.
+                    let ids = [body, function.id].into_iter();
+                    let mut traps = ids.map(|id| define_trap(module, id, signature.clone()));
+                    let trapped = traps.try_for_each(|trap| trap);
+                    drop(trapped.and_then(|()| mark_failed(module, &own, &signature)));
                     return Err(about(error));
                 }
                 Ok(()) => {}

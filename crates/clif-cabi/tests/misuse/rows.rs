@@ -39,7 +39,7 @@ fn rows_end_as_they_say() {
         }
     }
     // None is passed over.
-    assert_eq!((n_refused, n_done), (105, 9));
+    assert_eq!((n_refused, n_done), (106, 10));
 }
 
 /// Checks how `uses` of `sig` end: the last one is refused with `! MESSAGE`, or the function's text
