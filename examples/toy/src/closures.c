@@ -4,6 +4,10 @@
 #define STUB { 0xf9158b4c, 0xff0000ff, 0x00fffb25, 0xcccccc00 }
 #elif defined __aarch64__ && !defined __APPLE__ && !defined _WIN32 // ldr x18, BLOCK; ldr x16, BLOCK + 4; br x16
 #define STUB { 0x58080012, 0x58080030, 0xd61f0200, 0xd4200000 }
+#elif defined __riscv && __riscv_xlen == 64 // auipc t1, BLOCK; ld t2, (t1); ld t1, 8(t1); jr t1
+#define STUB { 0x00010317, 0x00033383, 0x00833303, 0x00030067 }
+#elif defined __s390x__ // lgrl %r0, BLOCK; lgrl %r1, BLOCK + 2; br %r1
+#define STUB { 0xc4080000, 0x8000c418, 0x00008001, 0x07f10700 }
 #else
 #error "toy: built programs have no closures on this machine"
 #endif

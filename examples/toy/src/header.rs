@@ -4,7 +4,7 @@
 use crate::ast::Ident;
 use crate::diag::{At, fail};
 use crate::{Failure, Text};
-use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_header::{Header, HeaderError, Options, clang_triple, parse};
 use std::path::PathBuf;
 
 /// Reads the headers of a program: each is searched next to its file, in the directories of its
@@ -18,7 +18,7 @@ pub(crate) fn read(program: &Text, headers: &[Ident]) -> Result<Option<Header>, 
     // The text takes the place of the program, so that the headers are searched next to it.
     let options = Options::new()
         .name(&program.file)
-        .args(["-xc", &format!("--target={}", target.name())])
+        .args(["-xc", &format!("--target={}", clang_triple(target.name()))])
         .args(program.options.include.iter().map(include));
     let lines = headers.iter();
     let lines = lines.map(|header| format!("#include \"{}\"\n", header.name));
