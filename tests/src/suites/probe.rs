@@ -198,15 +198,21 @@ fn name(compiler: &Compiler, source: Source) -> String {
 /// more often than any measured version.
 fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
     for (name, n) in n_known {
-        let expected = KNOWN.iter().find(|(known, _)| known == name);
-        let family = |known: &str| name.split('-').next() == known.split('-').next();
-        let most = KNOWN.iter().filter(|(known, _)| family(known));
-        let most = most.map(|(_, known)| *known).max().unwrap_or(0);
-        let is_expected = expected.map_or(*n <= most, |(_, known)| known == n);
+        let is_expected = is_measured(&KNOWN, name, *n);
         let why = format!("{n} of its cases show a known bug of the compiler");
         let engine = suite.engine(name);
         (suite.report).check(&engine, "known bugs", is_expected, why);
     }
+}
+
+/// Checks whether the compiler `name` has the number of its row of `rows`, or without a row at most
+/// that of a version of its family.
+fn is_measured(rows: &[(&str, usize)], name: &str, n: usize) -> bool {
+    let own = rows.iter().find(|(known, _)| *known == name);
+    let is_kin = |known: &str| name.split('-').next() == known.split('-').next();
+    let kin = rows.iter().filter(|(known, _)| is_kin(known));
+    let most = kin.map(|(_, n)| *n).max().unwrap_or(0);
+    own.map_or(n <= most, |(_, known)| *known == n)
 }
 
 /// Checks whether the probe can look at a case.
