@@ -14,20 +14,7 @@ enum { WORD = 8, GENERAL = 32, SP = 248, AREA = 0, STACK = 784, BIG_ENDIAN = 0, 
 
 /* what callees keep */
 #define KEPT "x19 x20 x21 x22 x23 x24 x25 x26 x27 x28 x29 v8 v9 v10 v11 v12 v13 v14 v15"
-#define KEPT_BY_CALLERS KEPT
-#define HIDE(image)
-#define GIVE(image)
+#define FIRST_ARGUMENTS 0, 8, 16
 
-extern void cabi_fill(void (*)(void)), cabi_dump(void);
-#define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
-
-enum { HAS_COUNT = 0 };
-#define COUNT(image) 0
-#define PUT_COUNT(image)
-
-static void put(byte *, word);
-static void put_arguments(byte *image, word a, word b, word c) { put(image, a); put(image + 8, b); put(image + 16, c); }
-
-static unsigned depth_of(const byte *image) { (void)image; return 0; }
 static const char *const conditions[] = {"fpcr"};
 static unsigned conditions_of(const byte *image) { return (image[768] | image[769] | image[770] | image[771]) != 0; }

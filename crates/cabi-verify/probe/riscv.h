@@ -41,20 +41,7 @@ enum { WORD = __riscv_xlen / 8, GENERAL = 32, SP = 2 * WORD, AREA = 0, STACK = 3
 
 /* what callees keep */
 #define KEPT "s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 fs0 fs1 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11"
-#define KEPT_BY_CALLERS KEPT
-#define HIDE(image)
-#define GIVE(image)
+#define FIRST_ARGUMENTS 10 * WORD, 11 * WORD, 12 * WORD
 
-extern void cabi_fill(void (*)(void)), cabi_dump(void);
-#define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
-
-enum { HAS_COUNT = 0 };
-#define COUNT(image) 0
-#define PUT_COUNT(image)
-
-static void put(byte *, word);
-static void put_arguments(byte *image, word a, word b, word c) { put(image + 10 * WORD, a); put(image + 11 * WORD, b); put(image + 12 * WORD, c); }
-
-static unsigned depth_of(const byte *image) { (void)image; return 0; }
 static const char *const conditions[] = {"none"};
 static unsigned conditions_of(const byte *image) { (void)image; return 0; }

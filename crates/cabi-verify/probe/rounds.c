@@ -6,6 +6,19 @@
 ROW
 
 #include MACHINE
+#ifndef CHOOSE
+/* A machine with registers of one size, without a count of them, an x87 stack, and registers that
+   callers keep otherwise than callees. */
+extern void cabi_fill(void (*)(void)), cabi_dump(void);
+#define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
+#define KEPT_BY_CALLERS KEPT
+#define HIDE(image)
+#define GIVE(image)
+#define HAS_COUNT 0
+#define COUNT(image) 0
+#define PUT_COUNT(image)
+static unsigned depth_of(const byte *image) { (void)image; return 0; }
+#endif
 
 /* P rounds: a byte of which one bit counts is elsewhere by chance once in 2^24. */
 enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 15, BLOCK = 1 << 15, SMALL = 64, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
@@ -59,6 +72,10 @@ static void fill(byte *to, unsigned n) {
   while (n-- > 0) *to++ = draw();
 }
 static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; memcpy(to, &p, sizeof p); }
+static void put_arguments(byte *image, word a, word b, word c) {
+  static const unsigned at[] = {FIRST_ARGUMENTS};
+  put(image + at[0], a); put(image + at[1], b); put(image + at[2], c);
+}
 static word get(const byte *from) { __UINTPTR_TYPE__ p; memcpy(&p, from, sizeof p); return p; }
 static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
 

@@ -12,21 +12,8 @@ enum { WORD = 8, GENERAL = 16, SP = 120, AREA = 0, STACK = 264, BIG_ENDIAN = 1, 
 
 /* what callees keep */
 #define KEPT "r6 r7 r8 r9 r10 r11 r12 r13 f8 f9 f10 f11 f12 f13 f14 f15"
-#define KEPT_BY_CALLERS KEPT
-#define HIDE(image)
-#define GIVE(image)
+#define FIRST_ARGUMENTS 16, 24, 32
 
-extern void cabi_fill(void (*)(void)), cabi_dump(void);
-#define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
-
-enum { HAS_COUNT = 0 };
-#define COUNT(image) 0
-#define PUT_COUNT(image)
-
-static void put(byte *, word);
-static void put_arguments(byte *image, word a, word b, word c) { put(image + 16, a); put(image + 24, b); put(image + 32, c); }
-
-static unsigned depth_of(const byte *image) { (void)image; return 0; }
 /* masks of exceptions, and how results are rounded */
 static const char *const conditions[] = {"fpc"};
 static unsigned conditions_of(const byte *image) { return (image[256] | (image[259] & 7)) != 0; }

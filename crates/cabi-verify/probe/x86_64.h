@@ -49,9 +49,8 @@ void cabi_spoil(void);
 #define KEPT_BY_CALLERS "rbx rbp r12 r13 r14 r15"
 #define SPOILED "rdi", "rsi", "rdx", "rcx", "r8", "r9", "rax", "r10", "r11", "vector-register"
 
-/* The arguments of a caller, a function of System V. */
-static void put(byte *, word);
-static void put_arguments(byte *image, word a, word b, word c) { put(image + 56, a); put(image + 48, b); put(image + 16, c); }
+/* The first arguments of a caller, a function of System V. */
+#define FIRST_ARGUMENTS 56, 48, 16
 
 /* How many registers of the x87 stack are in use: all of them in MMX state. */
 static unsigned depth_of(const byte *image) {
