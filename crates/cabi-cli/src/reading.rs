@@ -1,13 +1,14 @@
 //! Options of all subcommands that read C: the header, the flags for clang, the policy.
 
 pub(crate) mod check;
+mod foreign;
 mod policy;
 pub(crate) mod questions;
 
 use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Target};
-use cabi_header::{Header, HeaderError, Options, Prototype, clang_triple};
+use cabi_header::{Header, Options, Prototype, clang_triple};
 use clap::Args;
 
 pub(crate) use self::policy::PolicyOption;
@@ -197,39 +198,14 @@ impl<'a> Source<'a> {
         let read = questions.ask((self.name(), &text), &self.options());
         let header = read.map_err(|e| {
             let message = check::message(&self.what(), &e);
-            let is_missing =
-                matches!(e, HeaderError::Source { .. }) && message.ends_with("file not found");
-            let hint = self
-                .triple()
-                .filter(|_| is_missing)
-                .and_then(missing_headers);
-            message + &hint.unwrap_or_default()
+            self.triple()
+                .and_then(|triple| foreign::missing_header(triple, &e))
+                .unwrap_or(message)
         })?;
         let ends = header.prototype(END).is_some() || header.reason(END).is_some();
         let why = || format!("{}: it ends inside of a function's body", self.what());
         ends.then_some(header).ok_or_else(why)
     }
-}
-
-/// Returns what to do about headers of another target that are not found, if that is known.
-fn missing_headers(triple: &str) -> Option<String> {
-    let machine = triple.split('-').next()?;
-    let (package, folder) = match (machine, triple) {
-        (_, triple) if !triple.contains("linux") && !triple.contains("windows-gnu") => return None,
-        ("x86_64", triple) if triple.contains("windows") => {
-            ("mingw-w64-x86-64-dev", "x86_64-w64-mingw32")
-        }
-        ("aarch64", _) => ("libc6-dev-arm64-cross", "aarch64-linux-gnu"),
-        ("s390x", _) => ("libc6-dev-s390x-cross", "s390x-linux-gnu"),
-        (machine, _) if machine.starts_with("riscv64") => {
-            ("libc6-dev-riscv64-cross", "riscv64-linux-gnu")
-        }
-        _ => return None,
-    };
-    Some(format!(
-        "\nheaders of {triple} are those of its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its folder, \
-         `-- -idirafter /usr/{folder}/include`"
-    ))
 }
 
 /// Name of a text given as an argument in messages.

@@ -1,0 +1,59 @@
+//! Headers of targets that are not this machine.
+
+use cabi::Target;
+use cabi_header::HeaderError;
+
+/// Returns the message that a header of the target `triple` is missing, if `error` has such a one.
+/// Errors that follow, in headers of the host that clang found instead, are left out.
+pub(crate) fn missing_header(triple: &str, error: &HeaderError) -> Option<String> {
+    let HeaderError::Source { errors } = error else {
+        return None;
+    };
+    let mut errors = errors.iter();
+    let missing = errors.find(|error| error.message.ends_with("file not found"))?;
+    let is_host = |target| Target::host().is_ok_and(|host| host == target);
+    if Target::named(triple).is_ok_and(is_host) {
+        return None;
+    }
+    let origin = headers_of(triple);
+    Some(format!(
+        "{missing}\nheaders of {triple} are those of {origin}"
+    ))
+}
+
+/// Returns the owner of the headers of `triple`, and clang's option for their folder.
+fn headers_of(triple: &str) -> String {
+    if let Some((package, folder)) = cross_package(triple) {
+        return format!(
+            "its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its folder, \
+             `-- -idirafter /usr/{folder}/include`"
+        );
+    }
+    let (owner, option) = match triple {
+        _ if triple.contains("msvc") => ("Visual C++ and the Windows SDK", "-isystem"),
+        _ if triple.contains("apple") => ("Apple's SDK", "-isysroot"),
+        _ if triple.contains("android") => ("the Android NDK", "--sysroot"),
+        _ => ("its system", "--sysroot"),
+    };
+    format!("{owner}: name their folder, `-- {option} FOLDER`")
+}
+
+/// Returns Debian's package of C headers for `triple`, and their folder in `/usr`.
+fn cross_package(triple: &str) -> Option<(&'static str, &'static str)> {
+    let (machine, system) = triple.split_once('-')?;
+    let is_windows = system.ends_with("windows-gnu");
+    if !is_windows && !system.ends_with("linux-gnu") {
+        return None;
+    }
+    Some(match machine {
+        "x86_64" if is_windows => ("mingw-w64-x86-64-dev", "x86_64-w64-mingw32"),
+        "i686" if is_windows => ("mingw-w64-i686-dev", "i686-w64-mingw32"),
+        _ if is_windows => return None,
+        "x86_64" => ("libc6-dev-amd64-cross", "x86_64-linux-gnu"),
+        "aarch64" => ("libc6-dev-arm64-cross", "aarch64-linux-gnu"),
+        "s390x" => ("libc6-dev-s390x-cross", "s390x-linux-gnu"),
+        "i386" | "i586" | "i686" => ("libc6-dev-i386-cross", "i686-linux-gnu"),
+        _ if machine.starts_with("riscv64") => ("libc6-dev-riscv64-cross", "riscv64-linux-gnu"),
+        _ => return None,
+    })
+}
