@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cabi::{FnSig, Type};
 use cabi_header::Written;
-use clif_cabi_jit::{Invokers, Library, Settings};
+use clif_cabi_jit::{Error, Invokers, Library, Settings};
 
 /// Most bytes of arguments, the result, and the objects that arguments point to.
 const MOST: usize = 1 << 26;
@@ -100,7 +100,15 @@ pub(crate) fn call(
         invokers.add_library(&open(name)?);
     }
     // Before anything is compiled: a missing symbol is the likelier mistake.
-    let target = invokers.symbol(symbol).map_err(|e| e.to_string())?;
+    let target = invokers.symbol(symbol).map_err(|e| match e {
+        Error::MissingSymbols { searched, .. } => {
+            let searched = searched.join(", ");
+            format!(
+                "cannot find {symbol}; searched: {searched}. Name the library that has it with -l"
+            )
+        }
+        other => other.to_string(),
+    })?;
     let invoker = invokers.get(sig).map_err(|e| e.to_string())?;
     let size = usize::try_from(sig.result().size());
     let size = size.ok().filter(|size| *size <= 1 << 24);

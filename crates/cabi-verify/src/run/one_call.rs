@@ -61,7 +61,9 @@ impl OneCall<'_> {
         (start, memory): (usize, &[u8]),
     ) -> Result<CallOutput, String> {
         let text = |error: ReferenceError| match error.messages() {
-            Some(messages) => format!("{error}\n{}", messages.trim_end()),
+            Some(messages) => self
+                .undefined(messages)
+                .unwrap_or_else(|| format!("{error}\n{}", messages.trim_end())),
             None => error.to_string(),
         };
         let types = self.sig.params().iter().map(|param| &param.ty);
@@ -128,6 +130,22 @@ impl OneCall<'_> {
     fn is_foreign(&self) -> bool {
         let name = self.target.target.name();
         ["windows", "apple"].iter().any(|word| name.contains(word))
+    }
+
+    /// Returns the message about the first function that is missing, by a linker's `messages`.
+    fn undefined(&self, messages: &str) -> Option<String> {
+        let starts = ["undefined reference to `", "required symbol `"];
+        let mut found = starts.iter().filter_map(|start| messages.split_once(start));
+        let name = found.next()?.1.split('\'').next()?;
+        Some(match (self.files, self.is_foreign()) {
+            ([], _) => format!("no file is given that defines {name}: name one with -l"),
+            (_, true) => format!(
+                "{name} is not defined in the files given with -l, and the C library here is of another system"
+            ),
+            (_, false) => {
+                format!("{name} is defined neither in the files given with -l nor in the C library")
+            }
+        })
     }
 
     /// Returns the object file of Cranelift that makes the call.
