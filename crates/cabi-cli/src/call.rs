@@ -68,8 +68,8 @@ pub(crate) struct Call {
     policy: Option<PolicyOption>,
     /// Target of the function, which is called in a program of its own, under an emulator where
     /// this machine cannot run it: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
-    /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, x86_64-pc-windows-msvc or
-    /// x86_64-pc-windows-gnu.
+    /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, aarch64-pc-windows-msvc,
+    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     #[command(flatten)]

@@ -132,7 +132,7 @@ impl Diff {
         if report.differences.is_empty() {
             return Ok(text);
         }
-        Err(output::differing(&text))
+        Err(output::ending(&text, 1))
     }
 
     /// Everything that can be given for either side, by its option.

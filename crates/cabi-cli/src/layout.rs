@@ -24,7 +24,7 @@ Examples:
   cabi layout --svg node.svg 'struct node { char tag; double at; };'
 
 Every number is compared with what libclang says of the type; those of gcc's rules differ from clang's for few records, and --cc has the compiler \
-itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise or refuses a type, 2 could not do what was asked.";
+itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise or refuses a type, 2 could not do what was asked, or a type of the text is left out.";
 
 /// Shows sizes, alignments, offsets, holes and bit-fields of structures, unions and other types.
 #[derive(Args)]
@@ -135,9 +135,14 @@ impl Show {
         let names: Vec<&str> = types.iter().map(|ty| ty.name.as_str()).collect();
         answer.checks = self.checks(source, &header, &names)?;
         let text = output::answer(self.asked.json, &answer, Answer::text)?;
-        match { answer.checks.iter() }.all(|check| check.differences.is_empty() && !check.fails) {
-            true => Ok(text),
-            false => Err(output::differing(&text)),
+        let agrees = |check: &Check| check.differences.is_empty() && !check.fails;
+        if !answer.checks.iter().all(agrees) {
+            return Err(output::ending(&text, 1));
+        }
+        // The types of a text are all asked for.
+        match source.headers.is_empty() && !answer.left_out.is_empty() {
+            true => Err(output::ending(&text, 2)),
+            false => Ok(text),
         }
     }
 
@@ -178,7 +183,7 @@ impl Show {
                 Some(found) => Ok(vec![found.clone()]),
                 None => Err(match reason() {
                     Some(reason) => format!("{name}: {reason}"),
-                    None => format!("{what} defines no type {name}"),
+                    None => format!("{what} defines no type {name}{}", hint(name, all())),
                 }),
             };
         }
@@ -304,6 +309,21 @@ impl Answer {
             }
         }
         text
+    }
+}
+
+/// Returns advice about the type `name`, which is none of those that are `known`.
+fn hint<'t>(name: &str, known: impl Iterator<Item = &'t NamedType>) -> String {
+    fn bare(name: &str) -> &str {
+        let mut words = ["struct ", "union ", "enum "].iter();
+        let tag = words.find_map(|word| name.strip_prefix(word));
+        tag.unwrap_or(name)
+    }
+    let known = known.map(|one| bare(&one.name));
+    let keywords = ["_Bool", "char", "short", "int", "long", "float", "double"];
+    match name.split(' ').any(|word| keywords.contains(&word)) {
+        true => format!("; for a type of C itself: cabi layout 'typedef {name} type;' type"),
+        false => reading::did_you_mean(bare(name), known).unwrap_or_default(),
     }
 }
 

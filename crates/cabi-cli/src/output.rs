@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cabi_verify::report::Report;
-pub(crate) use cabi_verify::report::escape;
+pub(crate) use cabi_verify::report::{count, escape};
 
 /// The exit status of a command whose reader has gone away: 128 and the number of SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
@@ -96,9 +96,9 @@ pub(crate) fn json<T: serde::Serialize>(answer: &T) -> Result<String, String> {
     text.map(|text| text + "\n").map_err(|e| e.to_string())
 }
 
-/// Prints an answer that says something differs: this process ends with 1 after that.
-pub(crate) fn differing(text: &str) -> Failure {
-    print(text).map_or_else(|failure| failure, |()| Failure::Silent(1))
+/// Prints an answer after which this process ends with `code`.
+pub(crate) fn ending(text: &str, code: u8) -> Failure {
+    print(text).map_or_else(|failure| failure, |()| Failure::Silent(code))
 }
 
 /// Writes what --svg asks for to its file. Gives it where it is printed instead of the text.
@@ -108,11 +108,6 @@ pub(crate) fn picture(path: Option<&Path>, drawn: String) -> Result<Option<Strin
         Some(path) => save(path, &drawn).map(|()| None),
         None => Ok(None),
     }
-}
-
-/// `n` things, in words.
-pub(crate) fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Returns the outcome of writing to standard output.

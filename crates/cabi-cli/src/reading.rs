@@ -260,18 +260,17 @@ pub(crate) fn function<'h>(
         (None, Some(reason)) => Err(format!("{}{name}: {reason}", place(header, name))),
         (None, None) => {
             let names = header.prototypes.iter().map(|one| one.name.as_str());
-            let hint = similar(name, names.filter(|known| *known != END));
-            let hint = hint.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            let hint = did_you_mean(name, names.filter(|known| *known != END)).unwrap_or_default();
             Err(format!("{source} declares no function {name}{hint}"))
         }
     }
 }
 
-/// Returns the name that is the fewest edits from `name`, if these are few.
-fn similar<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+/// Returns a question for the name that is the fewest edits from `name`, if these are few.
+pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     let near = known.map(|known| (strsim::osa_distance(name, known), known));
     let (n, best) = near.min_by_key(|(n, _)| *n)?;
-    (n <= name.len().div_ceil(4)).then_some(best)
+    (n <= name.len().div_ceil(4)).then(|| format!("; did you mean {best}?"))
 }
 
 /// Returns the location of the declaration that was left out as `name`, in front of a message.

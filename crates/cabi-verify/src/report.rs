@@ -24,6 +24,12 @@ use expected::Expected;
 pub use faces::escape;
 pub use suite::{missing, references_required};
 
+/// Returns the number `n` of a `noun`, in words: `1 byte`, `2 bytes`.
+#[must_use]
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Results of a run.
 #[derive(Debug, Default)]
 pub struct Report {

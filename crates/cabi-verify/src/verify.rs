@@ -346,10 +346,16 @@ impl Compiler {
 
     /// Its command, version and policy.
     pub(crate) fn title(&self) -> String {
-        let (command, version) = (self.reference.command(), self.reference.version());
+        let version = self.reference.version();
+        // gcc's begins with its own name.
+        let version = match version.split_once(' ') {
+            Some((name, rest)) if name.ends_with("gcc") => rest.to_owned(),
+            _ => format!("({version})"),
+        };
         let ms_abi = if self.ms_abi { ", ms_abi" } else { "" };
         format!(
-            "{command} ({version}), policy {}{ms_abi}",
+            "{} {version}, policy {}{ms_abi}",
+            self.reference.command(),
             self.policy_name()
         )
     }

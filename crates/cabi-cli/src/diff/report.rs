@@ -287,11 +287,9 @@ impl fmt::Display for Report {
         self.one_sided(f)?;
         let (functions, types) = (self.functions, self.types);
         if self.differences.is_empty() {
-            let compared = format!(
-                "{} functions and {} types are the same",
-                functions.compared, types.compared
-            );
-            writeln!(f, "{compared}")?;
+            let functions = count(functions.compared as u64, "function");
+            let types = count(types.compared as u64, "type");
+            writeln!(f, "{functions} and {types} are the same")?;
             return self.partly(f);
         }
         writeln!(

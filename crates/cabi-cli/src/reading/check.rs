@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cabi_header::{HeaderError, Options};
 use clap::Args;
 
-use super::{COMMAND_LINE, include};
+use super::{COMMAND_LINE, foreign, include};
 use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 
@@ -43,7 +43,11 @@ impl ReadC {
         match limited(|| cabi_header::parse(&include(&self.header), &options)) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                output::print(message(&self.header, &error))?;
+                let message = message(&self.header, &error);
+                let mut targets = self.clang.iter().rev();
+                let triple = targets.find_map(|arg| arg.strip_prefix("--target="));
+                let missing = triple.and_then(|triple| foreign::missing_header(triple, &error));
+                output::print(missing.unwrap_or(message))?;
                 Err(Failure::Silent(2))
             }
         }
@@ -151,6 +155,11 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
         ));
     }
     let Ok(metadata) = Path::new(header).metadata() else {
+        if header.contains([';', '{']) {
+            return Err(format!(
+                "{header:?}: a header is asked for here, not C text: write the text to a file"
+            ));
+        }
         // Searched by clang.
         return Ok(());
     };

@@ -350,7 +350,10 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.version)
+        match self.version.split_once(' ') {
+            Some((name, _)) if name.ends_with("gcc") => f.write_str(&self.version),
+            _ => write!(f, "{} ({})", self.name, self.version),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Compiler, HeaderRun, Judged, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
-use crate::report::{Item, Report, Section, Status, members};
+use crate::report::{Item, Report, Section, Status, count, members};
 use crate::verdict::{Difference, Value, Verdict};
 
 /// Number of differences of a section that are printed in full.
@@ -50,10 +50,10 @@ fn section(part: &HeaderRun<'_>) -> Section {
     let (n, n_differ) = (part.judged.len(), part.differences().count());
     let title = format!("{}, {}", read.name, asked.title());
     let counts = format!(
-        "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
-        read.n_prototypes,
-        read.n_records,
-        part.n_compared,
+        "  {} and {} seen; {}, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
+        count(read.n_prototypes as u64, "prototype"),
+        count(read.n_records as u64, "record type"),
+        count(part.n_compared as u64, "prototype"),
         part.n_facts,
         n - n_differ
     );

@@ -40,16 +40,22 @@ impl Reference {
             let line = line.trim();
             let (directive, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             Some(match directive {
-                ".def" | ".scl" | ".endef" | ".addrsig" | ".linkonce" => String::new(),
+                ".def" | ".scl" | ".endef" | ".addrsig" | ".addrsig_sym" | ".linkonce" => {
+                    String::new()
+                }
                 // A part of a symbol's definition, which may be a line for each.
                 ".type" if rest.ends_with(';') => String::new(),
                 seh if seh.starts_with(".seh_") => String::new(),
+                // A symbol that tells the linker of features.
+                ".globl" | ".set" if rest.starts_with("@feat.00") => String::new(),
                 // Its alignment is that of `.comm`.
                 ".lcomm" => {
                     let name = rest.split(',').next().unwrap_or_default();
                     format!(".local {name}\n.comm {rest}")
                 }
                 ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
+                // Words for the linker.
+                ".section" if rest.starts_with(".drectve") => ".section .comment".to_owned(),
                 _ => return None,
             })
         };
