@@ -88,17 +88,17 @@ pub fn main() -> ExitCode {
     let words = std::env::args().skip(1);
     let words: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
     let mut names: Vec<&str> = words.iter().map_while(|word| known(word)).collect();
-    if let (true, Some(word)) = (names.is_empty(), words.first()) {
+    let only = words.get(names.len()).map(String::as_str);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if crate::measure::is_counted() {
+        names = vec!["preparation"];
+    }
+    if let (true, Some(word)) = (names.is_empty(), only) {
         let all: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
         let all = all.join(", ");
         println!("not run: no suite is named {word:?}; the suites are {all}");
         // `cargo test NAME` asks all test programs for a test of one.
         return ExitCode::from(u8::from(references_required()));
-    }
-    let only = words.get(names.len()).map(String::as_str);
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if crate::measure::is_counted() {
-        names = vec!["preparation"];
     }
     if let [name] = names[..] {
         return run(name, only);
