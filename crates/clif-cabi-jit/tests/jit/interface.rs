@@ -74,10 +74,11 @@ fn few_bits_are_extended() {
         (3, false, 0x54, 4),
     ] {
         let ty = DataModel::LP64.bit_int(width, signed).unwrap();
-        let Ok(invoker) = invokers.get(&FnSig::new([ty.clone()], Type::I32)) else {
+        let invoker = match invokers.get(&FnSig::new([ty.clone()], Type::I32)) {
+            Ok(invoker) => invoker,
+            Err(why) if cfg!(target_arch = "x86_64") => unreachable!("{ty}: {why}"),
             // Refused by Apple's convention, RISC-V's and s390x's.
-            assert!(!cfg!(target_arch = "x86_64"));
-            continue;
+            Err(_) => continue,
         };
         let (args, mut result) = ([(&raw const bits).cast()], 0);
         // SAFETY: the function has this signature, and an object at most four bytes.
