@@ -106,7 +106,7 @@ impl Explain {
             let known = self.convention.map(|known| Target::named(known.target));
             return known.transpose().map_err(|e| e.to_string());
         };
-        let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
+        let target = reading::foreign::target(triple)?;
         if let Some(known) = self.convention {
             let own = Target::named(known.target).map_err(|e| e.to_string())?;
             let pointer = |target: &Target| target.data_model().pointer;

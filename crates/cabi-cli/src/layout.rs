@@ -90,6 +90,12 @@ impl Show {
         if !self.cc.is_empty() && !reading::check::is_child() {
             cabi_verify::process::watch_signals();
         }
+        // For a system that it does not know clang has sizes of its own.
+        if let Some(triple) = &self.asked.target
+            && reading::foreign::near(triple).is_some()
+        {
+            reading::foreign::target(triple)?;
+        }
         let source = self.source();
         let text = reading::check::in_child(&source.what(), || self.show(&source))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)

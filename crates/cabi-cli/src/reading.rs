@@ -1,7 +1,7 @@
 //! Options of all subcommands that read C: the header, the flags for clang, the policy.
 
 pub(crate) mod check;
-mod foreign;
+pub(crate) mod foreign;
 mod policy;
 pub(crate) mod questions;
 
@@ -282,7 +282,7 @@ fn place(header: &Header, name: &str) -> String {
 
 /// Returns clang's name of `target`: names of RISC-V say nothing of extensions there, and those of
 /// C-SKY nothing of an ABI. UEFI is Windows, as it is to Rust: clang before 20 knows no types of
-/// it.
+/// it. Rust's `gnullvm` is `gnu`, whose compiler is clang.
 pub(crate) fn clang_name(target: &Target) -> String {
     let name = target.name();
     if let Some(machine) = name.strip_suffix("-unknown-uefi") {
@@ -290,6 +290,9 @@ pub(crate) fn clang_name(target: &Target) -> String {
     }
     if let Some(machine) = name.strip_suffix("-cygwin") {
         return format!("{machine}-windows-cygnus");
+    }
+    if let Some(name) = name.strip_suffix("-gnullvm") {
+        return format!("{name}-gnu");
     }
     let machines = ["riscv32", "riscv64", "csky"];
     let machine = machines.iter().find(|machine| name.starts_with(*machine));

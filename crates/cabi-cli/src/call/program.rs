@@ -14,13 +14,14 @@ use super::child::ENDED_BADLY;
 use super::invoke::Memory;
 use crate::ending::ending;
 use crate::output::{self, Failure};
+use crate::reading::foreign;
 
 /// Returns the target `triple`, unless it is the one whose functions are called in this process.
 ///
 /// # Errors
 /// No convention is known for it, or no other target's functions are called on this host.
 pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
-    let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
+    let target = foreign::target(triple)?;
     if Target::host().is_ok_and(|host| host == target) {
         return Ok(None);
     }

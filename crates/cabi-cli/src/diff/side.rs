@@ -29,8 +29,11 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn read(words: &Words) -> Result<Self, String> {
-        let wanted = words.target.as_deref().map(Target::named).transpose();
-        let wanted = wanted.map_err(|e| format!("--target {e}"))?;
+        let wanted = words
+            .target
+            .as_deref()
+            .map(reading::foreign::target)
+            .transpose()?;
         let source = Source {
             target: wanted.as_ref().map(reading::clang_name),
             policy: words.policy,

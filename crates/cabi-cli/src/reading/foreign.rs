@@ -1,7 +1,50 @@
-//! Headers of targets that are not this machine.
+//! Targets that are not this machine: their names and headers.
 
 use cabi::Target;
 use cabi_header::HeaderError;
+
+/// Triples that are suggested for one that is misspelt.
+const TRIPLES: [&str; 20] = [
+    "aarch64-apple-darwin",
+    "aarch64-linux-android",
+    "aarch64-linux-gnu",
+    "aarch64-pc-windows-msvc",
+    "aarch64-unknown-freebsd",
+    "aarch64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+    "riscv64gc-unknown-linux-gnu",
+    "riscv64-linux-gnu",
+    "s390x-linux-gnu",
+    "s390x-unknown-linux-gnu",
+    "x86_64-apple-darwin",
+    "x86_64-linux-android",
+    "x86_64-linux-gnu",
+    "x86_64-pc-linux-gnu",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
+    "x86_64-unknown-freebsd",
+    "x86_64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+];
+
+/// Returns the target that `--target` names.
+///
+/// # Errors
+/// It is unknown; with the triple that is at most two edits away.
+pub(crate) fn target(triple: &str) -> Result<Target, String> {
+    Target::named(triple).map_err(|e| {
+        let near = near(triple).map(|near| format!("; did you mean {near}?"));
+        format!("--target {e}{}", near.unwrap_or_default())
+    })
+}
+
+/// Returns the triple of which the unknown `triple` is a misspelling; a version after a system is
+/// none.
+pub(crate) fn near(triple: &str) -> Option<&'static str> {
+    let triple = triple.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let near = |known: &&&str| (1..=2).contains(&strsim::osa_distance(triple, known));
+    TRIPLES.iter().find(near).copied()
+}
 
 /// Returns the message that a header of the target `triple` is missing, if `error` has such a one.
 /// Errors that follow, in headers of the host that clang found instead, are left out.

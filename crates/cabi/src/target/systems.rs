@@ -3,7 +3,7 @@
 
 use target_lexicon::Aarch64Architecture::Aarch64 as Little;
 use target_lexicon::Architecture::{Aarch64, Riscv32, Riscv64, S390x, X86_32, X86_64};
-use target_lexicon::Environment::{Android, GnuIlp32, Gnux32, Msvc, Ohos};
+use target_lexicon::Environment::{Android, GnuIlp32, GnuLlvm, Gnux32, Msvc, Ohos};
 use target_lexicon::OperatingSystem::{
     Cygwin, Freebsd, Fuchsia, Linux, Netbsd, None_, Openbsd, Uefi, Unknown, Windows,
 };
@@ -55,7 +55,9 @@ pub(super) fn c_of(triple: &Triple) -> Option<C> {
         (X86_32(_), _, Android | Ohos) => return None,
         (X86_32(_) | Aarch64(_), _, _) if is_apple => return None,
         (X86_32(_), _, _) => (DataModel::ILP32, None),
-        (Aarch64(Little), Linux | Freebsd, _) => (DataModel::AARCH64, Some(&AAPCS64)),
+        (Aarch64(Little), Linux | Freebsd | Netbsd | Openbsd, _) => {
+            (DataModel::AARCH64, Some(&AAPCS64))
+        }
         (Aarch64(_), _, _) => (DataModel::AARCH64, None),
         (S390x, Linux, _) => (DataModel::S390X, Some(&S390X)),
         (Riscv64(machine), _, _) => (DataModel::RISCV64, lp64(machine, system)),
@@ -92,7 +94,7 @@ pub(super) fn has_clang(triple: &Triple) -> bool {
     let os = triple.operating_system;
     os.is_like_darwin()
         || matches!(os, Freebsd | Fuchsia | Openbsd | Uefi)
-        || matches!(triple.environment, Android | Msvc | Ohos)
+        || matches!(triple.environment, Android | GnuLlvm | Msvc | Ohos)
 }
 
 /// Returns clang's policy on the system of `triple`: `X86_64ABIInfo` in its `X86.cpp`, and for

@@ -216,7 +216,7 @@ fn hint(target: &str) -> &'static str {
             ": name the extensions in the triple, as in riscv32gc, riscv64gc or riscv64imac; the ABI depends on them"
         }
         Some((arm, _)) if arm.starts_with("aarch64") || arm == "arm64" => {
-            ": of 64-bit Arm, those of Linux, Android, FreeBSD and Apple and aarch64-pc-windows-msvc are known"
+            ": of 64-bit Arm, those of Linux, Android, the BSDs and Apple and aarch64-pc-windows-msvc are known"
         }
         _ => ": those of x86-64, 64-bit Arm, RISC-V, s390x, XCore and C-SKY are known",
     }
