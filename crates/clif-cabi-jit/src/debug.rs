@@ -12,16 +12,10 @@ mod perf;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use clif_cabi_unwind::{DebugInfo, Sources};
-
-use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use crate::error::Result;
 use crate::flags::refused;
-#[cfg(feature = "gdb")]
-use crate::frames::unwound;
 
 pub use names::{CodeSymbol, symbol_at};
 
@@ -34,9 +28,6 @@ pub(crate) struct Options {
     pub(crate) jitdump: Option<PathBuf>,
 }
 
-/// First byte of some code in a function, and the place that the code is from.
-type Row = (u64, ir::SourceLoc);
-
 /// A function or stub that has become final.
 #[derive(Clone)]
 pub(crate) struct NewCode {
@@ -45,14 +36,13 @@ pub(crate) struct NewCode {
     pub(crate) name: String,
     pub(crate) address: usize,
     pub(crate) size: usize,
-    pub(crate) rows: Vec<Row>,
 }
 
-/// Debug information of an engine, with that of functions that are not final.
+/// Debug information of an engine.
 pub(crate) struct Debug {
     options: Options,
-    sources: Option<Arc<Sources>>,
-    info: DebugInfo,
+    /// Names of the functions that are not final, other than their symbols.
+    names: BTreeMap<FuncId, String>,
 }
 
 /// Names and images of code, known until this is dropped.
@@ -135,8 +125,7 @@ impl Debug {
         }
         Ok(Self {
             options: options.clone(),
-            sources: None,
-            info: DebugInfo::new(),
+            names: BTreeMap::new(),
         })
     }
 
@@ -150,13 +139,9 @@ impl Debug {
         *gdb || *perf_map || jitdump.is_some()
     }
 
-    pub(crate) fn set_sources(&mut self, sources: Sources) {
-        self.sources = Some(Arc::new(sources));
-    }
-
-    /// Adds a function that was compiled.
-    pub(crate) fn add(&mut self, id: FuncId, name: &str, func: &ir::Function, code: &CompiledCode) {
-        self.info.add_function(id, name, func, code);
+    /// Gives the function `id`, which is not final, another name than its symbol's.
+    pub(crate) fn name(&mut self, id: FuncId, name: String) {
+        self.names.insert(id, name);
     }
 
     /// Publishes `code`, all of which was compiled or defined since the last time; `frames` are its
@@ -166,48 +151,38 @@ impl Debug {
         mut code: Vec<NewCode>,
         frames: Vec<u8>,
     ) -> (Registrations, Result<()>) {
-        let info = std::mem::take(&mut self.info);
-        let mut compiled = BTreeMap::new();
-        for (id, name, rows) in info.functions() {
-            compiled.insert(id, (name, rows));
-        }
+        let mut names = std::mem::take(&mut self.names);
         for own in &mut code {
-            if let Some((name, rows)) = compiled.get(&own.id) {
-                (own.name, own.rows) = ((*name).to_owned(), rows.to_vec());
+            if let Some(name) = names.remove(&own.id) {
+                own.name = name;
             }
         }
         let mut told = Registrations {
-            known: names::SymbolEntries::new(&code, self.sources.as_ref()),
+            known: names::SymbolEntries::new(&code),
             #[cfg(feature = "gdb")]
             gdb: None,
         };
-        let result = self.tell_others(&code, &info, frames, &mut told);
+        let result = self.tell_others(&code, frames, &mut told);
         (told, result)
     }
 
     fn tell_others(
         &self,
         code: &[NewCode],
-        info: &DebugInfo,
         frames: Vec<u8>,
         told: &mut Registrations,
     ) -> Result<()> {
-        let sources = self.sources.as_deref();
         #[cfg(target_os = "linux")]
         if self.options.perf_map {
             perf::map(code)?;
         }
         #[cfg(target_os = "linux")]
         if let Some(folder) = &self.options.jitdump {
-            perf::dump(folder, code, |at| sources?.line(at))?;
+            perf::dump(folder, code)?;
         }
         #[cfg(feature = "gdb")]
         if self.options.gdb {
-            let address = |id| code.iter().find(|own| own.id == id).map(NewCode::start);
-            let sections = sources.map(|sources| info.in_memory(sources, address));
-            let sections = sections.transpose().map_err(unwound("the engine's last"))?;
-            let image = image::image(code, frames, sections.unwrap_or_default());
-            told.gdb = Some(gdb::Registration::new(image));
+            told.gdb = Some(gdb::Registration::new(image::image(code, frames)));
         }
         Ok(())
     }

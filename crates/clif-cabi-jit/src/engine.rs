@@ -24,7 +24,6 @@ use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
 use crate::cranelift::jit::JITBuilder;
 use crate::cranelift::module::{DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc};
 use clif_cabi::StubCode;
-use clif_cabi_unwind::Sources;
 
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
@@ -153,15 +152,6 @@ impl Engine {
             shared.kept().code.push(code.clone());
         }
         Ok(())
-    }
-
-    /// Sets the files that functions are from, and the meaning of their `SourceLoc`s: debug
-    /// information then includes lines ([`symbol_at`](crate::symbol_at), [`Settings::gdb`],
-    /// [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes
-    /// ready after it. `sources` names a function by its name in CLIF (`UserFuncName::testcase`),
-    /// else by its symbol.
-    pub fn sources(&mut self, sources: Sources) {
-        self.registrar.debug.set_sources(sources);
     }
 
     /// Returns the address an import of this name has or would get: from the bound names, the

@@ -134,9 +134,8 @@
 //! # Debuggers and profilers
 //!
 //! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own.
-//! With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a library;
-//! [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`]
-//! are perf's. These settings are off unless asked for, and nothing is kept for them then.
+//! With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a library,
+//! without lines. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings are off unless asked for, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!
@@ -202,7 +201,7 @@ pub use clif_cabi::cranelift_frontend;
 pub use clif_cabi::cranelift_module;
 
 pub use args::CallArgs;
-pub use clif_cabi_unwind::{Personality, Sources, UnwindError};
+pub use clif_cabi_unwind::{Personality, UnwindError};
 pub use closure::{
     BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, FnPointer,
     LocalClosure, VaArg, VaList,

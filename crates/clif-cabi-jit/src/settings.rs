@@ -142,10 +142,9 @@ impl Settings {
         own
     }
 
-    /// Tells gdb of code as it becomes final: its names, how it is unwound, and its lines
-    /// ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has to be on: it defines
-    /// `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the
-    /// code.
+    /// Tells gdb of code as it becomes final: its names and how it is unwound. The feature `gdb`
+    /// has to be on: it defines `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose
+    /// names debuggers find the code.
     #[must_use]
     pub fn gdb(mut self, is_told: bool) -> Self {
         self.debug.gdb = is_told;
@@ -161,7 +160,7 @@ impl Settings {
         self
     }
 
-    /// Writes code with its lines to `jit-PID.dump` in `folder`, for `perf record -k mono` and
+    /// Writes code with its names to `jit-PID.dump` in `folder`, for `perf record -k mono` and
     /// `perf inject --jit`.
     #[must_use]
     pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {

@@ -57,7 +57,6 @@ impl Stubs {
             name: name.to_owned(),
             address: address.expose_provenance(),
             size,
-            rows: Vec::new(),
         };
         // SAFETY: `shared` has the pages.
         unsafe { (self.0).register(vec![code], name, |_| address, |_| None)? };

@@ -55,18 +55,3 @@ pub(crate) fn handled_calls(code: &codegen::CompiledCode) -> impl Iterator<Item 
         handlers: site.exception_handlers.iter().map(handler).collect(),
     })
 }
-
-/// Returns the source locations of `code`, by bytes from its start.
-pub(crate) fn source_locations(
-    code: &codegen::CompiledCode,
-) -> impl Iterator<Item = (u32, codegen::ir::SourceLoc)> + '_ {
-    let rows = code.buffer.get_srclocs_sorted().iter();
-    #[cfg(not(feature = "cranelift-0.137"))]
-    let rows = rows.map(|row| (row.start, row.loc));
-    // All are absolute in a function that is compiled.
-    #[cfg(feature = "cranelift-0.137")]
-    let rows = rows
-        .filter(|row| row.loc.is_abs())
-        .map(|row| (row.start, row.loc.as_abs()));
-    rows.filter(|(_, loc)| !loc.is_default())
-}

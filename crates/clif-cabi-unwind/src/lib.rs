@@ -23,7 +23,6 @@
 #![forbid(unsafe_code)]
 
 mod cranelift;
-mod debug_info;
 mod error;
 mod frame;
 mod lsda;
@@ -37,7 +36,6 @@ mod section;
 mod tables;
 mod windows;
 
-pub use debug_info::{DebugInfo, Sources};
 pub use error::UnwindError;
 pub use memory::{TablesInMemory, WindowsFunction};
 #[cfg(feature = "object")]

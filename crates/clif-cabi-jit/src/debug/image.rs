@@ -1,6 +1,5 @@
-//! An object file in memory, as gdb's JIT interface wants it: ELF for this machine with the names,
-//! unwind tables and line tables of code that is somewhere else. Nothing is relocated: its
-//! addresses are final.
+//! An object file in memory, as gdb's JIT interface wants it: ELF for this machine with the names
+//! and unwind tables of code that is somewhere else. Nothing is relocated: its addresses are final.
 
 use super::{Bytes, ELF_MACHINE, NewCode};
 
@@ -26,12 +25,8 @@ struct Section {
     bytes: Vec<u8>,
 }
 
-/// The image of `code`, with unwind tables and sections of debug information.
-pub(super) fn image(
-    code: &[NewCode],
-    frames: Vec<u8>,
-    debug: Vec<(&'static str, Vec<u8>)>,
-) -> Vec<u8> {
+/// Returns the image of `code`, with its unwind tables.
+pub(super) fn image(code: &[NewCode], frames: Vec<u8>) -> Vec<u8> {
     let start = code.iter().map(NewCode::start).min().unwrap_or(0);
     let ends = code.iter().map(|own| own.start().saturating_add(own.len()));
     let size = ends.max().unwrap_or(start).saturating_sub(start);
@@ -47,7 +42,7 @@ pub(super) fn image(
         entry: 0,
         bytes,
     };
-    let mut sections = vec![
+    let sections = vec![
         section("", 0, Vec::new()),
         Section {
             flags: 6, // allocated, executable
@@ -67,10 +62,8 @@ pub(super) fn image(
             ..section(".symtab", SYMTAB, symbols)
         },
         section(".strtab", STRTAB, names),
+        section(".shstrtab", STRTAB, Vec::new()),
     ];
-    let debug = debug.into_iter();
-    sections.extend(debug.map(|(name, bytes)| section(name, PROGBITS, bytes)));
-    sections.push(section(".shstrtab", STRTAB, Vec::new()));
     write(sections)
 }
 

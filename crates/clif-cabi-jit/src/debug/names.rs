@@ -2,11 +2,9 @@
 //! Symbolizers look into the files that are mapped, of which code in memory is none.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use clif_cabi_unwind::Sources;
-
-use super::{NewCode, Row};
+use super::NewCode;
 use crate::locked;
 
 /// Symbol of an address in the code of an engine.
@@ -17,29 +15,17 @@ pub struct CodeSymbol {
     pub name: String,
     /// Bytes from its first instruction.
     pub offset: usize,
-    /// The file and the line, where [`Engine::sources`](crate::Engine::sources) has them.
-    pub place: Option<(String, u32)>,
 }
 
-/// Code by its first address, and the files that it is from.
-type Functions = BTreeMap<usize, (NewCode, Option<Arc<Sources>>)>;
-
-/// The code of all engines.
-static ALL: Mutex<Functions> = Mutex::new(BTreeMap::new());
+/// The code of all engines by its first address.
+static ALL: Mutex<BTreeMap<usize, NewCode>> = Mutex::new(BTreeMap::new());
 
 /// Functions that are known as long as this value is.
 pub(super) struct SymbolEntries(Vec<usize>);
 
 impl SymbolEntries {
-    pub(super) fn new(code: &[NewCode], sources: Option<&Arc<Sources>>) -> Self {
-        let known = |own: &NewCode| {
-            let mut known = own.clone();
-            if sources.is_none() {
-                known.rows = Vec::new();
-            }
-            (own.address, (known, sources.cloned()))
-        };
-        locked(&ALL).extend(code.iter().map(known));
+    pub(super) fn new(code: &[NewCode]) -> Self {
+        locked(&ALL).extend(code.iter().map(|own| (own.address, own.clone())));
         Self(code.iter().map(|own| own.address).collect())
     }
 }
@@ -57,7 +43,8 @@ impl Drop for SymbolEntries {
 /// any thread. `None`: it is in none, or in one that is gone.
 ///
 /// A frame of a backtrace has the address that its call returns to, which may already be that of
-/// another line, or of the next function: ask for the byte before.
+/// the next function: ask for the byte before. The line is known to the front end: Cranelift keeps
+/// its source locations by the same offset (`MachBuffer::get_srclocs_sorted`).
 ///
 /// `std::backtrace::Backtrace`, the message of a panic and the crate `backtrace` show no name for
 /// code in memory: std looks for names itself, in the files that the dynamic linker had mapped when
@@ -68,19 +55,10 @@ impl Drop for SymbolEntries {
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
     let all = locked(&ALL);
-    let (start, (function, sources)) = all.range(..=address.addr()).next_back()?;
+    let (start, function) = all.range(..=address.addr()).next_back()?;
     let offset = address.addr() - start;
-    if offset >= function.size {
-        return None;
-    }
-    let is_before = |row: &&Row| usize::try_from(row.0).is_ok_and(|start| start <= offset);
-    // Code before the first place, the prologue, is from there.
-    let row = function.rows.iter().rfind(is_before);
-    let row = row.or(function.rows.first());
-    let place = row.and_then(|(_, at)| sources.as_ref()?.line(*at));
-    Some(CodeSymbol {
+    (offset < function.size).then(|| CodeSymbol {
         name: function.name.clone(),
         offset,
-        place: place.map(|(file, line)| (file.to_owned(), line)),
     })
 }

@@ -47,7 +47,7 @@ impl Engine {
                     None => name,
                 },
             };
-            self.registrar.debug.add(id, &label, &ctx.func, code);
+            self.registrar.debug.name(id, label);
         }
         defined
     }
@@ -144,7 +144,6 @@ impl Engine {
                     name: self.name_of(pending.id),
                     address: module.get_finalized_function(id).expose_provenance(),
                     size: *size,
-                    rows: Vec::new(),
                 });
             }
         }
