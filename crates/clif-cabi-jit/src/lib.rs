@@ -135,7 +135,8 @@
 //!
 //! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own.
 //! With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a library,
-//! without lines. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings are off unless asked for, and nothing is kept for them then.
+//! without lines. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings
+//! are off unless asked for, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!
