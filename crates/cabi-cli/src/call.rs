@@ -104,7 +104,7 @@ impl Call {
     fn call(&self, progress: &Path) -> Result<(), Failure> {
         let other = { self.target.as_deref() }.map_or(Ok(None), program::other_target)?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
-        source.target = other.as_ref().map(reading::clang_name);
+        source.target = other.as_ref().map(|target| target.name().to_owned());
         source.policy = self.policy;
         let mut questions = Questions::default();
         let values = self.args.iter().map(|text| serde_json::from_str(text));

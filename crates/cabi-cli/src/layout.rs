@@ -5,7 +5,7 @@ mod table;
 use std::process::ExitCode;
 
 use cabi::{Kind, RecordRules, Target};
-use cabi_header::{Header, NamedType, Reason, Skipped};
+use cabi_header::{Header, NamedType, Skipped};
 use cabi_verify::layout::{Fact, Reply};
 use cabi_verify::verify::{may_be_skipped, not_compared};
 use clap::Args;
@@ -102,12 +102,8 @@ impl Show {
     }
 
     fn source(&self) -> Source<'_> {
-        let target = self.asked.target.as_ref().map(|triple| {
-            let known = Target::named(triple);
-            known.map_or_else(|_| triple.clone(), |target| reading::clang_name(&target))
-        });
         Source {
-            target,
+            target: self.asked.target.clone(),
             policy: self.asked.policy,
             ..Source::of(&self.source, &self.asked.reading, &self.asked.clang)
         }
@@ -119,8 +115,8 @@ impl Show {
         let types = self.types(&header, source)?;
         let is_own = |one: &&Skipped| match (&self.ty, source.headers) {
             (Some(_), _) => types.iter().any(|ty| ty.name == one.name),
-            (None, []) => is_record(one) && one.location.file == source.name(),
-            (None, _) => is_record(one),
+            (None, []) => one.is_record && one.location.file == source.name(),
+            (None, _) => one.is_record,
         };
         let left_out = header.skipped.iter().filter(is_own);
         let mut answer = Answer {
@@ -211,7 +207,7 @@ impl Show {
         if !shown.is_empty() {
             return Ok(shown);
         }
-        let skipped = header.skipped.iter().find(|one| is_record(one));
+        let skipped = header.skipped.iter().find(|one| one.is_record);
         Err(match skipped {
             Some(one) => format!("{}: {}: {}", one.location, one.name, one.reason),
             None => format!(
@@ -331,20 +327,6 @@ fn hint<'t>(name: &str, known: impl Iterator<Item = &'t NamedType>) -> String {
         true => format!("; for a type of C itself: cabi layout 'typedef {name} type;' type"),
         false => reading::did_you_mean(bare(name), known).unwrap_or_default(),
     }
-}
-
-/// Returns whether `one` is a structure or union, which in C++ has no word for that in its name.
-fn is_record(one: &Skipped) -> bool {
-    fn is_class(reason: &Reason) -> bool {
-        match reason {
-            Reason::Cxx(what) => what.starts_with("a class with"),
-            Reason::Mismatch { .. } | Reason::Compilers { .. } => true,
-            Reason::In { part, reason } => part == "base class" && is_class(reason),
-            _ => false,
-        }
-    }
-    let words = ["struct ", "union "];
-    words.iter().any(|word| one.name.starts_with(word)) || is_class(&one.reason)
 }
 
 fn rules(rules: RecordRules) -> &'static str {

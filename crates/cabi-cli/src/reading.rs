@@ -94,7 +94,7 @@ pub(crate) struct Source<'a> {
     pub(crate) headers: &'a [String],
     pub(crate) text: String,
     pub(crate) reading: &'a Reading,
-    /// The triple for clang.
+    /// The triple that is asked for.
     pub(crate) target: Option<String>,
     pub(crate) policy: Option<PolicyOption>,
     /// Further arguments for clang.
@@ -163,9 +163,11 @@ impl<'a> Source<'a> {
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());
         let options = Options::new().name(self.name()).args(&args);
-        match self.policy {
-            None => options.records_of_target(),
-            Some(policy) => policy.records().into_iter().fold(options, Options::records),
+        let target = self.target.as_deref().map(Target::named);
+        match (self.policy, target) {
+            (Some(policy), _) => policy.records().into_iter().fold(options, Options::records),
+            (None, Some(Ok(target))) => options.records(target.data_model().records),
+            (None, _) => options.records_of_target(),
         }
     }
 
@@ -280,32 +282,9 @@ fn place(header: &Header, name: &str) -> String {
     skipped.map_or_else(String::new, |skipped| format!("{}: ", skipped.location))
 }
 
-/// Returns clang's name of `target`: names of RISC-V say nothing of extensions there, and those of
-/// C-SKY nothing of an ABI. UEFI is Windows, as it is to Rust: clang before 20 knows no types of
-/// it. Rust's `gnullvm` is `gnu`, whose compiler is clang.
-pub(crate) fn clang_name(target: &Target) -> String {
-    let name = target.name();
-    if let Some(machine) = name.strip_suffix("-unknown-uefi") {
-        return format!("{machine}-unknown-windows-msvc");
-    }
-    if let Some(machine) = name.strip_suffix("-cygwin") {
-        return format!("{machine}-windows-cygnus");
-    }
-    if let Some(name) = name.strip_suffix("-gnullvm") {
-        return format!("{name}-gnu");
-    }
-    let machines = ["riscv32", "riscv64", "csky"];
-    let machine = machines.iter().find(|machine| name.starts_with(*machine));
-    match (machine, name.split_once('-')) {
-        (Some(&"csky"), _) => "csky".into(),
-        (Some(machine), Some((_, system))) => format!("{machine}-{system}"),
-        _ => name.into(),
-    }
-}
-
 /// Returns the machine in clang's name for `target`.
 pub(crate) fn machine(target: &Target) -> String {
-    let name = clang_name(target);
+    let name = clang_triple(target.name());
     name.split('-').next().unwrap_or(&name).into()
 }
 
@@ -322,7 +301,7 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
         name if name.ends_with("-msvc") => name,
         _ => &header.target,
     };
-    let read = match wanted.filter(|wanted| clang_name(wanted) == name) {
+    let read = match wanted.filter(|wanted| clang_triple(wanted.name()) == name) {
         Some(wanted) => Ok(wanted.clone()),
         None => Target::named(name),
     };

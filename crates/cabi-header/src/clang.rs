@@ -19,7 +19,7 @@ use clang_sys::*;
 use crate::header_error::{HeaderError, SourceError};
 use crate::location::Location;
 
-pub(crate) use cursor::{Cursor, Token, Ty, without_strings};
+pub(crate) use cursor::{Cursor, Token, Ty, between_quotes_blank, without_strings};
 
 fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
     static LIBRARY: OnceLock<Result<Arc<SharedLibrary>, HeaderError>> = OnceLock::new();

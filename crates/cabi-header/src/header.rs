@@ -381,6 +381,8 @@ pub struct Skipped {
     pub name: String,
     /// Why.
     pub reason: Reason,
+    /// `true` for a structure, union or class.
+    pub is_record: bool,
     /// Location of the declaration.
     pub location: Location,
 }

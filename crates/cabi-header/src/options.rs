@@ -60,17 +60,32 @@ pub(crate) fn of_target(triple: &str) -> RecordRules {
 
 /// Returns clang's name of the target that Rust's triple `triple` names.
 ///
+/// clang's names of RISC-V have no extensions, and those of C-SKY no ABI. UEFI is Windows, as it
+/// is to Rust: clang before 20 knows no types of it. `gnullvm` is `gnu`, whose compiler is clang.
+///
 /// # Example
 /// ```
 /// assert_eq!(cabi_header::clang_triple("aarch64-apple-ios-sim"), "aarch64-apple-ios-simulator");
 /// ```
 #[must_use]
 pub fn clang_triple(triple: &str) -> String {
-    // clang's names say nothing of RISC-V's extensions.
-    let name = triple.replacen("riscv64gc-", "riscv64-", 1);
-    match name.strip_suffix("-sim") {
-        Some(system) => format!("{system}-simulator"),
-        None => name,
+    let ends = [
+        ("-unknown-uefi", "-unknown-windows-msvc"),
+        ("-cygwin", "-windows-cygnus"),
+        ("-gnullvm", "-gnu"),
+        ("-sim", "-simulator"),
+    ];
+    for (rust, clang) in ends {
+        if let Some(start) = triple.strip_suffix(rust) {
+            return format!("{start}{clang}");
+        }
+    }
+    let machines = ["riscv32", "riscv64", "csky"];
+    let machine = machines.iter().find(|machine| triple.starts_with(*machine));
+    match (machine, triple.split_once('-')) {
+        (Some(&"csky"), _) => "csky".to_owned(),
+        (Some(machine), Some((_, system))) => format!("{machine}-{system}"),
+        _ => triple.to_owned(),
     }
 }
 

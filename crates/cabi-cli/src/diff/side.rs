@@ -35,7 +35,7 @@ impl Side {
             .map(reading::foreign::target)
             .transpose()?;
         let source = Source {
-            target: wanted.as_ref().map(reading::clang_name),
+            target: words.target.clone(),
             policy: words.policy,
             ..Source::of(&words.source, &words.reading, &words.flags)
         };

@@ -344,16 +344,32 @@ fn is_true(flag: c_uint) -> bool {
 }
 
 /// Returns `printed` with spaces in the place of what stands in quotes, as long as before; as it is
-/// if a quote seems to stand in a string.
+/// if a quote seems to stand in a string, which clang prints without its backslash.
 pub(crate) fn without_strings(printed: &str) -> String {
-    let parts: Vec<&str> = printed.split('"').collect();
-    if parts.len().is_multiple_of(2) {
-        return printed.to_owned();
+    match may_have_quotes_in_strings(printed) {
+        true => printed.to_owned(),
+        false => between_quotes_blank(printed),
     }
+}
+
+/// Returns `printed` with spaces in the place of each second part between quotes.
+pub(crate) fn between_quotes_blank(printed: &str) -> String {
     let blank = |(i, part): (usize, &str)| match i % 2 {
         0 => part.to_owned(),
         _ => " ".repeat(part.len()),
     };
-    let parts: Vec<String> = parts.into_iter().enumerate().map(blank).collect();
+    let parts: Vec<String> = printed.split('"').enumerate().map(blank).collect();
     parts.join("\"")
+}
+
+/// Returns whether strings in `printed` do not begin and end as an argument does.
+fn may_have_quotes_in_strings(printed: &str) -> bool {
+    let parts: Vec<&str> = printed.split('"').collect();
+    let outside = parts.iter().step_by(2);
+    let (ends, starts) = (outside.clone().skip(1), outside.take(parts.len() / 2));
+    parts.len().is_multiple_of(2)
+        || ends.into_iter().any(|rest| !rest.starts_with([')', ',']))
+        || starts
+            .into_iter()
+            .any(|text| !text.trim_end().ends_with(['(', ',', '=']))
 }

@@ -125,20 +125,24 @@ pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
 }
 
 /// Returns whether `ty` is the type of an expression that gcc may align otherwise: in C it drops
-/// the alignment of a typedef in a cast, in C++ it keeps it in arithmetic.
+/// the alignment of a typedef in a cast, and keeps that of a pointer in `&p[0]`; in C++ it keeps
+/// the operand's in a cast and in arithmetic.
 pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
     let spelling = ty.spelling().replace("->", ".");
     let words = ["typeof", "decltype"];
-    let Some(expression) = words.iter().find_map(|word| spelling.strip_prefix(word)) else {
+    let Some(at) = words.iter().find_map(|word| spelling.find(word)) else {
         return false;
     };
+    let expression = &spelling[at..];
+    let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);
+    let has_cast = { expression.split(')').skip(1) }.any(|rest| rest.starts_with(starts_operand));
     if cxx {
         let operators = ["+", "-", "*", "/", "%", "&", "|", "^", "?"];
-        return expression.split(' ').any(|word| operators.contains(&word));
+        let is_operator = |word| operators.contains(&word);
+        return has_cast || expression.split(' ').any(is_operator);
     }
-    let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);
-    let mut after = expression.split(')').skip(1);
-    ty.align() != ty.canonical().align() && after.any(|rest| rest.starts_with(starts_operand))
+    let is_address = expression.contains('&') && expression.contains(['[', '*']);
+    is_address || has_cast && ty.align() != ty.canonical().align()
 }
 
 /// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang

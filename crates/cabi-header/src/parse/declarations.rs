@@ -6,7 +6,7 @@ use clang_sys::{CXCursor_EnumDecl, CXCursorKind};
 
 use crate::clang::Cursor;
 use crate::header::{Header, NamedType, Prototype, Skipped};
-use crate::parse::kinds::TYPEDEFS;
+use crate::parse::kinds::{RECORDS, TYPEDEFS};
 use crate::reason::Reason;
 
 /// `cursor` is left out as `name`.
@@ -14,6 +14,7 @@ pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skip
     Skipped {
         name,
         reason,
+        is_record: RECORDS.contains(&cursor.kind()),
         location: cursor.place().location(),
     }
 }
@@ -160,6 +161,7 @@ fn other_target(known: &Prototype, new: &Prototype) -> Option<Skipped> {
     Some(Skipped {
         reason: Reason::Attribute(what),
         name: new.name.clone(),
+        is_record: false,
         location: new.location.clone(),
     })
 }

@@ -5,7 +5,8 @@ use clang_sys::*;
 
 use crate::clang::Cursor;
 
-const RECORDS: [CXCursorKind; 3] = [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
+pub(crate) const RECORDS: [CXCursorKind; 3] =
+    [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
 
 const METHODS: [CXCursorKind; 4] = [
     CXCursor_CXXMethod,

@@ -1,25 +1,60 @@
-//! Classes of C++ that clang takes for a POD (Itanium C++ ABI 1.1, "POD for the purpose of layout")
-//! and gcc does not.
+//! Classes of C++ that are a POD (Itanium C++ ABI 1.1, "POD for the purpose of layout") to clang
+//! and not to gcc.
 //!
 //! The tail padding of a POD is never reused, and only a POD can be packed. gcc takes no class for
 //! one that is no aggregate in the language's version, clang goes by what a constructor does. So
 //! they disagree about a constructor that is defaulted or deleted where it is declared: in C++20
 //! about each, before about `explicit` ones. gcc's PODs have no `[[no_unique_address]]` member
-//! either.
+//! either. gcc packs neither references nor arrays of other classes, which clang does.
 
 use cabi::Type;
 use clang_sys::{
-    CX_CXXPublic, CXCursor_CXXBaseSpecifier, CXCursor_Constructor, CXCursor_FunctionTemplate,
+    CX_CXXPublic, CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor,
+    CXCursor_Destructor, CXCursor_FunctionTemplate, CXType_LValueReference, CXType_RValueReference,
 };
 
-use crate::clang::Cursor;
+use crate::clang::{Cursor, Ty};
 use crate::parse::classes::class_of;
+use crate::parse::kinds::is_array;
+use crate::parse::members::DeclaredMember;
 use crate::parse::types::{Reader, unsupported};
 use crate::reason::Reason;
+
+/// The compilers to which a type is a POD.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PodTo {
+    Both,
+    Clang,
+    Neither,
+}
 
 /// Returns whether a member has the attribute `[[no_unique_address]]`.
 pub(crate) fn may_overlap(field: Cursor<'_>) -> bool {
     field.printed().contains("no_unique_address")
+}
+
+fn is_reference(ty: Ty<'_>) -> bool {
+    [CXType_LValueReference, CXType_RValueReference].contains(&ty.canonical().kind())
+}
+
+/// Returns whether a member has a value where it is declared.
+fn has_initializer(field: Cursor<'_>) -> bool {
+    let printed = field.printed();
+    printed.contains(" = ") || !field.name().is_empty() && printed.ends_with('}')
+}
+
+/// Returns what stands in the text of `definition`. libclang shows what an instance of a template
+/// has in the template alone.
+fn declared_in(definition: Cursor<'_>) -> Vec<Cursor<'_>> {
+    let mut written = definition;
+    loop {
+        let template = written.template_or_null();
+        // A specialization stands somewhere else.
+        if template.is_null() || template.place() != written.place() {
+            return written.children();
+        }
+        written = template;
+    }
 }
 
 /// Returns whether bits after the last member of `ty` belong to no member.
@@ -36,7 +71,7 @@ impl<'u> Reader<'u> {
     /// Refuses to derive from `class`, whose type is `base`, if gcc alone puts members into its
     /// tail padding.
     pub(crate) fn check_base(&self, class: Cursor<'u>, base: &Type) -> Result<(), Reason> {
-        match has_tail_padding(base) && self.is_pod_to_clang_alone(class) {
+        match has_tail_padding(base) && self.pod_to(class) == PodTo::Clang {
             true => {
                 let why =
                     "this base is no POD to gcc, which reuses its tail padding, and one to clang";
@@ -46,59 +81,84 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Refuses the member `field` of type `ty` where gcc alone packs it less or lets others into
-    /// its tail padding.
+    /// Refuses the member `field` where gcc alone packs it less or lets others into its tail
+    /// padding; `in_packed` if the record is packed, not the member alone.
     pub(crate) fn check_pod_member(
         &self,
         field: Cursor<'u>,
-        ty: &Type,
-        is_packed: bool,
+        member: &DeclaredMember,
+        in_packed: bool,
     ) -> Result<(), Reason> {
-        let matters = is_packed && ty.align() > 1 || has_tail_padding(ty) && may_overlap(field);
-        match matters && self.is_pod_to_clang_alone(class_of(field.ty())) {
-            true => {
-                let why = "this class is no POD to gcc, which does not pack it and reuses its tail padding, and one to clang";
-                Err(unsupported(field.ty(), why))
+        let pod_to = match is_reference(field.ty()) {
+            true => PodTo::Neither,
+            false => self.pod_to(class_of(field.ty())),
+        };
+        let is_packed_by_clang_alone = match pod_to {
+            PodTo::Both => false,
+            PodTo::Clang => in_packed || !member.packed.is_empty(),
+            PodTo::Neither => {
+                let is_array = is_array(field.ty().canonical().kind());
+                in_packed && (is_array || is_reference(field.ty()))
             }
+        };
+        let ty = &member.ty;
+        let has_others = has_tail_padding(ty) && may_overlap(field) && pod_to == PodTo::Clang;
+        let why = match ty.align() > 1 && is_packed_by_clang_alone {
+            true => "gcc does not pack it, clang does",
+            false if has_others => {
+                "this class is no POD to gcc, which reuses its tail padding, and one to clang"
+            }
+            false => return Ok(()),
+        };
+        match self.facts.cxx && !self.is_as_clang() {
+            true => Err(unsupported(field.ty(), why)),
             false => Ok(()),
         }
     }
 
-    fn is_pod_to_clang_alone(&self, class: Cursor<'u>) -> bool {
+    fn pod_to(&self, class: Cursor<'u>) -> PodTo {
         let definition = class.definition_or_null();
         if !self.facts.cxx || self.is_as_clang() || definition.is_null() {
-            return false;
+            return PodTo::Both;
         }
-        // libclang shows the constructors of an instance in its template alone.
-        let template = definition.template_or_null();
-        let declared = match template.is_null() {
-            true => definition.children(),
-            false => template.children(),
-        };
-        let fields = definition.ty().fields();
-        let is_private = |field: &Cursor<'_>| field.access() != CX_CXXPublic;
-        if fields.iter().any(is_private) || { declared.iter() }
-            .any(|child| child.kind() == CXCursor_CXXBaseSpecifier)
-        {
-            return false; // and to clang neither
-        }
+        let (declared, fields) = (declared_in(definition), definition.ty().fields());
         let name = class.name();
         let name = name.split('<').next().unwrap_or("");
-        let is_constructor = |child: &&Cursor<'_>| match child.kind() {
+        let is_constructor = |child: &Cursor<'_>| match child.kind() {
             CXCursor_Constructor => true,
             CXCursor_FunctionTemplate => child.name().split('<').next() == Some(name),
             _ => false,
         };
-        let constructors = declared.iter().filter(is_constructor);
-        let constructors: Vec<_> = constructors.map(|one| one.printed()).collect();
-        let is_provided = |one: &String| !one.contains("= default") && !one.contains("= delete");
-        if constructors.iter().any(is_provided) {
-            return false;
+        let is_provided = |own: &Cursor<'_>| {
+            let printed = own.printed();
+            !printed.contains("= default") && !printed.contains("= delete")
+        };
+        let is_to_neither = |child: &Cursor<'_>| match child.kind() {
+            CXCursor_CXXBaseSpecifier => true,
+            CXCursor_Destructor => is_provided(child),
+            CXCursor_CXXMethod => child.name() == "operator=" && is_provided(child),
+            _ => is_constructor(child) && is_provided(child),
+        };
+        let parts = fields.iter().map(|field| self.pod_to(class_of(field.ty())));
+        let parts: Vec<PodTo> = parts.collect();
+        let is_no_part = |field: &Cursor<'_>| {
+            field.access() != CX_CXXPublic || is_reference(field.ty()) || has_initializer(*field)
+        };
+        if declared.iter().any(is_to_neither)
+            || fields.iter().any(is_no_part)
+            || parts.contains(&PodTo::Neither)
+        {
+            return PodTo::Neither;
         }
-        let is_disputed = |one: &String| self.facts.cxx20 || one.contains("explicit");
-        constructors.iter().any(is_disputed)
-            || fields.iter().any(|field| {
-                may_overlap(*field) || self.is_pod_to_clang_alone(class_of(field.ty()))
-            })
+        let is_disputed = |child: &Cursor<'_>| {
+            is_constructor(child) && (self.facts.cxx20 || child.printed().contains("explicit"))
+        };
+        match declared.iter().any(is_disputed)
+            || fields.iter().any(|field| may_overlap(*field))
+            || parts.contains(&PodTo::Clang)
+        {
+            true => PodTo::Clang,
+            false => PodTo::Both,
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are
 //! searched, be they comments or left out by `#if`.
 
+use std::collections::HashSet;
+
 use crate::clang::NO_DECLARATION;
 use crate::parse::ignored::{IGNORED, occurs};
 
@@ -12,6 +14,10 @@ pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-on
 pub(crate) struct Pragmas {
     /// `#pragma pack`.
     pub(crate) pack: bool,
+    /// `#pragma pack` that gcc obeys and clang ignores, or the other way round.
+    pub(crate) disputed_pack: bool,
+    /// Sum of the values of `#pragma pack` with a macro, which clang alone expands.
+    pub(crate) packs_by_macro: u32,
     /// `-fpack-struct`, with a number or without.
     pub(crate) pack_argument: bool,
     /// `-fpack-struct` without a number: to gcc every record is `packed`, to clang a 1 follows.
@@ -51,8 +57,26 @@ impl Pragmas {
         self.transparent_union && self.ignores_attributes
     }
 
-    /// Adds the pragmas in `text`.
-    pub(crate) fn look(&mut self, text: &str) {
+    /// Adds the pragmas in `texts`, all that were read.
+    pub(crate) fn look(&mut self, texts: &[String]) {
+        let mut names = HashSet::new();
+        for text in texts {
+            self.look_at(text);
+            for form in { text.lines() }.filter_map(pack_form) {
+                match form {
+                    PackForm::Alike => {}
+                    PackForm::ByName(name) => _ = names.insert(name),
+                    PackForm::Disputed => self.disputed_pack = true,
+                }
+            }
+        }
+        self.packs_by_macro = names
+            .iter()
+            .flat_map(|name| texts.iter().flat_map(|text| macro_values(text, name)))
+            .fold(0, |all, pack| all | pack);
+    }
+
+    fn look_at(&mut self, text: &str) {
         for ((name, _), is) in IGNORED.iter().zip(&mut self.ignored) {
             *is = *is || occurs(text, name);
         }
@@ -80,6 +104,58 @@ impl Pragmas {
             self.without_sse |= WITHOUT_SSE.iter().any(|word| target.contains(word));
         }
     }
+}
+
+/// How gcc and clang obey a `#pragma pack`.
+enum PackForm<'t> {
+    Alike,
+    /// Alike if the name in the place of a number is no macro.
+    ByName(&'t str),
+    Disputed,
+}
+
+/// Returns the form of the `#pragma pack` that `line` is.
+fn pack_form(line: &str) -> Option<PackForm<'_>> {
+    let line = line.trim_start().strip_prefix('#')?.trim_start();
+    let line = line.strip_prefix("pragma")?.trim_start();
+    let line = line.strip_prefix("pack")?.trim_start();
+    let (args, rest) = line.strip_prefix('(')?.split_once(')')?;
+    let rest = rest.trim();
+    if !(rest.is_empty() || rest.starts_with("//") || rest.starts_with("/*")) {
+        return Some(PackForm::Disputed);
+    }
+    let args: Vec<&str> = args.split(',').map(str::trim).collect();
+    let is_number = |arg: &str| arg.starts_with(|c: char| c.is_ascii_digit());
+    Some(match args[..] {
+        ["" | "push" | "pop" | "show"] => PackForm::Alike,
+        ["push", name, own] if !is_number(name) => match is_number(own) {
+            true => PackForm::Alike,
+            false => PackForm::ByName(own),
+        },
+        [own] | ["push", own] if is_number(own) => PackForm::Alike,
+        ["pop", name] if !is_number(name) && name != "push" => PackForm::Alike,
+        [name] | ["push", name] => PackForm::ByName(name),
+        _ => PackForm::Disputed,
+    })
+}
+
+/// Returns the values for `#pragma pack` that definitions of the macro `name` in `text`, a file or
+/// an argument, may have.
+fn macro_values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = u32> {
+    let is_definition = |(at, _): &(usize, &str)| {
+        let before = text[..*at].trim_end();
+        before.is_empty() || before.ends_with("-D") || before.ends_with("define")
+    };
+    let found = text.match_indices(name).filter(is_definition);
+    found.filter_map(|(at, _)| {
+        let rest = &text[at + name.len()..];
+        let value = rest.trim_start_matches(['=', ' ', '\t', '(']);
+        let is_longer = rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        let digits = value.split(|c: char| !c.is_alphanumeric()).next();
+        let number = digits.and_then(|digits| digits.parse().ok());
+        // The sum of all, for a value that is not seen.
+        (!is_longer).then(|| number.unwrap_or(31))
+    })
 }
 
 /// Returns the text after each `#pragma` and `_Pragma` of `text` on its line, which a backslash

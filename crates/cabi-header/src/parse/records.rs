@@ -177,8 +177,7 @@ impl<'u> Reader<'u> {
         let declared = declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         let attributes = RecordAttributes::new(definition, &self.errors);
         for (field, member) in fields.iter().zip(&declared) {
-            let is_packed = attributes.packed || !member.packed.is_empty();
-            self.check_pod_member(*field, &member.ty, is_packed)?;
+            self.check_pod_member(*field, member, attributes.packed)?;
         }
         // Known to be a bounded number only now.
         let n_inner: usize = declared.iter().map(|member| n_members(&member.ty)).sum();
@@ -238,6 +237,15 @@ impl<'u> Reader<'u> {
         }
         if let Some(why) = self.argument_packs_otherwise(own) {
             return refuse(why);
+        }
+        if self.pragmas.disputed_pack && own.stated.align > 1 {
+            return refuse("a `#pragma pack` in the text packs by gcc or by clang alone");
+        }
+        let packs = clang.iter().map(|ty| ty.as_record()?.attributes().pack);
+        let packs: Option<Vec<u32>> = packs.collect();
+        let is_by_macro = |pack: &u32| self.pragmas.packs_by_macro & pack != 0;
+        if packs.is_some_and(|packs| packs.iter().any(is_by_macro)) {
+            return refuse("gcc does not expand the macro in a `#pragma pack`, clang does");
         }
         let model = match self.facts.x86 {
             true => own.attributes.model(&self.model),

@@ -214,19 +214,19 @@ impl<'s> Source<'s> {
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
         let mut found = Pragmas::default();
-        found.look(self.text);
         for arg in self.given_args {
             found.packed_argument |= arg == "-fpack-struct";
             found.pack_argument |= arg.starts_with("-fpack-struct");
-            // Macros may have pragmas.
-            found.look(arg);
         }
-        for file in unit.files().iter().filter(|file| **file != main) {
-            // A file that cannot be read was in memory: the prelude, which has none.
-            if let Ok(bytes) = std::fs::read(file) {
-                found.look(&String::from_utf8_lossy(&bytes));
-            }
-        }
+        let mut texts = vec![self.text.to_owned()];
+        // Macros may have pragmas.
+        texts.extend_from_slice(self.given_args);
+        let files = unit.files();
+        let files = files.iter().filter(|file| **file != main);
+        // A file that cannot be read was in memory: the prelude, which has none.
+        let bytes = files.filter_map(|file| std::fs::read(file).ok());
+        texts.extend(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+        found.look(&texts);
         found
     }
 }

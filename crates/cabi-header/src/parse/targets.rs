@@ -8,7 +8,7 @@
 
 use cabi::{Kind, Scalar, Type, VectorLevel};
 
-use crate::clang::{Cursor, without_strings};
+use crate::clang::{Cursor, between_quotes_blank, without_strings};
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::ignored::Subject;
@@ -31,13 +31,13 @@ impl OwnTarget {
     /// `base` are the vectors of the arguments for clang.
     pub(crate) fn new(printed: &str, base: VectorLevel) -> Result<Self, Reason> {
         let attributes = without_strings(printed);
-        let start = "target(\"";
-        let words = attributes.match_indices(start).filter_map(|(at, _)| {
-            let is_whole = attributes[..at].ends_with(['(', ':']);
-            let rest = printed.get(at + start.len()..)?;
-            rest.split('"').next().filter(|_| is_whole)
-        });
-        let features = words.collect::<Vec<_>>().join(",");
+        let features = features(printed, &attributes);
+        if attributes == printed
+            && features != self::features(printed, &between_quotes_blank(printed))
+        {
+            let what = "target, where a string of an attribute has quotes in it,";
+            return Err(Reason::Attribute(what.to_owned()));
+        }
         let clones = ["target_clones", "cpu_specific", "cpu_dispatch"];
         Ok(Self {
             vectors: vectors(&features, base)?,
@@ -109,6 +109,17 @@ impl<'u> Reader<'u> {
         };
         refuse(format!("target(\"{}\"), {what},", own.features))
     }
+}
+
+/// Returns the words of `target` in `attributes`, which are `printed` with or without its strings.
+fn features(printed: &str, attributes: &str) -> String {
+    let start = "target(\"";
+    let words = attributes.match_indices(start).filter_map(|(at, _)| {
+        let is_whole = attributes[..at].ends_with(['(', ':']);
+        let rest = printed.get(at + start.len()..)?;
+        rest.split('"').next().filter(|_| is_whole)
+    });
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// Returns whether an argument or the result of `function` has a part that `is`.

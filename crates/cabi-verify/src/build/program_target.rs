@@ -8,7 +8,6 @@
 use std::sync::OnceLock;
 
 use cabi::Target;
-use cabi_header::clang_triple;
 
 use super::reference::{Reference, TIME_LIMIT};
 use crate::run::HERE;
@@ -132,7 +131,9 @@ impl ProgramTarget {
     /// # Errors
     /// A target that is not known here, or whose programs nothing here links.
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
-        let target = Target::named(&clang_triple(triple)).map_err(|error| error.to_string())?;
+        // The extensions of `riscv64gc` are those of `riscv64` to every compiler.
+        let name = triple.replacen("riscv64gc-", "riscv64-", 1);
+        let target = Target::named(&name).map_err(|error| error.to_string())?;
         let is_it = |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == target);
         let tools = KNOWN.iter().find(is_it);
         let tools = tools.ok_or_else(|| {
