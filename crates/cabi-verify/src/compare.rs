@@ -61,15 +61,6 @@ pub(crate) fn compare_with_al(
     ]
 }
 
-/// Returns the number of values that each side shows: the callee's, and the caller's.
-pub fn n_values(facts: &Facts) -> [usize; 2] {
-    [&facts.callee, &facts.caller].map(|side| {
-        let all = side.args.iter().chain(&side.result);
-        let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
-        all.filter(has_bytes).count()
-    })
-}
-
 impl Compared<'_> {
     fn is_callee(&self) -> bool {
         self.direction == Direction::Call
@@ -91,6 +82,11 @@ impl Compared<'_> {
             };
             let name = format!("argument {i} ({ty})");
             let checked = self.value((&name, action), &arg.place, found);
+            // An unnamed one may have been promoted.
+            let checked = match found.n_bytes() as u64 >= ty.size() {
+                true => checked,
+                false => Err(format!("{name}: {} bytes were looked at", found.n_bytes()).into()),
+            };
             let checked = checked.and_then(|()| match self.is_callee() {
                 true => Ok(self.relies(&name, &arg.place, found)?),
                 false => {
@@ -121,7 +117,11 @@ impl Compared<'_> {
         place: &Place,
         found: &Found,
     ) -> Result<(), Difference> {
-        let size = found.runs.iter().map(|run| run.bytes).sum();
+        let size = found.n_bytes();
+        let is_unseen = |one: &PlacedPart| usize::from(one.part.offset) >= size;
+        if matches!(place, Place::Parts(parts) if parts.iter().any(is_unseen)) {
+            return Err(format!("{name}: {size} bytes were looked at").into());
+        }
         let expected = self.expected(place, size)?;
         let is_there = |at: &At, i: usize, spots: &[Spot]| match at {
             At::Padding => true,

@@ -216,6 +216,15 @@ impl Facts {
 }
 
 impl Facts {
+    /// Returns the number of values that each side shows: the callee's, and the caller's.
+    pub fn n_values(&self) -> [usize; 2] {
+        [&self.callee, &self.caller].map(|side| {
+            let all = side.args.iter().chain(&side.result);
+            let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
+            all.filter(has_bytes).count()
+        })
+    }
+
     /// Checks whether the caller and the callee differ about `value`, or without one about the
     /// state of the machine at the call: no ABI is both sides' then.
     pub fn disagree(&self, value: Option<Value>) -> bool {
@@ -286,6 +295,11 @@ impl Side {
 }
 
 impl Found {
+    /// Returns the size of the value that was looked at, in bytes.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes).sum()
+    }
+
     fn read<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
         let mut found = Self::default();
         for word in words {

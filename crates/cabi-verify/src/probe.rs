@@ -17,7 +17,7 @@ use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Type};
 use crate::build::program::{File, Program, runner};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
-use crate::compare::{compare, n_values};
+use crate::compare::compare;
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
 use crate::facts::{Facts, Note};
@@ -376,7 +376,7 @@ pub fn outcome(compiler: &str, observed: &Observed, sig: &FnSig, abi: &FnAbi) ->
     };
     let types: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
     let [callee, caller] = compare(compiler, facts, &types, abi);
-    let [in_callee, in_caller] = n_values(facts);
+    let [in_callee, in_caller] = facts.n_values();
     let side = |name: &str, differs: Vec<Difference>, n| match differs.first() {
         Some(difference) => Err(format!("{name}, {}", difference.why)),
         None => Ok(n),

@@ -125,21 +125,23 @@ fn headers(
             None => Ok(found),
         }
     });
-    let read: Vec<Result<Read, String>> = read.collect();
-    if let Some(empty) = read.iter().flatten().find(|read| is_empty(read)) {
-        let what = verify.only.as_deref();
-        let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
-        let own = match verify.own {
-            None => "",
-            Some(Own::File) => {
-                " of its own (--own=folder takes those of the headers beside it too)"
-            }
-            Some(Own::Folder) => " in its folder, or in one that -I names",
-        };
-        let name = &empty.name;
-        return Err(format!("{name}: no function and no record type{own}{what}"));
-    }
-    Ok(read)
+    let what = verify.only.as_deref();
+    let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
+    let own = match verify.own {
+        None => "",
+        Some(Own::File) => " of its own (--own=folder takes those of the headers beside it too)",
+        Some(Own::Folder) => " in its folder, or in one that -I names",
+    };
+    let with_something = |read: Read| match is_empty(&read) {
+        true => Err(format!(
+            "{}: no function and no record type{own}{what}",
+            read.name
+        )),
+        false => Ok(read),
+    };
+    Ok(read
+        .map(|read: Result<Read, String>| read.and_then(with_something))
+        .collect())
 }
 
 /// Part of a header that is verified.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::clang::NO_DECLARATION;
 use crate::parse::ignored::{IGNORED, occurs};
+use crate::parse::members::DeclaredMember;
 
 /// Words of a `target` attribute or pragma that take registers of the C convention away.
 pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
@@ -55,6 +56,30 @@ impl Pragmas {
     /// show.
     pub(crate) fn may_hide_transparent(self) -> bool {
         self.transparent_union && self.ignores_attributes
+    }
+
+    /// Returns why a record may be packed otherwise for gcc, given its members, its alignment, and
+    /// the values that clang may have packed it by.
+    pub(crate) fn packs_otherwise(
+        self,
+        members: &[DeclaredMember],
+        align: i64,
+        packs: &[u32],
+    ) -> Option<&'static str> {
+        let is_empty = |member: &DeclaredMember| member.width == Some(0);
+        if self.packed_argument {
+            Some("to gcc `-fpack-struct` makes it `packed`, to clang it is `-fpack-struct=1`")
+        } else if self.pack_argument && self.pack {
+            Some("gcc and clang combine `-fpack-struct` and `#pragma pack` differently")
+        } else if self.pack_argument && members.iter().any(is_empty) {
+            Some("gcc packs bit-fields of width 0 by `-fpack-struct` and clang does not")
+        } else if self.disputed_pack && align > 1 {
+            Some("a `#pragma pack` in the text packs by gcc or by clang alone")
+        } else if packs.iter().any(|pack| self.packs_by_macro & pack != 0) {
+            Some("gcc does not expand the macro in a `#pragma pack`, clang does")
+        } else {
+            None
+        }
     }
 
     /// Adds the pragmas in `texts`, all that were read.

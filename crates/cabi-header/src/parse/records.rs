@@ -235,17 +235,13 @@ impl<'u> Reader<'u> {
         if self.pragmas.align && own.attributes.unnamed {
             return refuse("`#pragma align` and `#pragma options align` are clang's alone");
         }
-        if let Some(why) = self.argument_packs_otherwise(own) {
-            return refuse(why);
-        }
-        if self.pragmas.disputed_pack && own.stated.align > 1 {
-            return refuse("a `#pragma pack` in the text packs by gcc or by clang alone");
-        }
         let packs = clang.iter().map(|ty| ty.as_record()?.attributes().pack);
-        let packs: Option<Vec<u32>> = packs.collect();
-        let is_by_macro = |pack: &u32| self.pragmas.packs_by_macro & pack != 0;
-        if packs.is_some_and(|packs| packs.iter().any(is_by_macro)) {
-            return refuse("gcc does not expand the macro in a `#pragma pack`, clang does");
+        let packs = packs.collect::<Option<Vec<u32>>>().unwrap_or_default();
+        if let Some(why) = self
+            .pragmas
+            .packs_otherwise(&own.declared, own.stated.align, &packs)
+        {
+            return refuse(why);
         }
         let model = match self.facts.x86 {
             true => own.attributes.model(&self.model),
@@ -279,22 +275,6 @@ impl<'u> Reader<'u> {
             }
         }
         found.ok_or_else(|| hidden(own))
-    }
-
-    /// Returns why `-fpack-struct` among the arguments packs a record otherwise for gcc.
-    fn argument_packs_otherwise(&self, own: &RecordDefinition<'u>) -> Option<&'static str> {
-        let is_empty = |member: &DeclaredMember| member.width == Some(0);
-        if !self.pragmas.pack_argument {
-            None
-        } else if self.pragmas.packed_argument {
-            Some("to gcc `-fpack-struct` makes it `packed`, to clang it is `-fpack-struct=1`")
-        } else if self.pragmas.pack {
-            Some("gcc and clang combine `-fpack-struct` and `#pragma pack` differently")
-        } else if own.declared.iter().any(is_empty) {
-            Some("gcc packs bit-fields of width 0 by `-fpack-struct` and clang does not")
-        } else {
-            None
-        }
     }
 
     /// Returns the alignment that the record's own `aligned` asks for.

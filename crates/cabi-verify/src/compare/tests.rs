@@ -41,6 +41,16 @@ fn what_differs_is_said_in_words() {
             "argument 0 (struct p): gcc reads bytes 6 to 7 from no place that was looked at; expected rdi+6",
         ),
         (
+            "callee 0 8:rdi 8:xmm0",
+            "callee 0 8:rdi",
+            "argument 0 (struct p): 8 bytes were looked at",
+        ),
+        (
+            "callee 1 1:rsi",
+            "callee 1",
+            "argument 1 (signed char): 0 bytes were looked at",
+        ),
+        (
             "8:rdi|xmm2",
             "8:xmm2",
             "argument 0 (struct p): gcc passes bytes 0 to 7 in xmm2; expected rdi",
