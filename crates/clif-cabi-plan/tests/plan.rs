@@ -76,7 +76,7 @@ fn signatures(row: &str) -> (FnSig, FnSig, Target) {
     }
     for word in words.split(", ") {
         sig = match word {
-            "" | "call" | "entry" => sig,
+            "" | "call" | "entry" | "try" => sig,
             "avx" => sig.features(VectorLevel::Avx),
             "avx512" => sig.features(VectorLevel::Avx512),
             "clang" => sig.policy(Policy::CLANG),
@@ -188,8 +188,8 @@ fn text(
     text
 }
 
-fn call(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
-    let plan = CallPlan::new(sig, target)?;
+fn call(plan: Result<CallPlan, PlanError>) -> Result<String, PlanError> {
+    let plan = plan?;
     let padding = |param| {
         let mut own = plan.args.padding().iter();
         let own = own.find(|own| own.param == u32::try_from(param).ok());
@@ -230,11 +230,13 @@ fn plans() {
             let text = plan.unwrap_or_else(|error| format!("refused: {error}"));
             text.replace(" (x86_64-unknown-linux-gnu)", "")
         };
-        let call = || or_why(call(&at_call, &target));
+        let call = || or_why(call(CallPlan::new(&at_call, &target)));
+        let try_call = || or_why(self::call(CallPlan::of_try_call(&at_call, &target)));
         let entry = || or_why(entry(&sig, &target));
         found += &match row.split([',', ':']).next() {
             Some("call") => format!("  {}\n", call()),
             Some("entry") => format!("  {}\n", entry()),
+            Some("try") => format!("  {}\n", try_call()),
             _ if call() == entry() => format!("  {}\n", call()),
             _ => format!("  call {}\n  entry {}\n", call(), entry()),
         };

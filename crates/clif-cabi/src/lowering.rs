@@ -3,6 +3,7 @@
 mod declare;
 mod entry;
 mod flags;
+mod issued;
 mod tail;
 mod variadic;
 
@@ -12,7 +13,7 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
-use crate::cranelift::codegen::ir::{DataFlowGraph, Value};
+use crate::cranelift::codegen::ir::DataFlowGraph;
 use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
 use crate::cranelift::codegen::settings::{Flags, ProbestackStrategy};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 
 use crate::clif_types::{clif_call_conv, type_name, value_type};
 use crate::emit::memory::MemoryConfig;
-use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, check};
+use crate::emit::{Arg, CallSite, Callee, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
@@ -49,6 +50,8 @@ pub struct Lowering {
 #[derive(Default)]
 struct Cached {
     calls: Cache<FnSig, CallPlan>,
+    /// Calls with handlers, where others have none.
+    try_calls: Cache<FnSig, CallPlan>,
     entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
     va_args: Cache<(FnSig, cabi::Type), VaArgPlan>,
@@ -309,25 +312,6 @@ impl Lowering {
         self.emit_call(&mut ByRef(stubs), builder, callee, &call, (args, ret))
     }
 
-    /// Returns the values for a front end's own `call`, `call_indirect` or `try_call` with
-    /// [the plan's signature](crate::clif_signature), the address of the result included if the
-    /// callee writes it: the level below [`Lowering::call_sig`].
-    ///
-    /// # Errors
-    /// [`LowerError`] for arguments that do not fit the signature.
-    pub fn values_in(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        plan: &CallPlan,
-        args: &[Arg],
-        ret: Ret,
-    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let mut site = self.site(plan, builder);
-        let checked = site.check(args, ret);
-        (checked.and_then(|()| site.values(args, ret, None)))
-            .map_err(|error| error.of(None, &plan.sig))
-    }
-
     fn site<'a, 'b, 'f>(
         &self,
         plan: &'a CallPlan,
@@ -339,46 +323,6 @@ impl Lowering {
             config: self.config,
             forwarded: SmallVec::new(),
         }
-    }
-
-    /// Returns the callee for those values: `callee` itself, or a stub that also sets AL for a
-    /// variadic one. It is called by [`Callable::call`], or by an instruction of one's own with
-    /// [`Callable::code`], [`Callable::signature`] and [`Callable::args`]: docs/front-end.md has a
-    /// `try_call`.
-    ///
-    /// # Errors
-    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
-    pub fn callee(
-        &self,
-        stubs: &mut (impl Stubs + ?Sized),
-        builder: &mut FunctionBuilder<'_>,
-        plan: &CallPlan,
-        callee: impl Into<Callee>,
-    ) -> Result<Callable, LowerError> {
-        self.site(plan, builder)
-            .callee(&mut ByRef(stubs), callee.into())
-            .map_err(|error| error.of(None, &plan.sig))
-    }
-
-    /// Returns the result of such a call, from the values it returned; after a call that never
-    /// returns, emits a trap. Nothing may be emitted between the call and this: a result on the x87
-    /// stack must be popped before anything else is called. A result that the callee wrote to
-    /// memory is where the `ret` of [`Lowering::values_in`] said, so give both the same.
-    ///
-    /// # Errors
-    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
-    /// the call.
-    pub fn values_out(
-        &self,
-        stubs: &mut (impl Stubs + ?Sized),
-        builder: &mut FunctionBuilder<'_>,
-        plan: &CallPlan,
-        results: &[Value],
-        ret: Ret,
-    ) -> Result<Returned, LowerError> {
-        self.site(plan, builder)
-            .values_out(&mut ByRef(stubs), results, ret)
-            .map_err(|error| error.of(None, &plan.sig))
     }
 }
 

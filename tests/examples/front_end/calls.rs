@@ -136,7 +136,7 @@ pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
 /// catch (...) { return -1; } }
 pub(super) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
-    let plan = lower.call_plan(&f.at_call([Type::F64])?)?;
+    let plan = lower.try_call_plan(&f.at_call([Type::F64])?)?;
     let begin_catch = FnSig::new([Type::PTR], Type::PTR);
     let begin_catch = lower.declare_import(module, "__cxa_begin_catch", &begin_catch)?;
     let end_catch = FnSig::new([], Type::VOID);

@@ -60,9 +60,9 @@ pub(crate) struct ClifConvention {
     pub(super) has_stubs: bool,
     /// The convention by which its functions are called, if that is another one.
     pub(crate) calls: Option<&'static ClifConvention>,
-    /// The convention by which 16 bytes can be passed in one register, where its own has no such
-    /// parameter. For calls only: a function would preserve too few registers.
-    pub(crate) wide_calls: Option<&'static ClifConvention>,
+    /// The convention of calls that its own cannot make: with 16 bytes in one register, and with
+    /// handlers of exceptions. For calls only: a function would preserve too few registers.
+    pub(crate) general_calls: Option<&'static ClifConvention>,
     /// `true` if its callees read records of the argument area 16 bytes at a time, as C compilers'
     /// functions do.
     pub(crate) reads_wide: bool,

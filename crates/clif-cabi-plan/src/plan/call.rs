@@ -60,7 +60,38 @@ impl CallPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let mut draft = PlanDraft::new(sig, target, Side::Caller)?;
+        Self::of_call(sig, target, false)
+    }
+
+    /// Plans a call with handlers of exceptions (`try_call`). Cranelift has none of
+    /// `windows_fastcall` functions. On x86-64 the call is therefore `system_v`, with each value in
+    /// the place that Win64 has for it: callees of Win64 preserve all registers that `system_v`
+    /// preserves, and more.
+    ///
+    /// # Errors
+    /// As [`CallPlan::new`].
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{CallPlan, ClifPlace, Machine};
+    /// use clif_cabi_plan::cabi::{FnSig, Target, Type, x86_64::RCX};
+    ///
+    /// let target = Target::X86_64_WINDOWS_GNU;
+    /// let plan = CallPlan::of_try_call(&FnSig::new([Type::I64], Type::I64), &target)?;
+    /// // The argument, padding in the other registers, and the shadow space.
+    /// let words = ["i64"; 10].join(", ");
+    /// assert_eq!(plan.signature.to_string(), format!("({words}) -> i64 system_v"));
+    /// let places = Machine::of(&target)?.places(&plan.signature)?;
+    /// let argument = plan.args.slots[0].param.unwrap();
+    /// assert_eq!(places.params[argument as usize], ClifPlace::Reg(RCX));
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
+    /// ```
+    pub fn of_try_call(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
+        Self::of_call(sig, target, true)
+    }
+
+    fn of_call(sig: &FnSig, target: &Target, catches: bool) -> Result<Self, PlanError> {
+        let mut draft = PlanDraft::new(sig, target, (Side::Caller, catches))?;
         let (plan, machine) = (&mut *draft.plan, draft.machine);
         let (results, solver) = (&draft.results, &mut draft.solver);
         let own = (&plan.sig, &plan.abi);

@@ -53,7 +53,7 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let draft = PlanDraft::new(sig, target, Side::Callee)?;
+        let draft = PlanDraft::new(sig, target, (Side::Callee, false))?;
         let PlanDraft {
             mut plan,
             machine,

@@ -84,7 +84,11 @@ pub(super) struct PlanDraft {
 }
 
 impl PlanDraft {
-    pub(super) fn new(sig: &FnSig, target: &Target, side: Side) -> Result<Self, PlanError> {
+    pub(super) fn new(
+        sig: &FnSig,
+        target: &Target,
+        (side, catches): (Side, bool),
+    ) -> Result<Self, PlanError> {
         let mut sig = sig.clone().decayed(target.data_model());
         if side == Side::Callee && sig.is_variadic() {
             // The unnamed arguments are those of one call, not the function's.
@@ -93,8 +97,9 @@ impl PlanDraft {
         let abi = FnAbi::new(&sig, target)?;
         let machine = Machine::under(target, abi.convention)?;
         check_args(machine, (&sig, side), &abi, target)?;
+        let extends_bit_ints = machine.convention.extends_bit_ints;
         let machine = match side {
-            Side::Caller => caller_machine(machine, &abi),
+            Side::Caller => caller_machine(machine, &abi, catches),
             Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
         };
         let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
@@ -105,7 +110,7 @@ impl PlanDraft {
             signature: Signature::new(machine.convention.call_conv),
             args: ArgTable::default(),
             result: ResultPlan::Nothing,
-            extends_bit_ints: machine.convention.extends_bit_ints,
+            extends_bit_ints,
         });
         let plan = &mut *boxed;
         let (sig, abi) = (&plan.sig, &plan.abi);
@@ -136,11 +141,12 @@ impl PlanDraft {
     }
 }
 
-/// Returns the machine by whose convention a function of `machine` is called.
-fn caller_machine(machine: Machine, abi: &FnAbi) -> Result<Machine, &'static str> {
-    let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
-    let wide_calls = machine.convention.wide_calls.filter(|_| is_wide);
-    let machine = wide_calls.map_or(machine, |own| machine.with(own));
+/// Returns the machine by whose convention a function of `machine` is called, by a call that has
+/// handlers if `catches`.
+fn caller_machine(machine: Machine, abi: &FnAbi, catches: bool) -> Result<Machine, &'static str> {
+    let is_general = catches || abi.args.iter().any(|arg| has_16_bytes(&arg.place));
+    let general_calls = machine.convention.general_calls.filter(|_| is_general);
+    let machine = general_calls.map_or(machine, |own| machine.with(own));
     Ok(machine
         .convention
         .calls

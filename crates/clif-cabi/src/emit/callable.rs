@@ -92,8 +92,9 @@ impl Callable {
     /// is of [`Callable::signature`].
     ///
     /// # Errors
-    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a function of
-    /// Windows: Cranelift has no `try_call` of one.
+    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a calling
+    /// convention that Cranelift has no `try_call` under: on x86-64 Windows the plan has to be one
+    /// of [`Lowering::try_call_plan`](crate::Lowering::try_call_plan).
     pub fn try_call(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -109,7 +110,7 @@ impl Callable {
             return Err(LowerError::Function(why));
         }
         if !call_conv.supports_exceptions() {
-            let why = "Cranelift has no try_call of a function of its calling convention";
+            let why = "Cranelift has no try_call under its calling convention; `Lowering::try_call_plan` plans one on x86-64 Windows";
             return Err(LowerError::Function(why));
         }
         Ok(match self.code {

@@ -62,6 +62,39 @@ static v4 v_ = { 1, 2, 3, 4 };
 extern "C" v4 vector(int t, v4 v) { if (t) throw t; return v + v; }
 extern "C" const void *const *args_vector(int t) { static const void *const all[] = { &t_, &v_ }; t_ = t; return all; }
 extern "C" void expect_vector(void *to) { *(v4 *)to = v_ + v_; }
+
+#define WIN64 extern "C" __attribute__((ms_abi))
+WIN64 double win64(int t, double d, long n, double e, pair p, long m, double f) {
+  if (t) throw t;
+  return d + 2 * n + 3 * e + 4 * p.x + 5 * p.n + 6 * m + 7 * f;
+}
+extern "C" const void *const *args_win64(int t) {
+  static const void *const all[] = { &t_, &d_, n_, &d_, &p_, n_ + 1, &p_.x };
+  t_ = t;
+  return all;
+}
+extern "C" void expect_win64(void *to) { *(double *)to = win64(0, d_, n_[0], d_, p_, n_[1], p_.x); }
+
+WIN64 big win64_memory(int t, big b) { if (t) throw t; return shifted(b, 3); }
+extern "C" const void *const *args_win64_memory(int t) { static const void *const all[] = { &t_, &b_ }; t_ = t; return all; }
+extern "C" void expect_win64_memory(void *to) { *(big *)to = win64_memory(0, b_); }
+
+WIN64 double win64_variadic(int t, ...) {
+  if (t) throw t;
+  __builtin_ms_va_list list;
+  __builtin_ms_va_start(list, t);
+  double sum = __builtin_va_arg(list, double) + 2 * __builtin_va_arg(list, long);
+  sum += 3 * __builtin_va_arg(list, big).at[4];
+  sum += 4 * __builtin_va_arg(list, double);
+  __builtin_ms_va_end(list);
+  return sum;
+}
+extern "C" const void *const *args_win64_variadic(int t) {
+  static const void *const all[] = { &t_, &d_, n_, &b_, &p_.x };
+  t_ = t;
+  return all;
+}
+extern "C" void expect_win64_variadic(void *to) { *(double *)to = win64_variadic(0, d_, n_[0], b_, p_.x); }
 #endif
 
 // Returns the number that is thrown through f(target, args, to), or 0.

@@ -2,6 +2,7 @@
 //! handler; where the callee returns, its result is right.
 
 use clif_cabi_jit::clif_cabi::Callable;
+use clif_cabi_jit::clif_cabi::cabi::X86_64_WIN64;
 
 use crate::common::*;
 
@@ -41,6 +42,22 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
         let vector = sig(std::slice::from_ref(&v4), v4.clone());
         all.push(("vector", vector.features(VectorLevel::Avx)));
+    }
+    if cfg!(target_arch = "x86_64") {
+        let words = [
+            Type::F64,
+            Type::I64,
+            Type::F64,
+            pair(),
+            Type::I64,
+            Type::F64,
+        ];
+        let win64 = |sig: FnSig| sig.convention(&X86_64_WIN64);
+        all.push(("win64", win64(sig(&words, Type::F64))));
+        all.push(("win64_memory", win64(sig(&[big()], big()))));
+        let variadic = win64(sig(&[], Type::F64).variadic());
+        let unnamed = [Type::F64, Type::I64, big(), Type::F64];
+        all.push(("win64_variadic", variadic.at_call(unnamed).unwrap()));
     }
     all
 }
@@ -110,7 +127,10 @@ pub(crate) fn define_shim(
             Arg::memory(builder.ins().load(I64, MemFlagsData::new(), pointers, at))
         };
         let args: Vec<Arg> = (0..sig.params().len()).map(arg).collect();
-        let plan = lower.call_plan(sig).unwrap();
+        let plan = match form.catches {
+            true => lower.try_call_plan(sig).unwrap(),
+            false => lower.call_plan(sig).unwrap(),
+        };
         let ret = Ret::memory(to);
         let catch = [begin, end].map(|id| engine.declare_func_in_func(id, builder.func));
         let mut stubs = Changed(engine, steps);

@@ -69,7 +69,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     preserved_vectors: None,
     has_stubs: true,
     calls: None,
-    wide_calls: None,
+    general_calls: None,
     reads_wide: false,
     chain: X18,
     closures: None,

@@ -51,7 +51,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     preserved_vectors: None,
     has_stubs: true,
     calls: None,
-    wide_calls: None,
+    general_calls: None,
     reads_wide: true,
     chain: R10,
     closures: None,
@@ -134,7 +134,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     // Records of more than 8 bytes are passed by reference.
     reads_wide: false,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding.
-    wide_calls: Some(&SYSTEM_V),
+    general_calls: Some(&SYSTEM_V),
     va_list: VaListLayout {
         convention: &X86_64_WIN64,
         save_area: None,

@@ -1,0 +1,95 @@
+//! Calls whose instruction the front end emits: their plans, values, callees and results.
+
+use std::sync::Arc;
+
+use super::{Lowering, cached};
+use crate::clif_types::clif_call_conv;
+use crate::cranelift::codegen::ir::Value;
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::emit::{Arg, Callable, Callee, Ret, Returned};
+use crate::error::LowerError;
+use crate::stubs::{ByRef, Stubs};
+use cabi::FnSig;
+use clif_cabi_plan::CallPlan;
+use smallvec::SmallVec;
+
+impl Lowering {
+    /// Returns the plan of a `try_call` of a function of `sig` ([`CallPlan::of_try_call`]). It is
+    /// that of [`Lowering::call_plan`] except on x86-64 Windows.
+    ///
+    /// # Errors
+    /// [`LowerError`] for what cannot be lowered; see its variants.
+    pub fn try_call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
+        let plan = self.call_plan(sig)?;
+        if clif_call_conv(plan.signature.call_conv).supports_exceptions() {
+            return Ok(plan);
+        }
+        let plan = || {
+            self.allowed(
+                CallPlan::of_try_call(sig, &self.target)?,
+                CallPlan::stub_need,
+            )
+        };
+        cached(&self.cached.try_calls, sig, plan)
+    }
+
+    /// Returns the values for a front end's own `call` or `call_indirect`, or with a plan of
+    /// [`Lowering::try_call_plan`] for its `try_call`, with
+    /// [the plan's signature](crate::clif_signature), the address of the result included if the
+    /// callee writes it: the level below [`Lowering::call_sig`].
+    ///
+    /// # Errors
+    /// [`LowerError`] for arguments that do not fit the signature.
+    pub fn values_in(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        plan: &CallPlan,
+        args: &[Arg],
+        ret: Ret,
+    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
+        let mut site = self.site(plan, builder);
+        let checked = site.check(args, ret);
+        (checked.and_then(|()| site.values(args, ret, None)))
+            .map_err(|error| error.of(None, &plan.sig))
+    }
+
+    /// Returns the callee for those values: `callee` itself, or a stub that also sets AL for a
+    /// variadic one. It is called by [`Callable::call`], or by an instruction of one's own with
+    /// [`Callable::code`], [`Callable::signature`] and [`Callable::args`]: docs/front-end.md has a
+    /// `try_call`.
+    ///
+    /// # Errors
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
+    pub fn callee(
+        &self,
+        stubs: &mut (impl Stubs + ?Sized),
+        builder: &mut FunctionBuilder<'_>,
+        plan: &CallPlan,
+        callee: impl Into<Callee>,
+    ) -> Result<Callable, LowerError> {
+        self.site(plan, builder)
+            .callee(&mut ByRef(stubs), callee.into())
+            .map_err(|error| error.of(None, &plan.sig))
+    }
+
+    /// Returns the result of such a call, from the values it returned; after a call that never
+    /// returns, emits a trap. Nothing may be emitted between the call and this: a result on the x87
+    /// stack must be popped before anything else is called. A result that the callee wrote to
+    /// memory is where the `ret` of [`Lowering::values_in`] said, so give both the same.
+    ///
+    /// # Errors
+    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
+    /// the call.
+    pub fn values_out(
+        &self,
+        stubs: &mut (impl Stubs + ?Sized),
+        builder: &mut FunctionBuilder<'_>,
+        plan: &CallPlan,
+        results: &[Value],
+        ret: Ret,
+    ) -> Result<Returned, LowerError> {
+        self.site(plan, builder)
+            .values_out(&mut ByRef(stubs), results, ret)
+            .map_err(|error| error.of(None, &plan.sig))
+    }
+}
