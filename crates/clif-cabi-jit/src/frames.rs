@@ -11,13 +11,8 @@ use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
 use crate::error::Error;
 
-/// The least alignment of code that rules come after, in bytes, and that of the rules.
-pub(crate) const RULES_ALIGN: usize = 4;
-
-/// Offset of the rules of [`NewFrames::with_rules`] from the start of `len` bytes of code.
-pub(crate) const fn rules_offset(len: usize) -> usize {
-    len.next_multiple_of(RULES_ALIGN)
-}
+/// The least alignment of code that rules come after, in bytes.
+pub(crate) const RULES_ALIGN: u64 = 4;
 
 /// Returns the error of the function `name`.
 pub(crate) fn unwound(name: &str) -> impl FnOnce(UnwindError) -> Error + use<> {
@@ -98,16 +93,18 @@ impl NewFrames {
     }
 
     /// `code`, of the function or stub `id`, and after it the rules that have to be near it: on
-    /// Windows its UNWIND_INFO.
-    pub(crate) fn with_rules<'c>(&self, id: FuncId, code: &'c [u8]) -> Cow<'c, [u8]> {
-        let info = self.tables.as_ref().and_then(|own| own.unwind_info(id));
-        let Some(info) = info else {
-            return Cow::Borrowed(code);
-        };
-        let mut bytes = code.to_vec();
-        bytes.resize(rules_offset(code.len()), 0);
-        bytes.extend(info);
-        Cow::Owned(bytes)
+    /// Windows its UNWIND_INFO and handlers.
+    pub(crate) fn with_rules<'c>(
+        &self,
+        id: FuncId,
+        code: &'c [u8],
+    ) -> Result<Cow<'c, [u8]>, UnwindError> {
+        let rules = self.tables.as_ref().map(|own| own.after_code(id));
+        let rules = rules.transpose()?.unwrap_or_default();
+        Ok(match rules.is_empty() {
+            true => Cow::Borrowed(code),
+            false => Cow::Owned([code, &rules].concat()),
+        })
     }
 
     /// The names that have to be found before [`take`](Self::take).

@@ -140,9 +140,6 @@
 //!
 //! # What it does not do
 //!
-//! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is
-//! refused.
-//!
 //! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Linux,
 //! FreeBSD or macOS, RISC-V 64 and s390x with Linux) everything compiles, and [`Engine::new`] says
 //! why not.

@@ -120,9 +120,9 @@ impl Settings {
     }
 
     /// Sets who decides whether an exception enters a handler of `try_call`: `__gxx_personality_v0`
-    /// of C++, or another one that is found as imports are, at the latest when the engine is
-    /// finalized. Without it a function with such a handler is an error. Functions without handlers
-    /// need none: exceptions pass through them.
+    /// of C++, `__gxx_personality_seh0` on Windows, or another one that is found as imports are, at
+    /// the latest when the engine is finalized. Without it a function with such a handler is an
+    /// error. Functions without handlers need none: exceptions pass through them.
     #[must_use]
     pub fn personality(mut self, personality: Personality) -> Self {
         self.personality = Some(personality);

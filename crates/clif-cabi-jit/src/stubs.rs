@@ -49,7 +49,8 @@ impl Stubs {
 
     fn place(&mut self, name: &str, bytes: &[u8]) -> Result<Code> {
         let shared = Arc::clone(&self.0.shared);
-        let mut pages = Pages::with_code(&self.0.frames.with_rules(id(), bytes), 0)?;
+        let code = self.0.frames.with_rules(id(), bytes);
+        let mut pages = Pages::with_code(&code.map_err(unwound(name))?, 0)?;
         let (address, size) = (pages.at(0).cast_const(), bytes.len());
         shared.kept().stubs.push(pages);
         let code = NewCode {

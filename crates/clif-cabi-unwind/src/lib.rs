@@ -15,10 +15,9 @@
 //! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit`
 //! does so by itself.
 //!
-//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): exceptions pass through
-//! functions and stubs, and callers find the registers that those saved. Not here: handlers on
-//! Windows, Windows on AArch64, and Windows' tables in memory, which are errors that name the
-//! target. Cranelift has no rules for the few instructions of a function's end, so a debugger that
+//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`), and so does code in
+//! memory. Not here: handlers of Microsoft's C++, and Windows on AArch64, which are named errors.
+//! Cranelift has no rules for the few instructions of a function's end, so a debugger that
 //! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
 

@@ -58,6 +58,16 @@ impl Lsda {
         self.types.iter().flatten().map(String::as_str)
     }
 
+    /// Returns the calls with landing pads: where each returns to, and the pad.
+    pub(crate) fn pads(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
+        self.pads.iter().map(|pad| (pad.returns_to, pad.at))
+    }
+
+    /// Checks whether every pad catches all.
+    pub(crate) fn catches_all(&self) -> bool {
+        self.actions == [1, 0] && self.pads.iter().all(|pad| pad.action == 1)
+    }
+
     fn add(&mut self, site: &CallSite, personality: &Personality) -> Result<(), UnwindError> {
         let [handler] = &site.handlers[..] else {
             let why = "a call has one, because a table has one landing pad for a call; its tag may stand for several types";
@@ -123,7 +133,7 @@ impl Lsda {
         &self,
         to: &mut impl Writer,
         encoding: gimli::DwEhPe,
-        symbol: impl Fn(&str) -> Address,
+        mut symbol: impl FnMut(&str) -> Address,
     ) -> Result<(), UnwindError> {
         let sites = self.call_sites()?;
         // Landing pads are bytes from the start of the function.

@@ -1,15 +1,23 @@
 //! Tables for code in this process: every address is final, and written as it is.
 
-use crate::cranelift::codegen::gimli::constants::DW_EH_PE_absptr;
+use crate::cranelift::codegen::gimli::DwEhPe;
+use crate::cranelift::codegen::gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_indirect};
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
 use crate::section::{AddressTarget, Section};
-use crate::tables::{Encodings, UnwindFunction, UnwindTables};
+use crate::tables::{Encodings, UnwindFunction, UnwindTables, Word};
+use crate::windows;
 
 const ENCODINGS: Encodings = Encodings {
     address: DW_EH_PE_absptr,
     symbol: DW_EH_PE_absptr,
 };
+
+/// Types on Windows: their addresses are not known when the code is written.
+const TYPES: DwEhPe = DwEhPe(DW_EH_PE_indirect.0 | DW_EH_PE_absptr.0);
+
+/// Alignment of an UNWIND_INFO.
+const RULES_ALIGN: usize = 4;
 
 /// Tables with addresses. They name each other by address: nothing may be moved or dropped while an
 /// unwinder knows it.
@@ -22,8 +30,11 @@ pub struct TablesInMemory {
     /// The landing pads of all functions (`.gcc_except_table`).
     pub landing_pads: Box<[u8]>,
     /// On x86-64 Windows, for `RtlAddFunctionTable`: the functions of each run that have rules, in
-    /// the order of their addresses. Others are leaves.
+    /// the order of their addresses. Others are leaves. The base of a run is the start of its first
+    /// function; a function with handlers is alone, as its rules count from there.
     pub windows: Vec<Vec<WindowsFunction>>,
+    /// Words that handlers on Windows read.
+    _words: Vec<Word>,
 }
 
 /// A function as Windows unwinds it.
@@ -33,6 +44,8 @@ pub struct WindowsFunction {
     pub start: u64,
     /// Bytes of its code.
     pub len: usize,
+    /// Offset of its UNWIND_INFO from its start.
+    pub unwind_info: usize,
 }
 
 impl UnwindTables {
@@ -49,8 +62,8 @@ impl UnwindTables {
         symbol: impl Fn(&str) -> Option<u64>,
     ) -> Result<TablesInMemory, UnwindError> {
         let resolved = |section: &Section, pads: u64| {
-            section.resolved(|target| {
-                let (address, name) = match section.target(target) {
+            section.resolved(|own| {
+                let (address, name) = match section.target(own.target) {
                     Some(AddressTarget::Function(id)) => {
                         (function(*id), format!("function {}", id.as_u32()))
                     }
@@ -64,7 +77,7 @@ impl UnwindTables {
             })
         };
         if self.is_windows() {
-            return self.windows_in_memory(page, &function);
+            return self.windows_in_memory(page, &function, symbol);
         }
         let (pads, starts) = self.landing_pads(ENCODINGS)?;
         let landing_pads = resolved(&pads, 0)?.into_boxed_slice();
@@ -81,29 +94,70 @@ impl UnwindTables {
             eh_frames,
             landing_pads,
             windows: Vec::new(),
+            _words: Vec::new(),
         })
+    }
+
+    /// Returns the bytes that have to follow the code of the function or stub `id` in memory, which
+    /// starts at a multiple of 4 bytes. On x86-64 Windows they are its UNWIND_INFO, if it is no
+    /// leaf, and its handlers, by addresses that [`UnwindTables::in_memory`] finds.
+    ///
+    /// # Errors
+    /// [`UnwindError::Table`] for handlers that have no table.
+    pub fn after_code(&self, id: FuncId) -> Result<Vec<u8>, UnwindError> {
+        let own = self.functions().iter().rev().find(|own| own.id == id);
+        let Some(own) = own else {
+            return Ok(Vec::new());
+        };
+        let Some(rules) = self.windows_rules(own, TYPES)? else {
+            return Ok(Vec::new());
+        };
+        let start = own.len.next_multiple_of(RULES_ALIGN);
+        let jump = start + rules.bytes.slice().len();
+        let resolved = rules.resolved(|at| match (rules.target(at.target), at.eh_pe) {
+            (Some(AddressTarget::Symbol(name)), Some(_)) => self.word_address(name),
+            // The personality may be too far away for an offset.
+            (Some(AddressTarget::Symbol(_)), None) => Ok(jump as u64),
+            // The function is the base.
+            _ => Ok(0),
+        })?;
+        let mut after = vec![0; start - own.len];
+        after.extend(resolved);
+        if own.has_handlers()
+            && let Some(name) = self.personality_name()
+        {
+            after.extend(windows::jump(self.word_address(name)?));
+        }
+        Ok(after)
     }
 
     fn windows_in_memory(
         &self,
         page: u64,
         function: &impl Fn(FuncId) -> Option<u64>,
+        symbol: impl Fn(&str) -> Option<u64>,
     ) -> Result<TablesInMemory, UnwindError> {
         let mut windows = Vec::new();
         for run in self.runs(page, function)? {
             let own = run.iter().filter_map(|index| self.functions().get(*index));
-            let own = own.filter(|own| own.unwind_info().is_some());
-            let entry = |own: &UnwindFunction| {
+            let own: Vec<_> = own.filter(|own| own.unwind_info().is_some()).collect();
+            let entry = |own: &&UnwindFunction| {
                 let (start, len) = (function(own.id)?, own.len);
-                Some(WindowsFunction { start, len })
+                let unwind_info = len.next_multiple_of(RULES_ALIGN);
+                Some(WindowsFunction {
+                    start,
+                    len,
+                    unwind_info,
+                })
             };
-            windows.push(own.filter_map(entry).collect());
+            let tables = own.chunk_by(|a, b| !a.has_handlers() && !b.has_handlers());
+            windows.extend(tables.map(|own| own.iter().filter_map(entry).collect()));
         }
-        windows.retain(|run: &Vec<_>| !run.is_empty());
         Ok(TablesInMemory {
             eh_frames: Vec::new(),
             landing_pads: Box::default(),
             windows,
+            _words: self.fill_words(symbol)?,
         })
     }
 

@@ -83,7 +83,7 @@ impl UnwindTables {
     }
 
     /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`,
-    /// all from the start of the image.
+    /// all from the start of the image, as rules name personalities.
     fn write_coff(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         let [xdata, pdata] = [".xdata", ".pdata"].map(|name| {
             let name = name.as_bytes().to_vec();
@@ -91,20 +91,36 @@ impl UnwindTables {
             object.add_section(Vec::new(), name, SectionKind::ReadOnlyData)
         });
         for own in self.functions() {
-            let Some(rules) = own.unwind_info() else {
+            let Some(rules) = self.windows_rules(own, INDIRECT)? else {
                 continue;
             };
             let (code, start) = place(product, own.id)?;
             let object = &mut product.object;
-            let rules = object.append_section_data(xdata, rules, 4);
+            let at = object.append_section_data(xdata, rules.bytes.slice(), 4);
             let entry = object.append_section_data(pdata, &[0; 12], 4);
             let end = start.saturating_add(own.len as u64);
-            for (offset, of, at) in [(0, code, start), (4, code, end), (8, xdata, rules)] {
-                let symbol = object.section_symbol(of);
+            let [code, own] = [code, xdata].map(|id| object.section_symbol(id));
+            let in_image = |symbol, at: u64| (symbol, at, RelocationKind::ImageOffset);
+            let mut fields = vec![
+                (pdata, (entry, 4), in_image(code, start)),
+                (pdata, (entry + 4, 4), in_image(code, end)),
+                (pdata, (entry + 8, 4), in_image(own, at)),
+            ];
+            for own in &rules.relocations {
+                let to = match (rules.target(own.target), own.eh_pe) {
+                    (Some(AddressTarget::Symbol(name)), Some(_)) => {
+                        (word_of(object, name)?, 0, RelocationKind::Relative)
+                    }
+                    (Some(AddressTarget::Symbol(name)), None) => in_image(named(object, name), 0),
+                    _ => in_image(code, start.saturating_add_signed(own.addend)),
+                };
+                fields.push((xdata, (at + own.offset as u64, own.size), to));
+            }
+            for (section, place, (symbol, at, kind)) in fields {
                 let addend = i64::try_from(at).map_err(|_| missing(".pdata"))?;
-                let kind = RelocationKind::ImageOffset;
-                let relocation = relocation((entry + offset, 4), symbol, addend, kind);
-                object.add_relocation(pdata, relocation).map_err(refused)?;
+                let relocation = relocation(place, symbol, addend, kind);
+                let added = object.add_relocation(section, relocation);
+                added.map_err(refused)?;
             }
         }
         Ok(())

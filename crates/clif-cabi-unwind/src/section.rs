@@ -56,6 +56,19 @@ impl Section {
         Ok(())
     }
 
+    /// Appends the offset of `symbol`, of which [`Section::target`] tells more, and `addend` bytes
+    /// from the base of an image.
+    pub(crate) fn image_offset(&mut self, symbol: usize, addend: u32) -> Result<(), UnwindError> {
+        self.relocate(Relocation {
+            offset: self.bytes.len(),
+            size: 4,
+            target: RelocationTarget::Symbol(symbol),
+            addend: addend.into(),
+            eh_pe: None,
+        });
+        Ok(self.bytes.write_u32(0)?)
+    }
+
     /// Returns the target of an address, in unwind tables.
     pub(crate) fn target(&self, target: RelocationTarget) -> Option<&AddressTarget> {
         match target {
@@ -67,11 +80,11 @@ impl Section {
     /// Returns the bytes with their addresses: `start` is where what an address counts from is.
     pub(crate) fn resolved(
         &self,
-        start: impl Fn(RelocationTarget) -> Result<u64, UnwindError>,
+        start: impl Fn(&Relocation) -> Result<u64, UnwindError>,
     ) -> Result<Vec<u8>, UnwindError> {
         let mut bytes = self.bytes.clone();
         for own in &self.relocations {
-            let value = start(own.target)?.wrapping_add_signed(own.addend);
+            let value = start(own)?.wrapping_add_signed(own.addend);
             bytes.write_udata_at(own.offset, value, own.size)?;
         }
         Ok(bytes.into_vec())

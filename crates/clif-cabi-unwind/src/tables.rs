@@ -1,7 +1,9 @@
 //! [`UnwindTables`]: the functions and stubs of a module with their rules, and the two sections
 //! that say them to an unwinder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clif_cabi::cabi::Triple;
 use clif_cabi::{StubCode, stub_code, stubs_of};
@@ -33,7 +35,12 @@ pub struct UnwindTables {
     order: RunTimeEndian,
     personality: Option<Personality>,
     functions: Vec<UnwindFunction>,
+    /// Words for the addresses that handlers on Windows read, by the names of the symbols.
+    words: BTreeMap<String, Word>,
 }
+
+/// A word for an address that is not known when code is written.
+pub(crate) type Word = Arc<AtomicU64>;
 
 #[derive(Debug)]
 pub(crate) struct UnwindFunction {
@@ -45,6 +52,10 @@ pub(crate) struct UnwindFunction {
 }
 
 impl UnwindFunction {
+    pub(crate) fn has_handlers(&self) -> bool {
+        self.lsda.is_some()
+    }
+
     /// Returns its UNWIND_INFO; none for a leaf, and none but on Windows.
     pub(crate) fn unwind_info(&self) -> Option<&[u8]> {
         match &self.frame {
@@ -116,6 +127,7 @@ impl UnwindTables {
             order,
             personality,
             functions: Vec::new(),
+            words: BTreeMap::new(),
         })
     }
 
@@ -124,7 +136,8 @@ impl UnwindTables {
     ///
     /// # Errors
     /// [`UnwindError::NoPersonality`], [`UnwindError::Tag`] and [`UnwindError::Handlers`] for
-    /// handlers of `try_call` that no table can express. Nothing is added then.
+    /// handlers of `try_call` that no table can express, or that the personality does not enter.
+    /// Nothing is added then.
     pub fn add_function(
         &mut self,
         isa: &dyn TargetIsa,
@@ -132,9 +145,12 @@ impl UnwindTables {
         code: &CompiledCode,
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
-        if lsda.is_some() && self.cie.is_none() {
-            let why = "on Windows nothing enters them: no table names a personality there. Exceptions pass through functions without handlers";
-            return Err(UnwindError::Handlers { why });
+        if let (Some(lsda), true) = (&lsda, self.is_windows()) {
+            let personality = self.personality_name().unwrap_or_default().to_owned();
+            windows::check_handlers(&personality, lsda)?;
+            for name in lsda.types().chain([&*personality]) {
+                self.words.entry(name.to_owned()).or_default();
+            }
         }
         if let Some(frame) = Frame::compiled(isa, code)? {
             let len = code.code_buffer().len();
@@ -199,19 +215,48 @@ impl UnwindTables {
     #[must_use]
     pub fn symbols(&self) -> BTreeSet<&str> {
         let pads = self.functions.iter().filter_map(|own| own.lsda.as_ref());
-        let personality = self.personality.as_ref().and_then(Personality::symbol);
+        let personality = self.personality_name();
         pads.flat_map(|lsda| lsda.types().chain(personality))
             .collect()
     }
 
-    /// Returns the UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less
-    /// than 4 GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes.
-    /// None for a leaf, which changes neither rsp nor a preserved register, and none on other
-    /// systems.
-    #[must_use]
-    pub fn unwind_info(&self, id: FuncId) -> Option<&[u8]> {
-        let own = self.functions.iter().rev().find(|own| own.id == id);
-        own.and_then(UnwindFunction::unwind_info)
+    /// Returns the name of the personality, if there is one.
+    pub(crate) fn personality_name(&self) -> Option<&str> {
+        self.personality.as_ref().and_then(Personality::symbol)
+    }
+
+    /// Returns the rules of `own` on Windows, with its handlers: none for a leaf. Types are encoded
+    /// as `types`.
+    pub(crate) fn windows_rules(
+        &self,
+        own: &UnwindFunction,
+        types: gimli::DwEhPe,
+    ) -> Result<Option<Section>, UnwindError> {
+        let handlers = self.personality_name().zip(own.lsda.as_ref());
+        let rules = |info| windows::with_handlers((own.id, info), handlers, types);
+        own.unwind_info().map(rules).transpose()
+    }
+
+    /// Returns the address of the word for `symbol`, which handlers on Windows read.
+    pub(crate) fn word_address(&self, symbol: &str) -> Result<u64, UnwindError> {
+        let word = self.words.get(symbol);
+        let word = word.ok_or_else(|| no_address(symbol))?;
+        Ok(Arc::as_ptr(word).expose_provenance() as u64)
+    }
+
+    /// Writes the address of each symbol that handlers on Windows read to its word. Returns the
+    /// words.
+    pub(crate) fn fill_words(
+        &self,
+        symbol: impl Fn(&str) -> Option<u64>,
+    ) -> Result<Vec<Word>, UnwindError> {
+        let fill = |name| {
+            let word = self.words.get(name).zip(symbol(name));
+            let (word, address) = word.ok_or_else(|| no_address(name))?;
+            word.store(address, Ordering::Relaxed);
+            Ok(Arc::clone(word))
+        };
+        self.symbols().into_iter().map(fill).collect()
     }
 
     /// Returns whether the tables are those of Windows.
@@ -246,18 +291,8 @@ impl UnwindTables {
             };
             section.align(4)?;
             starts.push(Some(section.len()));
-            let first = targets.len();
-            let names: Vec<&str> = lsda.types().collect();
-            targets.extend(
-                names
-                    .iter()
-                    .map(|name| AddressTarget::Symbol((*name).to_owned())),
-            );
-            let symbol = |name: &str| {
-                let index = names.iter().position(|own| *own == name);
-                let symbol = first + index.unwrap_or(names.len());
-                gimli::write::Address::Symbol { symbol, addend: 0 }
-            };
+            let symbol =
+                |name: &str| Section::address(&mut targets, AddressTarget::Symbol(name.to_owned()));
             lsda.write(&mut section, encodings.symbol, symbol)?;
         }
         Ok((section.with_targets(targets), starts))
@@ -311,7 +346,7 @@ impl UnwindTables {
     ) -> Option<CieId> {
         // Without functions that need it, nobody has to have the personality.
         self.functions.iter().find(|own| own.lsda.is_some())?;
-        let symbol = self.personality.as_ref()?.symbol()?.to_owned();
+        let symbol = self.personality_name()?.to_owned();
         let mut cie = self.cie.clone()?;
         cie.fde_address_encoding = encodings.address;
         cie.lsda_encoding = Some(encodings.address);
@@ -319,6 +354,11 @@ impl UnwindTables {
         cie.personality = Some((encodings.symbol, address));
         Some(table.add_cie(cie))
     }
+}
+
+fn no_address(name: &str) -> UnwindError {
+    let name = name.to_owned();
+    UnwindError::Symbol { name }
 }
 
 /// Returns the common entry that Cranelift has for functions of this machine: the state at their

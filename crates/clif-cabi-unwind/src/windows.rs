@@ -1,5 +1,5 @@
 //! UNWIND_INFO: the unwind rules of one function on x86-64 Windows (Microsoft, "x64 exception
-//! handling", struct UNWIND_INFO).
+//! handling", struct UNWIND_INFO), and the handlers that a personality enters.
 //!
 //! Functions of Cranelift begin with `push rbp`, `mov rbp, rsp`, then probe the stack, lower rsp
 //! once, and save registers from the start of an area upwards that ends at rbp.
@@ -13,10 +13,25 @@
 
 use clif_cabi::StubCode;
 
-use crate::cranelift::codegen::gimli::X86_64;
+use crate::cranelift::codegen::gimli::write::Writer;
+use crate::cranelift::codegen::gimli::{DwEhPe, RunTimeEndian, X86_64};
+use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
+use crate::lsda::Lsda;
+use crate::section::{AddressTarget, Section};
 
 const VERSION: u8 = 1;
+
+/// UNW_FLAG_EHANDLER and UNW_FLAG_UHANDLER, beside the version: a personality for both phases.
+const HAS_PERSONALITY: u8 = 3 << 3;
+
+/// The personality of Microsoft's C, which reads a SCOPE_TABLE. Others read gcc's LSDA.
+const OF_C: &str = "__C_specific_handler";
+/// Start of the names of the personalities of Microsoft's C++.
+const OF_CXX: &str = "__CxxFrameHandler";
+
+/// The filter of a scope that takes every exception.
+const EXCEPTION_EXECUTE_HANDLER: u32 = 1;
 
 // Unwind operations.
 const PUSH_NONVOL: u8 = 0;
@@ -102,6 +117,61 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let at = |offset| u8::try_from(offset).map_err(|_| wrong());
     let (pushed, set) = (at(pushed)?, at(set)?);
     Ok(encode(set, (pushed, set), 0, &[]))
+}
+
+/// Refuses handlers that `personality` does not enter.
+pub(crate) fn check_handlers(personality: &str, lsda: &Lsda) -> Result<(), UnwindError> {
+    let why = if personality.starts_with(OF_CXX) {
+        "those of Microsoft's C++ are functions of their own (funclets), which Cranelift does not make; exceptions pass through functions without handlers"
+    } else if personality == OF_C && !lsda.catches_all() {
+        "__C_specific_handler takes every exception for them, so they have no tag"
+    } else {
+        return Ok(());
+    };
+    Err(UnwindError::Handlers { why })
+}
+
+/// Returns the rules `info` of the function `id`, and after them the table that its personality
+/// reads. Offsets from the base of an image are relocations without an encoding; `types` is that of
+/// the others.
+pub(crate) fn with_handlers(
+    (id, info): (FuncId, &[u8]),
+    handlers: Option<(&str, &Lsda)>,
+    types: DwEhPe,
+) -> Result<Section, UnwindError> {
+    let mut section = Section::new(RunTimeEndian::Little);
+    section.bytes.write(info)?;
+    let Some((personality, lsda)) = handlers else {
+        return Ok(section);
+    };
+    section.bytes.write_u8_at(0, VERSION | HAS_PERSONALITY)?;
+    let mut targets = vec![AddressTarget::Symbol(personality.to_owned())];
+    section.image_offset(0, 0)?;
+    if personality == OF_C {
+        targets.push(AddressTarget::Function(id));
+        let n = u32::try_from(lsda.pads().len());
+        let too_many = |_| UnwindError::Table("the function has too many handlers".to_owned());
+        section.bytes.write_u32(n.map_err(too_many)?)?;
+        for (returns_to, pad) in lsda.pads() {
+            // The address that is looked up is the one to which the call returns.
+            section.image_offset(1, returns_to)?;
+            section.image_offset(1, returns_to.saturating_add(1))?;
+            section.bytes.write_u32(EXCEPTION_EXECUTE_HANDLER)?;
+            section.image_offset(1, pad)?;
+        }
+    } else {
+        let symbol =
+            |name: &str| Section::address(&mut targets, AddressTarget::Symbol(name.to_owned()));
+        lsda.write(&mut section, types, symbol)?;
+    }
+    Ok(section.with_targets(targets))
+}
+
+/// Returns code that goes to the address in the word at `word`, wherever that is, and changes rax:
+/// `mov rax, [word]`, `jmp rax`.
+pub(crate) fn jump(word: u64) -> impl Iterator<Item = u8> {
+    let word = word.to_le_bytes();
+    [0x48, 0xa1].into_iter().chain(word).chain([0xff, 0xe0])
 }
 
 /// Returns an UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so

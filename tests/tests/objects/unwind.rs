@@ -15,7 +15,7 @@ use cranelift_object::ObjectModule;
 use super::{System, builder, exported};
 
 /// Output of the program.
-const PRINTED: &str =
+pub(super) const PRINTED: &str =
     "pass 7\ncatch_all -1\ncatch_int 42 passed 2.5\ncleanup 1 noted 1\naligned 9\nentered 8\n";
 
 const LIBRARY: &str = "CC -shared -Wl,-z,text -Wl,--fatal-warnings own.o -o libown.so";
@@ -37,25 +37,30 @@ pub(super) enum Tables<'a> {
     None,
 }
 
-/// The functions of unwind.clif and of `more`, and on Linux `entered`; on Windows those without
-/// handlers, which Cranelift does not have there.
+/// The functions of unwind.clif and of `more`, and on Linux `entered`; with `more` on Windows those
+/// without handlers.
 pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple, "true");
     if matches!(tables, Tables::Own | Tables::Both) {
         builder.unwind_info(true);
     }
     let mut module = ObjectModule::new(builder);
-    let personality = Personality::new("__gxx_personality_v0");
+    let convention = module.isa().default_call_conv();
+    let is_windows = !convention.supports_exceptions();
+    let personality = Personality::new(match is_windows {
+        true => "__gxx_personality_seh0",
+        false => "__gxx_personality_v0",
+    });
     let personality = personality.cleanup(0).catches(1, "_ZTIi");
     let mut own = UnwindTables::new(module.isa(), Some(personality)).unwrap();
     let is_wanted = |name: &str| tables != Tables::Without(name);
-    let convention = module.isa().default_call_conv();
-    let text = match convention.supports_exceptions() {
-        true => include_str!("unwind.clif").to_owned(),
-        false => include_str!("unwind.clif").replace("system_v", &convention.to_string()),
+    let text = include_str!("unwind.clif");
+    let text = match is_windows {
+        true => of_windows(text),
+        false => text.to_owned(),
     };
     for mut func in cranelift_reader::parse_functions(&(text + more)).unwrap() {
-        if !convention.supports_exceptions() && !func.dfg.exception_tables.is_empty() {
+        if is_windows && !more.is_empty() && !func.dfg.exception_tables.is_empty() {
             continue;
         }
         let name = func.name.to_string().trim_start_matches('%').to_owned();
@@ -82,6 +87,21 @@ pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec
         own.write_object(&mut product)?;
     }
     Ok(product.emit().unwrap())
+}
+
+/// Returns CLIF text with Windows' convention, but a `system_v` signature `sig0` for calls with
+/// handlers: the `int` is in rcx, and four words are the shadow space.
+pub(super) fn of_windows(text: &str) -> String {
+    let text = text.replace("system_v", "windows_fastcall");
+    let others = ["i64"; 6].join(", ");
+    text.replace(
+        "sig0 = (i32) -> i32 windows_fastcall",
+        &format!("sig0 = (i64, i64, i64, i32, {others}) -> i32 system_v"),
+    )
+    .replace(
+        "try_call_indirect v0(v1)",
+        "try_call_indirect v0(v0, v0, v0, v1, v0, v0, v0, v0, v0, v0)",
+    )
 }
 
 /// Has a function call what its callees are named after: functions that the module has or imports.

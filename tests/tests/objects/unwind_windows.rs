@@ -1,11 +1,20 @@
-//! Unwind tables in COFF objects: under wine Windows walks through the functions without handlers,
-//! and a C++ program throws through them.
+//! Unwind tables in COFF objects: under wine Windows walks through the functions, and a C++ program
+//! throws through them and into their handlers.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use super::System;
-use super::unwind::{Tables, object};
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_module::{Linkage, Module};
+use clif_cabi_unwind::{Personality, UnwindModule};
+use cranelift_object::ObjectModule;
+
+use super::unwind::{PRINTED, Tables, object, of_windows};
+use super::{System, builder};
+
+const TRIPLE: &str = "x86_64-pc-windows-gnu";
+const GCC: &str = "x86_64-w64-mingw32-gcc -O1 -x c";
+const GXX: &str = "x86_64-w64-mingw32-g++ -O2 -static -x c++";
 
 /// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so
 /// many integers and doubles, each in a register as long as there are some.
@@ -55,16 +64,15 @@ fn saving() -> String {
     .concat()
 }
 
-/// Returns the output of a program of `compiler` that is linked with such an object.
-fn printed(compiler: &str, source: &str, tables: Tables<'_>, wine: &Path) -> Option<String> {
+/// Returns the output of a program of `compiler` that is linked with `object`.
+fn printed(compiler: &str, source: &str, object: &[u8], wine: &Path) -> Option<String> {
     let system = System {
-        triple: "x86_64-pc-windows-gnu",
+        triple: TRIPLE,
         compiler,
         runner: "wine",
     };
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("main.txt"), source).unwrap();
-    let object = object(system.triple, tables, &saving()).unwrap();
     std::fs::write(folder.path().join("own.o"), object).unwrap();
     let made = system.commands(folder.path(), "CC main.txt -x none own.o -o main.exe");
     made?.unwrap();
@@ -78,12 +86,8 @@ fn windows_finds_callers() {
     let wine = tempfile::tempdir().unwrap();
     let program = include_str!("walk_windows.c");
     let on_windows = |tables| {
-        printed(
-            "x86_64-w64-mingw32-gcc -O1 -x c",
-            program,
-            tables,
-            wine.path(),
-        )
+        let object = object(TRIPLE, tables, &saving()).unwrap();
+        printed(GCC, program, &object, wine.path())
     };
     let Some(found) = on_windows(Tables::Without("")) else {
         return;
@@ -104,12 +108,8 @@ fn windows_restores_registers() {
     let wine = tempfile::tempdir().unwrap();
     let program = include_str!("catch_windows.cc");
     let on_windows = |tables| {
-        printed(
-            "x86_64-w64-mingw32-g++ -O2 -static -x c++",
-            program,
-            tables,
-            wine.path(),
-        )
+        let object = object(TRIPLE, tables, &saving()).unwrap();
+        printed(GXX, program, &object, wine.path())
     };
     let Some(caught) = on_windows(Tables::Without("")) else {
         return;
@@ -125,4 +125,74 @@ fn windows_restores_registers() {
     let wrong: Vec<&str> = wrong.map(|(own, _)| own).collect();
     let starts: Vec<&str> = wrong.iter().map(|own| &own[..2]).collect();
     assert_eq!(starts, ["5:", "6:"], "{without}");
+}
+
+/// The exceptions of a C++ program enter the handlers of functions and run their cleanups, by the
+/// personality that its linker finds.
+#[test]
+fn windows_enters_handlers() {
+    let wine = tempfile::tempdir().unwrap();
+    let program = include_str!("unwind.cc");
+    let on_windows = |tables| {
+        let object = object(TRIPLE, tables, "").unwrap();
+        printed(GXX, program, &object, wine.path())
+    };
+    let Some(text) = on_windows(Tables::Without("")) else {
+        return;
+    };
+    let wanted = PRINTED.replace("entered 8\n", "");
+    assert_eq!(text.replace("\r\n", "\n"), wanted);
+    // The controls.
+    for name in ["catch_all", "catch_int", "cleanup"] {
+        let without = on_windows(Tables::Without(name)).unwrap();
+        assert_ne!(without, text, "{name}");
+    }
+}
+
+/// Returns an object of functions that call what they are given, and return one of these numbers
+/// after an exception.
+fn guarding(numbers: &[i32]) -> Vec<u8> {
+    let module = ObjectModule::new(builder(TRIPLE, "true"));
+    let personality = Personality::new("__C_specific_handler");
+    let mut module = UnwindModule::new(module, Some(personality)).unwrap();
+    for (i, number) in numbers.iter().enumerate() {
+        let text = format!(
+            "function %guard(i64, i32) -> i32 system_v {{
+    sig0 = (i32) -> i32 system_v
+block0(v0: i64, v1: i32):
+    try_call_indirect v0(v1), sig0, block1(ret0), [ default: block2 ]
+block1(v2: i32):
+    return v2
+block2:
+    v6 = iconst.i32 {number}
+    return v6
+}}"
+        );
+        let func = cranelift_reader::parse_functions(&of_windows(&text)).unwrap();
+        let mut ctx = Context::for_function(func.into_iter().next().unwrap());
+        let name = format!("guard{i}");
+        let id = module.declare_function(&name, Linkage::Export, &ctx.func.signature);
+        module.define_function(id.unwrap(), &mut ctx).unwrap();
+    }
+    module.finish().unwrap().emit().unwrap()
+}
+
+/// Exceptions of the system and faults enter handlers of Microsoft's personality of C.
+#[test]
+fn windows_enters_handlers_of_c() {
+    let wine = tempfile::tempdir().unwrap();
+    let program = "#include <stdio.h>
+        #include <windows.h>
+        int guard0(int (*)(int), int), guard1(int (*)(int), int);
+        static int raises(int n) {
+          if (n == 1) RaiseException(0xe0001234, 0, 0, 0);
+          return n == 2 ? *(volatile int *)8 : n;
+        }
+        int main(void) {
+          for (int n = 0; n < 4; n++) printf(\"%d %d \", guard0(raises, n), guard1(raises, n));
+        }";
+    let object = guarding(&[-5, -6]);
+    if let Some(printed) = printed(GCC, program, &object, wine.path()) {
+        assert_eq!(printed, "0 0 -5 -6 -5 -6 3 3 ");
+    }
 }

@@ -94,8 +94,9 @@ impl Engine {
         relocs: Vec<ModuleReloc>,
     ) -> Result<()> {
         let bytes = self.registrar.frames.with_rules(id, code);
+        let bytes = bytes.map_err(|error| unwound(&self.name_of(FuncOrDataId::Func(id)))(error))?;
         let align = match bytes {
-            Cow::Owned(_) => align.max(RULES_ALIGN as u64),
+            Cow::Owned(_) => align.max(RULES_ALIGN),
             Cow::Borrowed(_) => align,
         };
         let module = &mut self.module;

@@ -7,7 +7,6 @@ use clif_cabi_unwind::{TablesInMemory, WindowsFunction};
 pub(crate) use libloading::os::windows::Library;
 
 use crate::error::{Error, Result};
-use crate::frames::rules_offset;
 
 /// Opens a library, with all its symbols resolved.
 ///
@@ -52,8 +51,11 @@ unsafe extern "system" {
 
 /// Tables that the system knows, until they are dropped: each of functions that lie next to each
 /// other.
-#[derive(Default)]
-pub(crate) struct Frames(Vec<Box<[RuntimeFunction]>>);
+pub(crate) struct Frames {
+    told: Vec<Box<[RuntimeFunction]>>,
+    /// Words that handlers read.
+    tables: TablesInMemory,
+}
 
 impl Frames {
     /// Tells the system of the functions in `tables`.
@@ -65,9 +67,13 @@ impl Frames {
     /// The tables are right, each function has its UNWIND_INFO after it (`NewFrames::with_rules`),
     /// and they stay where they are as long as this value.
     pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
-        let mut told = Self::default();
-        for run in &tables.windows {
-            // The first one of a run: all others are within the memory of an engine after it.
+        // Dropped, it takes back what the system was told so far.
+        let mut own = Self {
+            told: Vec::new(),
+            tables,
+        };
+        for run in &own.tables.windows {
+            // All others of a run are within the memory of an engine after its first one.
             let base = run.first().map_or(0, |first| first.start);
             let entry = |own: &WindowsFunction| {
                 let offset = |bytes: usize| {
@@ -77,7 +83,7 @@ impl Frames {
                 Some(RuntimeFunction {
                     start: offset(0)?,
                     end: offset(own.len)?,
-                    unwind_info: offset(rules_offset(own.len))?,
+                    unwind_info: offset(own.unwind_info)?,
                 })
             };
             let table: Option<Box<[RuntimeFunction]>> = run.iter().map(entry).collect();
@@ -93,15 +99,15 @@ impl Frames {
             if unsafe { RtlAddFunctionTable(table.as_ptr(), count, base) } == 0 {
                 return Err(refused(io::Error::last_os_error()));
             }
-            told.0.push(table);
+            own.told.push(table);
         }
-        Ok(told)
+        Ok(own)
     }
 }
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        for table in &self.0 {
+        for table in &self.told {
             // SAFETY: the system was told of this table when it was made.
             unsafe { RtlDeleteFunctionTable(table.as_ptr()) };
         }

@@ -1,7 +1,8 @@
 //! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of
 //! windows.cc, because no compiler starts under wine. Modules of other systems compile shared
-//! objects of ELF as they run, read `/proc`, catch SIGSEGV, or need `try_call`, which is refused
-//! here.
+//! objects of ELF as they run, read `/proc`, or catch SIGSEGV.
+
+mod handlers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -145,22 +146,33 @@ fn panics_pass_and_registers_are_kept() {
 /// Exceptions of C++ pass too, through functions and through an invoker.
 #[test]
 fn exceptions_pass_and_registers_are_kept() {
-    let Some(dll) = std::env::var_os("CABI_WINDOWS_DLL") else {
-        return not_run("exceptions of C++: CABI_WINDOWS_DLL names no DLL of windows.cc");
+    let Some(dll) = dll() else {
+        return;
     };
-    // SAFETY: it has the C++ library's constructors alone.
-    let dll = unsafe { Library::open(dll) }.unwrap();
     let mut engine = engine();
     engine.add_library(&dll);
     program(&mut engine, &PASS.replace("%callback", "%throws")).unwrap();
     engine.finalize().unwrap();
-    let wrong = |n| {
-        type Wrong = unsafe extern "C-unwind" fn(Four, c_int) -> c_int;
-        // SAFETY: as windows.cc declares it.
-        unsafe { symbol::<Wrong>(&engine, "wrong_registers")(*pass(&engine), n) }
+    let wrong = |n| wrong_registers(&engine, *pass(&engine), n);
+    assert_eq!([0, 1, 2, 3].map(wrong), [100, 0, 0, 0]);
+}
+
+/// The DLL of windows.cc.
+fn dll() -> Option<Library> {
+    let Some(dll) = std::env::var_os("CABI_WINDOWS_DLL") else {
+        not_run("exceptions of C++: CABI_WINDOWS_DLL names no DLL of windows.cc");
+        return None;
     };
-    // -1 where nothing was thrown.
-    assert_eq!([0, 1, 2, 3].map(wrong), [-1, 0, 0, 0]);
+    // SAFETY: it has the C++ library's constructors alone.
+    Some(unsafe { Library::open(dll) }.unwrap())
+}
+
+/// Returns how many registers of the caller of `f(n, 2, 3, 4)` are wrong after it, and 100 more if
+/// the exception `n` did not come out of it.
+fn wrong_registers(engine: &Engine, f: Four, n: c_int) -> c_int {
+    type Wrong = unsafe extern "C-unwind" fn(Four, c_int) -> c_int;
+    // SAFETY: as windows.cc declares it.
+    unsafe { symbol::<Wrong>(engine, "wrong_registers")(f, n) }
 }
 
 /// The pages of one engine: most are reserved alone, and none is writable and executable. Its
