@@ -3,8 +3,9 @@
 //! libraries it names, then in this process, and `main` is called as a C function. The first two
 //! parts are `lower/call.rs` and `lower/function.rs`.
 
-use crate::lower::{CLOSURE, PERSONALITY, Program};
-use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Personality, Settings};
+use crate::lower::{CLOSURE, Program, personality};
+use cabi::Triple;
+use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Settings};
 use cranelift_module::FuncId;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 
 /// An engine in which functions can end by calls that take their place.
 pub(crate) fn engine() -> Result<Engine, Error> {
-    let mut settings = Settings::default().personality(Personality::new(PERSONALITY));
+    let mut settings = Settings::default().personality(personality(&Triple::host()));
     // On AArch64 it is fixed to true.
     if cfg!(target_arch = "x86_64") {
         settings = settings.flag("preserve_frame_pointers", "true");

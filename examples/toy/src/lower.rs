@@ -21,9 +21,10 @@ mod value;
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
 use crate::diag::{At, Check, fail};
 use crate::types::{FnTy, Ty, Types};
-use cabi::Target;
+use cabi::{Target, Triple};
 use cabi_header::Header;
 use clif_cabi::Lowering;
+use clif_cabi_unwind::Personality;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
 use std::collections::HashMap;
@@ -32,8 +33,14 @@ use std::rc::Rc;
 /// Function that makes function pointers of closures: `make` of `jit.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
-/// Function that enters the handlers of `try`, for every language's exceptions.
-pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
+/// Returns the tables' function that enters the handlers of `try` on `target`, for every language's
+/// exceptions.
+pub(crate) fn personality(target: &Triple) -> Personality {
+    Personality::new(match target.operating_system.into_str().as_ref() {
+        "windows" => "__gxx_personality_seh0",
+        _ => "__gxx_personality_v0",
+    })
+}
 
 /// A program as code.
 #[derive(Default)]

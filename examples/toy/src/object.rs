@@ -1,10 +1,10 @@
 //! The program for any target that is lowered: as CLIF, as an object file, and as a program that
 //! the C compiler of the system links.
 
-use crate::lower::{Compiled, PERSONALITY, Program};
+use crate::lower::{Compiled, Program, personality};
 use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{Personality, UnwindModule};
+use clif_cabi_unwind::UnwindModule;
 use cranelift_codegen::ir::UserFuncName;
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -29,8 +29,8 @@ pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     let isa = isa::lookup_by_name(target.name())?.finish(settings::Flags::new(flags))?;
     Lowering::new(&*isa)?;
     let module = ObjectModule::new(ObjectBuilder::new(isa, "toy", default_libcall_names())?);
-    let personality = Some(Personality::new(PERSONALITY));
-    Ok(UnwindModule::new(module, personality)?)
+    let personality = personality(module.isa().triple());
+    Ok(UnwindModule::new(module, Some(personality))?)
 }
 
 /// The object file of a program's functions, which were compiled into `module`.

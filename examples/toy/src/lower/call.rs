@@ -158,7 +158,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
     fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Typed> {
         let (target, result) = (*target, *result);
-        let plan = self.s.lowering.call_plan(sig)?;
+        let handler = self.handlers.last().copied();
+        let plan = match handler {
+            Some(_) => self.s.lowering.try_call_plan(sig)?,
+            None => self.s.lowering.call_plan(sig)?,
+        };
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
@@ -171,8 +175,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (Ret::memory(address), Some(address))
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
-        let returned = match self.handlers.last() {
-            Some(&handler) => self.try_call(target, args, &plan, ret, handler),
+        let returned = match handler {
+            Some(handler) => self.try_call(target, args, &plan, ret, handler),
             None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
         Ok(match (returned?, in_memory) {
@@ -217,9 +221,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// Ends an exception that was caught, as C++'s `catch (...) {}` does.
     pub(super) fn end_exception(&mut self, exception: Value) -> Check<()> {
-        let library = match self.s.types.target.name().contains("apple") {
-            true => "libc++.1.dylib",
-            false => "libstdc++.so.6",
+        let library = match self.s.types.target.name() {
+            name if name.contains("apple") => "libc++.1.dylib",
+            name if name.contains("windows") => "libstdc++-6.dll",
+            _ => "libstdc++.so.6",
         };
         self.s.made.libraries.push(library.into());
         self.call_c("__cxa_begin_catch", vec![Arg::value(exception)], Ty::Void)?;
