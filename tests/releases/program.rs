@@ -174,8 +174,9 @@ fn panic() -> Result<(&'static str, i32)> {
         let resume = lower.declare_import(engine, "_Unwind_Resume", &resume)?;
         let address = |builder: &mut FunctionBuilder<'_>, to: usize| builder.ins().iconst(I64, to as i64);
         let callee = address(builder, panics as *const () as usize);
-        let plan = lower.call_plan(&none)?;
+        let plan = lower.try_call_plan(&none)?;
         let callable = lower.callee(engine, builder, &plan, callee)?;
+        let values = lower.values_in(builder, &plan, &[], Ret::Ignore)?;
         let (returned, thrown) = (builder.create_block(), builder.create_block());
         let exception = builder.append_block_param(thrown, I64);
         let pool = &mut builder.func.dfg.value_lists;
@@ -184,7 +185,7 @@ fn panic() -> Result<(&'static str, i32)> {
         let handler = ExceptionTableItem::Tag(ExceptionTag::from_u32(0), handler);
         let table = ExceptionTableData::new(callable.signature, normal, [handler]);
         let table = builder.func.dfg.exception_tables.push(table);
-        callable.try_call(builder, &[], table)?;
+        callable.try_call(builder, &values, table)?;
         builder.switch_to_block(thrown);
         let note = address(builder, note as *const () as usize);
         lower.call_sig(engine, builder, note, &none, &[], Ret::Ignore)?;
