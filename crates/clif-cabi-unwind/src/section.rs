@@ -56,8 +56,8 @@ impl Section {
         Ok(())
     }
 
-    /// Appends the offset of `symbol`, of which [`Section::target`] tells more, and `addend` bytes
-    /// from the base of an image.
+    /// Appends the offset, from the base of an image, of the place `addend` bytes after the target
+    /// that has the index `symbol` in [`Section::with_targets`].
     pub(crate) fn image_offset(&mut self, symbol: usize, addend: u32) -> Result<(), UnwindError> {
         self.relocate(Relocation {
             offset: self.bytes.len(),

@@ -52,6 +52,7 @@ pub(crate) struct UnwindFunction {
 }
 
 impl UnwindFunction {
+    /// Checks whether a personality enters it.
     pub(crate) fn has_handlers(&self) -> bool {
         self.lsda.is_some()
     }

@@ -66,7 +66,7 @@ impl CallPlan {
     /// Plans a call with handlers of exceptions (`try_call`). Cranelift has none of
     /// `windows_fastcall` functions. On x86-64 the call is therefore `system_v`, with each value in
     /// the place that Win64 has for it: callees of Win64 preserve all registers that `system_v`
-    /// preserves, and more.
+    /// preserves, and more. A Win64 function with such a call saves rsi, rdi and xmm6 to xmm15.
     ///
     /// # Errors
     /// As [`CallPlan::new`].

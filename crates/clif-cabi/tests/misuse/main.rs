@@ -205,7 +205,7 @@ impl Building {
                 if rest == "other" {
                     of = Some(builder.import_signature(Signature::new(isa::CallConv::Tail)));
                 }
-                try_issue(builder, callable, of)?;
+                try_issue(builder, callable, &[], of)?;
             }
             "slot" if rest.is_empty() => drop(lower.slot(builder, sigs[0].result())?),
             "slot" => drop(lower.slot(builder, &ty(rest))?),
@@ -353,17 +353,18 @@ fn arg(text: &str) -> Arg {
     }
 }
 
-/// A `try_call` without values and handlers, which ends the block.
+/// A `try_call` without handlers, which ends the block.
 pub(crate) fn try_issue(
     builder: &mut FunctionBuilder<'_>,
     callable: &Callable,
+    values: &[Value],
     of: Option<SigRef>,
 ) -> Result<(), LowerError> {
     let next = builder.create_block();
     let next = BlockCall::new(next, [], &mut builder.func.dfg.value_lists);
     let table = ExceptionTableData::new(of.unwrap_or(callable.signature), next, []);
     let table = builder.func.dfg.exception_tables.push(table);
-    callable.try_call(builder, &[], table).map(drop)
+    callable.try_call(builder, values, table).map(drop)
 }
 
 pub(crate) fn instructions(func: &Function) -> usize {

@@ -143,31 +143,37 @@ fn ret_of_a_plan() {
     }
 }
 
-/// A `try_call` of Apple's convention, from 0.133 on, is compiled.
+/// A `try_call` of Apple's convention, from 0.133 on, and of Windows' is compiled.
 #[test]
-fn try_calls_on_apple_arm64() {
-    let isa = isa_of(
-        "aarch64-apple-darwin",
-        &[("preserve_frame_pointers", "true")],
-    );
-    let lower = Lowering::new(&*isa).unwrap();
-    let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
-    let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let (_, entry) = lower
-        .begin(&mut builder, &c("void f(void (*)(void))"))
-        .unwrap();
-    let address = entry.value(&mut builder, 0).unwrap();
-    let plan = lower.call_plan(&c("void f(void)")).unwrap();
-    let callable = lower.callee(&mut Any::Imports, &mut builder, &plan, address);
-    let done = try_issue(&mut builder, &callable.unwrap(), None);
-    assert_eq!(done.is_ok(), !cfg!(feature = "cranelift-0.132"));
-    if done.is_ok() {
-        let next = ir::Block::from_u32(1);
-        builder.switch_to_block(next);
-        builder.ins().return_(&[]);
-        builder.seal_all_blocks();
-        builder.finalize(isa.frontend_config());
-        let mut context = Context::for_function(func);
-        context.compile(&*isa, &mut Default::default()).unwrap();
+fn try_calls_of_other_systems() {
+    let apple = ("aarch64-apple-darwin", !cfg!(feature = "cranelift-0.132"));
+    let flags = [
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+    ];
+    for (target, is_compiled) in [apple, ("x86_64-pc-windows-msvc", true)] {
+        let isa = isa_of(target, &flags);
+        let lower = Lowering::new(&*isa).unwrap();
+        let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
+        let mut builder = FunctionBuilder::new(&mut func, &mut context);
+        let (_, entry) = lower
+            .begin(&mut builder, &c("void f(void (*)(void))"))
+            .unwrap();
+        let address = entry.value(&mut builder, 0).unwrap();
+        let plan = lower.try_call_plan(&c("void f(void)")).unwrap();
+        let callable = lower.callee(&mut Any::Imports, &mut builder, &plan, address);
+        let values = lower.values_in(&mut builder, &plan, &[], Ret::Ignore);
+        let done = try_issue(&mut builder, &callable.unwrap(), &values.unwrap(), None);
+        assert_eq!(done.is_ok(), is_compiled, "{target}");
+        if done.is_ok() {
+            let next = ir::Block::from_u32(1);
+            builder.switch_to_block(next);
+            builder.ins().return_(&[]);
+            builder.seal_all_blocks();
+            builder.finalize(isa.frontend_config());
+            let mut context = Context::for_function(func);
+            context.compile(&*isa, &mut Default::default()).unwrap();
+        }
     }
 }
