@@ -149,7 +149,12 @@ impl CraneliftObject {
     ) -> Result<(), Fault> {
         let OneSide { sig, offsets, .. } = *side;
         let import = self.lower.declare_import(&mut self.module, callee, sig)?.id;
-        let plan = self.lower.call_plan(sig)?;
+        // A function of the module, its address, a reference to it, and the steps of a call.
+        let via = (side.index + side.index / VARIANTS) % 4;
+        let plan = match via {
+            3 => self.lower.try_call_plan(sig)?,
+            _ => self.lower.call_plan(sig)?,
+        };
         let mut own = Signature::new(CallConv::SystemV);
         own.params.extend([AbiParam::new(types::I64); 3]);
         let variant = side.index % VARIANTS;
@@ -175,10 +180,7 @@ impl CraneliftObject {
                 let form = (form, this.has_vectors());
                 args.push(argument(builder, &plan, Some(i), at, form));
             }
-            let parts = plan.result.parts().to_vec();
-            let wanted = wanted_result(sig.result(), &parts, ret, variant);
-            // A function of the module, its address, a reference to it, and the steps of a call.
-            let via = (side.index + side.index / VARIANTS) % 4;
+            let wanted = wanted_result(sig.result(), plan.result.parts(), ret, variant);
             let target = match via {
                 0 => Callee::from(import),
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
