@@ -47,7 +47,9 @@ pub struct PartsValue {
 
 impl PartsValue {
     /// Makes an object of `size` bytes aligned to `align`, in parts of these types: each at the
-    /// next multiple of its size. Without types it is passed in the argument area.
+    /// next multiple of its size. Without types it is passed in the argument area. One part as
+    /// large as the object is a scalar: on Apple's arm64, where an `int` takes 4 bytes of the
+    /// stack, the one of `struct { int a; }` is the word `I64` that clang passes.
     #[must_use]
     pub fn new(types: &[ValueType], size: u64, align: u32) -> Self {
         let mut next = 0;

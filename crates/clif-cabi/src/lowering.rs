@@ -183,7 +183,8 @@ impl Lowering {
     /// Checks whether functions of `sig` can be called and defined, by the plans that calls and
     /// entries use afterwards. For a variadic function this covers the call with named arguments
     /// alone. A call with others has a signature of its own ([`FnSig::at_call`]); its check
-    /// includes that the function finds them by `va_arg`.
+    /// includes that the function finds them by `va_arg`. For a function that is called and never
+    /// defined, [`call_plan`](Self::call_plan) refuses less: an entry may need a stub, or flags.
     ///
     /// # Errors
     /// The errors of calls or entries.
