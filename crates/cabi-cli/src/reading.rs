@@ -155,6 +155,9 @@ impl<'a> Source<'a> {
     /// target's own compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
+        if self.is_cxx() {
+            args.push("-xc++".to_owned());
+        }
         args.extend(
             self.target
                 .iter()
@@ -169,6 +172,13 @@ impl<'a> Source<'a> {
             (None, Some(Ok(target))) => options.records(target.data_model().records),
             (None, _) => options.records_of_target(),
         }
+    }
+
+    /// Returns whether it is C++ by the name of a header or by its standard.
+    fn is_cxx(&self) -> bool {
+        let is_cxx = |name: &String| Options::new().name(name).language() == "c++";
+        let standard = self.reading.standard.as_deref().unwrap_or_default();
+        self.headers.iter().any(is_cxx) || standard.contains("++")
     }
 
     /// Returns the target that is asked for, if one is.
