@@ -26,6 +26,8 @@ use object::Architecture::X86_64;
 use object::{Object, ObjectSection, SectionKind};
 use system::System;
 
+#[path = "objects/apple_variadic.rs"]
+mod apple_variadic;
 #[path = "objects/parts.rs"]
 mod parts;
 #[path = "objects/system.rs"]
