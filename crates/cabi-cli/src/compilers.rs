@@ -4,14 +4,14 @@ use cabi::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabi_verify::build::{Installed, ProgramTarget, Reference};
+use cabi_verify::build::{Installed, ProgramTarget, Reference, is_same_but_vendor};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
 use clap::Args;
 
-use crate::reading::PolicyOption;
+use crate::reading::{PolicyOption, foreign};
 
 /// Compilers, the checks of each, and the number of processes that work at once.
 #[derive(Args)]
@@ -56,6 +56,7 @@ impl Compilers {
         if self.ms_abi && other.is_some() {
             return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
         }
+        other.map(foreign::target).transpose()?;
         let programs = other.map(ProgramTarget::named).transpose()?;
         let programs = programs.map(|(target, known)| (Arc::new(target), known));
         let target = programs.as_ref();
@@ -149,5 +150,5 @@ pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, St
 
 /// Returns whether `triple` is the target whose calls are made in processes of this machine.
 fn is_here(triple: &str) -> bool {
-    Target::named(triple).is_ok_and(|target| target == HERE)
+    Target::named(triple).is_ok_and(|target| is_same_but_vendor(&target, &HERE))
 }

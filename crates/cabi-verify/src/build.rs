@@ -16,5 +16,5 @@ pub use error::ReferenceError;
 pub(crate) use error::first_error;
 pub use installed::Installed;
 pub use program::runner;
-pub use program_target::ProgramTarget;
+pub use program_target::{ProgramTarget, is_same_but_vendor};
 pub use reference::{Built, Reference, TIME_LIMIT};

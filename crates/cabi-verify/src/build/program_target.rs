@@ -119,6 +119,18 @@ impl Reference {
     }
 }
 
+/// Checks whether programs of one target are those of the other: any vendor is legal in a triple,
+/// and gcc and clang have `pc` for `unknown`.
+pub fn is_same_but_vendor(one: &Target, other: &Target) -> bool {
+    let parts = |target: &Target| -> Vec<String> {
+        let parts = target.name().split('-').map(str::to_owned).enumerate();
+        parts
+            .filter_map(|(at, part)| (at != 1).then_some(part))
+            .collect()
+    };
+    parts(one) == parts(other)
+}
+
 impl ProgramTarget {
     /// Returns the names of the known targets.
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -134,9 +146,11 @@ impl ProgramTarget {
         // The extensions of `riscv64gc` are those of `riscv64` to every compiler.
         let name = triple.replacen("riscv64gc-", "riscv64-", 1);
         let target = Target::named(&name).map_err(|error| error.to_string())?;
-        let is_it = |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == target);
-        let tools = KNOWN.iter().find(is_it);
-        let tools = tools.ok_or_else(|| {
+        let mut known = KNOWN.iter().filter_map(|tools| {
+            let own = Target::named(tools.triple).ok()?;
+            is_same_but_vendor(&own, &target).then_some((own, tools))
+        });
+        let (target, tools) = known.next().ok_or_else(|| {
             let known: Vec<&str> = Self::names().collect();
             format!(
                 "{triple}: no programs of it run here; those of {} do",
