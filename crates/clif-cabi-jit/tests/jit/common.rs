@@ -425,10 +425,8 @@ pub(crate) fn mappings() -> Vec<(Range<usize>, String)> {
 
 /// Checks whether code at this address could be executed.
 pub(crate) fn is_executable(address: usize) -> bool {
-    let is = |(range, permissions): &(Range<usize>, String)| {
-        range.contains(&address) && permissions.contains('x')
-    };
-    mappings().iter().any(is)
+    let region = region::query(core::ptr::without_provenance::<u8>(address));
+    region.is_ok_and(|region| region.is_executable())
 }
 
 /// Number of times that something is done that is done `n` times on a machine of its own: less

@@ -2,8 +2,10 @@
 
 #[path = "../../examples/div.rs"]
 mod div;
+#[cfg(unix)]
 #[path = "../../examples/gsl.rs"]
 mod gsl;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "../../examples/library.rs"]
 mod library;
 
@@ -13,12 +15,13 @@ fn div_runs() {
 }
 
 #[test]
+#[cfg(unix)]
 fn gsl_runs() {
     gsl::main().unwrap();
 }
 
 #[test]
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn library_runs() {
     library::main().unwrap();
 }

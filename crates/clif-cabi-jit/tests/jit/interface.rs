@@ -217,3 +217,56 @@ fn what_does_not_fit_is_refused() {
     let result = unsafe { call.call::<()>(null, &[own, CallArg::new(&n)]) };
     assert_eq!(message(result), "the result, float: () cannot stand for it");
 }
+
+/// Types that are passed alike are fetched by code of their own: what one is refused for, or has as
+/// its size, says nothing of another.
+#[test]
+fn the_order_in_which_types_are_asked_for_does_not_matter() {
+    let sig = FnSig::new([Type::I32], Type::I64).variadic();
+    let [float, int] = [Type::F32, Type::I32].map(|ty| record(&[ty]));
+    let types = [
+        Type::I32,
+        Type::F32,
+        Type::F64,
+        Type::I64,
+        Type::PTR,
+        float,
+        int,
+    ];
+    let types = [&types[..], &[Type::FUNCTION, Type::I8, Type::I128]].concat();
+    let is_fetched = |closures: &Closures, ty| closures.va_arg(&sig, ty).is_ok();
+    let alone: Vec<bool> = types.iter().map(|ty| is_fetched(&closures(), ty)).collect();
+    assert_eq!(
+        alone.iter().filter(|is_ok| !**is_ok).count(),
+        2,
+        "float, char"
+    );
+    let numbers = 0..types.len();
+    for first in numbers.clone() {
+        let shared = closures();
+        for at in numbers.clone().map(|at| (first + at) % types.len()) {
+            assert_eq!(is_fetched(&shared, &types[at]), alone[at], "{}", types[at]);
+        }
+    }
+    // A function is passed as its address.
+    for order in [[Type::FUNCTION, Type::I64], [Type::I64, Type::FUNCTION]] {
+        let closures = closures();
+        let [first, second] = order.map(|ty| closures.va_arg(&sig, &ty).unwrap());
+        let interface = closures.interface(&sig).unwrap();
+        let closure = interface.closure("f", move |args, result| {
+            let mut list = args.va_list().unwrap();
+            let (mut bytes, mut more) = ([0; 8], [0; 8]);
+            // SAFETY: the call below passes two words.
+            unsafe {
+                list.next_bytes(&first, &mut bytes).unwrap();
+                list.next_bytes(&second, &mut more).unwrap();
+            }
+            let [first, second] = [bytes, more].map(i64::from_ne_bytes);
+            result.set(first * 10 + second).unwrap();
+        });
+        type Words = unsafe extern "C" fn(i32, ...) -> i64;
+        let code: Words = closure.as_ref().unwrap().as_fn().unwrap();
+        // SAFETY: the closure lives, and is passed what it reads.
+        assert_eq!(unsafe { code(0, 7_i64, 5_i64) }, 75);
+    }
+}

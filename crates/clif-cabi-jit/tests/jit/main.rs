@@ -16,12 +16,10 @@ mod common;
 #[cfg(target_os = "linux")]
 mod debug;
 mod errors;
-#[cfg(target_os = "linux")]
 mod examples;
 #[cfg(target_os = "linux")]
 mod guard_page;
 mod interface;
-#[cfg(target_os = "linux")]
 mod lifetime;
 #[cfg(target_os = "linux")]
 mod one_cache;
