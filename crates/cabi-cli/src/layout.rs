@@ -321,7 +321,7 @@ fn hint<'t>(name: &str, known: impl Iterator<Item = &'t NamedType>) -> String {
         let tag = words.find_map(|word| name.strip_prefix(word));
         tag.unwrap_or(name)
     }
-    let known = known.map(|one| bare(&one.name));
+    let known = known.map(|one| (bare(&one.name), one.name.as_str()));
     let keywords = ["_Bool", "char", "short", "int", "long", "float", "double"];
     match name.split(' ').any(|word| keywords.contains(&word)) {
         true => format!("; for a type of C itself: cabi layout 'typedef {name} type;' type"),

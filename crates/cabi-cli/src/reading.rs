@@ -272,15 +272,20 @@ pub(crate) fn function<'h>(
         (None, Some(reason)) => Err(format!("{}{name}: {reason}", place(header, name))),
         (None, None) => {
             let names = header.prototypes.iter().map(|one| one.name.as_str());
-            let hint = did_you_mean(name, names.filter(|known| *known != END)).unwrap_or_default();
+            let names = names.filter(|known| *known != END);
+            let hint = did_you_mean(name, names.map(|known| (known, known))).unwrap_or_default();
             Err(format!("{source} declares no function {name}{hint}"))
         }
     }
 }
 
-/// Returns a question for the name that is the fewest edits from `name`, if these are few.
-pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    let near = known.map(|known| (strsim::osa_distance(name, known), known));
+/// Returns a question for the name that is the fewest edits from `name`, if these are few. Each
+/// known name is given as it is compared, and as it is shown.
+pub(crate) fn did_you_mean<'n>(
+    name: &str,
+    known: impl Iterator<Item = (&'n str, &'n str)>,
+) -> Option<String> {
+    let near = known.map(|(known, shown)| (strsim::osa_distance(name, known), shown));
     let (n, best) = near.min_by_key(|(n, _)| *n)?;
     (n <= name.len().div_ceil(4)).then(|| format!("; did you mean {best}?"))
 }
