@@ -323,6 +323,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
     let how = match lines.lines().find_map(|line| line.strip_prefix("died ")) {
         Some("9") => "hangs".to_owned(),
         Some("11") => "ends the process: SIGSEGV".to_owned(),
+        Some("14") => "waits, and was ended after a minute".to_owned(),
         Some("forked") => "starts another process".to_owned(),
         Some("stopped") => "stops itself".to_owned(),
         Some(number) => format!("ends the process: signal {number}"),
