@@ -34,11 +34,15 @@ struct Integrand {
     params: *const c_void,
 }
 
-pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn library() -> Option<Library> {
     // SAFETY: this library does nothing when it is opened.
     let open = |name: &&str| unsafe { Library::open(name) }.ok();
-    let gsl = ["libgsl.so.27", "libgsl.so.28", "libgsl.so"];
-    let Some(gsl) = gsl.iter().find_map(open) else {
+    let names = ["libgsl.so.27", "libgsl.so.28", "libgsl.so"];
+    names.iter().find_map(open)
+}
+
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
+    let Some(gsl) = library() else {
         println!("not run: the GNU Scientific Library is not here (Debian: libgsl-dev)");
         return Ok(());
     };
