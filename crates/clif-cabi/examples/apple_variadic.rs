@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! $ cargo run -p clif-cabi --example apple_variadic
-//! cc -arch arm64 /tmp/apple_variadic.o -o apple_variadic && ./apple_variadic   # 0.5 42
+//! cc -arch arm64 [..]/apple_variadic.o -o apple_variadic && ./apple_variadic   # 0.5 42
 //! ```
 
 use std::error::Error;

@@ -220,7 +220,7 @@ fn programs() -> Vec<PathBuf> {
     found
 }
 
-/// Whether `program` runs on `machine`, which is not x86-64.
+/// Returns whether `program` runs on `machine`, which is not x86-64.
 fn runs_on(program: &Path, machine: &str) -> bool {
     let mut reasons = NOT_ELSEWHERE.iter();
     let is_its = |own: &&str| machine.contains(own);

@@ -87,7 +87,7 @@ impl Pragmas {
         let mut names = HashSet::new();
         for text in texts {
             self.look_at(text);
-            for form in { text.lines() }.filter_map(pack_form) {
+            for form in { lines(text).chain(operators(text)) }.filter_map(pack_form) {
                 match form {
                     PackForm::Alike => {}
                     PackForm::ByName(name) => _ = names.insert(name),
@@ -139,12 +139,26 @@ enum PackForm<'t> {
     Disputed,
 }
 
-/// Returns the form of the `#pragma pack` that `line` is.
-fn pack_form(line: &str) -> Option<PackForm<'_>> {
-    let line = line.trim_start().strip_prefix('#')?.trim_start();
-    let line = line.strip_prefix("pragma")?.trim_start();
-    let line = line.strip_prefix("pack")?.trim_start();
-    let (args, rest) = line.strip_prefix('(')?.split_once(')')?;
+/// Returns the text of each line of `text` that is a `#pragma`, after that word.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let line = line.trim_start().strip_prefix('#')?.trim_start();
+        line.strip_prefix("pragma")
+    })
+}
+
+/// Returns the string of each `_Pragma` in `text`.
+fn operators(text: &str) -> impl Iterator<Item = &str> {
+    text.split("_Pragma").skip(1).filter_map(|rest| {
+        let rest = rest.trim_start().strip_prefix('(')?.trim_start();
+        rest.strip_prefix('"')?.split('"').next()
+    })
+}
+
+/// Returns the form of the `#pragma pack` that `pragma` is.
+fn pack_form(pragma: &str) -> Option<PackForm<'_>> {
+    let pragma = pragma.trim_start().strip_prefix("pack")?.trim_start();
+    let (args, rest) = pragma.strip_prefix('(')?.split_once(')')?;
     let rest = rest.trim();
     if !(rest.is_empty() || rest.starts_with("//") || rest.starts_with("/*")) {
         return Some(PackForm::Disputed);
