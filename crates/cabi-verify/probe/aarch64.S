@@ -1,4 +1,5 @@
-/* AArch64: a function that calls another with everything as an image has it, and a callee of any type (x86_64.S says more).
+/* AArch64: a function that calls another with everything as an image has it, and a callee of any
+   type (x86_64.S says more).
 
    image:    0  x0 to x30, sp, 8 bytes each; x16 and x17 are not filled
            256  v0 to v31, 16 bytes each

@@ -1,5 +1,5 @@
-/* RISC-V, of 32 and 64 bits, with or without registers of floats: a function that calls another with everything as an image has it, and a callee of any type (x86_64.S
-   says more).
+/* RISC-V, of 32 and 64 bits, with or without registers of floats: a function that calls another
+   with everything as an image has it, and a callee of any type (x86_64.S says more).
 
    image:    0  x0 to x31, a word each; the zero register, gp, tp, t0 and t1 are not filled
       32 words  f0 to f31, 8 bytes each
@@ -144,7 +144,7 @@ _start:
     andi sp, sp, -16
     call cabi_start
 cabi_system:                            /* number, and four arguments */
-    mv t0, a0                           /* where six registers have arguments the system looks at t0 */
+    mv t0, a0               /* where six registers have arguments the system looks at t0 */
     .word 0x00028893                    /* mv a7, t0: assemblers know no a7 there */
     mv a0, a1
     mv a1, a2

@@ -1,23 +1,26 @@
-/* The rounds of the probe: each case's callee is called with random registers and stack, and each case's caller calls a function that writes them down. The place that
-   holds a byte of a value in every round is where the compiler passes that byte; nothing here knows where it should be. One line of text for each value.
+/* The rounds of the probe: each case's callee is called with random registers and stack, and each
+   case's caller calls a function that writes them down. The place that holds a byte of a value in
+   every round is where the compiler passes that byte; nothing here knows where it should be. One
+   line of text for each value.
 
-   The machine's own files have `cabi_fill_*`, `cabi_dump_*`, `cabi_leave`, `_start`, `cabi_system` and the table of registers; a generated file has the cases. No header
-   and no library of C is needed. */
+   The machine's own files have `cabi_fill_*`, `cabi_dump_*`, `cabi_leave`, `_start`, `cabi_system`
+   and the table of registers; a generated file has the cases. No header and no library of C is
+   needed. */
 ROW
 
 #include MACHINE
+#ifndef TAME
+#define TAME(image)
+#endif
 #ifndef CHOOSE
-/* A machine with registers of one size, without a count of them, an x87 stack, and registers that
-   callers keep otherwise than callees. */
+/* A machine with registers of one size, without a count of them, and registers that callers keep
+   otherwise than callees. */
 extern void cabi_fill(void (*)(void)), cabi_dump(void);
 #define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
 #define KEPT_BY_CALLERS KEPT
-#define HIDE(image)
-#define GIVE(image)
 #define HAS_COUNT 0
 #define COUNT(image) 0
 #define PUT_COUNT(image)
-static unsigned depth_of(const byte *image) { (void)image; return 0; }
 #endif
 
 /* P rounds: a byte of which one bit counts is elsewhere by chance once in 2^24. */
@@ -29,6 +32,7 @@ struct base { const char *name; unsigned at, size; byte argument, result; };
 #define ALIGNED __attribute__((aligned(64)))
 byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALIGNED, cabi_result[IMAGE] ALIGNED;
 word cabi_align;
+long cabi_popped;
 int cabi_x87, cabi_x87_filled, cabi_escapes;
 
 /* Buffers of the compiled code: values that callees read and return, arguments and results of
@@ -71,6 +75,35 @@ static void fill(byte *to, unsigned n) {
   if (is_whole(to)) for (; n >= 8; n -= 8, to += 8) *(any *)to = step();
   while (n-- > 0) *to++ = draw();
 }
+#ifdef HAS_X87
+/* How many registers of the x87 stack are in use: all of them in MMX state. */
+static unsigned tags_of(const byte *image) { return image[X87 + 8] | image[X87 + 9] << 8; }
+static unsigned depth_of(const byte *image) {
+  unsigned n = 0;
+  for (int i = 0; i < 8; i++) n += (tags_of(image) >> 2 * i & 3) != 3;
+  return n;
+}
+/* Writes down the double and the float that st0 holds, over words of the unit's that nobody reads;
+   before that, gives a result an exponent that floats have. */
+static void convert(byte *image, int is_result) {
+  byte *st0 = image + X87 + 28;
+  if (is_result) { st0[7] |= 128; st0[8] |= 192; st0[9] = (byte)((st0[9] & 128) | 0x3f); }
+  __asm__("fldt %2; fstl %0; fstps %1" : "=m"(*(byte (*)[8])(image + X87 + 16)), "=m"(*(byte (*)[4])(image + X87 + 12)) : "m"(*(byte (*)[10])st0));
+}
+/* Empty registers of the x87 stack have what was there before; entries are from the top, tags are
+   by register. */
+static void hide(byte *image) {
+  unsigned top = image[X87 + 5] >> 3 & 7;
+  for (unsigned i = 0; i < 8; i++) if ((tags_of(image) >> 2 * (top + i & 7) & 3) == 3) fill(image + X87 + 28 + 10 * i, 10);
+  convert(image, 0);
+}
+#define HIDE(image) hide(image)
+#define GIVE(image) convert(image, 1)
+#else
+#define HIDE(image)
+#define GIVE(image)
+static unsigned depth_of(const byte *image) { (void)image; return 0; }
+#endif
 static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; memcpy(to, &p, sizeof p); }
 static void put_arguments(byte *image, word a, word b, word c) {
   static const unsigned at[] = {FIRST_ARGUMENTS};
@@ -306,6 +339,7 @@ static void box(byte *to, int is_all) {
 
 static void call_callee(int is_trial) {
   fill(cabi_call, sizeof cabi_call);
+  TAME(cabi_call);
   for (unsigned w = 0; w < WORDS; w++) {
     if (is_trial ? !may_point(w) : !uses[w]) continue;
     put(cabi_call + word_at(w), address(memory[w]));
@@ -419,8 +453,8 @@ static byte is_address[N_REGISTERS];
 
 static void observe_callee(void) {
   static byte relies[256], is_lost[N_REGISTERS];
-  long popped = 0;
   area_align = row->align;
+  cabi_popped = 0;
   find_pointers();
   memset(relies, 0, sizeof relies); memset(is_lost, 0, sizeof is_lost); memset(is_address, 1, sizeof is_address);
   depth = seen_conditions = 0;
@@ -435,7 +469,7 @@ static void observe_callee(void) {
       for (unsigned p = 0; p < n_pointers; p++)
         if (uses[pointers[p].word] == RESULT && (size > WORD || get(cabi_return + at) != address(memory[pointers[p].word]))) is_address[r] = 0;
     }
-    popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
+    cabi_popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
     look_at_state(cabi_return);
   }
   for (unsigned i = 0; i < row->n; i++) {
@@ -457,7 +491,7 @@ static void observe_callee(void) {
   say("callee state");
   start = n_text;
   say_state();
-  if (popped) { say(" popped:"); number((unsigned long)popped); }
+  if (cabi_popped) { say(" popped:"); number((unsigned long)cabi_popped); }
 #ifdef FORK_ARGUMENTS
   for (area_align = 16; area_align < row->align && ends();) area_align *= 2;
   if (area_align > 16) { say(" needs:"); number((unsigned long)area_align); }
@@ -552,8 +586,8 @@ static void widen_copies(void) {
   }
 }
 
-/* Registers of its own caller that a caller changes; and one that it takes for kept, although a callee may change it: `cabi_keep` (frame.c) has values of its
-   own during a call. */
+/* Registers of its own caller that a caller changes; and one that it takes for kept, although a
+   callee may change it: `cabi_keep` (frame.c) has values of its own during a call. */
 static byte is_spoiled[N_REGISTERS], loses_own, leaves_stack;
 static unsigned leaves_x87, leaves_conditions;
 /* Callers of ours keep values of their own during each call. */
@@ -617,7 +651,7 @@ static void observe_caller(void) {
     fill(cabi_result, STACK);
     box(cabi_result, 0);
     GIVE(cabi_result);
-    if (r) fill(value[now] + r->at, r->size);
+    for (unsigned i = 0; r && i < r->size; i++) value[now][r->at + i] = draw() & (r->may ? r->may[i] : 255);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);
     if (own_words(0)) fill((byte *)own_words(0), OWN_WORDS * sizeof(word));

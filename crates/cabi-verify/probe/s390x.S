@@ -1,4 +1,5 @@
-/* s390x: a function that calls another with everything as an image has it, and a callee of any type (x86_64.S says more).
+/* s390x: a function that calls another with everything as an image has it, and a callee of any type
+   (x86_64.S says more).
 
    image:    0  r0 to r15, 8 bytes each; r1 and r14 are not filled
            128  f0 to f15, 8 bytes each

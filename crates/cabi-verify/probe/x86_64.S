@@ -1,5 +1,6 @@
-/* x86-64: `cabi_fill_*` calls a function with every register and the stack as an image has them, and writes down how it returns; `cabi_dump_*` is a callee of any type,
-   which writes everything down and returns what an image has. One of each for vector registers of 16, 32 and 64 bytes.
+/* x86-64: `cabi_fill_*` calls a function with every register and the stack as an image has them,
+   and writes down how it returns; `cabi_dump_*` is a callee of any type, which writes everything
+   down and returns what an image has. One of each for vector registers of 16, 32 and 64 bytes.
 
    image:    0  rax rcx rdx rbx rsp rbp rsi rdi r8 to r15, 8 bytes each
            128  vector registers 0 to 15, 64 bytes each
@@ -147,7 +148,7 @@ restore:                                /* the image is at rax */
     jmp leave
 
     .globl cabi_dump, cabi_leave, cabi_spoil
-cabi_spoil:                             /* changes what callees of System V may change, and says where it was */
+cabi_spoil:                 /* changes what callees of System V may change, and says where it was */
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     mov eax, 0x5b5b5b09
     movq xmm\i, rax

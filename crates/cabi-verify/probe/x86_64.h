@@ -11,7 +11,9 @@ enum { WORD = 8, GENERAL = 16, SP = 32, AREA = 8, STACK = 1280, BIG_ENDIAN = 0, 
   {"xmm5", 448, 64, 1, 0}, {"xmm6", 512, 64, 1, 0}, {"xmm7", 576, 64, 1, 0}, {"xmm8", 640, 64, 0, 0}, {"xmm9", 704, 64, 0, 0}, \
   {"xmm10", 768, 64, 0, 0}, {"xmm11", 832, 64, 0, 0}, {"xmm12", 896, 64, 0, 0}, {"xmm13", 960, 64, 0, 0}, {"xmm14", 1024, 64, 0, 0}, \
   {"xmm15", 1088, 64, 0, 0}, {"st0", 1180, 10, 1, 1}, {"st1", 1190, 10, 1, 1}, {"st2", 1200, 10, 1, 0}, {"st3", 1210, 10, 1, 0}, \
-  {"st4", 1220, 10, 1, 0}, {"st5", 1230, 10, 1, 0}, {"st6", 1240, 10, 1, 0}, {"st0d", 1168, 8, 0, 1} /* st0 as a double */
+  {"st4", 1220, 10, 1, 0}, {"st5", 1230, 10, 1, 0}, {"st6", 1240, 10, 1, 0}, {"st0d", 1168, 8, 0, 1}
+enum { X87 = 1152 };
+#define HAS_X87
 
 /* what callees of some convention keep */
 #define KEPT "rbx rsi rdi rbp r11 r12 r13 r14 r15 xmm6 xmm7 xmm8 xmm9 xmm10 xmm11 xmm12 xmm13 xmm14 xmm15"
@@ -52,27 +54,6 @@ void cabi_spoil(void);
 /* The first arguments of a caller, a function of System V. */
 #define FIRST_ARGUMENTS 56, 48, 16
 
-/* How many registers of the x87 stack are in use: all of them in MMX state. */
-static unsigned depth_of(const byte *image) {
-  unsigned tags = image[1160] | image[1161] << 8, n = 0;
-  for (int i = 0; i < 8; i++) n += (tags >> 2 * i & 3) != 3;
-  return n;
-}
-static void fill(byte *, unsigned);
-/* Empty registers of the x87 stack have what was there before; entries are from the top, tags are
-   by register. */
-static void hide(byte *image) {
-  unsigned tags = image[1160] | image[1161] << 8, top = image[1157] >> 3 & 7;
-  for (unsigned i = 0; i < 8; i++) if ((tags >> 2 * (top + i & 7) & 3) == 3) fill(image + 1180 + 10 * i, 10);
-}
-/* Writes down the double that st0 holds, after giving the one of a result an exponent that doubles
-   have. */
-static void convert(byte *image, int is_result) {
-  if (is_result) { image[1187] |= 128; image[1189] = (byte)((image[1189] & 128) | (0x3c + (image[1189] & 7))); }
-  __asm__("fldt %1; fstpl %0" : "=m"(*(byte (*)[8])(image + 1168)) : "m"(*(byte (*)[10])(image + 1180)));
-}
-#define HIDE(image) (hide(image), convert(image, 0))
-#define GIVE(image) convert(image, 1)
 static const char *const conditions[] = {"backwards", "mxcsr", "x87-control"};
 static unsigned conditions_of(const byte *image) {
   unsigned mxcsr = image[1264] | image[1265] << 8, control = image[1152] | image[1153] << 8;

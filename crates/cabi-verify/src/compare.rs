@@ -225,6 +225,7 @@ impl Compared<'_> {
         let regs = placed.loc.regs().iter().map(|reg| Spot {
             base: match (reg.bank(), part.ty) {
                 (Bank::X87, PartType::F64) => format!("{reg}d"),
+                (Bank::X87, PartType::F32) => format!("{reg}f"),
                 _ => reg.name().to_owned(),
             },
             byte: match reg.bank() {
@@ -344,11 +345,11 @@ impl Compared<'_> {
             name: "returned".to_owned(),
             value: reg.name().to_owned(),
         };
+        // A callee that writes nothing shows no pointer.
+        let is_seen = found.runs.iter().any(|run| run.at != At::Padding);
         match (&ret.place, ret.sret_returned_in) {
             (Place::Indirect { .. }, Some(reg))
-                if self.is_callee()
-                    && !found.runs.is_empty()
-                    && !found.notes.contains(&returned(reg)) =>
+                if self.is_callee() && is_seen && !found.notes.contains(&returned(reg)) =>
             {
                 let compiler = self.compiler;
                 let why = format!("{compiler} does not return the address of the result in {reg}");

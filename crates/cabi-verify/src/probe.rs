@@ -37,7 +37,7 @@ mod tests;
 mod values;
 
 pub use emission::{Emission, Emitted, SETTINGS};
-pub use machine::{AARCH64, ProbeMachine, RISCV, S390X, X86_64};
+pub use machine::{AARCH64, I386, ProbeMachine, RISCV, S390X, X86_64};
 #[cfg(unix)]
 pub use run_time::RunTimeCode;
 pub use values::has_partial_bytes;

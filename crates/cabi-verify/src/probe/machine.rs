@@ -36,6 +36,8 @@ macro_rules! machine {
 
 /// x86-64, with the vector registers that the processor has.
 pub const X86_64: ProbeMachine = machine!("x86_64", &[]);
+/// i386, whose programs an x86-64 machine runs.
+pub const I386: ProbeMachine = machine!("i386", &[]);
 /// AArch64.
 pub const AARCH64: ProbeMachine = machine!("aarch64", &["qemu-aarch64"]);
 /// RISC-V of 64 bits; of 32 bits by another emulator. The linker's flags say which registers there

@@ -7,12 +7,15 @@ use std::sync::OnceLock;
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
 use cabi_verify::generate::{Absent, CSignature, boundaries_for_machine, signature_for_machine};
-use cabi_verify::probe::{self, AARCH64, RISCV, S390X, X86_64};
+use cabi_verify::probe::{self, AARCH64, I386, RISCV, S390X, X86_64};
 use cabi_verify::question::Question;
 use cabi_verify::verify::known_bug_of;
 
 use super::shapes::{self, Shape};
 use super::{KnownBug, Signatures, ir};
+
+#[path = "../../../../crates/cabi/tests/support/i386.rs"]
+mod i386;
 
 /// A convention, and the compilers that are asked about it.
 pub(super) struct Machine {
@@ -207,9 +210,10 @@ impl Block {
     }
 
     fn machine(&self) -> Result<Machine, String> {
-        let convention = self.get("convention").unwrap_or(self.name);
-        let mut known = conventions().iter();
-        let convention = known.find(|known| known.name == convention);
+        let name = self.get("convention").unwrap_or(self.name);
+        let known = conventions().iter().find(|known| known.name == name);
+        let known = known.map(|known| known.convention);
+        let not_shipped = Some(&i386::I386).filter(|own| own.name == name);
         let target = Target::named(self.required("target")?);
         let floats = match self.required("floats")? {
             "soft" => FloatLevel::Soft,
@@ -229,7 +233,7 @@ impl Block {
         let equivalent: Option<Vec<_>> = equivalent.map(|(_, one)| one.split_once(" | ")).collect();
         Ok(Machine {
             name: self.name,
-            convention: convention.ok_or("no such convention")?.convention,
+            convention: known.or(not_shipped).ok_or("no such convention")?,
             target: target.map_err(|why| why.to_string())?,
             features: Features::from(floats),
             signatures,
@@ -291,6 +295,7 @@ impl Block {
     fn runs(&self) -> Result<(probe::ProbeMachine, String), String> {
         let mut probe = match self.required("probe")? {
             "aarch64" => AARCH64,
+            "i386" => I386,
             "s390x" => S390X,
             "riscv" => RISCV,
             "x86_64" => X86_64,

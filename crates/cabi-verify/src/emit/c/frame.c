@@ -14,8 +14,8 @@ CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
-/* A caller's own variables, and copies of what it passes by reference, do not lie right after its argument area: va_arg at a wrong place does not
-   find a value by chance. */
+/* A caller's own variables, and copies of what it passes by reference, do not lie right after its
+   argument area: va_arg at a wrong place does not find a value by chance. */
 static volatile unsigned long cabi_gap_bytes = 256;
 #define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
 /* Fills the stack below its caller, where the caller's next callee has its frame: what nobody
@@ -24,9 +24,11 @@ static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];
   for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
-/* Between a caller's own variables and its argument area are so many bytes that the probe finds values in the area alone; nobody else may write to them. They are
-   aligned to nothing, or compilers would align the stack for them; with gcc there are eight more in every other call: no stack is aligned by chance. clang gives up
-   the alignment of arguments beyond 16 bytes in a frame of another size. */
+/* Between a caller's own variables and its argument area are so many bytes that the probe finds
+   values in the area alone; nobody else may write to them. They are aligned to nothing, or
+   compilers would align the stack for them; with gcc there are eight more in every other call: no
+   stack is aligned by chance. clang gives up the alignment of arguments beyond 16 bytes in a frame
+   of another size. */
 enum { CABI_WIDTH = 4096 };
 static volatile unsigned long cabi_width = CABI_WIDTH;
 #ifdef __clang__
