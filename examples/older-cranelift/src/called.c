@@ -1,6 +1,7 @@
-/* The C functions that main.rs tries the emitter with. For each function NAME it makes another one with the same signature, which calls NAME with what it was
-   given, and returns what NAME returns. check_NAME calls both with the same arguments: what a function sees and returns is folded into `seen`, which has to be the
-   same. */
+/* The C functions that main.rs tries the emitter with. For each function NAME it makes another one
+   with the same signature, which calls NAME with what it was given, and returns what NAME returns.
+   check_NAME calls both with the same arguments: what a function sees and returns is folded into
+   `seen`, which has to be the same. */
 #include <stdarg.h>
 #include <string.h>
 

@@ -7,9 +7,9 @@
 static void divisions(void)
 {
     div_t small = div(-17, 5);
-    ldiv_t large = ldiv(1000000000007, -1000003);
+    lldiv_t large = lldiv(1000000000007, -1000003);
     printf("div    %d %d\n", small.quot, small.rem);
-    printf("ldiv   %ld %ld\n", large.quot, large.rem);
+    printf("lldiv  %lld %lld\n", large.quot, large.rem);
 }
 
 static int by_value(const void *a, const void *b)
@@ -29,7 +29,7 @@ static void sorting(void)
     printf("\n");
     int key = 35;
     int *found = bsearch(&key, numbers, count, sizeof *numbers, by_value);
-    printf("bsearch %d is at %ld\n", key, (long)(found - numbers));
+    printf("bsearch %d is at %lld\n", key, (long long)(found - numbers));
     key = 36;
     if (bsearch(&key, numbers, count, sizeof *numbers, by_value) == NULL)
         printf("bsearch %d is nowhere\n", key);
@@ -60,8 +60,8 @@ static void long_doubles(void)
 static void mixed(void)
 {
     long double pi = 3.14159265358979323846264338327950288L;
-    printf("printf %d %u %c %s %ld %g %Lf %g %g %g %g %g %g %g %g %d\n", -1, 4000000000u, 'x', "text",
-           1L << 40, 0.5, pi, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 7);
+    printf("printf %d %u %c %s %lld %g %Lf %g %g %g %g %g %g %g %g %d\n", -1, 4000000000u, 'x', "text",
+           1LL << 40, 0.5, pi, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 7);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* A library that takes and returns structs by value: the other side of shapes.toy. Every function computes
-   from every member, so that a byte that went astray shows. */
+/* A library that takes and returns structs by value: the other side of shapes.toy. Every function
+   computes from every member, so that a byte that went astray shows. */
 #include <stdarg.h>
 #include "shapes.h"
 
