@@ -1,5 +1,6 @@
-/* The policies of x86-64's systems: values that show one bit of clang's profile each, and plain ones. `SIDES` makes of the type T<n> the caller c<n> and the callee d<n>
- * of a question for the probe. */
+/* The policies of x86-64's systems: values that show one bit of clang's profile each, and plain
+   ones. `SIDES` makes of the type T<n> the caller c<n> and the callee d<n> * of a question for the
+   probe. */
 #define SIDES(n) \
     extern T##n g##n##_0, out##n; \
     T##n f##n(T##n); \

@@ -1,6 +1,7 @@
 // enter and the dumps of the probe for AArch64, with the relocations of ELF.
 
-// `load` or `store` of x0 to x8 and v0 to v7 in the state at x9, by these instructions for a pair and for one.
+// `load` or `store` of x0 to x8 and v0 to v7 in the state at x9, by these instructions for a pair
+// and for one.
 .macro cabi_probe_registers pair, one
 \pair q0, q1, [x9, #128]
 \pair q2, q3, [x9, #160]

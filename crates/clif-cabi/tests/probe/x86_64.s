@@ -30,7 +30,8 @@ mov [r11 + 8 * \i], r\i
 .endr
 .endm
 
-# Records registers and stack, all registers preserved. It pushes 24 bytes: the stack at entry is at [rsp + 24], the bytes above the return address at [rsp + 32].
+# Records registers and stack, all registers preserved. It pushes 24 bytes: the stack at entry is at
+# [rsp + 24], the bytes above the return address at [rsp + 32].
 .macro cabi_probe_record
 push r11
 push rax
