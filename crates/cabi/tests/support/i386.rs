@@ -75,7 +75,7 @@ fn in_words(group: Group) -> Group {
         2 => PartType::I16,
         _ => PartType::I32,
     };
-    let size = u8::try_from(group.size).unwrap();
+    let size = u8::try_from(group.size).unwrap_or(u8::MAX);
     let words = (0..size).step_by(4);
     let words = words.map(|at| Part::int(of(size - at), Extension::None).at(at));
     words.fold(group, Group::with)
