@@ -42,17 +42,24 @@ static struct { byte *seen, *given, *images, *got; long long *wide; int *gap_is_
 void SHARED cabi_record(void);
 void SHARED cabi_leave(void);
 
+/* Most of the time is spent there: optimized where the rest is not. */
+#ifdef __clang__
+#define QUICK
+#else
+#define QUICK __attribute__((optimize("O2", "no-tree-loop-distribute-patterns")))
+#endif
+
 /* Others of these names may be what is looked at. */
 #define memcpy cabi_copy
 #define memset cabi_set
 typedef word __attribute__((may_alias)) any;
 static int is_whole(const void *at) { return !((__UINTPTR_TYPE__)at & 7); }
-static void memcpy(void *to, const void *from, __SIZE_TYPE__ n) {
+static QUICK void memcpy(void *to, const void *from, __SIZE_TYPE__ n) {
   __SIZE_TYPE__ i = 0;
   if (is_whole(to) && is_whole(from)) for (; i + 8 <= n; i += 8) *(any *)((byte *)to + i) = *(const any *)((const byte *)from + i);
   for (; i < n; i++) ((byte *)to)[i] = ((const byte *)from)[i];
 }
-static void memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((byte *)to)[i] = (byte)with; }
+static QUICK void memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((byte *)to)[i] = (byte)with; }
 
 /* The buffers of the cases' frame (frame.c), or those of the table of cases. */
 extern void *const cabi_places[] __attribute__((weak));
@@ -69,11 +76,14 @@ static void say(const char *words) { while (*words && n_text < sizeof text) text
 static void number(unsigned long n) { if (n >= 10) number(n / 10); char digit[2] = {(char)('0' + n % 10), 0}; say(digit); }
 
 static word state;
-static word step(void) { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return state; }
+#define STEP(of) (of ^= of << 13, of ^= of >> 7, of ^= of << 17)
+static word step(void) { return STEP(state); }
 static byte draw(void) { return (byte)(step() >> 24); }
-static void fill(byte *to, unsigned n) {
-  if (is_whole(to)) for (; n >= 8; n -= 8, to += 8) *(any *)to = step();
-  while (n-- > 0) *to++ = draw();
+static QUICK void fill(byte *to, unsigned n) {
+  word own = state;
+  if (is_whole(to)) for (; n >= 8; n -= 8, to += 8) *(any *)to = STEP(own);
+  for (; n > 0; n--) *to++ = (byte)(STEP(own) >> 24);
+  state = own;
 }
 #ifdef HAS_X87
 /* How many registers of the x87 stack are in use: all of them in MMX state. */
@@ -156,7 +166,7 @@ static const byte *bytes_of(unsigned base, int is_result, unsigned *size, unsign
   return blocks[0] + pointers[base - BEHIND].at;
 }
 
-static int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
+static QUICK int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
   unsigned p = 0;
   while (p < P && !((of[p * step] ^ value[p][at]) & mask)) p++;
   return p == P;
@@ -174,18 +184,40 @@ static int leads_to(const struct pointer *to, const struct value *v, int is_exac
   return any != 0;
 }
 
-/* Finds the places of byte `at` of the values that are the same in every round: a result in memory
-   if there is a pointer to it, else in registers. */
-static unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
-  unsigned n = 0, size, step, has_memory = 0;
+/* Where each byte of the first round is: the places of one are a list, the first place first. */
+enum { ALL = 64 * N_REGISTERS + WINDOW + 2 * VALUES };
+static struct place places[1 + ALL];
+static unsigned first_of[256], next_of[1 + ALL], has_memory;
+static QUICK void list_places(int is_result) {
+  unsigned n = 0, size, step;
+  memset(first_of, 0, sizeof first_of);
+  has_memory = 0;
   for (unsigned p = 0; p < n_pointers; p++) has_memory |= uses[pointers[p].word] == RESULT;
-  for (unsigned base = 0; base < BEHIND + n_pointers; base++) {
-    enum use use = base < BEHIND ? NOT : uses[pointers[base - BEHIND].word];
-    int is_wanted = base >= BEHIND ? (is_result ? use == RESULT : use != RESULT)
-      : base == ON_STACK ? !is_result : is_result ? registers[base].result && !has_memory : registers[base].argument;
-    if (!is_wanted) continue;
+  for (unsigned base = BEHIND + n_pointers; base-- > 0;) {
     const byte *of = bytes_of(base, is_result, &size, &step);
-    for (unsigned i = 0; i < size; i++) if (!((of[i] ^ value[0][at]) & mask) && is_at(at, mask, of + i, step) && n < MANY) found[n++] = (struct place){base, i};
+    for (unsigned i = size; i-- > 0;) { places[++n] = (struct place){base, i}; next_of[n] = first_of[of[i]]; first_of[of[i]] = n; }
+  }
+}
+/* A result is looked for in memory if there is a pointer to it, else in registers. */
+static int is_wanted(unsigned base, int is_result) {
+  enum use use = base < BEHIND ? NOT : uses[pointers[base - BEHIND].word];
+  return base >= BEHIND ? (is_result ? use == RESULT : use != RESULT)
+    : base == ON_STACK ? !is_result : is_result ? registers[base].result && !has_memory : registers[base].argument;
+}
+/* Finds the places of byte `at` of the values that are the same in every round. */
+static QUICK unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
+  unsigned n = 0, size, step;
+  if (mask == 255) {
+    for (unsigned k = first_of[value[0][at]]; k; k = next_of[k]) {
+      const byte *of = bytes_of(places[k].base, is_result, &size, &step);
+      if (n < MANY && is_wanted(places[k].base, is_result) && is_at(at, mask, of + places[k].byte, step)) found[n++] = places[k];
+    }
+    return n;
+  }
+  for (unsigned base = 0; base < BEHIND + n_pointers; base++) {
+    if (!is_wanted(base, is_result)) continue;
+    const byte *of = bytes_of(base, is_result, &size, &step);
+    for (unsigned i = 0; i < size; i++) if (!((of[i] ^ value[0][at]) & mask) && n < MANY && is_at(at, mask, of + i, step)) found[n++] = (struct place){base, i};
   }
   return n;
 }
@@ -308,9 +340,11 @@ static void end_if_forked(void);
 /* Leaves other bytes on the stack in each round: what a function does not write there is no value
    by chance. */
 static word scraps = 1;
-static __attribute__((noinline)) void litter(unsigned n) {
+static QUICK __attribute__((noinline)) void litter(unsigned n) {
   volatile word below[64];
-  for (unsigned i = 0; i < 64; i++) { scraps ^= scraps << 13; scraps ^= scraps >> 7; scraps ^= scraps << 17; below[i] = scraps; }
+  word own = scraps;
+  for (unsigned i = 0; i < 64; i++) below[i] = STEP(own);
+  scraps = own;
   if (n) litter(n - 1);
   below[0] = 0;
 }
@@ -472,6 +506,7 @@ static void observe_callee(void) {
     cabi_popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
     look_at_state(cabi_return);
   }
+  list_places(0);
   for (unsigned i = 0; i < row->n; i++) {
     say("callee "); number(i);
     say_runs(&row->values[i], 0, 0);
@@ -481,6 +516,7 @@ static void observe_callee(void) {
   const struct value *r = result();
   if (r) {
     say("callee result");
+    list_places(1);
     say_runs(r, 1, 1);
     say_extension(r, 1);
     for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT)
@@ -662,6 +698,7 @@ static void observe_caller(void) {
     look_at_kept();
     if (r) memcpy(value[now] + r->at, its.got + r->place, r->size);
   }
+  list_places(0);
   for (unsigned i = 0; i < row->n; i++) {
     const struct value *v = &row->values[i];
     say("caller "); number(i);
@@ -673,7 +710,7 @@ static void observe_caller(void) {
       if (uses[pointers[p].word] == COPY && leads_to(&pointers[p], v, 1, v->size)) { say_alignment(pointers[p].bits); break; }
     say("\n");
   }
-  if (r && !row->escapes) { say("caller result"); say_runs(r, 0, 1); say("\n"); }
+  if (r && !row->escapes) { say("caller result"); list_places(1); say_runs(r, 0, 1); say("\n"); }
   say("caller state");
   say_alignment(area_bits);
   if (row->is_variadic && HAS_COUNT) { say(" count:"); if (is_other_count) say("?"); else number((unsigned long)count); }
