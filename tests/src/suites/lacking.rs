@@ -55,7 +55,11 @@ const LACKING: [Lacking; 9] = [
         programs: &[],
         variables: &[("CABI_HIDE", "avx")],
         reason: "avx",
-        suites: &[("random", NONE), ("run_time", "vector-32-and-large")],
+        suites: &[
+            ("random", NONE),
+            ("run_time", "vector"),
+            ("probe", "vector-32"),
+        ],
     },
     Lacking {
         what: "gcc",
