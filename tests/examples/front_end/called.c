@@ -1,12 +1,13 @@
 /* C calls functions of docs/front-end.md: check_NAME calls the one that it is given, and returns
    whether something is wrong. With MAIN a program that is linked with all of them. */
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-struct pair { double x; long n; };
+struct pair { double x; int64_t n; };
 struct point { float x, y; };
-struct two { long m, n; };
-struct big { long at[5]; };
+struct two { int64_t m, n; };
+struct big { int64_t at[5]; };
 
 int check_sort(void (*sort)(int *, size_t))
 {
@@ -29,7 +30,7 @@ int check_note(int (*note)(char *, size_t, const char *, ...))
 
 static struct pair add(struct pair p) { return (struct pair){p.x, p.n + 1}; }
 
-int check_apply(long (*apply)(struct pair (*)(struct pair), struct pair *))
+int check_apply(int64_t (*apply)(struct pair (*)(struct pair), struct pair *))
 {
     struct pair p = {1.5, 41};
     return apply(add, &p) != 42;
@@ -50,7 +51,7 @@ int check_ratio(double (__attribute__((ms_abi)) *ratio)(struct pair, double))
 }
 #endif
 
-int check_rotate(struct big (*rotate)(long, long, long, long, long, struct two, struct big))
+int check_rotate(struct big (*rotate)(int64_t, int64_t, int64_t, int64_t, int64_t, struct two, struct big))
 {
     struct big given = {{1, 2, 3, 4, 5}}, rotated = {{9, 1, 2, 3, 4}};
     struct big found = rotate(0, 0, 0, 0, 0, (struct two){8, 9}, given);
@@ -64,9 +65,9 @@ int check_tidy(int (*tidy)(int (*)(void *), size_t)) { return tidy(first, sizeof
 #ifdef MAIN
 void sort(int *, size_t);
 int show(char *, size_t, double, float), note(char *, size_t, const char *, ...);
-long apply(struct pair (*)(struct pair), struct pair *);
+int64_t apply(struct pair (*)(struct pair), struct pair *);
 struct point swap(struct point (*)(struct point), struct point);
-struct big rotate(long, long, long, long, long, struct two, struct big);
+struct big rotate(int64_t, int64_t, int64_t, int64_t, int64_t, struct two, struct big);
 int tidy(int (*)(void *), size_t);
 
 int main(void)

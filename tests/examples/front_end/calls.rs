@@ -87,7 +87,7 @@ pub(super) fn show<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
     })
 }
 
-/// long apply(struct pair (*f)(struct pair), struct pair *p) { return f(*p).n; }
+/// int64_t apply(struct pair (*f)(struct pair), struct pair *p) { return f(*p).n; }
 pub(super) fn apply<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let pair = RecordBuilder::structure("pair")
         .field("x", Type::F64)
@@ -231,8 +231,8 @@ pub(crate) fn run_call() -> Result<()> {
     Ok(())
 }
 
-/// struct big { long at[5]; };
-/// struct big rotate(long, long, long, long, long, struct pair p, struct big b)
+/// struct big { int64_t at[5]; };
+/// struct big rotate(int64_t, .. (five of them), struct pair p, struct big b)
 /// { return (struct big){{p.n, b.at[0], b.at[1], b.at[2], b.at[3]}}; }
 pub(super) fn rotate<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let model = lower.target().data_model();

@@ -45,7 +45,7 @@ pub(super) fn note<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
     })
 }
 
-/// A closure of the language: long adder(long n), whose environment is a long that it adds.
+/// A closure of the language: int64_t adder(int64_t n), whose environment is one that it adds.
 fn adder(engine: &mut Engine, lower: &Lowering) -> Result<FuncId> {
     let sig = FnSig::new([Type::I64], Type::I64).static_chain(lower.target().data_model());
     define(engine, lower, ("adder", &sig), |engine, builder, entry| {
@@ -59,12 +59,12 @@ fn adder(engine: &mut Engine, lower: &Lowering) -> Result<FuncId> {
     })
 }
 
-/// Calls `adder` as a plain C function pointer, long (*)(long), that carries its environment.
+/// Calls `adder` as a plain C function pointer, int64_t (*)(int64_t), that carries its environment.
 fn run_adder() -> Result<()> {
     let code = compiled(adder)?;
     let closures = Closures::new(&Settings::default())?;
     let environment = 42_i64;
-    // SAFETY: `adder` takes the address of a long as its static chain; both outlive the calls.
+    // SAFETY: `adder` takes the address of an integer as its static chain; both outlive the calls.
     let bound = unsafe { closures.bind(code.as_ptr(), (&raw const environment).cast())? };
     // SAFETY: a C function of this type, without the chain.
     let add: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(bound.code()) };

@@ -1,8 +1,9 @@
 //! Object files, and stubs without a module.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cabi_tests::isa::isa_of;
+use cabi_verify::report::missing;
 use clif_cabi::cabi::convention::CalleePops;
 use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi::cranelift_codegen::Context;
@@ -78,8 +79,8 @@ fn called_object(triple: &str) -> Result<Vec<u8>> {
     Ok(module.finish().emit()?)
 }
 
-/// Makes the object file for every target; C calls its functions in a program of x86-64 Linux, and
-/// of AArch64 Linux where compiler and emulator are.
+/// Makes the object file for every target; C calls its functions in a program of each whose
+/// compiler and emulator are here.
 pub(crate) fn run_linked() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = |name| folder.path().join(name);
@@ -91,21 +92,39 @@ pub(crate) fn run_linked() -> Result<()> {
             "aarch64-linux-gnu-gcc",
             "qemu-aarch64",
         ),
+        (
+            "riscv64gc-unknown-linux-gnu",
+            "riscv64-linux-gnu-gcc",
+            "qemu-riscv64",
+        ),
+        (
+            "s390x-unknown-linux-gnu",
+            "s390x-linux-gnu-gcc",
+            "qemu-s390x",
+        ),
+        ("x86_64-pc-windows-gnu", "x86_64-w64-mingw32-gcc", "wine"),
         ("aarch64-apple-darwin", "", ""),
-        ("x86_64-pc-windows-gnu", "", ""),
         ("x86_64-pc-windows-msvc", "", ""),
     ] {
         std::fs::write(file("called.o"), called_object(triple)?)?;
-        let is_here = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-        if ![cc, emulator].iter().all(is_here) {
+        if cc.is_empty() {
+            continue;
+        }
+        let is_missing = |program: &&str| {
+            let asked = Command::new(program).arg("--version").output();
+            !asked.is_ok_and(|output| output.status.success())
+        };
+        if let Some(program) = [cc, emulator].into_iter().find(is_missing) {
+            missing(&format!("functions of {triple}: {program}"));
             continue;
         }
         let mut cc = Command::new(cc);
-        cc.args([
-            "-O2", "-static", "-DMAIN", "main.c", "called.o", "-o", "program",
-        ]);
-        let linked = cc.current_dir(folder.path()).status()?;
-        let run = Command::new(emulator).arg(file("program")).status()?;
+        cc.args(["-O2", "-static", "-DMAIN", "main.c", "called.o"]);
+        cc.args(["-o", "program.exe"]).current_dir(folder.path());
+        let linked = cc.status()?;
+        let mut run = Command::new(emulator);
+        run.env("WINEPREFIX", file("wine")).stderr(Stdio::null());
+        let run = run.arg(file("program.exe")).status()?;
         assert!(
             linked.success() && run.success(),
             "{triple}: {linked}, {run}"

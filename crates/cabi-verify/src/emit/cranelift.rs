@@ -13,7 +13,7 @@
 //! parts and fields apart and puts them together byte by byte, without the code under test.
 
 use cabi::{FnSig, Place, Type};
-use clif_cabi::clif_cabi_plan::Machine;
+use clif_cabi::clif_cabi_plan::{CallPlan, Machine, ResultPlan};
 use clif_cabi::cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types,
 };
@@ -21,8 +21,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, ClifPart, Entry, LowerError, Lowering, Ret, Stub, Stubs, Values, clif_signature,
-    fields, stub_id, value_type,
+    Arg, Callee, ClifPart, Entry, FieldValue, LowerError, Lowering, Ret, Stub, Stubs, Values,
+    clif_signature, fields, stub_id, value_type,
 };
 
 use cranelift_object::ObjectModule;
@@ -180,7 +180,11 @@ impl CraneliftObject {
                 let form = (form, this.has_vectors());
                 args.push(argument(builder, &plan, Some(i), at, form));
             }
-            let wanted = wanted_result(sig.result(), plan.result.parts(), ret, variant);
+            let loads_fields = via != 3 && this.loads_fields(&plan);
+            let wanted = match wanted_result(sig.result(), plan.result.parts(), ret, variant) {
+                Ret::Memory(_) if variant == 1 && loads_fields => Ret::Fields,
+                wanted => wanted,
+            };
             let target = match via {
                 0 => Callee::from(import),
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
@@ -225,6 +229,13 @@ impl CraneliftObject {
             builder.ins().load(ty, MemFlagsData::new(), from, offset)
         };
         ((0..OWN_WORDS).map(load).collect(), to)
+    }
+
+    /// Checks whether a call can load the fields of its result from where the callee writes it.
+    fn loads_fields(&self, plan: &CallPlan) -> bool {
+        let is_value = |own: &FieldValue| self.has_vectors() || !own.ty.is_vector();
+        matches!(plan.result, ResultPlan::Sret)
+            && fields(plan.sig.result()).is_ok_and(|own| own.iter().all(is_value))
     }
 
     /// Checks whether values can be vectors on the target.

@@ -8,7 +8,7 @@ use clif_cabi_plan::{CallPlan, ResultPlan, Stub};
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
-use super::{Copies, Values, check, owned};
+use super::{Copies, Values, check, owned, slot_of};
 use crate::error::LowerError;
 use crate::stubs::{Stubs, import_stub};
 
@@ -34,15 +34,21 @@ impl CallSite<'_, '_, '_> {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.check(args, ret)?;
+        let is_loaded = ret == Ret::Fields && check::has_fields_in_memory(self.plan, self.config);
+        self.check(args, if is_loaded { Ret::Ignore } else { ret })?;
         let callable = self.callee(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
         let address = match callee {
             Callee::Address(address) => Some(address),
             _ => None,
         };
-        let values = self.values(args, ret, address)?;
+        let result = CValue::result(self.plan);
+        let slot = is_loaded.then(|| slot_of(self.config, self.builder, result.ty));
+        let values = self.values(args, slot.map_or(ret, Ret::Memory), address)?;
         let inst = callable.emit(self.builder, &values);
+        if let Some(slot) = slot {
+            return result.memory_to_form(self.config, self.builder, Address::at(slot), ret);
+        }
         let results = own_results(&self.plan.result, self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }

@@ -10,8 +10,9 @@ use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{CallPlan, MAX_STACK_BYTES, PassMode};
 use smallvec::SmallVec;
 
-use super::fields;
+use super::fields::{self, FieldValue};
 use super::forms::{Arg, Ret};
+use super::memory::MemoryConfig;
 use super::value::{CValue, memory_or, part_types};
 use crate::clif_types::{clif_type, is_planned, type_name, type_names};
 use crate::error::LowerError;
@@ -259,6 +260,15 @@ fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
 /// Checks whether a stack frame has room for such an object.
 pub(crate) fn fits_a_frame(size: u64, align: u32) -> bool {
     size.saturating_add(u64::from(align)) <= u64::from(MAX_STACK_BYTES)
+}
+
+/// Checks whether the callee writes the result to memory, and a call can load fields from there.
+pub(super) fn has_fields_in_memory(plan: &CallPlan, config: MemoryConfig) -> bool {
+    let result = CValue::result(plan);
+    let is_loaded = |own: &FieldValue| config.has_vectors() || !own.ty.is_vector();
+    !plan.sig.is_noreturn()
+        && matches!(result.mode, PassMode::Indirect { .. })
+        && fields::fields_of(result.ty).is_ok_and(|own| own.iter().all(is_loaded))
 }
 
 /// Refuses a form that the result of a call cannot have.

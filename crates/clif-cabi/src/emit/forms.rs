@@ -132,7 +132,9 @@ pub enum Ret {
     Value,
     /// As parts, those of [`ResultPlan::parts`](clif_cabi_plan::ResultPlan::parts).
     Parts,
-    /// As fields, those of [`fields`](crate::fields).
+    /// As fields, those of [`fields`](crate::fields). A call loads them from a slot of its own
+    /// where the callee writes the result to memory; `Lowering::values_in`, for a call of one's
+    /// own, takes [`Ret::Memory`] there.
     Fields,
     /// In memory, at this address. The callee itself writes a result there that is not passed in
     /// registers. It may rely on the alignment of the record,
