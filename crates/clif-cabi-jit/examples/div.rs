@@ -42,12 +42,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let (_, entry) = lower.begin(&mut builder, &sig)?;
     let a = Arg::value(entry.value(&mut builder, 0)?);
     let b = Arg::value(entry.value(&mut builder, 1)?);
-    // The two ints are passed in rax: as one part the structure never visits memory.
-    let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Parts)?;
-    let Returned::Parts(parts) = result else {
-        return Err("div_t is passed in registers".into());
+    // A value for each of the two ints, wherever the machine returns them.
+    let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Fields)?;
+    let Returned::Fields(fields) = result else {
+        return Err("div_t has fields".into());
     };
-    entry.ret(&mut engine, &mut builder, Some(&Arg::Parts(parts)))?;
+    entry.ret(&mut engine, &mut builder, Some(&Arg::Fields(fields)))?;
     builder.seal_all_blocks();
     builder.finalize(engine.target_config());
     engine.define(divide.body, &mut ctx)?;

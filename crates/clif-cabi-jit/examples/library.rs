@@ -46,13 +46,13 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let im = entry.value(&mut builder, 1)?;
     let two = builder.ins().f64const(2.0);
     let zero = builder.ins().f64const(0.0);
-    // A complex number is the structure of its parts: two vector registers.
-    let args = [Arg::parts(&[re, im]), Arg::parts(&[two, zero])];
-    let square = lower.call(&mut engine, &mut builder, &cpow, &args, Ret::Parts)?;
-    let Returned::Parts(square) = square else {
-        return Err("double _Complex is passed in registers".into());
+    // A complex number is given by its real and its imaginary part.
+    let args = [Arg::fields(&[re, im]), Arg::fields(&[two, zero])];
+    let square = lower.call(&mut engine, &mut builder, &cpow, &args, Ret::Fields)?;
+    let Returned::Fields(square) = square else {
+        return Err("double _Complex has two fields".into());
     };
-    let args = [Arg::Parts(square)];
+    let args = [Arg::Fields(square)];
     let length = lower.call(&mut engine, &mut builder, &cabs, &args, Ret::Value)?;
     let length = length.value().ok_or("cabs returns a value")?;
     assert_eq!(builder.func.dfg.value_type(length), F64);

@@ -26,15 +26,15 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut module = JITModule::new(JITBuilder::with_flags(&flags, default_libcall_names())?);
     let lower = Lowering::new(module.isa())?;
 
-    // ldiv_t ldiv(long, long);
-    let ldiv_t = RecordBuilder::structure("ldiv_t")
+    // lldiv_t lldiv(long long, long long);
+    let lldiv_t = RecordBuilder::structure("lldiv_t")
         .field("quot", Type::I64)
         .field("rem", Type::I64)
         .build(lower.target().data_model())?;
-    let sig = FnSig::new([Type::I64, Type::I64], ldiv_t);
-    let ldiv = lower.declare_import(&mut module, "ldiv", &sig)?;
+    let sig = FnSig::new([Type::I64, Type::I64], lldiv_t);
+    let lldiv = lower.declare_import(&mut module, "lldiv", &sig)?;
 
-    // long f(long a, long b) { ldiv_t r = ldiv(a, b); return r.quot + r.rem; }
+    // long long f(long long a, long long b) { lldiv_t r = lldiv(a, b); return r.quot + r.rem; }
     let mut func = Function::new();
     func.signature.call_conv = module.isa().default_call_conv();
     func.signature
@@ -53,11 +53,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .copied()
         .map(Arg::value)
         .collect();
-    let result = lower.call(&mut module, &mut builder, &ldiv, &args, Ret::Parts)?;
-    let Returned::Parts(parts) = result else {
-        return Err("ldiv_t has two parts".into());
+    let result = lower.call(&mut module, &mut builder, &lldiv, &args, Ret::Fields)?;
+    let Returned::Fields(fields) = result else {
+        return Err("lldiv_t has two fields".into());
     };
-    let sum = builder.ins().iadd(parts[0], parts[1]);
+    let sum = builder.ins().iadd(fields[0], fields[1]);
     builder.ins().return_(&[sum]);
     builder.finalize(module.target_config());
     println!("{func}");
