@@ -17,7 +17,7 @@ use crate::cranelift::codegen::ir::Endianness;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
 use crate::error::{NO_TABLES, OTHER_TABLES, UnwindError};
-use crate::frame::{Frame, LoweredFrame};
+use crate::frame::{Frame, loses_stack_pointer};
 use crate::lsda::Lsda;
 use crate::personality::Personality;
 use crate::section::{AddressTarget, Section};
@@ -146,9 +146,8 @@ impl UnwindTables {
         code: &CompiledCode,
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
-        let may_be_called_in_try = self.personality_name().is_some();
-        if self.is_windows() && may_be_called_in_try && LoweredFrame::of(isa, code).is_some() {
-            let why = "Windows does not find the stack pointer of the caller of a function whose tail call needs more bytes of arguments than it has; a handler there would find other values";
+        if self.personality_name().is_some() && loses_stack_pointer(isa, code) {
+            let why = "no rule has the stack pointer of the caller of a function whose tail call needs more bytes of arguments than it has, so that a handler there would find other values";
             return Err(UnwindError::Handlers { why });
         }
         if let (Some(lsda), true) = (&lsda, self.is_windows()) {

@@ -130,36 +130,49 @@ block1:
 /// A frame that is moved down for a tail call: a handler of the caller would have another stack
 /// pointer. Without a personality there is none.
 #[test]
-fn lowered_frames_are_refused_on_windows_beside_handlers() {
+fn lowered_frames_are_refused_beside_handlers() {
     let mut flags = settings::builder();
     flags.set("preserve_frame_pointers", "true").unwrap();
-    let isa = isa::lookup_by_name("x86_64-pc-windows-gnu").unwrap();
-    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-    for (n_words, personality, is_refused) in [
-        (6, Some("__gxx_personality_seh0"), false),
-        (7, Some("__gxx_personality_seh0"), true),
-        (60, Some("__C_specific_handler"), true),
-        (60, None, false),
+    let flags = settings::Flags::new(flags);
+    for (triple, is_compressed) in [
+        ("x86_64-unknown-linux-gnu", false),
+        ("x86_64-pc-windows-gnu", false),
+        ("aarch64-unknown-linux-gnu", false),
+        ("riscv64gc-unknown-linux-gnu", false),
+        ("riscv64gc-unknown-linux-gnu", true),
     ] {
-        let words = |word| vec![word; n_words].join(", ");
-        let text = format!(
-            "function %f(i64) tail {{
+        let mut isa = isa::lookup_by_name(triple).unwrap();
+        if is_compressed {
+            isa.enable("has_zca").unwrap();
+        }
+        let isa = isa.finish(flags.clone()).unwrap();
+        let is_lost = !triple.starts_with("x86_64-unknown");
+        for (n_words, personality, is_refused) in [
+            (5, Some("__gxx_personality_seh0"), false),
+            (9, Some("__gxx_personality_seh0"), is_lost),
+            (60, Some("__C_specific_handler"), is_lost),
+            (60, None, false),
+        ] {
+            let words = |word| vec![word; n_words].join(", ");
+            let text = format!(
+                "function %f(i64) tail {{
     sig0 = ({}) tail
-    sig1 = () windows_fastcall
+    sig1 = () fast
 block0(v0: i64):
     call_indirect sig1, v0()
     return_call_indirect sig0, v0({})
 }}",
-            words("i64"),
-            words("v0")
-        );
-        let func = cranelift_reader::parse_functions(&text).unwrap().remove(0);
-        let mut ctx = Context::for_function(func);
-        let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
-        let personality = personality.map(Personality::new);
-        let mut tables = UnwindTables::new(&*isa, personality).unwrap();
-        let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
-        assert_eq!(added.is_err(), is_refused, "{n_words}: {added:?}");
+                words("i64"),
+                words("v0")
+            );
+            let func = cranelift_reader::parse_functions(&text).unwrap().remove(0);
+            let mut ctx = Context::for_function(func);
+            let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
+            let personality = personality.map(Personality::new);
+            let mut tables = UnwindTables::new(&*isa, personality).unwrap();
+            let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
+            assert_eq!(added.is_err(), is_refused, "{triple} {n_words}: {added:?}");
+        }
     }
 }
 

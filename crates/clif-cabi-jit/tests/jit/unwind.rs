@@ -4,7 +4,7 @@
 //! process runs in a child.
 
 pub(crate) mod kinds;
-#[cfg(target_arch = "x86_64")] // elsewhere the callers' stack pointer is wrong
+#[cfg(target_arch = "x86_64")] // refused elsewhere
 mod lowered;
 mod many;
 mod nested;
