@@ -80,33 +80,6 @@ impl LoweredFrame {
     }
 }
 
-/// Checks whether the rules of `code` have another stack pointer of its caller than it has: where a
-/// prologue moves its frame down, Cranelift counts it from the new one.
-pub(crate) fn loses_stack_pointer(isa: &dyn TargetIsa, code: &CompiledCode) -> bool {
-    let Some(call) = code.buffer.call_sites().next() else {
-        return false;
-    };
-    let calls_at = call.ret_addr as usize;
-    let prologue = code.code_buffer().get(..calls_at).unwrap_or_default();
-    // The frame pointer is set to the stack pointer once, and again if the frame is moved.
-    let sets: &[[u8; 4]] = match isa.triple().architecture.into_str().as_ref() {
-        "x86_64" => {
-            let is_windows = isa.triple().operating_system.to_string() == "windows";
-            return is_windows && LoweredFrame::of(isa, code).is_some();
-        }
-        "aarch64" => &[[0xfd, 0x03, 0x00, 0x91]],
-        // The other one is `c.sdsp s0, 0(sp)`, `c.mv s0, sp`.
-        name if name.starts_with("riscv64") => {
-            &[[0x13, 0x04, 0x01, 0x00], [0x22, 0xe0, 0x0a, 0x84]]
-        }
-        _ => return false,
-    };
-    let found = prologue
-        .windows(4)
-        .filter(|own| sets.iter().any(|set| set == own));
-    found.count() > 1
-}
-
 impl Frame {
     /// Returns the rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
     pub(crate) fn compiled(

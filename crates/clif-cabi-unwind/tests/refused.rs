@@ -127,51 +127,63 @@ block1:
     }
 }
 
-/// A frame that is moved down for a tail call: a handler of the caller would have another stack
-/// pointer. Without a personality there is none.
+/// A tail call to a function with other arguments in memory, beside a handler of a call of such a
+/// function, which would have another stack pointer.
 #[test]
-fn lowered_frames_are_refused_beside_handlers() {
-    let mut flags = settings::builder();
-    flags.set("preserve_frame_pointers", "true").unwrap();
-    let flags = settings::Flags::new(flags);
-    for (triple, is_compressed) in [
-        ("x86_64-unknown-linux-gnu", false),
-        ("x86_64-pc-windows-gnu", false),
-        ("aarch64-unknown-linux-gnu", false),
-        ("riscv64gc-unknown-linux-gnu", false),
-        ("riscv64gc-unknown-linux-gnu", true),
-    ] {
-        let mut isa = isa::lookup_by_name(triple).unwrap();
-        if is_compressed {
-            isa.enable("has_zca").unwrap();
-        }
-        let isa = isa.finish(flags.clone()).unwrap();
-        let is_lost = !triple.starts_with("x86_64-unknown");
-        for (n_words, personality, is_refused) in [
-            (5, Some("__gxx_personality_seh0"), false),
-            (9, Some("__gxx_personality_seh0"), is_lost),
-            (60, Some("__C_specific_handler"), is_lost),
-            (60, None, false),
-        ] {
-            let words = |word| vec![word; n_words].join(", ");
-            let text = format!(
-                "function %f(i64) tail {{
-    sig0 = ({}) tail
-    sig1 = () fast
+fn tail_calls_with_other_arguments_are_refused_beside_handlers() {
+    let words = |n: usize| vec!["i64"; n].join(", ");
+    let parsed = |text: &str| cranelift_reader::parse_functions(text).unwrap().remove(0);
+    let handles = |convention: &str| {
+        parsed(&format!(
+            "function %f(i64) fast {{
+    sig0 = () {convention}
 block0(v0: i64):
-    call_indirect sig1, v0()
+    try_call_indirect v0(), sig0, block1, [ default: block1 ]
+block1:
+    return
+}}"
+        ))
+    };
+    for triple in [
+        "x86_64-unknown-linux-gnu",
+        "x86_64-pc-windows-gnu",
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+    ] {
+        let isa = isa(triple);
+        for (own, called, is_resized) in [
+            (1, 1, false),
+            (1, 6, false),
+            (14, 14, false),
+            (14, 1, true),
+            (1, 14, true),
+            (14, 13, true),
+        ] {
+            let params: Vec<String> = (0..own).map(|i| format!("v{i}: i64")).collect();
+            let first = parsed(&format!(
+                "function %f({}) tail {{
+    sig0 = ({}) tail
+block0({}):
     return_call_indirect sig0, v0({})
 }}",
-                words("i64"),
-                words("v0")
-            );
-            let func = cranelift_reader::parse_functions(&text).unwrap().remove(0);
-            let mut ctx = Context::for_function(func);
-            let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
-            let personality = personality.map(Personality::new);
-            let mut tables = UnwindTables::new(&*isa, personality).unwrap();
-            let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
-            assert_eq!(added.is_err(), is_refused, "{triple} {n_words}: {added:?}");
+                words(own),
+                words(called),
+                params.join(", "),
+                vec!["v0"; called].join(", ")
+            ));
+            let personality = || Some(Personality::new("__gxx_personality_v0"));
+            for (convention, personality, is_refused) in [
+                ("tail", personality(), is_resized),
+                ("system_v", personality(), false),
+                ("tail", None, false),
+            ] {
+                let handles = handles(convention);
+                for both in [[&first, &handles], [&handles, &first]] {
+                    let mut tables = UnwindTables::new(&*isa, personality.clone()).unwrap();
+                    let added = both.map(|func| tables.add_tail_calls(&*isa, func).is_err());
+                    assert_eq!(added, [false, is_refused], "{triple} {own} {called}");
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! process runs in a child.
 
 pub(crate) mod kinds;
-#[cfg(target_arch = "x86_64")] // refused elsewhere
+#[cfg(target_arch = "x86_64")] // the machine that has LoweredFrame
 mod lowered;
 mod many;
 mod nested;
