@@ -6,7 +6,7 @@
 //! values by the stack pointer. The caller does not see the tail call, so that such programs are
 //! refused as a whole.
 
-use crate::cranelift::codegen::ir::{Function, Opcode, Signature, Type};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 
 /// What the functions of a module do with functions that pop their arguments.
@@ -63,21 +63,21 @@ fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
     }
 }
 
-/// Returns the types of the arguments in memory.
-fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<Type> {
+/// Returns the arguments in memory: the type of each, and its bytes if it is an object.
+fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<(Type, u32)> {
     let (mut ints, mut vectors) = registers;
-    let types = signature.params.iter().map(|param| param.value_type);
-    let is_left = |ty: &Type| {
-        let is_int = ty.is_int();
-        let left = if is_int { &mut ints } else { &mut vectors };
-        let n = if is_int {
-            ty.bytes().div_ceil(8) as usize
-        } else {
-            1
+    let place = |param: &AbiParam| {
+        let ty = param.value_type;
+        if let ArgumentPurpose::StructArgument(bytes) = param.purpose {
+            return Some((ty, bytes));
+        }
+        let (left, n) = match ty.is_int() {
+            true => (&mut ints, ty.bytes().div_ceil(8) as usize),
+            false => (&mut vectors, 1),
         };
         let is_left = *left < n;
         *left = left.saturating_sub(n);
-        is_left
+        is_left.then_some((ty, 0))
     };
-    types.filter(is_left).collect()
+    signature.params.iter().filter_map(place).collect()
 }
