@@ -4,7 +4,10 @@
 use crate::notation::ty;
 use crate::{LINUX, LP64, with};
 use cabi::convention::Role;
-use cabi::{Error, FnAbi, FnSig, Language, Member, RecordBuilder, Type, X86_64_SYSV, explain};
+use cabi::{
+    Error, FnAbi, FnSig, Language, Member, Place, Policy, RecordBuilder, Target, Type, X86_64_SYSV,
+    explain,
+};
 
 #[test]
 fn leaves_of_the_widest_bit_field() {
@@ -159,4 +162,21 @@ fn a_member_hides_that_of_a_base_class() {
         error,
         "struct derived, field x: another member has its name"
     );
+}
+
+/// `sysv_abi` on Windows: gcc 12 returns values of the x87 in its registers, clang 19 through
+/// memory.
+#[test]
+fn results_in_st0_on_windows_are_refused_for_clang() {
+    let windows = Target::X86_64_WINDOWS_GNU;
+    let long_double = ty("long double", windows.data_model()).unwrap();
+    for result in [long_double.clone(), Type::complex(&long_double).unwrap()] {
+        let sig = FnSig::new([result.clone()], result).convention(&X86_64_SYSV);
+        let of = |policy| FnAbi::new(&sig.clone().policy(policy), &windows);
+        assert!(of(Policy::GCC).is_ok());
+        let error = of(Policy::CLANG).unwrap_err().to_string();
+        assert!(error.contains("clang for Windows"), "{error}");
+        let linux = FnAbi::new(&sig.clone().policy(Policy::CLANG), &LINUX);
+        assert!(linux.is_ok_and(|abi| matches!(abi.ret.place, Place::Parts(_))));
+    }
 }
