@@ -156,7 +156,8 @@ bits! {
     /// of its position too, as an unnamed one is with every compiler (clang).
     WIN64_NAMED_FLOATS_IN_BOTH = 32: Clang, Zig;
     /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0
-    /// (clang).
+    /// (clang). In System V functions on Windows (`sysv_abi`), clang returns it through memory:
+    /// such a result is refused.
     WIN64_X87_RESULT_IN_ST0 = 33: Clang, Zig;
     /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and
     /// NetBSD): a value with one that is not passed in memory is refused.

@@ -142,10 +142,14 @@ impl RecordBuilder {
         Ok(())
     }
 
-    /// Refuses two members of one name, also where anonymous records have them.
+    /// Refuses two members of one name, also where anonymous records have them. Base classes of C++
+    /// are anonymous members with a tag; their names are hidden.
     fn check_names(&self) -> Result<(), Error> {
         let mut names = Vec::new();
-        for member in &self.members {
+        let is_cxx = self.attributes.language == Language::Cxx;
+        let has_tag = |ty: &Type| ty.as_record().is_some_and(|record| record.tag().is_some());
+        let is_base = |member: &&Member| is_cxx && member.name.is_none() && has_tag(&member.ty);
+        for member in self.members.iter().filter(|member| !is_base(member)) {
             add_names(member.name.as_deref(), &member.ty, &mut names);
         }
         names.sort_unstable();

@@ -75,6 +75,7 @@ impl NewFrames {
                 why: "no unwind tables are written, so that nothing enters a handler of try_call",
             });
         };
+        tables.add_tail_calls(isa, func)?;
         tables.add_function(isa, id, code)
     }
 

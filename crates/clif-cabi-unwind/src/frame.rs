@@ -5,10 +5,10 @@ use clif_cabi::StubCode;
 use clif_cabi::clif_cabi_plan::UnwindRow;
 
 use crate::cranelift::codegen::CompiledCode;
-use crate::cranelift::codegen::gimli::Register;
 use crate::cranelift::codegen::gimli::write::{
     Address, CallFrameInstruction, FrameDescriptionEntry,
 };
+use crate::cranelift::codegen::gimli::{Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use crate::error::{OTHER_TABLES, UnwindError};
@@ -17,7 +17,10 @@ use crate::windows;
 /// The rules of one function.
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
-    Compiled(CfaUnwindInfo),
+    Compiled {
+        rules: CfaUnwindInfo,
+        lowered: Option<LoweredFrame>,
+    },
     Stub {
         len: u32,
         instructions: Vec<(u32, CallFrameInstruction)>,
@@ -27,6 +30,56 @@ pub(crate) enum Frame {
     Windows(Vec<u8>),
 }
 
+/// A frame on x86-64 that the prologue moves down, because a tail call of the function needs more
+/// bytes of arguments than the function has. Cranelift (0.132 to 0.137) counts places from the old
+/// frame, and names the new one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoweredFrame {
+    /// Offset of the first call.
+    at: u32,
+    bytes: i32,
+}
+
+impl LoweredFrame {
+    /// Finds `sub rsp, bytes`, `mov rbp, rsp`, `mov r11, [rsp + bytes]` in `code`; none if it calls
+    /// nothing.
+    pub(crate) fn of(isa: &dyn TargetIsa, code: &CompiledCode) -> Option<Self> {
+        let call = code.buffer.call_sites().next()?.ret_addr;
+        let prologue = code.code_buffer().get(..call.try_into().ok()?)?;
+        let immediate = |instruction: &[u8], short: &[u8], long: &[u8]| {
+            let byte = |rest: &[u8]| Some((i32::from(i8::from_le_bytes([*rest.first()?])), 1));
+            let word = |rest: &[u8]| Some((i32::from_le_bytes(*rest.first_chunk()?), 4));
+            let short = instruction.strip_prefix(short).and_then(byte);
+            let (number, n) = short.or_else(|| instruction.strip_prefix(long).and_then(word))?;
+            Some((number, long.len() + n))
+        };
+        let bytes = |at: usize| {
+            let start = prologue.get(at..)?;
+            let (bytes, n) = immediate(start, &[0x48, 0x83, 0xec], &[0x48, 0x81, 0xec])?;
+            let rest = start.get(n..)?.strip_prefix(&[0x48, 0x89, 0xe5])?;
+            let load = ([0x4c, 0x8b, 0x5c, 0x24], [0x4c, 0x8b, 0x9c, 0x24]);
+            let (from, _) = immediate(rest, &load.0, &load.1)?;
+            (from == bytes).then_some(bytes)
+        };
+        let is_x86_64 = isa.triple().architecture.to_string() == "x86_64";
+        let bytes = (0..prologue.len()).filter(|_| is_x86_64).find_map(bytes)?;
+        let at = call.saturating_sub(1);
+        Some(Self { at, bytes })
+    }
+
+    /// Appends the places from the first call on.
+    fn write(self, fde: &mut FrameDescriptionEntry) {
+        let bytes = self.bytes;
+        for instruction in [
+            CallFrameInstruction::CfaOffset(16 + bytes),
+            CallFrameInstruction::Offset(X86_64::RA, -8 - bytes),
+            CallFrameInstruction::Offset(X86_64::RBP, -16 - bytes),
+        ] {
+            fde.add_instruction(self.at, instruction);
+        }
+    }
+}
+
 impl Frame {
     /// Returns the rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
     pub(crate) fn compiled(
@@ -34,7 +87,10 @@ impl Frame {
         code: &CompiledCode,
     ) -> Result<Option<Self>, UnwindError> {
         match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
-            Some(UnwindInfo::SystemV(rules)) => Ok(Some(Self::Compiled(rules))),
+            Some(UnwindInfo::SystemV(rules)) => {
+                let lowered = LoweredFrame::of(isa, code);
+                Ok(Some(Self::Compiled { rules, lowered }))
+            }
             Some(UnwindInfo::WindowsX64(rules)) => {
                 let mut bytes = vec![0; rules.emit_size()];
                 rules.emit(&mut bytes);
@@ -65,7 +121,13 @@ impl Frame {
 
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {
         match self {
-            Self::Compiled(rules) => rules.to_fde(address),
+            Self::Compiled { rules, lowered } => {
+                let mut fde = rules.to_fde(address);
+                if let Some(lowered) = lowered {
+                    lowered.write(&mut fde);
+                }
+                fde
+            }
             Self::Windows(_) => FrameDescriptionEntry::new(address, 0),
             Self::Stub { len, instructions } => {
                 let mut fde = FrameDescriptionEntry::new(address, *len);

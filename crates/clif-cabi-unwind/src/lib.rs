@@ -33,6 +33,7 @@ mod object;
 mod personality;
 mod section;
 mod tables;
+mod tail_calls;
 mod windows;
 
 pub use error::UnwindError;

@@ -119,13 +119,16 @@ impl Module for UnwindModule {
         ctx: &mut Context,
         control: &mut ControlPlane,
     ) -> ModuleResult<()> {
+        let refused = |error| ModuleError::Backend(anyhow::Error::new(error));
+        let tail_calls = self.tables.add_tail_calls(self.module.isa(), &ctx.func);
+        tail_calls.map_err(refused)?;
         self.module
             .define_function_with_control_plane(id, ctx, control)?;
         let Some(code) = ctx.compiled_code() else {
             return Ok(());
         };
         let added = self.tables.add_function(self.module.isa(), id, code);
-        added.map_err(|error| ModuleError::Backend(anyhow::Error::new(error)))
+        added.map_err(refused)
     }
 
     fn define_function_bytes(

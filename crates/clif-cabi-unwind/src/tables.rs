@@ -13,7 +13,7 @@ use crate::cranelift::codegen::gimli::write::{
     CallFrameInstruction, CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
 };
 use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
-use crate::cranelift::codegen::ir::Endianness;
+use crate::cranelift::codegen::ir::{Endianness, Function};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
 use crate::error::{NO_TABLES, OTHER_TABLES, UnwindError};
@@ -21,6 +21,7 @@ use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
 use crate::section::{AddressTarget, Section};
+use crate::tail_calls::TailCalls;
 use crate::windows;
 
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI:
@@ -37,6 +38,7 @@ pub struct UnwindTables {
     functions: Vec<UnwindFunction>,
     /// Words for the addresses that handlers on Windows read, by the names of the symbols.
     words: BTreeMap<String, Word>,
+    tail_calls: TailCalls,
 }
 
 /// A word for an address that is not known when code is written.
@@ -129,7 +131,29 @@ impl UnwindTables {
             personality,
             functions: Vec::new(),
             words: BTreeMap::new(),
+            tail_calls: TailCalls::default(),
         })
+    }
+
+    /// Adds the tail calls in `func`, and the calls with handlers: for a module with functions of
+    /// `CallConv::Tail`, before [`add_function`](Self::add_function).
+    ///
+    /// # Errors
+    /// [`UnwindError::Handlers`] if a handler is that of a call of such a function, and one calls
+    /// another with other arguments in memory. Nothing is added then.
+    pub fn add_tail_calls(
+        &mut self,
+        isa: &dyn TargetIsa,
+        func: &Function,
+    ) -> Result<(), UnwindError> {
+        let mut all = self.tail_calls;
+        all.add(isa, func);
+        if self.personality_name().is_some() && all.lose_stack_pointer() {
+            let why = "one of a call of a `tail` function has another stack pointer where the module has a tail call to a function with other arguments in memory: pass them in registers, or call by another convention";
+            return Err(UnwindError::Handlers { why });
+        }
+        self.tail_calls = all;
+        Ok(())
     }
 
     /// Adds the function `id`, which was compiled to `code`: after

@@ -127,6 +127,78 @@ block1:
     }
 }
 
+/// A tail call to a function with other arguments in memory, beside a handler of a call of such a
+/// function, which would have another stack pointer.
+#[test]
+fn tail_calls_with_other_arguments_are_refused_beside_handlers() {
+    // One of 20 is an object of 24 bytes.
+    let words = |n: usize| match n {
+        20 => format!("i64 sarg(24), {}", ["i64"; 5].join(", ")),
+        _ => vec!["i64"; n].join(", "),
+    };
+    let count = |n: usize| if n == 20 { 6 } else { n };
+    let parsed = |text: &str| cranelift_reader::parse_functions(text).unwrap().remove(0);
+    let handles = |convention: &str| {
+        parsed(&format!(
+            "function %f(i64) fast {{
+    sig0 = () {convention}
+block0(v0: i64):
+    try_call_indirect v0(), sig0, block1, [ default: block1 ]
+block1:
+    return
+}}"
+        ))
+    };
+    for triple in [
+        "x86_64-unknown-linux-gnu",
+        "x86_64-pc-windows-gnu",
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+    ] {
+        let isa = isa(triple);
+        for (own, called, is_resized) in [
+            (1, 1, false),
+            (1, 6, false),
+            (14, 14, false),
+            (14, 1, true),
+            (1, 14, true),
+            (14, 13, true),
+            (6, 20, true),
+            (20, 20, false),
+        ] {
+            if own.max(called) == 20 && !triple.starts_with("x86_64") {
+                continue;
+            }
+            let params = (0..count(own)).map(|i| format!("v{i}: i64"));
+            let params: Vec<String> = params.collect();
+            let first = parsed(&format!(
+                "function %f({}) tail {{
+    sig0 = ({}) tail
+block0({}):
+    return_call_indirect sig0, v0({})
+}}",
+                words(own),
+                words(called),
+                params.join(", "),
+                vec!["v0"; count(called)].join(", ")
+            ));
+            let personality = || Some(Personality::new("__gxx_personality_v0"));
+            for (convention, personality, is_refused) in [
+                ("tail", personality(), is_resized),
+                ("system_v", personality(), false),
+                ("tail", None, false),
+            ] {
+                let handles = handles(convention);
+                for both in [[&first, &handles], [&handles, &first]] {
+                    let mut tables = UnwindTables::new(&*isa, personality.clone()).unwrap();
+                    let added = both.map(|func| tables.add_tail_calls(&*isa, func).is_err());
+                    assert_eq!(added, [false, is_refused], "{triple} {own} {called}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn names_that_no_symbol_has_are_refused() {
     let isa = isa("x86_64-unknown-linux-gnu");

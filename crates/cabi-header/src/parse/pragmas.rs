@@ -1,5 +1,5 @@
 //! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are
-//! searched, be they comments or left out by `#if`.
+//! searched, be they left out by `#if` or not.
 
 use std::collections::HashSet;
 
@@ -73,7 +73,7 @@ impl Pragmas {
             Some("gcc and clang combine `-fpack-struct` and `#pragma pack` differently")
         } else if self.pack_argument && members.iter().any(is_empty) {
             Some("gcc packs bit-fields of width 0 by `-fpack-struct` and clang does not")
-        } else if self.disputed_pack && align > 1 {
+        } else if self.disputed_pack && (align > 1 || !packs.is_empty()) {
             Some("a `#pragma pack` in the text packs by gcc or by clang alone")
         } else if packs.iter().any(|pack| self.packs_by_macro & pack != 0) {
             Some("gcc does not expand the macro in a `#pragma pack`, clang does")
@@ -84,21 +84,35 @@ impl Pragmas {
 
     /// Adds the pragmas in `texts`, all that were read.
     pub(crate) fn look(&mut self, texts: &[String]) {
-        let mut names = HashSet::new();
-        for text in texts {
+        let texts = texts.iter().map(|text| without_comments(&joined(text)));
+        let texts: Vec<String> = texts.collect();
+        for text in &texts {
             self.look_at(text);
-            for form in { lines(text).chain(operators(text)) }.filter_map(pack_form) {
-                match form {
-                    PackForm::Alike => {}
-                    PackForm::ByName(name) => _ = names.insert(name),
-                    PackForm::Disputed => self.disputed_pack = true,
-                }
-            }
         }
-        self.packs_by_macro = names
-            .iter()
-            .flat_map(|name| texts.iter().flat_map(|text| macro_values(text, name)))
-            .fold(0, |all, pack| all | pack);
+        let of_pragmas = |text| lines(text).chain(operators(text).flatten());
+        let mut forms: Vec<PackForm<'_>> = { texts.iter() }
+            .flat_map(|text| of_pragmas(text).filter_map(pack_form))
+            .collect();
+        let makes_one = |text: &String| operators(text).any(|string| string.is_none());
+        if texts.iter().any(makes_one) {
+            // A macro may make a pragma of its argument, which stands anywhere.
+            let all = texts.iter().flat_map(|text| arguments(text));
+            forms.extend(all.filter_map(pack_form).filter(|form| !form.disputed));
+            self.pack |= !forms.is_empty();
+        }
+        let pushed = forms.iter().filter(|form| !form.pops);
+        let pushed: HashSet<&str> = pushed
+            .flat_map(|form| [form.entry, form.value])
+            .flatten()
+            .collect();
+        let values = |name| macro_values(&texts, name);
+        for form in &forms {
+            let is_unknown = |name| values(name).is_some() || form.pops && !pushed.contains(name);
+            let value = form.value.and_then(values).unwrap_or(Some(0));
+            self.disputed_pack |=
+                form.disputed || value.is_none() || form.entry.is_some_and(is_unknown);
+            self.packs_by_macro |= value.unwrap_or(0);
+        }
     }
 
     fn look_at(&mut self, text: &str) {
@@ -131,56 +145,135 @@ impl Pragmas {
     }
 }
 
-/// How gcc and clang obey a `#pragma pack`.
-enum PackForm<'t> {
-    Alike,
-    /// Alike if the name in the place of a number is no macro.
-    ByName(&'t str),
-    Disputed,
+/// Sum of the values of `#pragma pack`, for one that is not seen.
+const ANY_PACK: u32 = 1 + 2 + 4 + 8 + 16;
+
+/// A `#pragma pack`.
+struct PackForm<'t> {
+    /// Name in the place of a number, or of an entry that is pushed: clang expands it if it is a
+    /// macro.
+    value: Option<&'t str>,
+    /// Name of an entry of the stack, which to clang must be no macro.
+    entry: Option<&'t str>,
+    /// `true` if the entry is popped: to gcc one of another name, if none has this one.
+    pops: bool,
+    /// `true` if gcc and clang do not obey it alike.
+    disputed: bool,
 }
 
 /// Returns the text of each line of `text` that is a `#pragma`, after that word.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
-        let line = line.trim_start().strip_prefix('#')?.trim_start();
-        line.strip_prefix("pragma")
+        let line = line.trim_start();
+        let line = line.strip_prefix('#').or(line.strip_prefix("%:"))?;
+        line.trim_start().strip_prefix("pragma")
     })
 }
 
-/// Returns the string of each `_Pragma` in `text`.
-fn operators(text: &str) -> impl Iterator<Item = &str> {
-    text.split("_Pragma").skip(1).filter_map(|rest| {
+/// Returns the string of each `_Pragma` in `text`; none where it is that of a macro.
+fn operators(text: &str) -> impl Iterator<Item = Option<&str>> {
+    text.split("_Pragma").skip(1).map(|rest| {
         let rest = rest.trim_start().strip_prefix('(')?.trim_start();
+        let rest = rest.trim_start_matches(['L', 'u', 'U', '8']);
         rest.strip_prefix('"')?.split('"').next()
     })
+}
+
+/// Returns each `pack(..)` of `text`, up to the first parenthesis that closes.
+fn arguments(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("pack").filter_map(|(at, _)| {
+        let end = text[at..].find(')')?;
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        (!text[..at].ends_with(is_part)).then(|| &text[at..=at + end])
+    })
+}
+
+/// Returns `text` with each line joined to those before it that end with a backslash.
+fn joined(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for line in text.lines() {
+        match line.trim_end().strip_suffix('\\') {
+            Some(line) => joined.push_str(line),
+            None => joined.extend([line, "\n"]),
+        }
+    }
+    joined
+}
+
+/// Returns `text` with a space for each comment. A quote ends at the end of its line at the latest.
+fn without_comments(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['/', '"', '\'']) {
+        let (before, from) = rest.split_at(at);
+        plain += before;
+        let line = from.lines().next().unwrap_or("");
+        let (len, kept) = if let Some(comment) = from.strip_prefix("/*") {
+            (comment.find("*/").map_or(from.len(), |end| 4 + end), " ")
+        } else if from.starts_with("//") {
+            (line.len(), " ")
+        } else {
+            let len = if from.starts_with('/') {
+                1
+            } else {
+                quoted(line)
+            };
+            (len, &from[..len])
+        };
+        plain += kept;
+        rest = &from[len..];
+    }
+    plain + rest
+}
+
+/// Returns the bytes of the string or character at the start of `line`.
+fn quoted(line: &str) -> usize {
+    let quote = line.chars().next();
+    let mut is_escaped = false;
+    let end = line.char_indices().skip(1).find(|(_, c)| {
+        let is_end = !is_escaped && Some(*c) == quote;
+        is_escaped = !is_escaped && *c == '\\';
+        is_end
+    });
+    end.map_or(line.len(), |(at, _)| at + 1)
 }
 
 /// Returns the form of the `#pragma pack` that `pragma` is.
 fn pack_form(pragma: &str) -> Option<PackForm<'_>> {
     let pragma = pragma.trim_start().strip_prefix("pack")?.trim_start();
     let (args, rest) = pragma.strip_prefix('(')?.split_once(')')?;
-    let rest = rest.trim();
-    if !(rest.is_empty() || rest.starts_with("//") || rest.starts_with("/*")) {
-        return Some(PackForm::Disputed);
-    }
     let args: Vec<&str> = args.split(',').map(str::trim).collect();
     let is_number = |arg: &str| arg.starts_with(|c: char| c.is_ascii_digit());
-    Some(match args[..] {
-        ["" | "push" | "pop" | "show"] => PackForm::Alike,
-        ["push", name, own] if !is_number(name) => match is_number(own) {
-            true => PackForm::Alike,
-            false => PackForm::ByName(own),
-        },
-        [own] | ["push", own] if is_number(own) => PackForm::Alike,
-        ["pop", name] if !is_number(name) && name != "push" => PackForm::Alike,
-        [name] | ["push", name] => PackForm::ByName(name),
-        _ => PackForm::Disputed,
+    let (value, entry, is_known) = match args[..] {
+        ["" | "push" | "pop" | "show"] => (None, None, true),
+        [own] | ["push", own] => (Some(own), None, true),
+        ["push", entry, own] if !is_number(entry) => (Some(own), Some(entry), true),
+        ["pop", entry] if !is_number(entry) && entry != "push" => (None, Some(entry), true),
+        _ => (None, None, false),
+    };
+    Some(PackForm {
+        value: value.filter(|own| !is_number(own)),
+        entry,
+        pops: args[0] == "pop",
+        disputed: !is_known || !rest.trim().is_empty(),
     })
 }
 
-/// Returns the values for `#pragma pack` that definitions of the macro `name` in `text`, a file or
-/// an argument, may have.
-fn macro_values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = u32> {
+/// Returns the sum of the values for `#pragma pack` that the macro `name` may have by its
+/// definitions in `texts`: `Some(None)` if one is empty, none if `name` is no macro.
+fn macro_values(texts: &[String], name: &str) -> Option<Option<u32>> {
+    let defined = texts.iter().flat_map(|text| values_in(text, name));
+    let defined: Vec<Option<u32>> = defined.collect();
+    match &defined[..] {
+        // A macro of the compiler's own.
+        [] => name.starts_with("__").then_some(Some(ANY_PACK)),
+        all => Some(all.iter().try_fold(0, |sum, pack| Some(sum | (*pack)?))),
+    }
+}
+
+/// Returns the value for `#pragma pack` of each definition of the macro `name` in `text`, if it is
+/// not empty.
+fn values_in<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = Option<u32>> {
     let is_definition = |(at, _): &(usize, &str)| {
         let before = text[..*at].trim_end();
         before.is_empty() || before.ends_with("-D") || before.ends_with("define")
@@ -189,24 +282,18 @@ fn macro_values<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = u32> {
     found.filter_map(|(at, _)| {
         let rest = &text[at + name.len()..];
         let value = rest.trim_start_matches(['=', ' ', '\t', '(']);
+        let is_empty = value.is_empty() || value.starts_with('\n');
         let is_longer = rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
         let digits = value.split(|c: char| !c.is_alphanumeric()).next();
         let number = digits.and_then(|digits| digits.parse().ok());
-        // The sum of all, for a value that is not seen.
-        (!is_longer).then(|| number.unwrap_or(31))
+        (!is_longer).then(|| (!is_empty).then(|| number.unwrap_or(ANY_PACK)))
     })
 }
 
-/// Returns the text after each `#pragma` and `_Pragma` of `text` on its line, which a backslash
-/// continues.
+/// Returns the text after each `#pragma` and `_Pragma` of `text` on its line.
 fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices("ragma").map(|(at, word)| {
-        let rest = text.get(at + word.len()..).unwrap_or("");
-        let line = |(at, _)| rest.get(..at);
-        let is_whole = |line: &&str| !line.trim_end_matches('\r').ends_with('\\');
-        let mut lines = rest.match_indices('\n').filter_map(line);
-        lines.find(is_whole).unwrap_or(rest)
-    })
+    let rests = text.split("ragma").skip(1);
+    rests.map(|rest| rest.lines().next().unwrap_or(""))
 }
 
 /// Returns the text after `words` at the start of `rest`, which `_Pragma` has in a string.

@@ -115,7 +115,9 @@ impl Record {
         if let Some(field) = found.filter(|field| field.name() == Some(name)) {
             return Some((field, field.offset_bits));
         }
-        self.anonymous.iter().filter_map(own).find_map(|field| {
+        // A base class is the first, whose names are hidden.
+        let mut anonymous = self.anonymous.iter().rev().filter_map(own);
+        anonymous.find_map(|field| {
             let (found, at) = field.ty().as_record()?.field(name)?;
             Some((found, field.offset_bits + at))
         })

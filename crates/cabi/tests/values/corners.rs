@@ -4,7 +4,10 @@
 use crate::notation::ty;
 use crate::{LINUX, LP64, with};
 use cabi::convention::Role;
-use cabi::{Error, FnAbi, FnSig, Member, RecordBuilder, Type, X86_64_SYSV, explain};
+use cabi::{
+    Error, FnAbi, FnSig, Language, Member, Place, Policy, RecordBuilder, Target, Type, X86_64_SYSV,
+    explain,
+};
 
 #[test]
 fn leaves_of_the_widest_bit_field() {
@@ -129,4 +132,51 @@ fn members_by_name() {
 fn what_has_no_members_names_none() {
     let why = explain(&FnSig::new([Type::I8], Type::VOID), &[], &LINUX).unwrap();
     assert!(why.args[0].place.parts[0].members.is_empty());
+}
+
+/// In C++ a member hides that of a base class, also one of an anonymous union. In C two members of
+/// one name are an error, whatever tag the record of one has (`-fms-extensions`).
+#[test]
+fn a_member_hides_that_of_a_base_class() {
+    let with_name = |record: RecordBuilder, names: [&str; 2]| {
+        let [a, b] = names;
+        record.field(a, Type::I32).field(b, Type::I16)
+    };
+    let base = with_name(RecordBuilder::structure("base"), ["x", "y"]);
+    let base = base.build(&LP64).unwrap();
+    let union = with_name(RecordBuilder::union(""), ["y", "z"]);
+    let union = union.build(&LP64).unwrap();
+    let derived = |language| {
+        let record = RecordBuilder::structure("derived").language(language);
+        let record = record.member(Member::anonymous(base.clone()));
+        let record = record.member(Member::anonymous(union.clone()));
+        record.field("x", Type::I8).build(&LP64)
+    };
+    let found = derived(Language::Cxx).unwrap();
+    let found = found.as_record().unwrap();
+    let place = |name| found.field(name).map(|(field, at)| (field.ty().size(), at));
+    let places = ["x", "y", "z"].map(place);
+    assert_eq!(places, [Some((1, 96)), Some((4, 64)), Some((2, 64))]);
+    let error = derived(Language::C).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "struct derived, field x: another member has its name"
+    );
+}
+
+/// `sysv_abi` on Windows: gcc 12 returns values of the x87 in its registers, clang 19 through
+/// memory.
+#[test]
+fn results_in_st0_on_windows_are_refused_for_clang() {
+    let windows = Target::X86_64_WINDOWS_GNU;
+    let long_double = ty("long double", windows.data_model()).unwrap();
+    for result in [long_double.clone(), Type::complex(&long_double).unwrap()] {
+        let sig = FnSig::new([result.clone()], result).convention(&X86_64_SYSV);
+        let of = |policy| FnAbi::new(&sig.clone().policy(policy), &windows);
+        assert!(of(Policy::GCC).is_ok());
+        let error = of(Policy::CLANG).unwrap_err().to_string();
+        assert!(error.contains("clang for Windows"), "{error}");
+        let linux = FnAbi::new(&sig.clone().policy(Policy::CLANG), &LINUX);
+        assert!(linux.is_ok_and(|abi| matches!(abi.ret.place, Place::Parts(_))));
+    }
 }

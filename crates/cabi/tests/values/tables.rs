@@ -176,7 +176,8 @@ fn of_model(ty: &Type, target: &Target) -> String {
         FnSig::new([inside.clone()], Type::VOID),
         FnSig::new([], inside),
     ];
-    let errors = sigs.map(|sig| abi(&sig.convention(&X86_64_SYSV), target).err());
+    let sigs = sigs.map(|sig| sig.convention(&X86_64_SYSV).policy(Policy::GCC));
+    let errors = sigs.map(|sig| abi(&sig, target).err());
     let refused = model.check(ty).is_err();
     assert!(
         errors.iter().all(|error| error.is_some() == refused),

@@ -4,6 +4,8 @@
 //! process runs in a child.
 
 pub(crate) mod kinds;
+#[cfg(target_arch = "x86_64")] // the machine that has LoweredFrame
+mod lowered;
 mod many;
 mod nested;
 mod panics;

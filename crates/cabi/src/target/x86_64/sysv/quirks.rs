@@ -286,6 +286,7 @@ fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result
     }
     clang::move_wide_vector_of_variadic(ty, group, cx);
     if cx.role == Role::Result {
+        clang::refuse_x87_result(ty, group, cx)?;
         clang::last_in_x87(ty, group);
         clang::note_vector_result(ty, group, cx);
     }

@@ -253,6 +253,23 @@ pub(super) fn refuse_wide_bit_fields(
     Ok(())
 }
 
+/// Refuses a result in st0 on Windows: LLVM has none there, and returns it through memory.
+pub(super) fn refuse_x87_result(
+    ty: &Type,
+    group: &Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    let is_windows = (cx.model.long, cx.model.pointer) == (4, 8);
+    if is_windows
+        && group.parts.iter().any(|part| part.bank == Bank::X87)
+        && cx.choose(Policy::WIN64_X87_RESULT_IN_ST0)
+    {
+        let why = "clang for Windows returns it through memory, gcc in st0";
+        return cx.dispute(ty, why);
+    }
+    Ok(())
+}
+
 /// Narrow integers, and no `_Bool`, are extended in results too
 /// ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {

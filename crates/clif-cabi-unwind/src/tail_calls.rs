@@ -1,0 +1,83 @@
+//! Tail calls of functions that pop their arguments, and handlers of their callers.
+//!
+//! Such a function returns to the end of its arguments. Unwinding finds their start: the caller's
+//! stack pointer, if the function was called with them. After a tail call to a function of more or
+//! fewer bytes of arguments in memory it is another address, and Cranelift's functions find their
+//! values by the stack pointer. The caller does not see the tail call, so that such programs are
+//! refused as a whole.
+
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
+use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+
+/// What the functions of a module do with functions that pop their arguments.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct TailCalls {
+    /// A handler is that of a call of one.
+    are_handled: bool,
+    /// One calls one with other arguments in memory.
+    are_resized: bool,
+}
+
+impl TailCalls {
+    /// Adds the calls of `func`.
+    pub(crate) fn add(&mut self, isa: &dyn TargetIsa, func: &Function) {
+        let Some(registers) = registers(isa) else {
+            return;
+        };
+        let insts = func
+            .layout
+            .blocks()
+            .flat_map(|b| func.layout.block_insts(b));
+        for inst in insts {
+            let called = func.dfg.call_signature(inst);
+            let Some(called) = called.and_then(|called| func.dfg.signatures.get(called)) else {
+                continue;
+            };
+            if called.call_conv != CallConv::Tail {
+                continue;
+            }
+            match func.dfg.insts[inst].opcode() {
+                Opcode::TryCall | Opcode::TryCallIndirect => self.are_handled = true,
+                Opcode::ReturnCall | Opcode::ReturnCallIndirect => {
+                    let [own, called] = [&func.signature, called].map(|s| in_memory(s, registers));
+                    self.are_resized |= own != called;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Checks whether a handler may have another stack pointer.
+    pub(crate) fn lose_stack_pointer(self) -> bool {
+        self.are_handled && self.are_resized
+    }
+}
+
+/// Returns the numbers of integer and vector registers that pass arguments of such a function; none
+/// for s390x, whose functions say where their caller's arguments are.
+fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
+    match isa.triple().architecture.into_str().as_ref() {
+        "x86_64" | "aarch64" => Some((6, 8)),
+        name if name.starts_with("riscv64") => Some((8, 8)),
+        _ => None,
+    }
+}
+
+/// Returns the arguments in memory: the type of each, and its bytes if it is an object.
+fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<(Type, u32)> {
+    let (mut ints, mut vectors) = registers;
+    let place = |param: &AbiParam| {
+        let ty = param.value_type;
+        if let ArgumentPurpose::StructArgument(bytes) = param.purpose {
+            return Some((ty, bytes));
+        }
+        let (left, n) = match ty.is_int() {
+            true => (&mut ints, ty.bytes().div_ceil(8) as usize),
+            false => (&mut vectors, 1),
+        };
+        let is_left = *left < n;
+        *left = left.saturating_sub(n);
+        is_left.then_some((ty, 0))
+    };
+    signature.params.iter().filter_map(place).collect()
+}
