@@ -21,8 +21,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, ClifPart, Entry, FieldValue, LowerError, Lowering, Ret, Stub, Stubs, Values,
-    clif_signature, fields, stub_id, value_type,
+    Arg, Callee, Entry, FieldValue, LowerError, Lowering, Ret, Stub, Stubs, Values, clif_signature,
+    fields, stub_id, value_type,
 };
 
 use cranelift_object::ObjectModule;
@@ -180,11 +180,7 @@ impl CraneliftObject {
                 let form = (form, this.has_vectors());
                 args.push(argument(builder, &plan, Some(i), at, form));
             }
-            let loads_fields = via != 3 && this.loads_fields(&plan);
-            let wanted = match wanted_result(sig.result(), plan.result.parts(), ret, variant) {
-                Ret::Memory(_) if variant == 1 && loads_fields => Ret::Fields,
-                wanted => wanted,
-            };
+            let wanted = this.wanted_result(&plan, ret, (variant, via != 3));
             let target = match via {
                 0 => Callee::from(import),
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
@@ -231,11 +227,19 @@ impl CraneliftObject {
         ((0..OWN_WORDS).map(load).collect(), to)
     }
 
-    /// Checks whether a call can load the fields of its result from where the callee writes it.
-    fn loads_fields(&self, plan: &CallPlan) -> bool {
-        let is_value = |own: &FieldValue| self.has_vectors() || !own.ty.is_vector();
-        matches!(plan.result, ResultPlan::Sret)
-            && fields(plan.sig.result()).is_ok_and(|own| own.iter().all(is_value))
+    /// Form in which the result is asked for. A call `loads` fields from where the callee writes a
+    /// result.
+    fn wanted_result(&self, plan: &CallPlan, ret: Value, (variant, loads): (usize, bool)) -> Ret {
+        let (ty, has_parts) = (plan.sig.result(), !plan.result.parts().is_empty());
+        let is_loaded = loads && matches!(plan.result, ResultPlan::Sret);
+        let is_value = |own: &FieldValue| has_parts || self.has_vectors() || !own.ty.is_vector();
+        let has_fields = || fields(ty).is_ok_and(|own| own.iter().all(is_value));
+        match variant % VARIANTS {
+            1 if has_parts && value_type(ty).is_some() => Ret::Value,
+            1 if (has_parts || is_loaded) && has_fields() => Ret::Fields,
+            2 if has_parts => Ret::Parts,
+            _ => Ret::memory(ret),
+        }
     }
 
     /// Checks whether values can be vectors on the target.
@@ -353,16 +357,6 @@ fn pointer(builder: &mut FunctionBuilder<'_>, pointers: Value, i: usize) -> Valu
 fn after(builder: &mut FunctionBuilder<'_>, start: Value, offset: usize) -> Value {
     let offset = i64::try_from(offset).unwrap_or(0);
     builder.ins().iadd_imm_s(start, offset)
-}
-
-/// Form in which the result of `ty` is asked for.
-fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> Ret {
-    match variant % VARIANTS {
-        1 if value_type(ty).is_some() && !parts.is_empty() => Ret::Value,
-        1 if !parts.is_empty() && fields(ty).is_ok() => Ret::Fields,
-        2 if !parts.is_empty() => Ret::Parts,
-        _ => Ret::memory(ret),
-    }
 }
 
 /// The object of `ty` at `given`, to be returned in one of its forms.
