@@ -40,6 +40,7 @@ pub mod shims;
 mod signatures;
 mod suite;
 pub mod suites;
+mod totals;
 
 /// The examples of pages that belong to no package are compiled, and run, with the doctests of this
 /// one.
