@@ -113,6 +113,13 @@ impl Pragmas {
                 form.disputed || value.is_none() || form.entry.is_some_and(is_unknown);
             self.packs_by_macro |= value.unwrap_or(0);
         }
+        // gcc goes on with the number that packs there, also through an `#include`.
+        let is_macro = |name| values(name).is_some();
+        let is_expanded = forms.iter().filter_map(|form| form.value).any(is_macro);
+        self.disputed_pack |= texts.iter().any(|text| {
+            let packed = Packed::in_text(text);
+            packed.names.into_iter().any(is_macro) || packed.includes && is_expanded
+        });
     }
 
     fn look_at(&mut self, text: &str) {
@@ -155,19 +162,57 @@ struct PackForm<'t> {
     value: Option<&'t str>,
     /// Name of an entry of the stack, which to clang must be no macro.
     entry: Option<&'t str>,
+    pushes: bool,
     /// `true` if the entry is popped: to gcc one of another name, if none has this one.
     pops: bool,
+    /// `true` if it has a number.
+    is_number: bool,
+    /// `true` if nothing packs after it.
+    resets: bool,
     /// `true` if gcc and clang do not obey it alike.
     disputed: bool,
 }
 
+/// Lines of a text where the number of a `#pragma pack` before them packs.
+#[derive(Default)]
+struct Packed<'t> {
+    /// Names in the place of a number there.
+    names: Vec<&'t str>,
+    /// `true` if an `#include` is there.
+    includes: bool,
+}
+
+impl<'t> Packed<'t> {
+    fn in_text(text: &'t str) -> Self {
+        let (mut found, mut stack, mut packs) = (Self::default(), Vec::new(), false);
+        for line in text.lines() {
+            found.includes |= packs && directive(line, "include").is_some();
+            let Some(form) = directive(line, "pragma").and_then(pack_form) else {
+                continue;
+            };
+            found.names.extend(form.value.filter(|_| packs));
+            if form.pushes {
+                stack.push(packs);
+            }
+            packs = match form.pops {
+                true => stack.pop().unwrap_or(false),
+                false => (packs || form.is_number) && !form.resets,
+            };
+        }
+        found
+    }
+}
+
+/// Returns the text of `line` after the directive `word`, if it is one.
+fn directive<'t>(line: &'t str, word: &str) -> Option<&'t str> {
+    let line = line.trim_start();
+    let line = line.strip_prefix('#').or(line.strip_prefix("%:"))?;
+    line.trim_start().strip_prefix(word)
+}
+
 /// Returns the text of each line of `text` that is a `#pragma`, after that word.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix('#').or(line.strip_prefix("%:"))?;
-        line.trim_start().strip_prefix("pragma")
-    })
+    text.lines().filter_map(|line| directive(line, "pragma"))
 }
 
 /// Returns the string of each `_Pragma` in `text`; none where it is that of a macro.
@@ -254,7 +299,10 @@ fn pack_form(pragma: &str) -> Option<PackForm<'_>> {
     Some(PackForm {
         value: value.filter(|own| !is_number(own)),
         entry,
+        pushes: args[0] == "push",
         pops: args[0] == "pop",
+        is_number: args.last().is_some_and(|own| is_number(own)),
+        resets: args == [""],
         disputed: !is_known || !rest.trim().is_empty(),
     })
 }
