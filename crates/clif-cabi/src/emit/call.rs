@@ -34,7 +34,8 @@ impl CallSite<'_, '_, '_> {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let is_loaded = ret == Ret::Fields && check::has_fields_in_memory(self.plan, self.config);
+        let is_loaded =
+            matches!(ret, Ret::Fields) && check::has_fields_in_memory(self.plan, self.config);
         self.check(args, if is_loaded { Ret::Ignore } else { ret })?;
         let callable = self.callee(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
@@ -42,11 +43,14 @@ impl CallSite<'_, '_, '_> {
             Callee::Address(address) => Some(address),
             _ => None,
         };
-        let result = CValue::result(self.plan);
-        let slot = is_loaded.then(|| slot_of(self.config, self.builder, result.ty));
-        let values = self.values(args, slot.map_or(ret, Ret::Memory), address)?;
+        let to = match is_loaded {
+            true => Ret::Memory(slot_of(self.config, self.builder, self.plan.sig.result())),
+            false => ret,
+        };
+        let values = self.values(args, to, address)?;
         let inst = callable.emit(self.builder, &values);
-        if let Some(slot) = slot {
+        if let (true, Ret::Memory(slot)) = (is_loaded, to) {
+            let result = CValue::result(self.plan);
             return result.memory_to_form(self.config, self.builder, Address::at(slot), ret);
         }
         let results = own_results(&self.plan.result, self.builder.inst_results(inst));
