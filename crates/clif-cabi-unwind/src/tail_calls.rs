@@ -9,7 +9,7 @@
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 
-/// What the functions of a module do with functions that pop their arguments.
+/// Calls in a module of functions that pop their arguments.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TailCalls {
     /// A handler is that of a call of one.
