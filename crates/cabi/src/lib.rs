@@ -78,7 +78,7 @@ pub use target::x86_64::sysv::{Class, X86_64_SYSV};
 pub use target::x86_64::win64::X86_64_WIN64;
 pub use target::x86_64::zig;
 pub use target::{Target, aarch64, csky, riscv, s390x, xcore};
-pub use target_lexicon::Triple;
+pub use target_lexicon::{self, Triple};
 pub use types::data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
 pub use types::error::Error;
 pub use types::record::{Attributes, BitField, Field, Member, Record, RecordKind};

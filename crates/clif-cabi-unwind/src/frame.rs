@@ -2,6 +2,7 @@
 //! frame description entry (FDE).
 
 use clif_cabi::StubCode;
+use clif_cabi::cabi::target_lexicon::Architecture;
 use clif_cabi::clif_cabi_plan::UnwindRow;
 
 use crate::cranelift::codegen::CompiledCode;
@@ -61,7 +62,7 @@ impl LoweredFrame {
             let (from, _) = immediate(rest, &load.0, &load.1)?;
             (from == bytes).then_some(bytes)
         };
-        let is_x86_64 = isa.triple().architecture.to_string() == "x86_64";
+        let is_x86_64 = isa.triple().architecture == Architecture::X86_64;
         let bytes = (0..prologue.len()).filter(|_| is_x86_64).find_map(bytes)?;
         let at = call.saturating_sub(1);
         Some(Self { at, bytes })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clif_cabi::cabi::Triple;
+use clif_cabi::cabi::target_lexicon::{Architecture, Endianness, OperatingSystem};
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
@@ -13,7 +14,7 @@ use crate::cranelift::codegen::gimli::write::{
     CallFrameInstruction, CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
 };
 use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
-use crate::cranelift::codegen::ir::{Endianness, Function};
+use crate::cranelift::codegen::ir::Function;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
 use crate::error::{NO_TABLES, OTHER_TABLES, UnwindError};
@@ -92,11 +93,7 @@ impl UnwindTables {
             let name = format!("{name:?}");
             return Err(UnwindError::Symbol { name });
         }
-        let order = match isa.endianness() {
-            Endianness::Little => RunTimeEndian::Little,
-            Endianness::Big => RunTimeEndian::Big,
-        };
-        Self::of_parts(isa.triple(), (isa.create_systemv_cie(), order), personality)
+        Self::of_parts(isa.triple(), isa.create_systemv_cie(), personality)
     }
 
     /// Makes tables of stubs alone, which need no ISA: for a program that compiles nothing.
@@ -104,27 +101,25 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Target`] as in [`UnwindTables::new`].
     pub fn of_stubs(target: &Triple) -> Result<Self, UnwindError> {
-        let cie = stub_cie(&target.architecture.into_str());
-        // The one big-endian machine with stubs.
-        let order = match target.architecture.into_str().as_ref() {
-            "s390x" => RunTimeEndian::Big,
-            _ => RunTimeEndian::Little,
-        };
-        Self::of_parts(target, (cie, order), None)
+        Self::of_parts(target, stub_cie(target.architecture), None)
     }
 
     fn of_parts(
         target: &Triple,
-        (cie, order): (Option<CommonInformationEntry>, RunTimeEndian),
+        cie: Option<CommonInformationEntry>,
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
-        let is_windows = target.operating_system.to_string() == "windows";
+        let is_windows = target.operating_system == OperatingSystem::Windows;
         let cie = cie.filter(|_| !is_windows);
-        if cie.is_none() && !(is_windows && target.architecture.to_string() == "x86_64") {
+        if cie.is_none() && !(is_windows && target.architecture == Architecture::X86_64) {
             let why = if is_windows { OTHER_TABLES } else { NO_TABLES };
             let target = target.to_string();
             return Err(UnwindError::Target { target, why });
         }
+        let order = match target.endianness() {
+            Ok(Endianness::Big) => RunTimeEndian::Big,
+            _ => RunTimeEndian::Little,
+        };
         Ok(Self {
             cie,
             order,
@@ -388,14 +383,13 @@ fn no_address(name: &str) -> UnwindError {
 
 /// Returns the common entry that Cranelift has for functions of this machine: the state at their
 /// first instruction.
-fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
+fn stub_cie(architecture: Architecture) -> Option<CommonInformationEntry> {
     // Code alignment, return address, stack pointer, and the frame's address above that.
     let (code, link, stack, offset) = match architecture {
-        "x86_64" => (1, 16, 7, 8),
-        "aarch64" => (4, 30, 31, 0),
-        // The name of a triple has the extensions too: riscv64gc.
-        name if name.starts_with("riscv64") => (2, 1, 2, 0),
-        "s390x" => (1, 14, 15, 160),
+        Architecture::X86_64 => (1, 16, 7, 8),
+        Architecture::Aarch64(_) => (4, 30, 31, 0),
+        Architecture::Riscv64(_) => (2, 1, 2, 0),
+        Architecture::S390x => (1, 14, 15, 160),
         _ => return None,
     };
     let encoding = gimli::Encoding {
@@ -406,7 +400,7 @@ fn stub_cie(architecture: &str) -> Option<CommonInformationEntry> {
     let mut cie = CommonInformationEntry::new(encoding, code, -8, gimli::Register(link));
     cie.add_instruction(CallFrameInstruction::Cfa(gimli::Register(stack), offset));
     // A call of x86-64 pushes the return address.
-    if architecture == "x86_64" {
+    if architecture == Architecture::X86_64 {
         let return_address = CallFrameInstruction::Offset(gimli::Register(link), -offset);
         cie.add_instruction(return_address);
     }
@@ -430,7 +424,7 @@ mod tests {
             let triple: Triple = name.parse().unwrap();
             let flags = settings::Flags::new(settings::builder());
             let isa = isa::lookup(triple.clone()).unwrap().finish(flags).unwrap();
-            let own = stub_cie(&triple.architecture.to_string());
+            let own = stub_cie(triple.architecture);
             let theirs = isa.create_systemv_cie();
             assert!(theirs.is_some());
             assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "{name}");

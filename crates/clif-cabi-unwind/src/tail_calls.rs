@@ -6,6 +6,8 @@
 //! values by the stack pointer. The caller does not see the tail call, so that such programs are
 //! refused as a whole.
 
+use clif_cabi::cabi::target_lexicon::Architecture;
+
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 
@@ -56,9 +58,9 @@ impl TailCalls {
 /// Returns the numbers of integer and vector registers that pass arguments of such a function; none
 /// for s390x, whose functions say where their caller's arguments are.
 fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
-    match isa.triple().architecture.into_str().as_ref() {
-        "x86_64" | "aarch64" => Some((6, 8)),
-        name if name.starts_with("riscv64") => Some((8, 8)),
+    match isa.triple().architecture {
+        Architecture::X86_64 | Architecture::Aarch64(_) => Some((6, 8)),
+        Architecture::Riscv64(_) => Some((8, 8)),
         _ => None,
     }
 }
