@@ -278,8 +278,9 @@ impl Compared<'_> {
             // On Win64 callers do not.
             _ if convention.frame.kind == FrameKind::Win64 => 0,
             Loc::Reg(reg) if is_of_64_bits_by_halves(reg) => 32,
-            // Callers of System V do, for callees some of which rely on it.
+            // Callers of System V do, for callees some of which rely on it, and a language's.
             _ if convention.name == X86_64_SYSV.name => 32,
+            _ if convention.frame.kind == FrameKind::Tail => 32,
             _ => slot,
         }
     }

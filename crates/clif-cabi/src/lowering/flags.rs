@@ -64,6 +64,9 @@ const REQUIRED: [[&str; 3]; 2] = [
 /// Size of the pages by which Windows grows stacks: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
+/// Size of what a probe writes: 4 bytes.
+const PROBE_LOG2: u8 = 2;
+
 /// Refuses `flags` that change what signatures mean on `machine`, and a target on which `default`,
 /// by which Cranelift calls routines such as `memcpy`, is not C's `own` convention.
 pub(super) fn check(
@@ -101,6 +104,12 @@ pub(super) fn check(
         return refuse(
             "enable_probestack",
             "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process",
+        );
+    }
+    if flags.enable_probestack() && flags.probestack_size_log2() < PROBE_LOG2 {
+        return refuse(
+            "probestack_size_log2",
+            "must be at least 2: a probe writes 4 bytes, over the caller's frame pointer",
         );
     }
     match CallConv::for_libcall(flags, default) == own {
