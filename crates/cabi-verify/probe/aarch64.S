@@ -135,7 +135,8 @@ cabi_dump:
     copy
     bl cabi_record
     at x17, cabi_entry
-    ldr x30, [x17, 240]
+    ldp x30, x10, [x17, 240]
+    mov sp, x10                         /* without the arguments that it pops */
     high_vectors ldp
     at x9, cabi_escapes
     ldr w9, [x9]

@@ -85,9 +85,7 @@ cabi_dump:
     jne cabi_leave
     mov eax, cabi_result
     mov edx, cabi_result + 8
-    pop ecx
-    add esp, cabi_popped
-    jmp ecx
+    ret
 
 _start:
     mov eax, esp

@@ -32,7 +32,6 @@ struct base { const char *name; unsigned at, size; byte argument, result; };
 #define ALIGNED __attribute__((aligned(64)))
 byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALIGNED, cabi_result[IMAGE] ALIGNED;
 word cabi_align;
-long cabi_popped;
 int cabi_x87, cabi_x87_filled, cabi_escapes;
 
 /* Buffers of the compiled code: values that callees read and return, arguments and results of
@@ -127,6 +126,9 @@ static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
 static byte image[2][P][IMAGE] ALIGNED, value[P][VALUES] ALIGNED, blocks[P][2 * VALUES] ALIGNED;
 static byte memory[WORDS][BLOCK] __attribute__((aligned(4096)));
 static const struct row *row;
+/* Checks whether arguments, or results, may be in a register. */
+static int has_argument(unsigned r) { return registers[r].argument || row->has_all; }
+static int has_result(unsigned r) { return registers[r].result || row->has_all; }
 static unsigned now; /* the round */
 /* A word of an image that holds an address: how many bytes are looked at there, where `blocks` has
    them, and all bits of its values. */
@@ -139,7 +141,7 @@ static byte uses[WORDS];
 static unsigned word_at(unsigned w) { return w < GENERAL ? w * WORD : STACK + (w - GENERAL) * WORD; }
 /* Checks whether an argument's address may be there. */
 static int may_point(unsigned w) {
-  for (unsigned r = 0; r < N_REGISTERS; r++) if (registers[r].argument && registers[r].at == w * WORD) return 1;
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (has_argument(r) && registers[r].at == w * WORD) return 1;
   return w >= GENERAL;
 }
 static void point_at(unsigned w, unsigned size) {
@@ -202,7 +204,7 @@ static QUICK void list_places(int is_result) {
 static int is_wanted(unsigned base, int is_result) {
   enum use use = base < BEHIND ? NOT : uses[pointers[base - BEHIND].word];
   return base >= BEHIND ? (is_result ? use == RESULT : use != RESULT)
-    : base == ON_STACK ? !is_result : is_result ? registers[base].result && !has_memory : registers[base].argument;
+    : base == ON_STACK ? !is_result : is_result ? has_result(base) && !has_memory : has_argument(base);
 }
 /* Finds the places of byte `at` of the values that are the same in every round. */
 static QUICK unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
@@ -358,6 +360,8 @@ void (*cabi_chosen)(void);
 static byte is_boxed[N_REGISTERS];
 static void (*callee)(void);
 static word area_align;
+/* Bytes of its arguments that it pops. */
+static long popped;
 
 /* Checks whether the register that carries an address besides the arguments is this word. */
 static int carries(unsigned w) {
@@ -488,7 +492,7 @@ static byte is_address[N_REGISTERS];
 static void observe_callee(void) {
   static byte relies[256], is_lost[N_REGISTERS];
   area_align = row->align;
-  cabi_popped = 0;
+  popped = 0;
   find_pointers();
   memset(relies, 0, sizeof relies); memset(is_lost, 0, sizeof is_lost); memset(is_address, 1, sizeof is_address);
   depth = seen_conditions = 0;
@@ -503,7 +507,7 @@ static void observe_callee(void) {
       for (unsigned p = 0; p < n_pointers; p++)
         if (uses[pointers[p].word] == RESULT && (size > WORD || get(cabi_return + at) != address(memory[pointers[p].word]))) is_address[r] = 0;
     }
-    cabi_popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
+    popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
     look_at_state(cabi_return);
   }
   list_places(0);
@@ -520,14 +524,14 @@ static void observe_callee(void) {
     say_runs(r, 1, 1);
     say_extension(r, 1);
     for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT)
-      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) { say(" returned:"); say(registers[k].name); }
+      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && has_result(k)) { say(" returned:"); say(registers[k].name); }
     say("\n");
   }
   unsigned n = n_text, start;
   say("callee state");
   start = n_text;
   say_state();
-  if (cabi_popped) { say(" popped:"); number((unsigned long)cabi_popped); }
+  if (popped) { say(" popped:"); number((unsigned long)popped); }
 #ifdef FORK_ARGUMENTS
   for (area_align = 16; area_align < row->align && ends();) area_align *= 2;
   if (area_align > 16) { say(" needs:"); number((unsigned long)area_align); }
@@ -590,7 +594,7 @@ void SHARED cabi_record(void) {
     word room = room_at(own, sp);
     if (uses[one->word] == RESULT && room >= one->size) {
       memcpy(at, value[now] + result()->at, one->size);
-      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) put(cabi_result + registers[k].at, own);
+      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && has_result(k)) put(cabi_result + registers[k].at, own);
     }
     unsigned n = room < one->size ? (unsigned)room : one->size;
     memcpy(blocks[now] + one->at, at, n);
@@ -603,9 +607,14 @@ void SHARED cabi_record(void) {
     put(cabi_result + registers[r].at, own); /* callees keep it */
   }
   fill(area, row->shadow);
-  /* This callee changes every register that a callee may change. */
+  /* This callee pops as many bytes as the one that was observed, and its return address is above
+     them. It changes every register that a callee may change. */
+  if (popped) { if (AREA) put(area + popped - AREA, get((byte *)(__UINTPTR_TYPE__)sp)); put(cabi_entry + SP, sp + (word)popped); }
   for (unsigned r = 0; r < N_REGISTERS; r++)
-    if (!is_word(row->shadow ? KEPT : KEPT_BY_CALLERS, registers[r].name) && !is_word(row->carried, registers[r].name)) fill(cabi_entry + registers[r].at, registers[r].size);
+    if (!is_word(row->shadow ? KEPT : KEPT_BY_CALLERS, registers[r].name) && !is_word(row->carried, registers[r].name)) {
+      if (row->has_all) memcpy(cabi_entry + registers[r].at, cabi_result + registers[r].at, registers[r].size);
+      else fill(cabi_entry + registers[r].at, registers[r].size);
+    }
 }
 
 /* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the

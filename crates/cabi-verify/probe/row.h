@@ -14,13 +14,13 @@ enum { SAME, FLOAT, SIGNED, UNSIGNED };
 struct value { unsigned at, place, declared, size; const byte *mask, *may; byte promotion, narrow, is_wide; };
 /* A case: its callee, or a function that has the address of one without a name; its caller; the
    value after the arguments is the result; how many registers of the x87 stack have arguments;
-   pages beside values that nobody may touch; and the register that carries an address besides, if
-   one does. */
+   pages beside values that nobody may touch; whether all registers may have arguments and results,
+   not C's alone; and the register that carries an address besides, if one does. */
 struct row {
   void (*callee)(void), *(*callee_address)(void), (*caller)(void);
   const struct value *values;
   unsigned n, align, shadow, n_x87;
-  byte has_result, is_variadic, escapes, is_guarded;
+  byte has_result, is_variadic, escapes, is_guarded, has_all;
   const char *carried;
 };
 extern const struct row cabi_rows[];

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cabi::{FnAbi, FnSig, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
@@ -17,6 +17,9 @@ use crate::corpus::{OTHERS, SYSV};
 use crate::mutants::{self, Mutant};
 use crate::signatures::{LEVELS, Signature, here, of_level, signatures};
 use crate::suite::{Result, Suite};
+
+mod flags;
+mod own;
 
 /// Number of settings of each signature.
 const EVERY: usize = SETTINGS.len();
@@ -75,10 +78,18 @@ fn of_corpus(
     }
     of_target((target, probe), &own, suite)?;
     if suite.is_complete() {
-        dropped_rules((target, probe), &own, suite)?;
+        let convention = target.target.convention().ok_or("a convention")?;
+        let is_its = |one: &&&Subject| {
+            let mut cases = one.cases.iter();
+            cases.all(|case| case.prototype.convention.is_none())
+        };
+        let its: Vec<&Subject> = own.iter().filter(is_its).copied().collect();
+        let signatures = of_level(&its, VectorLevel::Baseline);
+        dropped_rules((target, probe), (name, convention), &signatures, suite)?;
         mistakes((target, probe), &own, suite)?;
     }
-    Ok(())
+    own::run((target, probe), &own, suite)?;
+    flags::run((target, probe), &own, suite)
 }
 
 fn of_target(
@@ -96,31 +107,36 @@ fn of_target(
     }
     for (vectors, feature) in LEVELS {
         let signatures = here(of_level(subjects, vectors), feature, &engine, suite);
-        let parts = parts((target, probe), &signatures, Mistake::NONE);
-        let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
-        let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
-        for (part, emitted) in parts.iter().zip(emitted) {
-            for (one, emitted) in part.signatures.iter().zip(emitted?) {
-                one.report(&engine, emitted, suite);
-            }
+        compare((target, probe), vectors, (&engine, &signatures), suite)?;
+    }
+    Ok(())
+}
+
+/// Compares our code for `signatures` under every setting.
+fn compare(
+    own: (&ProgramTarget, &Probe),
+    vectors: VectorLevel,
+    (engine, signatures): (&str, &[Signature]),
+    suite: &mut Suite,
+) -> Result<()> {
+    let parts = parts(own, signatures, Mistake::NONE);
+    let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
+    let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
+    for (part, emitted) in parts.iter().zip(emitted) {
+        for (one, emitted) in part.signatures.iter().zip(emitted?) {
+            one.report(engine, emitted, suite);
         }
     }
     Ok(())
 }
 
-/// Rules dropped from the target's convention must be noticed on both sides of calls.
+/// Rules dropped from a convention must be noticed on both sides of calls.
 fn dropped_rules(
     (target, probe): (&ProgramTarget, &Probe),
-    subjects: &[&Subject],
+    (name, convention): (&str, &'static Convention),
+    signatures: &[Signature],
     suite: &mut Suite,
 ) -> Result<()> {
-    let convention = target.target.convention().ok_or("a convention")?;
-    let is_its = |one: &&&Subject| {
-        let mut cases = one.cases.iter();
-        cases.all(|case| case.prototype.convention.is_none())
-    };
-    let own: Vec<&Subject> = subjects.iter().filter(is_its).copied().collect();
-    let signatures = of_level(&own, VectorLevel::Baseline);
     let mut noticed = [0; 2];
     'all: for broken in mutations::dropped(convention) {
         let mistake = Mistake::of_convention(broken);
@@ -145,7 +161,7 @@ fn dropped_rules(
     }
     let why = format!("callees and callers noticed {noticed:?}");
     let engine = suite.engine("control");
-    (suite.report).check(&engine, target.target.name(), !noticed.contains(&0), why);
+    (suite.report).check(&engine, name, !noticed.contains(&0), why);
     Ok(())
 }
 

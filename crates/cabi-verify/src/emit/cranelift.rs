@@ -30,6 +30,7 @@ use cranelift_object::ObjectModule;
 use crate::verdict::Fault;
 
 mod forms;
+mod jumps;
 mod object;
 
 use forms::{argument, copy, keep, write_down};
@@ -260,8 +261,19 @@ impl CraneliftObject {
     }
 
     /// Adds a function, called `name`, that writes its arguments down at the offsets of `side`, and
-    /// returns the object that it finds, at the last offset in a buffer too.
+    /// returns the object that it finds, at the last offset in a buffer too. Some functions that
+    /// pop their arguments are reached by tail calls.
     pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
+        match self.jumps(side)? {
+            true => {
+                self.body(&format!("{name}_body"), side)?;
+                self.jump_to_body(name, side)
+            }
+            false => self.body(name, side),
+        }
+    }
+
+    fn body(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
         let OneSide { sig, offsets, .. } = *side;
         let (variant, mutation) = (side.index % VARIANTS, side.mutation);
         let plan = self.lower.entry_plan(sig)?;

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt::Write as _;
 
+use cabi::convention::FrameKind;
 use cabi::{Convention, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves};
 
 use crate::case::Case;
@@ -182,7 +183,7 @@ impl Values {
         let frame = self.convention.map(|own| own.frame);
         let carried = frame.and_then(|frame| frame.carried);
         format!(
-            "{}, {}, {}, {}, {}, {}, {}, {}, {:?}",
+            "{}, {}, {}, {}, {}, {}, {}, {}, {}, {:?}",
             self.types.len(),
             align.unwrap_or(1).max(16),
             frame.map_or(0, |frame| frame.shadow_space),
@@ -191,6 +192,8 @@ impl Values {
             u8::from(variadic),
             u8::from(noreturn),
             u8::from(self.guarded.is_some()),
+            // Cranelift's `tail` has more registers than C.
+            u8::from(frame.is_some_and(|frame| frame.kind == FrameKind::Tail)),
             carried.map_or("", |reg| reg.name())
         )
     }

@@ -1,8 +1,11 @@
 //! Settings of Cranelift that a target needs.
 
 use clif_cabi::Lowering;
+use clif_cabi::cabi::{FnSig, Type, X86_64_LANG, X86_64_PRESERVE_ALL};
+use clif_cabi::cranelift_codegen::ir::{Function, InstBuilder, types::I64};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::isa_of;
+use super::{Any, isa_of};
 
 /// Flags without which functions of a target would be wrong are asked for.
 #[test]
@@ -46,4 +49,44 @@ fn flags_that_a_target_needs() {
         assert!(outline.ends_with(why));
         assert_eq!(lowering(target, &inline), "lowered");
     }
+}
+
+/// Cranelift calls `memcpy` of these systems by another convention than C's.
+#[test]
+fn systems_with_other_routines_are_refused() {
+    for triple in ["x86_64-unknown-uefi", "x86_64-unknown-cygwin"] {
+        let error = Lowering::new(&*isa_of(triple, &[]))
+            .unwrap_err()
+            .to_string();
+        let why = "Cranelift calls library routines such as memcpy by its system_v, and C's functions there have its windows_fastcall";
+        assert_eq!(error, format!("{triple}: {why}"));
+    }
+}
+
+/// An outline probe changes rax, which a function of `preserve_all` keeps.
+#[test]
+fn outline_probes_are_refused_where_rax_is_kept() {
+    let sig = FnSig::new([], Type::VOID).convention(&X86_64_PRESERVE_ALL);
+    for (strategy, is_fine) in [("outline", false), ("inline", true)] {
+        let flags = [
+            ("enable_probestack", "true"),
+            ("probestack_strategy", strategy),
+        ];
+        let lower = Lowering::new(&*isa_of("x86_64-unknown-linux-gnu", &flags)).unwrap();
+        assert!(lower.call_plan(&sig).is_ok());
+        assert_eq!(lower.entry_plan(&sig).is_ok(), is_fine, "{strategy}");
+    }
+}
+
+#[test]
+fn tail_calls_need_frame_pointers() {
+    let lower = Lowering::new(&*isa_of("x86_64-unknown-linux-gnu", &[])).unwrap();
+    let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let sig = FnSig::new([], Type::VOID).convention(&X86_64_LANG);
+    let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
+    let to = builder.ins().iconst(I64, 0);
+    let refused = lower.tail_call(&mut Any::Imports, &mut builder, &entry, to, &sig, &[]);
+    let why = "x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers";
+    assert_eq!(refused.unwrap_err().cause().to_string(), why);
 }

@@ -96,8 +96,12 @@ pub(crate) fn isa_of(target: &str, flags: &[(&str, &str)]) -> OwnedTargetIsa {
     isa.finish(settings::Flags::new(builder)).unwrap()
 }
 
-pub(crate) static ISA: LazyLock<OwnedTargetIsa> =
-    LazyLock::new(|| isa_of("x86_64-unknown-linux-gnu", &[]));
+pub(crate) static ISA: LazyLock<OwnedTargetIsa> = LazyLock::new(|| {
+    isa_of(
+        "x86_64-unknown-linux-gnu",
+        &[("preserve_frame_pointers", "true")],
+    )
+});
 
 pub(crate) fn lowering() -> Lowering {
     Lowering::new(&**ISA).unwrap()
@@ -240,7 +244,8 @@ impl Building {
     /// A use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of
     /// signature 0, or of 1 as `call@1`. A callee is `f0`, a function of the module, or `r0`, one
     /// that is imported, or the value of its address; `call f(..)` is by its name, and `with TYPE`
-    /// says the type of the argument after the named ones.
+    /// says the type of the argument after the named ones. `tail f0(..) with DECLARATION` is a tail
+    /// call.
     fn pass(
         &mut self,
         builder: &mut FunctionBuilder<'_>,
@@ -258,6 +263,12 @@ impl Building {
         let (lower, stubs, ret) = (&self.lower, &mut self.stubs, ret_of(ret));
         let sig = &self.sigs[sig.parse::<usize>().unwrap()];
         match verb {
+            "tail" => {
+                if let Some(entry) = &self.entry {
+                    let sig = &rows::declared(unnamed);
+                    lower.tail_call(stubs, builder, entry, callee(name), sig, &args())?;
+                }
+            }
             "call" if name == "f" => {
                 let function = clif_cabi::Function::new(FuncId::from_u32(0), "f", sig.clone());
                 match unnamed {

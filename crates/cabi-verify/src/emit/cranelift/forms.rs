@@ -236,8 +236,8 @@ fn store(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], values: &[Value],
     }
 }
 
-/// Checks whether some part has each byte of `fields`: bytes of a value that a compiler does not
-/// pass cannot be taken out.
+/// Checks whether one part has each byte of `fields`: bytes of a value that a compiler does not
+/// pass cannot be taken out, and a value in two registers has parts for both.
 fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     fields.iter().all(|field| {
         let (first, end) = (
@@ -245,8 +245,10 @@ fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
             (field.offset_bits + field.width_bits).div_ceil(8),
         );
         (first..end).all(|byte| {
-            let mut parts = parts.iter();
-            parts.any(|part| (part.offset..part.offset + u32::from(part.size)).contains(&byte))
+            let is_in = |part: &&ClifPart| {
+                (part.offset..part.offset + u32::from(part.size)).contains(&byte)
+            };
+            parts.iter().filter(is_in).count() == 1
         })
     })
 }
