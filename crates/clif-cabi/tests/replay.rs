@@ -23,6 +23,7 @@ mod generate;
 mod machine;
 #[path = "replay/moved_places.rs"]
 mod moved_places;
+#[path = "replay/probe.rs"]
 mod probe;
 #[path = "replay/refused.rs"]
 mod refused;
@@ -30,13 +31,13 @@ mod refused;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use cabi::{Loc, Target};
+use cabi::Target;
 use clif_cabi::PlanError;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Machine, Places};
-use compile::{Observed, SETTINGS, observe, popped};
+use compile::{SETTINGS, popped};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use generate::{Rng, signature};
-use probe::{State, equal};
+use probe::{Observed, observe};
 
 const BATCH: usize = 250;
 
@@ -111,39 +112,33 @@ fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String
         let what = |side| format!("{side}, parameter {index}, {place:?}");
         let (sent, received) = (&seen.caller.params[index], &seen.callee.params[index]);
         if let ClifPlace::Area { offset, size } = place {
-            let found = at(place, &seen.dumped, size as usize)?;
+            let found = seen.dumped.at(place, size as usize)?;
             let sent = &seen.caller.areas[index][..size as usize];
-            equal(&what("caller"), sent, &found)?;
+            equal(&what("caller"), sent, found)?;
             let address = seen.returned.area_address() + u64::from(offset);
             equal(&what("callee"), &address.to_le_bytes(), &received[..8])?;
             continue;
         }
         let sent = extended(sig, param, sent);
-        let found = at(place, &seen.dumped, sent.len())?;
-        equal(&what("caller"), &sent, &found)?;
+        equal(&what("caller"), &sent, seen.dumped.at(place, sent.len())?)?;
         let size = param.value_type.bytes() as usize;
-        let given = at(place, &seen.given, size)?;
-        equal(&what("callee"), &given, &received[..size])?;
+        let given = seen.given.at(place, size)?;
+        equal(&what("callee"), given, &received[..size])?;
     }
     for (index, result) in sig.returns.iter().enumerate() {
         let place = ClifPlace::Reg(places.results[index]);
         let what = |side| format!("{side}, result {index}, {place:?}");
         let size = result.value_type.bytes() as usize;
-        let answer = at(place, &seen.answer, size)?;
-        equal(
-            &what("caller"),
-            &answer,
-            &seen.caller.results[index][..size],
-        )?;
+        let received = &seen.caller.results[index][..size];
+        equal(&what("caller"), seen.answer.at(place, size)?, received)?;
         let sent = extended(sig, result, &seen.callee.results[index]);
-        let found = at(place, &seen.returned, sent.len())?;
-        equal(&what("callee"), &sent, &found)?;
+        equal(&what("callee"), &sent, seen.returned.at(place, sent.len())?)?;
     }
     if let Some(register) = places.sret_returned_in {
         let is_sret = |param: &AbiParam| param.purpose == ArgumentPurpose::StructReturn;
         let index = sig.params.iter().position(is_sret).unwrap();
         let pointer = &seen.callee.params[index][..8];
-        let returned = &seen.returned.register(register)[..8];
+        let returned = seen.returned.at(ClifPlace::Reg(register), 8)?;
         equal("callee, returned sret", pointer, returned)?;
     }
     let found = seen.returned.sp_after().to_le_bytes();
@@ -155,12 +150,12 @@ fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String
     equal("bytes of the argument area", &wanted, &found)
 }
 
-fn at(place: ClifPlace, state: &State, size: usize) -> Result<Vec<u8>, String> {
-    let loc = match place {
-        ClifPlace::Reg(register) => Loc::Reg(register),
-        ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => Loc::Stack(offset.into()),
-    };
-    state.at(loc, size)
+/// Returns an error if `found` differs from `wanted`.
+fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {
+    match wanted == found {
+        true => Ok(()),
+        false => Err(format!("{what}: {wanted:02x?} wanted, {found:02x?} found")),
+    }
 }
 
 /// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to

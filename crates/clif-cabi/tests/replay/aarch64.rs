@@ -1,11 +1,13 @@
 //! AArch64's part of the tests of the model: the signatures that they generate, and those that are
 //! refused. Functions of `apple_aarch64` run on Linux as well.
 
+use std::arch::global_asm;
+
 use cabi::Reg;
 use cabi::aarch64::*;
 use cranelift_codegen::isa::CallConv;
 
-use super::probe;
+use super::probe::{ANSWER, POPPED, RECORDED, STACK_BYTES, State};
 
 pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
 
@@ -39,12 +41,41 @@ pub(crate) fn extends(call_conv: CallConv) -> bool {
 }
 
 /// The dump that is a callee of `call_conv`.
-pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "C" fn() {
+pub(crate) fn dump_of(call_conv: CallConv) -> unsafe extern "C" fn() {
     match call_conv {
-        CallConv::Tail => probe::dump_popping,
-        _ => probe::dump,
+        CallConv::Tail => dump_popping,
+        _ => dump,
     }
 }
 
 /// Signatures, each with who refuses it, and why.
 pub(crate) const REFUSED: &str = include_str!("aarch64.txt");
+
+/// The words of a [`State`] that have the stack pointer at the callee's entry, and after the call,
+/// in place of x15 and x14.
+pub(crate) const SP: usize = 15;
+pub(crate) const SP_AFTER: usize = 14;
+/// From the stack pointer at a callee's entry to its argument area.
+pub(crate) const AREA: u64 = 0;
+
+unsafe extern "C" {
+    /// Calls the code with the registers and stack of one state, and records what comes back in the
+    /// other.
+    pub(crate) fn enter(code: *const u8, given: *const State, returned: *mut State);
+    /// Records its registers and stack, then answers in registers of results. A callee of any
+    /// convention; called below [`enter`], which keeps enough stack above it readable.
+    fn dump();
+    /// As [`dump`], without its arguments when it returns, and in all registers of results.
+    fn dump_popping();
+}
+
+global_asm!(
+    include_str!("aarch64.s"),
+    enter = sym enter,
+    dump = sym dump,
+    dump_popping = sym dump_popping,
+    recorded = sym RECORDED,
+    answer = sym ANSWER,
+    popped = sym POPPED,
+    stack_bytes = const STACK_BYTES,
+);

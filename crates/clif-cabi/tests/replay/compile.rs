@@ -1,5 +1,4 @@
-//! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee, runs both and records
-//! the states.
+//! Compiles, for a signature, a CLIF caller of the dump and a CLIF callee.
 //!
 //! The CLIF code moves whole values between their CLIF names and fixed memory, so all that happens
 //! in between is Cranelift's argument passing.
@@ -22,7 +21,7 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 
 use super::generate::{MAX_AREA, MAX_PARAMS, MAX_RESULTS, Rng};
-use super::{machine, probe, replay};
+use super::machine;
 
 /// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes
 /// of its 16.
@@ -36,13 +35,13 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    const ZERO: Self = Self {
+    pub(crate) const ZERO: Self = Self {
         params: [[0; 16]; MAX_PARAMS],
         results: [[0; 16]; MAX_RESULTS],
         areas: [[0; MAX_AREA as usize]; MAX_PARAMS],
     };
 
-    fn random(rng: &mut Rng) -> Self {
+    pub(crate) fn random(rng: &mut Rng) -> Self {
         let mut exchange = Self::ZERO;
         rng.fill(exchange.params.as_flattened_mut());
         rng.fill(exchange.results.as_flattened_mut());
@@ -50,10 +49,6 @@ impl Exchange {
         exchange
     }
 }
-
-/// Record of the two calls of one signature. The caller returned the end of its outgoing argument
-/// area: an address.
-pub(crate) type Observed = probe::Observed<Exchange>;
 
 /// Settings that can change code around a call: `opt_level`, `regalloc_algorithm`, and `true` to
 /// use all instructions of the host.
@@ -65,45 +60,6 @@ pub(crate) const SETTINGS: [Settings; 4] = [
     ("none", "single_pass", false),
     ("speed", "single_pass", true),
 ];
-
-/// Compiles and runs caller and callee of every signature; calls `reference` with its index and
-/// what was seen.
-pub(crate) fn observe(
-    settings: Settings,
-    sigs: &[Signature],
-    seed: u64,
-    mut reference: impl FnMut(usize, Observed),
-) {
-    let memory = Box::into_raw(Box::new(Exchange::ZERO));
-    let mut module = module(settings);
-    let mut define = |sig: &Signature, side: Side| {
-        side(&mut module, sig, memory as u64).unwrap_or_else(|error| panic!("{sig}: {error:?}"))
-    };
-    let code: Vec<(FuncId, FuncId)> = (sigs.iter())
-        .map(|sig| (define(sig, caller), define(sig, callee)))
-        .collect();
-    module.finalize_definitions().unwrap();
-
-    for (index, &(caller, callee)) in code.iter().enumerate() {
-        let (sig, mut rng) = (&sigs[index], Rng::new(seed ^ index as u64));
-        let popped = popped(sig, &replay(sig).unwrap());
-        let before = [0; 2].map(|_| Exchange::random(&mut rng));
-        let states = [0; 2].map(|_| rng.state());
-        let code = [caller, callee].map(|id| module.get_finalized_function(id));
-        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the
-        // arrays: a generated signature has no more than MAX_PARAMS parameters, MAX_RESULTS results
-        // and MAX_AREA bytes in an area. The functions have the shapes that `observe` asks for,
-        // both are finalized, and the module lives on.
-        let seen = unsafe { probe::observe(memory, code, before, states, popped) };
-        reference(index, seen);
-    }
-    // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from
-    // `Box::into_raw`, and only that code pointed to it.
-    unsafe {
-        module.free_memory();
-        drop(Box::from_raw(memory));
-    }
-}
 
 /// Returns the bytes that a callee of `sig` pops. A wrong number would move the caller's frame
 /// after the call, and so its result.
@@ -127,7 +83,7 @@ pub(crate) fn cranelift_accepts(sig: &Signature) -> bool {
     compiled.unwrap_or(false)
 }
 
-fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITModule {
+pub(crate) fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITModule {
     let mut flags = flags::builder();
     // The memcpy of a `sarg` is the host's, whatever the convention of the call it belongs to.
     let libcalls = if cfg!(windows) {
@@ -155,18 +111,18 @@ fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITModule {
     JITModule::new(builder)
 }
 
-type Side = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
+pub(crate) type Side = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
 
 /// A function that calls the dump with the parameters and areas in the exchange, stores the results
 /// there, and returns the end of its outgoing argument area.
-fn caller(
+pub(crate) fn caller(
     module: &mut JITModule,
     sig: &Signature,
     memory: u64,
 ) -> Result<FuncId, Box<ModuleError>> {
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
-    let dump = machine::dump(sig.call_conv);
+    let dump = machine::dump_of(sig.call_conv);
     define(module, own, |builder| {
         let base = address(builder, memory);
         let params: Vec<Value> = (sig.params.iter().enumerate())
@@ -202,7 +158,7 @@ fn caller(
 
 /// A function of the signature that stores its parameters in the exchange and returns the results
 /// there.
-fn callee(
+pub(crate) fn callee(
     module: &mut JITModule,
     sig: &Signature,
     memory: u64,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use cabi::Reg;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
 
-use super::compile::{SETTINGS, observe};
+use super::compile::SETTINGS;
+use super::probe::observe;
 use super::{BATCH, check, machine, replay, signatures};
 
 /// Bytes by which something on the stack is moved.

@@ -1,11 +1,13 @@
 //! x86-64's part of the tests of the model: the signatures that they generate, and those that are
 //! refused.
 
+use std::arch::global_asm;
+
 use cabi::Reg;
 use cabi::x86_64::*;
 use cranelift_codegen::isa::CallConv;
 
-use super::probe;
+use super::probe::{ANSWER, POPPED, RECORDED, STACK_BYTES, State};
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -40,13 +42,45 @@ pub(crate) fn extends(_: CallConv) -> bool {
 }
 
 /// The dump that is a callee of `call_conv`.
-pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "sysv64" fn() {
+pub(crate) fn dump_of(call_conv: CallConv) -> unsafe extern "sysv64" fn() {
     match call_conv {
-        CallConv::PreserveAll => probe::dump_only,
-        CallConv::Tail => probe::dump_popping,
-        _ => probe::dump,
+        CallConv::PreserveAll => dump_only,
+        CallConv::Tail => dump_popping,
+        _ => dump,
     }
 }
 
 /// Signatures, each with who refuses it, and why.
 pub(crate) const REFUSED: &str = include_str!("x86_64.txt");
+
+/// The words of a [`State`] that have the stack pointer at the callee's entry, and after the call,
+/// in place of rbp.
+pub(crate) const SP: usize = 4;
+pub(crate) const SP_AFTER: usize = 5;
+/// From the stack pointer at a callee's entry to its argument area.
+pub(crate) const AREA: u64 = 8;
+
+unsafe extern "sysv64" {
+    /// Calls the code with the registers and stack of one state, and records what comes back in the
+    /// other.
+    pub(crate) fn enter(code: *const u8, given: *const State, returned: *mut State);
+    /// Records its registers and stack, then answers in registers of results. A callee of any
+    /// convention; called below [`enter`], which keeps enough stack above it readable.
+    fn dump();
+    /// As [`dump`], without its arguments when it returns, and in all registers of results.
+    fn dump_popping();
+    /// Changes no register at all.
+    fn dump_only();
+}
+
+global_asm!(
+    include_str!("x86_64.s"),
+    enter = sym enter,
+    dump = sym dump,
+    dump_only = sym dump_only,
+    dump_popping = sym dump_popping,
+    recorded = sym RECORDED,
+    answer = sym ANSWER,
+    popped = sym POPPED,
+    stack_bytes = const STACK_BYTES,
+);
