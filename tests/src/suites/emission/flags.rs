@@ -60,7 +60,9 @@ pub(super) fn run(
         let own = signatures(&target.target, subjects, convention)?;
         all.extend(own.into_iter().step_by(STEP));
     }
-    let flags: Vec<(&str, String)> = settings::builder().iter().flat_map(values).collect();
+    let flags = settings::builder().iter().flat_map(values);
+    let flags = flags.filter(|(name, value)| suite.wants(&format!("{name}={value}")));
+    let flags: Vec<(&str, String)> = flags.collect();
     let outcome = |(name, value): &(&str, String)| {
         let emission = Emission {
             target: &target.target,

@@ -40,29 +40,33 @@ impl CraneliftObject {
         let all: Vec<Type> = own.chain(vec![Type::I64; MORE]).collect();
         let grown = FnSig::new(all, sig.result().clone()).features(sig.assumed());
         let grown = grown.convention(self.lower.entry_plan(sig)?.abi.convention);
-        let mut declare =
-            |name: &str, sig| (self.lower).declare_export(&mut self.module, name, sig);
-        let body = declare(&format!("{name}_body"), sig)?;
-        let (between, first) = (
-            declare(&format!("{name}_between"), &grown)?,
-            declare(name, sig)?,
-        );
         let by_address = side.index / (2 * VARIANTS) % 2 == 1;
-        self.jump(&between, &body, by_address)?;
-        self.jump(&first, &between, !by_address)
+        let body = format!("{name}_body");
+        let body = (self.lower).declare_export(&mut self.module, &body, sig)?;
+        let between = (&*format!("{name}_between"), &grown);
+        let between = self.jump(between, &body, by_address)?;
+        self.jump((name, sig), &between, !by_address).map(drop)
     }
 
-    /// Defines `own`, which calls `callee` with its own arguments, as far as that has as many, and
+    /// Adds a function that calls `callee` with its own arguments, as far as that has as many, and
     /// words after these.
-    fn jump(&mut self, own: &Function, callee: &Function, by_address: bool) -> Result<(), Fault> {
-        let signature = clif_signature(&self.lower.entry_plan(&own.sig)?.signature);
-        let declare = |_: &mut Self| Ok(own.body);
+    fn jump(
+        &mut self,
+        (name, sig): (&str, &FnSig),
+        callee: &Function,
+        by_address: bool,
+    ) -> Result<Function, Fault> {
+        let signature = clif_signature(&self.lower.entry_plan(sig)?.signature);
+        let declare = |this: &mut Self| {
+            let declared = this.lower.declare_export(&mut this.module, name, sig)?;
+            Ok(declared.body)
+        };
         let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, block| {
-            let entry = this.lower.enter(builder, block, &own.sig)?;
+            let entry = this.lower.enter(builder, block, sig)?;
             let mut args = Vec::new();
             for i in 0..callee.sig.params().len() {
                 args.push(match entry.parts(builder, i) {
-                    _ if i >= own.sig.params().len() => {
+                    _ if i >= sig.params().len() => {
                         Arg::value(builder.ins().iconst(types::I64, -1))
                     }
                     Ok(parts) => Arg::Parts(parts),
@@ -84,7 +88,7 @@ impl CraneliftObject {
                 false => Err(LowerError::TailCall("the frame stays".to_owned())),
             }
         };
-        self.define(declare, &signature, Mutation::default(), build)
-            .map(drop)
+        self.define(declare, &signature, Mutation::default(), build)?;
+        Ok((self.lower).declare_export(&mut self.module, name, sig)?)
     }
 }
