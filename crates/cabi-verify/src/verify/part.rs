@@ -17,7 +17,7 @@ use super::units::RefusedCases;
 use super::{Compiler, Judged, Read, Verdict, VerifyError};
 use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
-use crate::header::{OF_RECORD, Omitted};
+use crate::header::{NO_PLACE, OF_RECORD, Omitted};
 use crate::layout::{self, Fact, Reply};
 use crate::report::{Item, Status};
 use crate::verdict::Difference;
@@ -176,16 +176,23 @@ impl<'a> HeaderRun<'a> {
         for case in &self.subject().cases {
             let ret = &case.prototype.ret;
             let types = case.argument_types();
-            let why = types
-                .iter()
-                .chain([ret])
-                .find_map(|ty: &Type| lacking.why(ty));
-            match why {
-                Some(why) => self.leave_out(&case.name, REFERENCE_LACKS, why),
+            let mut types = types.iter().chain([ret]);
+            let lacks = types.find_map(|ty: &Type| lacking.why(ty));
+            let left = lacks.map(|why| (REFERENCE_LACKS, why));
+            match left.or_else(|| self.no_place(case)) {
+                Some((key, why)) => self.leave_out(&case.name, key, why),
                 None => self.cases.push(case),
             }
         }
         named
+    }
+
+    /// Returns the kind of reason, and the reason, if a value of `case` has no place by the
+    /// compiler's policy. Another compiler's has one.
+    fn no_place(&self, case: &Case) -> Option<(&'static str, String)> {
+        let case = case.clone().at_level(self.compiler.level);
+        let refused = case.abi_under(self.compiler.policy).err()?;
+        Some((NO_PLACE, refused.to_string()))
     }
 
     /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out
