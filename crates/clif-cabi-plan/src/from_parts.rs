@@ -38,8 +38,8 @@ pub struct PartsValue {
     pub parts: ClifParts,
     /// Bytes of the object.
     pub size: u64,
-    /// Alignment of the object's members, in bytes: an attribute on the record alone does not
-    /// count.
+    /// Alignment of the object, in bytes. AAPCS64 takes that of the members of an object in parts:
+    /// there an attribute on the record alone does not count.
     pub align: u32,
     /// `true` if its address is passed, that of a copy; otherwise memory is the argument area.
     pub by_reference: bool,

@@ -314,3 +314,28 @@ fn named_arguments_are_given() {
     };
     assert!(sig.fn_sig(&Target::X86_64_LINUX).is_err());
 }
+
+/// An attribute on the record counts, but under AAPCS64: there the alignment is the members'.
+#[test]
+fn aligned_records() {
+    for (name, align) in [(LINUX, 16), (ARM, 8), (APPLE, 16), (RISCV, 16)] {
+        let target = Target::named(name).unwrap();
+        let record = RecordBuilder::structure("s").aligned(16);
+        let record = record.field("a", Type::I64).field("b", Type::I64);
+        let record = record.build(target.data_model()).unwrap();
+        // In registers after one word, on the stack after nine.
+        for n in [1, 9] {
+            let before = PartsValue::scalar(I64, Extension::None);
+            let mut params = vec![before; n];
+            params.push(PartsValue::new(&[I64, I64], 16, align));
+            let own = PartsSignature {
+                params,
+                ..PartsSignature::default()
+            };
+            let types = [vec![Type::U64; n], vec![record.clone()]].concat();
+            let plans = [own.fn_sig(&target).unwrap(), FnSig::new(types, Type::VOID)];
+            let [own, wanted] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
+            assert_eq!(own.signature, wanted.signature, "{name}, after {n}");
+        }
+    }
+}
