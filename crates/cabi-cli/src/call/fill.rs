@@ -228,7 +228,11 @@ impl Filler<'_> {
             _ => return Err(wrong()),
         };
         if scalar.is_float() {
-            return read(&digits).ok_or_else(|| format!("{digits} is too large"));
+            let why = match float::is_short(&digits) {
+                true => "is too large",
+                false => "has more than 4096 characters, or 6 digits of its exponent",
+            };
+            return read(&digits).ok_or_else(|| format!("{digits} {why}"));
         }
         if !is_integer(&digits) {
             return Err(wrong());

@@ -27,14 +27,18 @@ pub(crate) fn is_name(text: &str) -> bool {
     ["INFINITY", "NAN", "HUGE_VAL"].contains(&text.strip_prefix('-').unwrap_or(text))
 }
 
-/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, or too
-/// large.
-pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
-    // More digits than any format needs would only cost time.
+/// Checks whether a number is read: more digits than any format needs would only cost time.
+pub(crate) fn is_short(text: &str) -> bool {
     let exponent = text.rsplit_once(['e', 'E', 'p', 'P']);
-    let is_short = text.len() <= 4096 && exponent.is_none_or(|(_, exponent)| exponent.len() <= 7);
+    text.len() <= 4096 && exponent.is_none_or(|(_, exponent)| exponent.len() <= 7)
+}
+
+/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, too large,
+/// or not [short](is_short).
+pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
     let magnitude = text.strip_prefix('-').unwrap_or(text);
-    if !is_short || !is_name(text) && !magnitude.starts_with(|c: char| c.is_ascii_digit()) {
+    let is_number = is_name(text) || magnitude.starts_with(|c: char| c.is_ascii_digit());
+    if !is_short(text) || !is_number {
         return None;
     }
     with_format!(scalar, read(magnitude, text.starts_with('-')), None)
