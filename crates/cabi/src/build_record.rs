@@ -87,7 +87,9 @@ impl RecordBuilder {
     /// as in C++ and Swift: then no call may write its result to that other member in place,
     /// because padding is written too. The size may be no multiple of the alignment, as in Swift:
     /// such a record can be a member; as an argument, result or element of an array it is an error,
-    /// because C has no rule for it.
+    /// because C has no rule for it. Members in another order than their offsets are passed as C
+    /// passes them in that of the offsets. An alignment above the members' is the record's own
+    /// attribute; for AAPCS64 only one of a member counts ([`Member::aligned`](crate::Member)).
     ///
     /// # Example
     /// ```

@@ -19,7 +19,7 @@ use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one, words,
+    ATOMIC, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one, sort, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
@@ -252,6 +252,7 @@ fn members(ty: &Type) -> Option<Homogeneous> {
             }
         }
     }
+    sort(&mut found.parts);
     let bytes: u64 = found.parts.iter().map(|part| u64::from(part.size)).sum();
     (!found.parts.is_empty() && bytes == ty.size()).then_some(found)
 }

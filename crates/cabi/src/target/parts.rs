@@ -162,7 +162,14 @@ pub(super) fn ir_values(
     if group.parts.is_empty() {
         return Ok(Group::ignore());
     }
+    sort(&mut group.parts);
     Ok(group)
+}
+
+/// Sorts the parts of a value as C declares them: a layout may be given in any order of members
+/// ([`RecordBuilder::build_at`](crate::RecordBuilder::build_at)).
+pub(super) fn sort(parts: &mut [Part]) {
+    parts.sort_unstable_by_key(|part| part.offset);
 }
 
 /// Most bytes of a value in parts whose offsets are counted in bytes of 8 bits.

@@ -180,3 +180,47 @@ fn results_in_st0_on_windows_are_refused_for_clang() {
         assert!(linux.is_ok_and(|abi| matches!(abi.ret.place, Place::Parts(_))));
     }
 }
+
+/// Members in any order, each at the offset that C gives it, are passed as C's: by every convention
+/// but a language's own.
+#[test]
+fn given_members_in_any_order() {
+    let scalars = [Type::I8, Type::I32, Type::I64, Type::F32, Type::F64];
+    let conventions = cabi::conventions().iter();
+    for known in conventions.filter(|known| !known.name.contains("lang")) {
+        let target = Target::named(known.target).unwrap();
+        let model = target.data_model();
+        let scalars = scalars.each_ref().map(|ty| model.adapt(ty));
+        let int = model.adapt(&Type::I32);
+        // Two to four members, of which each may be a bit-field of 20 bits.
+        let n = scalars.len() + 1;
+        let lists = (2..5).flat_map(|len| (0..n.pow(len)).map(move |list| (len, list)));
+        for (len, list) in lists {
+            let kinds = (0..len).map(|i| list / n.pow(i) % n);
+            let members = kinds.zip(["a", "b", "c", "d"]);
+            let members = members.map(|(kind, name)| match scalars.get(kind) {
+                Some(ty) => Member::named(name, ty.clone()),
+                None => Member::bit_field(name, int.clone(), 20),
+            });
+            let members: Vec<Member> = members.collect();
+            let record = || RecordBuilder::structure("s");
+            let c = members.iter().cloned();
+            let c = c
+                .fold(record(), RecordBuilder::member)
+                .build(model)
+                .unwrap();
+            let fields = c.as_record().unwrap().fields().iter();
+            let placed = members.iter().cloned().zip(fields);
+            let placed = placed.map(|(member, field)| member.at_bit(field.offset_bits()));
+            let given = placed.rev().fold(record(), RecordBuilder::member);
+            let given = given.build_at(c.size(), c.align()).unwrap();
+            let places = [c, given].map(|ty| {
+                let sig = FnSig::new([ty.clone(), ty.clone()], ty);
+                let sig = sig.convention(known.convention).policy(Policy::GCC);
+                let abi = FnAbi::new(&sig, &target).map_err(|error| error.to_string());
+                abi.map(|abi| (abi.args, abi.ret))
+            });
+            assert_eq!(places[0], places[1], "{}: {members:?}", known.name);
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //! where gcc and clang do not flatten a record alike: each has its own reading of members without
 //! bytes or names (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
 
+use core::ops::Range;
+
 use smallvec::{SmallVec, smallvec};
 
 use crate::convention::PartType::{F16, F32, F64};
@@ -10,7 +12,7 @@ use crate::leaf::LeafFlags;
 use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
-use crate::target::parts::{ATOMIC, NOT_COMPARED, has_atomic, int, is_compared};
+use crate::target::parts::{ATOMIC, NOT_COMPARED, has_atomic, int, is_compared, sort};
 use crate::types::data_model::Language;
 use crate::types::error::Error;
 use crate::types::record::{Field, Record, is_all_padding};
@@ -58,11 +60,13 @@ pub(super) fn in_registers(
     if flat.has_wide_bits {
         return cx.dispute(ty, why);
     }
-    if flat.is_overlapped || flat.end_bits > 8 * ty.size() {
+    if flat.is_overlapped() {
         let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
         return cx.dispute(ty, why);
     }
-    Ok(Some(flat.group))
+    let mut group = flat.group;
+    sort(&mut group.parts);
+    Ok(Some(group))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -87,10 +91,8 @@ struct Flat {
     has_wide_bits: bool,
     /// `true` if it is the two halves of a complex integer in a structure.
     is_complex_integer: bool,
-    /// The end of the type of the bit-field before, in bits, and whether a float starts before it:
-    /// `long n : 32; float x;`.
-    end_bits: u64,
-    is_overlapped: bool,
+    /// The bits that an object of the bit-field's type would have.
+    bit_field: Range<u64>,
 }
 
 /// A record that the walk is in.
@@ -112,8 +114,7 @@ impl Flat {
             is_atomic: false,
             has_wide_bits: false,
             is_complex_integer: false,
-            end_bits: 0,
-            is_overlapped: false,
+            bit_field: 0..0,
         }
     }
 
@@ -250,11 +251,23 @@ impl Flat {
     }
 
     fn note_bits(&mut self, leaf: &Leaf) {
-        self.is_overlapped |= !leaf.bit_field && leaf.offset_bits < self.end_bits;
         if let (LeafKind::Scalar(Scalar::Int { bits, .. }), true) = (leaf.kind, leaf.bit_field) {
-            self.end_bits = leaf.offset_bits / 8 * 8 + u64::from(bits);
+            let start = leaf.offset_bits / 8 * 8;
+            self.bit_field = start..start + u64::from(bits);
             self.has_wide_bits |= bits > 8 * self.word;
         }
+    }
+
+    /// Returns whether an object of the bit-field's type would reach into a float or out of the
+    /// record: `long n : 32; float x;`.
+    fn is_overlapped(&self) -> bool {
+        let Range { start, end } = self.bit_field;
+        let mut starts = self
+            .group
+            .parts
+            .iter()
+            .map(|part| 8 * u64::from(part.offset));
+        end > 8 * self.group.size || starts.any(|at| (start + 1..end).contains(&at))
     }
 }
 

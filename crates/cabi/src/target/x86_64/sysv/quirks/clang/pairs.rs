@@ -203,9 +203,10 @@ impl SecondEightbyte {
             self.is_unknown |= in_union || self.is_closed || leaf.offset_bits < 64;
             self.is_unknown |= self.record_end != 0 && self.record_end != end;
             self.record_end = end;
-            self.bit_fields_end = leaf.offset_bits + leaf.width_bits;
+            let end = leaf.offset_bits + leaf.width_bits;
+            self.bit_fields_end = self.bit_fields_end.max(end);
             if !leaf.unnamed {
-                self.named_end = self.bit_fields_end;
+                self.named_end = self.named_end.max(end);
             }
         } else {
             // A bit-field of a union is an integer of its own, as wide as it is in bytes: three are
