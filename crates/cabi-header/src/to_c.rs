@@ -84,6 +84,10 @@ pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, T
 
 /// Writes declarations and collects the definitions they need, each once.
 ///
+/// C's compilers lay these types out alike. A record with a layout of its own
+/// ([`RecordBuilder::build_at`](cabi::RecordBuilder::build_at)) may be passed otherwise: its
+/// padding is unnamed bit-fields, which gcc for x86-64 takes for integers.
+///
 /// # Example
 /// ```
 /// use cabi::{DataModel, RecordBuilder, Type};

@@ -2,8 +2,8 @@
 //!
 //! Attributes are written as they were declared. A layout that C's rules do not give under the data
 //! model (offsets set by a front end, Microsoft's bit-fields elsewhere), or that gcc's and clang's
-//! rules do not both give, is spelled out: packed, with unnamed bit-fields as padding, which no
-//! classification looks at.
+//! rules do not both give, is spelled out: packed, with unnamed bit-fields as padding. gcc for
+//! x86-64 passes these as integers ([`Policy::UNNAMED_BIT_FIELDS_COUNT`](cabi::Policy)).
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -44,6 +44,10 @@ impl Emitter {
         let is_empty = ty.size() == 1 && record.fields().is_empty();
         if declared.language == Language::Cxx && is_empty {
             return Err(ToCError::not_c(ty, "an empty record has size 0 in C"));
+        }
+        if !ty.size().is_multiple_of(record.align().into()) {
+            let why = "its size is no multiple of its alignment: C has no such type";
+            return Err(ToCError::not_c(ty, why));
         }
         let (members, packed, align) = if self.follows_rules(record, ty) {
             let members = self.plain_members(record, indent, names)?;

@@ -98,6 +98,14 @@ fn refused_declarations() {
     let inside = RecordBuilder::structure("inside")
         .member(Member::named("n", Type::I32).at(0))
         .member(Member::named("nothing", nothing).at(1));
+    let inner = RecordBuilder::structure("inner")
+        .member(Member::named("n", Type::I64).at(0))
+        .member(Member::named("flag", Type::I8).at(8));
+    let inner = inner.build_at(9, 8).unwrap();
+    // In C it would be at 16.
+    let outer = RecordBuilder::structure("outer")
+        .member(Member::named("inner", inner).at(0))
+        .member(Member::named("next", Type::I8).at(9));
     let (ilp32, aarch64) = (DataModel::ILP32, DataModel::AARCH64);
     for (ty, name, model, why) in [
         (
@@ -117,6 +125,12 @@ fn refused_declarations() {
             "x",
             MODEL,
             "struct inside: a member without bytes cannot lie inside another one",
+        ),
+        (
+            outer.build_at(16, 8).unwrap(),
+            "x",
+            MODEL,
+            "struct inner: its size is no multiple of its alignment: C has no such type",
         ),
         (
             Type::PTR,
