@@ -89,6 +89,9 @@ impl Verify {
         let trying = plan::doing("trying every transition of argument assignment".to_owned());
         let results = fuzz::run(&plan, &all, |_, _| Ok(()))?;
         drop(trying);
+        if cabi_verify::process::was_interrupted() {
+            return Err(format!("interrupted after {} signatures", results.count()));
+        }
         let mut report = results.report(true, self.allow_self_inconsistent);
         report.name = "cabi verify".to_owned();
         let absent = absent.into_iter().map(|why| format!("not run: {why}"));
