@@ -279,15 +279,21 @@ pub(crate) fn function<'h>(
     }
 }
 
+/// Bytes of the longest name for which a near one is looked for: the time grows with the square.
+const MAX_NEAR: usize = 64;
+
 /// Returns a question for the name that is the fewest edits from `name`, if these are few. Each
 /// known name is given as it is compared, and as it is shown.
 pub(crate) fn did_you_mean<'n>(
     name: &str,
     known: impl Iterator<Item = (&'n str, &'n str)>,
 ) -> Option<String> {
-    let near = known.map(|(known, shown)| (strsim::osa_distance(name, known), shown));
+    let most = name.len().div_ceil(4);
+    let is_near = |own: &str| name.len() <= MAX_NEAR && own.len().abs_diff(name.len()) <= 4 * most;
+    let near = known.filter(|(known, _)| is_near(known));
+    let near = near.map(|(known, shown)| (strsim::osa_distance(name, known), shown));
     let (n, best) = near.min_by_key(|(n, _)| *n)?;
-    (n <= name.len().div_ceil(4)).then(|| format!("; did you mean {best}?"))
+    (n <= most).then(|| format!("; did you mean {best}?"))
 }
 
 /// Returns the location of the declaration that was left out as `name`, in front of a message.
