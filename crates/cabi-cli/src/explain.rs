@@ -2,6 +2,8 @@
 
 mod terminal;
 
+use std::cell::Cell;
+
 use cabi::{Explanation, FnAbi, FnSig, Kind, KnownConvention, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Prototype};
 use clap::Args;
@@ -9,7 +11,7 @@ use clap::Args;
 use self::terminal::Terminal;
 use crate::output::{self, Failure};
 use crate::reading::questions::{Answers, Questions};
-use crate::reading::{self, Source, TargetOptions};
+use crate::reading::{self, END, Source, TargetOptions};
 use crate::rules;
 use crate::svg::Picture;
 
@@ -149,7 +151,9 @@ impl Explain {
                 None => reading::function(header, &self.declaration, include),
             };
         }
-        let is_asked = |declared: &Declared| !declared.name.starts_with(reading::OWN);
+        // An unnamed type may declare its own tag, after the end of the text.
+        let is_text = Cell::new(false);
+        let is_asked = |declared: &Declared| is_text.replace(is_text.get() || declared.name == END);
         match header.last_declared(is_asked) {
             Some(declared) => function(header, declared),
             None => Err("the text declares no function".into()),
