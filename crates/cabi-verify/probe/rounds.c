@@ -24,7 +24,7 @@ extern void cabi_fill(void (*)(void)), cabi_dump(void);
 #endif
 
 /* P rounds: a byte of which one bit counts is elsewhere by chance once in 2^24. */
-enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 15, BLOCK = 1 << 15, SMALL = 256, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
+enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 15, BLOCK = 1 << 15, SMALL = 256, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 1024 };
 
 struct base { const char *name; unsigned at, size; byte argument, result; };
 
