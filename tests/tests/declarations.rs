@@ -7,9 +7,9 @@
 )]
 
 use cabi::{DataModel, Declaration, Error, FnSig, RecordRules};
-use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_header::{Header, Options, parse};
 use cabi_tests::corpus;
-use cabi_verify::corpus::read_folder;
+use cabi_verify::corpus::{libclang, read_folder};
 use cabi_verify::generate::{CType, Dialect, Node, signature};
 use cabi_verify::report::missing;
 
@@ -35,14 +35,12 @@ const NOT_READ: [&str; 14] = [
 /// libclang.
 fn header(text: &str, target: &str) -> Option<Header> {
     let options = Options::new().arg(format!("--target={target}"));
-    match parse(text, &options.records(RecordRules::Gcc)) {
-        Ok(header) => Some(header),
-        Err(error @ HeaderError::NoLibclang { .. }) => {
-            missing(&error.to_string());
-            None
-        }
-        Err(_) => Some(Header::empty(target, DataModel::LP64)),
+    if let Err(why) = libclang() {
+        missing(why);
+        return None;
     }
+    let header = parse(text, &options.records(RecordRules::Gcc));
+    Some(header.unwrap_or_else(|_| Header::empty(target, DataModel::LP64)))
 }
 
 /// Compares both readings of the function that `text` declares last, if `cabi` reads it. Returns

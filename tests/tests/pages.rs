@@ -7,8 +7,9 @@
 )]
 
 use cabi::{Error, FnAbi, FnSig, Policy, Profile, Target, VectorLevel, X86_64_WIN64};
-use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_header::{Header, Options, parse};
 use cabi_tests::corpus::files;
+use cabi_verify::corpus::libclang;
 use cabi_verify::report::missing;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,14 +34,12 @@ fn page(name: &str) -> String {
 /// Returns libclang's reading of `c`, where it is installed.
 fn read(c: &str) -> Option<Header> {
     let options = Options::new().arg("--target=x86_64-linux-gnu");
-    match parse(&format!("{VECTORS}{c}"), &options) {
-        Ok(header) => Some(header),
-        Err(error @ HeaderError::NoLibclang { .. }) => {
-            missing(&error.to_string());
-            None
-        }
-        Err(error) => panic!("{c}: {error}"),
+    if let Err(why) = libclang() {
+        missing(why);
+        return None;
     }
+    let header = parse(&format!("{VECTORS}{c}"), &options);
+    Some(header.unwrap_or_else(|error| panic!("{c}: {error}")))
 }
 
 /// The bits' rows of `docs/policy.md`, the only ones whose first cell is a name in capitals.

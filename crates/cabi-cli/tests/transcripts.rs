@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! == title
-//! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc,
-//!                                 clang (libclang too), gcc-11, clang-19, zig, avx, aarch64 (its
-//!                                 gcc, and qemu), mingw (its gcc), docs (the repository's)
+//! needs gcc                       the rest of the case is not run without it: libclang,
+//!                                 libclang-14, cc, gcc, clang (libclang too), gcc-11, clang-19,
+//!                                 zig, avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs
+//!                                 (the repository's)
 //! copy own.h                      files of `transcripts/files` in the folder of the case, which is
 //!                                 the current one
 //! write more.h                    a file with the lines that follow
@@ -144,6 +145,13 @@ fn is_here(what: &str) -> bool {
     });
     match what {
         "libclang" => *LIBCLANG,
+        "libclang-14" => {
+            let is_here = Path::new("/usr/lib/llvm-14/lib/libclang.so.1").is_file();
+            if !is_here {
+                missing("libclang 14, in Debian's folder");
+            }
+            is_here
+        }
         "gcc" => *GCC,
         "clang" => *CLANG,
         "cc" => *CC,

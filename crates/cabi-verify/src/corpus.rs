@@ -31,8 +31,10 @@ use std::fmt::Display;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use cabi::Profile;
+use cabi_header::Options;
 use thiserror::Error;
 
 pub mod c_text;
@@ -88,6 +90,27 @@ pub struct Block {
     span: Range<usize>,
 }
 
+/// Oldest libclang that reads all of the corpus as it is meant.
+const OLDEST: i128 = 19;
+
+/// Checks that there is a libclang that reads the corpus.
+///
+/// # Errors
+/// libclang cannot be loaded, or is older.
+pub fn libclang() -> Result<(), &'static str> {
+    static ASKED: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        let text = "enum { version = __clang_major__ };";
+        let header = cabi_header::parse(text, &Options::new()).map_err(|why| why.to_string())?;
+        match header.constant("version").map_or(0, |own| own.value) {
+            OLDEST.. => Ok(()),
+            version => Err(format!(
+                "the tests need libclang {OLDEST}: {version} knows less, and names it otherwise"
+            )),
+        }
+    });
+    ASKED.as_ref().copied().map_err(String::as_str)
+}
+
 /// Why a file or a block could not be read or written.
 #[derive(Debug, Error)]
 #[error("{place}: {why}")]
@@ -96,7 +119,7 @@ pub struct CorpusError {
     pub(crate) place: String,
     /// The error there.
     pub why: String,
-    /// `true` if libclang cannot be loaded.
+    /// `true` for the errors of [`libclang`].
     pub is_missing_libclang: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Attributes of gcc's that change layouts or calls, and that clang ignores with a warning.
+//! Attributes of gcc's and of newer clangs that change layouts or calls, and that clang ignores with
+//! a warning.
 //!
-//! clang warns, and goes on with another layout or call than gcc. A pragma may hide the warning:
-//! then every declaration may have an attribute whose name occurs.
+//! clang warns, and goes on with another layout or call than the other compiler. A pragma may hide
+//! the warning: then every declaration may have an attribute whose name occurs.
 
 use Subject::{Function, Record, Typedef};
 
@@ -14,12 +15,16 @@ pub(crate) enum Subject {
 }
 
 /// Each attribute with the declarations to which it matters.
-pub(crate) const IGNORED: [(&str, &[Subject]); 5] = [
+pub(crate) const IGNORED: [(&str, &[Subject]); 8] = [
     ("scalar_storage_order", &[Record]),
     ("gcc_struct", &[Record]),
     ("copy", &[Record, Typedef, Function]),
     ("strub", &[Function]),
     ("no_callee_saved_registers", &[Function]),
+    // Calling conventions of clang 19 and later, to an older libclang.
+    ("preserve_none", &[Typedef, Function]),
+    ("riscv_vector_cc", &[Typedef, Function]),
+    ("riscv_vls_cc", &[Typedef, Function]),
 ];
 
 /// Returns whether `text` may use the attribute `name`: as a whole word, but for underscores, and

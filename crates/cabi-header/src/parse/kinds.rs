@@ -15,7 +15,11 @@ const METHODS: [CXCursorKind; 4] = [
     CXCursor_ConversionFunction,
 ];
 
-pub(crate) const SCOPES: [CXCursorKind; 2] = [CXCursor_LinkageSpec, CXCursor_Namespace];
+pub(crate) const SCOPES: [CXCursorKind; 3] =
+    [CXCursor_LinkageSpec, OLD_LINKAGE_SPEC, CXCursor_Namespace];
+
+/// An `extern "C" { .. }` of libclang 17 and older.
+const OLD_LINKAGE_SPEC: CXCursorKind = CXCursor_UnexposedDecl;
 
 pub(crate) const TYPEDEFS: [CXCursorKind; 2] = [CXCursor_TypedefDecl, CXCursor_TypeAliasDecl];
 
@@ -49,7 +53,7 @@ pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     match outer.kind() {
         // Declarations in an unnamed namespace have no symbol that others can refer to.
         CXCursor_Namespace => !outer.name().is_empty(),
-        CXCursor_LinkageSpec => true,
+        CXCursor_LinkageSpec | OLD_LINKAGE_SPEC => true,
         k if RECORDS.contains(&k) => is_type(child) || METHODS.contains(&child),
         _ => false,
     }
@@ -78,7 +82,7 @@ pub(crate) fn is_preprocessing(kind: CXCursorKind) -> bool {
 pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
     match scope.kind() {
         CXCursor_TranslationUnit => false,
-        CXCursor_LinkageSpec => has_own_names(scope.parent()),
+        CXCursor_LinkageSpec | OLD_LINKAGE_SPEC => has_own_names(scope.parent()),
         kind if RECORDS.contains(&kind) => {
             let is_plain = |child: &Cursor<'_>| {
                 let kind = child.kind();

@@ -43,7 +43,7 @@ fn system_headers() {
     assert_eq!(header.prototype("qsort").unwrap().params[3].1, Type::FN_PTR);
     assert_eq!(
         header.prototype("csqrtl").unwrap().ret,
-        Type::complex(&Type::F80).unwrap()
+        Type::complex(&header.model.long_double()).unwrap()
     );
     assert!(matches!(
         header.prototype("vprintf").unwrap().params[1].1.kind(),

@@ -16,13 +16,15 @@ macro_rules! needs_libclang {
 pub(crate) use needs_libclang;
 
 pub(crate) fn has_libclang() -> bool {
-    match parse("", &Options::new()) {
-        Err(error @ HeaderError::NoLibclang { .. }) => {
-            missing(&error.to_string());
-            false
-        }
-        _ => true,
+    let version = parse("enum { version = __clang_major__ };", &Options::new());
+    match version.map(|header| header.constant("version").map_or(0, |own| own.value)) {
+        Err(error @ HeaderError::NoLibclang { .. }) => missing(&error.to_string()),
+        Ok(version) if version != 19 => missing(&format!(
+            "libclang {version} is here, and the answers are those of 19"
+        )),
+        _ => return true,
     }
+    false
 }
 
 /// Reads `text`, where libclang is here.

@@ -1,12 +1,12 @@
 //! A block of the corpus read through libclang.
 
 use cabi::{Profile, Target, Type};
-use cabi_header::{Header, HeaderError, Options};
+use cabi_header::{Header, Options};
 
 use super::{Case, Subject};
 use crate::corpus::c_text::{self, CText};
 use crate::corpus::capability::feature_flags;
-use crate::corpus::{Block, CorpusError, CorpusFile};
+use crate::corpus::{Block, CorpusError, CorpusFile, libclang};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
@@ -26,7 +26,7 @@ impl Subject {
     /// Reads `block`.
     ///
     /// # Errors
-    /// [`CorpusError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out
+    /// [`CorpusError`]: as [`libclang`], C text that is wrong, declarations `cabi-header` leaves out
     /// (two layouts that differ among them).
     ///
     /// # Example
@@ -61,10 +61,12 @@ impl Subject {
         let records = block.policy.and_then(Profile::records).into_iter();
         let options = records.fold(options, Options::records);
         let options = options.args(feature_flags(&block.features));
-        let header = cabi_header::parse(&code, &options).map_err(|error| CorpusError {
-            is_missing_libclang: matches!(error, HeaderError::NoLibclang { .. }),
-            ..wrong(error.to_string())
+        libclang().map_err(|why| CorpusError {
+            is_missing_libclang: true,
+            ..wrong(why.to_owned())
         })?;
+        let header =
+            cabi_header::parse(&code, &options).map_err(|error| wrong(error.to_string()))?;
         if let Some(skipped) = header.skipped.first() {
             return Err(wrong(format!("{}: {}", skipped.name, skipped.reason)));
         }
