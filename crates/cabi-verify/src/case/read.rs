@@ -26,8 +26,8 @@ impl Subject {
     /// Reads `block`.
     ///
     /// # Errors
-    /// [`CorpusError`]: as [`libclang`], C text that is wrong, declarations `cabi-header` leaves out
-    /// (two layouts that differ among them).
+    /// [`CorpusError`]: the errors of [`libclang`], C text that is wrong, declarations that
+    /// `cabi-header` leaves out (two layouts that differ among them).
     ///
     /// # Example
     /// ```
