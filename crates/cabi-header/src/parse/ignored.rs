@@ -1,5 +1,5 @@
-//! Attributes of gcc's and of newer clangs that change layouts or calls, and that clang ignores with
-//! a warning.
+//! Attributes of gcc's and of newer clangs that change layouts or calls, and that clang ignores
+//! with a warning.
 //!
 //! clang warns, and goes on with another layout or call than the other compiler. A pragma may hide
 //! the warning: then every declaration may have an attribute whose name occurs.
