@@ -22,7 +22,7 @@ pub(crate) use call::CallSite;
 
 pub use callable::{CallCode, Callable};
 pub use entry::Entry;
-pub use fields::{FieldValue, Fields, fields};
+pub use fields::{FieldValue, Fields};
 pub use forms::{Arg, Callee, Ret, Returned};
 pub use padding::keep_arrived;
 

@@ -13,7 +13,7 @@
 //! parts and fields apart and puts them together byte by byte, without the code under test.
 
 use cabi::{FnSig, Place, Type};
-use clif_cabi::clif_cabi_plan::{CallPlan, Machine, ResultPlan};
+use clif_cabi::clif_cabi_plan::{CallPlan, ResultPlan};
 use clif_cabi::cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types,
 };
@@ -21,8 +21,8 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, Entry, FieldValue, LowerError, Lowering, Ret, Stub, Stubs, Values, clif_signature,
-    fields, stub_id, value_type,
+    Arg, Callee, Entry, LowerError, Lowering, Ret, Stub, Stubs, Values, clif_signature, stub_id,
+    value_type,
 };
 
 use cranelift_object::ObjectModule;
@@ -178,8 +178,7 @@ impl CraneliftObject {
                 };
                 let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
                 let form = if lanes { 0 } else { (i + variant) % VARIANTS };
-                let form = (form, this.has_vectors());
-                args.push(argument(builder, &plan, Some(i), at, form));
+                args.push(argument(builder, &plan, Some(i), at, (form, &this.lower)));
             }
             let wanted = this.wanted_result(&plan, ret, (variant, via != 3));
             let target = match via {
@@ -202,7 +201,7 @@ impl CraneliftObject {
             } else {
                 lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
             };
-            keep(builder, returned, &plan, ret);
+            keep(builder, returned, &plan, (ret, &this.lower));
             if !sig.is_noreturn() {
                 if let Some((values, to)) = kept {
                     for (value, offset) in values.into_iter().zip((0..).step_by(8)) {
@@ -233,19 +232,13 @@ impl CraneliftObject {
     fn wanted_result(&self, plan: &CallPlan, ret: Value, (variant, loads): (usize, bool)) -> Ret {
         let (ty, has_parts) = (plan.sig.result(), !plan.result.parts().is_empty());
         let is_loaded = loads && matches!(plan.result, ResultPlan::Sret);
-        let is_value = |own: &FieldValue| has_parts || self.has_vectors() || !own.ty.is_vector();
-        let has_fields = || fields(ty).is_ok_and(|own| own.iter().all(is_value));
+        let has_fields = || self.lower.fields(ty).is_ok();
         match variant % VARIANTS {
             1 if has_parts && value_type(ty).is_some() => Ret::Value,
             1 if (has_parts || is_loaded) && has_fields() => Ret::Fields,
             2 if has_parts => Ret::Parts,
             _ => Ret::memory(ret),
         }
-    }
-
-    /// Checks whether values can be vectors on the target.
-    fn has_vectors(&self) -> bool {
-        Machine::of(self.lower.target()).is_ok_and(|machine| machine.has_vectors())
     }
 
     /// Loads addresses of the buffers' table.
@@ -306,6 +299,7 @@ impl CraneliftObject {
                     continue;
                 }
                 let form = (i + variant) % VARIANTS;
+                let form = (form, &this.lower);
                 write_down(builder, config, &entry, i, &param.ty, to, form)?;
             }
             if sig.is_noreturn() {
@@ -314,7 +308,7 @@ impl CraneliftObject {
                 builder.ins().trap(ir::TrapCode::unwrap_user(1));
                 return Ok(());
             }
-            let form = (variant, this.has_vectors());
+            let form = (variant, &this.lower);
             let value = given_result(builder, config, &entry, sig.result(), given, form);
             let module = &mut this.module;
             entry.ret(&mut Mutated { module, mutation }, builder, Some(&value))
@@ -378,7 +372,7 @@ fn given_result(
     entry: &Entry,
     ty: &Type,
     given: Value,
-    (variant, has_vectors): (usize, bool),
+    (variant, lower): (usize, &Lowering),
 ) -> Arg {
     let parts = entry.plan().result.parts();
     let sret = entry.sret();
@@ -391,7 +385,7 @@ fn given_result(
             Arg::memory(sret)
         }
         (form @ (1 | 2), _) if has_fields => {
-            argument(builder, entry.plan(), None, given, (form, has_vectors))
+            argument(builder, entry.plan(), None, given, (form, lower))
         }
         _ => Arg::memory(given),
     }

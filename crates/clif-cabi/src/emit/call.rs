@@ -60,8 +60,8 @@ impl CallSite<'_, '_, '_> {
     pub(crate) fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
-        check::result_form(dfg, self.plan, ret)?;
-        check::arguments(dfg, self.plan, args)?;
+        check::result_form((dfg, self.config), self.plan, ret)?;
+        check::arguments((dfg, self.config), self.plan, args)?;
         owned::check(dfg, (self.plan, self.config), args, ret)
     }
 
@@ -74,7 +74,7 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<Returned, LowerError> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
-        check::result_form(dfg, self.plan, ret)?;
+        check::result_form((dfg, self.config), self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
         let pop = self.pop_stub(stubs)?;
         let results = own_results(&self.plan.result, results);

@@ -10,7 +10,7 @@ use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{CallPlan, MAX_STACK_BYTES, PassMode};
 use smallvec::SmallVec;
 
-use super::fields::{self, FieldValue};
+use super::fields;
 use super::forms::{Arg, Ret};
 use super::memory::MemoryConfig;
 use super::value::{CValue, memory_or, part_types};
@@ -136,7 +136,11 @@ pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
 
 impl CValue<'_> {
     /// Refuses `arg`, unless the value can be passed as it is given.
-    pub(super) fn check(&self, dfg: &DataFlowGraph, arg: &Arg) -> Result<(), LowerError> {
+    pub(super) fn check(
+        &self,
+        (dfg, config): (&DataFlowGraph, MemoryConfig),
+        arg: &Arg,
+    ) -> Result<(), LowerError> {
         let no_form = |form: &str| Err(self.error(memory_or(self.parts, "Arg"), form.into()));
         match (arg, self.mode) {
             (_, PassMode::Ignore) => Ok(()),
@@ -166,7 +170,7 @@ impl CValue<'_> {
                 Err(self.error(expected, types_of(dfg, values)))
             }
             (Arg::Fields(_), PassMode::Lanes(_)) => no_form("Arg::Fields"),
-            (Arg::Fields(values), _) => match fields::fields_of(self.ty) {
+            (Arg::Fields(values), _) => match config.fields(self.ty) {
                 Err(why) => no_form(&format!("Arg::Fields of {why}")),
                 Ok(own) if are_of(dfg, values, own.iter().map(|field| field.ty)) => Ok(()),
                 Ok(own) => {
@@ -188,7 +192,7 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, Low
 
 /// Refuses arguments that are not those of the plan.
 pub(super) fn arguments(
-    dfg: &DataFlowGraph,
+    (dfg, config): (&DataFlowGraph, MemoryConfig),
     plan: &CallPlan,
     args: &[Arg],
 ) -> Result<(), LowerError> {
@@ -208,7 +212,7 @@ pub(super) fn arguments(
         if !matches!(arg, Arg::Memory { owned: true, .. }) {
             copied = with_copy(&value, copied)?;
         }
-        value.check(dfg, arg)?;
+        value.check((dfg, config), arg)?;
     }
     Ok(())
 }
@@ -265,15 +269,14 @@ pub(crate) fn fits_a_frame(size: u64, align: u32) -> bool {
 /// Checks whether the callee writes the result to memory, and a call can load fields from there.
 pub(super) fn has_fields_in_memory(plan: &CallPlan, config: MemoryConfig) -> bool {
     let result = CValue::result(plan);
-    let is_loaded = |own: &FieldValue| config.has_vectors() || !own.ty.is_vector();
     !plan.sig.is_noreturn()
         && matches!(result.mode, PassMode::Indirect { .. })
-        && fields::fields_of(result.ty).is_ok_and(|own| own.iter().all(is_loaded))
+        && config.fields(result.ty).is_ok()
 }
 
 /// Refuses a form that the result of a call cannot have.
 pub(super) fn result_form(
-    dfg: &DataFlowGraph,
+    (dfg, config): (&DataFlowGraph, MemoryConfig),
     plan: &CallPlan,
     ret: Ret,
 ) -> Result<(), LowerError> {
@@ -288,7 +291,7 @@ pub(super) fn result_form(
         (_, PassMode::Indirect { .. }) => false,
         (Ret::Value, mode) => mode == PassMode::Parts && result.whole().is_some(),
         (Ret::Fields, _) => {
-            fields::fields_of(result.ty).is_ok_and(|own| fields::are_in(&own, result.parts))
+            (config.fields(result.ty)).is_ok_and(|own| fields::are_in(&own, result.parts))
         }
         (Ret::Parts, _) => true,
     };

@@ -154,8 +154,9 @@ impl Entry {
         })
     }
 
-    /// Returns the fields of argument `index`, those of [`fields`](crate::fields), taken out of its
-    /// parts in registers. A caller may give the argument by the same fields.
+    /// Returns the fields of argument `index`, those of
+    /// [`Lowering::fields`](crate::Lowering::fields), taken out of its parts in registers. A caller
+    /// may give the argument by the same fields.
     ///
     /// # Errors
     /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`]
@@ -166,11 +167,8 @@ impl Entry {
         index: usize,
     ) -> Result<Values, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let fields = fields::fields(arg.ty)?;
-            if !self.config.has_vectors() && fields.iter().any(|own| own.ty.is_vector()) {
-                let found = "Entry::fields of vectors, which Cranelift has none of there";
-                return Err(refused(arg, found));
-            }
+            let fields = self.config.fields(arg.ty);
+            let fields = fields.map_err(|why| refused(arg, &format!("Entry::fields of {why}")))?;
             let is_indirect = matches!(arg.mode, PassMode::Indirect { .. });
             if !is_indirect && !fields::are_in(&fields, arg.parts) {
                 let found = "Entry::fields of what is not passed as a whole";

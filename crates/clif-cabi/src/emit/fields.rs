@@ -9,10 +9,9 @@ use cabi::{Kind, LeafKind, Scalar, leaves};
 use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
-use super::memory::{self, Address};
+use super::memory::{self, Address, MemoryConfig};
 use super::{Values, convert};
 use crate::clif_types::clif_type;
-use crate::error::LowerError;
 
 /// One scalar or vector of a type, as [`Arg::Fields`](crate::Arg::Fields) takes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,44 +51,18 @@ const MAX_BYTES: u64 = 64;
 /// Its bits.
 const MAX_BITS: u32 = 512;
 
-/// Returns the fields by which a value of `ty` can be given ([`Arg::Fields`](crate::Arg::Fields))
-/// and taken: its scalars and vectors however deep, the two numbers of a complex one, named
-/// bit-fields.
-///
-/// # Errors
-/// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union), and
-/// one with a member that is no CLIF value (`long double`, a vector of more than 16 bytes or of
-/// bools; a bit-field of `__int128`; a `_BitInt` or vector whose width no CLIF type has).
-///
-/// # Example
-/// ```
-/// use clif_cabi::cabi::{DataModel, RecordBuilder, Type};
-/// use clif_cabi::cranelift_codegen::ir::types;
-///
-/// // struct event { int kind; float at[2]; };
-/// let event = RecordBuilder::structure("event")
-///     .field("kind", Type::I32)
-///     .field("at", Type::array(&Type::F32, 2)?);
-/// let event = event.build(&DataModel::LP64)?;
-/// let fields = clif_cabi::fields(&event)?;
-/// let fields: Vec<_> = fields.iter().map(|field| (field.ty, field.offset_bits)).collect();
-/// assert_eq!(fields, [(types::I32, 0), (types::F32, 32), (types::F32, 64)]);
-///
-/// let word = RecordBuilder::union("word").field("n", Type::I32).field("x", Type::F32);
-/// let error = clif_cabi::fields(&word.build(&DataModel::LP64)?).unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "fields, union word: expected an object in memory, found members that overlap, as a \
-///         union's do"
-/// );
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
-    let refused = |why| LowerError::value([&"fields", ty, &"an object in memory", &why]);
-    fields_of(ty).map_err(refused)
+impl MemoryConfig {
+    /// Returns the fields of `ty` on the machine, or the reason why there are none.
+    pub(crate) fn fields(&self, ty: &cabi::Type) -> Result<Fields, &'static str> {
+        let fields = fields_of(ty)?;
+        match self.has_vectors() || fields.iter().all(|own| !own.ty.is_vector()) {
+            true => Ok(fields),
+            false => Err("a vector, which Cranelift has none of there"),
+        }
+    }
 }
 
-/// Returns [`fields`], or the reason why there are none.
+/// Returns the fields of `ty` on a machine with vectors, or the reason why there are none.
 pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     if ty.size() > MAX_BYTES {
         return Err("more than 64 bytes");

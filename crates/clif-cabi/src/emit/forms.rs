@@ -28,8 +28,8 @@ pub enum Arg {
     /// that are the same bytes, each value at the next multiple of its size, integers as integers
     /// and floats as floats. A front end without C types gives its own.
     Parts(Values),
-    /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in
-    /// registers.
+    /// By its fields, those of [`Lowering::fields`](crate::Lowering::fields): each an SSA value,
+    /// put together in registers.
     Fields(Values),
 }
 
@@ -132,9 +132,9 @@ pub enum Ret {
     Value,
     /// As parts, those of [`ResultPlan::parts`](clif_cabi_plan::ResultPlan::parts).
     Parts,
-    /// As fields, those of [`fields`](crate::fields). A call loads them from a slot of its own
-    /// where the callee writes the result to memory; `Lowering::values_in`, for a call of one's
-    /// own, takes [`Ret::Memory`] there.
+    /// As fields, those of [`Lowering::fields`](crate::Lowering::fields). A call loads them from a
+    /// slot of its own where the callee writes the result to memory; `Lowering::values_in`, for a
+    /// call of one's own, takes [`Ret::Memory`] there.
     Fields,
     /// In memory, at this address. The callee itself writes a result there that is not passed in
     /// registers. It may rely on the alignment of the record,

@@ -82,7 +82,7 @@ impl Entry {
     ) -> Result<Arg, LowerError> {
         self.check(builder)?;
         let result = CValue::result(&self.plan);
-        result.check(&builder.func.dfg, value)?;
+        result.check((&builder.func.dfg, self.config), value)?;
         let &Arg::Memory { base, offset, .. } = value else {
             return Ok(value.clone());
         };
@@ -137,7 +137,7 @@ impl Entry {
                 return Err(result.error(expected, "nothing".into()));
             }
         };
-        result.check(&builder.func.dfg, value)?;
+        result.check((&builder.func.dfg, self.config), value)?;
         let mut values = Values::new();
         match &self.plan.result {
             ResultPlan::Nothing | ResultPlan::Never => {}

@@ -68,6 +68,11 @@ impl<'a> CValue<'a> {
         order(self.plan)
     }
 
+    /// Returns the fields of a value that was checked to have some.
+    fn fields(&self) -> Result<Fields, LowerError> {
+        fields::fields_of(self.ty).map_err(LowerError::Internal)
+    }
+
     /// Returns the type that it has as one SSA value, if it has one.
     pub(super) fn whole(&self) -> Option<Type> {
         value_type(self.ty)
@@ -137,7 +142,7 @@ impl<'a> CValue<'a> {
                 None => own,
             },
             (Arg::Fields(own), parts) => {
-                let fields = fields::fields(self.ty)?;
+                let fields = self.fields()?;
                 &fields::to_parts(builder, &fields, own, parts, self.order()).ok_or(NO_FIELDS)?
             }
         };
@@ -183,7 +188,7 @@ impl<'a> CValue<'a> {
             Arg::Value(value) => memory::write(builder, *value, to),
             Arg::Parts(values) | Arg::Fields(values) => {
                 let given = match arg {
-                    Arg::Fields(_) => Some(fields::fields(self.ty)?),
+                    Arg::Fields(_) => Some(self.fields()?),
                     _ => self.given_parts(types_of(builder, values)),
                 };
                 let Some(fields) = given else {
@@ -225,7 +230,7 @@ impl<'a> CValue<'a> {
             Ret::Ignore => Returned::Nothing,
             Ret::Parts => Returned::Parts(Values::from_slice(values)),
             Ret::Fields => {
-                let fields = fields::fields(self.ty)?;
+                let fields = self.fields()?;
                 let values = fields::from_parts(builder, parts, values, &fields, self.order());
                 Returned::Fields(values.ok_or(NO_FIELDS)?)
             }

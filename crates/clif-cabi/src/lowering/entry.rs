@@ -6,7 +6,7 @@ use cabi::FnSig;
 
 use super::Lowering;
 use crate::clif_types::clif_signature;
-use crate::emit::{Entry, check, slot_of};
+use crate::emit::{Entry, Fields, check, slot_of};
 use crate::error::LowerError;
 
 impl Lowering {
@@ -81,6 +81,47 @@ impl Lowering {
                 Err(LowerError::value([&"an object", ty, &expected, &found]))
             }
         }
+    }
+
+    /// Returns the fields by which a value of `ty` can be given
+    /// ([`Arg::Fields`](crate::Arg::Fields)) and taken on the machine: its scalars and vectors
+    /// however deep, the two numbers of a complex one, named bit-fields.
+    ///
+    /// # Errors
+    /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union),
+    /// and one with a member that is no CLIF value (`long double`, a vector of more than 16 bytes
+    /// or of bools, any vector where Cranelift has none; a bit-field of `__int128`; a `_BitInt` or
+    /// vector whose width no CLIF type has).
+    ///
+    /// # Example
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
+    /// # use doc::*;
+    /// # let isa = linux_isa();
+    /// use clif_cabi::Lowering;
+    /// use clif_cabi::cabi::{DataModel, RecordBuilder, Type};
+    ///
+    /// let lower = Lowering::new(&*isa)?;
+    /// // struct event { int kind; float at[2]; };
+    /// let event = RecordBuilder::structure("event")
+    ///     .field("kind", Type::I32)
+    ///     .field("at", Type::array(&Type::F32, 2)?);
+    /// let fields = lower.fields(&event.build(&DataModel::LP64)?)?;
+    /// let fields: Vec<_> = fields.iter().map(|field| (field.ty, field.offset_bits)).collect();
+    /// assert_eq!(fields, [(types::I32, 0), (types::F32, 32), (types::F32, 64)]);
+    ///
+    /// let word = RecordBuilder::union("word").field("n", Type::I32).field("x", Type::F32);
+    /// let error = lower.fields(&word.build(&DataModel::LP64)?).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "fields, union word: expected an object in memory, found members that overlap, as a \
+    ///         union's do"
+    /// );
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    pub fn fields(&self, ty: &cabi::Type) -> Result<Fields, LowerError> {
+        let refused = |why| LowerError::value([&"fields", ty, &"an object in memory", &why]);
+        self.config.fields(ty).map_err(refused)
     }
 
     /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of

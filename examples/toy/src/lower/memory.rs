@@ -39,7 +39,7 @@ impl Lowerer<'_, '_, '_> {
         let Some(layout) = all.layout(ty) else {
             return Some(Fields::new());
         };
-        let fields = clif_cabi::fields(layout).ok()?;
+        let fields = self.s.lowering.fields(layout).ok()?;
         let is_small = fields.len() <= MAX_FIELDS && fields.iter().all(|own| own.ty.bits() <= 64);
         let is_kept = is_small && layout.size() > 0 && is_flat(all, ty);
         (is_kept || ssa_type(ty).is_some()).then_some(fields)

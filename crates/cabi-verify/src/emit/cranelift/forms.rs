@@ -2,13 +2,13 @@
 //! test.
 
 use cabi::{LeafKind, Place, Type, leaves};
-use clif_cabi::clif_cabi_plan::SignaturePlan;
+use clif_cabi::clif_cabi_plan::{Machine, SignaturePlan};
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{
-    Arg, ClifPart, Entry, FieldValue, LowerError, Returned, Values, clif_type, fields, value_type,
+    Arg, ClifPart, Entry, FieldValue, LowerError, Lowering, Returned, Values, clif_type, value_type,
 };
 
 use crate::pattern::is_big_endian;
@@ -18,11 +18,13 @@ pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
     returned: Returned,
     plan: &SignaturePlan,
-    to: Value,
+    (to, lower): (Value, &Lowering),
 ) {
     let ty = plan.sig.result();
     match returned {
-        Returned::Fields(values) => store(builder, &ValueBits::of_fields(ty, plan), &values, to),
+        Returned::Fields(values) => {
+            store(builder, &ValueBits::of_fields(ty, plan, lower), &values, to);
+        }
         Returned::Value(value) => {
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
@@ -45,7 +47,7 @@ pub(super) fn argument(
     plan: &SignaturePlan,
     arg: Option<usize>,
     at: Value,
-    (form, has_vectors): (usize, bool),
+    (form, lower): (usize, &Lowering),
 ) -> Arg {
     let (ty, parts) = match arg {
         Some(i) => (&plan.sig.params()[i].ty, plan.args.parts(i)),
@@ -54,24 +56,17 @@ pub(super) fn argument(
     let flags = MemFlagsData::new();
     match (form, value_type(ty)) {
         (1, Some(ty)) => Arg::value(builder.ins().load(ty, flags, at, 0)),
-        (3, Some(ty)) => Arg::value(
-            builder
-                .ins()
-                .load(other_type(ty, has_vectors), flags, at, 0),
-        ),
-        (1, None) if fields(ty).is_ok_and(|own| has_vectors || !own.iter().any(is_vector)) => {
-            Arg::Fields(load(builder, &ValueBits::of_fields(ty, plan), at))
+        (3, Some(ty)) => Arg::value(builder.ins().load(other_type(ty, lower), flags, at, 0)),
+        (1, None) if lower.fields(ty).is_ok() => {
+            Arg::Fields(load(builder, &ValueBits::of_fields(ty, plan, lower), at))
         }
         (2, _) if !parts.is_empty() => Arg::Parts(load(builder, &ValueBits::of_parts(parts), at)),
         _ => Arg::memory(at),
     }
 }
 
-fn is_vector(field: &FieldValue) -> bool {
-    field.ty.is_vector()
-}
-
-fn other_type(ty: ir::Type, has_vectors: bool) -> ir::Type {
+fn other_type(ty: ir::Type, lower: &Lowering) -> ir::Type {
+    let has_vectors = || Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors());
     match ty {
         types::I16 => types::F16,
         types::F16 => types::I16,
@@ -79,7 +74,7 @@ fn other_type(ty: ir::Type, has_vectors: bool) -> ir::Type {
         types::F32 => types::I32,
         types::I64 => types::F64,
         types::F64 => types::I64,
-        types::I128 | types::F128 if has_vectors => types::I8X16,
+        types::I128 | types::F128 if has_vectors() => types::I8X16,
         types::I128 => types::F128,
         ty if ty.bits() == 128 => types::I128,
         ty => ty,
@@ -116,9 +111,9 @@ impl ValueBits {
     }
 
     /// All fields of `ty`, by the layout on the machine of `plan`.
-    fn of_fields(ty: &Type, plan: &SignaturePlan) -> Vec<Self> {
+    fn of_fields(ty: &Type, plan: &SignaturePlan, lower: &Lowering) -> Vec<Self> {
         let leaves = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
-        let all = leaves.zip(fields(ty).unwrap_or_default());
+        let all = leaves.zip(lower.fields(ty).unwrap_or_default());
         all.map(|(leaf, own)| {
             let is_signed = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed());
             Self {
@@ -265,7 +260,7 @@ pub(super) fn write_down(
     i: usize,
     ty: &Type,
     to: Value,
-    form: usize,
+    (form, lower): (usize, &Lowering),
 ) -> Result<(), LowerError> {
     let plan = entry.plan();
     let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
@@ -279,9 +274,9 @@ pub(super) fn write_down(
             let value = entry.value(builder, i)?;
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
-        (1, None) if fields(ty).is_ok_and(|fields| are_in(&fields, &parts)) => {
+        (1, None) if lower.fields(ty).is_ok_and(|fields| are_in(&fields, &parts)) => {
             let values = entry.fields(builder, i)?;
-            store(builder, &ValueBits::of_fields(ty, plan), &values, to);
+            store(builder, &ValueBits::of_fields(ty, plan, lower), &values, to);
         }
         (2, _) if !parts.is_empty() => {
             let values = entry.parts(builder, i)?;
