@@ -14,7 +14,7 @@ use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, CalleePops, Classify, Convention, FrameKind, Group, Lists, Loc, Place, Reg,
-    RegCounts, Role, Rule,
+    RegCounts, Remark, Role, Rule,
 };
 use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed, stack_align};
 use crate::target::Target;
@@ -94,7 +94,7 @@ impl FnAbi {
             given: sig.classify((target, convention), Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
-            memory: 0,
+            counted: None,
         };
         walk.run(rules.lists(features, variadic))
     }
@@ -179,8 +179,8 @@ struct Placer<'a, 't> {
     given: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
-    /// Number that the convention's [`adjust`](crate::convention::Rules::adjust) keeps.
-    memory: u32,
+    /// Registers that the convention's [`adjust`](crate::convention::Rules::adjust) counts as free.
+    counted: Option<RegCounts>,
 }
 
 impl Placer<'_, '_> {
@@ -244,19 +244,15 @@ impl Placer<'_, '_> {
         match (self.convention.rules.classify)(ty, &mut self.given) {
             Ok(ref mut group) => {
                 self.given.tracer.group(group);
-                if flags.and(group.flags) != ArgFlags::NONE {
+                let has_flags = flags.and(group.flags) != ArgFlags::NONE;
+                if has_flags {
                     group.flag(flags);
                 }
-                if group.word | self.memory != 0 {
+                if has_flags || group.remark != Remark::None || self.counted.is_some() {
                     self.adjust(ty, group)?;
                 }
                 let found = self.assigner.place(rules, group, role, place);
-                let found = found.map_err(|why| self.unsupported(ty, why))?;
-                // A hidden pointer will be passed.
-                if role == Role::Result && (!found || matches!(place, Place::Indirect { .. })) {
-                    self.memory = group.word;
-                }
-                Ok(found)
+                found.map_err(|why| self.unsupported(ty, why))
             }
             Err(error) => Err(error.into()),
         }
@@ -274,19 +270,20 @@ impl Placer<'_, '_> {
         self.place(ty, what, rules, place)
     }
 
-    /// Has the convention change what an argument asks for by what stands before it.
+    /// Has the convention change what a value asks for by what stands before it.
     #[cold]
     fn adjust(&mut self, ty: &Type, group: &mut Group) -> Result<(), Box<Error>> {
-        let (cx, adjust) = (&mut self.given, self.convention.rules.adjust);
-        if let (Role::Named | Role::Unnamed, Some(adjust)) = (cx.role, adjust) {
-            let memory = adjust(self.memory, &self.assigner.state, ty, group, cx);
-            self.memory = memory.map_err(|why| Error::NoKnownRule {
+        let Some(adjust) = self.convention.rules.adjust else {
+            return Ok(());
+        };
+        let (state, cx) = (&self.assigner.state, &mut self.given);
+        adjust(&mut self.counted, state, ty, group, cx).map_err(|why| {
+            Box::new(Error::NoKnownRule {
                 ty: ty.to_string(),
                 why,
                 target: self.target.name().into(),
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
     /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it

@@ -189,11 +189,30 @@ pub struct Group {
     pub exhausts: &'static [Reg],
     /// Group that is used instead if a part finds no register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
-    /// Number that the convention's classifier passes to its
-    /// [`Rules::adjust`](crate::convention::Rules::adjust) and
-    /// [`Rules::va_arg`](crate::convention::Rules::va_arg) of the value; 0 for nothing. Nobody else
-    /// reads it.
-    pub word: u32,
+    /// Remark of the classifier for [`Rules::adjust`](crate::convention::Rules::adjust) and
+    /// [`Rules::va_arg`](crate::convention::Rules::va_arg). Nobody else reads it.
+    pub remark: Remark,
+}
+
+/// Fact about a value by which its place also depends on the values before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Remark {
+    /// There is none.
+    #[default]
+    None,
+    /// clang's front end counts the first part, an integer, as one in a vector register.
+    FirstCountedAsVector,
+    /// clang's front end does not count the registers of the parts, or that of the pointer to a
+    /// result.
+    Uncounted,
+    /// LLVM uses registers up in an attempt that fails, and clang's front end does not count them.
+    Exhausts,
+    /// clang's front end counts a vector register for a value that LLVM puts in memory.
+    CountedInMemory,
+    /// Microsoft's compilers may split the value, two words of a variadic function, and clang's
+    /// callers do not.
+    SplitByOthers,
 }
 
 /// Role of a value in a call.
@@ -245,7 +264,7 @@ impl Group {
             may_split: false,
             exhausts: &[],
             otherwise: None,
-            word: 0,
+            remark: Remark::None,
         }
     }
 
@@ -265,7 +284,7 @@ impl Group {
             may_split: false,
             exhausts: &[],
             otherwise: None,
-            word: 0,
+            remark: Remark::None,
         }
     }
 

@@ -5,16 +5,22 @@ use super::features::Features;
 use super::frame::Frame;
 use super::group::Group;
 use super::place::Place;
+use super::registers::RegCounts;
 use super::rules::Rule;
 use super::state::State;
 use crate::types::Type;
 
-/// Changes the group of an argument, depending on the arguments before it, or refuses it with a
-/// reason. The parameters: the number that this function returned for the argument before (at first
-/// the [`Group::word`] of a hidden result pointer, otherwise 0); the state in which the argument
-/// will be placed; its type; its group; the input of the classifier.
-pub type Adjust =
-    fn(u32, &State, &Type, &mut Group, &mut Classify<'_, '_>) -> Result<u32, &'static str>;
+/// Changes the group of a value, depending on the values before it, or refuses it with a reason.
+/// The parameters: the registers that a compiler counts as free, which is for this function to set
+/// where they are others than those that are free; the state in which the value will be placed; its
+/// type; its group; the input of the classifier.
+pub type Adjust = fn(
+    &mut Option<RegCounts>,
+    &State,
+    &Type,
+    &mut Group,
+    &mut Classify<'_, '_>,
+) -> Result<(), &'static str>;
 
 /// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler
 /// looks elsewhere than its callers put it.
@@ -59,8 +65,8 @@ pub struct Rules {
     /// `CanLowerReturn`); if not, it is returned through a hidden pointer; its second argument is
     /// whether the function is variadic. `None`: it always may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
-    /// Called for each argument before it is placed, from the first one with a [`Group::word`] on:
-    /// it sees all of a call, where a classifier sees one value.
+    /// Called before a value is placed that has a [`Group::remark`] or flags, and for each one
+    /// while registers are counted: it sees all of a call, where a classifier sees one value.
     pub adjust: Option<Adjust>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
     pub va_arg: Option<VaArgCheck>,

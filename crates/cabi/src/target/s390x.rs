@@ -15,8 +15,8 @@ use crate::convention::Rule::{
     AssignToReg, AssignToStack, If, IfFlag, IfType, IfWants, PassIndirect, Promote,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule,
-    Rules, State, VaField, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, RegCounts,
+    Role, Rule, Rules, State, VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -97,33 +97,22 @@ pub static S390X: Convention = Convention {
 
 /// Refuses a static chain under clang's policy.
 fn adjust(
-    _: u32,
+    _: &mut Option<RegCounts>,
     _: &State,
     _: &Type,
     group: &mut Group,
-    _: &mut Classify<'_, '_>,
-) -> Result<u32, &'static str> {
-    match group.word == OF_CLANG && group.flags.has(ArgFlags::NEST) {
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), &'static str> {
+    let is_of_clang = cx.policy.has(Policy::ATOMIC_MEMBERS_IN_MEMORY);
+    match is_of_clang && group.flags.has(ArgFlags::NEST) {
         true => Err("clang passes a static chain as the first ordinary argument, gcc in r0"),
-        false => Ok(0),
+        false => Ok(()),
     }
-}
-
-/// [`Group::word`] of values under clang's policy.
-const OF_CLANG: u32 = 1;
-
-/// Returns the group of `ty`, with the compiler whose policy it is.
-fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let mut group = classify_value(ty, cx)?;
-    if cx.policy.has(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
-        group.word = OF_CLANG;
-    }
-    Ok(group)
 }
 
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it
 /// consists of; all else by its address.
-fn classify_value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let ty = as_passed(ty, cx.role);
     // With the vector facility vectors have registers, records of one too, and all of them another
     // alignment.

@@ -11,7 +11,8 @@ use super::{
     check_leaves, large, members, scalar_group,
 };
 use crate::convention::{
-    Classify, Convention, Extension, Frame, FrameKind, Group, Role, Rules, State, VaListType,
+    Classify, Convention, Extension, Frame, FrameKind, Group, RegCounts, Remark, Role, Rules,
+    State, VaListType,
 };
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{as_passed, byte, has_atomic, int, memory, one};
@@ -83,22 +84,19 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Refuses two words of a variadic function that x7 and the stack would share.
 fn adjust(
-    _: u32,
+    _: &mut Option<RegCounts>,
     before: &State,
     _: &Type,
     group: &mut Group,
     _: &mut Classify<'_, '_>,
-) -> Result<u32, &'static str> {
-    match group.word == PAIR && !before.is_free(X6) && before.is_free(X7) {
+) -> Result<(), &'static str> {
+    match group.remark == Remark::SplitByOthers && !before.is_free(X6) && before.is_free(X7) {
         true => Err(
             "in x7 and on the stack for Microsoft's compilers and clang's `va_arg`, on the stack for clang's callers",
         ),
-        false => Ok(PAIR),
+        false => Ok(()),
     }
 }
-
-/// [`Group::word`] of two words that a variadic function need not align.
-const PAIR: u32 = 1;
 
 /// Returns a value in words.
 fn in_words(ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Result<Group, Error> {
@@ -108,7 +106,7 @@ fn in_words(ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Result<Group, Error
     }
     let mut group = all_words(ty, if align >= 16 { 16 } else { 8 });
     if cx.is_argument_of_variadic() && align < 16 && ty.size() > 8 {
-        group.word = PAIR;
+        group.remark = Remark::SplitByOthers;
     }
     Ok(group)
 }

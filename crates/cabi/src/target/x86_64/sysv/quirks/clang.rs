@@ -4,14 +4,13 @@
 mod count;
 mod pairs;
 
-use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
 pub(in super::super) use self::count::{adjust, va_arg};
 use super::super::class::{Class, Stop};
 use super::super::classes::Classes;
 use super::super::psabi;
 use super::super::registers::ARG_GPRS;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
-use crate::convention::{ArgFlags, Bank, Classify, Extension, Group, GroupKind, Role};
+use crate::convention::{ArgFlags, Bank, Classify, Extension, Group, GroupKind, Remark, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -291,7 +290,7 @@ pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Clas
         return;
     }
     if cx.role != Role::Result {
-        group.word |= UNCOUNTED;
+        group.remark = Remark::Uncounted;
     }
     for part in &mut group.parts {
         part.extension = Extension::None;
@@ -328,7 +327,7 @@ pub(super) fn start_odd_pair_in_gpr(
     }
     (first.bank, first.ty) = (Bank::Int, I64);
     let classes = [Class::Integer, Class::of(second.bank)];
-    group.word |= COUNTED_AS_SSE;
+    group.remark = Remark::FirstCountedAsVector;
     cx.tracer.classes(classes);
     Ok(())
 }
@@ -358,7 +357,7 @@ pub(super) fn move_wide_vector_of_variadic(
         *group = Group::new(GroupKind::Memory, ty.size(), align);
         // The front end counts the register all the same.
         if cx.role == Role::Named {
-            group.word |= COUNTED_IN_MEMORY;
+            group.remark = Remark::CountedInMemory;
         }
     }
 }
@@ -380,7 +379,7 @@ pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_,
         && group.kind == GroupKind::Memory
         && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
     {
-        group.word |= COUNTED_AS_SSE;
+        group.remark = Remark::Uncounted;
     }
 }
 
@@ -391,6 +390,8 @@ pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Cla
     let int128 = declared.as_scalar().is_some_and(Scalar::is_int128);
     if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.exhausts = ARG_GPRS;
-        group.word |= EXHAUSTS;
+        if group.remark == Remark::None {
+            group.remark = Remark::Exhausts;
+        }
     }
 }

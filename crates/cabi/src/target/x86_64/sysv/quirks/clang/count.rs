@@ -8,57 +8,52 @@
 //! on which the counts disagree is refused.
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
-use crate::convention::{ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, Role, State};
+use crate::convention::{
+    ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, RegCounts, Remark, Role, State,
+};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::target::parts::byte;
 use crate::types::{Kind, Type};
 
-/// [`Group::word`]: the front end counts the first part, an integer, as one in a vector register;
-/// of a result in memory, it does not count the register of the pointer.
-pub(super) const COUNTED_AS_SSE: u32 = 1;
-/// [`Group::word`]: the front end does not count the registers of the parts.
-pub(super) const UNCOUNTED: u32 = 2;
-/// [`Group::word`]: LLVM uses registers up in an attempt that fails, and the front end does not
-/// count them.
-pub(super) const EXHAUSTS: u32 = 4;
-/// [`Group::word`]: the front end counts a vector register for what LLVM puts in memory.
-pub(super) const COUNTED_IN_MEMORY: u32 = 8;
-
 const WHY: &str = "clang's front end counts other registers than its back end uses, for it or for an argument before: its va_arg reads another place than its callers write";
-
-/// The registers that are free by the count of clang's front end.
-#[derive(Clone, Copy)]
-struct Count {
-    ints: u8,
-    vectors: u8,
-}
 
 /// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's
 /// count, and has a value that the counts disagree about go where clang puts it.
 pub(in super::super::super) fn adjust(
-    memory: u32,
+    count: &mut Option<RegCounts>,
     before: &State,
     ty: &Type,
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
-) -> Result<u32, &'static str> {
-    let mut count = Count::of(memory, before);
-    if has(group, COUNTED_IN_MEMORY) {
+) -> Result<(), &'static str> {
+    if group.remark == Remark::None && count.is_none() {
+        return Ok(());
+    }
+    if cx.role == Role::Result {
+        // A pointer that is not counted.
+        let is_uncounted = group.remark == Remark::Uncounted;
+        *count = is_uncounted.then(|| all_free(before));
+        return Ok(());
+    }
+    let count = count.get_or_insert_with(|| all_free(before));
+    if group.remark == Remark::CountedInMemory {
         // A record that the front end finds a register for is a vector to LLVM, aligned to its
         // size.
         let size = u32::try_from(group.size).unwrap_or(group.align);
-        if count.take([0, 1]) || group.align < size && !follows(cx)? {
+        if take(count, [0, 1]) || group.align < size && !follows(cx)? {
             group.align = group.align.max(size);
         }
     }
     match group.kind {
         // All integer registers that are left.
-        GroupKind::PerElement { .. } => count.ints = 0,
-        GroupKind::Registers if !has(group, UNCOUNTED) && !group.flags.has(ArgFlags::NEST) => {
+        GroupKind::PerElement { .. } => count.int = 0,
+        GroupKind::Registers
+            if group.remark != Remark::Uncounted && !group.flags.has(ArgFlags::NEST) =>
+        {
             let [ints, vectors] = [Bank::Int, Bank::Vector].map(|bank| n_parts(group, bank));
-            let own = u8::from(has(group, COUNTED_AS_SSE));
-            let is_counted = count.take([ints.saturating_sub(own), vectors + own]);
+            let own = u8::from(group.remark == Remark::FirstCountedAsVector);
+            let is_counted = take(count, [ints.saturating_sub(own), vectors + own]);
             let found = free(before, ARG_GPRS) >= ints && free(before, ARG_VECTORS) >= vectors;
             match (is_counted, found) {
                 (true, false) if !stays_whole(ty, cx) => take_apart(before, group, cx)?,
@@ -71,13 +66,13 @@ pub(in super::super::super) fn adjust(
         }
         _ => {}
     }
-    Ok(count.word())
+    Ok(())
 }
 
 /// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register
 /// save area by its own count.
 pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
-    match has(group, COUNTED_AS_SSE) {
+    match group.remark == Remark::FirstCountedAsVector {
         true => {
             Err("clang counts other registers for it than it uses: no va_arg finds what follows")
         }
@@ -129,39 +124,27 @@ fn take_apart(
     Ok(())
 }
 
-impl Count {
-    /// Set in the word of a count: what is 0, or the [`Group::word`] of a result, is none yet.
-    const STARTED: u8 = 1;
-
-    /// Returns the counts that an argument before has left, or else those of `state`: until a word
-    /// is met, both counts are the same.
-    fn of(memory: u32, state: &State) -> Self {
-        let [word, ints, vectors, started] = memory.to_le_bytes();
-        if started == Self::STARTED {
-            return Self { ints, vectors };
-        }
-        let uncounted_pointer = u8::from(u32::from(word) & COUNTED_AS_SSE != 0);
-        Self {
-            ints: free(state, ARG_GPRS) + uncounted_pointer,
-            vectors: free(state, ARG_VECTORS),
-        }
+/// Returns the registers of parameters that are free in `state`. clang's front end counts the same
+/// until a value has a remark.
+fn all_free(state: &State) -> RegCounts {
+    RegCounts {
+        int: free(state, ARG_GPRS),
+        vector: free(state, ARG_VECTORS),
+        x87: 0,
     }
+}
 
-    fn word(self) -> u32 {
-        u32::from_le_bytes([0, self.ints, self.vectors, Self::STARTED])
+/// Takes so many registers of both kinds from those that are counted as free, if there are enough.
+fn take(count: &mut RegCounts, [ints, vectors]: [u8; 2]) -> bool {
+    let (int, vector) = (
+        count.int.checked_sub(ints),
+        count.vector.checked_sub(vectors),
+    );
+    let left = int.zip(vector);
+    if let Some((int, vector)) = left {
+        (count.int, count.vector) = (int, vector);
     }
-
-    /// Takes so many of both kinds, if there are enough.
-    fn take(&mut self, [ints, vectors]: [u8; 2]) -> bool {
-        let left = self
-            .ints
-            .checked_sub(ints)
-            .zip(self.vectors.checked_sub(vectors));
-        if let Some((ints, vectors)) = left {
-            *self = Self { ints, vectors };
-        }
-        left.is_some()
-    }
+    left.is_some()
 }
 
 /// Returns whether clang leaves a value to LLVM for which its count has no register: then it has
@@ -175,10 +158,6 @@ fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
             .as_scalar()
             .is_some_and(|scalar| !matches!(scalar, Scalar::BitInt { .. })),
     }
-}
-
-fn has(group: &Group, word: u32) -> bool {
-    group.word & word != 0
 }
 
 fn n_parts(group: &Group, bank: Bank) -> u8 {
