@@ -43,7 +43,6 @@ use crate::engine::Engine;
 use crate::error::{Result, panic_message};
 use crate::locked;
 use crate::settings::Settings;
-use crate::shape::ByShape;
 use crate::value::{CValue, Subject, bytes_of, check};
 
 /// Object that a slot of the pool points to.
@@ -83,9 +82,9 @@ pub struct Closures {
 struct Compiler {
     engine: Engine,
     lower: Lowering,
-    /// Compiled code by the shape of the entry, and by how the unnamed arguments are fetched that
+    /// Compiled code by the plan of the entry, and by how the unnamed arguments are fetched that
     /// all callers pass.
-    compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
+    compiled: HashMap<(Arc<EntryPlan>, Vec<VaArgPlan>), Code>,
     va_args: HashMap<(VaArgPlan, Type), TypedCode<VaArgFn>>,
     /// A pool for each register that contexts are in.
     pools: Vec<Arc<Pool>>,

@@ -28,7 +28,6 @@ use crate::error::Result;
 use crate::host;
 use crate::library::{Library, Symbols};
 use crate::settings::Settings;
-use crate::shape::ByShape;
 use crate::stubs::Stubs;
 use crate::vectors;
 
@@ -81,7 +80,7 @@ pub struct Invokers {
     settings: Settings,
     /// None until something has to be compiled.
     compiler: Option<Box<(Engine, Lowering)>>,
-    compiled: Map<ByShape<CallPlan>>,
+    compiled: Map<CallPlan>,
     /// Invokers of signatures that were asked for before.
     known: Map<FnSig>,
 }
@@ -170,18 +169,17 @@ impl Invokers {
             return Ok(invoker.clone());
         }
         let plan = CallPlan::new(sig, &self.target).map_err(LowerError::from)?;
-        let shape = ByShape(Arc::new(plan));
-        let invoker = match self.compiled.get(&shape) {
+        let invoker = match self.compiled.get(&plan) {
             Some(invoker) => invoker.clone(),
-            None => self.make(shape, sig)?,
+            None => self.make(plan, sig)?,
         };
         self.known.insert(sig.clone(), invoker.clone());
         Ok(invoker)
     }
 
-    fn make(&mut self, shape: ByShape<CallPlan>, sig: &FnSig) -> Result<Invoker> {
-        vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
-        let stub = shape.0.invoker(&self.target).filter(|_| self.has_stubs);
+    fn make(&mut self, plan: CallPlan, sig: &FnSig) -> Result<Invoker> {
+        vectors::check_signature(&plan.sig, &plan.abi)?;
+        let stub = plan.invoker(&self.target).filter(|_| self.has_stubs);
         let stub = stub.and_then(|stub| stub.code(Machine::of(&self.target).ok()?, false).ok());
         let code = match stub {
             Some(stub) => self.stubs.define(NAME, &stub)?,
@@ -193,7 +191,7 @@ impl Invokers {
         // SAFETY: each of the two makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
         let invoker = Invoker { call };
-        self.compiled.insert(shape, invoker.clone());
+        self.compiled.insert(plan, invoker.clone());
         Ok(invoker)
     }
 

@@ -188,7 +188,6 @@ mod memory;
 mod registrar;
 mod reloc;
 mod settings;
-mod shape;
 mod stubs;
 mod value;
 mod vectors;

@@ -166,8 +166,8 @@ fn parts_are_c_types() {
                 assert_eq!(entries[0].va_start, entries[1].va_start, "{why}");
                 // The second word of F80 has two bytes in C.
                 if ty != Type::F80 {
-                    assert!(calls[0].has_shape_of(&calls[1]), "{why}");
-                    assert!(entries[0].has_shape_of(&entries[1]), "{why}");
+                    assert_eq!(calls[0], calls[1], "{why}");
+                    assert_eq!(entries[0], entries[1], "{why}");
                 }
             }
             let printf = FnSig::new([Type::PTR], Type::I32).variadic();
@@ -300,7 +300,7 @@ fn packed_aggregates() {
         let sig = FnSig::new(vec![record; 5], Type::VOID);
         let plans = [own.fn_sig(&target).unwrap(), sig];
         let [own, wanted] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
-        assert!(own.has_shape_of(&wanted));
+        assert_eq!(own, wanted);
         assert_eq!(own.signature.params[0].ty, value.parts[0].ty);
     }
 }

@@ -12,7 +12,7 @@ mod conventions;
 
 use cabi::{
     ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel,
-    X86_64_PRESERVE_ALL, X86_64_SYSV,
+    X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64,
 };
 use clif_cabi_plan::{
     CallPlan, EntryPlan, Machine, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan,
@@ -378,4 +378,50 @@ fn chains_in_a_register_of_the_system_are_refused() {
             "{call}, {entry}"
         );
     }
+}
+
+/// `long (long)`, and functions of which each has something else.
+fn different() -> Vec<FnSig> {
+    let vector = Type::vector(&Type::F64, 4).unwrap();
+    let wide = |params: &[&Type], result| {
+        FnSig::new(params.iter().copied().cloned(), result).features(VectorLevel::Avx)
+    };
+    let record = RecordBuilder::structure("s").field("x", Type::array(&Type::I64, 3).unwrap());
+    let record = record.build(LINUX.data_model()).unwrap();
+    let long = || FnSig::new([Type::I64], Type::I64);
+    let bits = |n| FnSig::new([LINUX.data_model().bit_int(n, true).unwrap()], Type::VOID);
+    vec![
+        bits(20),
+        bits(21),
+        long(),
+        long().noreturn(),
+        FnSig::new([record.clone()], record),
+        wide(&[&vector], Type::VOID),
+        wide(&[], vector),
+        long().variadic(),
+        long().static_chain(LINUX.data_model()),
+        long().convention(&X86_64_WIN64),
+    ]
+}
+
+/// Plans are equal where their signatures differ in names alone.
+#[test]
+fn plans_are_compared_by_what_is_emitted() {
+    let plans = |sig: &FnSig| {
+        let (call, entry) = (CallPlan::new(sig, &LINUX), EntryPlan::new(sig, &LINUX));
+        (call.unwrap(), entry.unwrap())
+    };
+    let all: Vec<_> = different().iter().map(plans).collect();
+    for (i, (call, entry)) in all.iter().enumerate() {
+        for (j, (other_call, other_entry)) in all.iter().enumerate() {
+            assert_eq!((call == other_call, i), (i == j, i), "{j}");
+            assert_eq!((entry == other_entry, i), (i == j, i), "{j}");
+        }
+    }
+    let named = |name| {
+        let pair = RecordBuilder::structure(name).field("x", Type::I64);
+        let pair = pair.build(LINUX.data_model()).unwrap();
+        plans(&FnSig::new([pair.clone()], pair))
+    };
+    assert_eq!(named("first"), named("second"));
 }

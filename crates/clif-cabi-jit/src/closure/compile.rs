@@ -21,7 +21,6 @@ use super::{Compiler, MAX_RESULT};
 use crate::code::Code;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::shape::ByShape;
 use crate::vectors;
 
 impl Compiler {
@@ -41,10 +40,7 @@ impl Compiler {
         let unnamed = sig.params().iter().skip(sig.n_named());
         let unnamed = unnamed.map(|param| VaArgPlan::new(sig, &param.ty, self.lower.target()));
         let unnamed: Result<Vec<VaArgPlan>, _> = unnamed.collect();
-        let shape = (
-            ByShape(Arc::clone(&plan)),
-            unnamed.map_err(LowerError::from)?,
-        );
+        let shape = (Arc::clone(&plan), unnamed.map_err(LowerError::from)?);
         if let Some(code) = self.compiled.get(&shape) {
             return Ok((code.clone(), pool, convention));
         }

@@ -22,8 +22,18 @@ use crate::signature::Signature;
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-/// Plan of a call of a signature in CLIF.
-#[derive(Clone, Debug)]
+/// Plan of a call of a signature in CLIF. Plans are equal if the same instructions call both
+/// signatures, with arguments and result in memory.
+///
+/// # Example
+/// ```
+/// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
+/// let plan = |ty| CallPlan::new(&FnSig::new([ty], Type::VOID), &Target::X86_64_LINUX);
+/// let (long, pointer, int) = (plan(Type::I64)?, plan(Type::PTR)?, plan(Type::I32)?);
+/// assert!(long == pointer && long != int);
+/// # Ok::<(), clif_cabi_plan::PlanError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
     /// The half that calls and entries share. Boxed: it has more than 3 KB.

@@ -27,8 +27,9 @@ pub enum IncomingArea {
     FrameOffset(u32),
 }
 
-/// Plan of the entry of a function of a signature.
-#[derive(Clone, Debug)]
+/// Plan of the entry of a function of a signature. Plans are equal if the same instructions enter
+/// functions of both signatures, with arguments and result in memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct EntryPlan {
     /// The half that calls and entries share.
