@@ -28,6 +28,16 @@ pub struct FieldValue {
 }
 
 impl FieldValue {
+    /// Returns a value of type `ty` as the only field of an object.
+    pub(super) fn whole(ty: Type) -> Self {
+        Self {
+            offset_bits: 0,
+            width_bits: ty.bits(),
+            ty,
+            is_signed: false,
+        }
+    }
+
     fn is_narrow(&self) -> bool {
         self.width_bits < self.ty.bits()
     }
@@ -145,21 +155,20 @@ pub(super) fn of_parts(
     covers.then_some(given)
 }
 
-/// Returns the `parts` of a value whose `fields` are `values`. `None` if a field is no integer,
-/// float or vector.
+/// Returns the `parts` of a value whose `fields` are `values`.
 pub(super) fn to_parts(
     builder: &mut FunctionBuilder<'_>,
     fields: &[FieldValue],
     values: &[Value],
     parts: &[ClifPart],
     order: Endianness,
-) -> Option<Values> {
+) -> Values {
     let slices = fields.iter().zip(values).map(|(field, value)| Slice {
         value: *value,
         first: lowest((field.offset_bits, field.width_bits), order),
         bits: field.width_bits,
     });
-    let slices: SmallVec<[Slice; 8]> = slices.collect();
+    let mut slices: Slices = slices.collect();
     let part = |part: &ClifPart| {
         let bits = 8 * u32::from(part.size);
         let first = lowest((8 * part.offset, bits), order);
@@ -168,7 +177,7 @@ pub(super) fn to_parts(
         match own[..] {
             [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
                 if let Some(value) = convert::reshape(builder, one.value, ty) {
-                    return Some(value);
+                    return value;
                 }
             }
             [low, high]
@@ -178,31 +187,33 @@ pub(super) fn to_parts(
             {
                 let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
                 if types == [types::F32; 2] {
-                    return Some(two_floats(builder, low.value, high.value));
+                    return convert::two_floats(builder, low.value, high.value);
                 }
             }
             _ => {}
         }
-        bits_as(builder, &own, (first, bits), ty)
+        bits_as(builder, &mut slices, (first, bits), ty)
     };
     parts.iter().map(part).collect()
 }
 
-/// Returns the `fields` of a value whose `parts` are `values`. `None` if a part is no integer,
-/// float or vector.
+/// Returns the `fields` of a value whose `parts` are `values`.
 pub(super) fn from_parts(
     builder: &mut FunctionBuilder<'_>,
     parts: &[ClifPart],
     values: &[Value],
     fields: &[FieldValue],
     order: Endianness,
-) -> Option<Values> {
-    let slices = parts.iter().zip(values).map(|(part, value)| {
+) -> Values {
+    let mut slices = Slices::new();
+    for (part, value) in parts.iter().zip(values) {
         let (value, bits) = (*value, 8 * u32::from(part.size));
         let first = lowest((8 * part.offset, bits), order);
-        Slice { value, first, bits }
-    });
-    let slices: SmallVec<[Slice; 8]> = slices.collect();
+        // A part that is passed in two registers is two.
+        if slices.iter().all(|own| own.first != first) {
+            slices.push(Slice { value, first, bits });
+        }
+    }
     let field = |field: &FieldValue| {
         let bits = field.width_bits;
         let first = lowest((field.offset_bits, bits), order);
@@ -212,25 +223,25 @@ pub(super) fn from_parts(
             let is_second =
                 (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits());
             if is_second && order == Endianness::Little {
-                return Some(second_float(builder, one.value));
+                return convert::second_float(builder, one.value);
             }
             if one.first == first
-                && let Some(value) = convert::narrow(builder, one.value, (field.ty, order))
+                && let Some(value) = convert::reshape(builder, one.value, (field.ty, order))
             {
-                return Some(value);
+                return value;
             }
         }
         if !field.is_narrow() {
-            return bits_as(builder, &own, (first, bits), (field.ty, order));
+            return bits_as(builder, &mut slices, (first, bits), (field.ty, order));
         }
-        let word = word(builder, &own, (first, bits), order)?;
+        let word = word(builder, &mut slices, (first, bits), order);
         let unused = i64::from(64_u32.saturating_sub(bits));
         let high = builder.ins().ishl_imm_u(word, unused);
         let low = match field.is_signed {
             true => builder.ins().sshr_imm_u(high, unused),
             false => builder.ins().ushr_imm_u(high, unused),
         };
-        Some(memory::from_word(builder, low, field.ty))
+        convert::from_word(builder, low, field.ty)
     };
     fields.iter().map(field).collect()
 }
@@ -255,18 +266,17 @@ pub(super) fn store(
     values: &[Value],
     (size, to): (u64, Address),
     order: Endianness,
-) -> Option<()> {
+) {
     let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
     if !fields.iter().all(is_whole) {
         let parts = words(size, order);
-        let words = to_parts(builder, fields, values, &parts, order)?;
+        let words = to_parts(builder, fields, values, &parts, order);
         memory::store_all(builder, &parts, &words, to);
-        return Some(());
+        return;
     }
     for (field, value) in fields.iter().zip(values) {
         memory::write(builder, *value, to.plus(field.offset_bits / 8));
     }
-    Some(())
 }
 
 /// Returns the words of an object of `size` bytes. On a big-endian machine no integer has a part
@@ -299,6 +309,9 @@ fn lowest((first, bits): (u32, u32), order: Endianness) -> u32 {
     }
 }
 
+/// The bits of an object, in some values.
+type Slices = SmallVec<[Slice; 8]>;
+
 /// A value that holds some bits of an object in its lowest bits; its higher bits are unspecified.
 #[derive(Clone, Copy)]
 struct Slice {
@@ -314,6 +327,33 @@ fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> 
     slices.iter().filter(overlaps).copied().collect()
 }
 
+/// Replaces each slice of 16 bytes that has some of these bits by two.
+fn split_into_words(
+    builder: &mut FunctionBuilder<'_>,
+    slices: &mut Slices,
+    (first, bits): (u32, u32),
+    order: Endianness,
+) {
+    for own in overlapping(slices, first, bits) {
+        if bits_of(builder, own.value) <= 64 {
+            continue;
+        }
+        let [low, high] = convert::two_words(builder, own.value, order);
+        let (first, bits) = (own.first, own.bits);
+        slices.retain(|slice| slice.first != first);
+        slices.push(Slice {
+            value: low,
+            first,
+            bits: bits.min(64),
+        });
+        slices.push(Slice {
+            value: high,
+            first: first + 64,
+            bits: bits.saturating_sub(64),
+        });
+    }
+}
+
 fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
     builder.func.dfg.value_type(value).bits()
 }
@@ -321,38 +361,30 @@ fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
 /// Returns the bits of an object from `first` on as a value of type `ty`.
 fn bits_as(
     builder: &mut FunctionBuilder<'_>,
-    slices: &[Slice],
+    slices: &mut Slices,
     (first, bits): (u32, u32),
     (ty, order): (Type, Endianness),
-) -> Option<Value> {
+) -> Value {
     if ty.bits() <= 64 {
-        let word = word(builder, slices, (first, bits), order)?;
-        return Some(memory::from_word(builder, word, ty));
+        let word = word(builder, slices, (first, bits), order);
+        return convert::from_word(builder, word, ty);
     }
-    let low = word(builder, slices, (first, 64), order)?;
-    let high = word(
-        builder,
-        slices,
-        (first + 64, bits.saturating_sub(64)),
-        order,
-    )?;
-    let whole = builder.ins().iconcat(low, high);
-    Some(match ty {
-        types::I128 => whole,
-        ty => builder.ins().bitcast(ty, convert::flags(order), whole),
-    })
+    let halves = [(first, 64), (first + 64, bits.saturating_sub(64))];
+    let words = halves.map(|bits| word(builder, slices, bits, order));
+    convert::of_two_words(builder, words, (ty, order))
 }
 
 /// Returns at most 64 bits of an object, from `first` on. The bits above them are unspecified.
 fn word(
     builder: &mut FunctionBuilder<'_>,
-    slices: &[Slice],
+    slices: &mut Slices,
     (first, bits): (u32, u32),
     order: Endianness,
-) -> Option<Value> {
+) -> Value {
     let mut word = None;
-    for own in overlapping(&in_words(builder, slices, order)?, first, bits) {
-        let mut placed = memory::to_word(builder, own.value);
+    split_into_words(builder, slices, (first, bits), order);
+    for own in overlapping(slices, first, bits) {
+        let mut placed = convert::to_word(builder, own.value);
         let is_below = own.first + own.bits < first + bits;
         if is_below && own.bits < bits_of(builder, own.value) {
             // Fewer than 64 bits.
@@ -366,46 +398,5 @@ fn word(
         };
         word = Some(memory::or(builder, word, placed));
     }
-    Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
-}
-
-/// Returns these slices, those of 16 bytes in two.
-fn in_words(
-    builder: &mut FunctionBuilder<'_>,
-    slices: &[Slice],
-    order: Endianness,
-) -> Option<SmallVec<[Slice; 8]>> {
-    let mut all = SmallVec::new();
-    for own in slices {
-        let ty = builder.func.dfg.value_type(own.value);
-        if ty.bits() <= 64 {
-            all.push(*own);
-            continue;
-        }
-        let whole = match ty {
-            types::F128 => (builder.ins()).bitcast(types::I128, convert::flags(order), own.value),
-            _ => own.value,
-        };
-        let slice = |value, first, bits| Slice { value, first, bits };
-        let words = convert::two_words(builder, whole, order)?;
-        let ([low, high], first) = (convert::in_order(words, order), own.first);
-        all.push(slice(low, first, own.bits.min(64)));
-        all.push(slice(high, first + 64, own.bits.saturating_sub(64)));
-    }
-    Some(all)
-}
-
-/// Returns two floats as the one value of their register, without integer registers.
-fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
-    let lanes = builder.ins().scalar_to_vector(types::F32X4, low);
-    let lanes = builder.ins().insertlane(lanes, high, 1);
-    let lanes = (builder.ins()).bitcast(types::F64X2, convert::flags(Endianness::Little), lanes);
-    builder.ins().extractlane(lanes, 0)
-}
-
-/// Returns the second of two floats.
-fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
-    let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
-    let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(Endianness::Little), lanes);
-    builder.ins().extractlane(lanes, 1)
+    word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0))
 }

@@ -8,7 +8,7 @@ use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
 use clif_cabi_plan::{ClifPart, Extension, Machine};
 
-use super::Values;
+use super::{Values, convert};
 use crate::clif_types::clif_type;
 
 /// An address in CLIF: a base and a constant offset in bytes.
@@ -90,7 +90,7 @@ pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Add
         word = Some(or(builder, word, placed));
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
-    from_word(builder, word, ty)
+    convert::from_word(builder, word, ty)
 }
 
 /// Returns `bits`, and those of `with` if there are some.
@@ -151,7 +151,7 @@ pub(super) fn store(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: V
     if u32::from(part.size) == part.ty.bytes() {
         return write(builder, value, to);
     }
-    let word = to_word(builder, value);
+    let word = convert::to_word(builder, value);
     for (at, bytes) in runs(part.size) {
         let part = match at {
             0 => word,
@@ -198,39 +198,6 @@ pub(super) fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
             (here, bytes)
         })
     })
-}
-
-/// Returns an integer of 64 bits as a part of type `ty`, at most 8 bytes.
-pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
-    let int = int_of(ty);
-    let narrow = match int == types::I64 {
-        true => word,
-        false => builder.ins().ireduce(int, word),
-    };
-    match ty == int {
-        true => narrow,
-        false => builder.ins().bitcast(ty, flags(), narrow),
-    }
-}
-
-/// Returns a part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
-pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
-    let ty = builder.func.dfg.value_type(value);
-    let int = int_of(ty);
-    let value = match ty == int {
-        true => value,
-        false => builder.ins().bitcast(int, flags(), value),
-    };
-    match int == types::I64 {
-        true => value,
-        false => builder.ins().uextend(types::I64, value),
-    }
-}
-
-/// Returns the integer of as many bytes as `ty`, at most 8.
-fn int_of(ty: Type) -> Type {
-    let bytes = u16::try_from(ty.bytes()).unwrap_or(8);
-    Type::int_with_byte_size(bytes).unwrap_or(types::I64)
 }
 
 /// Makes an object on the stack of the function being built, and returns its address. Cranelift

@@ -10,15 +10,12 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan};
 use smallvec::{Array, SmallVec};
 
-use super::fields::{self, Fields};
+use super::fields::{self, FieldValue, Fields};
 use super::forms::{Arg, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::{Values, convert};
-use crate::clif_types::{clif_type, type_name, type_names, value_type};
+use crate::clif_types::{clif_type, type_names, value_type};
 use crate::error::LowerError;
-
-/// Fields of types that were checked are put together in any case.
-const NO_FIELDS: LowerError = LowerError::Internal("fields that no instruction takes apart");
 
 /// An argument or the result of a plan.
 #[derive(Clone, Copy)]
@@ -87,6 +84,26 @@ impl<'a> CValue<'a> {
         }
     }
 
+    /// Returns the values of `arg`, which is no object in memory, and the fields that they are;
+    /// `None` if they are the parts.
+    fn given_fields<'v>(
+        &self,
+        builder: &FunctionBuilder<'_>,
+        arg: &'v Arg,
+    ) -> Result<(Option<Fields>, &'v [Value]), LowerError> {
+        Ok(match arg {
+            Arg::Value(value) => {
+                let ty = builder.func.dfg.value_type(*value);
+                let is_part = matches!(self.parts, [part] if clif_type(part.ty) == ty);
+                let whole = (!is_part).then(|| Fields::from_slice(&[FieldValue::whole(ty)]));
+                (whole, std::slice::from_ref(value))
+            }
+            Arg::Parts(values) => (self.given_parts(types_of(builder, values)), values),
+            Arg::Fields(values) => (Some(self.fields()?), values),
+            Arg::Memory { .. } => (None, &[]),
+        })
+    }
+
     /// Returns the error that the value is `found` where `expected` would be right.
     pub(super) fn error(&self, expected: String, found: String) -> LowerError {
         LowerError::value([self, self.ty, &expected, &found])
@@ -114,36 +131,20 @@ impl<'a> CValue<'a> {
         arg: &Arg,
         values: &mut SmallVec<impl Array<Item = Value>>,
     ) -> Result<(), LowerError> {
-        let own = match (arg, self.parts) {
-            (Arg::Memory { base, offset, .. }, parts) => {
-                let from = self.given(builder, *base, *offset);
-                for part in parts {
-                    let value = memory::load_passed(builder, part, from);
-                    values.push(self.with_all_bits(builder, value));
-                }
-                return Ok(());
+        if let Arg::Memory { base, offset, .. } = arg {
+            let from = self.given(builder, *base, *offset);
+            for part in self.parts {
+                let value = memory::load_passed(builder, part, from);
+                values.push(self.with_all_bits(builder, value));
             }
-            (Arg::Value(value), parts) => {
-                let found = builder.func.dfg.value_type(*value);
-                if let [part] = parts
-                    && clif_type(part.ty) == found
-                {
-                    let value = convert::passed(builder, part, *value);
-                    values.push(self.with_all_bits(builder, value));
-                    return Ok(());
-                }
-                let no_parts = || self.error("its parts".into(), type_name(found));
-                &convert::split(builder, *value, parts, self.order()).ok_or_else(no_parts)?
-            }
-            (Arg::Parts(own), parts) => match self.given_parts(types_of(builder, own)) {
-                Some(given) => {
-                    &fields::to_parts(builder, &given, own, parts, self.order()).ok_or(NO_FIELDS)?
-                }
-                None => own,
-            },
-            (Arg::Fields(own), parts) => {
-                let fields = self.fields()?;
-                &fields::to_parts(builder, &fields, own, parts, self.order()).ok_or(NO_FIELDS)?
+            return Ok(());
+        }
+        let parts;
+        let own = match self.given_fields(builder, arg)? {
+            (None, own) => own,
+            (Some(fields), own) => {
+                parts = fields::to_parts(builder, &fields, own, self.parts, self.order());
+                &parts
             }
         };
         for (part, value) in self.parts.iter().zip(own) {
@@ -185,19 +186,12 @@ impl<'a> CValue<'a> {
                 let from = self.given(builder, *base, *offset);
                 memory::copy(config, builder, size, from, to);
             }
-            Arg::Value(value) => memory::write(builder, *value, to),
-            Arg::Parts(values) | Arg::Fields(values) => {
-                let given = match arg {
-                    Arg::Fields(_) => Some(self.fields()?),
-                    _ => self.given_parts(types_of(builder, values)),
-                };
-                let Some(fields) = given else {
-                    memory::store_all(builder, self.parts, values, to);
-                    return Ok(());
-                };
-                let stored = fields::store(builder, &fields, values, (size, to), self.order());
-                stored.ok_or(NO_FIELDS)?;
-            }
+            _ => match self.given_fields(builder, arg)? {
+                (None, values) => memory::store_all(builder, self.parts, values, to),
+                (Some(fields), values) => {
+                    fields::store(builder, &fields, values, (size, to), self.order());
+                }
+            },
         }
         Ok(())
     }
@@ -232,18 +226,30 @@ impl<'a> CValue<'a> {
             Ret::Fields => {
                 let fields = self.fields()?;
                 let values = fields::from_parts(builder, parts, values, &fields, self.order());
-                Returned::Fields(values.ok_or(NO_FIELDS)?)
+                Returned::Fields(values)
             }
             Ret::Memory(to) => {
                 memory::store_all(builder, parts, values, Address::at(to));
                 Returned::Nothing
             }
             Ret::Value => {
-                let whole = self.whole();
-                let joined = whole
-                    .and_then(|whole| convert::join(builder, values, parts, (whole, self.order())));
-                let refused = || self.error(memory_or(parts, "Ret"), "Ret::Value".into());
-                Returned::Value(joined.ok_or_else(refused)?)
+                let whole = self.whole().map(FieldValue::whole);
+                // The unused bits of a `_BitInt` are some of its parts' bits.
+                let mut parts = ClifParts::from_slice(parts);
+                for part in &mut parts {
+                    part.size = u8::try_from(part.ty.bytes()).unwrap_or(part.size);
+                }
+                let end = parts
+                    .iter()
+                    .map(|part| part.offset + u32::from(part.size))
+                    .max();
+                let whole = whole.filter(|own| Some(own.ty.bytes()) <= end);
+                let refused = || self.error(memory_or(self.parts, "Ret"), "Ret::Value".into());
+                let whole = [whole.ok_or_else(refused)?];
+                let value = fields::from_parts(builder, &parts, values, &whole, self.order());
+                value
+                    .first()
+                    .map_or(Returned::Nothing, |value| Returned::Value(*value))
             }
         })
     }
