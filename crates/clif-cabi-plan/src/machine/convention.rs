@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::registers::{RegClass, Registers};
 use super::va_list::VaListLayout;
 use crate::parts::{ClifPart, WORD, narrow};
-use crate::places::ClifPlace;
+use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{CallConv, ValueType};
 
 /// A convention of Cranelift: the plan orders parameters by it, and the check counts with it.
@@ -87,6 +87,46 @@ pub(crate) enum Sret {
 }
 
 impl ClifConvention {
+    /// Returns the convention for functions of `c`, with the registers of parameters and of
+    /// results, and the properties that most machines share.
+    pub(super) const fn new(
+        call_conv: CallConv,
+        c: &'static Convention,
+        params: Registers,
+        results: Registers,
+        chain: Reg,
+        va_list: VaListLayout,
+    ) -> Self {
+        Self {
+            call_conv,
+            params,
+            results,
+            sret: Sret::FirstInt,
+            // A panic, if a machine does not say otherwise.
+            has_sarg: false,
+            positional: false,
+            least_slot: 8,
+            most_slot_align: 16,
+            ends_slot: false,
+            extended: ValueType::I32,
+            extends_bit_ints: false,
+            shadow_bytes: 0,
+            stack_align: 16,
+            most_stack_bytes: MAX_STACK_BYTES,
+            instead: &[],
+            callee_saved: c.frame.callee_saved,
+            preserved_vectors: None,
+            callee_pops: CalleePops::Nothing,
+            has_stubs: true,
+            calls: None,
+            general_calls: None,
+            reads_wide: false,
+            chain,
+            closures: None,
+            va_list,
+        }
+    }
+
     /// Returns the registers of the CLIF parameters at `loc`. By position both registers of a value
     /// are one parameter: a stub copies from the first to the second.
     pub(crate) fn registers(&self, loc: Loc) -> SmallVec<[Reg; 2]> {

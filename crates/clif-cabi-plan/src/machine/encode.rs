@@ -20,7 +20,7 @@ impl Stub {
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the
     /// argument area is too large to be jumped over.
     pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
-        let (mut code, steps) = (StubCode::default(), machine.processor().steps);
+        let (mut code, steps) = (StubCode::default(), &machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());
         code.row(steps.entry, &[]);
         for step in self.steps() {

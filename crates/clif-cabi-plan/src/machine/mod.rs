@@ -37,7 +37,7 @@ pub(crate) use va_list::{Home, SaveArea, SavedClass};
 /// A processor, and Cranelift's conventions on it.
 #[derive(Debug)]
 struct Architecture {
-    processor: &'static Processor,
+    processor: Processor,
     conventions: &'static [&'static ClifConvention],
     /// Returns Cranelift's convention for calls of functions of a convention, if it has such
     /// frames.
@@ -113,7 +113,7 @@ impl Machine {
     }
 
     pub(crate) fn processor(&self) -> &'static Processor {
-        self.architecture.processor
+        &self.architecture.processor
     }
 
     /// Returns the convention by which a stub that brings a context enters functions of

@@ -27,7 +27,7 @@ pub(crate) struct Processor {
     pub(super) context: Option<Reg>,
     /// The register with the count of vector registers of a variadic call, where there is one.
     pub(super) vector_count: Option<Reg>,
-    pub(super) steps: &'static Steps,
+    pub(super) steps: Steps,
     /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area.
     /// `None`: a parameter (`sarg`) points there.
     pub(super) area_from_frame: Option<u32>,
@@ -42,4 +42,24 @@ pub(crate) struct Processor {
     pub(super) probe: Option<Reg>,
     /// Flags of Cranelift with which alone its code calls and is called as C's.
     pub(super) flags: &'static [[&'static str; 3]],
+}
+
+impl Processor {
+    /// Returns a little-endian processor without special registers, on whose frames functions find
+    /// their stack arguments.
+    pub(super) const fn with_frames(steps: Steps) -> Self {
+        Self {
+            big_endian: false,
+            context: None,
+            vector_count: None,
+            steps,
+            // The return address and the frame pointer of the caller.
+            area_from_frame: Some(16),
+            moved: Registers::NONE,
+            x87: None,
+            slot_align: 16,
+            probe: None,
+            flags: &[FRAME_POINTERS, INLINE_PROBES],
+        }
+    }
 }

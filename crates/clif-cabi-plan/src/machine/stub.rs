@@ -229,6 +229,12 @@ impl StubCode {
         narrow(self.bytes.len())
     }
 
+    /// Appends instructions of 4 bytes each.
+    pub(super) fn words(&mut self, words: &[u32]) {
+        self.bytes
+            .extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    }
+
     /// Has the bytes that come next refer to `callee`.
     pub(super) fn refer(&mut self, callee: u32, kind: RelocKind, addend: i64) {
         self.reloc = Some(Reloc {
@@ -295,6 +301,9 @@ pub enum RelocKind {
     /// the PLT.
     S390xPLTRel32Dbl,
 }
+
+/// Error of a step for which no instruction reaches far enough.
+pub(super) const TOO_FAR: PlanError = PlanError::Stub("the argument area is too large for a stub");
 
 /// A machine's encoding of the steps of stubs.
 #[derive(Debug)]

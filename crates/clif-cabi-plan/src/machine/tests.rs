@@ -52,7 +52,7 @@ fn copies() {
 #[test]
 fn frame_pointers_are_required_where_they_are_used() {
     for architecture in ARCHITECTURES {
-        let own = architecture.processor;
+        let own = &architecture.processor;
         let is_used = own.area_from_frame.is_some();
         assert_eq!(own.flags.contains(&FRAME_POINTERS), is_used, "{own:?}");
     }

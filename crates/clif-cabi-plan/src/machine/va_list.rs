@@ -18,6 +18,26 @@ pub(crate) struct VaListLayout {
     pub(crate) home: Option<Home>,
 }
 
+impl VaListLayout {
+    /// Returns the layout of a `va_list` that is an address.
+    pub(super) const fn address(convention: &'static Convention, home: Option<Home>) -> Self {
+        Self {
+            convention,
+            save_area: None,
+            home,
+        }
+    }
+
+    /// Returns the layout of a `va_list` that counts the registers of a save area.
+    pub(super) const fn counts(convention: &'static Convention, save_area: SaveArea) -> Self {
+        Self {
+            convention,
+            save_area: Some(save_area),
+            home: None,
+        }
+    }
+}
+
 /// Saver of the integer registers of parameters right before the arguments on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {

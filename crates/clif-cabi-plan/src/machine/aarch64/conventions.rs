@@ -11,7 +11,6 @@ use super::stub::X17;
 use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
 use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &WINDOWS, &TAIL];
@@ -21,14 +20,13 @@ pub(super) const PARAMS: Registers = Registers {
     vector: &[V0, V1, V2, V3, V4, V5, V6, V7],
 };
 
+const CHAIN_IN_X17: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X17]));
+
 /// Apple's C with a static chain.
 static APPLE_CLOSURES: Convention = Convention {
     name: "Apple arm64, closures",
     rules: Rules {
-        args: &[
-            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X17])),
-            Rule::DelegateTo(APPLE_ARM64.rules.args),
-        ],
+        args: &[CHAIN_IN_X17, Rule::DelegateTo(APPLE_ARM64.rules.args)],
         ..APPLE_ARM64.rules
     },
     ..APPLE_ARM64
@@ -38,72 +36,50 @@ static APPLE_CLOSURES: Convention = Convention {
 static WINDOWS_CLOSURES: Convention = Convention {
     name: "Windows arm64, closures",
     rules: Rules {
-        args: &[
-            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X17])),
-            Rule::DelegateTo(WINDOWS_ARM64.rules.args),
-        ],
+        args: &[CHAIN_IN_X17, Rule::DelegateTo(WINDOWS_ARM64.rules.args)],
         ..WINDOWS_ARM64.rules
     },
     ..WINDOWS_ARM64
 };
 
-pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
-    call_conv: CallConv::SystemV,
-    params: PARAMS,
-    results: PARAMS,
-    sret: Sret::Own(X8),
-    // `StructArgument` is a panic.
-    has_sarg: false,
-    positional: false,
-    least_slot: 8,
-    most_slot_align: 16,
-    ends_slot: false,
-    extended: ValueType::I32,
-    extends_bit_ints: false,
-    shadow_bytes: 0,
-    stack_align: 16,
-    most_stack_bytes: MAX_STACK_BYTES,
-    instead: &[],
-    callee_saved: AAPCS64.frame.callee_saved,
-    callee_pops: CalleePops::Nothing,
-    preserved_vectors: None,
-    has_stubs: true,
-    calls: None,
-    general_calls: None,
-    reads_wide: false,
-    chain: X18,
-    closures: None,
-    // AAPCS64, Appendix B: Variable Argument Lists.
-    va_list: VaListLayout {
-        convention: &AAPCS64,
-        save_area: Some(SaveArea {
-            saved: PerClass {
-                int: SavedClass {
-                    first: 0,
-                    slot: 8,
-                    ty: ValueType::I64,
-                    counter: VaCounter::of(&AAPCS64, 3, 1, true),
-                    base_at: 64,
-                    zero_at: 0,
-                },
-                vector: SavedClass {
-                    first: 64,
-                    slot: 16,
-                    ty: ValueType::I8X16,
-                    counter: VaCounter::of(&AAPCS64, 4, 2, true),
-                    base_at: 192,
-                    zero_at: 0,
-                },
-            },
-            before_area: None,
-            list_bytes: member(&AAPCS64, 5),
-            overflow: member(&AAPCS64, 0),
-            exhausts: true,
-            in_pairs: true,
-            by_reference: true,
-        }),
-        home: None,
+/// AAPCS64, Appendix B: Variable Argument Lists.
+const SAVE_AREA: SaveArea = SaveArea {
+    saved: PerClass {
+        int: SavedClass {
+            first: 0,
+            slot: 8,
+            ty: ValueType::I64,
+            counter: VaCounter::of(&AAPCS64, 3, 1, true),
+            base_at: 64,
+            zero_at: 0,
+        },
+        vector: SavedClass {
+            first: 64,
+            slot: 16,
+            ty: ValueType::I8X16,
+            counter: VaCounter::of(&AAPCS64, 4, 2, true),
+            base_at: 192,
+            zero_at: 0,
+        },
     },
+    before_area: None,
+    list_bytes: member(&AAPCS64, 5),
+    overflow: member(&AAPCS64, 0),
+    exhausts: true,
+    in_pairs: true,
+    by_reference: true,
+};
+
+pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
+    sret: Sret::Own(X8),
+    ..ClifConvention::new(
+        CallConv::SystemV,
+        &AAPCS64,
+        PARAMS,
+        PARAMS,
+        X18,
+        VaListLayout::counts(&AAPCS64, SAVE_AREA),
+    )
 };
 
 const FAST: ClifConvention = ClifConvention {
@@ -122,11 +98,7 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
     instead: &[(ValueType::F128, ValueType::I8X16)],
     chain: X17,
     closures: Some(&APPLE_CLOSURES),
-    va_list: VaListLayout {
-        convention: &APPLE_ARM64,
-        save_area: None,
-        home: None,
-    },
+    va_list: VaListLayout::address(&APPLE_ARM64, None),
     ..SYSTEM_V
 };
 
@@ -136,12 +108,8 @@ pub(super) const WINDOWS: ClifConvention = ClifConvention {
     call_conv: CallConv::WindowsFastcall,
     chain: X17,
     closures: Some(&WINDOWS_CLOSURES),
-    va_list: VaListLayout {
-        convention: &WINDOWS_ARM64,
-        save_area: None,
-        // Cranelift's frames have two words where the registers have to be.
-        home: Some(Home::Stub),
-    },
+    // Cranelift's frames have two words where the registers have to be.
+    va_list: VaListLayout::address(&WINDOWS_ARM64, Some(Home::Stub)),
     ..SYSTEM_V
 };
 

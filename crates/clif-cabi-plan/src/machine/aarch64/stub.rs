@@ -9,7 +9,7 @@
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep, TOO_FAR};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -39,67 +39,60 @@ const MAX_IMMEDIATE: u32 = 0xfff;
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
         // ldr x18, [sp, area]
-        StubStep::LoadChain(area) => words(code, &[load(18, 31, area)?]),
+        StubStep::LoadChain(area) => code.words(&[load(18, 31, area)?]),
         // mov xn, x18
-        StubStep::ChainToInt(n) => words(code, &[0xaa12_03e0 | u32::from(n)]),
+        StubStep::ChainToInt(n) => code.words(&[0xaa12_03e0 | u32::from(n)]),
         // fmov dn, x18
-        StubStep::ChainToVector(n) => words(code, &[0x9e67_0240 | u32::from(n)]),
+        StubStep::ChainToVector(n) => code.words(&[0x9e67_0240 | u32::from(n)]),
         // mov xn, x17
-        StubStep::AddressToInt(n) => words(code, &[0xaa11_03e0 | u32::from(n)]),
+        StubStep::AddressToInt(n) => code.words(&[0xaa11_03e0 | u32::from(n)]),
         // fmov dn, x17
-        StubStep::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
+        StubStep::AddressToVector(n) => code.words(&[0x9e67_0220 | u32::from(n)]),
         StubStep::Frame => open(code),
         // stp x0, x1, [x29, 16]; .. stp x6, x7, [x29, 64]
-        StubStep::SaveInts => words(code, &[0xa901_07a0, 0xa902_0fa2, 0xa903_17a4, 0xa904_1fa6]),
+        StubStep::SaveInts => code.words(&[0xa901_07a0, 0xa902_0fa2, 0xa903_17a4, 0xa904_1fa6]),
         // sub sp, sp, bytes
-        StubStep::Skip(bytes) if bytes <= MAX_IMMEDIATE => {
-            words(code, &[0xd100_03ff | bytes << 10])
-        }
+        StubStep::Skip(bytes) if bytes <= MAX_IMMEDIATE => code.words(&[0xd100_03ff | bytes << 10]),
         StubStep::PushChain => push(18, code),
         StubStep::PushAddress => push(17, code),
         StubStep::PushArea(shadow) => {
             // add x16, x29, 80 + shadow
-            words(code, &[0x9100_03b0 | (u32::from(AREA) + shadow) << 10]);
+            code.words(&[0x9100_03b0 | (u32::from(AREA) + shadow) << 10]);
             push(16, code);
         }
         StubStep::Call(callee) => to_function(callee, pic, true, code),
         // ldr x16, [x29, 80 + area]; blr x16
         StubStep::CallAfter(area) => {
             let from = area.saturating_add(AREA.into());
-            words(code, &[load(16, 29, from)?, 0xd63f_0200]);
+            code.words(&[load(16, 29, from)?, 0xd63f_0200]);
         }
         // mov x9, x0; mov x10, x1
-        StubStep::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea]),
+        StubStep::KeepInvocation => code.words(&[0xaa00_03e9, 0xaa01_03ea]),
         // stp x2, x2, [sp, -16]!
-        StubStep::KeepRet => words(code, &[0xa9bf_0be2]),
+        StubStep::KeepRet => code.words(&[0xa9bf_0be2]),
         // ldr x17, [x10, 8 n]
-        StubStep::ArgAddress(n) => words(code, &[load(17, 10, n.saturating_mul(8))?]),
+        StubStep::ArgAddress(n) => code.words(&[load(17, 10, n.saturating_mul(8))?]),
         // ldur x17, [x29, -16]
-        StubStep::RetAddress => words(code, &[0xf85f_03b1]),
+        StubStep::RetAddress => code.words(&[0xf85f_03b1]),
         // ldur x8, [x29, -16]
-        StubStep::PassRet => words(code, &[0xf85f_03a8]),
+        StubStep::PassRet => code.words(&[0xf85f_03a8]),
         // str x0, [sp, offset]
-        StubStep::StackWord(offset) => words(code, &[scaled(0xf900_03e0, 8, offset)?]),
+        StubStep::StackWord(offset) => code.words(&[scaled(0xf900_03e0, 8, offset)?]),
         // blr x9
-        StubStep::CallTarget => words(code, &[0xd63f_0120]),
-        StubStep::Load(own) => words(code, &[moved(step, own, false)?]),
-        StubStep::Store(own) => words(code, &[moved(step, own, true)?]),
+        StubStep::CallTarget => code.words(&[0xd63f_0120]),
+        StubStep::Load(own) => code.words(&[moved(step, own, false)?]),
+        StubStep::Store(own) => code.words(&[moved(step, own, true)?]),
         StubStep::Leave => close(code),
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ldr x16, [sp, area]; br x16
-        StubStep::JumpAfter(area) => words(code, &[load(16, 31, area)?, 0xd61f_0200]),
+        StubStep::JumpAfter(area) => code.words(&[load(16, 31, area)?, 0xd61f_0200]),
         // br xn
-        StubStep::JumpInt(n) => words(code, &[0xd61f_0000 | u32::from(n) << 5]),
+        StubStep::JumpInt(n) => code.words(&[0xd61f_0000 | u32::from(n) << 5]),
         // ret
-        StubStep::Return => words(code, &[0xd65f_03c0]),
+        StubStep::Return => code.words(&[0xd65f_03c0]),
         _ => return Err(step.refused("AArch64")),
     }
     Ok(())
-}
-
-fn words(code: &mut StubCode, words: &[u32]) {
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-    code.bytes.extend(bytes);
 }
 
 /// `ldr xt, [xn, offset]`
@@ -110,10 +103,9 @@ fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
 /// `instruction` with an offset in units of `bytes`.
 fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
     let scaled = offset / bytes;
-    let why = "the argument area is too large for a stub";
     match offset.is_multiple_of(bytes) && scaled <= MAX_IMMEDIATE {
         true => Ok(instruction | scaled << 10),
-        false => Err(PlanError::Stub(why)),
+        false => Err(TOO_FAR),
     }
 }
 
@@ -140,29 +132,26 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
 /// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`; x17 itself by way of x16.
 fn push(t: u32, code: &mut StubCode) {
     let sp = if t == 17 { 16 } else { 17 };
-    words(
-        code,
-        &[0xd100_23ff, 0x9100_03e0 | sp, 0xf900_0000 | sp << 5 | t],
-    );
+    code.words(&[0xd100_23ff, 0x9100_03e0 | sp, 0xf900_0000 | sp << 5 | t]);
 }
 
 fn open(code: &mut StubCode) {
     // stp x29, x30, [sp, -80]!
-    words(code, &[0xa9bb_7bfd]);
+    code.words(&[0xa9bb_7bfd]);
     code.row((SP, AREA.into()), SAVED);
     // mov x29, sp
-    words(code, &[0x9100_03fd]);
+    code.words(&[0x9100_03fd]);
     code.row((X29, AREA.into()), SAVED);
 }
 
 fn close(code: &mut StubCode) {
     // mov sp, x29
-    words(code, &[0x9100_03bf]);
+    code.words(&[0x9100_03bf]);
     // ldp x29, x30, [sp], 80
-    words(code, &[0xa8c5_7bfd]);
+    code.words(&[0xa8c5_7bfd]);
     code.row(ENTRY, &[]);
     // ret
-    words(code, &[0xd65f_03c0]);
+    code.words(&[0xd65f_03c0]);
 }
 
 /// Appends `b` or `bl` callee; in the JIT through x16, by an absolute address, as a callee may be
@@ -179,7 +168,7 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
             (RelocKind::Abs8, before, &[0, 0])
         }
     };
-    words(code, before);
+    code.words(before);
     code.refer(callee, kind, 0);
-    words(code, after);
+    code.words(after);
 }

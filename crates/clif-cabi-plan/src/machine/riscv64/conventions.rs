@@ -1,14 +1,12 @@
 //! Cranelift's riscv64 back end: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
-use cabi::convention::CalleePops;
 use cabi::riscv::{
     A0, A1, A2, A3, A4, A5, A6, A7, FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, LP64D, T2,
 };
 
-use crate::machine::convention::{ClifConvention, Sret};
+use crate::machine::convention::ClifConvention;
 use crate::machine::registers::Registers;
 use crate::machine::va_list::{Home, VaListLayout};
-use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V];
@@ -18,27 +16,16 @@ pub(super) const PARAMS: Registers = Registers {
     vector: &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7],
 };
 
+const RESULTS: Registers = Registers {
+    int: &[A0, A1],
+    vector: &[FA0, FA1],
+};
+
 /// No float is in an integer register, and a narrow integer is extended to 64 bits: `cabi` has the
 /// former as integers, and the way of the latter.
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
-    call_conv: CallConv::SystemV,
-    params: PARAMS,
-    results: Registers {
-        int: &[A0, A1],
-        vector: &[FA0, FA1],
-    },
-    sret: Sret::FirstInt,
-    // `StructArgument` is a panic.
-    has_sarg: false,
-    positional: false,
-    least_slot: 8,
     most_slot_align: 8,
-    ends_slot: false,
     extended: ValueType::I64,
-    extends_bit_ints: false,
-    shadow_bytes: 0,
-    stack_align: 16,
-    most_stack_bytes: MAX_STACK_BYTES,
     // Vectors are on the stack, and panics without the V extension; `f128` is two integers. Nothing
     // stands for them.
     instead: &[
@@ -50,19 +37,13 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
         (ValueType::F32X4, ValueType::F32X4),
         (ValueType::F64X2, ValueType::F64X2),
     ],
-    callee_saved: LP64D.frame.callee_saved,
-    callee_pops: CalleePops::Nothing,
-    preserved_vectors: None,
-    has_stubs: true,
-    calls: None,
-    general_calls: None,
-    reads_wide: false,
-    chain: T2,
-    closures: None,
-    va_list: VaListLayout {
-        convention: &LP64D,
-        save_area: None,
-        // Cranelift's frames have two words where the registers have to be.
-        home: Some(Home::Stub),
-    },
+    // Cranelift's frames have two words where the registers have to be.
+    ..ClifConvention::new(
+        CallConv::SystemV,
+        &LP64D,
+        PARAMS,
+        RESULTS,
+        T2,
+        VaListLayout::address(&LP64D, Some(Home::Stub)),
+    )
 };

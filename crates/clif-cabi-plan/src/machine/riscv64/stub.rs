@@ -9,7 +9,7 @@ use cabi::riscv::{A0, A1, A2, RA, S0, SP, T1, T2, T3, T4};
 
 use super::conventions::PARAMS;
 use crate::error::PlanError;
-use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep, TOO_FAR};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -33,59 +33,51 @@ const fn dwarf(reg: Reg) -> u16 {
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
-        StubStep::LoadChain(area) => words(code, &[load(T2, SP, area)?]),
+        StubStep::LoadChain(area) => code.words(&[load(T2, SP, area)?]),
         // mv an, t2
-        StubStep::ChainToInt(n) => words(code, &[0x0003_8013 | param(n) << 7]),
+        StubStep::ChainToInt(n) => code.words(&[0x0003_8013 | param(n) << 7]),
         // fmv.d.x fan, t2
-        StubStep::ChainToVector(n) => words(code, &[0xf203_8053 | param(n) << 7]),
+        StubStep::ChainToVector(n) => code.words(&[0xf203_8053 | param(n) << 7]),
         StubStep::Frame => open(code)?,
-        StubStep::Skip(bytes) => words(code, &[lower(bytes)?]),
+        StubStep::Skip(bytes) => code.words(&[lower(bytes)?]),
         StubStep::SaveInts => {
             for (at, reg) in (INTS..).step_by(WORD.bytes() as usize).zip(PARAMS.int) {
-                words(code, &[store(*reg, S0, at)?]);
+                code.words(&[store(*reg, S0, at)?]);
             }
         }
         StubStep::PushChain => push(T2, code)?,
         StubStep::PushArea(shadow) => {
-            words(code, &[add(T1, S0, shadow.saturating_add(AREA.into()))?]);
+            code.words(&[add(T1, S0, shadow.saturating_add(AREA.into()))?]);
             push(T1, code)?;
         }
         StubStep::Call(callee) => to_function(callee, pic, true, code),
-        StubStep::KeepInvocation => words(code, &[add(T3, A0, 0)?, add(T4, A1, 0)?]),
+        StubStep::KeepInvocation => code.words(&[add(T3, A0, 0)?, add(T4, A1, 0)?]),
         // An invoker saves no registers there.
-        StubStep::KeepRet => words(code, &[store(A2, S0, INTS)?]),
-        StubStep::ArgAddress(n) => words(code, &[load(T1, T4, n.saturating_mul(8))?]),
-        StubStep::RetAddress => words(code, &[load(T1, S0, INTS)?]),
-        StubStep::PassRet => words(code, &[load(A0, S0, INTS)?]),
-        StubStep::StackWord(offset) => words(code, &[store(A0, SP, offset)?]),
+        StubStep::KeepRet => code.words(&[store(A2, S0, INTS)?]),
+        StubStep::ArgAddress(n) => code.words(&[load(T1, T4, n.saturating_mul(8))?]),
+        StubStep::RetAddress => code.words(&[load(T1, S0, INTS)?]),
+        StubStep::PassRet => code.words(&[load(A0, S0, INTS)?]),
+        StubStep::StackWord(offset) => code.words(&[store(A0, SP, offset)?]),
         // jalr t3
-        StubStep::CallTarget => words(code, &[0x000e_00e7]),
-        StubStep::Load(own) => words(code, &[moved(step, own, false)?]),
-        StubStep::Store(own) => words(code, &[moved(step, own, true)?]),
+        StubStep::CallTarget => code.words(&[0x000e_00e7]),
+        StubStep::Load(own) => code.words(&[moved(step, own, false)?]),
+        StubStep::Store(own) => code.words(&[moved(step, own, true)?]),
         StubStep::Leave => close(code)?,
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ld t1, area(sp); jr t1
-        StubStep::JumpAfter(area) => words(code, &[load(T1, SP, area)?, 0x0003_0067]),
+        StubStep::JumpAfter(area) => code.words(&[load(T1, SP, area)?, 0x0003_0067]),
         // jr an
-        StubStep::JumpInt(n) => words(code, &[0x0000_0067 | param(n) << 15]),
+        StubStep::JumpInt(n) => code.words(&[0x0000_0067 | param(n) << 15]),
         // ret
-        StubStep::Return => words(code, &[0x0000_8067]),
+        StubStep::Return => code.words(&[0x0000_8067]),
         _ => return Err(step.refused("RISC-V")),
     }
     Ok(())
 }
 
-fn words(code: &mut StubCode, words: &[u32]) {
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-    code.bytes.extend(bytes);
-}
-
 /// Returns `number`, if it is an immediate of a load, a store or an addition.
 fn immediate(number: u32) -> Result<u32, PlanError> {
-    let why = "the argument area is too large for a stub";
-    (number <= MAX_IMMEDIATE)
-        .then_some(number)
-        .ok_or(PlanError::Stub(why))
+    (number <= MAX_IMMEDIATE).then_some(number).ok_or(TOO_FAR)
 }
 
 /// Returns the number of the n-th register of parameters of either class: a0 and fa0 have the same.
@@ -155,30 +147,30 @@ fn lower(bytes: u32) -> Result<u32, PlanError> {
 }
 
 fn push(reg: Reg, code: &mut StubCode) -> Result<(), PlanError> {
-    words(code, &[lower(WORD.bytes())?, store(reg, SP, 0)?]);
+    code.words(&[lower(WORD.bytes())?, store(reg, SP, 0)?]);
     Ok(())
 }
 
 fn open(code: &mut StubCode) -> Result<(), PlanError> {
-    words(code, &[lower(AREA.into())?]);
+    code.words(&[lower(AREA.into())?]);
     code.row((dwarf(SP), AREA.into()), &[]);
-    words(code, &[store(S0, SP, 0)?, store(RA, SP, WORD.bytes())?]);
+    code.words(&[store(S0, SP, 0)?, store(RA, SP, WORD.bytes())?]);
     // mv s0, sp
-    words(code, &[add(S0, SP, 0)?]);
+    code.words(&[add(S0, SP, 0)?]);
     code.row((dwarf(S0), AREA.into()), SAVED);
     Ok(())
 }
 
 fn close(code: &mut StubCode) -> Result<(), PlanError> {
     // mv sp, s0
-    words(code, &[add(SP, S0, 0)?]);
+    code.words(&[add(SP, S0, 0)?]);
     code.row((dwarf(SP), AREA.into()), SAVED);
     let loads = [load(RA, SP, WORD.bytes())?, load(S0, SP, 0)?];
-    words(code, &loads);
-    words(code, &[add(SP, SP, AREA.into())?]);
+    code.words(&loads);
+    code.words(&[add(SP, SP, AREA.into())?]);
     code.row(ENTRY, &[]);
     // ret
-    words(code, &[0x0000_8067]);
+    code.words(&[0x0000_8067]);
     Ok(())
 }
 
@@ -188,7 +180,7 @@ fn close(code: &mut StubCode) -> Result<(), PlanError> {
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
     const NOP: u32 = 0x0000_0013;
     if !pic && !code.len().is_multiple_of(WORD.bytes()) {
-        words(code, &[NOP]);
+        code.words(&[NOP]);
     }
     let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
         // auipc t1, 0; jr t1
@@ -206,7 +198,7 @@ fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
             (RelocKind::Abs8, before, &[0, 0])
         }
     };
-    words(code, before);
+    code.words(before);
     code.refer(callee, kind, 0);
-    words(code, after);
+    code.words(after);
 }

@@ -9,40 +9,30 @@ use cabi::convention::FrameKind;
 
 use super::Architecture;
 use super::convention::ClifConvention;
-use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
-use super::registers::Registers;
+use super::processor::Processor;
 use super::stub::Steps;
 
 pub(super) static ARCHITECTURE: Architecture = Architecture {
-    processor: &PROCESSOR,
+    processor: Processor {
+        big_endian: true,
+        // `get_pinned_reg` is a panic.
+        context: None,
+        // `get_frame_pointer` is the caller's stack pointer, by the back chain; the area starts
+        // after the callee's 160 bytes.
+        area_from_frame: Some(160),
+        slot_align: 8,
+        ..Processor::with_frames(Steps {
+            numbered: &conventions::PARAMS,
+            entry: stub::ENTRY,
+            has_all: false,
+            encode: stub::encode,
+        })
+    },
     conventions: conventions::ALL,
     under,
     // A far call has the import's absolute address in the text, which no shared library may have; a
     // near call goes through the PLT.
     near_imports: Some(("s390x", None)),
-};
-
-static PROCESSOR: Processor = Processor {
-    big_endian: true,
-    // `get_pinned_reg` is a panic.
-    context: None,
-    vector_count: None,
-    steps: &STEPS,
-    // `get_frame_pointer` is the caller's stack pointer, by the back chain; the area starts after
-    // the callee's 160 bytes.
-    area_from_frame: Some(160),
-    moved: Registers::NONE,
-    x87: None,
-    slot_align: 8,
-    probe: None,
-    flags: &[FRAME_POINTERS, INLINE_PROBES],
-};
-
-static STEPS: Steps = Steps {
-    numbered: &conventions::PARAMS,
-    entry: stub::ENTRY,
-    has_all: false,
-    encode: stub::encode,
 };
 
 fn under(convention: &Convention) -> Option<&'static ClifConvention> {

@@ -10,7 +10,7 @@ use cabi::s390x::{R0, R2, R3, R4, R6, R7, R8, R11, R15};
 
 use super::conventions::{PARAMS, SYSTEM_V};
 use crate::error::PlanError;
-use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep};
+use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep, TOO_FAR};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -130,8 +130,7 @@ fn with_displacement(
     displacement: i32,
 ) -> Result<(), PlanError> {
     if !(-MAX_DISPLACEMENT..=MAX_DISPLACEMENT).contains(&displacement) {
-        let why = "the argument area is too large for a stub";
-        return Err(PlanError::Stub(why));
+        return Err(TOO_FAR);
     }
     // The lower 12 bits stand before the upper 8.
     let [low, middle, high, _] = displacement.to_le_bytes();

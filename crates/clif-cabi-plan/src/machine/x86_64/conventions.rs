@@ -10,7 +10,6 @@ use cabi::{VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WI
 use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
 use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
 pub(super) const ALL: &[&ClifConvention] =
@@ -21,71 +20,57 @@ pub(super) const PARAMS: Registers = Registers {
     vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
 };
 
+const RESULTS: Registers = Registers {
+    int: &[RAX, RDX],
+    vector: &[XMM0, XMM1],
+};
+
 pub(super) const MOVED: Registers = Registers {
     int: &[RAX, RDX, RCX],
     vector: PARAMS.vector,
 };
 
-pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
-    call_conv: CallConv::SystemV,
-    params: PARAMS,
-    results: Registers {
-        int: &[RAX, RDX],
-        vector: &[XMM0, XMM1],
+/// psABI 3.5.7, The Register Save Area.
+const SAVE_AREA: SaveArea = SaveArea {
+    saved: PerClass {
+        int: SavedClass {
+            first: 0,
+            slot: 8,
+            ty: ValueType::I64,
+            counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
+            base_at: 0,
+            zero_at: 0,
+        },
+        vector: SavedClass {
+            first: 48,
+            slot: 16,
+            ty: ValueType::I8X16,
+            counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
+            base_at: 0,
+            zero_at: 0,
+        },
     },
-    sret: Sret::FirstInt,
+    before_area: None,
+    list_bytes: member(&X86_64_SYSV, 4),
+    overflow: member(&X86_64_SYSV, 2),
+    exhausts: false,
+    in_pairs: false,
+    by_reference: false,
+};
+
+pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     has_sarg: true,
-    positional: false,
-    least_slot: 8,
-    most_slot_align: 16,
-    ends_slot: false,
-    extended: ValueType::I32,
     // clang's callees do.
     extends_bit_ints: true,
-    shadow_bytes: 0,
-    stack_align: 16,
-    most_stack_bytes: MAX_STACK_BYTES,
-    instead: &[],
-    callee_saved: X86_64_SYSV.frame.callee_saved,
-    callee_pops: CalleePops::Nothing,
-    preserved_vectors: None,
-    has_stubs: true,
-    calls: None,
-    general_calls: None,
     reads_wide: true,
-    chain: R10,
-    closures: None,
-    // psABI 3.5.7, The Register Save Area.
-    va_list: VaListLayout {
-        convention: &X86_64_SYSV,
-        save_area: Some(SaveArea {
-            saved: PerClass {
-                int: SavedClass {
-                    first: 0,
-                    slot: 8,
-                    ty: ValueType::I64,
-                    counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
-                    base_at: 0,
-                    zero_at: 0,
-                },
-                vector: SavedClass {
-                    first: 48,
-                    slot: 16,
-                    ty: ValueType::I8X16,
-                    counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
-                    base_at: 0,
-                    zero_at: 0,
-                },
-            },
-            before_area: None,
-            list_bytes: member(&X86_64_SYSV, 4),
-            overflow: member(&X86_64_SYSV, 2),
-            exhausts: false,
-            in_pairs: false,
-            by_reference: false,
-        }),
-        home: None,
-    },
+    ..ClifConvention::new(
+        CallConv::SystemV,
+        &X86_64_SYSV,
+        PARAMS,
+        RESULTS,
+        R10,
+        VaListLayout::counts(&X86_64_SYSV, SAVE_AREA),
+    )
 };
 
 const FAST: ClifConvention = ClifConvention {
@@ -118,7 +103,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     // Rust's scalar pairs, and so is a second vector register from 0.137 on: both are left out, so
     // that the model holds for all releases.
     results: Registers {
-        int: SYSTEM_V.results.int,
+        int: RESULTS.int,
         vector: &[XMM0],
     },
     positional: true,
@@ -135,11 +120,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     reads_wide: false,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding.
     general_calls: Some(&SYSTEM_V),
-    va_list: VaListLayout {
-        convention: &X86_64_WIN64,
-        save_area: None,
-        home: Some(Home::ShadowSpace),
-    },
+    va_list: VaListLayout::address(&X86_64_WIN64, Some(Home::ShadowSpace)),
     ..SYSTEM_V
 };
 

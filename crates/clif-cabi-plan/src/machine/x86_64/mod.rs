@@ -13,31 +13,25 @@ use super::processor::Processor;
 use super::stub::Steps;
 use conventions::{PRESERVE_ALL, SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 
-static STEPS: Steps = Steps {
-    numbered: &conventions::PARAMS,
-    entry: stub::ENTRY,
-    has_all: true,
-    encode: stub::encode,
-};
-
 pub(super) static ARCHITECTURE: Architecture = Architecture {
-    processor: &PROCESSOR,
+    processor: Processor {
+        context: Some(x86_64::R15),
+        vector_count: Some(x86_64::RAX),
+        area_from_frame: None,
+        moved: conventions::MOVED,
+        x87: Some(x86_64::ST0),
+        probe: Some(x86_64::RAX),
+        flags: &[],
+        ..Processor::with_frames(Steps {
+            numbered: &conventions::PARAMS,
+            entry: stub::ENTRY,
+            has_all: true,
+            encode: stub::encode,
+        })
+    },
     conventions: conventions::ALL,
     under,
     near_imports: None,
-};
-
-static PROCESSOR: Processor = Processor {
-    big_endian: false,
-    context: Some(x86_64::R15),
-    vector_count: Some(x86_64::RAX),
-    steps: &STEPS,
-    area_from_frame: None,
-    moved: conventions::MOVED,
-    x87: Some(x86_64::ST0),
-    slot_align: 16,
-    probe: Some(x86_64::RAX),
-    flags: &[],
 };
 
 /// Returns the convention with frames of this kind. It refuses other differences itself.

@@ -9,7 +9,7 @@ use cabi::Reg;
 use super::conventions::{MOVED, SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::registers::RegClass;
-use crate::machine::stub::{RelocKind, Stub, StubCode, StubStep};
+use crate::machine::stub::{RelocKind, Stub, StubCode, StubStep, TOO_FAR};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, ClifParam, Signature};
 
@@ -159,8 +159,7 @@ fn with_disp32(
     from: i32,
 ) -> Result<(), PlanError> {
     let word = i32::try_from(area).ok().and_then(|n| n.checked_add(from));
-    let why = "the argument area is too large for a stub";
-    let word = word.ok_or(PlanError::Stub(why))?;
+    let word = word.ok_or(TOO_FAR)?;
     code.bytes.extend(instruction);
     code.bytes.extend(word.to_le_bytes());
     Ok(())
