@@ -135,13 +135,17 @@ impl Suite {
             let mut own = Self {
                 report: whole.report.of_part(),
                 only: whole.only.clone(),
+                n_passed: None,
                 ..*whole
             };
             let done = work(item, &mut own).map_err(|why| why.to_string());
             done.map(|()| own)
         };
         for own in in_threads(items, at_once(), one, |_| ()) {
-            self.report.take_part(own?.report);
+            let own = own?;
+            self.report.take_part(own.report);
+            let passed = own.n_passed.map(|n| n + self.n_passed.unwrap_or(0));
+            self.n_passed = passed.or(self.n_passed);
         }
         Ok(())
     }

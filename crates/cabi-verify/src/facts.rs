@@ -169,7 +169,8 @@ impl fmt::Display for Facts {
 }
 
 impl Facts {
-    /// Reads the lines of a case.
+    /// Reads the lines of a case. One that begins with a space is about the same side as the line
+    /// before it.
     ///
     /// # Errors
     /// A line that is not in the format.
@@ -187,18 +188,22 @@ impl Facts {
     /// # Ok::<(), String>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut facts = Self::default();
+        let (mut facts, mut side) = (Self::default(), "");
         for line in text.lines() {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            if !word.is_empty() {
+                side = word;
+            }
             facts
-                .read(line)
+                .read(side, rest)
                 .ok_or_else(|| format!("no line of facts: {line}"))?;
         }
         Ok(facts)
     }
 
-    fn read(&mut self, line: &str) -> Option<()> {
-        let mut words = line.split(' ');
-        let side = match words.next()? {
+    fn read(&mut self, side: &str, rest: &str) -> Option<()> {
+        let mut words = rest.split(' ');
+        let side = match side {
             "callee" => &mut self.callee,
             "caller" => &mut self.caller,
             _ => return None,

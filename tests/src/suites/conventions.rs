@@ -17,7 +17,6 @@ use cabi::convention::Convention;
 use cabi::{Error, FnAbi, FnSig, Target};
 use cabi_verify::generate::Absent;
 use cabi_verify::question::{Outcome, Question};
-use cabi_verify::threads::{at_once, in_threads};
 
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
@@ -73,17 +72,6 @@ struct Engine<'a> {
     compiler: &'a Compiler,
 }
 
-/// Results of an engine.
-#[derive(Default)]
-struct Shown {
-    /// The missing tool, or the version of a compiler without stored facts.
-    absent: Option<String>,
-    notes: Vec<String>,
-    outcomes: Vec<(&'static str, Result<(), String>)>,
-    controls: Vec<(String, Result<(), String>)>,
-    n_agreed: usize,
-}
-
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let drawn = (
         number("CABI_CONVENTIONS_SEED", stored::SEED)?,
@@ -94,38 +82,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let engines = engines.filter(|one| one.machine.runs.is_some() && suite.wants(&one.name));
     let engines: Vec<Engine<'_>> = engines.collect();
     let references = References::find(&engines);
-    let run = |engine: &Engine<'_>| engine.run(&references, drawn);
-    let shown = in_threads(&engines, at_once(), run, |_| ());
-    report(suite, &engines, shown)?;
+    suite.each(&engines, |engine, suite| {
+        engine.run(&references, drawn, suite)
+    })?;
     systems::run(suite);
-    Ok(())
-}
-
-/// Reports the results of each engine.
-fn report(
-    suite: &mut Suite,
-    engines: &[Engine<'_>],
-    shown: Vec<Result<Shown, String>>,
-) -> Result<()> {
-    let mut n_passed = 0;
-    for (engine, shown) in engines.iter().zip(shown) {
-        let shown = shown?;
-        n_passed += shown.n_agreed;
-        if let Some(why) = shown.absent {
-            suite.report.absent(&engine.name, &why);
-        }
-        for note in shown.notes {
-            suite.report.note(format!("{}: {note}", engine.name));
-        }
-        for (what, outcome) in shown.outcomes {
-            suite.report.outcome(&engine.name, what, outcome);
-        }
-        let control = format!("{} control", engine.name);
-        for (what, outcome) in shown.controls {
-            suite.report.outcome(&control, &what, outcome);
-        }
-    }
-    suite.n_passed = Some(n_passed);
     Ok(())
 }
 
@@ -143,21 +103,32 @@ impl<'a> Engine<'a> {
 }
 
 impl Engine<'_> {
-    fn run(&self, references: &References, drawn: (u64, u64)) -> Result<Shown, String> {
-        let mut shown = Shown::default();
+    fn note(&self, text: &str, suite: &mut Suite) {
+        suite.report.note(format!("{}: {text}", self.name));
+    }
+
+    fn outcome(&self, what: &str, outcome: Result<(), String>, suite: &mut Suite) {
+        suite.report.outcome(&self.name, what, outcome);
+    }
+
+    fn of_control(&self, what: &str, outcome: Result<(), String>, suite: &mut Suite) {
+        let control = format!("{} control", self.name);
+        suite.report.outcome(&control, what, outcome);
+    }
+
+    fn run(&self, references: &References, drawn: (u64, u64), suite: &mut Suite) -> Result<()> {
         let tools = match self.tools(references) {
             Ok(tools) => tools,
             Err(why) => {
-                shown.absent = Some(why);
-                return Ok(shown);
+                suite.report.absent(&self.name, &why);
+                return Ok(());
             }
         };
         let is_stored = drawn.0 == stored::SEED && drawn.1 >= self.machine.stored;
         let drawn = Drawn::with_directed(self, drawn);
         let compiled = Compiled::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
-            let outcome = self.asks_again(&tools);
-            shown.outcomes.push(("a process ended", outcome));
+            self.outcome("a process ended", self.asks_again(&tools), suite);
         }
         let path = self.stored_at();
         let version = references.version(self.compiler)?;
@@ -168,19 +139,18 @@ impl Engine<'_> {
         match Stored::read(&path)? {
             stored if is_stored && stored.version == version => {
                 let outcome = stored.holds(&Stored::parse(&text)?);
-                shown.outcomes.push(("facts", outcome));
+                self.outcome("facts", outcome, suite);
             }
             stored if is_stored => {
                 let why = format!("facts are stored of {}, this is {version}", stored.version);
-                shown.absent = Some(why);
+                suite.report.absent(&self.name, &why);
             }
-            _ => shown.notes.push("a draw without stored facts".to_owned()),
+            _ => self.note("a draw without stored facts", suite),
         }
         let placed = self.placed(&compiled)?;
-        self.shapes(&placed, &mut shown)?;
-        self.judge(&compiled, placed, &drawn.refused, &mut shown);
-        self.shifted_bits(&tools, &compiled, &mut shown)?;
-        Ok(shown)
+        self.shapes(&placed, suite)?;
+        self.judge(&compiled, placed, &drawn.refused, suite);
+        self.shifted_bits(&tools, &compiled, suite)
     }
 
     /// Returns the questions, and where the convention has their values.
@@ -198,24 +168,24 @@ impl Engine<'_> {
         compiled: &Compiled,
         placed: Vec<Placed<'q>>,
         refused: &[String],
-        shown: &mut Shown,
+        suite: &mut Suite,
     ) -> Vec<Placed<'q>> {
         let check = |(question, abi): &Placed<'q>| compiled.check(question, abi);
         let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
         let refused = (refused, compiled.refused.len());
-        self.places(placed, &outcomes, refused, shown)
+        self.places(placed, &outcomes, refused, suite)
     }
 
     /// Counts shapes of the signatures: too few would compare too little.
-    fn shapes(&self, placed: &[Placed<'_>], shown: &mut Shown) -> Result<(), String> {
+    fn shapes(&self, placed: &[Placed<'_>], suite: &mut Suite) -> Result<()> {
         let mut shapes = self.machine.shapes.clone();
         if self.compiler.bit_int {
             shapes.push(shapes::named("_BitInt")?);
         }
         let signatures = placed.iter().map(|(question, abi)| (&question.sig, abi));
         let (counted, outcome) = shapes::report(&shapes, &signatures.collect::<Vec<_>>());
-        shown.notes.push(counted);
-        shown.outcomes.push(("shapes", outcome));
+        self.note(&counted, suite);
+        self.outcome("shapes", outcome, suite);
         Ok(())
     }
 
@@ -226,7 +196,7 @@ impl Engine<'_> {
         placed: Vec<Placed<'q>>,
         outcomes: &[Outcome],
         (refused, not_compiled): (&[String], usize),
-        shown: &mut Shown,
+        suite: &mut Suite,
     ) -> Vec<Placed<'q>> {
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
         let bugs = self.compiler.bugs.iter();
@@ -260,7 +230,7 @@ impl Engine<'_> {
                 different.push(format!("it is no longer true that {}", bug.what));
             }
         }
-        shown.notes.push(note);
+        self.note(&note, suite);
         let outcome = match different.len() {
             0 => is_enough(n_placed, refused, not_compiled, n_values),
             n => Err(format!(
@@ -268,8 +238,8 @@ impl Engine<'_> {
                 different[..n.min(PRINTED)].join("\n")
             )),
         };
-        shown.outcomes.push(("places", outcome));
-        shown.n_agreed = agreed.len();
+        self.outcome("places", outcome, suite);
+        suite.n_passed = Some(agreed.len());
         agreed
     }
 }

@@ -5,7 +5,8 @@ use cabi_verify::question::{Outcome, Question};
 
 use super::mutations::{self, Mutation};
 use super::observer::{Compiled, Tools};
-use super::{Engine, Placed, Shown};
+use super::{Engine, Placed};
+use crate::suite::{Result, Suite};
 
 /// Signatures with bit-fields that are called with these elsewhere.
 const SHIFTED: usize = 24;
@@ -32,7 +33,7 @@ struct Mutant {
 impl Engine<'_> {
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor
     /// does their `va_arg` with unnamed ones elsewhere.
-    pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], shown: &mut Shown) {
+    pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], suite: &mut Suite) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();
         let is_noticed = |outcome: &Outcome| outcome.iter().any(Result::is_err);
@@ -46,7 +47,7 @@ impl Engine<'_> {
                 mutants.push(self.mutant(mutation, is_noticed, compiled, agreed));
             }
         }
-        self.report_mutants(mutants, shown);
+        self.report_mutants(mutants, suite);
     }
 
     /// Bit-fields one bit after theirs are noticed by callers and by callees.
@@ -54,8 +55,8 @@ impl Engine<'_> {
         &self,
         tools: &Tools<'_>,
         compiled: &Compiled,
-        shown: &mut Shown,
-    ) -> Result<(), String> {
+        suite: &mut Suite,
+    ) -> Result<()> {
         let convention = self.machine.convention;
         let all = compiled.questions.iter();
         let all: Vec<Question> = all
@@ -73,10 +74,13 @@ impl Engine<'_> {
         let most = asked.len();
         let n_of = |side: usize| outcomes.iter().filter(|one| one[side].is_err()).count();
         let noticed = [0, 1].map(n_of);
-        shown.notes.push(format!(
+        let note = format!(
             "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
-            all.len(), noticed[0], noticed[1],
-        ));
+            all.len(),
+            noticed[0],
+            noticed[1],
+        );
+        self.note(&note, suite);
         let is_few = !asked.is_empty() && noticed.contains(&0);
         let outcome = match is_few {
             true => Err(format!(
@@ -84,9 +88,7 @@ impl Engine<'_> {
             )),
             false => Ok(()),
         };
-        shown
-            .controls
-            .push(("bit-fields one bit further on".to_owned(), outcome));
+        self.of_control("bit-fields one bit further on", outcome, suite);
         Ok(())
     }
 
@@ -115,7 +117,7 @@ impl Engine<'_> {
     }
 
     /// Every rule broken in every way is seen, unless the list says why it makes no difference.
-    fn report_mutants(&self, mutants: Vec<Mutant>, shown: &mut Shown) {
+    fn report_mutants(&self, mutants: Vec<Mutant>, suite: &mut Suite) {
         let equivalent = &self.machine.equivalent;
         let (mut by_places, mut n_refused) = (Vec::new(), 0);
         let mut unused = equivalent.clone();
@@ -127,18 +129,19 @@ impl Engine<'_> {
                 (Seen::No, Some((listed, _))) => unused.retain(|(part, _)| part != listed),
                 (Seen::No, None) => {
                     let unseen = Err("no signature shows it".to_owned());
-                    shown.controls.push((what.to_owned(), unseen));
+                    self.of_control(what, unseen, suite);
                 }
             }
         }
         for (part, _) in unused {
             let why = Err("each mutation of this name is seen".to_owned());
-            shown.controls.push((part.to_owned(), why));
+            self.of_control(part, why, suite);
         }
-        shown.notes.push(format!(
+        let note = format!(
             "{} mutations of its rules place values elsewhere than the code does, {n_refused} place none",
             by_places.len()
-        ));
+        );
+        self.note(&note, suite);
         let unseen = KINDS
             .iter()
             .find(|kind| !by_places.iter().any(|what| what.contains(*kind)));
@@ -146,6 +149,6 @@ impl Engine<'_> {
             Some(kind) => Err(format!("no place shows a mutation with {kind}")),
             None => Ok(()),
         };
-        shown.controls.push(("mutations".to_owned(), outcome));
+        self.of_control("mutations", outcome, suite);
     }
 }

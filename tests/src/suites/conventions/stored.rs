@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use cabi_verify::facts::Facts;
 use cabi_verify::probe::Observed as CaseFacts;
 use cabi_verify::question::Question;
-use cabi_verify::threads::{at_once, in_threads};
 
 use super::machines;
 use super::observer::Compiled;
-use super::{DIRECTED, Drawn, Engine, PRINTED, Shown, report};
+use super::{DIRECTED, Drawn, Engine, PRINTED};
 use crate::kept::same;
 use crate::suite::{Result, Suite};
 
@@ -44,9 +43,7 @@ pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
     let engines: Vec<Engine<'_>> = Engine::all("facts", &machines)
         .filter(|one| suite.wants(&one.name))
         .collect();
-    let judge = |engine: &Engine<'_>| engine.judge_stored();
-    let judged = in_threads(&engines, at_once(), judge, |_| ());
-    report(suite, &engines, judged)?;
+    suite.each(&engines, Engine::judge_stored)?;
     if suite.only.is_none() {
         let unused = unused_files(&engines)?;
         let why = format!("no compiler of the suite has {}", unused.join(", "));
@@ -101,20 +98,6 @@ fn shortened(facts: &str) -> String {
     text
 }
 
-/// Returns the lines that are [`shortened`].
-fn whole(lines: &str) -> String {
-    let (mut text, mut side) = (String::new(), "");
-    for line in lines.split_inclusive('\n') {
-        if !line.starts_with(' ') {
-            side = line.split(' ').next().unwrap_or_default();
-        } else {
-            text += side;
-        }
-        text += line;
-    }
-    text
-}
-
 impl Stored {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path);
@@ -136,7 +119,7 @@ impl Stored {
             let (number, sig) = head.split_once(' ')?;
             let facts = match lines.strip_prefix(ENDED) {
                 Some(why) => Err(why.trim_end().to_owned()),
-                None => Facts::parse(&whole(lines)),
+                None => Facts::parse(lines),
             };
             Some((number.parse().ok()?, (sig.to_owned(), facts)))
         });
@@ -247,13 +230,12 @@ impl Engine<'_> {
         folder().join(self.machine.facts).join(file)
     }
 
-    fn judge_stored(&self) -> Result<Shown, String> {
-        let mut shown = Shown::default();
+    fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
         let path = self.stored_at();
         let read = || Stored::read(&path);
         let stored = read()?;
-        shown.notes.push(stored.version.clone());
+        self.note(&stored.version, suite);
         let shortened = read()?.shortened().compiled(drawn.questions.clone());
         let controls = [
             ("an argument left out", stored.holds(&read()?.altered())),
@@ -261,17 +243,17 @@ impl Engine<'_> {
         ];
         for (what, outcome) in controls {
             let noticed = outcome.err().map(drop).ok_or("was not noticed".to_owned());
-            shown.controls.push((what.to_owned(), noticed));
+            self.of_control(what, noticed, suite);
         }
         let compiled = stored.compiled(drawn.questions);
         let compiled = compiled.map_err(|why| format!("{}: {why}", path.display()))?;
         let placed = self.placed(&compiled)?;
         // The suite `conventions` asks this of the others, whose files have a part of the cases.
         if self.machine.runs.is_none() {
-            self.shapes(&placed, &mut shown)?;
+            self.shapes(&placed, suite)?;
         }
-        let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
-        self.control(&compiled, &agreed, &mut shown);
-        Ok(shown)
+        let agreed = self.judge(&compiled, placed, &drawn.refused, suite);
+        self.control(&compiled, &agreed, suite);
+        Ok(())
     }
 }
