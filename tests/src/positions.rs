@@ -47,7 +47,7 @@ fn in_positions(mut block: Block) -> Result<std::result::Result<Subject, cabi::E
         Err(why) => return Ok(Err(why)),
     };
     for case in positions((NAME, ty), &abi, None, alone.target.data_model()) {
-        block.code.push_str(&case.function.prototype());
+        block.code.push_str(&case.declaration());
         if case.prototype.variadic {
             block.unnamed = Some(case.unnamed_text.join(", "));
         }

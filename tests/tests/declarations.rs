@@ -141,7 +141,7 @@ fn random_declarations_are_read_alike() {
                 let mut drawn = signature(25, i, Dialect::COMMON);
                 drawn.types_mut().for_each(plain);
                 let drawn = drawn.declared(&format!("a{i}_"), &model);
-                let text = format!("{}{}", drawn.types, drawn.prototype());
+                let text = format!("{}{}", drawn.types, drawn.prototype);
                 // Clang has it on x86-64 only.
                 match target.starts_with("x86_64") {
                     true => text,

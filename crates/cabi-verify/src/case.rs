@@ -1,14 +1,12 @@
-//! Blocks that are read: the types through libclang, the declarations as text, and one [`Case`] per
-//! prototype.
+//! Blocks that are read through libclang: one [`Case`] per prototype.
 //!
 //! Engines run cases: the explain snapshot, the register-dump probe, calls in both directions. A
-//! case carries the types that `cabi` works on and the C text for compilers.
+//! case carries the types that `cabi` works on, and their spelling for compilers.
 
 use cabi::{Convention, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
 
 use crate::corpus::Block;
-use crate::corpus::c_text::{CText, PrototypeText};
 
 mod read;
 
@@ -22,8 +20,8 @@ pub struct Subject {
     pub block: Block,
     /// Its declarations as libclang reads them.
     pub header: Header,
-    /// Its declarations as text.
-    pub text: CText,
+    /// The names that its text declares, if it shares files with other blocks.
+    pub names: Vec<String>,
     /// The target.
     pub target: Target,
     /// One per prototype.
@@ -35,9 +33,7 @@ pub struct Subject {
 pub struct Case {
     /// The block's name, and after a slash the function's where the block has several.
     pub name: String,
-    /// The prototype's text.
-    pub function: PrototypeText,
-    /// Its types.
+    /// The function, under its name in the code of both sides, with its types and their text.
     pub prototype: Prototype,
     /// The types of the unnamed arguments, before promotion.
     pub unnamed: Vec<Type>,
@@ -58,6 +54,16 @@ pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &
     match convention {
         Some(_) => "__attribute__((ms_abi)) ",
         None => "",
+    }
+}
+
+/// Returns the text between the parentheses of a function with these parameters.
+pub(crate) fn parameter_list(params: &[String], is_variadic: bool) -> String {
+    match (params.is_empty(), is_variadic) {
+        (true, true) => "...".to_owned(),
+        (true, false) => "void".to_owned(),
+        (false, true) => params.join(", ") + ", ...",
+        (false, false) => params.join(", "),
     }
 }
 
@@ -112,7 +118,7 @@ impl Subject {
         Self {
             block,
             header,
-            text: CText::default(),
+            names: Vec::new(),
             target: target.clone(),
             cases,
         }
@@ -125,7 +131,7 @@ impl Subject {
         let mut lines = Vec::new();
         for case in &self.cases {
             if self.cases.len() > 1 {
-                lines.push(format!("{}:", case.function.name));
+                lines.push(format!("{}:", case.prototype.name));
             }
             match case.summary(self.block.policy) {
                 Ok(summary) => lines.extend(summary),
@@ -157,12 +163,10 @@ impl Case {
         let (texts, types) = params.into_iter().unzip();
         let mut prototype = Prototype::new(symbol, types, ret);
         (prototype.variadic, prototype.convention) = (unnamed.is_some(), convention);
-        let attribute = convention_attribute(convention);
-        let function = PrototypeText::new(symbol, attribute, (result, texts), unnamed.is_some());
+        (prototype.spelled_ret, prototype.spelled_params) = (result, texts);
         let (unnamed_text, unnamed) = unnamed.into_iter().flatten().unzip();
         Self {
             name: name.to_owned(),
-            function,
             vectors: prototype.vectors,
             prototype,
             unnamed,
@@ -198,6 +202,18 @@ impl Case {
     /// [`cabi::Error`] for what the convention has no place for.
     pub fn abi_under(&self, policy: Policy) -> Result<FnAbi, cabi::Error> {
         FnAbi::new(&self.sig_under(policy)?, &self.target)
+    }
+
+    /// Returns the text between the parentheses of the function.
+    pub(crate) fn list(&self) -> String {
+        parameter_list(&self.prototype.spelled_params, self.prototype.variadic)
+    }
+
+    /// Returns the function's prototype, on a line of its own.
+    pub fn declaration(&self) -> String {
+        let (own, list) = (&self.prototype, self.list());
+        let attribute = convention_attribute(own.convention);
+        format!("{attribute}{} {}({list});\n", own.spelled_ret, own.name)
     }
 
     /// Returns the types of all arguments of a call, before promotion.

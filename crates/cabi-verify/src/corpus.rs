@@ -37,7 +37,6 @@ use cabi::Profile;
 use cabi_header::Options;
 use thiserror::Error;
 
-pub mod c_text;
 pub mod capability;
 mod reader;
 #[cfg(test)]

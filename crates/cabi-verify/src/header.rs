@@ -144,7 +144,7 @@ fn read_again(
     preamble: &str,
     options: &Options,
 ) -> Result<(Vec<Case>, Vec<Omitted>), HeaderError> {
-    let declarations = declared.iter().map(|case| case.function.prototype());
+    let declarations = declared.iter().map(Case::declaration);
     let code = preamble.to_owned() + &declarations.collect::<String>();
     let again = cabi_header::parse(&code, options)?;
     let (mut cases, mut unlike) = (Vec::new(), Vec::new());
@@ -202,8 +202,8 @@ fn is_type(name: &str) -> bool {
 fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
     let own = &case.prototype;
     let left = |key, why: String| Omitted::new(&case.name, Some(&own.location), (key, why));
-    let Some(read) = again.prototype(&case.function.name) else {
-        let why = again.reason(&case.function.name);
+    let Some(read) = again.prototype(&case.prototype.name) else {
+        let why = again.reason(&case.prototype.name);
         return Err(match why {
             Some(reason) => left(reason.key(), reason.to_string()),
             None => left("spelling", "its declaration was not understood".to_owned()),
@@ -218,11 +218,9 @@ fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
         let why = "declared again, it has other types or another convention".to_owned();
         return Err(left(READ_OTHERWISE, why));
     }
-    let mut prototype = read.clone();
-    prototype.location = own.location.clone();
-    // Without names: in the C sides variables are named by index.
-    prototype.params = own.params.clone();
-    Ok(Case { prototype, ..case })
+    let mut case = case;
+    (case.prototype.noreturn, case.prototype.vectors) = (read.noreturn, read.vectors);
+    Ok(case)
 }
 
 impl Case {
@@ -343,7 +341,7 @@ impl Declaring<'_> {
         let positions = positions((name, ty), abi, convention, self.target.data_model());
         for (i, mut case) in positions.into_iter().enumerate() {
             case.name = format!("{name}{OF_RECORD}{}", case.name);
-            case.function.name = format!("cabi_t{number}_{i}");
+            case.prototype.name = format!("cabi_t{number}_{i}");
             self.add(case, &named.location);
         }
         Ok(())

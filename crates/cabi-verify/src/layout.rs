@@ -9,7 +9,7 @@
 use cabi::{BitFieldStyle, DataModel, Kind, RecordBuilder, Scalar, Type};
 
 use crate::case::Subject;
-use crate::emit::c::variables;
+use crate::emit::c::is_pointer;
 use crate::pattern::{hex, is_big_endian};
 
 mod table;
@@ -144,14 +144,13 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     }
     for case in &subject.cases {
         let types = case.prototype.params.iter().map(|(_, ty)| ty);
-        for ((variable, text), ty) in variables(case).iter().zip(&case.function.params).zip(types) {
-            // A parameter's own name may be that of the next question's type.
-            if variable.name.starts_with("cabi_a") && !variable.declaration.starts_with("void *") {
+        for (text, ty) in case.prototype.spelled_params.iter().zip(types) {
+            if !is_pointer(ty) {
                 add(&format!("__typeof__({text})"), text, ty);
             }
         }
         if case.prototype.ret.is_object() && !case.prototype.noreturn {
-            let text = &case.function.result;
+            let text = &case.prototype.spelled_ret;
             add(text, text, &case.prototype.ret);
         }
     }

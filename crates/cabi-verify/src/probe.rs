@@ -349,7 +349,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
 fn rows(cases: &[Case]) -> String {
     let (mut declared, mut rows) = (String::new(), String::new());
     for (at, case) in cases.iter().enumerate() {
-        let (symbol, values) = (&case.function.name, Values::of_case(case));
+        let (symbol, values) = (&case.prototype.name, Values::of_case(case));
         let _ = writeln!(
             declared,
             "extern void d{at}(void) __asm__(\"{symbol}\") __attribute__((weak)), *a{at}(void) __asm__(\"{symbol}_address\") __attribute__((weak));\n\

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use cabi::{FnSig, Type};
 
-use crate::case::Case;
-use crate::corpus::c_text::{PrototypeText, parameter_list};
+use crate::case::{Case, parameter_list};
 use crate::generate::CDeclarations;
 
 /// A signature whose places are asked for.
@@ -99,12 +98,7 @@ fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
             "_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"layout\");"
         );
     }
-    let PrototypeText {
-        params,
-        result,
-        list,
-        ..
-    } = &declared.function;
+    let (params, result) = (&case.prototype.spelled_params, &case.prototype.spelled_ret);
     let unnamed = declared.unnamed.as_deref().unwrap_or_default();
     let types = case.argument_types();
     let (mut args, mut passes, mut takes) = (Vec::new(), String::new(), String::new());
@@ -149,6 +143,7 @@ fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
     let own: Vec<String> = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
     let own = parameter_list(&own, declared.unnamed.is_some());
     format!(
-        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n"
+        "{text}{result} f{n}({});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n",
+        case.list()
     )
 }

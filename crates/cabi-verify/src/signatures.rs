@@ -282,7 +282,7 @@ pub fn subject(
         Ok(case)
     });
     let case = placed.map_err(|error| by_cabi(&error, compiler))?;
-    let code = declared.types.clone() + &declared.prototype();
+    let code = declared.types.clone() + &declared.prototype;
     let (named, cases) = (declared.named, vec![case]);
     Ok(Subject::of_cases(&name, &target, code, named, cases))
 }

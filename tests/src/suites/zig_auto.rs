@@ -129,7 +129,7 @@ impl Setup {
                 continue;
             }
             let mut case = case.clone();
-            case.function.name = format!("c{i}");
+            case.prototype.name = format!("c{i}");
             case.vectors = self.level;
             case.prototype.convention = Some(self.convention);
             cases.push(case);

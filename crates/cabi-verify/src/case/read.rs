@@ -1,11 +1,12 @@
 //! A block of the corpus read through libclang.
 
-use cabi::{Profile, Target, Type};
-use cabi_header::{Header, Options};
+use std::collections::BTreeSet;
+
+use cabi::{Profile, Target};
+use cabi_header::{Header, Options, Prototype};
 
 use super::{Case, Subject};
-use crate::corpus::c_text::{self, CText};
-use crate::corpus::capability::feature_flags;
+use crate::corpus::capability::{feature_flags, is_of_word};
 use crate::corpus::{Block, CorpusError, CorpusFile, libclang};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
@@ -70,86 +71,77 @@ impl Subject {
         if let Some(skipped) = header.skipped.first() {
             return Err(wrong(format!("{}: {}", skipped.name, skipped.reason)));
         }
-        let text = c_text::read(&block.code);
-        let cases = cases(block, &header, &text, &target).map_err(wrong)?;
+        let cases = cases(block, &header, &target).map_err(wrong)?;
         Ok(Self {
             block: block.clone(),
+            names: names(&header),
             header,
-            text,
             target,
             cases,
         })
     }
 }
 
-/// Pairs each prototype's text with its types.
-fn cases(
-    block: &Block,
-    header: &Header,
-    text: &CText,
-    target: &Target,
-) -> Result<Vec<Case>, String> {
-    let prototypes = || header.prototypes.iter();
-    let variadic = prototypes().filter(|prototype| prototype.variadic).count();
-    if block.unnamed.is_some() && variadic != 1 {
+/// Returns the names of all types, functions and constants of C that `header` declares, each once.
+fn names(header: &Header) -> Vec<String> {
+    let types = [&header.records, &header.typedefs, &header.enums];
+    let types = types.into_iter().flatten().map(|one| &one.name);
+    let functions = header.prototypes.iter().map(|one| &one.name);
+    let constants = header.constants.iter().map(|one| &one.name);
+    let all = types.chain(&header.incomplete).chain(functions);
+    // After the keyword of a tag. The others are the compiler's own.
+    let names = all
+        .chain(constants)
+        .filter_map(|name| name.split(' ').next_back());
+    let names: BTreeSet<&str> = names.filter(|name| !name.starts_with('_')).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// Returns a case for each prototype.
+fn cases(block: &Block, header: &Header, target: &Target) -> Result<Vec<Case>, String> {
+    let prototypes = header.prototypes.iter();
+    let prototypes = prototypes.filter(|prototype| prototype.name != UNNAMED);
+    let prototypes: Vec<&Prototype> = prototypes.collect();
+    let is_variadic = |prototype: &&&Prototype| prototype.variadic;
+    if block.unnamed.is_some() && prototypes.iter().filter(is_variadic).count() != 1 {
         return Err("`unnamed` needs one variadic prototype in the block".to_owned());
     }
-    let unnamed = unnamed_arguments(block, header)?;
-    let mut cases = Vec::new();
-    for function in &text.functions {
-        let Some(prototype) = header.prototype(&function.name) else {
-            return Err(format!("libclang sees no function {}", function.name));
-        };
-        let (name, n_written) = (&function.name, function.params.len());
-        if prototype.params.len() != n_written {
-            let n_seen = prototype.params.len();
-            return Err(format!(
-                "{name}: {n_written} parameters are written, libclang sees {n_seen}"
-            ));
-        }
+    let unnamed = header.prototype(UNNAMED).map(|one| {
+        let types = one.params.iter().map(|(_, ty)| ty.clone());
+        let texts = one.spelled_params.iter().map(|text| portable(text));
+        (types.collect(), texts.collect())
+    });
+    let case = |prototype: &&Prototype| {
         let (unnamed, unnamed_text) = match prototype.variadic {
-            true => unnamed.clone(),
+            true => unnamed.clone().unwrap_or_default(),
             false => Default::default(),
         };
-        cases.push(Case {
-            name: match text.functions.len() {
+        let mut own = (*prototype).clone();
+        for text in own.spelled_params.iter_mut().chain([&mut own.spelled_ret]) {
+            *text = portable(text);
+        }
+        Case {
+            name: match prototypes.len() {
                 1 => block.name.clone(),
-                _ => format!("{}/{name}", block.name),
+                _ => format!("{}/{}", block.name, prototype.name),
             },
-            function: function.clone(),
-            prototype: prototype.clone(),
+            prototype: own,
             unnamed,
             unnamed_text,
             vectors: prototype.vectors,
             target: target.clone(),
-        });
-    }
-    let n_seen = prototypes().filter(|one| one.name != UNNAMED).count();
-    if n_seen != cases.len() {
-        let n_written = cases.len();
-        return Err(format!(
-            "{n_written} prototypes are written, libclang sees {n_seen}"
-        ));
-    }
-    Ok(cases)
+        }
+    };
+    Ok(prototypes.iter().map(case).collect())
 }
 
-/// The types of the unnamed arguments, and their text.
-fn unnamed_arguments(block: &Block, header: &Header) -> Result<(Vec<Type>, Vec<String>), String> {
-    let text = c_text::split_list(block.unnamed.as_deref().unwrap_or_default());
-    let params = header.prototype(UNNAMED).map(|prototype| &prototype.params);
-    let types: Vec<Type> = params
-        .into_iter()
-        .flatten()
-        .map(|(_, ty)| ty.clone())
-        .collect();
-    match types.len() == text.len() {
-        true => Ok((types, text)),
-        false => {
-            let (n_written, n_seen) = (text.len(), types.len());
-            Err(format!(
-                "`unnamed` has {n_written} types, libclang sees {n_seen}"
-            ))
-        }
-    }
+/// Returns clang's spelling of a type in words that every compiler has.
+fn portable(spelled: &str) -> String {
+    let spelled = spelled.replace("struct __va_list_tag *", "__builtin_va_list");
+    let words = spelled.split_inclusive(|c| !is_of_word(c));
+    let words = words.map(|word| match word.strip_prefix("bool") {
+        Some(after) if !after.starts_with(is_of_word) => format!("_Bool{after}"),
+        _ => word.to_owned(),
+    });
+    words.collect()
 }

@@ -7,7 +7,6 @@ use std::fmt;
 use cabi::VectorLevel;
 
 use super::Block;
-use super::c_text::is_of_word;
 use crate::processor;
 
 /// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict
@@ -125,6 +124,10 @@ impl Trait {
         flags.extend(self.flags);
         flags
     }
+}
+
+pub(crate) fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// Returns the capabilities that a reference compiler must have for `block`: those that its

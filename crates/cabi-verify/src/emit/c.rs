@@ -12,7 +12,8 @@
 //! struct pair { long a, b; };
 //! struct pair f(struct pair p, int);
 //! void c7_f_call(.., const unsigned char *cabi_image, ..) {
-//!     struct pair p; memcpy(&p, cabi_image, sizeof p); ... cabi_f(p, cabi_a1);
+//!     struct pair cabi_a0; memcpy(&cabi_a0, cabi_image, sizeof cabi_a0);
+//!     ... cabi_f(cabi_a0, cabi_a1);
 //! }
 //! #undef f
 //! #undef pair
@@ -26,7 +27,7 @@ use crate::case::{Case, Subject};
 
 mod sides;
 
-pub(crate) use sides::variables;
+pub(crate) use sides::is_pointer;
 
 /// The symbol of the numbers that a table of data begins with.
 pub(crate) const TABLE: &str = "cabi_table";
@@ -75,12 +76,12 @@ impl Images {
 /// Returns the block's text under names that start with `prefix`, with `body` after it.
 pub(crate) fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
-    for name in &subject.text.names {
+    for name in &subject.names {
         let _ = writeln!(text, "#define {name} {prefix}{name}");
     }
     text.push_str(&subject.block.code);
     text.push_str(body);
-    for name in &subject.text.names {
+    for name in &subject.names {
         let _ = writeln!(text, "#undef {name}");
     }
     text

@@ -9,9 +9,7 @@
 use cabi::{Target, Type};
 use cabi_header::Emitter;
 
-use crate::case::Direction;
-use crate::case::{Case, convention_attribute};
-use crate::corpus::c_text::parameter_list;
+use crate::case::{Case, Direction, convention_attribute, parameter_list};
 use crate::emit::c::{TRUNCATION, initializer};
 use crate::pattern::{BitPlaces, bytes, is_big_endian, mask, size_of};
 

@@ -64,7 +64,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
         return not_expressible("a function with a vector level of its own");
     }
     let convention = convention(case)?;
-    let prefix = format!("{}_", case.function.name);
+    let prefix = format!("{}_", case.prototype.name);
     let level = case.vectors;
     let place = VectorRules {
         backend,
@@ -251,7 +251,7 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     if case.prototype.variadic {
         list.push("...".to_owned());
     }
-    let name = &case.function.name;
+    let name = &case.prototype.name;
     // Zig exports no function of its own convention, but its address.
     let (export, address) = match words.convention {
         AUTO => (
@@ -368,7 +368,7 @@ fn caller(case: &Case, words: &Words) -> String {
     };
     format!(
         "export fn {}_call(f: {of}, {}: [*]const u8, {}: [*]u8) callconv(.c) void {{\n{body}{end}}}\n",
-        case.function.name,
+        case.prototype.name,
         parameter("image"),
         parameter("out"),
     )

@@ -6,8 +6,7 @@ use cabi::{DataModel, Error, Type, X86_64_WIN64};
 
 use super::types::Types;
 use super::{CMember, CRecord, CSignature, CType, Form};
-use crate::case::{Case, SpelledType, convention_attribute};
-use crate::corpus::c_text::PrototypeText;
+use crate::case::{Case, SpelledType, convention_attribute, parameter_list};
 
 /// A signature's declarations, in the order in which C needs them.
 #[derive(Clone, Debug)]
@@ -16,19 +15,12 @@ pub struct CDeclarations {
     pub types: String,
     /// The types that have a name, as C spells it, but for those that `cabi` refuses.
     pub named: Vec<(String, Type)>,
-    /// The function, which is not among them.
-    pub function: PrototypeText,
+    /// The function's prototype.
+    pub prototype: String,
     /// Spelling of the types of the unnamed arguments, if it is variadic.
     pub unnamed: Option<Vec<String>>,
     /// The function as a case, with the types that `cabi` builds, on x86-64 Linux.
     pub case: Result<Case, Error>,
-}
-
-impl CDeclarations {
-    /// Returns the function's prototype.
-    pub fn prototype(&self) -> String {
-        self.function.prototype()
-    }
 }
 
 impl CSignature {
@@ -73,15 +65,15 @@ impl CSignature {
             ))
         };
         let case = case();
+        let list = parameter_list(&params, unnamed.is_some());
         let attribute = convention_attribute(convention);
-        let function = PrototypeText::new(&name, attribute, (result, params), unnamed.is_some());
         let named = text.known.iter();
         let named = named.filter_map(|(ty, name)| Some((name.clone(), types.build(ty).ok()?)));
         CDeclarations {
             named: named.collect(),
             case,
             types: text.declared,
-            function,
+            prototype: format!("{attribute}{result} {name}({list});\n"),
             unnamed,
         }
     }
@@ -112,7 +104,7 @@ impl CSignature {
         if let Some(unnamed) = &declared.unnamed {
             let _ = writeln!(text, "unnamed: {}", unnamed.join(", "));
         }
-        text + &declared.types + &declared.prototype()
+        text + &declared.types + &declared.prototype
     }
 }
 

@@ -229,7 +229,7 @@ fn declaration(case: &Case) -> String {
     } else {
         &case.name
     };
-    let mut text = format!("{} {name}({})", case.function.result, case.function.list);
+    let mut text = format!("{} {name}({})", case.prototype.spelled_ret, case.list());
     text = text.replace("cabi_function_pointer", "void (*)(void)");
     if !case.unnamed_text.is_empty() {
         let _ = write!(text, ", called with {}", case.unnamed_text.join(", "));

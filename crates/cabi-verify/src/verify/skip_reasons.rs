@@ -2,7 +2,6 @@
 
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
-use crate::corpus::c_text::PrototypeText;
 use crate::header::NO_PLACE;
 use crate::layout::Reply;
 
@@ -60,7 +59,7 @@ pub fn not_compared(reply: &Reply) -> Option<(&'static str, &str)> {
 
 /// Checks whether `case` names one of the types that the header does not declare for the compiler.
 pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
-    let PrototypeText { result, list, .. } = &case.function;
+    let (result, list) = (&case.prototype.spelled_ret, case.list());
     let text = format!("{result} {list} {}", case.unnamed_text.join(" "));
     let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.any(|word| undeclared.iter().any(|name| name == word))

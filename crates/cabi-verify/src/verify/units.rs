@@ -249,10 +249,10 @@ fn complete(
     for (unit, judged) in compiled.iter().zip(&all) {
         let expected = Direction::ALL.into_iter().flat_map(|of| {
             let cases = unit.cases.iter();
-            cases.map(move |case| (&case.function.name, of))
+            cases.map(move |case| (&case.prototype.name, of))
         });
         let found = judged.iter();
-        let found = found.map(|one| (&one.case.function.name, one.direction));
+        let found = found.map(|one| (&one.case.prototype.name, one.direction));
         if !found.eq(expected) {
             let why = "a case has not one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));

@@ -30,19 +30,10 @@
 
 use std::fmt::Write as _;
 
-use cabi::{Kind, Scalar};
+use cabi::{Kind, Scalar, Type};
 
 use super::{Images, ValueAccess, fetched, is_widened};
-use crate::case::Case;
-use crate::corpus::c_text::parameter_list;
-
-/// The variable that holds one argument in C.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Variable {
-    /// Its declaration, without `;`.
-    pub(crate) declaration: String,
-    pub(crate) name: String,
-}
+use crate::case::{Case, convention_attribute, parameter_list};
 
 /// An lvalue of type `text` at `at` bytes in `buffer`.
 fn object(text: &str, buffer: &str, at: usize) -> String {
@@ -53,17 +44,17 @@ fn object(text: &str, buffer: &str, at: usize) -> String {
 /// case.
 pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
-    let function = &case.function;
+    let function = &case.prototype;
     let (mut list, mut body) = (Vec::new(), String::new());
-    let named = case.prototype.params.iter().zip(&function.params);
+    let named = case.prototype.params.iter().map(|(_, ty)| ty);
+    let named = named.zip(&function.spelled_params);
     // As the `va_start` of C23 has it where there is no parameter.
     let mut last = "0".to_owned();
-    for (i, (((name, ty), text), at)) in named.zip(&offsets).enumerate() {
-        last = name.clone().unwrap_or_else(|| format!("cabi_a{i}"));
-        list.push(match (name, values) {
-            (Some(_), _) => text.clone(),
-            (None, ValueAccess::ThroughVariables) => format!("__typeof__({text}) {last}"),
-            (None, ValueAccess::ThroughLvalues) => format!("{text} {last}"),
+    for (i, ((ty, text), at)) in named.zip(&offsets).enumerate() {
+        last = format!("cabi_a{i}");
+        list.push(match values {
+            ValueAccess::ThroughVariables => format!("__typeof__({text}) {last}"),
+            ValueAccess::ThroughLvalues => format!("{text} {last}"),
         });
         write_down(&mut body, &last, text, *at, values);
         if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
@@ -79,7 +70,7 @@ pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
         fetch(&mut body, case, unnamed.unwrap_or_default(), &last, values);
     }
     let list = parameter_list(&list, case.prototype.variadic);
-    let result = &function.result;
+    let result = &function.spelled_ret;
     let end = match (case.prototype.noreturn, case.has_result(), values) {
         (true, ..) => "  cabi_escape();\n".to_owned(),
         (_, false, _) => String::new(),
@@ -90,8 +81,8 @@ pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
             format!("  return {};\n", object(result, "cabi_given_bytes", 0))
         }
     };
-    let (attributes, name) = (&function.attributes, &function.name);
-    format!("{attributes} {result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
+    let (attributes, name) = (convention_attribute(function.convention), &function.name);
+    format!("{attributes}{result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
 }
 
 /// Writes `value`, of a type spelled `text`, down at `at`: a variable, or, as an lvalue, any.
@@ -141,20 +132,30 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
 /// out as [`Images::of`] says of [`Case::argument_types`], and stores the result's bytes, if there
 /// is one, in `result`.
 pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
-    let (name, result) = (&case.function.name, &case.function.result);
-    let offsets = Images::of(&case.argument_types()).offsets;
+    let (name, result) = (&case.prototype.name, &case.prototype.spelled_ret);
+    let types = case.argument_types();
+    let offsets = Images::of(&types).offsets;
     let (mut body, mut args) = (String::new(), Vec::new());
-    let texts = case.function.params.iter().chain(&case.unnamed_text);
-    for ((Variable { declaration, name }, text), at) in
-        variables(case).into_iter().zip(texts).zip(offsets)
-    {
+    let texts = case
+        .prototype
+        .spelled_params
+        .iter()
+        .chain(&case.unnamed_text);
+    for (i, ((ty, text), at)) in types.iter().zip(texts).zip(offsets).enumerate() {
         if values == ValueAccess::ThroughLvalues {
             args.push(object(text, "cabi_image_bytes", at));
             continue;
         }
+        // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any
+        // pointer.
+        let ty = match is_pointer(ty) {
+            true => "void *".to_owned(),
+            false => format!("__typeof__({text})"),
+        };
+        let name = format!("cabi_a{i}");
         let _ = writeln!(
             body,
-            "  {declaration}; __builtin_memcpy((void *)&{name}, cabi_image + {at}, sizeof {name});"
+            "  {ty} {name}; __builtin_memcpy((void *)&{name}, cabi_image + {at}, sizeof {name});"
         );
         args.push(name);
     }
@@ -189,23 +190,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
     )
 }
 
-/// The variables of all arguments of a call.
-pub(crate) fn variables(case: &Case) -> Vec<Variable> {
-    let names = case.prototype.params.iter().map(|(name, _)| name.clone());
-    let names = names.chain(std::iter::repeat(None));
-    let texts = case.function.params.iter().chain(&case.unnamed_text);
-    let all = names.zip(case.argument_types()).zip(texts).enumerate();
-    all.map(|(i, ((name, ty), text))| {
-        // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any
-        // pointer.
-        let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
-        let own = || format!("cabi_a{i}");
-        let (declaration, name) = match name {
-            _ if is_pointer => (format!("void *{}", own()), own()),
-            Some(name) => (text.clone(), name),
-            None => (format!("__typeof__({text}) {}", own()), own()),
-        };
-        Variable { declaration, name }
-    })
-    .collect()
+/// Checks whether a value of `ty` is a pointer, whatever C text has decayed to it.
+pub(crate) fn is_pointer(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr))
 }

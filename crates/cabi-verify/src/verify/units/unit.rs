@@ -146,14 +146,14 @@ impl<'a> Unit<'a> {
         let named = |&at: &usize| {
             let (subject, case) = self.cases[at];
             let mut case = case.clone();
-            case.function.name = match self.compiler.zig {
-                None => self.prefix(at) + &case.function.name,
+            case.prototype.name = match self.compiler.zig {
+                None => self.prefix(at) + &case.prototype.name,
                 // Functions of one block keep their order by name, on which it depends which of two
                 // Zig's optimizer merges.
                 Some(_) => {
                     let is_own = |(other, _): &SubjectCase<'_>| std::ptr::eq(*other, subject);
                     let first = self.cases.iter().position(is_own);
-                    format!("c{}_{}", first.unwrap_or(at), case.function.name)
+                    format!("c{}_{}", first.unwrap_or(at), case.prototype.name)
                 }
             };
             let level = self.compiler.level.max(case.vectors);
@@ -171,7 +171,7 @@ impl<'a> Unit<'a> {
     /// Returns the prefix of the names of case `at` in the file.
     fn prefix(&self, at: usize) -> String {
         match self.own(at) {
-            Some(own) if !own.text.names.is_empty() => format!("c{at}_"),
+            Some(own) if !own.names.is_empty() => format!("c{at}_"),
             _ => String::new(),
         }
     }
@@ -180,7 +180,7 @@ impl<'a> Unit<'a> {
     /// name the case.
     fn file(&self, at: usize) -> String {
         match self.own(at) {
-            Some(own) if own.text.names.is_empty() => own.block.name.clone(),
+            Some(own) if own.names.is_empty() => own.block.name.clone(),
             _ => format!("case-{at}"),
         }
     }
