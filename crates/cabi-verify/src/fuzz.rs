@@ -113,7 +113,7 @@ pub fn run(
             break;
         }
     }
-    note_missed(references, &lists, &mut results.compilers);
+    note_missed(&lists, &mut results.compilers);
     Ok(results)
 }
 

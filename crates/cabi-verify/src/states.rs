@@ -23,7 +23,7 @@
 use std::fmt;
 
 use cabi::convention::{Group, GroupKind, Role};
-use cabi::{Bank, Error, FnAbi, Part, PartType, Place, Policy, Type};
+use cabi::{Bank, FnAbi, Part, PartType, Place, Policy};
 
 use crate::case::Case;
 
@@ -116,30 +116,25 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Returns the transitions that the arguments of `case` show under `policy`, in order; `None`
-    /// for one that is outside of the measure.
-    ///
-    /// # Errors
-    /// [`Error`] if the convention has no place for the arguments up to one of them.
-    pub fn of_case(case: &Case, policy: Policy) -> Result<Vec<Option<Self>>, Error> {
+    /// Returns the transition that argument `i` of `case` shows under `policy`; `None` if it is
+    /// outside of the measure.
+    pub fn of_argument(case: &Case, i: usize, policy: Policy) -> Option<Self> {
         let n_named = case.prototype.params.len();
-        let of_argument = |(i, ty): (usize, &Type)| {
-            let mut before = case.clone();
-            before.prototype.params.truncate(i);
-            before.unnamed.truncate(i.saturating_sub(n_named));
-            let abi = before.abi_under(policy)?;
-            let role = match i < n_named {
-                true => Role::Named,
-                false => Role::Unnamed,
-            };
-            let group = FnAbi::classify(&before.sig_under(policy)?, ty, role, &case.target)?;
-            let measure = Measure::of(abi.convention);
-            let shape = measure.and_then(|measure| shape(&group, measure));
-            let of = AssignedState::after(&abi).zip(shape);
-            Ok(of.map(|(state, shape)| Self { state, shape }))
+        let ty = case.argument_types().into_iter().nth(i)?;
+        let mut before = case.clone();
+        before.prototype.params.truncate(i);
+        before.unnamed.truncate(i.saturating_sub(n_named));
+        let abi = before.abi_under(policy).ok()?;
+        let role = match i < n_named {
+            true => Role::Named,
+            false => Role::Unnamed,
         };
-        let types = case.argument_types();
-        types.iter().enumerate().map(of_argument).collect()
+        let sig = before.sig_under(policy).ok()?;
+        let group = FnAbi::classify(&sig, &ty, role, &case.target).ok()?;
+        Some(Self {
+            state: AssignedState::after(&abi)?,
+            shape: shape(&group, Measure::of(abi.convention)?)?,
+        })
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Compiler {
     pub policy: Policy,
     /// The widest vectors that are passed in registers under its flags.
     pub level: VectorLevel,
+    /// The vector level of the compiler that this one is with flags for wider vectors, if it is.
+    pub narrower: Option<VectorLevel>,
     /// `true` if functions that are made, not read from a header, are those of Win64 (`ms_abi`).
     pub ms_abi: bool,
     /// The target whose code it makes, if that is not this machine's.
@@ -300,6 +302,7 @@ impl Compiler {
         Self {
             policy: policy.unwrap_or(reference.profile().on(&HERE)),
             level: VectorLevel::Baseline,
+            narrower: None,
             ms_abi: false,
             programs: None,
             zig: None,

@@ -7,12 +7,13 @@
 //! compiler shows; the result is nothing, a register, or in memory, whose address takes a register
 //! too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use cabi::VectorLevel;
 
 use super::Campaign;
 use super::transition_types::{self, slots};
-use crate::build::{Reference, feature_flags, needs};
-use crate::case::Case;
+use crate::build::{feature_flags, needs};
 use crate::generate::{CSignature, CType};
 use crate::signatures::subject;
 use crate::states::{Measure, SYSV, Shape, Transition};
@@ -22,8 +23,8 @@ use crate::verify::{Compiler, VerifyError, known_bug};
 /// The transitions that one compiler shows, each with its signature.
 #[derive(Debug)]
 pub(super) struct Transitions {
-    /// Shapes of its types.
-    pub shapes: BTreeSet<Shape>,
+    /// Shapes of its vector level that no type of it has.
+    pub lacking: Vec<Shape>,
     /// Transitions without a type that shows them.
     pub without: Vec<Transition>,
     /// Transitions and signatures.
@@ -39,11 +40,18 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
     let (mut all, mut absent) = (vec![compiler], Vec::new());
     // By reference wider vectors are like any record.
     let has_wider = *Measure::of_target(&all[0].target(), all[0].ms_abi) == SYSV;
-    for feature in WIDER.iter().filter(|_| has_wider) {
+    for feature in ["avx", "avx512f"].into_iter().filter(|_| has_wider) {
         let own = &all[0];
-        match Compiler::new(wider(&own.reference, feature), Some(own.policy)) {
+        let flags = feature_flags(&[feature.to_owned()]);
+        match Compiler::new(own.reference.with_flags(&flags), Some(own.policy)) {
             // The command may have the level itself.
-            Ok(compiler) if all.iter().all(|one| one.level < compiler.level) => all.push(compiler),
+            Ok(compiler) if all.iter().all(|one| one.level < compiler.level) => {
+                let narrower = all.iter().map(|one| one.level).max();
+                all.push(Compiler {
+                    narrower,
+                    ..compiler
+                });
+            }
             Ok(_) => {}
             Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
                 absent.push(format!("{feature}: {error}"));
@@ -69,8 +77,8 @@ pub(super) fn is_another_convention(tally: &Tally) -> bool {
 
 /// Notes the transitions that were not compared in both directions, and the shapes that no type
 /// has.
-pub(super) fn note_missed(references: &[Compiler], lists: &[Transitions], tallies: &mut [Tally]) {
-    for (i, (tally, list)) in tallies.iter_mut().zip(lists).enumerate() {
+pub(super) fn note_missed(lists: &[Transitions], tallies: &mut [Tally]) {
+    for (tally, list) in tallies.iter_mut().zip(lists) {
         let all = (0..).zip(&list.all);
         let missed = all.filter(|(number, _)| !tally.settled.contains(number));
         let missed = missed.map(|(_, (transition, _))| transition);
@@ -85,62 +93,34 @@ pub(super) fn note_missed(references: &[Compiler], lists: &[Transitions], tallie
             )],
             false => missed,
         };
-        let own = &references[i];
-        if references.iter().any(|other| is_narrower(other, own)) {
-            continue;
-        }
-        let is_of_own = |other: &Compiler| is_narrower(own, other);
-        let others = references
-            .iter()
-            .zip(lists)
-            .filter(|(other, _)| is_of_own(other));
-        let mut shapes: BTreeSet<_> = others.flat_map(|(_, list)| &list.shapes).collect();
-        shapes.extend(&list.shapes);
-        let measure = Measure::of_target(&own.target(), own.ms_abi);
-        for shape in measure.shapes().filter(|shape| !shapes.contains(shape)) {
+        for shape in &list.lacking {
             tally.not_run.insert(format!("{shape}{NO_TYPE}"), 1);
         }
     }
 }
 
-/// Returns the transitions that each compiler shows, if they are tried: those of shapes that no
-/// compiler before it has that differs by its vector level alone.
+/// Returns the transitions that each compiler shows, if they are tried: those of shapes that need
+/// a wider vector level than that of the compiler that it is with flags, if it is one.
 pub(super) fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
-    let mut all: Vec<Transitions> = Vec::new();
-    for asked in plan.stride.iter().flat_map(|_| references) {
-        let before = references.iter().zip(&all);
-        let before = before.filter(|(one, _)| is_narrower(one, asked));
-        let others: BTreeSet<_> = before.flat_map(|(_, list)| list.shapes.clone()).collect();
-        all.push(Transitions::of(asked, plan.stride.unwrap_or(1), &others));
-    }
-    all
-}
-
-/// Checks whether `other` is `one` with flags for wider vectors alone, as [`levels`] makes it.
-pub(super) fn is_narrower(one: &Compiler, other: &Compiler) -> bool {
-    let wider = |feature| wider(&one.reference, feature).command();
-    let is_made = || WIDER.map(wider).contains(&other.reference.command());
-    one.level < other.level && one.policy == other.policy && is_made()
-}
-
-/// Features of processors with wider vectors.
-const WIDER: [&str; 2] = ["avx", "avx512f"];
-
-/// Returns the compiler with the flags of a feature.
-fn wider(reference: &Reference, feature: &str) -> Reference {
-    reference.with_flags(&feature_flags(&[feature.to_owned()]))
+    let asked = plan.stride.iter().flat_map(|_| references);
+    let of = |asked| Transitions::of(asked, plan.stride.unwrap_or(1));
+    asked.map(of).collect()
 }
 
 impl Transitions {
-    /// Returns, for each shape that `asked` has and none of `others`, every `stride`-th of the
-    /// states that arguments can leave, from another one on.
-    pub(super) fn of(asked: &Compiler, stride: usize, others: &BTreeSet<Shape>) -> Self {
+    /// Returns, for each shape that `asked` has and the narrower compiler has not, every
+    /// `stride`-th of the states that arguments can leave, from another one on.
+    fn of(asked: &Compiler, stride: usize) -> Self {
         let measure = Measure::of_target(&asked.target(), asked.ms_abi);
         let types = types_by_shape(asked);
+        let is_own = |shape: &Shape| {
+            let level = level_of(shape);
+            level <= asked.level && asked.narrower.is_none_or(|narrower| narrower < level)
+        };
         let (mut all, mut without) = (Vec::new(), Vec::new());
         for (i, state) in measure.states().enumerate() {
             for (at, shape) in measure.shapes().enumerate() {
-                let Some(own) = types.get(shape).filter(|_| !others.contains(&shape)) else {
+                let Some(own) = types.get(shape).filter(|_| is_own(&shape)) else {
                     continue;
                 };
                 if !(i + at).is_multiple_of(stride.max(1)) {
@@ -154,19 +134,22 @@ impl Transitions {
                 }
             }
         }
-        let shapes = types.into_keys().collect();
+        let lacking = measure.shapes().filter(is_own);
         Self {
-            shapes,
+            lacking: lacking.filter(|shape| !types.contains_key(shape)).collect(),
             without,
             all,
         }
     }
 }
 
-/// Returns the first argument's transition.
-fn transitions(case: Option<&Case>, asked: &Compiler) -> Vec<Option<Transition>> {
-    let shown = case.map(|case| Transition::of_case(case, asked.policy));
-    shown.and_then(Result::ok).unwrap_or_default()
+/// Returns the level of the vector registers that a shape needs.
+fn level_of(shape: Shape) -> VectorLevel {
+    match (shape.contains('Z'), shape.contains('W')) {
+        (true, _) => VectorLevel::Avx512,
+        (_, true) => VectorLevel::Avx,
+        _ => VectorLevel::Baseline,
+    }
 }
 
 /// Returns the types that `asked` has, by their shapes.
@@ -190,8 +173,9 @@ fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
         if needs(&subject.block).into_iter().any(lacks) {
             continue;
         }
-        let shown = transitions(subject.cases.first(), asked);
-        if let Some(Some(Transition { shape, .. })) = shown.first() {
+        let case = subject.cases.first();
+        let shown = case.and_then(|case| Transition::of_argument(case, 0, asked.policy));
+        if let Some(Transition { shape, .. }) = shown {
             all.entry(shape).or_default().push(ty);
         }
     }
@@ -239,6 +223,6 @@ fn signature(
     };
     let subject = subject(0, &signature, asked).ok()?;
     let case = subject.cases.first()?;
-    let is_shown = transitions(Some(case), asked).get(at) == Some(&Some(transition));
+    let is_shown = Transition::of_argument(case, at, asked.policy) == Some(transition);
     (is_shown && known_bug(asked.reference.name(), case).is_none()).then_some(signature)
 }

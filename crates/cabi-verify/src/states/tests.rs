@@ -12,8 +12,9 @@ fn case(text: &str) -> Option<Case> {
 
 /// The transitions that `text` shows.
 fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
-    let shown = Transition::of_case(&case(text)?, policy).unwrap_or_default();
-    let shown = shown.into_iter().flatten();
+    let case = case(text)?;
+    let all = 0..case.argument_types().len();
+    let shown = all.filter_map(|i| Transition::of_argument(&case, i, policy));
     Some(shown.map(|transition| transition.to_string()).collect())
 }
 
