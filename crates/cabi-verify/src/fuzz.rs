@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use cabi::{LongDouble, Policy, Target, VectorLevel};
+use cabi::{LongDouble, Target, VectorLevel};
 
 use crate::case::Case;
 use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_machine, smallest};
@@ -271,12 +271,6 @@ fn round(
             alone.keep(number, signature, compared, &mut tallies[asked])?;
         }
     }
-    for (of_range, units) in ran
-        .chunks(references.len())
-        .zip(units.chunks(references.len()))
-    {
-        disagreements(units, of_range, tallies);
-    }
     Ok(())
 }
 
@@ -307,11 +301,10 @@ impl Alone<'_> {
             tally.settled.insert(number);
         }
         let (label, seed) = (tally.label.clone(), self.plan.seed);
-        let Some(kept) = tally.samples(compared) else {
+        let Some(kept) = tally.findings(compared) else {
             return Ok(());
         };
-        // A known bug has a reduced program in `expected.toml`.
-        let smaller = match compared.known.is_none() && kept.len() < shrinks {
+        let smaller = match kept.len() < shrinks {
             true => self.shrink(signature, &compared.verdict)?,
             false => None,
         };
@@ -361,52 +354,4 @@ impl Alone<'_> {
         });
         smallest.map(Some)
     }
-}
-
-/// Counts the policy bits by which compilers differ in signatures of one range that each has right
-/// under its own profile.
-fn disagreements(units: &[SignatureUnit<'_>], ran: &[Vec<Compared>], tallies: &mut [Tally]) {
-    let is_right =
-        |one: &Compared| matches!(one.verdict, Verdict::Passed(_) | Verdict::NotLowered(_));
-    for (a, (unit, of_unit)) in units.iter().zip(ran).enumerate() {
-        for (other, of_other) in units.iter().zip(ran).skip(a + 1) {
-            let policies = (unit.compiler.policy, other.compiler.policy);
-            for (at, (one, two)) in of_unit.iter().zip(of_other).enumerate() {
-                let is_same = unit.signatures.get(at) == other.signatures.get(at);
-                if is_same && is_right(one) && is_right(two) {
-                    for bit in deciding_bits(one, policies.0, policies.1) {
-                        let explained = &mut tallies[a].explained;
-                        *explained.entry(bit.to_owned()).or_default() += 1;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Several bits that change a place only in combination.
-const TOGETHER: &str = "several bits together";
-
-/// Returns the policy bits, different in two profiles, that change the place of something; none if
-/// nothing goes elsewhere.
-fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'static str> {
-    let Some(case) = &compared.case else {
-        return Vec::new();
-    };
-    if case.abi_under(ours) == case.abi_under(theirs) {
-        return Vec::new();
-    }
-    let sig = case.sig_under(ours).ok();
-    let explained = sig.and_then(|sig| cabi::explain(&sig, &[], &case.target).ok());
-    let mut names: Vec<&str> = Policy::NAMES
-        .iter()
-        .filter(|(bit, _)| ours.has(*bit) != theirs.has(*bit))
-        .map(|(_, name)| *name)
-        .collect();
-    let deciding = explained.map(|why| why.deciding).unwrap_or_default();
-    names.retain(|name| deciding.iter().any(|(own, _)| own == name));
-    if names.is_empty() {
-        names.push(TOGETHER);
-    }
-    names
 }

@@ -45,8 +45,6 @@ pub(crate) struct Compared {
     pub(crate) one_direction: Option<String>,
     /// The bug of the compiler that was shown, if it is a known one.
     pub(crate) known: Option<&'static str>,
-    /// The signature as it was understood, if it was.
-    pub(crate) case: Option<Case>,
 }
 
 impl From<Verdict> for Compared {
@@ -55,7 +53,6 @@ impl From<Verdict> for Compared {
             verdict,
             one_direction: None,
             known: None,
-            case: None,
         }
     }
 }
@@ -239,12 +236,9 @@ impl<'a> Typed<'a> {
     fn take(&mut self, judged: &[units::Judged]) {
         let (calls, callees) = judged.split_at(judged.len() / 2);
         for (call, callee) in calls.iter().zip(callees) {
-            let compared = Compared {
-                case: Some(call.case.clone()),
-                ..of_both([call, callee])
-            };
             let number = number(&call.case.name);
-            self.decided.extend(number.map(|i| (i, compared)));
+            self.decided
+                .extend(number.map(|i| (i, of_both([call, callee]))));
         }
     }
 

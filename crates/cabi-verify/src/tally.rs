@@ -17,9 +17,6 @@ mod results;
 
 pub use results::{Results, Span};
 
-/// Number of samples of a compiler's known bugs that are kept as blocks.
-const KEPT: usize = 16;
-
 /// Number of times that each reason was met.
 type Reasons = BTreeMap<String, u64>;
 
@@ -59,14 +56,9 @@ pub struct Tally {
     pub not_lowered: Reasons,
     /// Signatures that were not run, by what refuses them and why.
     pub not_run: Reasons,
-    /// Differences that are explained, by the policy bit by which the compiler differs from another
-    /// one.
-    pub explained: Reasons,
     /// Signatures in which the compiler disagrees with itself, by the known bug of it.
     #[serde(default)]
     pub known: Reasons,
-    /// Samples of those.
-    pub theirs: Vec<Finding>,
     /// Signatures in which the compiler disagrees with itself, and no known bug says so.
     #[serde(default)]
     pub inconsistent: Vec<Finding>,
@@ -144,16 +136,11 @@ impl Tally {
         }
     }
 
-    /// Returns the list for a sample of the outcome of the signature that was taken last, if one is
-    /// kept: the first of each known bug.
-    pub(crate) fn samples(&mut self, compared: &Compared) -> Option<&mut Vec<Finding>> {
+    /// Returns the list of differences like this outcome, if it is one that no known bug explains.
+    pub(crate) fn findings(&mut self, compared: &Compared) -> Option<&mut Vec<Finding>> {
         match (&compared.verdict, compared.known) {
             (Verdict::Differs(_), _) => Some(&mut self.failures),
             (Verdict::SelfInconsistent(_), None) => Some(&mut self.inconsistent),
-            (Verdict::SelfInconsistent(_), Some(bug)) => {
-                let is_first = self.known.get(bug) == Some(&1) && self.theirs.len() < KEPT;
-                is_first.then_some(&mut self.theirs)
-            }
             _ => None,
         }
     }
@@ -172,7 +159,6 @@ impl Tally {
             (&mut self.one_direction, other.one_direction),
             (&mut self.not_lowered, other.not_lowered),
             (&mut self.not_run, other.not_run),
-            (&mut self.explained, other.explained),
             (&mut self.known, other.known),
         ];
         for (all, more) in maps {
@@ -180,8 +166,6 @@ impl Tally {
                 *all.entry(key).or_default() += n;
             }
         }
-        self.theirs.extend(other.theirs);
-        self.theirs.truncate(KEPT);
         self.failures.extend(other.failures);
         self.inconsistent.extend(other.inconsistent);
         self.settled.extend(other.settled);
@@ -261,10 +245,6 @@ impl Tally {
             number(self.same, &same),
         ]);
         lines.extend(part(&self.one_direction, "in one direction only"));
-        lines.extend(part(
-            &self.explained,
-            "where another compiler differs, explained",
-        ));
         lines.extend(of(&self.known, "known bug of the compiler"));
         let itself = "the compiler is self-inconsistent";
         lines.extend([
