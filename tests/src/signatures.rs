@@ -5,7 +5,7 @@ use cabi_verify::case::{Case, Direction, Subject};
 use cabi_verify::compare::compare;
 use cabi_verify::probe::Emitted;
 use cabi_verify::processor;
-use cabi_verify::verdict::{Fault, is_known};
+use cabi_verify::verdict::needed;
 
 use crate::suite::Suite;
 
@@ -77,7 +77,10 @@ impl Signature {
         let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
         let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
         match (differs, refused.next()) {
-            (None, Some((fault, of))) => self.refused(engine, (fault, of), suite),
+            (None, Some((fault, of))) => {
+                let fault = needed(fault.clone(), &self.abi, of);
+                suite.verdict(engine, &self.name, Err(fault).into());
+            }
             (differs, _) => {
                 let outcome = differs.map_or(Ok(()), Err);
                 suite.report.outcome(engine, &self.name, outcome);
@@ -97,17 +100,5 @@ impl Signature {
             }
             Err(ending) => Some(format!("it ends the process: {ending}")),
         })
-    }
-
-    fn refused(&self, engine: &str, (fault, side): (&Fault, Direction), suite: &mut Suite) {
-        let name = &self.name;
-        let is_failure = matches!(fault, Fault::Failed(_));
-        match !is_failure && is_known(fault, &self.abi, side) {
-            true => suite.report.not_run(engine, name, &fault.to_string()),
-            false => {
-                let why = format!("refused without need: {fault}");
-                suite.report.outcome(engine, name, Err(why));
-            }
-        }
     }
 }

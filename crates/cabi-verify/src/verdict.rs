@@ -121,8 +121,8 @@ impl From<clif_cabi_jit::Error> for Fault {
     }
 }
 
-/// Turns a refusal that is not known into a failure: it would hide a case.
-pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
+/// Returns a known refusal as it is, and any other as a failure: it would hide a case.
+pub fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
     match is_known(&fault, abi, direction) {
         true => fault,
         false => Difference::from(format!("refused without need: {fault}")).into(),

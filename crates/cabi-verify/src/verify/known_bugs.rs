@@ -7,7 +7,7 @@
 
 use cabi::{
     ArgAbi, Bank, FnAbi, FnSig, Kind, LeafKind, Loc, Place, PlacedPart, Policy, Scalar, Target,
-    Type, VectorLevel, leaves, x86_64,
+    Type, leaves, x86_64,
 };
 
 mod types;
@@ -28,23 +28,23 @@ macro_rules! known {
 /// it. If several are met the first counts.
 const KNOWN: &[(&str, Meets)] = known! {
     sig:
-    "clang-int128-leftover-va-arg" sig.unnamed().iter().any(is_int128);
-    "clang-padding-before-integer-va-arg" sig.unnamed().iter().any(begins_with_padding);
-    "clang-unnamed-padded-union" sig.unnamed().iter().any(|ty| is_wide_vector(ty, sig.level));
-    "clang-short-record-va-arg" sig.unnamed().iter().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_16_bit_floats(ty)));
-    "clang-odd-pair-va-arg" sig.unnamed().iter().any(is_odd_pair);
+    "clang-int128-leftover-va-arg" sig.unnamed().any(is_int128);
+    "clang-padding-before-integer-va-arg" sig.unnamed().any(begins_with_padding);
+    "clang-unnamed-padded-union" sig.unnamed().any(|ty| is_wide_vector(ty, sig.sig.assumed()));
+    "clang-short-record-va-arg" sig.unnamed().any(|ty| (9..16).contains(&ty.size()) && (ty.contains(&|ty, _| stands_for_another_member(ty)) || ends_with_16_bit_floats(ty)));
+    "clang-odd-pair-va-arg" sig.unnamed().any(is_odd_pair);
     "clang-float16-after-padding" sig.values().any(|ty| shares_with_float(ty) && has_unnamed(ty));
     "clang-lone-float" sig.values().any(|ty| shares_with_float(ty) && has_union(ty));
     "clang-array-of-nothing-after-float" sig.values().any(has_array_of_nothing_after_float);
-    "gcc-wide-union-va-arg" sig.unnamed().iter().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
+    "gcc-wide-union-va-arg" sig.unnamed().any(|ty| has_vector(ty, 32) && (has_union(ty) || leaves(ty).any(is_flexible)));
     "gcc-x87-union-va-arg" sig.in_misaligned_slots().any(|ty| has_union(ty) && leaves(ty).any(is_x87));
     // A record all of whose members have the size of an integer is one itself to gcc, and read as
     // one, unless it is packed.
     "gcc-aligned-record-va-arg" sig.in_misaligned_slots().any(|ty| ty.contains(&|ty, _| is_no_integer(ty)));
-    "gcc-ms-va-arg-by-reference" sig.ms_abi && sig.unnamed_places().any(|arg| matches!(arg.place, Place::Indirect { .. }));
-    "gcc-padding-record-of-variadic" sig.variadic && sig.named().iter().any(is_padding);
+    "gcc-ms-va-arg-by-reference" sig.unnamed_places().any(|arg| matches!(arg.place, Place::Indirect { .. }));
+    "gcc-padding-record-of-variadic" sig.is_variadic() && sig.named().any(is_padding);
     "gcc-int128-vector-in-record" sig.values().any(|ty| ty.as_record().is_some() && leaves(ty).any(is_int128_vector));
-    "gcc-vzeroupper-after-result" has_union(&sig.ret) && has_vector(&sig.ret, 32);
+    "gcc-vzeroupper-after-result" has_union(sig.sig.result()) && has_vector(sig.sig.result(), 32);
     "gcc-over-aligned-typedef" sig.has_misaligned_store();
     "gcc-complex-float16-after-bits" sig.values().any(|ty| has_16_bit_float_and(ty, |leaf| leaf.bit_field));
     "gcc-float16-after-shorts" sig.values().any(|ty| has_16_bit_float_and(ty, is_integer));
@@ -60,18 +60,18 @@ const KNOWN: &[(&str, Meets)] = known! {
     "zig-vectors-of-llvm" sig.values().any(has_small_vector);
     "zig-optimized-tail" sig.fast && sig.records().any(has_tail);
     "zig-wide-vector-in-record" sig.records().any(has_wide_vector);
-    "zig-over-aligned-result" sig.ret.align() > 16;
+    "zig-over-aligned-result" sig.sig.result().align() > 16;
     "zig-small-vector-on-stack" sig.has_small_vector_on_stack();
     "zig-registers-kept" sig.has_stack_before_register();
-    "zig-variadic-result-in-memory" sig.variadic && sig.returns_in_memory();
+    "zig-variadic-result-in-memory" sig.is_variadic() && sig.returns_in_memory();
     "zig-unnamed-float16" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16));
     "zig-unnamed-float128" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128));
-    "zig-call-clobbers-al" sig.variadic && sig.direction == Some(Direction::Callee);
-    "zig-merged-callers" sig.fast && sig.variadic && sig.direction == Some(Direction::Callee);
+    "zig-call-clobbers-al" sig.is_variadic() && sig.direction == Some(Direction::Callee);
+    "zig-merged-callers" sig.fast && sig.is_variadic() && sig.direction == Some(Direction::Callee);
     // A call does not need again the bytes of its own that a callee overwrites, but a saved
     // register is its caller's.
     "zig-tail-overwrites" match sig.direction {
-        Some(Direction::Callee) => has_tail(&sig.ret),
+        Some(Direction::Callee) => has_tail(sig.sig.result()),
         _ => sig.records().any(has_tail),
     };
 };
@@ -109,35 +109,28 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         "clang" => Policy::CLANG,
         _ => Policy::GCC,
     };
+    let call = SignatureTypes::of(case.sig_under(policy).ok()?, &case.target);
     let is_here = |name: &&str| is_linux || OF_WINDOWS.contains(name);
-    met(compiler, SignatureTypes::of(case, policy)).find(is_here)
+    met(compiler, call).find(is_here)
 }
 
 /// Returns the bug of `compiler` that a signature of x86-64 Linux meets at the baseline of vectors,
 /// if one is known.
 pub fn known_bug_of(compiler: &str, sig: &FnSig) -> Option<&'static str> {
-    let params = sig.params().iter().map(|param| param.ty.clone());
-    let signature = SignatureTypes {
-        types: params.collect(),
-        n_named: sig.n_named(),
-        variadic: sig.is_variadic(),
-        ms_abi: false,
-        ret: sig.result().clone(),
-        level: VectorLevel::Baseline,
-        abi: FnAbi::new(sig, &Target::X86_64_LINUX).ok(),
-        fast: false,
-        direction: None,
-    };
-    met(compiler, signature).next()
+    let call = SignatureTypes::of(sig.clone(), &Target::X86_64_LINUX);
+    met(compiler, call).next()
 }
 
 /// Returns the bugs of Zig that its code, `fast` or not, meets in this direction of a call of
 /// `case`. The list of samples tells which of its back ends has each.
 pub fn bugs_of_zig(case: &Case, fast: bool, direction: Direction) -> Vec<&'static str> {
+    let Ok(sig) = case.sig_under(Policy::ZIG) else {
+        return Vec::new();
+    };
     let signature = SignatureTypes {
         fast,
         direction: Some(direction),
-        ..SignatureTypes::of(case, Policy::ZIG)
+        ..SignatureTypes::of(sig, &case.target)
     };
     match signature.abi {
         Some(_) => met("zig", signature).collect(),
@@ -156,15 +149,9 @@ fn met(compiler: &str, signature: SignatureTypes) -> impl Iterator<Item = &'stat
         .map(|(name, _)| *name)
 }
 
-/// Signature in the form that predicates need.
+/// Signature of a call, as predicates need it.
 struct SignatureTypes {
-    types: Vec<Type>,
-    n_named: usize,
-    variadic: bool,
-    /// `true` if its convention is another one than the compiler's own.
-    ms_abi: bool,
-    ret: Type,
-    level: VectorLevel,
+    sig: FnSig,
     /// Places of its values, if it has some.
     abi: Option<FnAbi>,
     /// For Zig's code: `true` if it is optimized. `direction`: who calls whom.
@@ -173,18 +160,21 @@ struct SignatureTypes {
 }
 
 impl SignatureTypes {
-    fn of(case: &Case, policy: Policy) -> Self {
+    fn of(sig: FnSig, target: &Target) -> Self {
         Self {
-            types: case.argument_types(),
-            n_named: case.prototype.params.len(),
-            variadic: case.prototype.variadic,
-            ms_abi: case.prototype.convention.is_some(),
-            ret: case.prototype.ret.clone(),
-            level: case.vectors,
-            abi: case.abi_under(policy).ok(),
+            abi: FnAbi::new(&sig, target).ok(),
+            sig,
             fast: false,
             direction: None,
         }
+    }
+
+    fn is_variadic(&self) -> bool {
+        self.sig.is_variadic()
+    }
+
+    fn types(&self) -> impl Iterator<Item = &Type> {
+        self.sig.params().iter().map(|param| &param.ty)
     }
 
     fn places(&self) -> impl Iterator<Item = &ArgAbi> {
@@ -196,17 +186,17 @@ impl SignatureTypes {
         all.any(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
     }
 
-    fn named(&self) -> &[Type] {
-        self.types.get(..self.n_named).unwrap_or_default()
+    fn named(&self) -> impl Iterator<Item = &Type> {
+        self.types().take(self.sig.n_named())
     }
 
-    fn unnamed(&self) -> &[Type] {
-        self.types.get(self.n_named..).unwrap_or_default()
+    fn unnamed(&self) -> impl Iterator<Item = &Type> {
+        self.types().skip(self.sig.n_named())
     }
 
     /// Places of the unnamed arguments.
     fn unnamed_places(&self) -> impl Iterator<Item = &ArgAbi> {
-        self.places().skip(self.n_named)
+        self.places().skip(self.sig.n_named())
     }
 
     /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the
@@ -220,7 +210,7 @@ impl SignatureTypes {
             ),
             _ => false,
         };
-        let unnamed = self.unnamed().iter().zip(self.unnamed_places());
+        let unnamed = self.unnamed().zip(self.unnamed_places());
         let misaligned = unnamed.filter(move |(ty, placed)| ty.align() >= 16 && is_in_them(placed));
         misaligned
             .map(|(ty, _)| ty)
@@ -232,7 +222,7 @@ impl SignatureTypes {
     /// needs an aligned address stores it.
     fn has_misaligned_store(&self) -> bool {
         let Some(abi) = &self.abi else { return false };
-        self.types.iter().zip(&abi.args).any(|(ty, placed)| {
+        self.types().zip(&abi.args).any(|(ty, placed)| {
             let Place::Stack { offset, .. } = placed.place else {
                 return false;
             };
@@ -246,7 +236,7 @@ impl SignatureTypes {
     }
 
     fn values(&self) -> impl Iterator<Item = &Type> {
-        self.types.iter().chain([&self.ret])
+        self.types().chain([self.sig.result()])
     }
 
     /// Records that may be in registers.
@@ -260,7 +250,7 @@ impl SignatureTypes {
     /// and passes a record of integers in memory after six.
     fn has_split(&self) -> bool {
         let mut before = usize::from(self.returns_in_memory());
-        for (ty, arg) in self.types.iter().zip(self.places()) {
+        for (ty, arg) in self.types().zip(self.places()) {
             let parts = match &arg.place {
                 Place::Parts(parts) => parts.len(),
                 _ => usize::try_from(ty.size().div_ceil(8)).unwrap_or(usize::MAX),
@@ -280,13 +270,13 @@ impl SignatureTypes {
 
     /// Checks whether Zig calls a function with an unnamed argument of which `is_one` is true.
     fn calls_unnamed(&self, is_one: fn(&Type, &Place) -> bool) -> bool {
-        let mut args = self.types.iter().zip(self.places());
+        let mut args = self.types().zip(self.places());
         self.direction == Some(Direction::Callee)
             && args.any(|(ty, arg)| !arg.named && is_one(ty, &arg.place))
     }
 
     fn has_small_vector_on_stack(&self) -> bool {
-        let mut args = self.types.iter().zip(self.places());
+        let mut args = self.types().zip(self.places());
         args.any(|(ty, arg)| {
             let vector = matches!(ty.kind(), Kind::Vector(_)) && ty.size() <= 8;
             // Two floats that share an eightbyte are such a vector to Zig.
@@ -298,7 +288,7 @@ impl SignatureTypes {
 
     /// Checks whether an argument in a register follows one of more than a register on the stack.
     fn has_stack_before_register(&self) -> bool {
-        let mut args = self.types.iter().zip(self.places());
+        let mut args = self.types().zip(self.places());
         args.any(|(ty, arg)| matches!(arg.place, Place::Stack { .. }) && ty.size() > 8)
     }
 }

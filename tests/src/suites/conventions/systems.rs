@@ -68,7 +68,7 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
         _ => "neither",
     };
     let convention = target.convention().ok_or("no convention")?;
-    let mut questions = questions(&target, triple)?;
+    let questions = questions(&target, triple)?;
     let is_darwin = target.name().contains("apple");
     let own = match is_darwin {
         true => "-x assembler --target=x86_64-linux-gnu".to_owned(),
@@ -77,16 +77,12 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
     let policies = [Some(clang), None, Some(Policy::GCC), Some(Policy::CLANG)];
     let (mut n_compared, mut elsewhere) = ([0; 4], policies.map(|_| Vec::new()));
     for (option, level) in LEVELS {
-        // The file has the functions of all questions.
-        if let Some(first) = questions.first_mut() {
-            first.text = match is_darwin {
-                true => assembly(triple, option)?,
-                false => VALUES.to_owned(),
-            };
-        }
+        let text = match is_darwin {
+            true => assembly(triple, option)?,
+            false => VALUES.to_owned(),
+        };
         let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
         let compiler = reference.with_flags(&flags).for_programs();
-        let text: String = questions.iter().map(|one| one.text.as_str()).collect();
         let facts = compiler.build(&text, &[]);
         let facts = facts.and_then(|built| probe.answers(&questions, convention, &[built]));
         let facts = facts.map_err(|why| why.to_string())?;

@@ -1,9 +1,8 @@
 //! Predicates over one type, of which those over signatures are made.
 
-use cabi::convention::{Parts, Role};
+use cabi::convention::{Features, Parts, Role};
 use cabi::{
-    Array, Field, FnAbi, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Target, Type, Vector,
-    VectorLevel, leaves,
+    Array, Field, FnAbi, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Target, Type, Vector, leaves,
 };
 
 pub(super) fn is_x87(leaf: Leaf) -> bool {
@@ -47,7 +46,7 @@ pub(super) fn has_vector(ty: &Type, size: u64) -> bool {
 
 /// The parts that clang's callers pass `ty` in as an unnamed argument at `level`, without these
 /// bits of its policy.
-pub(super) fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> Option<Parts> {
+pub(super) fn unnamed_parts(ty: &Type, level: Features, without: Policy) -> Option<Parts> {
     let sig = FnSig::new([Type::I32], Type::VOID).variadic();
     let sig = sig.policy(Policy::CLANG.without(without)).features(level);
     let group = FnAbi::classify(&sig, ty, Role::Unnamed, &Target::X86_64_LINUX);
@@ -56,7 +55,7 @@ pub(super) fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> O
 
 /// A record that clang's callers pass as one vector of more than 16 bytes, though it is unnamed: a
 /// union whose first 16 bytes are a vector's, or a structure around one.
-pub(super) fn is_wide_vector(ty: &Type, level: VectorLevel) -> bool {
+pub(super) fn is_wide_vector(ty: &Type, level: Features) -> bool {
     let parts = unnamed_parts(ty, level, Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY);
     ty.as_record().is_some()
         && parts.is_some_and(|parts| parts.iter().any(|part| part.ty.bytes() > 16))
@@ -73,7 +72,7 @@ pub(super) fn ends_with_16_bit_floats(ty: &Type) -> bool {
 
 /// A record whose first eightbyte clang passes in another bank because of the second.
 pub(super) fn is_odd_pair(ty: &Type) -> bool {
-    let parts = |without| unnamed_parts(ty, VectorLevel::Baseline, without);
+    let parts = |without| unnamed_parts(ty, Features::default(), without);
     parts(Policy::NONE) != parts(Policy::ODD_PAIRS_START_IN_GPR)
 }
 
