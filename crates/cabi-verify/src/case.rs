@@ -10,6 +10,8 @@ use crate::corpus::Block;
 
 mod read;
 
+pub(crate) use read::portable;
+
 /// Start of the expected line of a signature that the convention has no place for.
 const REFUSED: &str = "refused:";
 

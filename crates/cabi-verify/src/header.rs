@@ -2,13 +2,16 @@
 //! can be passed.
 //!
 //! The cases' functions are not the header's own, which belong to some library: each is declared
-//! again under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a
-//! compiler sees the header's types as its flags make them. libclang reads these declarations back,
-//! and a case is made only if its types are those of the header.
-use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel};
-use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
+//! under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a compiler
+//! sees the header's types as its flags make them.
 
-use crate::case::{Case, Subject};
+use cabi::{
+    Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel,
+    X86_64_WIN64,
+};
+use cabi_header::{Header, HeaderError, Location, NamedType, Options, Prototype};
+
+use crate::case::{Case, Subject, portable};
 use crate::generate::argument_positions::{long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
@@ -63,8 +66,9 @@ impl Omitted {
 /// Kind of reason: the convention of the target has no place for it, by no profile.
 pub const NO_PLACE: &str = "no place";
 
-/// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
-pub const READ_OTHERWISE: &str = "read otherwise";
+/// Kind of reason: a convention beside `ms_abi` that is not the target's own, as `sysv_abi` on
+/// Windows. It may hide a difference.
+pub const OTHER_CONVENTION: &str = "another convention";
 
 /// Reads what `include`, a text of directives, declares for `target`. Each record type gets its
 /// positions in functions of the convention `convention`, if there is one; `only` chooses functions
@@ -81,7 +85,6 @@ pub fn read(
     let mut header = cabi_header::parse(include, options)?;
     retain_records(&mut header);
     let mut declared = Declaring {
-        emitter: Emitter::new(&header.model),
         declared: Vec::new(),
         header: &header,
         target,
@@ -111,14 +114,7 @@ pub fn read(
         }
     }
     let n_records = records.len();
-    let Declaring {
-        emitter, declared, ..
-    } = declared;
-    // A compiler for which the header does not declare some type must not stumble over the
-    // functions that take it.
-    let preamble = format!("{include}{POINTER}{}", emitter.definitions());
-    let (cases, unlike) = read_again(declared, &preamble, options)?;
-    skipped.extend(unlike);
+    let (cases, preamble) = (declared.declared, format!("{include}{POINTER}"));
     let n_prototypes = count_prototypes(&header, &only);
     // Questions about their members come with the cases.
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
@@ -135,26 +131,6 @@ pub fn read(
         n_records,
         skipped,
     })
-}
-
-/// Returns the cases whose declarations, read again after `preamble`, have the same types; and
-/// those that have not.
-fn read_again(
-    declared: Vec<Case>,
-    preamble: &str,
-    options: &Options,
-) -> Result<(Vec<Case>, Vec<Omitted>), HeaderError> {
-    let declarations = declared.iter().map(Case::declaration);
-    let code = preamble.to_owned() + &declarations.collect::<String>();
-    let again = cabi_header::parse(&code, options)?;
-    let (mut cases, mut unlike) = (Vec::new(), Vec::new());
-    for case in declared {
-        match read_back(case, &again) {
-            Ok(case) => cases.push(case),
-            Err(omitted) => unlike.push(omitted),
-        }
-    }
-    Ok((cases, unlike))
 }
 
 /// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its
@@ -198,31 +174,6 @@ fn is_type(name: &str) -> bool {
     words.iter().any(|word| name.starts_with(word))
 }
 
-/// `case`, if libclang reads its declaration as it was meant.
-fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
-    let own = &case.prototype;
-    let left = |key, why: String| Omitted::new(&case.name, Some(&own.location), (key, why));
-    let Some(read) = again.prototype(&case.prototype.name) else {
-        let why = again.reason(&case.prototype.name);
-        return Err(match why {
-            Some(reason) => left(reason.key(), reason.to_string()),
-            None => left("spelling", "its declaration was not understood".to_owned()),
-        });
-    };
-    let types = |one: &Prototype| -> Vec<Type> {
-        let params = one.params.iter().map(|(_, ty)| ty);
-        params.chain([&one.ret]).cloned().collect()
-    };
-    let is_alike = read.variadic == own.variadic && read.convention == own.convention;
-    if types(read) != types(own) || !is_alike {
-        let why = "declared again, it has other types or another convention".to_owned();
-        return Err(left(READ_OTHERWISE, why));
-    }
-    let mut case = case;
-    (case.prototype.noreturn, case.prototype.vectors) = (read.noreturn, read.vectors);
-    Ok(case)
-}
-
 impl Case {
     /// Returns the case under compilers whose vectors are passed as `level` says.
     pub fn at_level(mut self, level: VectorLevel) -> Self {
@@ -236,8 +187,6 @@ impl Case {
 pub(crate) type Omission = (&'static str, String);
 
 struct Declaring<'a> {
-    emitter: Emitter,
-    /// Not read back yet.
     declared: Vec<Case>,
     header: &'a Header,
     target: &'a Target,
@@ -253,12 +202,16 @@ impl Declaring<'_> {
         if self.header.prototype(&prototype.name).is_none() {
             return left("overloaded", "several functions have this name");
         }
+        let convention = prototype.convention;
+        if let Some(own) = convention.filter(|own| **own != X86_64_WIN64) {
+            return left(OTHER_CONVENTION, own.name);
+        }
         no_room(prototype.params.iter().map(|(_, ty)| ty), &prototype.ret)?;
         places(&prototype.signature(), self.target)?;
-        let params = prototype.params.iter().zip(&prototype.written_params);
-        let params = params.map(|((_, ty), written)| Ok((self.spell(ty, written)?, ty.clone())));
+        let params = prototype.params.iter().zip(&prototype.spelled_params);
+        let params = params.map(|((_, ty), text)| Ok((spell(ty, text)?, ty.clone())));
         let params = params.collect::<Result<_, Omission>>()?;
-        let result = self.spell(&prototype.ret, &prototype.written_ret)?;
+        let result = spell(&prototype.ret, &prototype.spelled_ret)?;
         let result = match prototype.noreturn {
             true => format!("__attribute__((noreturn)) {result}"),
             false => result,
@@ -272,14 +225,15 @@ impl Declaring<'_> {
         let exact = is_f80.then_some(("long double", Type::F80)).into_iter();
         // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with
         // one would be left out as a whole.
-        let exact = exact.filter(|_| prototype.convention.is_none());
+        let exact = exact.filter(|_| convention.is_none());
         let unnamed = unnamed.into_iter().chain(exact);
         let unnamed = unnamed.map(|(text, ty)| (text.to_owned(), ty));
         let unnamed = prototype.variadic.then(|| unnamed.collect());
         let symbol = format!("cabi_f{}", self.declared.len());
         let names = (&*prototype.name, &*symbol);
         let ret = (result, prototype.ret.clone());
-        let case = Case::of_spelled(names, prototype.convention, ret, params, unnamed);
+        let mut case = Case::of_spelled(names, convention, ret, params, unnamed);
+        case.prototype.noreturn = prototype.noreturn;
         self.add(case, &prototype.location);
         Ok(())
     }
@@ -289,39 +243,6 @@ impl Declaring<'_> {
         case.prototype.location = location.clone();
         case.target = self.target.clone();
         self.declared.push(case);
-    }
-
-    /// Returns C's spelling of `ty`, which was `written` so. A record without a name has none.
-    fn spell(&mut self, ty: &Type, written: &Written) -> Result<String, Omission> {
-        let spelled = match (ty.kind(), written) {
-            (Kind::Void, _) => Some("void".to_owned()),
-            (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
-            (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
-            (Kind::Record(_), Written::Named(name)) => self.record(ty, name),
-            (_, Written::Named(name)) => Some(name.clone()),
-            // A typedef's alignment would be lost.
-            (_, Written::Char) if ty.align() == 1 => Some("char".to_owned()),
-            (Kind::Record(_), _) => None,
-            _ => self.emitter.spelling(ty).ok(),
-        };
-        spelled.ok_or_else(|| ("spelling", format!("{ty} cannot be spelled")))
-    }
-
-    /// The name of `ty`, a record that was written `name`; or of a typedef that changes its
-    /// alignment.
-    fn record(&self, ty: &Type, name: &str) -> Option<String> {
-        match self.header.ty(name) {
-            Some(known) if known != ty => {
-                let mut typedefs = self.header.typedefs.iter();
-                let typedef = typedefs.find(|typedef| typedef.ty == *ty);
-                typedef.map(|typedef| typedef.name.clone())
-            }
-            // AArch64's `va_list` is a record of the compiler's own: no text declares its tag.
-            None if name == "struct __va_list" => Some("__builtin_va_list".to_owned()),
-            // Or it was left out for a reason of its own, or has another name than the header's
-            // list gives it.
-            _ => Some(name.to_owned()),
-        }
     }
 
     /// The cases of one record type in functions of `convention`.
@@ -346,6 +267,24 @@ impl Declaring<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the spelling of `ty`, which clang spells `text`, for every compiler. A type without a
+/// name has none.
+fn spell(ty: &Type, text: &str) -> Result<String, Omission> {
+    match ty.kind() {
+        Kind::Scalar(Scalar::Ptr) => Ok("void *".to_owned()),
+        Kind::Scalar(Scalar::FnPtr) => Ok("cabi_function_pointer".to_owned()),
+        _ if is_unnamed(text) => Err(("spelling", format!("{text} cannot be spelled"))),
+        _ => Ok(portable(text)),
+    }
+}
+
+/// Checks whether clang spells a type by the place of its declaration, `struct (unnamed struct at
+/// header.h:1:9)`.
+pub(crate) fn is_unnamed(spelled: &str) -> bool {
+    let mut places = ["(unnamed ", "(anonymous "].into_iter();
+    places.any(|place| spelled.contains(place))
 }
 
 /// Returns the places of `sig` by some profile: each compiler is asked under its own, so a

@@ -136,7 +136,7 @@ fn cases(block: &Block, header: &Header, target: &Target) -> Result<Vec<Case>, S
 }
 
 /// Returns clang's spelling of a type in words that every compiler has.
-fn portable(spelled: &str) -> String {
+pub(crate) fn portable(spelled: &str) -> String {
     let spelled = spelled.replace("struct __va_list_tag *", "__builtin_va_list");
     let words = spelled.split_inclusive(|c| !is_of_word(c));
     let words = words.map(|word| match word.strip_prefix("bool") {

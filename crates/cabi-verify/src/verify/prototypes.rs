@@ -31,6 +31,7 @@ use cabi_header::{Prototype, Written};
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, Refused, first_error};
 use crate::case::convention_attribute;
+use crate::header::is_unnamed;
 
 /// A compiler's reading of a prototype.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -199,14 +200,6 @@ fn without_bounds(spelled: &str) -> String {
         depth += u32::from(c == '[');
     }
     text
-}
-
-/// Checks whether clang spells a type by the place of its declaration, `struct (unnamed struct at
-/// header.h:1:9)`.
-fn is_unnamed(spelled: &str) -> bool {
-    ["(unnamed ", "(anonymous "]
-        .iter()
-        .any(|place| spelled.contains(place))
 }
 
 fn is_unknown(message: &str) -> bool {
