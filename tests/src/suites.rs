@@ -100,13 +100,17 @@ pub fn main() -> ExitCode {
         // `cargo test NAME` asks all test programs for a test of one.
         return ExitCode::from(u8::from(references_required()));
     }
-    if let [name] = names[..] {
-        return run(name, only);
-    }
     if names.is_empty() {
         // The tests of `cabi` run the other one.
         let own = SUITES.iter().filter(|(name, _)| *name != "facts");
         names = own.map(|(name, _)| *name).collect();
+    }
+    if is_listing() {
+        names.iter().for_each(|name| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if let [name] = names[..] {
+        return run(name, only);
     }
     let failed = names.into_iter().filter(|name| !passes(name, only));
     let failed: Vec<&str> = failed.collect();
@@ -115,6 +119,11 @@ pub fn main() -> ExitCode {
     }
     println!("suites that failed: {}", failed.join(", "));
     ExitCode::FAILURE
+}
+
+/// Checks whether `cargo test -- --list` asks for names alone.
+fn is_listing() -> bool {
+    std::env::args().any(|word| word == "--list")
 }
 
 /// Checks whether the suite `name` passes in a process of its own.
@@ -139,6 +148,10 @@ fn passes(name: &str, only: Option<&str>) -> bool {
 
 /// Runs the suite `name` in this process, if this machine can.
 pub fn run(name: &str, only: Option<&str>) -> ExitCode {
+    if is_listing() {
+        println!("{name}: test");
+        return ExitCode::SUCCESS;
+    }
     // `.ci/slowest` reads the name.
     println!("     Running {name}");
     match SUITES.iter().find(|(known, _)| *known == name) {

@@ -9,7 +9,7 @@
 use cabi::{DataModel, Declaration, Error, FnSig, RecordRules};
 use cabi_header::{Header, Options, parse};
 use cabi_tests::corpus;
-use cabi_verify::corpus::{libclang, read_folder};
+use cabi_verify::corpus::{TESTED_LIBCLANG, libclang, read_folder};
 use cabi_verify::generate::{CType, Dialect, Node, signature};
 use cabi_verify::report::missing;
 
@@ -35,8 +35,8 @@ const NOT_READ: [&str; 14] = [
 /// libclang.
 fn header(text: &str, target: &str) -> Option<Header> {
     let options = Options::new().arg(format!("--target={target}"));
-    if let Err(why) = libclang() {
-        missing(why);
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        missing(&why);
         return None;
     }
     let header = parse(text, &options.records(RecordRules::Gcc));

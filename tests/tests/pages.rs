@@ -9,7 +9,7 @@
 use cabi::{Error, FnAbi, FnSig, Policy, Profile, Target, VectorLevel, X86_64_WIN64};
 use cabi_header::{Header, Options, parse};
 use cabi_tests::corpus::files;
-use cabi_verify::corpus::libclang;
+use cabi_verify::corpus::{TESTED_LIBCLANG, libclang};
 use cabi_verify::report::missing;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ fn page(name: &str) -> String {
 /// Returns libclang's reading of `c`, where it is installed.
 fn read(c: &str) -> Option<Header> {
     let options = Options::new().arg("--target=x86_64-linux-gnu");
-    if let Err(why) = libclang() {
-        missing(why);
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        missing(&why);
         return None;
     }
     let header = parse(&format!("{VECTORS}{c}"), &options);

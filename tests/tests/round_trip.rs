@@ -14,7 +14,7 @@ use cabi_header::{Emitter, Header, Options, parse};
 use cabi_tests::said::{ALL, Said};
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
-use cabi_verify::corpus::libclang;
+use cabi_verify::corpus::{TESTED_LIBCLANG, libclang};
 use cabi_verify::generate::{Dialect, Random};
 use cabi_verify::layout::{Fact, Reply, ask_data, facts};
 use cabi_verify::report::missing;
@@ -65,8 +65,8 @@ fn options(model: &DataModel, target: &str) -> Option<Options> {
     } else if *model != DataModel::LP64 {
         options = options.records(RecordRules::Clang);
     }
-    if let Err(why) = libclang() {
-        missing(why);
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        missing(&why);
         return None;
     }
     let header = parse("", &options).unwrap_or_else(|error| panic!("{target}: {error}"));

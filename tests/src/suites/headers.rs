@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use cabi::convention::{Convention, Frame};
 use cabi::{Kind, Target, Type, X86_64_SYSV};
 use cabi_header::{HeaderError, Options};
-use cabi_verify::corpus::libclang;
+use cabi_verify::corpus::{TESTED_LIBCLANG, libclang};
 use cabi_verify::header::NO_PLACE;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
@@ -39,8 +39,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         compilers.push(Compiler::new(reference, None)?);
     }
     let flags = vec![STANDARD.to_owned()];
-    if let Err(why) = libclang() {
-        suite.report.absent("headers", why);
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        suite.report.absent("headers", &why);
         return Ok(());
     }
     let lines: Vec<&str> = SYSTEM.lines().collect();

@@ -6,6 +6,7 @@ pub(crate) mod schema;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use cabi_verify::corpus;
 pub(crate) use cabi_verify::report::missing;
 
 /// The documentation, which is in the repository and not in the package.
@@ -26,8 +27,8 @@ fn cabi_in(folder: &Path, args: &[&str]) -> Output {
 /// Returns whether headers can be read. Without libclang the tests that need it say so, and fail
 /// where it is required.
 pub(crate) fn libclang() -> bool {
-    let found = cabi_verify::corpus::libclang();
-    found.map_err(missing).is_ok()
+    let found = corpus::libclang(corpus::TESTED_LIBCLANG);
+    found.map_err(|why| missing(&why)).is_ok()
 }
 
 /// Returns whether libclang and the compiler `program` are here. Without them the tests say so, and

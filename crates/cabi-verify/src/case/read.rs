@@ -7,7 +7,7 @@ use cabi_header::{Header, Options, Prototype};
 
 use super::{Case, Subject};
 use crate::corpus::capability::{feature_flags, is_of_word};
-use crate::corpus::{Block, CorpusError, CorpusFile, libclang};
+use crate::corpus::{Block, CorpusError, CorpusFile, OLDEST_LIBCLANG, libclang};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
@@ -62,9 +62,9 @@ impl Subject {
         let records = block.policy.and_then(Profile::records).into_iter();
         let options = records.fold(options, Options::records);
         let options = options.args(feature_flags(&block.features));
-        libclang().map_err(|why| CorpusError {
+        libclang(OLDEST_LIBCLANG).map_err(|why| CorpusError {
             is_missing_libclang: true,
-            ..wrong(why.to_owned())
+            ..wrong(why)
         })?;
         let header =
             cabi_header::parse(&code, &options).map_err(|error| wrong(error.to_string()))?;
