@@ -48,9 +48,13 @@ pub(crate) fn run_object() -> Result<()> {
             .map(|name| folder.path().join(name));
     std::fs::write(&object_file, object()?)?;
     std::fs::write(&main, MAIN)?;
+    let cxx = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    if !is_here(&cxx) {
+        missing(&format!("an object file in a program of C++: {cxx}"));
+        return Ok(());
+    }
     let linked = |args: &[&std::ffi::OsStr]| -> Result<()> {
-        let cxx = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-        assert!(Command::new(cxx).args(args).status()?.success());
+        assert!(Command::new(&cxx).args(args).status()?.success());
         Ok(())
     };
     let [object_file, main, library, out] =
@@ -66,6 +70,12 @@ pub(crate) fn run_object() -> Result<()> {
         library,
     ])?;
     Ok(())
+}
+
+/// Returns whether `program` runs on this machine.
+fn is_here(program: &str) -> bool {
+    let asked = Command::new(program).arg("--version").output();
+    asked.is_ok_and(|output| output.status.success())
 }
 
 /// The functions that called.c calls as an object file of any target.
@@ -110,11 +120,7 @@ pub(crate) fn run_linked() -> Result<()> {
         if cc.is_empty() {
             continue;
         }
-        let is_missing = |program: &&str| {
-            let asked = Command::new(program).arg("--version").output();
-            !asked.is_ok_and(|output| output.status.success())
-        };
-        if let Some(program) = [cc, emulator].into_iter().find(is_missing) {
+        if let Some(program) = [cc, emulator].into_iter().find(|own| !is_here(own)) {
             missing(&format!("functions of {triple}: {program}"));
             continue;
         }

@@ -17,7 +17,7 @@ __asm__(".pushsection .text\n.globl give8, rsp_phase\n"
 /// rsp `8 + n` bytes from where it should be, and told to expect a stack aligned to `align`: the
 /// sum of its arguments, and 1000 times the phase of rsp at a call of its own.
 fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64; N]) -> [i64; N] {
-    let library = library("gcc", &[], "aligned_low", C);
+    let library = library(&cc(), &[], "aligned_low", C);
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
     let lower = Lowering::new(engine.isa()).unwrap();
