@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Type, VectorLevel};
 
 use crate::clang::{Cursor, Unit};
+use crate::parse::ignored::IGNORED;
 
 /// The name under which the text is included; no real file has it.
 pub(crate) const NAME: &str = "/cabi-header/prelude.h";
@@ -62,6 +63,8 @@ pub(crate) struct Facts {
     pub(crate) wchar_signed: bool,
     /// The widest vectors that the arguments enable.
     pub(crate) vectors: VectorLevel,
+    /// `true` for each attribute of [`IGNORED`] that this libclang has.
+    pub(crate) attributes: [bool; IGNORED.len()],
 }
 
 /// Reads the constants back.
@@ -125,6 +128,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         gnu_inline: is("__cabi_gnu_inline"),
         wchar_signed: is("__cabi_wchar_signed"),
         vectors,
+        attributes: IGNORED.map(|(name, _)| is(&format!("__cabi_knows_{name}"))),
     })
 }
 

@@ -118,8 +118,9 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         subject: Subject,
     ) -> Result<(), Reason> {
-        let known = IGNORED.iter().zip(&self.errors.ignored);
-        for (((name, subjects), places), occurs) in known.zip(self.pragmas.ignored) {
+        let known = IGNORED.iter().zip(self.facts.attributes);
+        let occurring = self.errors.ignored.iter().zip(self.pragmas.ignored);
+        for (((name, subjects), is_known), (places, occurs)) in known.zip(occurring) {
             let matters = match *name {
                 "scalar_storage_order" => true,
                 "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
@@ -131,7 +132,7 @@ impl<'u> Reader<'u> {
             if places.is_in(declaration) {
                 return Err(Reason::Attribute((*name).to_owned()));
             }
-            if occurs && self.pragmas.ignores_unknown {
+            if occurs && !is_known && self.pragmas.ignores_unknown {
                 let what = format!("{name}, which clang ignores where a pragma may hide that,");
                 return Err(Reason::Attribute(what));
             }
