@@ -7,14 +7,6 @@
 )]
 
 mod anything;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    reason = "examples of the documentation use it all"
-)]
-#[path = "../common/doc.rs"]
-mod doc;
 mod flags;
 mod modules;
 mod owned;

@@ -8,13 +8,17 @@ use clif_cabi::cranelift_codegen::isa::TargetIsa;
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleDeclarations,
-    ModuleError, ModuleReloc, ModuleResult,
+    ModuleError, ModuleReloc, ModuleResult, default_libcall_names,
 };
 use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, clif_signature, stub_id, stubs_of};
-use cranelift_jit::JITModule;
+use cranelift_jit::{JITBuilder, JITModule};
 
-use super::doc::jit;
-use super::{c, instructions, lowering, plain};
+use super::{ISA, c, instructions, lowering, plain};
+
+/// A module of the target that [`lowering`] is for; nothing of it runs.
+fn module() -> JITModule {
+    JITModule::new(JITBuilder::with_isa(ISA.clone(), default_libcall_names()))
+}
 
 /// Calls the function with this id of `module`, whose signature is `sig`, with a double:
 /// instructions are emitted if it is not refused.
@@ -47,7 +51,7 @@ fn variadic() -> FnSig {
 /// A module panics when it is asked for an id it never gave out, or finds one in a relocation.
 #[test]
 fn functions_of_another_module() {
-    let mut module = jit(&[]);
+    let mut module = module();
     for sig in [c("void f(void)"), variadic()] {
         let error = call(&mut module, 9, &sig).unwrap_err().to_string();
         assert_eq!(
@@ -62,7 +66,7 @@ fn functions_of_another_module() {
 /// signatures are shown.
 #[test]
 fn declared_again() {
-    let (mut module, first, second) = (jit(&[]), lowering(), lowering());
+    let (mut module, first, second) = (module(), lowering(), lowering());
     let lines = include_str!("declared.txt").lines();
     for line in lines.filter(|line| !line.starts_with('#')) {
         let (declared, why) = line.split_once(" ! ").unwrap_or((line, ""));
@@ -86,7 +90,7 @@ fn stub() -> Stub {
 }
 
 fn with_callee() -> JITModule {
-    let mut module = jit(&[]);
+    let mut module = module();
     let declared = module.declare_function("f", Linkage::Import, &plain());
     declared.unwrap();
     module
@@ -148,7 +152,7 @@ fn a_stub_is_found_again() {
 /// made all the same.
 #[test]
 fn a_body_that_was_declared_before() {
-    let (lower, mut module) = (lowering(), jit(&[]));
+    let (lower, mut module) = (lowering(), module());
     let sig = c("void f(long)").static_chain(lower.target().data_model());
     let plan = lower.entry_plan(&sig).unwrap();
     // The name that the body will have, where `nested` is the function 1.
@@ -254,7 +258,7 @@ fn nested() -> FnSig {
 fn a_lowering_without_stubs() {
     let wide = || Type::vector(&Type::F64, 4).unwrap();
     let avx = |params, result| FnSig::new(params, result).features(VectorLevel::Avx);
-    let (mut module, lower) = (NoBytes(jit(&[])), lowering().without_stubs());
+    let (mut module, lower) = (NoBytes(module()), lowering().without_stubs());
     for (sig, need) in [
         (
             variadic(),
