@@ -32,7 +32,7 @@ mod objects;
 #[allow(unsafe_code)]
 #[cfg(unix)]
 mod run_time;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 mod values;
 

@@ -8,6 +8,7 @@ use std::io;
 use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
+#[cfg(unix)]
 use crate::scratch::Scratch;
 
 #[cfg(unix)]

@@ -120,8 +120,13 @@ impl Machine {
     /// The output of a shell script in a folder, which ends well and says nothing else. `toy` is
     /// the command, `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is
     /// before a program of it, `$T` is the folder of these tests. None where it needs libclang or
-    /// a C++ compiler, and there is none: C compilers of other machines come without C++.
+    /// a C++ compiler, and there is none: C compilers of other machines come without C++. None on
+    /// Windows.
     fn printed(&self, title: &str, script: &str, folder: &Path) -> Option<String> {
+        if cfg!(not(unix)) {
+            oracle_missing("a Unix, where the scripts run");
+            return None;
+        }
         let toy = env!("CARGO_BIN_EXE_toy");
         let script = format!("toy() {{ $CABI_RUNNER '{toy}' \"$@\"; }}\n{script}");
         let mut shell = Command::new("sh");
