@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clif_cabi::cabi::Triple;
-use clif_cabi::cabi::target_lexicon::{Architecture, Endianness, OperatingSystem};
+use clif_cabi::cabi::target_lexicon::{
+    Aarch64Architecture, Architecture, Endianness, OperatingSystem,
+};
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
@@ -387,7 +389,7 @@ fn stub_cie(architecture: Architecture) -> Option<CommonInformationEntry> {
     // Code alignment, return address, stack pointer, and the frame's address above that.
     let (code, link, stack, offset) = match architecture {
         Architecture::X86_64 => (1, 16, 7, 8),
-        Architecture::Aarch64(_) => (4, 30, 31, 0),
+        Architecture::Aarch64(Aarch64Architecture::Aarch64) => (4, 30, 31, 0),
         Architecture::Riscv64(_) => (2, 1, 2, 0),
         Architecture::S390x => (1, 14, 15, 160),
         _ => return None,

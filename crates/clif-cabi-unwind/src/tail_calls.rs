@@ -6,7 +6,7 @@
 //! values by the stack pointer. The caller does not see the tail call, so that such programs are
 //! refused as a whole.
 
-use clif_cabi::cabi::target_lexicon::Architecture;
+use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture};
 
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
@@ -59,7 +59,7 @@ impl TailCalls {
 /// for s390x, whose functions say where their caller's arguments are.
 fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
     match isa.triple().architecture {
-        Architecture::X86_64 | Architecture::Aarch64(_) => Some((6, 8)),
+        Architecture::X86_64 | Architecture::Aarch64(Aarch64Architecture::Aarch64) => Some((6, 8)),
         Architecture::Riscv64(_) => Some((8, 8)),
         _ => None,
     }
