@@ -50,7 +50,7 @@ pub use self::classify::{Classifier, Classify};
 pub use self::features::{Features, FloatLevel, VectorLevel};
 pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaListType};
 pub use self::group::{
-    ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Remark, Role,
+    ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
 };
 pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, RegCounts, Register};

@@ -14,7 +14,7 @@ use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, CalleePops, Classify, Convention, FrameKind, Group, Lists, Loc, Place, Reg,
-    RegCounts, Remark, Role, Rule,
+    RegCounts, Role, Rule,
 };
 use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed, stack_align};
 use crate::target::Target;
@@ -248,7 +248,7 @@ impl Placer<'_, '_> {
                 if has_flags {
                     group.flag(flags);
                 }
-                if has_flags || group.remark != Remark::None || self.counted.is_some() {
+                if has_flags || group.counts.is_some() || self.counted.is_some() {
                     self.adjust(ty, group)?;
                 }
                 let found = self.assigner.place(rules, group, role, place);

@@ -5,7 +5,7 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
-use super::registers::{Bank, Reg};
+use super::registers::{Bank, Reg, RegCounts};
 
 /// The form that a part has in its location.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -189,30 +189,9 @@ pub struct Group {
     pub exhausts: &'static [Reg],
     /// Group that is used instead if a part finds no register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
-    /// Remark of the classifier for [`Rules::adjust`](crate::convention::Rules::adjust) and
-    /// [`Rules::va_arg`](crate::convention::Rules::va_arg). Nobody else reads it.
-    pub remark: Remark,
-}
-
-/// Fact about a value by which its place also depends on the values before it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Remark {
-    /// There is none.
-    #[default]
-    None,
-    /// clang's front end counts the first part, an integer, as one in a vector register.
-    FirstCountedAsVector,
-    /// clang's front end does not count the registers of the parts, or that of the pointer to a
-    /// result.
-    Uncounted,
-    /// LLVM uses registers up in an attempt that fails, and clang's front end does not count them.
-    Exhausts,
-    /// clang's front end counts a vector register for a value that LLVM puts in memory.
-    CountedInMemory,
-    /// Microsoft's compilers may split the value, two words of a variadic function, and clang's
-    /// callers do not.
-    SplitByOthers,
+    /// Registers that the value counts for, if [`Rules::adjust`](crate::convention::Rules::adjust)
+    /// or [`Rules::va_arg`](crate::convention::Rules::va_arg) has to know. Nobody else reads it.
+    pub counts: Option<RegCounts>,
 }
 
 /// Role of a value in a call.
@@ -264,7 +243,7 @@ impl Group {
             may_split: false,
             exhausts: &[],
             otherwise: None,
-            remark: Remark::None,
+            counts: None,
         }
     }
 
@@ -284,7 +263,7 @@ impl Group {
             may_split: false,
             exhausts: &[],
             otherwise: None,
-            remark: Remark::None,
+            counts: None,
         }
     }
 
@@ -301,11 +280,24 @@ impl Group {
         self.flags = self.flags.and(flags);
         if self.flags.has(ArgFlags::BYVAL) && self.kind != GroupKind::Ignore {
             self.kind = GroupKind::Memory;
-            self.otherwise = None;
+            (self.otherwise, self.counts) = (None, None);
         }
         if let Some(otherwise) = &mut self.otherwise {
             otherwise.flag(flags);
         }
+    }
+
+    /// Returns the number of parts that ask for a register of each bank.
+    pub(crate) fn reg_counts(&self) -> RegCounts {
+        let mut counts = RegCounts::default();
+        for part in &self.parts {
+            match part.bank {
+                Bank::Int => counts.int += 1,
+                Bank::Vector => counts.vector += 1,
+                Bank::X87 => counts.x87 += 1,
+            }
+        }
+        counts
     }
 
     /// Adds a part.

@@ -65,7 +65,7 @@ pub struct Rules {
     /// `CanLowerReturn`); if not, it is returned through a hidden pointer; its second argument is
     /// whether the function is variadic. `None`: it always may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
-    /// Called before a value is placed that has a [`Group::remark`] or flags, and for each one
+    /// Called before a value is placed that has [`Group::counts`] or flags, and for each one
     /// while registers are counted: it sees all of a call, where a classifier sees one value.
     pub adjust: Option<Adjust>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.

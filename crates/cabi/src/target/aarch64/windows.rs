@@ -11,8 +11,8 @@ use super::{
     check_leaves, large, members, scalar_group,
 };
 use crate::convention::{
-    Classify, Convention, Extension, Frame, FrameKind, Group, RegCounts, Remark, Role, Rules,
-    State, VaListType,
+    Classify, Convention, Extension, Frame, FrameKind, Group, RegCounts, Role, Rules, State,
+    VaListType,
 };
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{as_passed, byte, has_atomic, int, memory, one};
@@ -90,7 +90,7 @@ fn adjust(
     group: &mut Group,
     _: &mut Classify<'_, '_>,
 ) -> Result<(), &'static str> {
-    match group.remark == Remark::SplitByOthers && !before.is_free(X6) && before.is_free(X7) {
+    match group.counts.is_some() && !before.is_free(X6) && before.is_free(X7) {
         true => Err(
             "in x7 and on the stack for Microsoft's compilers and clang's `va_arg`, on the stack for clang's callers",
         ),
@@ -106,7 +106,8 @@ fn in_words(ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Result<Group, Error
     }
     let mut group = all_words(ty, if align >= 16 { 16 } else { 8 });
     if cx.is_argument_of_variadic() && align < 16 && ty.size() > 8 {
-        group.remark = Remark::SplitByOthers;
+        // Microsoft's compilers may count one, and a slot.
+        group.counts = Some(group.reg_counts());
     }
     Ok(group)
 }

@@ -10,7 +10,7 @@ use super::super::classes::Classes;
 use super::super::psabi;
 use super::super::registers::ARG_GPRS;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
-use crate::convention::{ArgFlags, Bank, Classify, Extension, Group, GroupKind, Remark, Role};
+use crate::convention::{ArgFlags, Bank, Classify, Extension, Group, GroupKind, RegCounts, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
@@ -290,7 +290,7 @@ pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Clas
         return;
     }
     if cx.role != Role::Result {
-        group.remark = Remark::Uncounted;
+        group.counts = Some(count::UNCOUNTED);
     }
     for part in &mut group.parts {
         part.extension = Extension::None;
@@ -307,7 +307,7 @@ pub(super) fn start_odd_pair_in_gpr(
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Error> {
-    let [first, second] = group.parts.as_mut_slice() else {
+    let [first, second] = group.parts[..] else {
         return Ok(());
     };
     let pair = first.bank == Bank::Vector
@@ -325,9 +325,10 @@ pub(super) fn start_odd_pair_in_gpr(
         let why = "no rule says which integer clang makes of its bit-fields after 16-bit floats";
         return cx.dispute(ty, why);
     }
-    (first.bank, first.ty) = (Bank::Int, I64);
+    // clang's front end goes by the class.
+    group.counts = Some(group.reg_counts());
+    (group.parts[0].bank, group.parts[0].ty) = (Bank::Int, I64);
     let classes = [Class::Integer, Class::of(second.bank)];
-    group.remark = Remark::FirstCountedAsVector;
     cx.tracer.classes(classes);
     Ok(())
 }
@@ -357,7 +358,10 @@ pub(super) fn move_wide_vector_of_variadic(
         *group = Group::new(GroupKind::Memory, ty.size(), align);
         // The front end counts the register all the same.
         if cx.role == Role::Named {
-            group.remark = Remark::CountedInMemory;
+            group.counts = Some(RegCounts {
+                vector: 1,
+                ..count::UNCOUNTED
+            });
         }
     }
 }
@@ -379,7 +383,7 @@ pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_,
         && group.kind == GroupKind::Memory
         && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
     {
-        group.remark = Remark::Uncounted;
+        group.counts = Some(count::UNCOUNTED);
     }
 }
 
@@ -390,8 +394,6 @@ pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Cla
     let int128 = declared.as_scalar().is_some_and(Scalar::is_int128);
     if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.exhausts = ARG_GPRS;
-        if group.remark == Remark::None {
-            group.remark = Remark::Exhausts;
-        }
+        group.counts = group.counts.or(Some(group.reg_counts()));
     }
 }

@@ -9,12 +9,19 @@
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
 use crate::convention::{
-    ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, RegCounts, Remark, Role, State,
+    ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, RegCounts, Role, State,
 };
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::target::parts::byte;
 use crate::types::{Kind, Type};
+
+/// Counts of a value for which clang's front end counts no register, also where it has some.
+pub(super) const UNCOUNTED: RegCounts = RegCounts {
+    int: 0,
+    vector: 0,
+    x87: 0,
+};
 
 const WHY: &str = "clang's front end counts other registers than its back end uses, for it or for an argument before: its va_arg reads another place than its callers write";
 
@@ -27,35 +34,33 @@ pub(in super::super::super) fn adjust(
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), &'static str> {
-    if group.remark == Remark::None && count.is_none() {
+    if group.counts.is_none() && count.is_none() {
         return Ok(());
     }
+    let is_uncounted = group.counts == Some(UNCOUNTED);
     if cx.role == Role::Result {
         // A pointer that is not counted.
-        let is_uncounted = group.remark == Remark::Uncounted;
         *count = is_uncounted.then(|| all_free(before));
         return Ok(());
     }
     let count = count.get_or_insert_with(|| all_free(before));
-    if group.remark == Remark::CountedInMemory {
+    let own = group.counts.unwrap_or_else(|| group.reg_counts());
+    let is_counted = group.counts.is_some_and(|own| own.vector > 0);
+    if group.kind == GroupKind::Memory && is_counted {
         // A record that the front end finds a register for is a vector to LLVM, aligned to its
         // size.
         let size = u32::try_from(group.size).unwrap_or(group.align);
-        if take(count, [0, 1]) || group.align < size && !follows(cx)? {
+        if take(count, own) || group.align < size && !follows(cx)? {
             group.align = group.align.max(size);
         }
     }
     match group.kind {
         // All integer registers that are left.
         GroupKind::PerElement { .. } => count.int = 0,
-        GroupKind::Registers
-            if group.remark != Remark::Uncounted && !group.flags.has(ArgFlags::NEST) =>
-        {
-            let [ints, vectors] = [Bank::Int, Bank::Vector].map(|bank| n_parts(group, bank));
-            let own = u8::from(group.remark == Remark::FirstCountedAsVector);
-            let is_counted = take(count, [ints.saturating_sub(own), vectors + own]);
-            let found = free(before, ARG_GPRS) >= ints && free(before, ARG_VECTORS) >= vectors;
-            match (is_counted, found) {
+        GroupKind::Registers if !is_uncounted && !group.flags.has(ArgFlags::NEST) => {
+            let (needed, free) = (group.reg_counts(), all_free(before));
+            let found = free.int >= needed.int && free.vector >= needed.vector;
+            match (take(count, own), found) {
                 (true, false) if !stays_whole(ty, cx) => take_apart(before, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
                     group.kind = GroupKind::Memory;
@@ -72,7 +77,8 @@ pub(in super::super::super) fn adjust(
 /// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register
 /// save area by its own count.
 pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
-    match group.remark == Remark::FirstCountedAsVector {
+    let counts = group.counts.unwrap_or_default();
+    match counts.vector > group.reg_counts().vector {
         true => {
             Err("clang counts other registers for it than it uses: no va_arg finds what follows")
         }
@@ -125,7 +131,7 @@ fn take_apart(
 }
 
 /// Returns the registers of parameters that are free in `state`. clang's front end counts the same
-/// until a value has a remark.
+/// until a value has [`Group::counts`].
 fn all_free(state: &State) -> RegCounts {
     RegCounts {
         int: free(state, ARG_GPRS),
@@ -134,17 +140,14 @@ fn all_free(state: &State) -> RegCounts {
     }
 }
 
-/// Takes so many registers of both kinds from those that are counted as free, if there are enough.
-fn take(count: &mut RegCounts, [ints, vectors]: [u8; 2]) -> bool {
-    let (int, vector) = (
-        count.int.checked_sub(ints),
-        count.vector.checked_sub(vectors),
-    );
-    let left = int.zip(vector);
-    if let Some((int, vector)) = left {
-        (count.int, count.vector) = (int, vector);
+/// Takes `own` registers from those that are counted as free, if there are enough.
+fn take(count: &mut RegCounts, own: RegCounts) -> bool {
+    let is_enough = count.int >= own.int && count.vector >= own.vector;
+    if is_enough {
+        count.int -= own.int;
+        count.vector -= own.vector;
     }
-    left.is_some()
+    is_enough
 }
 
 /// Returns whether clang leaves a value to LLVM for which its count has no register: then it has
@@ -158,11 +161,6 @@ fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
             .as_scalar()
             .is_some_and(|scalar| !matches!(scalar, Scalar::BitInt { .. })),
     }
-}
-
-fn n_parts(group: &Group, bank: Bank) -> u8 {
-    let parts = group.parts.iter().filter(|part| part.bank == bank);
-    byte(parts.count() as u64)
 }
 
 fn free(state: &State, regs: &[Reg]) -> u8 {
