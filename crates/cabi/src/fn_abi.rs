@@ -13,8 +13,8 @@ use crate::convention::assign::{Assigner, MAX_NESTING, no_place};
 use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
-    ArgFlags, CalleePops, Classify, Convention, FrameKind, Group, Lists, Loc, Place, Reg,
-    RegCounts, Role, Rule,
+    ArgFlags, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, RegCounts, Role,
+    Rule,
 };
 use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed, stack_align};
 use crate::target::Target;
@@ -34,8 +34,7 @@ pub struct FnAbi {
     pub area_bytes: u64,
     /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
     pub area_align: u32,
-    /// Bytes that the callee pops when it returns: of the argument area, and of its padding where
-    /// the frame is a tail call's.
+    /// Bytes that the callee pops when it returns.
     pub callee_pops: u64,
     /// Number of registers of each bank that the arguments use up, those taken as shadows included.
     pub used: RegCounts,
@@ -403,12 +402,13 @@ impl Placer<'_, '_> {
         if self.sig.takes_more() {
             abi.variadic_count = frame.variadic_count;
         }
-        if !self.sig.variadic && frame.callee_pops == CalleePops::Everything {
-            abi.callee_pops = match frame.kind {
-                // The stack pointer stays aligned.
-                FrameKind::Tail => abi.area_bytes.next_multiple_of(frame.stack_align.into()),
-                _ => abi.area_bytes,
-            };
+        let align = match frame.callee_pops {
+            CalleePops::EverythingAligned => frame.stack_align.into(),
+            CalleePops::Everything => 1,
+            _ => return Ok(()),
+        };
+        if !self.sig.variadic {
+            abi.callee_pops = abi.area_bytes.next_multiple_of(align);
         }
         Ok(())
     }

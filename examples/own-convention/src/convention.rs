@@ -24,7 +24,7 @@ pub static WORDS: Convention = Convention {
     ),
     frame: Frame {
         kind: FrameKind::Tail,
-        callee_pops: CalleePops::Everything,
+        callee_pops: CalleePops::EverythingAligned,
         callee_saved: X86_64_LANG.frame.callee_saved,
         sret_returned_in: Some(RAX),
         ..Frame::new(8, 16)

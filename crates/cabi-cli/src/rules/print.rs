@@ -82,7 +82,9 @@ fn notes(frame: &Frame) -> Vec<String> {
     notes.extend(match frame.callee_pops {
         CalleePops::Nothing => None,
         CalleePops::SretPointer => Some("a callee pops the hidden result pointer".to_owned()),
-        CalleePops::Everything => Some("a callee pops its arguments".to_owned()),
+        CalleePops::Everything | CalleePops::EverythingAligned => {
+            Some("a callee pops its arguments".to_owned())
+        }
     });
     let saved: Vec<String> = frame.callee_saved.iter().map(ToString::to_string).collect();
     if !saved.is_empty() {

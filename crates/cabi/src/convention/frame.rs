@@ -75,6 +75,9 @@ pub enum CalleePops {
     SretPointer,
     /// All of it, unless the function is variadic (`stdcall`).
     Everything,
+    /// All of it and its padding to a multiple of [`Frame::stack_align`], so that the stack pointer
+    /// stays aligned (tail calls).
+    EverythingAligned,
 }
 
 /// Type of `va_list`.

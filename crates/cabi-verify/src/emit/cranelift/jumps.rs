@@ -26,7 +26,7 @@ impl CraneliftObject {
             matches!(pointer, Loc::Stack(_))
         };
         Ok(side.index / VARIANTS % 2 == 1
-            && plan.abi.convention.frame.callee_pops == CalleePops::Everything
+            && plan.abi.convention.frame.callee_pops == CalleePops::EverythingAligned
             && self.module.isa().flags().preserve_frame_pointers()
             && !side.sig.is_noreturn()
             && !plan.abi.args.iter().any(|arg| is_lost(&arg.place)))

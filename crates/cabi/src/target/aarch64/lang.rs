@@ -35,7 +35,7 @@ pub static AARCH64_LANG: Convention = Convention {
     },
     frame: Frame {
         kind: FrameKind::Tail,
-        callee_pops: CalleePops::Everything,
+        callee_pops: CalleePops::EverythingAligned,
         callee_saved: AAPCS64.frame.callee_saved,
         vector_bank: AAPCS64.frame.vector_bank,
         ..Frame::new(8, 16)

@@ -58,7 +58,7 @@ pub static X86_64_LANG: Convention = Convention {
     ),
     frame: Frame {
         kind: FrameKind::Tail,
-        callee_pops: CalleePops::Everything,
+        callee_pops: CalleePops::EverythingAligned,
         callee_saved: &[RBX, RBP, R12, R13, R14, R15],
         vector_bank: "sse",
         sret_returned_in: Some(RAX),

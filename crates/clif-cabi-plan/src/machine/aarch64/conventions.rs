@@ -122,7 +122,7 @@ pub(super) const TAIL: ClifConvention = ClifConvention {
     // `StructReturn` is a panic: such a pointer is an ordinary parameter.
     sret: Sret::Refused,
     callee_saved: AARCH64_LANG.frame.callee_saved,
-    callee_pops: CalleePops::Everything,
+    callee_pops: CalleePops::EverythingAligned,
     has_stubs: false,
     ..SYSTEM_V
 };

@@ -134,7 +134,7 @@ pub(super) const TAIL: ClifConvention = ClifConvention {
     },
     most_stack_bytes: 0xfff0,
     callee_saved: X86_64_LANG.frame.callee_saved,
-    callee_pops: CalleePops::Everything,
+    callee_pops: CalleePops::EverythingAligned,
     has_stubs: false,
     reads_wide: false,
     ..SYSTEM_V
