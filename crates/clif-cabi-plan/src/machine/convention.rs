@@ -5,7 +5,7 @@
 //! conventions. For the conventions of its tables a machine answers exactly as Cranelift does, or
 //! refuses ([`walk`](super::walk)).
 
-use cabi::convention::CalleePops;
+use cabi::convention::Frame;
 use cabi::{Convention, Loc, Reg, VectorLevel};
 use smallvec::SmallVec;
 
@@ -48,13 +48,11 @@ pub(crate) struct ClifConvention {
     /// Types that no parameter or result can have, each with its replacement: the same bits in the
     /// same register.
     pub(crate) instead: &'static [(ValueType, ValueType)],
-    /// Registers that Cranelift's functions of this convention preserve, and on which its callers
-    /// rely.
-    pub(super) callee_saved: &'static [Reg],
+    /// The frame of its functions: its kind, the registers that they preserve, on which callers
+    /// rely, and the bytes that they pop.
+    pub(super) frame: &'static Frame,
     /// The widest vectors that they preserve whole, where they preserve all vector registers.
     pub(crate) preserved_vectors: Option<VectorLevel>,
-    /// Bytes of the argument area that they pop.
-    pub(super) callee_pops: CalleePops,
     /// `true` if stubs can stand before them. Stubs have words of their own on the stack, which a
     /// callee would have to pop, and change scratch registers.
     pub(super) has_stubs: bool,
@@ -114,9 +112,8 @@ impl ClifConvention {
             stack_align: 16,
             most_stack_bytes: MAX_STACK_BYTES,
             instead: &[],
-            callee_saved: c.frame.callee_saved,
+            frame: &c.frame,
             preserved_vectors: None,
-            callee_pops: CalleePops::Nothing,
             has_stubs: true,
             calls: None,
             general_calls: None,

@@ -1,4 +1,4 @@
-//! Machines in two independent halves: a processor, and Cranelift's conventions on it as tables.
+//! Machines: a processor, and Cranelift's conventions on it as tables, which are independent.
 //! Each processor is a folder here and a line of `ARCHITECTURES`; nothing outside this folder names
 //! a register or a calling convention.
 
@@ -39,9 +39,9 @@ pub(crate) use va_list::{Home, SaveArea, SavedClass};
 struct Architecture {
     processor: Processor,
     conventions: &'static [&'static ClifConvention],
-    /// Returns Cranelift's convention for calls of functions of a convention, if it has such
-    /// frames.
-    under: fn(&Convention) -> Option<&'static ClifConvention>,
+    /// Convention whose functions preserve registers in part, of which Cranelift's callers rely on
+    /// the whole.
+    partly_saved: Option<&'static Convention>,
     /// The architecture and system, or all systems, whose position-independent code cannot reach an
     /// import as a far function.
     near_imports: Option<(&'static str, Option<&'static str>)>,
@@ -101,7 +101,14 @@ impl Machine {
     /// Returns the machine of `target` with Cranelift's convention for functions of `convention`.
     pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
         let c = Self::of(target)?;
-        let own = (c.architecture.under)(convention).ok_or_else(|| {
+        let (own, frame) = (c.architecture, &convention.frame);
+        let is_whole = own.partly_saved != Some(convention);
+        let all = own.conventions.iter();
+        let mut all = all.filter(|own| is_whole && own.frame.kind == frame.kind);
+        // Variants of C have frames of one kind with other `va_list`s.
+        let mut variants = all.clone();
+        let own = variants.find(|own| own.frame.va_list == frame.va_list);
+        let own = own.or(all.next()).ok_or_else(|| {
             PlanError::convention(convention, "frames of its kind are not lowered", target)
         });
         Ok(c.with(own?))
@@ -231,7 +238,7 @@ impl Machine {
     /// if a tail call may have enlarged the area: each stack argument of such a function is a
     /// parameter.
     pub(crate) fn area_from_frame(&self) -> Option<u32> {
-        let is_fixed = self.convention.callee_pops == CalleePops::Nothing;
+        let is_fixed = self.convention.frame.callee_pops == CalleePops::Nothing;
         self.processor().area_from_frame.filter(|_| is_fixed)
     }
 
@@ -241,7 +248,7 @@ impl Machine {
     pub(crate) fn has_sarg(&self) -> bool {
         let own = self.convention;
         let is_as_c = own.positional == self.c.positional;
-        own.has_sarg && is_as_c && own.callee_pops == CalleePops::Nothing
+        own.has_sarg && is_as_c && own.frame.callee_pops == CalleePops::Nothing
     }
 
     /// Checks whether a function can read its argument area as memory: by a parameter that points
@@ -280,7 +287,10 @@ impl Machine {
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
         let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));
-        let (saved, own_saved) = (convention.frame.callee_saved, self.convention.callee_saved);
+        let (saved, own_saved) = (
+            convention.frame.callee_saved,
+            self.convention.frame.callee_saved,
+        );
         let frame = &convention.frame;
         let objections = [
             (
@@ -292,7 +302,7 @@ impl Machine {
                 "callees preserve other registers than Cranelift's functions do",
             ),
             (
-                frame.callee_pops != self.convention.callee_pops,
+                frame.callee_pops != self.convention.frame.callee_pops,
                 "callees pop other arguments than Cranelift's functions do",
             ),
             (

@@ -5,7 +5,7 @@ use cabi::aarch64::{
     AAPCS64, AARCH64_LANG, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V6, V7, WINDOWS_ARM64, X0, X1, X2,
     X3, X4, X5, X6, X7, X8, X18,
 };
-use cabi::convention::{ArgFlags, CalleePops, Rule, Rules};
+use cabi::convention::{ArgFlags, Rule, Rules};
 
 use super::stub::X17;
 use crate::machine::convention::{ClifConvention, Sret};
@@ -70,7 +70,7 @@ const SAVE_AREA: SaveArea = SaveArea {
     by_reference: true,
 };
 
-pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
+const SYSTEM_V: ClifConvention = ClifConvention {
     sret: Sret::Own(X8),
     ..ClifConvention::new(
         CallConv::SystemV,
@@ -89,7 +89,7 @@ const FAST: ClifConvention = ClifConvention {
 
 /// Stack slots of 1, 2 and 4 bytes. x18 is the system's, and C has no static chain. Closures have
 /// theirs in x17, the address register of stubs.
-pub(super) const APPLE: ClifConvention = ClifConvention {
+const APPLE: ClifConvention = ClifConvention {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
     // So clang declares them; `cabi` refuses them, for their slots.
@@ -98,15 +98,17 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
     instead: &[(ValueType::F128, ValueType::I8X16)],
     chain: X17,
     closures: Some(&APPLE_CLOSURES),
+    frame: &APPLE_ARM64.frame,
     va_list: VaListLayout::address(&APPLE_ARM64, None),
     ..SYSTEM_V
 };
 
 /// x18 is the system's, and C has no static chain; closures as on Apple's. A variadic function has
 /// all of its arguments in integer registers, and then on the stack.
-pub(super) const WINDOWS: ClifConvention = ClifConvention {
+const WINDOWS: ClifConvention = ClifConvention {
     call_conv: CallConv::WindowsFastcall,
     chain: X17,
+    frame: &WINDOWS_ARM64.frame,
     closures: Some(&WINDOWS_CLOSURES),
     // Cranelift's frames have two words where the registers have to be.
     va_list: VaListLayout::address(&WINDOWS_ARM64, Some(Home::Stub)),
@@ -115,14 +117,13 @@ pub(super) const WINDOWS: ClifConvention = ClifConvention {
 
 /// Cranelift's own: x0 is kept for the pointer to results, x1 for a callee's address, and callees
 /// pop their arguments.
-pub(super) const TAIL: ClifConvention = ClifConvention {
+const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     params: FROM_X2,
     results: FROM_X2,
     // `StructReturn` is a panic: such a pointer is an ordinary parameter.
     sret: Sret::Refused,
-    callee_saved: AARCH64_LANG.frame.callee_saved,
-    callee_pops: CalleePops::EverythingAligned,
+    frame: &AARCH64_LANG.frame,
     has_stubs: false,
     ..SYSTEM_V
 };

@@ -4,12 +4,7 @@
 mod conventions;
 mod stub;
 
-use cabi::Convention;
-use cabi::convention::FrameKind;
-use cabi::riscv::LP64F;
-
 use super::Architecture;
-use super::convention::ClifConvention;
 use super::processor::Processor;
 use super::stub::Steps;
 
@@ -25,15 +20,7 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    under,
+    // The lower half of fs0 to fs11.
+    partly_saved: Some(&cabi::riscv::LP64F),
     near_imports: None,
 };
-
-fn under(convention: &Convention) -> Option<&'static ClifConvention> {
-    match convention.frame.kind {
-        // Its functions preserve the lower half of fs0 to fs11.
-        _ if *convention == LP64F => None,
-        FrameKind::Unix => Some(&conventions::SYSTEM_V),
-        _ => None,
-    }
-}

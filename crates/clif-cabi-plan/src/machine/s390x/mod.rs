@@ -4,11 +4,7 @@
 mod conventions;
 mod stub;
 
-use cabi::Convention;
-use cabi::convention::FrameKind;
-
 use super::Architecture;
-use super::convention::ClifConvention;
 use super::processor::Processor;
 use super::stub::Steps;
 
@@ -29,12 +25,8 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    under,
+    partly_saved: None,
     // A far call has the import's absolute address in the text, which no shared library may have; a
     // near call goes through the PLT.
     near_imports: Some(("s390x", None)),
 };
-
-fn under(convention: &Convention) -> Option<&'static ClifConvention> {
-    (convention.frame.kind == FrameKind::Unix).then_some(&conventions::SYSTEM_V)
-}

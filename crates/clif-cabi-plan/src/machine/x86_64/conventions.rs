@@ -4,7 +4,6 @@ use cabi::x86_64::{
     R8, R9, R10, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
 };
 
-use cabi::convention::CalleePops;
 use cabi::{VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64};
 
 use crate::machine::convention::{ClifConvention, Sret};
@@ -79,14 +78,14 @@ const FAST: ClifConvention = ClifConvention {
 };
 
 /// Its functions preserve r11 as well. C's do not, so a call of one is like any other C function's.
-pub(super) const PRESERVE_ALL: ClifConvention = ClifConvention {
+const PRESERVE_ALL: ClifConvention = ClifConvention {
     call_conv: CallConv::PreserveAll,
     // The pointer could not be returned.
     sret: Sret::Refused,
     // The copy would be a `memcpy` that Cranelift believes to clobber nothing.
     has_sarg: false,
     results: Registers::NONE,
-    callee_saved: X86_64_PRESERVE_ALL.frame.callee_saved,
+    frame: &X86_64_PRESERVE_ALL.frame,
     preserved_vectors: Some(VectorLevel::Baseline),
     has_stubs: false,
     calls: Some(&SYSTEM_V),
@@ -115,7 +114,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         (ValueType::F16, ValueType::F32),
         (ValueType::F128, ValueType::I8X16),
     ],
-    callee_saved: X86_64_WIN64.frame.callee_saved,
+    frame: &X86_64_WIN64.frame,
     // Records of more than 8 bytes are passed by reference.
     reads_wide: false,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding.
@@ -126,15 +125,14 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
 
 /// Cranelift's own: results in more registers than any C function has, and callees pop their
 /// arguments, at most as many bytes as `ret imm16` pops.
-pub(super) const TAIL: ClifConvention = ClifConvention {
+const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     results: Registers {
         int: &[RAX, RCX, RDX, RSI, RDI, R8, R9, R10],
         vector: SYSTEM_V.params.vector,
     },
     most_stack_bytes: 0xfff0,
-    callee_saved: X86_64_LANG.frame.callee_saved,
-    callee_pops: CalleePops::EverythingAligned,
+    frame: &X86_64_LANG.frame,
     has_stubs: false,
     reads_wide: false,
     ..SYSTEM_V

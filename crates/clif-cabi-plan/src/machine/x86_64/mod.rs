@@ -4,14 +4,11 @@
 mod conventions;
 mod stub;
 
-use cabi::convention::FrameKind;
-use cabi::{Convention, x86_64};
+use cabi::x86_64;
 
 use super::Architecture;
-use super::convention::ClifConvention;
 use super::processor::Processor;
 use super::stub::Steps;
-use conventions::{PRESERVE_ALL, SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: Processor {
@@ -30,17 +27,6 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    under,
+    partly_saved: None,
     near_imports: None,
 };
-
-/// Returns the convention with frames of this kind. It refuses other differences itself.
-fn under(convention: &Convention) -> Option<&'static ClifConvention> {
-    match convention.frame.kind {
-        FrameKind::Unix => Some(&SYSTEM_V),
-        FrameKind::Win64 => Some(&WINDOWS_FASTCALL),
-        FrameKind::Tail => Some(&TAIL),
-        FrameKind::PreserveAll => Some(&PRESERVE_ALL),
-        _ => None,
-    }
-}
