@@ -54,7 +54,7 @@ pub use self::group::{
 };
 pub use self::place::{Loc, Place, Placed, PlacedPart};
 pub use self::registers::{Bank, Reg, RegCounts, Register};
-pub use self::rules::{CustomFn, Given, Rule, Want};
+pub use self::rules::{CustomFn, GuardInput, Rule, Want};
 pub use self::state::State;
 pub use self::tables::{Adjust, Convention, Lists, Rules, VaArgCheck};
 pub use self::trace::Step;

@@ -90,7 +90,7 @@ impl FnAbi {
             sig,
             target,
             convention,
-            given: sig.classify((target, convention), Role::Result, tracer),
+            cx: sig.classify((target, convention), Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             counted: None,
@@ -146,8 +146,8 @@ impl FnAbi {
                 target: target.name().into(),
             });
         }
-        let mut given = sig.classify((target, convention), role, Tracer::OFF);
-        (convention.rules.classify)(ty, &mut given)
+        let mut cx = sig.classify((target, convention), role, Tracer::OFF);
+        (convention.rules.classify)(ty, &mut cx)
     }
 
     /// Returns whether a result of `sig`'s type has a place of its own, in registers or after the
@@ -175,7 +175,7 @@ struct Placer<'a, 't> {
     convention: &'static Convention,
     assigner: Assigner<'t>,
     /// Input of a classifier, with the role of the value at hand.
-    given: Classify<'a, 't>,
+    cx: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
     /// Registers that the convention's [`adjust`](crate::convention::Rules::adjust) counts as free.
@@ -238,11 +238,11 @@ impl Placer<'_, '_> {
         rules: &'static [Rule],
         place: &mut Place,
     ) -> Result<bool, Box<Error>> {
-        self.given.role = role;
+        self.cx.role = role;
         // By reference: a group is too large to move about.
-        match (self.convention.rules.classify)(ty, &mut self.given) {
+        match (self.convention.rules.classify)(ty, &mut self.cx) {
             Ok(ref mut group) => {
-                self.given.tracer.group(group);
+                self.cx.tracer.group(group);
                 let has_flags = flags.and(group.flags) != ArgFlags::NONE;
                 if has_flags {
                     group.flag(flags);
@@ -275,7 +275,7 @@ impl Placer<'_, '_> {
         let Some(adjust) = self.convention.rules.adjust else {
             return Ok(());
         };
-        let (state, cx) = (&self.assigner.state, &mut self.given);
+        let (state, cx) = (&self.assigner.state, &mut self.cx);
         adjust(&mut self.counted, state, ty, group, cx).map_err(|why| {
             Box::new(Error::NoKnownRule {
                 ty: ty.to_string(),

@@ -92,22 +92,22 @@ impl PartsValue {
     fn check(&self, role: Role, group: &Group, place: &Place) -> Result<(), Refusal> {
         let is_in_registers = group.kind == GroupKind::Registers;
         let own = match place {
-            Place::Indirect { .. } => Passing::Reference,
-            Place::Stack { .. } if self.parts.is_empty() || !is_in_registers => Passing::Area,
-            _ => Passing::parts(group),
+            Place::Indirect { .. } => PassedAs::Reference,
+            Place::Stack { .. } if self.parts.is_empty() || !is_in_registers => PassedAs::Area,
+            _ => PassedAs::parts(group),
         };
-        self.check_passing(role, &own, group)
+        self.check_passed(role, &own, group)
     }
 
     /// Refuses the value if it is not passed as `own`, in the parts of `group`.
-    fn check_passing(&self, role: Role, own: &Passing, group: &Group) -> Result<(), Refusal> {
-        let given = self.passing();
-        let is_same = match (own, &given) {
-            (Passing::Parts(_), Passing::Parts(_)) => self.has_parts_of(role, group),
-            (own, given) => own == given,
+    fn check_passed(&self, role: Role, own: &PassedAs, group: &Group) -> Result<(), Refusal> {
+        let stated = self.passed_as();
+        let is_same = match (own, &stated) {
+            (PassedAs::Parts(_), PassedAs::Parts(_)) => self.has_parts_of(role, group),
+            (own, stated) => own == stated,
         };
         if !is_same {
-            return Err(Refusal::Parts([own.to_string(), given.to_string()]));
+            return Err(Refusal::Parts([own.to_string(), stated.to_string()]));
         }
         let mut parts = self.parts.iter().zip(&group.parts);
         let is_other = |(part, own): (&ClifPart, &cabi::Part)| {
@@ -120,11 +120,11 @@ impl PartsValue {
         }
     }
 
-    fn passing(&self) -> Passing {
+    fn passed_as(&self) -> PassedAs {
         match (&self.parts[..], self.by_reference) {
-            ([], true) => Passing::Reference,
-            ([], false) => Passing::Area,
-            (parts, _) => Passing::Parts(parts.iter().map(|part| part.ty).collect()),
+            ([], true) => PassedAs::Reference,
+            ([], false) => PassedAs::Area,
+            (parts, _) => PassedAs::Parts(parts.iter().map(|part| part.ty).collect()),
         }
     }
 
@@ -153,11 +153,11 @@ impl PartsValue {
         let is_in_memory = group.kind != GroupKind::Registers;
         if !self.parts.is_empty() || is_address && !is_in_memory {
             let own = match (is_in_memory, is_address) {
-                (false, _) => Passing::parts(&group),
-                (true, true) => Passing::Reference,
-                (true, false) => Passing::Area,
+                (false, _) => PassedAs::parts(&group),
+                (true, true) => PassedAs::Reference,
+                (true, false) => PassedAs::Area,
             };
-            self.check_passing(Role::Unnamed, &own, &group)
+            self.check_passed(Role::Unnamed, &own, &group)
                 .map_err(refused)?;
         } else {
             (group.kind, group.otherwise) = (GroupKind::Memory, None);
@@ -168,19 +168,19 @@ impl PartsValue {
 
 /// Way in which a value is passed, as far as a front end states it.
 #[derive(PartialEq)]
-enum Passing {
+enum PassedAs {
     Parts(Vec<ValueType>),
     Area,
     Reference,
 }
 
-impl Passing {
+impl PassedAs {
     fn parts(group: &Group) -> Self {
         Self::Parts(group.parts.iter().map(|part| unplaced(part).ty).collect())
     }
 }
 
-impl fmt::Display for Passing {
+impl fmt::Display for PassedAs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Parts(types) => {
@@ -195,7 +195,7 @@ impl fmt::Display for Passing {
 
 /// Reason why a value is refused.
 enum Refusal {
-    /// The passing of the convention, and that of the front end.
+    /// The convention's way, and the front end's.
     Parts([String; 2]),
     Reason(&'static str),
 }

@@ -11,7 +11,7 @@ use super::features::Features;
 use super::frame::Frame;
 use super::group::{ArgFlags, Group, GroupKind, Part, PartType, Role};
 use super::place::{Loc, Place, Placed, PlacedPart};
-use super::rules::{CustomFn, Given, Rule};
+use super::rules::{CustomFn, GuardInput, Rule};
 use super::state::State;
 use super::trace::{Step, Tracer};
 
@@ -413,8 +413,8 @@ impl<'t> Assigner<'t> {
 
     /// Asks a predicate of the convention about `value`.
     #[inline(never)]
-    fn holds(&self, predicate: fn(&Given<'_>) -> bool, value: &Value<'_>) -> bool {
-        predicate(&Given {
+    fn holds(&self, predicate: fn(&GuardInput<'_>) -> bool, value: &Value<'_>) -> bool {
+        predicate(&GuardInput {
             group: value.group,
             role: value.role,
             state: &self.state,

@@ -31,7 +31,7 @@ impl Want {
 /// Input of a convention's predicate.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Given<'a> {
+pub struct GuardInput<'a> {
     /// Group of the value.
     pub group: &'a Group,
     /// Role of the value in the call.
@@ -65,7 +65,7 @@ pub enum Rule {
     /// Guard on what the value asks for.
     IfWants(Want, &'static Rule),
     /// Guard on any predicate (`CCIf`), with a name for explanations.
-    If(&'static str, fn(&Given<'_>) -> bool, &'static Rule),
+    If(&'static str, fn(&GuardInput<'_>) -> bool, &'static Rule),
     /// Guard on an argument flag (`CCIfInReg`, `CCIfNest`, `CCIfByVal`, `CCIfSRet`, `CCIfSplit`).
     IfFlag(ArgFlags, &'static Rule),
     /// Guard: the function is not variadic (`CCIfNotVarArg`).

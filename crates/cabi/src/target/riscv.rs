@@ -16,8 +16,8 @@ use crate::convention::Rule::{
     IfUnnamed, IfWants, PassIndirect,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartTypes,
-    Place, Role, Rule, Rules, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, GuardInput, Part,
+    PartTypes, Place, Role, Rule, Rules, VaListType, Want,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
@@ -68,9 +68,9 @@ const PAIRS: Rule = IfUnnamed(&If(ALIGNED, is_pair, &IfType(INTS, &AssignToRegPa
 const ALIGNED: &str = "aligned to two words";
 
 /// Two words of an aligned value.
-fn is_pair(given: &Given<'_>) -> bool {
-    let word = given.group.parts.first().map_or(0, |part| part.ty.bytes());
-    given.group.parts.len() == 2 && given.group.align >= 2 * u32::from(word)
+fn is_pair(input: &GuardInput<'_>) -> bool {
+    let word = input.group.parts.first().map_or(0, |part| part.ty.bytes());
+    input.group.parts.len() == 2 && input.group.align >= 2 * u32::from(word)
 }
 
 /// Rule for a value that finds no pair: it is on the stack, and no later argument finds the last

@@ -15,8 +15,8 @@ use crate::convention::Rule::{
     AssignToReg, AssignToStack, If, IfFlag, IfType, IfWants, PassIndirect, Promote,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, RegCounts,
-    Role, Rule, Rules, State, VaField, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GuardInput, Part, PartTypes,
+    RegCounts, Role, Rule, Rules, State, VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -49,8 +49,8 @@ const EXTENDED: Rule = If(
 const WORDS: Rule = IfType(INTS, &AssignToReg(&[R2, R3, R4, R5, R6]));
 const NUMBERS: Rule = IfType(FLOATS, &AssignToReg(&[F0, F2, F4, F6]));
 
-fn is_extended(given: &Given<'_>) -> bool {
-    let mut parts = given.group.parts.iter();
+fn is_extended(input: &GuardInput<'_>) -> bool {
+    let mut parts = input.group.parts.iter();
     parts.all(|part| part.extension != Extension::None)
 }
 

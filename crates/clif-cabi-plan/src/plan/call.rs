@@ -36,7 +36,7 @@ use crate::solve::Solver;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
-    /// The half that calls and entries share. Boxed: it has more than 3 KB.
+    /// The part that calls and entries share. Boxed: it has more than 3 KB.
     pub plan: Box<SignaturePlan>,
     /// `true` if the CLIF parameters are exactly the parts of all arguments, in order. The values
     /// of the arguments, one after the other, are then those of the call.

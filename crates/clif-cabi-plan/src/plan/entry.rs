@@ -32,7 +32,7 @@ pub enum IncomingArea {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct EntryPlan {
-    /// The half that calls and entries share.
+    /// The part that calls and entries share.
     pub plan: Box<SignaturePlan>,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,

@@ -1,4 +1,4 @@
-//! First half of the plans of calls and entries: refuses signatures that are not lowered, and
+//! Common part of the plans of calls and entries: refuses signatures that are not lowered, and
 //! declares results.
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
