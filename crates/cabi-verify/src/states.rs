@@ -125,10 +125,7 @@ impl Transition {
         before.prototype.params.truncate(i);
         before.unnamed.truncate(i.saturating_sub(n_named));
         let abi = before.abi_under(policy).ok()?;
-        let role = match i < n_named {
-            true => Role::Named,
-            false => Role::Unnamed,
-        };
+        let role = Role::of_argument(i < n_named);
         let sig = before.sig_under(policy).ok()?;
         let group = FnAbi::classify(&sig, &ty, role, &case.target).ok()?;
         Some(Self {

@@ -429,11 +429,7 @@ impl Placer<'_, '_> {
         if param.flags.has(ArgFlags::NEST) {
             self.check_static_chain(&param.ty, rules)?;
         }
-        let role = if arg.named {
-            Role::Named
-        } else {
-            Role::Unnamed
-        };
+        let role = Role::of_argument(arg.named);
         let (what, place) = ((role, param.flags), &mut arg.place);
         match passed(&param.ty, role, self.target.data_model()) {
             None if self.place(&param.ty, what, rules, place)? => Ok(()),

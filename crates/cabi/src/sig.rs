@@ -246,11 +246,7 @@ impl FnSig {
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {
         for (i, param) in self.params.iter_mut().enumerate() {
-            let role = if i < self.n_named {
-                Role::Named
-            } else {
-                Role::Unnamed
-            };
+            let role = Role::of_argument(i < self.n_named);
             if let Some(other) = passed(&param.ty, role, model) {
                 param.ty = other;
             }

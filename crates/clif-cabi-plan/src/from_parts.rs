@@ -298,10 +298,7 @@ impl PartsSignature {
         };
         let args = sig.params().iter().zip(&abi.args).enumerate();
         for ((i, (param, arg)), value) in args.zip(&self.params) {
-            let role = match arg.named {
-                true => Role::Named,
-                false => Role::Unnamed,
-            };
+            let role = Role::of_argument(arg.named);
             check(Some(i), value, &param.ty, (role, &arg.place))?;
         }
         match &self.result {

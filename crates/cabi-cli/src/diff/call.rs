@@ -96,14 +96,8 @@ impl<'a> Call<'a> {
     /// Returns the result, for it comes first where it is found by an address, and the arguments.
     fn values(&self) -> Vec<(Option<usize>, Role)> {
         let n_named = self.sig.n_named();
-        let role = |i: usize| {
-            if i < n_named {
-                Role::Named
-            } else {
-                Role::Unnamed
-            }
-        };
-        let args = (0..self.abi.args.len()).map(|i| (Some(i), role(i)));
+        let args = 0..self.abi.args.len();
+        let args = args.map(|i| (Some(i), Role::of_argument(i < n_named)));
         [(None, Role::Result)].into_iter().chain(args).collect()
     }
 

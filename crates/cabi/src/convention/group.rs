@@ -206,6 +206,14 @@ pub enum Role {
     Result,
 }
 
+impl Role {
+    /// Returns the role of an argument, which is `named` or not.
+    #[must_use]
+    pub const fn of_argument(named: bool) -> Self {
+        if named { Self::Named } else { Self::Unnamed }
+    }
+}
+
 /// Kind of place that a value asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]

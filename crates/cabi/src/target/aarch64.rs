@@ -19,16 +19,17 @@ use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one, sort, words,
+    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one,
+    sort, words,
 };
 use crate::Reg;
-use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
+use crate::convention::PartType::{F16, F32, F64, V128};
 use crate::convention::Rule::{
     AssignToReg, AssignToRegPair, AssignToStackWithShadow, IfFlag, IfType, IfWants, PassIndirect,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Parts,
-    Role, Rule, Rules, VaField, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, Parts, Role, Rule,
+    Rules, VaField, VaListType, Want,
 };
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
@@ -47,8 +48,6 @@ registers! {
 
 const X: &[Reg] = &[X0, X1, X2, X3, X4, X5, X6, X7];
 const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
-const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 
 /// The result register: `CCIfSRet<CCIfType<[i64], CCAssignToReg<[X8]>>>`.
 const SRET: Rule = IfFlag(ArgFlags::SRET, &AssignToReg(&[X8]));

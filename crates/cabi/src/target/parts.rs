@@ -1,13 +1,31 @@
 //! Parts that the conventions of several machines make of values.
 
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
-use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
+use crate::convention::Rule::{AssignToStack, IfType};
+use crate::convention::{
+    Bank, Classify, Extension, Group, GroupKind, Part, PartType, PartTypes, Role, Rule,
+};
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
+
+/// All integers.
+pub(super) const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+
+/// Floating-point numbers, and vectors of up to 16 bytes.
+pub(super) const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
+
+/// A vector of 16 bytes on the stack.
+pub(super) const V128_SLOT: Rule = IfType(
+    PartTypes::of(&[V128]),
+    &AssignToStack {
+        size: 16,
+        align: 16,
+    },
+);
 
 /// Returns an offset or a size that a part can have.
 pub(super) fn byte(n: u64) -> u8 {

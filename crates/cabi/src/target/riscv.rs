@@ -7,10 +7,11 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, as_passed, byte, extension_of, int, ir_values, is_compared, memory, one, words,
+    INTS, NOT_COMPARED, as_passed, byte, extension_of, int, ir_values, is_compared, memory, one,
+    words,
 };
 use crate::Reg;
-use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
+use crate::convention::PartType::{F32, F64};
 use crate::convention::Rule::{
     AssignToReg, AssignToRegPair, AssignToStack, AssignToStackWithShadow, If, IfFlag, IfType,
     IfUnnamed, IfWants, PassIndirect,
@@ -39,7 +40,6 @@ registers! {
 const A: &[Reg] = &[A0, A1, A2, A3, A4, A5, A6, A7];
 const A_E: &[Reg] = &[A0, A1, A2, A3, A4, A5];
 const FA: &[Reg] = &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7];
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const SAVED: &[Reg] = &[S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11];
 const SAVED_F: &[Reg] = &[
     S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, FS0, FS1, FS2, FS3, FS4, FS5, FS6, FS7, FS8,

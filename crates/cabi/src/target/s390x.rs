@@ -7,7 +7,8 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, as_passed, extension_of, has_atomic, int_of, is_compared, memory, one,
+    ATOMIC, INTS, NOT_COMPARED, as_passed, extension_of, has_atomic, int_of, is_compared, memory,
+    one,
 };
 use crate::build_record::WIDE_ATOMIC;
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
@@ -32,7 +33,6 @@ registers! {
         F14 "f14" 14 F15 "f15" 15;
 }
 
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 
 /// Values other than integers and floats of up to eight bytes: the address of a copy.

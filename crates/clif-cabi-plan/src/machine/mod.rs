@@ -60,7 +60,7 @@ const ARCHITECTURES: &[&Architecture] = &[
 pub struct Machine {
     architecture: &'static Architecture,
     /// The convention of C.
-    c: &'static ClifConvention,
+    pub(crate) c: &'static ClifConvention,
     pub(crate) convention: &'static ClifConvention,
 }
 

@@ -54,13 +54,12 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let draft = PlanDraft::new(sig, target, (Side::Callee, false))?;
         let PlanDraft {
             mut plan,
             machine,
             results,
             mut solver,
-        } = draft;
+        } = PlanDraft::new(sig, target, (Side::Callee, false))?;
         let (sig, abi) = (&plan.sig, &plan.abi);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
         let mut placer = Placer::new(machine, (sig, abi), Side::Callee, &mut plan.args);

@@ -45,7 +45,7 @@ impl CallPlan {
             .copied()
             .eq(StubStep::count_vectors(&self.abi));
         // C calls the stub with the target, the arguments and the result in its own registers.
-        let of_c = Machine::of(target).ok()?.convention.params.int;
+        let of_c = machine.c.params.int;
         let is_usual = machine.invokes(&self.abi)
             && machine.convention.params.int == of_c
             && counts_only

@@ -100,9 +100,12 @@ impl PlanDraft {
         let extends_bit_ints = machine.convention.extends_bit_ints;
         let machine = match side {
             Side::Caller => caller_machine(machine, &abi, catches),
-            Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
+            Side::Callee => {
+                let checked = check_callee(machine, &sig, abi.convention);
+                checked.map_err(|why| PlanError::convention(abi.convention, why, target))?;
+                machine
+            }
         };
-        let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
         // Boxed before it is complete, so that its parts are not on the stack twice.
         let mut boxed = Box::new(SignaturePlan {
             sig,
@@ -143,14 +146,11 @@ impl PlanDraft {
 
 /// Returns the machine by whose convention a function of `machine` is called, by a call that has
 /// handlers if `catches`.
-fn caller_machine(machine: Machine, abi: &FnAbi, catches: bool) -> Result<Machine, &'static str> {
+fn caller_machine(machine: Machine, abi: &FnAbi, catches: bool) -> Machine {
     let is_general = catches || abi.args.iter().any(|arg| has_16_bytes(&arg.place));
-    let general_calls = machine.convention.general_calls.filter(|_| is_general);
-    let machine = general_calls.map_or(machine, |own| machine.with(own));
-    Ok(machine
-        .convention
-        .calls
-        .map_or(machine, |own| machine.with(own)))
+    let own = machine.convention;
+    let general = own.general_calls.filter(|_| is_general).unwrap_or(own);
+    machine.with(general.calls.unwrap_or(general))
 }
 
 /// Refuses a function that cannot be defined, though it can be called.
@@ -201,7 +201,7 @@ fn check_args(
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let is_chain = param.flags.has(cabi::ArgFlags::NEST) && arg.place != Place::Ignore;
         let why = match is_chain {
-            true => chain_objection(machine, side, &arg.place, target)?,
+            true => chain_objection(machine, side, &arg.place),
             false => place_objection(machine, &arg.place),
         };
         if let Some(why) = why {
@@ -213,13 +213,8 @@ fn check_args(
 }
 
 /// Returns the reason why a static chain at `place` cannot be lowered, if so.
-fn chain_objection(
-    machine: Machine,
-    side: Side,
-    place: &Place,
-    target: &Target,
-) -> Result<Option<&'static str>, PlanError> {
-    let (own, c) = (machine.convention, Machine::of(target)?.convention);
+fn chain_objection(machine: Machine, side: Side, place: &Place) -> Option<&'static str> {
+    let (own, c) = (machine.convention, machine.c);
     let objections = [
         (
             !is_chain(machine, place),
@@ -235,7 +230,7 @@ fn chain_objection(
         ),
     ];
     let mut objections = objections.into_iter();
-    Ok(objections.find_map(|(is_so, why)| is_so.then_some(why)))
+    objections.find_map(|(is_so, why)| is_so.then_some(why))
 }
 
 /// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a

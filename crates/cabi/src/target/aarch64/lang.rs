@@ -1,14 +1,13 @@
 //! A language's own convention, between functions that one compiler makes: as [`X86_64_LANG`], in
 //! the registers that Cranelift's `tail` has.
 
-use super::{AAPCS64, FLOATS, INTS, V, X2, X3, X4, X5, X6, X7, X21};
-use crate::convention::PartType::V128;
+use super::{AAPCS64, V, X2, X3, X4, X5, X6, X7, X21};
 use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
-use crate::convention::{CalleePops, Convention, Frame, FrameKind, PartTypes, Reg, Rules, Want};
+use crate::convention::{CalleePops, Convention, Frame, FrameKind, Reg, Rules, Want};
+use crate::target::parts::{FLOATS, INTS, V128_SLOT};
 use crate::target::x86_64::lang::X86_64_LANG;
 
 const X: &[Reg] = &[X2, X3, X4, X5, X6, X7];
-const VECTOR: PartTypes = PartTypes::of(&[V128]);
 
 /// A language's own convention on AArch64. No C compiler has it.
 pub static AARCH64_LANG: Convention = Convention {
@@ -18,13 +17,7 @@ pub static AARCH64_LANG: Convention = Convention {
             IfWants(Want::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToReg(X)),
             IfType(FLOATS, &AssignToReg(V)),
-            IfType(
-                VECTOR,
-                &AssignToStack {
-                    size: 16,
-                    align: 16,
-                },
-            ),
+            V128_SLOT,
             AssignToStack { size: 8, align: 8 },
         ],
         results: &[

@@ -14,17 +14,14 @@ use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
 use crate::convention::{
     CalleePops, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, PartTypes, Reg, Rules, Want,
+    PartType, Reg, Rules, Want,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
-use crate::target::parts::byte;
+use crate::target::parts::{FLOATS, INTS, V128_SLOT, byte};
 use crate::types::Type;
 use crate::types::error::Error;
 
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
-const VECTOR: PartTypes = PartTypes::of(&[V128]);
-const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 
 /// Most bytes of a value that is passed in parts: a record of eight words and eight doubles.
@@ -42,13 +39,7 @@ pub static X86_64_LANG: Convention = Convention {
             IfWants(Want::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToReg(&[RDI, RSI, RDX, RCX, R8, R9])),
             IfType(FLOATS, &AssignToReg(VECTORS)),
-            IfType(
-                VECTOR,
-                &AssignToStack {
-                    size: 16,
-                    align: 16,
-                },
-            ),
+            V128_SLOT,
             AssignToStack { size: 8, align: 8 },
         ],
         &[

@@ -15,12 +15,12 @@ use self::registers::{ARG_GPRS, ARG_VECTORS};
 use super::registers::{
     R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,
 };
-use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::PartType::{F16, F32, F64, F80, V128, V256, V512};
 use crate::convention::Rule::{AssignLanes, AssignToReg, IfFlag, IfType, IfWants, PassByVal};
 use crate::convention::{ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaListType, Want};
+use crate::target::parts::INTS;
 use crate::types::Type;
 
-const INTS: PartTypes = PartTypes::of(&[I64, I32, I8, I16]);
 const FLOATS: PartTypes = PartTypes::of(&[F64, F32, F16, V128, V256, V512]);
 
 /// The members of `va_list` (psABI 3.5.7).

@@ -13,7 +13,7 @@ use super::registers::{
     XMM3, XMM4, XMM5, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15,
 };
 use super::sysv::Class;
-use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::PartType::{F16, F32, F64, F80, I16, V128, V256, V512};
 use crate::convention::Rule::{
     AssignToBoth, AssignToReg, AssignToRegWithShadow, AssignToStack, IfFlag, IfType, IfWants,
     PassIndirect,
@@ -24,12 +24,10 @@ use crate::convention::{
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{float_of, int_of, scalar_int};
+use crate::target::parts::{FLOATS, INTS, V128_SLOT, float_of, int_of, scalar_int};
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
-const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 const GPRS: &[Reg] = &[RCX, RDX, R8, R9];
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3];
 const FLOAT128_VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
@@ -48,13 +46,7 @@ pub static X86_64_WIN64: Convention = Convention {
             // `__float128`, where it is passed in a register at all: LLVM takes it for one of
             // System V, and the integer register of its position stays free.
             IfType(PartTypes::of(&[V128]), &AssignToReg(FLOAT128_VECTORS)),
-            IfType(
-                PartTypes::of(&[V128]),
-                &AssignToStack {
-                    size: 16,
-                    align: 16,
-                },
-            ),
+            V128_SLOT,
             // A variadic function may look for a float in either register.
             IfFlag(
                 ArgFlags::IN_BOTH,

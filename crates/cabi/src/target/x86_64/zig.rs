@@ -14,21 +14,20 @@ use super::registers::{
     ST5, ST6, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
 };
 use super::sysv::Class;
-use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
+use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256};
 use crate::convention::Rule::{AssignToReg, AssignToStack, IfType};
 use crate::convention::{
     Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Reg, Rule, Rules,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::scalar::{BoolVector, Scalar, Vector};
-use crate::target::parts;
+use crate::target::parts::{self, INTS};
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
 const GPRS: &[Reg] = &[RAX, RDX, RBX, RCX, RSI, RDI, R8, R9];
 const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 const X87: &[Reg] = &[ST0, ST1, ST2, ST3, ST4, ST5, ST6];
-const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128, V256]);
 
 /// The widest vector that is passed in a register, in bytes, also where the machine has wider ones.
