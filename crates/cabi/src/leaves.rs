@@ -231,7 +231,7 @@ impl<'a> Leaves<'a> {
                     let (elem, offset) = (*elem, *at);
                     (*at, *left) = (offset + elem.size(), *left - 1);
                     if around.any(LeafFlags::REPEATED) {
-                        frame.around = around.with(LeafFlags::LATER, holds_records(elem));
+                        frame.around = around.with(LeafFlags::LATER, elem.holds_records());
                     }
                     (elem, offset)
                 }
@@ -305,7 +305,7 @@ impl<'a> Leaves<'a> {
         let around = around
             .without(LeafFlags::IN_UNION)
             .with(LeafFlags::IN_ARRAY, true)
-            .with(LeafFlags::REPEATED, left > 1 && holds_records(elem));
+            .with(LeafFlags::REPEATED, left > 1 && elem.holds_records());
         let left = if self.one_element { 1 } else { left };
         self.push(Aggregate {
             ty,
@@ -402,12 +402,4 @@ fn bit_field<'a>(field: &Field, offset: u64, around: LeafFlags) -> Option<WalkSt
         unnamed: field.name().is_none(),
         around,
     }))
-}
-
-/// Returns whether `ty` is a record, or an array of records however deep.
-pub(crate) fn holds_records(ty: &Type) -> bool {
-    match ty.kind() {
-        Kind::Array(array) => array.of_records,
-        kind => matches!(kind, Kind::Record(_)),
-    }
 }

@@ -117,6 +117,10 @@ impl RecordBuilder {
         self
     }
 
+    pub(crate) fn is_union(&self) -> bool {
+        self.kind == RecordKind::Union
+    }
+
     pub(super) fn check_members(&self) -> Result<(), Error> {
         let own = [self.attributes.align, self.attributes.pack];
         let of_members = self.members.iter().map(|member| member.align);
@@ -133,8 +137,7 @@ impl RecordBuilder {
         if self.transparent {
             let first = self.members.first().map(|m| m.ty.size());
             let fits = |m: &Member| m.bits.is_none() && Some(m.ty.size()) <= first;
-            let is_union = self.kind == RecordKind::Union && first.is_some();
-            if !is_union || !self.members.iter().all(fits) {
+            if !self.is_union() || first.is_none() || !self.members.iter().all(fits) {
                 let why = "a transparent union needs a first member as large as every other";
                 return Err(self.bad_record(why));
             }

@@ -264,6 +264,14 @@ impl Type {
         first.map_or(self, |field| field.ty().as_argument())
     }
 
+    /// Returns whether this is a record, or an array of records however deep.
+    pub(crate) fn holds_records(&self) -> bool {
+        match &self.kind {
+            Kind::Array(array) => array.of_records,
+            kind => matches!(kind, Kind::Record(_)),
+        }
+    }
+
     /// Returns whether this is a union.
     #[must_use]
     pub fn is_union(&self) -> bool {

@@ -96,7 +96,7 @@ impl Place {
                 offset,
                 slot,
             } => {
-                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                let left = n_slots(*lanes, regs);
                 let slot = |i| Loc::Stack(offset.saturating_add(i * u64::from(*slot)));
                 (&[][..], None, *regs, Some((0..left).map(slot)))
             }
@@ -175,11 +175,16 @@ impl Place {
                 offset,
                 slot,
             } => {
-                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                let left = n_slots(*lanes, regs);
                 left == 0 || ends_inside(*offset, left * u64::from(*slot))
             }
         }
     }
+}
+
+/// Returns the number of lanes without a register.
+fn n_slots(lanes: u16, regs: &[Reg]) -> u64 {
+    u64::from(lanes).saturating_sub(regs.len() as u64)
 }
 
 impl fmt::Display for Loc {
@@ -224,7 +229,7 @@ impl fmt::Display for Place {
             } => {
                 f.write_str("lanes")?;
                 regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
-                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                let left = n_slots(*lanes, regs);
                 if left > 0 {
                     let end = offset.saturating_add(left * u64::from(*slot));
                     write!(f, " stack {offset}..{end}")?;

@@ -10,7 +10,7 @@ use crate::record_builder::RecordBuilder;
 use crate::scalar::Scalar;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
-use crate::types::record::{Member, RecordKind};
+use crate::types::record::Member;
 use crate::types::{Kind, Type};
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
@@ -30,7 +30,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
             None => cursor.place(member),
             Some(width) => cursor.place_bits(member, u64::from(width)),
         };
-        if cursor.ms && member.bits == Some(0) && at < end && !cursor.is_union() {
+        if cursor.ms && member.bits == Some(0) && at < end && !b.is_union() {
             // The next bit-field starts here for `offsetof`, and at the end of the container for
             // clang's code.
             let why = "clang contradicts itself about what follows it";
@@ -60,10 +60,6 @@ struct ClangLayout<'a> {
 }
 
 impl ClangLayout<'_> {
-    fn is_union(&self) -> bool {
-        self.b.kind == RecordKind::Union
-    }
-
     fn is_packed(&self, member: &Member) -> bool {
         self.b.attributes.packed || member.packed
     }
@@ -81,7 +77,7 @@ impl ClangLayout<'_> {
         };
         align = align.max(asked(member));
         align = self.pack().map_or(align, |pack| align.min(pack));
-        let start = if self.is_union() { 0 } else { self.end };
+        let start = if self.b.is_union() { 0 } else { self.end };
         let at = round_up(start, align);
         self.end = self.end.max(at.saturating_add(bits_of(&member.ty)));
         self.align = self.align.max(align);
@@ -119,7 +115,7 @@ impl ClangLayout<'_> {
                 (self.unfilled, self.ms_unit) = (0, None);
             }
         }
-        let start = if self.is_union() {
+        let start = if self.b.is_union() {
             0
         } else {
             self.end - self.unfilled
@@ -141,7 +137,7 @@ impl ClangLayout<'_> {
     /// Returns the alignment of a bit-field: that of its type, without which it has 1 bit, and what
     /// was asked for, which `#pragma pack` limits.
     fn bits_align(&self, member: &Member, width: u64, of_type: u64) -> u64 {
-        if self.ms && self.is_union() {
+        if self.ms && self.b.is_union() {
             return 1;
         }
         let is_packed = self.is_packed(member);
@@ -183,7 +179,7 @@ impl ClangLayout<'_> {
     }
 
     fn take_bits(&mut self, at: u64, width: u64, unit: u64) {
-        if self.is_union() {
+        if self.b.is_union() {
             let size = match (self.ms, width) {
                 (true, 0) => 8,
                 (true, _) => unit,

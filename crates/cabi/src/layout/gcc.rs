@@ -9,7 +9,7 @@ use super::{MemberLayouts, bits_of, round_up};
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
-use crate::types::record::{Member, RecordKind};
+use crate::types::record::Member;
 use crate::types::{Kind, Type};
 
 /// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple
@@ -79,7 +79,7 @@ fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> MemberLayout
     for (i, member) in b.members.iter().enumerate() {
         let decl = cursor.lay_out(member);
         cursor.raise(&decl);
-        offsets.push(if b.kind == RecordKind::Union {
+        offsets.push(if b.is_union() {
             cursor.end = cursor.end.max(round_up(decl.size, 8));
             0
         } else {
@@ -135,7 +135,7 @@ impl GccLayout<'_> {
     }
 
     fn next(&self) -> u64 {
-        if self.b.kind == RecordKind::Union {
+        if self.b.is_union() {
             0
         } else {
             self.at.saturating_add(self.rest)

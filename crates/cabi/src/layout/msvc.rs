@@ -3,7 +3,7 @@
 
 use super::{MemberLayouts, bits_of, round_up};
 use crate::record_builder::RecordBuilder;
-use crate::types::record::{Member, RecordKind};
+use crate::types::record::Member;
 use crate::types::{Kind, Type};
 
 pub(super) fn members(b: &RecordBuilder) -> MemberLayouts {
@@ -37,10 +37,6 @@ struct MsvcLayout<'a> {
 }
 
 impl MsvcLayout<'_> {
-    fn is_union(&self) -> bool {
-        self.b.kind == RecordKind::Union
-    }
-
     /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a
     /// declaration asked for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
@@ -67,16 +63,16 @@ impl MsvcLayout<'_> {
         if width == 0 {
             match self.run.take() {
                 // As many bytes as a bit-field with bits has.
-                Some(_) if self.is_union() => self.end = self.end.max(size),
+                Some(_) if self.b.is_union() => self.end = self.end.max(size),
                 Some(_) => {
                     self.next = round_up(self.next, align);
                     self.align = self.align.max(align);
                 }
                 None => {}
             }
-            return if self.is_union() { 0 } else { self.next };
+            return if self.b.is_union() { 0 } else { self.next };
         }
-        if let Some((open, left)) = self.run.filter(|_| !self.is_union())
+        if let Some((open, left)) = self.run.filter(|_| !self.b.is_union())
             && open == size
             && width <= left
         {
@@ -85,7 +81,7 @@ impl MsvcLayout<'_> {
             return self.next - left;
         }
         // In a union a bit-field's alignment is ignored.
-        if !self.is_union() {
+        if !self.b.is_union() {
             self.align = self.align.max(align);
         }
         self.run = Some((size, size.saturating_sub(width)));
@@ -94,7 +90,7 @@ impl MsvcLayout<'_> {
 
     /// Returns the place of `bits` at the next multiple of `align`.
     fn take(&mut self, align: u64, bits: u64) -> u64 {
-        let at = match self.is_union() {
+        let at = match self.b.is_union() {
             true => 0,
             false => round_up(self.next, align),
         };

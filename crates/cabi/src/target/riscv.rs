@@ -124,21 +124,12 @@ pub static LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8
 pub static LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
 /// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more
 /// than a word.
-pub static ILP32E: Convention = soft(Convention {
-    frame: Frame {
-        callee_saved: &[S0, S1],
-        vector_bank: "fp",
-        va_list: VaListType::Pointer,
-        ..Frame::new(4, 4)
-    },
-    ..standard(
-        "RISC-V ilp32e",
-        classify_e,
-        &[LARGE, NEST, WORDS_E, slot(4)],
-        4,
-        SAVED,
-    )
-});
+pub static ILP32E: Convention = {
+    let args = &[LARGE, NEST, WORDS_E, slot(4)];
+    let mut own = soft(standard("RISC-V ilp32e", classify_e, args, 4, &[S0, S1]));
+    (own.frame.stack_align, own.frame.least_align) = (4, 4);
+    own
+};
 
 const FAST_WORDS: Rule = IfType(
     INTS,

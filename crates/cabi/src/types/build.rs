@@ -145,10 +145,7 @@ impl Type {
             len,
             depth: depth + 1,
             nodes,
-            of_records: match elem.kind() {
-                Kind::Array(array) => array.of_records,
-                kind => matches!(kind, Kind::Record(_)),
-            },
+            of_records: elem.holds_records(),
             canonical_align: elem.canonical_align(),
         };
         let kind = Kind::Array(Arc::new(array));

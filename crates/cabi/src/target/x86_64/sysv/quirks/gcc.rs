@@ -5,9 +5,7 @@ use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
 use super::super::classes::{Classes, eightbyte};
 use super::super::psabi::merge;
 use crate::convention::{Classify, Group, GroupKind, Role};
-use crate::leaves::{
-    Aggregate, Leaf, LeafFlags, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
-};
+use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, leaves, leaves_of_absent};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -86,7 +84,7 @@ struct RecordArray {
 impl RecordArray {
     fn of(frame: &Aggregate<'_>) -> Option<Self> {
         match frame.ty.kind() {
-            Kind::Array(array) if array.len > Some(1) && holds_records(&array.elem) => Some(Self {
+            Kind::Array(array) if array.len > Some(1) && array.elem.holds_records() => Some(Self {
                 offset: frame.offset,
                 elem: array.elem.size(),
                 size: frame.ty.size(),
