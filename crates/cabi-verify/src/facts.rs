@@ -27,6 +27,7 @@ use std::fmt;
 use crate::case::Direction;
 use crate::verdict::Value;
 
+mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -33,7 +33,7 @@ pub(super) struct Stored {
     pub(super) version: String,
     /// Numbers of the cases that the compiler refuses.
     refused: BTreeSet<usize>,
-    /// By the numbers of cases, the heading of each and its facts.
+    /// By the numbers of cases, the hash of each one's text and its facts.
     cases: BTreeMap<usize, (String, CaseFacts)>,
 }
 
@@ -78,24 +78,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("facts")
 }
 
-/// The signature, after a hash (FNV-1a) of the text with its types: a tag does not say what members
-/// it has.
-fn heading(question: &Question) -> String {
+/// Returns a hash (FNV-1a) of the text, types and all.
+fn hash(question: &Question) -> String {
     let hash = (question.text.bytes()).fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    format!("{hash:08x} {}", question.sig)
-}
-
-/// Returns lines of facts without their first word where it is that of the line before.
-fn shortened(facts: &str) -> String {
-    let (mut text, mut side) = (String::new(), "");
-    for line in facts.split_inclusive('\n') {
-        let (word, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
-        text += if word == side { rest } else { line };
-        side = word;
-    }
-    text
+    format!("{hash:08x}")
 }
 
 impl Stored {
@@ -116,12 +104,12 @@ impl Stored {
         let refused = refused.map(str::parse).collect::<Result<_, _>>();
         let cases = rest.split("== ").skip(1).map(|case| {
             let (head, lines) = case.split_once('\n')?;
-            let (number, sig) = head.split_once(' ')?;
+            let (number, hash) = head.split_once(' ')?;
             let facts = match lines.strip_prefix(ENDED) {
                 Some(why) => Err(why.trim_end().to_owned()),
-                None => Facts::parse(lines),
+                None => Facts::of_stored(lines),
             };
-            Some((number.parse().ok()?, (sig.to_owned(), facts)))
+            Some((number.parse().ok()?, (hash.to_owned(), facts)))
         });
         let cases = cases.collect::<Option<_>>();
         Ok(Self {
@@ -135,8 +123,8 @@ impl Stored {
     pub(super) fn holds(&self, now: &Self) -> Result<(), String> {
         let numbers: BTreeSet<_> = self.cases.keys().chain(now.cases.keys()).collect();
         let text = |of: &Self, number| match of.cases.get(number) {
-            Some((sig, Ok(facts))) => format!("{sig}\n{facts}"),
-            Some((sig, Err(why))) => format!("{sig}\n{ENDED}{why}\n"),
+            Some((hash, Ok(facts))) => format!("{hash}\n{facts}"),
+            Some((hash, Err(why))) => format!("{hash}\n{ENDED}{why}\n"),
             None => String::new(),
         };
         let changed = numbers.into_iter().filter_map(|number| {
@@ -183,9 +171,9 @@ impl Stored {
         let stored = |one: &&Question| is_stored(one.number());
         for question in compiled.questions.iter().filter(stored) {
             let facts = compiled.facts.get(&question.number());
-            let _ = writeln!(text, "== {} {}", question.number(), heading(question));
+            let _ = writeln!(text, "== {} {}", question.number(), hash(question));
             let _ = match facts {
-                Some(Ok(facts)) => write!(text, "{}", shortened(&facts.to_string())),
+                Some(Ok(facts)) => write!(text, "{}", facts.to_stored()),
                 Some(Err(why)) => writeln!(text, "{ENDED}{why}"),
                 None => Ok(()),
             };
@@ -196,22 +184,22 @@ impl Stored {
     /// The questions that the compiler took, with their facts.
     ///
     /// # Errors
-    /// A question that the file does not have, or has with another signature.
+    /// A question that the file does not have, or has with another text.
     fn compiled(mut self, questions: Vec<Question>) -> Result<Compiled, String> {
         let mut compiled = Compiled::default();
         for question in questions {
             let number = question.number();
-            let Some((sig, facts)) = self.cases.remove(&number) else {
+            let Some((kept, facts)) = self.cases.remove(&number) else {
                 match self.refused.remove(&number) {
                     true => drop(compiled.refused.insert(number)),
                     false => return Err(format!("case {number}, {}, is missing", question.sig)),
                 }
                 continue;
             };
-            let drawn = heading(&question);
-            if drawn != sig {
+            if hash(&question) != kept {
                 return Err(format!(
-                    "case {number} is {drawn}, and the file has {sig}: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions"
+                    "case {number}, {}, has another text than the file's: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions",
+                    question.sig
                 ));
             }
             compiled.facts.insert(number, facts);
