@@ -22,7 +22,7 @@ mod types;
 
 pub(crate) use draw::SCALARS;
 pub use draw::{signature, signature_from};
-pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
+pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine, states_for_machine};
 pub use for_zig::signature_for_zig;
 pub use print::CDeclarations;
 pub use random::Random;

@@ -40,6 +40,9 @@ const ONE_PROCESS: &str = "conventions ilp32d clang";
 /// The number of the first signature that is not drawn.
 const DIRECTED: usize = 1_000_000;
 
+/// The number of the first signature about the states of assignment.
+const STATES: usize = 2_000_000;
+
 /// Differences that are printed.
 const PRINTED: usize = 5;
 
@@ -273,9 +276,13 @@ impl Drawn {
     fn with_directed(engine: &Engine<'_>, (seed, count): (u64, u64)) -> Self {
         let (machine, compiler) = (engine.machine, engine.compiler);
         let mut drawn = Self::new(machine, compiler, (seed, count));
-        let directed = machine
-            .directed
-            .get_or_init(|| mutations::directed(machine, DIRECTED));
+        let directed = machine.directed.get_or_init(|| {
+            [
+                mutations::directed(machine, DIRECTED),
+                machine.states(STATES),
+            ]
+            .concat()
+        });
         let directed = directed.iter().cloned();
         (drawn.questions).extend(directed.map(|question| compiler.asked(question)));
         drawn

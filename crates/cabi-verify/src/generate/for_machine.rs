@@ -4,6 +4,10 @@
 use crate::generate::{
     CMember, CRecord, CSignature, CType, Dialect, Form, Node, Random, signature,
 };
+use crate::states::{AssignedState, Measure};
+
+/// Least number of signatures about the states of a convention.
+const STATES: usize = 240;
 
 /// Features of C that a machine lacks.
 #[derive(Clone, Copy, Debug)]
@@ -214,6 +218,47 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
 /// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
 /// result: always the same signatures.
 pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
+    let values = values(absent);
+    let mut all = Vec::new();
+    for n in 0..absent.fill + 2 {
+        for value in &values {
+            for before in ["int", "double", "float"] {
+                all.extend([false, true].map(|variadic| boundary((before, n), value, variadic)));
+            }
+        }
+    }
+    all.iter_mut()
+        .for_each(|signature| absent.replace_unnamed(&mut signature.unnamed));
+    all
+}
+
+/// Returns signatures for each state of assignment: the arguments that leave it, a value, and an
+/// integer, a float and a record that show the state after it. The kinds of values take turns.
+pub fn states_for_machine(absent: &Absent, measure: &Measure) -> Vec<CSignature> {
+    let (values, n_states) = (values(absent), measure.states().len());
+    let slots = |n| CType::structure([Form::array("long".into(), &[n])]);
+    let n_each = STATES.div_ceil(n_states);
+    let numbered = measure.states().cycle().take(n_each * n_states).enumerate();
+    let signature = |(i, state): (usize, AssignedState)| {
+        let (_, before) = measure.arguments_before(state)?;
+        let before = before.iter();
+        let mut params: Vec<CType> = before
+            .map(|&(name, len)| len.map_or(name.into(), slots))
+            .collect();
+        let value = values[i % values.len()].clone();
+        params.extend([value, "long".into(), "double".into(), slots(3)]);
+        let ret = [None, Some("long"), Some("double")][i % 3];
+        Some(CSignature {
+            ret: ret.map(CType::Name),
+            params,
+            ..CSignature::default()
+        })
+    };
+    numbered.filter_map(signature).collect()
+}
+
+/// Returns a value of each kind that the machine has.
+fn values(absent: &Absent) -> Vec<CType> {
     let vector = CType::Vector {
         lane: "float",
         bytes: 16,
@@ -232,17 +277,7 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
         .chain(floats_and_nothing())
         .collect();
     values.iter_mut().for_each(|ty| absent.replace(ty));
-    let mut all = Vec::new();
-    for n in 0..absent.fill + 2 {
-        for value in &values {
-            for before in ["int", "double", "float"] {
-                all.extend([false, true].map(|variadic| boundary((before, n), value, variadic)));
-            }
-        }
-    }
-    all.iter_mut()
-        .for_each(|signature| absent.replace_unnamed(&mut signature.unnamed));
-    all
+    values
 }
 
 /// Returns a signature of `n` values of the type `before`, one of the type of `value`, and two that

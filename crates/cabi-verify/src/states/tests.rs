@@ -2,8 +2,13 @@ use cabi::aarch64::{AAPCS64, APPLE_ARM64, WINDOWS_ARM64};
 use cabi::riscv::LP64D;
 use cabi::s390x::S390X;
 
+use std::collections::BTreeSet;
+
+use cabi::{FnSig, Target, Type};
+
 use super::*;
 use crate::case::tests::subject;
+use crate::generate::{Absent, states_for_machine};
 
 /// The case of a block with this text; `None` without libclang.
 fn case(text: &str) -> Option<Case> {
@@ -47,6 +52,40 @@ fn every_state_is_found() {
         ]
     );
     assert_eq!(SYSV.states().len() * SYSV.shapes().count(), 13104);
+}
+
+/// The signatures of a machine leave each state before the last four arguments.
+#[test]
+fn every_state_has_a_signature() {
+    let absent = Absent {
+        names: &[],
+        unnamed: &[],
+        vectors: true,
+        bit_int: true,
+        align: 16,
+        fill: 1,
+    };
+    for (target, convention) in [
+        (Target::X86_64_LINUX, &cabi::X86_64_SYSV),
+        (Target::named("aarch64-apple-darwin").unwrap(), &APPLE_ARM64),
+        (
+            Target::named("aarch64-pc-windows-msvc").unwrap(),
+            &WINDOWS_ARM64,
+        ),
+        (Target::named("s390x-unknown-linux-gnu").unwrap(), &S390X),
+    ] {
+        let measure = Measure::of(convention).unwrap();
+        let mut shown: BTreeSet<AssignedState> = BTreeSet::new();
+        for signature in states_for_machine(&absent, measure) {
+            let declared = signature.declared("p", target.data_model());
+            let case = declared.case.unwrap();
+            let mut params: Vec<Type> = case.argument_types();
+            params.truncate(params.len() - 4);
+            let sig = FnSig::new(params, case.prototype.ret.clone()).convention(convention);
+            shown.extend(AssignedState::after(&FnAbi::new(&sig, &target).unwrap()));
+        }
+        assert_eq!(shown, measure.states().collect());
+    }
 }
 
 #[test]

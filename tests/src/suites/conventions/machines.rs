@@ -6,9 +6,12 @@ use std::sync::OnceLock;
 
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
-use cabi_verify::generate::{Absent, CSignature, boundaries_for_machine, signature_for_machine};
+use cabi_verify::generate::{
+    Absent, CSignature, boundaries_for_machine, signature_for_machine, states_for_machine,
+};
 use cabi_verify::probe::{self, AARCH64, I386, RISCV, S390X, X86_64};
 use cabi_verify::question::Question;
+use cabi_verify::states::Measure;
 use cabi_verify::verify::known_bug_of;
 
 use super::shapes::{self, Shape};
@@ -38,8 +41,27 @@ pub(super) struct Machine {
     pub(super) facts: &'static str,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: Vec<(&'static str, &'static str)>,
-    /// Signatures at the boundaries of registers that are about its rules, once they are known.
+    /// Signatures at the boundaries of registers that are about its rules, and of each state, once
+    /// they are known.
     pub(super) directed: OnceLock<Vec<Question>>,
+}
+
+impl Machine {
+    /// Returns questions about each state of assignment, if they are known, with numbers from
+    /// `first`.
+    pub(super) fn states(&self, first: usize) -> Vec<Question> {
+        let Some(measure) = Measure::of(self.convention) else {
+            return Vec::new();
+        };
+        let with_vectors = Absent {
+            vectors: false,
+            ..self.absent
+        };
+        let all = states_for_machine(&with_vectors, measure);
+        let all = questions(&all, &self.target, first);
+        all.filter(|one| self.abi(self.convention, one).is_ok())
+            .collect()
+    }
 }
 
 /// Compiler of C, or of LLVM IR.
@@ -96,12 +118,15 @@ const C: Signatures = Signatures {
         question(&signature, target, usize::try_from(index).ok()?)
     },
     boundaries: |absent, target, first| {
-        let all = boundaries_for_machine(absent);
-        let all = all.iter().zip(first..);
-        all.filter_map(|(signature, n)| question(signature, target, n))
-            .collect()
+        questions(&boundaries_for_machine(absent), target, first).collect()
     },
 };
+
+/// Questions about `all`, with numbers from `first`.
+fn questions(all: &[CSignature], target: &Target, first: usize) -> impl Iterator<Item = Question> {
+    let all = all.iter().zip(first..);
+    all.filter_map(|(signature, n)| question(signature, target, n))
+}
 
 fn question(signature: &CSignature, target: &Target, n: usize) -> Option<Question> {
     let declared = signature.declared(&format!("p{n}_"), target.data_model());
