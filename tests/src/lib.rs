@@ -31,7 +31,6 @@ pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod measured;
 pub mod mutants;
-#[cfg(all(target_arch = "x86_64", unix))]
 mod positions;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]

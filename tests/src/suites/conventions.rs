@@ -4,14 +4,18 @@
 //! be the same. Mutations of each convention must be seen by the kept facts (`stored`, the suite
 //! `facts`).
 
+pub(super) mod corpus;
 mod ir;
 mod machines;
 mod mutants;
 pub(super) mod mutations;
 mod observer;
 mod shapes;
-mod stored;
+pub(super) mod stored;
 mod systems;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, FnSig, Target};
@@ -21,10 +25,7 @@ use cabi_verify::question::{Outcome, Question};
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
 use self::stored::Stored;
-use crate::kept::held;
-use crate::suite::{Result, Suite, is_blessed, number};
-
-pub(super) use self::stored::run as judge_stored;
+use crate::suite::{Result, Suite, number};
 
 /// One of so many signatures may have vectors: few machines have registers for them here, but
 /// records that are passed by their address may be of any types.
@@ -92,6 +93,49 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
+/// The suite `facts`: no compiler is asked, and nothing runs.
+pub(super) fn judge_stored(suite: &mut Suite) -> Result<()> {
+    let machines = machines::all()?;
+    let engines: Vec<Engine<'_>> = Engine::all("facts", &machines)
+        .filter(|one| suite.wants(&one.name))
+        .collect();
+    suite.each(&engines, Engine::judge_stored)?;
+    if suite.wants("facts corpus") {
+        corpus::judge(suite)?;
+    }
+    if suite.only.is_none() {
+        let unused = unused_files(&engines)?;
+        let why = format!("no compiler of the suite has {}", unused.join(", "));
+        suite.report.check("facts", "files", unused.is_empty(), why);
+        let is_noticed = !unused_files(&engines[1..])?.is_empty();
+        (suite.report).check(
+            "facts control",
+            "a file without a row",
+            is_noticed,
+            "it is not",
+        );
+    }
+    Ok(())
+}
+
+/// Returns the files of facts that belong to none of `engines`.
+fn unused_files(engines: &[Engine<'_>]) -> Result<Vec<String>> {
+    let used: BTreeSet<PathBuf> = engines.iter().map(Engine::stored_at).collect();
+    let mut unused = Vec::new();
+    for folder in std::fs::read_dir(stored::folder())? {
+        for file in std::fs::read_dir(folder?.path())? {
+            let path = file?.path();
+            let is_corpus = path
+                .parent()
+                .is_some_and(|own| own.ends_with(corpus::FOLDER));
+            if !is_corpus && !used.contains(&path) {
+                unused.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(unused)
+}
+
 impl<'a> Engine<'a> {
     /// All engines, whose names begin with `suite`.
     fn all(suite: &'static str, machines: &'a [Machine]) -> impl Iterator<Item = Self> {
@@ -133,22 +177,13 @@ impl Engine<'_> {
         if self.name == ONE_PROCESS {
             self.outcome("a process ended", self.asks_again(&tools), suite);
         }
-        let path = self.stored_at();
-        let version = references.version(self.compiler)?;
-        let text = Stored::text(&version, &compiled, self.machine.stored);
-        if is_stored && is_blessed() {
-            held(&path, &text)?;
-        }
-        match Stored::read(&path)? {
-            stored if is_stored && stored.version == version => {
-                let outcome = stored.holds(&Stored::parse(&text)?);
-                self.outcome("facts", outcome, suite);
+        match is_stored {
+            true => {
+                let version = references.version(self.compiler)?;
+                let text = compiled.stored(&version, self.machine.stored);
+                Stored::hold(&self.stored_at(), &text, &self.name, suite)?;
             }
-            stored if is_stored => {
-                let why = format!("facts are stored of {}, this is {version}", stored.version);
-                suite.report.absent(&self.name, &why);
-            }
-            _ => self.note("a draw without stored facts", suite),
+            false => self.note("a draw without stored facts", suite),
         }
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, suite)?;

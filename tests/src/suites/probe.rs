@@ -12,6 +12,7 @@ mod controls;
 mod unions;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use cabi::{FnAbi, Policy, Profile, Type};
 use cabi_verify::build::Reference;
@@ -28,6 +29,8 @@ use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes,
 use crate::corpus::OTHERS;
 use crate::positions;
 use crate::suite::{Result, Suite};
+use crate::suites::conventions::corpus;
+use crate::suites::conventions::stored::Stored;
 
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
@@ -65,6 +68,8 @@ struct Part<'a> {
     source: Source,
     cases: Vec<Case>,
     facts: Vec<Vec<Observed>>,
+    /// Hashes of the texts of cases, by their names.
+    hashes: BTreeMap<String, String>,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -108,6 +113,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     observe(&all, &mut parts, suite)?;
+    if suite.only.is_none() && std::env::var_os("CABI_CORPUS").is_none() {
+        hold_facts(&parts, suite)?;
+    }
     let mut n_known = BTreeMap::<String, usize>::new();
     for part in &parts {
         let found = part.differences(part.compiler.policy);
@@ -132,6 +140,30 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
+/// Reports whether the optimized code of each compiler has the facts that are stored.
+fn hold_facts(parts: &[Part<'_>], suite: &mut Suite) -> Result<()> {
+    let mut files: BTreeMap<PathBuf, Vec<&Part<'_>>> = BTreeMap::new();
+    for part in parts {
+        if [Source::Corpus, Source::Positions].contains(&part.source) {
+            let path = corpus::path(part.reference().name(), &part.compiler.target());
+            files.entry(path).or_default().push(part);
+        }
+    }
+    for (path, parts) in files {
+        let version = parts[0].reference().version().lines().next();
+        let cases = parts.iter().flat_map(|part| {
+            let cases = part.cases.iter().zip(&part.facts);
+            cases.map(|(case, facts)| {
+                let hash = part.hashes[&case.name].clone();
+                (case.name.clone(), hash, facts.last())
+            })
+        });
+        let text = Stored::text(version.unwrap_or_default(), &[], cases);
+        Stored::hold(&path, &text, &parts[0].engine, suite)?;
+    }
+    Ok(())
+}
+
 /// Returns the parts of `subjects` that `compiler` is asked about, one for each vector level, and
 /// the cases of each, which are not observed yet.
 fn parts_of<'a>(
@@ -147,14 +179,19 @@ fn parts_of<'a>(
         let has_places = || has_places(compiler, source, subject, case);
         takes(suite, &engine, case, admitted.and_then(|()| has_places()))
     });
-    let part = || Part {
+    let part = |entries: &[SubjectCase<'_>]| Part {
         compiler,
         engine: engine.clone(),
         source,
         cases: Vec::new(),
         facts: Vec::new(),
+        hashes: (entries.iter())
+            .map(|(subject, case)| (case.name.clone(), corpus::hash_of(subject)))
+            .collect(),
     };
-    let parts = by_vectors.into_iter().map(|entries| (part(), entries));
+    let parts = by_vectors
+        .into_iter()
+        .map(|entries| (part(&entries), entries));
     parts.collect()
 }
 

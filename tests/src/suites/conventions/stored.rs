@@ -10,11 +10,10 @@ use cabi_verify::facts::Facts;
 use cabi_verify::probe::Observed as CaseFacts;
 use cabi_verify::question::Question;
 
-use super::machines;
 use super::observer::Compiled;
 use super::{DIRECTED, Drawn, Engine, PRINTED};
-use crate::kept::same;
-use crate::suite::{Result, Suite};
+use crate::kept::{held, same};
+use crate::suite::{Result, Suite, is_blessed};
 
 /// Seed of the signatures of which the first are kept ([`Machine::stored`]).
 ///
@@ -28,59 +27,25 @@ const REFUSED: &str = "# refused:";
 const ENDED: &str = "ended: ";
 
 /// A file of facts.
-pub(super) struct Stored {
+#[derive(Clone)]
+pub(in crate::suites) struct Stored {
     /// The first line, without its `# `: the compiler's version.
     pub(super) version: String,
     /// Numbers of the cases that the compiler refuses.
     refused: BTreeSet<usize>,
-    /// By the numbers of cases, the hash of each one's text and its facts.
-    cases: BTreeMap<usize, (String, CaseFacts)>,
+    /// By the numbers of cases, or their names in the corpus, the hash of each one's text and its
+    /// facts.
+    pub(super) cases: BTreeMap<String, (String, CaseFacts)>,
 }
 
-/// The suite `facts`: no compiler is asked, and nothing runs.
-pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
-    let machines = machines::all()?;
-    let engines: Vec<Engine<'_>> = Engine::all("facts", &machines)
-        .filter(|one| suite.wants(&one.name))
-        .collect();
-    suite.each(&engines, Engine::judge_stored)?;
-    if suite.only.is_none() {
-        let unused = unused_files(&engines)?;
-        let why = format!("no compiler of the suite has {}", unused.join(", "));
-        suite.report.check("facts", "files", unused.is_empty(), why);
-        let is_noticed = !unused_files(&engines[1..])?.is_empty();
-        (suite.report).check(
-            "facts control",
-            "a file without a row",
-            is_noticed,
-            "it is not",
-        );
-    }
-    Ok(())
-}
-
-/// Returns the files of facts that belong to none of `engines`.
-fn unused_files(engines: &[Engine<'_>]) -> Result<Vec<String>> {
-    let used: BTreeSet<PathBuf> = engines.iter().map(Engine::stored_at).collect();
-    let mut unused = Vec::new();
-    for folder in std::fs::read_dir(folder())? {
-        for file in std::fs::read_dir(folder?.path())? {
-            let path = file?.path();
-            if !used.contains(&path) {
-                unused.push(path.display().to_string());
-            }
-        }
-    }
-    Ok(unused)
-}
-
-fn folder() -> PathBuf {
+/// The folder `tests/facts`.
+pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("facts")
 }
 
-/// Returns a hash (FNV-1a) of the text, types and all.
-fn hash(question: &Question) -> String {
-    let hash = (question.text.bytes()).fold(0x811c_9dc5_u32, |hash, byte| {
+/// Returns a hash (FNV-1a) of a case's text, types and all.
+pub(super) fn hash(text: &str) -> String {
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
     format!("{hash:08x}")
@@ -109,7 +74,7 @@ impl Stored {
                 Some(why) => Err(why.trim_end().to_owned()),
                 None => Facts::of_stored(lines),
             };
-            Some((number.parse().ok()?, (hash.to_owned(), facts)))
+            Some((number.to_owned(), (hash.to_owned(), facts)))
         });
         let cases = cases.collect::<Option<_>>();
         Ok(Self {
@@ -159,19 +124,20 @@ impl Stored {
         self
     }
 
-    /// The facts of the first `n` of `compiled`, and of those that are not drawn, as text.
-    pub(super) fn text(version: &str, compiled: &Compiled, n: u64) -> String {
-        let is_stored = |number: usize| number >= DIRECTED || (number as u64) < n;
+    /// Returns the text of a file: the version of the compiler, the numbers of cases that it
+    /// refuses, and of each other case the number or name, the hash and the facts.
+    pub(in crate::suites) fn text<'f>(
+        version: &str,
+        refused: &[usize],
+        cases: impl Iterator<Item = (String, String, Option<&'f CaseFacts>)>,
+    ) -> String {
         let mut text = format!("# {version}\n");
-        let refused = compiled.refused.iter().filter(|number| is_stored(**number));
-        let refused: String = refused.map(|number| format!(" {number}")).collect();
         if !refused.is_empty() {
+            let refused: String = refused.iter().map(|number| format!(" {number}")).collect();
             let _ = writeln!(text, "{REFUSED}{refused}");
         }
-        let stored = |one: &&Question| is_stored(one.number());
-        for question in compiled.questions.iter().filter(stored) {
-            let facts = compiled.facts.get(&question.number());
-            let _ = writeln!(text, "== {} {}", question.number(), hash(question));
+        for (name, hash, facts) in cases {
+            let _ = writeln!(text, "== {name} {hash}");
             let _ = match facts {
                 Some(Ok(facts)) => write!(text, "{}", facts.to_stored()),
                 Some(Err(why)) => writeln!(text, "{ENDED}{why}"),
@@ -179,6 +145,29 @@ impl Stored {
             };
         }
         text
+    }
+
+    /// Reports whether the file at `path` has the facts of `text`, if they are of the same version
+    /// of the compiler.
+    pub(in crate::suites) fn hold(
+        path: &Path,
+        text: &str,
+        engine: &str,
+        suite: &mut Suite,
+    ) -> Result<()> {
+        if is_blessed() {
+            held(path, text)?;
+        }
+        let (stored, now) = (Self::read(path)?, Self::parse(text)?);
+        let (kept, version) = (&stored.version, &now.version);
+        if kept == version {
+            let outcome = stored.holds(&now);
+            suite.report.outcome(engine, "facts", outcome);
+        } else {
+            let why = format!("facts are stored of {kept}, this is {version}");
+            suite.report.absent(engine, &why);
+        }
+        Ok(())
     }
 
     /// The questions that the compiler took, with their facts.
@@ -189,14 +178,14 @@ impl Stored {
         let mut compiled = Compiled::default();
         for question in questions {
             let number = question.number();
-            let Some((kept, facts)) = self.cases.remove(&number) else {
+            let Some((kept, facts)) = self.cases.remove(&number.to_string()) else {
                 match self.refused.remove(&number) {
                     true => drop(compiled.refused.insert(number)),
                     false => return Err(format!("case {number}, {}, is missing", question.sig)),
                 }
                 continue;
             };
-            if hash(&question) != kept {
+            if hash(&question.text) != kept {
                 return Err(format!(
                     "case {number}, {}, has another text than the file's: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions",
                     question.sig
@@ -212,21 +201,40 @@ impl Stored {
     }
 }
 
+impl Compiled {
+    /// Returns the text of a file with the facts of the first `n`, and of those that are not drawn.
+    pub(super) fn stored(&self, version: &str, n: u64) -> String {
+        let is_stored = |number: usize| number >= DIRECTED || (number as u64) < n;
+        let refused = self.refused.iter().copied();
+        let refused: Vec<usize> = refused.filter(|number| is_stored(*number)).collect();
+        let questions = self.questions.iter();
+        let questions = questions.filter(|one| is_stored(one.number()));
+        let cases = questions.map(|one| {
+            let facts = self.facts.get(&one.number());
+            (one.number().to_string(), hash(&one.text), facts)
+        });
+        Stored::text(version, &refused, cases)
+    }
+}
+
 impl Engine<'_> {
     pub(super) fn stored_at(&self) -> PathBuf {
         let file = format!("{}.txt", self.compiler.name);
         folder().join(self.machine.facts).join(file)
     }
 
-    fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
+    pub(super) fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
         let path = self.stored_at();
-        let read = || Stored::read(&path);
-        let stored = read()?;
+        let stored = Stored::read(&path)?;
         self.note(&stored.version, suite);
-        let shortened = read()?.shortened().compiled(drawn.questions.clone());
+        let shortened = stored.clone().shortened();
+        let shortened = shortened.compiled(drawn.questions.clone());
         let controls = [
-            ("an argument left out", stored.holds(&read()?.altered())),
+            (
+                "an argument left out",
+                stored.holds(&stored.clone().altered()),
+            ),
             ("a case left out", shortened.map(drop)),
         ];
         for (what, outcome) in controls {
