@@ -170,8 +170,7 @@ impl fmt::Display for Facts {
 }
 
 impl Facts {
-    /// Reads the lines of a case. One that begins with a space is about the same side as the line
-    /// before it.
+    /// Reads the lines that the probe prints of a case.
     ///
     /// # Errors
     /// A line that is not in the format.
@@ -189,12 +188,9 @@ impl Facts {
     /// # Ok::<(), String>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut facts, mut side) = (Self::default(), "");
+        let mut facts = Self::default();
         for line in text.lines() {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            if !word.is_empty() {
-                side = word;
-            }
+            let (side, rest) = line.split_once(' ').unwrap_or((line, ""));
             facts
                 .read(side, rest)
                 .ok_or_else(|| format!("no line of facts: {line}"))?;
