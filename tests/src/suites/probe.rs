@@ -20,6 +20,7 @@ use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::compare::compare;
 use cabi_verify::facts::Facts;
 use cabi_verify::probe::{Observed, has_room};
+use cabi_verify::processor;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::units::{self, Unit};
@@ -113,7 +114,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     observe(&all, &mut parts, suite)?;
-    if suite.only.is_none() && std::env::var_os("CABI_CORPUS").is_none() {
+    let is_whole = suite.only.is_none() && std::env::var_os("CABI_CORPUS").is_none();
+    if is_whole && !sysv.is_empty() {
         hold_facts(&parts, suite)?;
     }
     let mut n_known = BTreeMap::<String, usize>::new();
@@ -142,6 +144,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 
 /// Reports whether the optimized code of each compiler has the facts that are stored.
 fn hold_facts(parts: &[Part<'_>], suite: &mut Suite) -> Result<()> {
+    if !processor::has("avx512f") {
+        let why = "this machine has no avx512f";
+        suite.report.not_run("probe", "facts", why);
+        return Ok(());
+    }
     let mut files: BTreeMap<PathBuf, Vec<&Part<'_>>> = BTreeMap::new();
     for part in parts {
         if [Source::Corpus, Source::Positions].contains(&part.source) {
