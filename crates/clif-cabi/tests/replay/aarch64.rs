@@ -1,13 +1,11 @@
 //! AArch64's part of the tests of the model: the signatures that they generate, and those that are
 //! refused. Functions of `apple_aarch64` run on Linux as well.
 
-use std::arch::global_asm;
-
 use cabi::Reg;
 use cabi::aarch64::*;
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::{ANSWER, POPPED, RECORDED, STACK_BYTES, State};
+use super::probe::machine_code;
 
 pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
 
@@ -58,24 +56,4 @@ pub(crate) const SP_AFTER: usize = 14;
 /// From the stack pointer at a callee's entry to its argument area.
 pub(crate) const AREA: u64 = 0;
 
-unsafe extern "C" {
-    /// Calls the code with the registers and stack of one state, and records what comes back in the
-    /// other.
-    pub(crate) fn enter(code: *const u8, given: *const State, returned: *mut State);
-    /// Records its registers and stack, then answers in registers of results. A callee of any
-    /// convention; called below [`enter`], which keeps enough stack above it readable.
-    fn dump();
-    /// As [`dump`], without its arguments when it returns, and in all registers of results.
-    fn dump_popping();
-}
-
-global_asm!(
-    include_str!("aarch64.s"),
-    enter = sym enter,
-    dump = sym dump,
-    dump_popping = sym dump_popping,
-    recorded = sym RECORDED,
-    answer = sym ANSWER,
-    popped = sym POPPED,
-    stack_bytes = const STACK_BYTES,
-);
+machine_code!("C", "aarch64.s");

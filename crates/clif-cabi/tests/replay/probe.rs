@@ -71,6 +71,40 @@ impl State {
     }
 }
 
+/// Includes the machine code of a file, whose functions have the convention `$abi`.
+macro_rules! machine_code {
+    ($abi:literal, $file:literal $(, $(#[$doc:meta])* $more:ident)?) => {
+        unsafe extern $abi {
+            /// Calls the code with the registers and stack of one state, and records what comes
+            /// back in the other.
+            pub(crate) fn enter(
+                code: *const u8,
+                given: *const super::probe::State,
+                returned: *mut super::probe::State,
+            );
+            /// Records its registers and stack, then answers in registers of results. A callee of
+            /// any convention; called below [`enter`], which keeps enough stack above it readable.
+            fn dump();
+            /// As [`dump`], without its arguments when it returns, and in all registers of results.
+            fn dump_popping();
+            $($(#[$doc])* fn $more();)?
+        }
+
+        std::arch::global_asm!(
+            include_str!($file),
+            enter = sym enter,
+            dump = sym dump,
+            dump_popping = sym dump_popping,
+            $($more = sym $more,)?
+            recorded = sym super::probe::RECORDED,
+            answer = sym super::probe::ANSWER,
+            popped = sym super::probe::POPPED,
+            stack_bytes = const super::probe::STACK_BYTES,
+        );
+    };
+}
+pub(crate) use machine_code;
+
 /// Registers and stack at the last call of a dump.
 pub(crate) static mut RECORDED: State = State::ZERO;
 /// The result registers that a dump returns with.

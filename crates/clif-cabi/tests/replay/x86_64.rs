@@ -1,13 +1,11 @@
 //! x86-64's part of the tests of the model: the signatures that they generate, and those that are
 //! refused.
 
-use std::arch::global_asm;
-
 use cabi::Reg;
 use cabi::x86_64::*;
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::{ANSWER, POPPED, RECORDED, STACK_BYTES, State};
+use super::probe::machine_code;
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -60,27 +58,8 @@ pub(crate) const SP_AFTER: usize = 5;
 /// From the stack pointer at a callee's entry to its argument area.
 pub(crate) const AREA: u64 = 8;
 
-unsafe extern "sysv64" {
-    /// Calls the code with the registers and stack of one state, and records what comes back in the
-    /// other.
-    pub(crate) fn enter(code: *const u8, given: *const State, returned: *mut State);
-    /// Records its registers and stack, then answers in registers of results. A callee of any
-    /// convention; called below [`enter`], which keeps enough stack above it readable.
-    fn dump();
-    /// As [`dump`], without its arguments when it returns, and in all registers of results.
-    fn dump_popping();
+machine_code! {
+    "sysv64", "x86_64.s",
     /// Changes no register at all.
-    fn dump_only();
+    dump_only
 }
-
-global_asm!(
-    include_str!("x86_64.s"),
-    enter = sym enter,
-    dump = sym dump,
-    dump_only = sym dump_only,
-    dump_popping = sym dump_popping,
-    recorded = sym RECORDED,
-    answer = sym ANSWER,
-    popped = sym POPPED,
-    stack_bytes = const STACK_BYTES,
-);
