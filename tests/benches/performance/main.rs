@@ -1,5 +1,5 @@
-//! Measures calls, closures, their preparation and whole programs beside their alternatives, prints
-//! a table for each group, and writes `docs/performance.md` with its charts.
+//! Measures calls, closures, their preparation and whole programs beside their alternatives, and
+//! writes `docs/performance.md` with its charts.
 //!
 //! ```text
 //! cargo bench -p cabi-tests              # measures and writes; needs gcc, clang, libffi, valgrind

@@ -2,8 +2,6 @@
 #define STRUCTURE(name, ...) \
   static ffi_type *members_of_##name[] = { __VA_ARGS__, 0 }; \
   static ffi_type name = { 0, 0, FFI_TYPE_STRUCT, members_of_##name };
-// Structures are laid out each time.
-#define AGAIN(name) name.size = name.alignment = 0;
 static void nothing(ffi_cif *cif, void *ret, void **args, void *context) {}
 // A function pointer that does nothing. It is kept until the process ends.
 void *ffi_closure_code(ffi_cif *cif) {

@@ -14,7 +14,7 @@ use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
 use super::program::{Program, settings};
-use super::{Costs, Repeat, allocations, label, titled};
+use super::{Costs, Repeat, allocations, label};
 use crate::hand::{Hand, begin};
 use crate::measured::{Measured, measured};
 use crate::shims;
@@ -23,37 +23,47 @@ use crate::suite::Result;
 /// The signatures that goals are stated for.
 pub const PREPARED: [&str; 7] = ["i32_2", "s_dd", "s_c9", "s_l4", "ld_2", "mix10", "vsum4"];
 
-titled! {
-    /// A step of preparation.
-    Step:
-    /// libffi's `ffi_prep_cif`, with structures laid out each time.
-    FfiPrepCif "ffi_prep_cif";
+/// A step of preparation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
     /// `FnAbi::new`.
-    FnAbi "FnAbi::new";
+    FnAbi,
     /// `Lowering::call_plan` of a signature that it has not seen.
-    FirstPlan "first plan";
+    FirstPlan,
     /// `Lowering::call_plan` of a signature whose plan it keeps.
-    CachedPlan "cached plan";
+    CachedPlan,
     /// `Lowering::call_planned` with loads of its arguments and a store of its result.
-    Site "site";
+    Site,
     /// The instructions of the site emitted one by one, with a signature that is imported once.
-    SiteByHand "site by hand";
-    /// The instructions that are shorter to write by hand, where Cranelift copies records of which
-    /// the lowered call has the words.
-    SiteCopied "with `sarg`";
+    SiteByHand,
     /// Cranelift compiles a shim at `speed`.
-    Compile "compile";
+    Compile,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
 }
 
 impl Step {
+    /// The steps that the goals name.
+    pub const IN_GOALS: [Self; 5] = [
+        Self::FnAbi,
+        Self::FirstPlan,
+        Self::Site,
+        Self::SiteByHand,
+        Self::Compile,
+    ];
+
     /// The steps that are held to a number.
     pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
 
     /// The most that one loop may make.
     pub fn most(self) -> u32 {
         match self {
-            Self::FfiPrepCif | Self::FnAbi | Self::CachedPlan => 1000,
-            Self::FirstPlan | Self::Site | Self::SiteByHand | Self::SiteCopied => 200,
+            Self::FnAbi | Self::CachedPlan => 1000,
+            Self::FirstPlan | Self::Site | Self::SiteByHand => 200,
             Self::Compile => 20,
         }
     }
@@ -68,9 +78,6 @@ fn prepared() -> Result<Vec<Measured>> {
 
 /// Has `measure` make the loop of each of these signatures and steps. The loop is named by both,
 /// and makes no more than [`Step::most`].
-///
-/// # Errors
-/// The missing part: libffi's own step needs a program of these signatures.
 pub fn each_step(
     program: &Program,
     steps: &[Step],
@@ -78,8 +85,7 @@ pub fn each_step(
 ) -> Result<()> {
     for measured in prepared()? {
         for &step in steps {
-            let by_hand = matches!(step, Step::SiteByHand | Step::SiteCopied);
-            if by_hand && moves(&measured, step).is_none() {
+            if step == Step::SiteByHand && moves(&measured).is_none() {
                 continue;
             }
             let mut repeat = |n: u32| repeat(program, &measured, step, n);
@@ -118,15 +124,9 @@ pub fn n_allocations() -> Result<Costs> {
     Ok(counts)
 }
 
-/// The call by hand of a step.
-fn moves(measured: &Measured, step: Step) -> Option<&crate::hand::Moves> {
-    let hand = match (step, &measured.same_code) {
-        (Step::SiteByHand, Some(same)) => Some(same),
-        (Step::SiteCopied, None) => None,
-        (Step::SiteByHand | Step::SiteCopied, _) => measured.hand.as_ref(),
-        _ => None,
-    };
-    match hand {
+/// The call by hand with the instructions of the lowered one.
+fn moves(measured: &Measured) -> Option<&crate::hand::Moves> {
+    match measured.same_code.as_ref().or(measured.hand.as_ref()) {
         Some(Hand::Moves(moves)) => Some(moves),
         _ => None,
     }
@@ -139,10 +139,6 @@ fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<
     let lower = Lowering::new(engine.isa())?;
     let mut repeat = |body: &mut dyn FnMut()| program.repeat(&label, n.into(), body);
     match step {
-        Step::FfiPrepCif => {
-            let prepare = program.prepare(measured.name)?;
-            repeat(&mut || _ = black_box(prepare()))
-        }
         Step::FnAbi => {
             let target = Target::X86_64_LINUX;
             // By reference: by value it is copied for `black_box` alone.
@@ -156,10 +152,8 @@ fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<
             repeat(&mut || _ = black_box(fresh.next().map(|lower| lower.call_plan(sig))))
         }
         Step::CachedPlan => repeat(&mut || _ = black_box(lower.call_plan(black_box(sig)))),
-        Step::Site | Step::SiteByHand | Step::SiteCopied => {
-            let by_hand = moves(measured, step);
-            sites(&mut engine, &lower, measured, by_hand, &mut repeat)
-        }
+        Step::Site => sites(&mut engine, &lower, measured, None, &mut repeat),
+        Step::SiteByHand => sites(&mut engine, &lower, measured, moves(measured), &mut repeat),
         Step::Compile => {
             let config = engine.isa().frontend_config();
             let func = shims::shim(&mut engine, &lower, config, sig)?;

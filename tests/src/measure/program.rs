@@ -94,8 +94,7 @@ impl Program {
         Ok(self.symbol("cabi_given")?.cast())
     }
 
-    /// libffi's `ffi_prep_cif` of a signature, with structures laid out each time. Returns libffi's
-    /// status.
+    /// libffi's `ffi_prep_cif` of a signature. Returns libffi's status.
     pub(super) fn prepare(&self, signature: &str) -> Result<impl Fn() -> c_int + use<>> {
         // SAFETY: `prepare_NAME` has this type, and stays where it is with the library.
         let prepare: unsafe extern "C" fn() -> c_int =

@@ -64,12 +64,11 @@ impl Descriptions {
             Some(named) => ("ffi_prep_cif_var", format!("{named}, ")),
             None => ("ffi_prep_cif", String::new()),
         };
-        let again = own.structures.iter().map(|one| format!("AGAIN({one}) "));
-        let (again, args) = (again.collect::<String>(), args.join(", "));
+        let args = args.join(", ");
         writeln!(
             own.text,
             "static ffi_type *args_{name}[] = {{ {args} }};\nffi_cif cif_{name};\n\
-             int prepare_{name}(void) {{ {again}return {prepare}(&cif_{name}, FFI_DEFAULT_ABI, {named}{n}, {result}, args_{name}); }}"
+             int prepare_{name}(void) {{ return {prepare}(&cif_{name}, FFI_DEFAULT_ABI, {named}{n}, {result}, args_{name}); }}"
         )?;
         Ok(own.text)
     }
