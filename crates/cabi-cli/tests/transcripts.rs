@@ -42,6 +42,7 @@ use std::str::Lines;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
+use cabi_verify::run::starts;
 use regex_lite::Regex;
 use support::schema::Schema;
 use support::{DOCS, cc, clang, here, libclang, missing, shell};
@@ -137,7 +138,7 @@ fn is_here(what: &str) -> bool {
     static GCC: LazyLock<bool> = LazyLock::new(|| here("gcc"));
     static CLANG: LazyLock<bool> = LazyLock::new(|| here(clang()));
     static CC: LazyLock<bool> = LazyLock::new(|| {
-        let is_here = runs(&cc());
+        let is_here = starts(&cc()).is_ok();
         if !is_here {
             missing(&format!("{}: no such compiler", cc()));
         }
@@ -156,11 +157,11 @@ fn is_here(what: &str) -> bool {
         "clang" => *CLANG,
         "cc" => *CC,
         // None of these is required; the suite `random` requires the first, and `versions` zig.
-        "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
-        "riscv64" => runs("riscv64-linux-gnu-gcc") && runs("qemu-riscv64"),
-        "s390x" => runs("s390x-linux-gnu-gcc") && runs("qemu-s390x"),
-        "mingw" => runs("x86_64-w64-mingw32-gcc"),
-        "gcc-11" | "clang-19" => runs(what),
+        "aarch64" => starts("aarch64-linux-gnu-gcc").is_ok() && starts("qemu-aarch64").is_ok(),
+        "riscv64" => starts("riscv64-linux-gnu-gcc").is_ok() && starts("qemu-riscv64").is_ok(),
+        "s390x" => starts("s390x-linux-gnu-gcc").is_ok() && starts("qemu-s390x").is_ok(),
+        "mingw" => starts("x86_64-w64-mingw32-gcc").is_ok(),
+        "gcc-11" | "clang-19" => starts(what).is_ok(),
         "zig" => {
             let version = Command::new("python3")
                 .args(["-m", "ziglang", "version"])
@@ -171,10 +172,6 @@ fn is_here(what: &str) -> bool {
         "avx" => cabi_verify::processor::has("avx"),
         _ => panic!("nobody knows whether there is {what}"),
     }
-}
-
-fn runs(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
 }
 
 /// Runs one command, and returns its failures, a line each.

@@ -92,7 +92,7 @@ pub struct Block {
 /// Oldest libclang that reads all of the corpus as it is meant.
 pub const OLDEST_LIBCLANG: i128 = 18;
 
-/// The libclang with whose words and layouts tests compare.
+/// Oldest libclang whose words and layouts tests compare.
 pub const TESTED_LIBCLANG: i128 = 19;
 
 /// Checks that there is libclang of the version `oldest` or a later one.

@@ -21,3 +21,14 @@ pub fn calls_here() -> Result<(), String> {
         false => Err("calls are made on x86-64 with Unix or AArch64 Linux only".to_owned()),
     }
 }
+
+/// Checks whether `program` starts here.
+///
+/// # Errors
+/// The reason why it does not.
+pub fn starts(program: &str) -> Result<(), String> {
+    let asked = std::process::Command::new(program)
+        .arg("--version")
+        .output();
+    asked.map(drop).map_err(|why| format!("{program}: {why}"))
+}

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use cabi_tests::isa::isa_of;
 use cabi_verify::report::missing;
+use cabi_verify::run::starts;
 use clif_cabi::cabi::convention::CalleePops;
 use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi::cranelift_codegen::Context;
@@ -49,8 +50,8 @@ pub(crate) fn run_object() -> Result<()> {
     std::fs::write(&object_file, object()?)?;
     std::fs::write(&main, MAIN)?;
     let cxx = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    if !is_here(&cxx) {
-        missing(&format!("an object file in a program of C++: {cxx}"));
+    if let Err(why) = starts(&cxx) {
+        missing(&format!("an object file in a program of C++: {why}"));
         return Ok(());
     }
     let linked = |args: &[&std::ffi::OsStr]| -> Result<()> {
@@ -70,12 +71,6 @@ pub(crate) fn run_object() -> Result<()> {
         library,
     ])?;
     Ok(())
-}
-
-/// Returns whether `program` runs on this machine.
-fn is_here(program: &str) -> bool {
-    let asked = Command::new(program).arg("--version").output();
-    asked.is_ok_and(|output| output.status.success())
 }
 
 /// The functions that called.c calls as an object file of any target.
@@ -120,8 +115,8 @@ pub(crate) fn run_linked() -> Result<()> {
         if cc.is_empty() {
             continue;
         }
-        if let Some(program) = [cc, emulator].into_iter().find(|own| !is_here(own)) {
-            missing(&format!("functions of {triple}: {program}"));
+        if let Err(why) = starts(cc).and_then(|()| starts(emulator)) {
+            missing(&format!("functions of {triple}: {why}"));
             continue;
         }
         let mut cc = Command::new(cc);

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use cabi_verify::corpus;
 pub(crate) use cabi_verify::report::missing;
+use cabi_verify::run::starts;
 
 /// The documentation, which is in the repository and not in the package.
 pub(crate) const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
@@ -54,9 +55,10 @@ pub(crate) fn here(program: &str) -> bool {
 
 /// The name of clang, which may not be here.
 pub(crate) fn clang() -> &'static str {
-    let is_there = |name: &&&str| Command::new(name).arg("--version").output().is_ok();
-    let names = ["clang-19", "clang"];
-    names.iter().find(is_there).unwrap_or(&names[0])
+    match starts("clang-19").is_err() && starts("clang").is_ok() {
+        true => "clang",
+        false => "clang-19",
+    }
 }
 
 /// The C compiler of the system.

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use cabi::Target;
 
 use super::reference::{Reference, TIME_LIMIT};
-use crate::run::HERE;
+use crate::run::{HERE, starts};
 
 /// A target whose programs run here.
 #[derive(Clone, Debug)]
@@ -159,10 +159,7 @@ impl ProgramTarget {
         })?;
         let emulator: Vec<String> = tools.emulator.iter().map(|&word| word.to_owned()).collect();
         if let Some(program) = emulator.first() {
-            let asked = std::process::Command::new(program)
-                .arg("--version")
-                .output();
-            asked.map_err(|error| format!("{program}: {error}"))?;
+            starts(program)?;
         }
         let linker = Reference::unasked(TIME_LIMIT, tools.linker)?;
         let own = Self {

@@ -1,10 +1,8 @@
 //! Machines on which the probe runs.
 
-use std::process::Command;
-
 use cabi::Target;
 
-use crate::run::HERE;
+use crate::run::{HERE, starts};
 
 /// A machine on which the probe runs.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +69,6 @@ impl ProbeMachine {
                 .then_some(())
                 .ok_or("this machine is not x86-64 Linux".to_owned());
         };
-        let asked = Command::new(emulator).arg("--version").output();
-        asked.map(drop).map_err(|e| format!("{emulator}: {e}"))
+        starts(emulator)
     }
 }
