@@ -23,6 +23,11 @@ use crate::suite::{Result, Suite};
 const IS_DEFAULT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    // An older one lays some types out otherwise: clang 18 aligns `_BitInt(65)` to 8 on AArch64.
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        suite.report.absent("layout", &why);
+        return Ok(());
+    }
     let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64", "layout"])?;
     let references = suite.references();
     let complete = suite.is_complete();
@@ -32,10 +37,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     if complete {
         let records = grid::all();
-        if let Err(why) = libclang(TESTED_LIBCLANG) {
-            report.absent("layout grid", &why);
-            return Ok(());
-        }
         for row in SYSTEMS.lines().filter(|row| !row.starts_with('#')) {
             let system = System::parse(row)?;
             let mut own = references.iter();
