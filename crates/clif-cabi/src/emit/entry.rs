@@ -13,7 +13,7 @@ use super::forms::{Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
 use super::{Copies, Values, check, fields, lanes};
-use crate::clif_types::{clif_type, type_names};
+use crate::clif_types::{clif_type, is_planned, type_names};
 use crate::error::LowerError;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin),
@@ -83,7 +83,10 @@ impl Entry {
     pub(super) fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
         check::position(builder)?;
         let dfg = &builder.func.dfg;
-        if dfg.block_is_valid(self.block) && dfg.block_params(self.block) == &self.params[..] {
+        if dfg.block_is_valid(self.block)
+            && dfg.block_params(self.block) == &self.params[..]
+            && is_planned(&builder.func.signature, &self.plan.signature)
+        {
             return check::first_block(builder, self.block);
         }
         Err(LowerError::Function("it is not the one that was entered"))
@@ -132,7 +135,8 @@ impl Entry {
 
     /// Returns the parts of argument `index`, those of
     /// [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from
-    /// the argument area. A caller may give the argument in the same parts.
+    /// the argument area. A caller may give the argument in the same parts, but for a `__float128`
+    /// on the stack by Windows' convention.
     ///
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by
