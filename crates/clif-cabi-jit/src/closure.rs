@@ -188,7 +188,7 @@ impl Closures {
     /// that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = locked(&self.compiler);
-        // The pointers that arrays are passed as.
+        // The pointers that functions are passed as.
         let sig = sig.clone().decayed(compiler.lower.target().data_model());
         let (entry, pool, convention) = compiler.entry(&sig)?;
         let own = FnAbi::convention_of(&FnSig::new([], Type::VOID), compiler.lower.target());

@@ -94,8 +94,8 @@ impl ClifPart {
 pub type ClifParts = SmallVec<[ClifPart; 4]>;
 
 /// Returns the CLIF type that a value of `ty` has as one SSA value. `None` for records, complex
-/// numbers and x87 values, which are passed in parts or in memory. An array, which C passes by its
-/// address, has the type of a pointer.
+/// numbers and x87 values, which are passed in parts or in memory, and for arrays, which C does not
+/// pass.
 ///
 /// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats
 /// of their size, for data movement only; vectors of 8 bytes are `f64`, narrower ones integers.
@@ -105,6 +105,8 @@ pub type ClifParts = SmallVec<[ClifPart; 4]>;
 /// use clif_cabi_plan::{ValueType, cabi, value_type};
 /// assert_eq!(value_type(&cabi::Type::I128), Some(ValueType::I128));
 /// assert_eq!(value_type(&cabi::Type::F80), None);
+/// assert_eq!(value_type(&cabi::Type::array(&cabi::Type::I32, 2)?), None);
+/// # Ok::<(), cabi::Error>(())
 /// ```
 #[must_use]
 #[inline]
@@ -113,13 +115,8 @@ pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_type(*scalar, ty.size()),
         Kind::Vector(vector) if vector.bools.is_some() && ty.size() == 16 => Some(ValueType::I8X16),
         Kind::Vector(vector) => vector_type(vector.lane, ty.size()),
-        Kind::Array(_) | Kind::Function => Some(WORD),
-        Kind::Record(record) if record.is_transparent() => {
-            let first = ty.as_argument();
-            // Inside a record an array is its elements, not a pointer.
-            let array = matches!(first.kind(), Kind::Array(_));
-            if array { None } else { value_type(first) }
-        }
+        Kind::Function => Some(WORD),
+        Kind::Record(record) if record.is_transparent() => value_type(ty.as_argument()),
         _ => None,
     }
 }

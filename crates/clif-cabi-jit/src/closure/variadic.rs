@@ -86,9 +86,9 @@ impl Closures {
 impl Compiler {
     fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let (engine, lower) = (&mut self.engine, &self.lower);
+        let plan = VaArgPlan::new(sig, ty, lower.target()).map_err(LowerError::from)?;
         // The pointer that a function is passed as.
         let ty = lower.target().data_model().decay(ty);
-        let plan = VaArgPlan::new(sig, &ty, lower.target()).map_err(LowerError::from)?;
         let convention = lower.entry_plan(sig)?.abi.convention;
         // A type that is refused may have the plan of one that is not.
         let key = (plan, ty.clone());

@@ -233,13 +233,14 @@ fn the_order_in_which_types_are_asked_for_does_not_matter() {
         float,
         int,
     ];
-    let types = [&types[..], &[Type::FUNCTION, Type::I8, Type::I128]].concat();
+    let array = Type::array(&Type::I32, 2).unwrap();
+    let types = [&types[..], &[Type::FUNCTION, Type::I8, array, Type::I128]].concat();
     let is_fetched = |closures: &Closures, ty| closures.va_arg(&sig, ty).is_ok();
     let alone: Vec<bool> = types.iter().map(|ty| is_fetched(&closures(), ty)).collect();
     assert_eq!(
         alone.iter().filter(|is_ok| !**is_ok).count(),
-        2,
-        "float, char"
+        3,
+        "float, char, int[2]"
     );
     let numbers = 0..types.len();
     for first in numbers.clone() {

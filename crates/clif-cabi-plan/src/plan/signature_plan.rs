@@ -18,7 +18,7 @@ use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignaturePlan {
-    /// The C signature, arrays and functions among its parameters as the pointers they decay to.
+    /// The C signature, functions among its parameters as the pointers they decay to.
     pub sig: FnSig,
     /// The places of all values.
     pub abi: FnAbi,
