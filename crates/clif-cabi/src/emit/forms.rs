@@ -137,7 +137,8 @@ pub enum Ret {
     /// call of one's own, takes [`Ret::Memory`] there.
     Fields,
     /// In memory, at this address. The callee itself writes a result there that is not passed in
-    /// registers. It may rely on the alignment of the record,
+    /// registers. It may do so before it reads what its arguments point to, so they must not point
+    /// there. It may rely on the alignment of the record,
     /// [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
     Memory(Value),
 }
