@@ -15,14 +15,22 @@ pub(crate) fn check_kind(
     before: Option<&ModuleReloc>,
     reloc: &ModuleReloc,
 ) -> Result<()> {
-    let Some(width) = machine::reloc_bytes(reloc.kind) else {
+    let (width, refusal) = match reloc.kind {
+        Reloc::Abs8 => (Some(8), None),
+        Reloc::Abs4 => (Some(4), None),
+        kind => (
+            machine::reloc_bytes(kind),
+            machine::reloc_refusal(before, reloc, size),
+        ),
+    };
+    let Some(width) = width else {
         let why = format!(
             "{:?} has no meaning in JIT code (Abs8 reaches everything)",
             reloc.kind
         );
         return Err(refused(name, reloc, why));
     };
-    if let Some(why) = machine::reloc_refusal(before, reloc, size) {
+    if let Some(why) = refusal {
         return Err(refused(name, reloc, why.to_owned()));
     }
     let end = usize::try_from(reloc.offset).ok();
@@ -59,7 +67,12 @@ pub(crate) fn check_range(
     let number = |address: *const u8| i128::from(address.addr() as u64);
     let value = number(target) + i128::from(reloc.addend);
     let place = number(place) + i128::from(reloc.offset);
-    if !machine::reloc_reaches(reloc.kind, place, value) {
+    let reaches = match reloc.kind {
+        Reloc::Abs8 => true,
+        Reloc::Abs4 => u32::try_from(value).is_ok(),
+        kind => machine::reloc_reaches(kind, place, value),
+    };
+    if !reaches || u64::try_from(value).is_err() {
         let why = format!(
             "{:?} does not reach {target:p} with addend {}",
             reloc.kind, reloc.addend

@@ -30,17 +30,11 @@ pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     bytes
 }
 
-/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it
-/// panics, or writes beyond the code.
+/// The bytes that a relocation of an instruction writes, if cranelift-jit can apply one of this
+/// kind; on any other it panics, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
-    match kind {
-        Reloc::Abs8 => Some(8),
-        Reloc::Abs4
-        | Reloc::Arm64Call
-        | Reloc::Aarch64AdrPrelPgHi21
-        | Reloc::Aarch64AddAbsLo12Nc => Some(4),
-        _ => None,
-    }
+    use Reloc::{Aarch64AddAbsLo12Nc, Aarch64AdrPrelPgHi21, Arm64Call};
+    matches!(kind, Arm64Call | Aarch64AdrPrelPgHi21 | Aarch64AddAbsLo12Nc).then_some(4)
 }
 
 /// The longest code with calls: cranelift-jit writes veneers after it, which each call has to
@@ -54,7 +48,6 @@ pub(crate) fn reloc_refusal(
     bytes: usize,
 ) -> Option<&'static str> {
     match reloc.kind {
-        Reloc::Abs8 | Reloc::Abs4 => None,
         _ if !reloc.offset.is_multiple_of(4) || !bytes.is_multiple_of(4) => {
             Some("instructions have 4 bytes, and begin at multiples of 4")
         }
@@ -68,14 +61,12 @@ pub(crate) fn reloc_refusal(
 /// Checks whether a relocation at `place` can hold the address `target`.
 pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     let page = |address: i128| address & !0xfff;
-    u64::try_from(target).is_ok()
-        && match kind {
-            Reloc::Abs4 => u32::try_from(target).is_ok(),
-            // A veneer reaches any instruction.
-            Reloc::Arm64Call => target % 4 == 0,
-            Reloc::Aarch64AdrPrelPgHi21 => i32::try_from(page(target) - page(place)).is_ok(),
-            _ => true,
-        }
+    match kind {
+        // A veneer reaches any instruction.
+        Reloc::Arm64Call => target % 4 == 0,
+        Reloc::Aarch64AdrPrelPgHi21 => i32::try_from(page(target) - page(place)).is_ok(),
+        _ => true,
+    }
 }
 
 /// The name of the registers for vectors of so many bytes that this processor lacks.

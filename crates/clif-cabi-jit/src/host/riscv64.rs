@@ -28,12 +28,12 @@ pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     bytes
 }
 
-/// Returns how many bytes a relocation writes, if cranelift-jit can apply one of this kind. It
-/// panics on any other.
+/// Returns how many bytes a relocation of instructions writes, if cranelift-jit can apply one of
+/// this kind. It panics on any other.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     match kind {
-        Reloc::Abs8 | Reloc::RiscvCallPlt => Some(8),
-        Reloc::Abs4 | Reloc::RiscvPCRelHi20 | Reloc::RiscvPCRelLo12I => Some(4),
+        Reloc::RiscvCallPlt => Some(8),
+        Reloc::RiscvPCRelHi20 | Reloc::RiscvPCRelLo12I => Some(4),
         _ => None,
     }
 }
@@ -50,7 +50,6 @@ pub(crate) fn reloc_refusal(
             && matches!(reloc.name, ModuleRelocTarget::FunctionOffset(_, at) if at == own.offset)
     };
     match reloc.kind {
-        Reloc::Abs8 | Reloc::Abs4 => None,
         _ if !reloc.offset.is_multiple_of(2) => Some("instructions begin at multiples of 2"),
         // cranelift-jit adds it to the upper bits alone.
         Reloc::RiscvPCRelHi20 if reloc.addend != 0 => {
@@ -71,14 +70,12 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
         .map(i32::try_from)
         .iter()
         .all(Result::is_ok);
-    u64::try_from(target).is_ok()
-        && match kind {
-            Reloc::Abs4 => u32::try_from(target).is_ok(),
-            Reloc::RiscvCallPlt => is_near && target % 2 == 0,
-            Reloc::RiscvPCRelHi20 => is_near,
-            Reloc::RiscvPCRelLo12I => distance == -4,
-            _ => true,
-        }
+    match kind {
+        Reloc::RiscvCallPlt => is_near && target % 2 == 0,
+        Reloc::RiscvPCRelHi20 => is_near,
+        // RiscvPCRelLo12I names the instruction before.
+        _ => distance == -4,
+    }
 }
 
 /// Returns whether Cranelift's back end has the calling convention. A function of `preserve_all`

@@ -20,14 +20,10 @@ pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     ]
 }
 
-/// Returns how many bytes a relocation writes, if cranelift-jit can apply one of this kind. It
-/// panics on any other.
+/// Returns how many bytes a relocation of an instruction writes, if cranelift-jit can apply one of
+/// this kind. It panics on any other.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
-    match kind {
-        Reloc::Abs8 => Some(8),
-        Reloc::Abs4 | Reloc::S390xPCRel32Dbl | Reloc::S390xPLTRel32Dbl => Some(4),
-        _ => None,
-    }
+    matches!(kind, Reloc::S390xPCRel32Dbl | Reloc::S390xPLTRel32Dbl).then_some(4)
 }
 
 /// Returns why code has no place for `reloc`.
@@ -36,24 +32,13 @@ pub(crate) fn reloc_refusal(
     reloc: &ModuleReloc,
     _: usize,
 ) -> Option<&'static str> {
-    match reloc.kind {
-        Reloc::Abs8 | Reloc::Abs4 => None,
-        _ if !reloc.offset.is_multiple_of(2) => Some("instructions begin at multiples of 2"),
-        _ => None,
-    }
+    (!reloc.offset.is_multiple_of(2)).then_some("instructions begin at multiples of 2")
 }
 
 /// Returns whether a relocation at `place` can hold the address `target`.
-pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
+pub(crate) fn reloc_reaches(_: Reloc, place: i128, target: i128) -> bool {
     let distance = target - place;
-    u64::try_from(target).is_ok()
-        && match kind {
-            Reloc::Abs4 => u32::try_from(target).is_ok(),
-            Reloc::S390xPCRel32Dbl | Reloc::S390xPLTRel32Dbl => {
-                distance % 2 == 0 && i32::try_from(distance / 2).is_ok()
-            }
-            _ => true,
-        }
+    distance % 2 == 0 && i32::try_from(distance / 2).is_ok()
 }
 
 /// Returns whether Cranelift's back end has the calling convention.

@@ -21,14 +21,10 @@ pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     ]
 }
 
-/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it
-/// panics, or writes beyond the code.
+/// The bytes that a relocation of an instruction writes, if cranelift-jit can apply one of this
+/// kind; on any other it panics, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
-    match kind {
-        Reloc::Abs8 => Some(8),
-        Reloc::Abs4 | Reloc::X86PCRel4 | Reloc::X86CallPCRel4 => Some(4),
-        _ => None,
-    }
+    matches!(kind, Reloc::X86PCRel4 | Reloc::X86CallPCRel4).then_some(4)
 }
 
 /// Returns why code has no place for a relocation after the one before it.
@@ -41,12 +37,8 @@ pub(crate) fn reloc_refusal(
 }
 
 /// Checks whether a relocation at `place` can hold the address `target`.
-pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
-    match kind {
-        Reloc::Abs8 => u64::try_from(target).is_ok(),
-        Reloc::Abs4 => u32::try_from(target).is_ok(),
-        _ => u64::try_from(target).is_ok() && i32::try_from(target - place).is_ok(),
-    }
+pub(crate) fn reloc_reaches(_: Reloc, place: i128, target: i128) -> bool {
+    i32::try_from(target - place).is_ok()
 }
 
 /// The name of the registers for vectors of so many bytes that this processor lacks.
