@@ -286,8 +286,8 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
     "gcc"
 };
 
-/// The compilers among `names` that are here. The others are [not run](not_run).
-pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
+/// The programs among `names` that are here. The others are [not run](not_run).
+pub(crate) fn programs_here(names: &[&'static str]) -> Vec<&'static str> {
     // Its status is asked too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {
         let asked = Command::new(name).arg("--version").output();
@@ -303,7 +303,8 @@ pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
 /// Prints that something is not run, which fails where `CABI_REQUIRE_ORACLES` asks for it.
 #[track_caller]
 pub(crate) fn not_run(what: &str) {
-    assert!(!is_required(), "{what}");
+    let required = std::env::var_os("CABI_REQUIRE_ORACLES");
+    assert!(required.is_none_or(|value| value != "1"), "{what}");
     // Straight to the stream: libtest hides what the print macros write when a test passes.
     let line = format!("not run: {what}\n");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
@@ -317,7 +318,7 @@ pub(crate) fn message<T, E: ToString>(result: Result<T, E>) -> String {
 
 /// gcc and clang 19.
 pub(crate) fn reference_compilers() -> Vec<&'static str> {
-    compilers_here(&[GCC, "clang-19"])
+    programs_here(&[GCC, "clang-19"])
 }
 
 /// The C++ compilers of this target that are here, with flags.
@@ -336,7 +337,7 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
         };
         (&["clang++-19"], &["-nostdlib++", "-l:libstdc++.so.6", path])
     };
-    let here = compilers_here(names).into_iter();
+    let here = programs_here(names).into_iter();
     here.map(|cxx| (cxx, [&["-x", "c++"], flags].concat()))
         .collect()
 }
@@ -436,9 +437,4 @@ pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
         Some(_) => n / T::from(50),
         None => n,
     }
-}
-
-/// Checks whether a missing tool fails the run.
-pub(crate) fn is_required() -> bool {
-    std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1")
 }

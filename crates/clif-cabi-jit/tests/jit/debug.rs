@@ -184,7 +184,7 @@ fn code_for_gdb() {
 #[cfg(feature = "gdb")]
 #[test]
 fn gdb_stops_at_a_function() {
-    if compilers_here(&["gdb"]).is_empty() {
+    if programs_here(&["gdb"]).is_empty() {
         return;
     }
     let said = |variables: &[(&str, &str)]| {

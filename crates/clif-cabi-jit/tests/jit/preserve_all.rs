@@ -122,7 +122,7 @@ fn changed(code: *const u8) -> (usize, bool) {
 #[test]
 fn ours_and_clangs_keep_registers() {
     // gcc has no such attribute.
-    for cc in compilers_here(&["clang-19"]) {
+    for cc in programs_here(&["clang-19"]) {
         let library = library(cc, &[], "preserve_all", C);
         let [theirs, wreck] = ["theirs", "wreck"].map(|name| library.symbol(name).unwrap());
         let own = signature().convention(&PRESERVE_ALL);

@@ -251,15 +251,7 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
             .map(drop)
             .map_err(text),
         "import" | "export" | "weak" | "hidden" | "local" => declare(linkage(verb).unwrap()),
-        "data" => {
-            let [writable, tls] = ["writable", "tls"].map(|word| words.contains(&word));
-            let linkage = words.iter().find_map(|word| linkage(word));
-            let declared = match name.as_str() {
-                "_" => engine.declare_anonymous_data(writable, tls),
-                name => engine.declare_data(name, linkage.unwrap_or(Linkage::Local), writable, tls),
-            };
-            declared.map(drop).map_err(text)
-        }
+        "data" => data(engine, name, &words),
         "clif" => program(engine, rest).map(drop).map_err(text),
         "routines" => routines(engine, name, more),
         "define" => define(engine, func(engine, name), more).map_err(text),
@@ -297,6 +289,17 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "call" => call(engine, rest),
         _ => panic!("{line}"),
     }
+}
+
+/// Declares a data object; one called `_` has no name.
+fn data(engine: &mut Engine, name: &str, words: &[&str]) -> Result<(), String> {
+    let [writable, tls] = ["writable", "tls"].map(|word| words.contains(&word));
+    let linkage = words.iter().find_map(|word| linkage(word));
+    let declared = match name {
+        "_" => engine.declare_anonymous_data(writable, tls),
+        name => engine.declare_data(name, linkage.unwrap_or(Linkage::Local), writable, tls),
+    };
+    declared.map(drop).map_err(|error| error.to_string())
 }
 
 /// Looks a symbol up, which is that of `library` where that is not empty.

@@ -27,10 +27,11 @@ fn valgrind_finds_nothing() {
         println!("{length}");
         return;
     }
-    let has_it = Command::new("valgrind").arg("--version").output().is_ok();
-    if GCC != "gcc" || !has_it {
-        assert!(has_it || !is_required(), "valgrind is not here");
-        eprintln!("not run: valgrind is not here, or has no such machine");
+    if GCC != "gcc" {
+        eprintln!("not run: valgrind runs no programs of another machine");
+        return;
+    }
+    if programs_here(&["valgrind"]).is_empty() {
         return;
     }
     let said = |tests: &[&str]| {
