@@ -194,6 +194,8 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
         false if is_pointer(ty) && stars_at_name == 0 => Position::Unknown,
         false => Position::Declaration,
         true if stars_at_name > stars => Position::Pointee,
+        // gcc ignores it there if the enumeration is packed.
+        true if ty.canonical().kind() == CXType_Enum => Position::Unknown,
         true => Position::Type,
     }
 }

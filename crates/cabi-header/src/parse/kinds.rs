@@ -1,6 +1,7 @@
 //! Kinds of declarations: which are types, which are walked into, and which C++ has and this crate
-//! does not read.
+//! does not read; and kinds of types.
 
+use cabi::{DataModel, Type};
 use clang_sys::*;
 
 use crate::clang::Cursor;
@@ -93,4 +94,23 @@ pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
         }
         _ => true,
     }
+}
+
+/// Returns the integer type of a kind that integer constants have: at most 64 bits.
+pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
+    Some(match kind {
+        CXType_Bool => Type::BOOL,
+        CXType_Char_S | CXType_Char_U => model.char(),
+        CXType_SChar => Type::I8,
+        CXType_UChar => Type::U8,
+        CXType_Short => Type::I16,
+        CXType_UShort => Type::U16,
+        CXType_Int => Type::I32,
+        CXType_UInt => Type::U32,
+        CXType_Long => model.long(),
+        CXType_ULong => model.unsigned_long(),
+        CXType_LongLong => Type::I64,
+        CXType_ULongLong => Type::U64,
+        _ => return None,
+    })
 }

@@ -9,9 +9,9 @@ use clang_sys::*;
 use crate::clang::{Cursor, Token, Ty, Unit};
 use crate::header::{Constant, Skipped};
 use crate::parse::declarations::left_out;
+use crate::parse::kinds::integer;
 use crate::parse::prelude;
 use crate::parse::questions::Answers;
-use crate::parse::types::integer;
 use crate::reason::Reason;
 
 /// Integers, other macros, and macros yet to be asked about.

@@ -1,8 +1,6 @@
 //! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are
 //! searched, be they left out by `#if` or not.
 
-use std::collections::HashSet;
-
 use crate::clang::NO_DECLARATION;
 use crate::parse::ignored::{IGNORED, occurs};
 use crate::parse::members::DeclaredMember;
@@ -89,10 +87,8 @@ impl Pragmas {
         for text in &texts {
             self.look_at(text);
         }
-        let of_pragmas = |text| lines(text).chain(operators(text).flatten());
-        let mut forms: Vec<PackForm<'_>> = { texts.iter() }
-            .flat_map(|text| of_pragmas(text).filter_map(pack_form))
-            .collect();
+        let of_operators = texts.iter().flat_map(|text| operators(text).flatten());
+        let mut forms: Vec<PackForm<'_>> = of_operators.filter_map(pack_form).collect();
         let makes_one = |text: &String| operators(text).any(|string| string.is_none());
         if texts.iter().any(makes_one) {
             // A macro may make a pragma of its argument, which stands anywhere.
@@ -100,17 +96,16 @@ impl Pragmas {
             forms.extend(all.filter_map(pack_form).filter(|form| !form.disputed));
             self.pack |= !forms.is_empty();
         }
-        let pushed = forms.iter().filter(|form| !form.pops);
-        let pushed: HashSet<&str> = pushed
-            .flat_map(|form| [form.entry, form.value])
-            .flatten()
-            .collect();
+        // Only lines are followed in their order.
+        self.disputed_pack |= forms.iter().any(|form| form.pops && form.entry.is_some());
+        let of_lines = texts.iter().flat_map(|text| lines(text));
+        forms.extend(of_lines.filter_map(pack_form));
         let values = |name| macro_values(&texts, name);
         for form in &forms {
-            let is_unknown = |name| values(name).is_some() || form.pops && !pushed.contains(name);
             let value = form.value.and_then(values).unwrap_or(Some(0));
+            let is_macro = |name| values(name).is_some();
             self.disputed_pack |=
-                form.disputed || value.is_none() || form.entry.is_some_and(is_unknown);
+                form.disputed || value.is_none() || form.entry.is_some_and(is_macro);
             self.packs_by_macro |= value.unwrap_or(0);
         }
         // gcc goes on with the number that packs there, also through an `#include`.
@@ -118,7 +113,8 @@ impl Pragmas {
         let is_expanded = forms.iter().filter_map(|form| form.value).any(is_macro);
         self.disputed_pack |= texts.iter().any(|text| {
             let packed = Packed::in_text(text);
-            packed.names.into_iter().any(is_macro) || packed.includes && is_expanded
+            let is_disputed = packed.pops_unknown || packed.includes && is_expanded;
+            is_disputed || packed.names.into_iter().any(is_macro)
         });
     }
 
@@ -163,7 +159,7 @@ struct PackForm<'t> {
     /// Name of an entry of the stack, which to clang must be no macro.
     entry: Option<&'t str>,
     pushes: bool,
-    /// `true` if the entry is popped: to gcc one of another name, if none has this one.
+    /// `true` if the entry is popped: to gcc the last of any name, if none has this one.
     pops: bool,
     /// `true` if it has a number.
     is_number: bool,
@@ -180,6 +176,8 @@ struct Packed<'t> {
     names: Vec<&'t str>,
     /// `true` if an `#include` is there.
     includes: bool,
+    /// `true` if the entry of a name is popped that is on no stack of this text.
+    pops_unknown: bool,
 }
 
 impl<'t> Packed<'t> {
@@ -191,11 +189,17 @@ impl<'t> Packed<'t> {
                 continue;
             };
             found.names.extend(form.value.filter(|_| packs));
+            let entry = form.entry.or(form.value);
             if form.pushes {
-                stack.push(packs);
+                stack.push((entry, packs));
+            }
+            if form.pops && entry.is_some() {
+                let named = stack.iter().rposition(|(name, _)| *name == entry);
+                found.pops_unknown |= named.is_none();
+                stack.truncate(named.map_or(stack.len(), |at| at + 1));
             }
             packs = match form.pops {
-                true => stack.pop().unwrap_or(false),
+                true => stack.pop().is_some_and(|(_, packs)| packs),
                 false => (packs || form.is_number) && !form.resets,
             };
         }

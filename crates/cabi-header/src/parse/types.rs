@@ -14,7 +14,7 @@ use crate::parse::attributes::{
 };
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
-use crate::parse::kinds::{has_own_names, is_function, is_pointer};
+use crate::parse::kinds::{has_own_names, integer, is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions, has_names};
@@ -193,7 +193,7 @@ impl<'u> Reader<'u> {
             CXType_IncompleteArray => Ok(Type::flexible_array(&self.element(ty)?)?),
             CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
             CXType_Vector | CXType_ExtVector => self.vector(ty),
-            CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
+            CXType_Atomic => self.atomic(ty),
             CXType_FunctionProto | CXType_FunctionNoProto => Ok(Type::FUNCTION),
             CXType_Unexposed => self.unexposed(ty),
             CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
@@ -203,6 +203,17 @@ impl<'u> Reader<'u> {
             }
             _ => Err(unsupported(ty, "this is no type of C that is supported")),
         }
+    }
+
+    /// Returns the type `ty`, an `_Atomic`. To clang it has no alignment of a typedef.
+    fn atomic(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let value = self.ty(ty.atomic_value())?;
+        let plain = self.ty(ty.atomic_value().canonical())?;
+        if !self.is_as_clang() && value.align() != plain.align() {
+            let why = "gcc may give `_Atomic` the alignment of the typedef, clang does not";
+            return Err(unsupported(ty, why));
+        }
+        Ok(plain.atomic()?)
     }
 
     /// Returns the type of the elements of the array `ty`.
@@ -297,7 +308,12 @@ impl<'u> Reader<'u> {
             return Err(unsupported(ty, why));
         }
         let underlying = self.ty(definition.integer_type())?;
-        Ok(Type::enumeration(&underlying)?)
+        let read = Type::enumeration(&underlying)?;
+        if i64::from(read.align()) != definition.ty().align() {
+            let why = "an enumeration with `aligned` is not supported: gcc heeds only a greater alignment, clang any";
+            return Err(unsupported(ty, why));
+        }
+        Ok(read)
     }
 
     fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
@@ -382,6 +398,11 @@ impl<'u> Reader<'u> {
         let underlying = typedef.underlying();
         self.check_ignored(typedef, Subject::Typedef)?;
         if !self.is_as_clang() && has_alignment(ty) {
+            let atomic = ty.canonical();
+            if atomic.kind() == CXType_Atomic && ty.align() < atomic.align() {
+                let why = "gcc may forget this alignment of an `_Atomic` in arrays and where it is qualified";
+                return Err(unsupported(ty, why));
+            }
             let mut aligned = typedef.children();
             aligned.retain(|child| child.kind() == CXCursor_AlignedAttr);
             if aligned.len() > 1 {
@@ -422,23 +443,4 @@ pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
         ty: ty.spelling(),
         why,
     }
-}
-
-/// Returns the integer type of a kind that integer constants have: at most 64 bits.
-pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
-    Some(match kind {
-        CXType_Bool => Type::BOOL,
-        CXType_Char_S | CXType_Char_U => model.char(),
-        CXType_SChar => Type::I8,
-        CXType_UChar => Type::U8,
-        CXType_Short => Type::I16,
-        CXType_UShort => Type::U16,
-        CXType_Int => Type::I32,
-        CXType_UInt => Type::U32,
-        CXType_Long => model.long(),
-        CXType_ULong => model.unsigned_long(),
-        CXType_LongLong => Type::I64,
-        CXType_ULongLong => Type::U64,
-        _ => return None,
-    })
 }
