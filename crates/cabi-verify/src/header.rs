@@ -83,7 +83,6 @@ pub fn read(
     only: impl Fn(&str, &Location) -> bool,
 ) -> Result<Read, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
-    retain_records(&mut header);
     let mut declared = Declaring {
         declared: Vec::new(),
         header: &header,
@@ -131,16 +130,6 @@ pub fn read(
         n_records,
         skipped,
     })
-}
-
-/// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its
-/// alignment, not the record.
-fn retain_records(header: &mut Header) {
-    let typedefs = &header.typedefs;
-    header.records.retain(|record| {
-        let mut same = typedefs.iter().filter(|one| one.name == record.name);
-        same.all(|typedef| typedef.ty == record.ty)
-    });
 }
 
 /// The record types that `only` chooses, once each.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clang_sys::{CXCursor_EnumDecl, CXCursorKind};
+use clang_sys::{CXCursor_EnumDecl, CXCursor_TypedefDecl, CXCursorKind};
 
 use crate::clang::Cursor;
 use crate::header::{Header, NamedType, Prototype, Skipped};
@@ -71,13 +71,7 @@ impl Declarations {
             Ok(named) => &named.name,
             Err(skipped) => &skipped.name,
         };
-        // A record without tag goes by its typedef's name.
-        let space = if TYPEDEFS.contains(&kind) {
-            "typedef"
-        } else {
-            ""
-        };
-        let key = format!("{space} {name}");
+        let key = key(kind, name);
         let read = read.map(|named| (kind, named));
         // C11 lets a typedef be repeated; what another declaration contradicts is left out.
         self.types.add(key, read, |known, new| {
@@ -95,7 +89,30 @@ impl Declarations {
 
     pub(crate) fn finish(self) -> Header {
         let mut header = self.header;
-        for ty in self.types.all {
+        let Entities { mut all, at } = self.types;
+        // To C the name of a type without tag is the typedef, with its alignment.
+        for i in 0..all.len() {
+            let Ok((kind, named)) = &all[i] else { continue };
+            let typedef = at.get(&key(CXCursor_TypedefDecl, &named.name));
+            let Some(typedef) = typedef.filter(|at| **at != i) else {
+                continue;
+            };
+            let is_record = RECORDS.contains(kind);
+            all[i] = match &all[*typedef] {
+                Ok((_, typedef)) => Ok((
+                    *kind,
+                    NamedType {
+                        ty: typedef.ty.clone(),
+                        ..named.clone()
+                    },
+                )),
+                Err(skipped) => Err(Skipped {
+                    is_record,
+                    ..skipped.clone()
+                }),
+            };
+        }
+        for ty in all {
             match ty {
                 Ok((kind, named)) if TYPEDEFS.contains(&kind) => header.typedefs.push(named),
                 Ok((CXCursor_EnumDecl, named)) => header.enums.push(named),
@@ -113,6 +130,17 @@ impl Declarations {
         header.incomplete.retain(|name| seen.insert(name.clone()));
         header
     }
+}
+
+/// Returns the key of a type that a declaration of kind `kind` makes: a record without tag goes by
+/// its typedef's name.
+fn key(kind: CXCursorKind, name: &str) -> String {
+    let space = if TYPEDEFS.contains(&kind) {
+        "typedef"
+    } else {
+        ""
+    };
+    format!("{space} {name}")
 }
 
 /// Adds to what is known about a function what another declaration of it says.
