@@ -82,13 +82,19 @@ fn notes(frame: &Frame) -> Vec<String> {
     notes.extend(match frame.callee_pops {
         CalleePops::Nothing => None,
         CalleePops::SretPointer => Some("a callee pops the hidden result pointer".to_owned()),
-        CalleePops::Everything | CalleePops::EverythingAligned => {
-            Some("a callee pops its arguments".to_owned())
+        CalleePops::Everything => Some("a callee pops its arguments".to_owned()),
+        CalleePops::EverythingAligned => {
+            Some("a callee pops its arguments and their padding".to_owned())
         }
     });
-    let saved: Vec<String> = frame.callee_saved.iter().map(ToString::to_string).collect();
-    if !saved.is_empty() {
-        notes.push(format!("callee-saved: {}", saved.join(" ")));
+    for (what, regs) in [
+        ("callee-saved", frame.callee_saved),
+        ("lower bytes only", frame.partly_saved),
+    ] {
+        if !regs.is_empty() {
+            let names: Vec<_> = regs.iter().map(ToString::to_string).collect();
+            notes.push(format!("{what}: {}", names.join(" ")));
+        }
     }
     let context = |reg| format!("a context is in {reg}, and stays there across calls");
     notes.extend(frame.context.map(context));

@@ -32,6 +32,8 @@ pub struct Frame {
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
     pub callee_saved: &'static [Reg],
+    /// Those of `callee_saved` of which a callee preserves the lower bytes alone.
+    pub partly_saved: &'static [Reg],
     /// A register that holds an address of the program's own at every call and is left as it is by
     /// every callee: no argument is passed in it, and a caller without that address makes one (Zig:
     /// the error return trace).
@@ -143,6 +145,7 @@ impl Frame {
             spills: false,
             callee_pops: CalleePops::Nothing,
             callee_saved: &[],
+            partly_saved: &[],
             carried: None,
             context: None,
             sret_returned_in: None,

@@ -105,6 +105,7 @@ pub static AAPCS64: Convention = Convention {
             X19, X20, X21, X22, X23, X24, X25, X26, X27, X28, X29, V8, V9, V10, V11, V12, V13, V14,
             V15,
         ],
+        partly_saved: &[V8, V9, V10, V11, V12, V13, V14, V15],
         vector_bank: "v",
         va_list: VaListType::Structure("__va_list", &VA_LIST),
         ..Frame::new(8, 16)

@@ -45,6 +45,7 @@ const SAVED_F: &[Reg] = &[
     S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, FS0, FS1, FS2, FS3, FS4, FS5, FS6, FS7, FS8,
     FS9, FS10, FS11,
 ];
+const FS: &[Reg] = SAVED_F.split_at(SAVED.len()).1;
 
 const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 1 });
 /// LLVM's `CCIfNest<T2>`.
@@ -113,13 +114,14 @@ const SOFT_8: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_8, WORDS, slot(8)];
 /// 32 bits, all in integer registers.
 pub static ILP32: Convention = soft(standard("RISC-V ilp32", classify::<0>, SOFT_4, 4, SAVED));
 /// 32 bits, `float` in floating-point registers.
-pub static ILP32F: Convention = standard("RISC-V ilp32f", classify::<4>, ARGS_4, 4, SAVED_F);
+pub static ILP32F: Convention =
+    partly(standard("RISC-V ilp32f", classify::<4>, ARGS_4, 4, SAVED_F));
 /// 32 bits, `float` and `double` in floating-point registers.
 pub static ILP32D: Convention = standard("RISC-V ilp32d", classify::<8>, ARGS_4, 4, SAVED_F);
 /// 64 bits, all in integer registers.
 pub static LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8, 8, SAVED));
 /// 64 bits, `float` in floating-point registers.
-pub static LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F);
+pub static LP64F: Convention = partly(standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F));
 /// 64 bits, `float` and `double` in floating-point registers.
 pub static LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
 /// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more
@@ -187,6 +189,12 @@ pub static FAST_64: Convention = fast::<8>("RISC-V lp64d fastcc", FAST_8, LP64D)
 pub static FAST_64F: Convention = fast::<4>("RISC-V lp64f fastcc", FAST_8, LP64F);
 /// LLVM's `fastcc` on 64 bits without registers for floats.
 pub static FAST_64_SOFT: Convention = fast::<0>("RISC-V lp64 fastcc", &[FAST_WORDS, slot(8)], LP64);
+
+/// Returns `convention` with floating-point registers of which callees preserve a `float` alone.
+const fn partly(mut convention: Convention) -> Convention {
+    convention.frame.partly_saved = FS;
+    convention
+}
 
 const fn soft(convention: Convention) -> Convention {
     Convention {

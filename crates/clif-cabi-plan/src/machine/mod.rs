@@ -39,9 +39,6 @@ pub(crate) use va_list::{Home, SaveArea, SavedClass};
 struct Architecture {
     processor: Processor,
     conventions: &'static [&'static ClifConvention],
-    /// Convention whose functions preserve registers in part, of which Cranelift's callers rely on
-    /// the whole.
-    partly_saved: Option<&'static Convention>,
     /// The architecture and system, or all systems, whose position-independent code cannot reach an
     /// import as a far function.
     near_imports: Option<(&'static str, Option<&'static str>)>,
@@ -101,10 +98,9 @@ impl Machine {
     /// Returns the machine of `target` with Cranelift's convention for functions of `convention`.
     pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
         let c = Self::of(target)?;
-        let (own, frame) = (c.architecture, &convention.frame);
-        let is_whole = own.partly_saved != Some(convention);
-        let all = own.conventions.iter();
-        let mut all = all.filter(|own| is_whole && own.frame.kind == frame.kind);
+        let frame = &convention.frame;
+        let all = c.architecture.conventions.iter();
+        let mut all = all.filter(|own| own.frame.kind == frame.kind);
         // Variants of C have frames of one kind with other `va_list`s.
         let mut variants = all.clone();
         let own = variants.find(|own| own.frame.va_list == frame.va_list);
@@ -287,22 +283,23 @@ impl Machine {
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
         let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));
-        let (saved, own_saved) = (
-            convention.frame.callee_saved,
-            self.convention.frame.callee_saved,
-        );
-        let frame = &convention.frame;
+        let is_same = |a: &[Reg], b: &[Reg]| has_all(a, b) && has_all(b, a);
+        let (frame, own) = (&convention.frame, &self.convention.frame);
         let objections = [
             (
                 frame.shadow_space != self.convention.shadow_bytes,
                 "its shadow space is not that of Cranelift's functions there: 32 bytes on x64 Windows, else none",
             ),
             (
-                !has_all(saved, own_saved) || !has_all(own_saved, saved),
+                !is_same(frame.callee_saved, own.callee_saved),
                 "callees preserve other registers than Cranelift's functions do",
             ),
             (
-                frame.callee_pops != self.convention.frame.callee_pops,
+                !is_same(frame.partly_saved, own.partly_saved),
+                "callees preserve other parts of registers than Cranelift's functions do",
+            ),
+            (
+                frame.callee_pops != own.callee_pops,
                 "callees pop other arguments than Cranelift's functions do",
             ),
             (

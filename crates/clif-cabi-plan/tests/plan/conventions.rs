@@ -63,6 +63,7 @@ static FRAMES: &[Convention] = conventions! {
     "shadow" { shadow_space: u32::MAX };
     "saves less" { kind: FrameKind::Win64, shadow_space: 32 };
     "saves more" { callee_saved: X86_64_WIN64.frame.callee_saved };
+    "saves in part" { partly_saved: X86_64_SYSV.frame.callee_saved };
     "count" { variadic_count: Some(R10) };
     "sret in r11" { sret_returned_in: Some(R11) };
     "carries" { carried: Some(R10) };

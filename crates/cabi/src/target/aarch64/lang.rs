@@ -30,6 +30,7 @@ pub static AARCH64_LANG: Convention = Convention {
         kind: FrameKind::Tail,
         callee_pops: CalleePops::EverythingAligned,
         callee_saved: AAPCS64.frame.callee_saved,
+        partly_saved: AAPCS64.frame.partly_saved,
         vector_bank: AAPCS64.frame.vector_bank,
         ..Frame::new(8, 16)
     },

@@ -21,7 +21,6 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    partly_saved: None,
     // Windows has no table of addresses, from which a far call loads the address; the linker gives
     // a near call a thunk.
     near_imports: Some(("aarch64", Some("windows"))),

@@ -21,6 +21,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     },
     conventions: conventions::ALL,
     // The lower half of fs0 to fs11.
-    partly_saved: Some(&cabi::riscv::LP64F),
     near_imports: None,
 };

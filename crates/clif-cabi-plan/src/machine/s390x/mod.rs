@@ -25,7 +25,6 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    partly_saved: None,
     // A far call has the import's absolute address in the text, which no shared library may have; a
     // near call goes through the PLT.
     near_imports: Some(("s390x", None)),

@@ -27,6 +27,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    partly_saved: None,
     near_imports: None,
 };
