@@ -85,8 +85,9 @@ pub struct Invokers {
     known: Map<FnSig>,
 }
 
-/// Invokers by a key of the front end's, which needs no random seed.
-type Map<K> = HashMap<K, Invoker, BuildHasherDefault<DefaultHasher>>;
+/// Invokers by a key of the front end's, which needs no random seed. Boxed: a key has hundreds of
+/// bytes, and a table has room for several.
+type Map<K> = HashMap<Box<K>, Invoker, BuildHasherDefault<DefaultHasher>>;
 
 impl Invokers {
     /// Makes no invokers yet. An engine with these settings compiles those that are no stubs;
@@ -173,10 +174,12 @@ impl Invokers {
             Some(invoker) => invoker.clone(),
             None => self.make(plan, sig)?,
         };
-        self.known.insert(sig.clone(), invoker.clone());
+        self.known.insert(Box::new(sig.clone()), invoker.clone());
         Ok(invoker)
     }
 
+    // Planning does without its stack.
+    #[inline(never)]
     fn make(&mut self, plan: CallPlan, sig: &FnSig) -> Result<Invoker> {
         vectors::check_signature(&plan.sig, &plan.abi)?;
         let stub = plan.invoker(&self.target).filter(|_| self.has_stubs);
@@ -191,7 +194,7 @@ impl Invokers {
         // SAFETY: each of the two makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
         let invoker = Invoker { call };
-        self.compiled.insert(plan, invoker.clone());
+        self.compiled.insert(Box::new(plan), invoker.clone());
         Ok(invoker)
     }
 

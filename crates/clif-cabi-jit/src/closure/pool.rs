@@ -13,7 +13,6 @@ use std::sync::Mutex;
 use clif_cabi::StubCode;
 use clif_cabi::cabi::Reg;
 use clif_cabi_unwind::UnwindTables;
-use region::Protection;
 
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::FuncId;
@@ -117,8 +116,6 @@ impl Inner {
         let page = region::page::size();
         let stubs = machine::closure_stub(page, context).repeat(page / SLOT);
         let mut block = Pages::with_code(&stubs, page)?;
-        // SAFETY: the second page is fresh.
-        unsafe { block.open(page..2 * page, Protection::READ_WRITE)? };
         let start = Some(block.at(0).addr() as u64);
         let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
         // SAFETY: the stubs stay where they are as long as the block, which is dropped after the

@@ -23,6 +23,17 @@ pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
     region::alloc(bytes, Protection::READ_WRITE_EXECUTE)
 }
 
+/// Maps writable pages: `code` bytes that are sealed later, and `data` bytes after them.
+pub(super) fn writable(code: usize, data: usize) -> region::Result<Reservation> {
+    let mut pages = reserve(code + data)?;
+    if data > 0 {
+        let start = pages.as_mut_ptr::<u8>().wrapping_add(code);
+        // SAFETY: fresh pages, which nothing uses yet.
+        unsafe { open(start, data, Protection::READ_WRITE)? };
+    }
+    Ok(pages)
+}
+
 /// Makes fresh pages writable.
 ///
 /// # Safety

@@ -12,6 +12,11 @@ pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
     region::alloc(bytes, Protection::NONE)
 }
 
+/// Maps writable pages: `code` bytes that are sealed later, and `data` bytes after them.
+pub(super) fn writable(code: usize, data: usize) -> region::Result<Reservation> {
+    region::alloc(code + data, Protection::READ_WRITE)
+}
+
 /// Makes fresh pages writable.
 ///
 /// # Safety

@@ -21,15 +21,15 @@ impl Pages {
         Ok(Self(reserved.map_err(failed("reserve memory"))?))
     }
 
-    /// Returns pages with `code`, which can be executed from their start. `more` bytes are reserved
-    /// after them.
-    pub(crate) fn with_code(code: &[u8], more: usize) -> Result<Self> {
+    /// Returns pages with `code`, which can be executed from their start, and after them `data`
+    /// bytes of writable pages.
+    pub(crate) fn with_code(code: &[u8], data: usize) -> Result<Self> {
         let bytes = code.len().next_multiple_of(region::page::size());
-        let mut pages = Self::reserve(bytes + more)?;
+        let writable = protection::writable(bytes, data);
+        let mut pages = Self(writable.map_err(failed("reserve memory"))?);
         let at = pages.at(0);
         // SAFETY: fresh pages, complete when they are sealed, whose address has not been given out.
         unsafe {
-            pages.open(0..bytes, Protection::READ_EXECUTE)?;
             protection::write_code(|| {
                 at.copy_from_nonoverlapping(code.as_ptr(), code.len());
                 Ok(())

@@ -31,9 +31,12 @@ pub(super) struct Reservation {
 
 /// Reserves `bytes`, rounded up to pages.
 pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
-    let bytes = bytes.next_multiple_of(region::page::size());
-    let start = allocate(ptr::null_mut(), bytes, MEM_RESERVE, PAGE_NOACCESS)?;
-    Ok(Reservation { start, bytes })
+    Reservation::new(bytes, MEM_RESERVE, PAGE_NOACCESS)
+}
+
+/// Commits writable pages: `code` bytes that are sealed later, and `data` bytes after them.
+pub(super) fn writable(code: usize, data: usize) -> region::Result<Reservation> {
+    Reservation::new(code + data, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE)
 }
 
 fn allocate(at: *mut u8, bytes: usize, kind: u32, protection: u32) -> region::Result<*mut u8> {
@@ -46,6 +49,12 @@ fn allocate(at: *mut u8, bytes: usize, kind: u32, protection: u32) -> region::Re
 }
 
 impl Reservation {
+    fn new(bytes: usize, kind: u32, protection: u32) -> region::Result<Self> {
+        let bytes = bytes.next_multiple_of(region::page::size());
+        let start = allocate(ptr::null_mut(), bytes, kind, protection)?;
+        Ok(Self { start, bytes })
+    }
+
     /// Bytes.
     #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
     pub(super) fn len(&self) -> usize {
