@@ -1,7 +1,7 @@
 //! Declaration specifiers: the names of types in all the orders that C allows (C17 6.7.2), and the
 //! words that are not read here.
 
-use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 use super::{Built, Parser};
 use crate::scalar::Scalar;
@@ -23,8 +23,11 @@ fn type_word(word: &str) -> Option<&str> {
     })
 }
 
+/// Words of specifiers: more than five make no type (`_Complex unsigned long long int`).
+type Words<'t> = SmallVec<[&'t str; 6]>;
+
 /// Returns the scalar type, or `void`, that `words` name together, in any order.
-fn scalar(mut words: Vec<&str>, model: &DataModel) -> Option<Type> {
+fn scalar(words: &mut Words<'_>, model: &DataModel) -> Option<Type> {
     const OF_INTEGERS: [&str; 5] = ["int", "long", "short", "signed", "unsigned"];
     words.sort_unstable();
     let complex = words.iter().position(|word| *word == "complex");
@@ -37,31 +40,31 @@ fn scalar(mut words: Vec<&str>, model: &DataModel) -> Option<Type> {
     {
         words.remove(i);
     }
-    let ty = match words.join(" ").as_str() {
-        "void" => return complex.is_none().then_some(Type::VOID),
-        "bool" => Type::BOOL,
-        "char" => model.char(),
-        "char signed" => Type::I8,
-        "char unsigned" => Type::U8,
-        "short" | "short signed" => Type::I16,
-        "short unsigned" => Type::U16,
-        "int" | "signed" => Type::I32,
-        "unsigned" => Type::U32,
-        "long" | "long signed" => model.long(),
-        "long unsigned" => model.unsigned_long(),
-        "long long" | "long long signed" => Type::I64,
-        "long long unsigned" => Type::U64,
-        "__int128" | "__int128 signed" => Type::I128,
-        "__int128 unsigned" => Type::U128,
-        "float" | "_Float32" => Type::F32,
-        "double" | "_Float64" => Type::F64,
-        "double long" => model.long_double(),
-        "_Float16" => Type::F16,
-        "__bf16" => Type::BF16,
-        "_Float128" | "__float128" => Type::F128,
-        "_Decimal32" => Type::DEC32,
-        "_Decimal64" => Type::DEC64,
-        "_Decimal128" => Type::DEC128,
+    let ty = match **words {
+        ["void"] => return complex.is_none().then_some(Type::VOID),
+        ["bool"] => Type::BOOL,
+        ["char"] => model.char(),
+        ["char", "signed"] => Type::I8,
+        ["char", "unsigned"] => Type::U8,
+        ["short"] | ["short", "signed"] => Type::I16,
+        ["short", "unsigned"] => Type::U16,
+        ["int"] | ["signed"] => Type::I32,
+        ["unsigned"] => Type::U32,
+        ["long"] | ["long", "signed"] => model.long(),
+        ["long", "unsigned"] => model.unsigned_long(),
+        ["long", "long"] | ["long", "long", "signed"] => Type::I64,
+        ["long", "long", "unsigned"] => Type::U64,
+        ["__int128"] | ["__int128", "signed"] => Type::I128,
+        ["__int128", "unsigned"] => Type::U128,
+        ["float"] | ["_Float32"] => Type::F32,
+        ["double"] | ["_Float64"] => Type::F64,
+        ["double", "long"] => model.long_double(),
+        ["_Float16"] => Type::F16,
+        ["__bf16"] => Type::BF16,
+        ["_Float128"] | ["__float128"] => Type::F128,
+        ["_Decimal32"] => Type::DEC32,
+        ["_Decimal64"] => Type::DEC64,
+        ["_Decimal128"] => Type::DEC128,
         _ => return None,
     };
     let ty = model.adapt(&ty);
@@ -72,9 +75,17 @@ fn scalar(mut words: Vec<&str>, model: &DataModel) -> Option<Type> {
 }
 
 pub(super) fn is_qualifier(word: &str) -> bool {
-    const QUALIFIERS: &str =
-        "const volatile __const __const__ __volatile __volatile__ __extension__";
-    is_restrict(word) || QUALIFIERS.split(' ').any(|own| own == word)
+    is_restrict(word)
+        || matches!(
+            word,
+            "const"
+                | "volatile"
+                | "__const"
+                | "__const__"
+                | "__volatile"
+                | "__volatile__"
+                | "__extension__"
+        )
 }
 
 pub(super) fn is_restrict(word: &str) -> bool {
@@ -156,12 +167,11 @@ impl<'t> Parser<'t> {
     /// Specifiers and qualifiers: the type that a declaration begins with.
     pub(super) fn specifiers(&mut self) -> Result<Built<'t>, Error> {
         let start = self.tokens.at();
-        let (mut words, mut named, mut restrict) = (Vec::new(), None, None);
+        let (mut words, mut named, mut restrict) = (Words::new(), None, None);
         self.qualified = false;
         while let Some(word) = self.tokens.word() {
             let at = self.tokens.at();
             let has_type = named.is_some() || !words.is_empty();
-            // More than five words make no type: `_Complex unsigned long long int`.
             if let Some(word) = type_word(word).filter(|_| named.is_none() && words.len() < 6) {
                 words.push(word);
             } else if word == "_Noreturn" && self.nesting == 0 {
@@ -195,7 +205,7 @@ impl<'t> Parser<'t> {
                 "no type of this name is known: write one of C's scalar types, `struct { .. }`, or a typedef before it",
             )),
             None => {
-                let ty = scalar(words, self.model);
+                let ty = scalar(&mut words, self.model);
                 let why = "these words make no type of C together";
                 Built::Object(ty.ok_or_else(|| self.refused(start, why))?)
             }
