@@ -115,7 +115,7 @@ impl Invokers {
             known: Map::default(),
         };
         // An engine may refuse these settings, so it is made now.
-        let has_memory = settings.memory != Settings::default().memory;
+        let has_memory = settings.memory != Settings::MEMORY;
         if settings.has_flags() || settings.personality.is_some() || has_memory {
             invokers.compiler()?;
         }

@@ -63,7 +63,7 @@ impl Default for Settings {
     /// 64 MiB of memory, optimized for speed, all instructions of this machine.
     fn default() -> Self {
         Self {
-            memory: 64 << 20,
+            memory: Self::MEMORY,
             cpu: Cpu::default(),
             flags: Vec::new(),
             personality: None,
@@ -73,6 +73,9 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Bytes of memory by default.
+    pub(crate) const MEMORY: usize = 64 << 20;
+
     /// Sets the bytes of address space for code and data, at most 2 GiB: with Cranelift
     /// 0.132 and 0.133 at most 1 GiB. Memory is used as needed; on Windows with those releases all
     /// of it counts as used.
