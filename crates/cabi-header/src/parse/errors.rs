@@ -134,7 +134,7 @@ impl Errors {
         let opaque = warnings.iter().filter(is_opaque);
         let unknown = IGNORED
             .iter()
-            .map(|(name, _)| ignored("-Wunknown-attributes", name));
+            .map(|(name, ..)| ignored("-Wunknown-attributes", name));
         Ok(Self {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
             ignored: unknown.collect(),

@@ -14,18 +14,33 @@ pub(crate) enum Subject {
     Function,
 }
 
-/// Each attribute with the declarations to which it matters.
-pub(crate) const IGNORED: [(&str, &[Subject]); 8] = [
-    ("scalar_storage_order", &[Record]),
-    ("gcc_struct", &[Record]),
-    ("copy", &[Record, Typedef, Function]),
-    ("strub", &[Function]),
-    ("no_callee_saved_registers", &[Function]),
+/// Each attribute with the declarations to which it matters, and the machines whose compilers have
+/// it, as a condition of the preprocessor.
+pub(crate) const IGNORED: [(&str, &[Subject], &str); 8] = [
+    ("scalar_storage_order", &[Record], "1"),
+    ("gcc_struct", &[Record], "1"),
+    ("copy", &[Record, Typedef, Function], "1"),
+    ("strub", &[Function], "1"),
+    ("no_callee_saved_registers", &[Function], "1"),
     // Calling conventions of clang 19 and later, to an older libclang.
-    ("preserve_none", &[Typedef, Function]),
-    ("riscv_vector_cc", &[Typedef, Function]),
-    ("riscv_vls_cc", &[Typedef, Function]),
+    (
+        "preserve_none",
+        &[Typedef, Function],
+        "defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)",
+    ),
+    ("riscv_vector_cc", &[Typedef, Function], "defined(__riscv)"),
+    ("riscv_vls_cc", &[Typedef, Function], "defined(__riscv)"),
 ];
+
+/// Returns a constant for each attribute that compilers of the machine have, and this clang has
+/// not.
+pub(crate) fn constants() -> String {
+    let constant = |(name, _, machines)| {
+        let is_ignored = format!("({machines}) && !__has_attribute(__{name}__)");
+        format!("#if {is_ignored}\nenum {{ __cabi_ignores_{name} = 1 }};\n#endif\n")
+    };
+    IGNORED.map(constant).concat()
+}
 
 /// Returns whether `text` may use the attribute `name`: as a whole word, but for underscores, and
 /// `copy`, which is the name of functions too, before its argument.

@@ -119,7 +119,7 @@ impl Pragmas {
     }
 
     fn look_at(&mut self, text: &str) {
-        for ((name, _), is) in IGNORED.iter().zip(&mut self.ignored) {
+        for ((name, ..), is) in IGNORED.iter().zip(&mut self.ignored) {
             *is = *is || occurs(text, name);
         }
         self.transparent_union |= text.contains("transparent_union");

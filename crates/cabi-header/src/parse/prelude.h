@@ -46,11 +46,6 @@ enum { __cabi_x86_64 = 1 };
 enum { __cabi_without_sse2 = 1 };
 #endif
 #endif
-enum {
-    __cabi_knows_preserve_none = __has_attribute(preserve_none),
-    __cabi_knows_riscv_vector_cc = __has_attribute(riscv_vector_cc),
-    __cabi_knows_riscv_vls_cc = __has_attribute(riscv_vls_cc)
-};
 #ifdef __GNUC_GNU_INLINE__
 enum { __cabi_gnu_inline = 1 };
 #endif

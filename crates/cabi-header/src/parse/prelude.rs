@@ -17,12 +17,15 @@ use std::collections::HashMap;
 use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Type, VectorLevel};
 
 use crate::clang::{Cursor, Unit};
-use crate::parse::ignored::IGNORED;
+use crate::parse::ignored::{self, IGNORED};
 
 /// The name under which the text is included; no real file has it.
 pub(crate) const NAME: &str = "/cabi-header/prelude.h";
 
-pub(crate) const TEXT: &str = include_str!("prelude.h");
+/// Returns the text.
+pub(crate) fn text() -> String {
+    include_str!("prelude.h").to_owned() + &ignored::constants()
+}
 
 /// Returns the stand-in's type, if `tag` is the tag of one.
 pub(crate) fn stand_in(tag: &str) -> Option<Type> {
@@ -63,8 +66,8 @@ pub(crate) struct Facts {
     pub(crate) wchar_signed: bool,
     /// The widest vectors that the arguments enable.
     pub(crate) vectors: VectorLevel,
-    /// `true` for each attribute of [`IGNORED`] that this libclang has.
-    pub(crate) attributes: [bool; IGNORED.len()],
+    /// `true` for each attribute of [`IGNORED`] that the machine has and this libclang has not.
+    pub(crate) ignored: [bool; IGNORED.len()],
 }
 
 /// Reads the constants back.
@@ -128,7 +131,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         gnu_inline: is("__cabi_gnu_inline"),
         wchar_signed: is("__cabi_wchar_signed"),
         vectors,
-        attributes: IGNORED.map(|(name, _)| is(&format!("__cabi_knows_{name}"))),
+        ignored: IGNORED.map(|(name, ..)| is(&format!("__cabi_ignores_{name}"))),
     })
 }
 

@@ -118,10 +118,11 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         subject: Subject,
     ) -> Result<(), Reason> {
-        let known = IGNORED.iter().zip(self.facts.attributes);
+        let ignored = IGNORED.iter().zip(self.facts.ignored);
         let occurring = self.errors.ignored.iter().zip(self.pragmas.ignored);
-        for (((name, subjects), is_known), (places, occurs)) in known.zip(occurring) {
+        for (((name, subjects, _), is_ignored), (places, occurs)) in ignored.zip(occurring) {
             let matters = match *name {
+                _ if !is_ignored => false,
                 "scalar_storage_order" => true,
                 "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
                 _ => !self.is_as_clang(),
@@ -132,7 +133,7 @@ impl<'u> Reader<'u> {
             if places.is_in(declaration) {
                 return Err(Reason::Attribute((*name).to_owned()));
             }
-            if occurs && !is_known && self.pragmas.ignores_unknown {
+            if occurs && self.pragmas.ignores_unknown {
                 let what = format!("{name}, which clang ignores where a pragma may hide that,");
                 return Err(Reason::Attribute(what));
             }

@@ -175,7 +175,7 @@ impl<'s> Source<'s> {
             ),
             (
                 c_string(prelude::NAME.to_owned(), "")?,
-                c_string(prelude::TEXT.to_owned(), "")?,
+                c_string(prelude::text(), "")?,
             ),
         ];
         let unit = self.session.parse(&self.name, &self.args, &unsaved);
