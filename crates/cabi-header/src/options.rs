@@ -202,8 +202,8 @@ impl Options {
         said.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
-    /// Returns arguments for folders that are searched after the given ones and those that clang
-    /// knows, which its installation may lack.
+    /// Returns arguments for clang's own headers, which libclang does not find through a link to it,
+    /// and for folders that are searched after all others.
     pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
         let is = |names: &[&str]| {
             let mut args = self.args.iter();
@@ -224,9 +224,24 @@ impl Options {
         ]) {
             directories.extend(compiler_includes(self.language()).iter().cloned());
         }
-        directories.extend(builtin_includes(library));
+        let own = library
+            .parent()
+            .map_or(vec![], |lib| versions(&lib.join("clang")));
+        let mut args = Vec::new();
+        match &own[..] {
+            _ if is(&["-resource-dir"]) => {}
+            [only] => args.push(format!("-resource-dir={}", only.display())),
+            // clang has to find those of its own version.
+            [_, ..] => {}
+            [] => {
+                let gcc = subdirectories(Path::new("/usr/lib/gcc")).into_iter();
+                let newest = gcc.filter_map(|machine| versions(&machine).pop());
+                directories.extend(newest.map(|version| version.join("include")));
+            }
+        }
         let option = |dir: PathBuf| ["-idirafter".to_owned(), dir.to_string_lossy().into_owned()];
-        directories.into_iter().flat_map(option).collect()
+        args.extend(directories.into_iter().flat_map(option));
+        args
     }
 }
 
@@ -271,18 +286,16 @@ fn search_list(listing: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are
-/// installed next to libclang.
-fn builtin_includes(library: &Path) -> Vec<PathBuf> {
-    let own = library.parent().map(|lib| lib.join("clang"));
-    let roots = own.into_iter();
-    let roots = roots.chain(subdirectories(Path::new("/usr/lib/gcc")));
-    let newest = |root: PathBuf| {
-        let versions = subdirectories(&root).into_iter().rev();
-        let mut dirs = versions.map(|version| version.join("include"));
-        dirs.find(|dir| dir.join("stddef.h").is_file())
-    };
-    roots.filter_map(newest).collect()
+/// Returns the folders of `root` that have `stddef.h` and its like, each once: there may be links.
+fn versions(root: &Path) -> Vec<PathBuf> {
+    let folders = subdirectories(root).into_iter();
+    let folders = folders.filter(|folder| folder.join("include/stddef.h").is_file());
+    let mut found: Vec<PathBuf> = folders
+        .filter_map(|folder| folder.canonicalize().ok())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn subdirectories(dir: &Path) -> Vec<PathBuf> {
