@@ -3,6 +3,7 @@
 //! Clang is run in `parse/source.rs`, the declarations are walked in `parse/walk.rs`; functions are
 //! in `parse/functions.rs`, types in `parse/types.rs`, records in `parse/records.rs`.
 
+mod alignments;
 mod attributes;
 mod classes;
 mod declarations;

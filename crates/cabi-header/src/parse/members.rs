@@ -72,30 +72,6 @@ pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     }
 }
 
-/// Returns the expressions of the `aligned` attributes and `_Alignas` specifiers of a member as
-/// clang prints it, `int x _Alignas(8)`; empty for `aligned` alone.
-pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
-    // A record defined in the member's own declaration is printed in front of them.
-    let tail = printed.rsplit('}').next().unwrap_or(printed);
-    let mut found = Vec::new();
-    for start in [
-        "__attribute__((aligned",
-        "_Alignas",
-        "alignas",
-        "[[gnu::aligned",
-    ] {
-        for (at, _) in tail.match_indices(start) {
-            let before = tail.get(..at).and_then(|before| before.chars().next_back());
-            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
-                continue; // the end of a longer word, as in `_Alignas`
-            }
-            let rest = tail.get(at + start.len()..).unwrap_or("");
-            found.push(parenthesized(rest).unwrap_or("").to_owned());
-        }
-    }
-    found
-}
-
 /// Returns the text between the parenthesis that starts `text`, if one does, and its counterpart.
 pub(crate) fn parenthesized(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('(')?;

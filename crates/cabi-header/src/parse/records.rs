@@ -14,7 +14,7 @@ use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
 use crate::parse::ignored::{IGNORED, Subject};
-use crate::parse::members::{DeclaredMember, aligned_expressions, places};
+use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
 use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
@@ -178,6 +178,9 @@ impl<'u> Reader<'u> {
             fields.iter().map(|field| self.member(*field)).collect();
         let declared = declared.into_iter().collect::<Result<Vec<_>, _>>()?;
         let attributes = RecordAttributes::new(definition, &self.errors);
+        if attributes.aligned {
+            self.check_greatest(definition, &head(definition))?;
+        }
         for (field, member) in fields.iter().zip(&declared) {
             self.check_pod_member(*field, member, attributes.packed)?;
         }
@@ -286,18 +289,6 @@ impl<'u> Reader<'u> {
         let scope = own.stated.definition.parent();
         let asked = self.asked(head, scope)?.into_iter().max();
         asked.ok_or_else(|| hidden(own))
-    }
-
-    /// Returns the alignments that the `aligned` of a declaration in `scope`, printed by clang, ask
-    /// for.
-    fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
-        let texts = aligned_expressions(printed);
-        // All are looked at before one fails, so that one run evaluates each.
-        let values: Vec<_> = texts
-            .iter()
-            .map(|text| self.alignment(text, scope))
-            .collect();
-        values.into_iter().collect()
     }
 
     /// Returns the record with `pack` in force, if that gives it the layout stated.

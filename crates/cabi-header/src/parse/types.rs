@@ -10,14 +10,14 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{
-    Position, has_alignment, is_mode_of_sign, keeps_alignment, may_align_otherwise, position,
+    Position, has_alignment, head, is_mode_of_sign, keeps_alignment, may_align_otherwise, position,
 };
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
-use crate::parse::kinds::{has_own_names, integer, is_function, is_pointer};
+use crate::parse::kinds::{integer, is_function, is_pointer};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
-use crate::parse::questions::{Answers, Questions, has_names};
+use crate::parse::questions::{Answers, Questions};
 use crate::parse::stated::size_mismatch;
 use crate::reason::Reason;
 
@@ -97,22 +97,6 @@ impl<'u> Reader<'u> {
         questions
     }
 
-    /// Returns the value of the expression of an `aligned` attribute in `scope`.
-    pub(crate) fn alignment(&mut self, expression: &str, scope: Cursor<'u>) -> Result<u32, Reason> {
-        let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
-        if let Ok(value) = digits.parse() {
-            return Ok(value);
-        }
-        // It is asked after the end of the text.
-        let is_hidden = self.facts.cxx && has_names(expression) && has_own_names(scope);
-        if !is_hidden && let Some(Some(value)) = self.value(expression) {
-            return Ok(value);
-        }
-        Err(Reason::Attribute(format!(
-            "aligned({expression}), whose value is not known,"
-        )))
-    }
-
     /// Returns the value of a constant expression: `None` until it is known, `Some(None)` if it has
     /// none.
     pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
@@ -122,7 +106,7 @@ impl<'u> Reader<'u> {
         };
         // `_Alignof` of an expression is clang's extension and means something else.
         let value = answer.value.or(answer.align);
-        Some(value.and_then(|value| u32::try_from(value).ok()))
+        Some(value.and_then(|value| u32::try_from(value.min(u32::MAX.into())).ok()))
     }
 
     /// Returns the type `ty`, checked against clang's size and alignment.
@@ -307,6 +291,7 @@ impl<'u> Reader<'u> {
             let why = "gcc takes an enumeration with a `mode` for unsigned, clang for signed";
             return Err(unsupported(ty, why));
         }
+        self.check_greatest(definition, &head(definition))?;
         let underlying = self.ty(definition.integer_type())?;
         let read = Type::enumeration(&underlying)?;
         if i64::from(read.align()) != definition.ty().align() {
@@ -397,6 +382,9 @@ impl<'u> Reader<'u> {
         }
         let underlying = typedef.underlying();
         self.check_ignored(typedef, Subject::Typedef)?;
+        if has_alignment(ty) {
+            self.check_greatest(typedef, &typedef.printed())?;
+        }
         if !self.is_as_clang() && has_alignment(ty) {
             let atomic = ty.canonical();
             if atomic.kind() == CXType_Atomic && ty.align() < atomic.align() {

@@ -1,0 +1,80 @@
+//! Alignments that declarations ask for, of which libclang shows the text alone.
+
+use cabi::{Error, MAX_ALIGN};
+
+use crate::clang::Cursor;
+use crate::parse::kinds::has_own_names;
+use crate::parse::members::parenthesized;
+use crate::parse::questions::has_names;
+use crate::parse::types::Reader;
+use crate::reason::Reason;
+
+impl<'u> Reader<'u> {
+    /// Refuses an alignment greater than gcc's greatest in the text of `declaration` that clang has
+    /// printed: clang takes it for none, without a message.
+    pub(crate) fn check_greatest(
+        &mut self,
+        declaration: Cursor<'u>,
+        printed: &str,
+    ) -> Result<(), Reason> {
+        // In C++ the value of an expression with names may not be known.
+        let asked = self.asked(printed, declaration.parent());
+        let greatest = asked.unwrap_or_default().into_iter().max();
+        match greatest.filter(|align| *align > MAX_ALIGN) {
+            Some(align) => Err(Error::InvalidAlign { align }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the alignments that the `aligned` of a declaration in `scope`, printed by clang, ask
+    /// for.
+    pub(crate) fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
+        let texts = aligned_expressions(printed);
+        // All are looked at before one fails, so that one run evaluates each.
+        let values: Vec<_> = texts
+            .iter()
+            .map(|text| self.alignment(text, scope))
+            .collect();
+        values.into_iter().collect()
+    }
+
+    /// Returns the value of the expression of an `aligned` attribute in `scope`.
+    fn alignment(&mut self, expression: &str, scope: Cursor<'u>) -> Result<u32, Reason> {
+        let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
+        if let Ok(value) = digits.parse::<u64>() {
+            return Ok(u32::try_from(value).unwrap_or(u32::MAX));
+        }
+        // It is asked after the end of the text.
+        let is_hidden = self.facts.cxx && has_names(expression) && has_own_names(scope);
+        if !is_hidden && let Some(Some(value)) = self.value(expression) {
+            return Ok(value);
+        }
+        Err(Reason::Attribute(format!(
+            "aligned({expression}), whose value is not known,"
+        )))
+    }
+}
+
+/// Returns the expressions of the `aligned` attributes and `_Alignas` specifiers of a member as
+/// clang prints it, `int x _Alignas(8)`; empty for `aligned` alone.
+fn aligned_expressions(printed: &str) -> Vec<String> {
+    // A record defined in the member's own declaration is printed in front of them.
+    let tail = printed.rsplit('}').next().unwrap_or(printed);
+    let mut found = Vec::new();
+    for start in [
+        "__attribute__((aligned",
+        "_Alignas",
+        "alignas",
+        "[[gnu::aligned",
+    ] {
+        for (at, _) in tail.match_indices(start) {
+            let before = tail.get(..at).and_then(|before| before.chars().next_back());
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue; // the end of a longer word, as in `_Alignas`
+            }
+            let rest = tail.get(at + start.len()..).unwrap_or("");
+            found.push(parenthesized(rest).unwrap_or("").to_owned());
+        }
+    }
+    found
+}
