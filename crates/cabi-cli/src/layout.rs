@@ -39,7 +39,8 @@ pub(crate) struct Show {
     ty: Option<String>,
     #[command(flatten)]
     asked: TargetOptions,
-    /// Compiler to ask too, and its flags; more than one may be asked.
+    /// Compiler to ask too, and its flags, to which -I, -D, --std and the arguments after `--` are
+    /// added, but for `--target`; more than one may be asked.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
 }
@@ -240,7 +241,7 @@ impl Show {
             |name, _| names.contains(&name),
         );
         let subject = read.map_err(|e| e.to_string())?.subject;
-        let own = self.asked.reading.flags();
+        let own = source.compiler_flags();
         // The file that includes the header is in another folder.
         let mut flags = vec!["-iquote", "."];
         flags.extend(own.iter().map(String::as_str));

@@ -174,6 +174,13 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Returns the arguments for a compiler of the target to read it as clang does.
+    pub(crate) fn compiler_flags(&self) -> Vec<String> {
+        let is_shared = |arg: &&String| !arg.starts_with("--target=");
+        let clang = self.clang.iter().filter(is_shared).cloned();
+        self.reading.flags().into_iter().chain(clang).collect()
+    }
+
     /// Returns whether it is C++ by the name of a header or by its standard.
     fn is_cxx(&self) -> bool {
         let is_cxx = |name: &String| Options::new().name(name).language() == "c++";
