@@ -14,6 +14,7 @@ use clang_sys::*;
 use crate::clang::{Cursor, Token, Ty};
 use crate::parse::errors::Errors;
 use crate::parse::kinds::is_array;
+use crate::parse::questions::has_names;
 
 /// Returns whether a declaration that clang has printed as `printed` has the attribute `name`.
 pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
@@ -126,14 +127,16 @@ pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
 
 /// Returns whether `ty` is the type of an expression that gcc may align otherwise: in C it drops
 /// the alignment of a typedef in a cast, and keeps that of a pointer in `&p[0]`; in C++ it keeps
-/// the operand's in a cast and in arithmetic.
+/// the operand's in a cast and in arithmetic. Only declarations that the expression names may have
+/// such an alignment.
 pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
     let spelling = ty.spelling().replace("->", ".");
     let words = ["typeof", "decltype"];
-    let Some(at) = words.iter().find_map(|word| spelling.find(word)) else {
+    let mut expressions = words.iter().filter_map(|word| spelling.split_once(word));
+    let named = expressions.next().filter(|(_, rest)| has_names(rest));
+    let Some((_, expression)) = named else {
         return false;
     };
-    let expression = &spelling[at..];
     let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);
     let has_cast = { expression.split(')').skip(1) }.any(|rest| rest.starts_with(starts_operand));
     if cxx {

@@ -322,7 +322,7 @@ impl<'u> Reader<'u> {
         let canonical = ty.canonical();
         if canonical.kind() != CXType_Unexposed {
             if !self.is_as_clang() && may_align_otherwise(ty, self.facts.cxx) {
-                let why = "gcc gives the type of this expression another alignment than clang";
+                let why = "gcc may give the type of this expression another alignment than clang";
                 return Err(unsupported(ty, why));
             }
             return self.aligned_as(ty, canonical);
