@@ -21,7 +21,11 @@ pub(crate) const IGNORED: [(&str, &[Subject], &str); 8] = [
     ("gcc_struct", &[Record], "1"),
     ("copy", &[Record, Typedef, Function], "1"),
     ("strub", &[Function], "1"),
-    ("no_callee_saved_registers", &[Function], "1"),
+    (
+        "no_callee_saved_registers",
+        &[Function],
+        "defined(__x86_64__) || defined(__i386__)",
+    ),
     // Calling conventions of clang 19 and later, to an older libclang.
     (
         "preserve_none",
