@@ -218,7 +218,7 @@ impl<'a> Source<'a> {
         let header = read.map_err(|e| {
             let message = check::message(&self.what(), &e);
             self.triple()
-                .and_then(|triple| foreign::missing_header(triple, &e))
+                .and_then(|triple| foreign::missing_header(triple, &e, true))
                 .unwrap_or(message)
         })?;
         let ends = header.prototype(END).is_some() || header.reason(END).is_some();

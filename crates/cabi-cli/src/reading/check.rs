@@ -46,7 +46,9 @@ impl ReadC {
                 let message = message(&self.header, &error);
                 let mut targets = self.clang.iter().rev();
                 let triple = targets.find_map(|arg| arg.strip_prefix("--target="));
-                let missing = triple.and_then(|triple| foreign::missing_header(triple, &error));
+                // `verify` gives clang no arguments of its user.
+                let missing =
+                    triple.and_then(|triple| foreign::missing_header(triple, &error, false));
                 output::print(missing.unwrap_or(message))?;
                 Err(Failure::Silent(2))
             }

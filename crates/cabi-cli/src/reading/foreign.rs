@@ -47,8 +47,13 @@ pub(crate) fn near(triple: &str) -> Option<&'static str> {
 }
 
 /// Returns the message that a header of the target `triple` is missing, if `error` has such a one.
-/// Errors that follow, in headers of the host that clang found instead, are left out.
-pub(crate) fn missing_header(triple: &str, error: &HeaderError) -> Option<String> {
+/// Errors that follow, in headers of the host that clang found instead, are left out. Its advice is
+/// for a subcommand that `has_arguments` for clang, after `--`, or has not.
+pub(crate) fn missing_header(
+    triple: &str,
+    error: &HeaderError,
+    has_arguments: bool,
+) -> Option<String> {
     let HeaderError::Source { errors } = error else {
         return None;
     };
@@ -58,19 +63,25 @@ pub(crate) fn missing_header(triple: &str, error: &HeaderError) -> Option<String
     if Target::named(triple).is_ok_and(is_host) {
         return None;
     }
-    let origin = headers_of(triple);
+    let (owner, option, folder) = headers_of(triple);
+    let advice = match has_arguments {
+        true => format!(
+            "`-- {option} {folder}`; stdint.h and others of the compiler alone are read with `-- -ffreestanding`"
+        ),
+        false => format!("`-I {folder}`"),
+    };
     Some(format!(
-        "{missing}\nheaders of {triple} are those of {origin}"
+        "{missing}\nheaders of {triple} are those of {owner} folder, {advice}"
     ))
 }
 
-/// Returns the owner of the headers of `triple`, and clang's option for their folder.
-fn headers_of(triple: &str) -> String {
+/// Returns the owner of the headers of `triple`, clang's option for their folder, and the folder.
+fn headers_of(triple: &str) -> (String, &'static str, String) {
     if let Some((package, folder)) = cross_package(triple) {
-        return format!(
-            "its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its folder, \
-             `-- -idirafter /usr/{folder}/include`"
+        let owner = format!(
+            "its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its"
         );
+        return (owner, "-idirafter", format!("/usr/{folder}/include"));
     }
     let (owner, option) = match triple {
         _ if triple.contains("msvc") => ("Visual C++ and the Windows SDK", "-isystem"),
@@ -78,7 +89,7 @@ fn headers_of(triple: &str) -> String {
         _ if triple.contains("android") => ("the Android NDK", "--sysroot"),
         _ => ("its system", "--sysroot"),
     };
-    format!("{owner}: name their folder, `-- {option} FOLDER`")
+    (format!("{owner}: name their"), option, "FOLDER".to_owned())
 }
 
 /// Returns Debian's package of C headers for `triple`, and their folder in `/usr`.
