@@ -74,8 +74,17 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
 fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let group = |int| Group::new(GroupKind::Registers, 0, 8).with(Part::int(int, Extension::None));
     match cx.role {
-        Role::Named => Ok(int_of(ty.size()).map(group)),
-        Role::Result => Ok(Some(Group::ignore())),
+        Role::Named => {
+            let registers = int_of(ty.size()).map(group);
+            if registers.is_some() {
+                (cx.tracer).note("unnamed bit-fields alone: a register, but no slot of the stack");
+            }
+            Ok(registers)
+        }
+        Role::Result => {
+            (cx.tracer).note("unnamed bit-fields alone: nothing is returned");
+            Ok(Some(Group::ignore()))
+        }
         Role::Unnamed => {
             let why = "callers pass an unnamed record of unnamed bit-fields alone, and va_arg does not skip it";
             cx.dispute(ty, why)
