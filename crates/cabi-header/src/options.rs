@@ -202,8 +202,8 @@ impl Options {
         said.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
-    /// Returns arguments for clang's own headers, which libclang does not find through a link to it,
-    /// and for folders that are searched after all others.
+    /// Returns arguments for clang's own headers, which libclang does not find through a link to
+    /// itself, and for folders that are searched after all others.
     pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
         let is = |names: &[&str]| {
             let mut args = self.args.iter();
