@@ -15,8 +15,8 @@
 //!                                       an `@` the place, if there are several
 //! caller result 8:rax
 //! caller state aligned:16 count:3       alignment of the argument area; al
-//! caller state ends:callee:hangs        which function ends the process, and how; a callee's end
-//!                                       is its caller's too
+//! caller state ends:callee:it_hangs     which function ends the process, and how, with `_` for
+//!                                       spaces; a callee's end is its caller's too
 //! ```
 //!
 //! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is
@@ -139,7 +139,7 @@ impl fmt::Display for Note {
         f.write_str(&self.name)?;
         match self.value.is_empty() {
             true => Ok(()),
-            false => write!(f, ":{}", self.value),
+            false => write!(f, ":{}", self.value.replace(' ', "_")),
         }
     }
 }
@@ -400,7 +400,7 @@ impl Note {
         let (name, value) = word.split_once(':').unwrap_or((word, ""));
         (!name.is_empty()).then(|| Self {
             name: name.to_owned(),
-            value: value.to_owned(),
+            value: value.replace('_', " "),
         })
     }
 }
