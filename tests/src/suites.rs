@@ -19,6 +19,7 @@ mod conventions;
 mod emission;
 #[cfg(unix)]
 mod explain;
+mod facts;
 #[cfg(unix)]
 mod headers;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -58,7 +59,7 @@ suites! {
     "conventions" conventions::run, (true);
     "emission" emission::run, (all(target_arch = "x86_64", target_os = "linux"));
     "explain" explain::run, (unix);
-    "facts" conventions::judge_stored, (true);
+    "facts" facts::run, (true);
     "headers" headers::run, (unix);
     "lacking" lacking::run, (all(target_arch = "x86_64", target_os = "linux"));
     "layout" layout::run, (unix);

@@ -11,6 +11,8 @@ use crate::generate::CDeclarations;
 #[derive(Clone, Debug)]
 pub struct Question {
     pub(crate) number: usize,
+    /// Its name in files of facts: its number, unless it has another.
+    pub name: String,
     /// Types, globals and the two functions, as C.
     pub text: String,
     /// The result and the arguments, unnamed ones promoted.
@@ -30,11 +32,7 @@ impl Question {
             Some(_) => sig.variadic().at_call(case.unnamed.iter().cloned()).ok()?,
             None => sig,
         };
-        Some(Self {
-            number,
-            text: text(number, declared, case),
-            sig,
-        })
+        Some(Self::of_text(number, text(number, declared, case), sig))
     }
 
     /// Returns its number.
@@ -45,7 +43,12 @@ impl Question {
     /// Makes question `number` about a signature, whose functions and globals are named as in
     /// [`Question::new`].
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
-        Self { number, text, sig }
+        Self {
+            number,
+            name: number.to_string(),
+            text,
+            sig,
+        }
     }
 }
 

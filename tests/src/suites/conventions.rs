@@ -14,17 +14,16 @@ mod shapes;
 pub(super) mod stored;
 mod systems;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, FnSig, Target};
+use cabi_verify::case::Subject;
 use cabi_verify::generate::Absent;
 use cabi_verify::question::{Outcome, Question};
 
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
-use self::stored::Stored;
 use crate::suite::{Result, Suite, number};
 
 /// One of so many signatures may have vectors: few machines have registers for them here, but
@@ -93,47 +92,17 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// The suite `facts`: no compiler is asked, and nothing runs.
-pub(super) fn judge_stored(suite: &mut Suite) -> Result<()> {
+/// Judges the stored facts about conventions, those of the corpus if there are `subjects`. Returns
+/// the files of facts.
+pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
     let machines = machines::all()?;
-    let engines: Vec<Engine<'_>> = Engine::all("facts", &machines)
-        .filter(|one| suite.wants(&one.name))
-        .collect();
-    suite.each(&engines, Engine::judge_stored)?;
-    if suite.wants("facts corpus") {
-        corpus::judge(suite)?;
-    }
-    if suite.only.is_none() {
-        let unused = unused_files(&engines)?;
-        let why = format!("no compiler of the suite has {}", unused.join(", "));
-        suite.report.check("facts", "files", unused.is_empty(), why);
-        let is_noticed = !unused_files(&engines[1..])?.is_empty();
-        (suite.report).check(
-            "facts control",
-            "a file without a row",
-            is_noticed,
-            "it is not",
-        );
-    }
-    Ok(())
-}
-
-/// Returns the files of facts that belong to none of `engines`.
-fn unused_files(engines: &[Engine<'_>]) -> Result<Vec<String>> {
-    let used: BTreeSet<PathBuf> = engines.iter().map(Engine::stored_at).collect();
-    let mut unused = Vec::new();
-    for folder in std::fs::read_dir(stored::folder())? {
-        for file in std::fs::read_dir(folder?.path())? {
-            let path = file?.path();
-            let is_corpus = path
-                .parent()
-                .is_some_and(|own| own.ends_with(corpus::FOLDER));
-            if !is_corpus && !used.contains(&path) {
-                unused.push(path.display().to_string());
-            }
-        }
-    }
-    Ok(unused)
+    corpus::ask(&machines, subjects);
+    let engines: Vec<Engine<'_>> = Engine::all("facts", &machines).collect();
+    let is_judged = |one: &&Engine<'_>| !subjects.is_empty() || !one.machine.is_of_corpus();
+    let judged = engines.iter().filter(is_judged);
+    let judged: Vec<&Engine<'_>> = judged.filter(|one| suite.wants(&one.name)).collect();
+    suite.each(&judged, |one, suite| one.judge_stored(suite))?;
+    Ok(engines.iter().map(Engine::stored_at).collect())
 }
 
 impl<'a> Engine<'a> {
@@ -180,8 +149,8 @@ impl Engine<'_> {
         match is_stored {
             true => {
                 let version = references.version(self.compiler)?;
-                let text = compiled.stored(&version, self.machine.stored);
-                Stored::hold(&self.stored_at(), &text, &self.name, suite)?;
+                let facts = |question: &Question| compiled.facts.get(&question.number());
+                self.hold(&version, facts, suite)?;
             }
             false => self.note("a draw without stored facts", suite),
         }
@@ -270,6 +239,8 @@ impl Engine<'_> {
         }
         self.note(&note, suite);
         let outcome = match different.len() {
+            // Files of facts have the cases of the corpus by their names.
+            0 if self.machine.is_of_corpus() => Ok(()),
             0 => is_enough(n_placed, refused, not_compiled, n_values),
             n => Err(format!(
                 "{n} differ:\n{}",
@@ -374,7 +345,9 @@ impl Machine {
     }
 
     fn abi(&self, convention: &'static Convention, question: &Question) -> Result<FnAbi, Error> {
+        let mut features = question.sig.assumed();
+        features.floats = self.features.floats;
         let sig = question.sig.clone().convention(convention);
-        FnAbi::new(&sig.features(self.features), &self.target)
+        FnAbi::new(&sig.features(features), &self.target)
     }
 }

@@ -12,9 +12,8 @@ mod controls;
 mod unions;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use cabi::{FnAbi, Policy, Profile, Type};
+use cabi::{FnAbi, Policy, Profile, Target, Type};
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::compare::compare;
@@ -31,7 +30,6 @@ use crate::corpus::OTHERS;
 use crate::positions;
 use crate::suite::{Result, Suite};
 use crate::suites::conventions::corpus;
-use crate::suites::conventions::stored::Stored;
 
 /// Differences of each case, by its name: none if it passes.
 type Found = BTreeMap<String, Vec<String>>;
@@ -69,12 +67,10 @@ struct Part<'a> {
     source: Source,
     cases: Vec<Case>,
     facts: Vec<Vec<Observed>>,
-    /// Hashes of the texts of cases, by their names.
-    hashes: BTreeMap<String, String>,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    if HERE != cabi::Target::X86_64_LINUX {
+    if HERE != Target::X86_64_LINUX {
         suite
             .report
             .absent("probe", "this machine is not x86-64 Linux");
@@ -114,9 +110,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     observe(&all, &mut parts, suite)?;
-    let is_whole = suite.only.is_none() && std::env::var_os("CABI_CORPUS").is_none();
-    if is_whole && !sysv.is_empty() {
-        hold_facts(&parts, suite)?;
+    if suite.is_whole() && !sysv.is_empty() {
+        hold_facts(&parts, &[&*sysv, &others, &positions].concat(), suite)?;
     }
     let mut n_known = BTreeMap::<String, usize>::new();
     for part in &parts {
@@ -143,32 +138,27 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Reports whether the optimized code of each compiler has the facts that are stored.
-fn hold_facts(parts: &[Part<'_>], suite: &mut Suite) -> Result<()> {
+fn hold_facts(parts: &[Part<'_>], subjects: &[Subject], suite: &mut Suite) -> Result<()> {
     if !processor::has("avx512f") {
         let why = "this machine has no avx512f";
         suite.report.not_run("probe", "facts", why);
         return Ok(());
     }
-    let mut files: BTreeMap<PathBuf, Vec<&Part<'_>>> = BTreeMap::new();
-    for part in parts {
-        if [Source::Corpus, Source::Positions].contains(&part.source) {
-            let path = corpus::path(part.reference().name(), &part.compiler.target());
-            files.entry(path).or_default().push(part);
-        }
-    }
-    for (path, parts) in files {
-        let version = parts[0].reference().version().lines().next();
-        let cases = parts.iter().flat_map(|part| {
-            let cases = part.cases.iter().zip(&part.facts);
-            cases.map(|(case, facts)| {
-                let hash = part.hashes[&case.name].clone();
-                (case.name.clone(), hash, facts.last())
-            })
-        });
-        let text = Stored::text(version.unwrap_or_default(), &[], cases);
-        Stored::hold(&path, &text, &parts[0].engine, suite)?;
-    }
-    Ok(())
+    let measured = |compiler: &str, target: &Target| {
+        let is_its = |part: &&Part<'_>| {
+            [Source::Corpus, Source::Positions].contains(&part.source)
+                && part.reference().name() == compiler
+                && part.compiler.target() == *target
+        };
+        let own: Vec<&Part<'_>> = parts.iter().filter(is_its).collect();
+        let version = own.first()?.reference().version().lines().next();
+        let cases = own
+            .iter()
+            .flat_map(|part| part.cases.iter().zip(&part.facts));
+        let facts = cases.filter_map(|(case, facts)| Some((&*case.name, facts.last()?)));
+        Some((version.unwrap_or_default().to_owned(), facts.collect()))
+    };
+    corpus::hold(subjects, measured, suite)
 }
 
 /// Returns the parts of `subjects` that `compiler` is asked about, one for each vector level, and
@@ -186,20 +176,14 @@ fn parts_of<'a>(
         let has_places = || has_places(compiler, source, subject, case);
         takes(suite, &engine, case, admitted.and_then(|()| has_places()))
     });
-    let part = |entries: &[SubjectCase<'_>]| Part {
+    let part = || Part {
         compiler,
         engine: engine.clone(),
         source,
         cases: Vec::new(),
         facts: Vec::new(),
-        hashes: (entries.iter())
-            .map(|(subject, case)| (case.name.clone(), corpus::hash_of(subject)))
-            .collect(),
     };
-    let parts = by_vectors
-        .into_iter()
-        .map(|entries| (part(&entries), entries));
-    parts.collect()
+    by_vectors.into_iter().map(|own| (part(), own)).collect()
 }
 
 /// Reports whether some case of these parts, of one version of clang, has another place by each bit

@@ -39,14 +39,20 @@ pub(super) struct Machine {
     pub(super) stored: u64,
     /// Folder of the facts.
     pub(super) facts: &'static str,
-    /// Mutations, by a part of their names, that are no mistakes, and why.
-    pub(super) equivalent: Vec<(&'static str, &'static str)>,
+    /// Mutations, by a part of their names, that are no mistakes or that no signature shows: of
+    /// every compiler, or of one.
+    pub(super) equivalent: Vec<(&'static str, Option<&'static str>)>,
     /// Signatures at the boundaries of registers that are about its rules, and of each state, once
     /// they are known.
     pub(super) directed: OnceLock<Vec<Question>>,
 }
 
 impl Machine {
+    /// Checks whether its questions are the corpus, which the suite `probe` measures.
+    pub(super) fn is_of_corpus(&self) -> bool {
+        self.stored == 0
+    }
+
     /// Returns questions about each state of assignment, if they are known, with numbers from
     /// `first`.
     pub(super) fn states(&self, first: usize) -> Vec<Question> {
@@ -122,6 +128,12 @@ const C: Signatures = Signatures {
     },
 };
 
+/// No signatures: the questions are cases of the corpus.
+const CORPUS: Signatures = Signatures {
+    random: |_, _, _, _| None,
+    boundaries: |_, _, _| Vec::new(),
+};
+
 /// Questions about `all`, with numbers from `first`.
 fn questions(all: &[CSignature], target: &Target, first: usize) -> impl Iterator<Item = Question> {
     let all = all.iter().zip(first..);
@@ -149,11 +161,16 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
     in_callers: false,
 }];
 
-const X86_64_BUGS: &[KnownBug] = &[KnownBug {
-    what: "clang loses bytes, as one of its bugs in tests/corpus/expected.toml says",
-    meets: |sig| known_bug_of("clang", sig).is_some(),
-    in_callers: true,
-}];
+/// Bugs of a compiler for x86-64.
+macro_rules! x86_64_bugs {
+    ($compiler:literal) => {
+        &[KnownBug {
+            what: "one of its bugs in tests/corpus/expected.toml loses bytes",
+            meets: |sig| known_bug_of($compiler, sig).is_some(),
+            in_callers: true,
+        }]
+    };
+}
 
 /// The keys that blocks may have, and those that commands have for themselves.
 const KEYS: &str = "convention target floats signatures absent unnamed align fill shapes stored kept run probe link gcc clang \
@@ -212,6 +229,12 @@ impl Block {
         Some(keys.find(|(own, _)| *own == key)?.1)
     }
 
+    /// Checks whether `name` is in the list of `key`.
+    fn has(&self, key: &str, name: &str) -> bool {
+        let list = self.get(key).unwrap_or_default();
+        list.split(", ").any(|one| one == name)
+    }
+
     fn required(&self, key: &str) -> Result<&'static str, String> {
         self.get(key).ok_or_else(|| format!("no {key}"))
     }
@@ -250,12 +273,18 @@ impl Block {
             "C" => C,
             "values" => ir::VALUES,
             "fastcc" => ir::FASTCC,
+            "corpus" => CORPUS,
             other => return Err(format!("signatures: {other}")),
         };
         let shapes = self.required("shapes")?.split(", ").map(shapes::named);
         let keys = self.keys.iter();
         let equivalent = keys.filter(|(key, _)| *key == "equivalent");
-        let equivalent: Option<Vec<_>> = equivalent.map(|(_, one)| one.split_once(" | ")).collect();
+        let equivalent: Option<Vec<_>> = equivalent
+            .map(|(_, one)| {
+                let (part, why) = one.split_once(" | ")?;
+                Some((part, why.split_once(" | ").map(|(_, compiler)| compiler)))
+            })
+            .collect();
         Ok(Machine {
             name: self.name,
             convention: known.or(not_shipped).ok_or("no such convention")?,
@@ -288,7 +317,8 @@ impl Block {
         let compilers = asked.iter().filter_map(|name| self.compiler(name));
         let compilers: Vec<Compiler> = compilers.collect();
         for (key, value) in &self.keys {
-            if ["bit_int", "bugs"].contains(key) && !asked.contains(value) {
+            let mut names = value.split(", ");
+            if ["bit_int", "bugs"].contains(key) && !names.all(|name| asked.contains(&name)) {
                 return Err(format!("{key}: {value}"));
             }
         }
@@ -307,12 +337,13 @@ impl Block {
                 true => format!("{own} -fno-section-anchors"),
                 false => format!("clang-19 -fno-crash-diagnostics {own}"),
             },
-            bugs: match (self.get("bugs") == Some(name), self.get("probe")) {
-                (true, Some("x86_64")) => X86_64_BUGS,
+            bugs: match (self.has("bugs", name), self.get("probe")) {
+                (true, Some("x86_64")) if is_gcc => x86_64_bugs!("gcc"),
+                (true, Some("x86_64")) => x86_64_bugs!("clang"),
                 (true, _) => RISCV_BUGS,
                 _ => &[],
             },
-            bit_int: self.get("bit_int") == Some(name),
+            bit_int: self.has("bit_int", name),
             policy: if is_gcc { Policy::GCC } else { Policy::CLANG },
         })
     }

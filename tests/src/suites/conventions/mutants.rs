@@ -1,5 +1,7 @@
 //! Each mutation of a convention has to be seen by a compiler's code.
 
+use std::collections::BTreeSet;
+
 use cabi_verify::probe::has_partial_bytes;
 use cabi_verify::question::{Outcome, Question};
 
@@ -116,25 +118,34 @@ impl Engine<'_> {
         }
     }
 
-    /// Every rule broken in every way is seen, unless the list says why it makes no difference.
+    /// Reports whether exactly those mutations are not seen that the list has, with a reason.
     fn report_mutants(&self, mutants: Vec<Mutant>, suite: &mut Suite) {
-        let equivalent = &self.machine.equivalent;
-        let (mut by_places, mut n_refused) = (Vec::new(), 0);
-        let mut unused = equivalent.clone();
+        let is_own = |compiler: &Option<&str>| compiler.is_none_or(|one| one == self.compiler.name);
+        let equivalent = self.machine.equivalent.iter();
+        let equivalent = equivalent.filter(|(_, compiler)| is_own(compiler));
+        let equivalent: Vec<&str> = equivalent.map(|(part, _)| *part).collect();
+        let (mut by_places, mut n_refused, mut used) = (Vec::new(), 0, BTreeSet::<&str>::new());
         for Mutant { what, seen } in mutants {
-            let listed = equivalent.iter().find(|(part, _)| what.contains(part));
-            match (seen, listed) {
-                (Seen::Places, _) => by_places.push(what),
-                (Seen::Refused, _) => n_refused += 1,
-                (Seen::No, Some((listed, _))) => unused.retain(|(part, _)| part != listed),
-                (Seen::No, None) => {
-                    let unseen = Err("no signature shows it".to_owned());
-                    self.of_control(what, unseen, suite);
+            let listed = equivalent.iter().find(|listed| is_named(what, listed));
+            used.extend(listed);
+            let outcome = match (seen, listed) {
+                (Seen::No, None) => Err("no signature shows it".to_owned()),
+                (Seen::Places | Seen::Refused, Some(part)) => {
+                    Err(format!("it is seen, and {part:?} is listed"))
                 }
+                _ => Ok(()),
+            };
+            match seen {
+                Seen::Places => by_places.push(what),
+                Seen::Refused => n_refused += 1,
+                Seen::No => {}
+            }
+            if outcome.is_err() {
+                self.of_control(what, outcome, suite);
             }
         }
-        for (part, _) in unused {
-            let why = Err("each mutation of this name is seen".to_owned());
+        for part in equivalent.iter().filter(|part| !used.contains(*part)) {
+            let why = Err("no mutation has this in its name".to_owned());
             self.of_control(part, why, suite);
         }
         let note = format!(
@@ -151,4 +162,13 @@ impl Engine<'_> {
         };
         self.of_control("mutations", outcome, suite);
     }
+}
+
+/// Checks whether `name` has the parts of `listed`, which are separated by ` .. `, in order.
+fn is_named(name: &str, listed: &str) -> bool {
+    let mut rest = Some(name);
+    for part in listed.split(" .. ") {
+        rest = rest.and_then(|rest| Some(rest.split_once(part)?.1));
+    }
+    rest.is_some()
 }

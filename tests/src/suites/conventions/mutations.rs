@@ -172,12 +172,23 @@ fn swapped(regs: &[Reg]) -> Option<&'static [Reg]> {
     Some(regs.leak())
 }
 
+/// Words for a rule without one of its guards, from the outermost on.
+const GUARDS: [&str; 3] = [
+    "without its guard",
+    "without its inner guard",
+    "without its innermost guard",
+];
+
 /// The ways to break a rule but dropping it.
 fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
     let inside = |then: &'static Rule, around: &dyn Fn(&'static Rule) -> Rule| {
-        let mut all = vec![("without its guard", *then)];
+        let mut all = vec![(GUARDS[0], *then)];
         let inner = of_rule(then).into_iter();
-        all.extend(inner.map(|(what, broken)| (what, around(keep(broken)))));
+        all.extend(inner.map(|(what, broken)| {
+            let guard = GUARDS.iter().position(|guard| *guard == what);
+            let deeper = guard.and_then(|depth| GUARDS.get(depth + 1));
+            (*deeper.unwrap_or(&what), around(keep(broken)))
+        }));
         all
     };
     match *rule {
@@ -190,7 +201,12 @@ fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
         Rule::DelegateTo(list) => {
             let lists = of_list(list).into_iter();
             lists
-                .map(|(_, list)| ("with a rule of its list broken", Rule::DelegateTo(list)))
+                .map(|(what, list)| {
+                    (
+                        &*format!("in whose list {what}").leak(),
+                        Rule::DelegateTo(list),
+                    )
+                })
                 .collect()
         }
         _ => of_action(rule),

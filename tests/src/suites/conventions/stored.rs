@@ -1,6 +1,7 @@
-//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suite `conventions` measures
-//! them where the compiler is, and the suite `facts` judges them where it is not. The values of
-//! C-SKY and XCore, which nothing here runs, were read once in LLVM's machine code.
+//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suites `conventions`, `probe`
+//! and `layout` measure them where the compiler is, and the suite `facts` judges them where it is
+//! not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's machine
+//! code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use cabi_verify::probe::Observed as CaseFacts;
 use cabi_verify::question::Question;
 
 use super::observer::Compiled;
-use super::{DIRECTED, Drawn, Engine, PRINTED};
+use super::{Drawn, Engine, PRINTED};
 use crate::kept::{held, same};
 use crate::suite::{Result, Suite, is_blessed};
 
@@ -20,7 +21,7 @@ use crate::suite::{Result, Suite, is_blessed};
 /// [`Machine::stored`]: super::machines::Machine::stored
 pub(super) const SEED: u64 = 1;
 
-/// Prefix of the line with the numbers of the cases that the compiler refuses.
+/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses.
 const REFUSED: &str = "# refused:";
 
 /// Prefix of the reason why a case has no facts.
@@ -30,71 +31,63 @@ const ENDED: &str = "ended: ";
 #[derive(Clone)]
 pub(in crate::suites) struct Stored {
     /// The first line, without its `# `: the compiler's version.
-    pub(super) version: String,
-    /// Numbers of the cases that the compiler refuses.
-    refused: BTreeSet<usize>,
-    /// By the numbers of cases, or their names in the corpus, the hash of each one's text and its
-    /// facts.
-    pub(super) cases: BTreeMap<String, (String, CaseFacts)>,
+    pub(in crate::suites) version: String,
+    /// Names of the cases that the compiler is not asked about, or refuses.
+    refused: BTreeSet<String>,
+    /// By the names of cases the hash of each one's text and lines, and its lines.
+    cases: BTreeMap<String, (String, String)>,
 }
 
 /// The folder `tests/facts`.
-pub(super) fn folder() -> PathBuf {
+pub(in crate::suites) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("facts")
 }
 
-/// Returns a hash (FNV-1a) of a case's text, types and all.
-pub(super) fn hash(text: &str) -> String {
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+/// Returns a hash (FNV-1a) of a case's text, types and all, and of its lines.
+fn hash(text: &str, lines: &str) -> String {
+    let hash = text.bytes().chain(lines.bytes());
+    let hash = hash.fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
     format!("{hash:08x}")
 }
 
 impl Stored {
-    pub(super) fn read(path: &Path) -> Result<Self, String> {
+    pub(in crate::suites) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path);
         let stored = text.map_err(|why| why.to_string());
         let stored = stored.and_then(|text| Self::parse(&text));
         stored.map_err(|why| format!("{}: {why}", path.display()))
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let (version, rest) = text.split_once('\n').unwrap_or((text, ""));
-        let refused = rest
-            .lines()
-            .next()
-            .and_then(|line| line.strip_prefix(REFUSED));
+        let first = rest.lines().next();
+        let refused = first.and_then(|line| line.strip_prefix(REFUSED));
         let refused = refused.unwrap_or_default().split_whitespace();
-        let refused = refused.map(str::parse).collect::<Result<_, _>>();
         let cases = rest.split("== ").skip(1).map(|case| {
             let (head, lines) = case.split_once('\n')?;
-            let (number, hash) = head.split_once(' ')?;
-            let facts = match lines.strip_prefix(ENDED) {
-                Some(why) => Err(why.trim_end().to_owned()),
-                None => Facts::of_stored(lines),
-            };
-            Some((number.to_owned(), (hash.to_owned(), facts)))
+            let (name, hash) = head.split_once(' ')?;
+            Some((name.to_owned(), (hash.to_owned(), lines.to_owned())))
         });
         let cases = cases.collect::<Option<_>>();
         Ok(Self {
             version: version.trim_start_matches("# ").to_owned(),
-            refused: refused.map_err(|why| format!("{REFUSED} {why}"))?,
+            refused: refused.map(str::to_owned).collect(),
             cases: cases.ok_or("it is no file of facts")?,
         })
     }
 
     /// Checks whether `now` has the same facts; the error has the first cases with others.
-    pub(super) fn holds(&self, now: &Self) -> Result<(), String> {
-        let numbers: BTreeSet<_> = self.cases.keys().chain(now.cases.keys()).collect();
-        let text = |of: &Self, number| match of.cases.get(number) {
-            Some((hash, Ok(facts))) => format!("{hash}\n{facts}"),
-            Some((hash, Err(why))) => format!("{hash}\n{ENDED}{why}\n"),
+    fn holds(&self, now: &Self) -> Result<(), String> {
+        let names: BTreeSet<_> = self.cases.keys().chain(now.cases.keys()).collect();
+        let text = |of: &Self, name| match of.cases.get(name) {
+            Some((hash, lines)) => format!("{hash}\n{lines}"),
             None => String::new(),
         };
-        let changed = numbers.into_iter().filter_map(|number| {
-            let why = same(&text(self, number), &text(now, number)).err()?;
-            Some(format!("case {number}: {why}"))
+        let changed = names.into_iter().filter_map(|name| {
+            let why = same(&text(self, name), &text(now, name)).err()?;
+            Some(format!("case {name}: {why}"))
         });
         let changed: Vec<String> = changed.collect();
         match changed.len() {
@@ -110,41 +103,24 @@ impl Stored {
         }
     }
 
-    /// The same, with an argument left out of a case.
-    fn altered(mut self) -> Self {
-        let mut cases = self.cases.values_mut();
-        let facts = cases.find_map(|(_, facts)| facts.as_mut().ok());
-        facts.map(|facts| facts.callee.args.pop());
-        self
-    }
-
-    /// The same, without its first case.
-    fn shortened(mut self) -> Self {
-        self.cases.pop_first();
-        self
-    }
-
-    /// Returns the text of a file: the version of the compiler, the numbers of cases that it
-    /// refuses, and of each other case the number or name, the hash and the facts.
-    pub(in crate::suites) fn text<'f>(
+    /// Returns the text of a file: the version of the compiler, the names of cases that it refuses,
+    /// and the name, the hash and the lines of each other case. `cases` have a name, a text, and
+    /// lines unless the case is refused.
+    pub(in crate::suites) fn text<'t>(
         version: &str,
-        refused: &[usize],
-        cases: impl Iterator<Item = (String, String, Option<&'f CaseFacts>)>,
+        cases: impl Iterator<Item = (&'t str, &'t str, Option<String>)>,
     ) -> String {
-        let mut text = format!("# {version}\n");
-        if !refused.is_empty() {
-            let refused: String = refused.iter().map(|number| format!(" {number}")).collect();
-            let _ = writeln!(text, "{REFUSED}{refused}");
-        }
-        for (name, hash, facts) in cases {
-            let _ = writeln!(text, "== {name} {hash}");
-            let _ = match facts {
-                Some(Ok(facts)) => write!(text, "{}", facts.to_stored()),
-                Some(Err(why)) => writeln!(text, "{ENDED}{why}"),
-                None => Ok(()),
+        let (mut refused, mut all) = (String::new(), String::new());
+        for (name, text, lines) in cases {
+            let _ = match lines {
+                Some(lines) => write!(all, "== {name} {}\n{lines}", hash(text, &lines)),
+                None => write!(refused, " {name}"),
             };
         }
-        text
+        if !refused.is_empty() {
+            refused = format!("{REFUSED}{refused}\n");
+        }
+        format!("# {version}\n{refused}{all}")
     }
 
     /// Reports whether the file at `path` has the facts of `text`, if they are of the same version
@@ -170,50 +146,79 @@ impl Stored {
         Ok(())
     }
 
-    /// The questions that the compiler took, with their facts.
+    /// Returns the lines of the cases `asked`, each with its name and its text; `None` for one that
+    /// the compiler refuses.
     ///
     /// # Errors
-    /// A question that the file does not have, or has with another text.
-    fn compiled(mut self, questions: Vec<Question>) -> Result<Compiled, String> {
-        let mut compiled = Compiled::default();
-        for question in questions {
-            let number = question.number();
-            let Some((kept, facts)) = self.cases.remove(&number.to_string()) else {
-                match self.refused.remove(&number) {
-                    true => drop(compiled.refused.insert(number)),
-                    false => return Err(format!("case {number}, {}, is missing", question.sig)),
-                }
-                continue;
-            };
-            if hash(&question.text) != kept {
-                return Err(format!(
-                    "case {number}, {}, has another text than the file's: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions",
-                    question.sig
-                ));
-            }
-            compiled.facts.insert(number, facts);
-            compiled.questions.push(question);
+    /// A case that the file lacks, or has with another text or other lines than were measured, and
+    /// a case of the file that is not asked.
+    pub(in crate::suites) fn lines<'t>(
+        mut self,
+        asked: impl Iterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Vec<Option<String>>, String> {
+        let line = |(name, text): (&str, &str)| match self.cases.remove(name) {
+            Some((kept, lines)) if kept == hash(text, &lines) => Ok(Some(lines)),
+            Some(_) => Err(format!(
+                "case {name} was measured with another text or other facts: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions probe layout"
+            )),
+            None if self.refused.remove(name) => Ok(None),
+            None => Err(format!("case {name} is missing")),
+        };
+        let all = asked.map(line).collect::<Result<_, _>>()?;
+        let unused = self.cases.keys().chain(&self.refused);
+        let unused: Vec<&str> = unused.map(String::as_str).collect();
+        match unused.first() {
+            None => Ok(all),
+            Some(first) => Err(format!(
+                "{} cases of the file are not asked, the first is {first}",
+                unused.len()
+            )),
         }
-        match self.cases.len() + self.refused.len() {
-            0 => Ok(compiled),
-            n => Err(format!("the file has {n} cases that are not drawn")),
+    }
+
+    /// Checks that the file without a case, and without the last word of one, is noticed where its
+    /// cases are `asked`, and where they are measured.
+    pub(in crate::suites) fn control<'t>(
+        &self,
+        asked: impl Iterator<Item = (&'t str, &'t str)> + Clone,
+    ) -> [(&'static str, Result<(), String>); 3] {
+        let (mut shortened, mut altered) = (self.clone(), self.clone());
+        shortened.cases.pop_first();
+        for (_, lines) in altered.cases.values_mut().take(1) {
+            let end = lines.trim_end().rfind([' ', '\n']).unwrap_or(0);
+            lines.truncate(end);
         }
+        let noticed = |outcome: Result<(), String>| match outcome {
+            Ok(()) => Err("was not noticed".to_owned()),
+            Err(_) => Ok(()),
+        };
+        let held = noticed(self.holds(&altered));
+        [
+            ("a word left out of a new file", held),
+            (
+                "a word left out",
+                noticed(altered.lines(asked.clone()).map(drop)),
+            ),
+            ("a case left out", noticed(shortened.lines(asked).map(drop))),
+        ]
     }
 }
 
 impl Compiled {
-    /// Returns the text of a file with the facts of the first `n`, and of those that are not drawn.
-    pub(super) fn stored(&self, version: &str, n: u64) -> String {
-        let is_stored = |number: usize| number >= DIRECTED || (number as u64) < n;
-        let refused = self.refused.iter().copied();
-        let refused: Vec<usize> = refused.filter(|number| is_stored(*number)).collect();
-        let questions = self.questions.iter();
-        let questions = questions.filter(|one| is_stored(one.number()));
-        let cases = questions.map(|one| {
-            let facts = self.facts.get(&one.number());
-            (one.number().to_string(), hash(&one.text), facts)
-        });
-        Stored::text(version, &refused, cases)
+    /// Takes questions with their facts; the compiler refuses one without.
+    fn of(questions: impl Iterator<Item = (Question, Option<CaseFacts>)>) -> Self {
+        let mut compiled = Self::default();
+        for (question, facts) in questions {
+            let number = question.number();
+            match facts {
+                Some(facts) => {
+                    compiled.facts.insert(number, facts);
+                    compiled.questions.push(question);
+                }
+                None => drop(compiled.refused.insert(number)),
+            }
+        }
+        compiled
     }
 }
 
@@ -223,26 +228,45 @@ impl Engine<'_> {
         folder().join(self.machine.facts).join(file)
     }
 
+    /// Reports whether the file of this compiler has the measured `facts` of its questions.
+    pub(super) fn hold<'f>(
+        &self,
+        version: &str,
+        facts: impl Fn(&Question) -> Option<&'f CaseFacts>,
+        suite: &mut Suite,
+    ) -> Result<()> {
+        let questions = Drawn::with_directed(self, (SEED, self.machine.stored)).questions;
+        let cases = questions.iter().map(|one| {
+            let lines = facts(one).map(|facts| match facts {
+                Ok(facts) => facts.to_stored(),
+                Err(why) => format!("{ENDED}{why}\n"),
+            });
+            (&*one.name, &*one.text, lines)
+        });
+        let text = Stored::text(version, cases);
+        Stored::hold(&self.stored_at(), &text, &self.name, suite)
+    }
+
     pub(super) fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
         let path = self.stored_at();
         let stored = Stored::read(&path)?;
         self.note(&stored.version, suite);
-        let shortened = stored.clone().shortened();
-        let shortened = shortened.compiled(drawn.questions.clone());
-        let controls = [
-            (
-                "an argument left out",
-                stored.holds(&stored.clone().altered()),
-            ),
-            ("a case left out", shortened.map(drop)),
-        ];
-        for (what, outcome) in controls {
-            let noticed = outcome.err().map(drop).ok_or("was not noticed".to_owned());
-            self.of_control(what, noticed, suite);
+        let asked = drawn.questions.iter();
+        let asked = asked.map(|one| (&*one.name, &*one.text));
+        for (what, outcome) in stored.control(asked.clone()) {
+            self.of_control(what, outcome, suite);
         }
-        let compiled = stored.compiled(drawn.questions);
-        let compiled = compiled.map_err(|why| format!("{}: {why}", path.display()))?;
+        let lines = stored.lines(asked);
+        let lines = lines.map_err(|why| format!("{}: {why}", path.display()))?;
+        let facts = lines.iter().map(|lines| {
+            let lines = lines.as_ref()?;
+            Some(match lines.strip_prefix(ENDED) {
+                Some(why) => Err(why.trim_end().to_owned()),
+                None => Facts::of_stored(lines),
+            })
+        });
+        let compiled = Compiled::of(drawn.questions.into_iter().zip(facts));
         let placed = self.placed(&compiled)?;
         // The suite `conventions` asks this of the others, whose files have a part of the cases.
         if self.machine.runs.is_none() {
