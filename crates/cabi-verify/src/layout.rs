@@ -59,6 +59,35 @@ pub enum Answer {
     Signed(bool),
 }
 
+impl Answer {
+    /// Returns the answer as a word of a file of facts: bytes; the first bit and the number of each
+    /// run of bits that are set, `3+5,16+2`; `s` or `u` for a sign.
+    pub fn word(&self) -> String {
+        let bytes = match self {
+            Self::Bytes(bytes) => return bytes.to_string(),
+            Self::Signed(true) => return "s".to_owned(),
+            Self::Signed(false) => return "u".to_owned(),
+            Self::Bits(bytes) => bytes,
+        };
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        let is_set = |at: &usize| bytes[at / 8] >> (at % 8) & 1 != 0;
+        for at in (0..8 * bytes.len()).filter(is_set) {
+            match runs.last_mut() {
+                Some((first, n)) if *first + *n == at => *n += 1,
+                _ => runs.push((at, 1)),
+            }
+        }
+        let runs: Vec<String> = runs
+            .iter()
+            .map(|(first, n)| format!("{first}+{n}"))
+            .collect();
+        match runs.is_empty() {
+            true => "-".to_owned(),
+            false => runs.join(","),
+        }
+    }
+}
+
 impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -108,12 +137,12 @@ struct Probe {
     text: String,
 }
 
-/// Returns the questions about the places of `subject`, in order.
+/// Returns the questions that [`ask_data`] asks about `subject`, in order.
 pub fn facts(subject: &Subject) -> Vec<Fact> {
     let questions = questions(subject, "");
     let probes = questions
         .iter()
-        .flat_map(|question| question.probes(&subject.block.name, About::Places));
+        .flat_map(|question| question.probes("", About::Values));
     probes.map(|probe| probe.fact).collect()
 }
 

@@ -1,9 +1,12 @@
-//! The stored facts of `tests/facts`, judged where no compiler is asked and nothing runs.
+//! The stored facts of `tests/facts`, judged where no compiler is asked and nothing runs: places of
+//! values in compilers' code, and layouts of types.
 
 use std::path::PathBuf;
 
 use super::conventions;
 use super::conventions::stored::folder;
+#[cfg(unix)]
+use super::layout;
 use crate::corpus::OTHERS;
 use crate::positions;
 use crate::suite::{Result, Suite};
@@ -11,10 +14,16 @@ use crate::suite::{Result, Suite};
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // Without libclang nothing is read.
     let mut subjects = suite.corpus(&[&["x86-64-sysv"], &OTHERS[..]].concat())?;
+    let mut files = Vec::new();
+    #[cfg(unix)]
+    {
+        let own = suite.corpus(&["layout"])?;
+        files.extend(layout::judge_stored(&[&*subjects, &own].concat(), suite)?);
+    }
     if !subjects.is_empty() {
         subjects.extend(positions::subjects("facts", suite)?);
     }
-    let files = conventions::judge_stored(&subjects, suite)?;
+    files.extend(conventions::judge_stored(&subjects, suite)?);
     if suite.only.is_none() {
         let unused = unused_files(&files)?;
         let why = format!("no compiler of the suite has {}", unused.join(", "));

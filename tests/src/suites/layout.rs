@@ -8,19 +8,28 @@
 mod grid;
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::path::PathBuf;
 
 use cabi::{RecordRules, Target};
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
 use cabi_verify::corpus::{DEFAULT_TARGET, TESTED_LIBCLANG, libclang};
 use cabi_verify::layout::{Answer, Fact, Reply, ask_data, facts};
-use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 
+use super::conventions::stored::{Stored, folder};
+use crate::corpus::OTHERS;
 use crate::suite::{Result, Suite};
 
 /// `true` if compilers make code of the default target without being told.
 const IS_DEFAULT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
+
+/// The compilers whose layouts are stored.
+const COMPILERS: [&str; 2] = ["gcc", "clang"];
+
+/// Each fact about a subject, and a compiler's answer, as files of facts have it.
+type Answers = Vec<(Fact, String)>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // An older one lays some types out otherwise: clang 18 aligns `_BitInt(65)` to 8 on AArch64.
@@ -28,26 +37,52 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.absent("layout", &why);
         return Ok(());
     }
-    let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64", "layout"])?;
-    let references = suite.references();
-    let complete = suite.is_complete();
-    let report = &mut suite.report;
-    for reference in &references {
-        blocks(reference, &subjects, report);
+    let subjects = suite.corpus(&[&["x86-64-sysv", "layout"], &OTHERS[..]].concat())?;
+    let grids = match suite.is_whole() {
+        true => Grid::read()?,
+        false => Vec::new(),
+    };
+    for reference in suite.references() {
+        measure(&reference, &subjects, &grids, suite)?;
     }
-    if complete {
-        let records = grid::all();
-        for row in SYSTEMS.lines().filter(|row| !row.starts_with('#')) {
-            let system = System::parse(row)?;
-            let mut own = references.iter();
-            let own = own.find(|one| one.name() == system.compiler);
-            if let Some(reference) = own.filter(|_| IS_DEFAULT || system.target != LINUX) {
-                check(&system, reference, &records, report)?;
-            }
-        }
-        grid::check_read(&records, report)?;
+    if suite.is_complete() {
+        grid::check_read(&grid::all(), &mut suite.report)?;
     }
     Ok(())
+}
+
+/// Judges the stored facts about `subjects` and the grid. Returns the files of facts.
+pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
+    let files = COMPILERS.into_iter().map(path).collect();
+    if subjects.is_empty() || !suite.wants("facts layout") {
+        return Ok(files);
+    }
+    let grids = Grid::read()?;
+    suite.each(&COMPILERS, |compiler, suite| {
+        let engine = format!("facts layout {compiler}");
+        let subjects: Vec<&Subject> = subjects.iter().chain(of(compiler, &grids)).collect();
+        let asked = subjects
+            .iter()
+            .map(|one| (&*one.block.name, &*one.block.code));
+        let stored = Stored::read(&path(compiler))?;
+        for (what, outcome) in stored.control(asked.clone()) {
+            (suite.report).outcome(&format!("{engine} control"), what, outcome);
+        }
+        let mut answered = Vec::new();
+        for (subject, lines) in subjects.iter().zip(stored.lines(asked)?) {
+            let answers = lines.map(|lines| answers(subject, &lines));
+            answered.extend(answers.map(|answers| (*subject, answers)));
+        }
+        suite.n_passed = Some(answered.len());
+        report(&engine, &answered, suite);
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+/// Returns the file of a compiler.
+fn path(compiler: &str) -> PathBuf {
+    folder().join("layout").join(format!("{compiler}.txt"))
 }
 
 /// Flags for files that are not linked, nor run.
@@ -63,58 +98,147 @@ fn flag_for(target: &str) -> String {
     format!("--target={elf}")
 }
 
-/// Each block that `reference` can be asked about.
-fn blocks(reference: &Reference, subjects: &[Subject], report: &mut Report) {
+/// Asks `reference` about the layout of each of `subjects` and of the grid.
+fn measure(
+    reference: &Reference,
+    subjects: &[Subject],
+    grids: &[Grid],
+    suite: &mut Suite,
+) -> Result<()> {
     let engine = format!("layout {}", reference.name());
-    let mut asked = Vec::new();
-    for subject in subjects {
+    let all: Vec<&Subject> = subjects.iter().chain(of(reference.name(), grids)).collect();
+    let is_asked = |subject: &&&Subject| {
         let block = &subject.block;
-        let is_here = IS_DEFAULT && block.target == DEFAULT_TARGET;
-        if let Err(why) = reference.admits(block) {
-            report.not_run(&engine, &block.name, &why);
-        } else if !is_here && reference.name() != "clang" {
-            report.not_run(&engine, &block.name, "one gcc compiles for one target only");
-        } else {
-            asked.push((subject, is_here));
+        let why = match is_here(subject) {
+            false if reference.name() != "clang" => Some("one gcc compiles for one target only"),
+            _ if block.target == ARM_WINDOWS => Some("clang 19 makes no ELF file for it"),
+            _ => None,
+        };
+        let why = why.map(str::to_owned);
+        let why = why.or(reference.admits(block).err());
+        if let Some(why) = &why {
+            suite.report.not_run(&engine, &block.name, why);
         }
-    }
-    let ask = |(subject, is_here): &(&Subject, bool)| {
+        why.is_none()
+    };
+    let asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
+    let ask = |subject: &&Subject| {
         let block = &subject.block;
-        let of_target = (!is_here).then(|| flag_for(&block.target));
+        let of_target = (!is_here(subject)).then(|| flag_for(&block.target));
         let mut flags = feature_flags(&block.features);
         flags.extend(OBJECT.into_iter().chain(of_target.as_deref()));
-        ask_data(reference, &flags, &block.code, subject).map_err(|error| error.to_string())
+        let replies = ask_data(reference, &flags, &block.code, subject);
+        let replies = replies.map_err(|error| error.to_string())?.into_iter();
+        let answers = replies.map(|(fact, reply)| match reply {
+            Reply::Is(answer) => Ok((fact, answer.word())),
+            refused => Err(format!("{}: {refused:?}", fact.what)),
+        });
+        answers.collect()
     };
-    let replies = in_threads(&asked, at_once(), ask, |_| {});
-    let n_facts: usize = replies.iter().flatten().map(Vec::len).sum();
-    report.note(format!(
-        "{engine}: {n_facts} facts of {} blocks",
-        asked.len()
-    ));
-    for ((subject, is_here), replies) in asked.iter().zip(replies) {
-        let block = &subject.block;
-        let engine = match is_here {
-            true => engine.clone(),
-            false => format!("{engine} {}", block.target),
-        };
-        let noticed = replies.as_ref().map_or(Ok(()), control);
-        report.outcome("layout control", &block.name, noticed);
-        let all_same = replies.and_then(|replies| replies.iter().try_for_each(compare));
-        report.outcome(&engine, &block.name, all_same);
+    let answered = in_threads(&asked, at_once(), ask, |_| {});
+    let answered: Vec<(&Subject, Result<Answers, String>)> =
+        asked.into_iter().zip(answered).collect();
+    for (subject, answers) in &answered {
+        let noticed = answers.as_ref().map_or(Ok(()), control);
+        (suite.report).outcome("layout control", &subject.block.name, noticed);
+        let grid = grids
+            .iter()
+            .find(|one| std::ptr::eq(&one.subject, *subject));
+        if let (Some(grid), Ok(answers)) = (grid, answers) {
+            grid.control(answers, suite)?;
+        }
+    }
+    if suite.is_whole() {
+        let lines: HashMap<&str, String> = (answered.iter())
+            .filter_map(|(subject, answers)| {
+                Some((&*subject.block.name, lines(answers.as_ref().ok()?)))
+            })
+            .collect();
+        let cases = all.iter().map(|one| {
+            let name = &*one.block.name;
+            (name, &*one.block.code, lines.get(name).cloned())
+        });
+        let version = reference.version().lines().next().unwrap_or_default();
+        Stored::hold(
+            &path(reference.name()),
+            &Stored::text(version, cases),
+            &engine,
+            suite,
+        )?;
+    }
+    report(&engine, &answered, suite);
+    Ok(())
+}
+
+/// Checks whether a compiler makes code of the subject's target without being told.
+fn is_here(subject: &Subject) -> bool {
+    IS_DEFAULT && subject.block.target == DEFAULT_TARGET
+}
+
+/// Returns the lines of a subject in a file of facts, one for each type.
+fn lines(answers: &Answers) -> String {
+    let words = answers.iter().map(|(fact, word)| {
+        let is_first = fact.what.starts_with("sizeof(");
+        [if is_first { "\n" } else { " " }, word].concat()
+    });
+    words.collect::<String>().trim_start().to_owned() + "\n"
+}
+
+/// Reads the answers of a subject in `lines`.
+fn answers(subject: &Subject, lines: &str) -> Result<Answers, String> {
+    let (facts, words) = (facts(subject), lines.split_whitespace());
+    match (facts.len(), words.clone().count()) {
+        (n, n_words) if n == n_words => {
+            Ok(facts.into_iter().zip(words.map(str::to_owned)).collect())
+        }
+        (n, n_words) => Err(format!("{n_words} answers to {n} questions")),
     }
 }
 
-fn compare((fact, reply): &(Fact, Reply)) -> Result<(), String> {
-    match reply {
-        Reply::Is(theirs) if *theirs == fact.ours => Ok(()),
-        Reply::Is(theirs) => Err(format!("{} is {theirs}, ours {}", fact.what, fact.ours)),
-        refused => Err(format!("{}: {refused:?}", fact.what)),
+/// Reports the differences of a compiler's answers from the layout of each subject.
+fn report(engine: &str, answered: &[(&Subject, Result<Answers, String>)], suite: &mut Suite) {
+    let n_facts: usize = answered
+        .iter()
+        .flat_map(|(_, answers)| answers)
+        .map(Vec::len)
+        .sum();
+    let n = answered.len();
+    suite
+        .report
+        .note(format!("{engine}: {n_facts} facts of {n} subjects"));
+    for (subject, answers) in answered {
+        let name = &subject.block.name;
+        let engine = match is_here(subject) {
+            true => engine.to_owned(),
+            false => format!("{engine} {}", subject.block.target),
+        };
+        let all_same = answers.as_ref().map_err(Clone::clone).and_then(same);
+        suite.report.outcome(&engine, name, all_same);
+    }
+}
+
+/// Checks whether all answers are those of `cabi`; the error has the first that are not.
+fn same(answers: &Answers) -> Result<(), String> {
+    let differing: Vec<String> = answers
+        .iter()
+        .filter_map(|one| compare(one).err())
+        .collect();
+    match differing.len() {
+        0 => Ok(()),
+        n => Err(format!("{n} differ:\n{}", differing[..n.min(5)].join("\n"))),
+    }
+}
+
+fn compare((fact, theirs): &(Fact, String)) -> Result<(), String> {
+    match fact.ours.word() {
+        ours if ours == *theirs => Ok(()),
+        ours => Err(format!("{} is {theirs}, ours {ours}", fact.what)),
     }
 }
 
 /// Each fact, made wrong by one byte or one bit, or the other sign, must be noticed.
-fn control(replies: &Vec<(Fact, Reply)>) -> Result<(), String> {
-    for (fact, reply) in replies {
+fn control(answers: &Answers) -> Result<(), String> {
+    for (fact, theirs) in answers {
         let mut wrong = fact.clone();
         match &mut wrong.ours {
             Answer::Bytes(bytes) => *bytes += 1,
@@ -125,7 +249,7 @@ fn control(replies: &Vec<(Fact, Reply)>) -> Result<(), String> {
             Answer::Signed(signed) => *signed = !*signed,
             other => return Err(format!("{}: no control makes {other} wrong", fact.what)),
         }
-        if compare(&(wrong, reply.clone())).is_ok() {
+        if compare(&(wrong, theirs.clone())).is_ok() {
             return Err(format!("a wrong {} was not noticed", fact.what));
         }
     }
@@ -137,11 +261,12 @@ const SYSTEMS: &str = include_str!("layout/systems.txt");
 
 /// A row of [`SYSTEMS`].
 struct System {
-    compiler: &'static str,
-    target: &'static str,
-    /// A target with rules that is like it, for a control: so many facts at least are otherwise by
-    /// it.
-    other: (&'static str, RecordRules, usize),
+    /// Its target, and the compiler whose rules they are.
+    own: (&'static str, &'static str),
+    /// Those of one that is like it, for a control.
+    other: (&'static str, &'static str),
+    /// Number of facts that are at least otherwise by it.
+    least: usize,
     /// Number of records that are left out, for each reason.
     left_out: &'static str,
 }
@@ -149,13 +274,13 @@ struct System {
 impl System {
     fn parse(row: &'static str) -> Result<Self> {
         let cells: Vec<&str> = row.split(" | ").collect();
-        let [compiler, target, other, others_rules, least, left_out] = cells[..] else {
+        let [compiler, target, other, others_compiler, least, left_out] = cells[..] else {
             return Err(format!("systems.txt: {row}").into());
         };
         Ok(Self {
-            compiler,
-            target,
-            other: (other, rules_of(others_rules)?, least.parse()?),
+            own: (target, compiler),
+            other: (other, others_compiler),
+            least: least.parse()?,
             left_out,
         })
     }
@@ -171,71 +296,73 @@ fn rules_of(compiler: &str) -> Result<RecordRules> {
 }
 
 const APPLE: &str = "aarch64-apple-darwin";
-const LINUX: &str = "x86_64-linux-gnu";
+const ARM_WINDOWS: &str = "aarch64-pc-windows-msvc";
 
-/// Compares the grid as `system` has it.
-fn check(
-    system: &System,
-    reference: &Reference,
-    records: &[grid::Record],
-    report: &mut Report,
-) -> Result<()> {
-    let (target, (other, others_rules, least)) = (system.target, system.other);
-    let (subject, left_out) = subject(records, target, rules_of(system.compiler)?)?;
-    let left_out = left_out.iter().map(|(why, n)| format!("{n} {why}"));
-    let left_out = left_out.collect::<Vec<_>>().join(", ");
-    let left_out = if left_out.is_empty() {
-        "nothing"
-    } else {
-        &left_out
-    };
-    let (flag, engine) = match target {
-        LINUX => (None, format!("layout grid {}", system.compiler)),
-        _ => {
-            let engine = format!("layout grid {} {target}", system.compiler);
-            (Some(flag_for(target)), engine)
-        }
-    };
-    let flags: Vec<&str> = OBJECT.into_iter().chain(flag.as_deref()).collect();
-    let replies = ask_data(reference, &flags, &subject.block.code, &subject)?;
-    let differing = replies.iter().filter_map(|one| compare(one).err());
-    let differing: Vec<String> = differing.collect();
-    let others = facts(&self::subject(records, other, others_rules)?.0);
-    let others = others.iter().map(|fact| (&fact.what, &fact.ours));
-    let others: HashMap<&String, &Answer> = others.collect();
-    let n_otherwise = replies.iter().filter(|(fact, reply)| {
-        let others = others.get(&fact.what);
-        others.is_some_and(|others| *reply != Reply::Is((*others).clone()))
-    });
-    let (n, n_facts, n_otherwise) = (
-        subject.header.records.len(),
-        replies.len(),
-        n_otherwise.count(),
-    );
-    report.note(format!(
-        "{engine}: {n} records, left out {left_out}, {} of {n_facts} facts alike, {n_otherwise} otherwise by another model",
-        n_facts - differing.len(),
-    ));
-    let outcome = match differing.get(..differing.len().min(5)) {
-        Some(first @ [_, ..]) => Err(format!("{} differ:\n{}", differing.len(), first.join("\n"))),
-        _ if left_out != system.left_out => Err(format!("left out: {left_out}")),
-        _ => Ok(()),
-    };
-    report.outcome(&engine, "all", outcome);
-    let why = "another model's layouts were not noticed";
-    report.check("layout control", &engine, n_otherwise >= least, why);
-    Ok(())
+/// The grid as a system has it.
+struct Grid {
+    system: System,
+    subject: Subject,
+    /// Number of records that are left out, for each reason.
+    left_out: String,
 }
 
-/// The grid as it is read for `target` by `rules`, and how many of its records are left out for
-/// which reasons.
+impl Grid {
+    /// Reads the grid of each row.
+    fn read() -> Result<Vec<Self>> {
+        let rows = SYSTEMS.lines().filter(|row| !row.starts_with('#'));
+        let rows: Vec<&str> = rows.collect();
+        let records = grid::all();
+        let read = |row: &&'static str| {
+            let system = System::parse(row)?;
+            let (subject, left_out) = subject(&records, system.own)?;
+            Ok(Self {
+                system,
+                subject,
+                left_out,
+            })
+        };
+        let read = |row: &&'static str| read(row).map_err(|why: Box<dyn Error>| why.to_string());
+        let read = in_threads(&rows, at_once(), read, |_| {}).into_iter();
+        Ok(read.collect::<Result<_, String>>()?)
+    }
+
+    /// Reports whether so many of the `answers` are otherwise by another model, and so many records
+    /// are left out, as the row says.
+    fn control(&self, answers: &Answers, suite: &mut Suite) -> Result<()> {
+        let system = &self.system;
+        let others = facts(&subject(&grid::all(), system.other)?.0);
+        let others = others.iter().map(|fact| (&fact.what, fact.ours.word()));
+        let others: HashMap<&String, String> = others.collect();
+        let is_otherwise = |(fact, word): &&(Fact, String)| {
+            let others = others.get(&fact.what);
+            others.is_some_and(|others| others != word)
+        };
+        let n_otherwise = answers.iter().filter(is_otherwise).count();
+        let what = format!("grid {} {}", system.own.1, system.own.0);
+        let left_out = &self.left_out;
+        let found = format!("left out {left_out}, {n_otherwise} otherwise by another model");
+        suite.report.note(format!("layout {what}: {found}"));
+        let is_expected = n_otherwise >= system.least && left_out == system.left_out;
+        (suite.report).check("layout control", &what, is_expected, found);
+        Ok(())
+    }
+}
+
+/// Returns the grids of a compiler.
+fn of<'g>(compiler: &str, grids: &'g [Grid]) -> impl Iterator<Item = &'g Subject> {
+    let own = grids.iter().filter(move |one| one.system.own.1 == compiler);
+    own.map(|one| &one.subject)
+}
+
+/// Reads the grid for a target by the rules of a compiler. The text is how many of its records are
+/// left out, for each reason.
 fn subject(
     records: &[grid::Record],
-    target: &str,
-    rules: RecordRules,
-) -> Result<(Subject, BTreeMap<&'static str, usize>)> {
+    (target, compiler): (&str, &str),
+) -> Result<(Subject, String)> {
     let (mut code, mut named) = (grid::PREAMBLE.to_owned(), Vec::new());
-    let (read, mut left_out) = (grid::read(records, target, Some(rules))?, BTreeMap::new());
+    let read = grid::read(records, target, Some(rules_of(compiler)?))?;
+    let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
     for record in records {
         match &read[&record.name] {
             Ok(ty) => {
@@ -245,6 +372,17 @@ fn subject(
             Err(why) => *left_out.entry(*why).or_default() += 1,
         }
     }
-    let subject = Subject::of_cases("grid", &Target::X86_64_LINUX, code, named, Vec::new());
-    Ok((subject, left_out))
+    let name = format!("grid/{target}");
+    let mut subject = Subject::of_cases(&name, &Target::X86_64_LINUX, code, named, Vec::new());
+    target.clone_into(&mut subject.block.target);
+    let left_out = left_out.iter().map(|(why, n)| format!("{n} {why}"));
+    let left_out = left_out.collect::<Vec<_>>().join(", ");
+    Ok((
+        subject,
+        if left_out.is_empty() {
+            "nothing".to_owned()
+        } else {
+            left_out
+        },
+    ))
 }

@@ -105,3 +105,15 @@ fn a_caller_gives_the_state_that_its_callee_needs() {
         assert!(!disagree(Some(Value::Argument(0)), callee, caller));
     }
 }
+
+#[test]
+fn a_note_of_several_words_is_kept() {
+    let text = "callee state ends:callee:ends_the_process:_SIGSEGV\n";
+    let facts = Facts::parse(text).unwrap();
+    assert_eq!(
+        facts.callee.state("ends"),
+        Some("callee:ends the process: SIGSEGV")
+    );
+    assert_eq!(facts.to_string(), text);
+    assert_eq!(Facts::of_stored(&facts.to_stored()), Ok(facts));
+}

@@ -13,19 +13,26 @@ fn every_member_is_asked_about() {
     };
     let asked: Vec<String> = facts(&subject)
         .iter()
-        .map(|fact| format!("{} = {}", fact.what, fact.ours))
+        .map(|fact| format!("{} = {}", fact.what, fact.ours.word()))
         .collect();
     let expected = [
         "sizeof(struct s) = 12",
         "alignment of struct s = 4",
         "offsetof(struct s, a) = 0",
-        "bits of struct s, b = 00 00 00 00 07 00 00 00 00 00 00 00",
-        "bits of struct s, c = 00 00 00 00 f8 0f 00 00 00 00 00 00",
+        "bits of struct s, b = 32+3",
+        "bits of struct s, c = 35+9",
         "offsetof(struct s, e) = 8",
         "offsetof(struct s, e[0]) = 8",
         "offsetof(struct s, e[0].d) = 8",
         "offsetof(struct s, e[1]) = 10",
         "offsetof(struct s, e[1].d) = 10",
+        "the sign of struct s, a = s",
+        "the sign of struct s, b = s",
+        "the sign of struct s, c = s",
+        "the bytes of struct s with e[0].d = 1 = 64+1",
+        "the sign of struct s, e[0].d = s",
+        "the bytes of struct s with e[1].d = 1 = 80+1",
+        "the sign of struct s, e[1].d = s",
     ];
     assert_eq!(asked, expected);
 }
