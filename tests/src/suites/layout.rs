@@ -8,7 +8,6 @@
 mod grid;
 
 use std::collections::{BTreeMap, HashMap};
-use std::error::Error;
 use std::path::PathBuf;
 
 use cabi::{RecordRules, Target};
@@ -64,12 +63,9 @@ pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
         let asked = subjects
             .iter()
             .map(|one| (&*one.block.name, &*one.block.code));
-        let stored = Stored::read(&path(compiler))?;
-        for (what, outcome) in stored.control(asked.clone()) {
-            (suite.report).outcome(&format!("{engine} control"), what, outcome);
-        }
+        let lines = Stored::judged(&path(compiler), asked, &engine, suite)?;
         let mut answered = Vec::new();
-        for (subject, lines) in subjects.iter().zip(stored.lines(asked)?) {
+        for (subject, lines) in subjects.iter().zip(lines) {
             let answers = lines.map(|lines| answers(subject, &lines));
             answered.extend(answers.map(|answers| (*subject, answers)));
         }
@@ -149,22 +145,17 @@ fn measure(
         }
     }
     if suite.is_whole() {
-        let lines: HashMap<&str, String> = (answered.iter())
-            .filter_map(|(subject, answers)| {
-                Some((&*subject.block.name, lines(answers.as_ref().ok()?)))
-            })
-            .collect();
+        let lines = answered.iter().filter_map(|(subject, answers)| {
+            Some((&*subject.block.name, lines(answers.as_ref().ok()?)))
+        });
+        let lines: HashMap<&str, String> = lines.collect();
         let cases = all.iter().map(|one| {
             let name = &*one.block.name;
             (name, &*one.block.code, lines.get(name).cloned())
         });
         let version = reference.version().lines().next().unwrap_or_default();
-        Stored::hold(
-            &path(reference.name()),
-            &Stored::text(version, cases),
-            &engine,
-            suite,
-        )?;
+        let text = Stored::text(version, cases);
+        Stored::hold(&path(reference.name()), &text, &engine, suite)?;
     }
     report(&engine, &answered, suite);
     Ok(())
@@ -197,15 +188,10 @@ fn answers(subject: &Subject, lines: &str) -> Result<Answers, String> {
 
 /// Reports the differences of a compiler's answers from the layout of each subject.
 fn report(engine: &str, answered: &[(&Subject, Result<Answers, String>)], suite: &mut Suite) {
-    let n_facts: usize = answered
-        .iter()
-        .flat_map(|(_, answers)| answers)
-        .map(Vec::len)
-        .sum();
-    let n = answered.len();
-    suite
-        .report
-        .note(format!("{engine}: {n_facts} facts of {n} subjects"));
+    let facts = answered.iter().flat_map(|(_, answers)| answers);
+    let (n_facts, n) = (facts.map(Vec::len).sum::<usize>(), answered.len());
+    let note = format!("{engine}: {n_facts} facts of {n} subjects");
+    suite.report.note(note);
     for (subject, answers) in answered {
         let name = &subject.block.name;
         let engine = match is_here(subject) {
@@ -219,10 +205,8 @@ fn report(engine: &str, answered: &[(&Subject, Result<Answers, String>)], suite:
 
 /// Checks whether all answers are those of `cabi`; the error has the first that are not.
 fn same(answers: &Answers) -> Result<(), String> {
-    let differing: Vec<String> = answers
-        .iter()
-        .filter_map(|one| compare(one).err())
-        .collect();
+    let differing = answers.iter().filter_map(|one| compare(one).err());
+    let differing: Vec<String> = differing.collect();
     match differing.len() {
         0 => Ok(()),
         n => Err(format!("{n} differ:\n{}", differing[..n.min(5)].join("\n"))),
@@ -281,7 +265,7 @@ impl System {
             own: (target, compiler),
             other: (other, others_compiler),
             least: least.parse()?,
-            left_out,
+            left_out: left_out.trim_start_matches("nothing"),
         })
     }
 }
@@ -310,26 +294,28 @@ impl Grid {
     /// Reads the grid of each row.
     fn read() -> Result<Vec<Self>> {
         let rows = SYSTEMS.lines().filter(|row| !row.starts_with('#'));
-        let rows: Vec<&str> = rows.collect();
+        let systems: Vec<System> = rows.map(System::parse).collect::<Result<_>>()?;
         let records = grid::all();
-        let read = |row: &&'static str| {
-            let system = System::parse(row)?;
-            let (subject, left_out) = subject(&records, system.own)?;
+        let read = |system: &System| {
+            let read = subject(&records, system.own);
+            read.map_err(|why| why.to_string())
+        };
+        let read = in_threads(&systems, at_once(), read, |_| {});
+        let grids = systems.into_iter().zip(read).map(|(system, read)| {
+            let (subject, left_out) = read?;
             Ok(Self {
                 system,
                 subject,
                 left_out,
             })
-        };
-        let read = |row: &&'static str| read(row).map_err(|why: Box<dyn Error>| why.to_string());
-        let read = in_threads(&rows, at_once(), read, |_| {}).into_iter();
-        Ok(read.collect::<Result<_, String>>()?)
+        });
+        Ok(grids.collect::<Result<_, String>>()?)
     }
 
     /// Reports whether so many of the `answers` are otherwise by another model, and so many records
     /// are left out, as the row says.
     fn control(&self, answers: &Answers, suite: &mut Suite) -> Result<()> {
-        let system = &self.system;
+        let (system, left_out) = (&self.system, &self.left_out);
         let others = facts(&subject(&grid::all(), system.other)?.0);
         let others = others.iter().map(|fact| (&fact.what, fact.ours.word()));
         let others: HashMap<&String, String> = others.collect();
@@ -339,8 +325,7 @@ impl Grid {
         };
         let n_otherwise = answers.iter().filter(is_otherwise).count();
         let what = format!("grid {} {}", system.own.1, system.own.0);
-        let left_out = &self.left_out;
-        let found = format!("left out {left_out}, {n_otherwise} otherwise by another model");
+        let found = format!("{n_otherwise} otherwise by another model, left out: {left_out}");
         suite.report.note(format!("layout {what}: {found}"));
         let is_expected = n_otherwise >= system.least && left_out == system.left_out;
         (suite.report).check("layout control", &what, is_expected, found);
@@ -376,13 +361,5 @@ fn subject(
     let mut subject = Subject::of_cases(&name, &Target::X86_64_LINUX, code, named, Vec::new());
     target.clone_into(&mut subject.block.target);
     let left_out = left_out.iter().map(|(why, n)| format!("{n} {why}"));
-    let left_out = left_out.collect::<Vec<_>>().join(", ");
-    Ok((
-        subject,
-        if left_out.is_empty() {
-            "nothing".to_owned()
-        } else {
-            left_out
-        },
-    ))
+    Ok((subject, left_out.collect::<Vec<_>>().join(", ")))
 }

@@ -31,7 +31,7 @@ const ENDED: &str = "ended: ";
 #[derive(Clone)]
 pub(in crate::suites) struct Stored {
     /// The first line, without its `# `: the compiler's version.
-    pub(in crate::suites) version: String,
+    version: String,
     /// Names of the cases that the compiler is not asked about, or refuses.
     refused: BTreeSet<String>,
     /// By the names of cases the hash of each one's text and lines, and its lines.
@@ -53,7 +53,7 @@ fn hash(text: &str, lines: &str) -> String {
 }
 
 impl Stored {
-    pub(in crate::suites) fn read(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path);
         let stored = text.map_err(|why| why.to_string());
         let stored = stored.and_then(|text| Self::parse(&text));
@@ -152,7 +152,7 @@ impl Stored {
     /// # Errors
     /// A case that the file lacks, or has with another text or other lines than were measured, and
     /// a case of the file that is not asked.
-    pub(in crate::suites) fn lines<'t>(
+    fn lines<'t>(
         mut self,
         asked: impl Iterator<Item = (&'t str, &'t str)>,
     ) -> Result<Vec<Option<String>>, String> {
@@ -176,31 +176,33 @@ impl Stored {
         }
     }
 
-    /// Checks that the file without a case, and without the last word of one, is noticed where its
-    /// cases are `asked`, and where they are measured.
-    pub(in crate::suites) fn control<'t>(
-        &self,
+    /// Reads the file at `path`. Returns the lines of the cases `asked`, as [`lines`](Self::lines)
+    /// does. The file without a case, and without the last word of one, must be noticed.
+    pub(in crate::suites) fn judged<'t>(
+        path: &Path,
         asked: impl Iterator<Item = (&'t str, &'t str)> + Clone,
-    ) -> [(&'static str, Result<(), String>); 3] {
-        let (mut shortened, mut altered) = (self.clone(), self.clone());
+        engine: &str,
+        suite: &mut Suite,
+    ) -> Result<Vec<Option<String>>> {
+        let stored = Self::read(path)?;
+        suite.report.note(format!("{engine}: {}", stored.version));
+        let (mut shortened, mut altered) = (stored.clone(), stored.clone());
         shortened.cases.pop_first();
         for (_, lines) in altered.cases.values_mut().take(1) {
             let end = lines.trim_end().rfind([' ', '\n']).unwrap_or(0);
             lines.truncate(end);
         }
-        let noticed = |outcome: Result<(), String>| match outcome {
-            Ok(()) => Err("was not noticed".to_owned()),
-            Err(_) => Ok(()),
-        };
-        let held = noticed(self.holds(&altered));
-        [
-            ("a word left out of a new file", held),
-            (
-                "a word left out",
-                noticed(altered.lines(asked.clone()).map(drop)),
-            ),
-            ("a case left out", noticed(shortened.lines(asked).map(drop))),
-        ]
+        let controls = [
+            ("a word left out of a new file", stored.holds(&altered)),
+            ("a word left out", altered.lines(asked.clone()).map(drop)),
+            ("a case left out", shortened.lines(asked.clone()).map(drop)),
+        ];
+        for (what, outcome) in controls {
+            let control = format!("{engine} control");
+            (suite.report).check(&control, what, outcome.is_err(), "was not noticed");
+        }
+        let lines = stored.lines(asked);
+        Ok(lines.map_err(|why| format!("{}: {why}", path.display()))?)
     }
 }
 
@@ -249,16 +251,9 @@ impl Engine<'_> {
 
     pub(super) fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
-        let path = self.stored_at();
-        let stored = Stored::read(&path)?;
-        self.note(&stored.version, suite);
         let asked = drawn.questions.iter();
         let asked = asked.map(|one| (&*one.name, &*one.text));
-        for (what, outcome) in stored.control(asked.clone()) {
-            self.of_control(what, outcome, suite);
-        }
-        let lines = stored.lines(asked);
-        let lines = lines.map_err(|why| format!("{}: {why}", path.display()))?;
+        let lines = Stored::judged(&self.stored_at(), asked, &self.name, suite)?;
         let facts = lines.iter().map(|lines| {
             let lines = lines.as_ref()?;
             Some(match lines.strip_prefix(ENDED) {
