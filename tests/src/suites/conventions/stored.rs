@@ -1,7 +1,7 @@
-//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suites `conventions`, `probe`
-//! and `layout` measure them where the compiler is, and the suite `facts` judges them where it is
-//! not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's machine
-//! code.
+//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`. The suites `conventions`,
+//! `probe` and `layout` measure them where the compiler is, and the suite `facts` judges them where
+//! it is not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's
+//! machine code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
