@@ -56,6 +56,10 @@ pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
     if subjects.is_empty() || !suite.wants("facts layout") {
         return Ok(files);
     }
+    if let Err(why) = libclang(TESTED_LIBCLANG) {
+        suite.report.absent("facts layout", &why);
+        return Ok(files);
+    }
     let grids = Grid::read()?;
     suite.each(&COMPILERS, |compiler, suite| {
         let engine = format!("facts layout {compiler}");
