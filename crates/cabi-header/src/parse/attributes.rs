@@ -125,16 +125,33 @@ pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
     ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
 }
 
+/// Returns whether clang may drop an `aligned` of `alias` without a message: one after the `=`, or
+/// in a macro after the type.
+pub(crate) fn may_drop_alignment(alias: Cursor<'_>) -> bool {
+    if alias.kind() != CXCursor_TypeAliasDecl {
+        return false;
+    }
+    let (tokens, after) = (alias.tokens(), alias.after().1);
+    let after = after.trim_start();
+    let is_macro = after.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && !after.starts_with("__attribute__");
+    let is_aligned = |word: &str| word.trim_matches('_') == "aligned";
+    is_macro || after.contains("aligned") || tokens.iter().any(|token| is_aligned(&token.text))
+}
+
 /// Returns whether `ty` is the type of an expression that gcc may align otherwise: in C it drops
 /// the alignment of a typedef in a cast, and keeps that of a pointer in `&p[0]`; in C++ it keeps
 /// the operand's in a cast and in arithmetic. Only declarations that the expression names may have
 /// such an alignment.
 pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
     let spelling = ty.spelling().replace("->", ".");
-    let words = ["typeof", "decltype"];
-    let mut expressions = words.iter().filter_map(|word| spelling.split_once(word));
-    let named = expressions.next().filter(|(_, rest)| has_names(rest));
-    let Some((_, expression)) = named else {
+    let expressions = ["typeof", "decltype"].into_iter();
+    let expressions = expressions.filter_map(|word| Some(spelling.split_once(word)?.1));
+    // The outermost.
+    let Some(expression) = expressions
+        .max_by_key(|rest| rest.len())
+        .filter(|rest| has_names(rest))
+    else {
         return false;
     };
     let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);

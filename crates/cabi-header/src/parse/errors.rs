@@ -95,6 +95,8 @@ pub(crate) struct Errors {
     opaque_unions: Places,
     /// As `ignored`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
+    /// As `ignored`, for `aligned` in the name of a type, which gcc heeds.
+    pub(crate) ignored_alignments: Places,
 }
 
 impl Errors {
@@ -139,6 +141,7 @@ impl Errors {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
             ignored: unknown.collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
+            ignored_alignments: ignored("-Wignored-attributes", "aligned"),
             opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
             spoilt: HashSet::new(),
             places: Places::new(errors.iter().map(|error| &error.place)),

@@ -17,7 +17,7 @@ use crate::parse::ignored::{IGNORED, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
 use crate::parse::stated::{Stated, difference, mismatch};
-use crate::parse::types::{Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
+use crate::parse::types::{ALIGNED_NAME, Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 /// Most members that a structure may have: libclang looks at all of them to give the offset of one,
@@ -118,12 +118,17 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         subject: Subject,
     ) -> Result<(), Reason> {
+        if !self.is_as_clang() && self.errors.ignored_alignments.is_in(declaration) {
+            return Err(Reason::Attribute(ALIGNED_NAME.to_owned()));
+        }
         let ignored = IGNORED.iter().zip(self.facts.ignored);
         let occurring = self.errors.ignored.iter().zip(self.pragmas.ignored);
         for (((name, subjects, _), is_ignored), (places, occurs)) in ignored.zip(occurring) {
             let matters = match *name {
                 _ if !is_ignored => false,
-                "scalar_storage_order" => true,
+                "scalar_storage_order" | "preserve_none" | "riscv_vector_cc" | "riscv_vls_cc" => {
+                    true
+                }
                 "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
                 _ => !self.is_as_clang(),
             };

@@ -10,7 +10,8 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{
-    Position, has_alignment, head, is_mode_of_sign, keeps_alignment, may_align_otherwise, position,
+    Position, has_alignment, head, is_mode_of_sign, keeps_alignment, may_align_otherwise,
+    may_drop_alignment, position,
 };
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
@@ -25,6 +26,9 @@ use crate::reason::Reason;
 const MAX_NESTING: u32 = 256;
 
 /// Reason for which a record or typedef with several alignments is refused.
+/// Attribute that gcc heeds and clang ignores.
+pub(crate) const ALIGNED_NAME: &str = "aligned in the name of a type";
+
 pub(crate) const SEVERAL_ALIGNED: &str =
     "of several `aligned` on it gcc heeds the last, clang the greatest";
 
@@ -384,6 +388,8 @@ impl<'u> Reader<'u> {
         self.check_ignored(typedef, Subject::Typedef)?;
         if has_alignment(ty) {
             self.check_greatest(typedef, &typedef.printed())?;
+        } else if !self.is_as_clang() && may_drop_alignment(typedef) {
+            return Err(Reason::Attribute(ALIGNED_NAME.to_owned()));
         }
         if !self.is_as_clang() && has_alignment(ty) {
             let atomic = ty.canonical();
