@@ -13,7 +13,10 @@
 //!   preparation.
 
 // Some items are for suites of x86-64 Linux alone.
-#![cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), allow(dead_code))]
+#![cfg_attr(
+    not(all(target_arch = "x86_64", target_os = "linux")),
+    allow(dead_code)
+)]
 
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod bugs;

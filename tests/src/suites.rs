@@ -24,7 +24,6 @@ mod facts;
 mod headers;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod lacking;
-#[cfg(unix)]
 mod layout;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preparation;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::conventions;
 use super::conventions::stored::folder;
-#[cfg(unix)]
 use super::layout;
 use crate::corpus::OTHERS;
 use crate::positions;
@@ -14,12 +13,8 @@ use crate::suite::{Result, Suite};
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // Without libclang nothing is read.
     let mut subjects = suite.corpus(&[&["x86-64-sysv"], &OTHERS[..]].concat())?;
-    let mut files = Vec::new();
-    #[cfg(unix)]
-    {
-        let own = suite.corpus(&["layout"])?;
-        files.extend(layout::judge_stored(&[&*subjects, &own].concat(), suite)?);
-    }
+    let own = suite.corpus(&["layout"])?;
+    let mut files = layout::judge_stored(&[&*subjects, &own].concat(), suite)?;
     if !subjects.is_empty() {
         subjects.extend(positions::subjects("facts", suite)?);
     }

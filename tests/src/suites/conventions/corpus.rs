@@ -1,7 +1,7 @@
 //! Questions about the corpus and about types in every position, for the conventions of
 //! `tests/corpus/conventions.txt` whose `signatures` are the corpus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::{Policy, Target};
 use cabi_verify::case::Subject;
@@ -25,11 +25,25 @@ pub(in crate::suites) fn hold<'f>(
     let machines = machines::all()?;
     ask(&machines, subjects);
     let engines = Engine::all("probe", &machines);
-    for engine in engines.filter(|one| one.machine.is_of_corpus()) {
-        if let Some((version, facts)) = measured(engine.compiler.name, &engine.machine.target) {
+    let engines: Vec<_> = engines.filter(|one| one.machine.is_of_corpus()).collect();
+    let mut lost = BTreeSet::new();
+    for engine in &engines {
+        let (compiler, target) = (engine.compiler.name, &engine.machine.target);
+        if let Some((version, facts)) = measured(compiler, target) {
             engine.hold(&version, |one| facts.get(&*one.name).copied(), suite)?;
+            let others = engines
+                .iter()
+                .filter(|other| other.compiler.name == compiler && other.machine.target == *target);
+            let asked = others
+                .filter_map(|one| one.machine.directed.get())
+                .flatten();
+            let asked: BTreeSet<&str> = asked.map(|one| &*one.name).collect();
+            let left = facts.keys().filter(|name| !asked.contains(*name));
+            lost.extend(left.map(|name| format!("{compiler}: {name}")));
         }
     }
+    let why = format!("no convention of tests/corpus/conventions.txt has {lost:?}");
+    (suite.report).check("probe", "cases with facts", lost.is_empty(), why);
     Ok(())
 }
 

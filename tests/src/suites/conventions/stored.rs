@@ -21,8 +21,9 @@ use crate::suite::{Result, Suite, is_blessed};
 /// [`Machine::stored`]: super::machines::Machine::stored
 pub(super) const SEED: u64 = 1;
 
-/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses.
-const REFUSED: &str = "# refused:";
+/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses:
+/// a hash of the names, a colon and the names.
+const REFUSED: &str = "# refused ";
 
 /// Prefix of the reason why a case has no facts.
 const ENDED: &str = "ended: ";
@@ -63,8 +64,13 @@ impl Stored {
     fn parse(text: &str) -> Result<Self, String> {
         let (version, rest) = text.split_once('\n').unwrap_or((text, ""));
         let first = rest.lines().next();
-        let refused = first.and_then(|line| line.strip_prefix(REFUSED));
-        let refused = refused.unwrap_or_default().split_whitespace();
+        let refused = first.and_then(|line| line.strip_prefix(REFUSED)?.split_once(':'));
+        let refused = match refused {
+            Some((kept, names)) if kept == hash(names, "") => names,
+            Some(_) => return Err("it refuses other cases than were measured".to_owned()),
+            None => "",
+        };
+        let refused = refused.split_whitespace();
         let cases = rest.split("== ").skip(1).map(|case| {
             let (head, lines) = case.split_once('\n')?;
             let (name, hash) = head.split_once(' ')?;
@@ -118,7 +124,7 @@ impl Stored {
             };
         }
         if !refused.is_empty() {
-            refused = format!("{REFUSED}{refused}\n");
+            refused = format!("{REFUSED}{}:{refused}\n", hash(&refused, ""));
         }
         format!("# {version}\n{refused}{all}")
     }
