@@ -39,8 +39,8 @@ pub(crate) struct Show {
     ty: Option<String>,
     #[command(flatten)]
     asked: TargetOptions,
-    /// Compiler to ask too, and its flags, to which -I, -D, --std and the arguments after `--` are
-    /// added, but for `--target`; more than one may be asked.
+    /// Compiler to ask too, with its flags; more than one may be asked. It is also given -I, -D,
+    /// --std and the arguments after `--`, except the target.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
 }

@@ -176,9 +176,16 @@ impl<'a> Source<'a> {
 
     /// Returns the arguments for a compiler of the target to read it as clang does.
     pub(crate) fn compiler_flags(&self) -> Vec<String> {
-        let is_shared = |arg: &&String| !arg.starts_with("--target=");
-        let clang = self.clang.iter().filter(is_shared).cloned();
-        self.reading.flags().into_iter().chain(clang).collect()
+        let mut flags = self.reading.flags();
+        let mut clang = self.clang.iter();
+        while let Some(arg) = clang.next() {
+            match arg.as_str() {
+                "-target" => drop(clang.next()),
+                arg if arg.starts_with("--target=") => {}
+                arg => flags.push(arg.to_owned()),
+            }
+        }
+        flags
     }
 
     /// Returns whether it is C++ by the name of a header or by its standard.

@@ -47,8 +47,8 @@ pub(crate) fn near(triple: &str) -> Option<&'static str> {
 }
 
 /// Returns the message that a header of the target `triple` is missing, if `error` has such a one.
-/// Errors that follow, in headers of the host that clang found instead, are left out. Its advice is
-/// for a subcommand that `has_arguments` for clang, after `--`, or has not.
+/// Errors that follow, in headers of the host that clang found instead, are left out.
+/// `has_arguments`: the subcommand takes arguments for clang after `--`, and the advice names some.
 pub(crate) fn missing_header(
     triple: &str,
     error: &HeaderError,

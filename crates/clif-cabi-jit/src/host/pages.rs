@@ -1,5 +1,5 @@
-//! Pages of memory: reserved at once, then made writable, then sealed, each once. For no thread is
-//! a page writable and executable at once.
+//! Pages of memory: reserved, made writable and sealed, each once. For no thread is a page writable
+//! and executable at once.
 
 use core::ops::Range;
 

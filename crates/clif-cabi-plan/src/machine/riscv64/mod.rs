@@ -20,6 +20,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
         })
     },
     conventions: conventions::ALL,
-    // The lower half of fs0 to fs11.
     near_imports: None,
 };
