@@ -132,9 +132,10 @@ pub(crate) fn may_drop_alignment(alias: Cursor<'_>) -> bool {
         return false;
     }
     let (tokens, after) = (alias.tokens(), alias.after().1);
-    let after = after.trim_start();
-    let is_macro = after.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && !after.starts_with("__attribute__");
+    let mut words = after.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    // These may follow what clang takes for the end of a type.
+    let other = words.find(|word| !matches!(*word, "" | "const" | "volatile" | "noexcept"));
+    let is_macro = other.is_some_and(|word| word != "__attribute__");
     let is_aligned = |word: &str| word.trim_matches('_') == "aligned";
     is_macro || after.contains("aligned") || tokens.iter().any(|token| is_aligned(&token.text))
 }
