@@ -128,20 +128,7 @@ fn measure(
         why.is_none()
     };
     let asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
-    let ask = |subject: &&Subject| {
-        let block = &subject.block;
-        let of_target = (!is_here(subject)).then(|| flag_for(&block.target));
-        let mut flags = feature_flags(&block.features);
-        flags.extend(OBJECT.into_iter().chain(of_target.as_deref()));
-        let replies = ask_data(reference, &flags, &block.code, subject);
-        let replies = replies.map_err(|error| error.to_string())?.into_iter();
-        let answers = replies.map(|(fact, reply)| match reply {
-            Reply::Is(answer) => Ok((fact, answer.word())),
-            refused => Err(format!("{}: {refused:?}", fact.what)),
-        });
-        answers.collect()
-    };
-    let answered = in_threads(&asked, at_once(), ask, |_| {});
+    let answered = in_threads(&asked, at_once(), |one| ask(reference, one), |_| {});
     let answered: Vec<(&Subject, Result<Answers, String>)> =
         asked.into_iter().zip(answered).collect();
     for (subject, answers) in &answered {
@@ -169,6 +156,21 @@ fn measure(
     }
     report(&engine, &answered, suite);
     Ok(())
+}
+
+/// Asks `reference` about the layout of `subject`.
+fn ask(reference: &Reference, subject: &Subject) -> Result<Answers, String> {
+    let block = &subject.block;
+    let of_target = (!is_here(subject)).then(|| flag_for(&block.target));
+    let mut flags = feature_flags(&block.features);
+    flags.extend(OBJECT.into_iter().chain(of_target.as_deref()));
+    let replies = ask_data(reference, &flags, &block.code, subject);
+    let replies = replies.map_err(|error| error.to_string())?.into_iter();
+    let answers = replies.map(|(fact, reply)| match reply {
+        Reply::Is(answer) => Ok((fact, answer.word())),
+        refused => Err(format!("{}: {refused:?}", fact.what)),
+    });
+    answers.collect()
 }
 
 /// Checks whether a compiler makes code of the subject's target without being told.
@@ -255,9 +257,9 @@ const SYSTEMS: &str = include_str!("layout/systems.txt");
 
 /// A row of [`SYSTEMS`].
 struct System {
-    /// Its target, and the compiler whose rules they are.
+    /// Target, and compiler whose rules they are.
     own: (&'static str, &'static str),
-    /// Those of one that is like it, for a control.
+    /// Target and compiler of a system that is like it, for a control.
     other: (&'static str, &'static str),
     /// Number of facts that are at least otherwise by it.
     least: usize,

@@ -32,8 +32,8 @@ pub struct Frame {
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
     pub callee_saved: &'static [Reg],
-    /// Those of `callee_saved` of which a callee preserves the lower bytes alone, fewer than a
-    /// scalar or a vector of 16 bytes fills.
+    /// Registers among `callee_saved` of which a callee preserves the lower bytes alone, fewer than
+    /// a scalar or a vector of 16 bytes fills.
     pub partly_saved: &'static [Reg],
     /// A register that holds an address of the program's own at every call and is left as it is by
     /// every callee: no argument is passed in it, and a caller without that address makes one (Zig:

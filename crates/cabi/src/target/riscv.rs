@@ -45,6 +45,7 @@ const SAVED_F: &[Reg] = &[
     S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, FS0, FS1, FS2, FS3, FS4, FS5, FS6, FS7, FS8,
     FS9, FS10, FS11,
 ];
+/// The floating-point registers among them.
 const FS: &[Reg] = SAVED_F.split_at(SAVED.len()).1;
 
 const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 1 });
