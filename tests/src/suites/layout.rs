@@ -121,7 +121,7 @@ fn measure(
             _ => None,
         };
         let why = why.map(str::to_owned);
-        let why = why.or(reference.admits(block).err());
+        let why = why.or(reference.admits_layouts(block).err());
         if let Some(why) = &why {
             suite.report.not_run(&engine, &block.name, why);
         }

@@ -60,7 +60,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for setup in SETUPS {
         let vectors = Capability::of_level(setup.level);
         if let Some(Err(why)) = vectors.map(|vectors| frame.has(vectors)) {
-            suite.report.not_run(&setup.name(), "all", why);
+            suite.report.not_run(&setup.name(), "all", &why);
             continue;
         }
         let asked = match *setup.convention == X86_64_WIN64 {

@@ -205,13 +205,21 @@ impl Reference {
         }
     }
 
-    /// Returns its own message if it lacks `capability`, which is asked once.
-    pub fn has(&self, capability: Capability) -> Result<(), &str> {
+    /// Checks whether it compiles code with `capability`, and this machine runs it.
+    ///
+    /// # Errors
+    /// Words about the machine, or the compiler's own message.
+    pub fn has(&self, capability: Capability) -> Result<(), String> {
+        match capability.runs_here() {
+            true => self.compiles(capability).map_err(str::to_owned),
+            false => Err(format!("this machine has no {capability}")),
+        }
+    }
+
+    /// Returns its own message if it does not compile code with `capability`, which is asked once.
+    fn compiles(&self, capability: Capability) -> Result<(), &str> {
         let row = &TRAITS[capability as usize];
         let answer = self.missing[capability as usize].get_or_init(|| {
-            if !capability.runs_here() {
-                return Err(format!("this machine has no {}", row.name));
-            }
             let checked = self.check(row.source, &row.probe_flags());
             let why = |error: ReferenceError| match error.messages() {
                 Some(messages) => first_error(messages),
@@ -222,8 +230,29 @@ impl Reference {
         answer.as_ref().copied().map_err(String::as_str)
     }
 
-    /// Checks whether it can be asked about `block`.
+    /// Checks whether it can be asked about `block`, with code that runs here.
+    ///
+    /// # Errors
+    /// The reason why not.
     pub fn admits(&self, block: &Block) -> Result<(), String> {
+        self.admits_with(block, |capability| self.has(capability))
+    }
+
+    /// Checks whether it can be asked about the layouts of `block`, with code that does not run.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn admits_layouts(&self, block: &Block) -> Result<(), String> {
+        self.admits_with(block, |capability| {
+            self.compiles(capability).map_err(str::to_owned)
+        })
+    }
+
+    fn admits_with(
+        &self,
+        block: &Block,
+        has: impl Fn(Capability) -> Result<(), String>,
+    ) -> Result<(), String> {
         let named: Vec<&str> = block
             .references
             .iter()
@@ -238,7 +267,7 @@ impl Reference {
             return Err(format!("for {} only: {reason}", named.join(" and ")));
         }
         for capability in needs(block) {
-            if let Err(why) = self.has(capability) {
+            if let Err(why) = has(capability) {
                 return Err(format!("no {capability}: {why}"));
             }
         }
