@@ -176,15 +176,9 @@ impl<'a> Source<'a> {
 
     /// Returns the arguments for a compiler of the target to read it as clang does.
     pub(crate) fn compiler_flags(&self) -> Vec<String> {
+        let (_, others) = split_target(self.clang);
         let mut flags = self.reading.flags();
-        let mut clang = self.clang.iter();
-        while let Some(arg) = clang.next() {
-            match arg.as_str() {
-                "-target" => drop(clang.next()),
-                arg if arg.starts_with("--target=") => {}
-                arg => flags.push(arg.to_owned()),
-            }
-        }
+        flags.extend(others.into_iter().map(str::to_owned));
         flags
     }
 
@@ -197,12 +191,7 @@ impl<'a> Source<'a> {
 
     /// Returns the target that is asked for, if one is.
     fn triple(&self) -> Option<&str> {
-        let of_args = self
-            .clang
-            .iter()
-            .rev()
-            .find_map(|arg| arg.strip_prefix("--target="));
-        self.target.as_deref().or(of_args)
+        self.target.as_deref().or(split_target(self.clang).0)
     }
 
     /// Reads it, in a child of this command, with its limits.
@@ -242,6 +231,20 @@ pub(crate) const OWN: &str = "cabi_unnamed_";
 
 /// A declaration that is added after each text: what has swallowed this has swallowed more.
 pub(crate) const END: &str = "cabi_unnamed_end";
+
+/// Splits arguments of clang into the target that they name last, and the others.
+pub(crate) fn split_target(args: &[String]) -> (Option<&str>, Vec<&str>) {
+    let (mut triple, mut others) = (None, Vec::new());
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg.strip_prefix("--target=") {
+            Some(named) => triple = Some(named),
+            None if arg == "-target" => triple = args.next(),
+            None => others.push(arg),
+        }
+    }
+    (triple, others)
+}
 
 /// Returns the directive that includes `header`: a file here, or one that clang finds.
 pub(crate) fn include(header: &str) -> String {

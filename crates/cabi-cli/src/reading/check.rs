@@ -44,8 +44,7 @@ impl ReadC {
             Ok(_) => Ok(String::new()),
             Err(error) => {
                 let message = message(&self.header, &error);
-                let mut targets = self.clang.iter().rev();
-                let triple = targets.find_map(|arg| arg.strip_prefix("--target="));
+                let (triple, _) = super::split_target(&self.clang);
                 // `verify` gives clang no arguments of its user.
                 let missing =
                     triple.and_then(|triple| foreign::missing_header(triple, &error, false));

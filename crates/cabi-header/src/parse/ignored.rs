@@ -4,6 +4,7 @@
 //! clang warns, and goes on with another layout or call than the other compiler. A pragma may hide
 //! the warning: then every declaration may have an attribute whose name occurs.
 
+use Matters::{Always, ToGcc, ToGccForWindows};
 use Subject::{Function, Record, Typedef};
 
 /// Kinds of declarations that have attributes.
@@ -14,32 +15,54 @@ pub(crate) enum Subject {
     Function,
 }
 
-/// Each attribute with the declarations to which it matters, and the machines whose compilers have
-/// it, as a condition of the preprocessor.
-pub(crate) const IGNORED: [(&str, &[Subject], &str); 8] = [
-    ("scalar_storage_order", &[Record], "1"),
-    ("gcc_struct", &[Record], "1"),
-    ("copy", &[Record, Typedef, Function], "1"),
-    ("strub", &[Function], "1"),
+/// Rules of a header by which an ignored attribute makes a difference.
+#[derive(Clone, Copy)]
+pub(crate) enum Matters {
+    Always,
+    /// By gcc's: clang has no such attribute.
+    ToGcc,
+    /// By gcc's where bit-fields are laid out as Microsoft does.
+    ToGccForWindows,
+}
+
+/// Each attribute with the declarations to which it matters, the rules by which it does, and the
+/// machines whose compilers have it, as a condition of the preprocessor. The last three are calling
+/// conventions of clang 19 and later, which an older libclang ignores.
+pub(crate) const IGNORED: [(&str, &[Subject], Matters, &str); 8] = [
+    ("scalar_storage_order", &[Record], Always, "1"),
+    ("gcc_struct", &[Record], ToGccForWindows, "1"),
+    ("copy", &[Record, Typedef, Function], ToGcc, "1"),
+    ("strub", &[Function], ToGcc, "1"),
     (
         "no_callee_saved_registers",
         &[Function],
+        ToGcc,
         "defined(__x86_64__) || defined(__i386__)",
     ),
-    // Calling conventions of clang 19 and later, to an older libclang.
     (
         "preserve_none",
         &[Typedef, Function],
+        Always,
         "defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)",
     ),
-    ("riscv_vector_cc", &[Typedef, Function], "defined(__riscv)"),
-    ("riscv_vls_cc", &[Typedef, Function], "defined(__riscv)"),
+    (
+        "riscv_vector_cc",
+        &[Typedef, Function],
+        Always,
+        "defined(__riscv)",
+    ),
+    (
+        "riscv_vls_cc",
+        &[Typedef, Function],
+        Always,
+        "defined(__riscv)",
+    ),
 ];
 
 /// Returns a constant for each attribute that compilers of the machine have, and this clang has
 /// not.
 pub(crate) fn constants() -> String {
-    let constant = |(name, _, machines)| {
+    let constant = |(name, _, _, machines)| {
         let is_ignored = format!("({machines}) && !__has_attribute(__{name}__)");
         format!("#if {is_ignored}\nenum {{ __cabi_ignores_{name} = 1 }};\n#endif\n")
     };

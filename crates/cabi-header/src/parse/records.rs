@@ -13,7 +13,7 @@ use crate::clang::Cursor;
 use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
-use crate::parse::ignored::{IGNORED, Subject};
+use crate::parse::ignored::{IGNORED, Matters, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
 use crate::parse::stated::{Stated, difference, mismatch};
@@ -123,16 +123,14 @@ impl<'u> Reader<'u> {
         }
         let ignored = IGNORED.iter().zip(self.facts.ignored);
         let occurring = self.errors.ignored.iter().zip(self.pragmas.ignored);
-        for (((name, subjects, _), is_ignored), (places, occurs)) in ignored.zip(occurring) {
-            let matters = match *name {
-                _ if !is_ignored => false,
-                "scalar_storage_order" | "preserve_none" | "riscv_vector_cc" | "riscv_vls_cc" => {
-                    true
-                }
-                "gcc_struct" => !self.is_as_clang() && self.model.bit_fields == BitFieldStyle::Ms,
-                _ => !self.is_as_clang(),
+        let is_as_ms = self.model.bit_fields == BitFieldStyle::Ms;
+        for (((name, subjects, rules, _), is_ignored), (places, occurs)) in ignored.zip(occurring) {
+            let matters = match rules {
+                Matters::Always => true,
+                Matters::ToGcc => !self.is_as_clang(),
+                Matters::ToGccForWindows => !self.is_as_clang() && is_as_ms,
             };
-            if !matters || !subjects.contains(&subject) {
+            if !is_ignored || !matters || !subjects.contains(&subject) {
                 continue;
             }
             if places.is_in(declaration) {
