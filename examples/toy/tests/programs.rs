@@ -53,7 +53,7 @@ const SMALL: &[&str] = &["riscv64", "s390x"];
 #[derive(Clone, Debug)]
 struct Machine {
     /// Option that tells `toy` the target, if it is not this machine.
-    target: &'static str,
+    target: String,
     compiler: String,
     runner: String,
 }
@@ -61,60 +61,44 @@ struct Machine {
 impl Machine {
     fn this(compiler: &str) -> Machine {
         Machine {
-            target: "",
+            target: String::new(),
             compiler: compiler.to_owned(),
             runner: var("CABI_RUNNER").unwrap_or_default(),
         }
     }
 
-    /// Returns another machine, if its compiler and emulator are here.
-    fn other(target: &'static str, compiler: &str, runner: &str) -> Vec<Machine> {
-        let is_here = has(compiler) && has(runner.split(' ').next().unwrap());
-        let machine = Machine {
-            target,
-            compiler: compiler.to_owned(),
-            runner: runner.to_owned(),
-        };
-        is_here.then_some(machine).into_iter().collect()
-    }
-
     /// Returns the machines called so: `this`, `compilers` for this one once with each of its C
-    /// compilers, or another one.
+    /// compilers, or another one, if its compiler and emulator are here.
     fn named(name: &str) -> Vec<Machine> {
         let first = match cfg!(all(target_arch = "aarch64", target_os = "linux")) {
             true => "aarch64-linux-gnu-gcc".to_owned(),
             false => var("CC").unwrap_or("cc".to_owned()),
         };
-        match name {
-            "this" => vec![Machine::this(&first)],
+        let other = |triple: &str, gnu: &str, runner: &str| Machine {
+            target: format!("--target {triple}"),
+            compiler: format!("{gnu}-gcc"),
+            runner: runner.to_owned(),
+        };
+        let other = match name {
+            "this" => return vec![Machine::this(&first)],
             "compilers" => {
                 // clang is a second reference compiler.
                 let clang = ["clang-19", "clang"].into_iter().find(|name| runs(name));
                 let clang = clang.filter(|_| cfg!(target_arch = "x86_64"));
                 let first = Some(&*first).filter(|name| has(name));
-                first.into_iter().chain(clang).map(Machine::this).collect()
+                return first.into_iter().chain(clang).map(Machine::this).collect();
             }
-            "aarch64" => Machine::other(
-                "--target aarch64-unknown-linux-gnu",
-                "aarch64-linux-gnu-gcc",
-                "qemu-aarch64 -L /usr/aarch64-linux-gnu",
-            ),
-            "riscv64" => Machine::other(
-                "--target riscv64gc-unknown-linux-gnu",
-                "riscv64-linux-gnu-gcc",
-                "qemu-riscv64 -L /usr/riscv64-linux-gnu",
-            ),
-            "s390x" => Machine::other(
-                "--target s390x-unknown-linux-gnu",
-                "s390x-linux-gnu-gcc",
-                "qemu-s390x -L /usr/s390x-linux-gnu",
-            ),
-            _ => Machine::other(
-                "--target x86_64-pc-windows-gnu",
-                "x86_64-w64-mingw32-gcc",
-                "wine",
-            ),
-        }
+            "windows" => other("x86_64-pc-windows-gnu", "x86_64-w64-mingw32", "wine"),
+            machine => {
+                let gnu = format!("{machine}-linux-gnu");
+                let own = machine.replace("riscv64", "riscv64gc");
+                let triple = format!("{own}-unknown-linux-gnu");
+                other(&triple, &gnu, &format!("qemu-{machine} -L /usr/{gnu}"))
+            }
+        };
+        let tools = [&*other.compiler, other.runner.split(' ').next().unwrap()];
+        let is_here = tools.into_iter().all(has);
+        is_here.then_some(other).into_iter().collect()
     }
 
     /// The output of a shell script in a folder, which ends well and says nothing else. `toy` is
@@ -132,7 +116,7 @@ impl Machine {
         let mut shell = Command::new("sh");
         shell.args(["-ec", &script]).current_dir(folder);
         shell.env("CC", &self.compiler).env("RUN", &self.runner);
-        shell.env("TARGET", self.target).env("WINEDEBUG", "-all");
+        shell.env("TARGET", &self.target).env("WINEDEBUG", "-all");
         // wine has its registry in the folder.
         shell.env("WINEPREFIX", folder.join("wine"));
         let output = shell.env("T", root().join("tests")).output().unwrap();
@@ -268,8 +252,9 @@ fn built_programs_print_the_same() {
         // toy has no type for the `va_list` of s390x.
         let reads = !machine.target.contains("s390x");
         let is_here = |path: &Path| machine.target.is_empty() || reads && name(path) == "header";
-        let count =
-            machine.programs_print(BUILD, |path| is_here(path) || runs_on(path, machine.target));
+        let count = machine.programs_print(BUILD, |path| {
+            is_here(path) || runs_on(path, &machine.target)
+        });
         assert!(count >= 9, "{count} programs");
     }
 }
