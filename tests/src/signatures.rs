@@ -60,7 +60,7 @@ pub(crate) fn here(
 
 /// Returns the signatures of a vector level.
 pub(crate) fn of_level(subjects: &[&Subject], vectors: VectorLevel) -> Vec<Signature> {
-    let own = subjects.iter().filter(|one| !one.expects_refusal());
+    let own = subjects.iter().filter(|one| one.block.refused.is_none());
     let cases = own.flat_map(|one| &one.cases);
     let cases = cases.filter(|case| case.vectors == vectors);
     cases.flat_map(signatures).collect()

@@ -18,7 +18,6 @@ mod conventions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod emission;
 #[cfg(unix)]
-mod explain;
 mod facts;
 #[cfg(unix)]
 mod headers;
@@ -57,7 +56,6 @@ suites! {
     "clif" clif::run, (all(target_arch = "x86_64", unix));
     "conventions" conventions::run, (true);
     "emission" emission::run, (all(target_arch = "x86_64", target_os = "linux"));
-    "explain" explain::run, (unix);
     "facts" facts::run, (true);
     "headers" headers::run, (unix);
     "lacking" lacking::run, (all(target_arch = "x86_64", target_os = "linux"));

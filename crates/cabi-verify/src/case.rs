@@ -1,7 +1,7 @@
 //! Blocks that are read through libclang: one [`Case`] per prototype.
 //!
-//! Engines run cases: the explain snapshot, the register-dump probe, calls in both directions. A
-//! case carries the types that `cabi` works on, and their spelling for compilers.
+//! Engines run cases: the probe, calls in both directions. A case carries the types that `cabi`
+//! works on, and their spelling for compilers.
 
 use cabi::{Convention, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
@@ -11,9 +11,6 @@ use crate::corpus::Block;
 mod read;
 
 pub(crate) use read::portable;
-
-/// Start of the expected line of a signature that the convention has no place for.
-const REFUSED: &str = "refused:";
 
 /// A block and its meaning.
 #[derive(Clone, Debug)]
@@ -104,10 +101,12 @@ impl Subject {
         named: Vec<(String, Type)>,
         cases: Vec<Case>,
     ) -> Self {
-        let mut block = Block::default();
-        block.name = name.to_owned();
-        block.target = target.name().to_owned();
-        block.code = code;
+        let block = Block {
+            name: name.to_owned(),
+            target: target.name().to_owned(),
+            code,
+            ..Block::default()
+        };
         let mut header = Header::empty(target.name(), *target.data_model());
         for (spelled, ty) in named {
             let list = match spelled.split_once(' ') {
@@ -124,31 +123,6 @@ impl Subject {
             target: target.clone(),
             cases,
         }
-    }
-
-    /// Returns the expected lines of the block under its own policy: those of its one case, or of
-    /// each under the function's name. A type or signature that has no place in the convention
-    /// gives one line, `refused:` and the error.
-    pub fn summary(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for case in &self.cases {
-            if self.cases.len() > 1 {
-                lines.push(format!("{}:", case.prototype.name));
-            }
-            match case.summary(self.block.policy) {
-                Ok(summary) => lines.extend(summary),
-                Err(error) => lines.push(format!("{REFUSED} {error}")),
-            }
-        }
-        lines
-    }
-
-    /// Checks whether the expected lines refuse something of the block.
-    pub fn expects_refusal(&self) -> bool {
-        self.block
-            .expected
-            .iter()
-            .any(|line| line.starts_with(REFUSED))
     }
 }
 
@@ -227,25 +201,6 @@ impl Case {
     /// Checks whether a call returns a value.
     pub fn has_result(&self) -> bool {
         !self.prototype.noreturn && *self.prototype.ret.kind() != Kind::Void
-    }
-
-    /// Returns the lines of an explanation's summary.
-    ///
-    /// # Errors
-    /// [`cabi::Error`] for what the convention has no place for.
-    pub fn summary(&self, profile: Option<Profile>) -> Result<Vec<String>, cabi::Error> {
-        let names: Vec<Option<&str>> = self
-            .prototype
-            .params
-            .iter()
-            .map(|(name, _)| name.as_deref())
-            .collect();
-        let explanation = cabi::explain(&self.sig(profile)?, &names, &self.target)?;
-        Ok(explanation
-            .summary()
-            .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect())
     }
 }
 

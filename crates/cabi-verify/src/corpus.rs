@@ -1,4 +1,4 @@
-//! The `.abi` corpus: C text, what it proves, and the lines that an explanation of it prints.
+//! The `.abi` corpus: C text, and what it proves. Compilers' answers are in `tests/facts`.
 //!
 //! ```text
 //! # Comments stand before the first block.
@@ -7,29 +7,27 @@
 //! target: x86_64-linux-gnu      kills: no-rollback
 //! struct pair { long a, b; };
 //! long f(long, long, long, long, long, struct pair p, long last);
-//! > arg 0..4      Integer          rdi rsi rdx rcx r8
 //! ```
 //!
-//! A block is a name, keys, C text and expected lines, in that order. A key's text goes on in
-//! indented lines; several keys may share a line with two spaces or more between them:
+//! A block is a name, keys and C text, in that order. A key's text goes on in indented lines;
+//! several keys may share a line with two spaces or more between them:
 //!
 //! - `proves`: the rule, with its section; every block has one.
 //! - `target`: the triple, by default `x86_64-linux-gnu`.
 //! - `kills`: mutations that must fail on this block, by default none.
 //! - `compilers`: reference compilers that may be asked, or capabilities a reference compiler must
 //!   have, then the reason in parentheses; by default all.
-//! - `policy`: the profile the expected lines are written under: `default`, `gcc`, `clang`, `zig`.
+//! - `policy`: the profile that the block is about: `default`, `gcc`, `clang`, `zig`.
 //! - `features`: vector levels of the signature: `avx`, `avx512f`; by default none.
 //! - `unnamed`: the types of the unnamed arguments in a call of the variadic function declared; by
 //!   default none.
+//! - `refused`: the error of a type or signature that has no place in the convention.
 //!
-//! `case.rs` finds the meaning of the C text; this file knows the frame only, and rewrites the
-//! expected lines ([`CorpusFile::bless`]) without touching anything else.
+//! `case.rs` finds the meaning of the C text; this file knows the frame only.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -52,7 +50,6 @@ pub struct CorpusFile {
     pub path: PathBuf,
     /// Its blocks in order.
     pub blocks: Vec<Block>,
-    lines: Vec<String>,
 }
 
 /// One block of a file.
@@ -74,8 +71,8 @@ pub struct Block {
     pub references: Vec<String>,
     /// Why it is restricted.
     pub references_reason: Option<String>,
-    /// The profile of the expected lines; without one, the common choices of the target's
-    /// compilers, and gcc's where they differ.
+    /// The profile it is about; without one, the common choices of the target's compilers, and
+    /// gcc's where they differ.
     pub policy: Option<Profile>,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
@@ -83,10 +80,8 @@ pub struct Block {
     pub unnamed: Option<String>,
     /// The C text.
     pub code: String,
-    /// The expected lines without their `> `.
-    pub expected: Vec<String>,
-    /// Lines of the file, from 0, that hold the expected text, or the place where it would stand.
-    span: Range<usize>,
+    /// The error of `cabi` for its signature, if that is refused.
+    pub refused: Option<String>,
 }
 
 /// Oldest libclang that reads all of the corpus as it is meant.
@@ -198,10 +193,9 @@ impl CorpusFile {
     /// ```
     /// use cabi_verify::corpus::CorpusFile;
     ///
-    /// let text = "== one\nproves: psABI 3.2.3\nint f(int);\n> arg 0  Integer  rdi\n";
+    /// let text = "== one\nproves: psABI 3.2.3\nint f(int);\n";
     /// let file = CorpusFile::parse("a.abi".as_ref(), text)?;
     /// assert_eq!(file.blocks[0].code, "int f(int);\n");
-    /// assert_eq!(file.blocks[0].expected, ["arg 0  Integer  rdi"]);
     ///
     /// let refused = CorpusFile::parse("a.abi".as_ref(), "== one\nint f(int);\n").unwrap_err();
     /// assert_eq!(refused.to_string(), "a.abi:1: block `one` does not say what it `proves`");
@@ -231,44 +225,6 @@ impl CorpusFile {
         Ok(Self {
             path: path.to_path_buf(),
             blocks,
-            lines,
         })
-    }
-
-    /// Returns the file's text with the expected lines of the blocks named in `texts` replaced.
-    pub fn blessed(&self, texts: &BTreeMap<String, Vec<String>>) -> String {
-        let mut out = String::new();
-        let mut at = 0;
-        let copy = |out: &mut String, range: Range<usize>| {
-            for line in self.lines.get(range).unwrap_or_default() {
-                out.push_str(line);
-                out.push('\n');
-            }
-        };
-        for block in &self.blocks {
-            copy(&mut out, at..block.span.start);
-            match texts.get(&block.name) {
-                Some(text) => {
-                    for line in text {
-                        out.push_str(format!("> {line}").trim_end());
-                        out.push('\n');
-                    }
-                }
-                None => copy(&mut out, block.span.clone()),
-            }
-            at = block.span.end;
-        }
-        copy(&mut out, at..self.lines.len());
-        out
-    }
-
-    /// Writes [`CorpusFile::blessed`] to the file, if that changes it. Returns whether it did.
-    pub fn bless(&self, texts: &BTreeMap<String, Vec<String>>) -> Result<bool, CorpusError> {
-        let new = self.blessed(texts);
-        if std::fs::read_to_string(&self.path).map_err(CorpusError::io(&self.path))? == new {
-            return Ok(false);
-        }
-        std::fs::write(&self.path, new).map_err(CorpusError::io(&self.path))?;
-        Ok(true)
     }
 }

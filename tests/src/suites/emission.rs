@@ -99,7 +99,7 @@ fn of_target(
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine(target.target.name());
-    let own = subjects.iter().filter(|one| !one.expects_refusal());
+    let own = subjects.iter().filter(|one| one.block.refused.is_none());
     for case in own.flat_map(|one| &one.cases) {
         if signatures(case).is_empty() {
             let why = "neither gcc's nor clang's policy has a place for it".to_owned();

@@ -1,7 +1,12 @@
 //! The stored facts of `tests/facts`, judged where no compiler is asked and nothing runs: places of
-//! values in compilers' code, and layouts of types.
+//! values in compilers' code, and layouts of types. Beside them, which blocks of the corpus are
+//! refused, and which choices between compilers they depend on.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use cabi::Policy;
+use cabi_verify::case::Subject;
 
 use super::conventions;
 use super::conventions::stored::folder;
@@ -14,6 +19,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // Without libclang nothing is read.
     let mut subjects = suite.corpus(&[&["x86-64-sysv"], &OTHERS[..]].concat())?;
     let own = suite.corpus(&["layout"])?;
+    decided(&subjects, suite);
     let mut files = layout::judge_stored(&[&*subjects, &own].concat(), suite)?;
     if !subjects.is_empty() {
         subjects.extend(positions::subjects("facts", suite)?);
@@ -32,6 +38,60 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Choices no compiler for Linux makes otherwise.
+const NOT_ON_LINUX: [&str; 3] = [
+    "INTEGER_VECTORS_IN_GPR",
+    "NARROW_RESULTS_EXTENDED",
+    "INT128_VECTORS_IN_GPR",
+];
+
+/// Checks that `cabi` refuses the blocks that say so, in their words, and no others; and that some
+/// block depends on each choice between compilers.
+fn decided(subjects: &[Subject], suite: &mut Suite) {
+    let mut touched = BTreeSet::new();
+    for subject in subjects {
+        let (block, found) = (&subject.block, choices(subject));
+        let refused = found.as_ref().err();
+        let is_same = |stated: Option<&String>| refused == stated;
+        let why = format!("refused: {refused:?}, stated: {:?}", block.refused);
+        let holds = is_same(block.refused.as_ref());
+        (suite.report).check("facts refused", &block.name, holds, why);
+        if block.refused.is_some() {
+            let is_noticed = !is_same(None) && !is_same(Some(&"x".to_owned()));
+            (suite.report).check(
+                "facts control",
+                &block.name,
+                is_noticed,
+                "it is not noticed",
+            );
+        }
+        touched.extend(found.into_iter().flatten());
+    }
+    if suite.is_complete() && !subjects.is_empty() {
+        for (_, bit) in Policy::NAMES {
+            let matters = touched.contains(bit) || NOT_ON_LINUX.contains(bit);
+            let why = "no block of the corpus depends on this choice";
+            (suite.report).check("facts policy", bit, matters, why);
+        }
+    }
+}
+
+/// Returns the choices that matter in some signature of the block.
+///
+/// # Errors
+/// Words of the first signature that is refused.
+fn choices(subject: &Subject) -> Result<Vec<&'static str>, String> {
+    let mut all = Vec::new();
+    for case in &subject.cases {
+        let explained = case
+            .sig(subject.block.policy)
+            .and_then(|sig| cabi::explain(&sig, &[], &case.target));
+        let explained = explained.map_err(|error| error.to_string())?;
+        all.extend(explained.touched.iter().map(|(bit, _)| *bit));
+    }
+    Ok(all)
 }
 
 /// Returns the files of facts that are not among `used`.

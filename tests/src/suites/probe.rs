@@ -255,7 +255,7 @@ fn has_places(
         case.abi_under(compiler.policy)
             .map_err(|why| why.to_string())?;
     }
-    if subject.expects_refusal() {
+    if subject.block.refused.is_some() {
         return Err("the convention has no place for it, as the block says".to_owned());
     }
     has_room(case)?;

@@ -39,11 +39,8 @@ impl Subject {
     /// match Subject::parse(text) {
     ///     Err(error) if error.is_missing_libclang => println!("{error}"),
     ///     subject => {
-    ///         let subject = subject.unwrap();
-    ///         assert_eq!(
-    ///             subject.cases[0].summary(None).unwrap()[0],
-    ///             "arg 0 p         Integer Sse      rdi xmm0"
-    ///         );
+    ///         let abi = subject.unwrap().cases[0].abi_under(cabi::Policy::GCC).unwrap();
+    ///         assert_eq!((abi.used.int, abi.used.vector), (1, 1));
     ///     }
     /// }
     /// ```

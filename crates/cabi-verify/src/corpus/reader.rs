@@ -1,4 +1,4 @@
-//! One block of an `.abi` file: its name, keys, C text and expected lines.
+//! One block of an `.abi` file: its name, keys and C text.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use cabi::Profile;
 use super::capability::{Capability, KNOWN_REFERENCES};
 use super::{Block, CorpusError, DEFAULT_TARGET};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "proves",
     "target",
     "kills",
@@ -15,6 +15,7 @@ const KEYS: [&str; 7] = [
     "policy",
     "features",
     "unnamed",
+    "refused",
 ];
 
 /// Reads the block whose name is line `start` of `lines`, which end with it.
@@ -41,13 +42,14 @@ pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block,
         }
         block.take_key(key, text).map_err(wrong(*line))?;
     }
-    block.take_body(path, lines, code_start)?;
-    match block.proves.is_empty() {
-        true => Err(wrong(start)(format!(
-            "block `{name}` does not say what it `proves`"
-        ))),
-        false => Ok(block),
-    }
+    let code = lines.get(code_start..).unwrap_or_default().join("\n");
+    block.code = code.trim_start_matches('\n').trim_end().to_owned() + "\n";
+    let why = match (block.code.trim(), block.proves.as_str()) {
+        ("", _) => "has no C text",
+        (_, "") => "does not say what it `proves`",
+        _ => return Ok(block),
+    };
+    Err(wrong(start)(format!("block `{name}` {why}")))
 }
 
 /// The keys from line `at` on, each with its line and its text, and the line after them.
@@ -84,6 +86,7 @@ impl Block {
             "kills" => self.kills = items(text),
             "compilers" => self.take_references(text)?,
             "unnamed" => self.unnamed = Some(text.to_owned()),
+            "refused" => self.refused = Some(text.to_owned()),
             "policy" => {
                 self.policy = match Profile::named(text) {
                     None if text != "default" => {
@@ -104,48 +107,6 @@ impl Block {
             }
             other => return Err(format!("unknown key `{other}`")),
         }
-        Ok(())
-    }
-
-    /// The C text from line `start` on, and the expected lines after it.
-    fn take_body(
-        &mut self,
-        path: &Path,
-        lines: &[String],
-        start: usize,
-    ) -> Result<(), CorpusError> {
-        let is_text = |line: &String| !line.trim().is_empty();
-        let is_expected = |line: &String| line.starts_with('>');
-        let body = lines.get(start..).unwrap_or_default();
-        let n_before = body.iter().position(is_expected).unwrap_or(body.len());
-        let (before, after) = body.split_at(n_before);
-        let n_code = before.iter().rposition(is_text).map_or(0, |last| last + 1);
-        let n_expected = after.iter().take_while(|line| is_expected(line)).count();
-        let (expected, rest) = after.split_at(n_expected);
-        if let Some((i, line)) = rest.iter().enumerate().find(|(_, line)| is_text(line)) {
-            let why = match is_expected(line) {
-                true => "a gap between expected lines",
-                false => "C text after the expected lines",
-            };
-            return Err(CorpusError::at_line(
-                path,
-                start + n_before + n_expected + i,
-                why,
-            ));
-        }
-        if n_code == 0 {
-            let why = format!("block `{}` has no C text", self.name);
-            return Err(CorpusError::at_line(path, start.saturating_sub(1), why));
-        }
-        let code = before.split_at(n_code).0.join("\n");
-        self.code = code.trim_start_matches('\n').to_owned() + "\n";
-        let first = start + if n_expected > 0 { n_before } else { n_code };
-        self.span = first..first + n_expected;
-        let bare = |line: &String| {
-            let text = line.strip_prefix('>').unwrap_or(line);
-            text.strip_prefix(' ').unwrap_or(text).to_owned()
-        };
-        self.expected = expected.iter().map(bare).collect();
         Ok(())
     }
 

@@ -1,5 +1,4 @@
-//! The frame of the format: reading, refusals and their places, and blessing, which changes
-//! expected lines only.
+//! The frame of the format: reading, refusals and their places.
 
 use super::*;
 
@@ -14,12 +13,11 @@ compilers: clang, bitint (gcc 12 lacks them)
 struct pair { long a, b; };
 
 long f(struct pair);
-> arg 0  Integer
-> ret    Integer
 
 == second
 proves: nothing
 unnamed: double, long
+refused: int: no place
 int g(int, ...);
 
 ";
@@ -33,7 +31,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn reads_keys_code_and_expected_lines() {
+fn reads_keys_and_code() {
     let file = parse(TWO).unwrap();
     let [first, second] = &file.blocks[..] else {
         panic!("{:?}", file.blocks)
@@ -53,24 +51,10 @@ fn reads_keys_code_and_expected_lines() {
         "struct pair { long a, b; };\n\nlong f(struct pair);\n"
     );
     assert_eq!(first.line, 3);
-    assert_eq!(first.expected, ["arg 0  Integer", "ret    Integer"]);
+    assert_eq!(first.refused, None);
     assert_eq!(second.unnamed.as_deref(), Some("double, long"));
     assert_eq!(second.target, DEFAULT_TARGET);
-    assert!(second.expected.is_empty());
-}
-
-#[test]
-fn blessing_changes_expected_lines_only() {
-    let file = parse(TWO).unwrap();
-    assert_eq!(file.blessed(&BTreeMap::new()), TWO);
-    let texts = BTreeMap::from([
-        ("first".to_owned(), vec!["new".to_owned()]),
-        ("second".to_owned(), vec!["a".to_owned(), String::new()]),
-    ]);
-    let expected = TWO
-        .replace("> arg 0  Integer\n> ret    Integer\n", "> new\n")
-        .replace("int g(int, ...);\n", "int g(int, ...);\n> a\n>\n");
-    assert_eq!(file.blessed(&texts), expected);
+    assert_eq!(second.refused.as_deref(), Some("int: no place"));
 }
 
 /// Text, and after `!` why it is refused.
