@@ -46,7 +46,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let lines: Vec<&str> = SYSTEM.lines().collect();
     let whole = &suite.report;
     let read = |line: &&str| {
-        let mut report = whole.of_part();
+        let mut report = Report::new(&whole.name);
         let read = read(line, &mut report).map_err(|why| why.to_string());
         read.map(|read| (read, report))
     };
