@@ -115,7 +115,7 @@ impl Suite {
         Ok(subjects)
     }
 
-    /// Returns the name of an engine of this suite in `expected.toml`: `probe gcc`.
+    /// Returns the name of an engine of this suite in reports: `probe gcc`.
     pub(crate) fn engine(&self, name: &str) -> String {
         format!("{} {name}", self.name)
     }
