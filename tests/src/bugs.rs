@@ -6,13 +6,13 @@ use std::sync::Arc;
 use cabi::Policy;
 use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::case::{Case, Direction, Subject};
+use cabi_verify::case::Subject;
 use cabi_verify::layout::{Reply, ask_data};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, Judged, Mistake};
-use cabi_verify::verify::{Compiler, bugs_of_zig};
 
 use crate::compiled::{admits, compile, unit};
 use crate::suite::Result;
@@ -57,7 +57,7 @@ impl Asked {
 }
 
 /// Returns the name of a back end of Zig's.
-fn backend_name(backend: Backend) -> &'static str {
+pub(crate) fn backend_name(backend: Backend) -> &'static str {
     match backend {
         Backend::Own => "zig own",
         Backend::Llvm => "zig llvm",
@@ -264,16 +264,4 @@ fn policy(own: Policy, subject: &Subject) -> Policy {
         case.is_some_and(|case| case.abi_under(*policy).is_ok())
     };
     placed.find(has_places).unwrap_or(own)
-}
-
-/// The bug of `expected` that Zig's code of this mode meets in a call of `case`, if it is known.
-pub(crate) fn bug_of_zig<'e>(
-    expected: &'e Expected,
-    case: &Case,
-    mode: Mode,
-    direction: Direction,
-) -> Option<&'e Bug> {
-    let met = bugs_of_zig(case, mode.fast, direction).into_iter();
-    let mut bugs = met.filter_map(|name| expected.bug(name));
-    bugs.find(|bug| bug.is_of(backend_name(mode.backend)))
 }

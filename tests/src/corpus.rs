@@ -40,7 +40,7 @@ pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The known failures.
+/// The list of compiler bugs.
 pub fn expected() -> PathBuf {
     folder().join("expected.toml")
 }

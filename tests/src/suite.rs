@@ -1,5 +1,5 @@
-//! Shared parts of all suites: the report with its known failures, the reference compilers, the
-//! corpus, and the end of a run.
+//! Shared parts of all suites: the report, the reference compilers, the corpus, and the end of a
+//! run.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,11 +9,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::processor;
-use cabi_verify::report::Report;
+use cabi_verify::report::{Report, Status};
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Verdict;
 
-use crate::corpus::{Corpus, expected};
+use crate::corpus::Corpus;
 use crate::totals;
 
 /// The result of a step of a suite. An error ends the suite: it is about the machine or a list, not
@@ -54,7 +54,8 @@ pub(crate) fn run(
 
 impl Suite {
     fn new(name: &'static str, only: Option<&str>) -> Result<Self> {
-        let mut report = Report::new(name).with_expected(&expected())?;
+        let mut report = Report::new(name);
+        report.allow_self_inconsistent = true;
         let hidden = processor::hidden()?;
         if !hidden.is_empty() {
             report.note(format!("hidden of this processor: {hidden}"));
@@ -72,8 +73,7 @@ impl Suite {
         })
     }
 
-    /// Checks whether all cases run: known failures that none of them meets are then failures.
-    /// `expected.toml` has failures of x86-64 only.
+    /// Checks whether all cases run, on the machine with the most of them.
     pub(crate) fn is_complete(&self) -> bool {
         cfg!(target_arch = "x86_64") && self.is_whole() && !is_blessed()
     }
@@ -115,7 +115,7 @@ impl Suite {
         Ok(subjects)
     }
 
-    /// Returns the name of an engine of this suite in `expected.toml`: `probe gcc`.
+    /// Returns the name of an engine of this suite in reports: `probe gcc`.
     pub(crate) fn engine(&self, name: &str) -> String {
         format!("{} {name}", self.name)
     }
@@ -135,7 +135,7 @@ impl Suite {
         let whole = &*self;
         let one = |item| {
             let mut own = Self {
-                report: whole.report.of_part(),
+                report: Report::new(whole.name),
                 only: whole.only.clone(),
                 n_passed: None,
                 ..*whole
@@ -152,11 +152,15 @@ impl Suite {
         Ok(())
     }
 
-    /// Takes the outcome of a case. A case that is not lowered was not run.
+    /// Takes the outcome of a case. A case that is not lowered was not run. Of cases about which a
+    /// compiler is self-inconsistent, docs/conformance.md has the number.
     pub(crate) fn verdict(&mut self, engine: &str, case: &str, verdict: Verdict) {
         match verdict {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
                 self.report.not_run(engine, case, &why);
+            }
+            Verdict::SelfInconsistent(found) => {
+                self.report.self_inconsistent(engine, case, found.why);
             }
             other => self.report.outcome(engine, case, other.passed().map(drop)),
         }
@@ -169,6 +173,9 @@ impl Suite {
         for section in &found.sections {
             let lines = section.head.iter().filter(|line| !line.is_empty());
             lines.for_each(|line| report.note(line));
+            for item in section.with(Status::SelfInconsistent) {
+                report.self_inconsistent(&section.name, &item.name, &item.why);
+            }
             let own = found.failing().filter(|(of, _)| of.name == section.name);
             let mut failing = own.map(|(_, item)| item).peekable();
             if failing.peek().is_none() && found.error.is_none() {
@@ -186,8 +193,18 @@ impl Suite {
         }
     }
 
+    /// Returns the number of cases that pass, and those in which compilers are self-inconsistent,
+    /// as two columns of a table.
+    fn counts(&self, passed: usize) -> String {
+        let of_each = self.report.n_self_inconsistent().into_iter();
+        let of_each = of_each.map(|(engine, n)| {
+            let own = engine.strip_prefix(self.name).unwrap_or(engine);
+            format!("{} {n}", own.trim_start())
+        });
+        format!("{passed} | {}", of_each.collect::<Vec<_>>().join(", "))
+    }
+
     fn finish(mut self) -> ExitCode {
-        let complete = self.is_complete();
         self.report
             .note(format!("order of cases: CABI_ORDER={}", self.order));
         self.report
@@ -196,10 +213,10 @@ impl Suite {
         let passed = self.n_passed.unwrap_or_else(|| self.report.n_passed());
         let is_whole = self.only.is_none() && cfg!(target_arch = "x86_64") && totals::are_usual();
         let totals = match is_whole {
-            true => totals::hold(self.name, passed, is_blessed()),
+            true => totals::hold(self.name, &self.counts(passed), is_blessed()),
             false => Ok(()),
         };
-        let code = match (self.report.finish(complete), totals) {
+        let code = match (self.report.finish(), totals) {
             (_, Err(why)) => {
                 println!("{why}");
                 ExitCode::FAILURE

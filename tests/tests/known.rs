@@ -1,6 +1,4 @@
-//! The list of known bugs that `cabi verify`, `cabi fuzz` and the suites carry is that of
-//! `expected.toml`: each name is one there, its predicate holds for the sample, and each bug there
-//! that calls show has a predicate. Reproductions for upstream show their bugs.
+//! Reproductions for upstream, in `expected.toml`, show their bugs.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
     clippy::unwrap_used,
@@ -9,120 +7,10 @@
 
 use std::process::Command;
 
-use cabi_tests::bugs::subject;
-use cabi_tests::corpus::{self, Corpus};
+use cabi_tests::corpus;
 use cabi_verify::build::{Installed, ReferenceError};
-use cabi_verify::case::{Direction, Subject};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::report::{Report, missing};
-use cabi_verify::verify::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
-
-#[test]
-fn each_known_bug_has_a_sample_that_meets_it() {
-    let mut report = Report::new("known");
-    let corpus = Corpus::read("x86-64-sysv", "known", &mut report).unwrap();
-    if corpus.subjects.is_empty() {
-        return missing("the samples of known bugs: no block of the corpus can be read");
-    }
-    let expected = Expected::read(&corpus::expected()).unwrap();
-    let names: Vec<&str> = known_bugs().collect();
-    for bug in &expected.bugs {
-        // A bug that stops the compiler makes no call that could differ; a bug of gcc or clang in
-        // one signature alone is a failure of that block.
-        let is_met = bug.compiler.starts_with("zig") && bug.shows != Shows::Compilation;
-        let is_listed = !is_met || names.contains(&&*bug.name);
-        assert!(is_listed, "{}: no predicate says what it affects", bug.name);
-    }
-    for name in names {
-        let bug = expected.bug(name);
-        let bug = bug.unwrap_or_else(|| panic!("{name} is no bug of expected.toml"));
-        let subject: Subject = subject(bug, &corpus.subjects).unwrap();
-        let mut cases = subject.cases.iter();
-        let of_zig = |case| {
-            let ways =
-                [false, true].map(|fast| Direction::ALL.map(|of| bugs_of_zig(case, fast, of)));
-            ways.as_flattened().concat().contains(&name)
-        };
-        let meets = |case| match bug.shows {
-            Shows::Initializer => known_initializer_bug(&bug.compiler, case) == Some(name),
-            _ if bug.compiler.starts_with("zig") => of_zig(case),
-            _ => known_bug(&bug.compiler, case) == Some(name),
-        };
-        assert!(cases.any(meets), "{name}: its sample does not meet it");
-    }
-}
-
-/// The block that `text` is. `None` where there is no libclang.
-fn read(text: &str) -> Option<Subject> {
-    match Subject::parse(text) {
-        Err(error) if error.is_missing_libclang => {
-            missing(&error.why);
-            None
-        }
-        subject => Some(subject.unwrap()),
-    }
-}
-
-/// Signatures that every compiler gets right meet no known bug, or the list would excuse
-/// everything: plain records, and arrays of nothing where clang does not look.
-#[test]
-fn plain_signatures_meet_no_known_bug() {
-    let text = "== plain\nproves: nothing\nunnamed: int, double, struct pair, long double\n\
-                struct pair { long a; double b; };\nstruct floats { float x, y, z; };\n\
-                struct empty {};\nstruct no_array { float x; struct empty none; long n; };\n\
-                struct at_end { float x; struct empty none[1]; };\n\
-                struct at_float { float x; struct empty none[1]; float y; };\n\
-                struct in_second { double x; struct empty none[1]; long n; };\n\
-                struct after_int { int x; struct empty none[1]; long n; };\n\
-                struct with_int { float x; struct empty none[1]; int n; };\n\
-                struct in_memory { float x; struct empty none[1]; long n, m; };\n\
-                struct pair f(int, struct floats, struct pair *, struct no_array, struct at_end, struct at_float, struct in_second,\n\
-                              struct after_int, struct with_int, struct in_memory, ...);\n";
-    let Some(subject) = read(text) else {
-        return;
-    };
-    for compiler in ["gcc", "clang"] {
-        for known in [known_bug, known_initializer_bug] {
-            assert_eq!(known(compiler, &subject.cases[0]), None, "{compiler}");
-        }
-    }
-}
-
-/// A compiler, its vectors in registers, a type of an unnamed argument, and the bug that such a
-/// call meets, or nothing.
-const NAMES: &str = "
-    clang | avx     | union { double d[2]; __float128 q; } | clang-odd-pair-va-arg
-    clang | avx     | union { v4 x; double y[2]; }         |
-    clang | avx     | union { v8 x; }                      |
-    clang | avx     | union { v4 x; char y[32]; }          | clang-unnamed-padded-union
-    clang | avx     | union { v4 x; char y[64]; }          |
-    clang | avx512f | union { v4 x; char y[64]; }          | clang-unnamed-padded-union
-    clang | avx     | struct { __int128 n; }               |
-    clang | avx     | __int128                             | clang-int128-leftover-va-arg
-    gcc   | avx     | struct { v2x x; }                    |
-";
-const VECTORS: &str = "typedef float v4 __attribute__((vector_size(16)));\n\
-                       typedef float v8 __attribute__((vector_size(32)));\n\
-                       typedef __int128 v2x __attribute__((vector_size(32)));\n";
-
-/// A predicate that holds for more than its bug excuses another one under its name.
-#[test]
-fn what_a_signature_meets_has_the_right_name() {
-    for row in NAMES.trim().lines() {
-        let [compiler, features, ty, bug] = row.split('|').map(str::trim).collect::<Vec<_>>()[..]
-        else {
-            panic!("{row}");
-        };
-        let text = format!(
-            "== one\nproves: its name\nfeatures: {features}\nunnamed: t, int\n{VECTORS}typedef {ty} t;\nvoid f(long, ...);\n"
-        );
-        let Some(subject) = read(&text) else {
-            return;
-        };
-        let known = known_bug(compiler, &subject.cases[0]);
-        assert_eq!(known.unwrap_or_default(), bug, "{row}");
-    }
-}
+use cabi_verify::report::missing;
 
 /// Compilers as they were when the bugs were measured.
 const MEASURED: [&str; 2] = ["gcc-12", "clang-19"];

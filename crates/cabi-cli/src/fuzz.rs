@@ -20,7 +20,7 @@ Compares random signatures with real compilers.
 
 Types and signatures are drawn with weight on what is hard for ABIs, and compiled by the compilers and here. The places of all values are \
 observed in callers and callees of both, and compared; layouts too. A difference is minimized and written as a block for the corpus of tests. Where a \
-compiler's own caller and callee disagree about the same case, or end the process, the compiler is self-inconsistent. This is a failure too, unless it is a known bug of that compiler, which is counted, or --allow-self-inconsistent is \
+compiler's own caller and callee disagree about the same case, or end the process, the compiler is self-inconsistent. This is a failure too, unless --allow-self-inconsistent is \
 given. Where compilers disagree with each other and each is right under its own profile, the policy bits that explain it are counted.
 
 Seed and index identify a signature, the same one on every machine. --shard lets many machines share a run, each of which writes results \

@@ -25,7 +25,7 @@
 use std::fmt;
 
 use crate::case::Direction;
-use crate::verdict::Value;
+use crate::verdict::{Difference, Value, Verdict};
 
 mod stored;
 #[cfg(test)]
@@ -218,18 +218,10 @@ impl Facts {
 }
 
 impl Facts {
-    /// Returns the number of values that each side shows: the callee's, and the caller's.
-    pub fn n_values(&self) -> [usize; 2] {
-        [&self.callee, &self.caller].map(|side| {
-            let all = side.args.iter().chain(&side.result);
-            let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
-            all.filter(has_bytes).count()
-        })
-    }
-
     /// Checks whether the caller and the callee differ about `value`, or without one about the
-    /// state of the machine at the call: no ABI is both sides' then.
-    pub fn disagree(&self, value: Option<Value>) -> bool {
+    /// state of the machine at the call: no ABI is both sides' then. With `counts_lost` they differ
+    /// about bytes that one of them loses, or both.
+    fn disagree(&self, value: Option<Value>, counts_lost: bool) -> bool {
         let Some(value) = value else {
             return self.disagree_about_state();
         };
@@ -240,7 +232,34 @@ impl Facts {
         let (Some(caller), Some(callee)) = (of(&self.caller), of(&self.callee)) else {
             return false;
         };
-        caller.is_elsewhere(&callee) || caller.lacks_bits_of(&callee)
+        caller.is_elsewhere(&callee, counts_lost) || caller.lacks_bits_of(&callee)
+    }
+
+    /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the
+    /// differences from an ABI. The compiler is self-inconsistent if its caller and callee disagree
+    /// about each value of them, or if this side ends the process. A state of the machine that
+    /// differs besides may follow from that.
+    ///
+    /// `is_laid_out` says whether the bits of a value are known to be where the compiler has them.
+    /// Bytes that a side loses may else be bits that were looked for elsewhere.
+    pub fn verdict(
+        &self,
+        direction: Direction,
+        all: &[Difference],
+        is_laid_out: impl Fn(Value) -> bool,
+    ) -> Verdict {
+        let is_consistent = |found: &&Difference| {
+            let counts_lost = found.value.is_none_or(&is_laid_out);
+            let is_whole = self.side(direction).state("ends").is_none();
+            is_whole && !self.disagree(found.value, counts_lost)
+        };
+        let mut values = all.iter().filter(|found| found.value.is_some());
+        let wrong = values.find(is_consistent);
+        match wrong.or(all.first()) {
+            None => Verdict::Passed(self.side(direction).n_values()),
+            Some(found) if is_consistent(&found) => Verdict::Differs(found.clone()),
+            Some(found) => Verdict::SelfInconsistent(found.clone()),
+        }
     }
 
     /// Returns the compiler's side of calls in a direction: its callee, or its caller.
@@ -290,6 +309,13 @@ impl Facts {
 }
 
 impl Side {
+    /// Returns the number of values that it shows.
+    fn n_values(&self) -> usize {
+        let all = self.args.iter().chain(&self.result);
+        let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
+        all.filter(has_bytes).count()
+    }
+
     /// Returns the state's value of `name`.
     pub fn state(&self, name: &str) -> Option<&str> {
         note(&self.state, name)
@@ -313,16 +339,16 @@ impl Found {
         Some(found)
     }
 
-    /// Checks whether a caller's value has some byte in no place where the callee's has it: a byte
+    /// Checks whether a caller's value has some byte in no place where the callee's has it. A byte
     /// that is nowhere is lost, also if both sides lose it.
-    fn is_elsewhere(&self, callee: &Self) -> bool {
+    fn is_elsewhere(&self, callee: &Self, counts_lost: bool) -> bool {
         let mut bytes = self.bytes().zip(callee.bytes());
         bytes.any(|((a, i), (b, k))| match (&a.at, &b.at) {
             (At::Spots(a), At::Spots(b)) => {
                 let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
                 !a.iter().any(has)
             }
-            (a, b) => *a == At::Nowhere || *b == At::Nowhere,
+            (a, b) => counts_lost && (*a == At::Nowhere || *b == At::Nowhere),
         })
     }
 

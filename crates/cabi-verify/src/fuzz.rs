@@ -9,8 +9,8 @@
 //! number use the C that all compilers have, so that two compilers can be compared with each other;
 //! the others may use features of one compiler alone.
 //!
-//! A case that the compiler's own caller and callee disagree about is a known bug of the compiler,
-//! or counted as a self-inconsistency. If two compilers put something at different places and each
+//! A case that the compiler's own caller and callee disagree about is counted as a
+//! self-inconsistency. If two compilers put something at different places and each
 //! call is right under its own profile, the policy bits that say so are counted.
 
 use std::ops::Range;

@@ -12,7 +12,7 @@
 //! - [`question`], [`probe`], [`facts`], [`compare`]: where a compiler's code has the values of a
 //!   call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler.
 //! - [`layout`], [`verdict`]: layouts compared with a compiler's; the outcome of a case.
-//! - [`report`]: what ran, what did not and why; known failures.
+//! - [`report`]: what ran, what did not and why; compiler bugs.
 //!
 //! [`verify`] (headers) and [`fuzz`] (random signatures, and every transition between the
 //! [`states`] of argument assignment) are sources of cases for one runner ([`verify::units`]).

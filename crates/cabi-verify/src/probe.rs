@@ -12,19 +12,20 @@ use std::time::Duration;
 
 use std::path::Path;
 
-use cabi::{ArgAbi, Convention, FnAbi, FnSig, Loc, Place, Policy, Type};
+use cabi::{ArgAbi, Convention, FnAbi, Loc, Place, Policy, Type, leaves};
 
 use crate::build::program::{File, Program, runner};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
+use crate::case::Direction;
 use crate::compare::compare;
 use crate::emit::c::Images;
 use crate::emit::c::WINDOWS;
 use crate::facts::{Facts, Note};
-use crate::question::{Outcome, Question};
+use crate::question::Question;
 use crate::run::HERE;
 use crate::scratch::Scratch;
-use crate::verdict::Difference;
+use crate::verdict::{Value, Verdict};
 
 mod emission;
 mod machine;
@@ -369,21 +370,34 @@ fn table(rows: &str) -> String {
     )
 }
 
-/// Returns the outcome of `observed` for the places of `abi`, for a question about `sig`.
-pub fn outcome(compiler: &str, observed: &Observed, sig: &FnSig, abi: &FnAbi) -> Outcome {
+/// Returns the verdicts on the caller and on the callee of `observed`, for arguments and a result
+/// of these types in the places of `abi`; one that passes has the number of right values. The
+/// compiler was not asked where its bit-fields are: lost bytes of a value with some are
+/// differences.
+pub fn verdicts(
+    compiler: &str,
+    observed: &Observed,
+    (types, ret): (Vec<Type>, &Type),
+    abi: &FnAbi,
+) -> [Verdict; 2] {
     let facts = match observed {
         Ok(facts) => facts,
-        Err(ending) => return ["caller", "callee"].map(|side| Err(format!("{side}, {ending}"))),
+        Err(ending) => {
+            let ends = |side| Verdict::Differs(format!("{side}, {ending}").into());
+            return ["caller", "callee"].map(ends);
+        }
     };
-    let types: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
     let [callee, caller] = compare(compiler, facts, &types, abi);
-    let [in_callee, in_caller] = facts.n_values();
-    let side = |name: &str, differs: Vec<Difference>, n| match differs.first() {
-        Some(difference) => Err(format!("{name}, {}", difference.why)),
-        None => Ok(n),
+    let is_laid_out = |value| {
+        let ty = match value {
+            Value::Argument(i) => types.get(i),
+            Value::Result => Some(ret),
+        };
+        !ty.into_iter().flat_map(leaves).any(|leaf| leaf.bit_field)
     };
     [
-        side("caller", caller, in_caller),
-        side("callee", callee, in_callee),
+        (Direction::Callee, caller, "caller"),
+        (Direction::Call, callee, "callee"),
     ]
+    .map(|(direction, all, side)| facts.verdict(direction, &all, is_laid_out).inside(side))
 }

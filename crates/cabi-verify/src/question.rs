@@ -40,6 +40,15 @@ impl Question {
         self.number
     }
 
+    /// Returns the types of the arguments and of the result.
+    pub fn types(&self) -> (Vec<Type>, &Type) {
+        let params = self.sig.params().iter();
+        (
+            params.map(|param| param.ty.clone()).collect(),
+            self.sig.result(),
+        )
+    }
+
     /// Makes question `number` about a signature, whose functions and globals are named as in
     /// [`Question::new`].
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
@@ -51,10 +60,6 @@ impl Question {
         }
     }
 }
-
-/// Outcomes of the caller of a question and of its callee: the number of right values of each, or
-/// its first wrong one.
-pub type Outcome = [Result<usize, String>; 2];
 
 /// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so
 /// bits that are not where the compiler has them are lost, and so is padding.

@@ -7,9 +7,7 @@
 //!     ── items: a case in a direction, a fact, what was left out
 //! ```
 //!
-//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with the engine
-//! that meets it and the compiler bug. One that passes fails the run, because a list with failures
-//! of the past hides new ones.
+//! Compiler bugs are listed in `expected.toml` ([`expected`]).
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -20,7 +18,6 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
-use expected::Expected;
 pub use faces::escape;
 pub use suite::{missing, references_required};
 
@@ -47,10 +44,6 @@ pub struct Report {
     pub error: Option<String>,
     /// `true` if a compiler that is shown to disagree with itself is no failure.
     pub allow_self_inconsistent: bool,
-    /// Failures that are known.
-    known: Expected,
-    /// Something that was asked for is not here.
-    incomplete: bool,
 }
 
 /// A part of a run.
@@ -104,8 +97,7 @@ pub enum Status {
     Failed,
     /// A program shows that the compiler disagrees with itself: a failure unless that is allowed.
     SelfInconsistent,
-    /// Not run, for a reason that is no failure: one on a list of such reasons, or a failure that
-    /// is known.
+    /// Not run, for a reason that is no failure: one on a list of such reasons.
     LeftOut,
     /// Not run, for a reason that may hide a difference: a failure.
     Unlisted,

@@ -15,14 +15,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
 use crate::build::{ReferenceError, first_error, needs};
-use crate::case::{Case, Subject};
+use crate::case::Subject;
 use crate::emit::c::ValueAccess;
 use crate::generate::CSignature;
 use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{self, CompiledUnit, More, Turn, Unit};
-use crate::verify::{Compiler, Mistake, known_bug, known_initializer_bug};
+use crate::verify::{Compiler, Mistake};
 
 /// Number of signatures in one file of C.
 pub(crate) const PER_UNIT: usize = 256;
@@ -43,8 +43,6 @@ pub(crate) struct Compared {
     pub(crate) verdict: Verdict,
     /// Why one direction is not lowered, if the other one is.
     pub(crate) one_direction: Option<String>,
-    /// The bug of the compiler that was shown, if it is a known one.
-    pub(crate) known: Option<&'static str>,
 }
 
 impl From<Verdict> for Compared {
@@ -52,7 +50,6 @@ impl From<Verdict> for Compared {
         Self {
             verdict,
             one_direction: None,
-            known: None,
         }
     }
 }
@@ -219,15 +216,15 @@ impl<'a> Typed<'a> {
                 }
             }
         }
-        let verdict = |(i, one): &(usize, Subject)| {
+        let verdict = |(i, _): &(usize, Subject)| {
             let (is_lost, why) = wrong.remove(i)?;
             let verdict = if is_lost {
                 let why = format!("the compiler's initializer loses bits: {why}");
-                theirs(compiler, one, why, known_initializer_bug)
+                Verdict::SelfInconsistent(why.into())
             } else {
-                Verdict::Differs(why.into()).into()
+                Verdict::Differs(why.into())
             };
-            Some((*i, verdict))
+            Some((*i, verdict.into()))
         };
         Ok(self.subjects.iter().filter_map(verdict).collect())
     }
@@ -311,29 +308,13 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
         .messages()
         .map_or_else(|| error.to_string(), first_error);
     if let ReferenceError::Crashed { .. } = error {
-        let why = format!("the compiler crashes: {why}");
-        return theirs(compiler, subject, why, known_bug);
+        return Verdict::SelfInconsistent(format!("the compiler crashes: {why}").into()).into();
     }
     let lacks = |capability| compiler.reference.has(capability).is_err();
     if REFUSALS.contains(&why.as_str()) || needs(&subject.block).into_iter().any(lacks) {
         return Verdict::NotRun(format!("the compiler: {why}")).into();
     }
     Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
-}
-
-/// Returns a difference that the compiler's own words, or its tables, show; `known` is asked for
-/// its name.
-fn theirs(
-    compiler: &Compiler,
-    subject: &Subject,
-    why: String,
-    known: fn(&str, &Case) -> Option<&'static str>,
-) -> Compared {
-    let name = compiler.reference.name();
-    Compared {
-        known: subject.cases.iter().find_map(|case| known(name, case)),
-        ..Verdict::SelfInconsistent(why.into()).into()
-    }
 }
 
 /// The verdict of both directions.
@@ -350,17 +331,13 @@ fn of_both(both: [&units::Judged; 2]) -> Compared {
                     let says = format!("; the compiler's own sides: {}", shown.says);
                     found.why.push_str(&says);
                 }
-                let known = judged.shown.as_ref().and_then(|shown| shown.known);
-                inconsistent = Some((found, known));
+                inconsistent = Some(found);
             }
             Verdict::Differs(found) => return Verdict::Differs(inside(found)).into(),
         }
     }
     match (inconsistent, not_lowered) {
-        (Some((found, known)), _) => Compared {
-            known,
-            ..Verdict::SelfInconsistent(found).into()
-        },
+        (Some(found), _) => Verdict::SelfInconsistent(found).into(),
         (None, Some(why)) if calls == 0 => Verdict::NotLowered(why).into(),
         (None, one_direction) => Compared {
             one_direction,

@@ -56,10 +56,7 @@ pub struct Tally {
     pub not_lowered: Reasons,
     /// Signatures that were not run, by what refuses them and why.
     pub not_run: Reasons,
-    /// Signatures in which the compiler disagrees with itself, by the known bug of it.
-    #[serde(default)]
-    pub known: Reasons,
-    /// Signatures in which the compiler disagrees with itself, and no known bug says so.
+    /// Signatures in which the compiler disagrees with itself.
     #[serde(default)]
     pub inconsistent: Vec<Finding>,
     /// Differences that nothing explains.
@@ -116,13 +113,13 @@ impl Tally {
         if let Some(why) = &compared.one_direction {
             count(&mut self.one_direction, why);
         }
-        match (&compared.verdict, compared.known) {
-            (Verdict::Passed(calls), _) => {
+        match &compared.verdict {
+            Verdict::Passed(calls) => {
                 self.same += u64::from(*calls > 0);
                 self.calls += *calls as u64;
             }
-            (Verdict::NotLowered(why), _) => count(&mut self.not_lowered, why),
-            (Verdict::NotRun(why), _) => {
+            Verdict::NotLowered(why) => count(&mut self.not_lowered, why),
+            Verdict::NotRun(why) => {
                 let (who, why) = why.split_once(": ").unwrap_or(("", why));
                 // Errors of `cabi` begin with the type.
                 let why = match why.split_once(": ") {
@@ -131,16 +128,15 @@ impl Tally {
                 };
                 count(&mut self.not_run, &format!("{who}: {}", general(why)));
             }
-            (Verdict::SelfInconsistent(_), Some(bug)) => count(&mut self.known, bug),
-            (Verdict::SelfInconsistent(_), None) | (Verdict::Differs(_), _) => {}
+            Verdict::SelfInconsistent(_) | Verdict::Differs(_) => {}
         }
     }
 
-    /// Returns the list of differences like this outcome, if it is one that no known bug explains.
+    /// Returns the list of differences like this outcome, if it is one.
     pub(crate) fn findings(&mut self, compared: &Compared) -> Option<&mut Vec<Finding>> {
-        match (&compared.verdict, compared.known) {
-            (Verdict::Differs(_), _) => Some(&mut self.failures),
-            (Verdict::SelfInconsistent(_), None) => Some(&mut self.inconsistent),
+        match compared.verdict {
+            Verdict::Differs(_) => Some(&mut self.failures),
+            Verdict::SelfInconsistent(_) => Some(&mut self.inconsistent),
             _ => None,
         }
     }
@@ -159,7 +155,6 @@ impl Tally {
             (&mut self.one_direction, other.one_direction),
             (&mut self.not_lowered, other.not_lowered),
             (&mut self.not_run, other.not_run),
-            (&mut self.known, other.known),
         ];
         for (all, more) in maps {
             for (key, n) in more {
@@ -245,7 +240,6 @@ impl Tally {
             number(self.same, &same),
         ]);
         lines.extend(part(&self.one_direction, "in one direction only"));
-        lines.extend(of(&self.known, "known bug of the compiler"));
         let itself = "the compiler is self-inconsistent";
         lines.extend([
             number(self.inconsistent.len() as u64, itself),

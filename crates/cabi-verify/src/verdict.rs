@@ -186,6 +186,25 @@ impl From<Result<usize, Fault>> for Verdict {
 }
 
 impl Verdict {
+    /// Returns this verdict, with its difference found in the circumstances that `how` names.
+    pub fn inside(self, how: &str) -> Self {
+        match self {
+            Self::Differs(found) => Self::Differs(found.inside(how)),
+            Self::SelfInconsistent(found) => Self::SelfInconsistent(found.inside(how)),
+            other => other,
+        }
+    }
+
+    /// Returns the verdict on both sides of a call: all right values, or a difference, rather one
+    /// that is not the compiler's own.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Passed(a), Self::Passed(b)) => Self::Passed(a + b),
+            (found @ Self::Differs(_), _) | (_, found @ Self::Differs(_)) => found,
+            (Self::Passed(_), found) | (found, _) => found,
+        }
+    }
+
     /// Returns the difference, whoever's fault it is.
     pub fn difference(&self) -> Option<&Difference> {
         match self {

@@ -26,7 +26,6 @@ use crate::run::HERE;
 use crate::threads::{at_once, in_threads};
 
 mod error;
-mod known_bugs;
 mod missing_types;
 mod part;
 mod prototypes;
@@ -37,11 +36,9 @@ pub mod units;
 pub use crate::header::Read;
 pub use crate::verdict::Verdict;
 pub use error::VerifyError;
-pub use known_bugs::{bugs_of_zig, known_bug, known_bug_of, known_bugs, known_initializer_bug};
 pub use part::HeaderRun;
 pub use skip_reasons::{
-    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
-    not_compared,
+    CRASHES, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped, not_compared,
 };
 use units::{BATCH, CompiledUnit, Turn, Unit};
 pub use units::{Judged, Mistake, Shown};

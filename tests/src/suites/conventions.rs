@@ -17,10 +17,11 @@ mod systems;
 use std::path::PathBuf;
 
 use cabi::convention::Convention;
-use cabi::{Error, FnAbi, FnSig, Target};
+use cabi::{Error, FnAbi, Target};
 use cabi_verify::case::Subject;
 use cabi_verify::generate::Absent;
-use cabi_verify::question::{Outcome, Question};
+use cabi_verify::question::Question;
+use cabi_verify::verdict::Verdict;
 
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
@@ -54,15 +55,6 @@ struct Signatures {
     /// Signatures at the boundaries of registers, which are always the same, with numbers from the
     /// given one.
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
-}
-
-/// Self-inconsistency of a compiler: its callees, or its callers too, have values elsewhere.
-struct KnownBug {
-    /// Words that follow "that".
-    what: &'static str,
-    /// Checks whether a signature shows it.
-    meets: fn(&FnSig) -> bool,
-    in_callers: bool,
 }
 
 /// A question, and the places of its values.
@@ -177,10 +169,13 @@ impl Engine<'_> {
         refused: &[String],
         suite: &mut Suite,
     ) -> Vec<Placed<'q>> {
-        let check = |(question, abi): &Placed<'q>| compiled.check(question, abi);
-        let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
+        let check = |(question, abi): &Placed<'q>| {
+            let [caller, callee] = compiled.check(question, abi);
+            caller.and(callee)
+        };
+        let verdicts: Vec<Verdict> = placed.iter().map(check).collect();
         let refused = (refused, compiled.refused.len());
-        self.places(placed, &outcomes, refused, suite)
+        self.places(placed, verdicts, refused, suite)
     }
 
     /// Counts shapes of the signatures: too few would compare too little.
@@ -196,47 +191,37 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Collects the differences, and returns the signatures that agree. A known bug that none of
-    /// the signatures which meet it shows is a difference too.
+    /// Collects the differences, and returns the signatures that agree.
     fn places<'q>(
         &self,
         placed: Vec<Placed<'q>>,
-        outcomes: &[Outcome],
+        verdicts: Vec<Verdict>,
         (refused, not_compiled): (&[String], usize),
         suite: &mut Suite,
     ) -> Vec<Placed<'q>> {
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
-        let bugs = self.compiler.bugs.iter();
-        let mut met: Vec<(&KnownBug, [usize; 2])> = bugs.map(|bug| (bug, [0; 2])).collect();
         let n_placed = placed.len();
         let variadic = placed.iter().filter(|(one, _)| one.sig.is_variadic());
         let n_variadic = variadic.count();
-        for (one, outcome) in placed.into_iter().zip(outcomes) {
+        for (one, verdict) in placed.into_iter().zip(verdicts) {
             let question = one.0;
-            let known = met.iter_mut().find(|(bug, _)| (bug.meets)(&question.sig));
-            match (outcome, known) {
-                ([Ok(caller), Ok(callee)], known) => {
-                    n_values += caller + callee;
+            match verdict {
+                Verdict::Passed(n) => {
+                    n_values += n;
                     agreed.push(one);
-                    known.into_iter().for_each(|(_, n)| n[0] += 1);
                 }
-                ([caller, _], Some((bug, n))) if caller.is_ok() || bug.in_callers => n[1] += 1,
-                ([Err(why), _] | [_, Err(why)], _) => {
-                    different.push(format!("{why}\n{}", question.text))
+                Verdict::SelfInconsistent(_) => suite.verdict(&self.name, &question.name, verdict),
+                other => {
+                    let why = other.passed().err().unwrap_or_default();
+                    different.push(format!("{why}\n{}", question.text));
                 }
             }
         }
-        let mut note = format!(
+        let note = format!(
             "{n_placed} signatures, {n_variadic} of them variadic, {} agree in {n_values} values; {} refused by cabi, {not_compiled} by the compiler",
             agreed.len(),
             refused.len(),
         );
-        for (bug, [without, with]) in met {
-            note.push_str(&format!(", {with} show that {}", bug.what));
-            if with == 0 && without > 0 {
-                different.push(format!("it is no longer true that {}", bug.what));
-            }
-        }
         self.note(&note, suite);
         let outcome = match different.len() {
             // Files of facts have the cases of the corpus by their names.

@@ -46,7 +46,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let lines: Vec<&str> = SYSTEM.lines().collect();
     let whole = &suite.report;
     let read = |line: &&str| {
-        let mut report = whole.of_part();
+        let mut report = Report::new(&whole.name);
         let read = read(line, &mut report).map_err(|why| why.to_string());
         read.map(|read| (read, report))
     };
@@ -59,7 +59,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let plan = Verification::new(headers, compilers, flags.clone());
     if !plan.compilers.is_empty() && !plan.headers.is_empty() {
         let run = plan.run(&|_, _, _| {})?;
-        suite.take("headers", "", &run.report(false));
+        suite.take("headers", "", &run.report(true));
         for part in &run.parts {
             left_out(part, &mut suite.report);
         }
@@ -174,7 +174,7 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
     let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;
-    suite.take(ENGINE, "no mistake", &right.report(false));
+    suite.take(ENGINE, "no mistake", &right.report(true));
     let report = &mut suite.report;
     let (name, mistake) = mistake()?;
     let run = prepared.run(mistake, &|_, _, _| {})?;

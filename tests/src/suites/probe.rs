@@ -11,19 +11,19 @@
 mod controls;
 mod unions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cabi::{FnAbi, Policy, Profile, Target, Type};
+use cabi::{Policy, Profile, Target, Type};
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject, SubjectCase};
-use cabi_verify::compare::compare;
 use cabi_verify::facts::Facts;
-use cabi_verify::probe::{Observed, has_room};
+use cabi_verify::probe::{Observed, has_room, verdicts};
 use cabi_verify::processor;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, Unit};
-use cabi_verify::verify::{Compiler, known_bug};
 
 use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes, unit};
 use crate::corpus::OTHERS;
@@ -31,20 +31,11 @@ use crate::positions;
 use crate::suite::{Result, Suite};
 use crate::suites::conventions::corpus;
 
-/// Differences of each case, by its name: none if it passes.
-type Found = BTreeMap<String, Vec<String>>;
+/// Verdict on each case, by its name.
+type Found = BTreeMap<String, Verdict>;
 
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
-
-/// Number of positions of types, and for other versions of cases, that show a known bug, by
-/// compiler.
-const KNOWN: [(&str, usize); 4] = [
-    ("gcc-12", 1),
-    ("clang-19", 6),
-    ("clang-20", 4),
-    ("clang-22", 4),
-];
 
 /// Cases that one program holds at most.
 const CHUNK: usize = 256;
@@ -113,20 +104,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if suite.is_whole() && !sysv.is_empty() {
         hold_facts(&parts, &[&*sysv, &others, &positions].concat(), suite)?;
     }
-    let mut n_known = BTreeMap::<String, usize>::new();
     for part in &parts {
-        let found = part.differences(part.compiler.policy);
-        if part.source == Source::Unions {
-            unions::report(part, &found, suite);
-        } else {
-            let known = part.report(&found, suite);
-            *n_known
-                .entry(part.reference().versioned_name())
-                .or_default() += known;
+        let found = part.verdicts(part.compiler.policy);
+        part.report(&found, suite);
+        match part.source {
+            Source::Unions => unions::control(part, &found, suite),
+            _ => part.control(&found, suite),
         }
-    }
-    if suite.is_complete() {
-        report_known(&n_known, suite);
     }
     for compiler in &other_clangs {
         let is_its = |part: &&Part<'_>| std::ptr::eq(part.compiler, compiler);
@@ -197,8 +181,7 @@ fn report_versions(parts: &[&Part<'_>], suite: &mut Suite) {
     let clangs = Profile::MEASURED.iter();
     let clangs = clangs.filter(|one| one.to_string().starts_with(first.reference().name()));
     for bits in clangs.map(|one| flipped(one.on(&HERE), own)) {
-        let shows =
-            |part: &&Part<'_>| part.n_noticed(&part.differences(own), flipped(own, bits)) > 0;
+        let shows = |part: &&Part<'_>| part.n_noticed(&part.verdicts(own), flipped(own, bits)) > 0;
         if bits != Policy::NONE {
             let what = format!("without a difference of {bits:?}");
             let engine = format!("{} control", first.engine);
@@ -220,27 +203,6 @@ fn name(compiler: &Compiler, source: Source) -> String {
         (None, Source::OtherVersion) => compiler.reference.versioned_name(),
         (None, _) => compiler.reference.name().to_owned(),
     }
-}
-
-/// Reports compilers that show a known bug another number of times than when they were measured, or
-/// more often than any measured version.
-fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
-    for (name, n) in n_known {
-        let is_expected = is_measured(&KNOWN, name, *n);
-        let why = format!("{n} of its cases show a known bug of the compiler");
-        let engine = suite.engine(name);
-        (suite.report).check(&engine, "known bugs", is_expected, why);
-    }
-}
-
-/// Checks whether the compiler `name` has the number of its row of `rows`, or without a row at most
-/// that of a version of its family.
-fn is_measured(rows: &[(&str, usize)], name: &str, n: usize) -> bool {
-    let own = rows.iter().find(|(known, _)| *known == name);
-    let is_kin = |known: &str| name.split('-').next() == known.split('-').next();
-    let kin = rows.iter().filter(|(known, _)| is_kin(known));
-    let most = kin.map(|(_, n)| *n).max().unwrap_or(0);
-    own.map_or(n <= most, |(_, known)| *known == n)
 }
 
 /// Checks whether the probe can look at a case.
@@ -300,61 +262,58 @@ impl<'a> Part<'a> {
         all.flat_map(|(case, facts)| facts.iter().flatten().map(move |facts| (case, facts)))
     }
 
-    /// Returns the differences of each case, on both sides and at every level of optimization, from
-    /// its places under `policy`.
-    fn differences(&self, policy: Policy) -> Found {
-        let mut found = Found::new();
-        for (case, facts) in self.cases.iter().zip(&self.facts) {
-            let differs = found.entry(case.name.clone()).or_default();
-            let abi = match case.abi_under(policy) {
-                Ok(abi) => abi,
-                Err(why) => {
-                    differs.push(why.to_string());
-                    continue;
-                }
-            };
-            for facts in facts {
-                match facts {
-                    Ok(facts) => differs.extend(differences(self.reference(), facts, case, &abi)),
-                    Err(ending) => differs.push(format!("it ends the process: {ending}")),
-                }
-            }
-        }
-        found
+    /// Returns the verdict on each case, on both sides and at every level of optimization, for its
+    /// places under `policy`.
+    fn verdicts(&self, policy: Policy) -> Found {
+        let name = self.reference().name();
+        let of = |case: &Case, facts: &[Observed]| {
+            let abi = case.abi_under(policy).map_err(|why| why.to_string())?;
+            let each = facts.iter().flat_map(|facts| {
+                verdicts(
+                    name,
+                    facts,
+                    (case.argument_types(), &case.prototype.ret),
+                    &abi,
+                )
+            });
+            each.reduce(Verdict::and)
+                .ok_or("it was not observed".to_owned())
+        };
+        let all = self.cases.iter().zip(&self.facts);
+        let all = all.map(|(case, facts)| {
+            let verdict = of(case, facts).unwrap_or_else(|why| Verdict::Differs(why.into()));
+            (case.name.clone(), verdict)
+        });
+        all.collect()
     }
 
-    /// Returns the number of cases that are not in `found`, and differ from their places under
+    /// Returns the number of cases that pass by `found`, and differ from their places under
     /// `policy`.
     fn n_noticed(&self, found: &Found, policy: Policy) -> usize {
-        let broken = self.differences(policy);
+        let broken = self.verdicts(policy);
         // The same cases, in order.
         let pairs = broken.values().zip(found.values());
-        let noticed = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());
+        let differs = |verdict: &Verdict| matches!(verdict, Verdict::Differs(_));
+        let noticed = pairs.filter(|(broken, found)| differs(broken) && passes(found));
         noticed.count()
     }
 
-    /// Reports the differences `found`, and the controls of cases that passed. Known bugs of the
-    /// compiler are counted; for the corpus `expected.toml` lists the cases that show one. Returns
-    /// their number.
-    fn report(&self, found: &Found, suite: &mut Suite) -> usize {
-        let (engine, is_listed) = (&self.engine, self.source == Source::Corpus);
-        let name = self.reference().name();
-        let mut n_known = 0;
-        for case in &self.cases {
-            let differs = &found[&case.name];
-            match !is_listed && !differs.is_empty() && known_bug(name, case).is_some() {
-                true => n_known += 1,
-                false => (suite.report).outcome(engine, &case.name, outcome(differs)),
-            }
+    /// Reports what was found.
+    fn report(&self, found: &Found, suite: &mut Suite) {
+        for (case, verdict) in found {
+            suite.verdict(&self.engine, case, verdict.clone());
         }
-        suite.report.note(format!(
-            "{engine}: {} cases, {n_known} show a known bug",
-            found.len()
-        ));
+        let vectors = self.cases.iter().map(|case| case.vectors).max();
+        let note = format!("{}: {} cases, {vectors:?}", self.engine, found.len());
+        suite.report.note(note);
+    }
+
+    /// Reports the controls of cases that passed.
+    fn control(&self, found: &Found, suite: &mut Suite) {
         let policy = self.compiler.policy;
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for (case, facts) in self.observed() {
-            if !found[&case.name].is_empty() || !seen.insert(&case.name) {
+            if !passes(&found[&case.name]) || !seen.insert(&case.name) {
                 continue;
             }
             let Ok(abi) = case.abi_under(policy) else {
@@ -367,17 +326,9 @@ impl<'a> Part<'a> {
                 (suite.report).check(&engine, &case.name, is_noticed, why);
             }
         }
-        n_known
     }
 }
 
-fn differences(reference: &Reference, facts: &Facts, case: &Case, abi: &FnAbi) -> Vec<String> {
-    let all = compare(reference.name(), facts, &case.argument_types(), abi);
-    let all = all.into_iter().flatten();
-    all.map(|difference| difference.why).collect()
-}
-
-/// Returns the first difference.
-fn outcome(differs: &[String]) -> Result<(), String> {
-    differs.first().cloned().map_or(Ok(()), Err)
+fn passes(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Passed(_))
 }

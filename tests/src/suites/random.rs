@@ -130,7 +130,7 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
     }
     let results = fuzz::run(plan, compilers, |_, _| Ok(()))?;
     let what = format!("seed {}, from {}", plan.seed, plan.numbers.start);
-    suite.take("random", &what, &results.report(true, false));
+    suite.take("random", &what, &results.report(true, true));
     Ok(())
 }
 

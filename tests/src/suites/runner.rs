@@ -3,12 +3,13 @@
 
 use cabi_header::Options;
 use cabi_verify::build::Reference;
+use cabi_verify::case::Direction;
+use cabi_verify::facts::Facts;
 use cabi_verify::fuzz::{self, Campaign};
-use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
 use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
-use cabi_verify::verdict::Verdict;
+use cabi_verify::verdict::{Difference, Value, Verdict};
 use cabi_verify::verify::units::{self, Judged};
 use cabi_verify::verify::{Compiler, Mistake, Prepared, Read, Verification, VerifyError};
 
@@ -43,26 +44,27 @@ const OF_VERDICTS: [Wrong; 6] = [
 ];
 
 const OF_LISTS: [Control; 3] = [
-    ("a known failure hides another", || {
-        let folder = tempfile::tempdir();
-        let Ok(folder) = folder else { return false };
-        let path = folder.path().join("expected.toml");
-        let known = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\nreport = 'gcc PR 1'\n\
-                [[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nbug = 'b'\n";
-        let failures = |engine: &str, case: &str, outcome| {
-            std::fs::write(&path, known).ok()?;
-            let mut report = Report::new("runner").with_expected(&path).ok()?;
-            report.outcome(engine, case, outcome);
-            Some(report.failures().len())
+    ("a self-inconsistency hides a difference", || {
+        let all = |value| {
+            vec![Difference {
+                value,
+                ..Difference::default()
+            }]
         };
-        let wrong = || Err("x".to_owned());
-        let found = [
-            failures("runner gcc", "bad", wrong()),
-            failures("runner gcc", "other", wrong()),
-            failures("runner clang", "bad", wrong()),
-            failures("runner gcc", "bad", Ok(())),
-        ];
-        found == [Some(0), Some(1), Some(1), Some(1)]
+        let verdict = |callee: &str, caller: &str, all: &[Difference]| {
+            let facts =
+                format!("callee 0 8:rdi\ncallee 1 {callee}\ncaller 0 8:rdi\ncaller 1 {caller}\n");
+            let facts = Facts::parse(&facts).ok()?;
+            Some(facts.verdict(Direction::Call, all, |_| true))
+        };
+        let [first, second] = [0, 1].map(|i| all(Some(Value::Argument(i))));
+        let both = [second.clone(), first.clone()].concat();
+        let is_theirs = |verdict| matches!(verdict, Some(Verdict::SelfInconsistent(_)));
+        let is_ours = |verdict| matches!(verdict, Some(Verdict::Differs(_)));
+        is_theirs(verdict("8:rsi", "8:xmm0", &second))
+            && is_ours(verdict("8:rsi", "8:rsi", &second))
+            && is_ours(verdict("8:rsi", "8:xmm0", &first))
+            && is_ours(verdict("8:rsi", "8:xmm0", &both))
     }),
     ("counts are added twice", || {
         let span = |first| Span {

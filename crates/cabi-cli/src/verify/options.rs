@@ -16,8 +16,7 @@ results is when the function is called and returns, and the state of the machine
 prototype's type, and for sizes, offsets and the order of bytes.
 
 Where a compiler's own caller and callee disagree, or end the process, the compiler is self-inconsistent: the report has what each of them \
-does, and a program. This is a failure, unless it is a known bug of that compiler, which is left out by name, or \
---allow-self-inconsistent is given.
+does, and a program. This is a failure, unless --allow-self-inconsistent is given.
 
 Flags inside --cc, quoted as in a shell, reach that compiler only; libclang reads the header with -I, -D, --std and --target alone. Flags \
 that change the ABI are therefore reported as differences.

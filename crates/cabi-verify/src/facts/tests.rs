@@ -5,7 +5,7 @@ use super::*;
 /// Checks whether the two lines, and the state that both sides have by default, disagree.
 fn disagree(value: Option<Value>, callee: &str, caller: &str) -> bool {
     let text = format!("callee {callee}\ncaller {caller}\n");
-    Facts::parse(&text).unwrap().disagree(value)
+    Facts::parse(&text).unwrap().disagree(value, true)
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_result_is_read_where_it_is_returned() {
     assert!(disagree(result, "result 16:[rdi]", "result 16:?"));
     // A callee alone disagrees with nobody.
     let alone = Facts::parse("callee result 8:rax\n").unwrap();
-    assert!(!alone.disagree(result));
+    assert!(!alone.disagree(result, true));
 }
 
 #[test]

@@ -3,9 +3,8 @@
 //! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
 //! memory)`: the arguments before the value make the state, those after it show the state it leads
 //! to. The value's type is one of several of its shape
-//! ([`transition_types`](super::transition_types)), by turns, with which no known bug of the
-//! compiler shows; the result is nothing, a register, or in memory, whose address takes a register
-//! too.
+//! ([`transition_types`](super::transition_types)), by turns; the result is nothing, a register, or
+//! in memory, whose address takes a register too.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ use crate::generate::{CSignature, CType};
 use crate::signatures::subject;
 use crate::states::{Measure, SYSV, Shape, Transition};
 use crate::tally::Tally;
-use crate::verify::{Compiler, VerifyError, known_bug};
+use crate::verify::{Compiler, VerifyError};
 
 /// The transitions that one compiler shows, each with its signature.
 #[derive(Debug)]
@@ -183,7 +182,7 @@ fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
 }
 
 /// Returns the signature that shows `transition` with the type whose turn it is; `None` if that
-/// shows another one, or a known bug.
+/// shows another one.
 fn signature(
     asked: &Compiler,
     measure: &Measure,
@@ -224,5 +223,5 @@ fn signature(
     let subject = subject(0, &signature, asked).ok()?;
     let case = subject.cases.first()?;
     let is_shown = Transition::of_argument(case, at, asked.policy) == Some(transition);
-    (is_shown && known_bug(asked.reference.name(), case).is_none()).then_some(signature)
+    is_shown.then_some(signature)
 }

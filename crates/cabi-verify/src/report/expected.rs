@@ -1,9 +1,7 @@
-//! `expected.toml`: known failures, and the compiler bugs that cause them.
+//! `expected.toml`: compiler bugs.
 //!
 //! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a
-//! policy has: declared here once, and looked at again by the suite `bugs`. A `[[failure]]` is a
-//! case of the corpus that fails under an engine because of a listed bug. One that passes fails its
-//! suite.
+//! policy has: declared here once, and looked at again by the suite `bugs`.
 
 use std::path::Path;
 
@@ -19,9 +17,6 @@ pub struct Expected {
     /// Compiler bugs.
     #[serde(default, rename = "bug")]
     pub bugs: Vec<Bug>,
-    /// Failures of cases.
-    #[serde(default, rename = "failure")]
-    pub failures: Vec<Failure>,
 }
 
 /// A bug of a compiler.
@@ -111,18 +106,6 @@ pub enum Shows {
     Initializer,
 }
 
-/// A failure that is known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// The case.
-    pub case: String,
-    /// The engine in which the case fails, such as `probe clang`.
-    pub engine: String,
-    /// The name of the bug that is met.
-    pub bug: String,
-}
-
 impl Expected {
     /// Reads the list.
     ///
@@ -140,11 +123,9 @@ impl Expected {
     /// ```
     /// use cabi_verify::report::expected::Expected;
     ///
-    /// let text = "[[failure]]\ncase = 'one'\nengine = 'probe gcc'\nbug = 'gcc-one'\n";
-    /// assert_eq!(
-    ///     Expected::parse(text).unwrap_err(),
-    ///     "one [probe gcc]: no bug is called `gcc-one`"
-    /// );
+    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nshows = 'calls'\nwhat = 'half'\n";
+    /// let why = Expected::parse(text).unwrap_err();
+    /// assert_eq!(why, "b: it needs a `case` or `code`");
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
         let list: Self = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -156,11 +137,6 @@ impl Expected {
                 return Err(format!("{}: it needs a `case` or `code`", bug.name));
             }
             bug.check_report()?;
-        }
-        for Failure { case, engine, bug } in &list.failures {
-            if list.bug(bug).is_none() {
-                return Err(format!("{case} [{engine}]: no bug is called `{bug}`"));
-            }
         }
         Ok(list)
     }

@@ -1,12 +1,11 @@
 //! A report as a suite of tests fills it, case by case: sections are engines, such as `probe gcc`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use super::expected::{Expected, Failure};
 use super::{Item, Report, Section, Status};
 
 /// Checks whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets
@@ -39,33 +38,9 @@ fn without_advice(why: &str) -> &str {
 /// Prefix of `not run: <reason>`, the kind of cases that did not run.
 const NOT_RUN: &str = "not run: ";
 
-/// The kind of failures that are known.
-const KNOWN: &str = "known failure";
-
 impl Report {
-    /// Reads the known failures of the engines named `suite` or `suite ...` from `expected.toml`.
-    ///
-    /// # Errors
-    /// A message naming the file and what is wrong with it.
-    pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
-        self.known = Expected::read(path)?;
-        let suite = self.name.as_str();
-        let is_own = |failure: &Failure| failure.engine.split(' ').next() == Some(suite);
-        self.known.failures.retain(is_own);
-        Ok(self)
-    }
-
-    /// Makes an empty report of a part of the same suite.
-    pub fn of_part(&self) -> Self {
-        Self {
-            known: self.known.clone(),
-            ..Self::new(&self.name)
-        }
-    }
-
     /// Takes the outcomes and notes of a part.
     pub fn take_part(&mut self, part: Self) {
-        self.incomplete |= part.incomplete;
         self.totals.extend(part.totals);
         for section in part.sections {
             let own = self.section(&section.name);
@@ -90,25 +65,26 @@ impl Report {
         self.section(engine).items.push(item);
     }
 
-    fn fail(&mut self, engine: &str, case: &str, why: impl Into<String>) {
-        self.push(engine, Item::new(case, Status::Failed, why));
-    }
-
     /// Takes the outcome of `case` under `engine`, such as `probe gcc`.
     pub fn outcome(&mut self, engine: &str, case: &str, outcome: Result<(), String>) {
-        let mut known = self.known.failures.iter();
-        let known = known.find(|known| known.case == case && known.engine == engine);
-        match (outcome, known) {
-            (Ok(()), None) => self.section(engine).n_passed += 1,
-            (Ok(()), Some(_)) => self.fail(engine, case, "passes, but expected.toml says it fails"),
-            (Err(why), None) => self.fail(engine, case, why),
-            (Err(_), Some(known)) => {
-                let bug = self.known.bug(&known.bug);
-                let why = bug.map_or("", |bug| &bug.what);
-                let item = Item::new(case, Status::LeftOut, why).of_kind(KNOWN);
-                self.push(engine, item);
-            }
+        match outcome {
+            Ok(()) => self.section(engine).n_passed += 1,
+            Err(why) => self.push(engine, Item::new(case, Status::Failed, why)),
         }
+    }
+
+    /// Takes note that a compiler is self-inconsistent about `case` under `engine`.
+    pub fn self_inconsistent(&mut self, engine: &str, case: &str, why: impl Into<String>) {
+        self.push(engine, Item::new(case, Status::SelfInconsistent, why));
+    }
+
+    /// Returns the number of cases in which a compiler is self-inconsistent, by engine.
+    pub fn n_self_inconsistent(&self) -> BTreeMap<&str, usize> {
+        let all = self.sections.iter().map(|section| {
+            let n = section.with(Status::SelfInconsistent).count();
+            (section.name.as_str(), n)
+        });
+        all.filter(|(_, n)| *n > 0).collect()
     }
 
     /// Takes the outcome of `case`, which is `why` unless it `holds`.
@@ -126,9 +102,8 @@ impl Report {
     /// Takes note that nothing of `engine` can run: a failure where reference compilers are
     /// required, printed otherwise.
     pub fn absent(&mut self, engine: &str, why: &str) {
-        self.incomplete = true;
         match references_required() {
-            true => self.fail(engine, "every case", format!("cannot run: {why}")),
+            true => self.outcome(engine, "every case", Err(format!("cannot run: {why}"))),
             false => self.not_run(engine, "every case", without_advice(why)),
         }
     }
@@ -150,19 +125,9 @@ impl Report {
             .collect()
     }
 
-    /// Ends the run of a suite: known failures that no engine met become failures if everything
-    /// ran, all is printed, and the exit code is 0 or 1. The other faces are written to the folder
-    /// that `CABI_REPORTS` names, if it does.
-    pub fn finish(mut self, complete: bool) -> ExitCode {
-        if complete && !self.incomplete {
-            for known in std::mem::take(&mut self.known.failures) {
-                let section = self.section(&known.engine);
-                if section.items.iter().all(|item| item.name != known.case) {
-                    let why = "listed in expected.toml, but there is no such case";
-                    self.fail(&known.engine, &known.case, why);
-                }
-            }
-        }
+    /// Ends the run of a suite: all is printed, and the exit code is 0 or 1. The other faces are
+    /// written to the folder that `CABI_REPORTS` names, if it does.
+    pub fn finish(mut self) -> ExitCode {
         self.sections.sort_by(|a, b| a.name.cmp(&b.name));
         for section in &mut self.sections {
             if !section.items.is_empty() {
@@ -197,18 +162,15 @@ impl Report {
         if passed.is_empty() {
             passed.push("0".to_owned());
         }
-        let left_out = self
-            .sections
-            .iter()
-            .flat_map(|one| one.with(Status::LeftOut));
-        let (known, not_run): (Vec<&Item>, _) = left_out.partition(|item| item.kind == KNOWN);
+        let sections = self.sections.iter();
+        let n_not_run = sections.map(|one| one.with(Status::LeftOut).count());
         format!(
-            "{}: passed {}; failed {}, known failures {}, not run {}",
+            "{}: passed {}; failed {}, self-inconsistent {}, not run {}",
             self.name,
             passed.join(", "),
             self.failing().count(),
-            known.len(),
-            not_run.len()
+            self.n_self_inconsistent().values().sum::<usize>(),
+            n_not_run.sum::<usize>()
         )
     }
 }

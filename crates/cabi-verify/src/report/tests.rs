@@ -1,26 +1,5 @@
 use super::*;
 
-fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("expected.toml");
-    let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\nreport = 'gcc PR 1'\n\
-                [[failure]]\ncase = 'bad'\nengine = 'probe gcc'\nbug = 'b'\n";
-    std::fs::write(&path, text).unwrap();
-    let mut report = Report::new("probe").with_expected(&path).unwrap();
-    for (case, outcome) in outcomes {
-        report.outcome("probe gcc", case, outcome.clone());
-    }
-    report
-}
-
-#[test]
-fn a_known_failure_of_no_case_fails_a_complete_run() {
-    use std::process::ExitCode;
-    let code = |outcome| report(&[outcome]).finish(true);
-    assert_eq!(code(("fine", Ok(()))), ExitCode::FAILURE);
-    assert_eq!(code(("bad", Err("x".to_owned()))), ExitCode::SUCCESS);
-}
-
 /// A report with an item of each status.
 fn every_status() -> Report {
     let mut report = Report::new("cabi verify");

@@ -131,7 +131,7 @@ impl Results {
         if self.compilers.is_empty() {
             return Some("nothing was verified: there are no results of a compiler".to_owned());
         }
-        let is_silent = |tally: &&Tally| tally.calls == 0 && tally.known.is_empty();
+        let is_silent = |tally: &&Tally| tally.calls == 0 && tally.inconsistent.is_empty();
         let none = self.compilers.iter().find(is_silent)?;
         Some(format!(
             "nothing was verified: {}: none of {} signatures could be tried",

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::missing_types::{MissingTypes, stand_ins};
 use super::prototypes::{self, Reading};
 use super::skip_reasons::{
-    CRASHES, KNOWN_BUG, NOT_LOWERED, REFERENCE_LACKS, REFUSED, may_be_skipped, names_one_of,
-    not_compared, refusal, refusal_with_place, undeclared,
+    CRASHES, NOT_LOWERED, REFERENCE_LACKS, REFUSED, may_be_skipped, names_one_of, not_compared,
+    refusal, refusal_with_place, undeclared,
 };
 use super::units::RefusedCases;
 use super::{Compiler, Judged, Read, Verdict, VerifyError};
@@ -37,7 +37,7 @@ pub struct HeaderRun<'a> {
     pub differing: Vec<Item>,
     /// Cases, each in one direction.
     pub judged: Vec<Judged>,
-    /// Cases about which the compiler disagrees with itself, without a known bug as the reason.
+    /// Cases about which the compiler disagrees with itself.
     pub itself: Vec<Judged>,
     /// Declarations that were not read, then those that were not run.
     pub skipped: Vec<Omitted>,
@@ -262,30 +262,29 @@ impl<'a> HeaderRun<'a> {
             ),
         };
         let left = |case: &&Case| {
-            let known = super::known_bug(self.compiler.reference.name(), case);
-            let (key, why) = match (key(&refused.why), known) {
-                (CRASHES, Some(bug)) => (KNOWN_BUG, format!("{bug}: {why}")),
-                (CRASHES, None) => (CRASHES, why.clone()),
-                _ if names_one_of(case, &absent) => (REFERENCE_LACKS, why.clone()),
-                (key, _) => (key, why.clone()),
+            let key = match key(&refused.why) {
+                REFUSED if names_one_of(case, &absent) => REFERENCE_LACKS,
+                key => key,
             };
-            Omitted::new(&case.name, Some(&case.prototype.location), (key, why))
+            Omitted::new(
+                &case.name,
+                Some(&case.prototype.location),
+                (key, why.clone()),
+            )
         };
         refused.cases.iter().map(left).collect()
     }
 
     /// Takes the outcome of a case in one direction.
     pub(super) fn take(&mut self, judged: Judged) {
-        let (key, why) = match (&judged.verdict, &judged.shown) {
-            (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (NOT_LOWERED, why.clone()),
-            (Verdict::SelfInconsistent(found), Some(shown)) => match shown.known {
-                Some(bug) => (KNOWN_BUG, format!("{bug}: {found}")),
-                None => return self.itself.push(judged),
-            },
-            _ => return self.judged.push(judged),
-        };
-        let name = format!("{} ({})", judged.case.name, judged.direction.name());
-        self.leave_out(&name, key, why);
+        match &judged.verdict {
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => {
+                let name = format!("{} ({})", judged.case.name, judged.direction.name());
+                self.leave_out(&name, NOT_LOWERED, why.clone());
+            }
+            Verdict::SelfInconsistent(_) => self.itself.push(judged),
+            _ => self.judged.push(judged),
+        }
     }
 
     /// A sentence that says that no case was run, and why.

@@ -13,9 +13,7 @@ pub const REFERENCE_LACKS: &str = "not in this compiler";
 /// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise;
 /// its size is compared all the same.
 pub const OTHER_MEMBERS: &str = "other members";
-/// Kind of reason: the compiler is inconsistent with itself, because of a known bug.
-pub const KNOWN_BUG: &str = "known bug of the compiler";
-/// Kind of reason: the compiler crashes at it. Not on the list, unless it is a known bug.
+/// Kind of reason: the compiler crashes at it. Not on the list.
 pub const CRASHES: &str = "the compiler crashes";
 /// Kind of reason: the compiler refuses it, though nothing it is known to lack is needed. Not on
 /// the list.
@@ -24,7 +22,7 @@ pub const REFUSED: &str = "refused by the compiler";
 /// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it
 /// may hide a difference, as `mismatch` (libclang's layout is not ours) and `invalid` (libclang
 /// does not understand the declaration) do.
-const MAY_BE_SKIPPED: [&str; 15] = [
+const MAY_BE_SKIPPED: [&str; 14] = [
     "static",
     "inline",
     "incomplete",
@@ -39,7 +37,6 @@ const MAY_BE_SKIPPED: [&str; 15] = [
     NOT_LOWERED,
     REFERENCE_LACKS,
     OTHER_MEMBERS,
-    KNOWN_BUG,
 ];
 
 /// Checks whether something may be left out for a reason of this kind.

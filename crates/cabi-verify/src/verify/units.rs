@@ -133,8 +133,6 @@ pub struct Shown {
     pub says: String,
     /// A program of the compiler alone.
     pub program: String,
-    /// The name of the bug, if it is a known one of this compiler.
-    pub known: Option<&'static str>,
 }
 
 impl CompiledUnit {

@@ -5,17 +5,16 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use cabi::convention::{Convention, Features, FloatLevel};
-use cabi::{LeafKind, Policy, Target, conventions, leaves};
+use cabi::{Policy, Target, conventions};
 use cabi_verify::generate::{
     Absent, CSignature, boundaries_for_machine, signature_for_machine, states_for_machine,
 };
 use cabi_verify::probe::{self, AARCH64, I386, RISCV, S390X, X86_64};
 use cabi_verify::question::Question;
 use cabi_verify::states::Measure;
-use cabi_verify::verify::known_bug_of;
 
 use super::shapes::{self, Shape};
-use super::{KnownBug, Signatures, ir};
+use super::{Signatures, ir};
 
 #[path = "../../../../crates/cabi/tests/support/i386.rs"]
 mod i386;
@@ -75,8 +74,6 @@ pub(super) struct Compiler {
     pub(super) name: &'static str,
     /// The program, and its own options.
     command: String,
-    /// Bugs of its own `va_arg`.
-    pub(super) bugs: &'static [KnownBug],
     /// `true` if it has `_BitInt`, and `cabi` places for it.
     pub(super) bit_int: bool,
     /// Its choices where compilers differ.
@@ -145,36 +142,9 @@ fn question(signature: &CSignature, target: &Target, n: usize) -> Option<Questio
     Question::new(n, &declared)
 }
 
-const RISCV_BUGS: &[KnownBug] = &[KnownBug {
-    what: "va_arg skips no word for a record of unnamed bit-fields alone, for which callers write one",
-    meets: |sig| {
-        let before = sig
-            .params()
-            .split_last()
-            .map_or(&[][..], |(_, before)| before);
-        let mut unnamed = before.iter().skip(sig.n_named());
-        unnamed.any(|param| {
-            let mut leaves = leaves(&param.ty);
-            param.ty.size() > 0 && leaves.all(|leaf| leaf.unnamed || leaf.kind == LeafKind::Empty)
-        })
-    },
-    in_callers: false,
-}];
-
-/// Bugs of a compiler for x86-64.
-macro_rules! x86_64_bugs {
-    ($compiler:literal) => {
-        &[KnownBug {
-            what: "one of its bugs in tests/corpus/expected.toml loses bytes",
-            meets: |sig| known_bug_of($compiler, sig).is_some(),
-            in_callers: true,
-        }]
-    };
-}
-
 /// The keys that blocks may have, and those that commands have for themselves.
 const KEYS: &str = "convention target floats signatures absent unnamed align fill shapes stored kept run probe link gcc clang \
-                    bit_int bugs equivalent abi arch triple llvm";
+                    bit_int equivalent abi arch triple llvm";
 
 /// A block of the table: its keys, those of others first.
 struct Block {
@@ -318,7 +288,7 @@ impl Block {
         let compilers: Vec<Compiler> = compilers.collect();
         for (key, value) in &self.keys {
             let mut names = value.split(", ");
-            if ["bit_int", "bugs"].contains(key) && !names.all(|name| asked.contains(&name)) {
+            if *key == "bit_int" && !names.all(|name| asked.contains(&name)) {
                 return Err(format!("{key}: {value}"));
             }
         }
@@ -336,12 +306,6 @@ impl Block {
             command: match is_gcc {
                 true => format!("{own} -fno-section-anchors"),
                 false => format!("clang-19 -fno-crash-diagnostics {own}"),
-            },
-            bugs: match (self.has("bugs", name), self.get("probe")) {
-                (true, Some("x86_64")) if is_gcc => x86_64_bugs!("gcc"),
-                (true, Some("x86_64")) => x86_64_bugs!("clang"),
-                (true, _) => RISCV_BUGS,
-                _ => &[],
             },
             bit_int: self.has("bit_int", name),
             policy: if is_gcc { Policy::GCC } else { Policy::CLANG },

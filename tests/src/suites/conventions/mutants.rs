@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use cabi_verify::probe::has_partial_bytes;
-use cabi_verify::question::{Outcome, Question};
+use cabi_verify::question::Question;
+use cabi_verify::verdict::Verdict;
 
 use super::mutations::{self, Mutation};
 use super::observer::{Compiled, Tools};
@@ -32,19 +33,23 @@ struct Mutant {
     seen: Seen,
 }
 
+fn differs(side: &Verdict) -> bool {
+    matches!(side, Verdict::Differs(_))
+}
+
 impl Engine<'_> {
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor
     /// does their `va_arg` with unnamed ones elsewhere.
     pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], suite: &mut Suite) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();
-        let is_noticed = |outcome: &Outcome| outcome.iter().any(Result::is_err);
+        let is_noticed = |sides: &[Verdict; 2]| sides.iter().any(differs);
         let mut mutants: Vec<Mutant> = all
             .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
             .collect();
         // Callees of variadic functions show something as they run.
         if self.machine.runs.is_some() && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
-            let is_noticed = |outcome: &Outcome| outcome[1].is_err();
+            let is_noticed = |sides: &[Verdict; 2]| differs(&sides[1]);
             for mutation in mutations::of_unnamed(convention) {
                 mutants.push(self.mutant(mutation, is_noticed, compiled, agreed));
             }
@@ -74,7 +79,7 @@ impl Engine<'_> {
             outcomes.push(shifted.check(question, &abi));
         }
         let most = asked.len();
-        let n_of = |side: usize| outcomes.iter().filter(|one| one[side].is_err()).count();
+        let n_of = |side: usize| outcomes.iter().filter(|one| differs(&one[side])).count();
         let noticed = [0, 1].map(n_of);
         let note = format!(
             "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
@@ -97,7 +102,7 @@ impl Engine<'_> {
     fn mutant(
         &self,
         mutation: Mutation,
-        is_noticed: impl Fn(&Outcome) -> bool,
+        is_noticed: impl Fn(&[Verdict; 2]) -> bool,
         compiled: &Compiled,
         questions: &[Placed<'_>],
     ) -> Mutant {

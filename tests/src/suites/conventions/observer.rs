@@ -7,7 +7,8 @@ use cabi::convention::Convention;
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Built, Reference, ReferenceError};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
-use cabi_verify::question::{Outcome, Question};
+use cabi_verify::question::Question;
+use cabi_verify::verdict::Verdict;
 
 use super::Engine;
 use super::machines::{Compiler, words};
@@ -149,11 +150,11 @@ impl Compiled {
         Ok(compiled)
     }
 
-    /// Returns the outcome of both functions of a question for the places of `abi`.
-    pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> Outcome {
+    /// Returns the verdicts on the caller and the callee of a question for the places of `abi`.
+    pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> [Verdict; 2] {
         let none = Err("it has no facts".to_owned());
         let facts = self.facts.get(&question.number()).unwrap_or(&none);
-        probe::outcome("the compiler", facts, &question.sig, abi)
+        probe::verdicts("the compiler", facts, question.types(), abi)
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.

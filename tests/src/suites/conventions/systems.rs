@@ -95,8 +95,8 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
                     continue;
                 };
                 n_compared[i] += 1;
-                let shown = probe::outcome("clang", facts, &question.sig, &abi);
-                let wrong = shown.into_iter().find_map(Result::err);
+                let [caller, callee] = probe::verdicts("clang", facts, question.types(), &abi);
+                let wrong = caller.and(callee).passed().err();
                 elsewhere[i].extend(wrong.map(|why| format!("{option}: {why}")));
             }
         }

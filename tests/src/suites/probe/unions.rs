@@ -4,13 +4,12 @@
 
 use std::fmt::Write as _;
 
-use cabi::{Policy, VectorLevel};
+use cabi::Policy;
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::corpus::CorpusFile;
-use cabi_verify::verify::known_bug;
 
-use super::{Found, Part, is_measured, outcome};
+use super::{Found, Part};
 use crate::corpus::read_blocks;
 use crate::suite::{Result, Suite};
 
@@ -99,39 +98,10 @@ pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
     abi.err().filter(|_| is_such).map(|why| why.to_string())
 }
 
-/// Number of unions that show a known bug in their results, by vector level and compiler.
-const KNOWN: [(VectorLevel, [(&str, usize); 1]); 2] = [
-    (VectorLevel::Avx, [("gcc-12", 6)]),
-    (VectorLevel::Avx512, [("gcc-12", 12)]),
-];
-
-/// Reports the differences `found`, but for the compiler's known mistakes in results. Under each
-/// wrong policy enough of the cases that pass have to differ.
-pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
-    let (own, name) = (part.compiler.policy, part.reference().name());
-    let engine = suite.engine(name);
-    let mut n_known = 0;
-    for case in &part.cases {
-        let differs = &found[&case.name];
-        let is_of_result = |why: &String| why.starts_with(&format!("result: {name} returns"));
-        let is_known = !differs.is_empty() && differs.iter().all(is_of_result);
-        match is_known && known_bug(name, case).is_some() {
-            true => n_known += 1,
-            false => (suite.report).outcome(&engine, &case.name, outcome(differs)),
-        }
-    }
+/// Reports whether enough of the cases that pass by `found` differ under each wrong policy.
+pub(super) fn control(part: &Part<'_>, found: &Found, suite: &mut Suite) {
+    let own = part.compiler.policy;
     let level = part.cases.iter().map(|case| case.vectors).max();
-    suite.report.note(format!(
-        "{engine}: {level:?}, {n_known} of these unions show a known bug"
-    ));
-    if suite.is_complete() {
-        let rows = KNOWN.iter().find(|(of, _)| Some(*of) == level);
-        let rows = rows.map_or(&[][..], |(_, rows)| rows);
-        let is_expected = is_measured(rows, &part.reference().versioned_name(), n_known);
-        let why = format!("{n_known} of these unions show a known bug of the compiler");
-        let what = format!("known bugs, {level:?}");
-        (suite.report).check(&engine, &what, is_expected, why);
-    }
     let wrong = match own {
         Policy::GCC => vec![Policy::CLANG],
         _ => vec![
@@ -144,7 +114,7 @@ pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
         let n = part.n_noticed(found, policy);
         let noticed = n >= NOTICED || suite.only.is_some();
         let what = format!("{NAME}, {level:?} under {policy:?}");
-        let engine = format!("{engine} control");
+        let engine = format!("{} control", part.engine);
         (suite.report).check(&engine, &what, noticed, format!("{n} differ"));
     }
 }

@@ -68,7 +68,7 @@ fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
 fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suite) -> Result<()> {
     let found = results(compilers, stride)?;
     let what = format!("every {stride}th transition");
-    suite.take("transitions", &what, &found.report(true, false));
+    suite.take("transitions", &what, &found.report(true, true));
     let not_run = found
         .compilers
         .iter()

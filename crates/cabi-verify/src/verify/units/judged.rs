@@ -8,11 +8,10 @@ use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
 use crate::emit::c_program::reproduction_alone;
-use crate::facts::Facts;
 use crate::probe::{Emission, Emitted, Observed, SETTINGS};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict, needed};
-use crate::verify::{Progress, RunStep, VerifyError, check_interrupt, known_bug};
+use crate::verify::{Progress, RunStep, VerifyError, check_interrupt};
 
 /// Has our sides of all `units` observed, made with `mistake`, and judges both.
 ///
@@ -167,7 +166,7 @@ impl CompiledUnit {
         match (theirs.is_empty(), ours) {
             (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
             (true, ours) => (ours.map(|()| 1).into(), None),
-            (false, _) => self.settled(case, direction, seen, theirs),
+            (false, _) => self.settled(case, direction, seen, &theirs),
         }
     }
 
@@ -225,34 +224,26 @@ impl CompiledUnit {
         }
     }
 
-    /// Judges the differences of one side. No ABI is both sides' if the compiler's caller and
-    /// callee have each of these values in different places, or this side ends the process. A state
-    /// of the machine that differs besides may follow from that.
+    /// Judges the differences of one side. Where layouts differ, a compiler's sides show nothing.
     fn settled(
         &self,
         case: &Case,
         direction: Direction,
         seen: &Observed,
-        all: Vec<Difference>,
+        all: &[Difference],
     ) -> (Verdict, Option<Shown>) {
-        let facts = seen.as_ref().ok().filter(|_| self.same_layout);
-        let is_consistent = |found: &Difference, facts: &Facts| {
-            facts.side(direction).state("ends").is_none() && !facts.disagree(found.value)
+        let facts = seen.clone().ok().filter(|_| self.same_layout);
+        let facts = facts.unwrap_or_default();
+        let verdict = facts.verdict(direction, all, |_| true);
+        let shown = match &verdict {
+            Verdict::SelfInconsistent(found) => Some(Shown {
+                says: facts.about(found.value),
+                program: reproduction_alone(case, &self.compiler.reference.command())
+                    .unwrap_or_default(),
+            }),
+            _ => None,
         };
-        let mut values = all.iter().filter(|found| found.value.is_some());
-        let wrong = values.find(|found| facts.is_none_or(|facts| is_consistent(found, facts)));
-        let first = || all.first().cloned().unwrap_or_default();
-        let found = wrong.cloned().unwrap_or_else(first);
-        let Some(facts) = facts.filter(|facts| !is_consistent(&found, facts)) else {
-            return (Verdict::Differs(found), None);
-        };
-        let reference = &self.compiler.reference;
-        let shown = Shown {
-            says: facts.about(found.value),
-            program: reproduction_alone(case, &reference.command()).unwrap_or_default(),
-            known: known_bug(reference.name(), case),
-        };
-        (Verdict::SelfInconsistent(found), Some(shown))
+        (verdict, shown)
     }
 
     fn setting(&self) -> String {
