@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cabi_verify::case::Subject;
-use cabi_verify::corpus::{Block, CorpusError, CorpusFile, read_folder};
+use cabi_verify::corpus::{Block, CorpusError, read_folder};
 use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 
@@ -50,42 +50,31 @@ pub(crate) fn read_blocks(blocks: &[&Block]) -> Vec<Result<Subject, CorpusError>
     in_threads(blocks, at_once(), |block| Subject::read(block), |_| ())
 }
 
-/// Files of the corpus with their blocks read.
-#[derive(Debug)]
-pub struct Corpus {
-    /// The files as text.
-    pub files: Vec<CorpusFile>,
-    /// The blocks that could be read.
-    pub subjects: Vec<Subject>,
-}
-
-impl Corpus {
-    /// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then
-    /// nothing for every other name). Blocks that cannot be read are failures in `report`, under
-    /// `engine`; without libclang nothing can be read, which fails only where reference compilers
-    /// are required.
-    ///
-    /// # Errors
-    /// A message, if a file is not in the format.
-    pub fn read(name: &str, engine: &str, report: &mut Report) -> Result<Self, String> {
-        let files = match std::env::var_os("CABI_CORPUS") {
-            Some(other) if name == "x86-64-sysv" => read_folder(Path::new(&other)),
-            Some(_) => Ok(Vec::new()),
-            None => read_folder(&folder().join(name)),
-        };
-        let files = files.map_err(|error| error.to_string())?;
-        let mut subjects = Vec::new();
-        let blocks: Vec<&Block> = files.iter().flat_map(|file| &file.blocks).collect();
-        for (block, read) in blocks.iter().zip(read_blocks(&blocks)) {
-            match read {
-                Ok(subject) => subjects.push(subject),
-                Err(error) if error.is_missing_libclang => {
-                    report.absent(engine, &error.why);
-                    break;
-                }
-                Err(error) => report.outcome(engine, &block.name, Err(error.to_string())),
+/// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then
+/// nothing for every other name). Blocks that cannot be read are failures in `report`, under
+/// `engine`; without libclang nothing can be read, which fails only where reference compilers
+/// are required.
+///
+/// # Errors
+/// A message, if a file is not in the format.
+pub(crate) fn read(name: &str, engine: &str, report: &mut Report) -> Result<Vec<Subject>, String> {
+    let files = match std::env::var_os("CABI_CORPUS") {
+        Some(other) if name == "x86-64-sysv" => read_folder(Path::new(&other)),
+        Some(_) => Ok(Vec::new()),
+        None => read_folder(&folder().join(name)),
+    };
+    let files = files.map_err(|error| error.to_string())?;
+    let mut subjects = Vec::new();
+    let blocks: Vec<&Block> = files.iter().flat_map(|file| &file.blocks).collect();
+    for (block, read) in blocks.iter().zip(read_blocks(&blocks)) {
+        match read {
+            Ok(subject) => subjects.push(subject),
+            Err(error) if error.is_missing_libclang => {
+                report.absent(engine, &error.why);
+                break;
             }
+            Err(error) => report.outcome(engine, &block.name, Err(error.to_string())),
         }
-        Ok(Self { files, subjects })
     }
+    Ok(subjects)
 }

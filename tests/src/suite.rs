@@ -13,7 +13,7 @@ use cabi_verify::report::{Report, Status};
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Verdict;
 
-use crate::corpus::Corpus;
+use crate::corpus;
 use crate::totals;
 
 /// The result of a step of a suite. An error ends the suite: it is about the machine or a list, not
@@ -110,7 +110,7 @@ impl Suite {
     pub(crate) fn corpus(&mut self, folders: &[&str]) -> Result<Vec<Subject>> {
         let mut subjects = Vec::new();
         for folder in folders {
-            subjects.extend(Corpus::read(folder, self.name, &mut self.report)?.subjects);
+            subjects.extend(corpus::read(folder, self.name, &mut self.report)?);
         }
         Ok(subjects)
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::corpus::{Corpus, files, folder};
+use crate::corpus::{self, files, folder};
 use cabi::FnSig;
+use cabi_verify::case::Subject;
 use cabi_verify::report::Report;
 use clif_cabi::cranelift_codegen::ir::{self, ExtFuncData, ExternalName};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
@@ -21,11 +22,11 @@ const N_FILES: usize = 28;
 
 /// Compares, or with `CABI_BLESS=1` rewrites; and looks for `memcpy` where there must be none.
 pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
-    let corpus = Corpus::read("x86-64-sysv", "clif", report)?;
+    let subjects = corpus::read("x86-64-sysv", "clif", report)?;
     let engine = Engine::new(&Settings::default())?;
     let lower = Lowering::new(engine.isa())?;
     let config = engine.isa().frontend_config();
-    let texts = texts(&corpus, (&lower, config), report);
+    let texts = texts(&subjects, (&lower, config), report);
     let mut kept = files(&folder().join("clif"), "clif")?;
     kept.sort();
     if kept.len() != N_FILES {
@@ -34,7 +35,7 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
     for path in kept {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let outcome = match texts.get(&*name) {
-            None if corpus.subjects.is_empty() => continue,
+            None if subjects.is_empty() => continue,
             None => Err("no such block in the corpus".to_owned()),
             Some(text) => held(&path, text),
         };
@@ -45,12 +46,12 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
 
 /// The text of each block, which is looked at for `memcpy`.
 fn texts<'c>(
-    corpus: &'c Corpus,
+    subjects: &'c [Subject],
     (lower, config): (&Lowering, TargetFrontendConfig),
     report: &mut Report,
 ) -> BTreeMap<&'c str, String> {
     let mut out = BTreeMap::new();
-    for subject in &corpus.subjects {
+    for subject in subjects {
         let mut text = String::new();
         for line in subject.block.code.lines() {
             let _ = writeln!(text, "; {line}");
