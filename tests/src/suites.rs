@@ -17,7 +17,6 @@ mod clif;
 mod conventions;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod emission;
-#[cfg(unix)]
 mod facts;
 #[cfg(unix)]
 mod headers;

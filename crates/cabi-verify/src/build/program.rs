@@ -111,6 +111,8 @@ impl Program {
         let limits = format!("ulimit -c 0; ulimit -t {seconds}; exec \"$@\"");
         command.args(["-c", &limits, "sh"]);
         command.args(emulator).arg(&self.path).args(args);
+        // An emulator allocates by glib, whose own lock a fork can find held by another thread.
+        command.env("G_SLICE", "always-malloc");
         command
     }
 
