@@ -137,6 +137,7 @@ static struct pointer pointers[WORDS];
 static unsigned n_pointers;
 enum use { NOT, COPY, RESULT, CARRIED, TRIED };
 static byte uses[WORDS];
+static unsigned sizes[WORDS]; /* of what such a pointer leads to */
 
 static unsigned word_at(unsigned w) { return w < GENERAL ? w * WORD : STACK + (w - GENERAL) * WORD; }
 /* Checks whether an argument's address may be there. */
@@ -381,7 +382,7 @@ static void call_callee(int is_trial) {
   for (unsigned w = 0; w < WORDS; w++) {
     if (is_trial ? !may_point(w) : !uses[w]) continue;
     put(cabi_call + word_at(w), address(memory[w]));
-    fill(memory[w], is_trial ? SMALL : BLOCK);
+    fill(memory[w], sizes[w] > SMALL ? sizes[w] : SMALL);
     if (carries(w)) memset(memory[w], 0, SMALL); /* a trace without room */
   }
   if (row->is_variadic) { PUT_COUNT(cabi_call); }
@@ -444,7 +445,6 @@ static void find_boxes(void) {
    which does it write its result? */
 static void find_pointers(void) {
   static byte is_written[WORDS];
-  unsigned sizes[WORDS];
   const struct value *r = result();
   n_pointers = 0;
   for (unsigned w = 0; w < WORDS; w++) { point_at(w, SMALL); is_written[w] = r && !row->escapes; uses[w] = NOT; sizes[w] = 0; }
