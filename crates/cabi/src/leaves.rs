@@ -50,6 +50,13 @@ pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     }
 }
 
+/// Checks whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of
+/// arrays do not count.
+pub(crate) fn has_flexible_array(ty: &Type) -> bool {
+    let mut leaves = leaves_of_one_element(ty);
+    leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(LeafFlags::IN_ARRAY))
+}
+
 /// Returns the leaves that one element of an array of no elements, which is a leaf itself, would
 /// have.
 pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {

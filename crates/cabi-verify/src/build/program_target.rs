@@ -58,15 +58,16 @@ const KNOWN: [Tools; 7] = [
         triple: "riscv64-unknown-linux-gnu",
         emulator: &["qemu-riscv64"],
         linker: "riscv64-linux-gnu-gcc",
-        // clang's `va_arg` skips no word for an unnamed record of unnamed bit-fields alone, for
-        // which its callers write one.
-        compilers: &["riscv64-linux-gnu-gcc"],
+        compilers: &[
+            "riscv64-linux-gnu-gcc",
+            "clang-19 --target=riscv64-linux-gnu",
+        ],
     },
     Tools {
         triple: "s390x-unknown-linux-gnu",
         emulator: &["qemu-s390x"],
         linker: "s390x-linux-gnu-gcc",
-        compilers: &["s390x-linux-gnu-gcc"],
+        compilers: &["s390x-linux-gnu-gcc", "clang-19 --target=s390x-linux-gnu"],
     },
     Tools {
         triple: "aarch64-pc-windows-msvc",

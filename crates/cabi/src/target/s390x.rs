@@ -20,7 +20,7 @@ use crate::convention::{
     RegCounts, Role, Rule, Rules, State, VaField, VaListType, Want,
 };
 use crate::leaf::LeafFlags;
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{LeafKind, has_flexible_array, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -128,7 +128,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
         return cx.refuse(ty, NOT_COMPARED);
     }
-    if leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray) && cx.role != Role::Result {
+    if has_flexible_array(ty) && cx.role != Role::Result {
         let why = "gcc passes its bytes before the flexible array member, clang its address";
         let bit = Policy::FLEXIBLE_ARRAY_IN_MEMORY;
         if cx.decide(bit, ty, why)? {

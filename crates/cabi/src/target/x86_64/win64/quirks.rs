@@ -4,7 +4,7 @@
 use super::{float, int, memory, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
-use crate::leaves::{LeafFlags, LeafKind, leaves_of_one_element};
+use crate::leaves::has_flexible_array;
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::int_of;
@@ -90,13 +90,6 @@ fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
             cx.dispute(ty, why)
         }
     }
-}
-
-/// Returns whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of
-/// arrays do not count.
-fn has_flexible_array(ty: &Type) -> bool {
-    let mut leaves = leaves_of_one_element(ty);
-    leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(LeafFlags::IN_ARRAY))
 }
 
 /// Returns whether a float in `part` is in the integer register of its position as well.
