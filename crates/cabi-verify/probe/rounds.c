@@ -130,6 +130,12 @@ static const struct row *row;
 static int has_argument(unsigned r) { return registers[r].argument || row->has_all; }
 static int has_result(unsigned r) { return registers[r].result || row->has_all; }
 static unsigned now; /* the round */
+/* Draws a byte of a value. The sign bit of a narrow integer is not the same in the first two rounds. */
+static byte draw_of(const struct value *v, unsigned i) {
+  byte own = draw();
+  if (now < 2 && v->narrow != SAME && i == (BIG_ENDIAN ? v->size - v->declared : v->declared - 1)) own = (byte)((own & 127) | now << 7);
+  return v->may ? own & v->may[i] : own;
+}
 /* A word of an image that holds an address: how many bytes are looked at there, where `blocks` has
    them, and all bits of its values. */
 struct pointer { unsigned word, size, at; word bits; };
@@ -390,7 +396,7 @@ static void call_callee(int is_trial) {
   memcpy(image[0][now], cabi_call, IMAGE);
   for (unsigned p = 0; p < n_pointers; p++) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
   const struct value *v = result();
-  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = its.given[v->place + i] = draw() & (v->may ? v->may[i] : 255);
+  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = its.given[v->place + i] = draw_of(v, i);
   for (unsigned i = 0; i < row->n; i++) memset(its.seen + row->values[i].place, 0, row->values[i].size);
   cabi_align = area_align;
   cabi_x87_filled = row->n_x87;
@@ -545,7 +551,7 @@ static void observe_callee(void) {
 
 static void make_value(const struct value *v) {
   byte *passed = value[now] + v->at, *declared = its.images + v->place;
-  for (unsigned i = 0; i < v->size; i++) passed[i] = draw() & (v->may ? v->may[i] : 255);
+  for (unsigned i = 0; i < v->size; i++) passed[i] = draw_of(v, i);
   unsigned low = BIG_ENDIAN ? v->size - v->declared : 0;
   if (v->promotion == FLOAT) {
     /* By hand: not every machine has the instruction. */
@@ -696,7 +702,7 @@ static void observe_caller(void) {
     fill(cabi_result, STACK);
     box(cabi_result, 0);
     GIVE(cabi_result);
-    for (unsigned i = 0; r && i < r->size; i++) value[now][r->at + i] = draw() & (r->may ? r->may[i] : 255);
+    for (unsigned i = 0; r && i < r->size; i++) value[now][r->at + i] = draw_of(r, i);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);
     if (own_words(0)) fill((byte *)own_words(0), OWN_WORDS * sizeof(word));

@@ -238,7 +238,8 @@ impl Facts {
     /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the
     /// differences from an ABI. The compiler is self-inconsistent if its caller and callee disagree
     /// about each value of them, or if this side ends the process. A state of the machine that
-    /// differs besides may follow from that.
+    /// differs besides may follow from that, and the places of later arguments do: these are not
+    /// judged.
     ///
     /// `is_laid_out` says whether the bits of a value are known to be where the compiler has them.
     /// Bytes that a side loses may else be bits that were looked for elsewhere.
@@ -253,8 +254,15 @@ impl Facts {
             let is_whole = self.side(direction).state("ends").is_none();
             is_whole && !self.disagree(found.value, counts_lost)
         };
+        let argument = |found: &Difference| match found.value {
+            Some(Value::Argument(i)) => Some(i),
+            Some(Value::Result) | None => None,
+        };
+        let disputed = all.iter().filter(|found| !is_consistent(found));
+        let first = disputed.filter_map(argument).min();
         let mut values = all.iter().filter(|found| found.value.is_some());
-        let wrong = values.find(is_consistent);
+        let is_later = |found: &Difference| argument(found) > first && first.is_some();
+        let wrong = values.find(|found| is_consistent(found) && !is_later(found));
         match wrong.or(all.first()) {
             None => Verdict::Passed(self.side(direction).n_values()),
             Some(found) if is_consistent(&found) => Verdict::Differs(found.clone()),

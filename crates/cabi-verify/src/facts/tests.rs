@@ -117,3 +117,27 @@ fn a_note_of_several_words_is_kept() {
     assert_eq!(facts.to_string(), text);
     assert_eq!(Facts::of_stored(&facts.to_stored()), Ok(facts));
 }
+
+#[test]
+fn arguments_after_a_disputed_one_are_not_judged() {
+    let callee = "callee 0 8:rsi\ncallee 1 8:rdx\ncallee result 8:rax\n";
+    let caller = "caller 0 8:rdi\ncaller 1 8:rsi|rdx\ncaller result 8:rax\n";
+    let facts = Facts::parse(&format!("{callee}{caller}")).unwrap();
+    let verdict = |values: &[Value]| {
+        let difference = |value: &Value| Difference {
+            value: Some(*value),
+            ..Difference::from("elsewhere")
+        };
+        let all: Vec<Difference> = values.iter().map(difference).collect();
+        facts.verdict(Direction::Call, &all, |_| true)
+    };
+    let [disputed, later, result] = [Value::Argument(0), Value::Argument(1), Value::Result];
+    let is_disputed = |verdict| matches!(verdict, Verdict::SelfInconsistent(_));
+    assert!(is_disputed(verdict(&[disputed])));
+    assert!(is_disputed(verdict(&[disputed, later])));
+    assert!(matches!(verdict(&[later]), Verdict::Differs(_)));
+    assert!(matches!(
+        verdict(&[disputed, later, result]),
+        Verdict::Differs(_)
+    ));
+}
