@@ -87,6 +87,11 @@ impl Inspection {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
+    /// Checks whether a compiler that has it was asked.
+    pub fn is_asked(&self) -> bool {
+        self.own().next().is_some()
+    }
+
     /// Returns the same, with the bug attributed to another compiler of C.
     pub fn of_another(mut self) -> Option<Self> {
         self.bug.compiler = match &*self.bug.compiler {
@@ -165,6 +170,9 @@ fn questions(asked: &[Asked], seen: &mut [Inspection]) -> Result<Vec<(usize, Loo
         let (bug, subject, looks) = (&seen.bug, &seen.subject, &mut seen.looks);
         for one in asked {
             let (compiler, level) = (&one.compiler, one.level);
+            if compiler.target() != subject.target {
+                continue;
+            }
             // Zig is asked about its own bugs alone: it has few words for these types.
             let is_of_c = compiler.zig.is_none();
             let is_asked = is_of_c && admits(compiler, &subject.block).is_ok();

@@ -43,6 +43,19 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("unit.c"), text).unwrap();
     let command = reference.command();
+    let is_riscv = options
+        .iter()
+        .any(|own| own.starts_with("--target=riscv64"));
+    let runner = if is_riscv { "qemu-riscv64 " } else { "" };
+    let is_here = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    if is_riscv
+        && !["qemu-riscv64", "riscv64-linux-gnu-gcc"]
+            .into_iter()
+            .all(is_here)
+    {
+        missing("reproductions on RISC-V: its emulator and C library");
+        return None;
+    }
     let compile = format!("{command} {} unit.c -o unit", flags.join(" "));
     let shell = |script: &str| {
         let mut command = Command::new("sh");
@@ -53,7 +66,7 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
     if !made.status.success() {
         return Some(Err(String::from_utf8_lossy(&made.stderr).into_owned()));
     }
-    let ended = shell("ulimit -c 0; ulimit -t 10; exec ./unit").status;
+    let ended = shell(&format!("ulimit -c 0; ulimit -t 10; exec {runner}./unit")).status;
     Some(match ended.success() {
         true => Err("its program ends well".to_owned()),
         false => Ok(()),

@@ -7,19 +7,29 @@ use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;
 
 use crate::bugs::{Asked, Inspection, run as inspect};
-use crate::compiled::compilers;
+use crate::compiled::{compilers, compilers_of_programs};
 use crate::corpus;
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let here = compilers(suite)?;
+    let mut here = compilers(suite)?;
+    let riscv = |_: &Suite, target: &str| target.starts_with("riscv64");
     let zig = Zig::find().map_err(|why| suite.report.absent("zig", &why));
     let corpus = suite.corpus(&["x86-64-sysv"])?;
     let (true, Ok(zig), false) = (suite.every_reference, zig, corpus.is_empty()) else {
         return Ok(());
     };
+    here.extend(compilers_of_programs(suite, riscv)?);
     let expected = Expected::read(&corpus::expected())?;
-    let inspected = inspect(&Asked::all(&here, zig), &expected, &corpus)?;
+    let mut inspected = inspect(&Asked::all(&here, zig), &expected, &corpus)?;
+    inspected.retain(|one| {
+        let why = "no compiler of its target is here";
+        let is_asked = one.is_asked();
+        if !is_asked {
+            suite.report.not_run("bugs", &one.bug.name, why);
+        }
+        is_asked
+    });
     for one in &inspected {
         let outcome = one.objection().map_or(Ok(()), Err);
         suite.report.outcome("bugs", &one.bug.name, outcome);
