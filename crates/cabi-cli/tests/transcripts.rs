@@ -4,9 +4,9 @@
 //! ```text
 //! == title
 //! needs gcc                       the rest of the case is not run without it: libclang,
-//!                                 libclang-14, cc, gcc, clang (libclang too), gcc-11, clang-19,
-//!                                 zig, avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs
-//!                                 (the repository's)
+//!                                 libclang-14, cc, gcc, clang (libclang too), clang-19, zig, avx,
+//!                                 aarch64, riscv64, s390x (its gcc, and qemu), mingw (its gcc),
+//!                                 docs (the repository's)
 //! copy own.h                      files of `transcripts/files` in the folder of the case, which is
 //!                                 the current one
 //! write more.h                    a file with the lines that follow
@@ -33,15 +33,15 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::iter::{self, Peekable};
 use std::path::Path;
-use std::process::Command;
 use std::str::Lines;
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
+use cabi_verify::build::zig::Zig;
 use cabi_verify::run::starts;
 use regex_lite::Regex;
 use support::schema::Schema;
@@ -101,7 +101,7 @@ fn run_case(title: &str, body: &str) -> String {
                     checks.push(check.split_once(' ').unwrap_or((check, "")));
                 }
                 for what in run(&command, &checks, folder) {
-                    let _ = writeln!(wrong, "== {title}\n$ {command}{what}");
+                    wrong += &format!("== {title}\n$ {command}{what}\n");
                 }
             }
             _ => panic!("{title}: no such line: {line}"),
@@ -137,13 +137,6 @@ fn is_here(what: &str) -> bool {
     static LIBCLANG: LazyLock<bool> = LazyLock::new(libclang);
     static GCC: LazyLock<bool> = LazyLock::new(|| here("gcc"));
     static CLANG: LazyLock<bool> = LazyLock::new(|| here(clang()));
-    static CC: LazyLock<bool> = LazyLock::new(|| {
-        let is_here = starts(&cc()).is_ok();
-        if !is_here {
-            missing(&format!("{}: no such compiler", cc()));
-        }
-        is_here
-    });
     match what {
         "libclang" => *LIBCLANG,
         "libclang-14" => {
@@ -155,23 +148,28 @@ fn is_here(what: &str) -> bool {
         }
         "gcc" => *GCC,
         "clang" => *CLANG,
-        "cc" => *CC,
-        // None of these is required; the suite `random` requires the first, and `versions` zig.
-        "aarch64" => starts("aarch64-linux-gnu-gcc").is_ok() && starts("qemu-aarch64").is_ok(),
-        "riscv64" => starts("riscv64-linux-gnu-gcc").is_ok() && starts("qemu-riscv64").is_ok(),
-        "s390x" => starts("s390x-linux-gnu-gcc").is_ok() && starts("qemu-s390x").is_ok(),
-        "mingw" => starts("x86_64-w64-mingw32-gcc").is_ok(),
-        "gcc-11" | "clang-19" => starts(what).is_ok(),
-        "zig" => {
-            let version = Command::new("python3")
-                .args(["-m", "ziglang", "version"])
-                .output();
-            version.is_ok_and(|output| output.status.success())
+        "cc" => tool(&cc()),
+        "aarch64" | "riscv64" | "s390x" => {
+            tool(&format!("{what}-linux-gnu-gcc")) && tool(&format!("qemu-{what}"))
         }
+        "mingw" => tool("x86_64-w64-mingw32-gcc"),
+        "clang-19" => tool(what),
+        "zig" => Zig::find().map_err(|why| missing(&why)).is_ok(),
         "docs" => Path::new(DOCS).is_dir(),
-        "avx" => cabi_verify::processor::has("avx"),
+        "avx" => {
+            let is_here = cabi_verify::processor::has("avx");
+            if !is_here {
+                let _ = writeln!(std::io::stderr(), "not run: this processor has no AVX");
+            }
+            is_here
+        }
         _ => panic!("nobody knows whether there is {what}"),
     }
+}
+
+/// Returns whether a program is here.
+fn tool(program: &str) -> bool {
+    starts(program).map_err(|why| missing(&why)).is_ok()
 }
 
 /// Runs one command, and returns its failures, a line each.
