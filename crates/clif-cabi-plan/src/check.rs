@@ -52,13 +52,14 @@ fn first_elsewhere(
     found: impl Fn(usize) -> Option<ClifPlace>,
 ) -> Result<(), PlanError> {
     let elsewhere = slots.iter().filter_map(|slot| {
-        let (i, found) = (slot.param?, found(slot.param? as usize)?);
-        (slot.place != found).then_some((i, slot.place, found))
+        let (i, found) = (slot.param?, found(slot.param? as usize));
+        (Some(slot.place) != found).then_some((i, slot.place, found))
     });
-    match elsewhere.min_by_key(|(i, ..)| *i) {
-        Some((i, expected, found)) => Err(mismatch(format!("CLIF {what} {i}"), &expected, &found)),
-        None => Ok(()),
-    }
+    let Some((i, expected, found)) = elsewhere.min_by_key(|(i, ..)| *i) else {
+        return Ok(());
+    };
+    let found = found.map_or_else(|| "no place".to_owned(), |found| found.to_string());
+    Err(mismatch(format!("CLIF {what} {i}"), &expected, &found))
 }
 
 fn mismatch(what: String, expected: &dyn Display, found: &dyn Display) -> PlanError {

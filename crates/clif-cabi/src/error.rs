@@ -88,7 +88,12 @@ pub enum LowerError {
     Stub(&'static str),
     /// Calls or functions of the signature need a stub for this, and the lowering is
     /// [without stubs](crate::Lowering::without_stubs).
-    NeedsStub(&'static str),
+    NeedsStub {
+        /// What needs it.
+        need: &'static str,
+        /// The target.
+        target: String,
+    },
     /// A mistake of this crate: a plan and its emission disagree.
     Internal(&'static str),
 }
@@ -214,9 +219,9 @@ impl fmt::Display for LowerError {
             Self::TailCall(why) => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Stub(why) => f.write_str(why),
-            Self::NeedsStub(why) => write!(
+            Self::NeedsStub { need, target } => write!(
                 f,
-                "it has {why}, which needs a stub, and the module defines none"
+                "it has {need}, which needs a stub on {target}, and the module defines none"
             ),
             Self::Internal(why) => {
                 write!(f, "internal error of clif-cabi: {why}, please report it")

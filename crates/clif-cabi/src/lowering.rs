@@ -127,11 +127,11 @@ impl Lowering {
     /// let lower = Lowering::new(&*isa)?.without_stubs();
     /// let printf = FnSig::new([Type::PTR], Type::I32).variadic();
     /// let error = lower.can_lower(&printf.at_call([Type::F64])?).unwrap_err();
-    /// assert!(matches!(error.cause(), LowerError::NeedsStub(_)));
+    /// assert!(matches!(error.cause(), LowerError::NeedsStub { .. }));
     /// assert_eq!(
     ///     error.to_string(),
     ///     "int (void *, ..., double): it has the count of vector registers of a variadic call, \
-    ///         which needs a stub, and the module defines none"
+    ///         which needs a stub on x86_64-unknown-linux-gnu, and the module defines none"
     /// );
     /// # Ok::<(), LowerError>(())
     /// ```
@@ -210,7 +210,8 @@ impl Lowering {
         if !self.has_stubs
             && let Some(need) = stub_need(&plan)
         {
-            return Err(LowerError::NeedsStub(need));
+            let target = self.target.name().to_owned();
+            return Err(LowerError::NeedsStub { need, target });
         }
         if plan.abi.convention.frame.context.is_some() {
             self.check_context()?;

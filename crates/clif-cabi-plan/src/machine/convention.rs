@@ -15,6 +15,23 @@ use crate::parts::{ClifPart, WORD, narrow};
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{CallConv, ValueType};
 
+/// Values of [`ClifConvention::instead`] for machines on which C has other places for `f128` and
+/// vectors than Cranelift, or none: nothing stands for them.
+pub(crate) const NOT_PASSED: [(ValueType, ValueType); 17] = {
+    use ValueType::*;
+    let types = [
+        F128, I8X2, I8X4, I8X8, I8X16, I16X2, I16X4, I16X8, I32X2, I32X4, I64X2, F16X2, F16X4,
+        F16X8, F32X2, F32X4, F64X2,
+    ];
+    let mut all = [(F128, F128); 17];
+    let mut i = 0;
+    while i < types.len() {
+        all[i] = (types[i], types[i]);
+        i += 1;
+    }
+    all
+};
+
 /// A convention of Cranelift: the plan orders parameters by it, and the check counts with it.
 #[derive(Debug)]
 pub(crate) struct ClifConvention {

@@ -2,13 +2,14 @@
 
 use cabi::{FnSig, RecordBuilder, Target, Type};
 
+use super::convention::NOT_PASSED;
 use super::processor::FRAME_POINTERS;
 use super::{ARCHITECTURES, Machine};
 use crate::check::check;
 use crate::parts::ClifPart;
 use crate::places::ClifPlace;
 use crate::plan::VaArgPlan;
-use crate::signature::{Signature, ValueType};
+use crate::signature::{ClifParam, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
@@ -55,5 +56,18 @@ fn frame_pointers_are_required_where_they_are_used() {
         let own = &architecture.processor;
         let is_used = own.area_from_frame.is_some();
         assert_eq!(own.flags.contains(&FRAME_POINTERS), is_used, "{own:?}");
+    }
+}
+
+/// Cranelift passes vectors of any size otherwise than C there, or not at all.
+#[test]
+fn vectors_are_refused_on_riscv64_and_s390x() {
+    for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {
+        let machine = Machine::of(&Target::named(target).unwrap()).unwrap();
+        for (ty, _) in NOT_PASSED {
+            let mut sig = Signature::new(machine.convention.call_conv);
+            sig.params.push(ClifParam::new(ty));
+            assert!(machine.places(&sig).is_err(), "{ty} on {target}");
+        }
     }
 }

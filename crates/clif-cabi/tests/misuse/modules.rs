@@ -275,9 +275,11 @@ fn a_lowering_without_stubs() {
             "an argument in registers that CLIF cannot express",
         ),
     ] {
-        let why = format!("{sig}: it has {need}, which needs a stub, and the module defines none");
+        let target = lower.target().name();
+        let needs = format!("which needs a stub on {target}, and the module defines none");
+        let why = format!("{sig}: it has {need}, {needs}");
         let refused = lower.can_lower(&sig).unwrap_err();
-        assert!(matches!(refused.cause(), LowerError::NeedsStub(_)));
+        assert!(matches!(refused.cause(), LowerError::NeedsStub { .. }));
         assert_eq!(refused.to_string(), why);
         lowering().can_lower(&sig).unwrap();
         lower.declare_import(&mut module, "f", &sig).unwrap_err();

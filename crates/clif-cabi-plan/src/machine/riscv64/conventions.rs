@@ -4,7 +4,7 @@ use cabi::riscv::{
     A0, A1, A2, A3, A4, A5, A6, A7, FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, LP64D, T2,
 };
 
-use crate::machine::convention::ClifConvention;
+use crate::machine::convention::{ClifConvention, NOT_PASSED};
 use crate::machine::registers::Registers;
 use crate::machine::va_list::{Home, VaListLayout};
 use crate::signature::{CallConv, ValueType};
@@ -26,17 +26,8 @@ const RESULTS: Registers = Registers {
 pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     most_slot_align: 8,
     extended: ValueType::I64,
-    // Vectors are on the stack, and panics without the V extension; `f128` is two integers. Nothing
-    // stands for them.
-    instead: &[
-        (ValueType::F128, ValueType::F128),
-        (ValueType::I8X16, ValueType::I8X16),
-        (ValueType::I16X8, ValueType::I16X8),
-        (ValueType::I32X4, ValueType::I32X4),
-        (ValueType::I64X2, ValueType::I64X2),
-        (ValueType::F32X4, ValueType::F32X4),
-        (ValueType::F64X2, ValueType::F64X2),
-    ],
+    // Vectors are on the stack, and panics without the V extension; `f128` is two integers.
+    instead: &NOT_PASSED,
     // Cranelift's frames have two words where the registers have to be.
     ..ClifConvention::new(
         CallConv::SystemV,

@@ -2,7 +2,7 @@
 
 use cabi::s390x::{F0, F2, F4, F6, R0, R2, R3, R4, R5, R6, S390X};
 
-use crate::machine::convention::ClifConvention;
+use crate::machine::convention::{ClifConvention, NOT_PASSED};
 use crate::machine::registers::{PerClass, Registers};
 use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::signature::{CallConv, ValueType};
@@ -55,6 +55,8 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     extended: ValueType::I64,
     shadow_bytes: 160,
     stack_align: 8,
+    // `f128` is passed by a hidden copy. Vectors of 16 bytes are in other registers than C's, and
+    // narrower ones are an error.
     instead: &NOT_PASSED,
     ..ClifConvention::new(
         CallConv::SystemV,
@@ -64,23 +66,6 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
         R0,
         VaListLayout::counts(&S390X, SAVE_AREA),
     )
-};
-
-/// `f128` is passed by a hidden copy. Vectors of 16 bytes are in other registers than C's, and
-/// narrower ones are an error. Nothing stands for them.
-const NOT_PASSED: [(ValueType, ValueType); 17] = {
-    use ValueType::*;
-    let types = [
-        F128, I8X2, I8X4, I8X8, I8X16, I16X2, I16X4, I16X8, I32X2, I32X4, I64X2, F16X2, F16X4,
-        F16X8, F32X2, F32X4, F64X2,
-    ];
-    let mut all = [(F128, F128); 17];
-    let mut i = 0;
-    while i < types.len() {
-        all[i] = (types[i], types[i]);
-        i += 1;
-    }
-    all
 };
 
 /// A `long` that counts registers, member `at` of the `va_list`.
