@@ -238,8 +238,8 @@ impl Facts {
     /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the
     /// differences from an ABI. The compiler is self-inconsistent if its caller and callee disagree
     /// about each value of them, or if this side ends the process. A state of the machine that
-    /// differs besides may follow from that, and the places of later arguments do: these are not
-    /// judged.
+    /// differs besides may follow from that, and so do the places of later arguments: one of which
+    /// a side has several places is not judged, since another value may have been left in one.
     ///
     /// `is_laid_out` says whether the bits of a value are known to be where the compiler has them.
     /// Bytes that a side loses may else be bits that were looked for elsewhere.
@@ -261,8 +261,12 @@ impl Facts {
         let disputed = all.iter().filter(|found| !is_consistent(found));
         let first = disputed.filter_map(argument).min();
         let mut values = all.iter().filter(|found| found.value.is_some());
-        let is_later = |found: &Difference| argument(found) > first && first.is_some();
-        let wrong = values.find(|found| is_consistent(found) && !is_later(found));
+        let runs = |side: &Side, i: usize| side.args.get(i).map(|found| found.runs.clone());
+        let follows = |found: &Difference| match (first, argument(found)) {
+            (Some(first), Some(i)) => i > first && runs(&self.callee, i) != runs(&self.caller, i),
+            _ => false,
+        };
+        let wrong = values.find(|found| is_consistent(found) && !follows(found));
         match wrong.or(all.first()) {
             None => Verdict::Passed(self.side(direction).n_values()),
             Some(found) if is_consistent(&found) => Verdict::Differs(found.clone()),

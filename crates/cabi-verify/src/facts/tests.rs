@@ -119,9 +119,9 @@ fn a_note_of_several_words_is_kept() {
 }
 
 #[test]
-fn arguments_after_a_disputed_one_are_not_judged() {
-    let callee = "callee 0 8:rsi\ncallee 1 8:rdx\ncallee result 8:rax\n";
-    let caller = "caller 0 8:rdi\ncaller 1 8:rsi|rdx\ncaller result 8:rax\n";
+fn a_vague_argument_after_a_disputed_one_is_not_judged() {
+    let callee = "callee 0 8:rsi\ncallee 1 8:rdx\ncallee 2 8:rcx\ncallee result 8:rax\n";
+    let caller = "caller 0 8:rdi\ncaller 1 8:rsi|rdx\ncaller 2 8:rcx\ncaller result 8:rax\n";
     let facts = Facts::parse(&format!("{callee}{caller}")).unwrap();
     let verdict = |values: &[Value]| {
         let difference = |value: &Value| Difference {
@@ -131,13 +131,15 @@ fn arguments_after_a_disputed_one_are_not_judged() {
         let all: Vec<Difference> = values.iter().map(difference).collect();
         facts.verdict(Direction::Call, &all, |_| true)
     };
-    let [disputed, later, result] = [Value::Argument(0), Value::Argument(1), Value::Result];
+    let [disputed, vague, clear] = [0, 1, 2].map(Value::Argument);
     let is_disputed = |verdict| matches!(verdict, Verdict::SelfInconsistent(_));
     assert!(is_disputed(verdict(&[disputed])));
-    assert!(is_disputed(verdict(&[disputed, later])));
-    assert!(matches!(verdict(&[later]), Verdict::Differs(_)));
-    assert!(matches!(
-        verdict(&[disputed, later, result]),
-        Verdict::Differs(_)
-    ));
+    assert!(is_disputed(verdict(&[disputed, vague])));
+    for all in [
+        &[vague][..],
+        &[disputed, clear],
+        &[disputed, vague, Value::Result],
+    ] {
+        assert!(matches!(verdict(all), Verdict::Differs(_)), "{all:?}");
+    }
 }
