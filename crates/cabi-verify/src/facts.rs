@@ -238,8 +238,8 @@ impl Facts {
     /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the
     /// differences from an ABI. The compiler is self-inconsistent if its caller and callee disagree
     /// about each value of them, or if this side ends the process. A state of the machine that
-    /// differs besides may follow from that, and so do the places of later arguments: one of which
-    /// a side has several places is not judged, since another value may have been left in one.
+    /// differs besides may follow from that. So does the place of a later argument that the other
+    /// side has where it belongs: what it left elsewhere besides is no agreement.
     ///
     /// `is_laid_out` says whether the bits of a value are known to be where the compiler has them.
     /// Bytes that a side loses may else be bits that were looked for elsewhere.
@@ -261,9 +261,16 @@ impl Facts {
         let disputed = all.iter().filter(|found| !is_consistent(found));
         let first = disputed.filter_map(argument).min();
         let mut values = all.iter().filter(|found| found.value.is_some());
-        let runs = |side: &Side, i: usize| side.args.get(i).map(|found| found.runs.clone());
+        let other = match direction {
+            Direction::Call => &self.caller,
+            Direction::Callee => &self.callee,
+        };
         let follows = |found: &Difference| match (first, argument(found)) {
-            (Some(first), Some(i)) => i > first && runs(&self.callee, i) != runs(&self.caller, i),
+            (Some(first), Some(i)) if i > first => {
+                let own = other.args.get(i);
+                let mut moved = found.moved.iter();
+                own.is_some_and(|own| moved.any(|one| own.is_at(one.bytes.0, &one.expected)))
+            }
             _ => false,
         };
         let wrong = values.find(|found| is_consistent(found) && !follows(found));
@@ -349,6 +356,17 @@ impl Found {
             }
         }
         Some(found)
+    }
+
+    /// Checks whether byte `i` is at the place that `expected` names, among others.
+    fn is_at(&self, i: usize, expected: &str) -> bool {
+        let found = self.bytes().nth(i);
+        found.is_some_and(|(run, own)| match &run.at {
+            At::Spots(spots) => spots
+                .iter()
+                .any(|spot| spot.after(own).to_string() == expected),
+            _ => false,
+        })
     }
 
     /// Checks whether a caller's value has some byte in no place where the callee's has it. A byte

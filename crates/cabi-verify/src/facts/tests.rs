@@ -1,6 +1,7 @@
 //! Callers and callees of one compiler that disagree, each beside one that agrees.
 
 use super::*;
+use crate::verdict::Moved;
 
 /// Checks whether the two lines, and the state that both sides have by default, disagree.
 fn disagree(value: Option<Value>, callee: &str, caller: &str) -> bool {
@@ -119,26 +120,31 @@ fn a_note_of_several_words_is_kept() {
 }
 
 #[test]
-fn a_vague_argument_after_a_disputed_one_is_not_judged() {
+fn an_argument_after_a_disputed_one_may_follow_from_it() {
     let callee = "callee 0 8:rsi\ncallee 1 8:rdx\ncallee 2 8:rcx\ncallee result 8:rax\n";
     let caller = "caller 0 8:rdi\ncaller 1 8:rsi|rdx\ncaller 2 8:rcx\ncaller result 8:rax\n";
     let facts = Facts::parse(&format!("{callee}{caller}")).unwrap();
     let verdict = |values: &[Value]| {
         let difference = |value: &Value| Difference {
             value: Some(*value),
+            moved: vec![Moved {
+                bytes: (0, 8),
+                found: Vec::new(),
+                expected: "rsi".to_owned(),
+            }],
             ..Difference::from("elsewhere")
         };
         let all: Vec<Difference> = values.iter().map(difference).collect();
         facts.verdict(Direction::Call, &all, |_| true)
     };
-    let [disputed, vague, clear] = [0, 1, 2].map(Value::Argument);
+    let [disputed, left_over, moved] = [0, 1, 2].map(Value::Argument);
     let is_disputed = |verdict| matches!(verdict, Verdict::SelfInconsistent(_));
     assert!(is_disputed(verdict(&[disputed])));
-    assert!(is_disputed(verdict(&[disputed, vague])));
+    assert!(is_disputed(verdict(&[disputed, left_over])));
     for all in [
-        &[vague][..],
-        &[disputed, clear],
-        &[disputed, vague, Value::Result],
+        &[left_over][..],
+        &[disputed, moved],
+        &[disputed, left_over, Value::Result],
     ] {
         assert!(matches!(verdict(all), Verdict::Differs(_)), "{all:?}");
     }
