@@ -1,7 +1,7 @@
 //! Callers and callees of one compiler that disagree, each beside one that agrees.
 
 use super::*;
-use crate::verdict::Moved;
+use crate::verdict::{Difference, Moved, Verdict};
 
 /// Checks whether the two lines, and the state that both sides have by default, disagree.
 fn disagree(value: Option<Value>, callee: &str, caller: &str) -> bool {
