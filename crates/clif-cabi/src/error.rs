@@ -89,7 +89,7 @@ pub enum LowerError {
     /// Calls or functions of the signature need a stub for this, and the lowering is
     /// [without stubs](crate::Lowering::without_stubs).
     NeedsStub {
-        /// What needs it.
+        /// Part of the signature that needs it.
         need: &'static str,
         /// The target.
         target: String,
