@@ -14,6 +14,7 @@ use clif_cabi::cranelift_codegen::ir;
 use clif_cabi::{Stub, StubStep};
 
 mod compiled;
+mod riscv;
 mod s390x;
 mod win64;
 
@@ -22,8 +23,9 @@ use compiled::{
     pair_in_one_lane, registers_swapped, sret_not_returned, stored_constant_grows, swapped,
     with_steps,
 };
-pub use s390x::S390X;
-pub use win64::WIN64;
+use riscv::RISCV;
+use s390x::S390X;
+use win64::WIN64;
 
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
@@ -127,9 +129,9 @@ macro_rules! step {
 }
 use step;
 
-/// All mistakes in functions of x86-64.
+/// All mistakes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
-    MUTANTS.iter().chain(WIN64)
+    MUTANTS.iter().chain(WIN64).chain(RISCV).chain(S390X)
 }
 
 /// The mistake of this name.
@@ -137,7 +139,7 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
 /// # Errors
 /// There is no such mistake.
 pub fn named(name: &str) -> Result<&'static Mutant, String> {
-    let found = all().chain(S390X).find(|mutant| mutant.name == name);
+    let found = all().find(|mutant| mutant.name == name);
     found.ok_or_else(|| format!("no mutant is called {name}"))
 }
 
@@ -251,7 +253,7 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "al-unset": step!(StubStep::SetVectorCount(_) => []), "a stub of a variadic call sets al before it jumps";
     "address-in-other-register": step!(StubStep::JumpInt(n) => [StubStep::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": step!(StubStep::Pop(2) => [StubStep::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
-    "padding-lost": Change::Function(padding_lost), "padding arguments take the registers before the first stack word";
+    "padding-lost": Change::Function(padding_lost), "padding arguments take registers and stack words that no argument has";
     "fields-misplaced": Change::Function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": Change::Function(registers_swapped), "each part is in the place of its register in Cranelift's order";
     "list-gp-late": Change::Function(|func| stored_constant_grows(func, (ir::types::I32, 0), 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";

@@ -25,14 +25,18 @@ pub(super) fn halved(own: RegisterMove) -> RegisterMove {
     RegisterMove { width, ..own }
 }
 
-/// The first of equal arguments is left out: it is padding, for which a value is taken that goes to
-/// the argument area.
+/// The first of equal arguments, or of addresses, is left out: it is padding, for which a value is
+/// taken that goes to the argument area, or an address.
 pub(super) fn padding_lost(func: &mut ir::Function) {
+    let dfg = &func.dfg;
+    let is_sum = |inst| dfg.insts[inst].opcode() == ir::Opcode::Iadd;
+    let is_address = |value: &ir::Value| dfg.value_def(*value).inst().is_none_or(is_sum);
+    let addresses: Vec<ir::Value> = dfg.values().filter(is_address).collect();
     change_call(func, CallConv::SystemV, |args, signature, pool| {
         let all = args.as_slice(pool);
-        let is_equal = |i: &usize| all[i + 1..].contains(&all[*i]);
-        let equal = (0..all.len()).find(is_equal);
-        if let Some(i) = equal {
+        let is_padding =
+            |i: &usize| all[i + 1..].contains(&all[*i]) || addresses.contains(&all[*i]);
+        if let Some(i) = (0..all.len()).find(is_padding) {
             args.remove(i, pool);
             signature.params.remove(i);
         }

@@ -10,8 +10,8 @@ use super::{Change, Mutant, groups, insts, mutants, regrouped, stored_constant_g
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 
-/// All of them, for the suite `emission`: no program of this process has such functions.
-pub const S390X: &[Mutant] = mutants! {
+/// All of them.
+pub(super) const S390X: &[Mutant] = mutants! {
     "s390x-no-extension": regrouped!(ELF, |group, _ty, _role| {
         for part in &mut group.parts {
             part.extension = Extension::None;

@@ -18,7 +18,7 @@ const REGS: &[Reg] = &[x86_64::RCX, x86_64::RDX, x86_64::R8, x86_64::R9];
 const VECTORS: &[Reg] = &[x86_64::XMM0, x86_64::XMM1, x86_64::XMM2, x86_64::XMM3];
 
 /// All of them. A stub that stores vectors moves r10 to a register as well where one is changed.
-pub const WIN64: &[Mutant] = mutants! {
+pub(super) const WIN64: &[Mutant] = mutants! {
     "win64-registers-swapped": Change::Of(&X86_64_WIN64, |own| {
         own.rules.args = const { &[
             Rule::IfType(

@@ -174,7 +174,7 @@ fn mistakes(own: (&ProgramTarget, &Probe), subjects: &[&Subject], suite: &mut Su
         let blocks: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
         (*mutant, blocks)
     };
-    let all: Vec<_> = mutants::all().chain(mutants::S390X).map(of).collect();
+    let all: Vec<_> = mutants::all().map(of).collect();
     let blind = |(mutant, blocks): &(Mutant, Vec<&Subject>)| blind(own, mutant, blocks);
     let blind = in_threads(&all, at_once(), blind, |_| ());
     for ((mutant, blocks), blind) in all.iter().zip(blind) {
@@ -227,7 +227,7 @@ fn blind(
 
 /// Checks whether each name of a mistake is one, and each mistake is named.
 fn check_names(subjects: &[Subject], suite: &mut Suite) {
-    let known = || mutants::all().chain(mutants::S390X);
+    let known = mutants::all;
     let named = || subjects.iter().flat_map(|one| &one.block.kills);
     for name in named().filter(|name| known().all(|mutant| mutant.name != **name)) {
         let why = "no mistake has this name".to_owned();
