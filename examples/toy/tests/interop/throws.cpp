@@ -1,19 +1,19 @@
 // A library that throws, for throws.toy.
-#include <cstdarg>
-#include <cstdio>
-#include <exception>
-#include <stdexcept>
+#include <stdarg.h>
+#include <stdio.h>
 
+namespace std { int uncaught_exceptions() noexcept; }
+struct failure { const char *what; };
 struct guard {
   const char *name;
-  ~guard() { if (std::uncaught_exceptions()) std::printf("  %s is left\n", name); }
+  ~guard() { if (std::uncaught_exceptions()) printf("  %s is left\n", name); }
 };
 struct pair { long n; double x; };
 struct words { long at[5]; };
 
 static void fail_if(int fails) {
   guard own{"fail_if"};
-  if (fails == 1) throw std::runtime_error("failed");
+  if (fails == 1) throw failure{"failed"};
   if (fails == 2) throw 42;
 }
 
@@ -23,7 +23,7 @@ pair halves(long n, int fails) { fail_if(fails); return {n / 2, n / 2.0}; }
 words five(words from, int fails) { fail_if(fails); for (long &word : from.at) word *= 2; return from; }
 long double wide(long double x, int fails) { fail_if(fails); return x + 1; }
 int total(int count, ...) {
-  std::va_list list;
+  va_list list;
   va_start(list, count);
   int sum = 0;
   for (int i = 0; i < count; i++) sum += va_arg(list, int);
@@ -41,8 +41,8 @@ int each(int count, int (*visit)(int)) {
 int catches(int (*visit)(int)) {
   try {
     return visit(7);
-  } catch (const std::runtime_error &error) {
-    std::printf("  C++ has caught: %s\n", error.what());
+  } catch (const failure &error) {
+    printf("  C++ has caught: %s\n", error.what);
     return -1;
   }
 }
