@@ -93,7 +93,7 @@ impl Show {
         }
         // For a system that it does not know clang has sizes of its own.
         if let Some(triple) = &self.asked.target
-            && reading::foreign::near(triple).is_some()
+            && !reading::foreign::near(triple).is_empty()
         {
             reading::foreign::target(triple)?;
         }

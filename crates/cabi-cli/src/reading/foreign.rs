@@ -1,49 +1,65 @@
 //! Targets that are not this machine: their names and headers.
 
-use cabi::Target;
+use std::collections::BTreeSet;
+
+use cabi::{Target, conventions};
 use cabi_header::HeaderError;
 
-/// Triples that are suggested for one that is misspelt.
-const TRIPLES: [&str; 20] = [
-    "aarch64-apple-darwin",
-    "aarch64-linux-android",
-    "aarch64-linux-gnu",
-    "aarch64-pc-windows-msvc",
-    "aarch64-unknown-freebsd",
-    "aarch64-unknown-linux-gnu",
-    "aarch64-unknown-linux-musl",
-    "riscv64gc-unknown-linux-gnu",
-    "riscv64-linux-gnu",
-    "s390x-linux-gnu",
-    "s390x-unknown-linux-gnu",
-    "x86_64-apple-darwin",
-    "x86_64-linux-android",
-    "x86_64-linux-gnu",
-    "x86_64-pc-linux-gnu",
-    "x86_64-pc-windows-gnu",
-    "x86_64-pc-windows-msvc",
-    "x86_64-unknown-freebsd",
-    "x86_64-unknown-linux-gnu",
-    "x86_64-unknown-linux-musl",
+/// Machines and systems whose triples are suggested for one that is misspelt.
+const MACHINES: [&str; 6] = ["aarch64", "i686", "riscv64", "riscv64gc", "s390x", "x86_64"];
+const SYSTEMS: [&str; 20] = [
+    "apple-darwin",
+    "apple-ios",
+    "apple-ios-sim",
+    "linux-android",
+    "linux-gnu",
+    "linux-musl",
+    "pc-cygwin",
+    "pc-linux-gnu",
+    "pc-windows-gnu",
+    "pc-windows-gnullvm",
+    "pc-windows-msvc",
+    "unknown-freebsd",
+    "unknown-fuchsia",
+    "unknown-linux-gnu",
+    "unknown-linux-musl",
+    "unknown-linux-ohos",
+    "unknown-netbsd",
+    "unknown-none-elf",
+    "unknown-openbsd",
+    "unknown-uefi",
 ];
 
 /// Returns the target that `--target` names.
 ///
 /// # Errors
-/// It is unknown; with the triple that is at most two edits away.
+/// It is unknown; with the triples near it.
 pub(crate) fn target(triple: &str) -> Result<Target, String> {
-    Target::named(triple).map_err(|e| {
-        let near = near(triple).map(|near| format!("; did you mean {near}?"));
-        format!("--target {e}{}", near.unwrap_or_default())
+    Target::named(triple).map_err(|e| match &near(triple)[..] {
+        [] => format!("--target {e}"),
+        near => format!("--target {e}; did you mean {}?", near.join(" or ")),
     })
 }
 
-/// Returns the triple of which the unknown `triple` is a misspelling; a version after a system is
-/// none.
-pub(crate) fn near(triple: &str) -> Option<&'static str> {
+/// Returns the known triples that the unknown `triple` begins, or else the nearest at most two
+/// edits away; a version after a system is no edit.
+pub(crate) fn near(triple: &str) -> Vec<String> {
     let triple = triple.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-    let near = |known: &&&str| (1..=2).contains(&strsim::osa_distance(triple, known));
-    TRIPLES.iter().find(near).copied()
+    let of = |machine| SYSTEMS.map(|system| format!("{machine}-{system}"));
+    let all = MACHINES.into_iter().flat_map(of);
+    let named = conventions().iter().map(|known| known.target.to_owned());
+    let known = all
+        .chain(named)
+        .filter(|known| Target::named(known).is_ok());
+    let edits = |known: &String| match known.strip_prefix(triple) {
+        Some(rest) if rest.starts_with('-') => 1,
+        _ => strsim::osa_distance(triple, known),
+    };
+    let known: BTreeSet<_> = known.map(|known| (edits(&known), known)).collect();
+    let least = known.first().map_or(0, |(least, _)| *least);
+    let is_near = |(edits, _): &(usize, String)| (1..=2).contains(edits) && *edits == least;
+    let near = known.into_iter().filter(is_near);
+    near.map(|(_, known)| known).collect()
 }
 
 /// Returns the message that a header of the target `triple` is missing, if `error` has such a one.

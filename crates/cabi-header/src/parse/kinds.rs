@@ -4,7 +4,8 @@
 use cabi::{DataModel, Type};
 use clang_sys::*;
 
-use crate::clang::Cursor;
+use crate::clang::{Cursor, Ty};
+use crate::reason::Reason;
 
 pub(crate) const RECORDS: [CXCursorKind; 3] =
     [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
@@ -47,6 +48,21 @@ pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
         CXType_RValueReference,
     ]
     .contains(&kind)
+}
+
+/// Returns the refusal of `ty`, which is none of C's types that are supported.
+pub(crate) fn not_of_c(ty: Ty<'_>, target: &str) -> Reason {
+    let (ty, target) = (ty.spelling(), target.to_owned());
+    let why = match () {
+        () if ty.contains("__rvv_") => {
+            "the size of a scalable vector of RISC-V's V extension is not known when compiling"
+        }
+        () if ty.contains("__SV") || ty.contains("__clang_sv") => {
+            "the size of a scalable vector of SVE is not known when compiling"
+        }
+        () => "this is no type of C that is supported",
+    };
+    cabi::Error::Unsupported { ty, why, target }.into()
 }
 
 /// Returns whether a declaration of kind `child` is looked at inside of `outer`.

@@ -15,7 +15,7 @@ use crate::parse::attributes::{
 };
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
-use crate::parse::kinds::{integer, is_function, is_pointer};
+use crate::parse::kinds::{integer, is_function, is_pointer, not_of_c};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
@@ -36,6 +36,7 @@ pub(crate) const SEVERAL_ALIGNED: &str =
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
     pub(crate) facts: Facts,
+    target: String,
     /// Whose layout is wanted; without, only what gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
     /// Reader by clang's rules, if records are laid out as gcc does: its numbers are compared with
@@ -62,6 +63,7 @@ impl<'u> Reader<'u> {
     /// `facts` have clang's rules for records, or Microsoft's.
     pub(crate) fn new(
         facts: Facts,
+        target: &str,
         answers: &Answers,
         errors: Errors,
         pragmas: Pragmas,
@@ -73,12 +75,14 @@ impl<'u> Reader<'u> {
         // The reader that a mistake belongs to refuses it.
         let reference = as_gcc.then(|| {
             let none = Errors::default();
-            Box::new(Self::new(facts, answers, none, pragmas, Some(stated)))
+            let theirs = Self::new(facts, target, answers, none, pragmas, Some(stated));
+            Box::new(theirs)
         });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
         Self {
             model: facts.model.with_records(rules),
             facts,
+            target: target.to_owned(),
             records,
             reference,
             answers: answers.clone(),
@@ -189,7 +193,7 @@ impl<'u> Reader<'u> {
             CXType_VariableArray => {
                 Err(unsupported(ty, "an array of variable length has no layout"))
             }
-            _ => Err(unsupported(ty, "this is no type of C that is supported")),
+            _ => Err(not_of_c(ty, &self.target)),
         }
     }
 
@@ -347,7 +351,7 @@ impl<'u> Reader<'u> {
                 Ok(bits) => Ok(self.model.bit_int(bits, signed)?),
                 Err(_) => Err(unsupported(ty, "a `_BitInt` has at most 65535 bits here")),
             },
-            (_, None) => Err(unsupported(ty, "this is no type of C that is supported")),
+            (_, None) => Err(not_of_c(ty, &self.target)),
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn read(
     header.macros = macros.integers;
     header.other_macros = macros.others;
     let mut walk = Walk {
-        reader: Reader::new(facts, answers, errors, pragmas, records),
+        reader: Reader::new(facts, &target, answers, errors, pragmas, records),
         found: Declarations::new(header),
         main: unit.cursor().name(),
     };

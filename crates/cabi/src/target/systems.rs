@@ -3,7 +3,7 @@
 
 use target_lexicon::Aarch64Architecture::Aarch64 as Little;
 use target_lexicon::Architecture::{Aarch64, Riscv32, Riscv64, S390x, X86_32, X86_64};
-use target_lexicon::Environment::{Android, GnuIlp32, GnuLlvm, Gnux32, Msvc, Ohos};
+use target_lexicon::Environment::{Android, Gnu, GnuIlp32, GnuLlvm, Gnux32, Msvc, Ohos};
 use target_lexicon::OperatingSystem::{
     Cygwin, Freebsd, Fuchsia, Linux, Netbsd, None_, Openbsd, Uefi, Unknown, Windows,
 };
@@ -43,7 +43,9 @@ pub(super) fn c_of(triple: &Triple) -> Option<C> {
     Some(match (triple.architecture, system, environment) {
         (_, _, GnuIlp32) => return None,
         (X86_64, Uefi, _) | (X86_64, Windows, Msvc) => (DataModel::LLP64, Some(&X86_64_WIN64)),
-        (X86_64, Windows, _) => (DataModel::LLP64_GNU, Some(&X86_64_WIN64)),
+        (X86_64, Windows, Gnu | GnuLlvm) => (DataModel::LLP64_GNU, Some(&X86_64_WIN64)),
+        // Microsoft's `long double` is another than GNU's.
+        (X86_64, Windows, _) => return None,
         (X86_64, Cygwin, _) => (CYGWIN, Some(&X86_64_WIN64)),
         (X86_64, _, Gnux32) => (DataModel::X32, None),
         (X86_64, _, Android | Ohos) => (MOBILE, Some(&X86_64_SYSV)),

@@ -218,6 +218,9 @@ fn hint(target: &str) -> &'static str {
         Some((arm, _)) if arm.starts_with("aarch64") || arm == "arm64" => {
             ": of 64-bit Arm, those of Linux, Android, the BSDs and Apple and aarch64-pc-windows-msvc are known"
         }
+        Some(("x86_64", _)) => {
+            ": of x86-64, those of System V, Windows (-gnu, -gnullvm, -msvc), UEFI and Cygwin are known"
+        }
         _ => ": those of x86-64, 64-bit Arm, RISC-V, s390x, XCore and C-SKY are known",
     }
 }

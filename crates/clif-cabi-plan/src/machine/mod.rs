@@ -18,6 +18,7 @@ mod walk;
 mod x86_64;
 
 use cabi::convention::CalleePops;
+use cabi::riscv::{LP64, LP64F};
 use cabi::{Convention, Reg, Target, Triple};
 
 use crate::error::PlanError;
@@ -69,12 +70,15 @@ impl Machine {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{Machine, cabi::Target};
+    /// use clif_cabi_plan::{Machine, cabi::{Target, riscv::LP64F}};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
     /// let error = Machine::of(&Target::named("riscv32gc-unknown-linux-gnu")?).unwrap_err();
     /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 \
-    ///     (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
+    ///     (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered";
     /// assert_eq!(error.to_string(), message);
+    /// let lp64f = Target::named("riscv64gc-unknown-linux-gnu")?.with_convention(&LP64F);
+    /// let why = "callees of this ABI do not preserve them as those of lp64d do";
+    /// assert!(Machine::of(&lp64f).unwrap_err().to_string().ends_with(why));
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
     pub fn of(target: &Target) -> Result<Self, PlanError> {
@@ -89,7 +93,14 @@ impl Machine {
             })
         };
         ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
-            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered yet";
+            let why = match target.convention() {
+                Some(own) if [&LP64, &LP64F].contains(&own) => {
+                    "Cranelift's functions keep doubles in fs0 and others across calls, and callees of this ABI do not preserve them as those of lp64d do"
+                }
+                _ => {
+                    "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered"
+                }
+            };
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })
