@@ -12,6 +12,8 @@ use std::time::Duration;
 use crate::scratch::Scratch;
 
 #[cfg(unix)]
+mod guard;
+#[cfg(unix)]
 #[allow(unsafe_code)]
 mod signals;
 
@@ -54,7 +56,8 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
-    use signals::{die_with_parent_in, end_group, is_stopped};
+    use guard::Guarded;
+    use signals::{end_group, has_ended, is_stopped};
 
     // A compiler that is ended leaves files after.
     let folder = Scratch::new()?;
@@ -65,12 +68,12 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
     // A group of its own: a compiler's driver has children.
     command.process_group(0);
-    die_with_parent_in(&mut command, limit);
     let mut child = command.spawn()?;
+    let guarded = Guarded::group(child.id()).inspect_err(|_| end_group(&child))?;
     let start = Instant::now();
-    let (status, why) = loop {
-        if let Some(status) = child.try_wait()? {
-            break (status, None);
+    let why = loop {
+        if has_ended(&child) {
+            break None;
         }
         let why = if start.elapsed() >= limit {
             let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
@@ -83,12 +86,15 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
         };
         if let Some(why) = why {
             end_group(&child);
-            break (child.wait()?, Some(why));
+            break Some(why);
         }
         // A large file is waited for in longer steps: a thousand looks a second are work too.
         let step = start.elapsed() / 16;
         std::thread::sleep(step.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     };
+    // Before another process can get its number.
+    drop(guarded);
+    let status = child.wait()?;
     // A process that is left over shares the position, so none is set.
     let read = |file: &std::fs::File| -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];

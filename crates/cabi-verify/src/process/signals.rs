@@ -1,8 +1,7 @@
 //! Signals that end this process or its children.
 
-use std::process::Command;
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Set by a signal that is watched.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -45,44 +44,8 @@ fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
     }
 }
 
-/// Ends this process when its parent ends, however that does.
-fn die_with(parent: u32) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: both only concern this process, and may be called between a fork and an exec.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        // The parent may have ended before that.
-        if libc::getppid().cast_unsigned() != parent {
-            libc::_exit(1);
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = parent;
-}
-
-/// Has `command` end when this process, or the thread that starts it, ends. The processes that a
-/// compiler's driver has started are not told, but their processor time is limited to a multiple of
-/// `limit`, because they may have threads.
-pub(super) fn die_with_parent_in(command: &mut Command, limit: Duration) {
-    use std::os::unix::process::CommandExt;
-    let parent = std::process::id();
-    let seconds = limit.as_secs().max(1).saturating_mul(16);
-    let prepare = move || {
-        die_with(parent);
-        let most = libc::rlimit {
-            rlim_cur: seconds,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: only sets a limit of this process.
-        unsafe { libc::setrlimit(libc::RLIMIT_CPU, &raw const most) };
-        Ok(())
-    };
-    // SAFETY: between fork and exec only system calls are made.
-    unsafe { command.pre_exec(prepare) };
-}
-
 /// Ends a child that leads a process group of its own, and all of the group.
-pub(super) fn end_group(leader: &std::process::Child) {
+pub(super) fn end_group(leader: &Child) {
     let group = libc::pid_t::try_from(leader.id());
     if let Ok(group) = group.map(|id| -id) {
         // SAFETY: nobody has waited for the child, so its number, which the group has too, is still
@@ -92,12 +55,22 @@ pub(super) fn end_group(leader: &std::process::Child) {
 }
 
 /// Checks whether a child waits for the signal that lets it go on.
-pub(super) fn is_stopped(child: &std::process::Child) -> bool {
+pub(super) fn is_stopped(child: &Child) -> bool {
+    has_changed(child, libc::WSTOPPED).unwrap_or(false)
+}
+
+/// Checks whether a child has ended, or the system does not tell, as waiting for it then says.
+pub(super) fn has_ended(child: &Child) -> bool {
+    has_changed(child, libc::WEXITED).unwrap_or(true)
+}
+
+fn has_changed(child: &Child, how: libc::c_int) -> Option<bool> {
     // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it
     // leaves as it is.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        let how = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
-        libc::waitid(libc::P_PID, child.id(), &raw mut info, how) == 0 && info.si_pid() != 0
+        let how = how | libc::WNOHANG | libc::WNOWAIT;
+        let status = libc::waitid(libc::P_PID, child.id(), &raw mut info, how);
+        (status == 0).then(|| info.si_pid() != 0)
     }
 }
