@@ -65,10 +65,9 @@ impl EntryPlan {
         let mut placer = Placer::new(machine, (sig, abi), Side::Callee, &mut plan.args);
         let (area, has_own) = placer.entry();
         machine.check_steps(&placer.steps).map_err(refuse)?;
-        let chain = placer.chain.map(|(arg, _)| What::Part { arg, part: 0 });
         let is_param = |slot: &Slot| match (slot.place, slot.what) {
-            (ClifPlace::Reg(_), _) | (_, What::Area | What::Saved) => true,
-            (_, what) => has_own || Some(what) == chain,
+            (ClifPlace::Reg(_), _) | (_, What::Chain { .. } | What::Area | What::Saved) => true,
+            _ => has_own,
         };
         let (va_start, area_bytes) = (placer.va_start(), placer.area_bytes);
         let before = placer.steps;
@@ -97,14 +96,16 @@ impl EntryPlan {
         })
     }
 
-    /// Returns the bytes from [`EntryPlan::area`] to `place`. `None` for a register.
+    /// Returns the bytes from [`EntryPlan::area`] to `slot`. `None` for a register, and for what a
+    /// stub has put into the function's own argument area.
     #[must_use]
-    pub fn in_area(&self, place: ClifPlace) -> Option<u32> {
-        match place {
-            ClifPlace::Reg(_) => None,
-            ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => {
-                Some(offset.saturating_sub(self.shadow_bytes))
-            }
+    pub fn in_area(&self, slot: &Slot) -> Option<u32> {
+        match (slot.what, slot.place) {
+            (
+                What::Part { .. } | What::Object { .. },
+                ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. },
+            ) => Some(offset.saturating_sub(self.shadow_bytes)),
+            _ => None,
         }
     }
 
