@@ -194,7 +194,7 @@ fn check_args(
     if let Some(why) = machine.convention_objection(abi.convention) {
         return Err(PlanError::convention(abi.convention, why, target));
     }
-    if abi.area_bytes > MAX_AREA_BYTES {
+    if abi.area_bytes > MAX_AREA_BYTES.min(machine.convention.most_stack_bytes.into()) {
         let what = format!("an argument area of {} bytes", abi.area_bytes);
         return Err(PlanError::unsupported(what, TOO_LARGE, target));
     }
