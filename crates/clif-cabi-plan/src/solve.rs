@@ -42,7 +42,7 @@ const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 /// padding.
 #[derive(Clone)]
 pub(crate) struct Solver {
-    machine: Machine,
+    pub(crate) machine: Machine,
     registers: &'static Registers,
     positional: bool,
     /// `true` if the values are passed by the side that has the signature: narrow ones are then

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::place::Placer;
 use super::result::Side;
-use super::signature_plan::{PlanDraft, SignaturePlan};
+use super::signature_plan::SignaturePlan;
 use super::variadic::VaStart;
 use crate::check::check;
 use crate::error::PlanError;
@@ -54,13 +54,9 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let PlanDraft {
-            mut plan,
-            machine,
-            results,
-            mut solver,
-        } = PlanDraft::new(sig, target, (Side::Callee, false))?;
-        let (sig, abi) = (&plan.sig, &plan.abi);
+        let (mut plan, results, mut solver) =
+            SignaturePlan::draft(sig, target, (Side::Callee, false))?;
+        let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
         let mut placer = Placer::new(machine, (sig, abi), Side::Callee, &mut plan.args);
         let (area, has_own) = placer.entry();

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
-use super::{Copies, Values, check, fields, lanes};
+use super::{Values, check, fields, lanes};
 use crate::clif_types::{clif_type, is_planned, type_names};
 use crate::error::LowerError;
 
@@ -302,7 +302,7 @@ impl Entry {
     }
 
     /// Returns the addresses of the arguments that are copies, and their alignments.
-    pub(super) fn copies(&self) -> Copies {
+    pub(super) fn copies(&self) -> SmallVec<[(Value, u32); 4]> {
         let args = self.plan.args.modes().enumerate();
         let indirect = args.filter_map(|(i, mode)| match mode {
             PassMode::Indirect { align, .. } => Some((i, align)),
