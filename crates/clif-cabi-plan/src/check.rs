@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use cabi::Reg;
 
-use crate::error::PlanError;
+use crate::error::{PlanError, REPORT};
 use crate::machine::Machine;
 use crate::places::ClifPlace;
 use crate::signature::Signature;
@@ -20,7 +20,10 @@ pub(crate) fn check(
     sret_returned_in: Option<Reg>,
     area_bytes: u64,
 ) -> Result<(), PlanError> {
-    let found = machine.signature(signature)?;
+    let found = machine.signature(signature).map_err(|error| match error {
+        PlanError::Check(why) => PlanError::Check(why + REPORT),
+        error => error,
+    })?;
     let result = |i: usize| found.results.get(i).copied().map(ClifPlace::Reg);
     first_elsewhere("parameter", slots, |i| found.params.get(i).copied())?;
     first_elsewhere("result", results, result)?;

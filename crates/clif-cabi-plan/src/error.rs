@@ -74,6 +74,10 @@ impl PlanError {
     }
 }
 
+/// End of messages about signatures of plans that Cranelift places otherwise, or not at all. Only a
+/// user's convention may ask for them.
+pub(crate) const REPORT: &str = "; please report it, unless the convention is your own";
+
 /// Things that are not lowered, though the convention places them; each with a reason in words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
@@ -110,7 +114,7 @@ impl fmt::Display for PlanError {
                 found,
             } => write!(
                 f,
-                "{what}: the convention has it in {expected}, Cranelift in {found}"
+                "{what}: the convention has it in {expected}, Cranelift in {found}{REPORT}"
             ),
             Self::Parts {
                 what,

@@ -13,8 +13,6 @@
 
 mod c_type;
 
-use std::fmt;
-
 use cabi::convention::{Group, GroupKind, Role};
 use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Place, Target, Type};
 
@@ -54,7 +52,7 @@ impl PartsValue {
     pub fn new(types: &[ValueType], size: u64, align: u32) -> Self {
         let mut next = 0;
         let part = |ty: &ValueType| {
-            let at = next_multiple(next, ty.bytes());
+            let at = u32::checked_next_multiple_of(next, ty.bytes()).unwrap_or(u32::MAX);
             next = at.saturating_add(ty.bytes());
             let left = size.saturating_sub(at.into()).min(ty.bytes().into());
             ClifPart::new(at, narrow(left), *ty)
@@ -87,27 +85,35 @@ impl PartsValue {
         }
     }
 
-    /// Refuses the value if the convention, which asks for `group` and has found `place` for it,
-    /// passes it otherwise.
-    fn check(&self, role: Role, group: &Group, place: &Place) -> Result<(), Refusal> {
-        let is_in_registers = group.kind == GroupKind::Registers;
-        let own = match place {
-            Place::Indirect { .. } => PassedAs::Reference,
-            Place::Stack { .. } if self.parts.is_empty() || !is_in_registers => PassedAs::Area,
-            _ => PassedAs::parts(group),
-        };
-        self.check_passed(role, &own, group)
+    /// Returns the value in the parts of `group`.
+    fn in_parts(&self, group: &Group) -> Self {
+        Self {
+            parts: group.parts.iter().map(unplaced).collect(),
+            ..*self
+        }
     }
 
-    /// Refuses the value if it is not passed as `own`, in the parts of `group`.
-    fn check_passed(&self, role: Role, own: &PassedAs, group: &Group) -> Result<(), Refusal> {
-        let stated = self.passed_as();
-        let is_same = match (own, &stated) {
-            (PassedAs::Parts(_), PassedAs::Parts(_)) => self.has_parts_of(role, group),
-            (own, stated) => own == stated,
+    /// Refuses the value, argument `arg` or the result, if the convention passes it as `own`
+    /// instead, in the parts of `group`.
+    fn check(
+        &self,
+        (arg, role): (Option<usize>, Role),
+        own: &Self,
+        group: &Group,
+        target: &Target,
+    ) -> Result<(), PlanError> {
+        let is_same = match [own, self].map(|value| value.parts.is_empty()) {
+            [true, true] => own.by_reference == self.by_reference,
+            [false, false] => self.has_parts_of(role, group),
+            _ => false,
         };
         if !is_same {
-            return Err(Refusal::Parts([own.to_string(), stated.to_string()]));
+            return Err(PlanError::Parts {
+                what: self.described(arg),
+                expected: own.passed_as(),
+                found: self.passed_as(),
+                target: target.name().to_string(),
+            });
         }
         let mut parts = self.parts.iter().zip(&group.parts);
         let is_other = |(part, own): (&ClifPart, &cabi::Part)| {
@@ -115,17 +121,32 @@ impl PartsValue {
             !extensions.contains(&Extension::None) && part.extension != own.extension
         };
         match parts.any(is_other) {
-            true => Err(Refusal::Reason("the convention extends it otherwise")),
+            true => Err(self.refused(arg, "the convention extends it otherwise", target)),
             false => Ok(()),
         }
     }
 
-    fn passed_as(&self) -> PassedAs {
+    /// Returns the way it is passed, in words.
+    fn passed_as(&self) -> String {
         match (&self.parts[..], self.by_reference) {
-            ([], true) => PassedAs::Reference,
-            ([], false) => PassedAs::Area,
-            (parts, _) => PassedAs::Parts(parts.iter().map(|part| part.ty).collect()),
+            ([], true) => "the address of an object".into(),
+            ([], false) => "an object in the argument area".into(),
+            (parts, _) => {
+                let types: Vec<_> = parts.iter().map(|part| part.ty.to_string()).collect();
+                format!("the parts [{}]", types.join(", "))
+            }
         }
+    }
+
+    /// Returns the error that the value, argument `arg` or the result, is refused.
+    fn refused(&self, arg: Option<usize>, why: &'static str, target: &Target) -> PlanError {
+        PlanError::unsupported(self.described(arg), why, target)
+    }
+
+    fn described(&self, arg: Option<usize>) -> String {
+        let what = arg.map_or("result".into(), |arg| format!("argument {arg}"));
+        let (size, align) = (self.size, self.align);
+        format!("{what}, an object of {size} bytes aligned to {align}")
     }
 
     /// Checks whether the parts of `group` begin where these do and ask for registers of the same
@@ -147,74 +168,21 @@ impl PartsValue {
         target: &Target,
         is_address: bool,
     ) -> Result<(Type, Group), PlanError> {
-        let refused = |refusal: Refusal| refusal.of(self, None, target);
-        let ty = self.c_type(target.data_model()).map_err(refused)?;
+        let ty = self.c_type(target.data_model());
+        let ty = ty.map_err(|why| self.refused(None, why, target))?;
         let mut group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         let is_in_memory = group.kind != GroupKind::Registers;
         if !self.parts.is_empty() || is_address && !is_in_memory {
             let own = match (is_in_memory, is_address) {
-                (false, _) => PassedAs::parts(&group),
-                (true, true) => PassedAs::Reference,
-                (true, false) => PassedAs::Area,
+                (false, _) => self.in_parts(&group),
+                (true, true) => Self::by_reference(self.size, self.align),
+                (true, false) => Self::new(&[], self.size, self.align),
             };
-            self.check_passed(Role::Unnamed, &own, &group)
-                .map_err(refused)?;
+            self.check((None, Role::Unnamed), &own, &group, target)?;
         } else {
             (group.kind, group.otherwise) = (GroupKind::Memory, None);
         }
         Ok((ty, group))
-    }
-}
-
-/// Way in which a value is passed, as far as a front end states it.
-#[derive(PartialEq)]
-enum PassedAs {
-    Parts(Vec<ValueType>),
-    Area,
-    Reference,
-}
-
-impl PassedAs {
-    fn parts(group: &Group) -> Self {
-        Self::Parts(group.parts.iter().map(|part| unplaced(part).ty).collect())
-    }
-}
-
-impl fmt::Display for PassedAs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parts(types) => {
-                let types: Vec<_> = types.iter().map(ValueType::to_string).collect();
-                write!(f, "the parts [{}]", types.join(", "))
-            }
-            Self::Area => f.write_str("an object in the argument area"),
-            Self::Reference => f.write_str("the address of an object"),
-        }
-    }
-}
-
-/// Reason why a value is refused.
-enum Refusal {
-    /// The convention's way, and the front end's.
-    Parts([String; 2]),
-    Reason(&'static str),
-}
-
-impl Refusal {
-    /// Returns the error that `value`, argument `arg` or the result, is refused.
-    fn of(self, value: &PartsValue, arg: Option<usize>, target: &Target) -> PlanError {
-        let what = arg.map_or("result".into(), |arg| format!("argument {arg}"));
-        let (size, align) = (value.size, value.align);
-        let what = format!("{what}, an object of {size} bytes aligned to {align}");
-        match self {
-            Self::Reason(why) => PlanError::unsupported(what, why, target),
-            Self::Parts([expected, found]) => PlanError::Parts {
-                what,
-                expected,
-                found,
-                target: target.name().to_string(),
-            },
-        }
     }
 }
 
@@ -259,7 +227,7 @@ impl PartsSignature {
     pub fn fn_sig(&self, target: &Target) -> Result<FnSig, PlanError> {
         let c_type = |arg, value: &PartsValue| {
             let ty = value.c_type(target.data_model());
-            ty.map_err(|refusal| refusal.of(value, arg, target))
+            ty.map_err(|why| value.refused(arg, why, target))
         };
         let params = self.params.iter().enumerate();
         let params = params.map(|(i, value)| c_type(Some(i), value));
@@ -291,10 +259,17 @@ impl PartsSignature {
     /// Refuses a value that the convention of `sig`, its C signature, passes otherwise.
     fn check(&self, sig: &FnSig, target: &Target) -> Result<(), PlanError> {
         let abi = FnAbi::new(sig, target)?;
-        let check = |arg, value: &PartsValue, ty, (role, place)| {
+        let check = |arg, value: &PartsValue, ty, (role, place): (_, &_)| {
             let group = FnAbi::classify(sig, ty, role, target)?;
-            let checked = value.check(role, &group, place);
-            checked.map_err(|refusal| refusal.of(value, arg, target))
+            let is_in_registers = group.kind == GroupKind::Registers;
+            let own = match place {
+                Place::Indirect { .. } => PartsValue::by_reference(value.size, value.align),
+                Place::Stack { .. } if value.parts.is_empty() || !is_in_registers => {
+                    PartsValue::new(&[], value.size, value.align)
+                }
+                _ => value.in_parts(&group),
+            };
+            value.check((arg, role), &own, &group, target)
         };
         let args = sig.params().iter().zip(&abi.args).enumerate();
         for ((i, (param, arg)), value) in args.zip(&self.params) {
@@ -306,9 +281,4 @@ impl PartsSignature {
             None => Ok(()),
         }
     }
-}
-
-/// Returns the next multiple of `bytes`, or the greatest number.
-fn next_multiple(at: u32, bytes: u32) -> u32 {
-    at.checked_next_multiple_of(bytes).unwrap_or(u32::MAX)
 }

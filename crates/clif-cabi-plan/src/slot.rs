@@ -44,6 +44,11 @@ pub enum What {
     },
     /// At a call: the address of an object that a stub stores the result to.
     StubResult,
+    /// At an entry: the static chain, argument `arg`, where a stub has put it.
+    Chain {
+        /// The argument.
+        arg: u32,
+    },
     /// At an entry: the address of the argument area, after its shadow space.
     Area,
     /// At an entry: the address of what a stub has stored.
@@ -74,7 +79,8 @@ pub struct Slot {
     pub what: What,
     /// The bytes of the value, and their type: all of an address.
     pub part: ClifPart,
-    /// Its place. At an entry, a value that a stub has moved is where the stub has put it.
+    /// Its place. At an entry, a value that a stub has moved is where the stub has put it: on the
+    /// stack, in the function's own argument area and not in C's.
     pub place: ClifPlace,
     /// The CLIF parameter that it is. `None`: none, the function reads its argument area.
     pub param: Option<u32>,

@@ -29,7 +29,7 @@ const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
 
-/// Reason for refusing an argument area of more than [`MAX_AREA_BYTES`].
+/// Reason for refusing a larger argument area than Cranelift has.
 pub(crate) const TOO_LARGE: &str = "the argument area is too large for Cranelift";
 
 /// Most bytes of an argument area: Cranelift's limit, less a page for the words of stubs after the
@@ -42,7 +42,7 @@ const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 /// padding.
 #[derive(Clone)]
 pub(crate) struct Solver {
-    machine: Machine,
+    pub(crate) machine: Machine,
     registers: &'static Registers,
     positional: bool,
     /// `true` if the values are passed by the side that has the signature: narrow ones are then
@@ -327,7 +327,7 @@ mod tests {
         let checked = |bytes| check(machine, &signature, (&slots, &[]), None, bytes);
         // Cranelift aligns the area itself.
         assert!(checked(16).is_ok());
-        let why = "the argument area: the convention has it in 40 bytes, Cranelift in 16";
-        assert_eq!(checked(40).unwrap_err().to_string(), why);
+        let why = "the argument area: the convention has it in 40 bytes, Cranelift in 16; please ";
+        assert!(checked(40).unwrap_err().to_string().starts_with(why));
     }
 }

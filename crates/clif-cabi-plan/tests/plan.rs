@@ -114,6 +114,7 @@ fn name(what: What) -> String {
         What::Object { arg } => format!("{arg}(object)"),
         What::Tail { arg } => format!("{arg}(tail)"),
         What::StubResult => "result".into(),
+        What::Chain { .. } => "chain".into(),
         What::Area => "area".into(),
         What::Saved => "saved".into(),
         What::Register { offset } => format!("+{offset}"),
@@ -244,6 +245,15 @@ fn plans() {
     let mut both = found.lines().zip(PLANS.lines());
     assert_eq!(both.find(|(found, row)| found != row), None);
     assert_eq!(found.len(), PLANS.len());
+}
+
+/// A stub pushes the chain to the function's own argument area, and the record stays in C's.
+#[test]
+fn a_pushed_chain_is_not_in_the_area_of_c() {
+    let (sig, _, target) = signatures("chain: i64*6 f64*8 w3");
+    let plan = EntryPlan::new(&sig, &target).unwrap();
+    let in_area = |arg| plan.in_area(&plan.args.slots(arg)[0]);
+    assert_eq!([in_area(14), in_area(15)], [Some(0), None]);
 }
 
 /// Only machines that have the steps of invokers give one.

@@ -35,9 +35,6 @@ use smallvec::SmallVec;
 /// A few CLIF values.
 pub type Values = SmallVec<[Value; 4]>;
 
-/// Addresses and alignments of copies by which arguments are passed.
-pub(crate) type Copies = SmallVec<[(Value, u32); 4]>;
-
 /// Returns a value that only keeps a register unused: `ty` is the type of a padding argument, `i64`
 /// or `f64`.
 fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {

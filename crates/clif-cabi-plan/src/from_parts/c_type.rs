@@ -2,16 +2,16 @@
 
 use cabi::{DataModel, Member, RecordBuilder, Type};
 
-use super::{PartsValue, Refusal};
+use super::PartsValue;
 use crate::signature::{Extension, ValueType};
 
 impl PartsValue {
     /// Returns a C type with these parts: a scalar or vector, or a structure with one member for
     /// each part, or with several integers where the object is aligned to less than the part.
-    pub(super) fn c_type(&self, model: &DataModel) -> Result<Type, Refusal> {
+    pub(super) fn c_type(&self, model: &DataModel) -> Result<Type, &'static str> {
         let mut parts = self.parts.iter();
         if parts.any(|part| part.extension != Extension::None && !part.ty.is_int()) {
-            return Err(Refusal::Reason("only integers are extended"));
+            return Err("only integers are extended");
         }
         let own = match &self.parts[..] {
             [part] => scalar(part.ty, part.extension),
@@ -19,9 +19,8 @@ impl PartsValue {
         };
         let fits = |ty: &Type| (ty.size(), ty.align()) == (self.size, self.align);
         let ty = own.filter(fits).or_else(|| self.structure(model));
-        ty.filter(fits).ok_or(Refusal::Reason(
-            "its parts are not those of an object of its size and alignment",
-        ))
+        ty.filter(fits)
+            .ok_or("its parts are not those of an object of its size and alignment")
     }
 
     fn structure(&self, model: &DataModel) -> Option<Type> {

@@ -78,6 +78,9 @@ impl Machine {
         }
         let first = placed.first().map(|part| part.loc);
         if first != self.processor().x87.map(Loc::Reg) || first.is_none() {
+            if self.convention.results.int.is_empty() {
+                return Err("Cranelift's functions of its kind return nothing in registers");
+            }
             // Their indexes among the CLIF results are found later.
             let results = SmallVec::new();
             return Ok(ResultPlan::Parts { results, parts });

@@ -81,7 +81,7 @@ impl StubStep {
 
     /// Stores registers to the object at the address.
     pub(crate) fn stores(moves: &[RegisterMove]) -> impl Iterator<Item = Self> {
-        let is_wide = moves.iter().any(RegisterMove::is_wide);
+        let is_wide = moves.iter().any(|own| own.width > MoveWidth::V128);
         let stores = moves.iter().copied().map(Self::Store);
         stores.chain(is_wide.then_some(Self::ZeroUpper))
     }

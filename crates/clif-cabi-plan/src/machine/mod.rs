@@ -231,9 +231,7 @@ impl Machine {
     pub fn places(&self, sig: &Signature) -> Result<Places, PlanError> {
         walk::places(self.architecture.conventions, sig)
     }
-}
 
-impl Machine {
     /// Returns a register that Cranelift's outline probe of a large frame changes before the frame
     /// has saved it.
     #[must_use]

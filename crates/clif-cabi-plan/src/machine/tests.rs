@@ -28,7 +28,7 @@ fn starts_of_slots_are_refused() {
         check(machine, &sig, (&slots, &[]), None, 168).map_err(|error| error.to_string())
     };
     assert_eq!(checked(164), Ok(()));
-    let why = "CLIF parameter 4: the convention has it in stack 160, Cranelift in stack 164";
+    let why = "CLIF parameter 4: the convention has it in stack 160, Cranelift in stack 164; please report it, unless the convention is your own";
     assert_eq!(checked(160), Err(why.to_owned()));
 }
 

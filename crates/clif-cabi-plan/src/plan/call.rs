@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::place::Placer;
 use super::result::Side;
-use super::signature_plan::{PlanDraft, SignaturePlan};
+use super::signature_plan::SignaturePlan;
 use super::table::PassMode;
 use crate::check::check;
 use crate::error::PlanError;
@@ -101,9 +101,9 @@ impl CallPlan {
     }
 
     fn of_call(sig: &FnSig, target: &Target, catches: bool) -> Result<Self, PlanError> {
-        let mut draft = PlanDraft::new(sig, target, (Side::Caller, catches))?;
-        let (plan, machine) = (&mut *draft.plan, draft.machine);
-        let (results, solver) = (&draft.results, &mut draft.solver);
+        let (mut boxed, results, mut solver) =
+            SignaturePlan::draft(sig, target, (Side::Caller, catches))?;
+        let (plan, machine) = (&mut *boxed, solver.machine);
         let own = (&plan.sig, &plan.abi);
         let mut placer = Placer::new(machine, own, Side::Caller, &mut plan.args);
         placer.call();
@@ -118,7 +118,7 @@ impl CallPlan {
         check(
             machine,
             &plan.signature,
-            (&plan.args.slots, results),
+            (&plan.args.slots, &results),
             None,
             area_bytes,
         )?;
@@ -126,14 +126,14 @@ impl CallPlan {
         machine.check_steps(&before).map_err(refuse)?;
         let mut own = Self {
             is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
-            plan: draft.plan,
+            plan: boxed,
             indirect: None,
             before,
             after,
         };
         if !own.before.is_empty() {
-            own.indirect =
-                Some(own.indirect_call((machine, solver), results, area_bytes, target)?);
+            let indirect = own.indirect_call(&mut solver, &results, area_bytes, target)?;
+            own.indirect = Some(indirect);
         }
         Ok(own)
     }
@@ -143,15 +143,15 @@ impl CallPlan {
     #[inline(never)]
     fn indirect_call(
         &self,
-        (machine, solver): (Machine, &mut Solver),
+        solver: &mut Solver,
         results: &Slots,
         area_bytes: u64,
         target: &Target,
     ) -> Result<IndirectCall, PlanError> {
+        let machine = solver.machine;
         let refuse = |why| PlanError::convention(self.abi.convention, why, target);
         let (before, slots) = (&self.before, &self.args.slots);
-        let (own, callee) =
-            with_callee(machine, solver, before, slots, area_bytes).map_err(refuse)?;
+        let (own, callee) = with_callee(solver, before, slots, area_bytes).map_err(refuse)?;
         let mut signature = self.signature.clone();
         signature.params.clone_from(&solver.declared);
         check(machine, &signature, (&own, results), None, area_bytes)?;
@@ -219,13 +219,12 @@ fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubSte
 /// register, or as the first word after the argument area, for which padding uses up the other
 /// registers. After a frame is opened it is in that word.
 fn with_callee(
-    machine: Machine,
     solver: &mut Solver,
     before: &[StubStep],
     slots: &Slots,
     area_bytes: u64,
 ) -> Result<(Slots, StubStep), &'static str> {
-    let in_register = |reg| Some((reg, StubStep::jump_in(machine, reg)?));
+    let in_register = |reg| Some((reg, StubStep::jump_in(solver.machine, reg)?));
     let free = solver.next_int().and_then(in_register);
     let free = free.filter(|_| !before.contains(&StubStep::Frame));
     let mut slots = slots.clone();

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::place::Placer;
 use super::result::Side;
-use super::signature_plan::{PlanDraft, SignaturePlan};
+use super::signature_plan::SignaturePlan;
 use super::variadic::VaStart;
 use crate::check::check;
 use crate::error::PlanError;
@@ -54,21 +54,16 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let PlanDraft {
-            mut plan,
-            machine,
-            results,
-            mut solver,
-        } = PlanDraft::new(sig, target, (Side::Callee, false))?;
-        let (sig, abi) = (&plan.sig, &plan.abi);
+        let (mut plan, results, mut solver) =
+            SignaturePlan::draft(sig, target, (Side::Callee, false))?;
+        let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
         let mut placer = Placer::new(machine, (sig, abi), Side::Callee, &mut plan.args);
         let (area, has_own) = placer.entry();
         machine.check_steps(&placer.steps).map_err(refuse)?;
-        let chain = placer.chain.map(|(arg, _)| What::Part { arg, part: 0 });
         let is_param = |slot: &Slot| match (slot.place, slot.what) {
-            (ClifPlace::Reg(_), _) | (_, What::Area | What::Saved) => true,
-            (_, what) => has_own || Some(what) == chain,
+            (ClifPlace::Reg(_), _) | (_, What::Chain { .. } | What::Area | What::Saved) => true,
+            _ => has_own,
         };
         let (va_start, area_bytes) = (placer.va_start(), placer.area_bytes);
         let before = placer.steps;
@@ -97,14 +92,16 @@ impl EntryPlan {
         })
     }
 
-    /// Returns the bytes from [`EntryPlan::area`] to `place`. `None` for a register.
+    /// Returns the bytes from [`EntryPlan::area`] to `slot`. `None` for a register, and for what a
+    /// stub has put into the function's own argument area.
     #[must_use]
-    pub fn in_area(&self, place: ClifPlace) -> Option<u32> {
-        match place {
-            ClifPlace::Reg(_) => None,
-            ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => {
-                Some(offset.saturating_sub(self.shadow_bytes))
-            }
+    pub fn in_area(&self, slot: &Slot) -> Option<u32> {
+        match (slot.what, slot.place) {
+            (
+                What::Part { .. } | What::Object { .. },
+                ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. },
+            ) => Some(offset.saturating_sub(self.shadow_bytes)),
+            _ => None,
         }
     }
 

@@ -26,8 +26,8 @@ pub(super) struct Placer<'a> {
     /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or
     /// at an entry that of a stub with a frame.
     pub(super) area_bytes: u64,
-    /// At an entry: which argument is the static chain, and where a stub has put it.
-    pub(super) chain: Option<(u32, ClifPlace)>,
+    /// At an entry: where a stub has put the static chain.
+    pub(super) chain: Option<ClifPlace>,
     /// At an entry: the vectors that a stub has stored.
     pub(super) saved: SavedVectors,
 }
@@ -100,7 +100,7 @@ impl<'a> Placer<'a> {
         placed: &[PlacedPart],
     ) -> PassMode {
         let (machine, side) = (self.machine, self.side);
-        let chain = is_chain(machine, place).then(|| self.chain_place(i));
+        let chain = is_chain(machine, place).then(|| self.chain_place());
         let (moves, table) = (wide_moves(machine, place), &mut *self.table);
         let mut parts = 0..;
         placed_parts(machine, ty, placed, |own, place| {
@@ -113,7 +113,10 @@ impl<'a> Placer<'a> {
             };
             table.parts.push(own);
             if moves.is_none() {
-                let what = What::Part { arg: i, part };
+                let what = match (chain, side) {
+                    (Some(_), Side::Callee) => What::Chain { arg: i },
+                    _ => What::Part { arg: i, part },
+                };
                 table.slots.push(Slot::new(what, own, place));
             }
         });
@@ -142,9 +145,9 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Returns the place of argument `arg`, the static chain, as a CLIF parameter.
-    fn chain_place(&mut self, arg: u32) -> ClifPlace {
-        if let Some((_, place)) = self.chain.filter(|(own, _)| *own == arg) {
+    /// Returns the place of the static chain as a CLIF parameter.
+    fn chain_place(&mut self) -> ClifPlace {
+        if let Some(place) = self.chain {
             return place;
         }
         let offset = self.stub_word();

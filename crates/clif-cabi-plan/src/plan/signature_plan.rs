@@ -71,24 +71,14 @@ impl SignaturePlan {
     pub fn extended_bits(&self, ty: &cabi::Type) -> Option<(u16, bool)> {
         narrow_bit_int(ty).filter(|_| self.extends_bit_ints)
     }
-}
 
-/// First stage of a plan.
-pub(super) struct PlanDraft {
-    /// Without the parameters of its CLIF signature; the table has the pointer to the result, if
-    /// there is one.
-    pub(super) plan: Box<SignaturePlan>,
-    pub(super) machine: Machine,
-    pub(super) results: Slots,
-    pub(super) solver: Solver,
-}
-
-impl PlanDraft {
-    pub(super) fn new(
+    /// Returns a plan without the parameters of its CLIF signature, the slots of the results, and a
+    /// solver for the parameters. The table has the pointer to the result, if there is one.
+    pub(super) fn draft(
         sig: &FnSig,
         target: &Target,
         (side, catches): (Side, bool),
-    ) -> Result<Self, PlanError> {
+    ) -> Result<(Box<Self>, Slots, Solver), PlanError> {
         let mut sig = sig.clone().decayed(target.data_model());
         if side == Side::Callee && sig.is_variadic() {
             // The unnamed arguments are those of one call, not the function's.
@@ -107,7 +97,7 @@ impl PlanDraft {
             }
         };
         // Boxed before it is complete, so that its parts are not on the stack twice.
-        let mut boxed = Box::new(SignaturePlan {
+        let mut boxed = Box::new(Self {
             sig,
             abi,
             signature: Signature::new(machine.convention.call_conv),
@@ -135,12 +125,7 @@ impl PlanDraft {
             let sret = Slot::word(What::Sret, ClifPlace::Reg(reg));
             plan.args.slots.push(sret);
         }
-        Ok(Self {
-            plan: boxed,
-            machine,
-            results,
-            solver,
-        })
+        Ok((boxed, results, solver))
     }
 }
 
@@ -194,7 +179,7 @@ fn check_args(
     if let Some(why) = machine.convention_objection(abi.convention) {
         return Err(PlanError::convention(abi.convention, why, target));
     }
-    if abi.area_bytes > MAX_AREA_BYTES {
+    if abi.area_bytes > MAX_AREA_BYTES.min(machine.convention.most_stack_bytes.into()) {
         let what = format!("an argument area of {} bytes", abi.area_bytes);
         return Err(PlanError::unsupported(what, TOO_LARGE, target));
     }

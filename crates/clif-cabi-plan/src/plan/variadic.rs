@@ -78,7 +78,10 @@ impl VaStart {
             None => Self::Pointer {
                 first: match n_int < machine.convention.params.of(RegClass::Int).len() {
                     true if machine.convention.va_list.home.is_some() => home(machine, n_int),
-                    _ => from_shadow(machine, area_bytes.next_multiple_of(WORD.bytes())),
+                    _ => narrow(
+                        i64::from(area_bytes.next_multiple_of(WORD.bytes()))
+                            - i64::from(machine.convention.shadow_bytes),
+                    ),
                 },
             },
         }
@@ -122,12 +125,6 @@ fn home(machine: Machine, i: usize) -> i32 {
     let n = machine.convention.params.of(RegClass::Int).len();
     let words = narrow::<i32, _>(i) - narrow::<i32, _>(n);
     words * narrow::<i32, _>(WORD.bytes())
-}
-
-/// Returns the bytes from the first byte after the shadow space to `offset` in the argument area.
-fn from_shadow(machine: Machine, offset: u32) -> i32 {
-    let from = i64::from(offset) - i64::from(machine.convention.shadow_bytes);
-    narrow(from)
 }
 
 /// Returns how many integer and vector registers of parameters the arguments of `abi` take, as

@@ -4,11 +4,12 @@ use crate::cranelift::codegen::ir::{FuncRef, TrapCode, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallPlan, ResultPlan, Stub};
+use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
-use super::{Copies, Values, check, owned, slot_of};
+use super::{Values, check, owned, slot_of};
 use crate::error::LowerError;
 use crate::stubs::{Stubs, import_stub};
 
@@ -22,7 +23,7 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) config: MemoryConfig,
     /// Addresses of copies that are the function's own, and that the callee is given as they are;
     /// and their alignments.
-    pub(crate) forwarded: Copies,
+    pub(crate) forwarded: SmallVec<[(Value, u32); 4]>,
 }
 
 impl CallSite<'_, '_, '_> {

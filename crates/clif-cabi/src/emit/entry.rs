@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::{Block, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifPlace, EntryPlan, IncomingArea, PassMode, Slot};
+use clif_cabi_plan::{ClifPart, EntryPlan, IncomingArea, PassMode, Slot};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
-use super::{Copies, Values, check, fields, lanes};
+use super::{Values, check, fields, lanes};
 use crate::clif_types::{clif_type, is_planned, type_names};
 use crate::error::LowerError;
 
@@ -277,7 +277,7 @@ impl Entry {
             }
             // All of it is in the argument area.
             (PassMode::Area | PassMode::Parts, [slot]) if is_whole && slot.param.is_none() => {
-                Some(self.in_area(builder, slot.place)?)
+                Some(self.in_area(builder, slot)?)
             }
             _ => None,
         })
@@ -292,7 +292,7 @@ impl Entry {
         if let Some(param) = slot.param.and_then(|i| self.params.get(i as usize)) {
             return Ok(*param);
         }
-        let from = self.in_area(builder, slot.place)?;
+        let from = self.in_area(builder, slot)?;
         Ok(memory::read(builder, clif_type(slot.part.ty), from))
     }
 
@@ -302,7 +302,7 @@ impl Entry {
     }
 
     /// Returns the addresses of the arguments that are copies, and their alignments.
-    pub(super) fn copies(&self) -> Copies {
+    pub(super) fn copies(&self) -> SmallVec<[(Value, u32); 4]> {
         let args = self.plan.args.modes().enumerate();
         let indirect = args.filter_map(|(i, mode)| match mode {
             PassMode::Indirect { align, .. } => Some((i, align)),
@@ -316,13 +316,13 @@ impl Entry {
         copies.collect()
     }
 
-    /// Returns the address of `place` in the argument area.
+    /// Returns the address of `slot` in the argument area.
     fn in_area(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        place: ClifPlace,
+        slot: &Slot,
     ) -> Result<Address, LowerError> {
-        let offset = self.plan.in_area(place).ok_or(NO_AREA)?;
+        let offset = self.plan.in_area(slot).ok_or(NO_AREA)?;
         incoming_area(builder, &self.params, self.plan.area, offset)
     }
 

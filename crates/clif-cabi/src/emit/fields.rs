@@ -9,7 +9,7 @@ use cabi::{Kind, LeafKind, Scalar, leaves};
 use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
-use super::memory::{self, Address, MemoryConfig};
+use super::memory::{self, Address, MAX_FIELDS_BYTES, MemoryConfig};
 use super::{Values, convert};
 use crate::clif_types::clif_type;
 
@@ -56,9 +56,7 @@ impl FieldValue {
 /// The fields of a type, in the order of their declaration.
 pub type Fields = SmallVec<[FieldValue; 8]>;
 
-/// Most bytes of a value that is given by its fields.
-const MAX_BYTES: u64 = 64;
-/// Its bits.
+/// Most bits of a value that is given by its fields.
 const MAX_BITS: u32 = 512;
 
 impl MemoryConfig {
@@ -74,10 +72,9 @@ impl MemoryConfig {
 
 /// Returns the fields of `ty` on a machine with vectors, or the reason why there are none.
 pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
-    if ty.size() > MAX_BYTES {
+    if ty.size() > MAX_FIELDS_BYTES {
         return Err("more than 64 bytes");
     }
-    let mut taken = [0_u64; 8];
     let mut fields = Fields::new();
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed) {
         let own = clif_cabi_plan::leaf_type(&leaf).map(clif_type);
@@ -96,14 +93,12 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         };
         let narrow = |bits: u64| u32::try_from(bits).map_err(|_| "more than 64 bytes");
         let (offset_bits, width_bits) = (narrow(leaf.offset_bits)?, narrow(width_bits)?);
-        for bit in offset_bits..offset_bits.saturating_add(width_bits) {
-            let word = taken.get_mut(bit as usize / 64);
-            let word = word.ok_or("a member that is not inside of it")?;
-            let mask = 1 << (bit % 64);
-            if *word & mask != 0 {
-                return Err("members that overlap, as a union's do");
-            }
-            *word |= mask;
+        let end = offset_bits.saturating_add(width_bits);
+        if end > MAX_BITS {
+            return Err("a member that is not inside of it");
+        }
+        if (fields.iter()).any(|own: &FieldValue| own.bits_in((offset_bits, end)) > 0) {
+            return Err("members that overlap, as a union's do");
         }
         fields.push(FieldValue {
             offset_bits,
@@ -168,7 +163,7 @@ pub(super) fn to_parts(
         first: lowest((field.offset_bits, field.width_bits), order),
         bits: field.width_bits,
     });
-    let mut slices: Slices = slices.collect();
+    let mut slices: SmallVec<[Slice; 8]> = slices.collect();
     let part = |part: &ClifPart| {
         let bits = 8 * u32::from(part.size);
         let first = lowest((8 * part.offset, bits), order);
@@ -205,7 +200,7 @@ pub(super) fn from_parts(
     fields: &[FieldValue],
     order: Endianness,
 ) -> Values {
-    let mut slices = Slices::new();
+    let mut slices = SmallVec::<[Slice; 8]>::new();
     for (part, value) in parts.iter().zip(values) {
         let (value, bits) = (*value, 8 * u32::from(part.size));
         let first = lowest((8 * part.offset, bits), order);
@@ -309,9 +304,6 @@ fn lowest((first, bits): (u32, u32), order: Endianness) -> u32 {
     }
 }
 
-/// The bits of an object, in some values.
-type Slices = SmallVec<[Slice; 8]>;
-
 /// A value that holds some bits of an object in its lowest bits; its higher bits are unspecified.
 #[derive(Clone, Copy)]
 struct Slice {
@@ -330,7 +322,7 @@ fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> 
 /// Replaces each slice of 16 bytes that has some of these bits by two.
 fn split_into_words(
     builder: &mut FunctionBuilder<'_>,
-    slices: &mut Slices,
+    slices: &mut SmallVec<[Slice; 8]>,
     (first, bits): (u32, u32),
     order: Endianness,
 ) {
@@ -361,7 +353,7 @@ fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
 /// Returns the bits of an object from `first` on as a value of type `ty`.
 fn bits_as(
     builder: &mut FunctionBuilder<'_>,
-    slices: &mut Slices,
+    slices: &mut SmallVec<[Slice; 8]>,
     (first, bits): (u32, u32),
     (ty, order): (Type, Endianness),
 ) -> Value {
@@ -377,7 +369,7 @@ fn bits_as(
 /// Returns at most 64 bits of an object, from `first` on. The bits above them are unspecified.
 fn word(
     builder: &mut FunctionBuilder<'_>,
-    slices: &mut Slices,
+    slices: &mut SmallVec<[Slice; 8]>,
     (first, bits): (u32, u32),
     order: Endianness,
 ) -> Value {

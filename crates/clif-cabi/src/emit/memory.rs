@@ -268,13 +268,13 @@ impl MemoryConfig {
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
 
-/// An object of at most so many bytes may just have been written field by field. A larger one was
-/// mostly copied.
-const WRITTEN_BY_FIELDS: u64 = 64;
+/// Most bytes of a value that is given by its fields.
+pub(super) const MAX_FIELDS_BYTES: u64 = 64;
 
-/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8
-/// bytes at a time and writes 16. So no load has to wait for two stores, even if the object was
-/// written in words and the copy is read in vectors.
+/// Copies `size` bytes between objects that do not overlap. An object that can be given by its
+/// fields may just have been written field by field: it is read 8 bytes at a time and written 16.
+/// So no load has to wait for two stores, even if the copy is read in vectors. A larger one was
+/// mostly copied.
 pub(crate) fn copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -294,7 +294,7 @@ pub(crate) fn copy(
     let mut at = 0_u32;
     let mut left = size;
     while left >= 16 {
-        let is_in_lanes = config.has_vectors() && size <= WRITTEN_BY_FIELDS;
+        let is_in_lanes = config.has_vectors() && size <= MAX_FIELDS_BYTES;
         let pair = match is_in_lanes {
             true => load_pair(builder, from.plus(at), Opcode::ScalarToVector).0,
             false => read(builder, config.pair, from.plus(at)),

@@ -1,6 +1,8 @@
 //! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object instead of
 //! a copy, so nothing else of the call may name it.
 
+use std::ops::Range;
+
 use crate::cranelift::codegen::ir::{DataFlowGraph, Opcode, StackSlot, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{CallPlan, PassMode};
@@ -18,19 +20,15 @@ enum Start {
     Value(Value),
 }
 
-/// Place of an object: bytes after a start, the first one and the first after it.
-struct Object(Start, i64, i64);
+/// Returns the place of an object: its bytes after a start.
+fn object(dfg: &DataFlowGraph, at: Address, size: u64) -> (Start, Range<i64>) {
+    let (start, first) = start_of(dfg, at);
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    (start, first..first.saturating_add(size))
+}
 
-impl Object {
-    fn new(dfg: &DataFlowGraph, at: Address, size: u64) -> Self {
-        let (start, first) = start_of(dfg, at);
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
-        Self(start, first, first.saturating_add(size))
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.0 == other.0 && self.1 < other.2 && other.1 < self.2
-    }
+fn overlap((start, own): &(Start, Range<i64>), (other_start, other): &(Start, Range<i64>)) -> bool {
+    start == other_start && own.start < other.end && other.start < own.end
 }
 
 fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
@@ -46,7 +44,7 @@ fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
 }
 
 /// Returns the object of `arg`, if it is given away, and its required alignment.
-fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, u32)> {
+fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<((Start, Range<i64>), u32)> {
     match (value.mode, arg) {
         (
             PassMode::Indirect { size, align },
@@ -55,7 +53,7 @@ fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, 
                 offset,
                 owned: true,
             },
-        ) => Some((Object::new(dfg, Address { base, offset }, size), align)),
+        ) => Some((object(dfg, Address { base, offset }, size), align)),
         _ => None,
     }
 }
@@ -79,16 +77,16 @@ pub(super) fn check(
             continue;
         };
         if matches!(own.0, Start::Slot(_))
-            && (align > config.slot_align || own.1 % i64::from(align) != 0)
+            && (align > config.slot_align || own.1.start % i64::from(align) != 0)
         {
             let expected = format!("an object that is aligned to {align}");
             return Err(value.error(expected, "an offset or slot that is not".into()));
         }
-        let points = |value: &Value| Object::new(dfg, Address::at(*value), 1).overlaps(&own);
+        let points = |value: &Value| overlap(&object(dfg, Address::at(*value), 1), &own);
         let names = |(other, arg): (usize, &Arg)| match arg {
             _ if other == i => false,
             // Read before the call, or given away as well.
-            Arg::Memory { .. } => given_at(other).is_some_and(|(other, _)| other.overlaps(&own)),
+            Arg::Memory { .. } => given_at(other).is_some_and(|(other, _)| overlap(&other, &own)),
             Arg::Value(value) => points(value),
             Arg::Parts(values) | Arg::Fields(values) => values.iter().any(points),
         };
@@ -97,7 +95,7 @@ pub(super) fn check(
         let who = match (args.iter().enumerate().position(names), ret) {
             (Some(other), _) => format!("argument {other}"),
             (None, Ret::Memory(to))
-                if by_address && Object::new(dfg, Address::at(to), ty.size()).overlaps(&own) =>
+                if by_address && overlap(&object(dfg, Address::at(to), ty.size()), &own) =>
             {
                 "the result".into()
             }

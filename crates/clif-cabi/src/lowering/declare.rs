@@ -47,10 +47,6 @@ impl From<&Function> for Callee {
     }
 }
 
-fn is_duplicate(error: &ModuleError) -> bool {
-    matches!(error, ModuleError::DuplicateDefinition(_))
-}
-
 impl Lowering {
     /// Declares a function that is defined elsewhere.
     ///
@@ -100,7 +96,8 @@ impl Lowering {
             match define_stub(module, function.id, &stub) {
                 // The function is declared again, and has been defined. (If another crate has
                 // declared the body, then it had not.)
-                Err(LowerError::Module(error)) if !is_first && is_duplicate(&error) => {}
+                Err(LowerError::Module(error))
+                    if !is_first && matches!(*error, ModuleError::DuplicateDefinition(_)) => {}
                 Err(error) => {
                     // A module has to define what it declares. Where there is no room for traps
                     // either, the stub is tried again.

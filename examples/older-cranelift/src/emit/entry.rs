@@ -1,7 +1,7 @@
 //! Entries: functions that C calls.
 
 use clif_cabi_plan::{
-    ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, What, cabi,
+    EntryPlan, IncomingArea, PassMode, ResultPlan, Slot, VaStart, What, cabi,
 };
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -58,7 +58,7 @@ impl<'p> Entry<'p> {
                 .map(|slot| {
                     let Some(param) = slot.param else {
                         let mut there = slot.part;
-                        there.offset = self.in_area(slot.place)?;
+                        there.offset = self.in_area(slot)?;
                         return e.load(&there, self.area()?);
                     };
                     Ok(self.params[param as usize])
@@ -78,7 +78,7 @@ impl<'p> Entry<'p> {
         let ty = self.ty(i);
         match (self.mode(i)?, self.plan.args.slots(i)) {
             (PassMode::Area, [slot]) => {
-                let (area, offset) = (self.area()?, self.in_area(slot.place)?);
+                let (area, offset) = (self.area()?, self.in_area(slot)?);
                 return Ok(e.ins().iadd_imm(area, i64::from(offset)));
             }
             (PassMode::Parts | PassMode::Ignore, _) => {}
@@ -168,9 +168,9 @@ impl<'p> Entry<'p> {
         Ok(self.plan.args.mode(i).ok_or("there is no such argument")?)
     }
 
-    /// Bytes from the start of the argument area to `place`.
-    fn in_area(&self, place: ClifPlace) -> Result<u32> {
-        Ok(self.plan.in_area(place).ok_or("it is in a register")?)
+    /// Bytes from the start of the argument area to `slot`.
+    fn in_area(&self, slot: &Slot) -> Result<u32> {
+        Ok(self.plan.in_area(slot).ok_or("it is in a register")?)
     }
 
     fn ty(&self, i: usize) -> &cabi::Type {

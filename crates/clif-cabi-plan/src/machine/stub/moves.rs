@@ -23,11 +23,6 @@ pub struct RegisterMove {
 impl RegisterMove {
     /// The bytes of the widest register.
     pub(crate) const MOST_BYTES: u32 = MoveWidth::V512.bytes();
-
-    /// Checks whether it moves more of the register than the 16 bytes that all instructions know.
-    pub(crate) fn is_wide(&self) -> bool {
-        self.width > MoveWidth::V128
-    }
 }
 
 /// The part of an integer or a vector register (`V`) that is moved. A value loaded to an integer

@@ -79,8 +79,7 @@ impl Placer<'_> {
             // Before a chain is moved to one of them.
             self.steps.extend([StubStep::Frame, StubStep::SaveInts]);
         }
-        let chain = self.pushed_chain();
-        let is_pushed = chain.is_some();
+        let is_pushed = self.has_chain_to_push();
         let is_aligned = abi.area_align >= machine.convention.stack_align;
         let has_saved = !self.saved.moves.is_empty();
         if !saves_ints {
@@ -101,10 +100,10 @@ impl Placer<'_> {
         let n_words = [in_area, has_saved, is_pushed].map(u32::from);
         let bytes = shadow + WORD.bytes() * n_words.into_iter().sum::<u32>();
         let unused = bytes.next_multiple_of(machine.convention.stack_align) - bytes;
-        if let Some(arg) = chain {
+        if is_pushed {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
-            self.chain = Some((arg, ClifPlace::Stack { offset }));
+            self.chain = Some(ClifPlace::Stack { offset });
         }
         let steps = [
             (unused > 0).then_some(StubStep::Skip(unused)),
@@ -125,22 +124,23 @@ impl Placer<'_> {
         Some(words.map(word).collect())
     }
 
-    /// Moves the static chain to a register that is left. Returns the chain's argument, if there is
+    /// Moves the static chain to a register that is left. Returns `true` if there is a chain, and
     /// no such register.
-    fn pushed_chain(&mut self) -> Option<u32> {
+    fn has_chain_to_push(&mut self) -> bool {
         let (machine, abi) = (self.machine, self.abi);
-        let mut args = (0..).zip(&abi.args);
-        let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i))?;
+        if !abi.args.iter().any(|arg| is_chain(machine, &arg.place)) {
+            return false;
+        }
         let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
         if self.sig.is_variadic() {
             regs.extend(left(machine, taken(abi, machine)).filter_map(|own| own.place.reg()));
         }
         let Some((reg, step)) = free_register(machine, &regs) else {
-            return Some(chain);
+            return true;
         };
         self.steps.push(step);
-        self.chain = Some((chain, ClifPlace::Reg(reg)));
-        None
+        self.chain = Some(ClifPlace::Reg(reg));
+        false
     }
 
     /// Places C's argument area. If each argument on the stack can be a parameter of its own type,
