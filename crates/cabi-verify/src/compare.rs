@@ -1,24 +1,22 @@
 //! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. Pure:
 //! no compiler is asked, and nothing runs.
 
-use std::fmt::Write as _;
+use std::fmt::{Arguments, Write as _};
+use std::ops::Range;
 
 use cabi::convention::FrameKind;
-use cabi::{
-    Bank, Extension, FnAbi, Loc, PartType, Place, PlacedPart, Reg, Returns, Type, X86_64_SYSV,
-};
+use cabi::{Extension, FnAbi, Loc, Place, PlacedPart, Reg, Returns, Type, X86_64_SYSV};
 
 mod places;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use self::places::{behind, is_of_64_bits_by_halves, listed, register_bytes, stack};
+use self::places::{is_of_64_bits_by_halves, listed};
 pub(crate) use self::places::{n_x87, n_x87_at};
 use self::words::unusual;
 use crate::case::Direction;
-use crate::facts::{At, Facts, Found, Note, Side, Spot};
-use crate::pattern::is_big_endian;
+use crate::facts::{At, ByteRun, Facts, Found, Note, Side, Spot};
 use crate::verdict::{Difference, Moved, Value};
 
 /// A compiler, as differences call it.
@@ -29,8 +27,9 @@ struct Compared<'a> {
     direction: Direction,
 }
 
-/// Places that each byte of a value has to be in, all of them.
-type Expected = Vec<Vec<Spot>>;
+/// Bytes of a value, and the place that the first of them has to be in. A byte in several rows has
+/// to be in each place.
+type Expected = Vec<(Range<usize>, Spot)>;
 
 /// Returns the differences between the code of `compiler` and `abi`, which places values of these
 /// types: on the called side, and on the calling side.
@@ -61,6 +60,11 @@ pub(crate) fn compare_with_al(
     ]
 }
 
+fn rows(expected: &Expected, byte: usize) -> impl Iterator<Item = &(Range<usize>, Spot)> {
+    let rows = expected.iter();
+    rows.filter(move |(bytes, _)| bytes.contains(&byte))
+}
+
 impl Compared<'_> {
     fn is_callee(&self) -> bool {
         self.direction == Direction::Call
@@ -80,17 +84,17 @@ impl Compared<'_> {
                 true => "reads",
                 false => "passes",
             };
-            let name = format!("argument {i} ({ty})");
+            let name = format_args!("argument {i} ({ty})");
             // An unnamed one may have been promoted.
             let checked = match found.n_bytes() as u64 >= ty.size() {
-                true => self.value((&name, action), &arg.place, found),
+                true => self.value((name, action), &arg.place, found),
                 false => Err(format!("{name}: {} bytes were looked at", found.n_bytes()).into()),
             };
             let checked = checked.and_then(|()| match self.is_callee() {
-                true => Ok(self.relies(&name, &arg.place, found)?),
+                true => Ok(self.relies(name, &arg.place, found)?),
                 false => {
-                    self.extended(&name, &arg.place, found)?;
-                    Ok(self.copy(&name, &arg.place, ty, found)?)
+                    self.extended(name, &arg.place, found)?;
+                    Ok(self.copy(name, &arg.place, ty, found)?)
                 }
             });
             let found = checked.err();
@@ -112,35 +116,53 @@ impl Compared<'_> {
     /// Compares the bytes of a value with `place`. The difference is the first byte elsewhere.
     fn value(
         &self,
-        (name, action): (&str, &str),
+        (name, action): (Arguments<'_>, &str),
         place: &Place,
         found: &Found,
     ) -> Result<(), Difference> {
         let size = found.n_bytes();
         let expected = self.expected(place, size)?;
-        let is_there = |at: &At, i: usize, spots: &[Spot]| match at {
+        let rows = |byte| rows(&expected, byte);
+        let is_there = |at: &At, i: usize, byte: usize| match at {
             At::Padding => true,
             At::Nowhere => false,
             At::Spots(found) => {
-                let is_found = |spot: &Spot| found.iter().any(|one| one.after(i) == *spot);
+                let is_found = |(bytes, start): &(Range<usize>, Spot)| {
+                    let at = start.byte + (byte - bytes.start) as u64;
+                    let mut found = found.iter();
+                    found.any(|one| one.byte + i as u64 == at && one.base == start.base)
+                };
                 match self.is_callee() {
-                    true => spots.iter().any(is_found),
-                    false => !spots.is_empty() && spots.iter().all(is_found),
+                    true => rows(byte).any(is_found),
+                    false => rows(byte).next().is_some() && rows(byte).all(is_found),
                 }
             }
         };
-        let mut bytes = found.bytes().zip(&expected).enumerate();
-        let wrong = bytes.find(|(_, ((run, i), spots))| !is_there(&run.at, *i, spots));
-        let Some((first, ((run, i), spots))) = wrong else {
+        let mut bytes = found.bytes().enumerate();
+        let wrong = bytes.find(|(byte, (run, i))| !is_there(&run.at, *i, *byte));
+        let Some((first, (run, i))) = wrong else {
             return Ok(());
         };
-        let all_after = |n| {
-            spots
-                .iter()
-                .map(|spot| spot.after(n))
-                .collect::<Vec<Spot>>()
+        Err(self.moved((name, action), &expected, first, (run, i)))
+    }
+
+    /// Returns the difference of the byte `first` of a value, byte `i` of its run, and of those
+    /// after it that are elsewhere likewise.
+    fn moved(
+        &self,
+        (name, action): (Arguments<'_>, &str),
+        expected: &Expected,
+        first: usize,
+        (run, i): (&ByteRun, usize),
+    ) -> Difference {
+        let spots_of = |byte: usize| -> Vec<Spot> {
+            let rows = rows(expected, byte);
+            let spots = rows.map(|(bytes, start)| start.after(byte - bytes.start));
+            spots.collect()
         };
-        let goes_on = |n: usize| expected[first..].get(n) == Some(&all_after(n));
+        let spots = spots_of(first);
+        let all_after = |n| -> Vec<Spot> { spots.iter().map(|spot| spot.after(n)).collect() };
+        let goes_on = |n: usize| spots_of(first + n) == all_after(n);
         let n = (1..run.bytes - i)
             .find(|n| !goes_on(*n))
             .unwrap_or(run.bytes - i);
@@ -170,79 +192,15 @@ impl Compared<'_> {
             },
             expected,
         };
-        Err(Difference {
+        Difference {
             moved: vec![moved],
             why,
             ..Difference::default()
-        })
-    }
-
-    /// Returns where `place` has each byte of a value of so many bytes.
-    fn expected(&self, place: &Place, size: usize) -> Result<Expected, String> {
-        let mut all = vec![Vec::new(); size];
-        let mut put = |i: usize, spot: Spot| {
-            if let Some(own) = all.get_mut(i) {
-                own.push(spot);
-            }
-        };
-        match place {
-            Place::Ignore => {}
-            Place::Parts(parts) => {
-                for placed in parts {
-                    if usize::from(placed.part.offset) >= size {
-                        return Err(format!("{size} bytes were looked at"));
-                    }
-                    for (from, start) in self.part(placed, size) {
-                        let bytes = usize::from(placed.part.size);
-                        (0..bytes).for_each(|i| put(from + i, start.after(i)));
-                    }
-                }
-            }
-            Place::Stack { offset, .. } => {
-                let start = stack(*offset);
-                (0..size).for_each(|i| put(i, start.after(i)));
-            }
-            Place::Indirect { pointer, .. } => {
-                let start = Spot {
-                    base: behind(pointer)?,
-                    byte: 0,
-                };
-                (0..size).for_each(|i| put(i, start.after(i)));
-            }
-            other => return Err(format!("{other} is not compared")),
         }
-        Ok(all)
-    }
-
-    /// First byte of the value that is in a part, and its place.
-    fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
-        let part = placed.part;
-        let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
-        let before = |bytes: usize| match is_big_endian(Some(self.abi.convention)) {
-            true => bytes.saturating_sub(own) as u64,
-            false => 0,
-        };
-        let regs = placed.loc.regs().iter().map(|reg| Spot {
-            base: match (reg.bank(), part.ty) {
-                (Bank::X87, PartType::F64) => format!("{reg}d"),
-                (Bank::X87, PartType::F32) => format!("{reg}f"),
-                _ => reg.name().to_owned(),
-            },
-            byte: match reg.bank() {
-                Bank::Int => before(register_bytes(*reg, self.abi)),
-                _ => 0,
-            },
-        });
-        let slot = match placed.loc {
-            Loc::Stack(offset) => Some(stack(offset + before(part.ty.bytes().into()))),
-            _ => None,
-        };
-        let all = regs.chain(slot);
-        all.map(|spot| (part.offset.into(), spot)).collect()
     }
 
     /// Checks whether the side that gives a value extends it as `place` says.
-    fn extended(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
+    fn extended(&self, name: Arguments<'_>, place: &Place, found: &Found) -> Result<(), String> {
         let Place::Parts(parts) = place else {
             return Ok(());
         };
@@ -286,7 +244,7 @@ impl Compared<'_> {
     }
 
     /// Checks whether a callee reads bits beyond those that `place` states.
-    fn relies(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
+    fn relies(&self, name: Arguments<'_>, place: &Place, found: &Found) -> Result<(), String> {
         let is_extended = match place {
             Place::Parts(parts) => parts
                 .iter()
@@ -306,7 +264,13 @@ impl Compared<'_> {
 
     /// Checks whether a copy is as aligned as a callee may rely on: no more than the type says, as
     /// not every compiler aligns more than the stack is.
-    fn copy(&self, name: &str, place: &Place, ty: &Type, found: &Found) -> Result<(), String> {
+    fn copy(
+        &self,
+        name: Arguments<'_>,
+        place: &Place,
+        ty: &Type,
+        found: &Found,
+    ) -> Result<(), String> {
         let Place::Indirect { align, .. } = place else {
             return Ok(());
         };
@@ -338,9 +302,10 @@ impl Compared<'_> {
             true => "returns",
             false => "reads",
         };
-        self.value(("result", action), &ret.place, found)?;
+        let name = format_args!("result");
+        self.value((name, action), &ret.place, found)?;
         if self.is_callee() {
-            self.extended("result", &ret.place, found)?;
+            self.extended(name, &ret.place, found)?;
         }
         let returned = |reg: Reg| Note {
             name: "returned".to_owned(),

@@ -23,6 +23,7 @@
 //! [`compare`](crate::compare)'s.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::case::Direction;
 use crate::verdict::Value;
@@ -86,7 +87,7 @@ pub enum At {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Spot {
     /// Name of the place.
-    pub base: String,
+    pub base: Arc<str>,
     /// Bytes from its start.
     pub byte: u64,
 }
@@ -115,7 +116,7 @@ impl fmt::Display for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.base)?;
         match self.byte {
-            0 if self.base != "sp" => Ok(()),
+            0 if *self.base != *"sp" => Ok(()),
             byte => write!(f, "+{byte}"),
         }
     }
@@ -328,7 +329,7 @@ impl Spot {
             None => (text, 0),
         };
         (!base.is_empty()).then(|| Self {
-            base: base.to_owned(),
+            base: base.into(),
             byte,
         })
     }

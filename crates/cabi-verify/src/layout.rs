@@ -6,6 +6,8 @@
 //! The bits of a bit-field are those that change when it is initialized with all ones in an object
 //! of zeros.
 
+use std::collections::HashSet;
+
 use cabi::{BitFieldStyle, DataModel, Kind, RecordBuilder, Scalar, Type};
 
 use crate::case::Subject;
@@ -151,9 +153,9 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let highest_first = is_big_endian(subject.target.convention());
+    let mut known: HashSet<(String, Type)> = HashSet::new();
     let mut add = |text: &str, spelled: &str, ty: &Type| {
-        let is_known = |one: &Question| one.spelled == spelled && one.ty == *ty;
-        if ty.is_object() && !out.iter().any(is_known) {
+        if ty.is_object() && known.insert((spelled.to_owned(), ty.clone())) {
             let variable = format!("cabi_x{own}{}", out.len());
             out.push(Question {
                 declaration: format!("{text} {variable}"),

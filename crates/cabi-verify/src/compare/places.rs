@@ -1,26 +1,85 @@
 //! Places as facts name them, and the registers behind them.
 
-use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg};
+use cabi::{Bank, FnAbi, Loc, PartType, Place, PlacedPart, Reg};
 
+use super::{Compared, Expected};
 use crate::facts::Spot;
+use crate::pattern::is_big_endian;
 
 pub(super) fn listed(spots: impl Iterator<Item = Spot>) -> String {
     let spots: Vec<String> = spots.map(|spot| spot.to_string()).collect();
     spots.join(" and ")
 }
 
-pub(super) fn stack(offset: u64) -> Spot {
+fn stack(offset: u64) -> Spot {
     Spot {
-        base: "sp".to_owned(),
+        base: "sp".into(),
         byte: offset,
     }
 }
 
-pub(super) fn behind(pointer: &Loc) -> Result<String, String> {
+fn behind(pointer: &Loc) -> Result<String, String> {
     match pointer {
         Loc::Reg(reg) | Loc::Both([reg, _]) => Ok(format!("[{reg}]")),
         Loc::Stack(offset) => Ok(format!("[{}]", stack(*offset))),
         other => Err(format!("{other} is not compared")),
+    }
+}
+
+impl Compared<'_> {
+    /// Returns where `place` has each byte of a value of so many bytes.
+    pub(super) fn expected(&self, place: &Place, size: usize) -> Result<Expected, String> {
+        Ok(match place {
+            Place::Ignore => Vec::new(),
+            Place::Parts(parts) => {
+                let mut all = Vec::new();
+                for placed in parts {
+                    if usize::from(placed.part.offset) >= size {
+                        return Err(format!("{size} bytes were looked at"));
+                    }
+                    let bytes = usize::from(placed.part.size);
+                    let starts = self.part(placed, size).into_iter();
+                    all.extend(starts.map(|(from, start)| (from..from + bytes, start)));
+                }
+                all
+            }
+            Place::Stack { offset, .. } => vec![(0..size, stack(*offset))],
+            Place::Indirect { pointer, .. } => {
+                let start = Spot {
+                    base: behind(pointer)?.into(),
+                    byte: 0,
+                };
+                vec![(0..size, start)]
+            }
+            other => return Err(format!("{other} is not compared")),
+        })
+    }
+
+    /// First byte of the value that is in a part, and its place.
+    pub(super) fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
+        let part = placed.part;
+        let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
+        let before = |bytes: usize| match is_big_endian(Some(self.abi.convention)) {
+            true => bytes.saturating_sub(own) as u64,
+            false => 0,
+        };
+        let regs = placed.loc.regs().iter().map(|reg| Spot {
+            base: match (reg.bank(), part.ty) {
+                (Bank::X87, PartType::F64) => format!("{reg}d").into(),
+                (Bank::X87, PartType::F32) => format!("{reg}f").into(),
+                _ => reg.name().into(),
+            },
+            byte: match reg.bank() {
+                Bank::Int => before(register_bytes(*reg, self.abi)),
+                _ => 0,
+            },
+        });
+        let slot = match placed.loc {
+            Loc::Stack(offset) => Some(stack(offset + before(part.ty.bytes().into()))),
+            _ => None,
+        };
+        let all = regs.chain(slot);
+        all.map(|spot| (part.offset.into(), spot)).collect()
     }
 }
 
