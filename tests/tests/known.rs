@@ -11,6 +11,7 @@ use cabi_tests::corpus;
 use cabi_verify::build::{Installed, ReferenceError};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::report::missing;
+use cabi_verify::run::starts;
 
 /// Compilers as they were when the bugs were measured.
 const MEASURED: [&str; 2] = ["gcc-12", "clang-19"];
@@ -47,13 +48,10 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
         .iter()
         .any(|own| own.starts_with("--target=riscv64"));
     let runner = if is_riscv { "qemu-riscv64 " } else { "" };
-    let is_here = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
-    if is_riscv
-        && !["qemu-riscv64", "riscv64-linux-gnu-gcc"]
-            .into_iter()
-            .all(is_here)
-    {
-        missing("reproductions on RISC-V: its emulator and C library");
+    let tools = ["qemu-riscv64", "riscv64-linux-gnu-gcc"];
+    let lacks = tools.into_iter().find_map(|tool| starts(tool).err());
+    if let Some(why) = lacks.filter(|_| is_riscv) {
+        missing(&format!("reproductions on RISC-V: {why}"));
         return None;
     }
     let compile = format!("{command} {} unit.c -o unit", flags.join(" "));
