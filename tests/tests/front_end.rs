@@ -12,17 +12,17 @@ use cabi_tests::corpus::files;
 
 #[path = "../examples/adopting/main.rs"]
 mod adopting;
-#[path = "../examples/front_end/main.rs"]
-mod front_end;
+#[path = "../examples/objects.rs"]
+mod objects;
 
 /// Sources that README.md, docs/front-end.md and docs/adopting.md quote.
 const PROGRAMS: &str = concat!(
     include_str!("../src/isa.rs"),
-    include_str!("../examples/front_end/main.rs"),
-    include_str!("../examples/front_end/calls.rs"),
-    include_str!("../examples/front_end/debugged.rs"),
-    include_str!("../examples/front_end/dynamic.rs"),
-    include_str!("../examples/front_end/objects.rs"),
+    include_str!("../../crates/clif-cabi-jit/examples/front_end/main.rs"),
+    include_str!("../../crates/clif-cabi-jit/examples/front_end/calls.rs"),
+    include_str!("../../crates/clif-cabi-jit/examples/front_end/debugged.rs"),
+    include_str!("../../crates/clif-cabi-jit/examples/front_end/dynamic.rs"),
+    include_str!("../examples/objects.rs"),
     include_str!("../examples/adopting/main.rs"),
     include_str!("../examples/adopting/elsewhere.rs"),
     include_str!("../examples/adopting/guess.rs"),
@@ -67,7 +67,7 @@ const PAGES: [(&str, &str, &str, &str); 4] = [
 
 #[test]
 fn the_programs_run() {
-    front_end::main().unwrap();
+    objects::main().unwrap();
     adopting::main().unwrap();
 }
 

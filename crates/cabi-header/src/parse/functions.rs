@@ -313,8 +313,11 @@ fn convention(
     }
     match function.convention() {
         CXCallingConv_C => Ok(None),
-        // Other machines have an `ms_abi` too, of which libclang says the same.
         CXCallingConv_X86_64Win64 if is_x86_64 => Ok(Some(&X86_64_WIN64)),
+        CXCallingConv_X86_64Win64 => Err(Reason::Unsupported {
+            ty: "ms_abi on AArch64".to_owned(),
+            why: "only the targets of Windows have this calling convention",
+        }),
         CXCallingConv_X86_64SysV if is_x86_64 => Ok(Some(&X86_64_SYSV)),
         number => {
             // As clang prints it after the function type, after those of parameters:

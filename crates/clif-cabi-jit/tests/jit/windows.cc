@@ -9,21 +9,21 @@ typedef i64 four(i64, i64, i64, i64);
 volatile i64 n1 = 11, n2 = 22, n3 = 33, n4 = 44, n5 = 55, n6 = 66, n7 = 77;
 volatile double x1 = 1.5, x2 = 2.5, x3 = 3.5, x4 = 4.5;
 
-extern "C" __declspec(dllexport) i64 throws(i64 n) {
+extern "C" i64 throws(i64 n) {
   if (n) throw (int)n;
   return 0;
 }
 
-struct pair { i64 a, b; };
+struct words { i64 a, b; };
 
 // Throws an `int` or a `double`, or returns what only right arguments give.
-extern "C" __declspec(dllexport) double throws_many(i64 n, double x, i64 a, double y, pair p, i64 b, double z) {
+extern "C" double throws_many(i64 n, double x, i64 a, double y, words p, i64 b, double z) {
   if (n > 0) throw (int)n;
   if (n < 0) throw (double)n;
   return x + 2 * a + 3 * y + 4 * p.a + 5 * p.b + 6 * b + 7 * z;
 }
 
-extern "C" __declspec(dllexport) double throws_variadic(i64 n, ...) {
+extern "C" double throws_variadic(i64 n, ...) {
   if (n) throw (int)n;
   va_list list;
   va_start(list, n);
@@ -33,10 +33,10 @@ extern "C" __declspec(dllexport) double throws_variadic(i64 n, ...) {
   return sum;
 }
 
-// The C++ library is linked into this DLL, which exports nothing of it.
+// The C++ library is linked into this DLL, which does not export it.
 extern "C" int __gxx_personality_seh0(...);
 struct named { const char *name; const void *address; };
-extern "C" __declspec(dllexport) const named cxx_symbols[] = {
+extern "C" const named cxx_symbols[] = {
   { "__gxx_personality_seh0", (const void *)__gxx_personality_seh0 },
   { "__cxa_begin_catch", (const void *)abi::__cxa_begin_catch },
   { "__cxa_end_catch", (const void *)abi::__cxa_end_catch },
@@ -46,7 +46,7 @@ extern "C" __declspec(dllexport) const named cxx_symbols[] = {
 };
 
 // Returns how many of eleven values are wrong after f, and 100 more if the exception `n` did not come out of it.
-extern "C" __declspec(dllexport) __attribute__((noinline)) int wrong_registers(four *f, int n) {
+extern "C" __attribute__((noinline)) int wrong_registers(four *f, int n) {
   i64 a = n1, b = n2, c = n3, d = n4, e = n5, g = n6, h = n7;
   double p = x1, q = x2, r = x3, s = x4;
   int more = 100;
@@ -57,4 +57,9 @@ extern "C" __declspec(dllexport) __attribute__((noinline)) int wrong_registers(f
   }
   return more + (a != n1) + (b != n2) + (c != n3) + (d != n4) + (e != n5) + (g != n6) + (h != n7) + (p != x1) + (q != x2) +
          (r != x3) + (s != x4);
+}
+
+// Functions for an example.
+extern "C" {
+#include "../../examples/front_end/called.c"
 }

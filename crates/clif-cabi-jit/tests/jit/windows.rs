@@ -158,7 +158,7 @@ fn exceptions_pass_and_registers_are_kept() {
 }
 
 /// The DLL of windows.cc.
-fn dll() -> Option<Library> {
+pub(crate) fn dll() -> Option<Library> {
     let Some(dll) = std::env::var_os("CABI_WINDOWS_DLL") else {
         not_run("exceptions of C++: CABI_WINDOWS_DLL names no DLL of windows.cc");
         return None;

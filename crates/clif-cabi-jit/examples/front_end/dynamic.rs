@@ -107,7 +107,10 @@ fn scaled_sum(closures: &Closures, scale: f64) -> Result<Closure<'static>> {
 
 pub(crate) fn run_dynamic() -> Result<()> {
     run_adder()?;
-    assert_eq!(divide(17, 5)?, [3, 0, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(
+        divide(17, 5)?,
+        *[3_i32, 2].map(i32::to_ne_bytes).as_flattened()
+    );
     let closures = Closures::new(&Settings::default())?;
     let sum = scaled_sum(&closures, 10.0)?;
     let code = sum.as_fn::<unsafe extern "C" fn(c_int, ...) -> f64>()?;

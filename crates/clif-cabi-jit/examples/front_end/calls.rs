@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use cabi_tests::isa::isa_of;
 use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
@@ -37,9 +36,11 @@ fn flags(lower: &Lowering) -> Result<Type> {
 }
 
 pub(crate) fn run_layouts() -> Result<()> {
-    let lower = Lowering::new(&*isa_of("x86_64-unknown-linux-gnu")?)?;
+    let lower = Lowering::new(Engine::new(&Settings::default())?.isa())?;
     let (event, flags) = (event()?, flags(&lower)?);
-    assert_eq!((event.size(), flags.size(), flags.align()), (24, 4, 1));
+    // Microsoft's bit-fields are in objects of their type.
+    let size = if cfg!(windows) { 6 } else { 4 };
+    assert_eq!((event.size(), flags.size(), flags.align()), (24, size, 1));
     assert!(
         lower
             .call_plan(&FnSig::new([event, flags], Type::VOID))
@@ -134,7 +135,7 @@ pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
 
 /// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); }
 /// catch (...) { return -1; } }
-pub(super) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
+pub(crate) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
     let plan = lower.try_call_plan(&f.at_call([Type::F64])?)?;
     let begin_catch = FnSig::new([Type::PTR], Type::PTR);
@@ -205,10 +206,14 @@ type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
 
 /// An engine in which the exceptions of C++ enter handlers.
 fn with_handlers() -> Result<Engine> {
-    let personality = Personality::new("__gxx_personality_v0");
+    let (personality, library) = match cfg!(windows) {
+        true => ("__gxx_personality_seh0", "libstdc++-6.dll"),
+        false => ("__gxx_personality_v0", "libstdc++.so.6"),
+    };
+    let personality = Personality::new(personality);
     let mut engine = Engine::new(&Settings::default().personality(personality))?;
     // SAFETY: only the C++ library's own code runs when it is loaded.
-    engine.add_library(&unsafe { Library::open("libstdc++.so.6") }?);
+    engine.add_library(&unsafe { Library::open(library) }?);
     Ok(engine)
 }
 

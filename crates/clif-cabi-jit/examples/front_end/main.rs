@@ -1,11 +1,16 @@
-//! The code of docs/front-end.md as one program: `cargo run -p cabi-tests --example front_end`. The
-//! page quotes it word for word, which `tests/front_end.rs` checks. Later functions use what
-//! earlier ones define, as the page is one story.
+//! The code of docs/front-end.md that runs in this process; tests/examples/objects.rs adds object
+//! files. The page quotes it word for word, which tests/tests/front_end.rs checks. Later functions
+//! use what earlier ones define, as the page is one story.
+//!
+//! ```text
+//! $ cc -O2 -shared -fPIC -o libcalled.so crates/clif-cabi-jit/examples/front_end/called.c
+//! $ cargo run -p clif-cabi-jit --example front_end -- ./libcalled.so
+//! 0.125
+//! ```
 
 use std::error::Error;
 use std::ffi::{c_int, c_void};
 
-use cabi_verify::build::Installed;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
@@ -14,16 +19,14 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Entry, Lowering, Ret};
 use clif_cabi_jit::{Code, Engine, Library, Settings};
 
-mod calls;
+pub(crate) mod calls;
 mod debugged;
 mod dynamic;
-mod objects;
 use calls::{run_call, run_layouts};
 use debugged::run_report;
 use dynamic::run_dynamic;
-use objects::{run_linked, run_object, run_refused, run_twice};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Defines `name`, a function of `sig` that C can call. `body` gets its arguments, and returns from
 /// it.
@@ -46,7 +49,7 @@ fn define<M: Module>(
 }
 
 /// int quotient(int a, int b) { return div(a, b).quot; }
-fn quotient<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
+pub(crate) fn quotient<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     // typedef struct { int quot, rem; } div_t;  div_t div(int, int);
     let div_t = RecordBuilder::structure("div_t")
         .field("quot", Type::I32)
@@ -88,9 +91,23 @@ fn run_quotient() -> Result<()> {
     Ok(())
 }
 
+#[cfg(windows)]
+unsafe extern "C" {
+    fn snprintf();
+    fn vsnprintf();
+}
+
 /// The code of the function that `define` adds to an engine.
 fn compiled(define: impl FnOnce(&mut Engine, &Lowering) -> Result<FuncId>) -> Result<Code> {
     let mut engine = Engine::new(&Settings::default())?;
+    // msvcrt.dll has neither; they are linked into this program.
+    #[cfg(windows)]
+    for (name, address) in [
+        ("snprintf", snprintf as *const u8),
+        ("vsnprintf", vsnprintf as *const u8),
+    ] {
+        engine.bind(name, address)?;
+    }
     let lower = Lowering::new(engine.isa())?;
     let id = define(&mut engine, &lower)?;
     engine.finalize()?;
@@ -134,10 +151,10 @@ fn sort<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
 }
 
 /// A function that adds one to a module.
-type Define<M> = fn(&mut M, &Lowering) -> Result<FuncId>;
+pub(crate) type Define<M> = fn(&mut M, &Lowering) -> Result<FuncId>;
 
 /// The functions of this page that called.c calls, on any target.
-fn called<M: Module>() -> [(&'static str, Define<M>); 7] {
+pub(crate) fn called<M: Module>() -> [(&'static str, Define<M>); 7] {
     [
         ("sort", sort),
         ("show", calls::show),
@@ -150,12 +167,7 @@ fn called<M: Module>() -> [(&'static str, Define<M>); 7] {
 }
 
 /// C calls each of these by a function of called.c.
-fn run_called() -> Result<()> {
-    let installed = Installed::find();
-    let cc = installed.references.first().ok_or("no C compiler")?;
-    let built = cc.build(include_str!("called.c"), &["-O2"])?;
-    // SAFETY: nothing in it runs when it is opened or closed.
-    let library = unsafe { Library::open(&built.object) }?;
+fn run_called(library: &Library) -> Result<()> {
     let win64: (_, Define<Engine>) = ("ratio", calls::ratio);
     let own = cfg!(target_arch = "x86_64").then_some(win64);
     for (name, define) in called().into_iter().chain(own) {
@@ -171,15 +183,19 @@ fn run_called() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn main() -> Result<()> {
+/// Runs everything; `library` is called.c.
+pub(crate) fn run(library: &Library) -> Result<()> {
     run_quotient()?;
-    run_called()?;
+    run_called(library)?;
     run_layouts()?;
     run_call()?;
     run_report()?;
-    run_object()?;
-    run_linked()?;
-    run_twice()?;
-    run_dynamic()?;
-    run_refused()
+    run_dynamic()
+}
+
+#[allow(dead_code, reason = "programs that include this one call `run`")]
+pub(crate) fn main() -> Result<()> {
+    let path = std::env::args_os().nth(1).ok_or("no library of called.c")?;
+    // SAFETY: nothing in it runs when it is opened or closed.
+    run(&unsafe { Library::open(path) }?)
 }

@@ -1,8 +1,10 @@
-//! Object files, and stubs without a module.
+//! Object files, and stubs without a module: the rest of docs/front-end.md, after the program that
+//! this one includes. `cargo run -p cabi-tests --example objects`
 
 use std::process::{Command, Stdio};
 
 use cabi_tests::isa::isa_of;
+use cabi_verify::build::Installed;
 use cabi_verify::report::missing;
 use cabi_verify::run::starts;
 use clif_cabi::cabi::convention::CalleePops;
@@ -15,11 +17,16 @@ use clif_cabi::cranelift_codegen::ir::{
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
 use clif_cabi::{Arg, LowerError, Lowering, PlanError, Ret, Returned, Stub, Stubs, stub_code};
+use clif_cabi_jit::Library;
 use clif_cabi_unwind::{Personality, UnwindModule};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use super::calls::call;
-use super::{Result, called, quotient};
+#[path = "../../crates/clif-cabi-jit/examples/front_end/main.rs"]
+mod front_end;
+use front_end::calls::call;
+use front_end::{Result, called, quotient};
+
+const CALLED: &str = include_str!("../../crates/clif-cabi-jit/examples/front_end/called.c");
 
 /// The target of the objects that are linked to programs of this machine.
 const LINUX: &str = "x86_64-unknown-linux-gnu";
@@ -42,7 +49,7 @@ int main() { return quotient(17, 5) == 3 && call(printf, "%.3f\n", 0.125) == 6 &
 "#;
 
 /// Links the object to a program of C++, and runs that.
-pub(crate) fn run_object() -> Result<()> {
+fn run_object() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let [object_file, main, library, program] =
         ["functions.o", "main.cc", "libfunctions.so", "program"]
@@ -86,10 +93,10 @@ fn called_object(triple: &str) -> Result<Vec<u8>> {
 
 /// Makes the object file for every target; C calls its functions in a program of each whose
 /// compiler and emulator are here.
-pub(crate) fn run_linked() -> Result<()> {
+fn run_linked() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = |name| folder.path().join(name);
-    std::fs::write(file("main.c"), include_str!("called.c"))?;
+    std::fs::write(file("main.c"), CALLED)?;
     for (triple, cc, emulator) in [
         (LINUX, "cc", "env"),
         (
@@ -222,7 +229,7 @@ fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     Ok((code, stubs?.into_iter().map(|stub| stub.bytes).collect()))
 }
 
-pub(crate) fn run_twice() -> Result<()> {
+fn run_twice() -> Result<()> {
     let (code, stubs) = twice()?;
     assert!(!code.is_empty());
     // fstp tbyte [rdi]; ret, and fld tbyte [rdi]; ret
@@ -253,6 +260,14 @@ fn refused(lower: &Lowering) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn run_refused() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
+    let installed = Installed::find();
+    let cc = installed.references.first().ok_or("no C compiler")?;
+    let built = cc.build(CALLED, &["-O2"])?;
+    // SAFETY: nothing in it runs when it is opened or closed.
+    front_end::run(&unsafe { Library::open(&built.object) }?)?;
+    run_object()?;
+    run_linked()?;
+    run_twice()?;
     refused(&Lowering::new(&*isa_of(LINUX)?)?)
 }
