@@ -20,7 +20,7 @@ use crate::flags::refused;
 pub use names::{CodeSymbol, symbol_at};
 
 /// The debug information that is written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Options {
     pub(crate) gdb: bool,
     pub(crate) perf_map: bool,
@@ -105,19 +105,14 @@ impl Debug {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a feature that this build or system lacks.
     pub(crate) fn new(options: &Options) -> Result<Self> {
-        let refuse = |name: &str, why: &str| Err(refused(name, "true", why.to_owned()));
+        let refuse = |name, why: &str| Err(refused(name, "true", why.to_owned()));
         if options.gdb && !cfg!(feature = "gdb") {
-            return refuse(
-                "gdb",
-                "it is a feature of clif-cabi-jit that is not switched on",
-            );
+            let why = "it is a feature of clif-cabi-jit that is not switched on";
+            return refuse("gdb", why);
         }
-        let is_elf = cfg!(all(unix, not(target_vendor = "apple")));
-        if options.gdb && !is_elf {
-            return refuse(
-                "gdb",
-                "it is told of ELF images, which this system does not have",
-            );
+        if options.gdb && cfg!(any(not(unix), target_vendor = "apple")) {
+            let why = "it is told of ELF images, which this system does not have";
+            return refuse("gdb", why);
         }
         let has_profile = options.perf_map || options.jitdump.is_some();
         if has_profile && !cfg!(target_os = "linux") {
@@ -131,12 +126,7 @@ impl Debug {
 
     /// Checks whether debuggers and profilers are told.
     pub(crate) fn is_on(&self) -> bool {
-        let Options {
-            gdb,
-            perf_map,
-            jitdump,
-        } = &self.options;
-        *gdb || *perf_map || jitdump.is_some()
+        self.options != Options::default()
     }
 
     /// Gives the function `id`, which is not final, another name than its symbol's.
@@ -157,33 +147,15 @@ impl Debug {
                 own.name = name;
             }
         }
-        let mut told = Registrations {
+        let told = Registrations {
             known: names::SymbolEntries::new(&code),
             #[cfg(feature = "gdb")]
-            gdb: None,
+            gdb: (self.options.gdb).then(|| gdb::Registration::new(image::image(&code, frames))),
         };
-        let result = self.tell_others(&code, frames, &mut told);
+        #[cfg(target_os = "linux")]
+        let result = perf::write(&self.options, &code);
+        #[cfg(not(target_os = "linux"))]
+        let result = Ok(());
         (told, result)
-    }
-
-    fn tell_others(
-        &self,
-        code: &[NewCode],
-        frames: Vec<u8>,
-        told: &mut Registrations,
-    ) -> Result<()> {
-        #[cfg(target_os = "linux")]
-        if self.options.perf_map {
-            perf::map(code)?;
-        }
-        #[cfg(target_os = "linux")]
-        if let Some(folder) = &self.options.jitdump {
-            perf::dump(folder, code)?;
-        }
-        #[cfg(feature = "gdb")]
-        if self.options.gdb {
-            told.gdb = Some(gdb::Registration::new(image::image(code, frames)));
-        }
-        Ok(())
     }
 }

@@ -16,6 +16,8 @@ struct CodeEntry {
     previous: *mut CodeEntry,
     image: *const u8,
     size: u64,
+    /// Owner of the image, which gdb does not read.
+    _owner: Vec<u8>,
 }
 
 #[repr(C)]
@@ -51,10 +53,7 @@ extern "C" fn __jit_debug_register_code() {
 }
 
 /// An image that is in the list.
-pub(super) struct Registration {
-    entry: *mut CodeEntry,
-    _image: Box<[u8]>,
-}
+pub(super) struct Registration(*mut CodeEntry);
 
 // SAFETY: the entry is its own, and changed under the lock alone.
 unsafe impl Send for Registration {}
@@ -62,7 +61,6 @@ unsafe impl Send for Registration {}
 impl Registration {
     /// Puts an image in the list.
     pub(super) fn new(image: Vec<u8>) -> Self {
-        let image = image.into_boxed_slice();
         let _lock = locked(&LOCK);
         // SAFETY: the lock is held, and the list has entries that are alive: each is taken out
         // before it is dropped.
@@ -73,16 +71,14 @@ impl Registration {
                 previous: ptr::null_mut(),
                 image: image.as_ptr(),
                 size: image.len() as u64,
+                _owner: image,
             }));
             if let Some(next) = (*entry).next.as_mut() {
                 next.previous = entry;
             }
             (*head).first = entry;
             tell(entry, REGISTER);
-            Self {
-                entry,
-                _image: image,
-            }
+            Self(entry)
         }
     }
 }
@@ -93,7 +89,7 @@ impl Drop for Registration {
         // SAFETY: as above; the entry is in the list, and taken out once.
         unsafe {
             let head = &raw mut __jit_debug_descriptor;
-            let CodeEntry { next, previous, .. } = *self.entry;
+            let CodeEntry { next, previous, .. } = *self.0;
             if let Some(next) = next.as_mut() {
                 next.previous = previous;
             }
@@ -101,8 +97,8 @@ impl Drop for Registration {
                 Some(previous) => previous.next = next,
                 None => (*head).first = next,
             }
-            tell(self.entry, UNREGISTER);
-            drop(Box::from_raw(self.entry));
+            tell(self.0, UNREGISTER);
+            drop(Box::from_raw(self.0));
         }
     }
 }

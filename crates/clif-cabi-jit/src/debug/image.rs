@@ -3,128 +3,63 @@
 
 use super::{Bytes, ELF_MACHINE, NewCode};
 
-/// The size of ELF's own records.
-const HEADER: u64 = 64;
-const SYMBOL: u64 = 24;
-
-const PROGBITS: u32 = 1;
-const SYMTAB: u32 = 2;
-const STRTAB: u32 = 3;
+/// Size of ELF's header, and of the header of a section.
+const HEADER: u16 = 64;
+/// Names of the sections. Those of symbols come after them in the same table.
+const NAMES: &str = "\0.text\0.eh_frame\0.symtab\0.strtab\0";
+/// Kind of a section whose bytes are not in the file.
 const NOBITS: u32 = 8;
 
-struct Section {
-    name: &'static str,
-    kind: u32,
-    flags: u64,
-    address: u64,
-    /// The bytes of the code are not in the file.
-    size: u64,
-    link: u32,
-    info: u32,
-    entry: u64,
-    bytes: Vec<u8>,
-}
-
-/// Returns the image of `code`, with its unwind tables.
+/// Returns the image of `code`, with its unwind tables: header, contents, headers of sections.
 pub(super) fn image(code: &[NewCode], frames: Vec<u8>) -> Vec<u8> {
     let start = code.iter().map(NewCode::start).min().unwrap_or(0);
     let ends = code.iter().map(|own| own.start().saturating_add(own.len()));
     let size = ends.max().unwrap_or(start).saturating_sub(start);
-    let (symbols, names) = symbols(code, start);
-    let section = |name, kind, bytes: Vec<u8>| Section {
-        name,
-        kind,
-        flags: 0,
-        address: 0,
-        size: bytes.len() as u64,
-        link: 0,
-        info: 0,
-        entry: 0,
-        bytes,
-    };
-    let sections = vec![
-        section("", 0, Vec::new()),
-        Section {
-            flags: 6, // allocated, executable
-            address: start,
-            size,
-            ..section(".text", NOBITS, Vec::new())
-        },
-        Section {
-            flags: 2,
-            address: frames.as_ptr().addr() as u64,
-            ..section(".eh_frame", PROGBITS, frames)
-        },
-        Section {
-            link: 4,
-            info: 1,
-            entry: SYMBOL,
-            ..section(".symtab", SYMTAB, symbols)
-        },
-        section(".strtab", STRTAB, names),
-        section(".shstrtab", STRTAB, Vec::new()),
-    ];
-    write(sections)
-}
-
-/// Returns the table of symbols, relative to `.text` at `start`, and their names.
-fn symbols(code: &[NewCode], start: u64) -> (Vec<u8>, Vec<u8>) {
-    let (mut symbols, mut names) = (Bytes(vec![0; 24]), Bytes(vec![0]));
+    let (mut symbols, mut names) = (Bytes(vec![0; 24]), Bytes(NAMES.into()));
     for own in code {
-        symbols.u32(&[position(&names)]);
+        symbols.u32(&[u32::try_from(names.0.len()).unwrap_or(0)]);
         symbols.0.extend([0x12, 0]); // global, a function
         symbols.u16(&[1]);
         symbols.u64(&[own.start() - start, own.len()]);
         names.text(&own.name);
     }
-    (symbols.0, names.0)
+    let frames_at = frames.as_ptr().addr() as u64;
+    // Name, kind, [flags, address], size if without bytes, [link, info], size of an entry, bytes.
+    let sections = [
+        ("", 0, [0, 0], 0, [0, 0], 0, Vec::new()),
+        (".text", NOBITS, [6, start], size, [0, 0], 0, Vec::new()),
+        (".eh_frame", 1, [2, frames_at], 0, [0, 0], 0, frames),
+        (".symtab", 2, [0, 0], 0, [4, 1], 24, symbols.0),
+        (".strtab", 3, [0, 0], 0, [0, 0], 0, names.0),
+    ];
+    let (mut image, mut table) = (vec![0; HEADER.into()], Bytes::default());
+    for (name, kind, place, size, links, entry, bytes) in sections {
+        let name = NAMES.find(name).and_then(|at| u32::try_from(at).ok());
+        table.u32(&[name.unwrap_or(0), kind]);
+        table.u64(&place);
+        table.u64(&[image.len() as u64, size.max(bytes.len() as u64)]);
+        table.u32(&links);
+        table.u64(&[u64::from(kind != 0), entry]);
+        image.extend(bytes);
+        image.resize(image.len().next_multiple_of(8), 0);
+    }
+    let header = header(image.len() as u64);
+    image.splice(..header.len(), header);
+    image.extend(table.0);
+    image
 }
 
-fn position(bytes: &Bytes) -> u32 {
-    u32::try_from(bytes.0.len()).unwrap_or(0)
-}
-
-/// Returns header, contents, then the table of sections, the last of which gets their names.
-fn write(mut sections: Vec<Section>) -> Vec<u8> {
-    let (mut names, mut name_at) = (Bytes::default(), Vec::new());
-    for section in &sections {
-        name_at.push(position(&names));
-        names.text(section.name);
-    }
-    if let Some(last) = sections.last_mut() {
-        last.size = names.0.len() as u64;
-        last.bytes = names.0;
-    }
-    let mut image = header(&sections);
-    let mut table = Bytes::default();
-    for (section, name) in sections.iter().zip(name_at) {
-        let offset = image.0.len() as u64;
-        table.u32(&[name, section.kind]);
-        table.u64(&[section.flags, section.address, offset, section.size]);
-        table.u32(&[section.link, section.info]);
-        table.u64(&[u64::from(section.kind != 0), section.entry]);
-        if section.kind != NOBITS {
-            image.0.extend(&section.bytes);
-            image.0.resize(image.0.len().next_multiple_of(8), 0);
-        }
-    }
-    image.0.extend(table.0);
-    image.0
-}
-
-/// Returns ELF's header, of 64 bits in the byte order of this machine.
-fn header(sections: &[Section]) -> Bytes {
-    let contents = sections.iter().filter(|own| own.kind != NOBITS);
-    let contents: u64 = contents.map(|own| own.size.next_multiple_of(8)).sum();
-    let count = u16::try_from(sections.len()).unwrap_or(0);
+/// Returns ELF's header, of 64 bits in the byte order of this machine. The headers of the five
+/// sections are at `table`; the last section has the names.
+fn header(table: u64) -> Vec<u8> {
     let order = if cfg!(target_endian = "big") { 2 } else { 1 };
     let mut header = Bytes(b"\x7fELF\x02".to_vec());
     header.0.extend([order, 1]);
     header.0.resize(16, 0);
     header.u16(&[1, ELF_MACHINE]); // relocatable
     header.u32(&[1]);
-    header.u64(&[0, 0, HEADER + contents]);
+    header.u64(&[0, 0, table]);
     header.u32(&[0]);
-    header.u16(&[64, 0, 0, 64, count, count.saturating_sub(1)]);
-    header
+    header.u16(&[HEADER, 0, 0, HEADER, 5, 4]);
+    header.0
 }

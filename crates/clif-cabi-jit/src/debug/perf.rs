@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use super::{Bytes, ELF_MACHINE, NewCode};
+use super::{Bytes, ELF_MACHINE, NewCode, Options};
 use crate::error::{Error, Result};
 use crate::host::system;
 
@@ -17,8 +17,19 @@ const MAGIC: u32 = 0x4a69_5444;
 const HEADER: u32 = 40;
 const LOAD: u32 = 0;
 
+/// Adds code to the files that `options` ask for.
+pub(super) fn write(options: &Options, code: &[NewCode]) -> Result<()> {
+    if options.perf_map {
+        map(code)?;
+    }
+    options.jitdump.as_ref().map_or(Ok(()), |folder| {
+        let path = folder.join(format!("jit-{}.dump", std::process::id()));
+        dump(&path, code).map_err(not_written(&path))
+    })
+}
+
 /// Adds code to the map.
-pub(super) fn map(code: &[NewCode]) -> Result<()> {
+fn map(code: &[NewCode]) -> Result<()> {
     let path = format!("/tmp/perf-{}.map", std::process::id());
     let lines = code.iter().map(|own| {
         let name = own.name.replace('\n', " ");
@@ -30,13 +41,8 @@ pub(super) fn map(code: &[NewCode]) -> Result<()> {
     file.and_then(add).map_err(not_written(Path::new(&path)))
 }
 
-/// Adds code to the dump in `folder`.
-pub(super) fn dump(folder: &Path, code: &[NewCode]) -> Result<()> {
-    let path = folder.join(format!("jit-{}.dump", std::process::id()));
-    dump_to(&path, code).map_err(not_written(&path))
-}
-
-fn dump_to(path: &Path, code: &[NewCode]) -> io::Result<()> {
+/// Adds code to a dump.
+fn dump(path: &Path, code: &[NewCode]) -> io::Result<()> {
     let open = OpenOptions::new()
         .create(true)
         .read(true)
@@ -46,8 +52,8 @@ fn dump_to(path: &Path, code: &[NewCode]) -> io::Result<()> {
     // The other engines of the process wait.
     file.lock()?;
     if file.seek(SeekFrom::End(0))? == 0 {
-        let (machine, id) = (ELF_MACHINE.into(), std::process::id());
         let mut header = Bytes::default();
+        let (machine, id) = (ELF_MACHINE.into(), std::process::id());
         header.u32(&[MAGIC, 1, HEADER, machine, 0, id]);
         header.u64(&[system::monotonic_nanoseconds(), 0]);
         file.write_all(&header.0)?;
@@ -64,21 +70,20 @@ fn dump_to(path: &Path, code: &[NewCode]) -> io::Result<()> {
 
 /// Returns the record of `code`: its kind, its size, the time, then where and what it is.
 fn load(code: &NewCode, number: u64) -> Vec<u8> {
-    let mut load = Bytes::default();
-    load.u32(&[std::process::id(); 2]);
-    load.u64(&[code.start(), code.start(), code.len(), number]);
-    load.text(&code.name);
-    // SAFETY: the code is final, and the engine that has it is borrowed.
-    let bytes = unsafe {
-        let start = core::ptr::with_exposed_provenance::<u8>(code.address);
-        core::slice::from_raw_parts(start, code.size)
-    };
-    load.0.extend(bytes);
+    let mut name = Bytes::default();
+    name.text(&code.name);
+    let size = u32::try_from(56 + name.0.len() + code.size).unwrap_or(u32::MAX);
     let mut record = Bytes::default();
-    let size = u32::try_from(load.0.len() + 16).unwrap_or(u32::MAX);
     record.u32(&[LOAD, size]);
     record.u64(&[system::monotonic_nanoseconds()]);
-    record.0.extend(load.0);
+    record.u32(&[std::process::id(); 2]);
+    record.u64(&[code.start(), code.start(), code.len(), number]);
+    record.0.extend(name.0);
+    let start = core::ptr::with_exposed_provenance::<u8>(code.address);
+    // SAFETY: the code is final, and the engine that has it is borrowed.
+    record
+        .0
+        .extend(unsafe { core::slice::from_raw_parts(start, code.size) });
     record.0
 }
 
