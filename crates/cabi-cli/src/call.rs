@@ -13,12 +13,13 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use cabi::{FnSig, Kind, Type};
+use cabi::{FnSig, Type};
 use cabi_header::Prototype;
 use clap::Args;
+use serde_json::Value;
 
 use self::fill::Filler;
-use self::invoke::Memory;
+use self::invoke::{Memory, Object};
 use self::print::Printer;
 use self::value::Slot;
 use crate::output::{self, Failure};
@@ -107,8 +108,10 @@ impl Call {
         source.target = other.as_ref().map(|target| target.name().to_owned());
         source.policy = self.policy;
         let mut questions = Questions::default();
-        let values = self.args.iter().map(|text| serde_json::from_str(text));
-        { values.flatten() }.try_for_each(|value| fill::ask(&value, &mut questions))?;
+        for text in &self.args {
+            let value = serde_json::from_str(text).unwrap_or(Value::from(&**text));
+            fill::ask(&value, &mut questions)?;
+        }
         let header = reading::check::limited(|| source.parse_with(&mut questions))?;
         let target = reading::target(&header, other.as_ref())?;
         child::note(progress, child::READ, "")?;
@@ -120,45 +123,47 @@ impl Call {
             answers: questions.answers(&header),
             memory: Memory::new(other.is_none()),
             is_big,
+            name: String::new(),
             path: String::new(),
         };
         let args = self.args.iter().enumerate();
         let args = args.map(|(i, text)| {
             let filled = filler.argument(text, prototype, i);
-            filled.map_err(|why| blame(prototype, i, &why))
+            let parameter = prototype.params.get(i).map(|_| prototype.parameter(i));
+            let parameter = parameter.as_deref().unwrap_or("...");
+            let path = format!("argument {} ({parameter}){}", i + 1, filler.path);
+            filled.map_err(|why| format!("{}: {path}: {why}", prototype.name))
         });
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
         let mut memory = filler.memory;
-        let policy = self.policy.map(|policy| policy.on(&target));
-        let mut sig = { policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
+        let policy = self.policy.iter().map(|policy| policy.on(&target));
+        let mut sig = policy.fold(prototype.signature(), FnSig::policy);
         if sig.takes_more() {
             let unnamed = types.into_iter().skip(prototype.params.len());
-            let at_call = sig.at_call_unpromoted(unnamed);
-            sig = at_call.map_err(|e| e.to_string())?;
+            sig = { sig.at_call_unpromoted(unnamed) }.map_err(|e| e.to_string())?;
         }
-        let returned = |bytes: &[u8], memory: &Memory| {
-            let printer = Printer {
-                header: &header,
-                bytes,
-                is_big,
-                depth: if other.is_none() { 2 } else { 0 },
-            };
-            child::note(
-                progress,
-                child::RETURNED,
-                &results(prototype, printer, memory),
-            )
-        };
-        if other.is_none() {
+        let address = if other.is_none() {
             let ready = || child::note(progress, child::CALLING, "");
             let call = (&*prototype.symbol, &sig, &*values);
-            invoke::call(call, (&self.libraries, &mut memory), ready, returned)?;
+            let address = invoke::call(call, (&self.libraries, &mut memory), ready);
+            address.map_err(|e| e.to_string())?
+        } else {
+            let files = (&*self.libraries, &*self.reading.flags());
+            let target = (&target, header.model.records);
+            let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
+            Some(memory.keep(&result, 1)?)
+        };
+        let Some(address) = address else {
             return Ok(());
-        }
-        let files = (&*self.libraries, &*self.reading.flags());
-        let target = (&target, header.model.records);
-        let result = program::call(target, (prototype, &sig), &values, &mut memory, files)?;
-        Ok(returned(&result, &memory)?)
+        };
+        let printer = Printer {
+            header: &header,
+            bytes: &memory.bytes,
+            is_big,
+            depth: if other.is_none() { 2 } else { 0 },
+        };
+        let shown = results(prototype, address, &memory, printer);
+        Ok(child::note(progress, child::RETURNED, &shown)?)
     }
 
     /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would
@@ -169,12 +174,11 @@ impl Call {
         let (wanted, given) = (prototype.params.len(), self.args.len());
         let takes_more = prototype.variadic || prototype.unprototyped;
         if given < wanted || given > wanted && !takes_more {
-            let at_least = if takes_more { "at least " } else { "" };
-            let all = output::count(wanted as u64, "argument");
-            let is = if given == 1 { "is" } else { "are" };
-            let (name, list) = (&prototype.name, prototype.parameters());
-            let why = format!("takes {at_least}{all}, {list}, and {given} {is} given");
-            return Err(format!("{name} {why}"));
+            let given = output::count(given as u64, "argument");
+            return Err(format!(
+                "{function} takes {}, not {given}",
+                prototype.parameters()
+            ));
         }
         if !prototype.variadic {
             return Ok(());
@@ -192,25 +196,18 @@ impl Call {
     }
 }
 
-/// Returns the message that argument `i` is wrong.
-fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
-    let (name, number) = (&prototype.name, i + 1);
-    match &*prototype.parameter(i) {
-        "" => format!("{name}: argument {number}: {why}"),
-        parameter => format!("{name}: argument {number} ({parameter}): {why}"),
-    }
-}
-
 /// Writes the result, if there is one, and the objects whose addresses were passed.
-fn results(prototype: &Prototype, printer: Printer<'_>, memory: &Memory) -> String {
-    let mut text = match prototype.ret.kind() {
-        Kind::Void => String::new(),
-        _ => printer.value(Slot::object(&prototype.ret, Some(&prototype.written_ret))) + "\n",
-    };
-    for (object, bytes) in memory.objects() {
-        let printer = Printer { bytes, ..printer };
-        let value = printer.value(Slot::object(&object.ty, object.written.as_ref()));
-        text += &format!("{} = {value}\n", object.name);
-    }
-    text
+fn results(of: &Prototype, address: usize, memory: &Memory, printer: Printer<'_>) -> String {
+    let result = (of.ret != Type::VOID).then(|| Object {
+        name: String::new(),
+        ty: of.ret.clone(),
+        written: Some(of.written_ret.clone()),
+        address,
+    });
+    let shown = result.iter().chain(&memory.objects).map(|object| {
+        let at = (object.address - memory.start) as u64 * 8;
+        let slot = Slot::object(&object.ty, object.written.as_ref());
+        format!("{}{}\n", object.name, printer.value(Slot { at, ..slot }))
+    });
+    shown.collect()
 }

@@ -5,7 +5,7 @@
 
 use crate::lower::{CLOSURE, Program, personality};
 use cabi::Triple;
-use clif_cabi_jit::{BoundFunction, Closures, Code, Engine, Error, Library, Settings};
+use clif_cabi_jit::{BoundFunction, Closures, Engine, Error, Library, Settings};
 use cranelift_module::FuncId;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
@@ -39,14 +39,9 @@ pub(crate) fn run<'a>(
     }
     engine.bind(CLOSURE, make as *const u8)?;
     engine.finalize()?;
-    let result = call_main(&engine.code(main)?, args);
+    let code = engine.code(main)?;
     // Functions given to `atexit`, and threads of the program, run until the very end.
     std::mem::forget(engine);
-    Ok(result)
-}
-
-/// Calls `main`, whose code is `code`, and returns its result.
-fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     // Up to the first zero byte, where C ends them anyway.
     let cut = |arg: &String| CString::new(arg.split('\0').next()?).ok();
     let args: Vec<CString> = args.filter_map(cut).collect();
@@ -57,7 +52,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     // mind arguments they do not take. The program's author answers for the rest, as in C.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
-    unsafe { main(argc, argv.as_ptr()) }
+    Ok(unsafe { main(argc, argv.as_ptr()) })
 }
 
 fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {

@@ -71,12 +71,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<i32, Failure> {
     let read = |own: Source, output: Option<&PathBuf>| {
         let is_own = |path: &PathBuf| path.canonicalize().ok() == own.file.canonicalize().ok();
-        match output.filter(|path| path.exists()).is_some_and(is_own) {
-            true => Err(Failure::NotRun(
-                "the output is the program's text".to_owned(),
-            )),
-            false => Text::read(&own.file, own.target.as_deref(), own.options),
+        if output.filter(|path| path.exists()).is_some_and(is_own) {
+            let why = "the output is the program's text";
+            return Err(Failure::NotRun(why.to_owned()));
         }
+        Text::read(&own.file, own.target.as_deref(), own.options)
     };
     let written = match command {
         Command::Run {

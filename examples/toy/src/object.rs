@@ -18,14 +18,10 @@ use std::process::Command;
 /// C++'s or any other's. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     let mut flags = settings::builder();
-    for (name, value) in [
-        ("is_pic", "true"),
-        ("preserve_frame_pointers", "true"),
-        ("enable_probestack", "true"),
-        ("probestack_strategy", "inline"),
-    ] {
-        flags.set(name, value)?;
+    for name in ["is_pic", "preserve_frame_pointers", "enable_probestack"] {
+        flags.enable(name)?;
     }
+    flags.set("probestack_strategy", "inline")?;
     let isa = isa::lookup_by_name(target.name())?.finish(settings::Flags::new(flags))?;
     Lowering::new(&*isa)?;
     let module = ObjectModule::new(ObjectBuilder::new(isa, "toy", default_libcall_names())?);

@@ -318,11 +318,10 @@ peg::parser! { grammar grammar(state: &State) for str {
         }
         base:(@) op(<"." !".">) member:ident() { ExprKind::Field(Box::new(base), member) }
         --
-        value:expr_in_brackets() { value.kind }
+        "(" _ value:expr(true) _ ")" { value.kind }
         kind:primary(has_records) { kind }
     }
     rule prefix<T>(text: rule<T>) = at:position!() quiet! { text() } _ {? state.deeper(at).map(drop) }
-    rule expr_in_brackets() -> Expr = "(" _ value:expr(true) _ ")" { value }
     rule primary(has_records: bool) -> ExprKind
         = n:number() { ExprKind::Number(n) }
         / n:character() { ExprKind::Number(n) }

@@ -256,18 +256,14 @@ impl Types {
     }
 
     pub(crate) fn pointee(&self, ty: Ty) -> Option<Ty> {
-        match ty {
-            Ty::Pointer(to) => Some(self.parts[to]),
-            _ => None,
-        }
+        let Ty::Pointer(to) = ty else { return None };
+        Some(self.parts[to])
     }
 
     /// The element of an array.
     pub(crate) fn element(&self, ty: Ty) -> Option<Ty> {
-        match ty {
-            Ty::Array(element, _) => Some(self.parts[element]),
-            _ => None,
-        }
+        let Ty::Array(of, _) = ty else { return None };
+        Some(self.parts[of])
     }
 
     /// Returns the pointer that an array becomes; other types as they are.
@@ -279,10 +275,8 @@ impl Types {
     }
 
     pub(crate) fn as_fn(&self, ty: Ty) -> Option<Rc<FnTy>> {
-        match ty {
-            Ty::Fn(id) => Some(Rc::clone(&self.functions[id])),
-            _ => None,
-        }
+        let Ty::Fn(id) = ty else { return None };
+        Some(Rc::clone(&self.functions[id]))
     }
 }
 

@@ -13,13 +13,10 @@ use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
 
-/// Progress of the child: the header has been read.
+/// Progress of the child: the header has been read; the function is about to run; it has returned,
+/// and its result follows.
 pub(crate) const READ: &str = "read\n";
-
-/// The function is about to run.
 pub(crate) const CALLING: &str = "calling\n";
-
-/// The function has returned, and its result follows.
 pub(crate) const RETURNED: &str = "returned\n";
 
 /// Message about a process that fails after the call, before how it ended.
@@ -72,24 +69,19 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
         Some(status) if !reached.is_empty() || status.code().is_some() => status,
         ended => return Err(check::not_read(header, ended).into()),
     };
-    let how = ending(status);
-    if reached == CALLING {
-        let why = match status.code() {
-            // Status of this command when it cannot keep the result.
-            Some(2) => "did not return, or left no way to say so: its process ",
-            Some(_) => "did not return: its process ",
-            None => "",
-        };
-        return Err(format!("{function} {why}{how}").into());
-    }
-    match reached.strip_prefix(RETURNED) {
-        Some(text) if status.success() => Ok(text.to_owned()),
-        Some(text) => {
+    let is_called = reached == CALLING;
+    let why = match (reached.strip_prefix(RETURNED), status.code()) {
+        (Some(text), Some(0)) => return Ok(text.to_owned()),
+        (Some(text), _) => {
             output::print(text)?;
-            Err(format!("{function} {ENDED_BADLY} {how}").into())
+            ENDED_BADLY
         }
+        // Status of this command when it cannot keep the result.
+        (_, Some(2)) if is_called => "did not return, or left no way to say so: its process",
         // The child has printed its error itself.
-        None if status.code() == Some(2) => Err(Failure::Silent(2)),
-        None => Err(format!("{function} was not called: the process {how}").into()),
-    }
+        (_, Some(2)) => return Err(Failure::Silent(2)),
+        _ if is_called => "did not return: its process",
+        _ => "was not called: the process",
+    };
+    Err(format!("{function} {why} {}", ending(status)).into())
 }

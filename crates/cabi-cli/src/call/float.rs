@@ -24,24 +24,17 @@ macro_rules! with_format {
 
 /// Checks whether `text` names a value that JSON has no number for.
 pub(crate) fn is_name(text: &str) -> bool {
-    ["INFINITY", "NAN", "HUGE_VAL"].contains(&text.strip_prefix('-').unwrap_or(text))
+    ["INFINITY", "NAN"].contains(&text.strip_prefix('-').unwrap_or(text))
 }
 
-/// Checks whether a number is read: more digits than any format needs would only cost time.
-pub(crate) fn is_short(text: &str) -> bool {
-    let exponent = text.rsplit_once(['e', 'E', 'p', 'P']);
-    text.len() <= 4096 && exponent.is_none_or(|(_, exponent)| exponent.len() <= 7)
-}
-
-/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, too large,
-/// or not [short](is_short).
+/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, or too
+/// large.
 pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
     let magnitude = text.strip_prefix('-').unwrap_or(text);
-    let is_number = is_name(text) || magnitude.starts_with(|c: char| c.is_ascii_digit());
-    if !is_short(text) || !is_number {
+    if !is_name(text) && !magnitude.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    with_format!(scalar, read(magnitude, text.starts_with('-')), None)
+    with_format!(scalar, read(&text.replace("NAN", "nan")), None)
 }
 
 /// Writes `bits` as a number of JSON, or as a string where JSON has none.
@@ -49,16 +42,9 @@ pub(crate) fn to_text(bits: u128, scalar: Scalar) -> String {
     with_format!(scalar, write(bits), format!("\"{bits:#x}\""))
 }
 
-fn read<F: Float>(magnitude: &str, negative: bool) -> Option<u128> {
-    let value = match magnitude {
-        "NAN" => F::qnan(None),
-        "INFINITY" | "HUGE_VAL" => F::INFINITY,
-        _ => {
-            let read = F::from_str_r(magnitude, Round::NearestTiesToEven).ok()?;
-            (!read.status.contains(Status::OVERFLOW)).then_some(read.value)?
-        }
-    };
-    Some(if negative { -value } else { value }.to_bits())
+fn read<F: Float>(text: &str) -> Option<u128> {
+    let read = F::from_str_r(text, Round::NearestTiesToEven).ok()?;
+    (!read.status.contains(Status::OVERFLOW)).then(|| read.value.to_bits())
 }
 
 fn write<F: Float + Display>(bits: u128) -> String {

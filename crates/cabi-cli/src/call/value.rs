@@ -32,15 +32,16 @@ impl<'t> Slot<'t> {
         }
     }
 
-    /// Returns the scalar that the value is, its first bit, and the number of bits that count.
+    /// Returns the scalar that the value is, its first bit, and the number of bits that count. JSON
+    /// has no decimal floating point, and 128 bits are the most of a number.
     pub(crate) fn scalar(&self, is_big: bool) -> Option<(Scalar, (u64, u64))> {
-        if let Some((scalar, width)) = self.bits {
-            return Some((scalar, (self.at, width)));
-        }
-        let (scalar, size) = (self.ty.as_scalar()?, self.ty.size());
-        let width = scalar.value_bits(size);
-        let unused = if is_big { size * 8 - width } else { 0 };
-        Some((scalar, (self.at + unused, width)))
+        let size = self.ty.size();
+        let whole = { self.ty.as_scalar() }.map(|scalar| (scalar, scalar.value_bits(size)));
+        let (scalar, width) = self.bits.or(whole)?;
+        let is_decimal = matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128);
+        let is_moved = is_big && self.bits.is_none();
+        let unused = if is_moved { size * 8 - width } else { 0 };
+        (!is_decimal && width <= 128).then_some((scalar, (self.at + unused, width)))
     }
 
     /// Returns the bits of the object in which the value is.
@@ -60,41 +61,34 @@ impl<'t> Slot<'t> {
                 let step = vector.bools.as_ref().map_or(whole, |_| 1);
                 (lanes, step, self.ty, Some((vector.lane, step)))
             }
-            Kind::Complex(part) => {
-                let bits = Some((*part, part.value_bits(size / 2)));
-                (2, size * 4, self.ty, bits)
-            }
+            Kind::Complex(part) => (
+                2,
+                size * 4,
+                self.ty,
+                Some((*part, part.value_bits(size / 2))),
+            ),
             _ => (0, 0, self.ty, None),
         };
-        let written = match self.written {
+        let mut first = Slot { ty, bits, ..self };
+        first.written = match self.written {
             Some(Written::Array(element, _)) => Some(&**element),
             _ => None,
         };
-        (0..n).map(move |i| Slot {
-            ty,
-            bits,
-            at: self.at + i * step,
-            written,
-            ..self
+        (0..n).map(move |i| {
+            let at = self.at + i * step;
+            Slot { at, ..first }
         })
     }
 
     /// Returns the members of a record with their names, those of anonymous ones among them. A
     /// flexible array is not part of the record's value.
     pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
-        let fields = self
-            .ty
-            .as_record()
-            .map_or(&[][..], |record| record.fields());
+        let fields = { self.ty.as_record() }.map_or(&[][..], |record| record.fields());
         let mut named = header.records.iter();
         let named = named.find(|named| self.written == Some(&named.written));
         let known = named.map_or(self.unnamed, |named| &named.spelled);
         // One for each field, or none is known.
-        let known = if known.len() == fields.len() {
-            known
-        } else {
-            &[]
-        };
+        let known = Some(known).filter(|known| known.len() == fields.len());
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
             let (ty, width) = (field.ty(), field.bit_field().map(|bits| bits.width.into()));
@@ -102,8 +96,8 @@ impl<'t> Slot<'t> {
                 ty,
                 bits: ty.as_scalar().zip(width),
                 at: self.at + field.offset_bits(),
-                written: known.get(i).map(|known| &known.written),
-                unnamed: known.get(i).map_or(&[], |known| &known.members),
+                written: known.map(|known| &known[i].written),
+                unnamed: known.map_or(&[], |known| &known[i].members),
             };
             match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}
@@ -124,15 +118,11 @@ fn bits((at, width): (u64, u64), is_big: bool) -> impl Iterator<Item = (usize, u
     })
 }
 
-/// Writes the lowest `width` bits of `value` at bit `at` of `bytes`; bits outside are left out,
-/// bits above 128 are zero.
+/// Writes the lowest `width` bits of `value` at bit `at` of `bytes`, which are zero.
 pub(crate) fn set(bytes: &mut [u8], place: (u64, u64), value: u128, is_big: bool) {
-    for (i, (byte, mask)) in (0..).zip(bits(place, is_big)) {
-        if let Some(byte) = bytes.get_mut(byte) {
-            *byte &= !mask;
-            if i < 128 && value >> i & 1 == 1 {
-                *byte |= mask;
-            }
+    for (i, (byte, mask)) in (0..128).zip(bits(place, is_big)) {
+        if let Some(byte) = { bytes.get_mut(byte) }.filter(|_| value >> i & 1 == 1) {
+            *byte |= mask;
         }
     }
 }
@@ -150,15 +140,4 @@ pub(crate) fn get(bytes: &[u8], place: (u64, u64), is_big: bool) -> u128 {
 pub(crate) fn signed(raw: u128, width: u64) -> i128 {
     let unused = 128 - width.clamp(1, 128);
     (raw << unused).cast_signed() >> unused
-}
-
-/// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
-/// signed one `0xffffffff`.
-pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
-    let all = u128::MAX >> (128 - width.clamp(1, 128));
-    let (most, value) = match negative {
-        true => (all / 2 + 1, magnitude.wrapping_neg()),
-        false => (all, magnitude),
-    };
-    (magnitude <= most).then_some(value & all)
 }

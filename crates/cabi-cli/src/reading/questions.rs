@@ -1,19 +1,22 @@
-//! Questions for clang about types of the command line: typedefs after the text that is read.
+//! Questions for clang about types and constants of the command line: typedefs and macros after the
+//! text that is read.
 
 use std::fmt::Write;
 
 use cabi::Type;
-use cabi_header::{Header, HeaderError, NamedType, Options, SourceError};
+use cabi_header::{Constant, Header, HeaderError, NamedType, Options, SourceError};
 
 use super::OWN;
 
-/// Types of the command line, each once.
+/// Types and constants of the command line, each once.
 #[derive(Default)]
 pub(crate) struct Questions(Vec<Question>);
 
 struct Question {
     /// A type, or an expression.
     text: String,
+    /// `true` if the value of the expression is asked for, not its type.
+    is_value: bool,
     /// clang's message if the type is no C.
     refused: Option<String>,
 }
@@ -30,13 +33,27 @@ impl Questions {
         if text.contains('\n') {
             return Err(format!("{text}: a type has one line"));
         }
-        if !self.0.iter().any(|known| known.text == text) {
+        self.push(text, false);
+        Ok(())
+    }
+
+    /// Asks for the value of `text`, unless its characters are those of no constant expression.
+    pub(crate) fn add_value(&mut self, text: &str) {
+        let is_its = |c: char| c.is_ascii_alphanumeric() || "_|&^~+-*%<>() ".contains(c);
+        if text.chars().all(is_its) {
+            self.push(text, true);
+        }
+    }
+
+    fn push(&mut self, text: &str, is_value: bool) {
+        let mut all = self.0.iter();
+        if !all.any(|known| (known.text.as_str(), known.is_value) == (text, is_value)) {
             self.0.push(Question {
                 text: text.to_owned(),
+                is_value,
                 refused: None,
             });
         }
-        Ok(())
     }
 
     /// Reads `source`, lines of a text called `name`, with the questions after them.
@@ -65,7 +82,9 @@ impl Questions {
         // Writing to a string cannot fail.
         for (i, question) in self.0.iter().enumerate() {
             let asked = &question.text;
-            if question.refused.is_none() {
+            if question.is_value {
+                let _ = write!(text, "#define {OWN}value_{i} {asked}");
+            } else if question.refused.is_none() {
                 let _ = write!(text, "typedef __typeof__({asked}) {OWN}type_{i};");
             }
             text.push('\n');
@@ -101,7 +120,7 @@ impl<'a> Answers<'a> {
     /// Returns the typedef that answers the question `text`: the type, and how it was written.
     pub(crate) fn named(&self, text: &str) -> Result<&'a NamedType, String> {
         let Self(Questions(all), header) = self;
-        let i = all.iter().position(|question| question.text == text);
+        let i = all.iter().position(|own| own.text == text && !own.is_value);
         let i = i.ok_or_else(|| format!("{text}: clang was not asked"))?;
         let name = format!("{OWN}type_{i}");
         if let Some(why) = &all[i].refused {
@@ -112,6 +131,14 @@ impl<'a> Answers<'a> {
             Some(reason) => format!("{text}: {reason}"),
             None => format!("{text} is not C"),
         })
+    }
+
+    /// Returns the value and the type of the constant expression `text`.
+    pub(crate) fn value(&self, text: &str) -> Result<&'a Constant, String> {
+        let Self(Questions(all), header) = self;
+        let i = all.iter().position(|own| own.text == text && own.is_value);
+        let constant = i.and_then(|i| header.constant(&format!("{OWN}value_{i}")));
+        constant.ok_or_else(|| format!("{text} is neither JSON nor an integer constant of C"))
     }
 
     /// Returns the type written as `text`, or that of an expression, after C's default argument

@@ -7,7 +7,7 @@
 
 use super::function::Lowerer;
 use super::value::{Typed, ssa_type};
-use super::{CLOSURE, Meaning, Session};
+use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{Check, fail};
 use crate::types::{FnTy, Ty};
@@ -118,7 +118,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn callee(&mut self, callee: &'p Expr) -> Check<(Rc<FnTy>, Callee, FnSig)> {
         if let ExprKind::Name(name) = &callee.kind
             && self.local(name).is_none()
-            && let Some(Meaning::Function(id)) = self.s.find_value(name)?
+            && let Some(Meaning::Function(id)) = self.s.find(name, Session::c_value)?
         {
             let ty = Rc::clone(&self.s.functions[id].ty);
             return Ok((ty, self.s.entry_point(id)?.into(), self.s.signature(id)?));
@@ -233,7 +233,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A call of a function that takes pointers, and returns one or nothing.
-    fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Typed> {
+    pub(super) fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Typed> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
@@ -261,17 +261,5 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let func = self.s.module.declare_func_in_func(func, self.builder.func);
         let address = self.ins().func_addr(types::I64, func);
         Ok(Typed::ssa(self.s.types.function(ty), address))
-    }
-
-    /// A pointer to a closure, which enters the function `id` with the static chain.
-    pub(super) fn bind_closure(&mut self, id: usize, chain: Value) -> Check<Typed> {
-        let code = self.function_value(id)?;
-        let args = vec![self.arg(&code), Arg::value(chain)];
-        self.s.made.has_closures = true;
-        let made = self.call_c(CLOSURE, args, Ty::VOID_POINTER)?;
-        Ok(Typed {
-            ty: code.ty,
-            ..made
-        })
     }
 }

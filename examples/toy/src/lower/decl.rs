@@ -21,7 +21,7 @@ impl<'p> Session<'p> {
         if let Some(ty) = self.builtin(name) {
             return Ok(ty?);
         }
-        match self.find_type(name)? {
+        match self.find(name, Self::c_named)? {
             Some(Meaning::Type(ty)) => Ok(ty),
             Some(_) => fail(format!("`{name}` is not a type")),
             None => fail(format!("there is no type `{name}`")),

@@ -1,9 +1,9 @@
 //! Expressions: one arm per kind, each a few lines or a call; and the conversions that happen
 //! silently.
 
-use super::Meaning;
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
+use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp, twice};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
@@ -72,7 +72,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if let Some(place) = self.local(name) {
             return Ok(self.read(&place));
         }
-        match self.s.find_value(name)? {
+        match self.s.find(name, Session::c_value)? {
             Some(Meaning::Function(id)) => self.function_value(id),
             Some(Meaning::Constant(ty, value)) => self.known(value, ty, expected),
             _ => fail(format!("there is no value called `{name}`")),

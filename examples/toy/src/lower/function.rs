@@ -4,7 +4,7 @@
 //! `call.rs`, the third `jit.rs`.
 
 use super::value::{Place, Typed, Val, ssa_type};
-use super::{Compiled, Function, Session};
+use super::{CLOSURE, Compiled, Function, Session};
 use crate::ast::{FnDecl, Ident, Uses};
 use crate::diag::{At, Check};
 use crate::types::{FnTy, Ty};
@@ -159,7 +159,11 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let name = format!("{}.{}", self.s.functions[self.id].name, decl.name.name);
         let id = self.s.add_function(decl, name.into())?;
         self.s.function_body(id, &captures)?;
-        self.bind_closure(id, chain)
+        let code = self.function_value(id)?;
+        let args = vec![self.arg(&code), Arg::value(chain)];
+        self.s.made.has_closures = true;
+        let pointer = self.call_c(CLOSURE, args, Ty::VOID_POINTER)?;
+        Ok(Typed::ssa(code.ty, self.value_of(&pointer)?))
     }
 
     /// Returns `value`, and ends the block.

@@ -15,20 +15,15 @@ use std::rc::Rc;
 /// Prefixes of the names of types in C, in the order in which they are looked for.
 const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 
+/// Meaning of a name of the headers, if they have it and the language can use it.
+type Found = Result<Option<Meaning>, String>;
+
 impl<'p> Session<'p> {
-    pub(super) fn find_type(&mut self, name: &str) -> Check<Option<Meaning>> {
-        self.find(name, Self::c_named)
-    }
-
-    pub(super) fn find_value(&mut self, name: &str) -> Check<Option<Meaning>> {
-        self.find(name, Self::c_value)
-    }
-
     /// Returns the meaning of `name` in the program, or the one that `look` finds in the headers.
-    fn find(
+    pub(super) fn find(
         &mut self,
         name: &str,
-        look: impl Fn(&mut Self, &'p Header, &str) -> Result<Option<Meaning>, String>,
+        look: impl Fn(&mut Self, &'p Header, &str) -> Found,
     ) -> Check<Option<Meaning>> {
         if let Some(meaning) = self.names.get(name) {
             return Ok(Some(*meaning));
@@ -38,7 +33,8 @@ impl<'p> Session<'p> {
         found.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
     }
 
-    fn c_named(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
+    /// Returns the type `name` of the headers.
+    pub(super) fn c_named(&mut self, header: &'p Header, name: &str) -> Found {
         for spelled in SPACES.map(|space| format!("{space}{name}")) {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
@@ -57,7 +53,7 @@ impl<'p> Session<'p> {
         Ok(None)
     }
 
-    fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
+    pub(super) fn c_value(&mut self, header: &'p Header, name: &str) -> Found {
         if let Some(prototype) = header.prototype(name) {
             let id = self.c_function(prototype)?;
             return Ok(Some(Meaning::Function(id)));

@@ -13,10 +13,6 @@ use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 
-/// Longer literals are refused, and so are longer exponents: no format needs as many digits.
-const MAX_DIGITS: usize = 5000;
-const MAX_EXPONENT: usize = 6;
-
 impl Lowerer<'_, '_, '_> {
     pub(super) fn number(
         &mut self,
@@ -113,7 +109,8 @@ fn float_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
         _ => return Err("there are no literals of this type"),
     };
     let (_, exponent) = text.split_once(['e', 'E']).unwrap_or_default();
-    if text.len() > MAX_DIGITS || exponent.len() > MAX_EXPONENT {
+    // No format needs as many digits.
+    if text.len() > 5000 || exponent.len() > 6 {
         return Err("this number has too many digits");
     }
     read(text)

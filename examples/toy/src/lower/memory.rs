@@ -112,12 +112,6 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    pub(super) fn zero(&mut self, address: Value, size: u64) {
-        let config = self.s.module.target_config();
-        let builder = &mut self.builder;
-        builder.emit_small_memset(config, address, 0, size, 1, MemFlagsData::new());
-    }
-
     /// The address of `size` bytes in the frame. No type is aligned to more than 16 bytes.
     pub(super) fn temporary(&mut self, size: u64) -> Check<Value> {
         self.frame = self.frame.saturating_add(size.max(1));

@@ -12,13 +12,8 @@ use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 const NO_OPERATOR: &str = "this operator is not available for `{}`";
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    pub(super) fn unary(
-        &mut self,
-        op: UnaryOp,
-        operand: &'p Expr,
-        expected: Option<Ty>,
-    ) -> Check<Typed> {
-        let operand = self.expr(operand, expected)?;
+    pub(super) fn unary(&mut self, op: UnaryOp, of: &'p Expr, wanted: Option<Ty>) -> Check<Typed> {
+        let operand = self.expr(of, wanted)?;
         let ty = operand.ty;
         let (is_int, is_float) = (ty.is_int(), ty.as_float().is_some());
         let value = match (op, self.value_of(&operand).ok()) {

@@ -5,7 +5,7 @@ use super::value::{Place, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{At, Check, fail};
 use crate::types::Ty;
-use cranelift_codegen::ir::{InstBuilder, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// The place an expression names.
@@ -59,13 +59,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let variables = fields.iter();
         let variables = variables.map(|field| self.builder.declare_var(field.ty));
-        Ok(Place::new(ty, Val::Scalars(variables.collect()), true))
+        let (val, has_name) = (Val::Scalars(variables.collect()), true);
+        Ok(Place { ty, val, has_name })
     }
 
     /// Makes all bytes of a new place zero.
     pub(super) fn clear(&mut self, place: &Place) {
         match place.val {
-            Val::Memory(address) => self.zero(address, self.s.types.size(place.ty)),
+            Val::Memory(address) => {
+                let (config, size) = (self.s.module.target_config(), self.s.types.size(place.ty));
+                let flags = MemFlagsData::new();
+                { &mut self.builder }.emit_small_memset(config, address, 0, size, 1, flags);
+            }
             Val::Scalars(_) => {
                 let fields = self.fields(place.ty).unwrap_or_default();
                 let zeros = fields.iter().map(|field| self.bits(0, field.ty));

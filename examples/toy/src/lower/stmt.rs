@@ -30,7 +30,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 ExprKind::Call(callee, args) => self.call(callee, args).map(|_| ()),
                 _ => fail("this has no effect: only calls stand alone"),
             },
-            StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
+            StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, [then, otherwise]),
             StmtKind::While(condition, body) => {
                 self.loop_stmt(body, |own| own.expr_ssa(condition, Ty::BOOL), |_| Ok(()))
             }
@@ -101,16 +101,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    fn if_stmt(
-        &mut self,
-        condition: &'p Expr,
-        then: &'p [Stmt],
-        otherwise: &'p [Stmt],
-    ) -> Check<()> {
+    fn if_stmt(&mut self, condition: &'p Expr, branches: [&'p [Stmt]; 2]) -> Check<()> {
         let condition = self.expr_ssa(condition, Ty::BOOL)?;
         let [then_block, else_block, after] = [(); 3].map(|()| self.builder.create_block());
         self.ins().brif(condition, then_block, &[], else_block, &[]);
-        for (block, stmts) in [(then_block, then), (else_block, otherwise)] {
+        for (block, stmts) in [then_block, else_block].into_iter().zip(branches) {
             self.begin(block);
             self.block(stmts)?;
             self.go_on(after);

@@ -58,11 +58,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(ty: Ty, val: Val<Variable>, has_name: bool) -> Place {
-        Place { ty, val, has_name }
-    }
-
     pub(super) fn memory(ty: Ty, address: Value) -> Place {
-        Place::new(ty, Val::Memory(address), true)
+        let (val, has_name) = (Val::Memory(address), true);
+        Place { ty, val, has_name }
     }
 }
