@@ -1,8 +1,6 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{
-    EntryPlan, IncomingArea, PassMode, ResultPlan, Slot, VaStart, What, cabi,
-};
+use clif_cabi_plan::{EntryPlan, IncomingArea, PassMode, ResultPlan, Slot, VaStart, What, cabi};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
