@@ -60,6 +60,7 @@ pub(crate) fn compare_with_al(
     ]
 }
 
+/// Returns the rows that `byte` is in.
 fn rows(expected: &Expected, byte: usize) -> impl Iterator<Item = &(Range<usize>, Spot)> {
     let rows = expected.iter();
     rows.filter(move |(bytes, _)| bytes.contains(&byte))

@@ -56,7 +56,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
-    use guard::Guarded;
+    use guard::GroupGuard;
     use signals::{end_group, has_ended, is_stopped};
 
     // A compiler that is ended leaves files after.
@@ -69,7 +69,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     // A group of its own: a compiler's driver has children.
     command.process_group(0);
     let mut child = command.spawn()?;
-    let guarded = Guarded::group(child.id()).inspect_err(|_| end_group(&child))?;
+    let guard = GroupGuard::group(child.id()).inspect_err(|_| end_group(&child))?;
     let start = Instant::now();
     let why = loop {
         if has_ended(&child) {
@@ -93,7 +93,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
         std::thread::sleep(step.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     };
     // Before another process can get its number.
-    drop(guarded);
+    drop(guard);
     let status = child.wait()?;
     // A process that is left over shares the position, so none is set.
     let read = |file: &std::fs::File| -> io::Result<Vec<u8>> {

@@ -102,7 +102,8 @@ impl<'u> Reader<'u> {
             });
         }
         let printed = cursor.printed();
-        let convention = convention(function, &cursor.name(), &printed, self.facts.x86_64)?;
+        let target = (self.facts.x86_64, &*self.target);
+        let convention = convention(function, &cursor.name(), &printed, target)?;
         let own = OwnTarget::new(&cursor.printed_with_strings(), self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
         let mut prototype = Prototype {
@@ -273,7 +274,7 @@ fn convention(
     function: Ty<'_>,
     name: &str,
     printed: &str,
-    is_x86_64: bool,
+    (is_x86_64, target): (bool, &str),
 ) -> Result<Option<&'static Convention>, Reason> {
     // clang knows these without an attribute; it prints none.
     const RETURN_TWICE: &str = "setjmp _setjmp __sigsetjmp sigsetjmp savectx vfork getcontext";
@@ -314,10 +315,11 @@ fn convention(
     match function.convention() {
         CXCallingConv_C => Ok(None),
         CXCallingConv_X86_64Win64 if is_x86_64 => Ok(Some(&X86_64_WIN64)),
-        CXCallingConv_X86_64Win64 => Err(Reason::Unsupported {
-            ty: "ms_abi on AArch64".to_owned(),
+        CXCallingConv_X86_64Win64 => Err(Reason::from(cabi::Error::Unsupported {
+            ty: "ms_abi".to_owned(),
             why: "only the targets of Windows have this calling convention",
-        }),
+            target: target.to_owned(),
+        })),
         CXCallingConv_X86_64SysV if is_x86_64 => Ok(Some(&X86_64_SYSV)),
         number => {
             // As clang prints it after the function type, after those of parameters:

@@ -36,7 +36,7 @@ pub(crate) const SEVERAL_ALIGNED: &str =
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
     pub(crate) facts: Facts,
-    target: String,
+    pub(crate) target: String,
     /// Whose layout is wanted; without, only what gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
     /// Reader by clang's rules, if records are laid out as gcc does: its numbers are compared with

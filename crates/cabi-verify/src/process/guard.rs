@@ -16,21 +16,21 @@ const SHELL: &str =
 static GUARD: Mutex<Option<(Child, Vec<u32>)>> = Mutex::new(None);
 
 /// A group that ends with this process, as long as this value is there.
-pub(super) struct Guarded(u32);
+pub(super) struct GroupGuard(u32);
 
-impl Guarded {
+impl GroupGuard {
     /// Adds the group of this number.
     ///
     /// # Errors
     /// The shell cannot be started, or was ended.
     pub(super) fn group(number: u32) -> io::Result<Self> {
         // Dropped by an error, it takes the number out again.
-        let guarded = Self(number);
-        change(|groups| groups.push(number)).map(|()| guarded)
+        let guard = Self(number);
+        change(|groups| groups.push(number)).map(|()| guard)
     }
 }
 
-impl Drop for Guarded {
+impl Drop for GroupGuard {
     fn drop(&mut self) {
         // Without a shell there is nothing to be told.
         let _ = change(|groups| groups.retain(|one| *one != self.0));

@@ -18,7 +18,6 @@ mod walk;
 mod x86_64;
 
 use cabi::convention::CalleePops;
-use cabi::riscv::{LP64, LP64F};
 use cabi::{Convention, Reg, Target, Triple};
 
 use crate::error::PlanError;
@@ -43,6 +42,8 @@ struct Architecture {
     /// The architecture and system, or all systems, whose position-independent code cannot reach an
     /// import as a far function.
     near_imports: Option<(&'static str, Option<&'static str>)>,
+    /// Conventions of its targets that cannot be lowered, and the reason.
+    refused: (&'static [&'static Convention], &'static str),
 }
 
 /// Processors and conventions that calls are planned for.
@@ -93,14 +94,12 @@ impl Machine {
             })
         };
         ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
-            let why = match target.convention() {
-                Some(own) if [&LP64, &LP64F].contains(&own) => {
-                    "Cranelift's functions keep doubles in fs0 and others across calls, and callees of this ABI do not preserve them as those of lp64d do"
-                }
-                _ => {
-                    "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered"
-                }
-            };
+            let mut refused = ARCHITECTURES.iter().map(|own| own.refused);
+            let own = refused.find(|(all, _)| all.iter().any(|one| target.convention() == Some(*one)));
+            let (_, why) = own.unwrap_or((
+                &[],
+                "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered",
+            ));
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })

@@ -1,5 +1,5 @@
-//! Processors: registers with a task, and the code of stubs. The moves of
-//! stubs are those of its conventions' parameters.
+//! Processors: registers with a task, and the code of stubs. The moves of stubs are those of its
+//! conventions' parameters.
 
 use cabi::Reg;
 

@@ -24,4 +24,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     // Windows has no table of addresses, from which a far call loads the address; the linker gives
     // a near call a thunk.
     near_imports: Some(("aarch64", Some("windows"))),
+    refused: (&[], ""),
 };

@@ -4,6 +4,8 @@
 mod conventions;
 mod stub;
 
+use cabi::riscv::{LP64, LP64F};
+
 use super::Architecture;
 use super::processor::Processor;
 use super::stub::Steps;
@@ -21,4 +23,8 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     },
     conventions: conventions::ALL,
     near_imports: None,
+    refused: (
+        &[&LP64, &LP64F],
+        "Cranelift's functions keep doubles in fs0 and others across calls, and callees of this ABI do not preserve them as those of lp64d do",
+    ),
 };

@@ -28,4 +28,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     // A far call has the import's absolute address in the text, which no shared library may have; a
     // near call goes through the PLT.
     near_imports: Some(("s390x", None)),
+    refused: (&[], ""),
 };

@@ -28,4 +28,5 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     },
     conventions: conventions::ALL,
     near_imports: None,
+    refused: (&[], ""),
 };
