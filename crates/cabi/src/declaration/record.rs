@@ -1,6 +1,5 @@
 //! Structures and unions of a declaration (C17 6.7.2.1).
 
-
 use super::specifiers::is_qualifier;
 use super::{Built, Parser};
 use crate::record_builder::RecordBuilder;
