@@ -285,19 +285,20 @@ impl Placer<'_, '_> {
         })
     }
 
-    /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it
-    /// would take another's place.
+    /// Refuses a static chain where the convention has no rule for one, as an ordinary argument it
+    /// would take another's place, and where the system has the register.
     #[cold]
     fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
         let is_for_one =
             |rule: &Rule| matches!(rule, Rule::IfFlag(flag, _) if flag.has(ArgFlags::NEST));
-        match Rule::any(rules, MAX_NESTING, &is_for_one) {
-            true => Ok(()),
-            false => {
-                let why = "the convention has no register for a static chain";
-                Err(self.unsupported(ty, why))
+        let why = match Rule::any(rules, MAX_NESTING, &is_for_one) {
+            true if self.target.reserves_x18() => {
+                "x18, the register of a static chain, is the system's there"
             }
-        }
+            true => return Ok(()),
+            false => "the convention has no register for a static chain",
+        };
+        Err(self.unsupported(ty, why))
     }
 
     #[cold]

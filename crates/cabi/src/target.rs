@@ -216,6 +216,14 @@ impl Target {
         &self.name
     }
 
+    /// Returns whether x18 of AArch64 points to the system's shadow stack of return addresses.
+    #[cold]
+    pub(crate) fn reserves_x18(&self) -> bool {
+        self.name
+            .parse()
+            .is_ok_and(|triple| systems::reserves_x18(&triple))
+    }
+
     /// Returns the data model, by which C types are laid out.
     #[must_use]
     pub fn data_model(&self) -> &DataModel {

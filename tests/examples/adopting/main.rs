@@ -98,12 +98,14 @@ impl<M: Module> Backend<M> {
         let function = match linkage {
             Linkage::Import => self.lower.declare_import(&mut self.module, name, &sig)?,
             Linkage::Export => self.lower.declare_export(&mut self.module, name, &sig)?,
-            // Private functions and those of which nobody knows yet where they are defined.
+            // Private functions. Calls enter some by a stub, as C does.
             _ => {
                 let plan = self.lower.entry_plan(&sig)?;
                 let signature = clif_signature(&plan.signature);
                 let id = (self.module).declare_function(name, linkage, &signature)?;
-                Function::new(id, name, sig)
+                let mut function = Function::new(id, name, sig);
+                function.id = self.lower.entry_point(&mut self.module, &function)?;
+                function
             }
         };
         self.functions.insert(name.to_string(), function);
@@ -259,6 +261,35 @@ fn run_total() -> Result<()> {
     Ok(())
 }
 
+/// A private function with a static chain after five arguments, which is its last argument's.
+fn run_private() -> Result<()> {
+    let mut backend = engine(&[])?;
+    let inner = FnSig::new(vec![Type::I64; 5], Type::I64).static_chain(backend.model());
+    backend.declare("inner", inner, Linkage::Local)?;
+    backend.declare("outer", FnSig::new([Type::PTR], Type::I64), Linkage::Export)?;
+    for (name, last) in [("inner", 5), ("outer", 0)] {
+        backend.define(name, |backend, builder, entry| {
+            let n = entry.value(builder, last)?;
+            let one = builder.ins().iconst(I64, 1);
+            let result = match name {
+                "outer" => backend.call(builder, "inner", &[one, one, one, one, one, n])?,
+                _ => Some(n),
+            };
+            entry.ret(
+                &mut backend.module,
+                builder,
+                result.map(Arg::value).as_ref(),
+            )?;
+            Ok(())
+        })?;
+    }
+    let code = finished(backend, "outer")?;
+    // SAFETY: compiled as `long outer(void *)`.
+    let outer = unsafe { code.typed::<extern "C" fn(c_long) -> c_long>() };
+    assert_eq!(outer(7_654_321), 7_654_321);
+    Ok(())
+}
+
 /// A record of which the compiler has computed the layout already: it has to be C's.
 fn known(model: &DataModel) -> Result<Type> {
     let event = RecordBuilder::structure("event")
@@ -307,6 +338,7 @@ fn run_refused() -> Result<()> {
 pub(crate) fn main() -> Result<()> {
     run_guess()?;
     run_total()?;
+    run_private()?;
     run_layouts()?;
     run_refused()?;
     run_owned()?;

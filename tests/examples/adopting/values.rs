@@ -61,7 +61,7 @@ fn first<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     })
 }
 
-/// The bytes of 1.5 as a `long double`.
+/// The bytes of 1.5 as a `long double` of a little-endian machine.
 fn one_and_a_half(model: &DataModel) -> Vec<u8> {
     match model.long_double().as_scalar() {
         Some(Scalar::F80) => [&(3_u64 << 62).to_le_bytes()[..], &[0xff, 0x3f], &[0; 6]].concat(),

@@ -1,7 +1,5 @@
 //! Structures and unions of a declaration (C17 6.7.2.1).
 
-use alloc::string::ToString;
-
 use super::specifiers::is_qualifier;
 use super::{Built, Parser};
 use crate::record_builder::RecordBuilder;
@@ -116,7 +114,6 @@ impl<'t> Parser<'t> {
     fn width(&mut self) -> Result<u16, Error> {
         let at = self.tokens.at();
         let width = self.number()?;
-        let width = u16::try_from(width).map_err(|error| error.to_string());
-        width.map_err(|why| self.refused(at, why))
+        u16::try_from(width).map_err(|_| self.refused(at, "a bit-field is no wider than its type"))
     }
 }

@@ -28,8 +28,8 @@ use crate::convention::Rule::{
     AssignToReg, AssignToRegPair, AssignToStackWithShadow, IfFlag, IfType, IfWants, PassIndirect,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, Parts, Role, Rule,
-    Rules, VaField, VaListType, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, Parts, RegCounts,
+    Role, Rule, Rules, State, VaField, VaListType, Want,
 };
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
@@ -83,23 +83,26 @@ static VA_LIST: [VaField; 5] = [
 /// AAPCS64 on Linux. Functions preserve the low-order 8 bytes of v8 to v15.
 pub static AAPCS64: Convention = Convention {
     name: "AAPCS64",
-    rules: Rules::new(
-        classify,
-        &[
-            SRET,
-            NEST,
-            LARGE,
-            PAIRS,
-            WORDS,
-            VECTORS,
-            LAST_WORDS,
-            LAST_VECTORS,
-        ],
-        &[
-            IfType(INTS, &AssignToReg(&[X0, X1])),
-            IfType(FLOATS, &AssignToReg(&[V0, V1, V2, V3])),
-        ],
-    ),
+    rules: Rules {
+        adjust: Some(adjust),
+        ..Rules::new(
+            classify,
+            &[
+                SRET,
+                NEST,
+                LARGE,
+                PAIRS,
+                WORDS,
+                VECTORS,
+                LAST_WORDS,
+                LAST_VECTORS,
+            ],
+            &[
+                IfType(INTS, &AssignToReg(&[X0, X1])),
+                IfType(FLOATS, &AssignToReg(&[V0, V1, V2, V3])),
+            ],
+        )
+    },
     frame: Frame {
         callee_saved: &[
             X19, X20, X21, X22, X23, X24, X25, X26, X27, X28, X29, V8, V9, V10, V11, V12, V13, V14,
@@ -111,6 +114,22 @@ pub static AAPCS64: Convention = Convention {
         ..Frame::new(8, 16)
     },
 };
+
+/// Refuses a static chain under the policy of a clang after version 20.
+fn adjust(
+    _: &mut Option<RegCounts>,
+    _: &State,
+    _: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), &'static str> {
+    let is_new_clang = cx.policy.has(Policy::BF16_MEMBERS_ARE_FLOATS)
+        && !cx.policy.has(Policy::BF16_AGGREGATES_SPLIT);
+    match is_new_clang && group.flags.has(ArgFlags::NEST) {
+        true => Err("clang after version 20 passes a static chain in x15, gcc in x18"),
+        false => Ok(()),
+    }
+}
 
 /// Returns the group of `ty` (stage B).
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {

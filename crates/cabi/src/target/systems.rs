@@ -99,6 +99,12 @@ pub(super) fn has_clang(triple: &Triple) -> bool {
         || matches!(triple.environment, Android | GnuLlvm | Msvc | Ohos)
 }
 
+/// Returns whether clang leaves x18 to the system of `triple`: its `isX18ReservedByDefault`, for
+/// those of AAPCS64.
+pub(super) fn reserves_x18(triple: &Triple) -> bool {
+    matches!(triple.architecture, Aarch64(_)) && matches!(triple.environment, Android | Ohos)
+}
+
 /// Returns clang's policy on the system of `triple`: `X86_64ABIInfo` in its `X86.cpp`, and for
 /// results of Darwin LLVM's `getTypeForExtReturn`.
 pub(super) fn clang_policy(triple: &Triple) -> Policy {

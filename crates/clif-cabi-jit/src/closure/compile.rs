@@ -10,7 +10,7 @@ use crate::cranelift::codegen::ir::{
 };
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::module::Module;
-use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Type};
+use clif_cabi::cabi::{ArgFlags, Convention, FnAbi, FnSig, Reg, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
 use clif_cabi::{
     Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature,
@@ -72,20 +72,31 @@ impl Compiler {
     }
 
     /// Returns the error for `sig`, which has no closures: if a function of it is lowered, its
-    /// convention cannot pass the context.
+    /// convention cannot pass the context, or a static chain is in its register.
     fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
         let is_convention = match &error {
             LowerError::Plan(PlanError::Abi(_)) => true,
             error => matches!(error.not_lowered(), Some(NotLowered::Convention(_))),
         };
         match self.lower.entry_plan(sig) {
-            Ok(plan) if is_convention => LowerError::Plan(PlanError::Unsupported {
-                what: format!("the convention {}", plan.abi.convention.name),
-                why: NotLowered::Convention(
-                    "its functions are no closures: it has no register for the context that a stub brings",
-                ),
-                target: self.lower.target().name().to_owned(),
-            }),
+            Ok(plan) if is_convention => {
+                let mut params = sig.params().iter();
+                let (what, why) = match params.any(|param| param.flags.has(ArgFlags::NEST)) {
+                    true => (
+                        "a static chain".to_owned(),
+                        "a closure's stub brings the context in its register",
+                    ),
+                    false => (
+                        format!("the convention {}", plan.abi.convention.name),
+                        "its functions are no closures: it has no register for the context that a stub brings",
+                    ),
+                };
+                LowerError::Plan(PlanError::Unsupported {
+                    what,
+                    why: NotLowered::Convention(why),
+                    target: self.lower.target().name().to_owned(),
+                })
+            }
             _ => error,
         }
     }

@@ -192,6 +192,11 @@ fn another_convention_is_refused() {
         error,
         "the convention lang: its functions are no closures: it has no register for the context that a stub brings (x86_64-unknown-linux-gnu)"
     );
+    let sig = FnSig::new([Type::I64], Type::I64).static_chain(&DataModel::LP64);
+    assert_eq!(
+        message(closures.interface(&sig)),
+        "a static chain: a closure's stub brings the context in its register (x86_64-unknown-linux-gnu)"
+    );
 }
 
 /// The list of a closure has the bytes of its own convention's, which may be more than the

@@ -54,6 +54,9 @@ pub enum ResultPlan {
     Sret,
 }
 
+/// Refuses a result in registers, the address of one in memory too.
+pub(crate) const NO_RESULT: &str = "Cranelift's functions of its kind return nothing in registers";
+
 impl Machine {
     /// Returns how a result in these places is taken.
     pub(crate) fn result(
@@ -79,7 +82,7 @@ impl Machine {
         let first = placed.first().map(|part| part.loc);
         if first != self.processor().x87.map(Loc::Reg) || first.is_none() {
             if self.convention.results.int.is_empty() {
-                return Err("Cranelift's functions of its kind return nothing in registers");
+                return Err(NO_RESULT);
             }
             // Their indexes among the CLIF results are found later.
             let results = SmallVec::new();

@@ -27,6 +27,7 @@ use crate::signature::{ClifParam, Signature, ValueType};
 
 use convention::ClifConvention;
 pub(crate) use convention::Sret;
+pub(crate) use description::NO_RESULT;
 pub use description::ResultPlan;
 use processor::Processor;
 pub(crate) use registers::{PerClass, RegClass, Registers};

@@ -4,7 +4,7 @@ use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 
 use super::table::PassMode;
 use super::value::{FEWER_BYTES, is_whole, placed_parts};
-use crate::machine::{Machine, RegClass, ResultPlan};
+use crate::machine::{Machine, NO_RESULT, RegClass, ResultPlan};
 use crate::parts::{ClifPart, ClifParts, objection};
 use crate::places::ClifPlace;
 use crate::signature::Params;
@@ -23,6 +23,12 @@ impl ResultPlan {
         let placed = match &abi.ret.place {
             Place::Ignore if abi.ret.returns == Returns::Never => return Ok(Self::Never),
             Place::Ignore => return Ok(Self::Nothing),
+            Place::Indirect { .. }
+                if abi.ret.sret_returned_in.is_some()
+                    && machine.convention.results.int.is_empty() =>
+            {
+                return Err(NO_RESULT);
+            }
             Place::Indirect {
                 pointer: Loc::Reg(_),
                 ..

@@ -186,8 +186,9 @@ impl Entry {
     /// reference stays there (C lets the callee write to it); one that is passed in registers is
     /// stored to a slot first.
     ///
-    /// For x86-64 System V the address is as aligned as the type. Elsewhere it may be less where
-    /// `aligned` asks for more than the members need: AAPCS64 places such a record by its members,
+    /// For x86-64 System V the address is as aligned as the type is without a typedef's attribute
+    /// ([`canonical_align`](cabi::Type::canonical_align)). Elsewhere it may be less where `aligned`
+    /// asks for more than the members need: AAPCS64 places such a record by its members,
     /// and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`,
     /// AArch64). [`Entry::store`] puts the value where its alignment is known.
     ///

@@ -27,7 +27,8 @@ pub struct Function {
 
 impl Function {
     /// Wraps a function that was declared by other means than [`Lowering::declare_import`] and
-    /// [`Lowering::declare_export`].
+    /// [`Lowering::declare_export`]. Calls need the [`Lowering::entry_point`] of one that this
+    /// module defines as its `id`.
     #[must_use]
     pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
         let name = name.to_string();
@@ -129,10 +130,10 @@ impl Lowering {
         define_trap(module, function.body, signature).map_err(about)
     }
 
-    /// Returns the function whose address C calls: `function` itself, or a stub that enters it,
-    /// where a static chain is to be moved (`ArgFlags::NEST`), wide vectors are to be stored, or
-    /// callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
-    /// [`Lowering::declare_export`] has made that stub already.
+    /// Returns the function that calls and C enter: `function` itself, or a stub that enters it,
+    /// where a static chain is to be moved (`ArgFlags::NEST`), wide vectors or unnamed arguments
+    /// are to be stored, or callers align the stack to less than 16 bytes
+    /// ([`FnSig::incoming_stack_align`]). [`Lowering::declare_export`] has made that stub already.
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.
