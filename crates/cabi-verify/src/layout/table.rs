@@ -79,8 +79,8 @@ pub fn ask_data(
     Ok(replies)
 }
 
-/// Returns the answers of `reference` to the facts of each of `subjects`, which it reads in one file,
-/// each under names of its own.
+/// Returns the answers of `reference` to the facts of each of `subjects`, which it reads in one
+/// file, each under names of its own.
 ///
 /// # Errors
 /// [`ReferenceError`]: the compiler refuses something in the file, or cannot be asked.
