@@ -136,35 +136,54 @@ pub fn run(asked: &[Asked], expected: &Expected, corpus: &[Subject]) -> Result<V
         });
     }
     let questions = questions(asked, &mut seen)?;
-    let all = questions.iter().enumerate();
-    let all = all.map(|(part, (at, look, compiler))| {
-        let subject = &seen[*at].subject;
-        // All of its functions: one may be spoiled by another.
-        let entries = subject.cases.iter().map(|case| (subject, case));
-        unit(part, compiler, look.level, entries.collect())
+    let key = |(at, look, compiler): &Question| {
+        let Inspection { bug, subject, .. } = &seen[*at];
+        // A file that stops its compiler would be searched for what does.
+        let stops = bug.shows == Shows::Compilation && bug.is_of(look.compiler);
+        let (alone, features) = (stops.then_some(at), &subject.block.features);
+        let (command, policy) = (compiler.reference.command(), compiler.policy);
+        format!("{look:?} {command} {policy:?} {features:?} {alone:?}")
+    };
+    let mut alike: BTreeMap<_, Vec<&Question>> = BTreeMap::new();
+    for one in &questions {
+        alike.entry(key(one)).or_default().push(one);
+    }
+    let files: Vec<Vec<&Question>> = alike.into_values().collect();
+    let all = files.iter().enumerate().filter_map(|(part, own)| {
+        let (_, look, compiler) = own.first()?;
+        let subjects = own.iter().map(|(at, ..)| &seen[*at].subject);
+        // All functions of each: one may be spoiled by another.
+        let entries = subjects.flat_map(|one| one.cases.iter().map(move |case| (one, case)));
+        Some(unit(part, compiler, look.level, entries.collect()))
     });
     let mut refused = BTreeMap::new();
-    let compiled = compile(&all.collect::<Vec<_>>(), |unit, _, why| {
+    let compiled = compile(&all.collect::<Vec<_>>(), |unit, case, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
-        refused.insert(unit.part, (crashed, why.to_string()));
+        refused.insert((unit.part, case.name.clone()), (crashed, why.to_string()));
     })?;
     // Our own code is not asked about.
     let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
     let judged = compiled.iter().map(|one| one.part).zip(judged);
     let judged: BTreeMap<usize, Vec<Judged>> = judged.collect();
-    for (number, &(at, look, _)) in questions.iter().enumerate() {
-        let seen = &mut seen[at];
-        let own = judged.get(&number).map(Vec::as_slice).unwrap_or_default();
-        let shown = shown(&seen.bug, own, &seen.subject, refused.get(&number));
-        let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        seen.looks.push(Look { shows, ..look });
+    for (part, own) in files.iter().enumerate() {
+        let judged = judged.get(&part).map(Vec::as_slice).unwrap_or_default();
+        for (at, look, _) in own {
+            let seen = &mut seen[*at];
+            let mut cases = seen.subject.cases.iter();
+            let refused = cases.find_map(|case| refused.get(&(part, case.name.clone())));
+            let shown = shown(&seen.bug, judged, &seen.subject, refused);
+            let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
+            seen.looks.push(Look { shows, ..*look });
+        }
     }
     Ok(seen)
 }
 
-/// Returns the bugs that calls are to show, by their places in the list, and the compiler and level
-/// for each. Results of initializers are added to `seen`.
-fn questions(asked: &[Asked], seen: &mut [Inspection]) -> Result<Vec<(usize, Look, Compiler)>> {
+/// A bug that calls are to show, by its place in the list, and the compiler and level.
+type Question = (usize, Look, Compiler);
+
+/// Returns the questions about calls. Results of initializers are added to `seen`.
+fn questions(asked: &[Asked], seen: &mut [Inspection]) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
     for (at, seen) in seen.iter_mut().enumerate() {
         let (bug, subject, looks) = (&seen.bug, &seen.subject, &mut seen.looks);

@@ -18,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use table::{Reply, Table, ask_data};
+pub use table::{Reply, Table, ask_data, ask_together};
 
 /// Property of a type to ask about.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -14,7 +14,7 @@ use cabi::{RecordRules, Target};
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
 use cabi_verify::corpus::{DEFAULT_TARGET, TESTED_LIBCLANG, libclang};
-use cabi_verify::layout::{Answer, Fact, Reply, ask_data, facts};
+use cabi_verify::layout::{Answer, Fact, ask_together, facts};
 use cabi_verify::threads::{at_once, in_threads};
 
 use super::conventions::stored::{Stored, folder};
@@ -94,15 +94,8 @@ fn path(compiler: &str) -> PathBuf {
 /// Flags for files that are not linked, nor run.
 const OBJECT: [&str; 3] = ["-c", "-fno-pic", "-w"];
 
-/// Returns the flag by which clang makes ELF files of `target`, whatever its own format is.
-fn flag_for(target: &str) -> String {
-    let elf = match target {
-        APPLE => "arm64-apple-macosx13-elf".to_owned(),
-        _ if target.contains("-windows-") => format!("{target}-elf"),
-        _ => target.to_owned(),
-    };
-    format!("--target={elf}")
-}
+/// Most blocks of one file.
+const FILE: usize = 64;
 
 /// Asks `reference` about the layout of each of `subjects` and of the grid.
 fn measure(
@@ -127,10 +120,13 @@ fn measure(
         }
         why.is_none()
     };
-    let asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
-    let answered = in_threads(&asked, at_once(), |one| ask(reference, one), |_| {});
-    let answered: Vec<(&Subject, Result<Answers, String>)> =
-        asked.into_iter().zip(answered).collect();
+    let mut asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
+    asked.sort_by_cached_key(flags);
+    let alike = asked.chunk_by(|one, next| flags(one) == flags(next));
+    let files: Vec<&[&Subject]> = alike.flat_map(|own| own.chunks(FILE)).collect();
+    let answered = in_threads(&files, at_once(), |file| ask(reference, file), |_| {});
+    let answered = asked.iter().copied().zip(answered.into_iter().flatten());
+    let answered: Vec<(&Subject, Result<Answers, String>)> = answered.collect();
     for (subject, answers) in &answered {
         let noticed = answers.as_ref().map_or(Ok(()), control);
         (suite.report).outcome("layout control", &subject.block.name, noticed);
@@ -158,19 +154,38 @@ fn measure(
     Ok(())
 }
 
-/// Asks `reference` about the layout of `subject`.
-fn ask(reference: &Reference, subject: &Subject) -> Result<Answers, String> {
-    let block = &subject.block;
-    let of_target = (!is_here(subject)).then(|| flag_for(&block.target));
-    let mut flags = feature_flags(&block.features);
-    flags.extend(OBJECT.into_iter().chain(of_target.as_deref()));
-    let replies = ask_data(reference, &flags, &block.code, subject);
-    let replies = replies.map_err(|error| error.to_string())?.into_iter();
-    let answers = replies.map(|(fact, reply)| match reply {
-        Reply::Is(answer) => Ok((fact, answer.word())),
-        refused => Err(format!("{}: {refused:?}", fact.what)),
-    });
-    answers.collect()
+/// Returns the flags for code of `subject`: clang makes ELF files of it, whatever the format of its
+/// target is.
+fn flags(subject: &&Subject) -> Vec<String> {
+    let target = &*subject.block.target;
+    let elf = match target {
+        APPLE => "arm64-apple-macosx13-elf".to_owned(),
+        _ if target.contains("-windows-") => format!("{target}-elf"),
+        _ => target.to_owned(),
+    };
+    let of_target = (!is_here(subject)).then(|| format!("--target={elf}"));
+    let own = feature_flags(&subject.block.features).into_iter();
+    let own = own.chain(OBJECT).map(str::to_owned);
+    own.chain(of_target).collect()
+}
+
+/// Asks `reference` about the layouts of `subjects` in one file; if that is refused, in two.
+fn ask(reference: &Reference, subjects: &[&Subject]) -> Vec<Result<Answers, String>> {
+    let flags = subjects.first().map(flags).unwrap_or_default();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let half = subjects.len().div_ceil(2);
+    match ask_together(reference, &flags, subjects) {
+        Err(why) if half == subjects.len() => vec![Err(why.to_string())],
+        Err(_) => {
+            let halves = subjects.chunks(half);
+            halves.flat_map(|some| ask(reference, some)).collect()
+        }
+        Ok(together) => {
+            let word = |(fact, answer): (_, Answer)| (fact, answer.word());
+            let words = |all: Vec<_>| Ok(all.into_iter().map(word).collect());
+            together.into_iter().map(words).collect()
+        }
+    }
 }
 
 /// Checks whether a compiler makes code of the subject's target without being told.

@@ -7,25 +7,24 @@ use std::io;
 use object::{Object, ObjectSection, ObjectSymbol, Symbol};
 
 use super::{Built, ReferenceError};
-use crate::emit::c::TABLE;
 
-/// Reads `n` 8-byte integers and then the bytes of objects, by symbol and size, from a shared
-/// object of data without addresses.
+/// Reads 8-byte integers, by symbol and number, and then the bytes of objects, by symbol and size,
+/// from a shared object of data without addresses.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if they are not there.
 pub(crate) fn read_table(
     built: &Built,
-    n: usize,
+    numbers: (&str, usize),
     objects: &[(String, usize)],
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), ReferenceError> {
     let error = |why| ReferenceError::io("the table of layouts")(io::Error::other(why));
-    table(built, n, objects).map_err(error)
+    table(built, numbers, objects).map_err(error)
 }
 
 fn table(
     built: &Built,
-    n: usize,
+    (name, n): (&str, usize),
     objects: &[(String, usize)],
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), String> {
     let file = std::fs::read(&built.object).map_err(|error| error.to_string())?;
@@ -37,7 +36,7 @@ fn table(
     let symbols: Symbols<'_, '_> = symbols
         .filter_map(|symbol| Some((symbol.name().ok()?, symbol)))
         .collect();
-    let numbers = bytes(&file, &symbols, TABLE, n.saturating_mul(8))?;
+    let numbers = bytes(&file, &symbols, name, n.saturating_mul(8))?;
     let (words, _) = numbers.as_chunks();
     let numbers = words.iter().map(|word| match file.is_little_endian() {
         true => u64::from_le_bytes(*word),

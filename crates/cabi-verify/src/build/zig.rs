@@ -26,7 +26,7 @@ use super::bisect::{Blame, Refused, build_without_refused};
 use super::object_data::read_table;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
 use crate::case::Case;
-use crate::emit::c::FRAME;
+use crate::emit::c::{FRAME, TABLE};
 pub use crate::emit::zig::Backend;
 use crate::emit::zig::Question;
 use crate::process::{command, output};
@@ -202,7 +202,7 @@ fn layout(
     if questions.is_empty() {
         return Ok(Vec::new());
     }
-    let (answers, _) = read_table(built, questions.len(), &[])?;
+    let (answers, _) = read_table(built, (TABLE, questions.len()), &[])?;
     let facts = questions.iter().zip(answers);
     let facts = facts.map(|((case, question), zig)| ZigNumber {
         case: *case,

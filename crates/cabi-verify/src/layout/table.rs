@@ -12,7 +12,7 @@ use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
 use crate::case::Subject;
-use crate::emit::c::TABLE;
+use crate::emit::c::{TABLE, scoped};
 
 /// Returns the answers of `reference` to the facts of `subject`, whose text is `preamble`, and to
 /// further ones: the bytes of objects when one of their members is 1, by its type and byte order,
@@ -79,6 +79,39 @@ pub fn ask_data(
     Ok(replies)
 }
 
+/// Returns the answers of `reference` to the facts of each of `subjects`, which it reads in one
+/// file, each under names of its own.
+///
+/// # Errors
+/// [`ReferenceError`]: the compiler refuses something in the file, or cannot be asked.
+pub fn ask_together(
+    reference: &Reference,
+    flags: &[&str],
+    subjects: &[&Subject],
+) -> Result<Vec<Vec<(Fact, Answer)>>, ReferenceError> {
+    let (mut text, mut tables) = (String::new(), Vec::new());
+    for (at, subject) in subjects.iter().enumerate() {
+        let mut table = Table {
+            own: format!("{at}_"),
+            ..Table::default()
+        };
+        for question in questions(subject, &table.own) {
+            table.ask("", &question, About::Values);
+        }
+        // A text may leave a `#pragma pack` open.
+        let body = format!("\n#pragma pack()\n{}", table.text());
+        let _ = writeln!(text, "# 1 {:?}", subject.block.name);
+        text += &scoped(subject, &format!("c{at}_"), &body);
+        tables.push(table);
+    }
+    let built = reference.build(&text, flags)?;
+    let answered = tables.into_iter().map(|table| {
+        let answers = table.answers(&built)?;
+        Ok(table.facts.into_iter().zip(answers).collect())
+    });
+    answered.collect()
+}
+
 /// Returns the records that headers of clang itself declare: other compilers have their own headers
 /// in the place of these, whose types may have members of other names.
 fn own_types(header: &Header) -> Vec<&Type> {
@@ -126,6 +159,8 @@ fn without_macros(questions: &[(String, &Question)]) -> String {
 /// Facts as data in a shared object that may have other things in it too.
 #[derive(Default, Debug)]
 pub struct Table {
+    /// End of its symbol, and part of those of its objects.
+    own: String,
     declarations: String,
     constants: Vec<String>,
     /// Symbols and bytes.
@@ -182,7 +217,7 @@ impl Table {
         for probe in probes {
             match &probe.fact.ours {
                 Answer::Bits(bytes) => {
-                    let name = format!("cabi_bits_{}", self.objects.len());
+                    let name = format!("cabi_bits_{}{}", self.own, self.objects.len());
                     // In a union, so that no byte is read that is not there, whatever its size is
                     // to the reference compiler.
                     let _ = writeln!(
@@ -212,8 +247,8 @@ impl Table {
         // which may have been refused above. Warnings (3, a header of the system) tell nothing of
         // layout, and `-Werror` may make errors of them.
         format!(
-            "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
-            self.declarations
+            "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}{}[] = {{\n{rows}0\n}};\n",
+            self.declarations, self.own
         )
     }
 
@@ -228,7 +263,8 @@ impl Table {
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be loaded.
     pub fn answers(&self, built: &Built) -> Result<Vec<Answer>, ReferenceError> {
-        let (numbers, bytes) = read_table(built, self.constants.len(), &self.objects)?;
+        let numbers = (&*format!("{TABLE}{}", self.own), self.constants.len());
+        let (numbers, bytes) = read_table(built, numbers, &self.objects)?;
         let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
         let answer = |fact: &Fact| match fact.ours {
             Answer::Bytes(_) => numbers.next().map(Answer::Bytes),

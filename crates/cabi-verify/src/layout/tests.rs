@@ -91,3 +91,20 @@ fn lost_bits_are_bits_of_the_bit_field() {
     }
     assert!(!of("bits of struct s, b").is_lost(&Answer::Bytes(0)));
 }
+
+#[test]
+fn subjects_of_one_file_have_names_of_their_own() {
+    let texts = [RECORD, "struct s { char c; long s; };", "struct s;"];
+    let [Some(one), Some(other), Some(mut refused)] = texts.map(subject) else {
+        return;
+    };
+    refused.header.records.clone_from(&other.header.records);
+    for reference in crate::build::Installed::find().references {
+        let together = ask_together(&reference, &[], &[&one, &other]).unwrap();
+        for (subject, answers) in [&one, &other].into_iter().zip(together) {
+            assert_eq!(answers.len(), facts(subject).len());
+            assert!(answers.iter().all(|(fact, theirs)| fact.ours == *theirs));
+        }
+        assert!(ask_together(&reference, &[], &[&one, &refused]).is_err());
+    }
+}

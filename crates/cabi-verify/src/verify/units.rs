@@ -21,9 +21,9 @@ mod unit;
 pub(crate) use unit::More;
 pub use unit::{RefusedCases, Unit, compile};
 
-/// Number of cases in a file: enough for the compiler's start not to matter, few enough for all
-/// processors to have work.
-pub const BATCH: usize = 48;
+/// Number of cases in a file: enough for a compiler's start and the header not to matter, few
+/// enough for all processors to have work.
+pub const BATCH: usize = 192;
 
 /// A compiled unit, or the rest of one of which something was refused.
 #[derive(Debug)]
