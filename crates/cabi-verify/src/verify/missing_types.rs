@@ -33,10 +33,10 @@ pub(super) struct MissingTypes<'a> {
 impl<'a> MissingTypes<'a> {
     /// `warnings` are those of `reference` about the header of `subject`.
     pub(super) fn new(reference: &'a Reference, subject: &Subject, warnings: &str) -> Self {
-        let is_lacked = reference.has(Capability::ExtVector).is_err();
         Self {
             reference,
-            ignores_vectors: is_lacked && warnings.contains("'ext_vector_type' attribute"),
+            ignores_vectors: warnings.contains("'ext_vector_type' attribute")
+                && reference.has(Capability::ExtVector).is_err(),
             long_double: subject.target.data_model().long_double,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use cabi::{Convention, FnSig, Policy};
 
-use super::{Compiler, Progress, VerifyError, check_interrupt};
+use super::{Compiler, Progress, VerifyError, check_interrupt, try_out};
 use crate::build::zig::ZigNumber;
 use crate::build::{Built, ReferenceError};
 use crate::case::{Case, Direction};
@@ -191,13 +191,20 @@ pub fn compare(
 /// Has the probe look at the code of `compiled`, as far as it has not.
 ///
 /// # Errors
-/// [`VerifyError::Reference`]: a program that cannot be started.
+/// [`VerifyError::Reference`]: a program that cannot be started, or a compiler whose code does not
+/// run.
 pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyError> {
     let is_to_be_seen = |one: &&CompiledUnit| one.seen.get().is_none();
     let compiled: Vec<&CompiledUnit> = compiled.iter().filter(is_to_be_seen).collect();
     let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
+        let has_run =
+            |seen: &Seen| matches!(seen, Ok(Ok(facts)) if facts.caller.state("ends").is_none());
+        let is_of_here = one.compiler.programs.is_none() && one.compiler.zig.is_none();
+        if is_of_here && !seen.iter().any(has_run) {
+            try_out(&one.compiler.reference)?;
+        }
         one.seen.get_or_init(|| seen);
     }
     check_interrupt()
