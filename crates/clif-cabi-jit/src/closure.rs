@@ -155,7 +155,7 @@ impl Closures {
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C functions are not
-    /// lowered for this machine.
+    /// lowered for this machine, and where x18 is the system's (AArch64 Android, OpenHarmony).
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;

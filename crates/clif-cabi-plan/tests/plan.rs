@@ -388,6 +388,9 @@ fn chains_in_a_register_of_the_system_are_refused() {
             "{call}, {entry}"
         );
     }
+    let android = Target::named("aarch64-linux-android").unwrap();
+    let refused = Machine::closures(&android, &cabi::aarch64::AAPCS64).unwrap_err();
+    assert!(refused.to_string().contains("x18"), "{refused}");
 }
 
 /// `long (long)`, and functions of which each has something else.

@@ -84,7 +84,7 @@ pub enum LowerError {
     /// The module has another function or object under this name of a stub. These names begin with
     /// `__clif_cabi_`.
     StubName(String),
-    /// The stubs cannot do this.
+    /// The stubs cannot do this, or a function is called without its stub.
     Stub(&'static str),
     /// Calls or functions of the signature need a stub for this, and the lowering is
     /// [without stubs](crate::Lowering::without_stubs).

@@ -245,7 +245,7 @@ impl Lowering {
     /// times.
     ///
     /// # Errors
-    /// [`LowerError`] for arguments that do not fit the signature.
+    /// [`LowerError`] for arguments that do not fit the signature, and for another target's plan.
     pub fn call_planned(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -255,30 +255,32 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.site(plan, builder)
-            .emit(&mut ByRef(stubs), callee.into(), args, ret)
-            .map_err(|error| error.of(None, &plan.sig))
+        self.planned(plan, builder, |mut site| {
+            site.emit(&mut ByRef(stubs), callee.into(), args, ret)
+        })
     }
 
-    /// Emits a call of `callee`, which has a name if it is declared.
+    /// Emits a call of `callee`, which is that of `function` if it is declared.
     fn emit_call(
         &self,
         stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
-        (callee, name): (Callee, Option<&str>),
+        (callee, function): (Callee, Option<&Function>),
         sig: &FnSig,
         (args, ret): (&[Arg], Ret),
     ) -> Result<Returned, LowerError> {
-        let plan = self.call_plan(sig);
+        let entered = function.map_or(Ok(()), |function| self.check_entry(stubs, function));
+        let plan = entered.and_then(|()| self.call_plan(sig));
         plan.and_then(|plan| self.site(&plan, builder).emit(stubs, callee, args, ret))
-            .map_err(|error| error.of(name, sig))
+            .map_err(|error| error.of(function.map(|own| &*own.name), sig))
     }
 
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic
-    /// function has named ones.
+    /// As [`Lowering::call_sig`]; [`LowerError::Unnamed`] for more arguments than a variadic
+    /// function has named ones; [`LowerError::Stub`] if the module defines [`Function::id`] with
+    /// the body, and callers need the [`Lowering::entry_point`].
     pub fn call(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -287,7 +289,7 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let callee = (function.id.into(), Some(&*function.name));
+        let callee = (function.id.into(), Some(function));
         let stubs = &mut ByRef(stubs);
         self.emit_call(stubs, builder, callee, &function.sig, (args, ret))
     }
@@ -297,7 +299,7 @@ impl Lowering {
     /// given as a `double`, a `char` as an `int`. So an object of such a type in memory is refused.
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`].
+    /// As [`Lowering::call`].
     pub fn call_variadic(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -310,8 +312,26 @@ impl Lowering {
         let Function { id, name, sig, .. } = function;
         let dfg = &builder.func.dfg;
         let call = at_call(dfg, sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
-        let callee = ((*id).into(), Some(&**name));
+        let callee = ((*id).into(), Some(function));
         self.emit_call(&mut ByRef(stubs), builder, callee, &call, (args, ret))
+    }
+
+    /// Emits `part` of a call by a front end's `plan`.
+    fn planned<'a, 'b, 'f, R>(
+        &self,
+        plan: &'a CallPlan,
+        builder: &'b mut FunctionBuilder<'f>,
+        part: impl FnOnce(CallSite<'a, 'b, 'f>) -> Result<R, LowerError>,
+    ) -> Result<R, LowerError> {
+        let done = match plan.is_for(&self.target) {
+            true => part(self.site(plan, builder)),
+            false => {
+                let target = self.target.name();
+                let why = format!("{target}: the plan is another target's");
+                Err(LowerError::Isa(why))
+            }
+        };
+        done.map_err(|error| error.of(None, &plan.sig))
     }
 
     fn site<'a, 'b, 'f>(

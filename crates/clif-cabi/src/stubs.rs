@@ -77,6 +77,12 @@ pub trait Stubs {
         signature: SigRef,
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
+
+    /// Returns whether the function `id` is known to be defined here, not imported: calls of one
+    /// that needs a stub then ask for it ([`Lowering::call`](crate::Lowering::call)).
+    fn defines(&self, _id: FuncId) -> bool {
+        false
+    }
 }
 
 /// [`Stubs`] of any type as `dyn Stubs`, which `dyn Module` does not coerce to.
@@ -99,6 +105,10 @@ impl<S: Stubs + ?Sized> Stubs for ByRef<'_, S> {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError> {
         self.0.function(id, signature, func)
+    }
+
+    fn defines(&self, id: FuncId) -> bool {
+        self.0.defines(id)
     }
 }
 
@@ -125,6 +135,11 @@ impl<M: Module + ?Sized> Stubs for M {
         let is_near = is_own || isa.flags().is_pic() && Machine::calls_imports_near(isa.triple());
         let name = ir::UserExternalName::new(0, id.as_u32());
         Ok(import::function(func, &name, signature, is_near))
+    }
+
+    fn defines(&self, id: FuncId) -> bool {
+        let declared = || self.declarations().get_function_decl(id);
+        check_id(self, id).is_ok_and(|()| declared().linkage.is_definable())
     }
 }
 

@@ -18,7 +18,7 @@ mod walk;
 mod x86_64;
 
 use cabi::convention::CalleePops;
-use cabi::{Convention, Reg, Target, Triple};
+use cabi::{Convention, FnAbi, FnSig, Reg, Target, Triple, Type};
 
 use crate::error::PlanError;
 use crate::parts::WORD;
@@ -135,7 +135,8 @@ impl Machine {
     /// is C's own convention, unless that has no register for a static chain.
     ///
     /// # Errors
-    /// [`PlanError`] if functions of the convention are not lowered.
+    /// [`PlanError`] if functions of the convention are not lowered, and where C's static chain is
+    /// in a register of the system.
     ///
     /// # Example
     /// ```
@@ -156,6 +157,10 @@ impl Machine {
             .closures
             .filter(|_| is_c)
             .unwrap_or(convention);
+        if is_c {
+            let chained = FnSig::new([], Type::VOID).static_chain(target.data_model());
+            FnAbi::new(&chained.convention(own), target)?;
+        }
         Ok((own, machine.convention.chain))
     }
 

@@ -48,6 +48,16 @@ impl SignaturePlan {
         Ok(signature)
     }
 
+    /// Returns whether the plan's convention is that of its signature on `target`, and one of its
+    /// machine: a plan made for `target`, or for one that differs from it in other things.
+    #[must_use]
+    pub fn is_for(&self, target: &Target) -> bool {
+        let own = self.abi.convention;
+        let lowered = |machine: Machine| machine.convention_objection(own).is_none();
+        FnAbi::convention_of(&self.sig, target) == Ok(own)
+            && (target.convention() == Some(own) || Machine::under(target, own).is_ok_and(lowered))
+    }
+
     /// Returns the bits and the sign of a `_BitInt` of fewer bits than an `int` and than its bytes
     /// have, if the convention passes and returns it with its other bits extended.
     ///

@@ -187,10 +187,11 @@ impl Entry {
     /// stored to a slot first.
     ///
     /// For x86-64 System V the address is as aligned as the type is without a typedef's attribute
-    /// ([`canonical_align`](cabi::Type::canonical_align)). Elsewhere it may be less where `aligned`
-    /// asks for more than the members need: AAPCS64 places such a record by its members,
-    /// and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`,
-    /// AArch64). [`Entry::store`] puts the value where its alignment is known.
+    /// ([`canonical_align`](cabi::Type::canonical_align)), a transparent union as its first member.
+    /// Elsewhere it may be less where `aligned` asks for more than the members need: AAPCS64 places
+    /// such a record by its members, and gcc's callers align a copy that is passed by reference to
+    /// 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`] puts the value where its alignment is
+    /// known.
     ///
     /// # Errors
     /// As [`Entry::store`], and [`LowerError::Value`] for an object that no stack frame has room

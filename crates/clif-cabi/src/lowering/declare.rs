@@ -1,14 +1,17 @@
 //! Functions of a module: declared with their C signatures.
 
+use std::sync::Arc;
+
 use crate::cranelift::codegen::ir::Signature;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
 use cabi::{FnSig, Target};
+use clif_cabi_plan::EntryPlan;
 
 use super::Lowering;
 use crate::clif_types::{clif_signature, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
-use crate::stubs::{check_defined, define_stub, define_trap, mark_failed, stub_id};
+use crate::stubs::{Stubs, check_defined, define_stub, define_trap, mark_failed, stub_id};
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
@@ -27,8 +30,8 @@ pub struct Function {
 
 impl Function {
     /// Wraps a function that was declared by other means than [`Lowering::declare_import`] and
-    /// [`Lowering::declare_export`]. Calls need the [`Lowering::entry_point`] of one that this
-    /// module defines as its `id`.
+    /// [`Lowering::declare_export`]. One that this module defines needs its
+    /// [`Lowering::entry_point`] as `id` for calls.
     #[must_use]
     pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
         let name = name.to_string();
@@ -180,6 +183,22 @@ impl Lowering {
             Some(stub) => stub_id(module, stub),
             None => Ok(function.id),
         }
+    }
+
+    /// Refuses a call of `function` by its body, where callers enter it by a stub.
+    pub(super) fn check_entry(
+        &self,
+        stubs: &dyn Stubs,
+        function: &Function,
+    ) -> Result<(), LowerError> {
+        let Function { id, body, sig, .. } = function;
+        let has_stub = |plan: Arc<EntryPlan>| plan.entry_stub(body.as_u32()).is_some();
+        if id != body || !stubs.defines(*id) || !self.entry_plan(sig).is_ok_and(has_stub) {
+            return Ok(());
+        }
+        Err(LowerError::Stub(
+            "callers enter it by a stub: its id for calls is its `Lowering::entry_point`, or `declare_export` declares it",
+        ))
     }
 
     fn declare(

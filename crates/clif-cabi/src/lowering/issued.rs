@@ -39,7 +39,7 @@ impl Lowering {
     /// callee writes it: the level below [`Lowering::call_sig`].
     ///
     /// # Errors
-    /// [`LowerError`] for arguments that do not fit the signature.
+    /// As [`Lowering::call_planned`].
     pub fn values_in(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -47,10 +47,10 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        let mut site = self.site(plan, builder);
-        let checked = site.check(args, ret);
-        (checked.and_then(|()| site.values(args, ret, None)))
-            .map_err(|error| error.of(None, &plan.sig))
+        self.planned(plan, builder, |mut site| {
+            site.check(args, ret)?;
+            site.values(args, ret, None)
+        })
     }
 
     /// Returns the callee for those values: `callee` itself, or a stub that also sets AL for a
@@ -59,7 +59,8 @@ impl Lowering {
     /// `try_call`.
     ///
     /// # Errors
-    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows, and for
+    /// another target's plan.
     pub fn callee(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -67,9 +68,9 @@ impl Lowering {
         plan: &CallPlan,
         callee: impl Into<Callee>,
     ) -> Result<Callable, LowerError> {
-        self.site(plan, builder)
-            .callee(&mut ByRef(stubs), callee.into())
-            .map_err(|error| error.of(None, &plan.sig))
+        self.planned(plan, builder, |mut site| {
+            site.callee(&mut ByRef(stubs), callee.into())
+        })
     }
 
     /// Returns the result of such a call, from the values it returned; after a call that never
@@ -79,7 +80,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
-    /// the call.
+    /// the call, and for another target's plan.
     pub fn values_out(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -88,8 +89,8 @@ impl Lowering {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        self.site(plan, builder)
-            .values_out(&mut ByRef(stubs), results, ret)
-            .map_err(|error| error.of(None, &plan.sig))
+        self.planned(plan, builder, |mut site| {
+            site.values_out(&mut ByRef(stubs), results, ret)
+        })
     }
 }

@@ -167,6 +167,44 @@ fn a_body_that_was_declared_before() {
     }
 }
 
+/// A call by the id of a body, which callers enter by a stub, is refused; an import's is not.
+#[test]
+fn a_body_called_without_its_stub() {
+    let lower = lowering();
+    for (linkage, sig) in [
+        (Linkage::Import, nested()),
+        (Linkage::Local, c("void f(long)")),
+        (Linkage::Local, nested()),
+        (Linkage::Preemptible, nested()),
+    ] {
+        let (mut module, mut ctx) = (module(), Context::new());
+        let signature = clif_signature(&lower.entry_plan(&sig).unwrap().signature);
+        let id = module.declare_function("g", linkage, &signature);
+        let mut function = clif_cabi::Function::new(id.unwrap(), "g", sig);
+        let mut context = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut context);
+        let (_, entry) = lower.begin(&mut builder, &c("void f(long)")).unwrap();
+        let arg = Arg::value(entry.value(&mut builder, 0).unwrap());
+        let args = vec![arg; function.sig.params().len()];
+        let mut call = |module: &mut _, function: &_| {
+            let called = lower.call(module, &mut builder, function, &args, Ret::Ignore);
+            called.map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        let needs_stub = linkage.is_definable() && args.len() == 2;
+        let why = "void (long long, void *): callers enter it by a stub: its id for calls is its \
+            `Lowering::entry_point`, or `declare_export` declares it";
+        let expected = match needs_stub {
+            true => format!("g, {why}"),
+            false => String::new(),
+        };
+        assert_eq!(call(&mut module, &function), expected);
+        if needs_stub {
+            function.id = lower.entry_point(&mut module, &function).unwrap();
+            assert_eq!(call(&mut module, &function), "");
+        }
+    }
+}
+
 /// A module that takes no bytes of functions, as that of rustc's back end.
 struct NoBytes(JITModule);
 

@@ -3,12 +3,13 @@
 
 use clif_cabi::cabi::convention::{Extension, Rules};
 use clif_cabi::cabi::{
-    Convention, FnSig, RecordBuilder, Type, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_WIN64,
+    self, Convention, FnSig, RecordBuilder, Target, Type, X86_64_LANG, X86_64_LANG_CONTEXT,
+    X86_64_WIN64,
 };
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::{LowerError, Lowering, Ret};
+use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret};
 
 use super::{Any, Building, c, isa_of, lowering, ret_of, try_issue, ty};
 
@@ -176,6 +177,52 @@ fn ret_of_a_plan() {
         assert_eq!(found.unwrap(), ret_of(ret.trim_start_matches(" -> ")));
         let call = format!("call v0(){ret}");
         check(&c(text), &["begin 1", &call], "call_indirect");
+    }
+}
+
+/// A plan of another target is refused; one of a stated convention that both have is not.
+#[test]
+fn plans_of_other_targets() {
+    let (lower, long) = (lowering(), c("void f(long long)"));
+    for (target, sig, end) in [
+        ("x86_64-pc-windows-msvc", &long, "refused"),
+        (
+            "x86_64-pc-windows-msvc",
+            &long.clone().convention(&X86_64_WIN64),
+            "",
+        ),
+        ("x86_64-unknown-freebsd", &long, ""),
+        ("aarch64-unknown-linux-gnu", &long, "refused"),
+        (
+            "aarch64-unknown-linux-gnu",
+            &long.clone().convention(&cabi::aarch64::AAPCS64),
+            "refused",
+        ),
+    ] {
+        let plan = CallPlan::new(sig, &Target::named(target).unwrap()).unwrap();
+        let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
+        let mut builder = FunctionBuilder::new(&mut func, &mut context);
+        let (_, entry) = lower.begin(&mut builder, &long).unwrap();
+        let value = entry.value(&mut builder, 0).unwrap();
+        let (stubs, args, ret) = (&mut Any::Imports, [Arg::value(value)], Ret::Ignore);
+        let ends = [
+            lower
+                .call_planned(stubs, &mut builder, value, &plan, &args, ret)
+                .map(drop),
+            lower.values_in(&mut builder, &plan, &args, ret).map(drop),
+            lower.callee(stubs, &mut builder, &plan, value).map(drop),
+            lower
+                .values_out(stubs, &mut builder, &plan, &[], ret)
+                .map(drop),
+        ];
+        let expected = match end {
+            "" => String::new(),
+            _ => format!("{sig}: x86_64-unknown-linux-gnu: the plan is another target's"),
+        };
+        for found in ends {
+            let found = found.map_or_else(|error| error.to_string(), |()| String::new());
+            assert_eq!(found, expected, "{target}");
+        }
     }
 }
 
