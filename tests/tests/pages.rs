@@ -75,6 +75,7 @@ fn signature(example: &str) -> Option<(FnSig, Policy)> {
         "" => sig,
         "AVX" => sig.features(VectorLevel::Avx),
         "Win64" => sig.convention(&X86_64_WIN64),
+        "with a static chain" => sig.static_chain(LINUX.data_model()),
         other => panic!("{example}: {other}"),
     };
     Some((sig, Policy::NONE))

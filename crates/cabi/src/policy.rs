@@ -166,7 +166,8 @@ bits! {
     /// parts has the next register or a slot of its own, or all of it is on the stack although
     /// registers are free (clang). An unnamed argument is refused then. Otherwise the registers in
     /// use decide. A transparent union that is a narrow integer is extended as the integer is, and
-    /// on the stack a transparent union has its own alignment (gcc: that of its first member).
+    /// on the stack a transparent union has its own size, and its own alignment unless its first
+    /// member has no registers (gcc: those of its first member).
     RECORDS_GO_BY_COUNT = 35: Clang;
     /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers
     /// that are not free, the value is whole on the stack. It makes one too of bit-fields that go
@@ -188,6 +189,9 @@ bits! {
     /// On RISC-V, a record of no bytes that is aligned to more than a register aligns what is next
     /// on the stack (gcc); to clang it is nothing.
     EMPTY_RECORDS_ALIGN_STACK = 40: Gcc;
+    /// On AArch64, a static chain is in x15 (clang after version 20), which is refused; else in
+    /// x18.
+    STATIC_CHAIN_IN_X15 = 41: Clang from 22;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

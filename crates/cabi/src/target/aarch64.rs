@@ -19,7 +19,7 @@ use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_passed, byte, has_atomic, int, is_compared, memory, one,
+    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_agreed, byte, has_atomic, int, is_compared, memory, one,
     sort, words,
 };
 use crate::Reg;
@@ -123,9 +123,7 @@ fn adjust(
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), &'static str> {
-    let is_new_clang = cx.policy.has(Policy::BF16_MEMBERS_ARE_FLOATS)
-        && !cx.policy.has(Policy::BF16_AGGREGATES_SPLIT);
-    match is_new_clang && group.flags.has(ArgFlags::NEST) {
+    match group.flags.has(ArgFlags::NEST) && cx.choose(Policy::STATIC_CHAIN_IN_X15) {
         true => Err("clang after version 20 passes a static chain in x15, gcc in x18"),
         false => Ok(()),
     }
@@ -133,7 +131,7 @@ fn adjust(
 
 /// Returns the group of `ty` (stage B).
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_passed(ty, cx.role);
+    let ty = as_agreed(ty, cx)?;
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return cx.dispute(ty, why);

@@ -41,6 +41,17 @@ pub(super) fn as_passed(ty: &Type, role: Role) -> &Type {
     }
 }
 
+/// Returns that type, unless gcc and clang pass it in different places.
+pub(super) fn as_agreed<'t>(ty: &'t Type, cx: &Classify<'_, '_>) -> Result<&'t Type, Error> {
+    let passed = as_passed(ty, cx.role);
+    let align = |ty: &Type| ty.canonical_align().max(cx.model.pointer.into());
+    if core::ptr::eq(passed, ty) || (passed.size(), align(passed)) == (ty.size(), align(ty)) {
+        return Ok(passed);
+    }
+    let why = "gcc and clang do not agree on a transparent union that is larger or more aligned than its first member";
+    cx.dispute(ty, why)
+}
+
 /// Returns the integer of `size` bytes, or of what is left of a word.
 pub(super) const fn int(size: u8, extension: Extension) -> Part {
     let ty = match size {

@@ -34,17 +34,20 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
     let is_clang = cx.policy.has(Policy::RECORDS_GO_BY_COUNT);
+    let is_other = !core::ptr::eq(passed, ty);
     let alone = one_part(passed, cx.role).filter(|part| part.size <= 8);
-    if let Some(mut part) = alone.filter(|_| !core::ptr::eq(passed, ty)) {
+    if let Some(mut part) = alone.filter(|_| is_other) {
         // gcc's callers extend a union no more than any record.
         if !is_clang {
             part.extension = Extension::None;
         }
-        return Ok(scalar(passed, part, cx));
+        let mut group = scalar(passed, part, cx);
+        if is_clang {
+            quirks::clang::place_whole_union(ty, &mut group);
+        }
+        return Ok(group);
     }
-    // To clang a transparent union on the stack is as aligned as the union is.
-    let aligned = if is_clang { ty } else { passed };
-    let align = aligned.canonical_align();
+    let align = passed.canonical_align();
     let mut group = Group::new(GroupKind::Memory, passed.size(), align);
     let wide = match classify::classes_of(passed, cx) {
         Ok(classes) => add_parts(&mut group, &classes, cx),
@@ -56,6 +59,9 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
         Err(Stop::Refused(error)) => return Err(*error),
     };
     quirks::group(ty, passed, wide, &mut group, cx)?;
+    if is_clang && is_other {
+        quirks::clang::place_whole_union(ty, &mut group);
+    }
     if group.kind == GroupKind::Ignore {
         cx.tracer.classes([NoClass]);
     }

@@ -387,6 +387,16 @@ pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_,
     }
 }
 
+/// clang gives a transparent union all its bytes on the stack, aligned as the union if registers
+/// were not free, and as its first member if that has none.
+pub(in super::super) fn place_whole_union(union: &Type, group: &mut Group) {
+    let has_registers = group.parts.iter().all(|part| part.bank != Bank::X87);
+    if group.kind == GroupKind::Registers && has_registers {
+        group.align = union.canonical_align();
+    }
+    group.size = union.size();
+}
+
 /// An `__int128` that finds one register free leaves it unused by later arguments too
 /// ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a transparent union that finds no
 /// registers as a record in memory, whatever its first member is.
