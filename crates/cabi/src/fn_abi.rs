@@ -285,18 +285,23 @@ impl Placer<'_, '_> {
         })
     }
 
-    /// Refuses a static chain where the convention has no rule for one, as an ordinary argument it
-    /// would take another's place, and where the system has the register.
+    /// Refuses a static chain where the system reserves its register, and where the convention has
+    /// no rule for one: as an ordinary argument it would take another's place.
     #[cold]
     fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
         let is_for_one =
             |rule: &Rule| matches!(rule, Rule::IfFlag(flag, _) if flag.has(ArgFlags::NEST));
-        let why = match Rule::any(rules, MAX_NESTING, &is_for_one) {
-            true if self.target.reserves_x18() => {
-                "x18, the register of a static chain, is the system's there"
-            }
-            true => return Ok(()),
-            false => "the convention has no register for a static chain",
+        let reserved = self.target.reserved_register();
+        let is_in_reserved = |rule: &Rule| {
+            matches!(rule, Rule::IfFlag(flag, Rule::AssignToReg(regs))
+                if flag.has(ArgFlags::NEST) && reserved.is_some_and(|reg| regs.contains(&reg)))
+        };
+        let why = if !Rule::any(rules, MAX_NESTING, &is_for_one) {
+            "the convention has no register for a static chain"
+        } else if Rule::any(rules, MAX_NESTING, &is_in_reserved) {
+            "the register of a static chain is the system's there"
+        } else {
+            return Ok(());
         };
         Err(self.unsupported(ty, why))
     }

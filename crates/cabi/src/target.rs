@@ -18,6 +18,7 @@ use alloc::string::{String, ToString};
 
 use target_lexicon::{Architecture, Triple};
 
+use crate::Reg;
 use crate::convention::{Convention, VaField, VaListType, VectorLevel};
 use crate::policy::{Policy, Profile};
 use crate::record_builder::RecordBuilder;
@@ -216,12 +217,11 @@ impl Target {
         &self.name
     }
 
-    /// Returns whether x18 of AArch64 points to the system's shadow stack of return addresses.
+    /// Returns the register that code leaves to the system, although its convention has a use for
+    /// it.
     #[cold]
-    pub(crate) fn reserves_x18(&self) -> bool {
-        self.name
-            .parse()
-            .is_ok_and(|triple| systems::reserves_x18(&triple))
+    pub(crate) fn reserved_register(&self) -> Option<Reg> {
+        systems::reserved_register(&self.name.parse().ok()?)
     }
 
     /// Returns the data model, by which C types are laid out.

@@ -245,7 +245,8 @@ impl Lowering {
     /// times.
     ///
     /// # Errors
-    /// [`LowerError`] for arguments that do not fit the signature, and for another target's plan.
+    /// [`LowerError`] for arguments that do not fit the signature, and for a plan of a
+    /// convention that is not this target's.
     pub fn call_planned(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

@@ -177,8 +177,8 @@ fn ask(reference: &Reference, subjects: &[&Subject]) -> Vec<Result<Answers, Stri
     match ask_together(reference, &flags, subjects) {
         Err(why) if half == subjects.len() => vec![Err(why.to_string())],
         Err(_) => {
-            let halves = subjects.chunks(half);
-            halves.flat_map(|some| ask(reference, some)).collect()
+            let parts = subjects.chunks(half);
+            parts.flat_map(|some| ask(reference, some)).collect()
         }
         Ok(together) => {
             let word = |(fact, answer): (_, Answer)| (fact, answer.word());

@@ -19,8 +19,8 @@ use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_agreed, byte, has_atomic, int, is_compared, memory, one,
-    sort, words,
+    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_argument, byte, has_atomic, int, is_compared, memory,
+    one, sort, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, V128};
@@ -131,7 +131,7 @@ fn adjust(
 
 /// Returns the group of `ty` (stage B).
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return cx.dispute(ty, why);

@@ -6,7 +6,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    MAX_PART_END, TOO_LARGE, as_agreed, byte, extension_of, int, is_compared, one, words,
+    MAX_PART_END, TOO_LARGE, as_argument, byte, extension_of, int, is_compared, one, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F32, F64, I8, I16, I32};
@@ -127,7 +127,7 @@ fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 /// Returns a scalar, or a record of one element as that element; other values in words, some in
 /// registers and others on the stack. A result has two words at most.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
         Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),

@@ -7,7 +7,7 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    INTS, NOT_COMPARED, as_agreed, byte, extension_of, int, ir_values, is_compared, memory, one,
+    INTS, NOT_COMPARED, as_argument, byte, extension_of, int, ir_values, is_compared, memory, one,
     words,
 };
 use crate::Reg;
@@ -221,7 +221,7 @@ fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Returns the group of `ty`, where floats of up to `FLEN` bytes have registers of their own.
 fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     let word = cx.model.pointer;
     if cx.role != Role::Result && is_aligned_otherwise(ty, word) {
         let why = "gcc aligns it on the stack as its typedef says, clang as the record";

@@ -7,7 +7,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, INTS, NOT_COMPARED, as_agreed, extension_of, has_atomic, int_of, is_compared, memory,
+    ATOMIC, INTS, NOT_COMPARED, as_argument, extension_of, has_atomic, int_of, is_compared, memory,
     one,
 };
 use crate::build_record::WIDE_ATOMIC;
@@ -113,7 +113,7 @@ fn adjust(
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it
 /// consists of; all else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     // With the vector facility vectors have registers, records of one too, and all of them another
     // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {

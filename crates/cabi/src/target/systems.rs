@@ -10,11 +10,12 @@ use target_lexicon::OperatingSystem::{
 use target_lexicon::{OperatingSystem, Triple};
 use target_lexicon::{Riscv32Architecture, Riscv64Architecture};
 
-use super::aarch64::{AAPCS64, APPLE_ARM64, WINDOWS_ARM64};
+use super::aarch64::{AAPCS64, APPLE_ARM64, WINDOWS_ARM64, X18};
 use super::riscv::{ILP32, ILP32D, ILP32F, LP64, LP64D};
 use super::s390x::S390X;
 use super::x86_64::sysv::X86_64_SYSV;
 use super::x86_64::win64::X86_64_WIN64;
+use crate::Reg;
 use crate::convention::Convention;
 use crate::policy::Policy;
 use crate::types::data_model::{DataModel, LongDouble};
@@ -99,10 +100,13 @@ pub(super) fn has_clang(triple: &Triple) -> bool {
         || matches!(triple.environment, Android | GnuLlvm | Msvc | Ohos)
 }
 
-/// Returns whether clang leaves x18 to the system of `triple`: its `isX18ReservedByDefault`, for
-/// those of AAPCS64.
-pub(super) fn reserves_x18(triple: &Triple) -> bool {
-    matches!(triple.architecture, Aarch64(_)) && matches!(triple.environment, Android | Ohos)
+/// Returns the register that clang leaves to the system of `triple`: its `isX18ReservedByDefault`.
+pub(super) fn reserved_register(triple: &Triple) -> Option<Reg> {
+    let os = triple.operating_system;
+    let is_its = os.is_like_darwin()
+        || matches!(os, Fuchsia | Windows)
+        || matches!(triple.environment, Android | Ohos);
+    (is_its && matches!(triple.architecture, Aarch64(_))).then_some(X18)
 }
 
 /// Returns clang's policy on the system of `triple`: `X86_64ABIInfo` in its `X86.cpp`, and for

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
 use super::machine_registers::registers;
-use super::parts::{as_agreed, extension, extension_of, int, ir_values, memory, one, words};
+use super::parts::{as_argument, extension, extension_of, int, ir_values, memory, one, words};
 use crate::Reg;
 use crate::convention::PartType::{I8, I16, I32};
 use crate::convention::Rule::{
@@ -80,7 +80,7 @@ fn can_lower_return(place: &Place, variadic: bool) -> bool {
 
 /// Returns a scalar in one word or two; everything else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     let scalar = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => *scalar,
         Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),

@@ -54,7 +54,7 @@ pub enum ResultPlan {
     Sret,
 }
 
-/// Refuses a result in registers, the address of one in memory too.
+/// Reason why functions return no value, and no address of one in memory.
 pub(crate) const NO_RESULT: &str = "Cranelift's functions of its kind return nothing in registers";
 
 impl Machine {

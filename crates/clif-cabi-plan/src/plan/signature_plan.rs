@@ -209,18 +209,13 @@ fn check_args(
 
 /// Returns the reason why a static chain at `place` cannot be lowered, if so.
 fn chain_objection(machine: Machine, side: Side, place: &Place) -> Option<&'static str> {
-    let (own, c) = (machine.convention, machine.c);
     let objections = [
         (
             !is_chain(machine, place),
             "a static chain elsewhere than in its register is not lowered",
         ),
         (
-            c.closures.is_some() && own.chain != c.chain,
-            "the register of its static chain is the system's there",
-        ),
-        (
-            own.closures.is_some() && side == Side::Caller,
+            machine.convention.closures.is_some() && side == Side::Caller,
             "its functions are entered by the stubs of closures alone",
         ),
     ];

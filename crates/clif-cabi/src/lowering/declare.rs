@@ -1,11 +1,8 @@
 //! Functions of a module: declared with their C signatures.
 
-use std::sync::Arc;
-
 use crate::cranelift::codegen::ir::Signature;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
 use cabi::{FnSig, Target};
-use clif_cabi_plan::EntryPlan;
 
 use super::Lowering;
 use crate::clif_types::{clif_signature, is_planned};
@@ -192,13 +189,14 @@ impl Lowering {
         function: &Function,
     ) -> Result<(), LowerError> {
         let Function { id, body, sig, .. } = function;
-        let has_stub = |plan: Arc<EntryPlan>| plan.entry_stub(body.as_u32()).is_some();
-        if id != body || !stubs.defines(*id) || !self.entry_plan(sig).is_ok_and(has_stub) {
-            return Ok(());
+        let is_body = id == body && stubs.defines(*id);
+        let plan = is_body.then(|| self.entry_plan(sig).ok()).flatten();
+        match plan.and_then(|plan| plan.entry_stub(body.as_u32())) {
+            None => Ok(()),
+            Some(_) => Err(LowerError::Stub(
+                "callers enter it by a stub: its id for calls is its `Lowering::entry_point`, or `declare_export` declares it",
+            )),
         }
-        Err(LowerError::Stub(
-            "callers enter it by a stub: its id for calls is its `Lowering::entry_point`, or `declare_export` declares it",
-        ))
     }
 
     fn declare(

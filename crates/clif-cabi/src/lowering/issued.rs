@@ -59,8 +59,8 @@ impl Lowering {
     /// `try_call`.
     ///
     /// # Errors
-    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows, and for
-    /// another target's plan.
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows; for a
+    /// plan as [`Lowering::call_planned`].
     pub fn callee(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -80,7 +80,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
-    /// the call, and for another target's plan.
+    /// the call; for a plan as [`Lowering::call_planned`].
     pub fn values_out(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

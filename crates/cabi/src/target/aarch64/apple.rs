@@ -14,7 +14,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaListType,
 };
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{as_agreed, byte, extension, has_atomic, int, memory, one};
+use crate::target::parts::{as_argument, byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
 use crate::types::record::{has_class_member, is_all_padding};
 use crate::types::{Kind, Type};
@@ -53,7 +53,7 @@ pub static APPLE_ARM64: Convention = Convention {
 
 /// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_agreed(ty, cx)?;
+    let ty = as_argument(ty, cx)?;
     if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() && !has_class_member(ty) {
         return Ok(Group::ignore());
     }
