@@ -2,11 +2,13 @@
 //! has them all, `tests/tests/suites.rs`.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::io::{self, Read};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use cabi_verify::build::runner;
 use cabi_verify::report::references_required;
 use cabi_verify::run::calls_here;
+use cabi_verify::threads::in_threads;
 
 use crate::suite::{self, Result, Suite};
 
@@ -80,7 +82,8 @@ fn known(name: &str) -> Option<&'static str> {
 /// Runs the suites that the command line begins with, or all. Its next word selects cases by a part
 /// of their names.
 ///
-/// Each of several suites has a process of its own, so that a crash ends no other suite.
+/// Each of several suites has a process of its own, so that a crash ends no other suite. Two run at
+/// once: most of them wait for one slow compiler at some time.
 pub fn main() -> ExitCode {
     let words = std::env::args().skip(1);
     let words: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
@@ -109,8 +112,13 @@ pub fn main() -> ExitCode {
     if let [name] = names[..] {
         return run(name, only);
     }
-    let failed = names.into_iter().filter(|name| !passes(name, only));
-    let failed: Vec<&str> = failed.collect();
+    // Suites that write expected text write in one file.
+    let at_once = if suite::is_blessed() { 1 } else { 2 };
+    let passed = in_threads(&names, at_once, |name| passes(name, only), |_| ());
+    let all = names.iter().zip(passed);
+    let failed: Vec<&str> = all
+        .filter_map(|(name, passed)| (!passed).then_some(*name))
+        .collect();
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }
@@ -123,17 +131,12 @@ fn is_listing() -> bool {
     std::env::args().any(|word| word == "--list")
 }
 
-/// Checks whether the suite `name` passes in a process of its own.
+/// Checks whether the suite `name` passes in a process of its own; prints its output after its end.
 fn passes(name: &str, only: Option<&str>) -> bool {
-    let status = std::env::current_exe().and_then(|own| {
-        let mut words: Vec<OsString> = runner().into_iter().map(OsString::from).collect();
-        words.push(own.into());
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).arg(name).args(only).status()
-    });
-    match status {
-        Ok(status) => {
-            println!("{name}: {status}");
+    println!("{name}: begins");
+    match output(name, only) {
+        Ok((text, status)) => {
+            println!("{text}{name}: {status}");
             status.success()
         }
         Err(why) => {
@@ -141,6 +144,22 @@ fn passes(name: &str, only: Option<&str>) -> bool {
             false
         }
     }
+}
+
+/// Returns both outputs of the suite `name`, as they come, and how it ends.
+fn output(name: &str, only: Option<&str>) -> io::Result<(String, ExitStatus)> {
+    let mut words: Vec<OsString> = runner().into_iter().map(OsString::from).collect();
+    words.push(std::env::current_exe()?.into());
+    let (mut output, writer) = io::pipe()?;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg(name).args(only);
+    let mut child = command.stdout(writer.try_clone()?).stderr(writer).spawn()?;
+    // It has the writers, too.
+    drop(command);
+    let mut text = Vec::new();
+    output.read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Ok((text, child.wait()?))
 }
 
 /// Runs the suite `name` in this process, if this machine can.

@@ -103,7 +103,10 @@ impl Call {
 
     /// Makes the call, in the child.
     fn call(&self, progress: &Path) -> Result<(), Failure> {
-        let other = { self.target.as_deref() }.map_or(Ok(None), program::other_target)?;
+        let other = self
+            .target
+            .as_deref()
+            .map_or(Ok(None), program::other_target)?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
         source.target = other.as_ref().map(|target| target.name().to_owned());
         source.policy = self.policy;
@@ -140,7 +143,7 @@ impl Call {
         let mut sig = policy.fold(prototype.signature(), FnSig::policy);
         if sig.takes_more() {
             let unnamed = types.into_iter().skip(prototype.params.len());
-            sig = { sig.at_call_unpromoted(unnamed) }.map_err(|e| e.to_string())?;
+            sig = sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())?;
         }
         let address = if other.is_none() {
             let ready = || child::note(progress, child::CALLING, "");

@@ -167,7 +167,9 @@ impl Explain {
         target: &Target,
     ) -> Result<FnSig, String> {
         let policy = self.asked.policy.map(|policy| policy.on(target));
-        let sig = { policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
+        let sig = policy
+            .into_iter()
+            .fold(prototype.signature(), FnSig::policy);
         let sig = match (self.convention, prototype.convention) {
             (Some(known), Some(own)) if *known.convention != *own => {
                 let (asked, name, own) = (known.name, &prototype.name, own.name);

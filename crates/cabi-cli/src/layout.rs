@@ -129,7 +129,7 @@ impl Show {
                     reason: one.reason.to_string(),
                 })
                 .collect(),
-            types: { types.iter() }.map(|ty| Layout::of(ty, &header)).collect(),
+            types: types.iter().map(|ty| Layout::of(ty, &header)).collect(),
             checks: Vec::new(),
         };
         if let Some(drawn) = self.draw(&types, &header.target)? {

@@ -22,7 +22,9 @@ impl Verify {
     /// Runs it and shows what was found, as text or in the files that options name.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let faces: [(_, Face); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
-        let named = { faces.into_iter() }.filter_map(|(path, face)| Some((path.as_ref()?, face)));
+        let named = faces
+            .into_iter()
+            .filter_map(|(path, face)| Some((path.as_ref()?, face)));
         let (printed, saved): (Vec<_>, Vec<_>) = named.partition(|(path, _)| is_stdout(path));
         // There would be nothing to read.
         if printed.len() > 1 {

@@ -218,8 +218,8 @@ impl Compared<'_> {
             _ => "zeroed",
         };
         let size = found.runs.iter().map(|run| run.bytes).sum();
-        let spots = self.part(placed, size).into_iter().map(|(_, spot)| spot);
-        match { spots }.all(|spot| found.extended(note, &spot).unwrap_or(own) >= expected) {
+        let mut spots = self.part(placed, size).into_iter().map(|(_, spot)| spot);
+        match spots.all(|spot| found.extended(note, &spot).unwrap_or(own) >= expected) {
             true => Ok(()),
             false => Err(format!(
                 "{name}: {} does not extend it in {} to {expected} bits",

@@ -143,7 +143,10 @@ impl Filler<'_> {
                     let (_, member) =
                         *member.ok_or_else(|| format!("{ty} has no member {name}"))?;
                     let own = member.range();
-                    if { done.iter() }.any(|other| other.start < own.end && own.start < other.end) {
+                    if done
+                        .iter()
+                        .any(|other| other.start < own.end && own.start < other.end)
+                    {
                         return Err(format!("{name}: a union has one member at a time"));
                     }
                     let len = self.path.len();
@@ -201,7 +204,9 @@ impl Filler<'_> {
         }
         let all = u128::MAX >> (128 - width.clamp(1, 128));
         let is_negative = digits.starts_with('-');
-        let raw = { digits.parse() }.or_else(|_| digits.parse().map(i128::cast_unsigned));
+        let raw = digits
+            .parse()
+            .or_else(|_| digits.parse().map(i128::cast_unsigned));
         match raw {
             Ok(raw) if scalar == Scalar::Bool => Ok(u128::from(raw != 0)),
             // As in C an unsigned type takes `-1`, and a signed one `0xffffffff`.

@@ -59,7 +59,7 @@ pub(crate) fn call(
     let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));
-    let files: Vec<_> = { files.iter() }.map(absolute).collect::<Result<_, _>>()?;
+    let files: Vec<_> = files.iter().map(absolute).collect::<Result<_, _>>()?;
     let files: Vec<&Path> = files.iter().map(|path| &**path).collect();
     let one = OneCall {
         target: &program,

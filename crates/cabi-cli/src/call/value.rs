@@ -36,7 +36,10 @@ impl<'t> Slot<'t> {
     /// has no decimal floating point, and 128 bits are the most of a number.
     pub(crate) fn scalar(&self, is_big: bool) -> Option<(Scalar, (u64, u64))> {
         let size = self.ty.size();
-        let whole = { self.ty.as_scalar() }.map(|scalar| (scalar, scalar.value_bits(size)));
+        let whole = self
+            .ty
+            .as_scalar()
+            .map(|scalar| (scalar, scalar.value_bits(size)));
         let (scalar, width) = self.bits.or(whole)?;
         let is_decimal = matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128);
         let is_moved = is_big && self.bits.is_none();
@@ -83,7 +86,10 @@ impl<'t> Slot<'t> {
     /// Returns the members of a record with their names, those of anonymous ones among them. A
     /// flexible array is not part of the record's value.
     pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
-        let fields = { self.ty.as_record() }.map_or(&[][..], |record| record.fields());
+        let fields = self
+            .ty
+            .as_record()
+            .map_or(&[][..], |record| record.fields());
         let mut named = header.records.iter();
         let named = named.find(|named| self.written == Some(&named.written));
         let known = named.map_or(self.unnamed, |named| &named.spelled);
@@ -121,7 +127,7 @@ fn bits((at, width): (u64, u64), is_big: bool) -> impl Iterator<Item = (usize, u
 /// Writes the lowest `width` bits of `value` at bit `at` of `bytes`, which are zero.
 pub(crate) fn set(bytes: &mut [u8], place: (u64, u64), value: u128, is_big: bool) {
     for (i, (byte, mask)) in (0..128).zip(bits(place, is_big)) {
-        if let Some(byte) = { bytes.get_mut(byte) }.filter(|_| value >> i & 1 == 1) {
+        if let Some(byte) = bytes.get_mut(byte).filter(|_| value >> i & 1 == 1) {
             *byte |= mask;
         }
     }

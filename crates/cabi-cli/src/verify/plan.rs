@@ -24,8 +24,9 @@ pub(super) fn plan(
 ) -> Result<(Verification, Vec<String>), String> {
     check_language(verify)?;
     let flags = flags(verify);
-    let (headers, unread): (Vec<_>, Vec<_>) =
-        { headers(verify, &flags, &compilers)?.into_iter() }.partition(Result::is_ok);
+    let (headers, unread): (Vec<_>, Vec<_>) = headers(verify, &flags, &compilers)?
+        .into_iter()
+        .partition(Result::is_ok);
     let headers: Vec<Read> = headers.into_iter().flatten().collect();
     let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
     if headers.is_empty() {

@@ -69,7 +69,10 @@ impl RecordAttributes {
             transparent: has_attribute(&head, "transparent_union"),
             transparent_to_gcc: errors.has_opaque_union(definition),
             ms_struct: has_attribute(&head, "ms_struct"),
-            inherited: { attributes.iter().filter(counts) }.any(|own| is_before(*own, definition)),
+            inherited: attributes
+                .iter()
+                .filter(counts)
+                .any(|own| is_before(*own, definition)),
         }
     }
 
@@ -156,7 +159,10 @@ pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
         return false;
     };
     let starts_operand = |c: char| c.is_alphanumeric() || "_\"'(*&+-~!".contains(c);
-    let has_cast = { expression.split(')').skip(1) }.any(|rest| rest.starts_with(starts_operand));
+    let has_cast = expression
+        .split(')')
+        .skip(1)
+        .any(|rest| rest.starts_with(starts_operand));
     if cxx {
         let operators = ["+", "-", "*", "/", "%", "&", "|", "^", "?"];
         let is_operator = |word| operators.contains(&word);

@@ -199,7 +199,11 @@ impl<'a> HeaderRun<'a> {
     /// that it reads otherwise or not at all.
     fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
         let header = &self.subject().header;
-        let own = { self.cases.iter().copied() }.filter(|case| !case.name.contains(OF_RECORD));
+        let own = self
+            .cases
+            .iter()
+            .copied()
+            .filter(|case| !case.name.contains(OF_RECORD));
         let own = own.filter_map(|case| Some((case, header.prototype(&case.name)?)));
         let (cases, asked): (Vec<_>, Vec<_>) = own.unzip();
         self.n_compared = asked.len();

@@ -123,7 +123,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         twice(members.iter().map(|(name, _)| name))?;
         let layout = self.s.layout(ty)?;
-        let is_union = { layout.as_record() }.is_some_and(|own| own.kind() == RecordKind::Union);
+        let is_union = layout
+            .as_record()
+            .is_some_and(|own| own.kind() == RecordKind::Union);
         if is_union && members.len() > 1 {
             return self.wrong(ty, "`{}` has one member at a time");
         }

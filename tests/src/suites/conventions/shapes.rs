@@ -37,8 +37,8 @@ const ALL: &[Shape] = shapes! {
         any_type(sig, |ty| matches!(ty.as_scalar(), Some(Scalar::BitInt { .. })))
     };
     "vectors in registers" |sig, abi| {
-        let args = sig.params().iter().zip(&abi.args);
-        { args }.any(|(param, arg)| {
+        let mut args = sig.params().iter().zip(&abi.args);
+        args.any(|(param, arg)| {
             let has_vector = param.ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)));
             has_vector && matches!(arg.place, Place::Parts(_))
         })
