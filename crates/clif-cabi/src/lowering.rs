@@ -226,7 +226,9 @@ impl Lowering {
     /// anything is refused.
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature.
+    /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature;
+    /// [`LowerError::Stub`] if `callee` is a private function of the module's that callers enter by
+    /// its [`Lowering::entry_point`].
     pub fn call_sig(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -270,7 +272,7 @@ impl Lowering {
         sig: &FnSig,
         (args, ret): (&[Arg], Ret),
     ) -> Result<Returned, LowerError> {
-        let entered = function.map_or(Ok(()), |function| self.check_entry(stubs, function));
+        let entered = self.check_entry(stubs, callee, function, sig);
         let plan = entered.and_then(|()| self.call_plan(sig));
         plan.and_then(|plan| self.site(&plan, builder).emit(stubs, callee, args, ret))
             .map_err(|error| error.of(function.map(|own| &*own.name), sig))

@@ -78,10 +78,10 @@ pub trait Stubs {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
 
-    /// Returns whether the function `id` is known to be defined here, not imported: calls of one
-    /// that needs a stub then ask for it ([`Lowering::call`](crate::Lowering::call)).
-    fn defines(&self, _id: FuncId) -> bool {
-        false
+    /// Returns the linkage of the function `id`, if it is known and the function is no stub: it
+    /// tells calls of a body that callers have to enter by a stub.
+    fn linkage(&self, _id: FuncId) -> Option<Linkage> {
+        None
     }
 }
 
@@ -107,8 +107,8 @@ impl<S: Stubs + ?Sized> Stubs for ByRef<'_, S> {
         self.0.function(id, signature, func)
     }
 
-    fn defines(&self, id: FuncId) -> bool {
-        self.0.defines(id)
+    fn linkage(&self, id: FuncId) -> Option<Linkage> {
+        self.0.linkage(id)
     }
 }
 
@@ -137,9 +137,10 @@ impl<M: Module + ?Sized> Stubs for M {
         Ok(import::function(func, &name, signature, is_near))
     }
 
-    fn defines(&self, id: FuncId) -> bool {
-        let declared = || self.declarations().get_function_decl(id);
-        check_id(self, id).is_ok_and(|()| declared().linkage.is_definable())
+    fn linkage(&self, id: FuncId) -> Option<Linkage> {
+        check_id(self, id).ok()?;
+        let declared = self.declarations().get_function_decl(id);
+        (!is_stub(declared)).then_some(declared.linkage)
     }
 }
 

@@ -182,16 +182,27 @@ impl Lowering {
         }
     }
 
-    /// Refuses a call of `function` by its body, where callers enter it by a stub.
+    /// Refuses a call of a function's body, `function`'s or a private one of `sig`, where callers
+    /// enter it by a stub.
     pub(super) fn check_entry(
         &self,
         stubs: &dyn Stubs,
-        function: &Function,
+        callee: Callee,
+        function: Option<&Function>,
+        sig: &FnSig,
     ) -> Result<(), LowerError> {
-        let Function { id, body, sig, .. } = function;
-        let is_body = id == body && stubs.defines(*id);
+        let Callee::Function(id) = callee else {
+            return Ok(());
+        };
+        let is_body = match (function, stubs.linkage(id)) {
+            (_, None) => false,
+            (Some(function), Some(linkage)) => id == function.body && linkage.is_definable(),
+            // An exported one may be entered by a stub that has its name.
+            (None, Some(linkage)) => linkage == Linkage::Local,
+        };
+        let sig = function.map_or(sig, |function| &function.sig);
         let plan = is_body.then(|| self.entry_plan(sig).ok()).flatten();
-        match plan.and_then(|plan| plan.entry_stub(body.as_u32())) {
+        match plan.and_then(|plan| plan.entry_stub(id.as_u32())) {
             None => Ok(()),
             Some(_) => Err(LowerError::Stub(
                 "callers enter it by a stub: its id for calls is its `Lowering::entry_point`, or `declare_export` declares it",

@@ -74,13 +74,16 @@ impl Lowering {
         sig: &FnSig,
         args: &[Arg],
     ) -> Result<(), LowerError> {
-        let plan = self.call_plan(sig);
+        let callee = callee.into();
+        let stubs = &mut ByRef(stubs);
+        let entered = self.check_entry(stubs, callee, None, sig);
+        let plan = entered.and_then(|()| self.call_plan(sig));
         let call = plan.and_then(|plan| {
             let mut site = self.site(&plan, builder);
             if !self.has_tail_calls {
                 return Err(self.needs("preserve_frame_pointers", "a tail call"));
             }
-            site.tail(&mut ByRef(stubs), entry, callee.into(), args)
+            site.tail(stubs, entry, callee, args)
         });
         call.map_err(|error| error.of(None, sig))
     }
