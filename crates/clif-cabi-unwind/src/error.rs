@@ -67,9 +67,9 @@ impl fmt::Display for UnwindError {
 /// Reason for a machine or a format of object files that has no tables.
 pub(crate) const NO_TABLES: &str = "no unwind tables are written for it";
 
-/// Reason for other machines than x86-64 with Windows.
+/// Reason for code of Windows on AArch64 in memory.
 pub(crate) const OTHER_TABLES: &str =
-    "unwind tables of Windows (.pdata, .xdata) are written for x86-64 alone";
+    "unwind tables of Windows on AArch64 are written in object files alone";
 
 impl core::error::Error for UnwindError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

@@ -12,8 +12,9 @@ use crate::cranelift::codegen::gimli::write::{
 use crate::cranelift::codegen::gimli::{Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
-use crate::error::{OTHER_TABLES, UnwindError};
-use crate::windows;
+use crate::error::{NO_TABLES, UnwindError};
+use crate::windows_arm::Fragment;
+use crate::{windows, windows_arm};
 
 /// The rules of one function.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Frame {
     /// An UNWIND_INFO; none for a function that leaves the stack pointer and all registers that are
     /// preserved as they are.
     Windows(Vec<u8>),
+    /// The records on AArch64's Windows; none for such a function.
+    WindowsArm(Vec<Fragment>),
 }
 
 /// A frame on x86-64 that the prologue moves down, because a tail call of the function needs more
@@ -87,6 +90,9 @@ impl Frame {
         isa: &dyn TargetIsa,
         code: &CompiledCode,
     ) -> Result<Option<Self>, UnwindError> {
+        if windows_arm::is_target(isa.triple()) {
+            return windows_arm::compiled(isa, code).map(|own| Some(Self::WindowsArm(own)));
+        }
         match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
             Some(UnwindInfo::SystemV(rules)) => {
                 let lowered = LoweredFrame::of(isa, code);
@@ -100,7 +106,7 @@ impl Frame {
             }
             Some(_) => Err(UnwindError::Target {
                 target: isa.triple().to_string(),
-                why: OTHER_TABLES,
+                why: NO_TABLES,
             }),
             None => Ok(None),
         }
@@ -120,6 +126,14 @@ impl Frame {
         Ok(Self::Stub { len, instructions })
     }
 
+    /// Returns the records on AArch64's Windows.
+    pub(crate) fn fragments(&self) -> &[Fragment] {
+        match self {
+            Self::WindowsArm(fragments) => fragments,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {
         match self {
             Self::Compiled { rules, lowered } => {
@@ -129,7 +143,7 @@ impl Frame {
                 }
                 fde
             }
-            Self::Windows(_) => FrameDescriptionEntry::new(address, 0),
+            Self::Windows(_) | Self::WindowsArm(_) => FrameDescriptionEntry::new(address, 0),
             Self::Stub { len, instructions } => {
                 let mut fde = FrameDescriptionEntry::new(address, *len);
                 for (offset, instruction) in instructions {

@@ -15,8 +15,8 @@
 //! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit`
 //! does so by itself.
 //!
-//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`), and so does code in
-//! memory. Not here: handlers of Microsoft's C++, and Windows on AArch64, which are named errors.
+//! COFF objects get the tables of Windows (`.pdata`, `.xdata`), and so does code of x86-64 in
+//! memory. Named errors: handlers of Microsoft's C++, and any on AArch64's Windows.
 //! Cranelift has no rules for the few instructions of a function's end, so a debugger that
 //! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
@@ -35,6 +35,7 @@ mod section;
 mod tables;
 mod tail_calls;
 mod windows;
+mod windows_arm;
 
 pub use error::UnwindError;
 pub use memory::{TablesInMemory, WindowsFunction};

@@ -3,7 +3,7 @@
 use crate::cranelift::codegen::gimli::DwEhPe;
 use crate::cranelift::codegen::gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_indirect};
 use crate::cranelift::module::FuncId;
-use crate::error::UnwindError;
+use crate::error::{OTHER_TABLES, UnwindError};
 use crate::section::{AddressTarget, Section};
 use crate::tables::{Encodings, UnwindFunction, UnwindTables, Word};
 use crate::windows;
@@ -54,7 +54,8 @@ impl UnwindTables {
     /// addresses of the personality and of types.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for what has no address.
+    /// [`UnwindError::Symbol`] for what has no address, [`UnwindError::Target`] for Windows on
+    /// AArch64.
     pub fn in_memory(
         &self,
         page: u64,
@@ -76,6 +77,14 @@ impl UnwindTables {
                 address.ok_or(UnwindError::Symbol { name })
             })
         };
+        if self
+            .functions()
+            .iter()
+            .any(|own| !own.frame.fragments().is_empty())
+        {
+            let (target, why) = ("code in memory".to_owned(), OTHER_TABLES);
+            return Err(UnwindError::Target { target, why });
+        }
         if self.is_windows() {
             return self.windows_in_memory(page, &function, symbol);
         }

@@ -83,24 +83,33 @@ impl UnwindTables {
     }
 
     /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`,
-    /// all from the start of the image, as rules name personalities.
+    /// all from the start of the image, as rules name personalities. On AArch64 the rules have the
+    /// length of the function, or of a fragment.
     fn write_coff(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         let [xdata, pdata] = [".xdata", ".pdata"].map(|name| {
             let name = name.as_bytes().to_vec();
             let object = &mut product.object;
             object.add_section(Vec::new(), name, SectionKind::ReadOnlyData)
         });
+        let in_image = |symbol, at: u64| (symbol, at, RelocationKind::ImageOffset);
         for own in self.functions() {
+            let (code, start) = place(product, own.id)?;
+            let object = &mut product.object;
+            for (offset, record) in own.frame.fragments() {
+                let at = object.append_section_data(xdata, record, 4);
+                let entry = object.append_section_data(pdata, &[0; 8], 4);
+                let [code, own] = [code, xdata].map(|id| object.section_symbol(id));
+                let code = in_image(code, start.saturating_add(*offset as u64));
+                relocate(object, pdata, (entry, 4), code)?;
+                relocate(object, pdata, (entry + 4, 4), in_image(own, at))?;
+            }
             let Some(rules) = self.windows_rules(own, INDIRECT)? else {
                 continue;
             };
-            let (code, start) = place(product, own.id)?;
-            let object = &mut product.object;
             let at = object.append_section_data(xdata, rules.bytes.slice(), 4);
             let entry = object.append_section_data(pdata, &[0; 12], 4);
             let end = start.saturating_add(own.len as u64);
             let [code, own] = [code, xdata].map(|id| object.section_symbol(id));
-            let in_image = |symbol, at: u64| (symbol, at, RelocationKind::ImageOffset);
             let mut fields = vec![
                 (pdata, (entry, 4), in_image(code, start)),
                 (pdata, (entry + 4, 4), in_image(code, end)),
@@ -116,15 +125,23 @@ impl UnwindTables {
                 };
                 fields.push((xdata, (at + own.offset as u64, own.size), to));
             }
-            for (section, place, (symbol, at, kind)) in fields {
-                let addend = i64::try_from(at).map_err(|_| missing(".pdata"))?;
-                let relocation = relocation(place, symbol, addend, kind);
-                let added = object.add_relocation(section, relocation);
-                added.map_err(refused)?;
+            for (section, place, to) in fields {
+                relocate(object, section, place, to)?;
             }
         }
         Ok(())
     }
+}
+
+fn relocate(
+    object: &mut Object<'_>,
+    section: SectionId,
+    place: (u64, u8),
+    (symbol, at, kind): (SymbolId, u64, RelocationKind),
+) -> Result<(), UnwindError> {
+    let addend = i64::try_from(at).map_err(|_| missing(".pdata"))?;
+    let relocation = relocation(place, symbol, addend, kind);
+    object.add_relocation(section, relocation).map_err(refused)
 }
 
 /// Returns the place of a function: its section, and bytes from the start of that.

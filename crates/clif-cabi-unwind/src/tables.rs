@@ -25,7 +25,7 @@ use crate::lsda::Lsda;
 use crate::personality::Personality;
 use crate::section::{AddressTarget, Section};
 use crate::tail_calls::TailCalls;
-use crate::windows;
+use crate::{windows, windows_arm};
 
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI:
 /// libgcc's or LLVM's.
@@ -36,6 +36,8 @@ use crate::windows;
 pub struct UnwindTables {
     /// None for Windows.
     cie: Option<CommonInformationEntry>,
+    /// True for Windows on AArch64.
+    is_windows_arm: bool,
     order: RunTimeEndian,
     personality: Option<Personality>,
     functions: Vec<UnwindFunction>,
@@ -84,9 +86,9 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows on AArch64, and for machines that Cranelift has no such
-    /// tables for; [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`]
-    /// for a personality or a type whose name is empty, or has a zero in it.
+    /// [`UnwindError::Target`] for machines that Cranelift has no such tables for;
+    /// [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`] for a
+    /// personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
         if !isa.flags().unwind_info() {
             return Err(UnwindError::NoRules);
@@ -113,9 +115,10 @@ impl UnwindTables {
     ) -> Result<Self, UnwindError> {
         let is_windows = target.operating_system == OperatingSystem::Windows;
         let cie = cie.filter(|_| !is_windows);
-        if cie.is_none() && !(is_windows && target.architecture == Architecture::X86_64) {
-            let why = if is_windows { OTHER_TABLES } else { NO_TABLES };
-            let target = target.to_string();
+        let is_windows_arm = windows_arm::is_target(target);
+        let is_windows_x64 = is_windows && target.architecture == Architecture::X86_64;
+        if cie.is_none() && !is_windows_arm && !is_windows_x64 {
+            let (target, why) = (target.to_string(), NO_TABLES);
             return Err(UnwindError::Target { target, why });
         }
         let order = match target.endianness() {
@@ -124,6 +127,7 @@ impl UnwindTables {
         };
         Ok(Self {
             cie,
+            is_windows_arm,
             order,
             personality,
             functions: Vec::new(),
@@ -167,6 +171,10 @@ impl UnwindTables {
         code: &CompiledCode,
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
+        if lsda.is_some() && self.is_windows_arm {
+            let why = "none are written for Windows on AArch64; exceptions pass through functions without handlers";
+            return Err(UnwindError::Handlers { why });
+        }
         if let (Some(lsda), true) = (&lsda, self.is_windows()) {
             let personality = self.personality_name().unwrap_or_default().to_owned();
             windows::check_handlers(&personality, lsda)?;
@@ -194,6 +202,7 @@ impl UnwindTables {
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
         let frame = match self.cie {
             Some(_) => Frame::stub(code),
+            None if self.is_windows_arm => windows_arm::stub(code).map(Frame::WindowsArm),
             None => windows::stub(code).map(Frame::Windows),
         }?;
         self.functions.push(UnwindFunction {

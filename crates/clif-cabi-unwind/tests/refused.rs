@@ -33,7 +33,11 @@ fn no_rules_are_refused() {
 /// A machine that Cranelift compiles nothing for has no stubs either.
 #[test]
 fn machines_without_tables_are_refused() {
-    for name in ["m68k-unknown-linux-gnu", "aarch64_be-unknown-linux-gnu"] {
+    for name in [
+        "m68k-unknown-linux-gnu",
+        "aarch64_be-unknown-linux-gnu",
+        "thumbv7a-pc-windows-msvc",
+    ] {
         let triple: Triple = name.parse().unwrap();
         let error = UnwindTables::of_stubs(&triple).err().unwrap().to_string();
         assert_eq!(
@@ -43,16 +47,63 @@ fn machines_without_tables_are_refused() {
     }
 }
 
-/// Tables of another kind, which are written for x86-64 alone: an error that names the target.
+/// Returns the error of tables of a function on Windows for AArch64, compiled with a flag.
+fn on_arm(text: &str, flag: &str) -> Result<UnwindTables, String> {
+    let mut isa = isa::lookup_by_name("aarch64-pc-windows-msvc").unwrap();
+    if !flag.is_empty() {
+        isa.enable(flag).unwrap();
+    }
+    let isa = isa
+        .finish(settings::Flags::new(settings::builder()))
+        .unwrap();
+    let func = cranelift_reader::parse_functions(text).unwrap().remove(0);
+    let mut ctx = Context::for_function(func);
+    let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
+    let personality = Personality::new("__C_specific_handler");
+    let mut tables = UnwindTables::new(&*isa, Some(personality)).unwrap();
+    let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
+    added.map(|()| tables).map_err(|error| error.to_string())
+}
+
 #[test]
-fn windows_is_refused_where_it_has_no_tables() {
-    let triple = "aarch64-pc-windows-msvc";
-    let error = UnwindTables::new(&*isa(triple), None).err().unwrap();
-    let error = error.to_string();
-    assert!(
-        error.starts_with("aarch64-pc-windows-msvc: unwind tables of Windows"),
-        "{error}"
-    );
+fn windows_on_aarch64_is_refused_where_it_has_no_tables() {
+    let calls = |convention: &str, call: &str| {
+        format!(
+            "function %f(i64) {convention} {{\nsig0 = () system_v\nblock0(v0: i64):\n\
+             {call}\nblock1:\nreturn\n}}"
+        )
+    };
+    let plain = calls("windows_fastcall", "call_indirect sig0, v0()\njump block1");
+    let tables = on_arm(&plain, "").unwrap();
+    let error = tables.in_memory(4096, |_| Some(0x1000), |_| None);
+    let error = error.unwrap_err().to_string();
+    assert!(error.ends_with("on AArch64 are written in object files alone"));
+    let vectors = "function %f() preserve_all {\nss0 = explicit_slot 8\nblock0:\n\
+                   v0 = f64const 0x1.8p0\nv1 = stack_addr.i64 ss0\nstore v0, v1\nreturn\n}";
+    let handler = "try_call_indirect v0(), sig0, block1, [ default: block1 ]";
+    for (text, flag, why) in [
+        (&*plain, "sign_return_address", "signed"),
+        (&plain, "use_bti", "`bti`"),
+        (vectors, "", "`preserve_all`"),
+        (
+            &plain.replace("windows_fastcall", "preserve_all"),
+            "",
+            "`preserve_all`",
+        ),
+        (
+            &calls("windows_fastcall", handler),
+            "",
+            "none are written for Windows on AArch64",
+        ),
+    ] {
+        let error = on_arm(text, flag).err().unwrap();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+/// Stubs whose rows are no frame's.
+#[test]
+fn windows_refuses_rows_that_it_has_no_tables_for() {
     let isa = isa("x86_64-pc-windows-msvc");
     let mut tables = UnwindTables::new(&*isa, None).unwrap();
     let stub = Stub::from_name("__clif_cabi_frame_align16_call7_leave").unwrap();
@@ -64,11 +115,17 @@ fn windows_is_refused_where_it_has_no_tables() {
     let tables_of = tables.in_memory(4096, |_| Some(0x1000), |_| None);
     let functions = tables_of.unwrap().windows;
     assert_eq!((functions.len(), functions[0][0].start), (1, 0x1000));
-    // Rows that are no frame's.
-    for i in 1..code.unwind.len() {
-        let mut told = code.clone();
-        told.unwind.remove(i);
-        assert!(tables.add_stub(FuncId::from_u32(0), &told).is_err());
+    let arm = self::isa("aarch64-pc-windows-msvc");
+    let stub = Stub::from_name("__clif_cabi_frame_saveints_call7_leave").unwrap();
+    let arm_code = stub_code(&*arm, &stub).unwrap();
+    for (isa, code) in [(isa, code), (arm, arm_code)] {
+        let mut tables = UnwindTables::new(&*isa, None).unwrap();
+        tables.add_stub(FuncId::from_u32(0), &code).unwrap();
+        for i in 1..code.unwind.len() {
+            let mut told = code.clone();
+            told.unwind.remove(i);
+            assert!(tables.add_stub(FuncId::from_u32(0), &told).is_err());
+        }
     }
 }
 

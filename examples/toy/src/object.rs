@@ -17,6 +17,9 @@ use std::process::Command;
 /// An empty object file, which exceptions pass through, and in which those that are caught are
 /// C++'s or any other's. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
+    if target.name() == "aarch64-pc-windows-msvc" {
+        return Err("cranelift-object has no relocations for addresses in its code".into());
+    }
     let mut flags = settings::builder();
     for name in ["is_pic", "preserve_frame_pointers", "enable_probestack"] {
         flags.enable(name)?;

@@ -24,7 +24,7 @@ impl System<'_> {
             });
             let words = words.collect::<Vec<_>>().concat();
             let mut started = match words[0] {
-                "lld-link" | "ld64.lld" | "llvm-objdump" => {
+                "lld-link" | "ld64.lld" | "llvm-objdump" | "llvm-readobj" => {
                     Command::new(llvm(words[0]).or_else(|| {
                         missing(&format!(
                             "objects of {}: rustc's component llvm-tools",

@@ -18,7 +18,12 @@ const GXX: &str = "x86_64-w64-mingw32-g++ -O2 -static -x c++";
 
 /// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so
 /// many integers and doubles, each in a register as long as there are some.
-fn keeping(name: &str, n_integers: usize, n_doubles: usize, slot_bytes: usize) -> String {
+pub(super) fn keeping(
+    name: &str,
+    n_integers: usize,
+    n_doubles: usize,
+    slot_bytes: usize,
+) -> String {
     let mut text = format!(
         "function %{name}(i64, i32) -> i32 windows_fastcall {{
             ss0 = explicit_slot {slot_bytes}
