@@ -9,8 +9,8 @@ use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, types};
 use clif_cabi::cranelift_module::{Linkage, Module};
-use clif_cabi::{Arg, Lowering, Ret, Stubs, clif_signature};
-use clif_cabi_unwind::UnwindTables;
+use clif_cabi::{Arg, Lowering, Ret, Stub, Stubs, clif_signature, stub_id};
+use clif_cabi_unwind::UnwindModule;
 use cranelift_object::ObjectModule;
 
 use super::system::System;
@@ -79,10 +79,17 @@ const SYSTEM: System<'_> = System {
     runner: "",
 };
 
-/// Returns an object of functions that save registers, and of a variadic one that a stub enters.
+/// Returns an object of a stub with a frame, and of functions that save registers.
 fn with_tables() -> Vec<u8> {
-    let mut module = ObjectModule::new(builder(TRIPLE, "true"));
-    let mut tables = UnwindTables::new(module.isa(), None).unwrap();
+    let module = ObjectModule::new(builder(TRIPLE, "true"));
+    let mut module = UnwindModule::new(module, None).unwrap();
+    let signature = module.make_signature();
+    let callee = module.declare_function("f", Linkage::Import, &signature);
+    let stub = format!(
+        "__clif_cabi_frame_saveints_call{}_leave",
+        callee.unwrap().as_u32()
+    );
+    stub_id(&mut module, Stub::from_name(&stub).unwrap()).unwrap();
     let mut text = keeping("large", 12, 0, 600_000);
     for n in 0..12 {
         text += &keeping(&format!("keeping{n}"), n, 0, 1000 * n);
@@ -100,21 +107,8 @@ fn with_tables() -> Vec<u8> {
         let id = module.declare_function(&name[1..], Linkage::Export, &func.signature);
         let (id, mut ctx) = (id.unwrap(), Context::for_function(func));
         module.define_function(id, &mut ctx).unwrap();
-        let added = tables.add_function(module.isa(), id, ctx.compiled_code().unwrap());
-        added.unwrap();
     }
-    let sig = FnSig::new([Type::I32], Type::I32).variadic();
-    let (id, ctx) = exported(&mut module, "variadic", &sig, |_, builder, entry| {
-        entry.value(builder, 0).unwrap()
-    });
-    let added = tables.add_function(module.isa(), id, ctx.compiled_code().unwrap());
-    added.unwrap();
-    tables
-        .add_stubs(module.isa(), module.declarations())
-        .unwrap();
-    let mut product = module.finish();
-    tables.write_object(&mut product).unwrap();
-    product.emit().unwrap()
+    module.finish().unwrap().emit().unwrap()
 }
 
 /// Returns `text` as llvm-readobj and llvm-objdump both have it: with decimal numbers.
@@ -195,11 +189,9 @@ impl Record {
         ] {
             ends = ends.replace(from, to);
         }
-        let last: String = texts(end - 4 * (n as u64 + 1)..end)
-            .map(|own| format!("{own}\n"))
-            .collect();
+        let last = texts(end - 4 * (n as u64 + 1)..end).map(|own| format!("{own}\n"));
         let is_right = texts(function..end).take(n).eq(codes.iter().rev())
-            && (!self.is_mirrored || last == ends + "ret\n")
+            && (!self.is_mirrored || last.collect::<String>() == ends + "ret\n")
             && (start == function || pushed(&code[&start]).is_empty());
         (n > 0 && is_right).then_some(pushes)
     }
@@ -225,18 +217,18 @@ fn pushes(unwind: &str, code: &str) -> Result<Vec<String>, String> {
     for own in records(unwind) {
         rest.retain(|at, text| !own.code.contains(at) && text != "udf #0");
         // The body of a function comes after its prologue, which has few instructions.
-        let is_body =
-            own.codes.first().is_some_and(|code| code == "end_c") && own.code.start == function.end;
-        if !is_body {
+        let has_prologue = own.codes.first().is_none_or(|code| code != "end_c");
+        if has_prologue || own.code.start != function.end {
             function = own.code.clone();
         }
         let found = own.pushes(&code, function.start);
         let found = found.ok_or_else(|| format!("at {:x?}: {:?}", own.code, own.codes))?;
         all.extend(found.into_iter().cloned());
     }
-    rest.is_empty()
-        .then_some(all)
-        .ok_or_else(|| format!("{rest:?}"))
+    match rest.is_empty() {
+        true => Ok(all),
+        false => Err(format!("{rest:?}")),
+    }
 }
 
 /// The records of functions and of a stub are their prologues, as LLVM reads both; those of clang
