@@ -16,7 +16,6 @@ use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
 use crate::build::{ReferenceError, first_error, needs};
 use crate::case::Subject;
-use crate::emit::c::ValueAccess;
 use crate::generate::CSignature;
 use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
@@ -158,7 +157,7 @@ impl<'a> Typed<'a> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
         let entries = self.subjects.iter().filter_map(entry).collect();
         let mut unit = Unit::new(part, self.unit.compiler, entries);
-        // Unneeded tables are not made. See `emit/c/sides.rs` for aliasing.
+        // Unneeded tables are not made. gcc's `va_arg` of an HVA loses bytes by strict aliasing.
         let flags = [
             "-w",
             "-fno-asynchronous-unwind-tables",
@@ -167,7 +166,6 @@ impl<'a> Typed<'a> {
         ];
         unit.flags
             .extend(flags.into_iter().chain(self.unit.optimize));
-        unit.values = ValueAccess::ThroughLvalues;
         unit.more = Some(layouts);
         unit.turn = self.unit.turn;
         unit

@@ -32,19 +32,9 @@ pub(crate) use sides::is_pointer;
 /// The symbol of the numbers that a table of data begins with.
 pub(crate) const TABLE: &str = "cabi_table";
 
-/// Way in which both sides move values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ValueAccess {
-    /// Through a variable of the type, by `memcpy`: for any type that a header may have.
-    ThroughVariables,
-    /// As an lvalue of the type in the frame's own buffer, because compiling calls takes most of a
-    /// fuzz run's time. Not for qualified types.
-    ThroughLvalues,
-}
-
 /// The sides of `case`, whose symbols start with `prefix`.
-pub(crate) fn sides(case: &Case, prefix: &str, values: ValueAccess) -> String {
-    sides::callee(case, values) + &sides::caller(case, prefix, values)
+pub(crate) fn sides(case: &Case, prefix: &str) -> String {
+    sides::callee(case) + &sides::caller(case, prefix)
 }
 
 /// Bytes from one argument's image to the next are a multiple of this.

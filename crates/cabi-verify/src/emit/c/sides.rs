@@ -1,7 +1,5 @@
-//! The C text of a callee and a caller.
-//!
-//! Through variables each value moves by `memcpy`, which goes for any type a header may have, a
-//! qualified or atomic one too:
+//! The C text of a callee and a caller. Each value moves by `memcpy`, which goes for any type a
+//! header may have, a qualified or atomic one too:
 //!
 //! ```text
 //! struct s f(long a, struct t b) {
@@ -10,39 +8,18 @@
 //! }
 //! ```
 //!
-//! Drawn parameters are neither, and compiling calls takes most of a fuzz run's time. So there an
-//! lvalue of the type is made of the buffer itself, for which the file is compiled with
-//! `-fno-strict-aliasing`:
-//!
-//! ```text
-//! struct s f(long a, struct t b) {
-//!     *(long *)(seen + 0) = a; *(struct t *)(seen + 64) = b; return *(struct s *)(given + 0);
-//! }
-//! void f_call(..) {
-//!     *(struct s *)(got + 0) = f(*(long *)(image + 0), *(struct t *)(image + 64));
-//! }
-//! ```
-//!
-//! There a caller uses the frame's own buffers, its arguments: an address that the compiler knows
-//! is one instruction less a value.
-//!
 //! Caller and callee use registers that their own callers want back (`CABI_SPOIL`).
 
 use std::fmt::Write as _;
 
 use cabi::{Kind, Scalar, Type};
 
-use super::{Images, ValueAccess, fetched, is_widened};
+use super::{Images, fetched, is_widened};
 use crate::case::{Case, convention_attribute, parameter_list};
-
-/// An lvalue of type `text` at `at` bytes in `buffer`.
-fn object(text: &str, buffer: &str, at: usize) -> String {
-    format!("*({text} *)({buffer} + {at})")
-}
 
 /// A definition of the case's function that records its arguments and returns the result of the
 /// case.
-pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
+pub(super) fn callee(case: &Case) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.prototype;
     let (mut list, mut body) = (Vec::new(), String::new());
@@ -52,11 +29,8 @@ pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     let mut last = "0".to_owned();
     for (i, ((ty, text), at)) in named.zip(&offsets).enumerate() {
         last = format!("cabi_a{i}");
-        list.push(match values {
-            ValueAccess::ThroughVariables => format!("__typeof__({text}) {last}"),
-            ValueAccess::ThroughLvalues => format!("{text} {last}"),
-        });
-        write_down(&mut body, &last, text, *at, values);
+        list.push(format!("__typeof__({text}) {last}"));
+        write_down(&mut body, &last, *at);
         if is_widened(ty) && !matches!(ty.kind(), Kind::Record(_)) {
             let _ = writeln!(body, "  cabi_wide_values[{i}] = (long long){last};");
         }
@@ -67,39 +41,31 @@ pub(super) fn callee(case: &Case, values: ValueAccess) -> String {
     }
     if case.prototype.variadic {
         let unnamed = offsets.get(case.prototype.params.len()..);
-        fetch(&mut body, case, unnamed.unwrap_or_default(), &last, values);
+        fetch(&mut body, case, unnamed.unwrap_or_default(), &last);
     }
     let list = parameter_list(&list, case.prototype.variadic);
     let result = &function.spelled_ret;
-    let end = match (case.prototype.noreturn, case.has_result(), values) {
-        (true, ..) => "  cabi_escape();\n".to_owned(),
-        (_, false, _) => String::new(),
-        (.., ValueAccess::ThroughVariables) => format!(
+    let end = match (case.prototype.noreturn, case.has_result()) {
+        (true, _) => "  cabi_escape();\n".to_owned(),
+        (_, false) => String::new(),
+        _ => format!(
             "  {result} cabi_r; __builtin_memcpy((void *)&cabi_r, cabi_given_bytes, sizeof cabi_r); return cabi_r;\n"
         ),
-        (.., ValueAccess::ThroughLvalues) => {
-            format!("  return {};\n", object(result, "cabi_given_bytes", 0))
-        }
     };
     let (attributes, name) = (convention_attribute(function.convention), &function.name);
     format!("{attributes}{result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
 }
 
-/// Writes `value`, of a type spelled `text`, down at `at`: a variable, or, as an lvalue, any.
-fn write_down(body: &mut String, value: &str, text: &str, at: usize, values: ValueAccess) {
-    let _ = match values {
-        ValueAccess::ThroughVariables => writeln!(
-            body,
-            "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{value}, sizeof {value});"
-        ),
-        ValueAccess::ThroughLvalues => {
-            writeln!(body, "  {} = {value};", object(text, "cabi_seen_bytes", at))
-        }
-    };
+/// Writes the variable `value` down at `at`.
+fn write_down(body: &mut String, value: &str, at: usize) {
+    let _ = writeln!(
+        body,
+        "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{value}, sizeof {value});"
+    );
 }
 
 /// Fetches the unnamed arguments after the parameter `last`, and writes them down at `offsets`.
-fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: ValueAccess) {
+fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str) {
     // Functions of another convention than the compiler's own have lists of another type.
     let own = match case.prototype.convention {
         Some(_) => "ms_",
@@ -113,15 +79,12 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
     for ((ty, spelled), at) in unnamed.zip(offsets) {
         // An array type decays when it is passed, so no unnamed argument is one.
         let ty = fetched(ty, spelled);
-        let value = format!("__builtin_va_arg(cabi_list, {ty})");
-        match values {
-            ValueAccess::ThroughVariables => {
-                let _ = writeln!(body, "  {{ {ty} cabi_v = {value};");
-                write_down(body, "cabi_v", &ty, *at, values);
-                body.push_str("  }\n");
-            }
-            ValueAccess::ThroughLvalues => write_down(body, &value, &ty, *at, values),
-        }
+        let _ = writeln!(
+            body,
+            "  {{ {ty} cabi_v = __builtin_va_arg(cabi_list, {ty});"
+        );
+        write_down(body, "cabi_v", *at);
+        body.push_str("  }\n");
     }
     let _ = writeln!(body, "  __builtin_{own}va_end(cabi_list);");
 }
@@ -131,7 +94,7 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
 /// It calls `f` as if it were the case's function, with the values whose images it is given, laid
 /// out as [`Images::of`] says of [`Case::argument_types`], and stores the result's bytes, if there
 /// is one, in `result`.
-pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
+pub(super) fn caller(case: &Case, prefix: &str) -> String {
     let (name, result) = (&case.prototype.name, &case.prototype.spelled_ret);
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;
@@ -142,10 +105,6 @@ pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
         .iter()
         .chain(&case.unnamed_text);
     for (i, ((ty, text), at)) in types.iter().zip(texts).zip(offsets).enumerate() {
-        if values == ValueAccess::ThroughLvalues {
-            args.push(object(text, "cabi_image_bytes", at));
-            continue;
-        }
         // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any
         // pointer.
         let ty = match is_pointer(ty) {
@@ -159,34 +118,20 @@ pub(super) fn caller(case: &Case, prefix: &str, values: ValueAccess) -> String {
         );
         args.push(name);
     }
-    // Elsewhere the caller is entered with a filled stack: one call less to compile.
-    if values == ValueAccess::ThroughVariables {
-        body.push_str("  CABI_FILL_STACK;\n");
-    }
+    body.push_str("  CABI_FILL_STACK;\n");
     if case.prototype.variadic {
         body.push_str("  CABI_GAP;\n");
     }
     let call = format!("((__typeof__({name}) *)cabi_f)({})", args.join(", "));
-    let _ = match (case.has_result(), values) {
-        (false, _) => writeln!(body, "  {call};"),
-        (true, ValueAccess::ThroughVariables) => writeln!(
+    let _ = match case.has_result() {
+        false => writeln!(body, "  {call};"),
+        true => writeln!(
             body,
             "  {result} cabi_r = {call}; __builtin_memcpy(cabi_out, (void *)&cabi_r, sizeof cabi_r);"
         ),
-        (true, ValueAccess::ThroughLvalues) => {
-            writeln!(body, "  {} = {call};", object(result, "cabi_got_bytes", 0))
-        }
-    };
-    let (rest, used, after) = match values {
-        ValueAccess::ThroughVariables => (
-            ", const unsigned char *cabi_image, unsigned char *cabi_out",
-            "  (void)cabi_out;\n  (void)cabi_image;\n",
-            "  CABI_AFTER_CALL;\n",
-        ),
-        ValueAccess::ThroughLvalues => ("", "", ""),
     };
     format!(
-        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void){rest}) {{\n{used}{body}{after}  CABI_SPOIL;\n}}\n"
+        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void), const unsigned char *cabi_image, unsigned char *cabi_out) {{\n  (void)cabi_out;\n  (void)cabi_image;\n{body}  CABI_AFTER_CALL;\n  CABI_SPOIL;\n}}\n"
     )
 }
 

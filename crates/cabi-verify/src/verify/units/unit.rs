@@ -10,7 +10,7 @@ use crate::build::Refused;
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{ReferenceError, feature_flags};
 use crate::case::{Case, Subject, SubjectCase};
-use crate::emit::c::{self, FRAME, TRUNCATION, ValueAccess};
+use crate::emit::c::{self, FRAME, TRUNCATION};
 use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
@@ -31,8 +31,6 @@ pub struct Unit<'a> {
     pub declarations: Option<&'a str>,
     /// The cases. Functions after common declarations have different names.
     pub cases: Vec<SubjectCase<'a>>,
-    /// Way in which both sides move values.
-    pub values: ValueAccess,
     /// `true` if the compiler's sizes and offsets are ours. Otherwise its own two sides are not
     /// asked whether they agree about our bytes.
     pub same_layout: bool,
@@ -97,7 +95,6 @@ impl<'a> Unit<'a> {
             flags,
             declarations: None,
             cases,
-            values: ValueAccess::ThroughVariables,
             same_layout: true,
             turn: Turn::of(part),
             more: None,
@@ -196,7 +193,7 @@ impl<'a> Unit<'a> {
                 continue;
             };
             let prefix = self.prefix(at);
-            let body = c::sides(case, &prefix, self.values);
+            let body = c::sides(case, &prefix);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
             match self.own(at) {
                 Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
