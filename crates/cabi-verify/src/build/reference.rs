@@ -21,7 +21,7 @@ use crate::scratch::Scratch;
 
 pub(super) use super::error::{ReferenceError, first_error};
 
-mod coff;
+mod elf;
 mod macros;
 mod refuses;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Facts of a compiler's code, which runs under an emulator.
 
 use std::collections::{BTreeSet, HashMap};
-use std::process::Command;
 
 use cabi::convention::Convention;
 use cabi::{FnAbi, FnSig, Type};
@@ -178,16 +177,4 @@ impl Compiled {
             }
         }
     }
-}
-
-/// Returns the output of `command`, or the first messages where it fails.
-pub(super) fn output_of(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().display().to_string();
-    let output = command.output().map_err(|e| format!("{program}: {e}"))?;
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let first: Vec<&str> = errors.lines().take(3).collect();
-        return Err(format!("{program}: {}", first.join(" ")));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

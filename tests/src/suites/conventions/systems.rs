@@ -1,8 +1,6 @@
 //! The policy of each system of x86-64, against clang's code for that system, which runs under the
 //! probe: the rows of `tests/corpus/systems.txt`.
 
-use std::process::Command;
-
 use cabi::{FnAbi, FnSig, Policy, Profile, RecordRules, Target, VectorLevel};
 use cabi_header::{Options, parse};
 use cabi_verify::build::Reference;
@@ -12,11 +10,9 @@ use cabi_verify::question::Question;
 use cabi_verify::threads::{at_once, in_threads};
 
 use super::machines::FLAGS;
-use super::observer::output_of;
 use crate::suite::Suite;
 
 const VALUES: &str = include_str!("../../../corpus/systems.c");
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/systems.c");
 
 /// Flags for code without a library of C.
 const FREESTANDING: &str = "-ffreestanding -fno-stack-protector -fno-sanitize=all";
@@ -69,21 +65,18 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
     };
     let convention = target.convention().ok_or("no convention")?;
     let questions = questions(&target, triple)?;
-    let is_darwin = target.name().contains("apple");
-    let own = match is_darwin {
-        true => "-x assembler --target=x86_64-linux-gnu".to_owned(),
-        false => format!("--target={triple}-elf {FREESTANDING}"),
+    // clang writes no ELF files for Darwin.
+    let elf = match target.name().contains("apple") {
+        true => "",
+        false => "-elf",
     };
+    let own = format!("--target={triple}{elf} {FREESTANDING}");
     let policies = [Some(clang), None, Some(Policy::GCC), Some(Policy::CLANG)];
     let (mut n_compared, mut elsewhere) = ([0; 4], policies.map(|_| Vec::new()));
     for (option, level) in LEVELS {
-        let text = match is_darwin {
-            true => assembly(triple, option)?,
-            false => VALUES.to_owned(),
-        };
         let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
         let compiler = reference.with_flags(&flags).for_programs();
-        let facts = compiler.build(&text, &[]);
+        let facts = compiler.build(VALUES, &[]);
         let facts = facts.and_then(|built| probe.answers(&questions, convention, &[built]));
         let facts = facts.map_err(|why| why.to_string())?;
         for (question, facts) in questions.iter().zip(&facts) {
@@ -134,31 +127,4 @@ fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
         questions.push(Question::of_text(n, String::new(), f.signature()));
     }
     Ok(questions)
-}
-
-/// Returns clang's assembly of the values for Darwin, whose code it does not put into ELF files, as
-/// ELF has it: in one section, symbols without their `_`.
-fn assembly(triple: &str, option: &str) -> Result<String, String> {
-    let target = format!("--target={triple}");
-    let mut clang = Command::new("clang-19");
-    clang.args([&target, option, PATH, "-S", "-o", "-"]);
-    let text = output_of(clang.args(FREESTANDING.split(' ')).args(FLAGS))?;
-    let of_darwin = [
-        ".section",
-        ".build_version",
-        ".watchos_version",
-        ".ios_version",
-        ".macosx_version",
-        ".tvos_version",
-        ".subsections_via_symbols",
-    ];
-    let is_line = |line: &&str| {
-        !of_darwin
-            .iter()
-            .any(|own| line.trim_start().starts_with(own))
-    };
-    let lines = text.lines().filter(is_line);
-    let lines =
-        lines.map(|line| line.strip_prefix('_').unwrap_or(line).replace("\t_", "\t") + "\n");
-    Ok(lines.collect())
 }

@@ -80,9 +80,11 @@ impl Reference {
         Ok(true)
     }
 
-    /// Checks whether its object files are those of Windows.
-    pub(super) fn writes_coff(&self) -> Result<bool, ReferenceError> {
-        Ok(self.defines("_WIN32")? && !self.defines("__ELF__")?)
+    /// Checks whether its object files are those of another system than this machine's: of Windows,
+    /// or of macOS.
+    pub(super) fn writes_foreign_objects(&self) -> Result<bool, ReferenceError> {
+        let is_mac = self.defines("__MACH__")? && cfg!(not(target_vendor = "apple"));
+        Ok((is_mac || self.defines("_WIN32")?) && !self.defines("__ELF__")?)
     }
 
     /// Checks whether it defines the macro `name` by itself.

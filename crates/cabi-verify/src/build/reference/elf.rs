@@ -1,4 +1,5 @@
-//! Code of compilers that write COFF, as ELF: so functions for Windows are linked and run here.
+//! Code of compilers that write COFF or Mach-O, as ELF: so functions for Windows and macOS are
+//! linked and run here.
 
 use std::io;
 use std::path::Path;
@@ -15,9 +16,9 @@ impl Reference {
         object: &Path,
         flags: &[&str],
     ) -> Result<(), ReferenceError> {
-        let is_coff = self.writes_coff()?;
+        let is_foreign = self.writes_foreign_objects()?;
         let assembly = object.with_extension("s");
-        let (how, made) = if is_coff {
+        let (how, made) = if is_foreign {
             ("-S", &*assembly)
         } else {
             ("-c", object)
@@ -25,14 +26,14 @@ impl Reference {
         let [made, source] = [made, source].map(Path::to_string_lossy);
         // The source last: flags may say what it is written in.
         self.run(&[&["-std=gnu2x", how, "-o", &made], flags, &[&*source]].concat())?;
-        if is_coff {
+        if is_foreign {
             self.assemble_as_elf(&assembly, object)?;
         }
         Ok(())
     }
 
-    /// Makes an object file of ELF of the assembly of a compiler for Windows, without the
-    /// directives that only COFF has.
+    /// Makes an object file of ELF of the assembly of a compiler for Windows or macOS, without the
+    /// directives that ELF lacks, and symbols without Mach-O's `_`.
     fn assemble_as_elf(&self, assembly: &Path, object: &Path) -> Result<(), ReferenceError> {
         let text = std::fs::read_to_string(assembly);
         let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;
@@ -46,6 +47,9 @@ impl Reference {
                 // A part of a symbol's definition, which may be a line for each.
                 ".type" if rest.ends_with(';') => String::new(),
                 seh if seh.starts_with(".seh_") => String::new(),
+                ".subsections_via_symbols" | ".build_version" => String::new(),
+                version if version.ends_with("os_version_min") => String::new(),
+                version if version.ends_with("osx_version_min") => String::new(),
                 // A symbol that tells the linker of features.
                 ".globl" | ".set" if rest.starts_with("@feat.00") => String::new(),
                 // Its alignment is that of `.comm`.
@@ -53,15 +57,22 @@ impl Reference {
                     let name = rest.split(',').next().unwrap_or_default();
                     format!(".local {name}\n.comm {rest}")
                 }
+                ".section" if rest.starts_with("__TEXT,__text") => ".text".to_owned(),
+                ".section" if rest.starts_with("__") => ".section .rodata".to_owned(),
                 ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
                 // Words for the linker.
                 ".section" if rest.starts_with(".drectve") => ".section .comment".to_owned(),
                 _ => return None,
             })
         };
+        let is_mach_o = self.defines("__MACH__")?;
+        let named = |line: &str| match is_mach_o {
+            true => line.strip_prefix('_').unwrap_or(line).replace("\t_", "\t"),
+            false => line.to_owned(),
+        };
         let elf: Vec<String> = text
             .lines()
-            .map(|line| in_elf(line).unwrap_or_else(|| line.to_owned()))
+            .map(|line| in_elf(line).unwrap_or_else(|| named(line)))
             .collect();
         write(assembly, elf.join("\n") + "\n")?;
         let (own, flag) = match self.defines("__aarch64__")? {
