@@ -22,14 +22,8 @@ pub enum Backend {
     Llvm,
 }
 
-/// First lines of every file: the buffers of the C sides' frame.
-pub(crate) const PREAMBLE: &str = "\
-pub const panic = @import(\"std\").debug.no_panic;
-extern fn cabi_seen() callconv(.c) [*]u8;
-extern fn cabi_given() callconv(.c) [*]const u8;
-extern fn cabi_wide() callconv(.c) [*]i64;
-extern fn cabi_escape() callconv(.c) noreturn;
-";
+/// First lines of every file: the buffers of the C sides' frame, and how values move.
+pub(crate) const PREAMBLE: &str = include_str!("zig/preamble.zig");
 
 /// A case as Zig text.
 #[derive(Debug)]
@@ -185,17 +179,6 @@ fn ask_size(ty: &Type, name: &str, align: u32, layout: &mut Vec<Question>) {
     }
 }
 
-/// Copies `size` bytes, of which there may be none.
-fn copy(text: &mut String, to: &str, from: &str, size: u64) {
-    if size > 0 {
-        let _ = writeln!(text, "    @memcpy({to}, {from});");
-    }
-}
-
-fn bytes_of(variable: &str, size: u64) -> String {
-    format!("@as([*]const u8, @ptrCast(&{variable}))[0..{size}]")
-}
-
 /// Writes down argument `i`: its bytes from byte `at` of the recorded ones, and the value of one
 /// that is extended.
 fn record_argument(
@@ -204,28 +187,18 @@ fn record_argument(
     at: usize,
     convention: &str,
 ) {
-    let own = format!("a{i}");
     let size = match is_named {
         true => ty.size(),
         false => cabi::promote(ty).size(),
     };
-    if size == 0 {
-        let _ = writeln!(body, "    _ = {own};");
-    }
     if convention == AUTO && ty.align() > 8 && size > 0 {
         // Its address is aligned if the stack was.
         let align = ty.align();
-        let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
+        let _ = writeln!(body, "    if (@intFromPtr(&a{i}) % {align} != 0) @trap();");
     }
-    let seen = format!("seen[{at}..][0..{size}]");
-    copy(body, &seen, &bytes_of(&own, size), size);
+    let _ = writeln!(body, "    put(cabi_seen() + {at}, &a{i}, {size});");
     if is_named && is_widened(ty) {
-        let value = match (ty.kind(), ty.as_scalar()) {
-            (Kind::Enum(_), _) => format!("@intFromEnum({own})"),
-            (_, Some(Scalar::Bool)) => format!("@intFromBool({own})"),
-            _ => own,
-        };
-        let _ = writeln!(body, "    wide[{i}] = {value};");
+        let _ = writeln!(body, "    widen({i}, a{i});");
     }
 }
 
@@ -247,9 +220,10 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         }
         record_argument(&mut body, (i, ty, i < n_named), *at, words.convention);
     }
-    let head = head(case, &body);
+    let mut head = "";
     if case.prototype.variadic {
         list.push("...".to_owned());
+        head = "    var list = @cVaStart();\n    defer @cVaEnd(&list);\n    _ = &list;\n";
     }
     let name = &case.prototype.name;
     // Zig exports no function of its own convention, but its address.
@@ -271,40 +245,16 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     ))
 }
 
-/// Returns the start of a callee whose other statements are `body`.
-fn head(case: &Case, body: &str) -> String {
-    let mut head = String::new();
-    if body.contains("seen[") {
-        head.push_str("    const seen = cabi_seen();\n");
-    }
-    if body.contains("wide[") {
-        head.push_str("    const wide = cabi_wide();\n");
-    }
-    if case.prototype.variadic {
-        head.push_str("    var list = @cVaStart();\n    defer @cVaEnd(&list);\n");
-        if case.unnamed.is_empty() {
-            head.push_str("    _ = &list;\n");
-        }
-    }
-    head
-}
-
 /// Returns the end of a callee.
 fn end(case: &Case, words: &Words) -> String {
     if case.prototype.noreturn {
         return "    cabi_escape();\n".to_owned();
     }
-    if !case.has_result() {
-        return String::new();
+    let (result, size) = (&words.result, case.prototype.ret.size());
+    match case.has_result() {
+        true => format!("    return take({result}, cabi_given(), {size});\n"),
+        false => String::new(),
     }
-    let size = case.prototype.ret.size();
-    let mut text = format!(
-        "    var result: {} = undefined;\n    _ = &result;\n",
-        words.result
-    );
-    let to = format!("@as([*]u8, @ptrCast(&result))[0..{size}]");
-    copy(&mut text, &to, &format!("cabi_given()[0..{size}]"), size);
-    text + "    return result;\n"
 }
 
 /// Returns the type an unnamed argument is taken as. LLVM's `va_arg` disagrees with C's callers
@@ -330,9 +280,7 @@ fn caller(case: &Case, words: &Words) -> String {
     let (mut body, mut args) = (String::new(), Vec::new());
     for (i, ((ty, word), at)) in types.iter().zip(&words.params).zip(&offsets).enumerate() {
         let size = ty.size();
-        let _ = writeln!(body, "    var a{i}: {word} = undefined;\n    _ = &a{i};");
-        let to = format!("@as([*]u8, @ptrCast(&a{i}))[0..{size}]");
-        copy(&mut body, &to, &format!("image[{at}..][0..{size}]"), size);
+        let _ = writeln!(body, "    const a{i} = take({word}, image + {at}, {size});");
         args.push(format!("a{i}"));
     }
     let function = format!(
@@ -348,28 +296,12 @@ fn caller(case: &Case, words: &Words) -> String {
     };
     let call = format!("{call}({})", args.join(", "));
     let size = case.prototype.ret.size();
-    let mut end = String::new();
-    if !case.has_result() {
-        let _ = writeln!(end, "    {call};");
-    } else if size == 0 {
-        let _ = writeln!(end, "    _ = {call};");
-    } else {
-        let _ = writeln!(end, "    const result = {call};");
-        copy(
-            &mut end,
-            &format!("out[0..{size}]"),
-            &bytes_of("result", size),
-            size,
-        );
-    }
-    let parameter = |name: &'static str| {
-        let used = body.contains(&format!("{name}[")) || end.contains(&format!("{name}["));
-        if used { name } else { "_" }
+    let end = match case.has_result() {
+        true => format!("    const result = {call};\n    put(out, &result, {size});\n"),
+        false => format!("    {call};\n"),
     };
     format!(
-        "export fn {}_call(f: {of}, {}: [*]const u8, {}: [*]u8) callconv(.c) void {{\n{body}{end}}}\n",
+        "export fn {}_call(f: {of}, image: [*]const u8, out: [*]u8) callconv(.c) void {{\n    _ = .{{ image, out }};\n{body}{end}}}\n",
         case.prototype.name,
-        parameter("image"),
-        parameter("out"),
     )
 }
