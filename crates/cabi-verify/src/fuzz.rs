@@ -28,7 +28,6 @@ use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{CompiledUnit, Turn};
 use crate::verify::{Compiler, Mistake};
 
-mod transition_types;
 mod transitions;
 
 use transitions::Transitions;

@@ -20,7 +20,6 @@ mod shrink;
 mod tests;
 mod types;
 
-pub(crate) use draw::SCALARS;
 pub use draw::{signature, signature_from};
 pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine, states_for_machine};
 pub use for_zig::signature_for_zig;

@@ -2,18 +2,16 @@
 //!
 //! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
 //! memory)`: the arguments before the value make the state, those after it show the state it leads
-//! to. The value's type is one of several of its shape
-//! ([`transition_types`](super::transition_types)), by turns; the result is nothing, a register, or
-//! in memory, whose address takes a register too.
+//! to. The value's type is one of several drawn ones of its shape, by turns; the result is nothing,
+//! a register, or in memory, whose address takes a register too.
 
 use std::collections::BTreeMap;
 
 use cabi::VectorLevel;
 
-use super::Campaign;
-use super::transition_types::{self, slots};
+use super::{Campaign, drawn};
 use crate::build::{feature_flags, needs};
-use crate::generate::{CSignature, CType};
+use crate::generate::{CRecord, CSignature, CType, Form};
 use crate::signatures::subject;
 use crate::states::{Measure, SYSV, Shape, Transition};
 use crate::tally::Tally;
@@ -151,15 +149,52 @@ fn level_of(shape: Shape) -> VectorLevel {
     }
 }
 
-/// Returns the types that `asked` has, by their shapes.
-fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
-    let mut all: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
+/// Signatures whose types are tried.
+const DRAWN: u64 = 384;
+
+/// Returns vectors, a type that is drawn for few targets, and drawn types: each alone, and as the
+/// member of records and arrays.
+fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
     // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
     let widest = match asked.target().name().starts_with("x86_64") {
         true => 64,
         false => 16,
     };
-    for (number, ty) in transition_types::all(widest).enumerate() {
+    let bytes = [4, 8, 16, 32, 64].into_iter().filter(move |n| *n <= widest);
+    let lanes = ["char", "float", "double", "_Float16", "__int128"];
+    let vectors = bytes.flat_map(move |bytes| lanes.map(|lane| CType::Vector { lane, bytes }));
+    let drawn = (0..DRAWN).flat_map(|number| {
+        let mut drawn = drawn(asked, 1, number);
+        drawn.types_mut().map(|ty| ty.clone()).collect::<Vec<_>>()
+    });
+    let rare = ["__float128".into()];
+    vectors.chain(rare).chain(drawn).flat_map(|ty| {
+        let records = [
+            (true, None, 0),
+            (true, Some(16), 0),
+            (true, Some(32), 0),
+            (false, Some(64), 0),
+            (false, None, 2),
+            (false, None, 3),
+            (false, None, 4),
+        ];
+        let record = |(packed, aligned, len)| CRecord {
+            packed,
+            aligned,
+            ..CRecord::of([match len {
+                0 => Form::plain(ty.clone()),
+                len => Form::array(ty.clone(), &[len]),
+            }])
+        };
+        let records = records.map(|how| record(how).into());
+        records.into_iter().chain([ty.clone()]).collect::<Vec<_>>()
+    })
+}
+
+/// Returns the types that `asked` has, by their shapes.
+fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
+    let mut all: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
+    for (number, ty) in types(asked).enumerate() {
         let signature = CSignature {
             params: vec![ty.clone()],
             ms_abi: asked.ms_abi,
@@ -179,6 +214,11 @@ fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
         }
     }
     all
+}
+
+/// A value of `n` stack slots, passed in memory.
+fn slots(n: u32) -> CType {
+    CType::structure([Form::array("long".into(), &[n])])
 }
 
 /// Returns the signature that shows `transition` with the type whose turn it is; `None` if that
