@@ -240,6 +240,10 @@ impl Compared<'_> {
             // Callers of System V do, for callees some of which rely on it, and a language's.
             _ if convention.name == X86_64_SYSV.name => 32,
             _ if convention.frame.kind == FrameKind::Tail => 32,
+            // On Apple's systems.
+            Loc::Stack(_) if placed.part.size < placed.part.ty.bytes() => {
+                8 * u32::from(placed.part.ty.bytes())
+            }
             _ => slot,
         }
     }

@@ -77,8 +77,10 @@ bits! {
     /// does for the argument.
     DOUBLE_VECTOR_RESULT_IN_SSE = 5: Clang, Zig;
     /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in
-    /// memory (clang). An `_Atomic` scalar is passed in the registers of the plain one, but clang
-    /// does not count these ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
+    /// memory (clang), where an `_Atomic` one of up to 16 bytes is aligned to its size; gcc aligns
+    /// it as the plain one, on RISC-V only the complex number. An `_Atomic` scalar is passed in the
+    /// registers of the plain one, but clang does not count these
+    /// ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
     ATOMIC_MEMBERS_IN_MEMORY = 6: Clang, Zig;
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too
     /// (clang through version 19).
@@ -169,8 +171,9 @@ bits! {
     /// on the stack a transparent union has its own size, and its own alignment unless its first
     /// member has no registers (gcc: those of its first member).
     RECORDS_GO_BY_COUNT = 35: Clang;
-    /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers
-    /// that are not free, the value is whole on the stack. It makes one too of bit-fields that go
+    /// clang's front end leaves an `__int128`, and a record with an integer over both eightbytes,
+    /// one integer (clang 22): where it counts registers that are not free, the value is whole on
+    /// the stack, refused if the integer is a bit-field. It makes one too of bit-fields that go
     /// on from the first eightbyte into the second without a boundary of bytes, also of those
     /// without a name; where the first eightbyte alone is an integer, it counts one of two
     /// registers, and the record is refused.

@@ -357,12 +357,8 @@ impl Type {
     #[must_use]
     #[inline]
     pub fn canonical_align(&self) -> u32 {
-        match &self.kind {
-            Kind::Record(record) => {
-                record
-                    .align()
-                    .max(if self.is_atomic() { self.align } else { 1 })
-            }
+        let plain = match &self.kind {
+            Kind::Record(record) => record.align(),
             Kind::Array(array) => array.canonical_align,
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most
             // the vector's own.
@@ -374,6 +370,10 @@ impl Type {
                 Err(_) => self.align,
             },
             Kind::Void | Kind::Function => 1,
+        };
+        match u32::try_from(self.size) {
+            Ok(size @ (1 | 2 | 4 | 8 | 16)) if self.is_atomic() => size.max(plain),
+            _ => plain,
         }
     }
 

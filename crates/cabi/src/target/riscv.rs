@@ -7,8 +7,8 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    INTS, NOT_COMPARED, as_argument, byte, extension_of, int, ir_values, is_compared, memory, one,
-    words,
+    ATOMIC, INTS, NOT_COMPARED, as_argument, byte, extension_of, int, ir_values, is_compared,
+    memory, one, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F32, F64};
@@ -239,6 +239,14 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         }
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, cx)?,
         _ if ty.size() == 0 => return no_bytes(ty, cx),
+        Kind::Complex(_) if ty.is_atomic() && ty.size() == 2 * u64::from(word) => {
+            let mut group = words(ty, word);
+            // gcc aligns the parts alone.
+            if !cx.decide(Policy::ATOMIC_MEMBERS_IN_MEMORY, ty, ATOMIC)? {
+                group.align = ty.non_atomic().align();
+            }
+            group
+        }
         _ => words(ty, word),
     };
     if FLEN == 0 || cx.role == Role::Unnamed {

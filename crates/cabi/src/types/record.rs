@@ -238,21 +238,22 @@ pub(crate) fn is_all_padding(ty: &Type) -> bool {
     }
 }
 
-/// Returns whether clang passes `ty`, a record of C++ without data: one of its members is of a
-/// class. An empty base is no member.
-pub(crate) fn has_class_member(ty: &Type) -> bool {
-    fn is_class(ty: &Type) -> bool {
+/// Returns whether clang passes `ty`, a record without data: it or something in it is `_Atomic`, or
+/// one of its members is of a class of C++. An empty base is no member.
+pub(crate) fn is_data_to_clang(ty: &Type) -> bool {
+    fn is_member(ty: &Type) -> bool {
         match ty.kind() {
-            Kind::Array(array) => is_class(&array.elem),
-            Kind::Record(record) => record.attributes.language == Language::Cxx,
-            _ => false,
+            Kind::Array(array) => is_member(&array.elem),
+            Kind::Record(record) if record.attributes.language == Language::Cxx => true,
+            _ => is_data_to_clang(ty),
         }
     }
     let fields = ty.as_record().map_or(&[][..], Record::fields);
-    fields.iter().any(|field| match field.name() {
-        Some(_) => field.ty().size() > 0 && is_class(field.ty()),
-        None => has_class_member(field.ty()),
-    })
+    ty.is_atomic()
+        || fields.iter().any(|field| match field.name() {
+            Some(_) => field.ty().size() > 0 && is_member(field.ty()),
+            None => is_data_to_clang(field.ty()),
+        })
 }
 
 /// FNV-1a over what equality compares, of integers a word at a time.

@@ -87,7 +87,7 @@ pub(super) fn stack_parts(
     (size, align): (u64, u32),
     to: &mut SmallVec<impl Array<Item = ClifPart>>,
 ) -> bool {
-    let own = own_type(machine, ty, abi);
+    let own = own_type(machine, ty, abi, align);
     match own {
         Some(own) => to.push(own),
         None if size > MAX_PARTS_BYTES => {}
@@ -98,7 +98,7 @@ pub(super) fn stack_parts(
 
 /// Returns a stack argument as a CLIF parameter of its own type, if it can be one: a scalar or
 /// 16-byte vector whose class is exhausted before it.
-fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
+fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi, align: u32) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
     let is_wide =
@@ -113,7 +113,8 @@ fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> 
     }
     let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
     let extension = match value {
-        _ if is_packed => Extension::None,
+        // An extended value has the alignment of its slot.
+        _ if is_packed || align < WORD.bytes() => Extension::None,
         ValueType::I8 | ValueType::I16 if signed => Extension::Sign,
         ValueType::I8 | ValueType::I16 => Extension::Zero,
         _ => Extension::None,

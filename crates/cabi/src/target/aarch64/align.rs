@@ -12,7 +12,8 @@ pub(super) fn argument_align(ty: &Type) -> u32 {
             let fields = fields.map(|field| field_align(field, record.attributes()));
             fields.max().unwrap_or(1).min(record.align())
         }
-        _ => ty.canonical_align(),
+        // gcc's, which aligns an `_Atomic` complex number as the plain one.
+        _ => ty.non_atomic().canonical_align(),
     };
     if natural >= 16 { 16 } else { 8 }
 }

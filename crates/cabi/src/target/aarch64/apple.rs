@@ -16,7 +16,7 @@ use crate::convention::{
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{as_argument, byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
-use crate::types::record::{has_class_member, is_all_padding};
+use crate::types::record::{is_all_padding, is_data_to_clang};
 use crate::types::{Kind, Type};
 
 /// "Variadic functions [..] assign each argument to an appropriate number of 8-byte stack slots".
@@ -53,8 +53,20 @@ pub static APPLE_ARM64: Convention = Convention {
 
 /// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let ty = as_argument(ty, cx)?;
-    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() && !has_class_member(ty) {
+    let passed = as_argument(ty, cx)?;
+    let mut group = classify_passed(passed, cx)?;
+    // A narrow transparent union has 4 bytes on the stack.
+    if let (false, [part]) = (core::ptr::eq(ty, passed), group.parts.as_mut_slice())
+        && part.size < 4
+    {
+        part.ty = int(4, part.extension).ty;
+        group.may_split = true;
+    }
+    Ok(group)
+}
+
+fn classify_passed(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if ty.size() == 0 || is_all_padding(ty) && !is_data_to_clang(ty) {
         return Ok(Group::ignore());
     }
     // No HFA is larger, and no walk over an array is longer.

@@ -17,7 +17,7 @@ use crate::convention::{
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{as_argument, byte, has_atomic, int, memory, one};
 use crate::types::error::Error;
-use crate::types::record::{has_class_member, is_all_padding};
+use crate::types::record::{is_all_padding, is_data_to_clang};
 use crate::types::{Kind, Type};
 use crate::{LeafKind, leaves};
 
@@ -40,7 +40,7 @@ pub static WINDOWS_ARM64: Convention = Convention {
 /// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let ty = as_argument(ty, cx)?;
-    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() && !has_class_member(ty) {
+    if ty.size() == 0 || is_all_padding(ty) && !is_data_to_clang(ty) {
         return match cx.role {
             Role::Unnamed if ty.size() > 0 => {
                 let why =

@@ -47,7 +47,7 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
         }
         return Ok(group);
     }
-    let align = passed.canonical_align();
+    let align = quirks::align(passed, cx);
     let mut group = Group::new(GroupKind::Memory, passed.size(), align);
     let wide = match classify::classes_of(passed, cx) {
         Ok(classes) => add_parts(&mut group, &classes, cx),

@@ -32,6 +32,16 @@ pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Class
     }
 }
 
+/// Returns the alignment of a value on the stack: gcc gives one that is `_Atomic` that of the plain
+/// one ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+#[inline]
+pub(super) fn align(ty: &Type, cx: &mut Classify<'_, '_>) -> u32 {
+    match ty.is_atomic() && !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        true => ty.non_atomic().align(),
+        false => ty.canonical_align(),
+    }
+}
+
 /// Returns a vector that is not inside anything. Results may be wider than the vector level,
 /// arguments not.
 fn vector_value(

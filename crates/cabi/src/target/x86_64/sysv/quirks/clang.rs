@@ -28,13 +28,22 @@ pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Refuses vectors of bools that clang takes apart as no rule says.
+/// Refuses vectors of bools that clang takes apart as no rule says, and those of `__float128`, of
+/// which it has one lane in a register ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match kind {
         LeafKind::Vector(vector)
             if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 =>
         {
             let why = "clang passes its vectors of more than 64 bools as no rule says";
+            cx.dispute(ty, why)
+        }
+        LeafKind::Vector(vector)
+            if vector.lane == Scalar::F128
+                && (32..=cx.vectors.bytes()).contains(&(16 * u64::from(vector.lanes)))
+                && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT) =>
+        {
+            let why = "clang passes its wide vector of __float128 lane by lane, as no rule says";
             cx.dispute(ty, why)
         }
         _ => Ok(()),
@@ -367,6 +376,10 @@ pub(super) fn move_wide_vector_of_variadic(
 }
 
 fn is_split(vector: Vector, bytes: u64) -> bool {
+    // LLVM has two registers for `__float128`.
+    if vector.lane == Scalar::F128 && vector.lanes > 2 {
+        return false;
+    }
     vector.bools.is_some() || vector.lanes.is_power_of_two() || is_of_three_words(vector, bytes)
 }
 
@@ -375,8 +388,9 @@ fn is_of_three_words(vector: Vector, bytes: u64) -> bool {
     vector.bools.is_none() && vector.lanes == 3 && bytes == 32
 }
 
-/// clang's front end takes a wide vector of `__int128`, or one whose lanes are no power of two, for
-/// a result in registers, its back end for one in memory ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// clang's front end takes a wide vector of `__int128`, of four `__float128`, or whose lanes are no
+/// power of two, for a result in registers, its back end for one in memory
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
     let is_in_memory = matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector, ty.size()));
     if is_in_memory

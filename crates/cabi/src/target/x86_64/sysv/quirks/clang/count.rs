@@ -11,6 +11,7 @@ use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
 use crate::convention::{
     ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, RegCounts, Role, State,
 };
+use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::target::parts::byte;
@@ -61,7 +62,7 @@ pub(in super::super::super) fn adjust(
             let (needed, free) = (group.reg_counts(), all_free(before));
             let found = free.int >= needed.int && free.vector >= needed.vector;
             match (take(count, own), found) {
-                (true, false) if !stays_whole(ty, cx) => take_apart(before, group, cx)?,
+                (true, false) if !stays_whole(ty, group, cx)? => take_apart(before, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
                     group.kind = GroupKind::Memory;
                     cx.tracer.memory("clang counts no register as free");
@@ -98,9 +99,32 @@ fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
 }
 
 /// Returns whether LLVM sees one integer, which it does not take apart
-/// ([`Policy::INT128_STAYS_WHOLE`]).
-fn stays_whole(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
-    ty.as_scalar().is_some_and(Scalar::is_int128) && cx.choose(Policy::INT128_STAYS_WHOLE)
+/// ([`Policy::INT128_STAYS_WHOLE`]): an `__int128`, or a record with an integer over both
+/// eightbytes.
+///
+/// # Errors
+/// The integer of a record is a bit-field, of which clang makes one `__int128` or none.
+fn stays_whole(
+    ty: &Type,
+    group: &mut Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<bool, &'static str> {
+    let goes_on = |leaf: &Leaf| {
+        let is_integer = matches!(leaf.kind, LeafKind::Scalar(one) if one.is_integer_like());
+        is_integer && leaf.eightbytes() == (0..2)
+    };
+    let whole = match ty.as_scalar() {
+        Some(scalar) => scalar.is_int128().then_some(false),
+        None => leaves(ty).filter(goes_on).map(|leaf| leaf.bit_field).min(),
+    };
+    let Some(bit_field) = whole.filter(|_| cx.choose(Policy::INT128_STAYS_WHOLE)) else {
+        return Ok(false);
+    };
+    if bit_field {
+        return Err("no rule says whether clang 22 makes one __int128 of its bit-fields");
+    }
+    group.align = group.align.max(16);
+    Ok(true)
 }
 
 /// Gives each part of a value that the front end counts registers for, and for which there are not
