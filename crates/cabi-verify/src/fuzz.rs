@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use cabi::{LongDouble, Target, VectorLevel};
 
 use crate::case::Case;
-use crate::generate::{Absent, CSignature, Dialect, signature, signature_for_machine, smallest};
+use crate::generate::{
+    Absent, CSignature, Dialect, Random, add_rare, signature, signature_for_machine, smallest,
+};
 use crate::process;
 pub use crate::signatures::subject;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
@@ -174,22 +176,31 @@ fn is_common(number: u64) -> bool {
 /// Returns signature `number` of those for `asked`.
 pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
     let target = asked.target();
-    match target == Target::X86_64_LINUX {
-        false => signature_for_machine(seed, number, &absent(asked, &target, number)),
-        true => signature(seed, number, dialect(asked, number)),
+    let (absent, dialect) = (absent(asked, &target, number), dialect(asked, number));
+    let is_machine = target != Target::X86_64_LINUX;
+    let mut drawn = match is_machine {
+        true => signature_for_machine(seed, number, &absent),
+        false => signature(seed, number, dialect),
+    };
+    add_rare(&mut drawn, &mut Random::new(!seed, number), dialect);
+    if is_machine {
+        drawn.types_mut().for_each(|ty| absent.replace(ty));
     }
+    drawn
 }
 
 /// Returns the features of C that `target` lacks.
 fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
     let is_x86_64 = target.name().starts_with("x86_64");
+    let is_refused = target.name().starts_with("riscv") || target.name().starts_with("s390x");
     Absent {
         names: match target.data_model().long_double {
             LongDouble::F64 => &NO_WIDE_FLOATS,
             _ => &NO_FLOAT128,
         },
         unnamed: &[],
-        vectors: false,
+        // Refused by name: in every fourth signature.
+        vectors: is_refused && !number.is_multiple_of(4),
         bit_int: is_common(number) || asked.reference.name() != "clang",
         align: if is_x86_64 { 64 } else { 16 },
         fill: if is_x86_64 { 5 } else { 9 },

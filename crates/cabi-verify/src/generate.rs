@@ -15,6 +15,7 @@ mod for_machine;
 mod for_zig;
 mod print;
 mod random;
+mod rare;
 mod shrink;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine, sta
 pub use for_zig::signature_for_zig;
 pub use print::CDeclarations;
 pub use random::Random;
+pub(crate) use rare::add_rare;
 pub(crate) use shrink::smallest;
 
 /// Features of C that a compiler supports.
@@ -104,6 +106,8 @@ pub enum CType {
     Function,
     /// An enumeration with this as its one value.
     Enum(&'static str),
+    /// The same with the attribute `packed`.
+    PackedEnum(&'static str),
     /// `_BitInt(bits)`.
     BitInt {
         /// Width in bits.
@@ -125,6 +129,8 @@ pub enum CType {
         /// Number of them.
         lanes: u32,
     },
+    /// An array by a typedef, only in a member.
+    Array(Box<CType>, u32),
     /// `_Atomic`.
     Atomic(Box<CType>),
     /// A typedef with an `aligned` attribute, which can lower an alignment too.
@@ -148,6 +154,8 @@ pub struct CRecord {
     pub pack: Option<u32>,
     /// `ms_struct` on the record.
     pub ms_struct: bool,
+    /// `transparent_union` on the union.
+    pub transparent: bool,
 }
 
 /// A member.
@@ -220,7 +228,9 @@ impl CType {
     pub fn visit(&mut self, change: &mut dyn FnMut(Node<'_>)) {
         change(Node::Type(self));
         match self {
-            Self::Atomic(inner) | Self::Aligned(inner, _) => inner.visit(change),
+            Self::Array(inner, _) | Self::Atomic(inner) | Self::Aligned(inner, _) => {
+                inner.visit(change);
+            }
             Self::Record(record) => record.visit(change),
             _ => {}
         }

@@ -330,7 +330,7 @@ impl Absent {
     }
 
     /// Replaces a type that the machine lacks.
-    fn replace(&self, ty: &mut CType) {
+    pub(crate) fn replace(&self, ty: &mut CType) {
         let limit = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
         ty.visit(&mut |node| match node {
             Node::Type(ty) => self.change(ty),

@@ -136,6 +136,11 @@ impl Text<'_> {
             CType::Atomic(inner) => return format!("_Atomic({})", self.spell(inner)),
             CType::Record(record) => self.record(record, "@ ", "m"),
             CType::Enum(value) => format!("enum @ {{ {own}v{} = {value} }}", self.known.len()),
+            CType::PackedEnum(value) => {
+                let n = self.known.len();
+                format!("enum __attribute__((packed)) @ {{ {own}v{n} = {value} }}")
+            }
+            CType::Array(elem, len) => format!("typedef {} @[{len}]", self.spell(elem)),
             CType::Function => "typedef void (*@)(void)".to_owned(),
             CType::Vector { lane, bytes } => {
                 format!("typedef {lane} @ __attribute__((vector_size({bytes})))")
@@ -151,7 +156,7 @@ impl Text<'_> {
         let (keyword, letter) = match ty {
             CType::Record(record) if record.is_union => ("union ", "u"),
             CType::Record(_) => ("struct ", "s"),
-            CType::Enum(_) => ("enum ", "e"),
+            CType::Enum(_) | CType::PackedEnum(_) => ("enum ", "e"),
             _ => ("", "t"),
         };
         let name = format!("{own}{letter}{}", self.known.len());
@@ -176,7 +181,12 @@ impl Text<'_> {
         let members = (0..).zip(&record.members);
         let members = members.map(|(i, member)| self.member(member, &format!("{prefix}{i}")));
         let members: String = members.collect();
-        format!("{keyword} {attributes}{name}{{ {members}}}")
+        // clang wants it after the members.
+        let transparent = match record.transparent {
+            true => " __attribute__((transparent_union))",
+            false => "",
+        };
+        format!("{keyword} {attributes}{name}{{ {members}}}{transparent}")
     }
 
     fn member(&mut self, member: &CMember, name: &str) -> String {

@@ -114,7 +114,7 @@ fn smaller_types(ty: &CType) -> Vec<CType> {
             let bytes = bytes / 2;
             vec![CType::Vector { lane, bytes }]
         }
-        CType::Enum(_) | CType::Function => vec![CType::Name("int")],
+        CType::Enum(_) | CType::PackedEnum(_) | CType::Function => vec![CType::Name("int")],
         _ => Vec::new(),
     }
 }

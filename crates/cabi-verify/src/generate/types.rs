@@ -17,7 +17,9 @@ impl Types<'_> {
             CType::Name(name) => Type::parse(name, self.model),
             CType::Function => Ok(self.model.fn_pointer()),
             CType::BitInt { bits, signed } => self.model.bit_int(*bits, *signed),
-            CType::Enum(value) => self.enumeration(value),
+            CType::Enum(value) => self.enumeration(value, false),
+            CType::PackedEnum(value) => self.enumeration(value, true),
+            CType::Array(elem, len) => Type::array(&self.build(elem)?, u64::from(*len)),
             CType::Vector { lane, bytes } => {
                 let lane = Type::parse(lane, self.model)?;
                 let lanes = u64::from(*bytes) / lane.size().max(1);
@@ -43,17 +45,26 @@ impl Types<'_> {
     }
 
     /// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of
-    /// `long` that holds it; for MSVC each is `int`.
-    fn enumeration(&self, value: &str) -> Result<Type, Error> {
-        let (negative, wide) = (value.starts_with('-'), value.contains("0x1"));
-        let name = match (negative, wide) {
-            _ if self.model.records == RecordRules::Msvc => "int",
-            (false, false) => "unsigned",
-            (true, false) => "int",
-            (false, true) => "unsigned long",
-            (true, true) => "long",
+    /// `long` that holds it, if it is packed of narrower ones too; for MSVC each is `int`.
+    fn enumeration(&self, value: &str, packed: bool) -> Result<Type, Error> {
+        const NAMES: [(&str, u32); 4] = [("char", 8), ("short", 16), ("int", 32), ("long", 64)];
+        let digits = value.trim_start_matches('-');
+        let magnitude = match digits.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => digits.parse(),
         };
-        Type::enumeration(&Type::parse(name, self.model)?)
+        let (magnitude, negative) = (magnitude.unwrap_or(0), value.starts_with('-'));
+        let sign = if negative { "signed" } else { "unsigned" };
+        let bits = u64::BITS - magnitude.saturating_sub(negative.into()).leading_zeros();
+        let bits = bits + u32::from(negative);
+        let mut fitting = NAMES[if packed { 0 } else { 2 }..].iter();
+        let name = fitting.find(|(_, width)| *width >= bits);
+        let name = name.map_or("long", |(name, _)| name);
+        let name = match self.model.records == RecordRules::Msvc {
+            true => "int".to_owned(),
+            false => format!("{sign} {name}"),
+        };
+        Type::enumeration(&Type::parse(&name, self.model)?)
     }
 
     /// Builds `record` under the name `tag`, with members whose names start with `prefix`. `#pragma
@@ -74,6 +85,9 @@ impl Types<'_> {
         }
         if record.packed {
             builder = builder.packed();
+        }
+        if record.transparent {
+            builder = builder.transparent();
         }
         builder = pack.into_iter().fold(builder, RecordBuilder::pack);
         let mut model = *self.model;

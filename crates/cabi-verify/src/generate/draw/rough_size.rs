@@ -11,7 +11,7 @@ pub(super) fn type_bits(ty: &CType) -> u32 {
             u32::try_from(8 * size).unwrap_or(u32::MAX)
         }
         CType::Function => 64,
-        CType::Enum(_) => 32,
+        CType::Enum(_) | CType::PackedEnum(_) => 32,
         CType::BitInt { bits, .. } => u32::from(*bits).next_power_of_two().max(8),
         CType::Vector { bytes, .. } => bytes * 8,
         CType::ExtVector {
@@ -21,6 +21,7 @@ pub(super) fn type_bits(ty: &CType) -> u32 {
         CType::ExtVector { lane, lanes } => {
             type_bits(&CType::Name(lane)) * lanes.next_power_of_two()
         }
+        CType::Array(elem, len) => type_bits(elem) * len,
         CType::Atomic(inner) | CType::Aligned(inner, _) => type_bits(inner),
         CType::Record(record) => record_bits(record),
     }
