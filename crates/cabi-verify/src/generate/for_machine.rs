@@ -354,6 +354,9 @@ impl Absent {
             CType::Vector { lane, bytes } => {
                 (*lane, *bytes) = (self.name(lane), (*bytes).min(self.align.max(16)));
             }
+            CType::ExtVector { lane, .. } if self.name(lane) != *lane => {
+                *ty = CType::Name(self.name(lane));
+            }
             // Wider ones than `unsigned` have another type where `long` is narrow.
             CType::Enum(value) => *value = "1",
             // One of 16 bytes is aligned to as many.
