@@ -81,7 +81,7 @@ pub(crate) fn add_rare(signature: &mut CSignature, random: &mut Random, dialect:
         match inner {
             // clang reads none.
             CType::Atomic(_) => *ty = "int".into(),
-            // Of what is promoted, only negative values show the extension.
+            // Only negative values show the extension of a promoted one.
             CType::PackedEnum(_) => *ty = CType::PackedEnum("-1"),
             _ => {}
         }
@@ -188,6 +188,8 @@ impl Rare<'_> {
             _ => {}
         }
     }
+
+    /// A typedef of `inner` with an alignment, which may be lower.
     fn aligned(&mut self, inner: CType) -> CType {
         let align = self.random.one_or(&[1, 2, 4, 8, 16, 16, 32], 8);
         CType::Aligned(Box::new(inner), align)
