@@ -168,7 +168,7 @@ impl<'u> Reader<'u> {
             CXType_Record => self.record(ty.declaration()),
             CXType_Enum => self.enumeration(ty),
             CXType_ConstantArray => {
-                let element = self.element(ty)?;
+                let element = self.ty(ty.array_element())?;
                 // libclang's number has a sign, and the bits of the target's `size_t`.
                 let len = u64::try_from(ty.array_len()).ok();
                 let array = len.map(|len| Type::array(&element, len)).transpose()?;
@@ -182,7 +182,7 @@ impl<'u> Reader<'u> {
                         )
                     })
             }
-            CXType_IncompleteArray => Ok(Type::flexible_array(&self.element(ty)?)?),
+            CXType_IncompleteArray => Ok(Type::flexible_array(&self.ty(ty.array_element())?)?),
             CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
             CXType_Vector | CXType_ExtVector => self.vector(ty),
             CXType_Atomic => self.atomic(ty),
@@ -206,20 +206,6 @@ impl<'u> Reader<'u> {
             return Err(unsupported(ty, why));
         }
         Ok(plain.atomic()?)
-    }
-
-    /// Returns the type of the elements of the array `ty`.
-    fn element(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
-        let read = self.ty(ty.array_element())?;
-        let element = ty.array_element().canonical();
-        if element.kind() == CXType_Atomic && !self.is_as_clang() && read.as_scalar().is_none() {
-            let value = self.ty(element.atomic_value())?;
-            if value.align() < read.align() {
-                let why = "gcc aligns its elements as if they were not atomic, clang does not";
-                return Err(unsupported(ty, why));
-            }
-        }
-        Ok(read)
     }
 
     fn scalar(&self, kind: CXTypeKind) -> Option<Type> {

@@ -186,13 +186,7 @@ fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
                 len => Form::array(ty.clone(), &[len]),
             }])
         };
-        // gcc aligns elements as if they were not atomic: headers with such arrays are refused.
-        let is_atomic = match &ty {
-            CType::Aligned(inner, _) => matches!(**inner, CType::Atomic(_)),
-            ty => matches!(ty, CType::Atomic(_)),
-        };
-        let records = records.into_iter().filter(|how| how.2 == 0 || !is_atomic);
-        let records = records.map(|how| record(how).into());
+        let records = records.into_iter().map(|how| record(how).into());
         records.chain([ty.clone()]).collect::<Vec<_>>()
     })
 }

@@ -41,9 +41,18 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
             return Err(b.bad_field(wide.label(), why));
         }
     }
+    let is_forgotten = |member: &&Member| {
+        let ty = element(&member.ty);
+        let is_array = matches!(member.ty.kind(), Kind::Array(_));
+        is_array && ty.as_scalar().is_none() && ty.non_atomic().align() < ty.align()
+    };
+    if let Some(array) = b.members.iter().find(is_forgotten) {
+        let why = "gcc aligns its elements as if they were not atomic, clang does not";
+        return Err(b.bad_field(array.label(), why));
+    }
     // The mode of such a record is an integer's, by which i386 aligns members
     // (`ADJUST_FIELD_ALIGN`).
-    let is_whole = |member: &&Member| member.bits.is_none() && is_atomic(&member.ty);
+    let is_whole = |member: &&Member| member.bits.is_none() && element(&member.ty).is_atomic();
     if model.max_align_8 < 8
         && (members.end, members.align) == (64, 64)
         && let Some(whole) = b.members.iter().find(is_whole)
@@ -54,10 +63,11 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
     Ok(members)
 }
 
-fn is_atomic(ty: &Type) -> bool {
+/// Returns the type of the elements of an array of any dimension.
+fn element(ty: &Type) -> &Type {
     match ty.kind() {
-        Kind::Array(array) => is_atomic(&array.elem),
-        _ => ty.is_atomic(),
+        Kind::Array(array) => element(&array.elem),
+        _ => ty,
     }
 }
 
