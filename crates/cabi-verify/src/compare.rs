@@ -280,7 +280,8 @@ impl Compared<'_> {
             return Ok(());
         };
         let own = ty.as_record().map_or(ty.align(), cabi::Record::align);
-        let own = own.min(ty.canonical_align());
+        // gcc aligns an `_Atomic` complex number as the plain one.
+        let own = own.min(ty.non_atomic().canonical_align());
         let align = own.min(self.abi.convention.frame.stack_align).min(*align);
         let aligned: u32 = found
             .note("aligned")
