@@ -5,6 +5,7 @@
 use crate::cranelift::codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName,
 };
+use crate::cranelift::module::FuncId;
 use clif_cabi_plan as plan;
 
 use crate::clif_types::{clif_signature, is_planned};
@@ -46,4 +47,13 @@ pub(crate) fn function(
         colocated,
         patchable: false,
     })
+}
+
+/// Returns the id that `own` has in the module, if it was imported by one.
+pub(crate) fn function_id(func: &Function, own: FuncRef) -> Option<FuncId> {
+    let ExternalName::User(name) = func.dfg.ext_funcs.get(own)?.name else {
+        return None;
+    };
+    let name = func.params.user_named_funcs().get(name)?;
+    (name.namespace == 0).then(|| FuncId::from_u32(name.index))
 }

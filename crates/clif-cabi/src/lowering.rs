@@ -247,8 +247,8 @@ impl Lowering {
     /// times.
     ///
     /// # Errors
-    /// [`LowerError`] for arguments that do not fit the signature, and for a plan of a
-    /// convention that is not this target's.
+    /// As [`Lowering::call_sig`]; [`LowerError::Isa`] for a plan of a convention that is not this
+    /// target's.
     pub fn call_planned(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -258,8 +258,10 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
+        let (stubs, callee) = (&mut ByRef(stubs), callee.into());
         self.planned(plan, builder, |mut site| {
-            site.emit(&mut ByRef(stubs), callee.into(), args, ret)
+            self.check_entry(stubs, site.builder.func, callee, None, &plan.sig)?;
+            site.emit(stubs, callee, args, ret)
         })
     }
 
@@ -272,7 +274,7 @@ impl Lowering {
         sig: &FnSig,
         (args, ret): (&[Arg], Ret),
     ) -> Result<Returned, LowerError> {
-        let entered = self.check_entry(stubs, callee, function, sig);
+        let entered = self.check_entry(stubs, builder.func, callee, function, sig);
         let plan = entered.and_then(|()| self.call_plan(sig));
         plan.and_then(|plan| self.site(&plan, builder).emit(stubs, callee, args, ret))
             .map_err(|error| error.of(function.map(|own| &*own.name), sig))

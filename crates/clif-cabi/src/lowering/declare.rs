@@ -1,6 +1,6 @@
 //! Functions of a module: declared with their C signatures.
 
-use crate::cranelift::codegen::ir::Signature;
+use crate::cranelift::codegen::ir::{self, Signature};
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleError};
 use cabi::{FnSig, Target};
 
@@ -8,6 +8,7 @@ use super::Lowering;
 use crate::clif_types::{clif_signature, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
+use crate::import::function_id;
 use crate::stubs::{Stubs, check_defined, define_stub, define_trap, mark_failed, stub_id};
 
 /// A function of a module together with its C signature.
@@ -187,11 +188,17 @@ impl Lowering {
     pub(super) fn check_entry(
         &self,
         stubs: &dyn Stubs,
+        func: &ir::Function,
         callee: Callee,
         function: Option<&Function>,
         sig: &FnSig,
     ) -> Result<(), LowerError> {
-        let Callee::Function(id) = callee else {
+        let id = match callee {
+            Callee::Function(id) => Some(id),
+            Callee::Ref(own) => function_id(func, own),
+            Callee::Address(_) => None,
+        };
+        let Some(id) = id else {
             return Ok(());
         };
         let is_body = match (function, stubs.linkage(id)) {

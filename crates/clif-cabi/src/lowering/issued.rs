@@ -68,8 +68,10 @@ impl Lowering {
         plan: &CallPlan,
         callee: impl Into<Callee>,
     ) -> Result<Callable, LowerError> {
+        let (stubs, callee) = (&mut ByRef(stubs), callee.into());
         self.planned(plan, builder, |mut site| {
-            site.callee(&mut ByRef(stubs), callee.into())
+            self.check_entry(stubs, site.builder.func, callee, None, &plan.sig)?;
+            site.callee(stubs, callee)
         })
     }
 

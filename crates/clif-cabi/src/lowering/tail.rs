@@ -76,7 +76,7 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         let callee = callee.into();
         let stubs = &mut ByRef(stubs);
-        let entered = self.check_entry(stubs, callee, None, sig);
+        let entered = self.check_entry(stubs, builder.func, callee, None, sig);
         let plan = entered.and_then(|()| self.call_plan(sig));
         let call = plan.and_then(|plan| {
             let mut site = self.site(&plan, builder);
