@@ -34,16 +34,20 @@ use crate::{windows, windows_arm};
 /// an object file (`write_object`, with the feature `object`), or
 /// [for code in memory](Self::in_memory).
 pub struct UnwindTables {
-    /// None for Windows.
-    cie: Option<CommonInformationEntry>,
-    /// True for Windows on AArch64.
-    is_windows_arm: bool,
+    format: Format,
     order: RunTimeEndian,
     personality: Option<Personality>,
     functions: Vec<UnwindFunction>,
     /// Words for the addresses that handlers on Windows read, by the names of the symbols.
     words: BTreeMap<String, Word>,
     tail_calls: TailCalls,
+}
+
+enum Format {
+    /// `.eh_frame`, with the common entry of functions without handlers.
+    EhFrame(Box<CommonInformationEntry>),
+    WindowsX64,
+    WindowsArm,
 }
 
 /// A word for an address that is not known when code is written.
@@ -113,21 +117,22 @@ impl UnwindTables {
         cie: Option<CommonInformationEntry>,
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
-        let is_windows = target.operating_system == OperatingSystem::Windows;
-        let cie = cie.filter(|_| !is_windows);
-        let is_windows_arm = windows_arm::is_target(target);
-        let is_windows_x64 = is_windows && target.architecture == Architecture::X86_64;
-        if cie.is_none() && !is_windows_arm && !is_windows_x64 {
-            let (target, why) = (target.to_string(), NO_TABLES);
-            return Err(UnwindError::Target { target, why });
-        }
+        let format = match (target.operating_system, target.architecture) {
+            (OperatingSystem::Windows, Architecture::X86_64) => Some(Format::WindowsX64),
+            _ if windows_arm::is_target(target) => Some(Format::WindowsArm),
+            (OperatingSystem::Windows, _) => None,
+            _ => cie.map(|cie| Format::EhFrame(Box::new(cie))),
+        };
+        let format = format.ok_or_else(|| UnwindError::Target {
+            target: target.to_string(),
+            why: NO_TABLES,
+        })?;
         let order = match target.endianness() {
             Ok(Endianness::Big) => RunTimeEndian::Big,
             _ => RunTimeEndian::Little,
         };
         Ok(Self {
-            cie,
-            is_windows_arm,
+            format,
             order,
             personality,
             functions: Vec::new(),
@@ -171,7 +176,7 @@ impl UnwindTables {
         code: &CompiledCode,
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
-        if lsda.is_some() && self.is_windows_arm {
+        if lsda.is_some() && matches!(self.format, Format::WindowsArm) {
             let why = "none are written for Windows on AArch64; exceptions pass through functions without handlers";
             return Err(UnwindError::Handlers { why });
         }
@@ -200,10 +205,10 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Table`] for rows that no table of the target says.
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
-        let frame = match self.cie {
-            Some(_) => Frame::stub(code),
-            None if self.is_windows_arm => windows_arm::stub(code).map(Frame::WindowsArm),
-            None => windows::stub(code).map(Frame::Windows),
+        let frame = match self.format {
+            Format::EhFrame(_) => Frame::stub(code),
+            Format::WindowsX64 => windows::stub(code).map(Frame::Windows),
+            Format::WindowsArm => windows_arm::stub(code).map(Frame::WindowsArm),
         }?;
         self.functions.push(UnwindFunction {
             id,
@@ -292,7 +297,15 @@ impl UnwindTables {
 
     /// Returns whether the tables are those of Windows.
     pub(crate) fn is_windows(&self) -> bool {
-        self.cie.is_none()
+        !matches!(self.format, Format::EhFrame(_))
+    }
+
+    /// Returns the common entry of functions without handlers; none for Windows.
+    fn cie(&self) -> Option<CommonInformationEntry> {
+        match &self.format {
+            Format::EhFrame(cie) => Some((**cie).clone()),
+            _ => None,
+        }
     }
 
     /// Returns whether there is no function and no stub.
@@ -339,7 +352,7 @@ impl UnwindTables {
     ) -> Result<Section, UnwindError> {
         let mut table = FrameTable::default();
         let mut targets = Vec::new();
-        let mut plain = self.cie.clone().ok_or(UnwindError::Target {
+        let mut plain = self.cie().ok_or(UnwindError::Target {
             target: "Windows".to_owned(),
             why: OTHER_TABLES,
         })?;
@@ -378,7 +391,7 @@ impl UnwindTables {
         // Without functions that need it, nobody has to have the personality.
         self.functions.iter().find(|own| own.lsda.is_some())?;
         let symbol = self.personality_name()?.to_owned();
-        let mut cie = self.cie.clone()?;
+        let mut cie = self.cie()?;
         cie.fde_address_encoding = encodings.address;
         cie.lsda_encoding = Some(encodings.address);
         let address = Section::address(targets, AddressTarget::Symbol(symbol));
