@@ -22,7 +22,7 @@ const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 
 /// A compiler at one level of optimization.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CompilerAtLevel {
     /// Its name in `expected.toml`; that of Zig names the back end.
     name: &'static str,
     /// The flag of its level.
@@ -30,7 +30,7 @@ pub struct Asked {
     compiler: Compiler,
 }
 
-impl Asked {
+impl CompilerAtLevel {
     /// The compilers of C, and Zig's back ends.
     pub fn all(here: &[Compiler], zig: Zig) -> Vec<Self> {
         let of_c = here.iter().flat_map(|compiler| {
@@ -125,7 +125,11 @@ impl Inspection {
 }
 
 /// Looks at every bug; `corpus` has the samples of some.
-pub fn run(asked: &[Asked], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Inspection>> {
+pub fn run(
+    asked: &[CompilerAtLevel],
+    expected: &Expected,
+    corpus: &[Subject],
+) -> Result<Vec<Inspection>> {
     let mut seen = Vec::new();
     for bug in &expected.bugs {
         let found = subject(bug, corpus);
@@ -183,7 +187,7 @@ pub fn run(asked: &[Asked], expected: &Expected, corpus: &[Subject]) -> Result<V
 type Question = (usize, Look, Compiler);
 
 /// Returns the questions about calls. Results of initializers are added to `seen`.
-fn questions(asked: &[Asked], seen: &mut [Inspection]) -> Result<Vec<Question>> {
+fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
     for (at, seen) in seen.iter_mut().enumerate() {
         let (bug, subject, looks) = (&seen.bug, &seen.subject, &mut seen.looks);

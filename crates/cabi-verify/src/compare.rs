@@ -16,7 +16,7 @@ use self::places::{is_of_64_bits_by_halves, listed};
 pub(crate) use self::places::{n_x87, n_x87_at};
 use self::words::unusual;
 use crate::case::Direction;
-use crate::facts::{At, ByteRun, Facts, Found, Note, Side, Spot};
+use crate::facts::{At, ByteRun, Facts, Note, Side, Spot, ValuePlace};
 use crate::verdict::{Difference, Moved, Value};
 
 /// A compiler, as differences call it.
@@ -119,7 +119,7 @@ impl Compared<'_> {
         &self,
         (name, action): (Arguments<'_>, &str),
         place: &Place,
-        found: &Found,
+        found: &ValuePlace,
     ) -> Result<(), Difference> {
         let size = found.n_bytes();
         let expected = self.expected(place, size)?;
@@ -201,7 +201,12 @@ impl Compared<'_> {
     }
 
     /// Checks whether the side that gives a value extends it as `place` says.
-    fn extended(&self, name: Arguments<'_>, place: &Place, found: &Found) -> Result<(), String> {
+    fn extended(
+        &self,
+        name: Arguments<'_>,
+        place: &Place,
+        found: &ValuePlace,
+    ) -> Result<(), String> {
         let Place::Parts(parts) = place else {
             return Ok(());
         };
@@ -249,7 +254,7 @@ impl Compared<'_> {
     }
 
     /// Checks whether a callee reads bits beyond those that `place` states.
-    fn relies(&self, name: Arguments<'_>, place: &Place, found: &Found) -> Result<(), String> {
+    fn relies(&self, name: Arguments<'_>, place: &Place, found: &ValuePlace) -> Result<(), String> {
         let is_extended = match place {
             Place::Parts(parts) => parts
                 .iter()
@@ -274,7 +279,7 @@ impl Compared<'_> {
         name: Arguments<'_>,
         place: &Place,
         ty: &Type,
-        found: &Found,
+        found: &ValuePlace,
     ) -> Result<(), String> {
         let Place::Indirect { align, .. } = place else {
             return Ok(());
@@ -296,7 +301,7 @@ impl Compared<'_> {
         }
     }
 
-    fn result(&self, found: Option<&Found>) -> Result<(), Difference> {
+    fn result(&self, found: Option<&ValuePlace>) -> Result<(), Difference> {
         let ret = &self.abi.ret;
         let Some(found) = found else {
             return match ret.returns {

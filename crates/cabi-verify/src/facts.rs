@@ -46,16 +46,16 @@ pub struct Facts {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Side {
     /// The arguments.
-    pub args: Vec<Found>,
+    pub args: Vec<ValuePlace>,
     /// The result, if there is one and the call returns.
-    pub result: Option<Found>,
+    pub result: Option<ValuePlace>,
     /// The state of the machine: after a callee, or at a caller's call.
     pub state: Vec<Note>,
 }
 
 /// Place of a value.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Found {
+pub struct ValuePlace {
     /// Its bytes in order.
     pub runs: Vec<ByteRun>,
     /// Further properties.
@@ -146,7 +146,7 @@ impl fmt::Display for Note {
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for ValuePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.runs.iter().try_for_each(|run| write!(f, " {run}"))?;
         self.notes.iter().try_for_each(|note| write!(f, " {note}"))
@@ -209,10 +209,10 @@ impl Facts {
         };
         match words.next()? {
             "state" => side.state = words.map(Note::read).collect::<Option<_>>()?,
-            "result" => side.result = Some(Found::read(words)?),
+            "result" => side.result = Some(ValuePlace::read(words)?),
             index => {
                 (index.parse() == Ok(side.args.len())).then_some(())?;
-                side.args.push(Found::read(words)?);
+                side.args.push(ValuePlace::read(words)?);
             }
         }
         Some(())
@@ -256,7 +256,7 @@ impl Side {
     /// Returns the number of values that it shows.
     fn n_values(&self) -> usize {
         let all = self.args.iter().chain(&self.result);
-        let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
+        let has_bytes = |found: &&ValuePlace| found.runs.iter().any(|run| run.at != At::Padding);
         all.filter(has_bytes).count()
     }
 
@@ -266,7 +266,7 @@ impl Side {
     }
 }
 
-impl Found {
+impl ValuePlace {
     /// Returns the size of the value that was looked at, in bytes.
     pub(crate) fn n_bytes(&self) -> usize {
         self.runs.iter().map(|run| run.bytes).sum()

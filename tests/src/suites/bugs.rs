@@ -6,7 +6,7 @@
 use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;
 
-use crate::bugs::{Asked, Inspection, run as inspect};
+use crate::bugs::{CompilerAtLevel, Inspection, run as inspect};
 use crate::compiled::{compilers, compilers_of_programs};
 use crate::corpus;
 use crate::suite::{Result, Suite};
@@ -21,7 +21,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     };
     here.extend(compilers_of_programs(suite, riscv)?);
     let expected = Expected::read(&corpus::expected())?;
-    let mut inspected = inspect(&Asked::all(&here, zig), &expected, &corpus)?;
+    let mut inspected = inspect(&CompilerAtLevel::all(&here, zig), &expected, &corpus)?;
     inspected.retain(|one| {
         let why = "no compiler of its target is here";
         let is_asked = one.is_asked();

@@ -32,7 +32,7 @@ use crate::suite::{Result, Suite};
 use crate::suites::conventions::corpus;
 
 /// Verdict on each case, by its name.
-type Found = BTreeMap<String, Verdict>;
+type Verdicts = BTreeMap<String, Verdict>;
 
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
@@ -264,7 +264,7 @@ impl<'a> Part<'a> {
 
     /// Returns the verdict on each case, on both sides and at every level of optimization, for its
     /// places under `policy`.
-    fn verdicts(&self, policy: Policy) -> Found {
+    fn verdicts(&self, policy: Policy) -> Verdicts {
         let name = self.reference().name();
         let of = |case: &Case, facts: &[Observed]| {
             let abi = case.abi_under(policy).map_err(|why| why.to_string())?;
@@ -289,7 +289,7 @@ impl<'a> Part<'a> {
 
     /// Returns the number of cases that pass by `found`, and differ from their places under
     /// `policy`.
-    fn n_noticed(&self, found: &Found, policy: Policy) -> usize {
+    fn n_noticed(&self, found: &Verdicts, policy: Policy) -> usize {
         let broken = self.verdicts(policy);
         // The same cases, in order.
         let pairs = broken.values().zip(found.values());
@@ -299,7 +299,7 @@ impl<'a> Part<'a> {
     }
 
     /// Reports what was found.
-    fn report(&self, found: &Found, suite: &mut Suite) {
+    fn report(&self, found: &Verdicts, suite: &mut Suite) {
         for (case, verdict) in found {
             suite.verdict(&self.engine, case, verdict.clone());
         }
@@ -309,7 +309,7 @@ impl<'a> Part<'a> {
     }
 
     /// Reports the controls of cases that passed.
-    fn control(&self, found: &Found, suite: &mut Suite) {
+    fn control(&self, found: &Verdicts, suite: &mut Suite) {
         let policy = self.compiler.policy;
         let mut seen = BTreeSet::new();
         for (case, facts) in self.observed() {

@@ -1,6 +1,6 @@
 //! Verdict of the facts: a side of the compiler is right, differs, or disagrees with the other one.
 
-use super::{At, ByteRun, Facts, Found, Side, Spot};
+use super::{At, ByteRun, Facts, Side, Spot, ValuePlace};
 use crate::case::Direction;
 use crate::verdict::{Difference, Value, Verdict};
 
@@ -83,7 +83,7 @@ impl Facts {
     }
 }
 
-impl Found {
+impl ValuePlace {
     /// Checks whether byte `i` is at the place that `expected` names, among others.
     fn is_at(&self, i: usize, expected: &str) -> bool {
         let found = self.bytes().nth(i);

@@ -9,7 +9,7 @@
 //! state / aligned:16           the callee's state is empty
 //! ```
 
-use super::{Facts, Found, Note};
+use super::{Facts, Note, ValuePlace};
 
 /// Word for a side without the value.
 const NONE: &str = "none";
@@ -21,7 +21,7 @@ impl Facts {
         let n_args = self.callee.args.len().max(self.caller.args.len());
         let args = (0..n_args).map(|i| line("", sides.map(|side| side.args.get(i))));
         let result = line("result", sides.map(|side| side.result.as_ref()));
-        let [callee, caller] = sides.map(|side| Found {
+        let [callee, caller] = sides.map(|side| ValuePlace {
             runs: Vec::new(),
             notes: side.state.clone(),
         });
@@ -78,8 +78,8 @@ impl Facts {
             let words = words.into_iter();
             match name {
                 "state" => side.state = words.map(Note::read).collect::<Option<_>>()?,
-                "result" => side.result = Some(Found::read(words)?),
-                _ => side.args.push(Found::read(words)?),
+                "result" => side.result = Some(ValuePlace::read(words)?),
+                _ => side.args.push(ValuePlace::read(words)?),
             }
         }
         Some(())
@@ -87,13 +87,13 @@ impl Facts {
 }
 
 /// Returns the line of a value, which begins with `name`: none if neither side has it.
-fn line(name: &str, sides: [Option<&Found>; 2]) -> String {
-    let text = |side: Option<&Found>| side.map_or(format!(" {NONE}"), Found::to_string);
+fn line(name: &str, sides: [Option<&ValuePlace>; 2]) -> String {
+    let text = |side: Option<&ValuePlace>| side.map_or(format!(" {NONE}"), ValuePlace::to_string);
     let [callee, caller] = sides.map(text);
     let line = match (caller.strip_prefix(&callee), sides) {
         (_, [None, None]) => return String::new(),
         (Some(""), _) => format!("{name}{callee}"),
-        (Some(more), [Some(own), _]) if more.starts_with(' ') && *own != Found::default() => {
+        (Some(more), [Some(own), _]) if more.starts_with(' ') && *own != ValuePlace::default() => {
             format!("{name}{callee} +{more}")
         }
         _ => format!("{name}{callee} /{caller}"),

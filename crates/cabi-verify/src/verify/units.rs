@@ -44,11 +44,11 @@ pub struct CompiledUnit {
     same_layout: bool,
     pub(crate) built: Built,
     compiler: Compiler,
-    seen: OnceLock<Vec<Seen>>,
+    seen: OnceLock<Vec<Observation>>,
 }
 
 /// The probe's observation of a case, or the reason why there is none.
-pub type Seen = Result<Observed, String>;
+pub type Observation = Result<Observed, String>;
 
 /// Way in which our code for a unit is made.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ impl CompiledUnit {
     }
 
     /// Returns the probe's observation of each case, after [`observe`].
-    pub fn seen(&self) -> &[Seen] {
+    pub fn seen(&self) -> &[Observation] {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
@@ -199,8 +199,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
-        let has_run =
-            |seen: &Seen| matches!(seen, Ok(Ok(facts)) if facts.caller.state("ends").is_none());
+        let has_run = |seen: &Observation| matches!(seen, Ok(Ok(facts)) if facts.caller.state("ends").is_none());
         let is_of_here = one.compiler.programs.is_none() && one.compiler.zig.is_none();
         if is_of_here && !seen.iter().any(has_run) {
             try_out(&one.compiler.reference)?;
@@ -210,7 +209,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     check_interrupt()
 }
 
-fn seen(one: &CompiledUnit) -> Result<Vec<Seen>, ReferenceError> {
+fn seen(one: &CompiledUnit) -> Result<Vec<Observation>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
         Err(why) => return Ok(vec![Err(why.clone()); one.cases.len()]),

@@ -19,18 +19,18 @@ const KINDS: [&str; 2] = ["registers swapped", "wider slots"];
 
 /// The way a mutation is seen.
 #[derive(Clone, Copy)]
-enum Seen {
+enum Evidence {
     /// A value has another place than in the code.
     Places,
     /// A value that the code has somewhere has no place.
     Refused,
-    No,
+    Nothing,
 }
 
 /// A mutation and what it moves.
 struct Mutant {
     what: &'static str,
-    seen: Seen,
+    seen: Evidence,
 }
 
 fn differs(side: &Verdict) -> bool {
@@ -106,14 +106,14 @@ impl Engine<'_> {
         compiled: &Compiled,
         questions: &[Placed<'_>],
     ) -> Mutant {
-        let mut seen = Seen::No;
+        let mut seen = Evidence::Nothing;
         for (question, own) in questions {
             match self.machine.moved(mutation, (question, own)) {
                 Some(Ok(broken)) if is_noticed(&compiled.check(question, &broken)) => {
-                    seen = Seen::Places;
+                    seen = Evidence::Places;
                     break;
                 }
-                Some(Err(_)) => seen = Seen::Refused,
+                Some(Err(_)) => seen = Evidence::Refused,
                 _ => {}
             }
         }
@@ -134,16 +134,16 @@ impl Engine<'_> {
             let listed = equivalent.iter().find(|listed| is_named(what, listed));
             used.extend(listed);
             let outcome = match (seen, listed) {
-                (Seen::No, None) => Err("no signature shows it".to_owned()),
-                (Seen::Places | Seen::Refused, Some(part)) => {
+                (Evidence::Nothing, None) => Err("no signature shows it".to_owned()),
+                (Evidence::Places | Evidence::Refused, Some(part)) => {
                     Err(format!("it is seen, and {part:?} is listed"))
                 }
                 _ => Ok(()),
             };
             match seen {
-                Seen::Places => by_places.push(what),
-                Seen::Refused => n_refused += 1,
-                Seen::No => {}
+                Evidence::Places => by_places.push(what),
+                Evidence::Refused => n_refused += 1,
+                Evidence::Nothing => {}
             }
             if outcome.is_err() {
                 self.of_control(what, outcome, suite);

@@ -9,7 +9,7 @@ use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::corpus::CorpusFile;
 
-use super::{Found, Part};
+use super::{Part, Verdicts};
 use crate::corpus::read_blocks;
 use crate::suite::{Result, Suite};
 
@@ -99,7 +99,7 @@ pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
 }
 
 /// Reports whether enough of the cases that pass by `found` differ under each wrong policy.
-pub(super) fn control(part: &Part<'_>, found: &Found, suite: &mut Suite) {
+pub(super) fn control(part: &Part<'_>, found: &Verdicts, suite: &mut Suite) {
     let own = part.compiler.policy;
     let level = part.cases.iter().map(|case| case.vectors).max();
     let wrong = match own {

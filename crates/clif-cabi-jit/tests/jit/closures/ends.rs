@@ -96,15 +96,11 @@ impl Drop for State {
 }
 
 /// Observations of running closures of their state.
-type Seen = Arc<Mutex<Vec<(usize, u8)>>>;
+type Log = Arc<Mutex<Vec<(usize, u8)>>>;
 
 /// A closure that calls itself with less until it is called with 0, and is dropped by the innermost
 /// call. Returns its address.
-fn dropping(
-    interface: &ClosureInterface,
-    dropped: &Arc<AtomicUsize>,
-    seen: &Seen,
-) -> *const c_void {
+fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log) -> *const c_void {
     let own = Own::default();
     let (inside, state, seen) = (Arc::clone(&own), State::new(dropped), Arc::clone(seen));
     let closure = interface.closure("drops itself", move |args, result| {
@@ -130,7 +126,7 @@ fn a_closure_that_drops_itself() {
     let interface = of_int();
     // Deeper than what is noted without the heap.
     for depth in [0, 1, 3, 200] {
-        let (dropped, seen) = (Arc::default(), Seen::default());
+        let (dropped, seen) = (Arc::default(), Log::default());
         let code = dropping(&interface, &dropped, &seen);
         assert_eq!(call(code, depth), depth * (depth + 1) / 2);
         let seen = seen.lock().unwrap().clone();
@@ -146,7 +142,7 @@ fn a_closure_that_drops_itself() {
 #[test]
 fn a_closure_that_is_dropped_below_itself() {
     let interface = of_int();
-    let (outer_dropped, other_dropped, seen) = (Arc::default(), Arc::default(), Seen::default());
+    let (outer_dropped, other_dropped, seen) = (Arc::default(), Arc::default(), Log::default());
     let (outer, other) = (Own::default(), Own::default());
     let unrelated = State::new(&other_dropped);
     let unrelated = interface.closure("unrelated", move |_, _| {
@@ -188,7 +184,7 @@ fn the_last_closure_of_an_engine() {
     alone("closures::ends::the_last_closure_of_an_engine", || {
         let before = executable();
         let run = || {
-            let (dropped, seen) = (Arc::default(), Seen::default());
+            let (dropped, seen) = (Arc::default(), Log::default());
             for _ in 0..20 {
                 let code = dropping(&of_int(), &dropped, &seen);
                 assert_eq!(call(code, 2), 3);
