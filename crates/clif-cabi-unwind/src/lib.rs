@@ -23,6 +23,7 @@
 
 mod cranelift;
 mod error;
+mod format;
 mod frame;
 mod lsda;
 mod memory;

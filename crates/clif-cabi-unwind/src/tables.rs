@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clif_cabi::cabi::Triple;
-use clif_cabi::cabi::target_lexicon::{
-    Aarch64Architecture, Architecture, Endianness, OperatingSystem,
-};
+use clif_cabi::cabi::target_lexicon::Endianness;
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
 use crate::cranelift::codegen::gimli::write::{
-    CallFrameInstruction, CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
+    CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
 };
 use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
 use crate::cranelift::codegen::ir::Function;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
-use crate::error::{NO_TABLES, OTHER_TABLES, UnwindError};
+use crate::error::{OTHER_TABLES, UnwindError};
+use crate::format::{Format, stub_cie};
 use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
@@ -41,13 +40,6 @@ pub struct UnwindTables {
     /// Words for the addresses that handlers on Windows read, by the names of the symbols.
     words: BTreeMap<String, Word>,
     tail_calls: TailCalls,
-}
-
-enum Format {
-    /// `.eh_frame`, with the common entry of functions without handlers.
-    EhFrame(Box<CommonInformationEntry>),
-    WindowsX64,
-    WindowsArm,
 }
 
 /// A word for an address that is not known when code is written.
@@ -117,16 +109,7 @@ impl UnwindTables {
         cie: Option<CommonInformationEntry>,
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
-        let format = match (target.operating_system, target.architecture) {
-            (OperatingSystem::Windows, Architecture::X86_64) => Some(Format::WindowsX64),
-            _ if windows_arm::is_target(target) => Some(Format::WindowsArm),
-            (OperatingSystem::Windows, _) => None,
-            _ => cie.map(|cie| Format::EhFrame(Box::new(cie))),
-        };
-        let format = format.ok_or_else(|| UnwindError::Target {
-            target: target.to_string(),
-            why: NO_TABLES,
-        })?;
+        let format = Format::of(target, cie)?;
         let order = match target.endianness() {
             Ok(Endianness::Big) => RunTimeEndian::Big,
             _ => RunTimeEndian::Little,
@@ -300,14 +283,6 @@ impl UnwindTables {
         !matches!(self.format, Format::EhFrame(_))
     }
 
-    /// Returns the common entry of functions without handlers; none for Windows.
-    fn cie(&self) -> Option<CommonInformationEntry> {
-        match &self.format {
-            Format::EhFrame(cie) => Some((**cie).clone()),
-            _ => None,
-        }
-    }
-
     /// Returns whether there is no function and no stub.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -352,7 +327,7 @@ impl UnwindTables {
     ) -> Result<Section, UnwindError> {
         let mut table = FrameTable::default();
         let mut targets = Vec::new();
-        let mut plain = self.cie().ok_or(UnwindError::Target {
+        let mut plain = self.format.cie().ok_or(UnwindError::Target {
             target: "Windows".to_owned(),
             why: OTHER_TABLES,
         })?;
@@ -391,7 +366,7 @@ impl UnwindTables {
         // Without functions that need it, nobody has to have the personality.
         self.functions.iter().find(|own| own.lsda.is_some())?;
         let symbol = self.personality_name()?.to_owned();
-        let mut cie = self.cie()?;
+        let mut cie = self.format.cie()?;
         cie.fde_address_encoding = encodings.address;
         cie.lsda_encoding = Some(encodings.address);
         let address = Section::address(targets, AddressTarget::Symbol(symbol));
@@ -403,56 +378,4 @@ impl UnwindTables {
 fn no_address(name: &str) -> UnwindError {
     let name = name.to_owned();
     UnwindError::Symbol { name }
-}
-
-/// Returns the common entry that Cranelift has for functions of this machine: the state at their
-/// first instruction.
-fn stub_cie(architecture: Architecture) -> Option<CommonInformationEntry> {
-    // Code alignment, return address, stack pointer, and the frame's address above that.
-    let (code, link, stack, offset) = match architecture {
-        Architecture::X86_64 => (1, 16, 7, 8),
-        Architecture::Aarch64(Aarch64Architecture::Aarch64) => (4, 30, 31, 0),
-        Architecture::Riscv64(_) => (2, 1, 2, 0),
-        Architecture::S390x => (1, 14, 15, 160),
-        _ => return None,
-    };
-    let encoding = gimli::Encoding {
-        address_size: 8,
-        format: gimli::Format::Dwarf32,
-        version: 1,
-    };
-    let mut cie = CommonInformationEntry::new(encoding, code, -8, gimli::Register(link));
-    cie.add_instruction(CallFrameInstruction::Cfa(gimli::Register(stack), offset));
-    // A call of x86-64 pushes the return address.
-    if architecture == Architecture::X86_64 {
-        let return_address = CallFrameInstruction::Offset(gimli::Register(link), -offset);
-        cie.add_instruction(return_address);
-    }
-    Some(cie)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cranelift::codegen::{isa, settings};
-
-    #[test]
-    fn stubs_begin_as_compiled_functions_do() {
-        for name in [
-            "x86_64-linux",
-            "aarch64-linux",
-            "riscv64-linux",
-            "riscv64gc-linux",
-            "s390x-linux",
-        ] {
-            let triple: Triple = name.parse().unwrap();
-            let flags = settings::Flags::new(settings::builder());
-            let isa = isa::lookup(triple.clone()).unwrap().finish(flags).unwrap();
-            let own = stub_cie(triple.architecture);
-            let theirs = isa.create_systemv_cie();
-            assert!(theirs.is_some());
-            assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "{name}");
-        }
-        assert!(UnwindTables::of_stubs(&"m68k-linux".parse().unwrap()).is_err());
-    }
 }
