@@ -26,6 +26,8 @@ pub(super) const UNCOUNTED: RegCounts = RegCounts {
 
 const WHY: &str = "clang's front end counts other registers than its back end uses, for it or for an argument before: its va_arg reads another place than its callers write";
 
+const FLOATS: &str = "clang's front end counts a register for its floats that its back end does not have: they are one vector there, in 16 bytes of the stack";
+
 /// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's
 /// count, and has a value that the counts disagree about go where clang puts it.
 pub(in super::super::super) fn adjust(
@@ -62,7 +64,7 @@ pub(in super::super::super) fn adjust(
             let (needed, free) = (group.reg_counts(), all_free(before));
             let found = free.int >= needed.int && free.vector >= needed.vector;
             match (take(count, own), found) {
-                (true, false) if !stays_whole(ty, group, cx)? => take_apart(before, group, cx)?,
+                (true, false) if !stays_whole(ty, group, cx)? => take_apart(before, ty, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
                     group.kind = GroupKind::Memory;
                     cx.tracer.memory("clang counts no register as free");
@@ -129,8 +131,12 @@ fn stays_whole(
 
 /// Gives each part of a value that the front end counts registers for, and for which there are not
 /// enough, the next register or a slot of its own.
+///
+/// # Errors
+/// LLVM has a vector of several floats, whose slot has 16 bytes.
 fn take_apart(
     before: &State,
+    ty: &Type,
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), &'static str> {
@@ -138,6 +144,15 @@ fn take_apart(
         Bank::Int => free(before, ARG_GPRS) > 0,
         _ => free(before, ARG_VECTORS) > 0,
     };
+    let n_free = usize::from(free(before, ARG_VECTORS));
+    let vectors = group.parts.iter().filter(|part| part.bank == Bank::Vector);
+    let goes_on = |part: &Part| {
+        let inside = 8 * u64::from(part.offset) + 1..8 * u64::from(part.offset) + 64;
+        part.ty.bytes() <= 8 && leaves(ty).any(|leaf| inside.contains(&leaf.offset_bits))
+    };
+    if vectors.skip(n_free).any(goes_on) && follows(cx)? {
+        return Err(FLOATS);
+    }
     let on_stack = !group.parts.iter().any(is_found);
     if on_stack && is_same_in_slots(group) {
         return Ok(());
