@@ -8,6 +8,7 @@ use crate::cranelift::codegen::gimli::write::{CallFrameInstruction, CommonInform
 use crate::error::{NO_TABLES, UnwindError};
 use crate::windows_arm;
 
+/// Format of the unwind tables of a target.
 pub(crate) enum Format {
     /// `.eh_frame`, with the common entry of functions without handlers.
     EhFrame(Box<CommonInformationEntry>),

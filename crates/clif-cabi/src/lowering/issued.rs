@@ -59,8 +59,8 @@ impl Lowering {
     /// `try_call`.
     ///
     /// # Errors
-    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows; for a
-    /// plan as [`Lowering::call_planned`].
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows; for
+    /// others and for a plan as [`Lowering::call_planned`].
     pub fn callee(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
