@@ -102,29 +102,34 @@ fn right(row: &str) -> Option<String> {
     let bit = Policy::named(names(name)[0]).unwrap_or_else(|| panic!("{name} is no bit"));
     let (sig, beside) = signature(example)?;
     let [set, not_set] = [bit | beside, beside].map(|policy| place(&sig, policy));
-    let profiles = Profile::MEASURED.iter().skip(1);
-    let has = |profile: &Profile| {
-        if profile.policy().has(bit) {
-            "yes"
-        } else {
-            "no"
-        }
-    };
-    let profiles = profiles.map(has).collect::<Vec<_>>().join(" | ");
+    let profiles = profiles(bit);
     Some(format!(
         "{name} | {what} | {example} | {set} | {not_set} | {profiles} |"
     ))
 }
 
+/// Returns the profiles that have `bit`; the compiler for all versions of it.
+fn profiles(bit: Policy) -> String {
+    let compiler = |profile: &Profile| profile.to_string().split('-').next().unwrap().to_owned();
+    let all = &Profile::MEASURED[1..];
+    let mut found = Vec::new();
+    for own in all.chunk_by(|one, next| compiler(one) == compiler(next)) {
+        let with = own.iter().filter(|profile| profile.policy().has(bit));
+        let with: Vec<String> = with.map(ToString::to_string).collect();
+        match with.len() == own.len() {
+            true => found.push(compiler(&own[0])),
+            false => found.extend(with),
+        }
+    }
+    match found.is_empty() {
+        true => "none".to_owned(),
+        false => found.join(", "),
+    }
+}
+
 /// Returns the errors of the table: a bit without a row, a row that differs from the code.
 fn objections(page: &str) -> Option<Vec<String>> {
     let has_row = |bit: &str| rows(page).any(|row| row.starts_with(&format!("| `{bit}` ")));
-    let profiles = Profile::MEASURED.iter().skip(1).map(ToString::to_string);
-    let profiles = profiles.collect::<Vec<_>>().join(" | ");
-    let head = format!("| bit | what it decides | example | set | not set | {profiles} |");
-    if !page.lines().any(|line| line == head) {
-        return Some(vec![format!("the table does not begin with {head}")]);
-    }
     let without = Policy::NAMES.iter().filter(|(_, bit)| !has_row(bit));
     let mut found: Vec<String> = without
         .map(|(_, bit)| format!("{bit} has no row"))
@@ -151,7 +156,7 @@ fn every_policy_bit_has_its_row() {
         .filter(|line| !line.starts_with("| `HALF_"))
         .collect();
     for wrong in [
-        page.replacen("| no | yes | yes |", "| yes | yes | yes |", 1),
+        page.replacen("| clang, zig |", "| gcc, clang, zig |", 1),
         page.replacen("stack 0..8 align 8", "rsi", 1),
         page.replacen(
             "struct s { long n; char rest[]; }",

@@ -592,6 +592,9 @@ void SHARED cabi_record(void) {
   area_bits |= address(area);
   look_at_state(cabi_entry);
   if (HAS_COUNT) { if (now == 0) count = COUNT(cabi_entry); is_other_count |= count != COUNT(cabi_entry); }
+  /* Words of the stack may be addresses near its end, which differ from run to run: what is drawn
+     later does not depend on them. */
+  const word drawn = state;
   for (unsigned p = 0; p < n_pointers; p++) {
     struct pointer *one = &pointers[p];
     own = get(cabi_entry + word_at(one->word));
@@ -606,6 +609,7 @@ void SHARED cabi_record(void) {
     memcpy(blocks[now] + one->at, at, n);
     fill(blocks[now] + one->at + n, one->size - n);
   }
+  state = drawn;
   for (unsigned r = 0; r < N_REGISTERS; r++) {
     own = get(cabi_entry + registers[r].at);
     if (!is_word(row->carried, registers[r].name)) continue;

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use cabi::{LongDouble, Target, VectorLevel};
 
+use crate::build::Capability;
 use crate::case::Case;
 use crate::generate::{
     Absent, CSignature, Dialect, Random, add_rare, signature, signature_for_machine, smallest,
@@ -158,7 +159,12 @@ fn dialect(asked: &Compiler, number: u64) -> Dialect {
     let dialect = match asked.reference.name() {
         _ if is_common(number) => Dialect::COMMON,
         "clang" => Dialect::CLANG,
-        _ => Dialect::GCC,
+        // From gcc 13 and 14 on.
+        _ => Dialect {
+            bf16: asked.reference.has(Capability::Bf16).is_ok(),
+            bit_int: asked.reference.has(Capability::BitInt).is_ok(),
+            ..Dialect::GCC
+        },
     };
     Dialect {
         ms_abi: asked.ms_abi,
@@ -201,7 +207,7 @@ fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
         unnamed: &[],
         // Refused by name: in every fourth signature.
         vectors: is_refused && !number.is_multiple_of(4),
-        bit_int: is_common(number) || asked.reference.name() != "clang",
+        bit_int: is_common(number) || asked.reference.has(Capability::BitInt).is_err(),
         align: if is_x86_64 { 64 } else { 16 },
         fill: if is_x86_64 { 5 } else { 9 },
     }

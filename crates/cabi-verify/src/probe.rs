@@ -175,9 +175,13 @@ impl Probe {
         let code = code.to_string_lossy();
         let window = window(cases.iter().map(Values::of_case));
         let rows = rows(cases);
-        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+        // Bound at load time: a lazy PLT stub would run code between a call and its callee. Copies
+        // are the program's own: the library's leave other bytes behind on each processor.
         let (rows, link): (_, &[&str]) = match is_shared {
-            true => (rows, &["-Wl,--no-as-needed", &code, "-Wl,-z,now"]),
+            true => (
+                format!("{FREESTANDING}{rows}"),
+                &["-Wl,--no-as-needed", &code, "-Wl,-z,now"],
+            ),
             false => (
                 format!("{FREESTANDING}{WINDOWS}{rows}"),
                 &["-static", &code],
@@ -207,7 +211,7 @@ impl Probe {
             let mut values = Values::of_question(question, convention);
             values.shift = self.machine.shift;
             own.push_str(&values.of_globals(n));
-            let row = values.row((question.sig.is_variadic(), false));
+            let row = values.row((question.sig.takes_more(), false));
             let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
         }
         let values = questions.iter();

@@ -32,7 +32,17 @@ impl Question {
             Some(_) => sig.variadic().at_call(case.unnamed.iter().cloned()).ok()?,
             None => sig,
         };
-        Some(Self::of_text(number, text(number, declared, case), sig))
+        let text = text(number, declared, case, &case.list());
+        Some(Self::of_text(number, text, sig))
+    }
+
+    /// Makes question `number` about a call of the function without a prototype; `None` as
+    /// [`Question::new`]. Promotion leaves the declared parameters as they are.
+    pub fn unprototyped(number: usize, declared: &CDeclarations) -> Option<Self> {
+        let case = declared.case.as_ref().ok()?;
+        let sig = FnSig::new([], case.prototype.ret.clone()).unprototyped();
+        let sig = sig.at_call(case.argument_types()).ok()?;
+        Some(Self::of_text(number, text(number, declared, case, ""), sig))
     }
 
     /// Returns its number.
@@ -95,9 +105,9 @@ fn object(ty: &str, name: &str) -> String {
     format!("{ty} {name}; __builtin_memset((void *)&{name}, 0xee, sizeof {name}); ")
 }
 
-/// Globals, a function that calls with them as arguments, and one that copies its arguments to
-/// them, unnamed ones by `va_arg`.
-fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
+/// Globals, a function that calls with them as arguments a function declared with `list`, and one
+/// that copies its arguments to them, unnamed ones by `va_arg`.
+fn text(n: usize, declared: &CDeclarations, case: &Case, list: &str) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {
         let (size, align) = (ty.size(), ty.align());
@@ -151,7 +161,6 @@ fn text(n: usize, declared: &CDeclarations, case: &Case) -> String {
     let own: Vec<String> = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
     let own = parameter_list(&own, declared.unnamed.is_some());
     format!(
-        "{text}{result} f{n}({});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n",
-        case.list()
+        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n"
     )
 }

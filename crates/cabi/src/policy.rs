@@ -110,8 +110,9 @@ bits! {
     /// An array of more than 16 bytes and more than one element adds no class to the union it is a
     /// member of (clang): a wide vector beside it stays in its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16: Clang;
-    /// On Win64, `_Float16` is passed in a vector register (clang); gcc passes it as an integer.
-    WIN64_HALF_IN_SSE = 17: Clang, Zig;
+    /// On Win64, `_Float16` is passed in a vector register (clang, and gcc from version 16 on);
+    /// older gcc passes it as an integer.
+    WIN64_HALF_IN_SSE = 17: Clang, Zig, Gcc from 16;
     /// An array of records is classified by its first element alone, whose eightbytes' classes are
     /// repeated (gcc): later elements may be unaligned, or have other classes in their eightbytes.
     /// It means nothing beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
@@ -195,6 +196,14 @@ bits! {
     /// On AArch64, a static chain is in x15 (clang after version 20), which is refused; else in
     /// x18.
     STATIC_CHAIN_IN_X15 = 41: Clang from 22;
+    /// On RISC-V, a union without bytes, or an array of elements without bytes, keeps its record
+    /// out of floating-point registers (gcc through version 15); later versions do not see it.
+    EMPTY_ARRAYS_STOP_FLATTENING = 42: Gcc to 15;
+    /// On Win64, `__bf16` is passed in a vector register (clang); gcc passes it as an integer.
+    WIN64_BF16_IN_SSE = 43: Clang, Zig;
+    /// On Win64, a `_BitInt` of 65 to 128 bits is returned in xmm0, as an `__int128` is (gcc);
+    /// clang returns it through memory.
+    WIN64_BITINT_RESULTS_IN_SSE = 44: Gcc;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.
@@ -231,6 +240,7 @@ impl Profile {
     pub const MEASURED: &'static [Self] = &[
         Self::PSABI,
         Self::GCC,
+        Self::new(Family::Gcc, 16),
         Self::CLANG,
         Self::new(Family::Clang, 20),
         Self::new(Family::Clang, 22),
@@ -253,8 +263,8 @@ impl Profile {
         Self::MEASURED.iter().find(is_it).copied()
     }
 
-    /// Returns the profile of the measured version of `compiler` (`gcc` or `clang`) that is nearest
-    /// to `version`.
+    /// Returns the profile of the last measured version of `compiler` (`gcc` or `clang`) through
+    /// `version`; of the first for one before it.
     ///
     /// # Example
     /// ```
@@ -266,8 +276,10 @@ impl Profile {
     #[must_use]
     pub fn nearest(compiler: &str, version: u16) -> Option<Self> {
         let own = Self::MEASURED.iter().copied();
-        let own = own.filter(|profile| profile.family.names().0 == compiler);
-        own.min_by_key(|profile| profile.version.abs_diff(version))
+        let mut own = own.filter(|profile| profile.family.names().0 == compiler);
+        let first = own.next()?;
+        let later = own.take_while(|profile| profile.version <= version);
+        Some(later.last().unwrap_or(first))
     }
 
     /// Returns the compiler's choices on Linux. [`on`](Self::on) has those for another system.

@@ -44,6 +44,9 @@ const DIRECTED: usize = 1_000_000;
 /// The number of the first signature about the states of assignment.
 const STATES: usize = 2_000_000;
 
+/// The number of the first call of a function without a prototype.
+const UNPROTOTYPED: usize = 3_000_000;
+
 /// Differences that are printed.
 const PRINTED: usize = 5;
 
@@ -55,6 +58,8 @@ struct Signatures {
     /// Signatures at the boundaries of registers, which are always the same, with numbers from the
     /// given one.
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
+    /// Calls of functions without a prototype, with numbers from the given one.
+    unprototyped: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 
 /// A question, and the places of its values.
@@ -271,6 +276,7 @@ impl Drawn {
             [
                 mutations::directed(machine, DIRECTED),
                 machine.states(STATES),
+                machine.unprototyped(UNPROTOTYPED),
             ]
             .concat()
         });

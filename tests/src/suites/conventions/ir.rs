@@ -80,6 +80,7 @@ impl Dialect {
 pub(super) const VALUES: Signatures = Signatures {
     random: |_, target, seed, index| draw(&C, target, seed, index),
     boundaries: |_, target, first| boundaries(&C, target, first),
+    unprototyped: |_, _, _| Vec::new(),
 };
 
 /// Signatures for `fastcc`, with as many arguments as fill both register files, one in ten of them
@@ -87,6 +88,7 @@ pub(super) const VALUES: Signatures = Signatures {
 pub(super) const FASTCC: Signatures = Signatures {
     random: |_, target, seed, index| draw(&FAST, target, seed, index),
     boundaries: |_, target, first| boundaries(&FAST, target, first),
+    unprototyped: |_, _, _| Vec::new(),
 };
 
 /// Contents of a question: scalars by their places in the dialect, several for a structure.

@@ -67,6 +67,17 @@ impl Machine {
         all.filter(|one| self.abi(self.convention, one).is_ok())
             .collect()
     }
+
+    /// Returns calls of functions without a prototype, with numbers from `first`; none where only
+    /// kept facts are judged.
+    pub(super) fn unprototyped(&self, first: usize) -> Vec<Question> {
+        if self.runs.is_none() {
+            return Vec::new();
+        }
+        let all = (self.signatures.unprototyped)(&self.absent, &self.target, first).into_iter();
+        all.filter(|one| self.abi(self.convention, one).is_ok())
+            .collect()
+    }
 }
 
 /// Compiler of C, or of LLVM IR.
@@ -114,6 +125,9 @@ pub(super) fn words(command: &str) -> (&str, Vec<&str>) {
     (words.next().unwrap_or_default(), words.collect())
 }
 
+/// A prime: calls at this distance differ in all their components.
+const UNPROTOTYPED_STRIDE: usize = 61;
+
 /// Signatures of C.
 const C: Signatures = Signatures {
     random: |absent, target, seed, index| {
@@ -123,13 +137,35 @@ const C: Signatures = Signatures {
     boundaries: |absent, target, first| {
         questions(&boundaries_for_machine(absent), target, first).collect()
     },
+    unprototyped,
 };
 
 /// No signatures: the questions are cases of the corpus.
 const CORPUS: Signatures = Signatures {
     random: |_, _, _, _| None,
     boundaries: |_, _, _| Vec::new(),
+    unprototyped: |_, _, _| Vec::new(),
 };
+
+/// Calls of functions without a prototype, with values at some of the boundaries of registers.
+fn unprototyped(absent: &Absent, target: &Target, first: usize) -> Vec<Question> {
+    let variadic = boundaries_for_machine(absent).into_iter();
+    let calls = variadic.filter_map(|one| {
+        let params = [one.params, one.unnamed?].concat();
+        let unnamed = None;
+        Some(CSignature {
+            params,
+            unnamed,
+            ..one
+        })
+    });
+    let questions = calls.step_by(UNPROTOTYPED_STRIDE).zip(first..);
+    questions
+        .filter_map(|(call, n)| {
+            Question::unprototyped(n, &call.declared(&format!("p{n}_"), target.data_model()))
+        })
+        .collect()
+}
 
 /// Questions about `all`, with numbers from `first`.
 fn questions(all: &[CSignature], target: &Target, first: usize) -> impl Iterator<Item = Question> {

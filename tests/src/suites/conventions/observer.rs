@@ -15,6 +15,9 @@ use super::machines::{Compiler, words};
 /// Signatures in one file.
 const FILE: usize = 50;
 
+/// The last version of C with functions without a prototype.
+const C17: &str = "-std=gnu17";
+
 /// Signatures in one program.
 const PROGRAM: usize = 200;
 
@@ -164,7 +167,7 @@ impl Compiled {
         objects: &mut Vec<(Built, usize)>,
     ) {
         let text: String = questions.iter().map(|one| one.text.as_str()).collect();
-        match (tools.compiler.build(&text, &[]), questions.len()) {
+        match (tools.compiler.build(&text, &[C17]), questions.len()) {
             (Ok(built), n) => {
                 self.questions.extend_from_slice(questions);
                 objects.push((built, n));

@@ -30,21 +30,27 @@ pub(super) fn in_registers(
     flen: u64,
     cx: &mut Classify<'_, '_>,
 ) -> Result<Option<Group>, Error> {
-    let [gcc, clang] = [Compiler::Gcc, Compiler::Clang].map(|compiler| {
+    let [old_gcc, gcc, clang] = Compiler::ALL.map(|compiler| {
         let mut flat = Flat::new(ty, compiler, (word, flen));
         match flat.walk(&mut leaves(ty)) {
-            None if compiler == Compiler::Gcc => flat.of_mode(ty),
+            None if compiler != Compiler::Clang => flat.of_mode(ty),
             found => found.map(|()| flat),
         }
     });
     let parts = |flat: &Option<Flat>| flat.as_ref().map(|flat| flat.group.parts.clone());
+    let is_of_any = parts(&old_gcc) == parts(&gcc) && parts(&gcc) == parts(&clang);
     let why = match &clang {
         Some(flat) if flat.is_complex_integer => COMPLEX,
         _ => OF_ONE,
     };
-    let is_of_gcc =
-        parts(&gcc) == parts(&clang) || cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, why)?;
-    let Some(flat) = (if is_of_gcc { gcc } else { clang }) else {
+    let chosen = if !is_of_any && !cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, why)? {
+        clang
+    } else if parts(&old_gcc) == parts(&gcc) || cx.choose(Policy::EMPTY_ARRAYS_STOP_FLATTENING) {
+        old_gcc
+    } else {
+        gcc
+    };
+    let Some(flat) = chosen else {
         return Ok(None);
     };
     if flat.is_unknown {
@@ -71,8 +77,14 @@ pub(super) fn in_registers(
 
 #[derive(Clone, Copy, PartialEq)]
 enum Compiler {
+    /// gcc through version 15.
+    OldGcc,
     Gcc,
     Clang,
+}
+
+impl Compiler {
+    const ALL: [Self; 3] = [Self::OldGcc, Self::Gcc, Self::Clang];
 }
 
 /// Result of a compiler's flattening of a value: one or two floats, or a float and an integer, of
@@ -176,14 +188,23 @@ impl Flat {
         Some(flat)
     }
 
-    /// Returns whether `ty` is a union, of which clang does not see one that carries nothing.
+    /// Returns whether `ty` is a union, of which clang does not see one that carries nothing, and
+    /// gcc from version 16 on one without bytes.
     fn is_union(&self, ty: &Type) -> bool {
-        ty.is_union() && (self.compiler == Compiler::Gcc || !is_all_padding(ty))
+        let is_seen = match self.compiler {
+            Compiler::OldGcc => true,
+            Compiler::Gcc => ty.size() > 0,
+            Compiler::Clang => !is_all_padding(ty),
+        };
+        ty.is_union() && is_seen
     }
 
     /// Adds what `leaf` is a part of; `None` if the value is not flattened.
     fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> Option<()> {
         self.is_atomic |= leaf.around.any(LeafFlags::ATOMIC);
+        if self.is_unseen(walk) {
+            return Some(());
+        }
         let scalar = match leaf.kind {
             // An array of no elements, or a record without members.
             LeafKind::Empty => return (!self.is_counted_empty(walk.own_type())).then_some(()),
@@ -240,14 +261,30 @@ impl Flat {
     /// Returns whether `ty`, which has no bytes, stops gcc: an array, or a union.
     fn is_counted_empty(&self, ty: &Type) -> bool {
         let is_array = matches!(ty.kind(), Kind::Array(_));
-        self.compiler == Compiler::Gcc && (is_array || ty.is_union())
+        self.compiler != Compiler::Clang && (is_array || ty.is_union())
     }
 
-    /// Returns whether an array of elements of which nothing counts is not flattened: by gcc, and
-    /// in C++ by clang.
+    /// Returns whether the last leaf is in a union or an array that gcc from version 16 on does not
+    /// see.
+    fn is_unseen(&self, walk: &Leaves<'_>) -> bool {
+        let is_empty = |ty: &Type| match ty.kind() {
+            Kind::Array(array) => array.elem.size() == 0,
+            _ => ty.is_union() && ty.size() == 0,
+        };
+        let mut around = walk.path();
+        self.compiler == Compiler::Gcc
+            && (is_empty(walk.own_type()) || around.any(|frame| is_empty(frame.ty)))
+    }
+
+    /// Returns whether an array of elements of which nothing counts is not flattened: by gcc, from
+    /// version 16 on if they have bytes, and in C++ by clang.
     fn stops_at_elements(&self, element: &Type) -> bool {
         let is_cxx = |record: &Record| record.attributes().language == Language::Cxx;
-        self.compiler == Compiler::Gcc || element.as_record().is_some_and(is_cxx)
+        match self.compiler {
+            Compiler::OldGcc => true,
+            Compiler::Gcc => element.size() > 0,
+            Compiler::Clang => element.as_record().is_some_and(is_cxx),
+        }
     }
 
     fn note_bits(&mut self, leaf: &Leaf) {

@@ -127,13 +127,17 @@ fn int(size: u64) -> Option<Part> {
 /// Returns the part of a scalar; `None` sends it to memory.
 fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
     match scalar {
-        Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => {
-            Some(Part::float(F16))
-        }
+        Scalar::F16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => Some(Part::float(F16)),
+        Scalar::BF16 if cx.choose(Policy::WIN64_BF16_IN_SSE) => Some(Part::float(F16)),
         Scalar::F16 | Scalar::BF16 => Some(Part::int(I16, Extension::None)),
         Scalar::F32 => Some(Part::float(F32)),
         Scalar::F64 => Some(Part::float(F64)),
         Scalar::Int { bits: 128, .. } if result => Some(Part::float(V128)),
+        Scalar::BitInt { .. }
+            if result && size == 16 && cx.choose(Policy::WIN64_BITINT_RESULTS_IN_SSE) =>
+        {
+            Some(Part::float(V128))
+        }
         Scalar::F128
             if cx.choose(Policy::WIN64_FLOAT128_IN_SSE)
                 && (result || !cx.choose(Policy::WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE)) =>
