@@ -87,12 +87,13 @@ impl Pragmas {
         for text in &texts {
             self.look_at(text);
         }
+        let others: Vec<String> = texts.iter().map(|text| without_lines(text)).collect();
         let of_operators = texts.iter().flat_map(|text| operators(text).flatten());
         let mut forms: Vec<PackForm<'_>> = of_operators.filter_map(pack_form).collect();
         let makes_one = |text: &String| operators(text).any(|string| string.is_none());
         if texts.iter().any(makes_one) {
-            // A macro may make a pragma of its argument, which stands anywhere.
-            let all = texts.iter().flat_map(|text| arguments(text));
+            // A macro may make a pragma of its argument, which stands anywhere but in a pragma.
+            let all = others.iter().flat_map(|text| arguments(text));
             forms.extend(all.filter_map(pack_form).filter(|form| !form.disputed));
             self.pack |= !forms.is_empty();
         }
@@ -217,6 +218,14 @@ fn directive<'t>(line: &'t str, word: &str) -> Option<&'t str> {
 /// Returns the text of each line of `text` that is a `#pragma`, after that word.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| directive(line, "pragma"))
+}
+
+/// Returns `text` without its lines that are a `#pragma`.
+fn without_lines(text: &str) -> String {
+    let others = text.split_inclusive('\n');
+    others
+        .filter(|line| directive(line, "pragma").is_none())
+        .collect()
 }
 
 /// Returns the string of each `_Pragma` in `text`; none where it is that of a macro.
