@@ -383,6 +383,8 @@ pub struct Skipped {
     pub reason: Reason,
     /// `true` for a structure, union or class.
     pub is_record: bool,
+    /// `true` for a function.
+    pub is_function: bool,
     /// Location of the declaration.
     pub location: Location,
 }

@@ -5,6 +5,8 @@
 //! under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a compiler
 //! sees the header's types as its flags make them.
 
+use std::collections::BTreeSet;
+
 use cabi::{
     Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel,
     X86_64_WIN64,
@@ -25,7 +27,8 @@ pub(crate) const MAX_ARGUMENTS: usize = 255;
 pub struct Read {
     /// As it was named, if it was.
     pub name: String,
-    /// The text that was read: the directive that includes it.
+    /// The text that was read: the directive that includes it. After it, macros with the name of a
+    /// type are undefined.
     pub text: String,
     /// Types and cases. The block's text is the directive that includes the header, and the
     /// declarations that our own spellings need; it declares no function of a case.
@@ -106,6 +109,7 @@ pub fn read(
             ));
         }
     }
+    let text = format!("{include}{}", without_macros(&header));
     let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
     for (i, named) in records.iter().enumerate() {
         if let Err(left) = declared.positions(i + 1, named, convention) {
@@ -113,7 +117,7 @@ pub fn read(
         }
     }
     let n_records = records.len();
-    let (cases, preamble) = (declared.declared, format!("{include}{POINTER}"));
+    let (cases, preamble) = (declared.declared, format!("{text}{POINTER}"));
     let n_prototypes = count_prototypes(&header, &only);
     // Questions about their members come with the cases.
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
@@ -121,7 +125,7 @@ pub fn read(
     }
     Ok(Read {
         name: String::new(),
-        text: include.to_owned(),
+        text,
         subject: Subject {
             header,
             ..Subject::of_cases("", target, preamble, Vec::new(), cases)
@@ -149,8 +153,8 @@ fn records<'h>(header: &'h Header, only: &impl Fn(&str, &Location) -> bool) -> V
 fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) -> usize {
     let read = header.prototypes.iter();
     let read = read.map(|one| (&one.name, &one.location));
-    let skipped = header.skipped.iter().map(|one| (&one.name, &one.location));
-    read.chain(skipped.filter(|(name, _)| !is_type(name)))
+    let skipped = header.skipped.iter().filter(|one| one.is_function);
+    read.chain(skipped.map(|one| (&one.name, &one.location)))
         .filter(|(name, location)| only(name, location))
         .count()
 }
@@ -158,9 +162,24 @@ fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) ->
 /// Spelling of a pointer to a function: which function does not matter to a call.
 const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
 
-fn is_type(name: &str) -> bool {
-    let words = ["struct ", "union ", "enum "];
-    words.iter().any(|word| name.starts_with(word))
+/// Undefines each macro with the name of a type (`#define mpf_t mpfr_t`): libclang spells types by
+/// their own names.
+fn without_macros(header: &Header) -> String {
+    let integers = header.macros.iter().map(|one| &*one.name);
+    let others = header.other_macros.iter().map(|one| &*one.name);
+    let macros: BTreeSet<&str> = integers.chain(others).collect();
+    let named = [&header.records, &header.typedefs, &header.enums];
+    let named = named.into_iter().flatten().map(|one| &*one.name);
+    let names = named.chain(header.incomplete.iter().map(|name| &**name));
+    let names: BTreeSet<&str> = names.map(|name| tag(name).unwrap_or(name)).collect();
+    let names = names.intersection(&macros);
+    names.map(|name| format!("#undef {name}\n")).collect()
+}
+
+/// Returns the tag in `name`, as C spells a structure, union or enumeration.
+fn tag(name: &str) -> Option<&str> {
+    let mut words = ["struct ", "union ", "enum "].into_iter();
+    words.find_map(|word| name.strip_prefix(word))
 }
 
 impl Case {

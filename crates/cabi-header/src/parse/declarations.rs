@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clang_sys::{CXCursor_EnumDecl, CXCursor_TypedefDecl, CXCursorKind};
+use clang_sys::{CXCursor_EnumDecl, CXCursor_FunctionDecl, CXCursor_TypedefDecl, CXCursorKind};
 
 use crate::clang::Cursor;
 use crate::header::{Header, NamedType, Prototype, Skipped};
@@ -15,6 +15,7 @@ pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skip
         name,
         reason,
         is_record: RECORDS.contains(&cursor.kind()),
+        is_function: cursor.kind() == CXCursor_FunctionDecl,
         location: cursor.place().location(),
     }
 }
@@ -190,6 +191,7 @@ fn other_target(known: &Prototype, new: &Prototype) -> Option<Skipped> {
         reason: Reason::Attribute(what),
         name: new.name.clone(),
         is_record: false,
+        is_function: true,
         location: new.location.clone(),
     })
 }
