@@ -162,8 +162,45 @@ fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) ->
 /// Spelling of a pointer to a function: which function does not matter to a call.
 const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
 
-/// Undefines each macro with the name of a type (`#define mpf_t mpfr_t`): libclang spells types by
-/// their own names.
+/// Words of our own text that a header may have macros of.
+const KEYWORDS: [&str; 33] = [
+    "_Alignof",
+    "_Atomic",
+    "_Bool",
+    "_Complex",
+    "__alignof__",
+    "__asm__",
+    "__attribute__",
+    "__builtin_offsetof",
+    "__typeof__",
+    "char",
+    "const",
+    "double",
+    "enum",
+    "extern",
+    "float",
+    "for",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "typedef",
+    "union",
+    "unsigned",
+    "void",
+    "volatile",
+    "while",
+];
+
+/// Undefines each macro with the name of a type (`#define mpf_t mpfr_t`), and of a keyword:
+/// libclang spells types by their own names.
 fn without_macros(header: &Header) -> String {
     let integers = header.macros.iter().map(|one| &*one.name);
     let others = header.other_macros.iter().map(|one| &*one.name);
@@ -171,7 +208,8 @@ fn without_macros(header: &Header) -> String {
     let named = [&header.records, &header.typedefs, &header.enums];
     let named = named.into_iter().flatten().map(|one| &*one.name);
     let names = named.chain(header.incomplete.iter().map(|name| &**name));
-    let names: BTreeSet<&str> = names.map(|name| tag(name).unwrap_or(name)).collect();
+    let names = names.map(|name| tag(name).unwrap_or(name));
+    let names: BTreeSet<&str> = names.chain(KEYWORDS).collect();
     let names = names.intersection(&macros);
     names.map(|name| format!("#undef {name}\n")).collect()
 }
