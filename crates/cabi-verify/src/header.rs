@@ -14,6 +14,7 @@ use cabi::{
 use cabi_header::{Header, HeaderError, Location, NamedType, Options, Prototype};
 
 use crate::case::{Case, Subject, portable};
+use crate::emit::c::undefine;
 use crate::generate::argument_positions::{long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
@@ -210,8 +211,10 @@ fn without_macros(header: &Header) -> String {
     let names = named.chain(header.incomplete.iter().map(|name| &**name));
     let names = names.map(|name| tag(name).unwrap_or(name));
     let names: BTreeSet<&str> = names.chain(KEYWORDS).collect();
-    let names = names.intersection(&macros);
-    names.map(|name| format!("#undef {name}\n")).collect()
+    names
+        .intersection(&macros)
+        .map(|name| undefine(name))
+        .collect()
 }
 
 /// Returns the tag in `name`, as C spells a structure, union or enumeration.

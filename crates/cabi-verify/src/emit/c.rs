@@ -77,6 +77,15 @@ pub(crate) fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     text
 }
 
+/// Returns the line that undefines a macro `name`; none for `defined`, which C17 6.10.8 lets no macro
+/// be called.
+pub(crate) fn undefine(name: &str) -> String {
+    match name {
+        "defined" => String::new(),
+        _ => format!("#undef {name}\n"),
+    }
+}
+
 /// Returns C's spelling of the type by which `va_arg` fetches an unnamed argument of `ty`, spelled
 /// `text`.
 pub(crate) fn fetched(ty: &Type, text: &str) -> String {

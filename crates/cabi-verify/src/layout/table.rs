@@ -12,7 +12,7 @@ use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
 use crate::case::Subject;
-use crate::emit::c::{TABLE, scoped};
+use crate::emit::c::{TABLE, scoped, undefine};
 
 /// Returns the answers of `reference` to the facts of `subject`, whose text is `preamble`, and to
 /// further ones: the bytes of objects when one of their members is 1, by its type and byte order,
@@ -150,10 +150,7 @@ fn without_macros(questions: &[(String, &Question)]) -> String {
         .flat_map(|member| member.path.split(['.', '[', ']']))
         .filter(|name| name.starts_with(|c: char| !c.is_ascii_digit()))
         .collect();
-    names
-        .iter()
-        .map(|name| format!("#undef {name}\n"))
-        .collect()
+    names.into_iter().map(undefine).collect()
 }
 
 /// Facts as data in a shared object that may have other things in it too.

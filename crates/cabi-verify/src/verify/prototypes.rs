@@ -31,6 +31,7 @@ use cabi_header::{Prototype, Written};
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, Refused, first_error};
 use crate::case::convention_attribute;
+use crate::emit::c::undefine;
 use crate::header::is_unnamed;
 
 /// A compiler's reading of a prototype.
@@ -124,10 +125,11 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
         // A macro of the same name hides the function.
         let _ = write!(
             text,
-            "\n#undef {name}\n# 1 {file:?}\nextern __typeof__({name}) *cabi_there_{i};\n\
+            "\n{}# 1 {file:?}\nextern __typeof__({name}) *cabi_there_{i};\n\
              # 2 {file:?}\n{attribute}typedef __typeof__({spelled}) cabi_same_{i};\n\
              # 2 {file:?}\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
-             cabi_same_{i} *), \"{OTHER}\");\n"
+             cabi_same_{i} *), \"{OTHER}\");\n",
+            undefine(name)
         );
         let result = (
             &prototype.spelled_ret,
@@ -208,7 +210,10 @@ fn is_unknown(message: &str) -> bool {
 
 /// The function's type in the compiler's words: those of a message that it has to write.
 fn theirs(reference: &Reference, flags: &[&str], include: &str, name: &str) -> String {
-    let text = format!("{include}\n#undef {name}\nchar (*cabi_wrong)[1] = &{name};\n");
+    let text = format!(
+        "{include}\n{}char (*cabi_wrong)[1] = &{name};\n",
+        undefine(name)
+    );
     let messages = match reference.check(&text, flags) {
         Ok(warnings) => warnings,
         Err(error) => error.messages().unwrap_or_default().to_owned(),
