@@ -62,6 +62,19 @@ impl Reading {
     }
 }
 
+/// Names the standard in `flags`, for compilers of which each would choose one: that which libclang
+/// goes by, or as all of them know C23, by the name that it had before.
+pub(crate) fn name_standard(flags: &mut Vec<String>) {
+    for flag in flags.iter_mut() {
+        if matches!(&**flag, "-std=gnu23" | "-std=c23") {
+            flag.replace_range(flag.len() - 1.., "x");
+        }
+    }
+    if !flags.iter().any(|flag| flag.starts_with("-std=")) {
+        flags.push("-std=gnu17".into());
+    }
+}
+
 /// Options that `explain` and `layout` share.
 #[derive(Args)]
 pub(crate) struct TargetOptions {
@@ -179,6 +192,7 @@ impl<'a> Source<'a> {
         let (_, others) = split_target(self.clang);
         let mut flags = self.reading.flags();
         flags.extend(others.into_iter().map(str::to_owned));
+        name_standard(&mut flags);
         flags
     }
 

@@ -23,7 +23,8 @@ pub(super) fn plan(
     compilers: Vec<Compiler>,
 ) -> Result<(Verification, Vec<String>), String> {
     check_language(verify)?;
-    let flags = flags(verify);
+    let mut flags = verify.reading.flags();
+    reading::name_standard(&mut flags);
     let (headers, unread): (Vec<_>, Vec<_>) = headers(verify, &flags, &compilers)?
         .into_iter()
         .partition(Result::is_ok);
@@ -48,22 +49,6 @@ fn check_language(verify: &Verify) -> Result<(), String> {
         Some(what) => Err(format!("{what}: C++ cannot be verified, only C")),
         None => Ok(()),
     }
-}
-
-/// Returns the arguments for libclang and for compilers.
-fn flags(verify: &Verify) -> Vec<String> {
-    let mut flags = verify.reading.flags();
-    // All compilers know C23 by the name that it had before.
-    for flag in &mut flags {
-        if matches!(&**flag, "-std=gnu23" | "-std=c23") {
-            flag.replace_range(flag.len() - 1.., "x");
-        }
-    }
-    // Usually the standard is each compiler's own choice; here all must read the same language.
-    if !flags.iter().any(|flag| flag.starts_with("-std=")) {
-        flags.push("-std=gnu17".into());
-    }
-    flags
 }
 
 /// Whose layout of records is verified: that of the only kind of compiler there is, else what gcc
