@@ -97,6 +97,7 @@ impl Pragmas {
             forms.extend(all.filter_map(pack_form).filter(|form| !form.disputed));
             self.pack |= !forms.is_empty();
         }
+        let of_operators_push = forms.iter().any(|form| form.pushes);
         // Only lines are followed in their order.
         self.disputed_pack |= forms.iter().any(|form| form.pops && form.entry.is_some());
         let of_lines = texts.iter().flat_map(|text| lines(text));
@@ -112,11 +113,11 @@ impl Pragmas {
         // gcc goes on with the number that packs there, also through an `#include`.
         let is_macro = |name| values(name).is_some();
         let is_expanded = forms.iter().filter_map(|form| form.value).any(is_macro);
-        self.disputed_pack |= texts.iter().any(|text| {
-            let packed = Packed::in_text(text);
-            let is_disputed = packed.pops_unknown || packed.includes && is_expanded;
-            is_disputed || packed.names.into_iter().any(is_macro)
+        let packed: Vec<Packed<'_>> = texts.iter().map(|text| Packed::in_text(text)).collect();
+        self.disputed_pack |= packed.iter().any(|packed| {
+            packed.includes && is_expanded || packed.names.iter().copied().any(is_macro)
         });
+        self.disputed_pack |= pops_another(&packed, of_operators_push);
     }
 
     fn look_at(&mut self, text: &str) {
@@ -177,15 +178,22 @@ struct Packed<'t> {
     names: Vec<&'t str>,
     /// `true` if an `#include` is there.
     includes: bool,
-    /// `true` if the entry of a name is popped that is on no stack of this text.
-    pops_unknown: bool,
+    /// Names whose entries are popped that are on no stack of this text, and `true` if others are.
+    unknown: Vec<(&'t str, bool)>,
+    /// Names of the entries that other texts find on the stack.
+    others_find: Vec<Option<&'t str>>,
 }
 
 impl<'t> Packed<'t> {
     fn in_text(text: &'t str) -> Self {
         let (mut found, mut stack, mut packs) = (Self::default(), Vec::new(), false);
         for line in text.lines() {
-            found.includes |= packs && directive(line, "include").is_some();
+            if directive(line, "include").is_some() {
+                found.includes |= packs;
+                found
+                    .others_find
+                    .extend(stack.iter().map(|(name, _)| *name));
+            }
             let Some(form) = directive(line, "pragma").and_then(pack_form) else {
                 continue;
             };
@@ -194,9 +202,13 @@ impl<'t> Packed<'t> {
             if form.pushes {
                 stack.push((entry, packs));
             }
-            if form.pops && entry.is_some() {
+            if form.pops
+                && let Some(own) = entry
+            {
                 let named = stack.iter().rposition(|(name, _)| *name == entry);
-                found.pops_unknown |= named.is_none();
+                if named.is_none() {
+                    found.unknown.push((own, !stack.is_empty()));
+                }
                 stack.truncate(named.map_or(stack.len(), |at| at + 1));
             }
             packs = match form.pops {
@@ -205,7 +217,20 @@ impl<'t> Packed<'t> {
             };
         }
         found
+            .others_find
+            .extend(stack.iter().map(|(name, _)| *name));
+        found
     }
+}
+
+/// Returns whether the entry of a name may be popped that is on no stack: gcc then pops the last
+/// one, if there is any, and clang none. All entries that a text finds may have that name.
+fn pops_another(packed: &[Packed<'_>], operators_push: bool) -> bool {
+    let mut unknown = packed.iter().flat_map(|packed| &packed.unknown);
+    unknown.any(|&(name, has_others)| {
+        let mut found = packed.iter().flat_map(|packed| &packed.others_find);
+        has_others || operators_push || found.any(|other| *other != Some(name))
+    })
 }
 
 /// Returns the text of `line` after the directive `word`, if it is one.
