@@ -262,6 +262,8 @@ fn compiler_includes(language: &str) -> &'static [PathBuf] {
         let run = Command::new("cc")
             .args(["-E", "-v", "-x", language, "-"])
             .env("LC_ALL", "C")
+            // clang looks at it itself, and would take its folders out of their place.
+            .env_remove("CPATH")
             .stdin(Stdio::null())
             .output();
         // Without a compiler clang's own knowledge has to do.
