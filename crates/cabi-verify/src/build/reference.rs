@@ -301,6 +301,19 @@ impl Reference {
         })
     }
 
+    /// Compiles `source`, of which nothing will run, as [`Reference::build`] does: a header's static
+    /// functions, which gcc keeps without `-O`, may refer to symbols that are nowhere.
+    ///
+    /// # Errors
+    /// Those of [`Reference::build`].
+    pub fn build_data(&self, source: &str, flags: &[&str]) -> Result<Built, ReferenceError> {
+        let link: &[&str] = match self.for_programs {
+            true => &[],
+            false => &["-Wl,-z,undefs"],
+        };
+        self.build(source, &[flags, link].concat())
+    }
+
     /// Links by a command with `args`. An atomic object that no instruction loads is loaded by
     /// libatomic: where that is missing, the command runs again with the library.
     pub(super) fn link(&self, args: &[&str]) -> Result<(), ReferenceError> {

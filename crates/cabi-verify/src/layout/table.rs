@@ -43,7 +43,9 @@ pub fn ask_data(
             // A text may leave a `#pragma pack` open, which the questions are not about.
             let names = without_macros(&chosen);
             let text = format!("{preamble}\n#pragma pack()\n{names}{}", table.text());
-            let mut answers = table.answers(&reference.build(&text, flags)?)?.into_iter();
+            let mut answers = table
+                .answers(&reference.build_data(&text, flags)?)?
+                .into_iter();
             let own = |n: usize| answers.by_ref().take(n).collect();
             Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
         };
