@@ -137,8 +137,8 @@ struct Chosen {
     name: String,
     /// Path at which clang finds it, if not in folders of its own: those asked for come first.
     path: Option<PathBuf>,
-    /// Folders that -I names, for a header that declares nothing but by including headers from
-    /// there.
+    /// Folders that -I names, without links and as they are named, for a header that declares
+    /// nothing but by including headers from there.
     folders: Vec<PathBuf>,
 }
 
@@ -158,14 +158,17 @@ impl Chosen {
     /// Adds the declarations in `folders`.
     fn of_folders(mut self, folders: &[String]) -> Self {
         let folders = folders.iter().map(Path::new);
-        self.folders = folders.map(canonical).collect();
+        let both = folders.flat_map(|folder| [canonical(folder), folder.to_owned()]);
+        self.folders = both.collect();
         self
     }
 
     /// Returns whether `file`, where clang found a declaration, is the header, or in its folder.
     fn has(&self, file: &str) -> bool {
         let file = Path::new(file);
-        let is_below = |folder: &PathBuf| canonical(file).starts_with(folder);
+        // A link in a folder may lead out of it.
+        let is_below =
+            |folder: &PathBuf| canonical(file).starts_with(folder) || file.starts_with(folder);
         if self.folders.iter().any(is_below) {
             return true;
         }

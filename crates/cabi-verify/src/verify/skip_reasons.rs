@@ -62,11 +62,17 @@ pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
     words.any(|word| undeclared.iter().any(|name| name == word))
 }
 
-/// Returns the type that a compiler reports as not declared, though libclang has read it there: a
-/// header may declare it for some compilers only.
+/// Returns the type that a compiler reports as not declared or, by its tag, as not defined, though
+/// libclang has read it there: a header may declare it for some compilers only.
 pub(super) fn undeclared(why: &str) -> Option<&str> {
-    let rest = why.strip_prefix("unknown type name '")?;
-    rest.split('\'').next()
+    if let Some(rest) = why.strip_prefix("unknown type name '") {
+        return rest.split('\'').next();
+    }
+    let (_, rest) = why.split_once("incomplete type '")?;
+    let (_, rest) = rest.split_once("aka '")?;
+    let tagged = rest.split('\'').next()?;
+    let mut words = ["struct ", "union ", "enum "].into_iter();
+    words.find_map(|word| tagged.strip_prefix(word))
 }
 
 /// A compiler's first words, or why it could not be asked.
