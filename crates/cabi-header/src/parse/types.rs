@@ -25,10 +25,10 @@ use crate::reason::Reason;
 /// Most typedefs, arrays and records that may wrap each other.
 const MAX_NESTING: u32 = 256;
 
-/// Reason for which a record or typedef with several alignments is refused.
 /// Attribute that gcc heeds and clang ignores.
 pub(crate) const ALIGNED_NAME: &str = "aligned in the name of a type";
 
+/// Reason for which a record or typedef with several alignments is refused.
 pub(crate) const SEVERAL_ALIGNED: &str =
     "of several `aligned` on it gcc heeds the last, clang the greatest";
 

@@ -77,8 +77,8 @@ pub(crate) fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     text
 }
 
-/// Returns the line that undefines a macro `name`; none for `defined`, which C17 6.10.8 lets no macro
-/// be called.
+/// Returns the line that undefines a macro `name`; none for `defined`, which is no name of a macro
+/// (C17 6.10.8).
 pub(crate) fn undefine(name: &str) -> String {
     match name {
         "defined" => String::new(),
