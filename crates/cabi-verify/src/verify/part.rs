@@ -222,6 +222,10 @@ impl<'a> HeaderRun<'a> {
                 Reading::Unnamed => {
                     Some(("spelling", format!("{spelled} has a type without a name")))
                 }
+                Reading::Hidden => {
+                    let why = format!("{spelled} declares a tag for itself alone");
+                    Some(("spelling", why))
+                }
                 Reading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
             };
             self.cases.retain(|case| !std::ptr::eq(*case, own));

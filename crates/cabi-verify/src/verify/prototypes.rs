@@ -46,6 +46,8 @@ pub(super) enum Reading {
     /// No text is this type in another place: a record or enumeration of it has neither a tag nor a
     /// typedef.
     Unnamed,
+    /// No text is this type in another place: a tag of it is declared in its parameters first.
+    Hidden,
     /// The type cannot be asked about, for this reason.
     Unasked(String),
 }
@@ -85,6 +87,8 @@ pub(super) fn compare(
             let is_absent = error.is_some_and(|it| it.starts_with(&format!("{}:1:", file(at))));
             readings[at] = if is_absent {
                 Reading::Absent(message.clone())
+            } else if hides_tag(words, &file(at)) {
+                Reading::Hidden
             } else if message.contains(OTHER) || is_unknown(&message) {
                 // Or it has a type that the header has for another compiler only.
                 Reading::Other(theirs(reference, &flags, include, &prototypes[at].name))
@@ -94,6 +98,14 @@ pub(super) fn compare(
         }
     }
     Ok(readings)
+}
+
+/// Checks whether gcc or clang warns, among `messages`, that a declaration in `file` declares a tag
+/// for itself alone.
+fn hides_tag(messages: &str, file: &str) -> bool {
+    let place = format!("{file}:2:");
+    let mut lines = messages.lines().filter(|line| line.starts_with(&place));
+    lines.any(|line| line.contains("will not be visible outside of this"))
 }
 
 /// Returns the name of the file, as the compiler is told, of the lines about a prototype: the first
