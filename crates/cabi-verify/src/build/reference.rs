@@ -301,8 +301,8 @@ impl Reference {
         })
     }
 
-    /// Compiles `source`, of which nothing will run, as [`Reference::build`] does: a header's static
-    /// functions, which gcc keeps without `-O`, may refer to symbols that are nowhere.
+    /// Compiles `source`, of which nothing will run, as [`Reference::build`] does: a header's
+    /// static functions, which gcc keeps without `-O`, may refer to symbols that are nowhere.
     ///
     /// # Errors
     /// Those of [`Reference::build`].
