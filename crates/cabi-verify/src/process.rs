@@ -68,6 +68,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
     // A group of its own: a compiler's driver has children.
     command.process_group(0);
+    GroupGuard::prepare()?;
     let mut child = command.spawn()?;
     let guard = GroupGuard::group(child.id()).inspect_err(|_| end_group(&child))?;
     let start = Instant::now();

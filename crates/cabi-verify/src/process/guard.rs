@@ -19,6 +19,15 @@ static GUARD: Mutex<Option<(Child, Vec<u32>)>> = Mutex::new(None);
 pub(super) struct GroupGuard(u32);
 
 impl GroupGuard {
+    /// Starts the shell, if it does not run yet: a group that begins to work first would be left
+    /// over if this process were killed meanwhile.
+    ///
+    /// # Errors
+    /// The shell cannot be started.
+    pub(super) fn prepare() -> io::Result<()> {
+        change(|_| ())
+    }
+
     /// Adds the group of this number.
     ///
     /// # Errors
