@@ -111,14 +111,14 @@ fn natural_align(ty: &Type) -> u32 {
 }
 
 /// Returns the alignment that declarations insist on: the member's, its outermost typedef's or else
-/// its record's, and those of what is inside a record.
+/// its record's, and those of what is inside a record. clang does not look into an `_Atomic` one.
 pub(crate) fn required_align(member: &Member) -> u32 {
     let (mut ty, mut of_type) = (&member.ty, None);
     let of_record = loop {
         of_type = of_type.or(ty.asks_align().then_some(ty.align()));
         match ty.kind() {
             Kind::Array(array) => ty = &array.elem,
-            Kind::Record(record) => {
+            Kind::Record(record) if !ty.is_atomic() => {
                 let is_asked = record.attributes().align.is_some();
                 of_type = of_type.or(is_asked.then_some(record.align()));
                 break record.required_align;
