@@ -100,9 +100,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         objects_are_new(&reference)?,
     );
     let compiler = Compiler::new(reference, None)?;
-    // A type that only this reader's macro has: the compiler refuses the second function and no
-    // other.
-    let text = "#ifdef READ\nstruct s { long a; };\n#endif\nint one(int);\nint two(struct s);\ndouble three(double, long);\n";
+    // A type that is incomplete without this reader's macro: the compiler refuses the second
+    // function and no other.
+    let text = "#ifdef READ\ntypedef struct { long a; } s;\n#else\ntypedef struct absent s;\n#endif\nint one(int);\nint two(s);\ndouble three(double, long);\n";
     let options = Options::new().arg("-DREAD");
     let header = Read::text("own.h", text, &options, (&HERE, None), |_, _| true);
     let header = match header {
