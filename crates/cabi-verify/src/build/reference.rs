@@ -305,7 +305,7 @@ impl Reference {
     /// static functions, which gcc keeps without `-O`, may refer to symbols that are nowhere.
     ///
     /// # Errors
-    /// Those of [`Reference::build`].
+    /// As [`Reference::build`].
     pub fn build_data(&self, source: &str, flags: &[&str]) -> Result<Built, ReferenceError> {
         let link: &[&str] = match self.for_programs {
             true => &[],
