@@ -204,6 +204,9 @@ bits! {
     /// On Win64, a `_BitInt` of 65 to 128 bits is returned in xmm0, as an `__int128` is (gcc);
     /// clang returns it through memory.
     WIN64_BITINT_RESULTS_IN_SSE = 44: Gcc;
+    /// On Apple's arm64, a transparent union of less than 4 bytes has 4 on the stack (clang 19); as
+    /// many as its first member otherwise.
+    TRANSPARENT_UNIONS_HAVE_4_BYTES = 45: Clang to 19;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

@@ -24,6 +24,7 @@ use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
+use crate::types::model_facts::ModelFacts;
 use crate::types::{Kind, Type};
 
 registers! {
@@ -223,6 +224,10 @@ fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let ty = as_argument(ty, cx)?;
     let word = cx.model.pointer;
+    if ty.facts().only(ModelFacts::BIG_BIT_INT) != ModelFacts::NONE {
+        let why = "gcc aligns a `_BitInt` of more than 64 bits to 16 bytes, clang to 8";
+        return cx.dispute(ty, why);
+    }
     if cx.role != Role::Result && is_aligned_otherwise(ty, word) {
         let why = "gcc aligns it on the stack as its typedef says, clang as the record";
         return cx.dispute(ty, why);

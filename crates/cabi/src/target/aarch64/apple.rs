@@ -1,8 +1,8 @@
 //! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's
 //! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
-//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
-//! that its own callers and callees do not agree on is refused.
+//! clang alone is the reference: nothing is disputed but between its versions, and `_Atomic` is
+//! what it is to clang. A type that its own callers and callees do not agree on is refused.
 
 use super::vectors::{short_vector, small_result};
 use super::{
@@ -13,6 +13,7 @@ use crate::convention::Rule::{AssignToStack, IfFlag, IfType, IfUnnamed};
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaListType,
 };
+use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{as_argument, byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
@@ -55,9 +56,10 @@ pub static APPLE_ARM64: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_argument(ty, cx)?;
     let mut group = classify_passed(passed, cx)?;
-    // A narrow transparent union has 4 bytes on the stack.
+    let why = "clang 19 gives a narrow transparent union 4 bytes on the stack, clang 20 those of its first member";
     if let (false, [part]) = (core::ptr::eq(ty, passed), group.parts.as_mut_slice())
         && part.size < 4
+        && cx.decide(Policy::TRANSPARENT_UNIONS_HAVE_4_BYTES, ty, why)?
     {
         part.ty = int(4, part.extension).ty;
         group.may_split = true;
