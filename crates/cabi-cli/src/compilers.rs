@@ -21,8 +21,8 @@ pub(crate) struct Compilers {
     cc: Vec<String>,
     /// Choices to expect where compilers disagree: those of psabi, gcc, clang or zig, or one with
     /// its version (clang-22), and after commas policy bits that are added (+BIT) or taken away
-    /// (-BIT); by default those of each compiler's own version, or of the measured one nearest to
-    /// it.
+    /// (-BIT); by default those of each compiler's own version, or of the last measured one
+    /// before it.
     #[arg(long)]
     policy: Option<PolicyOption>,
     /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A

@@ -317,11 +317,7 @@ impl Answer {
 
 /// Returns advice about the type `name`, which is none of those that are `known`.
 fn hint<'t>(name: &str, known: impl Iterator<Item = &'t NamedType>) -> String {
-    fn bare(name: &str) -> &str {
-        let mut words = ["struct ", "union ", "enum "].iter();
-        let tag = words.find_map(|word| name.strip_prefix(word));
-        tag.unwrap_or(name)
-    }
+    let bare = |name| cabi_header::tag(name).unwrap_or(name);
     let known = known.map(|one| (bare(&one.name), one.name.as_str()));
     let keywords = ["_Bool", "char", "short", "int", "long", "float", "double"];
     match name.split(' ').any(|word| keywords.contains(&word)) {

@@ -308,6 +308,13 @@ pub enum DeclaredKind {
     Other(String),
 }
 
+/// Returns the tag in the `name` of a type: `node` in `struct node`; none in a typedef's.
+#[must_use]
+pub fn tag(name: &str) -> Option<&str> {
+    let mut words = ["struct ", "union ", "enum "].iter();
+    words.find_map(|word| name.strip_prefix(word))
+}
+
 /// A type and what C calls it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

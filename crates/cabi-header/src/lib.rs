@@ -61,7 +61,7 @@ mod written;
 
 pub use declarator::declared;
 pub use header::{
-    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled,
+    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled, tag,
 };
 pub use header_error::{HeaderError, SourceError};
 pub use location::Location;

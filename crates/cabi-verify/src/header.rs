@@ -11,7 +11,7 @@ use cabi::{
     Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel,
     X86_64_WIN64,
 };
-use cabi_header::{Header, HeaderError, Location, NamedType, Options, Prototype};
+use cabi_header::{Header, HeaderError, Location, NamedType, Options, Prototype, tag};
 
 use crate::case::{Case, Subject, portable};
 use crate::emit::c::undefine;
@@ -215,12 +215,6 @@ fn without_macros(header: &Header) -> String {
         .intersection(&macros)
         .map(|name| undefine(name))
         .collect()
-}
-
-/// Returns the tag in `name`, as C spells a structure, union or enumeration.
-fn tag(name: &str) -> Option<&str> {
-    let mut words = ["struct ", "union ", "enum "].into_iter();
-    words.find_map(|word| name.strip_prefix(word))
 }
 
 impl Case {

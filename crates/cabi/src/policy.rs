@@ -266,18 +266,18 @@ impl Profile {
         Self::MEASURED.iter().find(is_it).copied()
     }
 
-    /// Returns the profile of the last measured version of `compiler` (`gcc` or `clang`) through
-    /// `version`; of the first for one before it.
+    /// Returns the profile that stands for `version` of `compiler` (`gcc` or `clang`): that of the
+    /// last measured one up to it, or of the first one.
     ///
     /// # Example
     /// ```
     /// use cabi::Profile;
     ///
-    /// let nearest = Profile::nearest("clang", 25).unwrap();
-    /// assert_eq!(nearest.to_string(), "clang-22");
+    /// let profile = Profile::of_version("gcc", 15).unwrap();
+    /// assert_eq!(profile.to_string(), "gcc-12");
     /// ```
     #[must_use]
-    pub fn nearest(compiler: &str, version: u16) -> Option<Self> {
+    pub fn of_version(compiler: &str, version: u16) -> Option<Self> {
         let own = Self::MEASURED.iter().copied();
         let mut own = own.filter(|profile| profile.family.names().0 == compiler);
         let first = own.next()?;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use cabi::{FnSig, Type};
-use cabi_header::{NamedType, Written};
+use cabi_header::{NamedType, Written, tag};
 use cabi_verify::generate::argument_positions::positions;
 
 use super::call::{bytes, format, places};
@@ -25,7 +25,7 @@ pub(super) fn compare(
         let all = [&header.records, &header.enums, &header.typedefs];
         names.extend(all.into_iter().flatten().map(|named| named.name.as_str()));
         let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
-        names.extend(skipped.filter(|name| is_tagged(name)));
+        names.extend(skipped.filter(|name| tag(name).is_some()));
     }
     let mut seen = HashSet::new();
     names.retain(|name| is_chosen(name) && seen.insert(*name));
@@ -49,12 +49,6 @@ pub(super) fn compare(
             [found.by_value, found.by_pointer] = users(name, left);
         });
     }
-}
-
-fn is_tagged(name: &str) -> bool {
-    ["struct ", "union ", "enum "]
-        .iter()
-        .any(|word| name.starts_with(word))
 }
 
 /// Returns the size, alignment or member in which the layouts differ.

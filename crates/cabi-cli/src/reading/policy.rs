@@ -73,11 +73,11 @@ impl FromStr for PolicyOption {
 /// Returns why `item` is no part of a policy.
 fn unknown(item: &str) -> String {
     let version = item.rsplit_once('-');
-    let nearest = version.and_then(|(name, version)| {
-        let profile = Profile::nearest(name, version.parse().ok()?)?;
-        Some(format!("{item} was not measured; {profile} is the nearest"))
+    let measured = version.and_then(|(name, version)| {
+        let profile = Profile::of_version(name, version.parse().ok()?)?;
+        Some(format!("{item} was not measured; {profile} stands for it"))
     });
-    nearest.unwrap_or_else(|| {
+    measured.unwrap_or_else(|| {
         let known: Vec<String> = Profile::MEASURED.iter().map(ToString::to_string).collect();
         let known = known.join(", ");
         format!("{item} is no policy bit, and none of the profiles {known}, gcc, clang, zig")

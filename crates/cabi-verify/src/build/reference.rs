@@ -190,18 +190,18 @@ impl Reference {
         &self.version
     }
 
-    /// Returns the profile of the measured version nearest to its own.
+    /// Returns the profile that stands for its version.
     pub fn profile(&self) -> Profile {
-        Profile::nearest(self.name, self.major).unwrap_or(Profile::GCC)
+        Profile::of_version(self.name, self.major).unwrap_or(Profile::GCC)
     }
 
     /// Returns a remark about [`profile`](Self::profile) if its version was not measured, otherwise
     /// an empty text.
     pub(crate) fn unmeasured(&self) -> String {
-        let (own, nearest) = (self.versioned_name(), self.profile());
-        match nearest.to_string() == own {
+        let (own, profile) = (self.versioned_name(), self.profile());
+        match profile.to_string() == own {
             true => String::new(),
-            false => format!(" ({own} was not measured, {nearest} is the nearest)"),
+            false => format!(" ({own} was not measured, {profile} stands for it)"),
         }
     }
 

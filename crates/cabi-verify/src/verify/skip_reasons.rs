@@ -70,9 +70,7 @@ pub(super) fn undeclared(why: &str) -> Option<&str> {
     }
     let (_, rest) = why.split_once("incomplete type '")?;
     let (_, rest) = rest.split_once("aka '")?;
-    let tagged = rest.split('\'').next()?;
-    let mut words = ["struct ", "union ", "enum "].into_iter();
-    words.find_map(|word| tagged.strip_prefix(word))
+    cabi_header::tag(rest.split('\'').next()?)
 }
 
 /// A compiler's first words, or why it could not be asked.
