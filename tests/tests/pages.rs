@@ -61,6 +61,7 @@ fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let sig = read(c)?.prototype("f").unwrap().signature();
     let machines = [
         ("AArch64", &cabi::aarch64::AAPCS64),
+        ("Apple arm64", &cabi::aarch64::APPLE_ARM64),
         ("RISC-V", &cabi::riscv::LP64D),
     ];
     let mut machines = machines.into_iter().filter_map(|(name, convention)| {

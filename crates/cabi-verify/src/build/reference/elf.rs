@@ -51,7 +51,7 @@ impl Reference {
                 version if version.ends_with("os_version_min") => String::new(),
                 version if version.ends_with("osx_version_min") => String::new(),
                 // A symbol that tells the linker of features.
-                ".globl" | ".set" if rest.starts_with("@feat.00") => String::new(),
+                _ if line.contains("@feat.00") => String::new(),
                 // Its alignment is that of `.comm`.
                 ".lcomm" => {
                     let name = rest.split(',').next().unwrap_or_default();
@@ -60,8 +60,10 @@ impl Reference {
                 ".section" if rest.starts_with("__TEXT,__text") => ".text".to_owned(),
                 ".section" if rest.starts_with("__") => ".section .rodata".to_owned(),
                 ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
-                // Words for the linker.
-                ".section" if rest.starts_with(".drectve") => ".section .comment".to_owned(),
+                // Words for the linker, and the compiler's name.
+                ".section" if rest.starts_with(".drectve") || rest.starts_with(".debug$S") => {
+                    ".section .comment".to_owned()
+                }
                 _ => return None,
             })
         };
