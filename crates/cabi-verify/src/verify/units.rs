@@ -204,6 +204,14 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
         if is_of_here && !seen.iter().any(has_run) {
             try_out(&one.compiler.reference)?;
         }
+        // Every failure of a program of another machine would look like the compiler's too.
+        let unseen = |seen: &Observation| seen.as_ref().ok()?.as_ref().err().cloned();
+        let unseen: Option<Vec<String>> = seen.iter().map(unseen).collect();
+        if let (true, Some([why, ..])) = (one.compiler.programs.is_some(), unseen.as_deref()) {
+            let (what, why) = (one.compiler.reference.command(), why.clone());
+            let what = format!("code by {what}");
+            return Err(ReferenceError::Unusable { what, why }.into());
+        }
         one.seen.get_or_init(|| seen);
     }
     check_interrupt()
