@@ -1,8 +1,8 @@
 //! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's
 //! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
-//! clang alone is the reference: nothing is disputed but between its versions, and `_Atomic` is
-//! what it is to clang. A type that its own callers and callees do not agree on is refused.
+//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
+//! that its own callers and callees do not agree on is refused.
 
 use super::vectors::{short_vector, small_result};
 use super::{
@@ -56,10 +56,9 @@ pub static APPLE_ARM64: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_argument(ty, cx)?;
     let mut group = classify_passed(passed, cx)?;
-    let why = "clang 19 gives a narrow transparent union 4 bytes on the stack, clang 20 those of its first member";
     if let (false, [part]) = (core::ptr::eq(ty, passed), group.parts.as_mut_slice())
         && part.size < 4
-        && cx.decide(Policy::TRANSPARENT_UNIONS_HAVE_4_BYTES, ty, why)?
+        && cx.choose(Policy::TRANSPARENT_UNIONS_HAVE_4_BYTES)
     {
         part.ty = int(4, part.extension).ty;
         group.may_split = true;
