@@ -204,15 +204,20 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
         if is_of_here && !seen.iter().any(has_run) {
             try_out(&one.compiler.reference)?;
         }
-        // Every failure of a program of another machine would look like the compiler's too.
-        let unseen = |seen: &Observation| seen.as_ref().ok()?.as_ref().err().cloned();
-        let unseen: Option<Vec<String>> = seen.iter().map(unseen).collect();
-        if let (true, Some([why, ..])) = (one.compiler.programs.is_some(), unseen.as_deref()) {
-            let (what, why) = (one.compiler.reference.command(), why.clone());
-            let what = format!("code by {what}");
+        one.seen.get_or_init(|| seen);
+    }
+    // Every failure of a compiler none of whose programs link would look like its own.
+    let has_programs = |one: &&&CompiledUnit| one.compiler.programs.is_some();
+    for one in compiled.iter().filter(has_programs) {
+        let of = |one: &CompiledUnit| one.compiler.reference.command();
+        let same = compiled.iter().filter(|other| of(other) == of(one));
+        let seen = same.flat_map(|one| one.seen());
+        let unlinked = |seen: &Observation| seen.as_ref().ok()?.as_ref().err().cloned();
+        let unlinked: Option<Vec<String>> = seen.map(unlinked).collect();
+        if let Some([why, ..]) = unlinked.as_deref() {
+            let (what, why) = (format!("code by {}", of(one)), why.clone());
             return Err(ReferenceError::Unusable { what, why }.into());
         }
-        one.seen.get_or_init(|| seen);
     }
     check_interrupt()
 }
