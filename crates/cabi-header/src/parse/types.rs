@@ -81,7 +81,7 @@ impl<'u> Reader<'u> {
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
         let mut model = facts.model.with_records(rules);
         if as_gcc && target.starts_with("riscv") {
-            // clang, which has answered, aligns it to 8.
+            // gcc 16 aligns it to 16; the model is clang's, with 8.
             model.big_bit_int_align = 16;
         }
         Self {
