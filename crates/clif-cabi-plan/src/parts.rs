@@ -314,10 +314,10 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
         extension,
         ..
     } = placed.part;
-    // Only words are put together from fewer bytes than they have.
+    // Only words are put together from fewer bytes than they have, or from none.
     let holds = match ty {
         PartType::V128 | PartType::V256 | PartType::V512 => size == ty.bytes(),
-        _ => (1..=ty.bytes()).contains(&size),
+        _ => size <= ty.bytes(),
     };
     let why = match (ty, placed.loc) {
         _ if !holds => "a part of another size than its type",

@@ -33,7 +33,7 @@ impl Compared<'_> {
             Place::Ignore => Vec::new(),
             Place::Parts(parts) => {
                 let mut all = Vec::new();
-                for placed in parts {
+                for placed in parts.iter().filter(|own| own.part.size > 0) {
                     if usize::from(placed.part.offset) >= size {
                         return Err(format!("{size} bytes were looked at"));
                     }

@@ -104,6 +104,13 @@ impl<'a> Placer<'a> {
         let (moves, table) = (wide_moves(machine, place), &mut *self.table);
         let mut parts = 0..;
         placed_parts(machine, ty, placed, |own, place| {
+            if own.size == 0 {
+                // The solver fills gaps of the argument area.
+                if place.reg().is_some() {
+                    table.slots.push(Slot::padding(own.ty, place));
+                }
+                return;
+            }
             let part = parts.next().unwrap_or_default();
             let place = chain.unwrap_or(place);
             let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));

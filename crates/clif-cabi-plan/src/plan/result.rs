@@ -39,6 +39,9 @@ impl ResultPlan {
         if let Some(why) = placed.iter().find_map(objection) {
             return Err(why);
         }
+        if placed.iter().any(|own| own.part.size == 0) {
+            return Err("a part of a result without bytes is not lowered");
+        }
         if machine.processor().big_endian && !is_whole(&abi.ret.place) {
             return Err(FEWER_BYTES);
         }

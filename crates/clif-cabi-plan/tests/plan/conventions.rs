@@ -3,7 +3,7 @@
 use cabi::aarch64::{AAPCS64, AARCH64_LANG, X5};
 use cabi::convention::{Convention, Frame, FrameKind, PartType, PartTypes, Rule, Rules};
 use cabi::x86_64::{R10, R11, RCX, RDI, RDX, RSI, XMM0, XMM5, XMM7, XMM8};
-use cabi::{Place, Reg, X86_64_LANG, X86_64_SYSV, X86_64_WIN64};
+use cabi::{Extension, Loc, Part, Place, PlacedPart, Reg, X86_64_LANG, X86_64_SYSV, X86_64_WIN64};
 
 /// The convention of that name.
 pub(crate) fn named(name: &str) -> &'static Convention {
@@ -44,6 +44,7 @@ static RULES: &[Convention] = conventions! {
     "long" X86_64_SYSV: args &[Rule::Custom("long", |_, _| stack(0, u64::MAX))];
     "more" X86_64_SYSV: args &[Rule::Custom("more", |_, _| lanes(&[RDI, RSI]))];
     "endless" X86_64_SYSV: args &[Rule::Custom("endless", |_, _| lanes(&[]))];
+    "no bytes" X86_64_SYSV: args NO_BYTES, results NO_BYTES;
     "r10" X86_64_SYSV: args &[Rule::AssignToReg(&[R10])];
     "r11" X86_64_SYSV: args &[Rule::AssignToReg(&[R11])];
     "fifth" X86_64_SYSV: args &[Rule::AssignToReg(&[XMM5])], results &[Rule::AssignToReg(&[XMM7])];
@@ -100,6 +101,16 @@ fn stack(offset: u64, size: u64) -> Option<Place> {
     };
     Some(place(8))
 }
+
+/// Each value in a part that has none of its bytes.
+const NO_BYTES: &[Rule] = &[Rule::Custom("no bytes", |_, _| {
+    let part = Part {
+        size: 0,
+        ..Part::int(PartType::I64, Extension::None)
+    };
+    let loc = Loc::Reg(RSI);
+    Some(Place::Parts([PlacedPart { part, loc }].into_iter().collect()))
+})];
 
 fn lanes(regs: &'static [Reg]) -> Option<Place> {
     let (lanes, offset, slot) = (1, u64::MAX, 8);
