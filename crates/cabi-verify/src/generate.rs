@@ -96,7 +96,7 @@ pub struct CSignature {
 }
 
 /// A type of C.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum CType {
     /// A name of keywords: `unsigned long`, `_Complex float`, `void *`; and `_Complex __float128`,
@@ -140,7 +140,7 @@ pub enum CType {
 }
 
 /// A structure or union.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct CRecord {
     /// `true` if it is a union.
     pub is_union: bool,
@@ -159,7 +159,7 @@ pub struct CRecord {
 }
 
 /// A member.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CMember {
     /// Its declaration.
     pub form: Form,
@@ -170,7 +170,7 @@ pub struct CMember {
 }
 
 /// Declaration of a member.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Form {
     /// `type name[..][..]`.

@@ -5,7 +5,7 @@
 //! to. The value's type is one of several drawn ones of its shape, by turns; the result is nothing,
 //! a register, or in memory, whose address takes a register too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use cabi::VectorLevel;
 
@@ -153,7 +153,7 @@ fn level_of(shape: Shape) -> VectorLevel {
 const DRAWN: u64 = 384;
 
 /// Returns vectors, a type that is drawn for few targets, and drawn types: each alone, and as the
-/// member of records and arrays.
+/// member of records and arrays; each once.
 fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
     // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
     let widest = match asked.target().name().starts_with("x86_64") {
@@ -168,7 +168,10 @@ fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
         drawn.types_mut().map(|ty| ty.clone()).collect::<Vec<_>>()
     });
     let rare = ["__float128".into()];
-    vectors.chain(rare).chain(drawn).flat_map(|ty| {
+    let mut before = HashSet::new();
+    let all = vectors.chain(rare).chain(drawn);
+    let all = all.filter(move |ty| before.insert(ty.clone()));
+    all.flat_map(|ty| {
         let records = [
             (true, None, 0),
             (true, Some(16), 0),

@@ -109,7 +109,9 @@ const NO_BYTES: &[Rule] = &[Rule::Custom("no bytes", |_, _| {
         ..Part::int(PartType::I64, Extension::None)
     };
     let loc = Loc::Reg(RSI);
-    Some(Place::Parts([PlacedPart { part, loc }].into_iter().collect()))
+    Some(Place::Parts(
+        [PlacedPart { part, loc }].into_iter().collect(),
+    ))
 })];
 
 fn lanes(regs: &'static [Reg]) -> Option<Place> {

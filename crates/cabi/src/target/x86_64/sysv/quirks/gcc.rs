@@ -4,7 +4,7 @@
 use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
 use super::super::classes::{Classes, eightbyte};
 use super::super::psabi::merge;
-use crate::convention::{Classify, Group, GroupKind, Role};
+use crate::convention::{Classify, Group, GroupKind, RegCounts, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, leaves, leaves_of_absent};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -306,6 +306,10 @@ pub(super) fn place_flexible_array(
     if cx.role == Role::Unnamed && asks {
         let why = "callers make room for an unnamed record of no bytes, or align what is next, and va_arg does not";
         return cx.dispute(ty, why);
+    }
+    if group.kind == GroupKind::Memory {
+        // It has no slot after the last register: `clang::adjust`.
+        group.counts = Some(RegCounts::default());
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ const WHY: &str = "clang's front end counts other registers than its back end us
 
 const FLOATS: &str = "clang's front end counts a register for its floats that its back end does not have: they are one vector there, in 16 bytes of the stack";
 
+const SMALL: &str = "clang's front end counts no register as free, and makes an integer of it, for which its back end has one";
+
 /// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's
 /// count, and has a value that the counts disagree about go where clang puts it.
 pub(in super::super::super) fn adjust(
@@ -37,6 +39,16 @@ pub(in super::super::super) fn adjust(
     group: &mut Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), &'static str> {
+    if group.kind == GroupKind::Memory && group.size == 0 && cx.role != Role::Result {
+        let n_free = count.map_or_else(|| all_free(before).int, |count| count.int);
+        if n_free == 0 && group.align <= 8 {
+            *group = Group::ignore();
+            let why =
+                "clang's callee has an integer of its size, 0 bits, where no register is left";
+            cx.tracer.note(why);
+            return Ok(());
+        }
+    }
     if group.counts.is_none() && count.is_none() {
         return Ok(());
     }
@@ -66,6 +78,9 @@ pub(in super::super::super) fn adjust(
             match (take(count, own), found) {
                 (true, false) if !stays_whole(ty, group, cx)? => take_apart(before, ty, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
+                    if count.int == 0 && free.int > 0 && group.size <= 8 && group.align <= 8 {
+                        return Err(SMALL);
+                    }
                     group.kind = GroupKind::Memory;
                     cx.tracer.memory("clang counts no register as free");
                 }
@@ -105,7 +120,8 @@ fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
 /// eightbytes.
 ///
 /// # Errors
-/// The integer of a record is a bit-field, of which clang makes one `__int128` or none.
+/// The integer of a record is a bit-field, of which clang makes one `__int128` or none; or it is a
+/// `_BitInt`.
 fn stays_whole(
     ty: &Type,
     group: &mut Group,
@@ -116,6 +132,9 @@ fn stays_whole(
         is_integer && leaf.eightbytes() == (0..2)
     };
     let whole = match ty.as_scalar() {
+        Some(Scalar::BitInt { .. }) if cx.choose(Policy::INT128_STAYS_WHOLE) => {
+            return Err("no rule says whether clang 22 takes such a `_BitInt` apart");
+        }
         Some(scalar) => scalar.is_int128().then_some(false),
         None => leaves(ty).filter(goes_on).map(|leaf| leaf.bit_field).min(),
     };
