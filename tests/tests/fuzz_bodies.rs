@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use cabi_tests::{corpus, fuzzing};
+use cabi::{DataModel, FnAbi, FnSig, Place, RecordBuilder, Returns, Target, Type};
+use cabi_tests::{corpus, fuzzing, invariants};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -175,5 +176,49 @@ fn broken_conventions_are_noticed() {
             reasons.iter().any(|reason| why.contains(reason)),
             "{name}: {why}"
         );
+    }
+}
+
+/// Each invariant can fail: places that were right, with one moved.
+#[test]
+fn moved_places_are_noticed() {
+    let record = |tag, fields: &[Type]| {
+        let fields = fields.iter().cloned().zip(["x", "n", "m"]);
+        let builder = RecordBuilder::structure(tag);
+        let builder = fields.fold(builder, |record, (ty, name)| record.field(name, ty));
+        builder.build(&DataModel::LP64).unwrap()
+    };
+    let pair = record("pair", &[Type::F64, Type::I64]);
+    let big = record("big", &[Type::I64, Type::I64, Type::I64]);
+    let sig = FnSig::new([pair.clone(), pair.clone(), big.clone(), big], pair);
+    let right = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+    let check =
+        |abi: &FnAbi| invariants::arguments(&sig, abi).and_then(|()| invariants::result(&sig, abi));
+    assert_eq!(check(&right), Ok(()));
+    let pop = |place: &mut Place| match place {
+        Place::Parts(parts) => drop(parts.pop()),
+        other => panic!("{other:?}"),
+    };
+    let lost = "byte 8 of struct pair is not passed";
+    type Change<'a> = (&'static str, &'a dyn Fn(&mut FnAbi));
+    let wrong: [Change<'_>; 6] = [
+        ("struct pair: xmm0 is used twice", &|abi| {
+            abi.args[1] = abi.args[0].clone()
+        }),
+        ("slot 0 is used twice", &|abi| {
+            abi.args[3] = abi.args[2].clone()
+        }),
+        ("48 bytes in an area of 40", &|abi| abi.area_bytes = 40),
+        (lost, &|abi| pop(&mut abi.args[0].place)),
+        (lost, &|abi| pop(&mut abi.ret.place)),
+        ("struct pair is not returned", &|abi| {
+            (abi.ret.place, abi.ret.returns) = (Place::Ignore, Returns::Void);
+        }),
+    ];
+    for (words, change) in wrong {
+        let mut abi = right.clone();
+        change(&mut abi);
+        let why = check(&abi).unwrap_err();
+        assert!(why.contains(words), "{why}");
     }
 }

@@ -241,6 +241,27 @@ fn libraries_have_no_global_state() {
     assert_eq!(global_state(state).len(), 2);
 }
 
+/// Cargo compiles no unit tests of a library whose manifest says so: one would never run.
+#[test]
+fn packages_without_unit_tests_have_none() {
+    let mut packages = vec![root().join("tests")];
+    for folder in ["crates", "examples"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        packages.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    packages.retain(|package| {
+        let manifest = fs::read_to_string(package.join("Cargo.toml"));
+        manifest.is_ok_and(|text| text.contains("\ntest = false"))
+    });
+    assert!(packages.len() > 3, "{packages:?}");
+    for package in packages {
+        for path in files(&package.join("src"), "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("#[test]"), "{}", path.display());
+        }
+    }
+}
+
 /// Most lines of a file: a longer one is cut where a subject ends. Clippy limits functions
 /// (`too_many_lines`).
 const FILE: usize = 450;

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so.
-//! `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
+//! `$LIB` is the library that a case has built, with its header; `$CC`, `$CLANG` and `$ZIG` are the
 //! compilers, `$DOCS` is the folder of the documentation. `CABI_CASE=text` runs the cases whose
 //! titles contain the text.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -154,8 +154,12 @@ fn parts_of<'a>(
     suite: &mut Suite,
 ) -> Vec<(Part<'a>, Vec<SubjectCase<'a>>)> {
     let engine = suite.engine(&name(compiler, source));
-    let own = subjects.iter();
-    let own = own.filter(|subject| subject.target == compiler.target());
+    // A compiler is not asked what it lacks for other cases than those that are wanted.
+    let is_wanted = |subject: &&Subject| {
+        let mut cases = subject.cases.iter();
+        subject.target == compiler.target() && cases.any(|case| suite.wants(&case.name))
+    };
+    let own: Vec<&Subject> = subjects.iter().filter(is_wanted).collect();
     let by_vectors = entries(own, compiler, |(subject, case), admitted| {
         let has_places = || has_places(compiler, source, subject, case);
         takes(suite, &engine, case, admitted.and_then(|()| has_places()))

@@ -66,6 +66,11 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
+/// The command of Zig.
+fn zig() -> String {
+    std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".into())
+}
+
 /// Runs `command` in a shell.
 pub(crate) fn shell(command: &str, folder: &Path) -> Output {
     let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
@@ -76,7 +81,7 @@ pub(crate) fn shell(command: &str, folder: &Path) -> Output {
         .args(["-c", command])
         .current_dir(folder)
         .env("PATH", path)
-        .envs([("CC", &*cc()), ("CLANG", clang())])
+        .envs([("CC", &*cc()), ("CLANG", clang()), ("ZIG", &*zig())])
         .env("LIB", "-i lib.h -l ./lib.so")
         .env("DOCS", DOCS)
         .output()
