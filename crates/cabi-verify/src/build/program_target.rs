@@ -8,6 +8,8 @@
 use std::sync::OnceLock;
 
 use cabi::Target;
+use clif_cabi::cranelift_codegen::isa;
+use target_lexicon::Triple;
 
 use super::reference::{Reference, TIME_LIMIT};
 use crate::run::{HERE, starts};
@@ -143,7 +145,8 @@ impl ProgramTarget {
     /// compared with.
     ///
     /// # Errors
-    /// A target that is not known here, or whose programs nothing here links.
+    /// A target that is not known here, whose programs nothing here links, or for which Cranelift was
+    /// compiled without its back end (the feature `machines`).
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
         // The extensions of `riscv64gc` are those of `riscv64` to every compiler.
         let name = triple.replacen("riscv64gc-", "riscv64-", 1);
@@ -159,6 +162,12 @@ impl ProgramTarget {
                 known.join(", ")
             )
         })?;
+        let parsed = target.name().parse::<Triple>();
+        if !parsed.is_ok_and(|parsed| isa::lookup(parsed).is_ok()) {
+            return Err(format!(
+                "{triple}: Cranelift is compiled without its back end for it here, the feature `machines` of cabi-verify"
+            ));
+        }
         let emulator: Vec<String> = tools.emulator.iter().map(|&word| word.to_owned()).collect();
         if let Some(program) = emulator.first() {
             starts(program)?;
