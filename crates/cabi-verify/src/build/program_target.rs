@@ -145,8 +145,8 @@ impl ProgramTarget {
     /// compared with.
     ///
     /// # Errors
-    /// A target that is not known here, whose programs nothing here links, or for which Cranelift was
-    /// compiled without its back end (the feature `machines`).
+    /// A target that is not known here, whose programs nothing here links, or for which Cranelift
+    /// was compiled without its back end (the feature `machines`).
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
         // The extensions of `riscv64gc` are those of `riscv64` to every compiler.
         let name = triple.replacen("riscv64gc-", "riscv64-", 1);
