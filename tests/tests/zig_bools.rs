@@ -81,7 +81,7 @@ fn source((n, sig): (usize, FnSig)) -> String {
 fn compile(mode: Mode, folder: &Path) -> Library {
     let sides: String = signatures(0).enumerate().map(source).collect();
     std::fs::write(folder.join("sides.zig"), format!("{HEAD}{sides}")).unwrap();
-    let zig = std::env::var("CABI_ZIG").unwrap_or("python3 -m ziglang".to_owned());
+    let zig = Zig::command();
     let backend = ["-fllvm", "-fno-llvm"][usize::from(mode.backend == Backend::Own)];
     let level = ["-ODebug", "-OReleaseFast"][usize::from(mode.fast)];
     let command = format!(

@@ -6,6 +6,7 @@ pub(crate) mod schema;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use cabi_verify::build::zig::Zig;
 use cabi_verify::corpus;
 pub(crate) use cabi_verify::report::missing;
 use cabi_verify::run::starts;
@@ -66,11 +67,6 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
-/// The command of Zig.
-fn zig() -> String {
-    std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".into())
-}
-
 /// Runs `command` in a shell.
 pub(crate) fn shell(command: &str, folder: &Path) -> Output {
     let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
@@ -81,7 +77,11 @@ pub(crate) fn shell(command: &str, folder: &Path) -> Output {
         .args(["-c", command])
         .current_dir(folder)
         .env("PATH", path)
-        .envs([("CC", &*cc()), ("CLANG", clang()), ("ZIG", &*zig())])
+        .envs([
+            ("CC", &*cc()),
+            ("CLANG", clang()),
+            ("ZIG", &*Zig::command()),
+        ])
         .env("LIB", "-i lib.h -l ./lib.so")
         .env("DOCS", DOCS)
         .output()

@@ -110,9 +110,14 @@ pub struct ZigNumber {
 }
 
 impl Zig {
-    /// Looks for Zig: `CABI_ZIG` names a command, else it is the Python package `ziglang`.
+    /// Returns its command: that in `CABI_ZIG`, else the Python package `ziglang`.
+    pub fn command() -> String {
+        std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".to_owned())
+    }
+
+    /// Looks for Zig by its command.
     pub fn find() -> Result<Self, String> {
-        let command = std::env::var("CABI_ZIG").unwrap_or_else(|_| "python3 -m ziglang".to_owned());
+        let command = Self::command();
         let mut zig = Self {
             command: command.split_whitespace().map(str::to_owned).collect(),
             version: String::new(),
