@@ -366,7 +366,6 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     model.long_double = target.data_model().long_double;
     model.bit_fields = target.data_model().bit_fields;
     model.records = target.data_model().records;
-    model.big_bit_int_align = target.data_model().big_bit_int_align;
     // Without a scalar of 16 bytes clang cannot say how one is aligned.
     if model.pointer == 4 && model.long_double == LongDouble::F64 {
         model.max_align_16 = target.data_model().max_align_16;

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Type, VectorLevel};
+use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Target, Type, VectorLevel};
 
 use crate::clang::{Cursor, Unit};
 use crate::parse::ignored::{self, IGNORED};
@@ -104,8 +104,8 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         Some(1) => VectorLevel::Avx,
         _ => VectorLevel::Baseline,
     };
-    let mut model = data_model(&byte)?;
     let triple = unit.triple();
+    let mut model = data_model(&byte, &triple)?;
     let is_msvc = triple.contains("-msvc") || triple.contains("-uefi");
     model.records = if is_msvc {
         RecordRules::Msvc
@@ -135,7 +135,10 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
     })
 }
 
-fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, String> {
+fn data_model(
+    byte: &impl Fn(&str) -> Result<u8, String>,
+    triple: &str,
+) -> Result<DataModel, String> {
     let mut model = DataModel::LP64;
     model.long = byte("__cabi_long")?;
     model.pointer = byte("__cabi_pointer")?;
@@ -165,7 +168,15 @@ fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, S
     } else {
         byte("__cabi_align_16").unwrap_or(16)
     };
-    model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
+    // clang says nothing of gcc's alignment, an old one nothing of its own.
+    let known = Target::named(triple).ok();
+    let known = known.map(|target| *target.data_model());
+    let clang = known.map_or(8, |known| known.clang_big_bit_int_align);
+    model.clang_big_bit_int_align = byte("__cabi_align_bit").unwrap_or(clang);
+    model.big_bit_int_align = match known {
+        Some(known) => known.big_bit_int_align,
+        None => model.clang_big_bit_int_align,
+    };
     model.max_vector_align = byte("__cabi_align_vector").unwrap_or(64);
     Ok(model)
 }

@@ -87,7 +87,7 @@ impl<'u> Reader<'u> {
             return Err(unsupported(definition.ty(), why));
         }
         let gcc = self.as_gcc(&own, &clang)?;
-        difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
+        difference(definition.ty(), &gcc, &first).map_or(Ok(first), Err)
     }
 
     /// Returns why gcc's layout of a record with `attributes` is not known from clang's.
@@ -275,7 +275,7 @@ impl<'u> Reader<'u> {
                     ty = self.builder(own, &members, pack, align).build(&model)?;
                 }
                 if let Some(found) = &found
-                    && difference(&own.stated, found, &ty).is_some()
+                    && difference(own.stated.definition.ty(), found, &ty).is_some()
                 {
                     return Err(hidden(own));
                 }

@@ -51,9 +51,9 @@ fn first_mismatch(
     })
 }
 
-/// Returns the first difference between gcc's layout of a record and clang's.
-pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
-    let fields = gcc.as_record()?.fields();
+/// Returns the first difference between gcc's layout of `ty` and clang's.
+pub(crate) fn difference(ty: Ty<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
+    let fields = gcc.as_record().map_or(&[][..], |record| record.fields());
     // The place of one of width 0 matters only by its effect on the next member.
     let counts = |i: usize| {
         let bits = fields.get(i).and_then(Field::bit_field);
@@ -65,7 +65,7 @@ pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Optio
         |(i, ((_, gcc), (_, clang))): &(usize, ((_, u64), (_, u64)))| counts(*i) && gcc != clang;
     let (_, ((what, gcc), (_, clang))) = numbers.find(differs)?;
     Some(Reason::Compilers {
-        ty: stated.definition.ty().spelling(),
+        ty: ty.spelling(),
         what,
         gcc,
         clang,

@@ -19,7 +19,7 @@ use crate::parse::kinds::{integer, is_function, is_pointer, not_of_c};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
-use crate::parse::stated::size_mismatch;
+use crate::parse::stated::{difference, size_mismatch};
 use crate::reason::Reason;
 
 /// Most typedefs, arrays and records that may wrap each other.
@@ -79,13 +79,8 @@ impl<'u> Reader<'u> {
             Box::new(theirs)
         });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
-        let mut model = facts.model.with_records(rules);
-        if as_gcc && target.starts_with("riscv") {
-            // gcc 16 aligns it to 16; the model is clang's, with 8.
-            model.big_bit_int_align = 16;
-        }
         Self {
-            model,
+            model: facts.model.with_records(rules),
             facts,
             target: target.to_owned(),
             records,
@@ -339,11 +334,21 @@ impl<'u> Reader<'u> {
             ("__bf16", _) => Ok(Type::BF16),
             ("char8_t", _) => Ok(Type::U8),
             (_, Some(bits)) => match bits.parse() {
-                Ok(bits) => Ok(self.model.bit_int(bits, signed)?),
+                Ok(bits) => self.bit_int(ty, bits, signed),
                 Err(_) => Err(unsupported(ty, "a `_BitInt` has at most 65535 bits here")),
             },
             (_, None) => Err(not_of_c(ty, &self.target)),
         }
+    }
+
+    fn bit_int(&self, ty: Ty<'u>, bits: u16, signed: bool) -> Result<Type, Reason> {
+        let model = &self.model;
+        let found = model.bit_int(bits, signed)?;
+        if !self.is_as_clang() && !self.is_as_gcc() {
+            let gcc = model.with_records(RecordRules::Gcc).bit_int(bits, signed)?;
+            difference(ty, &gcc, &found).map_or(Ok(()), Err)?;
+        }
+        Ok(found)
     }
 
     pub(crate) fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {

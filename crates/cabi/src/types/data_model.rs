@@ -91,8 +91,11 @@ pub struct DataModel {
     pub max_align_16: u8,
     /// `true` if unnamed bit-fields raise the alignment of their record (AArch64).
     pub unnamed_bit_fields_align: bool,
-    /// The alignment of a `_BitInt` wider than 64 bits (16 on AArch64).
+    /// The alignment of a `_BitInt` wider than 64 bits by gcc's rules and Microsoft's (16 on
+    /// AArch64 and RISC-V).
     pub big_bit_int_align: u8,
+    /// The same by clang's rules (8 on RISC-V).
+    pub clang_big_bit_int_align: u8,
     /// The greatest alignment of a vector (16 on AArch64); else it is its size.
     pub max_vector_align: u8,
     /// Size of a record without bytes in C: 0, and 4 with Microsoft's compilers.
@@ -113,6 +116,7 @@ impl DataModel {
         max_align_16: 16,
         unnamed_bit_fields_align: false,
         big_bit_int_align: 8,
+        clang_big_bit_int_align: 8,
         max_vector_align: 64,
         empty_record: 0,
     };
@@ -140,6 +144,7 @@ impl DataModel {
         max_align_8: 4,
         max_align_16: 4,
         big_bit_int_align: 4,
+        clang_big_bit_int_align: 4,
         ..Self::LP64
     };
     /// x32: x86-64 code with pointers of 4 bytes.
@@ -154,12 +159,14 @@ impl DataModel {
         long_double: LongDouble::F128,
         unnamed_bit_fields_align: true,
         big_bit_int_align: 16,
+        clang_big_bit_int_align: 16,
         max_vector_align: 16,
         ..Self::LP64
     };
     /// AArch64 on Windows.
     pub const LLP64_ARM64: Self = Self {
         big_bit_int_align: 16,
+        clang_big_bit_int_align: 16,
         max_vector_align: 16,
         ..Self::LLP64
     };
@@ -168,6 +175,7 @@ impl DataModel {
         long_double: LongDouble::F64,
         records: RecordRules::Clang,
         big_bit_int_align: 16,
+        clang_big_bit_int_align: 16,
         max_vector_align: 16,
         ..Self::LP64
     };
@@ -175,6 +183,7 @@ impl DataModel {
     pub const RISCV64: Self = Self {
         char_signed: false,
         long_double: LongDouble::F128,
+        big_bit_int_align: 16,
         ..Self::LP64
     };
 
@@ -182,6 +191,7 @@ impl DataModel {
     pub const RISCV32: Self = Self {
         long: 4,
         pointer: 4,
+        big_bit_int_align: 8,
         ..Self::RISCV64
     };
     /// s390x Linux.
@@ -206,6 +216,14 @@ impl DataModel {
         unnamed_bit_fields_align: true,
         ..Self::ILP32
     };
+
+    /// Returns the alignment of a `_BitInt` wider than 64 bits by the rules that place members.
+    pub(crate) const fn bit_int_align(&self) -> u8 {
+        match self.records {
+            RecordRules::Clang => self.clang_big_bit_int_align,
+            _ => self.big_bit_int_align,
+        }
+    }
 
     /// This model with the members of records placed by `rules`.
     #[must_use]

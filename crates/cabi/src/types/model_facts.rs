@@ -83,7 +83,7 @@ impl ModelFacts {
                 | bit(4, model.max_align_16, [4, 16, NONE])
                 | bit(6, is_ms as u8, [0, 1, NONE])
                 | bit(8, model.unnamed_bit_fields_align as u8, [0, 1, NONE])
-                | bit(10, model.big_bit_int_align, [4, 8, 16])
+                | bit(10, model.bit_int_align(), [4, 8, 16])
                 | bit(13, model.empty_record, [0, 4, NONE])
                 | bit(15, model.max_vector_align, [16, 64, NONE])
                 | bit(17, sixteen, [8, 16, NONE]),

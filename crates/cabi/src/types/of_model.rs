@@ -89,7 +89,7 @@ impl DataModel {
             small @ (1 | 2 | 4) => (small, small),
             8 => (8, align_of(self.max_align_8)),
             _ => {
-                let align = align_of(self.big_bit_int_align);
+                let align = align_of(self.bit_int_align());
                 (bytes.next_multiple_of(align), align)
             }
         };
