@@ -167,6 +167,11 @@ impl ClifConvention {
         }
     }
 
+    /// Checks whether functions preserve `reg`.
+    pub(crate) fn preserves(&self, reg: Reg) -> bool {
+        self.frame.callee_saved.contains(&reg)
+    }
+
     /// Returns the position of `loc`, if it is a vector and an integer register of the same one.
     pub(crate) fn both_position(&self, loc: Loc) -> Option<u8> {
         let Loc::Both(&[vector, int]) = loc else {

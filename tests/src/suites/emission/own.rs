@@ -51,6 +51,9 @@ const TYPES: &str = "
 const PARAMS: usize = 8;
 const DISTANCE: usize = 7;
 
+/// One more than fill the integer registers of any machine, and none.
+const LONGS: usize = 10;
+
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 const SCALARS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
@@ -62,9 +65,10 @@ pub(super) fn run(
     subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
-    for (name, convention) in conventions(&target.target) {
+    let c = target.target.convention().map(|c| ("chain", c));
+    for (name, convention) in conventions(&target.target).into_iter().chain(c) {
+        let mut signatures = signatures(&target.target, subjects, convention, name == "chain")?;
         let name = format!("{} {name}", target.target.name());
-        let mut signatures = signatures(&target.target, subjects, convention)?;
         if suite.is_complete() {
             dropped_rules((target, probe), (&name, convention), &signatures, suite)?;
         }
@@ -86,6 +90,7 @@ pub(super) fn signatures(
     target: &Target,
     subjects: &[&Subject],
     convention: &'static Convention,
+    with_chain: bool,
 ) -> Result<Vec<Signature>> {
     let mut all = Vec::new();
     let types = types(target.data_model())?;
@@ -96,11 +101,23 @@ pub(super) fn signatures(
             all.push((sig.to_string(), sig));
         }
     }
+    // A stub moves a chain to the first register that is left.
+    let numbers = if with_chain { 0..LONGS } else { 0..0 };
+    all.extend(numbers.map(|n| {
+        (
+            format!("{n} longs"),
+            FnSig::new(vec![Type::I64; n], Type::I64),
+        )
+    }));
     let of_corpus = of_level(subjects, VectorLevel::Baseline).into_iter();
     let of_c = of_corpus
         .filter(|one| Some(one.abi.convention) == target.convention() && !one.sig.is_variadic());
     all.extend(of_c.step_by(STEP).map(|one| (one.name, one.sig)));
     let placed = all.into_iter().filter_map(|(name, sig)| {
+        let sig = match with_chain {
+            true => sig.static_chain(target.data_model()),
+            false => sig,
+        };
         let sig = sig.convention(convention);
         let abi = FnAbi::new(&sig, target).ok()?;
         Some(Signature { name, sig, abi })
