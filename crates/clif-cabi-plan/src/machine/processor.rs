@@ -20,6 +20,13 @@ pub(super) const INLINE_PROBES: [&str; 3] = [
     "must be `inline` with enable_probestack: another probe overwrites the first argument there, or Cranelift panics",
 ];
 
+/// Flag of processors without a context register in Cranelift, which fails to compile with it.
+const NO_CONTEXT: [&str; 3] = [
+    "enable_pinned_reg",
+    "false",
+    "must be off: Cranelift has no pinned register there",
+];
+
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(crate) big_endian: bool,
@@ -60,7 +67,7 @@ impl Processor {
             x87: None,
             slot_align: 16,
             probe: None,
-            flags: &[FRAME_POINTERS, INLINE_PROBES],
+            flags: &[FRAME_POINTERS, INLINE_PROBES, NO_CONTEXT],
         }
     }
 }

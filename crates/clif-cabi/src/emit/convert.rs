@@ -74,7 +74,8 @@ pub(super) fn reshape(
         return Some(value);
     }
     if from.bits().max(ty.bits()) > 64 {
-        let are_vectors = from.is_vector() && ty.is_vector() && from.bits() == ty.bits();
+        let in_vector = |ty: Type| ty.is_vector() || ty == types::F128;
+        let are_vectors = in_vector(from) && in_vector(ty) && from.bits() == ty.bits();
         return are_vectors.then(|| builder.ins().bitcast(ty, flags(order), value));
     }
     if from.bits() == ty.bits() {

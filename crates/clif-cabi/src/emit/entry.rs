@@ -202,7 +202,7 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let (size, align) = (arg.ty.size(), arg.ty.align());
+            let (size, align) = (arg.ty.size(), arg.ty.align().max(arg.ty.canonical_align()));
             let by_stub = matches!(arg.mode, PassMode::Stub { .. });
             if (!by_stub || align <= STORED_ALIGN)
                 && let Some(there) = self.in_memory(builder, arg)?

@@ -42,6 +42,11 @@ impl FieldValue {
         self.width_bits < self.ty.bits()
     }
 
+    /// Checks whether it is whole bytes of the object, so that one load or store moves it.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_narrow() && self.offset_bits.is_multiple_of(8)
+    }
+
     fn end_bits(&self) -> u32 {
         self.offset_bits + self.width_bits
     }
@@ -262,8 +267,7 @@ pub(super) fn store(
     (size, to): (u64, Address),
     order: Endianness,
 ) {
-    let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
-    if !fields.iter().all(is_whole) {
+    if !fields.iter().all(FieldValue::is_whole) {
         let parts = words(size, order);
         let words = to_parts(builder, fields, values, &parts, order);
         memory::store_all(builder, &parts, &words, to);

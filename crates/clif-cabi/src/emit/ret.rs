@@ -80,12 +80,14 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         value: &Arg,
     ) -> Result<Arg, LowerError> {
-        self.check(builder)?;
-        let result = CValue::result(&self.plan);
+        let result = self.result_of(builder)?;
         result.check((&builder.func.dfg, self.config), value)?;
         let &Arg::Memory { base, offset, .. } = value else {
             return Ok(value.clone());
         };
+        if result.mode == PassMode::Ignore {
+            return Ok(value.clone());
+        }
         Ok(match (&self.plan.result, self.sret()) {
             (ResultPlan::Sret, Some(to)) => {
                 self.result_in_place(builder, value, to)?;
@@ -112,17 +114,22 @@ impl Entry {
         result.form_to_memory(self.config, builder, value, Address::at(to))
     }
 
+    /// Returns the result, if the function has one and `builder` is its own.
+    fn result_of(&self, builder: &FunctionBuilder<'_>) -> Result<CValue<'_>, LowerError> {
+        self.check(builder)?;
+        match self.plan.sig.is_noreturn() {
+            true => Err(LowerError::Function("it is declared never to return")),
+            false => Ok(CValue::result(&self.plan)),
+        }
+    }
+
     fn return_(
         &self,
         stubs: &mut dyn Stubs,
         builder: &mut FunctionBuilder<'_>,
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
-        self.check(builder)?;
-        if self.plan.sig.is_noreturn() {
-            return Err(LowerError::Function("it is declared never to return"));
-        }
-        let result = CValue::result(&self.plan);
+        let result = self.result_of(builder)?;
         let value = match (result.mode, value) {
             (PassMode::Ignore, _) => {
                 builder.ins().return_(&[]);

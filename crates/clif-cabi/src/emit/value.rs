@@ -263,13 +263,7 @@ impl<'a> CValue<'a> {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let words: ClifParts;
-        let parts = match (ret, self.parts) {
-            (Ret::Fields, []) => {
-                words = fields::words(self.ty.size(), self.order());
-                &words
-            }
-            (_, parts) => parts,
-        };
+        let mut parts = self.parts;
         match (ret, self.whole()) {
             (Ret::Value, Some(whole)) => {
                 let value = memory::read(builder, whole, from);
@@ -280,6 +274,18 @@ impl<'a> CValue<'a> {
                 return Ok(Returned::Nothing);
             }
             (Ret::Ignore, _) => return Ok(Returned::Nothing),
+            (Ret::Fields, _) => {
+                let fields = self.fields()?;
+                if fields.iter().all(FieldValue::is_whole) {
+                    let at = |own: &FieldValue| from.plus(own.offset_bits / 8);
+                    let read = |own: &FieldValue| memory::read(builder, own.ty, at(own));
+                    return Ok(Returned::Fields(fields.iter().map(read).collect()));
+                }
+                if parts.is_empty() {
+                    words = fields::words(self.ty.size(), self.order());
+                    parts = &words;
+                }
+            }
             _ => {}
         }
         let values = memory::load_all(builder, parts, from);

@@ -74,8 +74,8 @@ impl Entry {
         self.check(builder)?;
         let not_variadic = LowerError::Function("it is not variadic");
         let start = self.plan.va_start.as_ref().ok_or(not_variadic)?;
-        let area = self.area(builder)?;
         let to = list(builder, to)?;
+        let area = self.area(builder)?;
         let saved_to = match *start {
             VaStart::Registers {
                 save_bytes,

@@ -13,6 +13,9 @@ impl Lowering {
     /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes
     /// its first block with the parameters, switches to it and seals it, and takes the arguments.
     ///
+    /// A function with arguments on the stack must not be inlined by Cranelift: it finds them by its
+    /// frame pointer, or, on x86-64, Cranelift would bind its `sarg` to the caller's own object.
+    ///
     /// # Example
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }

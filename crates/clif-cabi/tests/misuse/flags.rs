@@ -49,6 +49,12 @@ fn flags_that_a_target_needs() {
         assert!(outline.ends_with(why));
         assert_eq!(lowering(target, &inline), "lowered");
     }
+    // Cranelift has no pinned register there: it refuses each context, or panics.
+    let pinned = [frames, ("enable_pinned_reg", "true")];
+    for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {
+        assert!(lowering(target, &pinned).ends_with("Cranelift has no pinned register there"));
+    }
+    assert_eq!(lowering("aarch64-unknown-linux-gnu", &pinned), "lowered");
 }
 
 /// Cranelift calls `memcpy` of two systems by another convention than C's, and trusts callees to

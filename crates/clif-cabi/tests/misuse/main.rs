@@ -224,6 +224,7 @@ impl Building {
                     "parts" => drop(entry.parts(builder, n())?),
                     "address" => drop(entry.address(builder, n())?),
                     "store" => entry.store(builder, n(), value(second))?,
+                    "values" => drop(entry.return_values(builder, &arg(rest))?),
                     "return" if rest.is_empty() => entry.ret(stubs, builder, None)?,
                     "return" => entry.ret(stubs, builder, Some(&arg(rest)))?,
                     _ => panic!("{text}"),

@@ -7,12 +7,13 @@ mod stub;
 use cabi::aarch64;
 
 use super::Architecture;
-use super::processor::Processor;
+use super::processor::{FRAME_POINTERS, INLINE_PROBES, Processor};
 use super::stub::Steps;
 
 pub(super) static ARCHITECTURE: Architecture = Architecture {
     processor: Processor {
         context: Some(aarch64::X21),
+        flags: &[FRAME_POINTERS, INLINE_PROBES],
         ..Processor::with_frames(Steps {
             numbered: &conventions::PARAMS,
             entry: stub::ENTRY,
