@@ -43,16 +43,21 @@ impl<'u> Reader<'u> {
                 "whether this class is trivial for calls cannot be asked",
             ));
         }
+        let definitions = definitions(class.declaration());
+        // An invalid class is trivial for nothing.
+        let mut invalid = definitions
+            .iter()
+            .filter_map(|one| self.errors.reason(*one));
+        if let Some(reason) = invalid.next() {
+            return Err(reason);
+        }
+        let has_trivial_abi = |one: &Cursor<'_>| has_attribute(&head(*one), "trivial_abi");
         match self.value(&format!("__is_trivially_relocatable({name})")) {
             Some(Some(0)) => Ok(true),
-            Some(Some(_)) if self.is_as_clang() => Ok(false),
-            Some(Some(_)) => match is_trivial_by_attribute(class.declaration()) {
-                true => Err(unsupported(
-                    class,
-                    "gcc ignores `trivial_abi`, clang does not",
-                )),
-                false => Ok(false),
-            },
+            Some(Some(_)) if !self.is_as_clang() && definitions.iter().any(has_trivial_abi) => Err(
+                unsupported(class, "gcc ignores `trivial_abi`, clang does not"),
+            ),
+            Some(Some(_)) => Ok(false),
             // Private, or local to something.
             Some(None) => Err(unsupported(
                 class,
@@ -118,34 +123,36 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns whether a class, or one of its bases or members, may be trivial for calls by clang's
-/// `trivial_abi` alone.
-fn is_trivial_by_attribute(class: Cursor<'_>) -> bool {
-    let (mut seen, mut left) = (HashSet::new(), vec![class]);
+/// Returns the definitions of a class, and of its bases and members.
+fn definitions(class: Cursor<'_>) -> Vec<Cursor<'_>> {
+    let (mut seen, mut left, mut found) = (HashSet::new(), vec![class], Vec::new());
     while let Some(class) = left.pop() {
         let definition = class.definition_or_null();
         if definition.is_null() || !seen.insert(definition.ty().canonical().spelling()) {
             continue;
         }
-        if has_attribute(&head(definition), "trivial_abi") {
-            return true;
-        }
+        found.push(definition);
         let is_part = |child: &Cursor<'_>| {
             [CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl].contains(&child.kind())
         };
         let parts = definition.children().into_iter().filter(is_part);
         left.extend(parts.map(|part| class_of(part.ty())));
     }
-    false
+    found
 }
 
 /// Returns the declaration of a class, or of that of an array's elements.
 pub(crate) fn class_of(ty: Ty<'_>) -> Cursor<'_> {
+    element_of(ty).declaration()
+}
+
+/// Returns the canonical type of what an array consists of in the end, or of `ty` itself.
+pub(crate) fn element_of(ty: Ty<'_>) -> Ty<'_> {
     let mut ty = ty.canonical();
     while ty.kind() == CXType_ConstantArray {
         ty = ty.element().canonical();
     }
-    ty.declaration()
+    ty
 }
 
 /// Returns the name of a declaration with its namespaces, `space::name`.

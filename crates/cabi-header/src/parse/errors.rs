@@ -6,9 +6,12 @@
 //! missing, a constant is 0, a declaration ends early. So an error costs the declaration it stands
 //! in, and what depends on it. An error that no named declaration accounts for costs the header.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef, CXCursor_UnionDecl};
+use clang_sys::{
+    CXCursor_DeclRefExpr, CXCursor_EnumDecl, CXCursor_TypeRef, CXCursor_TypedefDecl,
+    CXCursor_UnionDecl,
+};
 
 use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
@@ -82,6 +85,8 @@ pub(crate) struct Errors {
     /// Each with whether a declaration was left out for it, and is named among those left out.
     all: Vec<(Diagnostic, bool)>,
     places: Places,
+    /// Names of types that are declared again, otherwise, and what clang says: it has the first.
+    contradicted: HashMap<String, String>,
     /// Names of declarations that were left out for an error, as expressions refer to it: `A` of an
     /// enumeration, `struct s`.
     pub(crate) spoilt: HashSet<String>,
@@ -137,7 +142,20 @@ impl Errors {
         let unknown = IGNORED
             .iter()
             .map(|(name, ..)| ignored("-Wunknown-attributes", name));
+        let contradicted = errors.iter().filter_map(|error| {
+            let name = match error.message.strip_prefix("redefinition of '") {
+                // The second one of an enumeration has no name.
+                Some(name) => name.trim_end_matches('\'').to_owned(),
+                None => {
+                    let at = Places::new([&error.place]);
+                    let mut types = declarations.iter().filter(|own| is_type(**own));
+                    types.find(|own| at.is_in(**own))?.name()
+                }
+            };
+            Some((name, error.message.clone()))
+        });
         Ok(Self {
+            contradicted: contradicted.collect(),
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
             ignored: unknown.collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
@@ -168,6 +186,10 @@ impl Errors {
         let mut within = self.places.within(&start, &end);
         if let Some((error, _)) = within.next().and_then(|i| self.all.get(i)) {
             return Some(Reason::Invalid(error.message.clone()));
+        }
+        let again = self.contradicted.get(&cursor.name());
+        if let Some(message) = again.filter(|_| is_type(cursor)) {
+            return Some(Reason::Invalid(message.clone()));
         }
         let name = mentioned(cursor, &self.spoilt)?;
         Some(Reason::Invalid(format!("{name} is not validly declared")))
@@ -208,6 +230,11 @@ impl Errors {
         let all = self.all.iter().filter(|(_, explained)| !explained);
         all.map(|(error, _)| error)
     }
+}
+
+/// Returns whether a declaration is that of a typedef or an enumeration.
+fn is_type(declaration: Cursor<'_>) -> bool {
+    [CXCursor_TypedefDecl, CXCursor_EnumDecl].contains(&declaration.kind())
 }
 
 /// Returns the places, and those where the declarations start that they belong to: an attribute

@@ -309,7 +309,7 @@ fn convention(
         return Err(Reason::Attribute(attribute.to_owned()));
     }
     // No convention either, but it moves arguments to registers.
-    if type_spelling.contains("regparm") {
+    if has("regparm") {
         return Err(Reason::Convention("regparm".to_owned()));
     }
     match function.convention() {

@@ -7,12 +7,13 @@
 //! ends.
 
 use cabi::{BitFieldStyle, Language, Member, RecordBuilder, RecordRules, Type};
-use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl};
+use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl, CXType_NullPtr};
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
+use crate::parse::classes::element_of;
 use crate::parse::ignored::{IGNORED, Matters, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
@@ -356,6 +357,10 @@ impl<'u> Reader<'u> {
             reason.inside(format!("field {name}"))
         };
         let ty = self.ty(field.ty()).map_err(inside)?;
+        if element_of(field.ty()).kind() == CXType_NullPtr && !self.passes_null {
+            let why = "in records clang passes it as padding by the System V convention, gcc as a pointer";
+            return Err(inside(unsupported(field.ty(), why)));
+        }
         // It has no place of its own, as an empty base.
         let is_empty = ty
             .as_record()

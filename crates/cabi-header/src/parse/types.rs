@@ -39,6 +39,8 @@ pub(crate) struct Reader<'u> {
     pub(crate) target: String,
     /// Whose layout is wanted; without, only what gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
+    /// `true` if a member that is a null pointer's type is passed as a pointer, not as padding.
+    pub(crate) passes_null: bool,
     /// Reader by clang's rules, if records are laid out as gcc does: its numbers are compared with
     /// clang's in place of ours.
     pub(crate) reference: Option<Box<Self>>,
@@ -75,7 +77,8 @@ impl<'u> Reader<'u> {
         // The reader that a mistake belongs to refuses it.
         let reference = as_gcc.then(|| {
             let none = Errors::default();
-            let theirs = Self::new(facts, target, answers, none, pragmas, Some(stated));
+            let mut theirs = Self::new(facts, target, answers, none, pragmas, Some(stated));
+            theirs.passes_null = true;
             Box::new(theirs)
         });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
@@ -84,6 +87,7 @@ impl<'u> Reader<'u> {
             facts,
             target: target.to_owned(),
             records,
+            passes_null: !facts.x86_64 || records == Some(RecordRules::Gcc),
             reference,
             answers: answers.clone(),
             questions: Questions::default(),

@@ -138,7 +138,11 @@ fn odd_types() {
     let lanes = RecordBuilder::structure("v").field("f", Type::vector(&Type::F32, 4).unwrap());
     let lanes = lanes.build(lowering().target().data_model()).unwrap();
     let sig = void(vec![lanes.with_align(1).unwrap()]);
-    check(&sig, &["begin 0", "address 0"], "explicit_slot 16, align = 16");
+    check(
+        &sig,
+        &["begin 0", "address 0"],
+        "explicit_slot 16, align = 16",
+    );
     // A type that decays is as large as a pointer: nothing else is written or copied.
     let sig = void(vec![Type::FUNCTION]);
     check(&sig, &["begin 0", "address 0"], "explicit_slot 8");
