@@ -57,7 +57,7 @@ pub(super) fn run(
     }
     let mut all = Vec::new();
     for convention in [&X86_64_SYSV, &X86_64_LANG] {
-        let own = signatures(&target.target, subjects, convention, false)?;
+        let own = signatures(&target.target, subjects, convention)?;
         all.extend(own.into_iter().step_by(STEP));
     }
     let flags = settings::builder().iter().flat_map(values);

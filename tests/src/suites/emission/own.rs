@@ -9,6 +9,7 @@ use cabi::{
 use cabi_verify::build::ProgramTarget;
 use cabi_verify::case::Subject;
 use cabi_verify::probe::Probe;
+use clif_cabi::CallPlan;
 
 use super::{compare, dropped_rules};
 use crate::mutants::{changed, groups};
@@ -59,15 +60,25 @@ const SCALARS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
 const MEMORY: Rule = Rule::PassByVal { size: 8, align: 8 };
 
-/// Compares signatures of each convention, also with one of its rules dropped.
+/// Compares signatures of each convention, and C's with a static chain, also with one of the
+/// convention's rules dropped.
 pub(super) fn run(
     (target, probe): (&ProgramTarget, &Probe),
     subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
-    let c = target.target.convention().map(|c| ("chain", c));
-    for (name, convention) in conventions(&target.target).into_iter().chain(c) {
-        let mut signatures = signatures(&target.target, subjects, convention, name == "chain")?;
+    let mut all = Vec::new();
+    for (name, convention) in conventions(&target.target) {
+        let own = signatures(&target.target, subjects, convention)?;
+        all.push((name, convention, own));
+    }
+    let chain = FnSig::new([], Type::VOID).static_chain(target.target.data_model());
+    // On AArch64, Apple's and Windows's systems have its register for themselves.
+    if let Ok(plan) = CallPlan::new(&chain, &target.target) {
+        let c = plan.abi.convention;
+        all.push(("chain", c, with_chains(&target.target, c)?));
+    }
+    for (name, convention, mut signatures) in all {
         let name = format!("{} {name}", target.target.name());
         if suite.is_complete() {
             dropped_rules((target, probe), (&name, convention), &signatures, suite)?;
@@ -90,10 +101,29 @@ pub(super) fn signatures(
     target: &Target,
     subjects: &[&Subject],
     convention: &'static Convention,
-    with_chain: bool,
 ) -> Result<Vec<Signature>> {
-    let mut all = Vec::new();
-    let types = types(target.data_model())?;
+    let of_corpus = of_level(subjects, VectorLevel::Baseline).into_iter();
+    let of_c = of_corpus
+        .filter(|one| Some(one.abi.convention) == target.convention() && !one.sig.is_variadic());
+    let of_c = of_c.step_by(STEP).map(|one| (one.name, one.sig));
+    let all = of_types(target.data_model())?.into_iter().chain(of_c);
+    Ok(placed(target, convention, all))
+}
+
+/// Returns signatures with a static chain, which a stub moves to the first register that is left:
+/// of each type alone, of several, and of numbers of integers.
+fn with_chains(target: &Target, convention: &'static Convention) -> Result<Vec<Signature>> {
+    let longs = (0..LONGS).map(|n| FnSig::new(vec![Type::I64; n], Type::I64));
+    let longs = longs
+        .enumerate()
+        .map(|(n, sig)| (format!("{n} longs"), sig));
+    let all = of_types(target.data_model())?.into_iter().chain(longs);
+    let all = all.map(|(name, sig)| (name, sig.static_chain(target.data_model())));
+    Ok(placed(target, convention, all))
+}
+
+fn of_types(model: &DataModel) -> Result<Vec<(String, FnSig)>> {
+    let (mut all, types) = (Vec::new(), types(model)?);
     for (i, own) in types.iter().enumerate() {
         let several = (0..PARAMS).map(|k| types[(i + DISTANCE * k) % types.len()].clone());
         for params in [several.collect(), vec![own.clone()]] {
@@ -101,28 +131,20 @@ pub(super) fn signatures(
             all.push((sig.to_string(), sig));
         }
     }
-    // A stub moves a chain to the first register that is left.
-    let numbers = if with_chain { 0..LONGS } else { 0..0 };
-    all.extend(numbers.map(|n| {
-        (
-            format!("{n} longs"),
-            FnSig::new(vec![Type::I64; n], Type::I64),
-        )
-    }));
-    let of_corpus = of_level(subjects, VectorLevel::Baseline).into_iter();
-    let of_c = of_corpus
-        .filter(|one| Some(one.abi.convention) == target.convention() && !one.sig.is_variadic());
-    all.extend(of_c.step_by(STEP).map(|one| (one.name, one.sig)));
-    let placed = all.into_iter().filter_map(|(name, sig)| {
-        let sig = match with_chain {
-            true => sig.static_chain(target.data_model()),
-            false => sig,
-        };
+    Ok(all)
+}
+
+fn placed(
+    target: &Target,
+    convention: &'static Convention,
+    all: impl Iterator<Item = (String, FnSig)>,
+) -> Vec<Signature> {
+    let placed = all.filter_map(|(name, sig)| {
         let sig = sig.convention(convention);
         let abi = FnAbi::new(&sig, target).ok()?;
         Some(Signature { name, sig, abi })
     });
-    Ok(placed.collect())
+    placed.collect()
 }
 
 /// Returns the types of [`TYPES`], and vectors, for which C has no words of its own.
