@@ -278,7 +278,7 @@ impl Question {
     }
 
     /// The named members of the type, members of members and of first and last elements included,
-    /// unless they are of known types.
+    /// unless they are of known types, or many and of a type that has been walked.
     fn members(&self) -> Vec<Member> {
         let all = Member {
             path: String::new(),
@@ -286,9 +286,32 @@ impl Question {
             width: None,
             ty: self.ty.clone(),
         };
-        let mut out = Vec::new();
-        all.walk(&self.known, &mut out);
-        out
+        let by_size = (1 << 20) / usize::try_from(self.ty.size()).unwrap_or(usize::MAX).max(1);
+        let mut walk = Walk {
+            known: &self.known,
+            walked: Vec::new(),
+            many: by_size.min(512),
+            found: Vec::new(),
+        };
+        all.walk(&mut walk);
+        walk.found
+    }
+}
+
+/// A search for the members of a type. Types that have two members of the next one double their
+/// number at each level, so of many members each type is walked once. A large object has fewer:
+/// each may be asked for all bytes of it.
+struct Walk<'k> {
+    known: &'k [Type],
+    walked: Vec<Type>,
+    many: usize,
+    found: Vec<Member>,
+}
+
+impl Walk<'_> {
+    fn leaves_out(&self, ty: &Type) -> bool {
+        let is_many = self.found.len() >= self.many;
+        self.known.contains(ty) || (is_many && self.walked.contains(ty))
     }
 }
 
@@ -304,7 +327,7 @@ struct Member {
 
 impl Member {
     /// Adds the members of this one.
-    fn walk(&self, known: &[Type], out: &mut Vec<Self>) {
+    fn walk(&self, walk: &mut Walk<'_>) {
         let mut add = |path: String, offset_bits: u64, width: Option<u16>, ty: &Type| {
             let member = Self {
                 path,
@@ -315,10 +338,10 @@ impl Member {
             // Members of a record without a name are those of the record around it.
             let is_named = member.path != self.path;
             if is_named {
-                out.push(member.clone());
+                walk.found.push(member.clone());
             }
-            if width.is_none() && !(is_named && known.contains(ty)) {
-                member.walk(known, out);
+            if width.is_none() && !(is_named && walk.leaves_out(ty)) {
+                member.walk(walk);
             }
         };
         match self.ty.kind() {
@@ -344,7 +367,10 @@ impl Member {
                     add(path, i * array.elem.size() * 8, None, &array.elem);
                 }
             }
-            _ => {}
+            _ => return,
+        }
+        if !walk.walked.contains(&self.ty) {
+            walk.walked.push(self.ty.clone());
         }
     }
 
