@@ -22,7 +22,8 @@ static volatile unsigned long cabi_gap_bytes = 256;
    passes is not there by chance. */
 static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];
-  for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
+  int i;
+  for (i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
 /* Between a caller's own variables and its argument area are so many bytes that the probe finds
    values in the area alone; nobody else may write to them. They are aligned to nothing, or
@@ -38,7 +39,8 @@ static volatile unsigned long cabi_width = CABI_WIDTH;
 #endif
 #define CABI_FILL_STACK cabi_fill_stack(); unsigned char *volatile cabi_below = __builtin_memset(__builtin_alloca_with_align(CABI_NEXT_WIDTH, 8), 0x5b, CABI_WIDTH)
 static __attribute__((noinline, unused)) void cabi_look_at(const unsigned char *gap) {
-  for (int i = 0; i < CABI_WIDTH; i++) if (gap[i] != 0x5b) cabi_gap_is_lost = 1;
+  int i;
+  for (i = 0; i < CABI_WIDTH; i++) if (gap[i] != 0x5b) cabi_gap_is_lost = 1;
 }
 #define CABI_AFTER_CALL cabi_look_at(cabi_below)
 /* keeps values of its own during a call without arguments, so that any register may be thought to

@@ -3,13 +3,15 @@
 #else
 #define SHARED
 #endif
-static inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
-  for (unsigned long long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+static __inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
+  unsigned long long i;
+  for (i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
 }
 /* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
 static __attribute__((noinline)) void fill(void) {
   volatile unsigned long long words[512];
-  for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bull;
+  int i;
+  for (i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bull;
 }
 /* and registers, with the opposite bits in the second round: of some arguments a single bit
    counts */

@@ -1,11 +1,12 @@
 SHARED int printf(const char *, ...);
 static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++)
+  unsigned long i;
+  for (i = 0; i < n; i++)
     if ((got[i] ^ want[i]) & mask[i]) { printf("%s, byte %lu: got %02x, expected %02x\n", what, i, got[i], want[i]); return 1; }
   return 0;
 }
 int main(void) {
-  int differ = 0;
-  for (int round = 0; round < 2 && !differ; round++) {
+  int differ = 0, round;
+  for (round = 0; round < 2 && !differ; round++) {
   fill();
   run();

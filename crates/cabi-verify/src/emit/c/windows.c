@@ -1,13 +1,15 @@
 #ifdef __x86_64__
 /* what compilers call by themselves in functions for Windows */
 __attribute__((ms_abi)) void *cabi_ms_memmove(unsigned char *to, const unsigned char *from, unsigned long n) {
-  if (to <= from) for (unsigned long i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = from[i];
+  unsigned long i;
+  if (to <= from) for (i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = from[i];
   else while (n--) ((volatile unsigned char *)to)[n] = from[n];
   return to;
 }
 __attribute__((ms_abi)) void *cabi_ms_memcpy(unsigned char *to, const unsigned char *from, unsigned long n) { return cabi_ms_memmove(to, from, n); }
 __attribute__((ms_abi)) void *cabi_ms_memset(unsigned char *to, int with, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = with;
+  unsigned long i;
+  for (i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = with;
   return to;
 }
 __asm__(".globl __chkstk, ___chkstk_ms\n__chkstk:\n___chkstk_ms: ret");
