@@ -140,9 +140,13 @@ pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 /// `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
+/// Makes what follows visible to those who look it up by name.
+pub(crate) const VISIBLE: &str = include_str!("c/visible.c");
+
 /// The functions that Zig and the probe call are of System V by name: a compiler may be told that
 /// functions are of another convention unless they say so.
 pub(crate) const FRAME: &str = concat!(
+    include_str!("c/visible.c"),
     include_str!("c/memory_functions.c"),
     include_str!("c/shared.c"),
     include_str!("c/frame.c")

@@ -10,7 +10,7 @@ use crate::build::Refused;
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{ReferenceError, feature_flags};
 use crate::case::{Case, Subject, SubjectCase};
-use crate::emit::c::{self, FRAME, TRUNCATION};
+use crate::emit::c::{self, FRAME, TRUNCATION, VISIBLE};
 use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
@@ -185,7 +185,7 @@ impl<'a> Unit<'a> {
     /// The translation unit of the cases with these indices.
     fn text(&self, chosen: &[usize]) -> String {
         let mut text = format!(
-            "{TRUNCATION}{FRAME}{}",
+            "{TRUNCATION}{FRAME}{}\n{VISIBLE}",
             self.declarations.unwrap_or_default()
         );
         for &at in chosen {
