@@ -177,6 +177,10 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
         return None;
     }
     let (has_fractions, signed) = match ty.kind() {
+        // A `nullptr_t` is written without a pointer, and none to gcc and clang.
+        Kind::Scalar(Scalar::Ptr) if matches!(written, Written::Type(ty) if !ty.is_atomic()) => {
+            return None;
+        }
         // As gcc and clang number what is a pointer.
         Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => {
             // A parameter of a type of functions or arrays is a pointer, as a value of it is.
@@ -188,8 +192,12 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
         _ => return None,
     };
     let (size, has_fractions) = (ty.size(), u8::from(has_fractions));
-    let mut text =
-        format!("sizeof({spelled}) == {size} && (({spelled})0.5 != 0) == {has_fractions}");
+    let mut text = format!("sizeof({spelled}) == {size}");
+    // clang compares no value of a cast to an atomic type.
+    if ty.is_atomic() {
+        return Some(text);
+    }
+    text += &format!(" && (({spelled})0.5 != 0) == {has_fractions}");
     // Each compiler chooses for itself whether `char` has a sign.
     if *written != Written::Char {
         text += &format!(" && (({spelled})-1 < 0) == {}", u8::from(signed));
