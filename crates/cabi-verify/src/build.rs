@@ -17,4 +17,5 @@ pub(crate) use error::first_error;
 pub use installed::Installed;
 pub use program::runner;
 pub use program_target::{ProgramTarget, is_same_but_vendor};
+pub(crate) use reference::makes_errors;
 pub use reference::{Built, Reference, TIME_LIMIT};

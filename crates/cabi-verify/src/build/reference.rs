@@ -97,7 +97,8 @@ impl Reference {
     /// Makes the compiler of a command for files that are built and not compared. It is asked for
     /// its version alone, so [`profile`](Self::profile) says nothing of it.
     pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
-        let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
+        let mut words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
+        words.retain(|word| !makes_errors(word));
         let mut reference = Self {
             name: "gcc",
             text: command.trim().to_owned(),
@@ -388,6 +389,12 @@ impl Reference {
         let command = process::command(&self.command, args);
         output(command, self.limit).map_err(ReferenceError::io(program))
     }
+}
+
+/// Checks whether `arg` makes errors of warnings, which may be about our own text. libclang reads
+/// headers without such arguments.
+pub(crate) fn makes_errors(arg: &str) -> bool {
+    arg.starts_with("-Werror") || arg.ends_with("-pedantic-errors")
 }
 
 impl fmt::Display for Reference {

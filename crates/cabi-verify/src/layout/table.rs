@@ -10,7 +10,7 @@ use cabi_header::{Header, NamedType};
 use super::{About, Answer, Fact, Question, questions};
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::object_data::read_table;
-use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
+use crate::build::{Built, Reference, ReferenceError, Refused, first_error, makes_errors};
 use crate::case::Subject;
 use crate::emit::c::{TABLE, scoped, undefine};
 
@@ -30,6 +30,8 @@ pub fn ask_data(
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
     let questions = questions(subject, "");
+    let flags = flags.iter().copied().filter(|flag| !makes_errors(flag));
+    let flags: Vec<&str> = flags.collect();
     let file = |at: usize| format!("cabi-layout-{at}");
     let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
     let mut left: Vec<usize> = (0..questions.len()).collect();
@@ -44,7 +46,7 @@ pub fn ask_data(
             let names = without_macros(&chosen);
             let text = format!("{preamble}\n#pragma pack()\n{names}{}", table.text());
             let mut answers = table
-                .answers(&reference.build_data(&text, flags)?)?
+                .answers(&reference.build_data(&text, &flags)?)?
                 .into_iter();
             let own = |n: usize| answers.by_ref().take(n).collect();
             Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
