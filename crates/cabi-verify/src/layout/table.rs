@@ -29,7 +29,12 @@ pub fn ask_data(
     preamble: &str,
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    let questions = questions(subject, "");
+    let mut questions = questions(subject, "");
+    if flags.iter().any(|flag| flag.starts_with("-fpack-struct")) {
+        // Alignment is asked in a record, which would be packed too.
+        let packed = questions.iter_mut();
+        packed.for_each(|question| question.after_char = None);
+    }
     let flags = flags.iter().copied().filter(|flag| !makes_errors(flag));
     let flags: Vec<&str> = flags.collect();
     let file = |at: usize| format!("cabi-layout-{at}");
