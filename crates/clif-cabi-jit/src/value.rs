@@ -50,8 +50,9 @@ pub struct CallArg<'a> {
     len: usize,
     /// The kind of its Rust type.
     pub(crate) kind: u32,
-    /// `None`: bytes, which stand for any type of their length.
-    stands_for: Option<fn(&Type) -> bool>,
+    /// Returns the name of its Rust type unless that stands for the C type. `None`: bytes, which
+    /// stand for any type of their length.
+    misfit: Option<fn(&Type) -> Option<&'static str>>,
     lifetime: PhantomData<&'a [u8]>,
 }
 
@@ -64,7 +65,7 @@ impl<'a> CallArg<'a> {
             bytes: (&raw const *value).cast(),
             len: size_of::<T>(),
             kind: T::KIND,
-            stands_for: Some(T::stands_for),
+            misfit: Some(misfit::<T>),
             lifetime: PhantomData,
         }
     }
@@ -77,7 +78,7 @@ impl<'a> CallArg<'a> {
             bytes: object.as_ptr(),
             len: object.len(),
             kind: kind::NONE,
-            stands_for: None,
+            misfit: None,
             lifetime: PhantomData,
         }
     }
@@ -86,11 +87,15 @@ impl<'a> CallArg<'a> {
     pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
         let given = Subject::Argument(index);
         given.check_size(ty, self.len)?;
-        match self.stands_for {
-            Some(fits) if !fits(ty) => Err(given.refused(ty, "the value given is of another kind")),
-            _ => Ok(()),
+        match self.misfit.and_then(|misfit| misfit(ty)) {
+            Some(name) => Err(no_stand_in(given, ty, name)),
+            None => Ok(()),
         }
     }
+}
+
+fn misfit<T: CValue>(ty: &Type) -> Option<&'static str> {
+    (!T::stands_for(ty)).then(core::any::type_name::<T>)
 }
 
 /// Bytes of an object that is passed: a signature that is lowered has none of more than 2 GiB.

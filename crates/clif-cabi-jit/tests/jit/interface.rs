@@ -135,7 +135,7 @@ fn eighteen_arguments_arrive() {
     let refused = unsafe { call.call::<i64>(code.code(), &wrong) };
     assert_eq!(
         message(refused),
-        "argument 17, long long: the value given is of another kind"
+        "argument 17, long long: f64 cannot stand for it"
     );
 }
 
@@ -194,11 +194,11 @@ fn what_does_not_fit_is_refused() {
         ),
         (
             &[own, CallArg::new(&1.0_f32)],
-            "argument 1, int: the value given is of another kind",
+            "argument 1, int: f32 cannot stand for it",
         ),
         (
             &[CallArg::new(&sixteen), CallArg::new(&n)],
-            "argument 0, struct s: the value given is of another kind",
+            "argument 0, struct s: i128 cannot stand for it",
         ),
         (
             &[CallArg::bytes(&[0; 15]), CallArg::new(&n)],
@@ -216,6 +216,14 @@ fn what_does_not_fit_is_refused() {
     // SAFETY: nothing is called.
     let result = unsafe { call.call::<()>(null, &[own, CallArg::new(&n)]) };
     assert_eq!(message(result), "the result, float: () cannot stand for it");
+    // Tuples, of a declaration.
+    let apply = interface([Type::PTR, Type::I32], Type::I32);
+    // SAFETY: nothing is called.
+    let result = unsafe { apply.call::<i32>(null, (1_i64, 2)) };
+    assert_eq!(
+        message(result),
+        "argument 0, void *: i64 cannot stand for it"
+    );
 }
 
 /// Types that are passed alike are fetched by code of their own: what one is refused for, or has as
