@@ -11,10 +11,10 @@ use core::mem::MaybeUninit;
 use clif_cabi::cabi::FnSig;
 
 use crate::args::{CallArgs, FEW};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::invoke::{Invoker, Invokers};
 use crate::kind;
-use crate::value::{CValue, CallArg, Subject, bytes_of, check};
+use crate::value::{CValue, CallArg, Subject, are, bytes_of, check, count};
 
 /// Signature of a function, and how it is called: libffi's `cif`.
 ///
@@ -167,8 +167,7 @@ impl CallInterface {
     ) -> Result<()> {
         let params = self.sig.params();
         if args.len() != params.len() {
-            let why = format!("{} arguments, and {} are given", params.len(), args.len());
-            return Err(Subject::Call.refused(&self.sig, why));
+            return Err(self.another_number(args.len()));
         }
         let (mut few, mut many) = ([core::ptr::null(); FEW], Vec::new());
         let pointers = match few.get_mut(..args.len()) {
@@ -190,6 +189,24 @@ impl CallInterface {
             _ => unsafe { self.call_aligned(code, pointers, ret, self.result_mask + 1) },
         }
         Ok(())
+    }
+
+    /// Returns the error for a call with `given` arguments, another number than it takes.
+    #[cold]
+    fn another_number(&self, given: usize) -> Error {
+        let n = self.sig.params().len();
+        let mut why = format!(
+            "{}, and {given} {} given",
+            count(n as u64, "argument"),
+            are(given)
+        );
+        if self.sig.is_variadic() && given > n {
+            why.push_str(
+                ": `Invokers::function_at_call`, or `FnSig::at_call`, takes the types of the unnamed \
+                 ones",
+            );
+        }
+        Subject::Call.refused(&self.sig, why)
     }
 
     /// Calls `code` with memory for the result at a multiple of `align`, from which it is copied to

@@ -141,8 +141,19 @@ impl Subject {
         if bytes as u64 == size {
             return Ok(());
         }
-        Err(self.refused(ty, format!("it has {size} bytes, and {bytes} are given")))
+        let (size, are) = (count(size, "byte"), are(bytes));
+        Err(self.refused(ty, format!("it has {size}, and {bytes} {are} given")))
     }
+}
+
+/// Returns `1 byte`, `2 bytes`.
+pub(crate) fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Returns the verb of so many.
+pub(crate) fn are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
 }
 
 /// Refuses a Rust type that does not stand for `ty`, which is that of `given`.

@@ -4,7 +4,7 @@ use clif_cabi::cabi::{ArgFlags, FnSig, Scalar, Type};
 
 use super::Closure;
 use crate::error::Result;
-use crate::value::{CValue, Subject, check};
+use crate::value::{CValue, Subject, are, check, count};
 
 /// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters,
 /// and with `...` after at least one.
@@ -79,7 +79,11 @@ impl Closure<'_> {
 /// Compares all but the types of parameters.
 fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Result<()> {
     if sig.n_named() != n_params {
-        let why = format!("{n_params} parameters are given");
+        let why = format!(
+            "{} {} given",
+            count(n_params as u64, "parameter"),
+            are(n_params)
+        );
         return Err(Subject::FnPointer.refused(sig, why));
     }
     if sig.is_variadic() != is_variadic {

@@ -250,8 +250,8 @@ fn other_function_pointers_are_refused() {
     assert!(closure.as_fn::<Right>().is_ok());
     refused! {
         unsafe extern "C" fn(i32, *mut u8) -> u32, "the result, int: an integer of the other sign is extended otherwise";
-        unsafe extern "C" fn(i32) -> i32, "the function pointer, int (int, void *): 1 parameters are given";
-        unsafe extern "C" fn(i32, ...) -> i32, "the function pointer, int (int, void *): 1 parameters are given";
+        unsafe extern "C" fn(i32) -> i32, "the function pointer, int (int, void *): 1 parameter is given";
+        unsafe extern "C" fn(i32, ...) -> i32, "the function pointer, int (int, void *): 1 parameter is given";
         unsafe extern "C" fn(i32, *mut u8, ...) -> i32, "the function pointer, int (int, void *): only one of both ends with `...`";
         unsafe extern "C" fn(i32, u64) -> i32, "argument 1, void *: u64 cannot stand for it";
         unsafe extern "C" fn(i32, *mut u8), "the result, int: () cannot stand for it";

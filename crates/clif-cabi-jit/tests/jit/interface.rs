@@ -186,7 +186,7 @@ fn what_does_not_fit_is_refused() {
     for (args, why) in [
         (
             &[own][..],
-            "the call, float (struct s, int): 2 arguments, and 1 are given",
+            "the call, float (struct s, int): 2 arguments, and 1 is given",
         ),
         (
             &[own, CallArg::new(&1_i64)],
@@ -223,6 +223,43 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(
         message(result),
         "argument 0, void *: i64 cannot stand for it"
+    );
+}
+
+/// A variadic function takes unnamed arguments by the signature of the call, which its error names.
+#[test]
+fn a_call_with_more_arguments_than_its_signature() {
+    let printf = "int printf(const char *, ...)";
+    let mut invokers = invokers();
+    let (format, way) = (
+        c"%d\n".as_ptr(),
+        "`Invokers::function_at_call`, or `FnSig::at_call`, takes the types of the unnamed ones",
+    );
+    let refused = |function: &clif_cabi_jit::DeclaredFunction, more: bool| {
+        // SAFETY: nothing is called.
+        message(match more {
+            true => unsafe { function.call::<i32>((format, 5, 6)) },
+            false => unsafe { function.call::<i32>(()) },
+        })
+    };
+    let none = invokers.function(printf).unwrap();
+    assert_eq!(
+        refused(&none, true),
+        format!("the call, int (void *, ...): 1 argument, and 3 are given: {way}")
+    );
+    assert_eq!(
+        refused(&none, false),
+        "the call, int (void *, ...): 1 argument, and 0 are given"
+    );
+    let one = invokers.function_at_call(printf, [Type::I32]).unwrap();
+    assert_eq!(
+        refused(&one, true),
+        format!("the call, int (void *, ..., int): 2 arguments, and 3 are given: {way}")
+    );
+    let abs = invokers.function("int abs(int)").unwrap();
+    assert_eq!(
+        refused(&abs, true),
+        "the call, int (int): 1 argument, and 3 are given"
     );
 }
 
