@@ -385,10 +385,10 @@ impl ClosureResult<'_> {
     /// Sets the bytes of a result of any type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a
-    /// function that never returns.
+    /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, for a `_Bool`
+    /// that is not 0 or 1, and in a function that never returns.
     pub fn set_bytes(&mut self, object: &[u8]) -> Result<()> {
-        Subject::Result.check_size(self.sig.result(), object.len())?;
+        Subject::Result.check_bytes(self.sig.result(), object)?;
         self.check_size(object.len())?;
         self.bytes.write_copy_of_slice(object);
         Ok(())

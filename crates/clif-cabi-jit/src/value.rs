@@ -71,7 +71,7 @@ impl<'a> CallArg<'a> {
     }
 
     /// Makes an argument of an object of any type with as many bytes: a structure, a union, a
-    /// vector, a number that Rust has no type for.
+    /// vector, a number that Rust has no type for. A call refuses a `_Bool` that is not 0 or 1.
     #[must_use]
     pub fn bytes(object: &'a [u8]) -> Self {
         Self {
@@ -86,8 +86,13 @@ impl<'a> CallArg<'a> {
     /// Refuses an argument that is not of `ty`.
     pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
         let given = Subject::Argument(index);
+        let Some(misfit) = self.misfit else {
+            // SAFETY: it was made of these bytes, which outlive it.
+            let object = unsafe { core::slice::from_raw_parts(self.bytes, self.len) };
+            return given.check_bytes(ty, object);
+        };
         given.check_size(ty, self.len)?;
-        match self.misfit.and_then(|misfit| misfit(ty)) {
+        match misfit(ty) {
             Some(name) => Err(no_stand_in(given, ty, name)),
             None => Ok(()),
         }
@@ -143,6 +148,18 @@ impl Subject {
         }
         let (size, are) = (count(size, "byte"), are(bytes));
         Err(self.refused(ty, format!("it has {size}, and {bytes} {are} given")))
+    }
+
+    /// Refuses bytes that are no object of `ty`: another number of them, and a `_Bool` that is
+    /// neither 0 nor 1, which C and Rust rely on.
+    pub(crate) fn check_bytes(self, ty: &Type, object: &[u8]) -> Result<()> {
+        self.check_size(ty, object.len())?;
+        match *object {
+            [byte] if byte > 1 && bool::stands_for(ty) => {
+                Err(self.refused(ty, format!("it is 0 or 1, and {byte} is given")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -263,6 +263,32 @@ fn a_call_with_more_arguments_than_its_signature() {
     );
 }
 
+/// C has no `_Bool` of another value: its compilers and Rust's rely on that.
+#[test]
+fn the_bytes_of_a_bool_are_0_or_1() {
+    let sig = FnSig::new([Type::BOOL], Type::BOOL);
+    let closure = closures().interface(&sig).unwrap();
+    let closure = closure.closure("not", |args, result| {
+        for (byte, why) in [
+            (2, "the result, _Bool: it is 0 or 1, and 2 is given"),
+            (255, "the result, _Bool: it is 0 or 1, and 255 is given"),
+        ] {
+            assert_eq!(message(result.set_bytes(&[byte])), why);
+        }
+        result.set_bytes(&[1 - args.bytes(0).unwrap()[0]]).unwrap();
+    });
+    let (call, code) = (interface([Type::BOOL], Type::BOOL), closure.unwrap());
+    let called = |byte: u8| {
+        // SAFETY: the closure is of this signature.
+        unsafe { call.call::<bool>(code.code(), [CallArg::bytes(&[byte])]) }
+    };
+    assert_eq!((called(0).unwrap(), called(1).unwrap()), (true, false));
+    assert_eq!(
+        message(called(2)),
+        "argument 0, _Bool: it is 0 or 1, and 2 is given"
+    );
+}
+
 /// Types that are passed alike are fetched by code of their own: what one is refused for, or has as
 /// its size, says nothing of another.
 #[test]
