@@ -235,6 +235,11 @@ impl Engine {
 
     /// Makes all that was defined since the last time ready to run.
     ///
+    /// Finalize many functions together. Each time takes a page of [`Settings::memory`] at least,
+    /// another one for constants, and registers tables with the unwinder of the process. Unwinders
+    /// of libgcc before 13 search registrations one by one, for every exception and panic in the
+    /// process: after 2000 rounds a panic takes 100 microseconds in place of 2.
+    ///
     /// # Errors
     ///
     /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no

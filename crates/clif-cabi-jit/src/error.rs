@@ -223,7 +223,8 @@ impl Error {
             }
             Self::OutOfMemory { wanted, free, size } => write!(
                 f,
-                "the engine's memory of {size} bytes is exhausted: {wanted} bytes wanted, {free} free"
+                "the engine's memory of {size} bytes is exhausted: {wanted} bytes wanted, {free} free \
+                 (each round takes whole pages)"
             ),
             Self::Alignment { align } => write!(
                 f,
