@@ -50,6 +50,11 @@ pub struct Invoker {
 /// Maker of invokers, with one for each shape. Invokers of scalars and of most records are made in
 /// some microseconds; Cranelift compiles the others.
 ///
+/// Each shape takes about 16 KiB of memory, a page of them for its code, and registers tables with
+/// the unwinder of the process, until the maker and all its invokers are gone. Unwinders of libgcc
+/// before 13 search registrations one by one, for every exception and panic in the process: with
+/// 2000 shapes a panic takes 150 microseconds in place of 2.
+///
 /// # Example
 /// ```
 /// # #[cfg(not(all(has_engine, unix)))]
