@@ -232,7 +232,7 @@ impl ClosureInterface {
     ///
     /// A panic of `closure` does not unwind into C: the process is aborted with a message that
     /// names it. The process is also aborted if the closure of a function that never returns does
-    /// return.
+    /// return, and, with a message of Rust's own, if a C++ exception reaches the closure.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) when the system gives no more memory.

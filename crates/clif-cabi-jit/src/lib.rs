@@ -124,12 +124,13 @@
 //!
 //! # Exceptions
 //!
-//! An engine tells the unwinder of the process of its functions, of stubs and closures, when it is
-//! finalized, and takes that back before its memory goes. A C++ exception or a Rust panic (through
-//! `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them.
-//! It enters a handler of `try_call` where the front end has chosen a [`Personality`]
-//! ([`Settings::personality`]). Functions that are given as bytes, other than stubs, have no rules:
-//! an exception that reaches one ends the process. A closure ends the process when it panics.
+//! An engine tells the unwinder of the process of its functions and stubs when it is finalized, and
+//! takes that back before its memory goes. A C++ exception or a Rust panic (through
+//! `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them,
+//! and the entries of closures. It enters a handler of `try_call` where the front end has chosen a
+//! [`Personality`] ([`Settings::personality`]). An exception ends the process where it reaches a
+//! closure ([`ClosureInterface::closure`]), code given to an engine as bytes (not that of stubs),
+//! or C without unwind tables.
 //!
 //! # Debuggers and profilers
 //!
