@@ -6,7 +6,8 @@
 //! the call of a closure, and longer where several threads call one closure. Two kinds of notes may
 //! be anywhere in the list: those of calls that run on other stacks of this thread, and those of
 //! calls that were left by `longjmp`, which are never taken back, and whose closures are never
-//! freed.
+//! freed. No address of a frame tells one from the other: a coroutine's stack may be an array in
+//! another stack, and coroutines that copy their stacks aside (greenlets) share addresses.
 
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
