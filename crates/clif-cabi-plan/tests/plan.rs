@@ -9,6 +9,8 @@
 
 #[path = "plan/conventions.rs"]
 mod conventions;
+#[path = "plan/invokers.rs"]
+mod invokers;
 
 use cabi::{
     ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel,
@@ -254,28 +256,6 @@ fn a_pushed_chain_is_not_in_the_area_of_c() {
     let plan = EntryPlan::new(&sig, &target).unwrap();
     let in_area = |arg| plan.in_area(&plan.args.slots(arg)[0]);
     assert_eq!([in_area(14), in_area(15)], [Some(0), None]);
-}
-
-/// Only machines that have the steps of invokers give one.
-#[test]
-fn invokers_of_machines_that_have_them() {
-    let sig = FnSig::new([Type::I64], Type::I64);
-    for (name, is_invoked) in [
-        ("x86_64-unknown-linux-gnu", true),
-        ("aarch64-unknown-linux-gnu", true),
-        ("riscv64gc-unknown-linux-gnu", true),
-        ("s390x-unknown-linux-gnu", true),
-        ("aarch64-apple-darwin", false),
-    ] {
-        let target = Target::named(name).unwrap();
-        let plan = CallPlan::new(&sig, &target).unwrap();
-        assert_eq!(plan.invoker(&target).is_some(), is_invoked, "{name}");
-    }
-    // C of Windows calls a stub with its arguments in other registers.
-    let windows = Target::named("x86_64-pc-windows-gnu").unwrap();
-    let sysv = sig.convention(&X86_64_SYSV);
-    let plan = CallPlan::new(&sysv, &windows).unwrap();
-    assert_eq!(plan.invoker(&windows), None);
 }
 
 /// A stub that no instruction can be encoded for is refused when the call is planned.

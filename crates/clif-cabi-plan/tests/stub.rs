@@ -385,7 +385,9 @@ fn stubs_without_code() {
         ("riscv64gc-unknown-linux-gnu", "frame_skip2048_leave"),
         ("s390x-unknown-linux-gnu", "chain524288_ret"),
         ("s390x-unknown-linux-gnu", "chain4294967295_ret"),
-        ("s390x-unknown-linux-gnu", "frame_skip524288_leave"),
+        // Less than a page below the stack pointer, and more than one below what the frame stores.
+        ("s390x-unknown-linux-gnu", "frame_skip4056_leave"),
+        ("aarch64-unknown-linux-gnu", "frame_skip4096_leave"),
     ] {
         let large = "the argument area is too large for a stub";
         assert_eq!(refusal(target, name), large);

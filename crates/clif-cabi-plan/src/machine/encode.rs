@@ -18,7 +18,8 @@ impl Stub {
     ///
     /// # Errors
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the
-    /// argument area is too large to be jumped over.
+    /// argument area is too large for an instruction, or, but on x86-64, to be skipped within a
+    /// page.
     pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
         let (mut code, steps) = (StubCode::default(), &machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());

@@ -302,6 +302,9 @@ pub enum RelocKind {
     S390xPLTRel32Dbl,
 }
 
+/// The bytes that a guard page has at least.
+pub(super) const PAGE: u32 = 4096;
+
 /// Error of a step for which no instruction reaches far enough.
 pub(super) const TOO_FAR: PlanError = PlanError::Stub("the argument area is too large for a stub");
 

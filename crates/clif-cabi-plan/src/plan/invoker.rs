@@ -18,7 +18,8 @@ impl CallPlan {
     /// vectors, copies that are passed by their addresses, parts of three bytes, a static chain
     /// (docs/stubs.md has the list); for functions that never return; for those of Windows and
     /// Apple's systems, and for those of a convention that passes integers in other registers than
-    /// C.
+    /// C. [`Stub::code`] may refuse the stub of a call with a large argument area: but on x86-64, a
+    /// stub skips less than a page.
     ///
     /// # Example
     /// ```

@@ -51,8 +51,9 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::Frame => open(code),
         // stp x0, x1, [x29, 16]; .. stp x6, x7, [x29, 64]
         StubStep::SaveInts => code.words(&[0xa901_07a0, 0xa902_0fa2, 0xa903_17a4, 0xa904_1fa6]),
+        StubStep::Skip(bytes) if bytes > MAX_IMMEDIATE => return Err(TOO_FAR),
         // sub sp, sp, bytes
-        StubStep::Skip(bytes) if bytes <= MAX_IMMEDIATE => code.words(&[0xd100_03ff | bytes << 10]),
+        StubStep::Skip(bytes) => code.words(&[0xd100_03ff | bytes << 10]),
         StubStep::PushChain => push(18, code),
         StubStep::PushAddress => push(17, code),
         StubStep::PushArea(shadow) => {

@@ -10,7 +10,7 @@ use cabi::s390x::{R0, R2, R3, R4, R6, R7, R8, R11, R15};
 
 use super::conventions::{PARAMS, SYSTEM_V};
 use crate::error::PlanError;
-use crate::machine::stub::{MoveWidth, RegisterMove, RelocKind, StubCode, StubStep, TOO_FAR};
+use crate::machine::stub::{MoveWidth, PAGE, RegisterMove, RelocKind, StubCode, StubStep, TOO_FAR};
 use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
@@ -43,6 +43,10 @@ const fn saved(register: u8) -> (u16, i32) {
     (register as u16, place(register) - ENTRY.1)
 }
 
+/// Most bytes that are skipped: a page from the lowest word that a frame stores, that of r6. A store
+/// below could step over a guard page.
+const MAX_SKIP: u32 = PAGE - place(R6.index()).cast_unsigned();
+
 /// Most bytes that a displacement has.
 const MAX_DISPLACEMENT: i32 = 0x7ffff;
 
@@ -68,6 +72,7 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
             code.bytes.extend([0xb3, 0xc1, 0, to << 4 | chain]);
         }
         StubStep::Frame => open(code)?,
+        StubStep::Skip(bytes) if bytes > MAX_SKIP => return Err(TOO_FAR),
         StubStep::Skip(bytes) => lower(code, bytes)?,
         StubStep::PushChain => push(code, chain)?,
         StubStep::PushArea(shadow) => {
@@ -181,8 +186,7 @@ fn jump(code: &mut StubCode, reg: u8) {
 /// `lay r15, -bytes(r15)`
 fn lower(code: &mut StubCode, bytes: u32) -> Result<(), PlanError> {
     let sp = R15.index();
-    let negative = i32::try_from(bytes).map_or(i32::MIN, |bytes| -bytes);
-    with_displacement(code, LAY, sp << 4, sp, negative)
+    with_displacement(code, LAY, sp << 4, sp, -bytes.cast_signed())
 }
 
 fn push(code: &mut StubCode, reg: u8) -> Result<(), PlanError> {

@@ -2,11 +2,9 @@
 //! instruction moves rsp by a page or more without touching the memory between.
 
 use super::{ENTRY, RBP, RSP};
-use crate::machine::stub::StubCode;
+use crate::machine::stub::{PAGE, StubCode};
 use crate::parts::narrow;
 
-/// The bytes that a guard page has at least.
-const PAGE: u32 = 4096;
 /// An argument area of up to so many bytes is copied without a loop.
 const UNROLLED: u32 = 128;
 /// From rbp to the argument area: the saved rbp, and the return address.
