@@ -1,12 +1,12 @@
 //! The stub that makes a call with its arguments in memory, if that needs only moves: scalars, and
 //! records in registers or words of the argument area. All else is compiled.
 
-use cabi::{Place, Target};
+use cabi::{Loc, Place, PlacedPart, Target};
 use smallvec::SmallVec;
 
 use super::call::CallPlan;
 use crate::machine::{Machine, Stub, StubStep};
-use crate::parts::{ClifPart, WORD, narrow};
+use crate::parts::{ClifPart, WORD, narrow, unplaced};
 
 /// The most bytes of an argument that are copied word by word.
 const MAX_WORDS: u32 = 16;
@@ -88,32 +88,45 @@ impl CallPlan {
         let area = area.next_multiple_of(machine.convention.stack_align);
         steps.extend((area > 0).then_some(StubStep::Skip(area)));
         for (i, arg) in (0..).zip(&self.abi.args) {
-            let Place::Stack { offset, .. } = arg.place else {
-                continue;
-            };
-            let parts = self.args.parts(i);
-            // Longer ones are copied by 16 bytes, which the callee may load at once: after stores
-            // of words such a load waits.
-            let is_long = |part: &ClifPart| part.offset + u32::from(part.size) > MAX_WORDS;
-            if parts.is_empty() || parts.iter().any(is_long) {
-                return None;
-            }
-            steps.push(StubStep::ArgAddress(narrow(i)));
-            for part in parts {
-                for word in ClifPart::slots(part.size.into(), WORD) {
-                    let at = part.offset + word.offset;
-                    let word = ClifPart {
-                        offset: at,
-                        size: word.size,
-                        ..*part
-                    };
-                    let to = narrow::<u32, _>(offset).saturating_add(at);
-                    let to = machine.convention.word_at(to, word.size);
-                    steps.extend([StubStep::loads_word(&word)?, StubStep::StackWord(to)]);
+            let words = match &arg.place {
+                Place::Stack { offset, .. } => self.words(i, narrow(*offset))?,
+                Place::Parts(parts) => {
+                    let word = |placed| word(machine, placed);
+                    parts.iter().filter_map(word).collect()
                 }
+                _ => continue,
+            };
+            steps.extend((!words.is_empty()).then_some(StubStep::ArgAddress(narrow(i))));
+            for (word, to) in words {
+                let to = machine.convention.word_at(to, word.size);
+                steps.extend([StubStep::loads_word(&word)?, StubStep::StackWord(to)]);
             }
         }
         Some(())
+    }
+
+    /// Returns the words of argument `i`, which is at `offset` of the argument area, and where each
+    /// is there.
+    fn words(&self, i: usize, offset: u32) -> Option<Words> {
+        let parts = self.args.parts(i);
+        // Longer ones are copied by 16 bytes, which the callee may load at once: after stores of
+        // words such a load waits.
+        let is_long = |part: &ClifPart| part.offset + u32::from(part.size) > MAX_WORDS;
+        if parts.is_empty() || parts.iter().any(is_long) {
+            return None;
+        }
+        let words = parts.iter().flat_map(|part| {
+            ClifPart::slots(part.size.into(), WORD).map(|word| {
+                let at = part.offset + word.offset;
+                let word = ClifPart {
+                    offset: at,
+                    size: word.size,
+                    ..*part
+                };
+                (word, offset.saturating_add(at))
+            })
+        });
+        Some(words.collect())
     }
 
     /// Adds the steps for the arguments in registers.
@@ -122,14 +135,31 @@ impl CallPlan {
             match &arg.place {
                 Place::Ignore | Place::Stack { .. } => {}
                 Place::Parts(parts) => {
-                    steps.push(StubStep::ArgAddress(i));
-                    for placed in parts {
-                        steps.push(StubStep::loads_part(machine, placed)?);
-                    }
+                    let others = parts
+                        .iter()
+                        .filter(|placed| word(machine, placed).is_none());
+                    let loads = others.map(|placed| StubStep::loads_part(machine, placed));
+                    let loads = loads.collect::<Option<SmallVec<[StubStep; 4]>>>()?;
+                    steps.extend((!loads.is_empty()).then_some(StubStep::ArgAddress(i)));
+                    steps.extend(loads);
                 }
                 _ => return None,
             }
         }
         Some(())
+    }
+}
+
+/// Words of an argument, and where each is in the argument area.
+type Words = SmallVec<[(ClifPart, u32); 2]>;
+
+/// Returns `placed` as a word of the argument area, and where it is there; `None` if it is in a
+/// register. A part at the end of a slot is in none of C's conventions.
+fn word(machine: Machine, placed: &PlacedPart) -> Option<(ClifPart, u32)> {
+    match placed.loc {
+        Loc::Stack(offset) if !machine.convention.ends_slot => {
+            Some((unplaced(&placed.part), narrow(offset)))
+        }
+        _ => None,
     }
 }

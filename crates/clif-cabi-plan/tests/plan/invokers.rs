@@ -1,6 +1,6 @@
 //! Invokers: the stubs that call a function with its arguments in memory.
 
-use cabi::{FnSig, Target, Type, X86_64_SYSV};
+use cabi::{FnSig, RecordBuilder, Target, Type, X86_64_SYSV};
 use clif_cabi_plan::{CallPlan, Machine};
 
 /// Only machines that have the steps of invokers give one.
@@ -32,6 +32,7 @@ fn invokers_of_large_areas() {
     for (name, has_code) in [
         ("x86_64-unknown-linux-gnu", true),
         ("aarch64-unknown-linux-gnu", false),
+        ("riscv64gc-unknown-linux-gnu", false),
         ("s390x-unknown-linux-gnu", false),
     ] {
         let target = Target::named(name).unwrap();
@@ -43,4 +44,21 @@ fn invokers_of_large_areas() {
         let found = code.map(|_| ()).map_err(|error| error.to_string());
         assert_eq!(found, expected, "{name}");
     }
+}
+
+/// A pair is partly in the last register; an `int` is extended, as in a register.
+#[test]
+fn words_on_the_stack_of_riscv() {
+    let target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+    let pair = RecordBuilder::structure("pair").field("a", Type::I64);
+    let pair = pair.field("b", Type::I64).build(target.data_model());
+    let params = [vec![Type::I64; 7], vec![pair.unwrap(), Type::I32]].concat();
+    let plan = CallPlan::new(&FnSig::new(params, Type::VOID), &target).unwrap();
+    let stub = plan.invoker(&target).unwrap();
+    let longs: String = (0..7).map(|n| format!("_arg{n}_loadqword{n}")).collect();
+    let name = format!(
+        "__clif_cabi_frame_keep_skip16_arg7_loadqword0at8_stack0_arg8_loadsdword0_stack8{longs}\
+            _arg7_loadqword7_calltarget_leave"
+    );
+    assert_eq!(stub.name(), name);
 }
