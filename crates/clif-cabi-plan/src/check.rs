@@ -5,7 +5,7 @@ use std::fmt::Display;
 use cabi::Reg;
 
 use crate::error::{PlanError, REPORT};
-use crate::machine::Machine;
+use crate::machine::{ClifConvention, Machine, Registers, Sret};
 use crate::places::ClifPlace;
 use crate::signature::Signature;
 use crate::slot::Slot;
@@ -25,8 +25,10 @@ pub(crate) fn check(
         error => error,
     })?;
     let result = |i: usize| found.results.get(i).copied().map(ClifPlace::Reg);
-    first_elsewhere("parameter", slots, |i| found.params.get(i).copied())?;
-    first_elsewhere("result", results, result)?;
+    let own = machine.convention;
+    let params = |i: usize| found.params.get(i).copied();
+    first_elsewhere(("parameter", own, &own.params), slots, params)?;
+    first_elsewhere(("result", own, &own.results), results, result)?;
     if let Some(expected) = sret_returned_in
         && found.sret_returned_in != Some(expected)
     {
@@ -50,7 +52,7 @@ pub(crate) fn check(
 
 /// Returns the error about the first of `slots` that is not where its parameter is `found`.
 fn first_elsewhere(
-    what: &str,
+    (what, own, registers): (&str, &ClifConvention, &Registers),
     slots: &[Slot],
     found: impl Fn(usize) -> Option<ClifPlace>,
 ) -> Result<(), PlanError> {
@@ -61,6 +63,13 @@ fn first_elsewhere(
     let Some((i, expected, found)) = elsewhere.min_by_key(|(i, ..)| *i) else {
         return Ok(());
     };
+    // No plan is at fault where the convention has more registers than Cranelift.
+    let is_given = |reg| registers.position(reg).is_some() || own.sret == Sret::Own(reg);
+    if let Some(reg) = expected.reg().filter(|reg| !is_given(*reg)) {
+        return Err(PlanError::Check(format!(
+            "CLIF {what} {i}: the convention has it in {reg}, which Cranelift gives to no {what}"
+        )));
+    }
     let found = found.map_or_else(|| "no place".to_owned(), |found| found.to_string());
     Err(mismatch(format!("CLIF {what} {i}"), &expected, &found))
 }

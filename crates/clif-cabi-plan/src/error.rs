@@ -24,8 +24,8 @@ pub enum PlanError {
         /// The target.
         target: String,
     },
-    /// Cranelift panics on the signature, or treats it differently from C: the parameter or result,
-    /// and why.
+    /// Cranelift panics on the signature, treats it differently from C, or lacks a register of the
+    /// convention: the parameter or result, and why.
     Check(String),
     /// Cranelift would place a parameter elsewhere than the convention says.
     Mismatch {

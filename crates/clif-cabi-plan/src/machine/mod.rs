@@ -25,8 +25,7 @@ use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Signature, ValueType};
 
-use convention::ClifConvention;
-pub(crate) use convention::Sret;
+pub(crate) use convention::{ClifConvention, Sret};
 pub(crate) use description::NO_RESULT;
 pub use description::ResultPlan;
 use processor::Processor;
