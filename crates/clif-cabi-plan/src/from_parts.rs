@@ -222,8 +222,9 @@ impl PartsSignature {
     /// a function gets the plan's.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] if no object has these parts, [`PlanError::Parts`] if the
-    /// convention passes the object in others, [`PlanError::Abi`] if it has no place for a value.
+    /// [`PlanError::Unsupported`] if no object has these parts, or one of them has more bytes than
+    /// the object on a big-endian machine; [`PlanError::Parts`] if the convention passes the object
+    /// in others, [`PlanError::Abi`] if it has no place for a value.
     pub fn fn_sig(&self, target: &Target) -> Result<FnSig, PlanError> {
         let c_type = |arg, value: &PartsValue| {
             let ty = value.c_type(target.data_model());
@@ -260,6 +261,11 @@ impl PartsSignature {
     fn check(&self, sig: &FnSig, target: &Target) -> Result<(), PlanError> {
         let abi = FnAbi::new(sig, target)?;
         let check = |arg, value: &PartsValue, ty, (role, place): (_, &_)| {
+            let is_wider = |part: &ClifPart| part.ty.bytes() > part.size.into();
+            if abi.convention.frame.big_endian && value.parts.iter().any(is_wider) {
+                let why = "on a big-endian machine no part has more bytes than the object";
+                return Err(value.refused(arg, why, target));
+            }
             let group = FnAbi::classify(sig, ty, role, target)?;
             let is_in_registers = group.kind == GroupKind::Registers;
             let own = match place {

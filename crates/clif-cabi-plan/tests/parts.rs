@@ -258,6 +258,12 @@ fn refused_values() {
     let float = of_one(PartsValue::scalar(F64, Extension::Sign));
     let error = float.fn_sig(&target).unwrap_err().to_string();
     assert!(error.contains("only integers are extended"), "{error}");
+    // The low bytes of a word are an object's first ones on little-endian machines alone.
+    let wider = of_one(PartsValue::new(&[I64], 4, 1));
+    let error = wider.fn_sig(&Target::named(S390X).unwrap()).unwrap_err();
+    let why = "on a big-endian machine no part has more bytes than the object";
+    assert!(error.to_string().contains(why), "{error}");
+    assert!(wider.fn_sig(&target).is_ok());
     for odd in [
         PartsValue::new(&[I64], 16, 8),
         PartsValue::new(&[], 0, 8),
