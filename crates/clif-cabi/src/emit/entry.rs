@@ -135,8 +135,9 @@ impl Entry {
 
     /// Returns the parts of argument `index`, those of
     /// [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from
-    /// the argument area. A caller may give the argument in the same parts, but for a `__float128`
-    /// on the stack by Windows' convention.
+    /// the argument area. A caller may give the argument in the same parts, but for two by Windows'
+    /// convention on x86-64: a `__float128` on the stack, and a `_Float16` to a call that is
+    /// `system_v` instead, as one with handlers or with 16 bytes in one register is.
     ///
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by
