@@ -96,21 +96,19 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
             true => leaf.width_bits,
             false => own.bits().into(),
         };
+        // No leaf ends after its type.
         let narrow = |bits: u64| u32::try_from(bits).map_err(|_| "more than 64 bytes");
-        let (offset_bits, width_bits) = (narrow(leaf.offset_bits)?, narrow(width_bits)?);
-        let end = offset_bits.saturating_add(width_bits);
-        if end > MAX_BITS {
-            return Err("a member that is not inside of it");
-        }
-        if (fields.iter()).any(|own: &FieldValue| own.bits_in((offset_bits, end)) > 0) {
-            return Err("members that overlap, as a union's do");
-        }
-        fields.push(FieldValue {
-            offset_bits,
-            width_bits,
+        let field = FieldValue {
+            offset_bits: narrow(leaf.offset_bits)?,
+            width_bits: narrow(width_bits)?,
             ty: own,
             is_signed: matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed()),
-        });
+        };
+        let bits = (field.offset_bits, field.end_bits());
+        if fields.iter().any(|own| own.bits_in(bits) > 0) {
+            return Err("members that overlap, as a union's do");
+        }
+        fields.push(field);
     }
     Ok(fields)
 }
