@@ -54,7 +54,7 @@ impl UnwindTables {
         let encodings = match object.format() {
             BinaryFormat::Elf => ELF,
             BinaryFormat::MachO => MACH_O,
-            BinaryFormat::Coff => return self.write_coff(product),
+            BinaryFormat::Coff if self.is_windows() => return self.write_coff(product),
             format => {
                 let target = format!("{format:?} of {:?}", object.architecture());
                 let why = NO_TABLES;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clif_cabi::cabi::Triple;
-use clif_cabi::cabi::target_lexicon::Endianness;
+use clif_cabi::cabi::target_lexicon::{BinaryFormat, Endianness, OperatingSystem};
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
@@ -16,6 +16,7 @@ use crate::cranelift::codegen::gimli::write::{
 use crate::cranelift::codegen::gimli::{self, RunTimeEndian};
 use crate::cranelift::codegen::ir::Function;
 use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::codegen::settings;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
 use crate::error::{OTHER_TABLES, UnwindError};
 use crate::format::{Format, stub_cie};
@@ -82,7 +83,8 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for machines that Cranelift has no such tables for;
+    /// [`UnwindError::Target`] for machines that Cranelift has no such tables for, and for signed
+    /// return addresses in ELF;
     /// [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`] for a
     /// personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
@@ -93,7 +95,21 @@ impl UnwindTables {
             let name = format!("{name:?}");
             return Err(UnwindError::Symbol { name });
         }
-        Self::of_parts(isa.triple(), isa.create_systemv_cie(), personality)
+        let target = isa.triple();
+        let signs = |flag: &settings::Value| {
+            flag.name == "sign_return_address" && flag.as_bool() == Some(true)
+        };
+        if target.binary_format == BinaryFormat::Elf && isa.isa_flags().iter().any(signs) {
+            let target = target.to_string();
+            let why = "libgcc does not heed the rules that Cranelift has for signed return addresses (sign_return_address)";
+            return Err(UnwindError::Target { target, why });
+        }
+        // Cranelift panics at Windows' with another key, and they have no entry.
+        let cie = match target.operating_system {
+            OperatingSystem::Windows => None,
+            _ => isa.create_systemv_cie(),
+        };
+        Self::of_parts(target, cie, personality)
     }
 
     /// Makes tables of stubs alone, which need no ISA: for a program that compiles nothing.

@@ -30,6 +30,24 @@ fn no_rules_are_refused() {
     assert!(error.to_string().starts_with("the flag unwind_info is off"));
 }
 
+/// libgcc does not find the caller of a function by Cranelift's rule for a signed return address.
+#[test]
+fn signed_return_addresses_are_refused_in_elf() {
+    for (triple, ends) in [
+        ("aarch64-unknown-linux-gnu", "(sign_return_address)"),
+        ("aarch64-apple-darwin", "tables"),
+        ("aarch64-pc-windows-msvc", "tables"),
+    ] {
+        let mut isa = isa::lookup_by_name(triple).unwrap();
+        isa.enable("sign_return_address").unwrap();
+        isa.enable("sign_return_address_with_bkey").unwrap();
+        let flags = settings::Flags::new(settings::builder());
+        let tables = UnwindTables::new(&*isa.finish(flags).unwrap(), None);
+        let found = tables.map_or_else(|error| error.to_string(), |_| "tables".to_owned());
+        assert!(found.ends_with(ends), "{triple}: {found}");
+    }
+}
+
 /// A machine that Cranelift compiles nothing for has no stubs either.
 #[test]
 fn machines_without_tables_are_refused() {
