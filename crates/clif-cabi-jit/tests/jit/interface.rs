@@ -236,9 +236,10 @@ fn a_call_with_more_arguments_than_its_signature() {
         "`Invokers::function_at_call`, or `FnSig::at_call`, takes the types of the unnamed ones",
     );
     let refused = |function: &clif_cabi_jit::DeclaredFunction, more: bool| {
-        // SAFETY: nothing is called.
         message(match more {
+            // SAFETY: nothing is called.
             true => unsafe { function.call::<i32>((format, 5, 6)) },
+            // SAFETY: nothing is called.
             false => unsafe { function.call::<i32>(()) },
         })
     };
