@@ -1,11 +1,12 @@
 //! Signatures from text: C's plain language of declarations, `double hypot(double, double)`,
 //! without a preprocessor and without libclang.
 //!
-//! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`;
-//! pointers; arrays; functions with a prototype; structures and unions with their members and
-//! bit-fields; typedefs of the text itself. The rest of C (attributes, enumerations, `_Atomic`,
-//! `_Alignas`, expressions, names of other headers) is refused by its name, so that no text is
-//! understood otherwise than by a compiler: for that there is `cabi-header`.
+//! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`
+//! that are the same everywhere; pointers; arrays; functions with a prototype; structures and
+//! unions with their members and bit-fields; typedefs of the text itself. The rest of C
+//! (attributes, enumerations, `_Atomic`, `_Alignas`, expressions, names of other headers) is
+//! refused by its name, so that no text is understood otherwise than by a compiler: for that there
+//! is `cabi-header`.
 
 mod declarator;
 mod lex;

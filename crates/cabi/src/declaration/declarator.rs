@@ -131,7 +131,10 @@ impl<'t> Parser<'t> {
             let start = self.tokens.at();
             if self.tokens.eat("...") {
                 if params.is_empty() {
-                    return Err(self.refused(start, "C has no `...` without a parameter before it"));
+                    return Err(self.refused(
+                        start,
+                        "C before C23 has no `...` without a parameter before it",
+                    ));
                 }
                 self.expect(")", "`...` is the last of the parameters")?;
                 return Ok((params, true));

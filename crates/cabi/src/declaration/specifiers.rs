@@ -139,6 +139,19 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns why `word`, which is no name that the text declares, is no type.
+fn unknown(word: &str) -> &'static str {
+    match word {
+        "max_align_t" => "a `max_align_t` is another type on each target: read it by cabi-header",
+        _ if word.trim_start_matches('u').starts_with("int_fast") => {
+            "the type of this name depends on the C library: write the integer type that it is"
+        }
+        _ => {
+            "no type of this name is known: write one of C's scalar types, `struct { .. }`, or a typedef before it"
+        }
+    }
+}
+
 /// Returns the type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along,
 /// stands for, if all agree about it.
 pub(super) fn header_type(word: &str, model: &DataModel) -> Option<Type> {
@@ -201,9 +214,7 @@ impl<'t> Parser<'t> {
         }
         let built = match named {
             Some(built) => built,
-            None if words.is_empty() => return Err(self.unexpected(
-                "no type of this name is known: write one of C's scalar types, `struct { .. }`, or a typedef before it",
-            )),
+            None if words.is_empty() => return Err(self.unexpected(unknown(self.tokens.peek()))),
             None => {
                 let ty = scalar(&mut words, self.model);
                 let why = "these words make no type of C together";
