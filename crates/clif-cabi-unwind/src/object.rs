@@ -300,11 +300,12 @@ fn undefined(name: &str, kind: SymbolKind, scope: SymbolScope) -> Symbol {
     }
 }
 
-/// Returns the symbol of this name, whoever defines it.
+/// Returns the symbol of this name, whoever defines it. One of an unknown kind would have no prefix
+/// in Mach-O, and would not be found again.
 fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
     let known = object.symbol_id(name.as_bytes());
     known.unwrap_or_else(|| {
-        object.add_symbol(undefined(name, SymbolKind::Unknown, SymbolScope::Unknown))
+        object.add_symbol(undefined(name, SymbolKind::Data, SymbolScope::Unknown))
     })
 }
 

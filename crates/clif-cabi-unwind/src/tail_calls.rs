@@ -8,7 +8,9 @@
 
 use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture};
 
-use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type};
+use crate::cranelift::codegen::ir::{
+    AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type, types,
+};
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 
 /// Calls in a module of functions that pop their arguments.
@@ -65,21 +67,27 @@ fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
     }
 }
 
-/// Returns the arguments in memory: the type of each, and its bytes if it is an object.
+/// Returns the arguments in memory: the type of each, and its bytes if it is an object. With an
+/// integer of two registers it returns all: each machine has a rule of its own for one of which
+/// the registers that are left hold a part, or that begins with an odd one.
 fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<(Type, u32)> {
-    let (mut ints, mut vectors) = registers;
+    let is_wide = |param: &AbiParam| param.value_type == types::I128;
+    let (mut ints, mut vectors) = match signature.params.iter().any(is_wide) {
+        true => (0, 0),
+        false => registers,
+    };
     let place = |param: &AbiParam| {
         let ty = param.value_type;
         if let ArgumentPurpose::StructArgument(bytes) = param.purpose {
             return Some((ty, bytes));
         }
-        let (left, n) = match ty.is_int() {
-            true => (&mut ints, ty.bytes().div_ceil(8) as usize),
-            false => (&mut vectors, 1),
+        let left = match ty.is_int() {
+            true => &mut ints,
+            false => &mut vectors,
         };
-        let is_left = *left < n;
-        *left = left.saturating_sub(n);
-        is_left.then_some((ty, 0))
+        let is_in_memory = *left == 0;
+        *left = left.saturating_sub(1);
+        is_in_memory.then_some((ty, 0))
     };
     signature.params.iter().filter_map(place).collect()
 }

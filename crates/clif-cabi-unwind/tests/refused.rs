@@ -206,6 +206,25 @@ block1:
     }
 }
 
+/// An integer of 16 bytes, half of which is in the last register on some machines.
+#[test]
+fn tail_calls_with_split_integers_are_refused_beside_handlers() {
+    let text = "function %f(i64, i64, i64, i64, i64, i128, i64) tail {
+    sig0 = (i64, i64, i64, i64, i64, i64, i128, i64) tail
+    sig1 = () tail
+block0(v0: i64, v1: i64, v2: i64, v3: i64, v4: i64, v5: i128, v6: i64):
+    try_call_indirect v0(), sig1, block1, [ default: block1 ]
+block1:
+    return_call_indirect sig0, v0(v0, v1, v2, v3, v4, v6, v5, v6)
+}";
+    for triple in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        let func = cranelift_reader::parse_functions(text).unwrap().remove(0);
+        let (isa, personality) = (isa(triple), Personality::new("__gxx_personality_v0"));
+        let mut tables = UnwindTables::new(&*isa, Some(personality)).unwrap();
+        assert!(tables.add_tail_calls(&*isa, &func).is_err(), "{triple}");
+    }
+}
+
 /// A tail call to a function with other arguments in memory, beside a handler of a call of such a
 /// function, which would have another stack pointer.
 #[test]

@@ -260,7 +260,12 @@ fn mach_o_is_linked() {
             std::fs::write(folder.path().join("own.o"), object).unwrap();
             let text = system.commands(folder.path(), &commands)?.unwrap();
             // Three functions have handlers, and the address of the personality.
-            let words = ["zLPR", "Personality Address: ", "LSDA Address: "];
+            let words = [
+                "zLPR",
+                "Personality Address: ",
+                "LSDA Address: ",
+                " ___gxx_personality_v0\n",
+            ];
             assert!(words.iter().all(|word| text.contains(word)), "{text}");
             assert!(!text.contains("Address: 0000000000000000"), "{text}");
             let (_, pads) = text.split_once("LSDA descriptors:").unwrap();
