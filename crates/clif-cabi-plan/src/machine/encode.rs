@@ -53,12 +53,10 @@ impl StubStep {
         )
     }
 
-    /// Jumps to the address in `reg`, if that is an integer register of the machine's parameters.
+    /// Jumps to the address in `reg`, an integer register, if it is one of the machine's parameters.
     pub(crate) fn jump_in(machine: Machine, reg: Reg) -> Option<Self> {
-        match machine.processor().numbered(reg)? {
-            (RegClass::Int, n) => Some(Self::JumpInt(n)),
-            (RegClass::Vector, _) => None,
-        }
+        let (_, n) = machine.processor().numbered(reg)?;
+        Some(Self::JumpInt(n))
     }
 
     /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.

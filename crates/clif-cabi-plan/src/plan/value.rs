@@ -127,14 +127,12 @@ fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi, align: u32) -> Optio
 /// Checks whether the last register of `class` is in use, so that Cranelift has no register left:
 /// padding arguments are in those before.
 pub(super) fn is_exhausted(machine: Machine, class: RegClass, abi: &FnAbi) -> bool {
-    let Some(last) = machine.convention.params.of(class).last() else {
-        return true;
-    };
     // By position, values on the stack come after all registers.
     if machine.convention.positional {
         return abi.area_bytes > machine.convention.shadow_bytes.into();
     }
-    registers(abi).any(|reg| reg == *last)
+    let last = machine.convention.params.of(class).last();
+    last.is_none_or(|last| registers(abi).any(|reg| reg == *last))
 }
 
 /// Returns the registers of all arguments of `abi`, and of the pointer to its result.
