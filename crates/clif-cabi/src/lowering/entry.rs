@@ -13,8 +13,8 @@ impl Lowering {
     /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes
     /// its first block with the parameters, switches to it and seals it, and takes the arguments.
     ///
-    /// A function with arguments on the stack must not be inlined by Cranelift: it finds them by its
-    /// frame pointer, or, on x86-64, Cranelift would bind its `sarg` to the caller's own object.
+    /// A function with arguments on the stack must not be inlined by Cranelift: it finds them by
+    /// its frame pointer, or, on x86-64, Cranelift would bind its `sarg` to the caller's object.
     ///
     /// # Example
     /// ```

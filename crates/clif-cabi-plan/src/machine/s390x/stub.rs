@@ -43,8 +43,8 @@ const fn saved(register: u8) -> (u16, i32) {
     (register as u16, place(register) - ENTRY.1)
 }
 
-/// Most bytes that are skipped: a page from the lowest word that a frame stores, that of r6. A store
-/// below could step over a guard page.
+/// Most bytes that are skipped: a page from the lowest word that a frame stores, that of r6. A
+/// store below could step over a guard page.
 const MAX_SKIP: u32 = PAGE - place(R6.index()).cast_unsigned();
 
 /// Most bytes that a displacement has.
