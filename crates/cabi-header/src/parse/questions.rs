@@ -12,6 +12,9 @@ use crate::clang::{Cursor, Unit};
 /// Prefix of the names of declarations that ask; no name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
+/// Makes an error of a warning: clang gives another value than was written.
+const CHECKED: &str = "#pragma clang diagnostic error \"-Winteger-overflow\"\n";
+
 /// Answer of a further run to a question.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Answer {
@@ -44,7 +47,7 @@ impl Questions {
     /// Returns the declarations that ask, each on a line of its own: what is no answer is an error
     /// there. Nothing for a name that is no macro at the end of the header.
     pub(crate) fn text(&self) -> String {
-        let mut text = String::from("\n");
+        let mut text = format!("\n{CHECKED}");
         for (i, asked) in self.values.iter().enumerate() {
             // The header may define a macro of this name afterwards.
             for word in words(asked) {
