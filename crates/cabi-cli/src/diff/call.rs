@@ -204,13 +204,30 @@ pub(super) fn bytes(n: u64) -> String {
 pub(super) fn format(ty: &Type) -> Option<String> {
     let scalar = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) | Kind::Complex(scalar) => scalar,
-        Kind::Array(array) => return format(&array.elem),
+        Kind::Array(_) => {
+            let elem = element(ty);
+            let each = match elem.kind() {
+                Kind::Scalar(Scalar::Int { .. }) | Kind::Enum(_) if elem.size() != ty.size() => {
+                    format!(", {} each", bytes(elem.size()))
+                }
+                _ => String::new(),
+            };
+            return format(elem).map(|word| word + &each);
+        }
         Kind::Vector(vector) => {
             return Some(format!("{} lanes of {}", vector.lanes, word(vector.lane)));
         }
         _ => return None,
     };
     Some(word(*scalar))
+}
+
+/// Returns the type at the end of arrays.
+pub(super) fn element(ty: &Type) -> &Type {
+    match ty.kind() {
+        Kind::Array(array) => element(&array.elem),
+        _ => ty,
+    }
 }
 
 fn word(scalar: Scalar) -> String {
