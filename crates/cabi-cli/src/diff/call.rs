@@ -241,7 +241,7 @@ fn word(scalar: Scalar) -> String {
 }
 
 /// Returns the difference of two types as values, in words; nothing if there is none.
-fn value(a: &Type, b: &Type) -> Option<[String; 2]> {
+pub(super) fn value(a: &Type, b: &Type) -> Option<[String; 2]> {
     let of = |ty: &Type| match format(ty) {
         Some(scalar) => format!("{scalar}, {}", bytes(ty.size())),
         None => bytes(ty.size()),

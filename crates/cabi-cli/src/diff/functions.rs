@@ -6,7 +6,8 @@ use cabi::{Error, FnSig, Type};
 use cabi_header::Prototype;
 
 use super::call::places;
-use super::report::{BOTH, CALLER, Point, Report};
+use super::pointers::Pointers;
+use super::report::{BOTH, CALLEE, CALLER, Point, Report, Unknown};
 use super::side::Side;
 
 /// Compares the functions of both headers that are chosen.
@@ -27,13 +28,11 @@ pub(super) fn compare(
         let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
             continue;
         };
-        match function((left, a), (right, b), report.one_convention) {
-            Ok(points) => report.take((name, true), points, |found| {
-                found.declaration = a.declaration();
-                found.location = a.location.to_string();
-            }),
-            Err((side, error)) => report.leave_out(name, ("place", error.to_string()), Some(side)),
-        }
+        let points = function((left, a), (right, b), report.one_convention);
+        report.settle((name, true), points, |found| {
+            found.declaration = a.declaration();
+            found.location = a.location.to_string();
+        });
     }
 }
 
@@ -54,11 +53,12 @@ fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
 }
 
 /// Returns the argument or the other part in which a function differs.
-fn function<'s>(
+pub(super) fn function<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),
     one_convention: bool,
-) -> Result<Vec<Point>, (&'s Side, Error)> {
+) -> Result<Vec<Point>, Unknown<'s>> {
+    let no_place = |(side, error): (&'s Side, Error)| ("place", error.to_string(), Some(side));
     let of = |side: &Side, one: &Prototype| {
         let own = one.convention.or(side.target.convention());
         own.map_or("none", |convention| convention.name).to_owned()
@@ -82,20 +82,39 @@ fn function<'s>(
     let same_convention = one_convention && of(left, a) == of(right, b);
     let sigs = [a, b].map(Prototype::signature);
     let [of_a, of_b] = &sigs;
-    let mut found = places((left, of_a), (right, of_b), same_convention)?;
+    let mut found = places((left, of_a), (right, of_b), same_convention).map_err(no_place)?;
+    let name = |i: usize| match a.params.get(i) {
+        Some((Some(name), _)) => format!(" ({name})"),
+        _ => String::new(),
+    };
     for point in &mut found {
         let index = point
             .at
             .strip_prefix("argument ")
             .and_then(|i| i.parse::<usize>().ok());
-        let name = index.and_then(|i| a.params.get(i)?.0.as_deref());
-        point.at += &name.map_or_else(String::new, |name| format!(" ({name})"));
+        point.at += &index.map_or_else(String::new, name);
     }
     if a.variadic && b.variadic && !same_convention {
-        found.extend(unnamed((left, a), (right, b))?);
+        found.extend(unnamed((left, a), (right, b)).map_err(no_place)?);
     }
     points.extend(found);
-    Ok(points)
+    let mut pointers = Pointers::new([left, right]);
+    for (i, written) in a.written_params.iter().zip(&b.written_params).enumerate() {
+        let at = format!("argument {i}{}", name(i));
+        if is_new(&points, &at) {
+            pointers.compare(&at, CALLEE, written.0, written.1);
+        }
+    }
+    if is_new(&points, "result") {
+        pointers.compare("result", CALLER, &a.written_ret, &b.written_ret);
+    }
+    points.append(&mut pointers.points);
+    pointers.settle(points)
+}
+
+/// Returns whether nothing but the place is known to differ there.
+fn is_new(points: &[Point], at: &str) -> bool {
+    !points.iter().any(|point| point.at == at && !point.moved)
 }
 
 /// Returns the differences of arguments after the `...`, between functions of the same conventions

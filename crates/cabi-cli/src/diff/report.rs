@@ -81,6 +81,9 @@ pub(super) struct NotCompared {
     pub(super) side: Option<String>,
 }
 
+/// Reason why there is no answer, after a word for its kind; and the side it is about.
+pub(super) type Unknown<'s> = (&'static str, String, Option<&'s Side>);
+
 pub(super) const CALLER: &[&str] = &["caller"];
 pub(super) const CALLEE: &[&str] = &["callee"];
 pub(super) const BOTH: &[&str] = &["caller", "callee"];
@@ -192,7 +195,7 @@ impl Report {
     }
 
     /// Counts what was compared, and takes it where it differs.
-    pub(super) fn take(
+    fn take(
         &mut self,
         (name, is_function): (&str, bool),
         points: Vec<Point>,
@@ -205,6 +208,19 @@ impl Report {
         let mut found = Difference::new(name, is_function, points);
         complete(&mut found);
         self.differ(found);
+    }
+
+    /// Takes an answer, or leaves out what has none.
+    pub(super) fn settle(
+        &mut self,
+        (name, is_function): (&str, bool),
+        answer: Result<Vec<Point>, Unknown<'_>>,
+        complete: impl FnOnce(&mut Difference),
+    ) {
+        match answer {
+            Ok(points) => self.take((name, is_function), points, complete),
+            Err((key, reason, side)) => self.leave_out(name, (key, reason), side),
+        }
     }
 
     fn differ(&mut self, found: Difference) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cabi::{Error, FnAbi, FnSig, Policy, Target};
-use cabi_header::{Header, NamedType, Prototype};
+use cabi_header::{DeclaredKind, Header, NamedType, Prototype, Reason};
 
 use crate::reading::{self, PolicyOption, Reading, Source};
 
@@ -76,6 +76,16 @@ impl Side {
         { all.into_iter().flatten() }
             .map(|named| (named.name.as_str(), named))
             .collect()
+    }
+
+    /// Returns the function type that is called `name`, or that a pointer of this name leads to.
+    pub(super) fn function_type(&self, name: &str) -> Option<Result<&Prototype, &Reason>> {
+        self.header.declared.iter().find_map(|one| match &one.kind {
+            DeclaredKind::FunctionType(read) if one.name == name => {
+                Some(read.as_ref().map(AsRef::as_ref))
+            }
+            _ => None,
+        })
     }
 
     /// Functions by name, or by symbol where several have the name.

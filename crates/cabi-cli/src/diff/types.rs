@@ -1,14 +1,16 @@
 //! Types of both sides: size, alignment and members; and where records are passed, alone and beside
 //! other values.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use cabi::{Field, FnSig, Record, Type};
-use cabi_header::{NamedType, Written, tag};
+use cabi_header::{NamedType, Reason, Written, tag};
 use cabi_verify::generate::argument_positions::positions;
 
 use super::call::{bytes, element, format, places};
-use super::report::{BOTH, Point, Report};
+use super::functions::function;
+use super::pointers::Pointers;
+use super::report::{BOTH, Point, Report, Unknown};
 use super::side::Side;
 
 /// Compares the types of both headers that are chosen.
@@ -40,19 +42,62 @@ pub(super) fn compare(
         if is_alias(a) && is_alias(b) && a.written == b.written && a.ty.align() == b.ty.align() {
             continue;
         }
-        let mut points = layouts(&a.ty, &b.ty);
-        if points.is_empty() && report.one_convention {
-            points = passed(&a.ty, (left, right));
-        }
-        report.take((name, false), points, |found| {
+        let points = of_type((left, a), (right, b), report.one_convention);
+        report.settle((name, false), points, |found| {
             found.location = a.location.to_string();
             [found.by_value, found.by_pointer] = users(name, left);
         });
     }
 }
 
+/// Returns what differs in two types of one name.
+fn of_type<'s>(
+    (left, a): (&'s Side, &NamedType),
+    (right, b): (&'s Side, &NamedType),
+    one_convention: bool,
+) -> Result<Vec<Point>, Unknown<'s>> {
+    let functions = [(left, a), (right, b)].map(|(side, one)| side.function_type(&one.name));
+    if let [Some(a), Some(b)] = functions {
+        let left_out = |side| move |reason: &Reason| (reason.key(), reason.to_string(), Some(side));
+        let (a, b) = (a.map_err(left_out(left))?, b.map_err(left_out(right))?);
+        return function((left, a), (right, b), one_convention);
+    }
+    let mut points = layouts(&a.ty, &b.ty);
+    let mut pointers = Pointers::new([left, right]);
+    if points.is_empty() {
+        pointers.compare("type", BOTH, &a.written, &b.written);
+    }
+    for (name, [of_a, of_b]) in pointer_members(a, b) {
+        pointers.compare(&format!("member {name}"), BOTH, of_a, of_b);
+    }
+    points.append(&mut pointers.points);
+    if points.is_empty() && one_convention {
+        points = passed(&a.ty, (left, right));
+    }
+    pointers.settle(points)
+}
+
+/// Returns the members of both records that are or have pointers, as they were written.
+fn pointer_members<'t>(a: &'t NamedType, b: &'t NamedType) -> Vec<(&'t str, [&'t Written; 2])> {
+    let all = |one: &'t NamedType| {
+        let fields = one.ty.as_record().into_iter().flat_map(Record::fields);
+        let named = fields.zip(&one.members);
+        named.filter_map(|(field, written)| Some((field.name()?, written)))
+    };
+    let of_b: HashMap<&str, &Written> = all(b).collect();
+    let pairs = all(a).filter_map(|(name, own)| Some((name, [own, *of_b.get(name)?])));
+    { pairs.filter(|(_, pair)| pair.iter().all(|one| is_pointer(one))) }.collect()
+}
+
+fn is_pointer(written: &Written) -> bool {
+    match written {
+        Written::Array(element, _) => is_pointer(element),
+        other => matches!(other, Written::Pointer(_)),
+    }
+}
+
 /// Returns the size, alignment or member in which the layouts differ.
-fn layouts(a: &Type, b: &Type) -> Vec<Point> {
+pub(super) fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     let mut points = Vec::new();
     let mut compare = |at: &str, sides| points.extend(Point::between(at, sides, BOTH));
     compare("size", [a, b].map(|ty| bytes(ty.size())));

@@ -1,0 +1,153 @@
+//! Types as they were written: what pointers lead to, which records, and functions without names.
+
+use cabi::Type;
+use cabi_header::{Written, tag};
+
+use super::call::value;
+use super::report::{BOTH, Point, Unknown};
+use super::side::Side;
+use super::types::layouts;
+
+/// Comparison of two sides: the differences, and why something could not be compared.
+pub(super) struct Pointers<'s> {
+    sides: [&'s Side; 2],
+    pub(super) points: Vec<Point>,
+    unknown: Option<String>,
+}
+
+impl<'s> Pointers<'s> {
+    pub(super) fn new(sides: [&'s Side; 2]) -> Self {
+        let (points, unknown) = (Vec::new(), None);
+        Self {
+            sides,
+            points,
+            unknown,
+        }
+    }
+
+    /// Returns `points`, unless there are none and something could not be compared.
+    pub(super) fn settle(self, points: Vec<Point>) -> Result<Vec<Point>, Unknown<'s>> {
+        match self.unknown.filter(|_| points.is_empty()) {
+            None => Ok(points),
+            Some(why) => Err(("unsupported", why, None)),
+        }
+    }
+
+    /// Compares what is `at` a place. Records of one name are compared by it, and a pointer to
+    /// `void` leads to anything.
+    pub(super) fn compare(
+        &mut self,
+        at: &str,
+        by: &'static [&'static str],
+        a: &Written,
+        b: &Written,
+    ) {
+        match (a, b) {
+            _ if a == b => {}
+            (Written::Array(..), Written::Array(..)) => {
+                let [(a, of_a), (b, of_b)] = [a, b].map(elements);
+                if let (Some(n), Some(m)) = (of_a, of_b) {
+                    let sides = [n, m].map(|n| format!("array of {n}"));
+                    self.points.extend(Point::between(at, sides, by));
+                }
+                self.compare(at, by, a, b);
+            }
+            (Written::Array(a, _), b) => self.compare(at, by, a, b),
+            (a, Written::Array(b, _)) => self.compare(at, by, a, b),
+            (Written::Pointer(a), Written::Pointer(b)) => {
+                if **a != Written::Void && **b != Written::Void {
+                    self.compare(&format!("pointee of {at}"), BOTH, a, b);
+                }
+            }
+            (Written::Function { .. }, Written::Function { .. }) => self.functions(at, a, b),
+            _ => self.values(at, by, a, b),
+        }
+    }
+
+    fn functions(&mut self, at: &str, a: &Written, b: &Written) {
+        let [Some((of_a, ret_a, more_a)), Some((of_b, ret_b, more_b))] = [a, b].map(parts) else {
+            return;
+        };
+        self.compare(&format!("result of {at}"), BOTH, ret_a, ret_b);
+        if (of_a.is_empty() && more_a) || (of_b.is_empty() && more_b) {
+            self.unknown = Some(format!("the {at} has no prototype"));
+            return;
+        }
+        let counts = [(of_a, more_a), (of_b, more_b)].map(|(params, more)| {
+            let more = if more { " and more" } else { "" };
+            format!("{}{more}", params.len())
+        });
+        let at_count = format!("number of arguments of {at}");
+        self.points.extend(Point::between(&at_count, counts, BOTH));
+        for (i, (a, b)) in of_a.iter().zip(of_b).enumerate() {
+            self.compare(&format!("argument {i} of {at}"), BOTH, a, b);
+        }
+    }
+
+    fn values(&mut self, at: &str, by: &'static [&'static str], a: &Written, b: &Written) {
+        let [left, right] = self.sides;
+        let tags = [a, b].map(|one| match one {
+            Written::Named(name) if name.starts_with("enum ") => None,
+            Written::Named(name) => tag(name).map(|_| name),
+            _ => None,
+        });
+        let (ty_a, ty_b) = (ty(left, a), ty(right, b));
+        match (tags, ty_a, ty_b) {
+            ([Some(a), Some(b)], ..) => {
+                let sides = [a.clone(), b.clone()];
+                self.points.push(Point::new(at, sides, by));
+            }
+            (_, Some(a), Some(b)) if a.as_record().is_some() && b.as_record().is_some() => {
+                let found = layouts(&a, &b).into_iter().map(|point| Point {
+                    at: format!("{} of {at}", point.at),
+                    noticed_by: by,
+                    ..point
+                });
+                self.points.extend(found);
+            }
+            (_, Some(a), Some(b)) => {
+                let found = value(&a, &b).map(|sides| Point::new(at, sides, by));
+                self.points.extend(found);
+            }
+            _ => self.unknown = Some(format!("the {at} cannot be compared")),
+        }
+    }
+}
+
+/// Returns the type at the end of arrays, and how many of it there are, if it is known.
+fn elements(written: &Written) -> (&Written, Option<u64>) {
+    match written {
+        Written::Array(inner, n) => {
+            let (end, each) = elements(inner);
+            (end, each.zip(*n).map(|(each, n)| each.saturating_mul(n)))
+        }
+        other => (other, Some(1)),
+    }
+}
+
+/// Returns parameters, result, and whether more arguments may follow.
+fn parts(function: &Written) -> Option<(&[Written], &Written, bool)> {
+    match function {
+        Written::Function {
+            params,
+            ret,
+            variadic,
+        } => Some((params, ret, *variadic)),
+        _ => None,
+    }
+}
+
+/// Returns the type that was written, if it has a size.
+fn ty(side: &Side, written: &Written) -> Option<Type> {
+    let model = &side.header.model;
+    match written {
+        Written::Void => Some(Type::VOID),
+        Written::Char => Some(model.char()),
+        Written::Named(name) => side.header.ty(name).cloned(),
+        Written::Pointer(_) => Some(model.pointer()),
+        Written::Float32 => Some(Type::F32),
+        Written::Half => Some(Type::F16),
+        Written::Type(ty) => Some(ty.clone()),
+        _ => None,
+    }
+}
