@@ -26,8 +26,8 @@ A header or option given twice is that of either side, one given once that of bo
 macros of one side go into its --flags. What is compared is what this command itself computes for either side, which `cabi verify` proves against the \
 compilers; libclang reads the headers. A compiler is its --policy, and its --flags, such as -mavx, -funsigned-char or -fshort-enums.
 
-Records and functions that pointers lead to are compared too: records with a tag by the tag, and `void` is like anything. Not compared is what pointers \
-lead to inside a member whose record has no name.
+Records and functions that pointers lead to are compared too: records with a tag by the tag, and `void` is like anything. Not compared are \
+variables, enumeration constants, macros, and what pointers lead to inside a member whose record has no name.
 
 Where both sides have one calling convention, places are compared, register by register, and each record type also in the positions in which `cabi verify` \
 passes it. Where they have two, no place is the same, and how each value is passed is compared instead: its parts, in memory, or by its address.
