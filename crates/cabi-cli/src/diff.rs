@@ -3,6 +3,7 @@
 
 mod call;
 mod functions;
+mod layouts;
 mod pointers;
 mod report;
 mod side;

@@ -4,9 +4,9 @@ use cabi::Type;
 use cabi_header::{Written, tag};
 
 use super::call::value;
+use super::layouts::layouts;
 use super::report::{BOTH, Point, Unknown};
 use super::side::Side;
-use super::types::layouts;
 
 /// Comparison of two sides: the differences, and why something could not be compared.
 pub(super) struct Pointers<'s> {
