@@ -3,9 +3,15 @@ enum { WORD = 8, GENERAL = 32, SP = 248, AREA = 0, STACK = 784, BIG_ENDIAN = 0, 
 
 #define X(n, argument, result) {"x" #n, 8 * n, 8, argument, result}
 #define V(n, argument, result) {"v" #n, 256 + 16 * n, 16, argument, result}
+/* of static chains; others leave what they will there */
+#ifdef CHAINS
+#define CHAIN X(18, 1, 0),
+#else
+#define CHAIN
+#endif
 #define REGISTERS \
   X(0, 1, 1), X(1, 1, 1), X(2, 1, 0), X(3, 1, 0), X(4, 1, 0), X(5, 1, 0), X(6, 1, 0), X(7, 1, 0), X(8, 1, 0), \
-  X(18, 1, 0), X(19, 0, 0), X(20, 0, 0), X(21, 0, 0), X(22, 0, 0), X(23, 0, 0), X(24, 0, 0), X(25, 0, 0), X(26, 0, 0), X(27, 0, 0), X(28, 0, 0), X(29, 0, 0), \
+  CHAIN X(19, 0, 0), X(20, 0, 0), X(21, 0, 0), X(22, 0, 0), X(23, 0, 0), X(24, 0, 0), X(25, 0, 0), X(26, 0, 0), X(27, 0, 0), X(28, 0, 0), X(29, 0, 0), \
   V(0, 1, 1), V(1, 1, 1), V(2, 1, 1), V(3, 1, 1), V(4, 1, 0), V(5, 1, 0), V(6, 1, 0), V(7, 1, 0), \
   V(8, 0, 0), V(9, 0, 0), V(10, 0, 0), V(11, 0, 0), V(12, 0, 0), V(13, 0, 0), V(14, 0, 0), V(15, 0, 0)
 

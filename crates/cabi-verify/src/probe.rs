@@ -143,6 +143,13 @@ impl Probe {
         Self::new(ProbeMachine::of(&target.target), (&target.linker, &[]))
     }
 
+    /// Returns this probe with the register of static chains among the places of values.
+    #[must_use]
+    pub fn with_chains(mut self) -> Self {
+        self.flags.push("-DCHAINS".to_owned());
+        self
+    }
+
     /// Makes the probe of `machine`, whose programs run under `emulator`, if that is a command.
     fn under(
         emulator: Vec<String>,

@@ -78,7 +78,9 @@ pub(super) fn run(
         let c = plan.abi.convention;
         all.push(("chain", c, with_chains(&target.target, c)?));
     }
+    let with_chains = probe.clone().with_chains();
     for (name, convention, mut signatures) in all {
+        let probe = if name == "chain" { &with_chains } else { probe };
         let name = format!("{} {name}", target.target.name());
         if suite.is_complete() {
             dropped_rules((target, probe), (&name, convention), &signatures, suite)?;
