@@ -142,18 +142,24 @@ impl Errors {
         let unknown = IGNORED
             .iter()
             .map(|(name, ..)| ignored("-Wunknown-attributes", name));
-        let contradicted = errors.iter().filter_map(|error| {
-            let name = match error.message.strip_prefix("redefinition of '") {
-                // The second one of an enumeration has no name.
-                Some(name) => name.trim_end_matches('\'').to_owned(),
-                None => {
-                    let at = Places::new([&error.place]);
-                    let mut types = declarations.iter().filter(|own| is_type(**own));
-                    types.find(|own| at.is_in(**own))?.name()
-                }
-            };
-            Some((name, error.message.clone()))
+        let places = Places::new(errors.iter().map(|error| &error.place));
+        let types = declarations
+            .iter()
+            .filter(|own| is_type(**own) && !errors.is_empty());
+        let contradicted = types.filter_map(|own| {
+            let (start, end) = own.full_extent();
+            let error = errors.get(places.within(&start, &end).next()?)?;
+            Some((own.name(), error.message.clone()))
         });
+        // The second one of an enumeration has no name.
+        let tags = errors.iter().filter_map(|error| {
+            let name = error.message.strip_prefix("redefinition of '")?;
+            Some((
+                name.trim_end_matches('\'').to_owned(),
+                error.message.clone(),
+            ))
+        });
+        let contradicted = contradicted.chain(tags);
         Ok(Self {
             contradicted: contradicted.collect(),
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
@@ -162,7 +168,7 @@ impl Errors {
             ignored_alignments: ignored("-Wignored-attributes", "aligned"),
             opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
             spoilt: HashSet::new(),
-            places: Places::new(errors.iter().map(|error| &error.place)),
+            places,
             all: errors.into_iter().map(|error| (error, false)).collect(),
         })
     }
