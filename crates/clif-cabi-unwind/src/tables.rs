@@ -104,7 +104,7 @@ impl UnwindTables {
             let why = "libgcc does not heed the rules that Cranelift has for signed return addresses (sign_return_address)";
             return Err(UnwindError::Target { target, why });
         }
-        // Cranelift panics at Windows' with another key, and they have no entry.
+        // Windows has no common entry, and Cranelift panics at one with the B key.
         let cie = match target.operating_system {
             OperatingSystem::Windows => None,
             _ => isa.create_systemv_cie(),

@@ -53,7 +53,7 @@ impl StubStep {
         )
     }
 
-    /// Jumps to the address in `reg`, an integer register, if it is one of parameters.
+    /// Jumps to the address in `reg`, an integer register, if parameters are passed in it.
     pub(crate) fn jump_in(machine: Machine, reg: Reg) -> Option<Self> {
         let (_, n) = machine.processor().numbered(reg)?;
         Some(Self::JumpInt(n))
