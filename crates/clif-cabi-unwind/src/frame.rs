@@ -13,6 +13,7 @@ use crate::cranelift::codegen::gimli::{Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use crate::error::{NO_TABLES, UnwindError};
+use crate::rows::rows;
 use crate::windows_arm::Fragment;
 use crate::{windows, windows_arm};
 
@@ -22,6 +23,8 @@ pub(crate) enum Frame {
     Compiled {
         rules: CfaUnwindInfo,
         lowered: Option<LoweredFrame>,
+        /// Vectors that are saved without a rule: [`Row::vectors`](crate::rows::Row::vectors).
+        vectors: Vec<(u32, CallFrameInstruction)>,
     },
     Stub {
         len: u32,
@@ -94,10 +97,11 @@ impl Frame {
             return windows_arm::compiled(isa, code).map(|own| Some(Self::WindowsArm(own)));
         }
         match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
-            Some(UnwindInfo::SystemV(rules)) => {
-                let lowered = LoweredFrame::of(isa, code);
-                Ok(Some(Self::Compiled { rules, lowered }))
-            }
+            Some(UnwindInfo::SystemV(rules)) => Ok(Some(Self::Compiled {
+                rules,
+                lowered: LoweredFrame::of(isa, code),
+                vectors: vectors(isa, code)?,
+            })),
             Some(UnwindInfo::WindowsX64(rules)) => {
                 let mut bytes = vec![0; rules.emit_size()];
                 rules.emit(&mut bytes);
@@ -136,23 +140,52 @@ impl Frame {
 
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {
         match self {
-            Self::Compiled { rules, lowered } => {
+            Self::Compiled {
+                rules,
+                lowered,
+                vectors,
+            } => {
                 let mut fde = rules.to_fde(address);
                 if let Some(lowered) = lowered {
                     lowered.write(&mut fde);
                 }
+                append(&mut fde, vectors);
                 fde
             }
             Self::Windows(_) | Self::WindowsArm(_) => FrameDescriptionEntry::new(address, 0),
             Self::Stub { len, instructions } => {
                 let mut fde = FrameDescriptionEntry::new(address, *len);
-                for (offset, instruction) in instructions {
-                    fde.add_instruction(*offset, instruction.clone());
-                }
+                append(&mut fde, instructions);
                 fde
             }
         }
     }
+}
+
+fn append(fde: &mut FrameDescriptionEntry, instructions: &[(u32, CallFrameInstruction)]) {
+    for (offset, instruction) in instructions {
+        fde.add_instruction(*offset, instruction.clone());
+    }
+}
+
+/// Returns the rules of [`Row::vectors`](crate::rows::Row::vectors) of `code`.
+fn vectors(
+    isa: &dyn TargetIsa,
+    code: &CompiledCode,
+) -> Result<Vec<(u32, CallFrameInstruction)>, UnwindError> {
+    let machine = isa.triple().architecture;
+    if !matches!(machine, Architecture::Aarch64(_) | Architecture::S390x) {
+        return Ok(Vec::new());
+    }
+    let rows = rows(isa, code)?;
+    let saved = rows
+        .last()
+        .map(|row| row.vectors(machine, code.code_buffer()));
+    let rule = |(end, register, at): (usize, u16, i64)| {
+        let (end, at) = (u32::try_from(end).ok()?, i32::try_from(at).ok()?);
+        Some((end, CallFrameInstruction::Offset(Register(register), at)))
+    };
+    Ok(saved.into_iter().flatten().filter_map(rule).collect())
 }
 
 /// Appends the changes from one row to the next.

@@ -17,8 +17,6 @@
 //!
 //! COFF objects get the tables of Windows (`.pdata`, `.xdata`), and so does code of x86-64 in
 //! memory. Named errors: handlers of Microsoft's C++, and any on AArch64's Windows.
-//! An exception through a function that is `preserve_all` loses d8 to d15 on AArch64, which
-//! Cranelift saves without a rule.
 //! Cranelift has no rules for the few instructions of a function's end, so a debugger that
 //! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
@@ -34,6 +32,7 @@ mod module;
 #[cfg(feature = "object")]
 mod object;
 mod personality;
+mod rows;
 mod section;
 mod tables;
 mod tail_calls;

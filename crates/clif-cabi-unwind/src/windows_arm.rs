@@ -13,14 +13,9 @@ use clif_cabi::cabi::Triple;
 use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture, OperatingSystem};
 
 use crate::cranelift::codegen::CompiledCode;
-use crate::cranelift::codegen::gimli::read::{
-    CfaRule, DebugFrame, RegisterRule, UnwindContext, UnwindSection,
-};
-use crate::cranelift::codegen::gimli::write::{self, Address, EndianVec, FrameTable};
-use crate::cranelift::codegen::gimli::{self, BaseAddresses, LittleEndian};
 use crate::cranelift::codegen::isa::TargetIsa;
-use crate::cranelift::codegen::isa::unwind::{UnwindInfo, UnwindInfoKind};
 use crate::error::UnwindError;
+use crate::rows::{Row, rows};
 
 /// Start of a fragment in its function, in bytes, and its record.
 pub(crate) type Fragment = (usize, Vec<u8>);
@@ -38,8 +33,6 @@ const END_C: u8 = 0xe5;
 const PUSH_FRAME: u32 = 0xa980_7bfd;
 /// `mov x29, sp`
 const SET_FRAME: u32 = 0x9100_03fd;
-/// `str q0, [sp, -16]!`, by which Cranelift saves vectors in `preserve_all`, without a rule.
-const PUSH_VECTOR: u32 = 0x3c9f_0fe0;
 
 // DWARF numbers (aadwarf64, 4.1).
 const X19: u16 = 19;
@@ -48,13 +41,6 @@ const X29: u16 = 29;
 const X30: u16 = 30;
 const D8: u16 = 72;
 const D15: u16 = 79;
-
-/// A row of rules: its start in the code, the CFA, and the saved registers, in bytes from that.
-struct Row {
-    offset: usize,
-    cfa: (u16, i64),
-    saved: Vec<(u16, i64)>,
-}
 
 pub(crate) fn is_target(target: &Triple) -> bool {
     target.operating_system == OperatingSystem::Windows
@@ -68,10 +54,8 @@ pub(crate) fn compiled(
 ) -> Result<Vec<Fragment>, UnwindError> {
     let rows = rows(isa, code)?;
     let code = code.code_buffer();
-    let (words, _) = code.as_chunks();
-    let is_vector = |word: &[u8; 4]| u32::from_le_bytes(*word) & !31 == PUSH_VECTOR;
     let frame = match &*rows {
-        _ if words.iter().any(is_vector) => None,
+        [.., last] if !last.vectors(isa.triple().architecture, code).is_empty() => None,
         [_] => return Ok(Vec::new()),
         [.., last] => fragments(last, code, false),
         [] => None,
@@ -95,47 +79,6 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<Fragment>, UnwindError> {
         _ => None,
     };
     frame.ok_or_else(|| UnwindError::Table("Windows has no such table of a stub".to_owned()))
-}
-
-/// Returns the rows of Cranelift's rules for DWARF.
-fn rows(isa: &dyn TargetIsa, code: &CompiledCode) -> Result<Vec<Row>, UnwindError> {
-    let rules = code.create_unwind_info_of_kind(isa, UnwindInfoKind::SystemV);
-    let (Some(UnwindInfo::SystemV(rules)), Some(cie)) = (
-        rules.map_err(UnwindError::Compile)?,
-        isa.create_systemv_cie(),
-    ) else {
-        return Err(UnwindError::NoRules);
-    };
-    let mut table = FrameTable::default();
-    let cie = table.add_cie(cie);
-    table.add_fde(cie, rules.to_fde(Address::Constant(0)));
-    let mut written = write::DebugFrame(EndianVec::new(LittleEndian));
-    table.write_debug_frame(&mut written)?;
-    let mut section = DebugFrame::new(written.slice(), LittleEndian);
-    section.set_address_size(8);
-    let unread = |error: gimli::Error| UnwindError::Table(error.to_string());
-    let (bases, mut context) = (BaseAddresses::default(), UnwindContext::new());
-    let fde = section.fde_for_address(&bases, 0, DebugFrame::cie_from_offset);
-    let fde = fde.map_err(unread)?;
-    let mut read = fde.rows(&section, &bases, &mut context).map_err(unread)?;
-    let mut rows = Vec::new();
-    while let Some(row) = read.next_row().map_err(unread)? {
-        let CfaRule::RegisterAndOffset { register, offset } = row.cfa() else {
-            return Err(UnwindError::NoRules);
-        };
-        // Another rule, that of a signed return address, is the place of no register.
-        let place = |rule: &RegisterRule<_>| match rule {
-            RegisterRule::Offset(at) => *at,
-            _ => 0,
-        };
-        let saved = row.registers().map(|(own, rule)| (own.0, place(rule)));
-        rows.push(Row {
-            offset: usize::try_from(row.start_address()).unwrap_or(usize::MAX),
-            cfa: (register.0, *offset),
-            saved: saved.collect(),
-        });
-    }
-    Ok(rows)
 }
 
 /// Returns the fragments of `code`, whose frame is complete with `row`.

@@ -12,3 +12,5 @@ mod panics;
 mod step;
 mod unknown;
 mod valgrind;
+#[cfg(not(target_arch = "riscv64"))] // whose `preserve_all` Cranelift compiles with vectors alone
+mod vectors;
