@@ -52,9 +52,9 @@ impl Row {
         saved.map(|((register, end), at)| (end, 64 + register, at))
     }
 
-    /// Returns f8 to f15 of s390x: the high halves of vectors. All 32 are stored in their order, above r0
-    /// to r5 at the top of the frame, by instructions of six bytes: `vst`, and one before it that
-    /// makes an address of a large offset.
+    /// Returns f8 to f15 of s390x: the high halves of vectors. All 32 are stored in their order,
+    /// above r0 to r5 at the top of the frame, by instructions of six bytes: `vst`, and one before
+    /// it that makes an address of a large offset.
     fn stored(&self, code: &[u8]) -> Option<Vec<(usize, u16, i64)>> {
         let ends = (self.offset + 6..).step_by(6).zip(code.as_chunks().0);
         let stores = ends.take(1 + 2 * 32).filter_map(|(end, instruction)| {
