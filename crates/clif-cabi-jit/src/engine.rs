@@ -140,6 +140,10 @@ impl Engine {
     /// Gives the import `name` the code of another engine, which lives from now on as long as this
     /// engine's. (Two engines bound to each other's code are never freed.)
     ///
+    /// An engine refuses handlers of calls of `CallConv::Tail` beside tail calls with other
+    /// arguments in memory, after which a handler has another stack pointer. It does not see the
+    /// tail calls of `code`: define functions with such calls and such handlers in one engine.
+    ///
     /// # Errors
     ///
     /// As [`bind`](Self::bind).

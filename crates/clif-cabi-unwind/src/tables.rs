@@ -141,7 +141,8 @@ impl UnwindTables {
     }
 
     /// Adds the tail calls in `func`, and the calls with handlers: for a module with functions of
-    /// `CallConv::Tail`, before [`add_function`](Self::add_function).
+    /// `CallConv::Tail`, before [`add_function`](Self::add_function). Tables know the functions of
+    /// their own module alone: call no function of another that makes such tail calls.
     ///
     /// # Errors
     /// [`UnwindError::Handlers`] if a handler is that of a call of such a function, and one calls
