@@ -60,8 +60,10 @@ impl Compilers {
         let programs = other.map(ProgramTarget::named).transpose()?;
         let programs = programs.map(|(target, known)| (Arc::new(target), known));
         let target = programs.as_ref();
-        let target = target.map_or(HERE, |(programs, _)| programs.target.clone());
-        let named = (0..self.cc.len()).map(|at| self.named(at, limit, &target));
+        let (target, known) = target.map_or((HERE, &[][..]), |(programs, known)| {
+            (programs.target.clone(), *known)
+        });
+        let named = (0..self.cc.len()).map(|at| self.named(at, limit, &target, known));
         let mut found = named.collect::<Result<Vec<_>, _>>()?;
         let mut absent = Vec::new();
         if self.cc.is_empty() {
@@ -101,8 +103,15 @@ impl Compilers {
         Ok((compilers.collect::<Result<_, String>>()?, absent.collect()))
     }
 
-    /// Returns the compiler that the option at `at` names, which must be one for `target`.
-    fn named(&self, at: usize, limit: Duration, target: &Target) -> Result<Reference, String> {
+    /// Returns the compiler that the option at `at` names, which must be one for `target`, as the
+    /// `known` ones are.
+    fn named(
+        &self,
+        at: usize,
+        limit: Duration,
+        target: &Target,
+        known: &[&str],
+    ) -> Result<Reference, String> {
         let (before, rest) = self.cc.split_at(at);
         let command = rest.first().map_or("", String::as_str);
         // Its results would count twice.
@@ -112,10 +121,16 @@ impl Compilers {
         let reference = Reference::within(limit, command)?;
         match reference.is_for(target) {
             Ok(true) => Ok(reference),
-            Ok(false) => Err(format!(
-                "`{command}` compiles for another target than {}: --target names those whose programs run here",
-                target.name()
-            )),
+            Ok(false) => {
+                let hint = match known {
+                    [] => "--target names those whose programs run here".to_owned(),
+                    known => format!("commands for it are `{}`", known.join("`, `")),
+                };
+                let target = target.name();
+                Err(format!(
+                    "`{command}` compiles for another target than {target}: {hint}"
+                ))
+            }
             Err(e) => Err(e.to_string()),
         }
     }
