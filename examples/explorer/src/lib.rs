@@ -100,7 +100,7 @@ impl Call {
             None => ("", text),
         };
         let mut sig = Declaration::parse(text, &model)?.sig;
-        if sig.is_variadic() && !unnamed.trim().is_empty() {
+        if !unnamed.trim().is_empty() {
             let unnamed = FnSig::parse(&format!("void unnamed({unnamed})"), &model)?;
             sig = sig.at_call(unnamed.params().iter().map(|param| param.ty.clone()))?;
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 const DECLARATION: &str =
     "struct tail { int n; float data[]; }; long double f(struct tail t, double x, ...)";
 
-/// Types something that is no declaration, then `DECLARATION`, and keeps both results.
+/// Types something that is no declaration, unnamed arguments of a function without, then `DECLARATION`, and keeps what the page says.
 fn typist() -> String {
     format!(
         "<script>
@@ -19,10 +19,12 @@ fn typist() -> String {
           clearInterval(ready);
           const type = (id, text) => {{ const field = document.getElementById(id); field.value = text; field.dispatchEvent(new Event('input')); }};
           type('text', 'int main()');
-          const refusal = document.getElementById('error').textContent;
+          const refusals = [document.getElementById('error').textContent];
+          type('text', 'int main(void)');
           type('unnamed', 'float, struct {{ long a, b; }}');
+          refusals.push(document.getElementById('error').textContent);
           type('text', {DECLARATION:?});
-          document.body.append(refusal);
+          document.body.append(...refusals);
         }}, 10);
         </script>"
     )
@@ -106,6 +108,7 @@ fn a_declaration_typed_into_the_page_shows_its_places() {
     assert!(missing.is_empty(), "{missing:?} not in {document}");
     for part in [
         "byte 9, `)`: nothing is said about the parameters",
+        "only a variadic function takes unnamed arguments",
         "FLEXIBLE_ARRAY_IN_MEMORY",
         "xmm1: bytes 0..8",
         "<svg",
