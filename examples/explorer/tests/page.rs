@@ -10,7 +10,8 @@ use serde_json::Value;
 const DECLARATION: &str =
     "struct tail { int n; float data[]; }; long double f(struct tail t, double x, ...)";
 
-/// Types something that is no declaration, unnamed arguments of a function without, then `DECLARATION`, and keeps what the page says.
+/// Types something that is no declaration, unnamed arguments of a function that takes none, then
+/// `DECLARATION`, and keeps what the page says.
 fn typist() -> String {
     format!(
         "<script>
