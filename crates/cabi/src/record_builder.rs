@@ -168,11 +168,13 @@ impl RecordBuilder {
         if let Some(width) = member.bits {
             return bit_field_objection(member, width);
         }
-        let is_flexible_last = is_last && self.kind == RecordKind::Struct;
         let why = match member.ty.kind() {
             Kind::Void => "a member cannot be void",
             Kind::Function => "a member cannot be a function; a pointer to one can",
-            Kind::Array(array) if array.len.is_none() && !is_flexible_last => {
+            Kind::Array(array) if array.len.is_none() && self.kind == RecordKind::Union => {
+                "flexible array members of unions, which gcc has from 15 on and clang from 19 on, are not supported"
+            }
+            Kind::Array(array) if array.len.is_none() && !is_last => {
                 "a flexible array member must be the last member of a structure"
             }
             Kind::Record(_) => return None,
