@@ -31,7 +31,7 @@ enum { __cabi_knows_calls = !__is_trivially_relocatable(__cabi_owner) && !__is_t
 typedef float _Float32;
 typedef double _Float64;
 typedef double _Float32x;
-#if __LDBL_MANT_DIG__ == 64
+#if __LDBL_MANT_DIG__ > 53
 typedef long double _Float64x;
 #endif
 #ifdef __SIZEOF_FLOAT128__
