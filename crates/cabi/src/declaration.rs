@@ -149,6 +149,9 @@ impl Type {
         parser.end()?;
         match built {
             Built::Object(ty) if name.is_none() && !parser.noreturn => Ok(ty),
+            Built::Object(_) if name.is_some() => {
+                Err(parser.refused(0, "this declares an object: leave its name out"))
+            }
             _ => Err(parser.refused(
                 0,
                 "this is no type of an object: write one, as `const char *`",

@@ -99,6 +99,9 @@ impl Reference {
     pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
         let mut words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         words.retain(|word| !makes_errors(word));
+        if words.is_empty() {
+            return Err(format!("`{command}` names no compiler"));
+        }
         let mut reference = Self {
             name: "gcc",
             text: command.trim().to_owned(),
