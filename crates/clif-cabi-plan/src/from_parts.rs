@@ -269,6 +269,7 @@ impl PartsSignature {
             let group = FnAbi::classify(sig, ty, role, target)?;
             let is_in_registers = group.kind == GroupKind::Registers;
             let own = match place {
+                Place::Ignore => return Err(value.refused(arg, "nothing of it is passed", target)),
                 Place::Indirect { .. } => PartsValue::by_reference(value.size, value.align),
                 Place::Stack { .. } if value.parts.is_empty() || !is_in_registers => {
                     PartsValue::new(&[], value.size, value.align)

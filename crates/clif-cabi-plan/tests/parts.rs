@@ -6,6 +6,9 @@
     reason = "a test stops at an unexpected error"
 )]
 
+#[path = "parts/rust.rs"]
+mod rust;
+
 use cabi::{FnSig, Member, RecordBuilder, Target, Type};
 use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64, I128};
 use clif_cabi_plan::{

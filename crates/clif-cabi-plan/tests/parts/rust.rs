@@ -1,0 +1,146 @@
+//! Records of Rust, as rustc 1.95 classifies them, and the same records of C.
+
+use cabi::{DataModel, FnSig, RecordBuilder, Target, Type};
+use clif_cabi_plan::ValueType::{F32, F64, I8, I64};
+use clif_cabi_plan::{CallPlan, EntryPlan, PartsSignature, PartsValue, ValueType};
+
+use super::{ARM, LINUX, RISCV, S390X};
+
+const WINDOWS_GNU: &str = "x86_64-pc-windows-gnu";
+
+/// A target, a value in parts, and C's record; `true` for a result.
+type Row = (&'static str, PartsValue, RecordBuilder, bool);
+
+/// `#[repr(C, packed)] struct { a, b }`, or `packed(4)`.
+fn packed(a: Type, b: Type, pack: u32) -> RecordBuilder {
+    RecordBuilder::structure("s")
+        .pack(pack)
+        .field("a", a)
+        .field("b", b)
+}
+
+/// A structure of a float and of a structure of `ty` that is aligned to 8.
+fn padded(ty: Type) -> RecordBuilder {
+    let inner = RecordBuilder::structure("inner").aligned(8).field("n", ty);
+    let inner = inner.build(&DataModel::LP64).unwrap();
+    RecordBuilder::structure("s")
+        .field("a", Type::F32)
+        .field("b", inner)
+}
+
+/// The parts of an object of `size` bytes aligned to `align`, the second one at `offset`.
+fn pair(types: [ValueType; 2], offset: u32, (size, align): (u64, u32)) -> PartsValue {
+    let mut value = PartsValue::new(&types, size, align);
+    for (part, at) in value.parts.iter_mut().zip([0, offset]) {
+        (part.offset, part.size) = (at, u8::try_from(part.ty.bytes()).unwrap());
+    }
+    value
+}
+
+/// Misaligned members, which x86-64 System V returns in memory.
+fn returned_in_memory() -> [Row; 4] {
+    let by_reference = PartsValue::by_reference;
+    let inner = packed(Type::U8, Type::I32, 1)
+        .aligned(8)
+        .field("c", Type::F64);
+    [
+        (
+            LINUX,
+            by_reference(3, 1),
+            packed(Type::U8, Type::I16, 1),
+            true,
+        ),
+        (
+            LINUX,
+            by_reference(5, 1),
+            packed(Type::U8, Type::I32, 1),
+            true,
+        ),
+        (
+            LINUX,
+            by_reference(12, 4),
+            packed(Type::I32, Type::I64, 4),
+            true,
+        ),
+        (LINUX, by_reference(16, 8), inner, true),
+    ]
+}
+
+/// Objects without bytes, whose addresses are passed.
+fn without_bytes() -> [Row; 4] {
+    let by_reference = PartsValue::by_reference;
+    let nothing = || RecordBuilder::structure("s");
+    [
+        (S390X, by_reference(0, 1), nothing(), false),
+        (S390X, by_reference(0, 1), nothing(), true),
+        (S390X, by_reference(0, 16), nothing().aligned(16), false),
+        (WINDOWS_GNU, by_reference(0, 1), nothing(), false),
+    ]
+}
+
+/// Pairs of RISC-V that are packed, or padded.
+fn pairs() -> [Row; 4] {
+    let packed = |a, b| packed(a, b, 1);
+    [
+        (
+            RISCV,
+            pair([I64, F64], 8, (16, 1)),
+            packed(Type::I64, Type::F64),
+            false,
+        ),
+        (
+            RISCV,
+            pair([F32, I64], 4, (12, 1)),
+            packed(Type::F32, Type::I64),
+            true,
+        ),
+        (RISCV, pair([F32, F32], 8, (16, 8)), padded(Type::F32), true),
+        (RISCV, pair([F32, I8], 8, (16, 8)), padded(Type::U8), false),
+    ]
+}
+
+#[test]
+fn records_of_rust() {
+    let rows = returned_in_memory()
+        .into_iter()
+        .chain(without_bytes())
+        .chain(pairs());
+    for (name, value, record, is_result) in rows {
+        let target = Target::named(name).unwrap();
+        let record = record.build(target.data_model()).unwrap();
+        let why = format!("{name}: {value:?}");
+        let mut own = PartsSignature::default();
+        let wanted = match is_result {
+            true => FnSig::new([], record),
+            false => FnSig::new([record], Type::VOID),
+        };
+        match is_result {
+            true => own.result = Some(value),
+            false => own.params.push(value),
+        }
+        let sigs = [
+            own.fn_sig(&target)
+                .unwrap_or_else(|error| panic!("{why}: {error}")),
+            wanted,
+        ];
+        let [own, wanted] = sigs
+            .each_ref()
+            .map(|sig| CallPlan::new(sig, &target).unwrap());
+        assert_eq!(own.signature, wanted.signature, "{why}");
+        let [own, wanted] = sigs
+            .each_ref()
+            .map(|sig| EntryPlan::new(sig, &target).unwrap());
+        assert_eq!(own.signature, wanted.signature, "{why}");
+    }
+}
+
+/// Where C passes nothing of an object without bytes, its address is refused.
+#[test]
+fn addresses_of_nothing() {
+    for name in [LINUX, ARM, RISCV] {
+        let target = Target::named(name).unwrap();
+        let sig = super::of_one(PartsValue::by_reference(0, 1));
+        let error = sig.fn_sig(&target).unwrap_err().to_string();
+        assert!(error.contains("nothing of it is passed"), "{error}");
+    }
+}
