@@ -30,6 +30,8 @@ use system::System;
 mod apple_variadic;
 #[path = "objects/parts.rs"]
 mod parts;
+#[path = "objects/rust_records.rs"]
+mod rust_records;
 #[path = "objects/system.rs"]
 mod system;
 #[path = "objects/unwind.rs"]

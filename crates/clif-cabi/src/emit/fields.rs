@@ -113,9 +113,10 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     Ok(fields)
 }
 
-/// Returns values of `types` as fields, each at the next multiple of its size in an object of `ty`.
-/// `None` if they are not all fields of `ty`, integers as integers and floats as floats. The last
-/// integer of a record may have more bytes than the record.
+/// Returns values of `types` as fields, each at the next multiple of its size in an object of `ty`,
+/// or where the next field of `ty` begins if that has none of its bits there. `None` if they are
+/// not all fields of `ty`, integers as integers and floats as floats. The last integer of a record
+/// may have more bytes than the record.
 pub(super) fn of_parts(
     ty: &cabi::Type,
     types: impl Iterator<Item = Type>,
@@ -123,9 +124,10 @@ pub(super) fn of_parts(
 ) -> Option<Fields> {
     let may_be_wider = order == Endianness::Little && matches!(ty.kind(), Kind::Record(_));
     let size = 8 * u32::try_from(ty.size()).ok()?;
+    let own = fields_of(ty).ok()?;
     let (mut given, mut end) = (Fields::new(), 0);
     for ty in types {
-        let offset_bits = u32::next_multiple_of(end, ty.bits().max(8));
+        let offset_bits = next_start(&own, end, ty.bits().max(8));
         let width_bits = ty.bits().min(size.checked_sub(offset_bits)?);
         let is_cut = width_bits < ty.bits() && !(may_be_wider && ty.is_int());
         // A value of another function has no type.
@@ -140,7 +142,6 @@ pub(super) fn of_parts(
             is_signed: false,
         });
     }
-    let own = fields_of(ty).ok()?;
     let covers = own.iter().all(|own| {
         let mut given_bits = 0;
         let is_alike = given.iter().all(|value| {
@@ -151,6 +152,18 @@ pub(super) fn of_parts(
         is_alike && given_bits == own.width_bits
     });
     covers.then_some(given)
+}
+
+/// Returns the first bit, at `end` or after it, of a value of `bits` bits.
+fn next_start(fields: &[FieldValue], end: u32, bits: u32) -> u32 {
+    let aligned = end.next_multiple_of(bits);
+    let starts = fields.iter().map(|own| own.offset_bits);
+    let next = starts.filter(|start| *start >= end).min();
+    let has_some = |own: &FieldValue| own.bits_in((aligned, aligned + bits)) > 0;
+    match next {
+        Some(next) if next < aligned || !fields.iter().any(has_some) => next,
+        _ => aligned,
+    }
 }
 
 /// Returns the `parts` of a value whose `fields` are `values`.

@@ -1,0 +1,145 @@
+//! Calls of C functions with records of Rust's `repr(C)` in parts: a padded pair, a packed one, and
+//! a packed result, which RISC-V has in registers and x86-64 in memory. The parts are rustc's.
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I8, I32, I64};
+use clif_cabi::clif_cabi_plan::{ClifPart, Extension, PartsSignature, PartsValue, ValueType};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::{Arg, Lowering, Ret, clif_type};
+use cranelift_object::ObjectModule;
+
+use super::system::System;
+use super::{exported, module};
+
+const TYPES: &str = "
+typedef struct { float x; __attribute__((aligned(8))) float y; } floats;
+typedef struct { float x; __attribute__((aligned(8))) signed char y; } mixed;
+typedef struct __attribute__((packed)) { float x; long y; } packed;
+typedef struct __attribute__((packed)) { signed char x; int y; } small;
+";
+
+const RECORDS: [(&str, [(u32, ValueType); 2], (u64, u32)); 3] = [
+    ("floats", [(0, F32), (8, F32)], (16, 8)),
+    ("mixed", [(0, F32), (8, I8)], (16, 8)),
+    ("packed", [(0, F32), (4, I64)], (12, 1)),
+];
+
+/// As many doubles before a record leave two, one and no register of RISC-V's.
+const BEFORE: [usize; 3] = [6, 7, 8];
+
+fn record(parts: &[(u32, ValueType)], (size, align): (u64, u32)) -> PartsValue {
+    let mut value = PartsValue::new(&[], size, align);
+    let part = |(offset, ty): &(u32, ValueType)| {
+        ClifPart::new(*offset, u8::try_from(ty.bytes()).unwrap(), *ty)
+    };
+    value.parts = parts.iter().map(part).collect();
+    value
+}
+
+fn constant(builder: &mut FunctionBuilder<'_>, ty: ValueType, n: u8) -> Value {
+    match ty {
+        F32 => builder.ins().f32const(f32::from(n)),
+        F64 => builder.ins().f64const(f64::from(n)),
+        ty => builder.ins().iconst(clif_type(ty), i64::from(n)),
+    }
+}
+
+/// Calls `take`, a function of `n` doubles and of the record 1, 2.
+fn call(
+    module: &mut ObjectModule,
+    lower: &Lowering,
+    builder: &mut FunctionBuilder<'_>,
+    (take, value, n): (&str, &PartsValue, usize),
+) -> Value {
+    let mut params = vec![PartsValue::scalar(F64, Extension::None); n];
+    params.push(value.clone());
+    let sig = PartsSignature {
+        params,
+        result: Some(PartsValue::scalar(I32, Extension::Sign)),
+        ..PartsSignature::default()
+    };
+    let sig = sig.fn_sig(lower.target()).unwrap();
+    let take = lower.declare_import(module, take, &sig).unwrap();
+    let zero = Arg::value(builder.ins().f64const(0.0));
+    let mut args = vec![zero; n];
+    let parts = (1..).zip(&value.parts);
+    let parts: Vec<Value> = parts
+        .map(|(n, part)| constant(builder, part.ty, n))
+        .collect();
+    args.push(Arg::parts(&parts));
+    let taken = lower.call(module, builder, &take, &args, Ret::Value);
+    taken.unwrap().value().unwrap()
+}
+
+/// Returns the object file of the calls, and the C program that has the functions.
+fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, String) {
+    let (mut module, lower) = module(triple);
+    let (mut c, mut main) = (TYPES.to_owned(), String::new());
+    let own = FnSig::new([], Type::I32);
+    for (i, n) in in_parts.iter().flat_map(|i| BEFORE.map(|n| (i, n))) {
+        let (name, parts, layout) = RECORDS[*i];
+        let value = record(&parts, layout);
+        let take = format!("take_{name}{n}");
+        exported(
+            &mut module,
+            &format!("call_{name}{n}"),
+            &own,
+            |module, builder, _| call(module, &lower, builder, (&take, &value, n)),
+        );
+        let doubles = "double, ".repeat(n);
+        c += &format!("int {take}({doubles}{name} a) {{ return a.x == 1 && a.y == 2; }}\n");
+        c += &format!("int call_{name}{n}(void);\n");
+        main += &format!("if (!call_{name}{n}()) return 1;\n");
+    }
+    let give = PartsSignature {
+        result: Some(small),
+        ..PartsSignature::default()
+    };
+    let give = give.fn_sig(lower.target()).unwrap();
+    exported(&mut module, "call_give", &own, |module, builder, _| {
+        let callee = lower.declare_import(module, "give", &give).unwrap();
+        let to = lower.slot(builder, give.result()).unwrap();
+        lower
+            .call(module, builder, &callee, &[], Ret::memory(to))
+            .unwrap();
+        let flags = MemFlagsData::new();
+        builder.ins().load(clif_type(I32), flags, to, 1)
+    });
+    c += "small give(void) { return (small){ 1, 2 }; }\nint call_give(void);\n";
+    c += &format!("int main(void) {{\n{main}return call_give() != 2;\n}}\n");
+    (module.finish().emit().unwrap(), c)
+}
+
+fn run(system: &System<'_>, in_parts: &[usize], small: PartsValue) {
+    let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (object, c) = program(system.triple, in_parts, small);
+    std::fs::write(folder.path().join("calls.o"), object).unwrap();
+    std::fs::write(folder.path().join("main.c"), c).unwrap();
+    let made = system.commands(folder.path(), "CC main.c calls.o -o main.exe");
+    let Some(made) = made else { return };
+    made.unwrap();
+    if let Some(ended) = system.run(folder.path(), wine.path()) {
+        assert_eq!(ended.status.code(), Some(0), "{}", system.triple);
+    }
+}
+
+#[test]
+fn riscv64_linux() {
+    let system = System {
+        triple: "riscv64gc-unknown-linux-gnu",
+        compiler: "riscv64-linux-gnu-gcc -O1",
+        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
+    };
+    run(&system, &[0, 1, 2], PartsValue::new(&[I64], 5, 1));
+}
+
+#[test]
+fn x86_64_linux() {
+    let system = System {
+        triple: "x86_64-unknown-linux-gnu",
+        compiler: "cc -O1",
+        runner: "",
+    };
+    run(&system, &[], PartsValue::by_reference(5, 1));
+}
