@@ -9,7 +9,7 @@ use clif_cabi_plan::{ClifPart, Extension};
 use crate::clif_types::clif_type;
 
 /// Returns flags that reinterpret: lane order as in memory, which has byte order `order`.
-fn flags(order: Endianness) -> MemFlagsData {
+pub(super) fn flags(order: Endianness) -> MemFlagsData {
     MemFlagsData::new().with_endianness(order)
 }
 
@@ -145,11 +145,11 @@ pub(super) fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Va
     builder.ins().extractlane(lanes, 0)
 }
 
-/// Returns the second of two floats.
-pub(super) fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
-    let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
+/// Returns the first of two floats, or the second one.
+pub(super) fn one_float(builder: &mut FunctionBuilder<'_>, both: Value, is_second: bool) -> Value {
+    let lanes = builder.ins().splat(types::F64X2, both);
     let lanes = lanes_as(builder, types::F32X4, lanes);
-    builder.ins().extractlane(lanes, 1)
+    builder.ins().extractlane(lanes, u8::from(is_second))
 }
 
 /// Returns a vector of a little-endian machine as another of its size.

@@ -231,10 +231,13 @@ pub(super) fn from_parts(
         let own = overlapping(&slices, first, bits);
         if let ([one], false) = (&own[..], field.is_narrow()) {
             let ty = builder.func.dfg.value_type(one.value);
-            let is_second =
-                (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits());
-            if is_second && order == Endianness::Little {
-                return convert::second_float(builder, one.value);
+            let lane = first
+                .checked_sub(one.first)
+                .map(|bits| bits / types::F32.bits());
+            if let (types::F64, types::F32, Some(lane @ 0..=1)) = (ty, field.ty, lane)
+                && order == Endianness::Little
+            {
+                return convert::one_float(builder, one.value, lane == 1);
             }
             if one.first == first
                 && let Some(value) = convert::reshape(builder, one.value, (field.ty, order))
@@ -245,12 +248,23 @@ pub(super) fn from_parts(
         if !field.is_narrow() {
             return bits_as(builder, &mut slices, (first, bits), (field.ty, order));
         }
-        let word = word(builder, &mut slices, (first, bits), order);
-        let unused = i64::from(64_u32.saturating_sub(bits));
-        let high = builder.ins().ishl_imm_u(word, unused);
+        split_into_words(builder, &mut slices, (first, bits), order);
+        let unused = 64_u32.saturating_sub(bits);
+        let high = match overlapping(&slices, first, bits)[..] {
+            // Its bits go to the top at once: those below them are shifted out afterwards.
+            [one] if field.is_signed && one.first <= first => {
+                let word = convert::to_word(builder, one.value);
+                let above = unused.saturating_sub(first - one.first);
+                builder.ins().ishl_imm_u(word, i64::from(above))
+            }
+            _ => {
+                let word = word(builder, &mut slices, (first, bits), order);
+                builder.ins().ishl_imm_u(word, i64::from(unused))
+            }
+        };
         let low = match field.is_signed {
-            true => builder.ins().sshr_imm_u(high, unused),
-            false => builder.ins().ushr_imm_u(high, unused),
+            true => builder.ins().sshr_imm_u(high, i64::from(unused)),
+            false => builder.ins().ushr_imm_u(high, i64::from(unused)),
         };
         convert::from_word(builder, low, field.ty)
     };
@@ -391,13 +405,18 @@ fn word(
     let mut word = None;
     split_into_words(builder, slices, (first, bits), order);
     for own in overlapping(slices, first, bits) {
-        let mut placed = convert::to_word(builder, own.value);
+        let mut placed = own.value;
         let is_below = own.first + own.bits < first + bits;
-        if is_below && own.bits < bits_of(builder, own.value) {
-            // Fewer than 64 bits.
+        if is_below && own.bits < bits_of(builder, placed) {
+            // Fewer than 64 bits. An integer is masked before it is extended, which then costs
+            // nothing.
             let mask = i64::MAX >> 63_u32.saturating_sub(own.bits);
+            if !builder.func.dfg.value_type(placed).is_int() {
+                placed = convert::to_word(builder, placed);
+            }
             placed = builder.ins().band_imm_u(placed, mask);
         }
+        placed = convert::to_word(builder, placed);
         placed = match own.first.checked_sub(first) {
             Some(0) => placed,
             Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),
@@ -407,3 +426,6 @@ fn word(
     }
     word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Fields cost as many instructions as in CLIF written by hand.
+
+use crate::cranelift::codegen::Context;
+use crate::cranelift::codegen::control::ControlPlane;
+use crate::cranelift::codegen::ir::{Function, Value, types};
+use crate::cranelift::codegen::isa::{self, TargetIsa};
+use crate::cranelift::codegen::settings::{self, Configurable, Flags};
+use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
+use crate::cranelift::inst_builder::*;
+use crate::{Lowering, Stubs};
+use cabi::{FnSig, Member, RecordBuilder, Type};
+
+use super::super::memory::{self, Address};
+
+/// No function calls another one.
+struct NoStubs;
+
+impl Stubs for NoStubs {
+    fn stub(
+        &mut self,
+        _: crate::Stub,
+        _: crate::cranelift::codegen::ir::SigRef,
+        _: &mut Function,
+    ) -> Result<crate::cranelift::codegen::ir::FuncRef, crate::LowerError> {
+        Err(crate::LowerError::Stub("none"))
+    }
+
+    fn function(
+        &mut self,
+        _: crate::cranelift::module::FuncId,
+        _: crate::cranelift::codegen::ir::SigRef,
+        _: &mut Function,
+    ) -> Result<crate::cranelift::codegen::ir::FuncRef, crate::LowerError> {
+        Err(crate::LowerError::Stub("none"))
+    }
+}
+
+/// Takes fields out of CLIF parameters.
+type Take = fn(&mut FunctionBuilder<'_>, &[Value]) -> Vec<Value>;
+
+/// Returns the number of instructions of `void f(ty value, void *to)`, which stores the fields that
+/// `take` makes of the CLIF parameters, or the lowering.
+fn count(isa: &dyn TargetIsa, ty: &Type, take: Option<Take>) -> usize {
+    let lower = Lowering::new(isa).unwrap();
+    let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let sig = FnSig::new([ty.clone(), Type::PTR], Type::VOID);
+    let (block, entry) = lower.begin(&mut builder, &sig).unwrap();
+    let to = Address::at(entry.value(&mut builder, 1).unwrap());
+    let fields = match take {
+        Some(take) => {
+            let params = builder.block_params(block).to_vec();
+            take(&mut builder, &params)
+        }
+        None => entry.fields(&mut builder, 0).unwrap().to_vec(),
+    };
+    for (value, at) in fields.into_iter().zip((0..).step_by(8)) {
+        memory::write(&mut builder, value, to.plus(at));
+    }
+    entry.ret(&mut NoStubs, &mut builder, None).unwrap();
+    builder.finalize(isa.frontend_config());
+    let mut context = Context::for_function(func);
+    context.set_disasm(true);
+    let code = context.compile(isa, &mut ControlPlane::default()).unwrap();
+    let text = code.vcode.as_ref().unwrap();
+    let is_code = |line: &&str| line.starts_with("  ") && !line.contains("unwind");
+    text.lines().filter(is_code).count()
+}
+
+#[test]
+fn fields_cost_no_more_than_by_hand() {
+    let mut flags = settings::builder();
+    flags.set("opt_level", "speed").unwrap();
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    let isa = isa.finish(Flags::new(flags)).unwrap();
+    let build = |record: RecordBuilder| record.build(&cabi::DataModel::LP64).unwrap();
+    let floats = RecordBuilder::structure("floats").field("a", Type::F32);
+    let floats = build(floats.field("b", Type::F32));
+    let by_hand = count(
+        &*isa,
+        &floats,
+        Some(|builder, params| {
+            let lanes = builder.ins().splat(types::F64X2, params[0]);
+            let flags = super::convert::flags(super::Endianness::Little);
+            let lanes = builder.ins().bitcast(types::F32X4, flags, lanes);
+            [0, 1]
+                .map(|lane| builder.ins().extractlane(lanes, lane))
+                .to_vec()
+        }),
+    );
+    assert_eq!(count(&*isa, &floats, None), by_hand);
+
+    let bits = RecordBuilder::structure("bits").member(Member::bit_field("a", Type::I64, 3));
+    let bits = build(bits.member(Member::bit_field("b", Type::I64, 13)));
+    let by_hand = count(
+        &*isa,
+        &bits,
+        Some(|builder, params| {
+            let field = |(first, n): (i64, i64)| {
+                let high = builder.ins().ishl_imm_u(params[0], 64 - first - n);
+                builder.ins().sshr_imm_u(high, 64 - n)
+            };
+            [(0, 3), (3, 13)].map(field).to_vec()
+        }),
+    );
+    assert_eq!(count(&*isa, &bits, None), by_hand);
+}
