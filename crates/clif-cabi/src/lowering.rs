@@ -207,16 +207,26 @@ impl Lowering {
         plan: P,
         stub_need: impl Fn(&P) -> Option<&'static str>,
     ) -> Result<P, LowerError> {
+        self.check_allowed(&plan, stub_need)?;
+        Ok(plan)
+    }
+
+    /// Refuses a plan that needs a stub or a register which the module or the flags do not give.
+    fn check_allowed<P: Deref<Target = SignaturePlan>>(
+        &self,
+        plan: &P,
+        stub_need: impl Fn(&P) -> Option<&'static str>,
+    ) -> Result<(), LowerError> {
         if !self.has_stubs
-            && let Some(need) = stub_need(&plan)
+            && let Some(need) = stub_need(plan)
         {
             let target = self.target.name().to_owned();
             return Err(LowerError::NeedsStub { need, target });
         }
-        if plan.abi.convention.frame.context.is_some() {
-            self.check_context()?;
+        match plan.abi.convention.frame.context {
+            Some(_) => self.check_context(),
+            None => Ok(()),
         }
-        Ok(plan)
     }
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
@@ -328,14 +338,16 @@ impl Lowering {
         builder: &'b mut FunctionBuilder<'f>,
         part: impl FnOnce(CallSite<'a, 'b, 'f>) -> Result<R, LowerError>,
     ) -> Result<R, LowerError> {
-        let done = match plan.is_for(&self.target) {
-            true => part(self.site(plan, builder)),
+        let allowed = match plan.is_for(&self.target) {
+            // A front end may have planned the call itself.
+            true => self.check_allowed(plan, CallPlan::stub_need),
             false => {
                 let target = self.target.name();
                 let why = format!("{target}: the plan is another target's");
                 Err(LowerError::Isa(why))
             }
         };
+        let done = allowed.and_then(|()| part(self.site(plan, builder)));
         done.map_err(|error| error.of(None, &plan.sig))
     }
 

@@ -235,6 +235,36 @@ fn plans_of_other_targets() {
     }
 }
 
+/// A plan that the front end has made itself is refused as the lowering's own would be.
+#[test]
+fn plans_of_the_front_end() {
+    let context = c("void f(void)").convention(&cabi::X86_64_LANG_CONTEXT);
+    let result = c("long double f(void)");
+    for (lower, sig) in [(lowering(), context), (lowering().without_stubs(), result)] {
+        let plan = CallPlan::new(&sig, lower.target()).unwrap();
+        let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
+        let mut builder = FunctionBuilder::new(&mut func, &mut context);
+        let (_, entry) = lower.begin(&mut builder, &c("void f(long)")).unwrap();
+        let value = entry.value(&mut builder, 0).unwrap();
+        let (stubs, ret) = (&mut Any::Imports, Ret::Ignore);
+        let own = lower.call_sig(stubs, &mut builder, value, &sig, &[], ret);
+        let planned = [
+            own.map(drop),
+            lower
+                .call_planned(stubs, &mut builder, value, &plan, &[], ret)
+                .map(drop),
+            lower.values_in(&mut builder, &plan, &[], ret).map(drop),
+            lower.callee(stubs, &mut builder, &plan, value).map(drop),
+            lower
+                .values_out(stubs, &mut builder, &plan, &[], ret)
+                .map(drop),
+        ];
+        let [own, planned @ ..] = planned.map(|done| done.unwrap_err().to_string());
+        assert_eq!(planned, [&*own; 4].map(str::to_owned));
+        assert_eq!(super::instructions(builder.func), 0);
+    }
+}
+
 /// A `try_call` of Apple's convention, from 0.133 on, and of Windows' is compiled.
 #[test]
 fn try_calls_of_other_systems() {
