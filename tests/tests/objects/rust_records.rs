@@ -50,7 +50,20 @@ fn call(
     module: &mut ObjectModule,
     lower: &Lowering,
     builder: &mut FunctionBuilder<'_>,
+    take: (&str, &PartsValue, usize),
+) -> Value {
+    let parts = (1..).zip(&take.1.parts);
+    let parts = parts.map(|(n, part)| constant(builder, part.ty, n));
+    let parts: Vec<Value> = parts.collect();
+    call_with(module, lower, builder, take, &parts)
+}
+
+fn call_with(
+    module: &mut ObjectModule,
+    lower: &Lowering,
+    builder: &mut FunctionBuilder<'_>,
     (take, value, n): (&str, &PartsValue, usize),
+    parts: &[Value],
 ) -> Value {
     let mut params = vec![PartsValue::scalar(F64, Extension::None); n];
     params.push(value.clone());
@@ -63,11 +76,7 @@ fn call(
     let take = lower.declare_import(module, take, &sig).unwrap();
     let zero = Arg::value(builder.ins().f64const(0.0));
     let mut args = vec![zero; n];
-    let parts = (1..).zip(&value.parts);
-    let parts: Vec<Value> = parts
-        .map(|(n, part)| constant(builder, part.ty, n))
-        .collect();
-    args.push(Arg::parts(&parts));
+    args.push(Arg::parts(parts));
     let taken = lower.call(module, builder, &take, &args, Ret::Value);
     taken.unwrap().value().unwrap()
 }
@@ -112,8 +121,13 @@ fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, Str
 }
 
 fn run(system: &System<'_>, in_parts: &[usize], small: PartsValue) {
-    let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (object, c) = program(system.triple, in_parts, small);
+    ended(system, object, &c);
+}
+
+/// Links the object file with the C program, and runs it.
+fn ended(system: &System<'_>, object: Vec<u8>, c: &str) {
+    let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(folder.path().join("calls.o"), object).unwrap();
     std::fs::write(folder.path().join("main.c"), c).unwrap();
     let made = system.commands(folder.path(), "CC main.c calls.o -o main.exe");
@@ -132,6 +146,40 @@ fn riscv64_linux() {
         runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
     };
     run(&system, &[0, 1, 2], PartsValue::new(&[I64], 5, 1));
+}
+
+/// A float of two bytes in a record, which rustc passes as a `double`: after as many doubles as
+/// leave a register, and as leave none.
+#[test]
+fn half_in_a_double() {
+    let system = System {
+        triple: "x86_64-unknown-linux-gnu",
+        compiler: "cc -O1",
+        runner: "",
+    };
+    let (mut module, lower) = module(system.triple);
+    let value = PartsValue::new(&[F64], 2, 2);
+    let own = FnSig::new([], Type::I32);
+    let mut c = "typedef struct { _Float16 x; } half;\n".to_owned();
+    for n in [7, 8] {
+        let take = format!("take{n}");
+        exported(
+            &mut module,
+            &format!("call{n}"),
+            &own,
+            |module, builder, _| {
+                let bits = builder.ins().iconst(clif_type(I64), 0x7fff_3c00);
+                let bits = builder
+                    .ins()
+                    .bitcast(clif_type(F64), MemFlagsData::new(), bits);
+                call_with(module, &lower, builder, (&take, &value, n), &[bits])
+            },
+        );
+        let doubles = "double, ".repeat(n);
+        c += &format!("int {take}({doubles}half a) {{ return a.x == 1; }}\nint call{n}(void);\n");
+    }
+    c += "int main(void) { return !call7() | !call8() << 1; }\n";
+    ended(&system, module.finish().emit().unwrap(), &c);
 }
 
 #[test]

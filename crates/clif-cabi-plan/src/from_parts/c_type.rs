@@ -10,7 +10,8 @@ use crate::signature::{Extension, ValueType};
 
 impl PartsValue {
     /// Returns a C type with these parts: a scalar or vector, or a structure with one member for
-    /// each part, or with several integers where the part has fewer bytes than its type.
+    /// each part, or with several integers or floats of two bytes where the part has fewer bytes
+    /// than its type.
     pub(super) fn c_type(&self, model: &DataModel) -> Result<Type, &'static str> {
         let mut parts = self.parts.iter();
         if parts.any(|part| part.extension != Extension::None && !part.ty.is_int()) {
@@ -72,6 +73,7 @@ impl PartsValue {
             let (offset, size) = (u64::from(part.offset), u64::from(part.size));
             let (element, n) = match part.ty.is_int() {
                 true => integers(size, |_| true)?,
+                false if size < part.ty.bytes().into() => (Type::F16, size / 2),
                 false => (scalar(part.ty, Extension::None)?, 1),
             };
             let element = model.adapt(&element);

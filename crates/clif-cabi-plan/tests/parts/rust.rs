@@ -78,6 +78,18 @@ fn without_bytes() -> [Row; 4] {
     ]
 }
 
+/// Floats of two bytes, which are a `double` to rustc.
+fn halves() -> [Row; 3] {
+    let half = RecordBuilder::structure("s").field("a", Type::F16);
+    let three = half.clone().field("b", Type::F16).field("c", Type::F16);
+    let beside = packed(Type::I64, Type::F16, 2);
+    [
+        (LINUX, PartsValue::new(&[F64], 2, 2), half, true),
+        (LINUX, PartsValue::new(&[F64], 6, 2), three, false),
+        (LINUX, PartsValue::new(&[I64, F64], 10, 2), beside, false),
+    ]
+}
+
 /// Pairs of RISC-V that are packed, or padded.
 fn pairs() -> [Row; 4] {
     let packed = |a, b| packed(a, b, 1);
@@ -104,7 +116,8 @@ fn records_of_rust() {
     let rows = returned_in_memory()
         .into_iter()
         .chain(without_bytes())
-        .chain(pairs());
+        .chain(pairs())
+        .chain(halves());
     for (name, value, record, is_result) in rows {
         let target = Target::named(name).unwrap();
         let record = record.build(target.data_model()).unwrap();

@@ -115,8 +115,8 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
 
 /// Returns values of `types` as fields, each at the next multiple of its size in an object of `ty`,
 /// or where the next field of `ty` begins if that has none of its bits there. `None` if they are
-/// not all fields of `ty`, integers as integers and floats as floats. The last integer of a record
-/// may have more bytes than the record.
+/// not all fields of `ty`, integers as integers and floats as floats. The last one of a record may
+/// have more bytes than the record.
 pub(super) fn of_parts(
     ty: &cabi::Type,
     types: impl Iterator<Item = Type>,
@@ -129,7 +129,7 @@ pub(super) fn of_parts(
     for ty in types {
         let offset_bits = next_start(&own, end, ty.bits().max(8));
         let width_bits = ty.bits().min(size.checked_sub(offset_bits)?);
-        let is_cut = width_bits < ty.bits() && !(may_be_wider && ty.is_int());
+        let is_cut = width_bits < ty.bits() && (!may_be_wider || ty.is_vector());
         // A value of another function has no type.
         if ty.is_invalid() || is_cut || width_bits == 0 {
             return None;
