@@ -7,7 +7,7 @@ use crate::cranelift::codegen::isa::{self, TargetIsa};
 use crate::cranelift::codegen::settings::{self, Configurable, Flags};
 use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
 use crate::cranelift::inst_builder::*;
-use crate::{Lowering, Stubs};
+use crate::{Arg, Lowering, Ret, Stubs};
 use cabi::{FnSig, Member, RecordBuilder, Type};
 
 use super::super::memory::{self, Address};
@@ -59,20 +59,59 @@ fn count(isa: &dyn TargetIsa, ty: &Type, take: Option<Take>) -> usize {
     }
     entry.ret(&mut NoStubs, &mut builder, None).unwrap();
     builder.finalize(isa.frontend_config());
+    instructions(isa, func).len()
+}
+
+/// Returns the machine code of `func` as text.
+fn instructions(isa: &dyn TargetIsa, func: Function) -> Vec<String> {
     let mut context = Context::for_function(func);
     context.set_disasm(true);
     let code = context.compile(isa, &mut ControlPlane::default()).unwrap();
-    let text = code.vcode.as_ref().unwrap();
-    let is_code = |line: &&str| line.starts_with("  ") && !line.contains("unwind");
-    text.lines().filter(is_code).count()
+    let lines = code.vcode.as_ref().unwrap().lines();
+    let code = lines.filter(|line| line.starts_with("  ") && !line.contains("unwind"));
+    code.map(|line| line.trim().to_owned()).collect()
+}
+
+fn linux() -> isa::OwnedTargetIsa {
+    let mut flags = settings::builder();
+    flags.set("opt_level", "speed").unwrap();
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    isa.finish(Flags::new(flags)).unwrap()
+}
+
+/// Doubles that are passed in memory go there from their registers.
+#[test]
+fn doubles_in_memory() {
+    let isa = linux();
+    let lower = Lowering::new(&*isa).unwrap();
+    let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let record = ["a", "b", "c"].into_iter();
+    let record = record.fold(RecordBuilder::structure("s"), |record, name| {
+        record.field(name, Type::F64)
+    });
+    let record = record.build(lower.target().data_model()).unwrap();
+    let own = [Type::FN_PTR, Type::F64, Type::F64, Type::F64];
+    let (_, entry) = lower
+        .begin(&mut builder, &FnSig::new(own, Type::VOID))
+        .unwrap();
+    let callee = entry.value(&mut builder, 0).unwrap();
+    let fields = [1, 2, 3].map(|i| entry.value(&mut builder, i).unwrap());
+    let (sig, args) = (FnSig::new([record], Type::VOID), [Arg::fields(&fields)]);
+    let (stubs, ret) = (&mut NoStubs, Ret::Ignore);
+    lower
+        .call_sig(stubs, &mut builder, callee, &sig, &args, ret)
+        .unwrap();
+    entry.ret(stubs, &mut builder, None).unwrap();
+    builder.finalize(isa.frontend_config());
+    let code = instructions(&*isa, func);
+    let moves = code.iter().filter(|line| line.starts_with("movq %xmm"));
+    assert_eq!(moves.count(), 0, "{code:#?}");
 }
 
 #[test]
 fn fields_cost_no_more_than_by_hand() {
-    let mut flags = settings::builder();
-    flags.set("opt_level", "speed").unwrap();
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
-    let isa = isa.finish(Flags::new(flags)).unwrap();
+    let isa = linux();
     let build = |record: RecordBuilder| record.build(&cabi::DataModel::LP64).unwrap();
     let floats = RecordBuilder::structure("floats").field("a", Type::F32);
     let floats = build(floats.field("b", Type::F32));
