@@ -153,6 +153,23 @@ fn relays(triple: &str, more: i64) -> Vec<u8> {
     module.finish().emit().unwrap()
 }
 
+/// `long long relay(struct big *b) { return take(*b); }`: the copy of `b` is long enough for
+/// `memcpy`.
+fn copies(triple: &str) -> Vec<u8> {
+    let (mut module, lower) = module(triple);
+    let big = RecordBuilder::structure("big").field("x", Type::array(&Type::I8, 200).unwrap());
+    let big = big.build(lower.target().data_model()).unwrap();
+    let take = FnSig::new([big], Type::I64);
+    let take = lower.declare_import(&mut module, "take", &take).unwrap();
+    let own = FnSig::new([Type::PTR], Type::I64);
+    exported(&mut module, "relay", &own, |module, builder, entry| {
+        let b = [Arg::memory(entry.value(builder, 0).unwrap())];
+        let result = lower.call(module, builder, &take, &b, Ret::Value);
+        result.unwrap().value().unwrap()
+    });
+    module.finish().emit().unwrap()
+}
+
 /// Returns the kinds of relocations of an object file in code and in data, with their addends.
 fn relocations(bytes: &[u8]) -> BTreeSet<String> {
     let file = object::File::parse(bytes).unwrap();
@@ -253,11 +270,13 @@ fn relocations_are_those_of_the_system() {
         let Some(known) = clang_relocations(triple, folder.path()) else {
             return;
         };
-        let own = relocations(&relays(triple, 0));
-        assert!(
-            !own.is_empty() && own.is_subset(&known),
-            "{triple}: {own:?} {known:?}"
-        );
+        for own in [relays(triple, 0), copies(triple)] {
+            let own = relocations(&own);
+            assert!(
+                !own.is_empty() && own.is_subset(&known),
+                "{triple}: {own:?} {known:?}"
+            );
+        }
         // The control: an absolute address in code.
         let (mut module, _) = module(triple);
         let sig = module.make_signature();

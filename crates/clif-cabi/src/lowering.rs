@@ -98,9 +98,10 @@ impl Lowering {
         let own = clif_call_conv(nothing.plan.signature.call_conv);
         let conventions = (config.default_call_conv, own);
         flags::check(triple, flags, target.name(), machine, conventions)?;
+        let has_near_imports = flags.is_pic() && Machine::calls_imports_near(triple);
         Ok(Self {
             target,
-            config: MemoryConfig::new(config, machine),
+            config: MemoryConfig::new(config, machine, has_near_imports),
             has_tail_calls: flags.preserve_frame_pointers(),
             has_context: flags.enable_pinned_reg(),
             has_stubs: true,

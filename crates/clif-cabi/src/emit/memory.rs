@@ -245,10 +245,17 @@ pub(crate) struct MemoryConfig {
     pair: Type,
     /// Greatest alignment of stack slots.
     pub(super) slot_align: u32,
+    /// `true` where `memcpy` has to be imported as a near function, as every other import
+    /// ([`Machine::calls_imports_near`]).
+    has_near_imports: bool,
 }
 
 impl MemoryConfig {
-    pub(crate) fn new(frontend: TargetFrontendConfig, machine: Machine) -> Self {
+    pub(crate) fn new(
+        frontend: TargetFrontendConfig,
+        machine: Machine,
+        has_near_imports: bool,
+    ) -> Self {
         let pair = match machine.has_vectors() {
             true => types::F64X2,
             false => types::I128,
@@ -257,6 +264,7 @@ impl MemoryConfig {
             frontend,
             pair,
             slot_align: machine.slot_align(),
+            has_near_imports,
         }
     }
 
@@ -289,6 +297,11 @@ pub(crate) fn copy(
         let size = bytes.unwrap_or(i64::MAX);
         let size = builder.ins().iconst(types::I64, size);
         builder.call_memcpy(config.frontend, to, from, size);
+        // The import that this has just made.
+        let memcpy = builder.func.dfg.ext_funcs.values_mut().next_back();
+        if let Some(memcpy) = memcpy.filter(|_| config.has_near_imports) {
+            memcpy.colocated = true;
+        }
         return;
     }
     let mut at = 0_u32;
