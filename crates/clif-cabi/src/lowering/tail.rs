@@ -5,6 +5,7 @@ use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use cabi::{FnAbi, FnSig};
+use clif_cabi_plan::PassMode;
 
 use super::{Function, Lowering};
 use crate::clif_types::value_type;
@@ -192,8 +193,13 @@ impl Lowering {
                 None => Arg::memory(entry.address(builder, i)?),
             });
         }
-        let room = || (entry.sret()).map_or_else(|| self.slot(builder, sig.result()), Ok);
-        let ret = Ret::easiest(&other, room)?;
+        let mut room = || (entry.sret()).map_or_else(|| self.slot(builder, sig.result()), Ok);
+        let mode = own.result.mode(sig.result());
+        let ret = match Ret::easiest(&other, &mut room)? {
+            // Padding alone, which `function` returns nowhere.
+            Ret::Ignore if mode != PassMode::Ignore && !sig.is_noreturn() => Ret::memory(room()?),
+            ret => ret,
+        };
         let returned = self.call(stubs, builder, function, &args, ret)?;
         if sig.is_noreturn() {
             return Ok(());

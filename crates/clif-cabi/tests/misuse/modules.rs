@@ -1,6 +1,6 @@
 //! Functions of modules: of another one, declared again, and with names of stubs.
 
-use clif_cabi::cabi::{FnSig, Type, VectorLevel};
+use clif_cabi::cabi::{FnSig, Type, VectorLevel, X86_64_LANG};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::control::ControlPlane;
 use clif_cabi::cranelift_codegen::ir::{AbiParam, Signature, types::I64};
@@ -360,4 +360,24 @@ fn a_lowering_without_stubs() {
     lower
         .can_lower(&c("double f(struct { double x; long n; })"))
         .unwrap();
+}
+
+/// A value of padding alone is returned in registers by the language's convention, nowhere by C's:
+/// an entry by which one calls the other returns what is there.
+#[test]
+fn padding_is_forwarded() {
+    let in_c = c("struct { long : 64; long : 64; } f(void)");
+    let lang = in_c.clone().convention(&X86_64_LANG);
+    let lower = lowering();
+    for (own, other) in [(&lang, &in_c), (&in_c, &lang)] {
+        let mut module = module();
+        let callee = lower.declare_import(&mut module, "f", other).unwrap();
+        let own_id = lower.declare_export(&mut module, "own", own).unwrap().id;
+        let (mut ctx, mut context) = (module.make_context(), FunctionBuilderContext::new());
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut context);
+        let done = lower.forward(&mut module, &mut builder, own, &callee);
+        done.unwrap();
+        builder.finalize(module.target_config());
+        module.define_function(own_id, &mut ctx).unwrap();
+    }
 }
