@@ -152,8 +152,8 @@ impl Suite {
         Ok(())
     }
 
-    /// Takes the outcome of a case. A case that is not lowered was not run. Of cases about which a
-    /// compiler is self-inconsistent, docs/conformance.md has the number.
+    /// Takes the outcome of a case. A case that is not lowered was not run. docs/conformance.md has
+    /// the number of cases about which a compiler is self-inconsistent.
     pub(crate) fn verdict(&mut self, engine: &str, case: &str, verdict: Verdict) {
         match verdict {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {

@@ -118,9 +118,9 @@ pub struct ClosureInterface {
 /// # }
 /// ```
 ///
-/// A running closure, or a function that it calls, may drop the closure on the same thread. That
-/// frees the pointer; the Rust closure lives until its last call on this thread has returned. Each
-/// call returns on the thread on which it began.
+/// A running closure, or a function that it calls, may drop the closure on the same thread. The
+/// pointer is free then; the Rust closure lives until its last call on this thread has returned.
+/// Each call returns on the thread on which it began.
 ///
 /// Therefore C must not leave a call of it by `longjmp`, as Lua, Ruby, Perl and libpng leave
 /// callbacks: let the closure return first, and C jump then. A jump passes frames of Rust that

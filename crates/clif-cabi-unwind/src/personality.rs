@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 /// A call has one handler, because it has one landing pad; its tag may stand for several types,
 /// which the handler tells apart by the selector.
 ///
-/// On x86-64 Windows the personality of GNU's C++ is `__gxx_personality_seh0`. That of Microsoft's
-/// C, `__C_specific_handler`, enters handlers for the exceptions of every language and of the
+/// On x86-64 Windows the personality of GNU's C++ is `__gxx_personality_seh0`. Microsoft's C has
+/// `__C_specific_handler`, which enters handlers for the exceptions of every language and of the
 /// system: faults of the callee, and a fault of the instruction that the call returns to. Its
 /// handlers have no tag, and do not read their values. Handlers of Microsoft's C++
 /// (`__CxxFrameHandler3`) are refused.

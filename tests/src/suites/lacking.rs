@@ -3,7 +3,7 @@
 //! something did not run, with the reason.
 //!
 //! Negative controls: where reference compilers are required a missing one fails, and so does a
-//! feature that no processor has. Of two suites that fail, both are run and named.
+//! feature that no processor has. Where two suites fail, both are run and named.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

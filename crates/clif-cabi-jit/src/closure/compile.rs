@@ -143,7 +143,7 @@ fn emit(
 }
 
 /// Puts the first `n_named` arguments and the unnamed ones into memory. Returns the address of
-/// their addresses. That of the `va_list` is after them.
+/// their addresses, and of the `va_list`'s after them.
 fn store_args(
     lower: &Lowering,
     builder: &mut FunctionBuilder<'_>,
