@@ -1,5 +1,5 @@
 //! clang's `preserve_all` on x86-64: System V's places, with callees that leave every register but
-//! r11 as it was. For functions without a result.
+//! r11 as it was.
 
 use super::registers::{
     R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3,
@@ -8,7 +8,8 @@ use super::registers::{
 use super::sysv::X86_64_SYSV;
 use crate::convention::{Convention, Frame, FrameKind};
 
-/// clang's `__attribute__((preserve_all))`.
+/// clang's `__attribute__((preserve_all))`. `clif-cabi` calls functions with any result, and defines
+/// those without one.
 pub static X86_64_PRESERVE_ALL: Convention = Convention {
     name: "preserve_all",
     frame: Frame {
