@@ -56,10 +56,12 @@ impl FromStr for PolicyOption {
             let name = item.strip_prefix(['+', '-']).unwrap_or(item);
             let bit = Policy::named(name).filter(|_| Profile::named(name).is_none());
             let bit = bit.ok_or_else(|| unknown(item))?;
-            match item.starts_with('-') {
-                true => own.without |= bit,
-                false => own.with |= bit,
-            }
+            let (to, from) = match item.starts_with('-') {
+                true => (&mut own.without, &mut own.with),
+                false => (&mut own.with, &mut own.without),
+            };
+            // The last one counts, if a bit is given twice.
+            (*to, *from) = (*to | bit, from.without(bit));
         }
         match own.without != Policy::NONE && own.profile.is_none() {
             true => Err(format!(
