@@ -21,6 +21,9 @@ const FIRST: usize = 32;
 /// A dropped closure is marked in its note; contexts have even addresses.
 const DROPPED: usize = 1;
 
+/// Stands for a note whose memory is gone: no closure's, marked or not.
+const GONE: usize = !DROPPED;
+
 /// Addresses of contexts, 0 where a note has been taken back before later ones.
 struct Notes {
     len: Cell<usize>,
@@ -112,14 +115,14 @@ impl Notes {
         number
     }
 
+    /// Returns note `at`. While the thread ends it may be gone, and then it is not taken for one
+    /// that was taken back.
     fn get(&self, at: usize) -> usize {
         match self.first.get(at) {
             Some(note) => note.get(),
             None => MORE
-                .try_with(|more| more.borrow().get(at - FIRST).copied())
-                .ok()
-                .flatten()
-                .unwrap_or(0),
+                .try_with(|more| more.borrow().get(at - FIRST).copied().unwrap_or(0))
+                .unwrap_or(GONE),
         }
     }
 
@@ -158,7 +161,7 @@ impl Notes {
         let is_dropped = self.get(at) == context | DROPPED;
         self.set(at, 0);
         while let Some(last) = self.len.get().checked_sub(1)
-            && self.get(last) == 0
+            && (last == at || self.get(last) == 0)
         {
             self.len.set(last);
         }

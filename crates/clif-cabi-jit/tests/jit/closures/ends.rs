@@ -196,6 +196,69 @@ fn the_last_closure_of_an_engine() {
     });
 }
 
+/// A function that is called when its thread ends.
+struct AtEnd(RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
+        }
+    }
+}
+
+/// A closure that runs deeper than what is noted without the heap, and drops itself after one that
+/// it has called has returned.
+fn dropped_below_many(seen: &Log) {
+    let (interface, own, kept) = (of_int(), Own::default(), Arc::clone(seen));
+    let down = Arc::new(AtomicUsize::new(0));
+    let calls = |code: &AtomicUsize, n| {
+        let code = core::ptr::with_exposed_provenance(code.load(Ordering::SeqCst));
+        call(code, n)
+    };
+    let (inside, state, leaf) = (own.clone(), State::new(&Arc::default()), down.clone());
+    let drops = interface.closure("drops", move |_, result| {
+        result.set(calls(&leaf, -1)).unwrap();
+        drop(inside.lock().unwrap().take());
+        kept.lock().unwrap().push(state.seen());
+    });
+    let drops = drops.unwrap();
+    let dropping = AtomicUsize::new(drops.code().expose_provenance());
+    *own.lock().unwrap() = Some(drops);
+    let inside = down.clone();
+    let goes_down = interface.closure("down", move |args, result| {
+        let n = match args.get(0).unwrap() {
+            -1 => 1,
+            0 => calls(&dropping, 0),
+            n => calls(&inside, n - 1),
+        };
+        result.set(n).unwrap();
+    });
+    let goes_down = goes_down.unwrap();
+    down.store(goes_down.code().expose_provenance(), Ordering::SeqCst);
+    assert_eq!(call(goes_down.code(), 40), 1);
+}
+
+/// While a thread ends, the memory for notes may be gone: what is dropped then is never freed too
+/// early.
+#[test]
+fn a_closure_that_drops_itself_while_its_thread_ends() {
+    thread_local! {
+        static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) };
+    }
+    let seen = Log::default();
+    let inside = Arc::clone(&seen);
+    let run = move || {
+        let last = Arc::clone(&inside);
+        let at_end: Box<dyn FnOnce()> = Box::new(move || dropped_below_many(&last));
+        // What is used first is dropped last: the notes go before.
+        AT_END.with(|own| own.0.replace(Some(at_end)));
+        dropped_below_many(&inside);
+    };
+    thread::spawn(run).join().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(0, b's'); 2]);
+}
+
 /// A closure that has outlived its thread, on the next one, which has its stack and its
 /// thread-local variables where the first had them.
 fn called_later() {
