@@ -5,17 +5,23 @@
 //! The files belong to a process, so all engines of one write to the same files. Their records
 //! stay: code that goes is not taken out.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::{Bytes, ELF_MACHINE, NewCode, Options};
 use crate::error::{Error, Result};
 use crate::host::system;
+use crate::locked;
 
 const MAGIC: u32 = 0x4a69_5444;
 const HEADER: u32 = 40;
 const LOAD: u32 = 0;
+
+/// Dumps that this process has mapped.
+static MAPPED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Adds code to the files that `options` ask for.
 pub(super) fn write(options: &Options, code: &[NewCode]) -> Result<()> {
@@ -51,15 +57,29 @@ fn dump(path: &Path, code: &[NewCode]) -> io::Result<()> {
     let mut file = open?;
     // The other engines of the process wait.
     file.lock()?;
-    if file.seek(SeekFrom::End(0))? == 0 {
+    let written = add_to_dump(&mut file, path, code);
+    // A mapping keeps the file open, and so does a child that was forked meanwhile.
+    file.unlock()?;
+    written
+}
+
+/// Adds code to a dump that is locked.
+fn add_to_dump(file: &mut File, path: &Path, code: &[NewCode]) -> io::Result<()> {
+    let is_new = file.seek(SeekFrom::End(0))? == 0;
+    if is_new {
         let mut header = Bytes::default();
         let (machine, id) = (ELF_MACHINE.into(), std::process::id());
         header.u32(&[MAGIC, 1, HEADER, machine, 0, id]);
         header.u64(&[system::monotonic_nanoseconds(), 0]);
         file.write_all(&header.0)?;
     }
-    // By this perf knows of the file.
-    system::map_executable(&file)?;
+    let mut mapped = locked(&MAPPED);
+    if is_new || !mapped.contains(path) {
+        // By this perf knows of the file. It reads all of it for each time: once is enough.
+        system::map_executable(file)?;
+        mapped.insert(path.to_owned());
+    }
+    drop(mapped);
     for own in code {
         // A number of its own, whatever else writes to the file.
         let number = file.seek(SeekFrom::End(0))?;

@@ -146,14 +146,13 @@ pub(crate) fn monotonic_nanoseconds() -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
 }
 
-/// Maps the start of a file as code, and takes it away again: perf notes that it was.
+/// Maps the start of a file as code, for good: perf notes that, and finds it when it starts later.
 #[cfg(target_os = "linux")]
 pub(crate) fn map_executable(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::fd::AsRawFd;
     unsafe extern "C" {
         fn mmap(at: *mut u8, size: usize, access: i32, flags: i32, file: i32, from: i64)
         -> *mut u8;
-        fn munmap(at: *mut u8, size: usize) -> i32;
     }
     let page = region::page::size();
     // SAFETY: a new private mapping, to be read and executed, of a file that is open; nothing looks
@@ -162,7 +161,5 @@ pub(crate) fn map_executable(file: &std::fs::File) -> std::io::Result<()> {
     if at.addr() == usize::MAX {
         return Err(std::io::Error::last_os_error());
     }
-    // SAFETY: it was mapped just now.
-    unsafe { munmap(at, page) };
     Ok(())
 }

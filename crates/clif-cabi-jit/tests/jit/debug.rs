@@ -107,7 +107,12 @@ fn a_jitdump_has_code() {
     let settings = Settings::default().jitdump(&folder);
     // Two engines write to the one file of the process.
     let all = [two(&settings, "twice"), two(&settings, "twice")];
-    let dump = fs::read(folder.join(format!("jit-{}.dump", std::process::id()))).unwrap();
+    let path = folder.join(format!("jit-{}.dump", std::process::id()));
+    let dump = fs::read(&path).unwrap();
+    // perf reads all of the file for each time that it was mapped.
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(maps.matches(path).count(), 1, "{maps}");
     fs::remove_dir_all(folder).unwrap();
     let records = records(&dump);
     let kinds: Vec<u32> = records.iter().map(|(kind, _)| *kind).collect();
