@@ -52,6 +52,9 @@ impl Drop for SymbolEntries {
 /// from a memfd, would be at other addresses.) For each frame of `backtrace::trace` that
 /// `backtrace::resolve_frame` does not know, ask
 /// `symbol_at(frame.ip().cast::<u8>().wrapping_sub(1))`.
+///
+/// It takes a lock, and allocates. A signal handler waits forever if it has interrupted this
+/// function on its own thread, or an engine that becomes final or goes.
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
     let all = locked(&ALL);
