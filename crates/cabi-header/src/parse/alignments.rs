@@ -55,14 +55,16 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns the expressions of the `aligned` attributes and `_Alignas` specifiers of a member as
-/// clang prints it, `int x _Alignas(8)`; empty for `aligned` alone.
+/// Returns the expressions of the `aligned` attributes, `__declspec(align(..))` and `_Alignas`
+/// specifiers of a member or record as clang prints it, `int x _Alignas(8)`; empty for `aligned`
+/// alone.
 fn aligned_expressions(printed: &str) -> Vec<String> {
     // A record defined in the member's own declaration is printed in front of them.
     let tail = printed.rsplit('}').next().unwrap_or(printed);
     let mut found = Vec::new();
     for start in [
         "__attribute__((aligned",
+        "__declspec(align",
         "_Alignas",
         "alignas",
         "[[gnu::aligned",

@@ -215,17 +215,24 @@ impl<'u> Reader<'u> {
 
     /// Returns the record by clang's rules, without `#pragma pack` and with each of its values that
     /// may be in force: those with the layout stated, at least one.
-    fn readings(&self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
+    fn readings(&mut self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
+        // Microsoft's compilers heed an alignment that the members have anyway, where the record is
+        // a member itself.
+        let asked = match own.attributes.aligned && self.model.records == RecordRules::Msvc {
+            true => self.own_align(own).ok(),
+            false => None,
+        };
         let declared = own.declared.iter().map(DeclaredMember::to_clang);
         let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
-        let plain = self.lay_out(own, &members, None);
+        let lay_out = |pack| self.lay_out(own, &members, pack, asked);
+        let plain = lay_out(None);
         let mut found: Vec<Type> = plain.iter().cloned().collect();
         // Without packing, a difference is a difference.
         let pragmas = self.pragmas;
         let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
         if may_pack && matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. })) {
             let packs = [1, 2, 4, 8, 16].into_iter();
-            found.extend(packs.filter_map(|pack| self.lay_out(own, &members, Some(pack)).ok()));
+            found.extend(packs.filter_map(|pack| lay_out(Some(pack)).ok()));
         }
         if found.is_empty() {
             plain?;
@@ -295,16 +302,18 @@ impl<'u> Reader<'u> {
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// Returns the record with `pack` in force, if that gives it the layout stated.
+    /// Returns the record with `pack` in force, if that gives it the layout stated. `asked` is its
+    /// own alignment, as far as that is known.
     fn lay_out(
         &self,
         own: &RecordDefinition<'u>,
         members: &[Member],
         pack: Option<u32>,
+        asked: Option<u32>,
     ) -> Result<Type, Reason> {
         let model = own.attributes.model(&self.model);
         let build = |align| self.builder(own, members, pack, align).build(&model);
-        let mut ty = build(None)?;
+        let mut ty = build(asked)?;
         // The value of the record's own `aligned` is the alignment it has, if the members alone
         // would give it less.
         if own.attributes.aligned
