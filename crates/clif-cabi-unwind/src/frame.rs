@@ -96,7 +96,7 @@ impl Frame {
         if windows_arm::is_target(isa.triple()) {
             return windows_arm::compiled(isa, code).map(|own| Some(Self::WindowsArm(own)));
         }
-        match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
+        match code.create_unwind_info(isa).map_err(windows::refusal)? {
             Some(UnwindInfo::SystemV(rules)) => Ok(Some(Self::Compiled {
                 rules,
                 lowered: LoweredFrame::of(isa, code),

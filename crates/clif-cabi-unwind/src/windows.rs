@@ -13,6 +13,7 @@
 
 use clif_cabi::StubCode;
 
+use crate::cranelift::codegen::CodegenError;
 use crate::cranelift::codegen::gimli::write::Writer;
 use crate::cranelift::codegen::gimli::{DwEhPe, RunTimeEndian, X86_64};
 use crate::cranelift::module::FuncId;
@@ -56,6 +57,15 @@ struct Save {
     register: u8,
     /// Its place in the area, in units of its size.
     place: u8,
+}
+
+/// Returns the error of rules that Cranelift does not make. For Windows it calls the code too large
+/// where a place or an offset in the prologue has more than a byte.
+pub(crate) fn refusal(error: CodegenError) -> UnwindError {
+    match error {
+        CodegenError::CodeTooLarge => UnwindError::Table("Windows has none of a function that saves more than 240 bytes of registers, as `preserve_all` ones do, or has a prologue of more than 255".to_owned()),
+        error => UnwindError::Compile(error),
+    }
 }
 
 /// Returns the rules of `code`, for which Cranelift has written `emitted`.

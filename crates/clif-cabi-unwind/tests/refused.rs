@@ -167,7 +167,12 @@ fn frames_that_windows_cannot_describe_are_refused() {
         let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
         let mut tables = UnwindTables::new(&*isa, None).unwrap();
         let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
-        assert_eq!(added.is_ok(), is_described, "{added:?}");
+        let found = added.map_or_else(|error| error.to_string(), |()| "described".to_owned());
+        let words = match is_described {
+            true => "described",
+            false => "unwind table: Windows has none of a function that saves more than 240 bytes",
+        };
+        assert!(found.starts_with(words), "{found}");
     }
 }
 
