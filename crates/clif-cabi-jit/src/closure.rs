@@ -124,12 +124,13 @@ pub struct ClosureInterface {
 ///
 /// Therefore C must not leave a call of it by `longjmp`, as Lua, Ruby, Perl and libpng leave
 /// callbacks: let the closure return first, and C jump then. A jump passes frames of Rust that
-/// catch panics, which Rust does not allow (RFC 2945). Where it succeeds nevertheless, as with
-/// glibc, values in these frames are never dropped, and the thread takes the call for one that
-/// still runs. Each such call keeps 8 bytes or more until the thread ends, and every drop of a
-/// closure on the thread takes 2 nanoseconds longer from then on; the closure itself is never freed
-/// if it is dropped there; one of [`ClosureInterface::local_mut`] ends the process when it is
-/// called again.
+/// catch panics, which Rust does not allow (RFC 2945). An exception of Windows itself that is
+/// raised below a closure and handled above it, as by `__C_specific_handler`, is such a jump. Where
+/// it succeeds nevertheless, as with glibc and on Windows, values in these frames are never
+/// dropped, and the thread takes the call for one that still runs. Each such call keeps 8 bytes or
+/// more until the thread ends, and every drop of a closure on the thread takes 2 nanoseconds longer
+/// from then on; the closure itself is never freed if it is dropped there; one of
+/// [`ClosureInterface::local_mut`] ends the process when it is called again.
 pub struct Closure<'a> {
     slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its

@@ -130,7 +130,8 @@
 //! and the entries of closures. It enters a handler of `try_call` where the front end has chosen a
 //! [`Personality`] ([`Settings::personality`]). An exception ends the process where it reaches a
 //! closure ([`ClosureInterface::closure`]), code given to an engine as bytes (not that of stubs),
-//! or C without unwind tables. No `longjmp` may pass a closure: [`Closure`] says what one costs.
+//! or C without unwind tables. No `longjmp` may pass a closure, and no exception of Windows itself
+//! (`RaiseException`, a fault), which does not end there: [`Closure`] says what one costs.
 //!
 //! # Debuggers and profilers
 //!
