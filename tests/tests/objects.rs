@@ -22,9 +22,8 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, default_libcall_names};
 use clif_cabi::{Arg, Entry, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
-use object::Architecture::X86_64;
-use object::{Object, ObjectSection, SectionKind};
-use system::System;
+use object::{Architecture, Object, ObjectSection, SectionKind};
+use system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64};
 
 #[path = "objects/apple_variadic.rs"]
 mod apple_variadic;
@@ -186,7 +185,8 @@ fn relocations(bytes: &[u8]) -> BTreeSet<String> {
         };
         for (at, reloc) in section.relocations() {
             // Instructions of AArch64 have a register beside it.
-            let in_place = reloc.has_implicit_addend() && file.architecture() == X86_64;
+            let in_place =
+                reloc.has_implicit_addend() && file.architecture() == Architecture::X86_64;
             let place = section.data_range(section.address() + at, 4);
             let place = place.unwrap().filter(|_| in_place);
             found.insert(format!(
@@ -321,51 +321,24 @@ impl System<'_> {
     }
 }
 
-const SHARED: &str = "CC -shared -fPIC callees.c -o libcallees.so; \
-    CC -shared relays.o -L. -lcallees -o librelays.so; \
-    CC main.c -L. -lrelays -lcallees -o main.exe";
-
 /// A shared library calls another one through the PLT, bound at the first call. No code is changed.
+/// On s390x there are no stubs: an import itself is called through the PLT.
 #[test]
 fn stubs_call_through_the_plt() {
-    let options = "-O1 -Wl,-z,lazy -Wl,-z,noexecstack -Wl,-z,text -Wl,-rpath,$ORIGIN";
-    System {
-        triple: "x86_64-unknown-linux-gnu",
-        compiler: &format!("cc {options}"),
-        runner: "",
+    const LINK: &str = "CC -shared -fPIC callees.c -o libcallees.so; \
+        CC -shared relays.o -L. -lcallees -o librelays.so; \
+        CC main.c -L. -lrelays -lcallees -o main.exe";
+    let options = "CC -Wl,-z,lazy -Wl,-z,noexecstack -Wl,-z,text -Wl,-rpath,$ORIGIN";
+    for system in [X86_64, AARCH64, RISCV64, S390X] {
+        system.runs(&LINK.replace("CC", options), "".as_ref());
     }
-    .runs(SHARED, "".as_ref());
-    System {
-        triple: "aarch64-unknown-linux-gnu",
-        compiler: &format!("aarch64-linux-gnu-gcc {options}"),
-        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
-    }
-    .runs(SHARED, "".as_ref());
-    System {
-        triple: "riscv64-unknown-linux-gnu",
-        compiler: &format!("riscv64-linux-gnu-gcc {options}"),
-        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
-    }
-    .runs(SHARED, "".as_ref());
-    // Without stubs: an import itself is called through the PLT.
-    System {
-        triple: "s390x-unknown-linux-gnu",
-        compiler: &format!("s390x-linux-gnu-gcc {options}"),
-        runner: "qemu-s390x -L /usr/s390x-linux-gnu",
-    }
-    .runs(SHARED, "".as_ref());
 }
 
 /// The callees are in a DLL: its import library has functions that jump through `__imp_take`.
 #[test]
 fn objects_of_windows_call_a_dll() {
     let wine = tempfile::tempdir().unwrap();
-    System {
-        triple: "x86_64-pc-windows-gnu",
-        compiler: "x86_64-w64-mingw32-gcc -O1",
-        runner: "wine",
-    }
-    .runs(
+    WINDOWS.runs(
         "CC -shared callees.c -o callees.dll -Wl,--out-implib,libcallees.a; \
          CC main.c relays.o -L. -lcallees -o main.exe",
         wine.path(),
@@ -373,7 +346,7 @@ fn objects_of_windows_call_a_dll() {
     System {
         triple: "x86_64-pc-windows-msvc",
         compiler: "clang-19 --target=x86_64-pc-windows-msvc -O1 -ffreestanding -mno-stack-arg-probe -c",
-        runner: "wine",
+        ..WINDOWS
     }
     .runs(
         "CC callees.c -o callees.obj; CC main.c -o main.obj; \

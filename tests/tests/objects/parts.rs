@@ -13,7 +13,7 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Entry, Lowering, Ret, clif_type};
 use cranelift_object::ObjectModule;
 
-use super::system::System;
+use super::system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64};
 use super::{exported, module};
 
 /// A type of C: its name and its elements. A scalar has one.
@@ -327,22 +327,12 @@ const LINK: &str = "CC callees.c main.c relays.o -o main.exe";
 
 #[test]
 fn x86_64_linux() {
-    let system = System {
-        triple: "x86_64-unknown-linux-gnu",
-        compiler: "cc -O1",
-        runner: "",
-    };
-    Cases::new(system, LINK, (DOUBLES, 6), 0b1011).run();
+    Cases::new(X86_64, LINK, (DOUBLES, 6), 0b1011).run();
 }
 
 #[test]
 fn aarch64_linux() {
-    let system = System {
-        triple: "aarch64-unknown-linux-gnu",
-        compiler: "aarch64-linux-gnu-gcc -O1",
-        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
-    };
-    Cases::new(system, LINK, (FLOATS, 8), 0b1011).run();
+    Cases::new(AARCH64, LINK, (FLOATS, 8), 0b1011).run();
 }
 
 /// clang writes ELF for Apple's system, and so does Cranelift.
@@ -351,7 +341,7 @@ fn aarch64_apple() {
     let system = System {
         triple: "aarch64-apple-darwin-elf",
         compiler: "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -O1 -c",
-        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+        ..AARCH64
     };
     let link =
         "CC callees.c -o callees.o; aarch64-linux-gnu-gcc main.c callees.o relays.o -o main.exe";
@@ -360,30 +350,15 @@ fn aarch64_apple() {
 
 #[test]
 fn riscv64_linux() {
-    let system = System {
-        triple: "riscv64gc-unknown-linux-gnu",
-        compiler: "riscv64-linux-gnu-gcc -O1",
-        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
-    };
-    Cases::new(system, LINK, (DOUBLES, 8), 0b1101).run();
+    Cases::new(RISCV64, LINK, (DOUBLES, 8), 0b1101).run();
 }
 
 #[test]
 fn s390x_linux() {
-    let system = System {
-        triple: "s390x-unknown-linux-gnu",
-        compiler: "s390x-linux-gnu-gcc -O1",
-        runner: "qemu-s390x -L /usr/s390x-linux-gnu",
-    };
-    Cases::new(system, LINK, (DOUBLES, 5), 0b1111).run();
+    Cases::new(S390X, LINK, (DOUBLES, 5), 0b1111).run();
 }
 
 #[test]
 fn x86_64_windows() {
-    let system = System {
-        triple: "x86_64-pc-windows-gnu",
-        compiler: "x86_64-w64-mingw32-gcc -O1",
-        runner: "wine",
-    };
-    Cases::new(system, LINK, (DOUBLES, 4), 0b1111).run();
+    Cases::new(WINDOWS, LINK, (DOUBLES, 4), 0b1111).run();
 }

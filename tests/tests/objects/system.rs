@@ -12,6 +12,32 @@ pub(crate) struct System<'s> {
     pub(crate) runner: &'s str,
 }
 
+pub(crate) const X86_64: System<'_> = System {
+    triple: "x86_64-unknown-linux-gnu",
+    compiler: "cc -O1",
+    runner: "",
+};
+pub(crate) const AARCH64: System<'_> = System {
+    triple: "aarch64-unknown-linux-gnu",
+    compiler: "aarch64-linux-gnu-gcc -O1",
+    runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+};
+pub(crate) const RISCV64: System<'_> = System {
+    triple: "riscv64gc-unknown-linux-gnu",
+    compiler: "riscv64-linux-gnu-gcc -O1",
+    runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
+};
+pub(crate) const S390X: System<'_> = System {
+    triple: "s390x-unknown-linux-gnu",
+    compiler: "s390x-linux-gnu-gcc -O1",
+    runner: "qemu-s390x -L /usr/s390x-linux-gnu",
+};
+pub(crate) const WINDOWS: System<'_> = System {
+    triple: "x86_64-pc-windows-gnu",
+    compiler: "x86_64-w64-mingw32-gcc -O1",
+    runner: "wine",
+};
+
 impl System<'_> {
     /// Runs commands in `folder`, each ended by a semicolon. Returns the output of the last one, or
     /// the error of one that failed. `None`, with a message, if one is missing.

@@ -12,6 +12,7 @@ use clif_cabi::{Arg, Lowering, Ret, Stub, stub_id};
 use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
 use cranelift_object::ObjectModule;
 
+use super::system::{AARCH64, RISCV64, S390X, X86_64};
 use super::{System, builder, exported};
 
 /// Output of the program.
@@ -20,10 +21,9 @@ pub(super) const PRINTED: &str =
 
 const LIBRARY: &str = "CC -shared -Wl,-z,text -Wl,--fatal-warnings own.o -o libown.so";
 
-const X86_64: System<'_> = System {
-    triple: "x86_64-unknown-linux-gnu",
+const GXX: System<'_> = System {
     compiler: "g++ -fPIC -O1 -rdynamic",
-    runner: "",
+    ..X86_64
 };
 
 /// The tables that an object has.
@@ -185,22 +185,19 @@ fn exceptions_pass_and_are_caught() {
         ..X86_64
     };
     let aarch64 = System {
-        triple: "aarch64-unknown-linux-gnu",
         // No C++ library to develop with is installed for it, only the one to run.
         compiler: "clang++-19 --target=aarch64-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/aarch64-linux-gnu/lib -fPIC -O1 -rdynamic",
-        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+        ..AARCH64
     };
     let riscv64 = System {
-        triple: "riscv64gc-unknown-linux-gnu",
         compiler: "clang++-19 --target=riscv64-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/riscv64-linux-gnu/lib -fPIC -O1 -rdynamic",
-        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
+        ..RISCV64
     };
     let s390x = System {
-        triple: "s390x-unknown-linux-gnu",
         compiler: "clang++-19 --target=s390x-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/s390x-linux-gnu/lib -fPIC -O1 -rdynamic",
-        runner: "qemu-s390x -L /usr/s390x-linux-gnu",
+        ..S390X
     };
-    for system in [X86_64, clang, aarch64, riscv64, s390x] {
+    for system in [GXX, clang, aarch64, riscv64, s390x] {
         if let Some((text, is_well)) = ran(&system, Tables::Without("")) {
             assert_eq!(text, PRINTED, "{}", system.compiler);
             assert!(is_well, "{}", system.compiler);
@@ -212,7 +209,7 @@ fn exceptions_pass_and_are_caught() {
 #[test]
 fn without_a_table_the_program_ends() {
     for name in "pass catch_all catch_int cleanup aligned entered stubs".split(' ') {
-        let Some((text, is_well)) = ran(&X86_64, Tables::Without(name)) else {
+        let Some((text, is_well)) = ran(&GXX, Tables::Without(name)) else {
             return;
         };
         assert!(!is_well, "without that of {name}: {text}");
@@ -226,11 +223,11 @@ fn without_a_table_the_program_ends() {
 #[test]
 fn cranelifts_own_tables_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    if let Some(linked) = linked(&X86_64, folder.path(), Tables::Own) {
+    if let Some(linked) = linked(&GXX, folder.path(), Tables::Own) {
         let refused = linked.unwrap_err();
         assert!(refused.contains("text"), "{refused}");
     }
-    let refused = object(X86_64.triple, Tables::Both, "").unwrap_err();
+    let refused = object(GXX.triple, Tables::Both, "").unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("unwind_info off"), "{refused}");
 }

@@ -9,10 +9,10 @@ use clif_cabi::cranelift_module::{Linkage, Module};
 use clif_cabi_unwind::{Personality, UnwindModule};
 use cranelift_object::ObjectModule;
 
+use super::system::WINDOWS;
 use super::unwind::{PRINTED, Tables, object, of_windows};
 use super::{System, builder};
 
-const TRIPLE: &str = "x86_64-pc-windows-gnu";
 const GCC: &str = "x86_64-w64-mingw32-gcc -O1 -x c";
 const GXX: &str = "x86_64-w64-mingw32-g++ -O2 -static -x c++";
 
@@ -72,9 +72,8 @@ fn saving() -> String {
 /// Returns the output of a program of `compiler` that is linked with `object`.
 fn printed(compiler: &str, source: &str, object: &[u8], wine: &Path) -> Option<String> {
     let system = System {
-        triple: TRIPLE,
         compiler,
-        runner: "wine",
+        ..WINDOWS
     };
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("main.txt"), source).unwrap();
@@ -91,7 +90,7 @@ fn windows_finds_callers() {
     let wine = tempfile::tempdir().unwrap();
     let program = include_str!("walk_windows.c");
     let on_windows = |tables| {
-        let object = object(TRIPLE, tables, &saving()).unwrap();
+        let object = object(WINDOWS.triple, tables, &saving()).unwrap();
         printed(GCC, program, &object, wine.path())
     };
     let Some(found) = on_windows(Tables::Without("")) else {
@@ -113,7 +112,7 @@ fn windows_restores_registers() {
     let wine = tempfile::tempdir().unwrap();
     let program = include_str!("catch_windows.cc");
     let on_windows = |tables| {
-        let object = object(TRIPLE, tables, &saving()).unwrap();
+        let object = object(WINDOWS.triple, tables, &saving()).unwrap();
         printed(GXX, program, &object, wine.path())
     };
     let Some(caught) = on_windows(Tables::Without("")) else {
@@ -139,7 +138,7 @@ fn windows_enters_handlers() {
     let wine = tempfile::tempdir().unwrap();
     let program = include_str!("unwind.cc");
     let on_windows = |tables| {
-        let object = object(TRIPLE, tables, "").unwrap();
+        let object = object(WINDOWS.triple, tables, "").unwrap();
         printed(GXX, program, &object, wine.path())
     };
     let Some(text) = on_windows(Tables::Without("")) else {
@@ -157,7 +156,7 @@ fn windows_enters_handlers() {
 /// Returns an object of functions that call what they are given, and return one of these numbers
 /// after an exception.
 fn guarding(numbers: &[i32]) -> Vec<u8> {
-    let module = ObjectModule::new(builder(TRIPLE, "true"));
+    let module = ObjectModule::new(builder(WINDOWS.triple, "true"));
     let personality = Personality::new("__C_specific_handler");
     let mut module = UnwindModule::new(module, Some(personality)).unwrap();
     for (i, number) in numbers.iter().enumerate() {
