@@ -13,8 +13,6 @@ pub struct Said {
     pub dialect: Dialect,
     /// Starts of names that are not known there.
     pub unknown: &'static [&'static str],
-    /// Bytes of the largest vector.
-    pub largest_vector: u32,
     /// Bytes of the largest atomic record.
     pub largest_atomic: u64,
     /// Bits of the widest `_BitInt`.
@@ -28,7 +26,6 @@ pub const ALL: Said = Said {
     model: DataModel::LP64,
     dialect: Dialect::EVERYTHING,
     unknown: &[],
-    largest_vector: 64,
     largest_atomic: 16,
     widest: 300,
     attributes: true,
@@ -49,8 +46,7 @@ impl Said {
             CType::Function => true,
             CType::Enum(value) => self.model.long().size() == 8 || *value == "-1",
             CType::BitInt { bits, .. } => *bits <= self.widest,
-            CType::Vector { lane, bytes } => *bytes <= self.largest_vector && self.name(lane),
-            CType::ExtVector { lane, .. } => self.largest_vector >= 32 && self.name(lane),
+            CType::Vector { lane, .. } | CType::ExtVector { lane, .. } => self.name(lane),
             CType::Atomic(inner) => {
                 let size = typed(inner, &self.model).map(|ty| ty.size());
                 let is_small = size.is_some_and(|size| size <= self.largest_atomic);
@@ -87,13 +83,13 @@ impl Said {
     }
 
     /// Returns types that can be expressed, drawn one after the other.
-    pub fn drawn(self) -> impl Iterator<Item = (CType, Type)> {
+    pub fn drawn(self) -> impl Iterator<Item = Type> {
         let all = (0..).flat_map(move |i| {
             let drawn = signature(1, i, self.dialect);
             drawn.ret.into_iter().chain(drawn.params)
         });
         let said = all.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
-        said.filter_map(move |ty| typed(&ty, &self.model).map(|built| (ty, built)))
+        said.filter_map(move |ty| typed(&ty, &self.model))
     }
 }
 
