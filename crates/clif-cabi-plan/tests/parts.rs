@@ -114,7 +114,7 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
 
 /// Calls and functions are those of C types, instruction by instruction, and their unnamed
 /// arguments. The value is an argument twice, before a long and a double and after `n` of one of
-/// them: all are named, or the first one, or the first `n`.
+/// them: all are named, or the first one, or the first `n`, or the value too.
 #[test]
 fn parts_are_c_types() {
     let word = |ty| PartsValue::scalar(ty, Extension::None);
@@ -133,15 +133,15 @@ fn parts_are_c_types() {
             };
             let lists = (0..9)
                 .chain([14, 15])
-                .flat_map(|n| [None, Some(n.min(1)), Some(n)].map(|named| (n, named)));
+                .flat_map(|n| [None, Some(n.min(1)), Some(n), Some(n + 2)].map(|named| (n, named)));
             for ((n, n_named), is_long) in lists.flat_map(|list| [(list, true), (list, false)]) {
                 let (before, own) = match is_long {
                     true => (Type::U64, word(I64)),
                     false => (Type::F64, word(F64)),
                 };
                 let passed = match n_named {
-                    Some(_) => value(&unnamed),
-                    None => value(&parts),
+                    Some(named) if named <= n => value(&unnamed),
+                    _ => value(&parts),
                 };
                 let last = [passed.clone(), passed, word(I64), word(F64)];
                 let mut own = PartsSignature {
