@@ -20,7 +20,8 @@ pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
     if kept == now {
         return Ok(());
     }
-    let changed = changes(kept, now);
+    let all = both(kept, now);
+    let changed: Vec<&str> = all.lines().filter(|line| !line.starts_with(' ')).collect();
     match changed.is_empty() {
         true => Ok(()),
         false => Err(format!(
@@ -30,25 +31,8 @@ pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
     }
 }
 
-/// The lines of `before` alone after `-`, and of `now` alone after `+`.
-fn changes(before: &str, now: &str) -> Vec<String> {
-    let lines = difference(before, now).into_iter();
-    let changed = lines.filter(|(sign, _)| *sign != ' ');
-    changed
-        .map(|(sign, line)| format!("{sign} {line}"))
-        .collect()
-}
-
 /// Every line, with `-` or `+` before those of `before` or `now` alone.
 pub(crate) fn both(before: &str, now: &str) -> String {
-    let lines = difference(before, now).into_iter();
-    lines
-        .map(|(sign, line)| format!("{sign} {line}\n"))
-        .collect()
-}
-
-/// Every line, with whose it is.
-fn difference<'t>(before: &'t str, now: &'t str) -> Vec<(char, &'t str)> {
     let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
     // Number of lines that are common from here to both ends.
     let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];
@@ -60,15 +44,16 @@ fn difference<'t>(before: &'t str, now: &'t str) -> Vec<(char, &'t str)> {
             };
         }
     }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    let (mut i, mut j, mut lines) = (0, 0, String::new());
     while i < before.len() || j < now.len() {
         let is_same = i < before.len() && before.get(i) == now.get(j);
         let is_old = j == now.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]);
-        lines.push(match (is_same, is_old) {
+        let (sign, line) = match (is_same, is_old) {
             (true, _) => (' ', before[i]),
             (false, true) => ('-', before[i]),
             (false, false) => ('+', now[j]),
-        });
+        };
+        lines += &format!("{sign} {line}\n");
         i += usize::from(is_same || is_old);
         j += usize::from(is_same || !is_old);
     }
