@@ -32,12 +32,6 @@ macro_rules! titled {
                 match self { $(Self::$variant => $title),* }
             }
         }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Debug::fmt(self, f)
-            }
-        }
     };
 }
 use titled;
@@ -47,6 +41,6 @@ use titled;
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;
 
 /// The loop's name.
-fn label(way: impl std::fmt::Display, signature: &str, n: u32) -> String {
-    format!("{way} {signature} {n}")
+fn label(way: impl std::fmt::Debug, signature: &str, n: u32) -> String {
+    format!("{way:?} {signature} {n}")
 }

@@ -160,7 +160,7 @@ fn times() -> Result<Costs> {
             });
             failed.map_or(Ok(()), Err)
         };
-    each_call(&mut |measured, way, repeat| time(measured, &way.to_string(), u32::MAX, repeat))?;
+    each_call(&mut |measured, way, repeat| time(measured, &format!("{way:?}"), u32::MAX, repeat))?;
     Ok(costs)
 }
 

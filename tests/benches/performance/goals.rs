@@ -81,7 +81,7 @@ pub(crate) fn numbers(figures: &Figures) -> Result<String> {
     let more = figures.each("counts Lowered - ByHand", &all)?;
     let none = more.iter().filter(|(_, more)| *more <= 0.0).count();
     let lowered = |name: &&'static str| {
-        let cost = |step: Step| figures.counts.of(step, name);
+        let cost = |step: Step| figures.counts.of(format_args!("{step:?}"), name);
         Some(100.0 * (cost(Step::FirstPlan)? + cost(Step::Site)?) / cost(Step::Compile)?)
     };
     let share = PREPARED.iter().filter_map(lowered).fold(0.0, f64::max);

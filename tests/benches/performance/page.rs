@@ -36,7 +36,7 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
 
 fn charts(figures: &Figures) -> [(&'static str, String); 2] {
     let of_ways = |ways: &[Way]| {
-        let named = ways.iter().map(|way| (way.to_string(), way.title()));
+        let named = ways.iter().map(|way| (format!("{way:?}"), way.title()));
         chart(&figures.counts, &named.collect::<Vec<_>>())
     };
     [

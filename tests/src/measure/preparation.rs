@@ -40,12 +40,6 @@ pub enum Step {
     Compile,
 }
 
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(self, f)
-    }
-}
-
 impl Step {
     /// The steps that the goals name.
     pub const IN_GOALS: [Self; 5] = [

@@ -32,19 +32,6 @@ pub(super) struct Loop {
     pub(super) cif: *const c_void,
 }
 
-impl Loop {
-    pub(super) const NONE: Self = Self {
-        code: null(),
-        target: null(),
-        args: null(),
-        ret: null_mut(),
-        pointers: null_mut(),
-        restored: null(),
-        n_restored: 0,
-        cif: null(),
-    };
-}
-
 impl Program {
     /// The C of `all`, built by `reference` and loaded, with libffi's functions: those of the file
     /// that `CABI_LIBFFI` names, else the installed ones.
@@ -161,7 +148,12 @@ impl Program {
         let of = Loop {
             code: once as *const c_void,
             target: (&raw mut body).cast_const().cast(),
-            ..Loop::NONE
+            args: null(),
+            ret: null_mut(),
+            pointers: null_mut(),
+            restored: null(),
+            n_restored: 0,
+            cif: null(),
         };
         // SAFETY: the loop calls `once` with the address of `body`.
         unsafe { self.repeat_loop("repeat_any", (name, n), &of) }

@@ -58,12 +58,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 kept.extend(now.clone());
             }
             for step in Step::OURS {
-                let way = format!("{step}{PROFILE}");
+                let way = format!("{step:?}{PROFILE}");
                 held(
                     suite,
                     &now,
                     &kept,
-                    (&way, &format!("{step} instructions")),
+                    (&way, &format!("{step:?} instructions")),
                     MORE,
                 )?;
             }
@@ -80,9 +80,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 fn instructions(now: &mut Costs, counted: &Costs) -> Result<()> {
     for name in PREPARED {
         for step in Step::OURS {
-            let n = counted.of(step, name);
-            let n = n.ok_or_else(|| format!("{name}: {step} is not counted"))?;
-            now.set(format_args!("{step}{PROFILE}"), name, n.round());
+            let n = counted.of(format_args!("{step:?}"), name);
+            let n = n.ok_or_else(|| format!("{name}: {step:?} is not counted"))?;
+            now.set(format_args!("{step:?}{PROFILE}"), name, n.round());
         }
     }
     Ok(())
@@ -108,7 +108,7 @@ fn held(
         suite.report.outcome(&engine, name, outcome);
         let more = match ALLOCATIONS.contains(&way) {
             true => 1.0,
-            false => of(now, &format!("{}{PROFILE}", Step::Site))?,
+            false => of(now, &format!("{:?}{PROFILE}", Step::Site))?,
         };
         if no_more(n.max(most) + more, n.max(most), times).is_ok() {
             return Err(format!("not noticed: {more} more for {way} of {name}").into());
