@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 
 pub(crate) struct Chart<'a> {
-    /// Unit of the scale.
-    pub(crate) unit: &'a str,
     /// The ways, by their texts in the legend.
     pub(crate) ways: &'a [&'a str],
     /// Each thing with a number for each way that has one.
@@ -82,10 +80,9 @@ impl Chart<'_> {
             )?;
         }
         let (x, y) = (WIDTH - RIGHT, bottom + 1.7 * LINE);
-        let unit = self.unit;
         writeln!(
             text,
-            "<text x=\"{x}\" y=\"{y:.0}\" text-anchor=\"end\">{unit}</text>"
+            "<text x=\"{x}\" y=\"{y:.0}\" text-anchor=\"end\">instructions of one call</text>"
         )
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cabi_tests::measure::{
     Costs, Program, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
 };
-use cabi_tests::measured::{Measured, measured};
+use cabi_tests::measured::measured;
 use cabi_verify::build::Installed;
 use criterion::Criterion;
 
@@ -134,40 +134,21 @@ fn times() -> Result<Costs> {
         .sample_size(10)
         .nresamples(1001)
         .without_plots();
-    let mut time =
-        |measured: &Measured, way: &str, most: u32, repeat: &mut dyn FnMut(u32) -> Result<()>| {
-            let mut failed = None;
-            criterion.bench_function(&format!("{} {way}", measured.name), |bencher| {
-                bencher.iter_custom(|n| {
-                    // One loop makes no more than `most`.
-                    let rounds = n.div_ceil(u64::from(most)).max(1);
-                    let each = u32::try_from(n.div_ceil(rounds))
-                        .unwrap_or(most)
-                        .max(FEWEST);
-                    let mut all = Duration::ZERO;
-                    for _ in 0..rounds {
-                        match timed(each, repeat) {
-                            Ok(one) => all += one,
-                            Err(why) => failed = Some(why),
-                        }
-                    }
-                    let calls =
-                        f64::from(each) * f64::from(u32::try_from(rounds).unwrap_or(u32::MAX));
-                    let ns = all.as_secs_f64() * 1e9 / calls;
-                    costs.least(way, measured.name, ns);
-                    Duration::from_secs_f64((ns * 1e-9 * n as f64).max(1e-9))
-                });
+    each_call(&mut |measured, way, repeat| {
+        let (way, mut failed) = (format!("{way:?}"), None);
+        criterion.bench_function(&format!("{} {way}", measured.name), |bencher| {
+            bencher.iter_custom(|n| {
+                let calls = u32::try_from(n).unwrap_or(u32::MAX).max(FEWEST);
+                let start = Instant::now();
+                failed = repeat(calls).err().or(failed.take());
+                let ns = start.elapsed().as_secs_f64() * 1e9 / f64::from(calls);
+                costs.least(&way, measured.name, ns);
+                Duration::from_secs_f64((ns * 1e-9 * n as f64).max(1e-9))
             });
-            failed.map_or(Ok(()), Err)
-        };
-    each_call(&mut |measured, way, repeat| time(measured, &format!("{way:?}"), u32::MAX, repeat))?;
+        });
+        failed.map_or(Ok(()), Err)
+    })?;
     Ok(costs)
-}
-
-fn timed(n: u32, repeat: &mut dyn FnMut(u32) -> Result<()>) -> Result<Duration> {
-    let start = Instant::now();
-    repeat(n)?;
-    Ok(start.elapsed())
 }
 
 /// Processor, compilers, libffi, valgrind.

@@ -35,20 +35,14 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
 }
 
 fn charts(figures: &Figures) -> [(&'static str, String); 2] {
-    let of_ways = |ways: &[Way]| {
-        let named = ways.iter().map(|way| (format!("{way:?}"), way.title()));
-        chart(&figures.counts, &named.collect::<Vec<_>>())
-    };
-    [
-        ("calls", of_ways(Way::CALLS)),
-        ("closures", of_ways(Way::ENTERED)),
-    ]
+    let all = [("calls", Way::CALLS), ("closures", Way::ENTERED)];
+    all.map(|(name, ways)| (name, chart(&figures.counts, ways)))
 }
 
-fn chart(costs: &Costs, ways: &[(String, &str)]) -> String {
-    let titles: Vec<_> = ways.iter().map(|(_, title)| *title).collect();
+fn chart(costs: &Costs, ways: &[Way]) -> String {
+    let titles: Vec<_> = ways.iter().map(|way| way.title()).collect();
     let values = |name: &&str| {
-        let of_way = |(way, _): &(String, &str)| costs.of(way, name);
+        let of_way = |way: &Way| costs.of(format_args!("{way:?}"), name);
         ways.iter().map(of_way).collect::<Vec<_>>()
     };
     let rows = SHOWN.iter().map(|name| (*name, values(name)));
@@ -56,7 +50,6 @@ fn chart(costs: &Costs, ways: &[(String, &str)]) -> String {
         .filter(|(_, values)| values.iter().any(Option::is_some))
         .collect();
     Chart {
-        unit: "instructions of one call",
         ways: &titles,
         rows: &rows,
     }
