@@ -215,14 +215,14 @@ impl Probe {
         let (mut own, mut rows) = (buffers, String::new());
         for question in questions {
             let n = question.number;
-            let mut values = Values::of_question(question, convention);
+            let mut values = Values::of_sig(&question.sig, Some(convention));
             values.shift = self.machine.shift;
             own.push_str(&values.of_globals(n));
             let row = values.row((question.sig.takes_more(), false));
             let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
         }
         let values = questions.iter();
-        let values = values.map(|question| Values::of_question(question, convention));
+        let values = values.map(|question| Values::of_sig(&question.sig, Some(convention)));
         let rows = (&*(own + &table(&rows)), questions.len());
         let mut link = linked_statically(questions.iter().map(Question::number));
         let objects = objects.iter().map(|one| one.object.to_string_lossy());

@@ -63,6 +63,7 @@ impl Compared<'_> {
             true => bytes.saturating_sub(own) as u64,
             false => 0,
         };
+        let bytes_of_register = usize::try_from(self.abi.convention.frame.slot).unwrap_or(8);
         let regs = placed.loc.regs().iter().map(|reg| Spot {
             base: match (reg.bank(), part.ty) {
                 (Bank::X87, PartType::F64) => format!("{reg}d").into(),
@@ -70,7 +71,7 @@ impl Compared<'_> {
                 _ => reg.name().into(),
             },
             byte: match reg.bank() {
-                Bank::Int => before(register_bytes(*reg, self.abi)),
+                Bank::Int => before(bytes_of_register),
                 _ => 0,
             },
         });
@@ -87,11 +88,6 @@ impl Compared<'_> {
 /// unspecified: on AArch64.
 pub(super) fn is_of_64_bits_by_halves(reg: Reg) -> bool {
     reg.name().starts_with('x') && reg.bank() == Bank::Int
-}
-
-/// Bytes of an integer register.
-pub(super) fn register_bytes(_reg: Reg, abi: &FnAbi) -> usize {
-    usize::try_from(abi.convention.frame.slot).unwrap_or(8)
 }
 
 /// Returns the number of x87 registers that the arguments of a call are in.

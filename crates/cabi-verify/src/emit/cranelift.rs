@@ -63,7 +63,10 @@ impl Stubs for Mutated<'_> {
         signature: ir::SigRef,
         func: &mut ir::Function,
     ) -> Result<ir::FuncRef, LowerError> {
-        let stub = mutated(self.mutation, stub);
+        let stub = match self.mutation.stub {
+            None => stub,
+            Some(change) => change(stub),
+        };
         self.module.stub(stub, signature, func)
     }
 
@@ -74,13 +77,6 @@ impl Stubs for Mutated<'_> {
         func: &mut ir::Function,
     ) -> Result<ir::FuncRef, LowerError> {
         self.module.function(id, signature, func)
-    }
-}
-
-fn mutated(mutation: Mutation, stub: Stub) -> Stub {
-    match mutation.stub {
-        None => stub,
-        Some(change) => change(stub),
     }
 }
 

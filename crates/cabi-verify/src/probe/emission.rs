@@ -143,20 +143,15 @@ impl Emission<'_> {
     pub(super) fn all_values(&self, sigs: &[FnSig]) -> Vec<Values> {
         let all = sigs.iter().zip(self.forms.0..);
         all.map(|(sig, turn)| {
-            let mut values = self.values(sig);
+            let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
+            if let Ok(abi) = FnAbi::new(sig, self.target) {
+                values.n_x87 = n_x87(&abi);
+                values.has_far_pointer = has_far_pointer(&abi);
+            }
             values.guarded = Some([PageEnd::First, PageEnd::Last][(turn + turn / 4) % 2]);
             values
         })
         .collect()
-    }
-
-    fn values(&self, sig: &FnSig) -> Values {
-        let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
-        if let Ok(abi) = FnAbi::new(sig, self.target) {
-            values.n_x87 = n_x87(&abi);
-            values.has_far_pointer = has_far_pointer(&abi);
-        }
-        values
     }
 
     /// Checks whether the probe can look at code for a signature.

@@ -14,6 +14,7 @@ use crate::question::Question;
 
 use super::MAX_VALUES;
 
+#[derive(Default)]
 pub(super) struct Values {
     pub(super) types: Vec<Type>,
     n_named: usize,
@@ -61,7 +62,7 @@ pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize
 
 /// Checks whether values of the question have bytes of which some bits count, and others do not.
 pub fn has_partial_bytes(question: &Question, convention: &'static Convention) -> bool {
-    let values = Values::of_question(question, convention);
+    let values = Values::of_sig(&question.sig, Some(convention));
     let all = values.all();
     let mut masks = all.iter().map(|ty| mask(ty, values.bits()));
     masks.any(|mask| mask.iter().any(|bits| !matches!(bits, 0 | 0xff)))
@@ -76,15 +77,8 @@ impl Values {
             is_wide: true,
             convention: case.prototype.convention.or(case.target.convention()),
             n_x87: case.abi_under(Policy::NONE).map_or(0, |abi| n_x87(&abi)),
-            has_far_pointer: false,
-            shift: 0,
-            guarded: None,
+            ..Self::default()
         }
-    }
-
-    /// Returns the values of a question, whose unnamed arguments are promoted.
-    pub(super) fn of_question(question: &Question, convention: &'static Convention) -> Self {
-        Self::of_sig(&question.sig, Some(convention))
     }
 
     /// Returns the values of a call whose unnamed arguments are promoted.
@@ -94,12 +88,8 @@ impl Values {
             n_named: sig.params().len(),
             ret: (*sig.result().kind() != Kind::Void && !sig.is_noreturn())
                 .then(|| sig.result().clone()),
-            is_wide: false,
             convention,
-            n_x87: 0,
-            has_far_pointer: false,
-            shift: 0,
-            guarded: None,
+            ..Self::default()
         }
     }
 
