@@ -42,109 +42,86 @@ int main(void) {
 }
 ";
 
-/// Names, parameters and number of named parameters of functions of C, which return whether
-/// element n of all their arguments is n, counted from 1.
-struct Cases<'s> {
-    system: System<'s>,
-    link: &'s str,
-    functions: [(&'static str, Vec<Kind>, Option<usize>); 4],
-    /// The functions that do not get their arguments without padding, or without the last element
-    /// of an object that is passed by reference, as bits. al of x86-64 may be right by chance.
-    control: i32,
+/// Name, parameters and number of named parameters of a function of C, which returns whether
+/// element n of all its arguments is n, counted from 1.
+type Function = (&'static str, Vec<Kind>, Option<usize>);
+
+/// rustc_codegen_cranelift #1525: a homogeneous aggregate in registers that do not suffice.
+/// wasmtime #9509: a pair with one integer register left.
+/// rustc_codegen_cranelift #1451: unnamed arguments.
+/// A float and an integer, with one integer register left and with none.
+fn functions(aggregate: Kind, n_int: usize) -> [Function; 4] {
+    let n_doubles = 9 - if aggregate.1.len() == 4 { 3 } else { 2 };
+    let aggregate = [vec![DOUBLE; n_doubles], vec![aggregate, DOUBLE]].concat();
+    let pair = [vec![LONG; n_int - 1], vec![PAIR, LONG]].concat();
+    let unnamed = vec![LONG, DOUBLE, LONG, PAIR, DOUBLE, MIXED];
+    let mixed = [vec![LONG; n_int - 1], vec![MIXED, MIXED, DOUBLE, LONG]].concat();
+    [
+        ("aggregate", aggregate, None),
+        ("pair", pair, None),
+        ("unnamed", unnamed, Some(1)),
+        ("mixed", mixed, None),
+    ]
 }
 
-impl<'s> Cases<'s> {
-    /// rustc_codegen_cranelift #1525: a homogeneous aggregate in registers that do not suffice.
-    /// wasmtime #9509: a pair with one integer register left.
-    /// rustc_codegen_cranelift #1451: unnamed arguments.
-    /// A float and an integer, with one integer register left and with none.
-    fn new(
-        system: System<'s>,
-        link: &'s str,
-        (aggregate, n_int): (Kind, usize),
-        control: i32,
-    ) -> Self {
-        let n_doubles = 9 - if aggregate.1.len() == 4 { 3 } else { 2 };
-        let aggregate = [vec![DOUBLE; n_doubles], vec![aggregate, DOUBLE]].concat();
-        let pair = [vec![LONG; n_int - 1], vec![PAIR, LONG]].concat();
-        let unnamed = vec![LONG, DOUBLE, LONG, PAIR, DOUBLE, MIXED];
-        let mixed = [vec![LONG; n_int - 1], vec![MIXED, MIXED, DOUBLE, LONG]].concat();
-        let functions = [
-            ("aggregate", aggregate, None),
-            ("pair", pair, None),
-            ("unnamed", unnamed, Some(1)),
-            ("mixed", mixed, None),
-        ];
-        Self {
-            system,
-            link,
-            functions,
-            control,
-        }
+/// Runs the program of `functions` with plans of parts, and with flattened parts. `control` has the
+/// functions, as bits, that do not get their arguments without padding, or without the last element
+/// of an object that is passed by reference. al of x86-64 may be right by chance.
+fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
+    let wine = tempfile::tempdir().unwrap();
+    for (is_planned, wrong) in [(true, 0), (false, control)] {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        };
+        let callees: String = functions.iter().map(in_c).collect();
+        write("callees.c", [TYPES, &callees].concat().as_bytes());
+        write("main.c", MAIN.as_bytes());
+        write("relays.o", &object(system.triple, functions, is_planned));
+        let Some(made) = system.commands(folder.path(), link) else {
+            return;
+        };
+        made.unwrap();
+        let Some(ended) = system.run(folder.path(), wine.path()) else {
+            return;
+        };
+        let code = ended.status.code().unwrap();
+        let (triple, is_right) = (system.triple, code == 0);
+        assert_eq!(
+            (code & wrong, is_right),
+            (wrong, is_planned),
+            "{triple}: {code}"
+        );
     }
+}
 
-    /// Runs the program with plans of parts, and with flattened parts.
-    fn run(&self) {
-        let wine = tempfile::tempdir().unwrap();
-        for (is_planned, wrong) in [(true, 0), (false, self.control)] {
-            let folder = tempfile::tempdir().unwrap();
-            let write = |name: &str, bytes: &[u8]| {
-                std::fs::write(folder.path().join(name), bytes).unwrap();
-            };
-            let functions = self.functions.iter().map(in_c);
-            let callees: String = functions.collect();
-            write("callees.c", [TYPES, &callees].concat().as_bytes());
-            write("main.c", MAIN.as_bytes());
-            write("relays.o", &self.object(is_planned));
-            let Some(made) = self.system.commands(folder.path(), self.link) else {
-                return;
-            };
-            made.unwrap();
-            let Some(ended) = self.system.run(folder.path(), wine.path()) else {
-                return;
-            };
-            let code = ended.status.code().unwrap();
-            let (triple, is_right) = (self.system.triple, code == 0);
-            assert_eq!(
-                (code & wrong, is_right),
-                (wrong, is_planned),
-                "{triple}: {code}"
-            );
-        }
+fn object(triple: &str, functions: &[Function], is_planned: bool) -> Vec<u8> {
+    let (mut module, lower) = module(triple);
+    for (name, kinds, n_named) in functions {
+        let params: Vec<_> = kinds.iter().map(|kind| value(&lower, *kind)).collect();
+        let sig = PartsSignature {
+            params: params.clone(),
+            n_named: *n_named,
+            result: Some(PartsValue::scalar(I32, Extension::Sign)),
+            ..PartsSignature::default()
+        };
+        let sig = sig.fn_sig(lower.target()).unwrap();
+        let own = FnSig::new([], Type::I32);
+        let named = |side: &str| format!("{side}_{name}");
+        exported(&mut module, &named("relay"), &own, |module, builder, _| {
+            let callee = lower.declare_import(module, &named("take"), &sig);
+            let (callee, mut n) = (callee.unwrap().id, 0);
+            let args = params.iter().zip(kinds).map(|(value, (_, elements))| {
+                constants(builder, value, elements, (&mut n, is_planned))
+            });
+            let args: Vec<Arg> = args.collect();
+            match is_planned {
+                true => call(module, &lower, builder, (callee, &sig), &args),
+                false => call_flat(module, builder, callee, &args),
+            }
+        });
     }
-
-    fn object(&self, is_planned: bool) -> Vec<u8> {
-        let (mut module, lower) = module(self.system.triple);
-        for (name, kinds, n_named) in &self.functions {
-            let params: Vec<_> = kinds.iter().map(|kind| value(&lower, *kind)).collect();
-            let sig = PartsSignature {
-                params: params.clone(),
-                n_named: *n_named,
-                result: Some(PartsValue::scalar(I32, Extension::Sign)),
-                ..PartsSignature::default()
-            };
-            let sig = sig.fn_sig(lower.target()).unwrap();
-            let own = FnSig::new([], Type::I32);
-            exported(
-                &mut module,
-                &format!("relay_{name}"),
-                &own,
-                |module, builder, _| {
-                    let callee = lower.declare_import(module, &format!("take_{name}"), &sig);
-                    let (callee, mut n) = (callee.unwrap().id, 0);
-                    let args = params.iter().zip(kinds).map(|(value, (_, elements))| {
-                        constants(builder, value, elements, (&mut n, is_planned))
-                    });
-                    let args: Vec<Arg> = args.collect();
-                    match is_planned {
-                        true => call(module, &lower, builder, (callee, &sig), &args),
-                        false => call_flat(module, builder, callee, &args),
-                    }
-                },
-            );
-        }
-        module.finish().emit().unwrap()
-    }
+    module.finish().emit().unwrap()
 }
 
 /// Returns the value of a kind in the parts, or by the reference, that C passes it in or by.
@@ -163,7 +140,7 @@ fn value(lower: &Lowering, (_, elements): Kind) -> PartsValue {
 }
 
 /// Returns the function of C.
-fn in_c((name, kinds, n_named): &(&str, Vec<Kind>, Option<usize>)) -> String {
+fn in_c((name, kinds, n_named): &Function) -> String {
     let (mut n, mut params, mut reads, mut checks) = (0, vec![], String::new(), vec![]);
     for (i, (ty, elements)) in kinds.iter().enumerate() {
         match n_named.is_some_and(|n_named| i >= n_named) {
@@ -266,12 +243,12 @@ const LINK: &str = "CC callees.c main.c relays.o -o main.exe";
 
 #[test]
 fn x86_64_linux() {
-    Cases::new(X86_64, LINK, (DOUBLES, 6), 0b1011).run();
+    run(&X86_64, LINK, &functions(DOUBLES, 6), 0b1011);
 }
 
 #[test]
 fn aarch64_linux() {
-    Cases::new(AARCH64, LINK, (FLOATS, 8), 0b1011).run();
+    run(&AARCH64, LINK, &functions(FLOATS, 8), 0b1011);
 }
 
 /// clang writes ELF for Apple's system, and so does Cranelift.
@@ -284,20 +261,20 @@ fn aarch64_apple() {
     };
     let link =
         "CC callees.c -o callees.o; aarch64-linux-gnu-gcc main.c callees.o relays.o -o main.exe";
-    Cases::new(system, link, (FLOATS, 8), 0b1111).run();
+    run(&system, link, &functions(FLOATS, 8), 0b1111);
 }
 
 #[test]
 fn riscv64_linux() {
-    Cases::new(RISCV64, LINK, (DOUBLES, 8), 0b1101).run();
+    run(&RISCV64, LINK, &functions(DOUBLES, 8), 0b1101);
 }
 
 #[test]
 fn s390x_linux() {
-    Cases::new(S390X, LINK, (DOUBLES, 5), 0b1111).run();
+    run(&S390X, LINK, &functions(DOUBLES, 5), 0b1111);
 }
 
 #[test]
 fn x86_64_windows() {
-    Cases::new(WINDOWS, LINK, (DOUBLES, 4), 0b1111).run();
+    run(&WINDOWS, LINK, &functions(DOUBLES, 4), 0b1111);
 }
