@@ -132,9 +132,7 @@ pub(crate) fn compilers_of_programs(
                 asked.extend(commands.iter().map(|command| (target.clone(), *command)));
             }
             Ok(_) => {}
-            Err(why) => {
-                suite.report.absent(triple, &why);
-            }
+            Err(why) => suite.report.absent(triple, &why),
         }
     }
     let references = in_threads(
@@ -146,9 +144,7 @@ pub(crate) fn compilers_of_programs(
     for ((target, command), reference) in asked.into_iter().zip(references) {
         match reference {
             Ok(reference) => compilers.push(Compiler::of_programs(reference, target, None)),
-            Err(why) => {
-                suite.report.absent(command, &why);
-            }
+            Err(why) => suite.report.absent(command, &why),
         }
     }
     Ok(compilers)

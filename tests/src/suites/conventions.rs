@@ -130,13 +130,9 @@ impl Engine<'_> {
     }
 
     fn run(&self, references: &References, drawn: (u64, u64), suite: &mut Suite) -> Result<()> {
-        let tools = match self.tools(references) {
-            Ok(tools) => tools,
-            Err(why) => {
-                suite.report.absent(&self.name, &why);
-                return Ok(());
-            }
-        };
+        let tools = self.tools(references);
+        let tools = tools.map_err(|why| suite.report.absent(&self.name, &why));
+        let Ok(tools) = tools else { return Ok(()) };
         let is_stored = drawn.0 == stored::SEED && drawn.1 >= self.machine.stored;
         let drawn = Drawn::with_directed(self, drawn);
         let compiled = Compiled::new(&drawn.questions, &tools, 0)?;

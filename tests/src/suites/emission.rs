@@ -42,16 +42,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut targets = Vec::new();
     match Reference::of_machine() {
         Ok(linker) => targets.push(ProgramTarget::x86_64_linux(&linker)),
-        Err(why) => {
-            suite.report.absent("emission", &why);
-        }
+        Err(why) => suite.report.absent("emission", &why),
     }
     for name in ProgramTarget::names() {
         match ProgramTarget::named(name) {
             Ok((target, _)) => targets.push(target),
-            Err(why) => {
-                suite.report.absent(name, &why);
-            }
+            Err(why) => suite.report.absent(name, &why),
         }
     }
     // Without libclang no block is read.

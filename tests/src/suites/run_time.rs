@@ -36,13 +36,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(folders)?;
     let own = subjects.iter().filter(|one| one.target == HERE);
     let own: Vec<&Subject> = own.collect();
-    let mut code = match RunTimeCode::new() {
-        Ok(code) => code,
-        Err(why) => {
-            suite.report.absent(ENGINES[0], &why);
-            return Ok(());
-        }
-    };
+    let code = RunTimeCode::new().map_err(|why| suite.report.absent(ENGINES[0], &why));
+    let Ok(mut code) = code else { return Ok(()) };
     let (mut n_stubs, mut n_all) = (0, 0);
     for (vectors, feature) in LEVELS {
         let mut signatures = of_level(&own, vectors);

@@ -211,20 +211,11 @@ mod tests {
     /// Returns the result of `long double f(long double a, int b) { return a + b; }` of msvc for
     /// 1.5 and 2, compiled with `flags`.
     fn sum(flags: &[&str]) -> Option<Vec<u8>> {
-        let (target, known) = match ProgramTarget::named("x86_64-pc-windows-msvc") {
-            Ok(target) => target,
-            Err(why) => {
-                crate::report::missing(&why);
-                return None;
-            }
-        };
-        let compiler = match Reference::of_command(known[0]) {
-            Ok(compiler) => compiler.for_programs(),
-            Err(why) => {
-                crate::report::missing(&why);
-                return None;
-            }
-        };
+        let found = ProgramTarget::named("x86_64-pc-windows-msvc");
+        let found = found.and_then(|(target, known)| {
+            Ok((target, Reference::of_command(known[0])?.for_programs()))
+        });
+        let (target, compiler) = found.map_err(|why| crate::report::missing(&why)).ok()?;
         let folder = Scratch::new().expect("a folder");
         let file = folder.path().join("sum.c");
         let text = "long double f(long double a, int b) { return a + b; }\n";

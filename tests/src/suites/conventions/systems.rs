@@ -28,12 +28,8 @@ pub(super) fn run(suite: &mut Suite) {
     if !suite.wants(engine) {
         return;
     }
-    let tools = match tools() {
-        Ok(tools) => tools,
-        Err(why) => {
-            return suite.report.absent(engine, &why);
-        }
-    };
+    let tools = tools().map_err(|why| suite.report.absent(engine, &why));
+    let Ok(tools) = tools else { return };
     let rows = include_str!("../../../corpus/systems.txt").lines();
     let rows: Vec<&str> = rows.filter(|row| !row.starts_with('#')).collect();
     let outcomes = in_threads(&rows, at_once(), |row| compare(row, &tools), |_| ());
