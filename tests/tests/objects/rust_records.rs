@@ -19,7 +19,10 @@ typedef struct __attribute__((packed)) { float x; long y; } packed;
 typedef struct __attribute__((packed)) { signed char x; int y; } small;
 ";
 
-const RECORDS: [(&str, [(u32, ValueType); 2], (u64, u32)); 3] = [
+/// Name of a C type, its parts with their offsets, its size and alignment.
+type Record = (&'static str, [(u32, ValueType); 2], (u64, u32));
+
+const RECORDS: [Record; 3] = [
     ("floats", [(0, F32), (8, F32)], (16, 8)),
     ("mixed", [(0, F32), (8, I8)], (16, 8)),
     ("packed", [(0, F32), (4, I64)], (12, 1)),
