@@ -8,8 +8,8 @@ use super::registers::{
 use super::sysv::X86_64_SYSV;
 use crate::convention::{Convention, Frame, FrameKind};
 
-/// clang's `__attribute__((preserve_all))`. `clif-cabi` calls functions with any result, and defines
-/// those without one.
+/// clang's `__attribute__((preserve_all))`. `clif-cabi` calls functions with any result, and
+/// defines those without one.
 pub static X86_64_PRESERVE_ALL: Convention = Convention {
     name: "preserve_all",
     frame: Frame {
