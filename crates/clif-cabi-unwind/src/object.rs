@@ -45,7 +45,7 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`]
     /// for another format, [`UnwindError::Table`] for what a format has no relocation for, and for
-    /// an object that has such a table already.
+    /// an object of ELF or Mach-O that has such a table already. A COFF object gets a second one.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
             return Ok(());
