@@ -1,17 +1,16 @@
-//! Calls of signatures in parts, from CLIF without a C type, against C. Each case was reported of a
-//! front end that counts registers itself. Calls of the flattened parts without padding, as
-//! Cranelift places them, are the control. Functions are those of C types: the plans are the same
-//! (`crates/clif-cabi-plan/tests/parts.rs`).
+//! Calls and functions of signatures in parts, from CLIF without a C type, against C. Each case was
+//! reported of a front end that counts registers itself. Calls of the flattened parts without
+//! padding, as Cranelift places them, are the control.
 
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I32, I64};
-use clif_cabi::clif_cabi_plan::{Extension, PartsSignature, PartsValue, ValueType};
+use clif_cabi::clif_cabi_plan::{Extension, PartsSignature, PartsValue, VaArgPlan, ValueType};
 use clif_cabi::cranelift_codegen::ir::{
     AbiParam, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Lowering, Ret, clif_type};
+use clif_cabi::{Arg, Entry, Lowering, Ret, clif_type};
 use cranelift_object::ObjectModule;
 
 use super::system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64};
@@ -35,10 +34,22 @@ typedef struct { double x0, x1; } doubles;
 typedef struct { double x0; long long x1; } mixed;
 ";
 
+/// Calls `own` of CLIF.
+const CALLER: &str = "
+long long own(long long, mixed, ...);
+int take_definition(void) {
+  pair p = { 6, 7 };
+  mixed first = { 2, 3 }, last = { 9, 5 };
+  return own(1, first, 4.0, 5LL, p, 8.0, last) == 1234567895;
+}
+";
+
 const MAIN: &str = "
 int relay_aggregate(void), relay_pair(void), relay_unnamed(void), relay_mixed(void);
+int take_definition(void);
 int main(void) {
-  return !relay_aggregate() | !relay_pair() << 1 | !relay_unnamed() << 2 | !relay_mixed() << 3;
+  return !relay_aggregate() | !relay_pair() << 1 | !relay_unnamed() << 2 | !relay_mixed() << 3
+    | !take_definition() << 4;
 }
 ";
 
@@ -75,7 +86,7 @@ fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         };
         let callees: String = functions.iter().map(in_c).collect();
-        write("callees.c", [TYPES, &callees].concat().as_bytes());
+        write("callees.c", [TYPES, &callees, CALLER].concat().as_bytes());
         write("main.c", MAIN.as_bytes());
         write("relays.o", &object(system.triple, functions, is_planned));
         let Some(made) = system.commands(folder.path(), link) else {
@@ -121,6 +132,16 @@ fn object(triple: &str, functions: &[Function], is_planned: bool) -> Vec<u8> {
             }
         });
     }
+    let own = PartsSignature {
+        params: [LONG, MIXED].map(|kind| value(&lower, kind)).to_vec(),
+        n_named: Some(2),
+        result: Some(value(&lower, LONG)),
+        ..PartsSignature::default()
+    };
+    let own = own.fn_sig(lower.target()).unwrap();
+    exported(&mut module, "own", &own, |_, builder, entry| {
+        digits(&lower, builder, entry)
+    });
     module.finish().emit().unwrap()
 }
 
@@ -194,14 +215,17 @@ fn constants(
     if !is_whole {
         values[last] = builder.ins().iconst(types::I64, 0);
     }
-    let bytes = u32::try_from(value.size).unwrap();
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
-    let slot = builder.create_sized_stack_slot(slot);
-    let object = builder.ins().stack_addr(types::I64, slot, 0);
+    let object = slot(builder, u32::try_from(value.size).unwrap());
     for (value, at) in values.into_iter().zip((0..).step_by(8)) {
         builder.ins().store(MemFlagsData::new(), value, object, at);
     }
     Arg::memory(object)
+}
+
+fn slot(builder: &mut FunctionBuilder<'_>, bytes: u32) -> Value {
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3);
+    let slot = builder.create_sized_stack_slot(slot);
+    builder.ins().stack_addr(types::I64, slot, 0)
 }
 
 fn call(
@@ -237,6 +261,43 @@ fn call_flat(
     let address = builder.ins().func_addr(types::I64, callee);
     let called = builder.ins().call_indirect(flat, address, &args);
     builder.inst_results(called)[0]
+}
+
+/// rustc_codegen_cranelift #1677: the definition of a variadic function. Returns the arguments as
+/// the digits of a number.
+fn digits(lower: &Lowering, builder: &mut FunctionBuilder<'_>, entry: &Entry) -> Value {
+    let plan = |kind: Kind| {
+        let PartsValue {
+            parts, size, align, ..
+        } = value(lower, kind);
+        // All unnamed arguments are integers there.
+        let is_int = lower.target().name().starts_with("riscv64");
+        let parts = parts.iter().map(|part| if is_int { I64 } else { part.ty });
+        let parts: Vec<ValueType> = parts.collect();
+        VaArgPlan::of_parts(&parts, size, align, lower.target()).unwrap()
+    };
+    let list = slot(builder, plan(LONG).list_bytes.into());
+    entry.va_start(builder, list).unwrap();
+    let mut number = entry.value(builder, 0).unwrap();
+    for (i, kind) in (1..).zip([MIXED, DOUBLE, LONG, PAIR, DOUBLE, MIXED]) {
+        let from = match i {
+            1 => entry.address(builder, i),
+            _ => lower.va_arg_planned(builder, list, &plan(kind)),
+        };
+        for (ty, at) in kind.1.iter().zip((0..).step_by(8)) {
+            let from = *from.as_ref().unwrap();
+            let digit = builder
+                .ins()
+                .load(clif_type(*ty), MemFlagsData::new(), from, at);
+            let digit = match ty {
+                F64 => builder.ins().fcvt_to_sint(types::I64, digit),
+                _ => digit,
+            };
+            let tens = builder.ins().imul_imm_s(number, 10);
+            number = builder.ins().iadd(tens, digit);
+        }
+    }
+    number
 }
 
 const LINK: &str = "CC callees.c main.c relays.o -o main.exe";
