@@ -84,7 +84,7 @@ impl Explain {
                 target: &target,
             };
             let drawn = picture.draw().map_err(|e| e.to_string())?;
-            if let Some(drawn) = output::picture(self.asked.svg.as_deref(), drawn)? {
+            if let Some(drawn) = self.asked.picture(drawn)? {
                 return Ok(drawn);
             }
         }

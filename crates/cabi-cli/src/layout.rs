@@ -165,7 +165,7 @@ impl Show {
             let name = &one.name;
             format!("--svg: the picture of {name} would be {pixels} pixels high, more than a screen shows: draw the type of one of its members, or see the table")
         })?;
-        Ok(output::picture(self.asked.svg.as_deref(), drawn)?)
+        Ok(self.asked.picture(drawn)?)
     }
 
     /// Returns the types that are shown.

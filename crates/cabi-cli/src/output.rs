@@ -101,15 +101,6 @@ pub(crate) fn ending(text: &str, code: u8) -> Failure {
     print(text).map_or_else(|failure| failure, |()| Failure::Silent(code))
 }
 
-/// Writes what --svg asks for to its file. Gives it where it is printed instead of the text.
-pub(crate) fn picture(path: Option<&Path>, drawn: String) -> Result<Option<String>, String> {
-    match path {
-        Some(path) if is_stdout(path) => Ok(Some(drawn)),
-        Some(path) => save(path, &drawn).map(|()| None),
-        None => Ok(None),
-    }
-}
-
 /// Returns the outcome of writing to standard output.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {

@@ -100,6 +100,21 @@ pub(crate) struct TargetOptions {
     pub(crate) clang: Vec<String>,
 }
 
+impl TargetOptions {
+    /// Writes the picture that --svg asks for to its file. Gives it where it is printed instead of
+    /// the text.
+    pub(crate) fn picture(&self, drawn: String) -> Result<Option<String>, String> {
+        match self.svg.as_deref() {
+            Some(path) if output::is_stdout(path) && self.json => {
+                Err("`--svg -` and --json both print: name a file for the picture".to_owned())
+            }
+            Some(path) if output::is_stdout(path) => Ok(Some(drawn)),
+            Some(path) => output::save(path, &drawn).map(|()| None),
+            None => Ok(None),
+        }
+    }
+}
+
 /// Source of declarations: C text of the command line, or headers by their names, and for which
 /// target and compiler.
 pub(crate) struct Source<'a> {
