@@ -218,8 +218,8 @@ fn rounds_for_gdb() {
     assert_eq!(third(), 1);
 }
 
-/// What gdb says of a run of the test `debug::{test}`, with these variables, until it stops at the
-/// function `at` and shows the callers.
+/// Runs the test `debug::{test}` in gdb, with these variables, and returns what gdb says until it
+/// has stopped at the function `at` and shown the callers.
 #[cfg(feature = "gdb")]
 fn gdb_said(test: &str, at: &str, variables: &[(&str, &str)]) -> String {
     let mut gdb = std::process::Command::new("gdb");

@@ -147,7 +147,7 @@ fn records_of_rust() {
     }
 }
 
-/// Where C passes nothing of an object without bytes, its address is refused.
+/// The address of an object without bytes is refused if C passes nothing of it.
 #[test]
 fn addresses_of_nothing() {
     for name in [LINUX, ARM, RISCV] {

@@ -251,7 +251,7 @@ fn a_closure_that_drops_itself_while_its_thread_ends() {
     let run = move || {
         let last = Arc::clone(&inside);
         let at_end: Box<dyn FnOnce()> = Box::new(move || dropped_below_many(&last));
-        // What is used first is dropped last: the notes go before.
+        // Thread-locals go in the reverse order of their first use: the notes go before.
         AT_END.with(|own| own.0.replace(Some(at_end)));
         dropped_below_many(&inside);
     };
