@@ -13,9 +13,8 @@ use crate::cranelift::codegen::gimli::{Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use crate::error::{NO_TABLES, UnwindError};
-use crate::rows::rows;
 use crate::windows_arm::Fragment;
-use crate::{windows, windows_arm};
+use crate::{rows, windows, windows_arm};
 
 /// The rules of one function.
 #[derive(Clone, Debug)]
@@ -23,7 +22,7 @@ pub(crate) enum Frame {
     Compiled {
         rules: CfaUnwindInfo,
         lowered: Option<LoweredFrame>,
-        /// Vectors that are saved without a rule: [`Row::vectors`](crate::rows::Row::vectors).
+        /// Rules of vectors, of which Cranelift has none: [`rows::vectors`].
         vectors: Vec<(u32, CallFrameInstruction)>,
     },
     Stub {
@@ -168,24 +167,17 @@ fn append(fde: &mut FrameDescriptionEntry, instructions: &[(u32, CallFrameInstru
     }
 }
 
-/// Returns the rules of [`Row::vectors`](crate::rows::Row::vectors) of `code`.
+/// Returns the rules of [`rows::vectors`].
 fn vectors(
     isa: &dyn TargetIsa,
     code: &CompiledCode,
 ) -> Result<Vec<(u32, CallFrameInstruction)>, UnwindError> {
-    let machine = isa.triple().architecture;
-    if !matches!(machine, Architecture::Aarch64(_) | Architecture::S390x) {
-        return Ok(Vec::new());
-    }
-    let rows = rows(isa, code)?;
-    let saved = rows
-        .last()
-        .map(|row| row.vectors(machine, code.code_buffer()));
     let rule = |(end, register, at): (usize, u16, i64)| {
         let (end, at) = (u32::try_from(end).ok()?, i32::try_from(at).ok()?);
         Some((end, CallFrameInstruction::Offset(Register(register), at)))
     };
-    Ok(saved.into_iter().flatten().filter_map(rule).collect())
+    let saved = rows::vectors(isa, code)?.into_iter();
+    Ok(saved.filter_map(rule).collect())
 }
 
 /// Appends the changes from one row to the next.

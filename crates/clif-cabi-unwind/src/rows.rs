@@ -25,23 +25,30 @@ pub(crate) struct Row {
     pub(crate) saved: Vec<(u16, i64)>,
 }
 
-impl Row {
-    /// Returns the vectors that `preserve_all` saves in `code` after this row, the last of its
-    /// prologue: the end of the instruction, the register's DWARF number, and the place in bytes
-    /// from the CFA. Cranelift (0.132 to 0.137) has no rule for them.
-    pub(crate) fn vectors(&self, machine: Architecture, code: &[u8]) -> Vec<(usize, u16, i64)> {
-        let code = code.get(self.offset..).unwrap_or_default();
-        match machine {
-            Architecture::Aarch64(_) => self.pushed(code).collect(),
-            Architecture::S390x => self.stored(code).unwrap_or_default(),
-            _ => Vec::new(),
-        }
-    }
+/// Returns the vectors that `preserve_all` saves in `code` after the last row of its prologue: the
+/// end of the instruction, the register's DWARF number, and the place in bytes from the CFA.
+/// Cranelift (0.132 to 0.137) has no rule for them.
+pub(crate) fn vectors(
+    isa: &dyn TargetIsa,
+    code: &CompiledCode,
+) -> Result<Vec<(usize, u16, i64)>, UnwindError> {
+    let found = match isa.triple().architecture {
+        Architecture::Aarch64(_) => Row::pushed,
+        Architecture::S390x => Row::stored,
+        // RISC-V's have rules, and C preserves none of x86-64's.
+        _ => return Ok(Vec::new()),
+    };
+    let rows = rows(isa, code)?;
+    Ok(rows
+        .last()
+        .map_or_else(Vec::new, |last| found(last, code.code_buffer())))
+}
 
+impl Row {
     /// Returns the low halves of vectors of AArch64, each pushed below the one before.
-    fn pushed(&self, code: &[u8]) -> impl Iterator<Item = (usize, u16, i64)> {
+    pub(crate) fn pushed(&self, code: &[u8]) -> Vec<(usize, u16, i64)> {
         let lowest = self.saved.iter().map(|own| own.1).min().unwrap_or(0);
-        let (words, _) = code.as_chunks();
+        let (words, _) = self.body(code).as_chunks();
         let pushed = words.iter().map_while(|word| {
             let register = u32::from_le_bytes(*word).checked_sub(PUSH_VECTOR)?;
             u16::try_from(register).ok().filter(|n| *n < 32)
@@ -49,14 +56,17 @@ impl Row {
         let places = (1..).map(move |n| lowest - 16 * n);
         let ends = (self.offset + 4..).step_by(4);
         let saved = pushed.zip(ends).zip(places);
-        saved.map(|((register, end), at)| (end, 64 + register, at))
+        let saved = saved.map(|((register, end), at)| (end, 64 + register, at));
+        saved.collect()
     }
 
     /// Returns f8 to f15 of s390x: the high halves of vectors. All 32 are stored in their order,
     /// above r0 to r5 at the top of the frame, by instructions of six bytes: `vst`, and one before
     /// it that makes an address of a large offset.
-    fn stored(&self, code: &[u8]) -> Option<Vec<(usize, u16, i64)>> {
-        let ends = (self.offset + 6..).step_by(6).zip(code.as_chunks().0);
+    fn stored(&self, code: &[u8]) -> Vec<(usize, u16, i64)> {
+        let ends = (self.offset + 6..)
+            .step_by(6)
+            .zip(self.body(code).as_chunks().0);
         let stores = ends.take(1 + 2 * 32).filter_map(|(end, instruction)| {
             let [0xe7, register, _, _, 0, 0x0e] = *instruction else {
                 return None;
@@ -69,7 +79,13 @@ impl Row {
             let number = 20 + register / 2 + 4 * (register % 2);
             (*end, number, i64::from(16 * register) - LOWEST_VECTOR)
         };
-        is_in_order.then(|| stores.iter().skip(8).map(place).collect())
+        let saved = stores.iter().skip(8).filter(|_| is_in_order);
+        saved.map(place).collect()
+    }
+
+    /// Returns `code` from this row on.
+    fn body<'c>(&self, code: &'c [u8]) -> &'c [u8] {
+        code.get(self.offset..).unwrap_or_default()
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn compiled(
     let rows = rows(isa, code)?;
     let code = code.code_buffer();
     let frame = match &*rows {
-        [.., last] if !last.vectors(isa.triple().architecture, code).is_empty() => None,
+        [.., last] if !last.pushed(code).is_empty() => None,
         [_] => return Ok(Vec::new()),
         [.., last] => fragments(last, code, false),
         [] => None,
