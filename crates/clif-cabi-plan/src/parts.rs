@@ -238,6 +238,7 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
 
 /// Returns the bits and the sign of a `_BitInt` of fewer bits than an `int` and than its bytes
 /// have.
+#[inline]
 pub(crate) fn narrow_bit_int(ty: &cabi::Type) -> Option<(u16, bool)> {
     match ty.as_scalar()? {
         Scalar::BitInt { bits, signed } if bits < 32 && u64::from(bits) < 8 * ty.size() => {

@@ -78,6 +78,7 @@ impl SignaturePlan {
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     #[must_use]
+    #[inline]
     pub fn extended_bits(&self, ty: &cabi::Type) -> Option<(u16, bool)> {
         narrow_bit_int(ty).filter(|_| self.extends_bit_ints)
     }

@@ -62,11 +62,13 @@ struct Passed {
 impl ArgTable {
     /// Returns how argument `arg` is passed.
     #[must_use]
+    #[inline]
     pub fn mode(&self, arg: usize) -> Option<PassMode> {
         self.args.get(arg).map(|own| own.mode)
     }
 
     /// Returns how each argument is passed.
+    #[inline]
     pub fn modes(&self) -> impl ExactSizeIterator<Item = PassMode> {
         self.args.iter().map(|own| own.mode)
     }

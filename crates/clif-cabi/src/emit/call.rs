@@ -62,8 +62,10 @@ impl CallSite<'_, '_, '_> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form((dfg, self.config), self.plan, ret)?;
-        check::arguments((dfg, self.config), self.plan, args)?;
-        owned::check(dfg, (self.plan, self.config), args, ret)
+        match check::arguments((dfg, self.config), self.plan, args)? {
+            true => owned::check(dfg, (self.plan, self.config), args, ret),
+            false => Ok(()),
+        }
     }
 
     /// Returns the result of a call whose CLIF results are `results`.

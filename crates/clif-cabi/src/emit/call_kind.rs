@@ -20,7 +20,6 @@ impl CallSite<'_, '_, '_> {
         stubs: &mut dyn Stubs,
         callee: Callee,
     ) -> Result<Callable, LowerError> {
-        check::position(self.builder)?;
         let (plan, func) = (self.plan, &mut *self.builder.func);
         let by_stub = plan.indirect.as_ref().zip(plan.indirect_stub());
         let code = match callee {

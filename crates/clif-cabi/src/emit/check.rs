@@ -190,12 +190,12 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, Low
     known.ok_or(LowerError::Function("it has not imported what it calls"))
 }
 
-/// Refuses arguments that are not those of the plan.
+/// Refuses arguments that are not those of the plan. Returns `true` if objects are given away.
 pub(super) fn arguments(
     (dfg, config): (&DataFlowGraph, MemoryConfig),
     plan: &CallPlan,
     args: &[Arg],
-) -> Result<(), LowerError> {
+) -> Result<bool, LowerError> {
     let (expected, found) = (plan.args.modes().len(), args.len());
     if found > expected && plan.sig.is_variadic() && expected == plan.sig.n_named() {
         let named = expected;
@@ -204,17 +204,20 @@ pub(super) fn arguments(
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
-    let mut copied = 0;
+    let (mut copied, mut gives_away) = (0, false);
     for (i, arg) in args.iter().enumerate() {
         let Some(value) = CValue::argument(plan, i) else {
             continue;
         };
-        if !matches!(arg, Arg::Memory { owned: true, .. }) {
-            copied = with_copy(&value, copied)?;
+        if let PassMode::Indirect { .. } = value.mode {
+            match arg {
+                Arg::Memory { owned: true, .. } => gives_away = true,
+                _ => copied = with_copy(&value, copied)?,
+            }
         }
         value.check((dfg, config), arg)?;
     }
-    Ok(())
+    Ok(gives_away)
 }
 
 /// Refuses a plan whose calls need objects that no stack frame has room for: copies of arguments,

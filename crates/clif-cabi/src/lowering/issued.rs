@@ -6,7 +6,7 @@ use super::{Lowering, cached};
 use crate::clif_types::clif_call_conv;
 use crate::cranelift::codegen::ir::Value;
 use crate::cranelift::frontend::FunctionBuilder;
-use crate::emit::{Arg, Callable, Callee, Ret, Returned};
+use crate::emit::{Arg, Callable, Callee, Ret, Returned, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 use cabi::FnSig;
@@ -70,6 +70,7 @@ impl Lowering {
     ) -> Result<Callable, LowerError> {
         let (stubs, callee) = (&mut ByRef(stubs), callee.into());
         self.planned(plan, builder, |mut site| {
+            check::position(site.builder)?;
             self.check_entry(stubs, site.builder.func, callee, None, &plan.sig)?;
             site.callee(stubs, callee)
         })
