@@ -1,8 +1,7 @@
 //! C types of objects with given parts.
 
-use std::cmp::Ordering;
-
 use cabi::{DataModel, Member, RecordBuilder, Type};
+use smallvec::SmallVec;
 
 use super::PartsValue;
 use crate::parts::ClifPart;
@@ -28,100 +27,77 @@ impl PartsValue {
     }
 
     fn structure(&self, model: &DataModel) -> Option<Type> {
-        if !self.align.is_power_of_two() || self.size > u64::from(u32::MAX) {
-            return None;
-        }
-        let structure = match (&self.parts[..], self.by_reference) {
-            ([], true) if self.size == 0 => {
-                let nothing = RecordBuilder::structure("value");
-                return nothing.build_at(0, self.align).ok();
-            }
-            _ if self.size == 0 => None,
-            ([], true) => self.misaligned(model).or_else(|| self.array(model)),
-            ([], false) => self.array(model),
-            (parts, _) => self.of_parts(parts, model),
+        let runs = match &self.parts[..] {
+            [] => Some(in_memory(self.size)),
+            parts => parts.iter().map(run).collect(),
         };
-        structure?.build(model).ok()
-    }
-
-    /// Returns a structure of one array of integers.
-    fn array(&self, model: &DataModel) -> Option<RecordBuilder> {
-        let is_aligned = |ty: &Type| ty.align() <= self.align;
-        let (element, n) = integers(self.size, is_aligned)?;
-        let all = Type::array(&model.adapt(&element), n).ok()?;
-        Some(RecordBuilder::structure("value").member(self.member(0, all, self.align)))
-    }
-
-    /// Returns a structure with a member at no multiple of its size, if an object of at most 16
-    /// bytes has room for it: x86-64 System V returns such a one in memory.
-    fn misaligned(&self, model: &DataModel) -> Option<RecordBuilder> {
-        let n = self.size.checked_sub(3)?;
-        let rest = (n > 0)
-            .then(|| Type::array(&Type::U8, n))
-            .transpose()
-            .ok()?;
-        let types = [Some(Type::U8), Some(model.adapt(&Type::U16)), rest];
-        let members = (0..).zip(types.into_iter().flatten());
-        let with = |structure: RecordBuilder, (i, ty)| structure.member(self.member(i, ty, 1));
-        (self.size <= MAX_RETURNED).then(|| members.fold(RecordBuilder::structure("value"), with))
-    }
-
-    fn of_parts(&self, parts: &[ClifPart], model: &DataModel) -> Option<RecordBuilder> {
         let mut structure = RecordBuilder::structure("value");
-        let (mut n_members, mut end) = (0, 0);
-        for part in parts {
-            let (offset, size) = (u64::from(part.offset), u64::from(part.size));
-            let (element, n) = match part.ty.is_int() {
-                true => integers(size, |_| true)?,
-                false if size < part.ty.bytes().into() => (Type::F16, size / 2),
-                false => (scalar(part.ty, Extension::None)?, 1),
-            };
+        let (mut end, mut most_align) = (0, 1);
+        for (i, (offset, element, n)) in runs?.into_iter().enumerate() {
             let element = model.adapt(&element);
-            let align = self.align_at(offset, end, element.align())?;
-            if size != n * element.size() {
-                return None;
+            let ty = match n {
+                1 => element,
+                _ => Type::array(&element, n).ok()?,
+            };
+            let own = ty.align();
+            // A record in the object may be aligned so, and have padding at its end.
+            most_align = most_align.max(own.into());
+            if offset > end {
+                most_align = most_align.max(1 << offset.trailing_zeros());
             }
-            for _ in 0..n {
-                structure = structure.member(self.member(n_members, element.clone(), align));
-                n_members += 1;
+            end = offset.checked_add(ty.size())?;
+            let mut member = Member::named(&format!("m{i}"), ty).at(offset);
+            if own > self.align {
+                member = member.packed();
             }
-            end = offset + size;
+            // Conventions look at the alignment of members, so the first one has the object's.
+            if own != self.align && i == 0 {
+                member = member.aligned(self.align);
+            }
+            structure = structure.member(member);
         }
-        Some(structure)
-    }
-
-    /// Returns the alignment by which a member that is by nature aligned to `natural` begins at
-    /// `offset`, where the one before it ends at `end`.
-    fn align_at(&self, offset: u64, end: u64, natural: u32) -> Option<u32> {
-        let others = (0..=self.align.ilog2()).map(|n| 1 << n);
-        let mut aligns = [natural.min(self.align)].into_iter().chain(others);
-        aligns.find(|align| end.next_multiple_of(u64::from(*align)) == offset)
-    }
-
-    /// Returns the member of index `i`, aligned to `align`. Conventions look at the alignment of
-    /// members, so the first one has the object's.
-    fn member(&self, i: u32, ty: Type, align: u32) -> Member {
-        let (own, align) = (ty.align(), if i == 0 { self.align } else { align });
-        let member = Member::named(&format!("m{i}"), ty);
-        match own.cmp(&align) {
-            Ordering::Less => member.aligned(align),
-            Ordering::Equal => member,
-            Ordering::Greater => member.packed().aligned(align),
-        }
+        let mut aligns = [self.align.into(), most_align].into_iter();
+        let is_whole = aligns.any(|align| end.checked_next_multiple_of(align) == Some(self.size));
+        let structure = is_whole.then(|| structure.build_at(self.size, self.align));
+        structure?.ok()
     }
 }
 
-/// Most bytes of an object that some convention returns in registers because of its members.
-const MAX_RETURNED: u64 = 16;
+/// Offset, type and number of elements that are one member.
+type Run = (u64, Type, u64);
 
-/// Returns the widest integer that `is_allowed`, of which `size` bytes are some members, and their
-/// number.
-fn integers(size: u64, is_allowed: impl Fn(&Type) -> bool) -> Option<(Type, u64)> {
-    let integers = [Type::U128, Type::U64, Type::U32, Type::U16, Type::U8];
-    let fits = |ty: &Type| is_allowed(ty) && size.is_multiple_of(ty.size());
-    let widest = integers.into_iter().find(fits)?;
-    let n = size / widest.size();
-    (n > 0).then_some((widest, n))
+/// Largest object of integers that a convention passes in registers, in bytes.
+const MAX_IN_REGISTERS: u64 = 16;
+
+/// Returns the members of an object of `size` bytes in memory. A small one has an integer at no
+/// multiple of its size: conventions that look at members pass such an object in memory.
+fn in_memory(size: u64) -> SmallVec<[Run; 3]> {
+    let (mut members, mut at) = (SmallVec::new(), 0);
+    if (3..=MAX_IN_REGISTERS).contains(&size) {
+        members.extend([(0, Type::U8, 1), (1, Type::U16, 1)]);
+        at = 3;
+    }
+    members.extend(elements(at, size - at, &INTEGERS));
+    members
+}
+
+const INTEGERS: [Type; 4] = [Type::U64, Type::U32, Type::U16, Type::U8];
+
+/// Returns the member of a part: one element, or several if the part has fewer bytes than its type.
+fn run(part: &ClifPart) -> Option<Run> {
+    let (at, size) = (part.offset.into(), part.size.into());
+    match part.ty.is_int() {
+        true => elements(at, size, &INTEGERS),
+        false if size < part.ty.bytes().into() => elements(at, size, &[Type::F16]),
+        false => elements(at, size, &[scalar(part.ty, Extension::None)?]),
+    }
+}
+
+/// Returns `size` bytes at offset `at` as elements of the first of these types that divides them.
+fn elements(at: u64, size: u64, types: &[Type]) -> Option<Run> {
+    let fits = |ty: &&Type| size > 0 && size.is_multiple_of(ty.size());
+    let ty = types.iter().find(fits)?;
+    Some((at, ty.clone(), size / ty.size()))
 }
 
 /// Returns the C type of a CLIF value that is extended so.

@@ -28,6 +28,12 @@ fn padded(ty: Type) -> RecordBuilder {
         .field("b", inner)
 }
 
+/// `struct __attribute__((packed)) { struct inner inner; }`
+fn packed_around(inner: RecordBuilder) -> RecordBuilder {
+    let inner = inner.build(&DataModel::LP64).unwrap();
+    RecordBuilder::structure("s").packed().field("inner", inner)
+}
+
 /// The parts of an object of `size` bytes aligned to `align`, the second one at `offset`.
 fn pair(types: [ValueType; 2], offset: u32, (size, align): (u64, u32)) -> PartsValue {
     let mut value = PartsValue::new(&types, size, align);
@@ -91,7 +97,7 @@ fn halves() -> [Row; 3] {
 }
 
 /// Pairs of RISC-V that are packed, or padded.
-fn pairs() -> [Row; 4] {
+fn pairs() -> [Row; 5] {
     let packed = |a, b| packed(a, b, 1);
     [
         (
@@ -108,6 +114,12 @@ fn pairs() -> [Row; 4] {
         ),
         (RISCV, pair([F32, F32], 8, (16, 8)), padded(Type::F32), true),
         (RISCV, pair([F32, I8], 8, (16, 8)), padded(Type::U8), false),
+        (
+            RISCV,
+            pair([F32, F32], 8, (16, 1)),
+            packed_around(padded(Type::F32)),
+            false,
+        ),
     ]
 }
 
@@ -147,13 +159,15 @@ fn records_of_rust() {
     }
 }
 
-/// The address of an object without bytes is refused if C passes nothing of it.
+/// An object without bytes, or its address, is refused if C passes nothing of it.
 #[test]
-fn addresses_of_nothing() {
+fn objects_of_nothing() {
     for name in [LINUX, ARM, RISCV] {
         let target = Target::named(name).unwrap();
-        let sig = super::of_one(PartsValue::by_reference(0, 1));
-        let error = sig.fn_sig(&target).unwrap_err().to_string();
-        assert!(error.contains("nothing of it is passed"), "{error}");
+        for value in [PartsValue::by_reference(0, 1), PartsValue::new(&[], 0, 8)] {
+            let error = super::of_one(value).fn_sig(&target).unwrap_err();
+            let why = "nothing of it is passed";
+            assert!(error.to_string().contains(why), "{error}");
+        }
     }
 }
