@@ -17,7 +17,7 @@ use cabi::convention::{Group, GroupKind, Role};
 use cabi::{ArgFlags, Bank, Convention, FnAbi, FnSig, Place, Target, Type};
 
 use crate::error::PlanError;
-use crate::parts::{ClifPart, ClifParts, narrow, unplaced};
+use crate::parts::{ClifPart, ClifParts, WORD, narrow, unplaced};
 use crate::signature::{Extension, ValueType};
 
 /// A value of a front end without C types: an object, and the parts that it is classified to.
@@ -66,8 +66,7 @@ impl PartsValue {
     }
 
     /// Makes a scalar or vector of type `ty`, which has the sign that `extension` says where the
-    /// convention extends it. A scalar that the convention passes in two words, as `i128`, is
-    /// [`new`](Self::new)`(&[I64, I64], 16, 16)`.
+    /// convention extends it.
     #[must_use]
     pub fn scalar(ty: ValueType, extension: Extension) -> Self {
         let mut value = Self::new(&[ty], ty.bytes().into(), ty.bytes());
@@ -149,15 +148,22 @@ impl PartsValue {
         format!("{what}, an object of {size} bytes aligned to {align}")
     }
 
-    /// Checks whether the parts of `group` begin where these do and ask for registers of the same
-    /// classes. A float of a variadic function may be passed as an integer.
+    /// Checks whether the parts of `group` begin where these do, or the words of an `i128`, and ask
+    /// for registers of the same classes. A float of a variadic function may be passed as an
+    /// integer.
     fn has_parts_of(&self, role: Role, group: &Group) -> bool {
-        let is_own = |(part, own): (&ClifPart, &cabi::Part)| {
-            let is_of_class = part.ty.is_int() == (own.bank == Bank::Int);
-            part.offset == u32::from(own.offset)
+        let words = self.parts.iter().flat_map(|part| {
+            let n = part.ty.bytes().div_ceil(WORD.bytes());
+            let n = if part.ty.is_int() { n } else { 1 };
+            let at = move |i| part.offset.saturating_add(i * WORD.bytes());
+            (0..n).map(move |i| (at(i), part.ty.is_int()))
+        });
+        let is_own = |((offset, is_int), own): ((u32, bool), &cabi::Part)| {
+            let is_of_class = is_int == (own.bank == Bank::Int);
+            offset == u32::from(own.offset)
                 && (is_of_class || role == Role::Unnamed && own.bank == Bank::Int)
         };
-        group.parts.len() == self.parts.len() && self.parts.iter().zip(&group.parts).all(is_own)
+        words.clone().count() == group.parts.len() && words.zip(&group.parts).all(is_own)
     }
 
     /// Returns the C type and the group of the value as an unnamed argument of C's functions on

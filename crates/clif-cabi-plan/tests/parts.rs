@@ -10,7 +10,7 @@
 mod rust;
 
 use cabi::{FnSig, Member, RecordBuilder, Target, Type};
-use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64, I128};
+use clif_cabi_plan::ValueType::{F32, F64, I8X16, I32, I64};
 use clif_cabi_plan::{
     CallPlan, EntryPlan, Extension, PartsSignature, PartsValue, VaArgPlan, ValueType,
 };
@@ -31,7 +31,6 @@ fn signature(word: &str) -> PartsSignature {
         _ => {
             let ty = |name: &str| match name {
                 "i64" => I64,
-                "i128" => I128,
                 "f32" => F32,
                 "f64" => F64,
                 _ => panic!("{name}"),
@@ -192,7 +191,6 @@ fn refused() {
             "the parts [i64, i64]",
             "the parts [i64, f64]",
         ),
-        (ARM, "i128", "the parts [i64, i64]", "the parts [i128]"),
         (
             ARM,
             "memory 24",

@@ -1,8 +1,9 @@
-//! Calls of C functions with records of Rust's `repr(C)` in parts: a padded pair, a packed one, and
-//! a packed result, which RISC-V has in registers and x86-64 in memory. The parts are rustc's.
+//! Calls of C functions with records of Rust's `repr(C)` in parts: a padded pair, packed ones, two
+//! words as one integer, and a packed result, which RISC-V has in registers and x86-64 in memory.
+//! The parts are rustc's.
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I8, I32, I64};
+use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I8, I32, I64, I128};
 use clif_cabi::clif_cabi_plan::{ClifPart, Extension, PartsSignature, PartsValue, ValueType};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
@@ -16,16 +17,22 @@ const TYPES: &str = "
 typedef struct { float x; __attribute__((aligned(8))) float y; } floats;
 typedef struct { float x; __attribute__((aligned(8))) signed char y; } mixed;
 typedef struct __attribute__((packed)) { float x; long y; } packed;
+typedef struct __attribute__((packed)) {
+    struct { float x; __attribute__((aligned(8))) float y; };
+} around;
+typedef struct { __attribute__((aligned(16))) long x; long y; } words;
 typedef struct __attribute__((packed)) { signed char x; int y; } small;
 ";
 
 /// Name of a C type, its parts with their offsets, its size and alignment.
-type Record = (&'static str, [(u32, ValueType); 2], (u64, u32));
+type Record = (&'static str, &'static [(u32, ValueType)], (u64, u32));
 
-const RECORDS: [Record; 3] = [
-    ("floats", [(0, F32), (8, F32)], (16, 8)),
-    ("mixed", [(0, F32), (8, I8)], (16, 8)),
-    ("packed", [(0, F32), (4, I64)], (12, 1)),
+const RECORDS: [Record; 5] = [
+    ("floats", &[(0, F32), (8, F32)], (16, 8)),
+    ("mixed", &[(0, F32), (8, I8)], (16, 8)),
+    ("packed", &[(0, F32), (4, I64)], (12, 1)),
+    ("around", &[(0, F32), (8, F32)], (16, 1)),
+    ("words", &[(0, I128)], (16, 16)),
 ];
 
 /// As many doubles before a record leave two, one and no register of RISC-V's.
@@ -44,11 +51,15 @@ fn constant(builder: &mut FunctionBuilder<'_>, ty: ValueType, n: u8) -> Value {
     match ty {
         F32 => builder.ins().f32const(f32::from(n)),
         F64 => builder.ins().f64const(f64::from(n)),
+        I128 => {
+            let [low, high] = [n, n + 1].map(|n| constant(builder, I64, n));
+            builder.ins().iconcat(low, high)
+        }
         ty => builder.ins().iconst(clif_type(ty), i64::from(n)),
     }
 }
 
-/// Calls `take`, a function of `n` doubles and of the record 1, 2.
+/// Calls `take`, a function of a `long`, of `n` doubles and of the record 1, 2.
 fn call(
     module: &mut ObjectModule,
     lower: &Lowering,
@@ -68,7 +79,8 @@ fn call_with(
     (take, value, n): (&str, &PartsValue, usize),
     parts: &[Value],
 ) -> Value {
-    let mut params = vec![PartsValue::scalar(F64, Extension::None); n];
+    let mut params = vec![PartsValue::scalar(I64, Extension::None)];
+    params.extend(vec![PartsValue::scalar(F64, Extension::None); n]);
     params.push(value.clone());
     let sig = PartsSignature {
         params,
@@ -78,7 +90,8 @@ fn call_with(
     let sig = sig.fn_sig(lower.target()).unwrap();
     let take = lower.declare_import(module, take, &sig).unwrap();
     let zero = Arg::value(builder.ins().f64const(0.0));
-    let mut args = vec![zero; n];
+    let mut args = vec![Arg::value(constant(builder, I64, 0))];
+    args.extend(vec![zero; n]);
     args.push(Arg::parts(parts));
     let taken = lower.call(module, builder, &take, &args, Ret::Value);
     taken.unwrap().value().unwrap()
@@ -91,7 +104,7 @@ fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, Str
     let own = FnSig::new([], Type::I32);
     for (i, n) in in_parts.iter().flat_map(|i| BEFORE.map(|n| (i, n))) {
         let (name, parts, layout) = RECORDS[*i];
-        let value = record(&parts, layout);
+        let value = record(parts, layout);
         let take = format!("take_{name}{n}");
         exported(
             &mut module,
@@ -100,7 +113,7 @@ fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, Str
             |module, builder, _| call(module, &lower, builder, (&take, &value, n)),
         );
         let doubles = "double, ".repeat(n);
-        c += &format!("int {take}({doubles}{name} a) {{ return a.x == 1 && a.y == 2; }}\n");
+        c += &format!("int {take}(long, {doubles}{name} a) {{ return a.x == 1 && a.y == 2; }}\n");
         c += &format!("int call_{name}{n}(void);\n");
         main += &format!("if (!call_{name}{n}()) return 1;\n");
     }
@@ -148,7 +161,17 @@ fn riscv64_linux() {
         compiler: "riscv64-linux-gnu-gcc -O1",
         runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
     };
-    run(&system, &[0, 1, 2], PartsValue::new(&[I64], 5, 1));
+    run(&system, &[0, 1, 2, 3, 4], PartsValue::new(&[I64], 5, 1));
+}
+
+#[test]
+fn aarch64_linux() {
+    let system = System {
+        triple: "aarch64-unknown-linux-gnu",
+        compiler: "aarch64-linux-gnu-gcc -O1",
+        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+    };
+    run(&system, &[4], PartsValue::new(&[I64], 5, 1));
 }
 
 /// A float of two bytes in a record, which rustc passes as a `double`: after as many doubles as
@@ -179,7 +202,9 @@ fn half_in_a_double() {
             },
         );
         let doubles = "double, ".repeat(n);
-        c += &format!("int {take}({doubles}half a) {{ return a.x == 1; }}\nint call{n}(void);\n");
+        c += &format!(
+            "int {take}(long, {doubles}half a) {{ return a.x == 1; }}\nint call{n}(void);\n"
+        );
     }
     c += "int main(void) { return !call7() | !call8() << 1; }\n";
     ended(&system, module.finish().emit().unwrap(), &c);

@@ -1,7 +1,7 @@
 //! Records of Rust, as rustc 1.95 classifies them, and the same records of C.
 
-use cabi::{DataModel, FnSig, RecordBuilder, Target, Type};
-use clif_cabi_plan::ValueType::{F32, F64, I8, I64};
+use cabi::{DataModel, FnSig, Member, RecordBuilder, Target, Type};
+use clif_cabi_plan::ValueType::{F32, F64, I8, I64, I128};
 use clif_cabi_plan::{CallPlan, EntryPlan, PartsSignature, PartsValue, ValueType};
 
 use super::{ARM, LINUX, RISCV, S390X};
@@ -96,6 +96,20 @@ fn halves() -> [Row; 3] {
     ]
 }
 
+/// Two words, which are one integer to rustc if they are aligned to 16.
+fn two_words() -> [Row; 4] {
+    let both = || PartsValue::new(&[I128], 16, 16);
+    let words = || RecordBuilder::structure("s").member(Member::named("a", Type::I64).aligned(16));
+    let words = || words().field("b", Type::I64);
+    let row = |name, is_result| (name, both(), words(), is_result);
+    [
+        row(ARM, false),
+        row(ARM, true),
+        row(RISCV, false),
+        row(RISCV, true),
+    ]
+}
+
 /// Pairs of RISC-V that are packed, or padded.
 fn pairs() -> [Row; 5] {
     let packed = |a, b| packed(a, b, 1);
@@ -129,7 +143,8 @@ fn records_of_rust() {
         .into_iter()
         .chain(without_bytes())
         .chain(pairs())
-        .chain(halves());
+        .chain(halves())
+        .chain(two_words());
     for (name, value, record, is_result) in rows {
         let target = Target::named(name).unwrap();
         let record = record.build(target.data_model()).unwrap();
