@@ -4,7 +4,7 @@
 
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I32, I64};
-use clif_cabi::clif_cabi_plan::{Extension, PartsSignature, PartsValue, VaArgPlan, ValueType};
+use clif_cabi::clif_cabi_plan::{Extension, PartsSignature, PartsValue, ValueType};
 use clif_cabi::cranelift_codegen::ir::{
     AbiParam, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
@@ -266,7 +266,7 @@ fn call_flat(
 /// rustc_codegen_cranelift #1677: the definition of a variadic function. Returns the arguments as
 /// the digits of a number.
 fn digits(lower: &Lowering, builder: &mut FunctionBuilder<'_>, entry: &Entry) -> Value {
-    let plan = |kind: Kind| {
+    let fetch = |builder: &mut FunctionBuilder<'_>, list, kind: Kind| {
         let PartsValue {
             parts, size, align, ..
         } = value(lower, kind);
@@ -274,15 +274,17 @@ fn digits(lower: &Lowering, builder: &mut FunctionBuilder<'_>, entry: &Entry) ->
         let is_int = lower.target().name().starts_with("riscv64");
         let parts = parts.iter().map(|part| if is_int { I64 } else { part.ty });
         let parts: Vec<ValueType> = parts.collect();
-        VaArgPlan::of_parts(&parts, size, align, lower.target()).unwrap()
+        lower.va_arg_parts(builder, list, &parts, (size, align))
     };
-    let list = slot(builder, plan(LONG).list_bytes.into());
+    let sig = FnSig::new([], Type::VOID).variadic();
+    let list = lower.va_arg_plan(&sig, &Type::PTR).unwrap().list_bytes;
+    let list = slot(builder, list.into());
     entry.va_start(builder, list).unwrap();
     let mut number = entry.value(builder, 0).unwrap();
     for (i, kind) in (1..).zip([MIXED, DOUBLE, LONG, PAIR, DOUBLE, MIXED]) {
         let from = match i {
             1 => entry.address(builder, i),
-            _ => lower.va_arg_planned(builder, list, &plan(kind)),
+            _ => fetch(builder, list, kind),
         };
         for (ty, at) in kind.1.iter().zip((0..).step_by(8)) {
             let from = *from.as_ref().unwrap();

@@ -50,7 +50,7 @@ impl Compiler {
             .declare_local(&clif_signature(&plan.signature))?;
         let lower = &self.lower;
         (self.engine).build(body, "closure", |engine, builder| {
-            emit(engine, lower, builder, &with_chain, &shape.1)
+            emit(engine, lower, builder, &with_chain)
         })?;
         let function = Function::new(body, "closure", with_chain);
         let entry = self.lower.entry_point(&mut self.engine, &function)?;
@@ -109,12 +109,11 @@ fn emit(
     lower: &Lowering,
     builder: &mut FunctionBuilder<'_>,
     sig: &FnSig,
-    unnamed: &[VaArgPlan],
 ) -> Result<()> {
     let (_, entry) = lower.begin(builder, sig)?;
     let n_named = sig.n_named().saturating_sub(1);
     let context = entry.value(builder, n_named)?;
-    let pointers = store_args(lower, builder, sig, (&entry, n_named), unnamed)?;
+    let pointers = store_args(lower, builder, sig, (&entry, n_named))?;
     // One of no bytes may be in the caller's memory too, whose address is returned.
     let bytes = sig.result().size();
     let has_result = (entry.sret().is_some() || bytes > 0) && !sig.is_noreturn();
@@ -149,8 +148,8 @@ fn store_args(
     builder: &mut FunctionBuilder<'_>,
     sig: &FnSig,
     (entry, n_named): (&Entry, usize),
-    unnamed: &[VaArgPlan],
 ) -> Result<Value> {
+    let unnamed = sig.params().get(sig.n_named()..).unwrap_or_default();
     let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
     let n_bytes = u32::try_from(8 * n_pointers);
     debug_assert!(n_bytes.is_ok(), "more than any frame has");
@@ -173,8 +172,8 @@ fn store_args(
         let list = lower.va_arg_plan(sig, &Type::PTR)?.list_bytes.into();
         let list = slot(builder, list, 3);
         entry.va_start(builder, list)?;
-        for plan in unnamed {
-            let address = lower.va_arg_planned(builder, list, plan)?;
+        for param in unnamed {
+            let address = lower.va_arg_unpromoted(builder, list, sig, &param.ty)?;
             push(builder, address);
         }
         push(builder, list);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::Value;
 use crate::cranelift::frontend::FunctionBuilder;
 use cabi::FnSig;
-use clif_cabi_plan::VaArgPlan;
+use clif_cabi_plan::{VaArgPlan, ValueType};
 
 use super::{Lowering, cached};
 use crate::emit::{check, variadic};
@@ -54,17 +54,28 @@ impl Lowering {
         ty: &cabi::Type,
     ) -> Result<Value, LowerError> {
         self.va_arg_plan(sig, ty)
-            .and_then(|plan| self.va_arg_planned(builder, list, &plan))
+            .and_then(|plan| self.fetch(builder, list, &plan))
             .map_err(|error| error.of(None, sig))
     }
 
-    /// Works as [`va_arg`](Self::va_arg), by a plan: [`Lowering::va_arg_plan`]'s, or that of a
-    /// front end with types of its own ([`VaArgPlan::of_parts`]).
+    /// Works as [`va_arg`](Self::va_arg), for a front end with types of its own: an object of `size`
+    /// bytes, aligned to `align`, that callers pass in `parts` ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
-    /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no
-    /// address.
-    pub fn va_arg_planned(
+    /// [`LowerError::Plan`] as `of_parts` has them, [`LowerError::Value`] for an object that no
+    /// stack frame has room for, and if `list` is no address.
+    pub fn va_arg_parts(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        list: Value,
+        parts: &[ValueType],
+        (size, align): (u64, u32),
+    ) -> Result<Value, LowerError> {
+        let plan = VaArgPlan::of_parts(parts, size, align, &self.target)?;
+        self.fetch(builder, list, &plan)
+    }
+
+    fn fetch(
         &self,
         builder: &mut FunctionBuilder<'_>,
         list: Value,
