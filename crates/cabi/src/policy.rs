@@ -101,9 +101,9 @@ bits! {
     /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and
     /// returned in xmm0 (clang); gcc passes them as integers.
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13: Clang, Zig;
-    /// On Win64, `__float128` is passed in the first free of eight vector registers (clang); gcc
-    /// passes it by reference and returns it through memory.
-    WIN64_FLOAT128_IN_SSE = 14: Clang, Zig;
+    /// On Win64, `__float128` is passed in the first free of eight vector registers (clang through
+    /// version 22); gcc passes it by reference and returns it through memory.
+    WIN64_FLOAT128_IN_SSE = 14: Clang to 22, Zig;
     /// Vectors wider than 16 bytes that are named arguments of a variadic function are passed in
     /// memory like unnamed ones (clang).
     WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15: Clang, Zig;
@@ -181,8 +181,8 @@ bits! {
     INT128_STAYS_WHOLE = 36: Clang from 22;
     /// On Win64, `__float128` is passed by reference beside
     /// [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang
-    /// 22).
-    WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 22;
+    /// 21 and 22).
+    WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 21 to 22;
     /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang);
     /// to gcc 12 they are bytes. Apple's are floats either way.
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
@@ -195,7 +195,7 @@ bits! {
     EMPTY_RECORDS_ALIGN_STACK = 40: Gcc;
     /// On AArch64, a static chain is in x15 (clang after version 20), which is refused; else in
     /// x18.
-    STATIC_CHAIN_IN_X15 = 41: Clang from 22;
+    STATIC_CHAIN_IN_X15 = 41: Clang from 21;
     /// On RISC-V, a union without bytes, or an array of elements without bytes, keeps its record
     /// out of floating-point registers (gcc through version 15); later versions do not see it.
     EMPTY_ARRAYS_STOP_FLATTENING = 42: Gcc to 15;
@@ -246,7 +246,9 @@ impl Profile {
         Self::new(Family::Gcc, 16),
         Self::CLANG,
         Self::new(Family::Clang, 20),
+        Self::new(Family::Clang, 21),
         Self::new(Family::Clang, 22),
+        Self::new(Family::Clang, 23),
         Self::ZIG,
     ];
 

@@ -138,12 +138,7 @@ fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_
         {
             Some(Part::float(V128))
         }
-        Scalar::F128
-            if cx.choose(Policy::WIN64_FLOAT128_IN_SSE)
-                && (result || !cx.choose(Policy::WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE)) =>
-        {
-            Some(Part::float(V128))
-        }
+        Scalar::F128 if quirks::is_float128_in_sse(result, cx) => Some(Part::float(V128)),
         Scalar::F80 | Scalar::F128 | Scalar::Dec128 => None,
         // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
         _ => scalar_int(scalar, size, cx.role),

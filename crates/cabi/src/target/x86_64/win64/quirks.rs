@@ -148,10 +148,16 @@ fn two_integers(ty: &Type) -> Group {
     group
 }
 
-/// clang's callers pass `__float128` in a vector register, and half of it in an integer register
-/// that may be another argument's; its `va_arg` looks for an address.
-fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
-    if cx.is_argument_of_variadic() && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
+/// Returns whether `__float128` is in a vector register.
+pub(super) fn is_float128_in_sse(result: bool, cx: &mut Classify<'_, '_>) -> bool {
+    cx.choose(Policy::WIN64_FLOAT128_IN_SSE)
+        && (result || !cx.choose(Policy::WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE))
+}
+
+/// clang's callers pass `__float128` in a vector register through version 20, and half of it in an
+/// integer register that may be another argument's; its `va_arg` looks for an address.
+fn refuse_variadic_float128(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
+    if cx.is_argument_of_variadic() && is_float128_in_sse(false, cx) {
         let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
         return cx.dispute(ty, why);
     }
