@@ -58,8 +58,8 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// Works as [`va_arg`](Self::va_arg), for a front end with types of its own: an object of `size`
-    /// bytes, aligned to `align`, that callers pass in `parts` ([`VaArgPlan::of_parts`]).
+    /// Works as [`va_arg`](Self::va_arg), for a front end with types of its own: an object of
+    /// `size` bytes, aligned to `align`, that callers pass in `parts` ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
     /// [`LowerError::Plan`] as `of_parts` has them, [`LowerError::Value`] for an object that no
