@@ -1,11 +1,12 @@
 //! Formats of unwind tables, and the common entry of functions in `.eh_frame`.
 
 use clif_cabi::cabi::Triple;
-use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture, OperatingSystem};
+use clif_cabi::cabi::target_lexicon::{Architecture, OperatingSystem};
 
 use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::{CallFrameInstruction, CommonInformationEntry};
 use crate::error::{NO_TABLES, UnwindError};
+use crate::machine::Machine;
 use crate::windows_arm;
 
 /// Format of the unwind tables of a target.
@@ -46,25 +47,18 @@ impl Format {
 /// Returns the common entry that Cranelift has for functions of this machine: the state at their
 /// first instruction.
 pub(crate) fn stub_cie(architecture: Architecture) -> Option<CommonInformationEntry> {
-    // Code alignment, return address, stack pointer, and the frame's address above that.
-    let (code, link, stack, offset) = match architecture {
-        Architecture::X86_64 => (1, 16, 7, 8),
-        Architecture::Aarch64(Aarch64Architecture::Aarch64) => (4, 30, 31, 0),
-        Architecture::Riscv64(_) => (2, 1, 2, 0),
-        Architecture::S390x => (1, 14, 15, 160),
-        _ => return None,
-    };
+    let machine = Machine::of(architecture)?;
     let encoding = gimli::Encoding {
         address_size: 8,
         format: gimli::Format::Dwarf32,
         version: 1,
     };
-    let mut cie = CommonInformationEntry::new(encoding, code, -8, gimli::Register(link));
-    cie.add_instruction(CallFrameInstruction::Cfa(gimli::Register(stack), offset));
-    // A call of x86-64 pushes the return address.
-    if architecture == Architecture::X86_64 {
-        let return_address = CallFrameInstruction::Offset(gimli::Register(link), -offset);
-        cie.add_instruction(return_address);
+    let [link, stack] = [machine.return_address, machine.stack_pointer].map(gimli::Register);
+    let mut cie = CommonInformationEntry::new(encoding, machine.code_align, -8, link);
+    let at = machine.entry_bytes;
+    cie.add_instruction(CallFrameInstruction::Cfa(stack, at));
+    if machine.pushes_return_address {
+        cie.add_instruction(CallFrameInstruction::Offset(link, -at));
     }
     Some(cie)
 }

@@ -26,6 +26,7 @@ mod error;
 mod format;
 mod frame;
 mod lsda;
+mod machine;
 mod memory;
 #[cfg(feature = "object")]
 mod module;

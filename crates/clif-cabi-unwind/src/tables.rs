@@ -187,7 +187,12 @@ impl UnwindTables {
                 self.words.entry(name.to_owned()).or_default();
             }
         }
-        if let Some(frame) = Frame::compiled(isa, code)? {
+        let frame = match self.format {
+            Format::EhFrame(_) => Frame::compiled(isa, code)?,
+            Format::WindowsX64 => windows::compiled(isa, code)?.map(Frame::Windows),
+            Format::WindowsArm => Some(Frame::WindowsArm(windows_arm::compiled(isa, code)?)),
+        };
+        if let Some(frame) = frame {
             let len = code.code_buffer().len();
             self.functions.push(UnwindFunction {
                 id,

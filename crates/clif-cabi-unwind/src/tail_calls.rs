@@ -6,12 +6,11 @@
 //! values by the stack pointer. The caller does not see the tail call, so that such programs are
 //! refused as a whole.
 
-use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture};
-
 use crate::cranelift::codegen::ir::{
     AbiParam, ArgumentPurpose, Function, Opcode, Signature, Type, types,
 };
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+use crate::machine::Machine;
 
 /// Calls in a module of functions that pop their arguments.
 #[derive(Clone, Copy, Default)]
@@ -25,7 +24,8 @@ pub(crate) struct TailCalls {
 impl TailCalls {
     /// Adds the calls of `func`.
     pub(crate) fn add(&mut self, isa: &dyn TargetIsa, func: &Function) {
-        let Some(registers) = registers(isa) else {
+        let machine = Machine::of(isa.triple().architecture);
+        let Some(registers) = machine.and_then(|own| own.tail_registers) else {
             return;
         };
         let insts = func
@@ -54,16 +54,6 @@ impl TailCalls {
     /// Checks whether a handler may have another stack pointer.
     pub(crate) fn lose_stack_pointer(self) -> bool {
         self.are_handled && self.are_resized
-    }
-}
-
-/// Returns the numbers of integer and vector registers that pass arguments of such a function; none
-/// for s390x, whose functions say where their caller's arguments are.
-fn registers(isa: &dyn TargetIsa) -> Option<(usize, usize)> {
-    match isa.triple().architecture {
-        Architecture::X86_64 | Architecture::Aarch64(Aarch64Architecture::Aarch64) => Some((6, 8)),
-        Architecture::Riscv64(_) => Some((8, 8)),
-        _ => None,
     }
 }
 

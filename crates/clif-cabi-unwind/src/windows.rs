@@ -13,9 +13,11 @@
 
 use clif_cabi::StubCode;
 
-use crate::cranelift::codegen::CodegenError;
 use crate::cranelift::codegen::gimli::write::Writer;
 use crate::cranelift::codegen::gimli::{DwEhPe, RunTimeEndian, X86_64};
+use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::codegen::isa::unwind::{UnwindInfo, UnwindInfoKind};
+use crate::cranelift::codegen::{CodegenError, CompiledCode};
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
 use crate::lsda::Lsda;
@@ -59,17 +61,27 @@ struct Save {
     place: u8,
 }
 
-/// Returns the error of rules that Cranelift does not make. For Windows it calls the code too large
-/// where a place or an offset in the prologue has more than a byte.
-pub(crate) fn refusal(error: CodegenError) -> UnwindError {
-    match error {
+/// Returns the rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
+pub(crate) fn compiled(
+    isa: &dyn TargetIsa,
+    code: &CompiledCode,
+) -> Result<Option<Vec<u8>>, UnwindError> {
+    let rules = code.create_unwind_info_of_kind(isa, UnwindInfoKind::Windows);
+    // So Cranelift calls a place or an offset in the prologue of more than a byte.
+    let rules = rules.map_err(|error| match error {
         CodegenError::CodeTooLarge => UnwindError::Table("Windows has none of a function that saves more than 240 bytes of registers, as `preserve_all` ones do, or has a prologue of more than 255".to_owned()),
         error => UnwindError::Compile(error),
-    }
+    })?;
+    let Some(UnwindInfo::WindowsX64(rules)) = rules else {
+        return Ok(None);
+    };
+    let mut emitted = vec![0; rules.emit_size()];
+    rules.emit(&mut emitted);
+    encoded(&emitted, code.code_buffer()).map(Some)
 }
 
 /// Returns the rules of `code`, for which Cranelift has written `emitted`.
-pub(crate) fn compiled(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
+fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
     let unknown = || UnwindError::Table("Cranelift's UNWIND_INFO has an unknown form".to_owned());
     let Some((&[VERSION, size, count, RBP], codes)) = emitted.split_first_chunk() else {
         return Err(unknown());

@@ -15,6 +15,7 @@ use clif_cabi::cabi::target_lexicon::{Aarch64Architecture, Architecture, Operati
 use crate::cranelift::codegen::CompiledCode;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::error::UnwindError;
+use crate::machine::aarch64::pushed;
 use crate::rows::{Row, rows};
 
 /// Start of a fragment in its function, in bytes, and its record.
@@ -55,7 +56,7 @@ pub(crate) fn compiled(
     let rows = rows(isa, code)?;
     let code = code.code_buffer();
     let frame = match &*rows {
-        [.., last] if !last.pushed(code).is_empty() => None,
+        [.., last] if !pushed(last, code).is_empty() => None,
         [_] => return Ok(Vec::new()),
         [.., last] => fragments(last, code, false),
         [] => None,
