@@ -67,20 +67,19 @@ pub(super) fn run(
     subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
-    let mut all = Vec::new();
+    let (mut all, with_chain) = (Vec::new(), probe.clone().with_chains());
     for (name, convention) in conventions(&target.target) {
         let own = signatures(&target.target, subjects, convention)?;
-        all.push((name, convention, own));
+        all.push((probe, name, convention, own));
     }
     let chain = FnSig::new([], Type::VOID).static_chain(target.target.data_model());
     // On AArch64, Apple's and Windows's systems have its register for themselves.
     if let Ok(plan) = CallPlan::new(&chain, &target.target) {
         let c = plan.abi.convention;
-        all.push(("chain", c, with_chains(&target.target, c)?));
+        let own = with_chains(&target.target, c)?;
+        all.push((&with_chain, "chain", c, own));
     }
-    let with_chains = probe.clone().with_chains();
-    for (name, convention, mut signatures) in all {
-        let probe = if name == "chain" { &with_chains } else { probe };
+    for (probe, name, convention, mut signatures) in all {
         let name = format!("{} {name}", target.target.name());
         if suite.is_complete() {
             dropped_rules((target, probe), (&name, convention), &signatures, suite)?;
