@@ -101,7 +101,7 @@ impl Lowering {
         let has_near_imports = flags.is_pic() && Machine::calls_imports_near(triple);
         Ok(Self {
             target,
-            config: MemoryConfig::new(config, machine, has_near_imports),
+            config: MemoryConfig::new(config.default_call_conv, machine, has_near_imports),
             has_tail_calls: flags.preserve_frame_pointers(),
             has_context: flags.enable_pinned_reg(),
             has_stubs: true,

@@ -1,8 +1,11 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is
 //! moved 4, 2 and 1 bytes at a time.
 
-use crate::cranelift::codegen::ir::{Opcode, StackSlotData, StackSlotKind, Type, Value, types};
-use crate::cranelift::codegen::isa::TargetFrontendConfig;
+use crate::cranelift::codegen::ir::{
+    AbiParam, ExtFuncData, ExternalName, LibCall, Opcode, Signature, StackSlotData, StackSlotKind,
+    Type, Value, types,
+};
+use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
@@ -240,7 +243,8 @@ fn sized_slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Addre
 /// Properties of the target that copies of objects depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct MemoryConfig {
-    frontend: TargetFrontendConfig,
+    /// The convention of `memcpy`.
+    call_conv: CallConv,
     /// Type by which 16 bytes are moved.
     pair: Type,
     /// Greatest alignment of stack slots.
@@ -251,17 +255,13 @@ pub(crate) struct MemoryConfig {
 }
 
 impl MemoryConfig {
-    pub(crate) fn new(
-        frontend: TargetFrontendConfig,
-        machine: Machine,
-        has_near_imports: bool,
-    ) -> Self {
+    pub(crate) fn new(call_conv: CallConv, machine: Machine, has_near_imports: bool) -> Self {
         let pair = match machine.has_vectors() {
             true => types::F64X2,
             false => types::I128,
         };
         Self {
-            frontend,
+            call_conv,
             pair,
             slot_align: machine.slot_align(),
             has_near_imports,
@@ -296,12 +296,19 @@ pub(crate) fn copy(
         debug_assert!(bytes.is_ok(), "no object has {size} bytes");
         let size = bytes.unwrap_or(i64::MAX);
         let size = builder.ins().iconst(types::I64, size);
-        builder.call_memcpy(config.frontend, to, from, size);
-        // The import that this has just made.
-        let memcpy = builder.func.dfg.ext_funcs.values_mut().next_back();
-        if let Some(memcpy) = memcpy.filter(|_| config.has_near_imports) {
-            memcpy.colocated = true;
-        }
+        let pointer = AbiParam::new(types::I64);
+        let signature = builder.import_signature(Signature {
+            params: vec![pointer; 3],
+            returns: vec![pointer],
+            call_conv: config.call_conv,
+        });
+        let memcpy = builder.import_function(ExtFuncData {
+            name: ExternalName::LibCall(LibCall::Memcpy),
+            signature,
+            colocated: config.has_near_imports,
+            patchable: false,
+        });
+        builder.ins().call(memcpy, &[to, from, size]);
         return;
     }
     let mut at = 0_u32;
