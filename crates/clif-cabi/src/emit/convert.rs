@@ -1,7 +1,7 @@
 //! Conversions of CLIF values. Only bits move: no conversion changes a number.
 
 use crate::cranelift::MemFlagsData;
-use crate::cranelift::codegen::ir::{Endianness, Opcode, Type, Value, types};
+use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, Extension};
@@ -79,8 +79,7 @@ pub(super) fn reshape(
         return are_vectors.then(|| builder.ins().bitcast(ty, flags(order), value));
     }
     if from.bits() == ty.bits() {
-        let own = bits_from(builder, value, ty);
-        return Some(own.unwrap_or_else(|| builder.ins().bitcast(ty, flags(order), value)));
+        return Some(builder.ins().bitcast(ty, flags(order), value));
     }
     let int = bits_of(builder, value, flags(order));
     let wide = int_of(ty);
@@ -92,15 +91,6 @@ pub(super) fn reshape(
         true => int,
         false => builder.ins().bitcast(ty, flags(order), int),
     })
-}
-
-/// Returns the scalar of type `ty` of which `value` is the bits, if a conversion has just made it.
-fn bits_from(builder: &FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
-    let dfg = &builder.func.dfg;
-    let inst = dfg.value_def(value).inst()?;
-    let own = *dfg.inst_args(inst).first()?;
-    let is_own = dfg.insts[inst].opcode() == Opcode::Bitcast && dfg.value_type(own) == ty;
-    (is_own && !ty.is_vector()).then_some(own)
 }
 
 /// Returns an integer of 64 bits as a value of type `ty`, at most 8 bytes.
@@ -140,13 +130,14 @@ fn int_of(ty: Type) -> Type {
     Type::int_with_byte_size(bytes).unwrap_or(types::I64)
 }
 
-/// Returns the vector `f64x2` of the words `low` and `high`.
+/// Returns the vector `f64x2` of the words `low` and `high`, each an integer or a double.
 pub(super) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
-    let floats = [low, high].map(|word| bits_from(builder, word, types::F64));
-    if let [Some(low), Some(high)] = floats {
+    let types = [low, high].map(|word| builder.func.dfg.value_type(word));
+    if types == [types::F64; 2] {
         let low = builder.ins().splat(types::F64X2, low);
         return builder.ins().insertlane(low, high, 1);
     }
+    let [low, high] = [low, high].map(|word| to_word(builder, word));
     let low = builder.ins().scalar_to_vector(types::I64X2, low);
     let both = builder.ins().insertlane(low, high, 1);
     lanes_as(builder, types::F64X2, both)

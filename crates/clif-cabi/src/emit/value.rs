@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use crate::cranelift::codegen::ir::{Endianness, Type, Value};
+use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::fields::{self, FieldValue, Fields};
@@ -143,7 +143,8 @@ impl<'a> CValue<'a> {
         let own = match self.given_fields(builder, arg)? {
             (None, own) => own,
             (Some(fields), own) => {
-                parts = fields::to_parts(builder, &fields, own, self.parts, self.order());
+                let to = self.parts_of(&fields);
+                parts = fields::to_parts(builder, &fields, own, &to, self.order());
                 &parts
             }
         };
@@ -152,6 +153,20 @@ impl<'a> CValue<'a> {
             values.push(self.with_all_bits(builder, value));
         }
         Ok(())
+    }
+
+    /// Returns the parts that are made of `fields`. A word that will be in a vector stays a double.
+    fn parts_of(&self, fields: &[FieldValue]) -> ClifParts {
+        let is_double = |own: &FieldValue, part: &ClifPart| {
+            own.ty == types::F64 && own.offset_bits == 8 * part.offset
+        };
+        let part = |part: &ClifPart| match self.mode {
+            PassMode::Words if fields.iter().any(|own| is_double(own, part)) => {
+                ClifPart::new(part.offset, part.size, ValueType::F64)
+            }
+            _ => *part,
+        };
+        self.parts.iter().map(part).collect()
     }
 
     /// Extends a `_BitInt` from its own bits.

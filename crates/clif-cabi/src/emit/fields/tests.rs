@@ -72,17 +72,20 @@ fn instructions(isa: &dyn TargetIsa, func: Function) -> Vec<String> {
     code.map(|line| line.trim().to_owned()).collect()
 }
 
-fn linux() -> isa::OwnedTargetIsa {
+const X86_64: &str = "x86_64-unknown-linux-gnu";
+
+fn linux(name: &str) -> isa::OwnedTargetIsa {
     let mut flags = settings::builder();
     flags.set("opt_level", "speed").unwrap();
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    flags.set("preserve_frame_pointers", "true").unwrap();
+    let isa = isa::lookup_by_name(name).unwrap();
     isa.finish(Flags::new(flags)).unwrap()
 }
 
 /// Doubles that are passed in memory go there from their registers.
 #[test]
 fn doubles_in_memory() {
-    let isa = linux();
+    let isa = linux(X86_64);
     let lower = Lowering::new(&*isa).unwrap();
     let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
@@ -109,38 +112,64 @@ fn doubles_in_memory() {
     assert_eq!(moves.count(), 0, "{code:#?}");
 }
 
+/// Two floats, which are an integer on s390x.
+fn floats(builder: &mut FunctionBuilder<'_>, params: &[Value]) -> Vec<Value> {
+    let flags = super::convert::flags(super::Endianness::Little);
+    match (builder.func.dfg.value_type(params[0]), params) {
+        (types::F64, [both, ..]) => {
+            let lanes = builder.ins().splat(types::F64X2, *both);
+            let lanes = builder.ins().bitcast(types::F32X4, flags, lanes);
+            let floats = [0, 1].map(|lane| builder.ins().extractlane(lanes, lane));
+            floats.to_vec()
+        }
+        (types::I64, [both, ..]) => {
+            let high = builder.ins().ushr_imm_u(*both, 32);
+            let floats = [high, *both].map(|word| {
+                let word = builder.ins().ireduce(types::I32, word);
+                builder.ins().bitcast(types::F32, flags, word)
+            });
+            floats.to_vec()
+        }
+        _ => params[..2].to_vec(),
+    }
+}
+
+/// Bit-fields of 3 and 13 bits, which begin at the top on s390x.
+fn bits(builder: &mut FunctionBuilder<'_>, params: &[Value], is_big: bool) -> Vec<Value> {
+    let field = |(first, n): (i64, i64)| {
+        let up = if is_big { first } else { 64 - first - n };
+        let high = builder.ins().ishl_imm_u(params[0], up);
+        builder.ins().sshr_imm_u(high, 64 - n)
+    };
+    [(0, 3), (3, 13)].map(field).to_vec()
+}
+
 #[test]
 fn fields_cost_no_more_than_by_hand() {
-    let isa = linux();
     let build = |record: RecordBuilder| record.build(&cabi::DataModel::LP64).unwrap();
-    let floats = RecordBuilder::structure("floats").field("a", Type::F32);
-    let floats = build(floats.field("b", Type::F32));
-    let by_hand = count(
-        &*isa,
-        &floats,
-        Some(|builder, params| {
-            let lanes = builder.ins().splat(types::F64X2, params[0]);
-            let flags = super::convert::flags(super::Endianness::Little);
-            let lanes = builder.ins().bitcast(types::F32X4, flags, lanes);
-            [0, 1]
-                .map(|lane| builder.ins().extractlane(lanes, lane))
-                .to_vec()
+    let two_floats = RecordBuilder::structure("floats").field("a", Type::F32);
+    let two_floats = build(two_floats.field("b", Type::F32));
+    let two_bits = RecordBuilder::structure("bits").member(Member::bit_field("a", Type::I64, 3));
+    let two_bits = build(two_bits.member(Member::bit_field("b", Type::I64, 13)));
+    for (name, bits) in [
+        (
+            X86_64,
+            (|builder, params| bits(builder, params, false)) as Take,
+        ),
+        ("aarch64-unknown-linux-gnu", |builder, params| {
+            bits(builder, params, false)
         }),
-    );
-    assert_eq!(count(&*isa, &floats, None), by_hand);
-
-    let bits = RecordBuilder::structure("bits").member(Member::bit_field("a", Type::I64, 3));
-    let bits = build(bits.member(Member::bit_field("b", Type::I64, 13)));
-    let by_hand = count(
-        &*isa,
-        &bits,
-        Some(|builder, params| {
-            let field = |(first, n): (i64, i64)| {
-                let high = builder.ins().ishl_imm_u(params[0], 64 - first - n);
-                builder.ins().sshr_imm_u(high, 64 - n)
-            };
-            [(0, 3), (3, 13)].map(field).to_vec()
+        ("riscv64gc-unknown-linux-gnu", |builder, params| {
+            bits(builder, params, false)
         }),
-    );
-    assert_eq!(count(&*isa, &bits, None), by_hand);
+        ("s390x-unknown-linux-gnu", |builder, params| {
+            bits(builder, params, true)
+        }),
+    ] {
+        let isa = linux(name);
+        for (ty, by_hand) in [(&two_floats, floats as Take), (&two_bits, bits)] {
+            let by_hand = count(&*isa, ty, Some(by_hand));
+            assert_eq!(count(&*isa, ty, None), by_hand, "{name}: {ty}");
+        }
+    }
 }
