@@ -55,24 +55,27 @@ impl CallSite<'_, '_, '_> {
         let in_register = |own: &Slot| own.place.reg().is_some();
         let is_int = |own: &Slot| own.part.ty.is_int();
         let own = plan.args.padding();
+        let kept = |is_int| -> SmallVec<[usize; 8]> {
+            let kept = padding_of(plan, is_int).filter(|(_, own)| in_register(own));
+            kept.map(|(nth, _)| nth).collect()
+        };
         if !own.iter().all(is_int) {
-            let n = own.iter().filter(|own| !is_int(own) && in_register(own));
-            let n = n.count();
+            let kept = kept(false);
             for value in vectors {
                 match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
-                    types::F64X2 if floats.len() < n => {
+                    types::F64X2 if floats.len() < kept.len() => {
                         floats.push(self.builder.ins().extractlane(*value, 0));
                     }
                     _ => {}
                 }
             }
             let at_hand = floats.into_iter().chain(all.values.iter().copied());
-            padding.floats = self.of_type(types::F64, n, at_hand);
+            padding.floats = self.of_type(types::F64, kept.len(), at_hand);
+            self.keep_arrived(&kept, &mut padding.floats, false);
         }
         if own.iter().any(is_int) {
-            let kept = padding_of(plan, true).filter(|(_, own)| in_register(own));
-            let kept: SmallVec<[usize; 8]> = kept.map(|(nth, _)| nth).collect();
+            let kept = kept(true);
             // Nothing reads an object of no bytes, so its address may be any value.
             let is_read = |i| plan.args.mode(i) != Some(PassMode::Ignore);
             let bases = args.iter().enumerate().filter_map(|(i, arg)| match arg {
@@ -84,15 +87,15 @@ impl CallSite<'_, '_, '_> {
             let stored = vectors.iter().chain(stored).rev().copied();
             let at_hand = stored.chain(addresses).chain(passed.iter().copied());
             padding.ints = self.of_type(types::I64, kept.len(), at_hand);
-            self.keep_arrived(&kept, &mut padding.ints);
+            self.keep_arrived(&kept, &mut padding.ints, true);
         }
         padding
     }
 
     /// Moves each of `values` that is a parameter of the function being built to the padding
     /// argument of the register in which it arrived.
-    fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
-        for (n, param) in arrived(self.builder.func, true).enumerate() {
+    fn keep_arrived(&self, kept: &[usize], values: &mut [Value], ints: bool) {
+        for (n, param) in arrived(self.builder.func, ints).enumerate() {
             let Some(own) = values.iter().position(|value| *value == param) else {
                 continue;
             };
