@@ -135,8 +135,9 @@ impl RecordBuilder {
         }
         self.check_names()?;
         if self.transparent {
-            let first = self.members.first().map(|m| m.ty.size());
-            let fits = |m: &Member| m.bits.is_none() && Some(m.ty.size()) <= first;
+            let first = self.members.first().filter(|m| m.bits.is_none());
+            let first = first.map(|m| m.ty.size());
+            let fits = |m: &Member| Some(m.ty.size()) <= first;
             if !self.is_union() || first.is_none() || !self.members.iter().all(fits) {
                 let why = "a transparent union needs a first member as large as every other";
                 return Err(self.bad_record(why));
