@@ -100,8 +100,8 @@ pub(crate) struct Errors {
     opaque_unions: Places,
     /// As `ignored`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
-    /// As `ignored`, for `aligned` in the name of a type, which gcc heeds.
-    pub(crate) ignored_alignments: Places,
+    /// As `ignored`, for attributes in the name of a type that gcc heeds.
+    pub(crate) ignored_in_names: [(&'static str, Places); 3],
 }
 
 impl Errors {
@@ -122,7 +122,9 @@ impl Errors {
             .partition(|diagnostic| diagnostic.is_error);
         let ignored = |option: &str, attribute: &str| {
             let is = |warning: &&Diagnostic| {
-                warning.option == option && is_named(&warning.message, attribute)
+                // gcc too ignores an attribute before `struct`.
+                let is_heeded = !warning.message.contains("place it after");
+                warning.option == option && is_heeded && is_named(&warning.message, attribute)
             };
             let found = warnings.iter().filter(is).map(|found| found.place.clone());
             with_starts(found.collect(), declarations)
@@ -165,7 +167,8 @@ impl Errors {
             nameless_members: is_windows_gnu.then(|| Places::new(nameless)),
             ignored: unknown.collect(),
             ignored_targets: ignored("-Wignored-attributes", "target"),
-            ignored_alignments: ignored("-Wignored-attributes", "aligned"),
+            ignored_in_names: ["aligned", "mode", "vector_size"]
+                .map(|name| (name, ignored("-Wignored-attributes", name))),
             opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
             spoilt: HashSet::new(),
             places,

@@ -18,7 +18,7 @@ use crate::parse::ignored::{IGNORED, Matters, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
 use crate::parse::stated::{Stated, difference, mismatch};
-use crate::parse::types::{ALIGNED_NAME, Reader, SEVERAL_ALIGNED, is_unnamed, unsupported};
+use crate::parse::types::{Reader, SEVERAL_ALIGNED, ignored_in_name, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 /// Most members that a structure may have: libclang looks at all of them to give the offset of one,
@@ -119,8 +119,10 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         subject: Subject,
     ) -> Result<(), Reason> {
-        if !self.is_as_clang() && self.errors.ignored_alignments.is_in(declaration) {
-            return Err(Reason::Attribute(ALIGNED_NAME.to_owned()));
+        let mut in_names = self.errors.ignored_in_names.iter();
+        let found = in_names.find(|(_, places)| !self.is_as_clang() && places.is_in(declaration));
+        if let Some((attribute, _)) = found {
+            return Err(ignored_in_name(attribute));
         }
         let ignored = IGNORED.iter().zip(self.facts.ignored);
         let occurring = self.errors.ignored.iter().zip(self.pragmas.ignored);

@@ -25,8 +25,10 @@ use crate::reason::Reason;
 /// Most typedefs, arrays and records that may wrap each other.
 const MAX_NESTING: u32 = 256;
 
-/// Attribute that gcc heeds and clang ignores.
-pub(crate) const ALIGNED_NAME: &str = "aligned in the name of a type";
+/// Returns the reason for an attribute that gcc heeds and clang ignores.
+pub(crate) fn ignored_in_name(attribute: &str) -> Reason {
+    Reason::Attribute(format!("{attribute} in the name of a type"))
+}
 
 /// Reason for which a record or typedef with several alignments is refused.
 pub(crate) const SEVERAL_ALIGNED: &str =
@@ -393,7 +395,7 @@ impl<'u> Reader<'u> {
         if has_alignment(ty) {
             self.check_greatest(typedef, &typedef.printed())?;
         } else if !self.is_as_clang() && may_drop_alignment(typedef) {
-            return Err(Reason::Attribute(ALIGNED_NAME.to_owned()));
+            return Err(ignored_in_name("aligned"));
         }
         if !self.is_as_clang() && has_alignment(ty) {
             let atomic = ty.canonical();
