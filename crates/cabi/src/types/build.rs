@@ -180,13 +180,13 @@ impl Type {
     /// Returns `_Atomic` of this type.
     ///
     /// # Errors
-    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a
-    /// power of two up to 16 (there the compilers add padding, each its own).
+    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records of less than 16
+    /// bytes whose size is not a power of two (clang pads those, gcc does not).
     pub fn atomic(&self) -> Result<Self, Error> {
         let is_natural = self.size.is_power_of_two() && self.size <= 16;
         match self.kind {
             Kind::Scalar(_) | Kind::Enum(_) | Kind::Complex(_) => {}
-            Kind::Record(_) if is_natural => {}
+            Kind::Record(_) if is_natural || self.size > 16 => {}
             _ => {
                 let ty = self.to_string();
                 return Err(Error::InvalidAtomic { ty });

@@ -186,7 +186,7 @@ impl fmt::Display for Error {
             ),
             Self::InvalidAtomic { ty } => write!(
                 f,
-                "{ty}: `_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes"
+                "{ty}: `_Atomic` needs a scalar, or a record of 1, 2, 4, 8, 16 or more bytes"
             ),
             Self::NoKnownRule { ty, why, target } | Self::Unsupported { ty, why, target } => {
                 write!(f, "{ty}: {why} ({target})")
