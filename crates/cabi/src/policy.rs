@@ -186,9 +186,9 @@ bits! {
     /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang);
     /// to gcc 12 they are bytes. Apple's are floats either way.
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
-    /// On AArch64, a homogeneous aggregate of `__bf16` that finds too few vector registers has
-    /// those that are left, and a slot for each other member (clang through version 20); like
-    /// others it is on the stack as a whole otherwise.
+    /// On AArch64, a homogeneous aggregate that starts with `__bf16` and finds too few vector
+    /// registers has those that are left, and a slot for each other member (clang through version
+    /// 20); like others it is on the stack as a whole otherwise.
     BF16_AGGREGATES_SPLIT = 39: Clang to 20, Zig;
     /// On RISC-V, a record of no bytes that is aligned to more than a register aligns what is next
     /// on the stack (gcc); to clang it is nothing.

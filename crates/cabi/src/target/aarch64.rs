@@ -311,6 +311,8 @@ struct Homogeneous {
     is_complex: bool,
     /// `true` if a `__bf16` is among them, outside of vectors.
     has_bf16: bool,
+    /// `true` if the first of them is one, which to clang is the format of all.
+    starts_with_bf16: bool,
     /// `true` if something is beside them that [spoils](Counts::Spoils) the aggregate.
     is_spoiled: bool,
     is_disputed: bool,
@@ -324,8 +326,9 @@ impl Homogeneous {
     /// # Errors
     /// Unnamed, clang's `va_arg` may look elsewhere than its callers put it.
     fn group(self, ty: &Type, align: u32, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-        let may_split =
-            self.has_bf16 && self.parts.len() > 1 && cx.choose(Policy::BF16_AGGREGATES_SPLIT);
+        let may_split = self.starts_with_bf16
+            && self.parts.len() > 1
+            && cx.choose(Policy::BF16_AGGREGATES_SPLIT);
         if may_split && cx.role == Role::Unnamed {
             let why = "clang's callers split an unnamed aggregate of `__bf16`, which its `va_arg` takes as a whole";
             return cx.dispute(ty, why);
@@ -374,7 +377,9 @@ impl Homogeneous {
             return false;
         };
         self.is_complex |= leaf.around.any(LeafFlags::IMAGINARY);
-        self.has_bf16 |= leaf.kind == LeafKind::Scalar(Scalar::BF16);
+        let is_bf16 = leaf.kind == LeafKind::Scalar(Scalar::BF16);
+        self.has_bf16 |= is_bf16;
+        self.starts_with_bf16 |= is_bf16 && self.parts.is_empty();
         // At most 64 bytes.
         (at..at + part.size).for_each(|byte| self.bytes |= 1 << (byte % 64));
         let is_new = self.parts.iter().all(|other| other.offset != at);
