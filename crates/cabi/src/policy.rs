@@ -207,6 +207,9 @@ bits! {
     /// On Apple's arm64, a transparent union of less than 4 bytes has 4 on the stack (clang 19); as
     /// many as its first member otherwise.
     TRANSPARENT_UNIONS_HAVE_4_BYTES = 45: Clang to 19;
+    /// A `_BitInt` member whose bytes are in two eightbytes, of an array the first, need not be
+    /// aligned (gcc); by psABI rule 1 an unaligned one sends its record to memory.
+    BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT = 46: Gcc;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

@@ -180,7 +180,8 @@ fn objection(
 /// Returns the classes that `leaf` adds, unless it sends its value to memory.
 fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
-        return Err(Stop::memory(psabi::UNALIGNED, cx));
+        let integers = gcc::in_two_eightbytes(leaf, walk, cx);
+        return integers.ok_or_else(|| Stop::memory(psabi::UNALIGNED, cx));
     }
     let mut adds = psabi::natural_classes(leaf, cx)?;
     if let Some(padding) = gcc::padding(leaf, walk, cx) {

@@ -143,6 +143,28 @@ pub(super) fn zero_length_array(
     Ok(Some(adds))
 }
 
+/// A `_BitInt` whose bytes are in two eightbytes, of an array the first, is `Integer` in both,
+/// wherever it starts ([`Policy::BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT`]).
+pub(super) fn in_two_eightbytes(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Option<Classes> {
+    let is_array = |frame: &&Aggregate<'_>| matches!(frame.ty.kind(), Kind::Array(_));
+    let array = walk.path().rev().take_while(is_array).last();
+    let start = array.map_or(leaf.offset_bits / 8, |array| array.offset);
+    let size = walk.own_type().size();
+    let is_bit_int = matches!(leaf.kind, LeafKind::Scalar(Scalar::BitInt { .. }));
+    let is_exempt = is_bit_int
+        && start % 8 + size > 8
+        && cx.choose(Policy::BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT);
+    let bytes = Leaf {
+        width_bits: 8 * size,
+        ..*leaf
+    };
+    is_exempt.then(|| Classes::integers(&bytes))
+}
+
 /// Returns whether `leaf` is a bit-field that could be an ordinary integer as well, and is not
 /// aligned like one ([`Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED`]).
 pub(super) fn is_unaligned_bit_field(
