@@ -153,7 +153,7 @@ impl PartsValue {
     /// integer.
     fn has_parts_of(&self, role: Role, group: &Group) -> bool {
         let words = self.parts.iter().flat_map(|part| {
-            let n = part.ty.bytes().div_ceil(WORD.bytes());
+            let n = u32::from(part.size).div_ceil(WORD.bytes());
             let n = if part.ty.is_int() { n } else { 1 };
             let at = move |i| part.offset.saturating_add(i * WORD.bytes());
             (0..n).map(move |i| (at(i), part.ty.is_int()))

@@ -267,6 +267,7 @@ fn refused_values() {
     assert!(wider.fn_sig(&target).is_ok());
     for odd in [
         PartsValue::new(&[I64], 16, 8),
+        PartsValue::new(&[], 25, 8),
         PartsValue::new(&[I64], 8, 3),
         PartsValue::new(&[I64, I64], 8, 8),
     ] {

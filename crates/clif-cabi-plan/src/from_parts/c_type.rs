@@ -28,7 +28,7 @@ impl PartsValue {
 
     fn structure(&self, model: &DataModel) -> Option<Type> {
         let runs = match &self.parts[..] {
-            [] => Some(in_memory(self.size)),
+            [] => Some(in_memory(self.size, self.align)),
             parts => parts.iter().map(run).collect(),
         };
         let mut structure = RecordBuilder::structure("value");
@@ -57,7 +57,8 @@ impl PartsValue {
             structure = structure.member(member);
         }
         let mut aligns = [self.align.into(), most_align].into_iter();
-        let is_whole = aligns.any(|align| end.checked_next_multiple_of(align) == Some(self.size));
+        let is_whole = self.size.is_multiple_of(self.align.into())
+            && aligns.any(|align| end.checked_next_multiple_of(align) == Some(self.size));
         let structure = is_whole.then(|| structure.build_at(self.size, self.align));
         structure?.ok()
     }
@@ -71,33 +72,35 @@ const MAX_IN_REGISTERS: u64 = 16;
 
 /// Returns the members of an object of `size` bytes in memory. A small one has an integer at no
 /// multiple of its size: conventions that look at members pass such an object in memory.
-fn in_memory(size: u64) -> SmallVec<[Run; 3]> {
+fn in_memory(size: u64, align: u32) -> SmallVec<[Run; 3]> {
     let (mut members, mut at) = (SmallVec::new(), 0);
     if (3..=MAX_IN_REGISTERS).contains(&size) {
         members.extend([(0, Type::U8, 1), (1, Type::U16, 1)]);
         at = 3;
     }
-    members.extend(elements(at, size - at, &INTEGERS));
+    let aligned = INTEGERS.into_iter().filter(|ty| ty.align() <= align);
+    members.extend(elements(at, size - at, aligned));
     members
 }
 
-const INTEGERS: [Type; 4] = [Type::U64, Type::U32, Type::U16, Type::U8];
+const INTEGERS: [Type; 5] = [Type::U128, Type::U64, Type::U32, Type::U16, Type::U8];
 
 /// Returns the member of a part: one element, or several if the part has fewer bytes than its type.
 fn run(part: &ClifPart) -> Option<Run> {
     let (at, size) = (part.offset.into(), part.size.into());
     match part.ty.is_int() {
-        true => elements(at, size, &INTEGERS),
-        false if size < part.ty.bytes().into() => elements(at, size, &[Type::F16]),
-        false => elements(at, size, &[scalar(part.ty, Extension::None)?]),
+        true => elements(at, size, INTEGERS),
+        false if size < part.ty.bytes().into() => elements(at, size, [Type::F16]),
+        false => elements(at, size, scalar(part.ty, Extension::None)),
     }
 }
 
 /// Returns `size` bytes at offset `at` as elements of the first of these types that divides them.
-fn elements(at: u64, size: u64, types: &[Type]) -> Option<Run> {
-    let fits = |ty: &&Type| size > 0 && size.is_multiple_of(ty.size());
-    let ty = types.iter().find(fits)?;
-    Some((at, ty.clone(), size / ty.size()))
+fn elements(at: u64, size: u64, types: impl IntoIterator<Item = Type>) -> Option<Run> {
+    let fits = |ty: &Type| size > 0 && size.is_multiple_of(ty.size());
+    let ty = types.into_iter().find(fits)?;
+    let n = size / ty.size();
+    Some((at, ty, n))
 }
 
 /// Returns the C type of a CLIF value that is extended so.

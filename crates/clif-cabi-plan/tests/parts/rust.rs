@@ -97,7 +97,7 @@ fn halves() -> [Row; 3] {
 }
 
 /// Two words, which are one integer to rustc if they are aligned to 16.
-fn two_words() -> [Row; 4] {
+fn two_words() -> [Row; 5] {
     let both = || PartsValue::new(&[I128], 16, 16);
     let words = || RecordBuilder::structure("s").member(Member::named("a", Type::I64).aligned(16));
     let words = || words().field("b", Type::I64);
@@ -107,6 +107,12 @@ fn two_words() -> [Row; 4] {
         row(ARM, true),
         row(RISCV, false),
         row(RISCV, true),
+        (
+            LINUX,
+            PartsValue::new(&[I128], 8, 8),
+            RecordBuilder::structure("s").field("a", Type::I64),
+            false,
+        ),
     ]
 }
 
