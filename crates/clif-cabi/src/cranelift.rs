@@ -32,6 +32,7 @@ pub(crate) fn function_flags(_: &mut codegen::ir::DataFlowGraph, flags: MemFlags
 /// Returns `flags` for the function of `dfg`: an index in its table. The first few entries are
 /// searched before the table, whose hash costs a quarter of a load.
 #[cfg(not(feature = "cranelift-0.132"))]
+#[inline]
 pub(crate) fn function_flags(
     dfg: &mut codegen::ir::DataFlowGraph,
     flags: MemFlagsData,

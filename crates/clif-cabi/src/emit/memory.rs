@@ -102,6 +102,7 @@ pub(super) fn or(builder: &mut FunctionBuilder<'_>, with: Option<Value>, bits: V
 }
 
 /// Loads a part as the passing side has it: one instruction loads and extends a narrow integer.
+#[inline]
 pub(super) fn load_passed(
     builder: &mut FunctionBuilder<'_>,
     part: &ClifPart,
