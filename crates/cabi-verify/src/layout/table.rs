@@ -38,7 +38,8 @@ pub fn ask_data(
     let flags = flags.iter().copied().filter(|flag| !makes_errors(flag));
     let flags: Vec<&str> = flags.collect();
     let file = |at: usize| format!("cabi-layout-{at}");
-    let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
+    let mut answers: BTreeMap<usize, Vec<Answer>> = BTreeMap::new();
+    let mut refusals: BTreeMap<usize, String> = BTreeMap::new();
     let mut left: Vec<usize> = (0..questions.len()).collect();
     // All facts of a type; where the compiler refuses that, only the places of its members; then
     // only those that name no member.
@@ -58,31 +59,29 @@ pub fn ask_data(
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| Blame::of_files(error, chosen, file);
         let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
-        let built = parts.built.into_iter().flatten().map(Ok);
-        answers.extend(parts.cases.into_iter().zip(built));
+        answers.extend(parts.cases.into_iter().zip(parts.built.into_iter().flatten()));
         for Refused { cases, why } in parts.refused {
             let why = first_error(why.messages().unwrap_or_default());
-            let refused = cases.into_iter().map(|at| (at, Err(why.clone())));
-            answers.extend(refused.inspect(|(at, _)| left.push(*at)));
+            left.extend(&cases);
+            refusals.extend(cases.into_iter().map(|at| (at, why.clone())));
         }
     }
     let (mut replies, own_types) = (Vec::new(), own_types(&subject.header));
-    let of = |(at, answers)| Some((questions.get(at)?, answers));
-    for (question, answers) in answers.into_iter().filter_map(of) {
+    for (at, question) in questions.iter().enumerate() {
+        let answers = answers.get(&at);
+        let missing = || {
+            // The message about what was asked last of those facts that have no answer.
+            let why = refusals.get(&at).cloned().unwrap_or_default();
+            let is_own = question.ty.contains(&|ty, _| own_types.contains(&ty));
+            match answers {
+                Some(_) if is_own => Reply::NoMember(why),
+                _ => Reply::Refuses(why),
+            }
+        };
         let probes = question.probes("", About::Values).into_iter().enumerate();
         replies.extend(probes.map(|(n, probe)| {
-            let missing = || {
-                let why = "it has other members".to_owned();
-                match question.ty.contains(&|ty, _| own_types.contains(&ty)) {
-                    true => Reply::NoMember(why),
-                    false => Reply::Refuses(why),
-                }
-            };
-            let reply = match &answers {
-                Ok(answers) => answers.get(n).cloned().map_or_else(missing, Reply::Is),
-                Err(why) => Reply::Refuses(why.clone()),
-            };
-            (probe.fact, reply)
+            let answer = answers.and_then(|answers| answers.get(n));
+            (probe.fact, answer.cloned().map_or_else(missing, Reply::Is))
         }));
     }
     Ok(replies)
