@@ -84,7 +84,7 @@ struct Compiler {
     lower: Lowering,
     /// Compiled code by the plan of the entry, and by how the unnamed arguments are fetched that
     /// all callers pass.
-    compiled: HashMap<(Arc<EntryPlan>, Vec<VaArgPlan>), Code>,
+    compiled: HashMap<(Arc<EntryPlan>, Vec<Arc<VaArgPlan>>), Code>,
     va_args: HashMap<(VaArgPlan, Type), TypedCode<VaArgFn>>,
     /// A pool for each register that contexts are in.
     pools: Vec<Arc<Pool>>,

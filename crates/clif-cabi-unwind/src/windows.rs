@@ -67,7 +67,7 @@ pub(crate) fn compiled(
     code: &CompiledCode,
 ) -> Result<Option<Vec<u8>>, UnwindError> {
     let rules = code.create_unwind_info_of_kind(isa, UnwindInfoKind::Windows);
-    // So Cranelift calls a place or an offset in the prologue of more than a byte.
+    // Cranelift's word for a place, or an offset in the prologue, that has more than a byte.
     let rules = rules.map_err(|error| match error {
         CodegenError::CodeTooLarge => UnwindError::Table("Windows has none of a function that saves more than 240 bytes of registers, as `preserve_all` ones do, or has a prologue of more than 255".to_owned()),
         error => UnwindError::Compile(error),

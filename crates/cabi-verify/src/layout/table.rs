@@ -59,12 +59,8 @@ pub fn ask_data(
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| Blame::of_files(error, chosen, file);
         let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
-        answers.extend(
-            parts
-                .cases
-                .into_iter()
-                .zip(parts.built.into_iter().flatten()),
-        );
+        let built = parts.built.into_iter().flatten();
+        answers.extend(parts.cases.into_iter().zip(built));
         for Refused { cases, why } in parts.refused {
             let why = first_error(why.messages().unwrap_or_default());
             left.extend(&cases);

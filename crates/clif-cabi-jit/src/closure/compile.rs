@@ -11,7 +11,7 @@ use crate::cranelift::codegen::ir::{
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{ArgFlags, Convention, FnAbi, FnSig, Reg, Type};
-use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
+use clif_cabi::clif_cabi_plan::Machine;
 use clif_cabi::{
     Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret, clif_signature,
 };
@@ -38,9 +38,9 @@ impl Compiler {
         let plan = self.lower.entry_plan(&with_chain);
         let plan = plan.map_err(|error| self.refused(sig, error))?;
         let unnamed = sig.params().iter().skip(sig.n_named());
-        let unnamed = unnamed.map(|param| VaArgPlan::new(sig, &param.ty, self.lower.target()));
-        let unnamed: Result<Vec<VaArgPlan>, _> = unnamed.collect();
-        let shape = (Arc::clone(&plan), unnamed.map_err(LowerError::from)?);
+        // The plans by which `emit` fetches them.
+        let unnamed = unnamed.map(|param| self.lower.va_arg_plan(&with_chain, &param.ty));
+        let shape = (Arc::clone(&plan), unnamed.collect::<Result<Vec<_>, _>>()?);
         if let Some(code) = self.compiled.get(&shape) {
             return Ok((code.clone(), pool, convention));
         }

@@ -109,7 +109,7 @@ fn doubles_in_memory() {
     builder.finalize(isa.frontend_config());
     let code = instructions(&*isa, func);
     let count = |start: &str| code.iter().filter(|line| line.starts_with(start)).count();
-    // Of eight registers three have a double each, and one is where two of them are put together.
+    // Three of eight registers have a double each, and one is where two of them are put together.
     assert_eq!((count("movq %xmm"), count("movdqa")), (0, 4), "{code:#?}");
 }
 
