@@ -416,7 +416,11 @@ fn word(
             }
             placed = builder.ins().band_imm_u(placed, mask);
         }
-        placed = convert::to_word(builder, placed);
+        // RISC-V extends 32 bits by their sign with one instruction, and by zeros with two.
+        placed = match builder.func.dfg.value_type(placed) {
+            types::I32 if !is_below => builder.ins().sextend(types::I64, placed),
+            _ => convert::to_word(builder, placed),
+        };
         placed = match own.first.checked_sub(first) {
             Some(0) => placed,
             Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),

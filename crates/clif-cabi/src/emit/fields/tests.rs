@@ -174,3 +174,40 @@ fn fields_cost_no_more_than_by_hand() {
         }
     }
 }
+
+/// Two integers of four bytes, which are returned in one register there.
+#[test]
+fn a_word_costs_no_more_than_by_hand() {
+    for name in [
+        X86_64,
+        "aarch64-unknown-linux-gnu",
+        "riscv64gc-unknown-linux-gnu",
+    ] {
+        let isa = linux(name);
+        let lower = Lowering::new(&*isa).unwrap();
+        let pair = RecordBuilder::structure("pair").field("a", Type::I32);
+        let pair = pair
+            .field("b", Type::I32)
+            .build(lower.target().data_model());
+        let sig = FnSig::new([Type::I32, Type::I32], pair.unwrap());
+        let [ours, by_hand] = [false, true].map(|is_by_hand| {
+            let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
+            let mut builder = FunctionBuilder::new(&mut func, &mut context);
+            let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
+            let fields = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
+            if is_by_hand {
+                let low = builder.ins().uextend(types::I64, fields[0]);
+                let top = builder.ins().sextend(types::I64, fields[1]);
+                let top = builder.ins().ishl_imm_u(top, 32);
+                let word = builder.ins().bor(low, top);
+                builder.ins().return_(&[word]);
+            } else {
+                let value = Arg::fields(&fields);
+                entry.ret(&mut NoStubs, &mut builder, Some(&value)).unwrap();
+            }
+            builder.finalize(isa.frontend_config());
+            instructions(&*isa, func).len()
+        });
+        assert_eq!(ours, by_hand, "{name}");
+    }
+}
