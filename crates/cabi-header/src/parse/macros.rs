@@ -45,7 +45,7 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
             found.others.push(other(why));
             continue;
         }
-        let value = answers.get(name).map(|answer| {
+        let value = answers.macros.get(name).map(|answer| {
             let ty = integer(model, answer.kind?)?;
             Some((answer.value?, ty))
         });

@@ -26,8 +26,13 @@ pub(crate) struct Answer {
     pub(crate) align: Option<i128>,
 }
 
-/// The answers to what was asked, by the text of the question.
-pub(crate) type Answers = HashMap<String, Answer>;
+/// The answers to what was asked, by the text of the question: an expression and a macro may have
+/// the same.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Answers {
+    pub(crate) values: HashMap<String, Answer>,
+    pub(crate) macros: HashMap<String, Answer>,
+}
 
 /// Questions that arise from reading the declarations.
 #[derive(Default, Debug)]
@@ -81,8 +86,7 @@ impl Questions {
         wrong: impl Fn(Cursor<'_>) -> bool,
         answers: &mut Answers,
     ) {
-        let asked: Vec<&String> = self.values.iter().chain(&self.macros).collect();
-        let mut found = vec![Answer::default(); asked.len()];
+        let mut found = vec![Answer::default(); self.values.len() + self.macros.len()];
         for top in unit.cursor().children() {
             let declared = match top.kind() {
                 CXCursor_VarDecl => vec![(top, 0)],
@@ -104,9 +108,9 @@ impl Questions {
                 }
             }
         }
-        for (asked, found) in asked.into_iter().zip(found) {
-            answers.entry(asked.clone()).or_insert(found);
-        }
+        let of_macros = found.split_off(self.values.len());
+        (answers.values).extend(self.values.iter().cloned().zip(found));
+        (answers.macros).extend(self.macros.iter().cloned().zip(of_macros));
     }
 }
 

@@ -114,7 +114,7 @@ impl<'u> Reader<'u> {
     /// Returns the value of a constant expression: `None` until it is known, `Some(None)` if it has
     /// none.
     pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
-        let Some(answer) = self.answers.get(expression) else {
+        let Some(answer) = self.answers.values.get(expression) else {
             self.questions.values.push(expression.to_owned());
             return None;
         };
