@@ -74,13 +74,14 @@ impl Declarations {
         };
         let key = key(kind, name);
         let read = read.map(|named| (kind, named));
-        // C11 lets a typedef be repeated; what another declaration contradicts is left out.
-        self.types.add(key, read, |known, new| {
-            let contradicts = |new: &Skipped| matches!(new.reason, Reason::Invalid(_));
-            if known.is_ok() && new.as_ref().is_err_and(contradicts) {
-                *known = new;
-            }
-        });
+        // C11 lets a typedef be repeated, and the last one has the alignment; what another
+        // declaration contradicts is left out.
+        self.types
+            .add(key, read, |known, new| match (&mut *known, new) {
+                (Ok((_, known)), Ok((_, new))) => known.ty = new.ty,
+                (Ok(_), Err(new)) if matches!(new.reason, Reason::Invalid(_)) => *known = Err(new),
+                _ => {}
+            });
     }
 
     /// Adds what a declaration of the function with the symbol or name `key` says.
