@@ -42,13 +42,14 @@ fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
     for side in [left, right] {
         names.extend(side.functions().into_iter().map(|(name, _)| name));
     }
+    let types = [left.types(), right.types()];
+    let is_type = |name: &str| types.iter().any(|types| types.contains_key(name));
     for side in [left, right] {
         let skipped = side.header.skipped.iter().map(|one| one.name.as_str());
-        names.extend(skipped.filter(|name| !name.contains(' ')));
+        names.extend(skipped.filter(|name| !name.contains(' ') && !is_type(name)));
     }
-    let types = [left.types(), right.types()];
     let mut seen = HashSet::new();
-    names.retain(|name| !types.iter().any(|types| types.contains_key(name)) && seen.insert(*name));
+    names.retain(|name| seen.insert(*name));
     names
 }
 
