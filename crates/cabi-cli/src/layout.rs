@@ -194,13 +194,9 @@ impl Show {
             one.ty.as_record().is_some()
                 && (!source.headers.is_empty() || one.location.file == source.name())
         };
-        let mut shown: Vec<NamedType> = Vec::new();
-        for one in header
-            .records
-            .iter()
-            .chain(&header.typedefs)
-            .filter(is_shown)
-        {
+        let records = header.records.iter().filter(is_shown);
+        let mut shown: Vec<NamedType> = records.cloned().collect();
+        for one in header.typedefs.iter().filter(is_shown) {
             if !shown.iter().any(|other| other.ty == one.ty) {
                 shown.push(one.clone());
             }
