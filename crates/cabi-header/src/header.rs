@@ -210,7 +210,7 @@ pub struct Prototype {
     pub vectors: VectorLevel,
     /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that
     /// has read the same header. Typedefs keep their names, attributes of the function are left
-    /// out. Empty where no header was read.
+    /// out. Empty where no header was read, and where clang's spelling is another type.
     pub spelled: String,
     /// Location of the declaration.
     pub location: Location,

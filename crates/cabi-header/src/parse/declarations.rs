@@ -156,6 +156,9 @@ fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>)
     match (known, new) {
         (Ok(known), Ok(new)) => {
             known.noreturn |= new.noreturn;
+            if new.spelled.is_empty() {
+                known.spelled.clear();
+            }
             if known.target_features.is_empty() {
                 known.target_features.clone_from(&new.target_features);
                 known.vectors = new.vectors;

@@ -24,9 +24,15 @@ use crate::written::Written;
 
 /// Returns the type of a function in C that other compilers read too: clang prints attributes of
 /// the function after it, where gcc takes none, knows qualifiers that gcc does not, and shows the
-/// prelude's names for what it lacks.
-fn spelled_function(ty: Ty<'_>) -> String {
-    let mut text = ty.spelling();
+/// prelude's names for what it lacks. Empty if the text is another type: one loses the place of an
+/// attribute where a function returns a pointer to a function; that of an old definition has
+/// parameters, and gcc's and clang's `__typeof__` of it need not have any.
+fn spelled_function(cursor: Cursor<'_>) -> String {
+    let mut text = cursor.ty().spelling();
+    let returns_function = cursor.ty().canonical().spelling().contains("))(");
+    if returns_function && text.contains("__attribute__((") || is_old_definition(cursor) {
+        return String::new();
+    }
     while let Some(at) = text.rfind(" __attribute__((")
         && let group = text.get(at + " __attribute__".len()..).unwrap_or("")
         && parenthesized(group).is_some_and(|inner| inner.len() + 2 == group.len())
@@ -40,6 +46,11 @@ fn spelled_function(ty: Ty<'_>) -> String {
     // know; as a parameter it decays again.
     let text = text.replace("struct __va_list_tag *", "__builtin_va_list");
     prelude::names_of_c(&text)
+}
+
+/// Checks whether `function` has its parameters after the parentheses (C17 6.9.1).
+fn is_old_definition(function: Cursor<'_>) -> bool {
+    function.arg(0).place().offset > function.extent().1.offset
 }
 
 /// Number of types that a function type may be made of, typedefs resolved: clang spells each of
@@ -116,7 +127,7 @@ impl<'u> Reader<'u> {
             noreturn: is_noreturn(function, &printed),
             target_features: own.features.clone(),
             vectors: own.vectors,
-            spelled: spelled_function(cursor.ty()),
+            spelled: spelled_function(cursor),
             location: cursor.place().location(),
             ..Prototype::new(&qualified_name(cursor), Vec::new(), Type::VOID)
         };

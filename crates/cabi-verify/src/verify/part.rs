@@ -205,7 +205,7 @@ impl<'a> HeaderRun<'a> {
             .copied()
             .filter(|case| !case.name.contains(OF_RECORD));
         let own = own.filter_map(|case| Some((case, header.prototype(&case.name)?)));
-        let own = own.filter(|(_, prototype)| prototypes::has_text(prototype));
+        let own = own.filter(|(_, prototype)| !prototype.spelled.is_empty());
         let (cases, asked): (Vec<_>, Vec<_>) = own.unzip();
         self.n_compared = asked.len();
         let readings = prototypes::compare(&self.compiler.reference, flags, include, &asked)?;

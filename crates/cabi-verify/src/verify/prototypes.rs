@@ -100,17 +100,6 @@ pub(super) fn compare(
     Ok(readings)
 }
 
-/// Checks whether `prototype` has a text that is its type in another place. clang's spelling of a
-/// function that returns a pointer to a function loses a convention of the second, and has its own
-/// where no compiler takes it.
-pub(super) fn has_text(prototype: &Prototype) -> bool {
-    let is_other = |to: &Written| matches!(to, Written::Other(_));
-    let returns_other = matches!(&prototype.written_ret, Written::Pointer(to) if is_other(to));
-    let is_function = matches!(prototype.ret.as_scalar(), Some(Scalar::FnPtr));
-    let is_typedef = !prototype.spelled_ret.contains('*');
-    !is_function || is_typedef || !(returns_other || prototype.convention.is_some())
-}
-
 /// Checks whether gcc or clang warns, among `messages`, that a declaration in `file` declares a tag
 /// for itself alone.
 fn hides_tag(messages: &str, file: &str) -> bool {
