@@ -181,6 +181,82 @@ fn parts_are_c_types() {
     }
 }
 
+/// CLIF types with their extension, and the C types that they are.
+fn scalars() -> [(ValueType, Extension, Type); 17] {
+    use Extension::{None as Neither, Sign, Zero};
+    use ValueType::{F16, F32X2, F32X4, F64X2, F128, I8, I8X8, I16, I16X8, I32X4, I64X2, I128};
+    let lanes = |lane: &Type, n| Type::vector(lane, n).unwrap();
+    [
+        (I8, Sign, Type::I8),
+        (I8, Zero, Type::U8),
+        (I16, Sign, Type::I16),
+        (I16, Zero, Type::U16),
+        (I32, Sign, Type::I32),
+        (I32, Zero, Type::U32),
+        (I128, Neither, Type::U128),
+        (F16, Neither, Type::F16),
+        (F32, Neither, Type::F32),
+        (F128, Neither, Type::F128),
+        (I8X8, Neither, lanes(&Type::I8, 8)),
+        (I16X8, Neither, lanes(&Type::I16, 8)),
+        (I32X4, Neither, lanes(&Type::I32, 4)),
+        (I64X2, Neither, lanes(&Type::I64, 2)),
+        (F32X2, Neither, lanes(&Type::F32, 2)),
+        (F32X4, Neither, lanes(&Type::F32, 4)),
+        (F64X2, Neither, lanes(&Type::F64, 2)),
+    ]
+}
+
+/// Scalars and vectors, twice after up to eleven longs or doubles, and as the result.
+#[test]
+fn scalars_are_c_types() {
+    // How many of them there are: the others are refused, or passed by reference.
+    for (name, n_types) in [
+        (LINUX, 17),
+        (ARM, 17),
+        (APPLE, 16),
+        (RISCV, 7),
+        (S390X, 7),
+        (WINDOWS, 9),
+    ] {
+        let target = Target::named(name).unwrap();
+        let [long, double] = [I64, F64].map(|ty| PartsValue::scalar(ty, Extension::None));
+        let mut n_compared = 0;
+        for ((part, extension, ty), n) in scalars()
+            .iter()
+            .flat_map(|own| (0..12).map(move |n| (own, n)))
+        {
+            let own = (
+                PartsValue::scalar(*part, *extension),
+                target.data_model().adapt(ty),
+            );
+            let [long, double] = [(long.clone(), Type::U64), (double.clone(), Type::F64)];
+            let before = if part.is_int() { &long } else { &double };
+            let params = [
+                vec![before.clone(); n],
+                vec![own.clone(), own.clone(), long, double],
+            ];
+            let (values, types): (Vec<_>, Vec<_>) = params.concat().into_iter().unzip();
+            let parts = PartsSignature {
+                params: values,
+                result: Some(own.0),
+                ..PartsSignature::default()
+            };
+            let Ok(parts) = parts.fn_sig(&target) else {
+                continue;
+            };
+            let types = FnSig::new(types, own.1);
+            let why = format!("{name}: {ty} after {n}");
+            let calls = [&parts, &types].map(|sig| CallPlan::new(sig, &target).unwrap());
+            assert_eq!(calls[0], calls[1], "{why}");
+            let entries = [&parts, &types].map(|sig| EntryPlan::new(sig, &target).unwrap());
+            assert_eq!(entries[0], entries[1], "{why}");
+            n_compared += 1;
+        }
+        assert_eq!(n_compared, 12 * n_types, "{name}");
+    }
+}
+
 /// Nothing is passed otherwise than the front end says.
 #[test]
 fn refused() {
