@@ -8,7 +8,7 @@ pub(crate) mod questions;
 use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Target};
-use cabi_header::{Header, Options, Prototype, clang_triple};
+use cabi_header::{Header, Options, Prototype, Skipped, clang_triple};
 use clap::Args;
 
 pub(crate) use self::policy::PolicyOption;
@@ -293,7 +293,8 @@ pub(crate) fn function<'h>(
     name: &str,
     source: &str,
 ) -> Result<&'h Prototype, String> {
-    let left_out = header.skipped.iter().filter(|skipped| skipped.name == name);
+    let is_left_out = |skipped: &&Skipped| skipped.name == name && !skipped.is_record;
+    let left_out = header.skipped.iter().filter(is_left_out);
     let all: Vec<&Prototype> = header.overloads(name).collect();
     match (&all[..], left_out.clone().count()) {
         ([one], 0) => return Ok(one),

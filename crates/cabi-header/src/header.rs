@@ -68,7 +68,7 @@ impl Header {
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
         let mut all = self.overloads(name);
         let first = all.next()?;
-        let is_left_out = |skipped: &Skipped| skipped.name == name;
+        let is_left_out = |skipped: &Skipped| skipped.name == name && !skipped.is_record;
         let is_only = all.next().is_none() && !self.skipped.iter().any(is_left_out);
         is_only.then_some(first)
     }
