@@ -69,8 +69,8 @@ static CLOSURES: LazyLock<Result<Closures, Error>> =
     LazyLock::new(|| Closures::new(&Settings::default()));
 
 thread_local! {
-    /// Static chains, and the closures that pass them on.
-    static MADE: RefCell<Vec<(usize, BoundFunction)>> = const { RefCell::new(Vec::new()) };
+    /// Code and static chains, and the closures of them.
+    static MADE: RefCell<Vec<([*const c_void; 2], BoundFunction)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A function pointer that enters `code` with `chain`, which is an address in the frame of the
@@ -79,7 +79,11 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
     let here = 0_u8;
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
-        made.retain(|(chain, _)| *chain > (&raw const here).addr());
+        made.retain(|([_, chain], _)| chain.addr() > (&raw const here).addr());
+        // So may be one in the place of this one, whose closures are the same.
+        if let Some((_, bound)) = made.iter().find(|(own, _)| *own == [code, chain]) {
+            return bound.code();
+        }
         // SAFETY: the code is the entry point of a nested function, the engine is never dropped,
         // and a program that calls the pointer when the chain is gone answers for it as a C program
         // does.
@@ -91,7 +95,7 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
             std::process::abort();
         };
         let pointer = bound.code();
-        made.push((chain.addr(), bound));
+        made.push(([code, chain], bound));
         pointer
     })
 }

@@ -290,7 +290,7 @@ fn what_is_declared_otherwise_goes_wrong() {
 fn scripts_print_what_is_expected() {
     let text = fs::read_to_string(root().join("tests/scripts.txt")).unwrap();
     let scripts: Vec<&str> = text.split("\n== ").skip(1).collect();
-    assert_eq!(scripts.len(), 11);
+    assert_eq!(scripts.len(), 12);
     for script in scripts {
         let (script, expected) = script.split_once("\n--\n").unwrap();
         let (title, script) = script.split_once("\non: ").unwrap();
