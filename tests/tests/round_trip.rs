@@ -7,7 +7,9 @@
     reason = "a difference stops a test, also outside the functions marked #[test]"
 )]
 
-use cabi::{BitFieldStyle, DataModel, Kind, Member, RecordBuilder, Target, Type, leaves};
+use cabi::{
+    BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Target, Type, leaves,
+};
 use cabi_header::{Emitter, Header, Options, parse};
 use cabi_tests::said::{ALL, Said};
 use cabi_verify::build::{Installed, Reference};
@@ -73,6 +75,9 @@ fn survive(model: &DataModel, target: &str, types: impl Iterator<Item = Type>) {
     };
     for ty in types.take(N_CASES) {
         let text = text_of(&ty, model);
+        if text.contains("ext_vector_type") && model.records == RecordRules::Gcc {
+            continue; // gcc has no such vector
+        }
         let header = parse(&text, &options);
         let header = header.unwrap_or_else(|error| panic!("{error}\n{text}"));
         if let Some(what) = difference(&ty, read_back(&header)) {

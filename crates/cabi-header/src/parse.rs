@@ -23,6 +23,7 @@ mod source;
 mod stated;
 mod targets;
 mod types;
+mod vectors;
 mod walk;
 mod written;
 

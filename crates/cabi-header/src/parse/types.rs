@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use cabi::{BoolVector, DataModel, Kind, RecordRules, Type};
+use cabi::{DataModel, Kind, RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
@@ -301,21 +301,6 @@ impl<'u> Reader<'u> {
         Ok(read)
     }
 
-    fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
-        let lanes = u16::try_from(ty.n_elements())
-            .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
-        let lane = self.ty(ty.element())?;
-        if lane == Type::BOOL {
-            let vector = Type::bool_vector(lanes, BoolVector::Clang)?;
-            return Ok(self.model.adapt(&vector));
-        }
-        if lane.size() * u64::from(lanes) > 64 {
-            let why = "a vector of more than 64 bytes is not supported";
-            return Err(unsupported(ty, why));
-        }
-        Ok(self.model.adapt(&Type::vector(&lane, lanes)?))
-    }
-
     /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such
     /// as `typeof`.
     fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
@@ -424,7 +409,10 @@ impl<'u> Reader<'u> {
                 }
             }
         }
-        self.aligned_as(ty, underlying)
+        match self.is_neon(typedef) {
+            true => self.any_vector(underlying),
+            false => self.aligned_as(ty, underlying),
+        }
     }
 
     /// Returns whether gcc's layout and calls are wanted, whatever clang does.

@@ -1,0 +1,47 @@
+//! Vectors. `ext_vector_type` and `neon_vector_type` are clang's; gcc ignores both.
+
+use cabi::{BoolVector, RecordRules, Type};
+use clang_sys::CXType_ExtVector;
+
+use crate::clang::{Cursor, Ty};
+use crate::parse::types::{Reader, unsupported};
+use crate::reason::Reason;
+
+impl<'u> Reader<'u> {
+    /// Returns the vector `ty`, unless gcc's layout is wanted and gcc makes none of it.
+    pub(crate) fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        match self.records == Some(RecordRules::Gcc) && is_of_clang_alone(ty) {
+            true => {
+                let why = "gcc ignores the attribute that makes it a vector";
+                Err(unsupported(ty, why))
+            }
+            false => self.any_vector(ty),
+        }
+    }
+
+    pub(crate) fn any_vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
+        let lanes = u16::try_from(ty.n_elements())
+            .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
+        let lane = self.ty(ty.element())?;
+        if lane == Type::BOOL {
+            let vector = Type::bool_vector(lanes, BoolVector::Clang)?;
+            return Ok(self.model.adapt(&vector));
+        }
+        if lane.size() * u64::from(lanes) > 64 {
+            let why = "a vector of more than 64 bytes is not supported";
+            return Err(unsupported(ty, why));
+        }
+        Ok(self.model.adapt(&Type::vector(&lane, lanes)?))
+    }
+
+    /// Returns whether `typedef` is a vector of `<arm_neon.h>`, which gcc has too.
+    pub(crate) fn is_neon(&self, typedef: Cursor<'u>) -> bool {
+        let mut headers = ["arm_neon.h", "arm_vector_types.h"].into_iter();
+        let file = typedef.place().file;
+        headers.any(|name| file.ends_with(name)) && is_of_clang_alone(typedef.underlying())
+    }
+}
+
+fn is_of_clang_alone(ty: Ty<'_>) -> bool {
+    ty.kind() == CXType_ExtVector || ty.spelling().contains("((neon_")
+}
