@@ -78,8 +78,9 @@ impl<'t> Tokens<'t> {
     }
 }
 
+/// Returns whether `c` is part of a name; gcc and clang allow `$`.
 fn is_of_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+    c.is_alphabetic() || c.is_ascii_digit() || matches!(c, '_' | '$')
 }
 
 /// Returns the token at the start of `rest`, which no space is before.
