@@ -263,10 +263,22 @@ fn relocate_mach_o(
             return added.map_err(refused);
         }
     };
-    let from = Some(product.object.section_symbol(section));
     let object = &mut product.object;
+    let from = Some(start_of(object, section));
     let added = object.add_relocation_with_subtractor(section, relocation, from);
     added.map_err(refused)
+}
+
+/// Returns a symbol of the start of the frame rules, which are the section `id`. The symbol of a
+/// section itself is in an object of AArch64 alone.
+fn start_of(object: &mut Object<'_>, id: SectionId) -> SymbolId {
+    const NAME: &str = "eh_frame.start";
+    let known = object.symbol_id(NAME.as_bytes());
+    known.unwrap_or_else(|| {
+        let mut own = undefined(NAME, SymbolKind::Data, SymbolScope::Compilation);
+        own.section = SymbolSection::Section(id);
+        object.add_symbol(own)
+    })
 }
 
 const PADS: &str = "the table of landing pads";

@@ -256,6 +256,14 @@ fn mach_o_is_linked() {
             let object = object(triple, Tables::Without(left_out), "").unwrap();
             std::fs::write(folder.path().join("own.o"), object).unwrap();
             let text = system.commands(folder.path(), &commands)?.unwrap();
+            // lld looks at functions alone; other linkers subtract the symbol that is named.
+            let relocations = system.commands(folder.path(), "llvm-readobj -r own.o")?;
+            let relocations = relocations.unwrap();
+            let mut from = relocations.lines().filter(|one| one.contains("SUBTRACTOR"));
+            assert!(
+                from.all(|one| one.ends_with(" _eh_frame.start")),
+                "{relocations}"
+            );
             // Three functions have handlers, and the address of the personality.
             let words = [
                 "zLPR",
