@@ -6,22 +6,26 @@
 //! missing, a constant is 0, a declaration ends early. So an error costs the declaration it stands
 //! in, and what depends on it. An error that no named declaration accounts for costs the header.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use clang_sys::{
     CXCursor_DeclRefExpr, CXCursor_EnumDecl, CXCursor_TypeRef, CXCursor_TypedefDecl,
     CXCursor_UnionDecl,
 };
 
-use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
+use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Ty, Unit};
 use crate::header_error::{HeaderError, SourceError};
 use crate::parse::ignored::IGNORED;
+use crate::parse::kinds::is_array;
 use crate::parse::prelude;
 use crate::reason::Reason;
 
 /// Depth to which expressions are looked into; clang bounds the nesting of brackets, not that of
 /// operators.
 const MAX_NESTING: u32 = 512;
+
+/// Reason for which an expression that refers to a type is left out.
+const DISPUTED: &str = "an expression depends on it, which gcc may lay out otherwise than clang";
 
 /// Places of one kind, ordered, so that those within a declaration are found without looking at the
 /// others.
@@ -87,9 +91,9 @@ pub(crate) struct Errors {
     places: Places,
     /// Names of types that are declared again, otherwise, and what clang says: it has the first.
     contradicted: HashMap<String, String>,
-    /// Names of declarations that were left out for an error, as expressions refer to it: `A` of an
-    /// enumeration, `struct s`.
-    pub(crate) spoilt: HashSet<String>,
+    /// Names of declarations that clang does not have as they are wanted, as expressions refer to
+    /// them, `A` of an enumeration, `struct s`; each with why those expressions are left out.
+    pub(crate) spoilt: HashMap<String, Reason>,
     /// Places of each attribute of [`IGNORED`], and the starts of the declarations that they
     /// follow.
     pub(crate) ignored: Vec<Places>,
@@ -170,7 +174,7 @@ impl Errors {
             ignored_in_names: ["aligned", "mode", "vector_size"]
                 .map(|name| (name, ignored("-Wignored-attributes", name))),
             opaque_unions: Places::new(opaque.map(|warning| &warning.place)),
-            spoilt: HashSet::new(),
+            spoilt: HashMap::new(),
             places,
             all: errors.into_iter().map(|error| (error, false)).collect(),
         })
@@ -188,20 +192,18 @@ impl Errors {
     /// Returns why the declaration `cursor` is not what was written: an error in its text, or an
     /// expression that refers to what was left out for an error.
     pub(crate) fn reason(&self, cursor: Cursor<'_>) -> Option<Reason> {
-        if self.all.is_empty() {
-            return None;
+        if !self.all.is_empty() {
+            let (start, end) = cursor.full_extent();
+            let mut within = self.places.within(&start, &end);
+            if let Some((error, _)) = within.next().and_then(|i| self.all.get(i)) {
+                return Some(Reason::Invalid(error.message.clone()));
+            }
+            let again = self.contradicted.get(&cursor.name());
+            if let Some(message) = again.filter(|_| is_type(cursor)) {
+                return Some(Reason::Invalid(message.clone()));
+            }
         }
-        let (start, end) = cursor.full_extent();
-        let mut within = self.places.within(&start, &end);
-        if let Some((error, _)) = within.next().and_then(|i| self.all.get(i)) {
-            return Some(Reason::Invalid(error.message.clone()));
-        }
-        let again = self.contradicted.get(&cursor.name());
-        if let Some(message) = again.filter(|_| is_type(cursor)) {
-            return Some(Reason::Invalid(message.clone()));
-        }
-        let name = mentioned(cursor, &self.spoilt)?;
-        Some(Reason::Invalid(format!("{name} is not validly declared")))
+        mentioned(cursor, &self.spoilt).cloned()
     }
 
     /// The errors in the text of `cursor` are accounted for: it is left out by name. Returns the
@@ -227,10 +229,19 @@ impl Errors {
         skipped
     }
 
-    /// `name` is left out for an error, which changes the expressions that refer to it.
-    pub(crate) fn spoils(&mut self, name: &str) {
+    /// `name` is left out for `reason`, or differs for gcc, which changes the expressions that
+    /// refer to it.
+    pub(crate) fn spoils(&mut self, name: &str, reason: &Reason) {
+        let why = match reason {
+            Reason::Invalid(_) => Reason::Invalid(format!("{name} is not validly declared")),
+            Reason::Unsupported { why: DISPUTED, .. } => reason.clone(),
+            _ => Reason::Unsupported {
+                ty: name.to_owned(),
+                why: DISPUTED,
+            },
+        };
         if !name.is_empty() {
-            self.spoilt.insert(name.to_owned());
+            self.spoilt.insert(name.to_owned(), why);
         }
     }
 
@@ -271,25 +282,32 @@ fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Plac
     Places::new(&found)
 }
 
-/// Returns the first name in `spoilt` that an expression within `cursor` refers to.
-pub(crate) fn mentioned(cursor: Cursor<'_>, spoilt: &HashSet<String>) -> Option<String> {
+/// Returns why the first expression within `cursor` that refers to a name in `spoilt`, or has such
+/// a type, is left out.
+pub(crate) fn mentioned<'s>(
+    cursor: Cursor<'_>,
+    spoilt: &'s HashMap<String, Reason>,
+) -> Option<&'s Reason> {
     match spoilt.is_empty() {
         true => None,
         false => mentioned_at(cursor, spoilt, false, 0),
     }
 }
 
-fn mentioned_at(
+fn mentioned_at<'s>(
     cursor: Cursor<'_>,
-    spoilt: &HashSet<String>,
+    spoilt: &'s HashMap<String, Reason>,
     is_inside: bool,
     depth: u32,
-) -> Option<String> {
+) -> Option<&'s Reason> {
     let is_inside = is_inside || cursor.is_expression();
-    if is_inside && [CXCursor_DeclRefExpr, CXCursor_TypeRef].contains(&cursor.kind()) {
-        let name = cursor.name();
-        if spoilt.contains(&name) {
-            return Some(name);
+    let is_name = [CXCursor_DeclRefExpr, CXCursor_TypeRef].contains(&cursor.kind());
+    if is_inside {
+        let name = is_name.then(|| cursor.name());
+        let types = [cursor.ty(), cursor.ty().canonical()].map(element_name);
+        let mut names = name.into_iter().chain(types);
+        if let Some(found) = names.find_map(|name| spoilt.get(&name)) {
+            return Some(found);
         }
     }
     if depth >= MAX_NESTING {
@@ -297,6 +315,18 @@ fn mentioned_at(
     }
     let mut children = cursor.children().into_iter();
     children.find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
+}
+
+/// Returns the name of `ty`, or of the type of an array's elements.
+fn element_name(mut ty: Ty<'_>) -> String {
+    while is_array(ty.kind()) {
+        ty = ty.array_element();
+    }
+    let spelling = ty.spelling();
+    let words = spelling
+        .split(' ')
+        .filter(|word| !["const", "volatile"].contains(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the name that `text`, the rest of a declaration, declares: the first that parameters

@@ -3,11 +3,12 @@
 //! values and types of macros, which it keeps as tokens (C17 6.10.3, object-like macros; 6.6,
 //! integer constant expressions).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 
 use crate::clang::{Cursor, Unit};
+use crate::reason::Reason;
 
 /// Prefix of the names of declarations that ask; no name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
@@ -39,9 +40,9 @@ pub(crate) struct Answers {
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
-    /// Names of declarations that were left out for errors: an expression that refers to it has no
-    /// value.
-    pub(crate) spoilt: HashSet<String>,
+    /// Names of declarations that clang does not have as they are wanted: an expression that refers
+    /// to one has no value.
+    pub(crate) spoilt: HashMap<String, Reason>,
 }
 
 impl Questions {

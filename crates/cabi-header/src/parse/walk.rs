@@ -2,7 +2,7 @@
 //!
 //! A wrong declaration costs itself and what depends on it, never the header.
 
-use cabi::RecordRules;
+use cabi::{RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
@@ -20,6 +20,7 @@ use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
+use crate::parse::stated::difference;
 use crate::parse::types::{Reader, is_unnamed};
 use crate::parse::written::without_place;
 use crate::reason::Reason;
@@ -176,7 +177,7 @@ impl<'u> Walk<'u> {
     /// `cursor` is left out as `name` for the errors in it.
     fn wrong(&mut self, cursor: Cursor<'u>, name: &str, reason: Reason) -> Reason {
         self.explain(cursor);
-        self.reader.errors.spoils(name);
+        self.reader.errors.spoils(name, &reason);
         reason
     }
 
@@ -192,8 +193,8 @@ impl<'u> Walk<'u> {
         for (name, message) in self.reader.errors.explain(cursor) {
             let reason = Reason::Invalid(message);
             let kind = DeclaredKind::FunctionType(Err(reason.clone()));
+            self.reader.errors.spoils(&name, &reason);
             self.skip(cursor, name.clone(), reason);
-            self.reader.errors.spoils(&name);
             self.note_as(name, cursor, kind);
         }
     }
@@ -275,6 +276,10 @@ impl<'u> Walk<'u> {
 
     /// Adds the type `name`, or why it is left out.
     fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<NamedType, Reason>) {
+        let ty = read.as_ref().map(|named| &named.ty);
+        if let Some(reason) = dispute(&mut self.reader, cursor.ty(), ty) {
+            self.reader.errors.spoils(&name, &reason);
+        }
         let location = cursor.place().location();
         let read = read.map(|named| NamedType { location, ..named });
         let read = read.map_err(|reason| left_out(cursor, name, reason));
@@ -294,6 +299,26 @@ impl<'u> Walk<'u> {
         let key = symbol.unwrap_or_else(|| name.clone());
         let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_function(key, read);
+    }
+}
+
+/// Returns the reason for which the size of `ty`, which was `read`, may not be clang's number.
+fn dispute<'u>(
+    reader: &mut Reader<'u>,
+    ty: Ty<'u>,
+    read: Result<&Type, &Reason>,
+) -> Option<Reason> {
+    let has_no_size = |key| ["incomplete", "invalid"].contains(&key);
+    // C++ has more that is left out, and one size to both.
+    let is_of_cxx = |key| reader.facts.cxx && ["c++", "mismatch"].contains(&key);
+    match (read, &mut reader.reference) {
+        (Err(reason), _) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
+        (Err(reason), _) => (!reader.is_as_clang()).then(|| reason.clone()),
+        (Ok(_), None) => None,
+        (Ok(read), Some(reference)) => match reference.ty(ty) {
+            Ok(clang) => difference(ty, read, &clang),
+            Err(reason) => Some(reason),
+        },
     }
 }
 
