@@ -40,6 +40,9 @@ typedef __float128 _Float128;
 typedef long double _Float128;
 #endif
 #endif
+#if __LDBL_MANT_DIG__ == 64
+typedef long double __float80;
+#endif
 #ifdef __x86_64__
 enum { __cabi_x86_64 = 1 };
 #ifndef __SSE2__
