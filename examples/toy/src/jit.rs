@@ -80,7 +80,7 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
         made.retain(|([_, chain], _)| chain.addr() > (&raw const here).addr());
-        // So may be one in the place of this one, whose closures are the same.
+        // A frame that has returned may have been where the caller's is: one closure serves both.
         if let Some((_, bound)) = made.iter().find(|(own, _)| *own == [code, chain]) {
             return bound.code();
         }
