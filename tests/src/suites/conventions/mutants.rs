@@ -79,7 +79,9 @@ impl Engine<'_> {
             outcomes.push(shifted.check(question, &abi));
         }
         let most = asked.len();
-        let n_of = |side: usize| outcomes.iter().filter(|one| differs(&one[side])).count();
+        // A callee that finds other bits of an address ends its process.
+        let is_noticed = |side: &Verdict| !matches!(side, Verdict::Passed(_));
+        let n_of = |side: usize| outcomes.iter().filter(|one| is_noticed(&one[side])).count();
         let noticed = [0, 1].map(n_of);
         let note = format!(
             "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
