@@ -237,7 +237,8 @@ impl<'u> Walk<'u> {
             self.add_constants(cursor, name, error.as_ref());
         }
         if !has_name {
-            return;
+            let read = self.reader.ty(cursor.ty());
+            return self.dispute(cursor.ty(), &name, read.as_ref());
         }
         let read = self.unless_wrong(cursor, error, |reader| {
             let mut named = NamedType::new(&name, reader.ty(cursor.ty())?);
@@ -277,13 +278,31 @@ impl<'u> Walk<'u> {
     /// Adds the type `name`, or why it is left out.
     fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<NamedType, Reason>) {
         let ty = read.as_ref().map(|named| &named.ty);
-        if let Some(reason) = dispute(&mut self.reader, cursor.ty(), ty) {
-            self.reader.errors.spoils(&name, &reason);
-        }
+        self.dispute(cursor.ty(), &name, ty);
         let location = cursor.place().location();
         let read = read.map(|named| NamedType { location, ..named });
         let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_type(cursor.kind(), read);
+    }
+
+    /// Notes that clang's number may not be the size of `ty`, the type `name`, which was `read`.
+    fn dispute(&mut self, ty: Ty<'u>, name: &str, read: Result<&Type, &Reason>) {
+        let reader = &mut self.reader;
+        let has_no_size = |key| ["incomplete", "invalid"].contains(&key);
+        // C++ has more that is left out, and one size to both.
+        let is_of_cxx = |key| reader.facts.cxx && ["c++", "mismatch"].contains(&key);
+        let why = match (read, &mut reader.reference) {
+            (Err(reason), _) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
+            (Err(reason), _) => (!reader.is_as_clang()).then(|| reason.clone()),
+            (Ok(_), None) => None,
+            (Ok(read), Some(reference)) => match reference.ty(ty) {
+                Ok(clang) => difference(ty, read, &clang),
+                Err(reason) => Some(reason),
+            },
+        };
+        if let Some(reason) = why {
+            reader.errors.spoils(name, &reason);
+        }
     }
 
     /// Returns the symbol that tells the function from others of its name. In C without overloads a
@@ -299,26 +318,6 @@ impl<'u> Walk<'u> {
         let key = symbol.unwrap_or_else(|| name.clone());
         let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_function(key, read);
-    }
-}
-
-/// Returns the reason for which the size of `ty`, which was `read`, may not be clang's number.
-fn dispute<'u>(
-    reader: &mut Reader<'u>,
-    ty: Ty<'u>,
-    read: Result<&Type, &Reason>,
-) -> Option<Reason> {
-    let has_no_size = |key| ["incomplete", "invalid"].contains(&key);
-    // C++ has more that is left out, and one size to both.
-    let is_of_cxx = |key| reader.facts.cxx && ["c++", "mismatch"].contains(&key);
-    match (read, &mut reader.reference) {
-        (Err(reason), _) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
-        (Err(reason), _) => (!reader.is_as_clang()).then(|| reason.clone()),
-        (Ok(_), None) => None,
-        (Ok(read), Some(reference)) => match reference.ty(ty) {
-            Ok(clang) => difference(ty, read, &clang),
-            Err(reason) => Some(reason),
-        },
     }
 }
 
