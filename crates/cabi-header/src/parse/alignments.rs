@@ -17,9 +17,13 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         printed: &str,
     ) -> Result<(), Reason> {
-        // In C++ the value of an expression with names may not be known.
         let asked = self.asked(printed, declaration.parent());
-        let greatest = asked.unwrap_or_default().into_iter().max();
+        let asked = match self.facts.cxx || self.is_as_clang() {
+            // In C++ the value of an expression with names may not be known.
+            true => asked.unwrap_or_default(),
+            false => asked?,
+        };
+        let greatest = asked.into_iter().max();
         match greatest.filter(|align| *align > MAX_ALIGN) {
             Some(align) => Err(Error::InvalidAlign { align }.into()),
             None => Ok(()),
