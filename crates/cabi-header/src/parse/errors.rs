@@ -9,14 +9,14 @@
 use std::collections::HashMap;
 
 use clang_sys::{
-    CXCursor_DeclRefExpr, CXCursor_EnumDecl, CXCursor_TypeRef, CXCursor_TypedefDecl,
-    CXCursor_UnionDecl,
+    CXCursor_DeclRefExpr, CXCursor_EnumDecl, CXCursor_FieldDecl, CXCursor_TypeRef,
+    CXCursor_TypedefDecl, CXCursor_UnionDecl,
 };
 
 use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Ty, Unit};
 use crate::header_error::{HeaderError, SourceError};
 use crate::parse::ignored::IGNORED;
-use crate::parse::kinds::is_array;
+use crate::parse::kinds::{RECORDS, is_array};
 use crate::parse::prelude;
 use crate::reason::Reason;
 
@@ -313,8 +313,12 @@ fn mentioned_at<'s>(
     if depth >= MAX_NESTING {
         return None;
     }
-    let mut children = cursor.children().into_iter();
-    children.find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
+    // The record of a member is a child of the record around it too.
+    let is_field = cursor.kind() == CXCursor_FieldDecl;
+    let children = cursor.children().into_iter();
+    children
+        .filter(|child| !is_field || !RECORDS.contains(&child.kind()))
+        .find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
 }
 
 /// Returns the name of `ty`, or of the type of an array's elements.
