@@ -149,8 +149,8 @@ impl Engine<'_> {
         }
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, suite)?;
-        self.judge(&compiled, placed, &drawn.refused, suite);
-        self.shifted_bits(&tools, &compiled, suite)
+        let agreed = self.judge(&compiled, placed, &drawn.refused, suite);
+        self.shifted_bits(&tools, &agreed, suite)
     }
 
     /// Returns the questions, and where the convention has their values.

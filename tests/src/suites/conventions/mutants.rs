@@ -57,29 +57,25 @@ impl Engine<'_> {
         self.report_mutants(mutants, suite);
     }
 
-    /// Bit-fields one bit after theirs are noticed by callers and by callees.
+    /// Bit-fields one bit after theirs are noticed by callers and by callees of signatures that
+    /// agree otherwise.
     pub(super) fn shifted_bits(
         &self,
         tools: &Tools<'_>,
-        compiled: &Compiled,
+        agreed: &[Placed<'_>],
         suite: &mut Suite,
     ) -> Result<()> {
         let convention = self.machine.convention;
-        let all = compiled.questions.iter();
-        let all: Vec<Question> = all
-            .filter(|one| has_partial_bytes(one, convention))
-            .cloned()
+        let all = agreed.iter();
+        let all: Vec<_> = all
+            .filter(|(question, _)| has_partial_bytes(question, convention))
             .collect();
-        let asked = &all[..all.len().min(SHIFTED)];
-        let shifted = Compiled::new(asked, tools, 1)?;
-        let mut outcomes = Vec::new();
-        for question in asked {
-            let abi = self.machine.abi(convention, question);
-            let abi = abi.map_err(|why| why.to_string())?;
-            outcomes.push(shifted.check(question, &abi));
-        }
-        let most = asked.len();
-        // A callee that finds other bits of an address ends its process.
+        let most = all.len().min(SHIFTED);
+        let asked: Vec<Question> = all[..most].iter().map(|one| one.0.clone()).collect();
+        let shifted = Compiled::new(&asked, tools, 1)?;
+        let outcomes = all[..most].iter();
+        let outcomes: Vec<_> = outcomes.map(|(one, abi)| shifted.check(one, abi)).collect();
+        // Values behind addresses that are no longer found end the callee's process.
         let is_noticed = |side: &Verdict| !matches!(side, Verdict::Passed(_));
         let n_of = |side: usize| outcomes.iter().filter(|one| is_noticed(&one[side])).count();
         let noticed = [0, 1].map(n_of);
@@ -90,7 +86,7 @@ impl Engine<'_> {
             noticed[1],
         );
         self.note(&note, suite);
-        let is_few = !asked.is_empty() && noticed.contains(&0);
+        let is_few = most > 0 && noticed.contains(&0);
         let outcome = match is_few {
             true => Err(format!(
                 "of {most} signatures callers and callees notice it in {noticed:?}"
