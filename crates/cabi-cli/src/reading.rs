@@ -8,7 +8,7 @@ pub(crate) mod questions;
 use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Target};
-use cabi_header::{Header, Options, Prototype, Skipped, clang_triple};
+use cabi_header::{Header, Options, Prototype, clang_triple};
 use clap::Args;
 
 pub(crate) use self::policy::PolicyOption;
@@ -293,25 +293,23 @@ pub(crate) fn function<'h>(
     name: &str,
     source: &str,
 ) -> Result<&'h Prototype, String> {
-    let is_left_out = |skipped: &&Skipped| skipped.name == name && !skipped.is_record;
-    let left_out = header.skipped.iter().filter(is_left_out);
-    let all: Vec<&Prototype> = header.overloads(name).collect();
-    match (&all[..], left_out.clone().count()) {
-        ([one], 0) => return Ok(one),
-        ([], _) => {}
-        // Nothing is chosen because it happens to be the only supported one.
-        (all, _) => {
-            let known = all.iter().map(|one| {
-                let (place, text) = (&one.location, one.declaration());
-                format!("\n{place}: {text}, with the symbol {}", one.symbol)
-            });
-            let left_out =
-                left_out.map(|one| format!("\n{}: left out: {}", one.location, one.reason));
-            let list: String = known.chain(left_out).collect();
-            return Err(format!(
-                "{source} declares several functions {name}; one is chosen by its symbol:{list}"
-            ));
-        }
+    if let Some(one) = header.prototype(name) {
+        return Ok(one);
+    }
+    let mut known = header.overloads(name).peekable();
+    // Nothing is chosen because it happens to be the only supported one.
+    if known.peek().is_some() {
+        let known = known.map(|one| {
+            let (place, text) = (&one.location, one.declaration());
+            format!("\n{place}: {text}, with the symbol {}", one.symbol)
+        });
+        let left_out = header.skipped.iter();
+        let left_out = left_out.filter(|one| one.name == name && !one.is_record);
+        let left_out = left_out.map(|one| format!("\n{}: left out: {}", one.location, one.reason));
+        let list: String = known.chain(left_out).collect();
+        return Err(format!(
+            "{source} declares several functions {name}; one is chosen by its symbol:{list}"
+        ));
     }
     let mut with_symbol = header.prototypes.iter().filter(|one| one.symbol == name);
     match (with_symbol.next(), header.reason(name)) {

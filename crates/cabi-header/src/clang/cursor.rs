@@ -291,6 +291,14 @@ impl<'u> Ty<'u> {
         convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
     }
 
+    /// Returns its spelling without qualifiers.
+    pub(crate) fn unqualified(self) -> String {
+        let spelling = self.spelling();
+        let is_qualifier = |word: &&str| ["const", "volatile", "restrict"].contains(word);
+        let words = spelling.split(' ').filter(|word| !is_qualifier(word));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Returns the kind of an integer type; that of an enumeration is its underlying type's.
     pub(crate) fn integer_kind(self) -> CXTypeKind {
         let ty = self.canonical();

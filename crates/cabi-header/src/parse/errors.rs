@@ -326,11 +326,7 @@ fn element_name(mut ty: Ty<'_>) -> String {
     while is_array(ty.kind()) {
         ty = ty.array_element();
     }
-    let spelling = ty.spelling();
-    let words = spelling
-        .split(' ')
-        .filter(|word| !["const", "volatile"].contains(word));
-    words.collect::<Vec<_>>().join(" ")
+    ty.unqualified()
 }
 
 /// Returns the name that `text`, the rest of a declaration, declares: the first that parameters

@@ -312,10 +312,8 @@ impl<'u> Reader<'u> {
             }
             return self.aligned_as(ty, canonical);
         }
-        let spelling = canonical.spelling();
-        let is_qualifier = |word: &&str| ["const", "volatile", "restrict"].contains(word);
-        let words = spelling.split(' ').filter(|word| !is_qualifier(word));
-        let (word, signed) = match words.collect::<Vec<_>>()[..] {
+        let spelling = canonical.unqualified();
+        let (word, signed) = match spelling.split(' ').collect::<Vec<_>>()[..] {
             ["unsigned", word] => (word, false),
             [word] => (word, true),
             _ => ("", true),

@@ -19,6 +19,7 @@ impl<'u> Reader<'u> {
         }
     }
 
+    /// Returns the vector `ty` as clang has it.
     pub(crate) fn any_vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let lanes = u16::try_from(ty.n_elements())
             .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
