@@ -210,7 +210,7 @@ fn scalars() -> [(ValueType, Extension, Type); 17] {
 /// Scalars and vectors, twice after up to eleven longs or doubles, and as the result.
 #[test]
 fn scalars_are_c_types() {
-    // How many of them there are: the others are refused, or passed by reference.
+    // Each target with the number of types that it passes so. It refuses the others.
     for (name, n_types) in [
         (LINUX, 17),
         (ARM, 17),

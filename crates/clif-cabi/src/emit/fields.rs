@@ -416,7 +416,7 @@ fn word(
             }
             placed = builder.ins().band_imm_u(placed, mask);
         }
-        // RISC-V extends 32 bits by their sign with one instruction, and by zeros with two.
+        // Any bits may be above the last one: extending by the sign costs the least.
         placed = match builder.func.dfg.value_type(placed) {
             types::I32 if !is_below => builder.ins().sextend(types::I64, placed),
             _ => convert::to_word(builder, placed),

@@ -175,7 +175,7 @@ fn fields_cost_no_more_than_by_hand() {
     }
 }
 
-/// Two integers of four bytes, which are returned in one register there.
+/// A record of two `int`s, which these machines return in one register.
 #[test]
 fn a_word_costs_no_more_than_by_hand() {
     for name in [
