@@ -180,6 +180,10 @@ mod error;
 mod flags;
 mod frames;
 mod function;
+#[cfg_attr(
+    any(feature = "cranelift-0.132", feature = "cranelift-0.133"),
+    allow(dead_code, reason = "those releases use cranelift-jit's own arena")
+)]
 mod host;
 mod interface;
 mod invoke;

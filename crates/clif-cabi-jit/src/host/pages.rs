@@ -39,8 +39,7 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Bytes. cranelift-jit's own arena, which is what those releases have, knows them.
-    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+    /// Bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
