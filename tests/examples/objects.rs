@@ -16,7 +16,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{Arg, LowerError, Lowering, PlanError, Ret, Returned, Stub, Stubs, stub_code};
+use clif_cabi::{Arg, CallResult, LowerError, Lowering, PlanError, Ret, Stub, Stubs, stub_code};
 use clif_cabi_jit::Library;
 use clif_cabi_unwind::{Personality, UnwindModule};
 use cranelift_object::{ObjectBuilder, ObjectModule};
@@ -204,7 +204,7 @@ fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let x = Arg::memory(entry.address(&mut builder, 1)?);
     let root = FnSig::new([Type::F80], Type::F80);
     let y = lower.call_sig(&mut unit, &mut builder, f, &root, &[x], Ret::Parts)?;
-    let Returned::Parts(y) = y else {
+    let CallResult::Parts(y) = y else {
         return Err("a long double is two parts".into());
     };
     let z = lower.call_sig(
@@ -215,7 +215,7 @@ fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
         &[Arg::Parts(y)],
         Ret::Parts,
     )?;
-    let Returned::Parts(z) = z else {
+    let CallResult::Parts(z) = z else {
         return Err("a long double is two parts".into());
     };
     entry.ret(&mut unit, &mut builder, Some(&Arg::Parts(z)))?;

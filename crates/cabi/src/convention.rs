@@ -52,9 +52,9 @@ pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaListType};
 pub use self::group::{
     ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
 };
-pub use self::place::{Loc, Place, Placed, PlacedPart};
+pub use self::place::{Loc, Place, PlacedPart, PlacedParts};
 pub use self::registers::{Bank, Reg, RegCounts, Register};
-pub use self::rules::{CustomFn, GuardInput, Rule, Want};
+pub use self::rules::{CustomFn, GuardInput, Rule, WantedKind};
 pub use self::state::State;
-pub use self::tables::{Adjust, Convention, Lists, Rules, VaArgCheck};
+pub use self::tables::{Convention, GroupAdjustment, Lists, Rules, VaArgCheck};
 pub use self::trace::Step;

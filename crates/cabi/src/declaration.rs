@@ -171,7 +171,7 @@ enum Built<'t> {
 }
 
 /// One step of a declarator from its name outwards.
-enum Derived {
+enum Derivation {
     Pointer {
         /// Position of `restrict`, if there is one.
         restrict: Option<usize>,
@@ -300,22 +300,22 @@ impl<'t> Parser<'t> {
     fn derive(
         &self,
         base: Built<'t>,
-        derived: Vec<Derived>,
+        derived: Vec<Derivation>,
         start: usize,
     ) -> Result<Built<'t>, Error> {
         derived.into_iter().rev().try_fold(base, |of, step| {
             Ok(match (step, of) {
-                (Derived::Pointer { restrict: Some(at) }, Built::Function(_)) => {
+                (Derivation::Pointer { restrict: Some(at) }, Built::Function(_)) => {
                     return Err(self.refused(at, NO_RESTRICT));
                 }
-                (Derived::Pointer { .. }, Built::Function(_)) => {
+                (Derivation::Pointer { .. }, Built::Function(_)) => {
                     Built::Object(self.model.fn_pointer())
                 }
-                (Derived::Pointer { .. }, _) => Built::Object(self.model.pointer()),
-                (Derived::Array { at, only_param, .. }, _) if only_param => {
+                (Derivation::Pointer { .. }, _) => Built::Object(self.model.pointer()),
+                (Derivation::Array { at, only_param, .. }, _) if only_param => {
                     return Err(self.refused(at, "only a parameter that is an array has this"));
                 }
-                (Derived::Array { at, len, .. }, of) => {
+                (Derivation::Array { at, len, .. }, of) => {
                     let element = self.object(of, start)?;
                     let array = match len {
                         Some(len) => Type::array(&element, len),
@@ -324,7 +324,7 @@ impl<'t> Parser<'t> {
                     Built::Object(array.map_err(self.invalid(at))?)
                 }
                 (
-                    Derived::Function {
+                    Derivation::Function {
                         at,
                         params,
                         variadic,

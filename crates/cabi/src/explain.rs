@@ -25,7 +25,7 @@ use crate::types::error::Error;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Explained {
+pub struct ExplainedValue {
     /// The parameter's name, where one is known.
     pub name: Option<String>,
     /// Its type, as C spells it.
@@ -62,9 +62,9 @@ pub struct Explanation {
     /// their setting.
     pub deciding: Vec<(&'static str, bool)>,
     /// The arguments.
-    pub args: Vec<Explained>,
+    pub args: Vec<ExplainedValue>,
     /// The result.
-    pub ret: Explained,
+    pub ret: ExplainedValue,
     /// Bytes of the argument area.
     pub area_bytes: u64,
     /// Registers used.
@@ -119,12 +119,12 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         let members = members(&target.data_model().decay(&param.ty), "", MEMBER_BITS);
         let place = ExplainedPlace::of_argument(&arg.place.of_own_bytes(frame), &members);
         let name = names.get(i).copied().flatten().map(ToString::to_string);
-        Explained::new(name, &param.ty, (place, members), entry)
+        ExplainedValue::new(name, &param.ty, (place, members), entry)
     });
     let args = args.collect();
     let of_result = members(sig.result(), "", MEMBER_BITS);
     let place = ExplainedPlace::of_result(&abi.ret, &of_result);
-    let mut ret = Explained::new(None, sig.result(), (place, of_result), result_log);
+    let mut ret = ExplainedValue::new(None, sig.result(), (place, of_result), result_log);
     if let (Place::Ignore, Returns::Void | Returns::Never) = (&abi.ret.place, abi.ret.returns) {
         ret.classes = "-".to_string();
     }
@@ -151,7 +151,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     Ok(explanation)
 }
 
-impl Explained {
+impl ExplainedValue {
     fn new(
         name: Option<String>,
         ty: &Type,
@@ -206,10 +206,10 @@ impl Explanation {
 
     /// Returns the arguments from `i` on that can share a line: unnamed, of one class, each in one
     /// register.
-    fn run_from(&self, i: usize) -> &[Explained] {
+    fn run_from(&self, i: usize) -> &[ExplainedValue] {
         let rest = self.args.get(i..).unwrap_or_default();
-        let simple = |arg: &&Explained| arg.name.is_none() && !arg.place.text.contains(' ');
-        let alike = |arg: &&Explained| {
+        let simple = |arg: &&ExplainedValue| arg.name.is_none() && !arg.place.text.contains(' ');
+        let alike = |arg: &&ExplainedValue| {
             simple(arg) && rest.first().is_some_and(|a| a.classes == arg.classes)
         };
         let n = rest.iter().take_while(alike).count().max(1);

@@ -103,12 +103,12 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) offset: u64,
     /// Flags around its members or elements.
     pub(crate) around: LeafFlags,
-    rest: Rest<'a>,
+    rest: Remainder<'a>,
 }
 
 /// Rest of a record or array.
 #[derive(Debug)]
-enum Rest<'a> {
+enum Remainder<'a> {
     Fields(core::slice::Iter<'a, Field>),
     /// Type and number of the elements that are left, and the byte at which the next starts.
     Elements(&'a Type, u64, u64),
@@ -117,7 +117,7 @@ enum Rest<'a> {
 impl<'a> Aggregate<'a> {
     /// Returns the member that the walk is in, of a record.
     pub(crate) fn field(&self) -> Option<&'a Field> {
-        let (record, Rest::Fields(rest)) = (self.ty.as_record()?, &self.rest) else {
+        let (record, Remainder::Fields(rest)) = (self.ty.as_record()?, &self.rest) else {
             return None;
         };
         let next = record.fields().len() - rest.len();
@@ -127,11 +127,11 @@ impl<'a> Aggregate<'a> {
     /// Returns the number of the element that the walk is in, of an array.
     pub(crate) fn element(&self) -> Option<u64> {
         match &self.rest {
-            Rest::Elements(elem, next, _) => {
+            Remainder::Elements(elem, next, _) => {
                 let passed = (next - self.offset).checked_div(elem.size()).unwrap_or(1);
                 passed.checked_sub(1)
             }
-            Rest::Fields(_) => None,
+            Remainder::Fields(_) => None,
         }
     }
 }
@@ -157,7 +157,7 @@ impl<'a> Leaves<'a> {
     pub(crate) fn skip_elements(&mut self) -> bool {
         let mut is_element = false;
         for frame in self.inner.iter_mut().chain(self.outer.iter_mut().rev()) {
-            let Rest::Elements(_, _, left) = &mut frame.rest else {
+            let Remainder::Elements(_, _, left) = &mut frame.rest else {
                 break;
             };
             (*left, is_element) = (0, true);
@@ -169,7 +169,7 @@ impl<'a> Leaves<'a> {
     /// it.
     pub(crate) fn skip_all_elements(&mut self) {
         for frame in self.inner.iter_mut().chain(&mut self.outer) {
-            if let Rest::Elements(_, _, left) = &mut frame.rest {
+            if let Remainder::Elements(_, _, left) = &mut frame.rest {
                 *left = 0;
             }
         }
@@ -186,7 +186,7 @@ impl<'a> Leaves<'a> {
             return end;
         }
         match self.inner.as_mut().map(|frame| &mut frame.rest) {
-            Some(Rest::Elements(elem, _, left)) if elem.as_scalar().is_some() => {
+            Some(Remainder::Elements(elem, _, left)) if elem.as_scalar().is_some() => {
                 end + elem.size() * core::mem::take(left)
             }
             _ => end,
@@ -215,7 +215,7 @@ impl<'a> Leaves<'a> {
             };
             let around = frame.around;
             let (ty, offset) = match &mut frame.rest {
-                Rest::Fields(rest) => match rest.next() {
+                Remainder::Fields(rest) => match rest.next() {
                     Some(field) if field.declared.bits.is_none() => {
                         (field.ty(), frame.offset + field.offset_bits / 8)
                     }
@@ -230,11 +230,11 @@ impl<'a> Leaves<'a> {
                         return self.inner.is_some().then_some(WalkStep::Leave(left));
                     }
                 },
-                Rest::Elements(_, _, 0) => {
+                Remainder::Elements(_, _, 0) => {
                     self.inner = self.outer.pop();
                     continue;
                 }
-                Rest::Elements(elem, at, left) => {
+                Remainder::Elements(elem, at, left) => {
                     let (elem, offset) = (*elem, *at);
                     (*at, *left) = (offset + elem.size(), *left - 1);
                     if around.any(LeafFlags::REPEATED) {
@@ -276,7 +276,7 @@ impl<'a> Leaves<'a> {
                     around: around
                         .without(LeafFlags::IN_UNION)
                         .with(LeafFlags::IN_UNION, union),
-                    rest: Rest::Fields(record.fields().iter()),
+                    rest: Remainder::Fields(record.fields().iter()),
                 });
                 Some(WalkStep::Enter(ty, offset))
             }
@@ -318,7 +318,7 @@ impl<'a> Leaves<'a> {
             ty,
             offset,
             around,
-            rest: Rest::Elements(elem, offset, left),
+            rest: Remainder::Elements(elem, offset, left),
         });
         None
     }

@@ -56,13 +56,13 @@ mod target;
 mod types;
 
 pub use convention::{
-    ArgFlags, Bank, Convention, Extension, Loc, Part, PartType, Place, Placed, PlacedPart, Reg,
-    Register, State, Step, VectorLevel,
+    ArgFlags, Bank, Convention, Extension, Loc, Part, PartType, Place, PlacedPart, PlacedParts,
+    Reg, Register, State, Step, VectorLevel,
 };
 pub use declaration::Declaration;
 pub use explain::{
-    Explained, ExplainedMember, ExplainedPart, ExplainedPlace, Explanation, PlaceKind, explain,
-    members,
+    ExplainedMember, ExplainedPart, ExplainedPlace, ExplainedValue, Explanation, PlaceKind,
+    explain, members,
 };
 pub use fn_abi::{ArgAbi, FnAbi, RetAbi, Returns};
 pub use leaves::{Leaf, LeafKind, Leaves, leaves};

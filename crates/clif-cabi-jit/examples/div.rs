@@ -10,7 +10,7 @@ use std::error::Error;
 use std::ffi::c_int;
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Returned};
+use clif_cabi_jit::clif_cabi::{Arg, CallResult, Lowering, Ret};
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Settings};
@@ -44,7 +44,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let b = Arg::value(entry.value(&mut builder, 1)?);
     // A value for each of the two ints, wherever the machine returns them.
     let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Fields)?;
-    let Returned::Fields(fields) = result else {
+    let CallResult::Fields(fields) = result else {
         return Err("div_t has fields".into());
     };
     entry.ret(&mut engine, &mut builder, Some(&Arg::Fields(fields)))?;

@@ -8,7 +8,7 @@
 use std::error::Error;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Returned};
+use clif_cabi_jit::clif_cabi::{Arg, CallResult, Lowering, Ret};
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_codegen::ir::types::F64;
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -49,7 +49,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     // A complex number is given by its real and its imaginary part.
     let args = [Arg::fields(&[re, im]), Arg::fields(&[two, zero])];
     let square = lower.call(&mut engine, &mut builder, &cpow, &args, Ret::Fields)?;
-    let Returned::Fields(square) = square else {
+    let CallResult::Fields(square) = square else {
         return Err("double _Complex has two fields".into());
     };
     let args = [Arg::Fields(square)];

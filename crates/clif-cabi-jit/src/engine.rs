@@ -59,7 +59,7 @@ pub struct Engine {
     /// Stage of each data object, by its id.
     objects: Vec<Stage>,
     /// Definitions since the last finalize.
-    pending: Vec<Pending>,
+    pending: Vec<PendingDefinition>,
 }
 
 /// The life of a function or data object. Sizes are bytes.
@@ -71,7 +71,7 @@ enum Stage {
 }
 
 /// A definition whose relocations are still to be applied.
-struct Pending {
+struct PendingDefinition {
     id: FuncOrDataId,
     relocs: Vec<ModuleReloc>,
 }

@@ -52,7 +52,7 @@ const PUSHED: u8 = 1;
 const FRAME_SET: u8 = 4;
 
 /// A register that the prologue saves.
-struct Save {
+struct SavedRegister {
     /// Bytes of the prologue after which it is saved.
     at: u8,
     operation: u8,
@@ -115,7 +115,7 @@ fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
         }
         end = start.saturating_add(bytes);
         let place = u8::try_from(start / bytes).map_err(|_| unknown())?;
-        placed.push(Save {
+        placed.push(SavedRegister {
             at,
             operation,
             register,
@@ -198,7 +198,7 @@ pub(crate) fn jump(word: u64) -> impl Iterator<Item = u8> {
 
 /// Returns an UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so
 /// many, and saves registers in an area of `area` bytes below it.
-fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[Save]) -> Vec<u8> {
+fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[SavedRegister]) -> Vec<u8> {
     let mut codes = Vec::new();
     for save in saves.iter().rev() {
         codes.extend([save.at, save.register << 4 | save.operation, save.place, 0]);

@@ -18,7 +18,7 @@ use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::{AbiParam, Function, InstBuilder, types};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Module, default_libcall_names};
-use clif_cabi::{Arg, Lowering, Ret, Returned};
+use clif_cabi::{Arg, CallResult, Lowering, Ret};
 use cranelift_jit::{JITBuilder, JITModule};
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,7 +54,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(Arg::value)
         .collect();
     let result = lower.call(&mut module, &mut builder, &lldiv, &args, Ret::Fields)?;
-    let Returned::Fields(fields) = result else {
+    let CallResult::Fields(fields) = result else {
         return Err("lldiv_t has two fields".into());
     };
     let sum = builder.ins().iadd(fields[0], fields[1]);

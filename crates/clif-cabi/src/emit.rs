@@ -23,7 +23,7 @@ pub(crate) use call::CallSite;
 pub use callable::{CallCode, Callable};
 pub use entry::Entry;
 pub use fields::{FieldValue, Fields};
-pub use forms::{Arg, Callee, Ret, Returned};
+pub use forms::{Arg, CallResult, Callee, Ret};
 pub use padding::keep_arrived;
 
 use crate::cranelift::codegen::ir::{Type, Value, types};

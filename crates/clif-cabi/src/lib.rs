@@ -28,7 +28,8 @@ mod sysv;
 
 pub use clif_types::{c_type, clif_signature, clif_type, plan_signature, value_type};
 pub use emit::{
-    Arg, CallCode, Callable, Callee, Entry, FieldValue, Fields, Ret, Returned, Values, keep_arrived,
+    Arg, CallCode, CallResult, Callable, Callee, Entry, FieldValue, Fields, Ret, Values,
+    keep_arrived,
 };
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering};

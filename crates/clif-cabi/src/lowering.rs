@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 use crate::clif_types::{clif_call_conv, type_name, value_type};
 use crate::emit::memory::MemoryConfig;
-use crate::emit::{Arg, CallSite, Callee, Ret, Returned, check};
+use crate::emit::{Arg, CallResult, CallSite, Callee, Ret, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
@@ -43,12 +43,12 @@ pub struct Lowering {
     has_stubs: bool,
     /// A register that the prologue of a large frame changes.
     probe: Option<Reg>,
-    cached: Arc<Cached>,
+    cached: Arc<PlanCaches>,
 }
 
 /// State that all clones of a [`Lowering`] share.
 #[derive(Default)]
-struct Cached {
+struct PlanCaches {
     calls: Cache<FnSig, CallPlan>,
     /// Calls with handlers, where others have none.
     try_calls: Cache<FnSig, CallPlan>,
@@ -248,7 +248,7 @@ impl Lowering {
         sig: &FnSig,
         args: &[Arg],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let stubs = &mut ByRef(stubs);
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
@@ -268,7 +268,7 @@ impl Lowering {
         plan: &CallPlan,
         args: &[Arg],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let (stubs, callee) = (&mut ByRef(stubs), callee.into());
         self.planned(plan, builder, |mut site| {
             self.check_entry(stubs, site.builder.func, callee, None, &plan.sig)?;
@@ -284,7 +284,7 @@ impl Lowering {
         (callee, function): (Callee, Option<&Function>),
         sig: &FnSig,
         (args, ret): (&[Arg], Ret),
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let entered = self.check_entry(stubs, builder.func, callee, function, sig);
         let plan = entered.and_then(|()| self.call_plan(sig));
         plan.and_then(|plan| self.site(&plan, builder).emit(stubs, callee, args, ret))
@@ -304,7 +304,7 @@ impl Lowering {
         function: &Function,
         args: &[Arg],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let callee = (function.id.into(), Some(function));
         let stubs = &mut ByRef(stubs);
         self.emit_call(stubs, builder, callee, &function.sig, (args, ret))
@@ -324,7 +324,7 @@ impl Lowering {
         unnamed: impl IntoIterator<Item = cabi::Type>,
         args: &[Arg],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let Function { id, name, sig, .. } = function;
         let dfg = &builder.func.dfg;
         let call = at_call(dfg, sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;

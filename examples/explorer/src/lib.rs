@@ -9,7 +9,7 @@ mod svg;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabi::{Declaration, Explained, ExplainedPart, Explanation, FnSig, Profile, Target, Type};
+use cabi::{Declaration, ExplainedValue, ExplainedPart, Explanation, FnSig, Profile, Target, Type};
 use clif_cabi_plan::{CallPlan, EntryPlan};
 use serde_json::{Value, json};
 
@@ -142,7 +142,7 @@ impl Call {
     }
 
     /// Returns the value of each row of the table: each argument, then the result.
-    fn values(&self) -> impl Iterator<Item = &Explained> {
+    fn values(&self) -> impl Iterator<Item = &ExplainedValue> {
         self.why.args.iter().chain([&self.why.ret])
     }
 }
@@ -172,7 +172,7 @@ fn system(name: &str, triple: &str, text: &str) -> Value {
 }
 
 /// Returns a line for each place that holds bytes of `value`: `xmm0: bytes 0..8, x y`.
-fn places(value: &Explained) -> Vec<String> {
+fn places(value: &ExplainedValue) -> Vec<String> {
     let line = |part: &ExplainedPart| {
         let place = match (part.register, part.stack) {
             (Some(register), _) => register.to_owned(),

@@ -6,7 +6,7 @@ use clif_cabi_jit::clif_cabi::cabi;
 
 use cabi::convention::{
     CalleePops, Classify, Extension, Frame, FrameKind, Group, GroupKind, Part, PartType, Rule,
-    Rules, Want,
+    Rules, WantedKind,
 };
 use cabi::x86_64::{R8, R9, R10, RAX, RCX, RDI, RDX, RSI};
 use cabi::{Convention, Error, Type, X86_64_LANG};
@@ -16,7 +16,7 @@ pub static WORDS: Convention = Convention {
     rules: Rules::new(
         classify,
         &[
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 }),
+            Rule::IfWants(WantedKind::Memory, &Rule::PassIndirect { align: 8 }),
             Rule::AssignToReg(&[R9, R8, RCX, RDX, RSI, RDI]),
             Rule::AssignToStack { size: 8, align: 8 },
         ],

@@ -1,6 +1,6 @@
 //! The program as written: names are not resolved, types not known.
 
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use std::collections::HashSet;
 use std::rc::Rc;
 

@@ -20,11 +20,11 @@ pub(crate) fn fail<T>(message: impl Display) -> Check<T> {
 }
 
 /// Gives an error its place in the program, unless it has a narrower one.
-pub(crate) trait At<T> {
+pub(crate) trait AtPlace<T> {
     fn at(self, start: usize) -> Check<T>;
 }
 
-impl<T, E: Into<Diagnostic>> At<T> for Result<T, E> {
+impl<T, E: Into<Diagnostic>> AtPlace<T> for Result<T, E> {
     fn at(self, start: usize) -> Check<T> {
         self.map_err(|why| {
             let mut why = why.into();

@@ -2,7 +2,7 @@
 //! their names is in `lower/header.rs`.
 
 use crate::ast::Ident;
-use crate::diag::{At, fail};
+use crate::diag::{AtPlace, fail};
 use crate::{Failure, Text};
 use cabi_header::{Header, HeaderError, Options, clang_triple, parse};
 use std::path::PathBuf;

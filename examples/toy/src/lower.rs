@@ -19,7 +19,7 @@ mod stmt;
 mod value;
 
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use crate::types::{FnTy, Ty, Types};
 use cabi::{Target, Triple};
 use cabi_header::Header;
@@ -45,7 +45,7 @@ pub(crate) fn personality(target: &Triple) -> Personality {
 /// A program as code.
 #[derive(Default)]
 pub(crate) struct Program {
-    pub(crate) functions: Vec<Compiled>,
+    pub(crate) functions: Vec<CompiledFunction>,
     pub(crate) main: Option<FuncId>,
     /// `true` if [`CLOSURE`] is called.
     pub(crate) has_closures: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Program {
 }
 
 /// A function's code, before it is given to the module.
-pub(crate) struct Compiled {
+pub(crate) struct CompiledFunction {
     pub(crate) name: String,
     pub(crate) func: FuncId,
     pub(crate) context: Context,

@@ -1,7 +1,7 @@
 //! The program for any target that is lowered: as CLIF, as an object file, and as a program that
 //! the C compiler of the system links.
 
-use crate::lower::{Compiled, Program, personality};
+use crate::lower::{CompiledFunction, Program, personality};
 use cabi::Target;
 use clif_cabi::Lowering;
 use clif_cabi_unwind::UnwindModule;
@@ -35,7 +35,7 @@ pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
 /// The object file of a program's functions, which were compiled into `module`.
 pub(crate) fn emit(
     mut module: UnwindModule,
-    functions: Vec<Compiled>,
+    functions: Vec<CompiledFunction>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     for mut function in functions {
         let defined = module.define_function(function.func, &mut function.context);

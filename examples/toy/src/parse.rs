@@ -5,7 +5,7 @@ use crate::ast::{
     BinaryOp, Expr, ExprKind, FnDecl, Ident, Linkage, Number, Program, RecordDecl, Signature, Stmt,
     StmtKind, TypeExpr, TypeKind, UnaryOp, Uses,
 };
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -5,13 +5,13 @@ use clif_cabi::cabi::FnSig;
 use clif_cabi::cranelift_codegen::ir::Value;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::Module;
-use clif_cabi::{Arg, LowerError, Lowering, Ret, Returned};
+use clif_cabi::{Arg, CallResult, LowerError, Lowering, Ret};
 
 fn digits(
     module: &mut impl Module,
     builder: &mut FunctionBuilder<'_>,
     [x, y]: [Value; 2],
-) -> Result<Returned, LowerError> {
+) -> Result<CallResult, LowerError> {
     let lower = Lowering::new(module.isa())?;
     let c = "struct point { float x, y; }; float digits(struct point p)";
     let sig = FnSig::parse(c, lower.target().data_model())?;

@@ -12,7 +12,7 @@ use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, Entry, Function, Lowering, Ret, Returned, clif_signature, value_type,
+    Arg, CallResult, Callee, Entry, Function, Lowering, Ret, clif_signature, value_type,
 };
 use clif_cabi_jit::{Code, Engine, Settings};
 
@@ -192,7 +192,7 @@ impl<M: Module> Backend<M> {
         let (module, lower): (&mut dyn Module, _) = (&mut self.module, &self.lower);
         let returned = lower.call_planned(module, builder, callee, &plan, &args, ret)?;
         Ok(match (returned, ret) {
-            (Returned::Value(value), _) => Some(value),
+            (CallResult::Value(value), _) => Some(value),
             (_, Ret::Memory(at)) => Some(at),
             _ => None,
         })

@@ -6,7 +6,7 @@ use clif_cabi::cranelift_codegen::ir::types::{I8, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{DataDescription, Linkage, Module};
-use clif_cabi::{Arg, Ret, Returned};
+use clif_cabi::{Arg, CallResult, Ret};
 
 use super::{Backend, Result, Ty, passed};
 
@@ -36,7 +36,7 @@ impl<M: Module> Backend<M> {
         let args: Vec<Arg> = args.iter().map(|values| Arg::fields(values)).collect();
         let (module, lower) = (&mut self.module, &self.lower);
         match lower.call(module, builder, &function, &args, Ret::Fields)? {
-            Returned::Fields(values) => Ok(values.to_vec()),
+            CallResult::Fields(values) => Ok(values.to_vec()),
             _ => Err(format!("the result of {name} has no fields").into()),
         }
     }

@@ -1,6 +1,6 @@
 //! Mistakes on s390x: byte order, extension, slots, and a rule of variadic functions.
 
-use cabi::convention::{PartTypes, Rule, Want};
+use cabi::convention::{PartTypes, Rule, WantedKind};
 use cabi::s390x::{F0, F2, F4, F6, R2, R3, R4, R5, R6, S390X as ELF};
 use cabi::{Extension, PartType};
 use clif_cabi::cranelift_codegen::ir::{self, Endianness, InstructionData, MemFlagsData, types};
@@ -19,7 +19,7 @@ pub(super) const S390X: &[Mutant] = mutants! {
     }), "Parameter Passing: the caller extends integers to 64 bits";
     "s390x-slots-of-16": Change::Of(&ELF, |own| {
         own.rules.args = &[
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 }),
+            Rule::IfWants(WantedKind::Memory, &Rule::PassIndirect { align: 8 }),
             Rule::IfType(INTS, &Rule::AssignToReg(&[R2, R3, R4, R5, R6])),
             Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0, F2, F4, F6])),
             Rule::AssignToStack { size: 16, align: 8 },

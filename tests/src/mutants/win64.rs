@@ -2,7 +2,7 @@
 //! (`cabi/src/target/x86_64/win64.rs`), and for what caller and callee owe each other beside
 //! values.
 
-use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Role, Rule, Want};
+use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Role, Rule, WantedKind};
 use cabi::{Bank, PartType, Reg, X86_64_WIN64, x86_64};
 use clif_cabi::StubStep;
 use clif_cabi::cranelift_codegen::ir::{self, InstructionData, Opcode};
@@ -33,7 +33,7 @@ pub(super) const WIN64: &[Mutant] = mutants! {
     }), "x64 calling convention (Microsoft), Parameter passing: rcx, rdx, r8, r9 in this order";
     "win64-slots-of-16": Change::Of(&X86_64_WIN64, |own| {
         own.rules.args = &[
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
+            Rule::IfWants(WantedKind::Memory, &Rule::PassIndirect { align: 16 }),
             Rule::IfType(INTS, &Rule::AssignToRegWithShadow(REGS, VECTORS)),
             Rule::AssignToStack { size: 16, align: 16 },
         ];

@@ -1,7 +1,7 @@
 //! Rules as LLVM's TableGen files spell them, to be compared with those by a person. Rules for
 //! which LLVM has no word are spelled in its manner.
 
-use cabi::convention::{Rule, Want};
+use cabi::convention::{Rule, WantedKind};
 use cabi::{ArgFlags, PartType, Reg};
 
 /// Depth to which rules are written: a static rule may contain itself.
@@ -59,8 +59,8 @@ fn guarded(rule: &Rule, depth: u8) -> String {
         Rule::If(name, _, then) => (format!("CCIf<\"{name}\", "), then),
         Rule::IfWants(want, then) => {
             let what = match want {
-                Want::Memory => "in memory",
-                Want::PerElement => "lane by lane",
+                WantedKind::Memory => "in memory",
+                WantedKind::PerElement => "lane by lane",
                 _ => "of another kind",
             };
             (format!("CCIf<\"{what}\", "), then)

@@ -11,7 +11,7 @@ mod places;
 
 use std::ops::Range;
 
-use cabi::{Error, Explained, Explanation, FnAbi, FnSig, Kind, PlaceKind, Target, Type};
+use cabi::{Error, ExplainedValue, Explanation, FnAbi, FnSig, Kind, PlaceKind, Target, Type};
 
 use self::canvas::Canvas;
 use self::object::Object;
@@ -77,7 +77,7 @@ impl Picture<'_> {
 /// Returns a value with its parts: those that are passed apart from each other, or the whole.
 fn object<'a>(
     (name, ty): (&'a str, &'a Type),
-    explained: &'a Explained,
+    explained: &'a ExplainedValue,
     first_colour: usize,
 ) -> Object<'a> {
     let parts = explained.place.parts.iter();

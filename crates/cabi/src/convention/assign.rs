@@ -10,7 +10,7 @@ use self::whole::{StackSlot, pointer_group};
 use super::features::Features;
 use super::frame::Frame;
 use super::group::{ArgFlags, Group, GroupKind, Part, PartType, Role};
-use super::place::{Loc, Place, Placed, PlacedPart};
+use super::place::{Loc, Place, PlacedPart, PlacedParts};
 use super::rules::{CustomFn, GuardInput, Rule};
 use super::state::State;
 use super::trace::{Step, Tracer};
@@ -156,7 +156,7 @@ impl<'t> Assigner<'t> {
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
         // Written where the value's place is: moving them there costs more than finding them.
-        *place = Place::Parts(Placed::new());
+        *place = Place::Parts(PlacedParts::new());
         let Place::Parts(placed) = place else {
             return Ok(false);
         };

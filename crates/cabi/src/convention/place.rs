@@ -30,7 +30,7 @@ pub struct PlacedPart {
 }
 
 /// The parts of one value with their places.
-pub type Placed = SmallVec<[PlacedPart; 2]>;
+pub type PlacedParts = SmallVec<[PlacedPart; 2]>;
 
 /// Place of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,7 +39,7 @@ pub enum Place {
     /// Nowhere: nothing of it is passed.
     Ignore,
     /// Part by part.
-    Parts(Placed),
+    Parts(PlacedParts),
     /// As a whole in the argument area.
     Stack {
         /// Bytes from the start of the area.

@@ -12,14 +12,14 @@ use super::state::State;
 /// The kinds of group that a guard lets pass.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Want {
+pub enum WantedKind {
     /// [`GroupKind::Memory`].
     Memory,
     /// [`GroupKind::PerElement`].
     PerElement,
 }
 
-impl Want {
+impl WantedKind {
     pub(crate) fn matches(self, kind: GroupKind) -> bool {
         match self {
             Self::Memory => kind == GroupKind::Memory,
@@ -63,7 +63,7 @@ pub enum Rule {
     /// Guard on the part's type (`CCIfType`).
     IfType(PartTypes, &'static Rule),
     /// Guard on what the value asks for.
-    IfWants(Want, &'static Rule),
+    IfWants(WantedKind, &'static Rule),
     /// Guard on any predicate (`CCIf`), with a name for explanations.
     If(&'static str, fn(&GuardInput<'_>) -> bool, &'static Rule),
     /// Guard on an argument flag (`CCIfInReg`, `CCIfNest`, `CCIfByVal`, `CCIfSRet`, `CCIfSplit`).

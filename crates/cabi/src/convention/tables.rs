@@ -14,7 +14,7 @@ use crate::types::Type;
 /// The parameters: the registers that a compiler counts as free, which is for this function to set
 /// where they are others than those that are free; the state in which the value will be placed; its
 /// type; its group; the input of the classifier.
-pub type Adjust = fn(
+pub type GroupAdjustment = fn(
     &mut Option<RegCounts>,
     &State,
     &Type,
@@ -67,7 +67,7 @@ pub struct Rules {
     pub return_fits: Option<fn(&Place, bool) -> bool>,
     /// Called before a value is placed that has [`Group::counts`] or flags, and for each one
     /// while registers are counted: it sees all of a call, where a classifier sees one value.
-    pub adjust: Option<Adjust>,
+    pub adjust: Option<GroupAdjustment>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
     pub va_arg: Option<VaArgCheck>,
 }

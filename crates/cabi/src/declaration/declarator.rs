@@ -3,13 +3,13 @@
 use alloc::vec::Vec;
 
 use super::specifiers;
-use super::{Built, Derived, Parser};
+use super::{Built, Derivation, Parser};
 use crate::types::Type;
 use crate::types::error::Error;
 
 impl<'t> Parser<'t> {
     /// Reads a declarator, with its name if it has one.
-    pub(super) fn declarator(&mut self) -> Result<(Option<&'t str>, Vec<Derived>), Error> {
+    pub(super) fn declarator(&mut self) -> Result<(Option<&'t str>, Vec<Derivation>), Error> {
         let mut pointers = Vec::new();
         while self.tokens.eat("*") {
             let mut restrict = None;
@@ -21,7 +21,7 @@ impl<'t> Parser<'t> {
                     false => break,
                 }
             }
-            pointers.push(Derived::Pointer { restrict });
+            pointers.push(Derivation::Pointer { restrict });
         }
         let (name, mut derived) = if self.opens_declarator() {
             self.tokens.eat("(");
@@ -35,14 +35,14 @@ impl<'t> Parser<'t> {
             let at = self.tokens.at();
             if self.tokens.eat("[") {
                 let (len, only_param) = self.array_len()?;
-                derived.push(Derived::Array {
+                derived.push(Derivation::Array {
                     at,
                     len,
                     only_param,
                 });
             } else if self.tokens.eat("(") {
                 let (params, variadic) = self.nested(Self::params)?;
-                derived.push(Derived::Function {
+                derived.push(Derivation::Function {
                     at,
                     params,
                     variadic,
@@ -147,7 +147,7 @@ impl<'t> Parser<'t> {
             let qualified = self.qualified;
             let (name, mut derived) = self.declarator()?;
             let array = match derived.first() {
-                Some(Derived::Array { .. }) => Some(derived.remove(0)),
+                Some(Derivation::Array { .. }) => Some(derived.remove(0)),
                 _ => None,
             };
             let built = self.derive(base, derived, start)?;

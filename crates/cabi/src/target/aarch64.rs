@@ -29,7 +29,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, Parts, RegCounts,
-    Role, Rule, Rules, State, VaField, VaListType, Want,
+    Role, Rule, Rules, State, VaField, VaListType, WantedKind,
 };
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
@@ -53,7 +53,7 @@ const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
 const SRET: Rule = IfFlag(ArgFlags::SRET, &AssignToReg(&[X8]));
 const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[X18]));
 /// B.4.
-const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
+const LARGE: Rule = IfWants(WantedKind::Memory, &PassIndirect { align: 8 });
 /// C.10: the next register is even where the alignment is 16.
 const PAIRS: Rule = IfFlag(ArgFlags::SPLIT, &AssignToRegPair(X));
 /// C.9, C.12.

@@ -13,7 +13,7 @@ use crate::convention::PartType::{F32, F64, I8, I16, I32};
 use crate::convention::Rule::{AssignToReg, AssignToStack, BitConvert, Custom, IfType, Promote};
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
-    PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaListType,
+    PartTypes, Place, PlacedPart, PlacedParts, Role, Rule, Rules, State, VaListType,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
@@ -103,7 +103,7 @@ pub static CSKY_SOFT: Convention = Convention {
 
 /// Each `double` in the next two words, of registers first: both, one and a slot, or two slots.
 fn two_words(group: &Group, state: &mut State) -> Option<Place> {
-    let mut placed = Placed::new();
+    let mut placed = PlacedParts::new();
     let starts = group.parts.iter().map(|part| part.offset);
     for at in starts.flat_map(|at| [at, at.saturating_add(4)]) {
         let loc = match R.iter().find(|reg| state.is_free(**reg)) {

@@ -18,7 +18,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, GuardInput, Part,
-    PartTypes, Place, Role, Rule, Rules, VaListType, Want,
+    PartTypes, Place, Role, Rule, Rules, VaListType, WantedKind,
 };
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
@@ -49,7 +49,7 @@ const SAVED_F: &[Reg] = &[
 /// The floating-point registers among them.
 const FS: &[Reg] = SAVED_F.split_at(SAVED.len()).1;
 
-const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 1 });
+const LARGE: Rule = IfWants(WantedKind::Memory, &PassIndirect { align: 1 });
 /// LLVM's `CCIfNest<T2>`.
 const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[T2]));
 const FLOATS: Rule = IfType(PartTypes::of(&[F32, F64]), &AssignToReg(FA));

@@ -17,7 +17,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GuardInput, Part, PartTypes,
-    RegCounts, Role, Rule, Rules, State, VaField, VaListType, Want,
+    RegCounts, Role, Rule, Rules, State, VaField, VaListType, WantedKind,
 };
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, has_flexible_array, leaves};
@@ -36,7 +36,7 @@ registers! {
 const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 
 /// Values other than integers and floats of up to eight bytes: the address of a copy.
-const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
+const LARGE: Rule = IfWants(WantedKind::Memory, &PassIndirect { align: 8 });
 /// gcc's register of a static chain.
 const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[R0]));
 /// Integers are extended to a doubleword by the caller, on the stack too:

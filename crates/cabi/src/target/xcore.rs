@@ -12,7 +12,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Loc, Part, PartTypes, Place,
-    PlacedPart, Role, Rule, Rules, VaListType, Want,
+    PlacedPart, Role, Rule, Rules, VaListType, WantedKind,
 };
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -26,7 +26,7 @@ registers! {
 const R: &[Reg] = &[R0, R1, R2, R3];
 
 /// Aggregates, for which LLVM's table has values, and C the address of a copy.
-const AGGREGATES: Rule = IfWants(Want::Memory, &PassIndirect { align: 4 });
+const AGGREGATES: Rule = IfWants(WantedKind::Memory, &PassIndirect { align: 4 });
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
 const NARROW: Rule = IfType(PartTypes::of(&[I8, I16]), &Promote(I32));
 /// `CCIfNest<CCAssignToReg<[R11]>>`.

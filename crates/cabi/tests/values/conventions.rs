@@ -8,7 +8,7 @@ use cabi::convention::Rule::{
 };
 use cabi::convention::{
     CalleePops, Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part,
-    PartType, PartTypes, Rule, Rules, Want,
+    PartType, PartTypes, Rule, Rules, WantedKind,
 };
 use cabi::x86_64::{R8, R9, R10, R12, R13, R14, R15, RAX, RCX, RDI, RDX, RSI, XMM0};
 use cabi::{ArgFlags, Error, FnAbi, FnSig, Place, Type, X86_64_SYSV};
@@ -229,7 +229,7 @@ static POINTERS: Convention = Convention {
     ..words(
         "pointers",
         &[
-            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfWants(WantedKind::Memory, &PassIndirect { align: 16 }),
             IfType(of(&[I64]), &AssignToReg(&[R10])),
             IfType(of(&[I32]), &AssignToReg(&[RCX])),
             slot(0, 0),

@@ -9,7 +9,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{DataDescription, FuncId, Module};
-use clif_cabi::{Arg, Lowering, Ret, Returned};
+use clif_cabi::{Arg, CallResult, Lowering, Ret};
 use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
 use super::{Result, define};
@@ -125,7 +125,7 @@ pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId
         let p = entry.fields(builder, 1)?;
         let swapped = [Arg::fields(&[p[1], p[0]])];
         let r = lower.call_sig(module, builder, callee, &f, &swapped, Ret::Fields)?;
-        let Returned::Fields(r) = r else {
+        let CallResult::Fields(r) = r else {
             return Err("struct point has two fields".into());
         };
         entry.ret(module, builder, Some(&Arg::Fields(r)))?;

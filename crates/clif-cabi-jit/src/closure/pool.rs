@@ -30,11 +30,11 @@ pub(super) struct Pool {
     pub(super) context: Reg,
     /// Unwind tables of a page of stubs, wherever it is.
     tables: Option<UnwindTables>,
-    inner: Mutex<Inner>,
+    inner: Mutex<PoolState>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct PoolState {
     /// Unwind tables are unregistered before their pages go.
     blocks: Vec<(Option<Frames>, Pages)>,
     free: Vec<StubSlot>,
@@ -110,7 +110,7 @@ impl Pool {
     }
 }
 
-impl Inner {
+impl PoolState {
     /// Maps one more block, and takes a slot of it.
     fn grow(&mut self, context: Reg, tables: Option<&UnwindTables>) -> Result<StubSlot> {
         let page = region::page::size();

@@ -14,7 +14,7 @@ use crate::cranelift::module::{
 };
 use clif_cabi::{Stub, StubCode};
 
-use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
+use super::{Engine, PendingDefinition, STUB_ALIGN, Stage, resolve, unknown};
 use crate::compile::compile;
 use crate::debug::NewCode;
 use crate::error::{Error, Result};
@@ -110,7 +110,7 @@ impl Engine {
             *stage = Stage::Defined { size: code.len() };
         }
         let id = FuncOrDataId::Func(id);
-        self.pending.push(Pending { id, relocs });
+        self.pending.push(PendingDefinition { id, relocs });
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Engine {
             *stage = Stage::Defined { size };
         }
         let id = FuncOrDataId::Data(id);
-        self.pending.push(Pending { id, relocs });
+        self.pending.push(PendingDefinition { id, relocs });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::cranelift::module::{
 use clif_cabi::clif_cabi_plan::Reloc;
 use clif_cabi::{Stub, StubCode, stub_code};
 
-use super::{Engine, Pending, Stage};
+use super::{Engine, PendingDefinition, Stage};
 use crate::error::{Error, Result};
 use crate::library::{Address, missing_symbols};
 use crate::memory::address;
@@ -83,7 +83,7 @@ impl Engine {
                     } => index == id.as_u32(),
                     _ => false,
                 };
-                let uses = |other: &&Pending| other.relocs.iter().any(is_own);
+                let uses = |other: &&PendingDefinition| other.relocs.iter().any(is_own);
                 let user = self
                     .pending
                     .iter()

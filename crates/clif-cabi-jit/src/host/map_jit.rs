@@ -52,14 +52,14 @@ pub(super) unsafe fn open(start: *mut u8, bytes: usize, last: Protection) -> reg
 /// not call this again.
 pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
     /// Ends it, also when `write` panics.
-    struct Writing;
-    impl Drop for Writing {
+    struct WriteGuard;
+    impl Drop for WriteGuard {
         fn drop(&mut self) {
             // SAFETY: changes this thread alone.
             unsafe { pthread_jit_write_protect_np(1) };
         }
     }
-    let _writing = Writing;
+    let _writing = WriteGuard;
     // SAFETY: changes this thread alone, which is in a function of this crate, and executes no code
     // of `MAP_JIT` until it is changed back.
     unsafe { pthread_jit_write_protect_np(0) };

@@ -21,7 +21,7 @@ pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
     DataModel, FnSig, RecordBuilder, Type, VectorLevel,
 };
 pub(crate) use clif_cabi_jit::clif_cabi::{
-    Arg, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs, stub_code, stubs_of,
+    Arg, CallResult, Entry, LowerError, Lowering, Ret, Stub, StubStep, Stubs, stub_code, stubs_of,
 };
 use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;

@@ -47,13 +47,13 @@ pub struct ArgTable {
     pub slots: Slots,
     /// The parts of one argument after the other.
     pub(super) parts: SmallVec<[ClifPart; 16]>,
-    args: SmallVec<[Passed; 10]>,
+    args: SmallVec<[PassedArg; 10]>,
 }
 
 /// The way an argument is passed, and its parts and slots: the first of each, and the first after
 /// it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Passed {
+struct PassedArg {
     mode: PassMode,
     parts: (u32, u32),
     slots: (u32, u32),
@@ -113,7 +113,7 @@ impl ArgTable {
     /// Ends the argument that began at `first`.
     pub(super) fn end_arg(&mut self, mode: PassMode, first: (u32, u32)) {
         let end = self.next_arg();
-        self.args.push(Passed {
+        self.args.push(PassedArg {
             mode,
             parts: (first.0, end.0),
             slots: (first.1, end.1),

@@ -6,7 +6,7 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallPlan, ResultPlan, Stub};
 use smallvec::SmallVec;
 
-use super::forms::{Arg, Callee, Ret, Returned};
+use super::forms::{Arg, CallResult, Callee, Ret};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
 use super::{Values, check, owned, slot_of};
@@ -34,7 +34,7 @@ impl CallSite<'_, '_, '_> {
         callee: Callee,
         args: &[Arg],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let is_loaded =
             matches!(ret, Ret::Fields) && check::has_fields_in_memory(self.plan, self.config);
         self.check(args, if is_loaded { Ret::Ignore } else { ret })?;
@@ -74,7 +74,7 @@ impl CallSite<'_, '_, '_> {
         stubs: &mut dyn Stubs,
         results: &[Value],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form((dfg, self.config), self.plan, ret)?;
@@ -89,10 +89,10 @@ impl CallSite<'_, '_, '_> {
         pop: Option<FuncRef>,
         results: &[Value],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         if self.plan.sig.is_noreturn() {
             self.builder.ins().trap(CAME_BACK);
-            return Ok(Returned::Nothing);
+            return Ok(CallResult::Nothing);
         }
         let result = CValue::result(self.plan);
         match (&self.plan.result, pop, results) {
@@ -109,12 +109,12 @@ impl CallSite<'_, '_, '_> {
                 let slot = memory::scratch(self.builder, u64::from(*bytes));
                 self.builder.ins().call(pop, &[slot.base]);
                 if ret == Ret::Ignore {
-                    return Ok(Returned::Nothing);
+                    return Ok(CallResult::Nothing);
                 }
                 let values = memory::load_all(self.builder, result.parts, slot);
                 result.parts_to_form(self.builder, &values, ret)
             }
-            _ => Ok(Returned::Nothing),
+            _ => Ok(CallResult::Nothing),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, EntryPlan, IncomingArea, PassMode, Slot};
 use smallvec::SmallVec;
 
-use super::forms::{Ret, Returned};
+use super::forms::{CallResult, Ret};
 use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
 use super::{Values, check, fields, lanes};
@@ -244,7 +244,7 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         arg: &CValue<'_>,
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         if let Some(from) = self.in_memory(builder, arg)? {
             return arg.memory_to_form(self.config, builder, from, ret);
         }
@@ -254,7 +254,7 @@ impl Entry {
         }
         if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.mode, ret) {
             lanes::gather(builder, &values, Address::at(to));
-            return Ok(Returned::Nothing);
+            return Ok(CallResult::Nothing);
         }
         arg.parts_to_form(builder, &values, ret)
     }

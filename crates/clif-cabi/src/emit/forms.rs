@@ -172,7 +172,7 @@ impl Ret {
 /// A result as it was asked for.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
-pub enum Returned {
+pub enum CallResult {
     /// Nothing: there is none, it was ignored, or it is in memory.
     Nothing,
     /// One value.
@@ -183,7 +183,7 @@ pub enum Returned {
     Fields(Values),
 }
 
-impl Returned {
+impl CallResult {
     /// Returns the value, if the result is one.
     #[must_use]
     pub fn value(&self) -> Option<Value> {

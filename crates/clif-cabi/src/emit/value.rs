@@ -11,7 +11,7 @@ use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::fields::{self, FieldValue, Fields};
-use super::forms::{Arg, Ret, Returned};
+use super::forms::{Arg, CallResult, Ret};
 use super::memory::{self, Address, MemoryConfig};
 use super::{Values, convert};
 use crate::clif_types::{clif_type, type_names, value_type};
@@ -233,19 +233,19 @@ impl<'a> CValue<'a> {
         builder: &mut FunctionBuilder<'_>,
         values: &[Value],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let parts = self.parts;
         Ok(match ret {
-            Ret::Ignore => Returned::Nothing,
-            Ret::Parts => Returned::Parts(Values::from_slice(values)),
+            Ret::Ignore => CallResult::Nothing,
+            Ret::Parts => CallResult::Parts(Values::from_slice(values)),
             Ret::Fields => {
                 let fields = self.fields()?;
                 let values = fields::from_parts(builder, parts, values, &fields, self.order());
-                Returned::Fields(values)
+                CallResult::Fields(values)
             }
             Ret::Memory(to) => {
                 memory::store_all(builder, parts, values, Address::at(to));
-                Returned::Nothing
+                CallResult::Nothing
             }
             Ret::Value => {
                 let whole = self.whole().map(FieldValue::whole);
@@ -264,7 +264,7 @@ impl<'a> CValue<'a> {
                 let value = fields::from_parts(builder, &parts, values, &whole, self.order());
                 value
                     .first()
-                    .map_or(Returned::Nothing, |value| Returned::Value(*value))
+                    .map_or(CallResult::Nothing, |value| CallResult::Value(*value))
             }
         })
     }
@@ -276,25 +276,25 @@ impl<'a> CValue<'a> {
         builder: &mut FunctionBuilder<'_>,
         from: Address,
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let words: ClifParts;
         let mut parts = self.parts;
         match (ret, self.whole()) {
             (Ret::Value, Some(whole)) => {
                 let value = memory::read(builder, whole, from);
-                return Ok(Returned::Value(value));
+                return Ok(CallResult::Value(value));
             }
             (Ret::Memory(to), _) => {
                 memory::copy(config, builder, self.ty.size(), from, Address::at(to));
-                return Ok(Returned::Nothing);
+                return Ok(CallResult::Nothing);
             }
-            (Ret::Ignore, _) => return Ok(Returned::Nothing),
+            (Ret::Ignore, _) => return Ok(CallResult::Nothing),
             (Ret::Fields, _) => {
                 let fields = self.fields()?;
                 if fields.iter().all(FieldValue::is_whole) {
                     let at = |own: &FieldValue| from.plus(own.offset_bits / 8);
                     let read = |own: &FieldValue| memory::read(builder, own.ty, at(own));
-                    return Ok(Returned::Fields(fields.iter().map(read).collect()));
+                    return Ok(CallResult::Fields(fields.iter().map(read).collect()));
                 }
                 if parts.is_empty() {
                     words = fields::words(self.ty.size(), self.order());

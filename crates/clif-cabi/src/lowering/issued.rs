@@ -6,7 +6,7 @@ use super::{Lowering, cached};
 use crate::clif_types::clif_call_conv;
 use crate::cranelift::codegen::ir::Value;
 use crate::cranelift::frontend::FunctionBuilder;
-use crate::emit::{Arg, Callable, Callee, Ret, Returned, check};
+use crate::emit::{Arg, CallResult, Callable, Callee, Ret, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 use cabi::FnSig;
@@ -91,7 +91,7 @@ impl Lowering {
         plan: &CallPlan,
         results: &[Value],
         ret: Ret,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         self.planned(plan, builder, |mut site| {
             site.values_out(&mut ByRef(stubs), results, ret)
         })

@@ -9,7 +9,7 @@ use clif_cabi_plan::PassMode;
 
 use super::{Function, Lowering};
 use crate::clif_types::value_type;
-use crate::emit::{Arg, Callee, Entry, Ret, Returned, check};
+use crate::emit::{Arg, CallResult, Callee, Entry, Ret, check};
 use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
@@ -208,7 +208,7 @@ impl Lowering {
             self.set_context(builder, found)?;
         }
         let value = match (returned, ret) {
-            (Returned::Value(value), _) => Some(Arg::value(value)),
+            (CallResult::Value(value), _) => Some(Arg::value(value)),
             (_, Ret::Memory(from)) => Some(Arg::memory(from)),
             _ => None,
         };

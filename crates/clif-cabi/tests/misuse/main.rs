@@ -26,7 +26,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
-    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs,
+    Arg, CallResult, Callable, Callee, Entry, LowerError, Lowering, Ret, Stub, StubStep, Stubs,
     clif_signature,
 };
 
@@ -274,7 +274,7 @@ impl Building {
             }
             "call" => {
                 let done = lower.call_sig(stubs, builder, callee(name), sig, &args(), ret)?;
-                assert!(ret != Ret::Ignore || done == Returned::Nothing);
+                assert!(ret != Ret::Ignore || done == CallResult::Nothing);
             }
             "values_in" => {
                 lower.values_in(builder, &*lower.call_plan(sig)?, &args(), ret)?;

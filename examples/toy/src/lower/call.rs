@@ -6,13 +6,13 @@
 //! pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
-use super::value::{Typed, ssa_type};
+use super::value::{Operand, ssa_type};
 use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{Check, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Target, Type, X86_64_LANG};
-use clif_cabi::{Arg, CallPlan, Callee, LowerError, Ret, Returned, clif_signature};
+use clif_cabi::{Arg, CallPlan, CallResult, Callee, LowerError, Ret, clif_signature};
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, Value, types,
 };
@@ -96,7 +96,7 @@ impl Session<'_> {
 struct CallParts(Callee, FnSig, Vec<Arg>, Ty);
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<Typed> {
+    pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<Operand> {
         let call = self.prepare(callee, args)?;
         self.finish(&call)
     }
@@ -156,7 +156,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
-    fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Typed> {
+    fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Operand> {
         let (target, result) = (*target, *result);
         let handler = self.handlers.last().copied();
         let plan = match handler {
@@ -180,10 +180,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
         Ok(match (returned?, in_memory) {
-            (_, Some(address)) => Typed::memory(result, address),
-            (Returned::Value(value), _) => Typed::ssa(result, value),
-            (Returned::Fields(values), _) => Typed::scalars(result, &values[..]),
-            _ => Typed::scalars(result, []),
+            (_, Some(address)) => Operand::memory(result, address),
+            (CallResult::Value(value), _) => Operand::ssa(result, value),
+            (CallResult::Fields(values), _) => Operand::scalars(result, &values[..]),
+            _ => Operand::scalars(result, []),
         })
     }
 
@@ -196,7 +196,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         plan: &CallPlan,
         ret: Ret,
         handler: Block,
-    ) -> Result<Returned, LowerError> {
+    ) -> Result<CallResult, LowerError> {
         let (lowering, builder) = (&self.s.lowering, &mut self.builder);
         let module = &mut self.s.module;
         let callable = lowering.callee(module, builder, plan, target)?;
@@ -233,7 +233,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A call of a function that takes pointers, and returns one or nothing.
-    pub(super) fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Typed> {
+    pub(super) fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Operand> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
@@ -243,7 +243,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
     /// one of the `unnamed`.
-    fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
+    fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Operand> {
         let value = self.decayed(arg)?;
         let promoted = match value.ty {
             Ty::Scalar(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
@@ -255,11 +255,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A function as a value: what C enters.
-    pub(super) fn function_value(&mut self, id: usize) -> Check<Typed> {
+    pub(super) fn function_value(&mut self, id: usize) -> Check<Operand> {
         let ty = Rc::clone(&self.s.functions[id].ty);
         let func = self.s.entry_point(id)?;
         let func = self.s.module.declare_func_in_func(func, self.builder.func);
         let address = self.ins().func_addr(types::I64, func);
-        Ok(Typed::ssa(self.s.types.function(ty), address))
+        Ok(Operand::ssa(self.s.types.function(ty), address))
     }
 }

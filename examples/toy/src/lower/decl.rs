@@ -3,7 +3,7 @@
 
 use super::{Meaning, Session};
 use crate::ast::{RecordDecl, Signature, TypeExpr, TypeKind, twice};
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{Member, RecordBuilder, Type};
 use std::rc::Rc;

@@ -2,10 +2,10 @@
 //! silently.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val, ssa_type};
+use super::value::{Operand, Val, ssa_type};
 use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp, twice};
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use crate::types::Ty;
 use cabi::RecordKind;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -17,17 +17,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A value of type `ty`, converted to it where the language does so silently.
-    pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Typed> {
+    pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Operand> {
         let value = self.expr(expr, Some(ty))?;
         self.coerce(value, ty).at(expr.start)
     }
 
     /// A value; `expected` is what literals turn into, and no more than a wish.
-    pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
+    pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Operand> {
         self.expr_kind(expr, expected).at(expr.start)
     }
 
-    fn expr_kind(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
+    fn expr_kind(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Operand> {
         match &expr.kind {
             ExprKind::Number(number) => self.number(number, false, expected),
             ExprKind::Bool(value) => self.constant(Ty::BOOL, u128::from(*value)),
@@ -68,7 +68,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A variable, a function, or a constant.
-    fn name(&mut self, name: &str, expected: Option<Ty>) -> Check<Typed> {
+    fn name(&mut self, name: &str, expected: Option<Ty>) -> Check<Operand> {
         if let Some(place) = self.local(name) {
             return Ok(self.read(&place));
         }
@@ -79,7 +79,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    fn string(&mut self, bytes: &[u8]) -> Check<Typed> {
+    fn string(&mut self, bytes: &[u8]) -> Check<Operand> {
         let module = &mut self.s.module;
         let data = module.declare_anonymous_data(false, false)?;
         let mut description = DataDescription::new();
@@ -87,11 +87,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
         module.define_data(data, &description)?;
         let data = module.declare_data_in_func(data, self.builder.func);
         let address = self.ins().symbol_value(types::I64, data);
-        Ok(Typed::ssa(Ty::BYTES, address))
+        Ok(Operand::ssa(Ty::BYTES, address))
     }
 
     /// `complex(re, im)`: of the wanted type, else of the parts' own.
-    fn complex(&mut self, re: &'p Expr, im: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
+    fn complex(&mut self, re: &'p Expr, im: &'p Expr, expected: Option<Ty>) -> Check<Operand> {
         let real = match expected {
             Some(Ty::Complex(part)) => self.value(re, Ty::Scalar(part))?,
             _ => self.expr(re, Some(Ty::F64))?,
@@ -105,7 +105,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A value of type `ty` with these elements.
-    fn whole(&mut self, ty: Ty, elements: impl IntoIterator<Item = Typed>) -> Check<Typed> {
+    fn whole(&mut self, ty: Ty, elements: impl IntoIterator<Item = Operand>) -> Check<Operand> {
         let whole = self.new_place(ty, false)?;
         for (at, value) in (0..).zip(elements) {
             let offset = at * self.s.types.size(value.ty);
@@ -116,7 +116,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `Name { member: value, .. }`; members left out are zero.
-    fn record_literal(&mut self, name: &Ident, members: &'p [(Ident, Expr)]) -> Check<Typed> {
+    fn record_literal(&mut self, name: &Ident, members: &'p [(Ident, Expr)]) -> Check<Operand> {
         let ty = self.s.named_ty(&name.name)?;
         let Ty::Record(_) = self.s.object(ty)? else {
             return self.wrong(ty, "this is no struct or union: `{}`");
@@ -140,7 +140,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `[a, b]`: of the wanted type, else of as many elements of the first's type.
-    fn array_literal(&mut self, elements: &'p [Expr], expected: Option<Ty>) -> Check<Typed> {
+    fn array_literal(&mut self, elements: &'p [Expr], expected: Option<Ty>) -> Check<Operand> {
         let len = elements.len() as u64;
         let mut element = expected.and_then(|ty| self.s.types.element(ty));
         let mut values = Vec::new();
@@ -158,7 +158,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The value of what is one SSA value.
-    pub(super) fn value_of(&self, value: &Typed) -> Check<Value> {
+    pub(super) fn value_of(&self, value: &Operand) -> Check<Value> {
         match &value.val {
             Val::Scalars(values) if ssa_type(value.ty).is_some() => Ok(values[0]),
             _ => self.wrong(value.ty, "`{}` has no value to work with"),
@@ -171,23 +171,23 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A value of its own type, decayed.
-    pub(super) fn decayed(&mut self, expr: &'p Expr) -> Check<Typed> {
+    pub(super) fn decayed(&mut self, expr: &'p Expr) -> Check<Operand> {
         let value = self.expr(expr, None)?;
         self.decay(value)
     }
 
     /// An array as a pointer to its first element; other values stay what they are.
-    pub(super) fn decay(&mut self, value: Typed) -> Check<Typed> {
+    pub(super) fn decay(&mut self, value: Operand) -> Check<Operand> {
         let ty = self.s.types.decayed(value.ty);
         if ty == value.ty {
             return Ok(value);
         }
-        Ok(Typed::ssa(ty, self.in_memory(&value)?))
+        Ok(Operand::ssa(ty, self.in_memory(&value)?))
     }
 
     /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, an
     /// array to a pointer to its first element.
-    pub(super) fn coerce(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
+    pub(super) fn coerce(&mut self, value: Operand, ty: Ty) -> Check<Operand> {
         let value = match ty {
             Ty::Pointer(_) => self.decay(value)?,
             _ => value,
@@ -198,6 +198,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let [found, name] = [value.ty, ty].map(|ty| self.s.types.name(ty));
             return fail(format!("expected `{name}`, found `{found}`"));
         }
-        Ok(Typed { ty, ..value })
+        Ok(Operand { ty, ..value })
     }
 }

@@ -3,10 +3,10 @@
 //! function in a function captures the variables around it by their addresses. The first part is
 //! `call.rs`, the third `jit.rs`.
 
-use super::value::{Place, Typed, Val, ssa_type};
-use super::{CLOSURE, Compiled, Function, Session};
+use super::value::{Operand, Place, Val, ssa_type};
+use super::{CLOSURE, CompiledFunction, Function, Session};
 use crate::ast::{FnDecl, Ident, Uses};
-use crate::diag::{At, Check};
+use crate::diag::{AtPlace, Check};
 use crate::types::{FnTy, Ty};
 use clif_cabi::{Arg, Entry};
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
@@ -65,7 +65,7 @@ impl<'p> Session<'p> {
         if self.is_main(id) {
             self.made.main = Some(func);
         }
-        self.made.functions.push(Compiled {
+        self.made.functions.push(CompiledFunction {
             name,
             func,
             context,
@@ -112,17 +112,17 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken
     /// apart, unless something points to it: then it is put together in memory.
-    fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Typed> {
+    fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Operand> {
         if ssa_type(ty).is_some() {
-            return Ok(Typed::ssa(ty, self.entry.value(&mut self.builder, at)?));
+            return Ok(Operand::ssa(ty, self.entry.value(&mut self.builder, at)?));
         }
         let in_parts = matches!(self.entry.plan().abi.args[at].place, cabi::Place::Parts(_));
         if in_parts && !self.uses.addressed.contains(name) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at)?;
-            return Ok(Typed::scalars(ty, &values[..]));
+            return Ok(Operand::scalars(ty, &values[..]));
         }
         let address = self.entry.address(&mut self.builder, at)?;
-        Ok(Typed::memory(ty, address))
+        Ok(Operand::memory(ty, address))
     }
 
     /// A variable of this block.
@@ -140,7 +140,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// A function in this one, as a pointer that C can call: a closure, which passes the static
     /// chain on. The chain leads to the addresses of what is captured: variables by the names that
     /// the function uses, and the functions in it.
-    pub(super) fn closure(&mut self, decl: &'p FnDecl) -> Check<Typed> {
+    pub(super) fn closure(&mut self, decl: &'p FnDecl) -> Check<Operand> {
         let mut names: Vec<&Rc<str>> = decl.uses.names.iter().collect();
         names.sort_unstable();
         let (mut captures, mut addresses) = (Vec::new(), Vec::new());
@@ -163,11 +163,11 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let args = vec![self.arg(&code), Arg::value(chain)];
         self.s.made.has_closures = true;
         let pointer = self.call_c(CLOSURE, args, Ty::VOID_POINTER)?;
-        Ok(Typed::ssa(code.ty, self.value_of(&pointer)?))
+        Ok(Operand::ssa(code.ty, self.value_of(&pointer)?))
     }
 
     /// Returns `value`, and ends the block.
-    pub(super) fn leave(&mut self, value: Option<&Typed>) -> Check<()> {
+    pub(super) fn leave(&mut self, value: Option<&Operand>) -> Check<()> {
         let mut arg = value.map(|value| self.arg(value));
         if arg.is_none() && self.s.is_main(self.id) {
             arg = Some(Arg::value(self.ins().iconst(types::I32, 0)));

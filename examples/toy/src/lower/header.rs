@@ -16,14 +16,14 @@ use std::rc::Rc;
 const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 
 /// Meaning of a name of the headers, if they have it and the language can use it.
-type Found = Result<Option<Meaning>, String>;
+type Lookup = Result<Option<Meaning>, String>;
 
 impl<'p> Session<'p> {
     /// Returns the meaning of `name` in the program, or the one that `look` finds in the headers.
     pub(super) fn find(
         &mut self,
         name: &str,
-        look: impl Fn(&mut Self, &'p Header, &str) -> Found,
+        look: impl Fn(&mut Self, &'p Header, &str) -> Lookup,
     ) -> Check<Option<Meaning>> {
         if let Some(meaning) = self.names.get(name) {
             return Ok(Some(*meaning));
@@ -34,7 +34,7 @@ impl<'p> Session<'p> {
     }
 
     /// Returns the type `name` of the headers.
-    pub(super) fn c_named(&mut self, header: &'p Header, name: &str) -> Found {
+    pub(super) fn c_named(&mut self, header: &'p Header, name: &str) -> Lookup {
         for spelled in SPACES.map(|space| format!("{space}{name}")) {
             if let Some(ty) = header.ty(&spelled) {
                 return self.c_value_ty(ty).map(Meaning::Type).map(Some);
@@ -53,7 +53,7 @@ impl<'p> Session<'p> {
         Ok(None)
     }
 
-    pub(super) fn c_value(&mut self, header: &'p Header, name: &str) -> Found {
+    pub(super) fn c_value(&mut self, header: &'p Header, name: &str) -> Lookup {
         if let Some(prototype) = header.prototype(name) {
             let id = self.c_function(prototype)?;
             return Ok(Some(Meaning::Function(id)));

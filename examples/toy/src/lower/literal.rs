@@ -3,7 +3,7 @@
 //! of it; its own suffix comes first, and without either it is `i32` or `f64`.
 
 use super::function::Lowerer;
-use super::value::{Typed, ssa_type};
+use super::value::{Operand, ssa_type};
 use crate::ast::Number;
 use crate::diag::{Check, fail};
 use crate::types::Ty;
@@ -19,7 +19,7 @@ impl Lowerer<'_, '_, '_> {
         number: &Number,
         negative: bool,
         expected: Option<Ty>,
-    ) -> Check<Typed> {
+    ) -> Check<Operand> {
         let (suffix, is_float) = (&*number.suffix, |ty: &Ty| ty.as_float().is_some());
         let integer = number.digits.parse::<u128>().ok();
         let ty = match integer {
@@ -47,22 +47,22 @@ impl Lowerer<'_, '_, '_> {
     }
 
     /// A constant: of the type that is wanted, if that can be `value`, else of its own.
-    pub(super) fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Typed> {
+    pub(super) fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Operand> {
         let fits = |ty: &Ty| holds(*ty, value.unsigned_abs(), value < 0);
         self.constant(expected.filter(fits).unwrap_or(own), value.cast_unsigned())
     }
 
     /// A number by its bits.
-    pub(super) fn constant(&mut self, ty: Ty, bits: u128) -> Check<Typed> {
+    pub(super) fn constant(&mut self, ty: Ty, bits: u128) -> Check<Operand> {
         if let Some(ssa) = ssa_type(ty) {
-            return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
+            return Ok(Operand::ssa(ty, self.bits(bits, ssa)));
         }
         // Values that Cranelift does not compute with live in memory.
         let size = self.s.types.size(ty);
         let (address, is_half) = (self.temporary(size)?, size == 2);
         let value = self.bits(bits, if is_half { types::I16 } else { types::I128 });
         self.store_ssa(value, address, 0);
-        Ok(Typed::memory(ty, address))
+        Ok(Operand::memory(ty, address))
     }
 
     pub(super) fn bits(&mut self, bits: u128, ssa: Type) -> Value {

@@ -2,7 +2,7 @@
 //! SSA value each: what nothing points to, and has few scalars, need not be in memory.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val, ssa_type};
+use super::value::{Operand, Val, ssa_type};
 use crate::diag::{Check, fail};
 use crate::types::{Ty, Types};
 use clif_cabi::{Arg, Fields};
@@ -45,7 +45,7 @@ impl Lowerer<'_, '_, '_> {
         (is_kept || ssa_type(ty).is_some()).then_some(fields)
     }
 
-    pub(super) fn scalars(&mut self, value: &Typed) -> Rc<[Value]> {
+    pub(super) fn scalars(&mut self, value: &Operand) -> Rc<[Value]> {
         match value.val {
             Val::Scalars(ref values) => Rc::clone(values),
             Val::Memory(address) => {
@@ -58,7 +58,7 @@ impl Lowerer<'_, '_, '_> {
     }
 
     /// As clif-cabi takes it: the scalars of an aggregate are the fields that it knows.
-    pub(super) fn arg(&self, value: &Typed) -> Arg {
+    pub(super) fn arg(&self, value: &Operand) -> Arg {
         match &value.val {
             Val::Memory(address) => Arg::memory(*address),
             Val::Scalars(values) => match values[..] {
@@ -87,15 +87,15 @@ impl Lowerer<'_, '_, '_> {
     }
 
     /// The value at `address`: of an aggregate the address itself.
-    pub(super) fn load(&mut self, address: Value, ty: Ty) -> Typed {
+    pub(super) fn load(&mut self, address: Value, ty: Ty) -> Operand {
         match ssa_type(ty) {
-            Some(ssa) => Typed::ssa(ty, self.load_ssa(ssa, address, 0)),
-            None => Typed::memory(ty, address),
+            Some(ssa) => Operand::ssa(ty, self.load_ssa(ssa, address, 0)),
+            None => Operand::memory(ty, address),
         }
     }
 
     /// Puts a value at `address`, which may overlap it: all is read before anything is written.
-    pub(super) fn store(&mut self, value: &Typed, address: Value) {
+    pub(super) fn store(&mut self, value: &Operand, address: Value) {
         match &value.val {
             Val::Memory(from) => {
                 let (size, flags) = (self.s.types.size(value.ty), MemFlagsData::new());
@@ -126,7 +126,7 @@ impl Lowerer<'_, '_, '_> {
     }
 
     /// The address of a value, which is put into memory if it is not there.
-    pub(super) fn in_memory(&mut self, value: &Typed) -> Check<Value> {
+    pub(super) fn in_memory(&mut self, value: &Operand) -> Check<Value> {
         if let Val::Memory(address) = value.val {
             return Ok(address);
         }

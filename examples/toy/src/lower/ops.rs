@@ -2,7 +2,7 @@
 //! There is arithmetic on what Cranelift has instructions for.
 
 use super::function::Lowerer;
-use super::value::{Typed, ssa_type};
+use super::value::{Operand, ssa_type};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Check, fail};
 use crate::types::Ty;
@@ -12,7 +12,12 @@ use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 const NO_OPERATOR: &str = "this operator is not available for `{}`";
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    pub(super) fn unary(&mut self, op: UnaryOp, of: &'p Expr, wanted: Option<Ty>) -> Check<Typed> {
+    pub(super) fn unary(
+        &mut self,
+        op: UnaryOp,
+        of: &'p Expr,
+        wanted: Option<Ty>,
+    ) -> Check<Operand> {
         let operand = self.expr(of, wanted)?;
         let ty = operand.ty;
         let (is_int, is_float) = (ty.is_int(), ty.as_float().is_some());
@@ -23,7 +28,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (UnaryOp::Not, Some(value)) if ty == Ty::BOOL => self.ins().bxor_imm_u(value, 1),
             _ => return self.wrong(ty, NO_OPERATOR),
         };
-        Ok(Typed::ssa(ty, value))
+        Ok(Operand::ssa(ty, value))
     }
 
     pub(super) fn binary(
@@ -32,7 +37,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         left: &'p Expr,
         right: &'p Expr,
         expected: Option<Ty>,
-    ) -> Check<Typed> {
+    ) -> Check<Operand> {
         if let BinaryOp::And | BinaryOp::Or = op {
             return self.logic(op, left, right);
         }
@@ -50,7 +55,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         left: &'p Expr,
         right: &'p Expr,
         wanted: Option<Ty>,
-    ) -> Check<(Typed, Typed)> {
+    ) -> Check<(Operand, Operand)> {
         if is_flexible(left) && !is_flexible(right) {
             let b = self.expr(right, wanted)?;
             return Ok((self.expr(left, Some(b.ty))?, b));
@@ -61,7 +66,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `left op right`, both known.
-    pub(super) fn combine(&mut self, op: BinaryOp, a: Typed, b: Typed) -> Check<Typed> {
+    pub(super) fn combine(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Check<Operand> {
         let (a, mut b) = (self.decay(a)?, self.decay(b)?);
         let ty = a.ty;
         if ty.is_pointer_like() && op.is_comparison() {
@@ -80,10 +85,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(ty, NO_OPERATOR);
         };
         if op.is_comparison() {
-            return Ok(Typed::ssa(Ty::BOOL, self.compare(op, x, y, ty)));
+            return Ok(Operand::ssa(Ty::BOOL, self.compare(op, x, y, ty)));
         }
         match self.arithmetic(op, x, y, ty) {
-            Some(value) => Ok(Typed::ssa(ty, value)),
+            Some(value) => Ok(Operand::ssa(ty, value)),
             None => self.wrong(ty, NO_OPERATOR),
         }
     }
@@ -132,7 +137,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
-    fn logic(&mut self, op: BinaryOp, left: &'p Expr, right: &'p Expr) -> Check<Typed> {
+    fn logic(&mut self, op: BinaryOp, left: &'p Expr, right: &'p Expr) -> Check<Operand> {
         let left = self.expr_ssa(left, Ty::BOOL)?;
         let [right_block, after] = [(); 2].map(|()| self.builder.create_block());
         let result = self.builder.append_block_param(after, types::I8);
@@ -145,12 +150,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let right = self.expr_ssa(right, Ty::BOOL)?;
         self.ins().jump(after, &[BlockArg::Value(right)]);
         self.begin(after);
-        Ok(Typed::ssa(Ty::BOOL, result))
+        Ok(Operand::ssa(Ty::BOOL, result))
     }
 
     /// `value as ty`, between integers, bools, pointers, `f32` and `f64`. Integers are cut or
     /// extended, floats rounded; a float too great for 64 bits becomes the greatest integer.
-    pub(super) fn convert(&mut self, value: Typed, ty: Ty) -> Check<Typed> {
+    pub(super) fn convert(&mut self, value: Operand, ty: Ty) -> Check<Operand> {
         let value = self.decay(value)?;
         let from = value.ty;
         if from == ty {
@@ -185,7 +190,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             (false, false) => self.fit(operand, target, signed),
         };
-        Ok(Typed::ssa(ty, converted))
+        Ok(Operand::ssa(ty, converted))
     }
 }
 

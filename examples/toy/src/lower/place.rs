@@ -1,9 +1,9 @@
 //! Places: what can be read, written, and pointed to.
 
 use super::function::Lowerer;
-use super::value::{Place, Typed, Val};
+use super::value::{Operand, Place, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 
@@ -46,7 +46,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// A new place with a value.
-    pub(super) fn variable(&mut self, value: &Typed, in_memory: bool) -> Check<Place> {
+    pub(super) fn variable(&mut self, value: &Operand, in_memory: bool) -> Check<Place> {
         let place = self.new_place(value.ty, in_memory)?;
         self.write(&place, value);
         Ok(place)
@@ -75,13 +75,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let fields = self.fields(place.ty).unwrap_or_default();
                 let zeros = fields.iter().map(|field| self.bits(0, field.ty));
                 let zeros: Vec<Value> = zeros.collect();
-                self.write(place, &Typed::scalars(place.ty, zeros));
+                self.write(place, &Operand::scalars(place.ty, zeros));
             }
         }
     }
 
     /// `*pointer`
-    fn pointed(&mut self, pointer: Typed) -> Check<Place> {
+    fn pointed(&mut self, pointer: Operand) -> Check<Place> {
         let pointer = self.decay(pointer)?;
         let Some(ty) = self.s.types.pointee(pointer.ty) else {
             return self.wrong(pointer.ty, "`*` needs a pointer, not `{}`");
@@ -96,7 +96,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let mut pointer = self.read(&place);
         if self.s.types.element(place.ty).is_some() {
             let address = self.in_memory(&pointer)?;
-            pointer = Typed::ssa(self.s.types.decayed(place.ty), address);
+            pointer = Operand::ssa(self.s.types.decayed(place.ty), address);
         } else if self.s.types.pointee(place.ty).is_none() {
             return self.wrong(place.ty, "`{}` has no elements");
         }
@@ -145,7 +145,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `pointer + index`, in elements.
-    pub(super) fn offset(&mut self, pointer: Typed, index: Typed, negative: bool) -> Check<Typed> {
+    pub(super) fn offset(
+        &mut self,
+        pointer: Operand,
+        index: Operand,
+        negative: bool,
+    ) -> Check<Operand> {
         if !matches!(index.ty.as_int(), Some((..=64, _))) {
             return self.wrong(index.ty, "an index is an integer, not `{}`");
         }
@@ -159,32 +164,32 @@ impl<'p> Lowerer<'_, 'p, '_> {
             true => self.ins().isub(base, bytes),
             false => self.ins().iadd(base, bytes),
         };
-        Ok(Typed::ssa(pointer.ty, moved))
+        Ok(Operand::ssa(pointer.ty, moved))
     }
 
     /// `&place`
-    pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Typed> {
+    pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Operand> {
         let place = self.place(expr)?;
         match place.val {
             Val::Memory(address) if place.has_name => {
-                Ok(Typed::ssa(self.s.types.pointer(place.ty), address))
+                Ok(Operand::ssa(self.s.types.pointer(place.ty), address))
             }
             _ => fail("a value without a name cannot be pointed to: put it into a variable first"),
         }
     }
 
-    pub(super) fn read(&mut self, place: &Place) -> Typed {
+    pub(super) fn read(&mut self, place: &Place) -> Operand {
         match &place.val {
             Val::Scalars(variables) => {
                 let values = variables.iter().map(|own| self.builder.use_var(*own));
-                Typed::scalars(place.ty, values.collect::<Vec<Value>>())
+                Operand::scalars(place.ty, values.collect::<Vec<Value>>())
             }
             Val::Memory(address) => self.load(*address, place.ty),
         }
     }
 
     /// Puts a value of its type into a place.
-    pub(super) fn write(&mut self, place: &Place, value: &Typed) {
+    pub(super) fn write(&mut self, place: &Place, value: &Operand) {
         match &place.val {
             Val::Scalars(variables) => {
                 let values = self.scalars(value);

@@ -1,9 +1,9 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::Typed;
+use super::value::Operand;
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
-use crate::diag::{At, Check, fail};
+use crate::diag::{AtPlace, Check, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use std::collections::HashMap;
@@ -162,7 +162,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let step = |own: &mut Self| {
             let now = now(own)?;
-            let sum = Typed::ssa(ty, own.ins().iadd_imm_s(now, 1));
+            let sum = Operand::ssa(ty, own.ins().iadd_imm_s(now, 1));
             own.write(&counter, &sum);
             Ok(())
         };

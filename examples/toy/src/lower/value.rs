@@ -15,24 +15,24 @@ pub(super) enum Val<S> {
 
 /// A value and its type.
 #[derive(Clone)]
-pub(super) struct Typed {
+pub(super) struct Operand {
     pub(super) ty: Ty,
     pub(super) val: Val<Value>,
 }
 
-impl Typed {
-    pub(super) fn scalars(ty: Ty, values: impl Into<Rc<[Value]>>) -> Typed {
+impl Operand {
+    pub(super) fn scalars(ty: Ty, values: impl Into<Rc<[Value]>>) -> Operand {
         let val = Val::Scalars(values.into());
-        Typed { ty, val }
+        Operand { ty, val }
     }
 
-    pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
-        Typed::scalars(ty, [value])
+    pub(super) fn ssa(ty: Ty, value: Value) -> Operand {
+        Operand::scalars(ty, [value])
     }
 
-    pub(super) fn memory(ty: Ty, address: Value) -> Typed {
+    pub(super) fn memory(ty: Ty, address: Value) -> Operand {
         let val = Val::Memory(address);
-        Typed { ty, val }
+        Operand { ty, val }
     }
 }
 

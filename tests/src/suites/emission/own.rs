@@ -2,7 +2,7 @@
 //! and a language's. Half of the functions that pop their arguments are reached by tail calls.
 
 use cabi::convention::{ArgFlags, Convention, Extension, Part, PartType, PartTypes, Role, Rule};
-use cabi::convention::{Reg, Want};
+use cabi::convention::{Reg, WantedKind};
 use cabi::{
     DataModel, FnAbi, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_LANG, X86_64_SYSV,
 };
@@ -203,7 +203,7 @@ fn of_aarch64() -> Vec<Own> {
     use cabi::aarch64::*;
     let first = [
         Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8])),
-        Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 }),
+        Rule::IfWants(WantedKind::Memory, &Rule::PassIndirect { align: 8 }),
     ];
     let own = |args, results| of_c(&AAPCS64, &first, args, results);
     let results = || Some([ints(&[X1, X0]), floats(&[V3, V1, V0, V2])]);

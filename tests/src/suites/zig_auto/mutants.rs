@@ -1,7 +1,7 @@
 //! Zig's conventions with one line changed: each must be noticed.
 
 use cabi::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
-use cabi::convention::{ArgFlags, GroupKind, PartTypes, Rule, Want};
+use cabi::convention::{ArgFlags, GroupKind, PartTypes, Rule, WantedKind};
 use cabi::x86_64::*;
 use cabi::zig::{AUTO, AUTO_TRACED};
 use cabi::{Convention, DataModel, Reg, VectorLevel, X86_64_WIN64};
@@ -122,6 +122,6 @@ const TRACED: &[Mutant] = &[
 const OF_WIN64: &[Mutant] = &[
     ("i128-returned-in-xmm1", |own| first(&mut own.rules.results, regs(PartTypes::of(&[V128]), &[XMM1]))),
     ("i128-on-the-stack", |own| {
-        first(&mut own.rules.args, Rule::IfWants(Want::Memory, &Rule::PassByVal { size: 8, align: 8 }));
+        first(&mut own.rules.args, Rule::IfWants(WantedKind::Memory, &Rule::PassByVal { size: 8, align: 8 }));
     }),
 ];

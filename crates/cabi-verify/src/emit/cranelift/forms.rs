@@ -8,7 +8,8 @@ use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, t
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{
-    Arg, ClifPart, Entry, FieldValue, LowerError, Lowering, Returned, Values, clif_type, value_type,
+    Arg, CallResult, ClifPart, Entry, FieldValue, LowerError, Lowering, Values, clif_type,
+    value_type,
 };
 
 use crate::pattern::is_big_endian;
@@ -16,19 +17,19 @@ use crate::pattern::is_big_endian;
 /// Stores a result that is not in memory yet.
 pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
-    returned: Returned,
+    returned: CallResult,
     plan: &SignaturePlan,
     (to, lower): (Value, &Lowering),
 ) {
     let ty = plan.sig.result();
     match returned {
-        Returned::Fields(values) => {
+        CallResult::Fields(values) => {
             store(builder, &ValueBits::of_fields(ty, plan, lower), &values, to);
         }
-        Returned::Value(value) => {
+        CallResult::Value(value) => {
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
-        Returned::Parts(values) => {
+        CallResult::Parts(values) => {
             store(
                 builder,
                 &ValueBits::of_parts(plan.result.parts()),

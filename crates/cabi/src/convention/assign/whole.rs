@@ -3,7 +3,7 @@
 use super::no_place::{self, NoPlace};
 use super::{Assigner, MAX_NESTING, Outcome, Value};
 use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType};
-use crate::convention::place::{Loc, Place, Placed, PlacedPart};
+use crate::convention::place::{Loc, Place, PlacedPart, PlacedParts};
 use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
 use crate::types::is_align;
@@ -119,7 +119,7 @@ impl Assigner<'_> {
         value: &Value<'_>,
         slot: StackSlot,
         ty: Option<PartType>,
-    ) -> Result<Option<Placed>, NoPlace> {
+    ) -> Result<Option<PlacedParts>, NoPlace> {
         let group = value.group;
         let asks = match &group.parts[..] {
             [] => false,
@@ -136,7 +136,7 @@ impl Assigner<'_> {
         if !converts {
             return Ok(None);
         }
-        let mut placed = Placed::new();
+        let mut placed = PlacedParts::new();
         for part in &group.parts {
             let (slot, ty) = self.way_to_stack(rules, value, part, (slot, ty))?;
             placed.push(self.part_on_stack(part, Some(ty), group.align, slot)?);

@@ -3,7 +3,7 @@
 
 use super::{AAPCS64, V, X2, X3, X4, X5, X6, X7, X21};
 use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
-use crate::convention::{CalleePops, Convention, Frame, FrameKind, Reg, Rules, Want};
+use crate::convention::{CalleePops, Convention, Frame, FrameKind, Reg, Rules, WantedKind};
 use crate::target::parts::{FLOATS, INTS, V128_SLOT};
 use crate::target::x86_64::lang::X86_64_LANG;
 
@@ -14,7 +14,7 @@ pub static AARCH64_LANG: Convention = Convention {
     name: "lang",
     rules: Rules {
         args: &[
-            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfWants(WantedKind::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToReg(X)),
             IfType(FLOATS, &AssignToReg(V)),
             V128_SLOT,

@@ -108,7 +108,7 @@ struct Flat {
 }
 
 /// A record that the walk is in.
-struct Inside {
+struct OpenRecord {
     /// Parts before it.
     n_before: usize,
     /// `true` if a bit-field of no bits has been met in it.
@@ -133,11 +133,11 @@ impl Flat {
     /// "The struct is flattened", arrays too; `None` if that gives more than two parts, or no
     /// float.
     fn walk(&mut self, walk: &mut Leaves<'_>) -> Option<()> {
-        let start = |n_before| Inside {
+        let start = |n_before| OpenRecord {
             n_before,
             has_none: false,
         };
-        let mut records: SmallVec<[Inside; 4]> = smallvec![start(0)];
+        let mut records: SmallVec<[OpenRecord; 4]> = smallvec![start(0)];
         if self.is_union(walk.own_type()) {
             return None;
         }

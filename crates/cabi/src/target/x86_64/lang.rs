@@ -14,7 +14,7 @@ use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
 use crate::convention::{
     CalleePops, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, Reg, Rules, Want,
+    PartType, Reg, Rules, WantedKind,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
@@ -36,7 +36,7 @@ pub static X86_64_LANG: Convention = Convention {
     rules: Rules::new(
         classify,
         &[
-            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfWants(WantedKind::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToReg(&[RDI, RSI, RDX, RCX, R8, R9])),
             IfType(FLOATS, &AssignToReg(VECTORS)),
             V128_SLOT,

@@ -17,7 +17,9 @@ use super::registers::{
 };
 use crate::convention::PartType::{F16, F32, F64, F80, V128, V256, V512};
 use crate::convention::Rule::{AssignLanes, AssignToReg, IfFlag, IfType, IfWants, PassByVal};
-use crate::convention::{ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaListType, Want};
+use crate::convention::{
+    ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaListType, WantedKind,
+};
 use crate::target::parts::INTS;
 use crate::types::Type;
 
@@ -41,7 +43,7 @@ pub static X86_64_SYSV: Convention = Convention {
             IfType(INTS, &AssignToReg(ARG_GPRS)),
             IfType(FLOATS, &AssignToReg(ARG_VECTORS)),
             IfWants(
-                Want::PerElement,
+                WantedKind::PerElement,
                 &AssignLanes {
                     regs: ARG_GPRS,
                     slot: 8,

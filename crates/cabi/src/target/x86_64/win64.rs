@@ -20,7 +20,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part, PartTypes,
-    Reg, Role, Rules, VaListType, Want,
+    Reg, Role, Rules, VaListType, WantedKind,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -41,7 +41,7 @@ pub static X86_64_WIN64: Convention = Convention {
             IfFlag(ArgFlags::NEST, &AssignToReg(&[R10])),
             // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an
             // integer.
-            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfWants(WantedKind::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToRegWithShadow(GPRS, VECTORS)),
             // `__float128`, where it is passed in a register at all: LLVM takes it for one of
             // System V, and the integer register of its position stays free.

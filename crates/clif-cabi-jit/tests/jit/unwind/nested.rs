@@ -97,7 +97,7 @@ fn with_wide(
     builder: &mut FunctionBuilder<'_>,
     lower: &Lowering,
     g: Value,
-) -> core::result::Result<Returned, LowerError> {
+) -> core::result::Result<CallResult, LowerError> {
     let wide = aligned(Type::array(&Type::I64, 8).unwrap(), 64);
     let sig = FnSig::new([wide, Type::FN_PTR], Type::I32);
     let takes = lower.declare_import(engine, "takes_wide", &sig)?;

@@ -36,11 +36,11 @@ impl Stubs for NoStubs {
 }
 
 /// Takes fields out of CLIF parameters.
-type Take = fn(&mut FunctionBuilder<'_>, &[Value]) -> Vec<Value>;
+type Accessor = fn(&mut FunctionBuilder<'_>, &[Value]) -> Vec<Value>;
 
 /// Returns the number of instructions of `void f(ty value, void *to)`, which stores the fields that
 /// `take` makes of the CLIF parameters, or the lowering.
-fn count(isa: &dyn TargetIsa, ty: &Type, take: Option<Take>) -> usize {
+fn count(isa: &dyn TargetIsa, ty: &Type, take: Option<Accessor>) -> usize {
     let lower = Lowering::new(isa).unwrap();
     let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
@@ -155,7 +155,7 @@ fn fields_cost_no_more_than_by_hand() {
     for (name, bits) in [
         (
             X86_64,
-            (|builder, params| bits(builder, params, false)) as Take,
+            (|builder, params| bits(builder, params, false)) as Accessor,
         ),
         ("aarch64-unknown-linux-gnu", |builder, params| {
             bits(builder, params, false)
@@ -168,7 +168,7 @@ fn fields_cost_no_more_than_by_hand() {
         }),
     ] {
         let isa = linux(name);
-        for (ty, by_hand) in [(&two_floats, floats as Take), (&two_bits, bits)] {
+        for (ty, by_hand) in [(&two_floats, floats as Accessor), (&two_bits, bits)] {
             let by_hand = count(&*isa, ty, Some(by_hand));
             assert_eq!(count(&*isa, ty, None), by_hand, "{name}: {ty}");
         }
