@@ -1,6 +1,6 @@
 //! An object file for macOS on Apple's processors that calls `printf`. Apple passes every unnamed
-//! argument on the stack, where other systems use registers, and Cranelift's signatures have no
-//! word for it: the plan of the call fills the registers with padding arguments.
+//! argument on the stack, where other systems use registers. Cranelift's signatures cannot express
+//! this, so the plan of the call fills the registers with padding arguments.
 //!
 //! ```text
 //! $ cargo run -p clif-cabi --example apple_variadic

@@ -1,6 +1,6 @@
-//! The release of Cranelift that is compiled against, chosen by a feature, and the differences
-//! between releases: nothing else in this crate knows which one it is. `docs/contributing.md` lists
-//! the work for a new release.
+//! The release of Cranelift to compile against, chosen by a feature, and the differences between
+//! releases. Nothing else in this crate knows the release. `docs/contributing.md` lists the work
+//! for a new release.
 
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 use codegen::ir::Value;

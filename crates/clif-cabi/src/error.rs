@@ -43,7 +43,7 @@ pub enum LowerError {
         /// Number given.
         found: usize,
     },
-    /// The function being built has no argument of this number.
+    /// The function being built has no argument of this index.
     NoArgument {
         /// Counted from 0.
         index: usize,
@@ -65,7 +65,7 @@ pub enum LowerError {
         ty: String,
         /// The value or form that is needed.
         expected: String,
-        /// The value or form given.
+        /// The value or form given instead.
         found: String,
     },
     /// Values of a call instruction that are not of its signature.

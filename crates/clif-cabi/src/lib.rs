@@ -5,9 +5,9 @@
 //! levels stay separately usable:
 //!
 //! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
-//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the
-//!    values in and the values out, for a front end that issues its own `call`, `call_indirect` or
-//!    `try_call`.
+//! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [the callee](Lowering::callee), the
+//!    values in and the values out. A front end issues its own `call`, `call_indirect` or
+//!    `try_call` with them.
 //! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`Lowering`] is the
 //!    entry point.
 //!

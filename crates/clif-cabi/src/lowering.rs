@@ -73,11 +73,14 @@ impl Lowering {
     /// Makes a lowering for the C ABI of `isa`'s target.
     ///
     /// # Errors
-    /// [`LowerError::Isa`] if this crate does not lower for it, if Cranelift calls routines such as
-    /// `memcpy` by another convention there (UEFI, Cygwin), or if its flags change what signatures
-    /// mean, or could: a flag unknown to this crate must have its default value. On
-    /// AArch64, RISC-V and s390x `preserve_frame_pointers` has to be on, on Windows
-    /// `enable_probestack`, which on AArch64, RISC-V and s390x needs inline probes.
+    /// [`LowerError::Isa`] in these cases:
+    /// - This crate does not lower for the target.
+    /// - Cranelift calls routines such as `memcpy` by another convention there (UEFI, Cygwin).
+    /// - The flags change what signatures mean, or could: a flag unknown to this crate must have
+    ///   its default value.
+    /// - `preserve_frame_pointers` is off on AArch64, RISC-V or s390x.
+    /// - `enable_probestack` is off on Windows, or on without inline probes on AArch64, RISC-V or
+    ///   s390x.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
     }
@@ -156,7 +159,7 @@ impl Lowering {
     /// [`FnSig::at_call`].
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered; see its variants.
+    /// [`LowerError`] for a signature that cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
         let plan = || self.allowed(CallPlan::new(sig, &self.target)?, CallPlan::stub_need);
         cached(&self.cached.calls, sig, plan)
@@ -165,7 +168,7 @@ impl Lowering {
     /// Returns the plan of the entry of a function of `sig`.
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered; see its variants.
+    /// [`LowerError`] for a signature that cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
         let plan = || {
             let plan = self.allowed(EntryPlan::new(sig, &self.target)?, EntryPlan::stub_need)?;
@@ -212,7 +215,8 @@ impl Lowering {
         Ok(plan)
     }
 
-    /// Refuses a plan that needs a stub or a register which the module or the flags do not give.
+    /// Refuses a plan that needs a stub or a context register, if the module or the flags do not
+    /// allow it.
     fn check_allowed<P: Deref<Target = SignaturePlan>>(
         &self,
         plan: &P,
@@ -237,7 +241,7 @@ impl Lowering {
     /// anything is refused.
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature;
+    /// [`LowerError`] for a signature that cannot be lowered, and for arguments that do not fit it.
     /// [`LowerError::Stub`] if `callee` is a private function of the module's that callers enter by
     /// its [`Lowering::entry_point`].
     pub fn call_sig(
@@ -258,8 +262,8 @@ impl Lowering {
     /// times.
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`]; [`LowerError::Isa`] for a plan of a convention that is not this
-    /// target's.
+    /// The errors of [`Lowering::call_sig`], and [`LowerError::Isa`] for a plan of a convention
+    /// that is not this target's.
     pub fn call_planned(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -294,9 +298,9 @@ impl Lowering {
     /// Emits a call of `function`. For a variadic one see [`Lowering::call_variadic`].
     ///
     /// # Errors
-    /// As [`Lowering::call_sig`]; [`LowerError::Unnamed`] for more arguments than a variadic
-    /// function has named ones; [`LowerError::Stub`] if the module defines [`Function::id`] with
-    /// the body, and callers need the [`Lowering::entry_point`].
+    /// The errors of [`Lowering::call_sig`]. [`LowerError::Unnamed`] for more arguments than a
+    /// variadic function has named ones. [`LowerError::Stub`] if the module defines
+    /// [`Function::id`] with the body, and callers need the [`Lowering::entry_point`].
     pub fn call(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

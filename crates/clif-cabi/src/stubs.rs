@@ -78,8 +78,8 @@ pub trait Stubs {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
 
-    /// Returns the linkage of the function `id`, if it is known and the function is no stub: it
-    /// tells calls of a body that callers have to enter by a stub.
+    /// Returns the linkage of the function `id`, if it is known and the function is no stub.
+    /// Lowering finds by it calls of a body that callers have to enter by a stub.
     fn linkage(&self, _id: FuncId) -> Option<Linkage> {
         None
     }
@@ -157,8 +157,7 @@ pub(crate) fn import_stub(
     Ok((stub, signature))
 }
 
-/// Refuses a function that [`Stubs`] was asked for with `signature`, and that is not imported with
-/// it.
+/// Refuses a function of [`Stubs`] that is not imported with the required `signature`.
 pub(crate) fn check_import(
     func: &ir::Function,
     own: FuncRef,
@@ -173,12 +172,13 @@ pub(crate) fn check_import(
 }
 
 /// Parameters by which stubs are declared, and which no function has. Calls bring their own
-/// signature along, so this one only tells a stub from a front end's function of such a name, which
-/// may be an import or have any code. By it two lowerings of one module know each other's stubs.
-/// Cranelift has to take it: a front end imports it where it asks for a stub's address.
+/// signature along, so this one only distinguishes a stub from a front end's function of the same
+/// name. That function may be an import or have any code. By this signature two lowerings of one
+/// module know each other's stubs. Cranelift has to accept it: a front end imports the stub to take
+/// its address.
 const DECLARED: [ArgumentPurpose; 3] = [ArgumentPurpose::VMContext; 3];
 
-/// Checks whether this function, whose name is a stub's, was declared here.
+/// Checks whether `function`, whose name is a stub's, was declared here.
 fn is_stub(function: &FunctionDeclaration) -> bool {
     let purposes = function.signature.params.iter().map(|param| param.purpose);
     function.linkage.is_definable() && purposes.eq(DECLARED)

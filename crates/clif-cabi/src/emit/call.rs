@@ -13,7 +13,7 @@ use super::{Values, check, owned, slot_of};
 use crate::error::LowerError;
 use crate::stubs::{Stubs, import_stub};
 
-/// The trap after a call that does not come back.
+/// Trap after a call that does not return.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
 
 /// A call at the position of a builder.

@@ -89,12 +89,13 @@ impl Callable {
     }
 
     /// Emits the `try_call` or `try_call_indirect` with those values, and ends the block. `table`
-    /// is of [`Callable::signature`].
+    /// is an exception table of [`Callable::signature`].
     ///
     /// # Errors
-    /// As [`Callable::call`], and [`LowerError::Function`] for another table, and for a calling
-    /// convention that Cranelift has no `try_call` under: on x86-64 Windows the plan has to be one
-    /// of [`Lowering::try_call_plan`](crate::Lowering::try_call_plan).
+    /// The errors of [`Callable::call`], and [`LowerError::Function`] for a table of another
+    /// signature. Also [`LowerError::Function`] for a calling convention under which Cranelift has
+    /// no `try_call`: on x86-64 Windows the plan has to be one of
+    /// [`Lowering::try_call_plan`](crate::Lowering::try_call_plan).
     pub fn try_call(
         &self,
         builder: &mut FunctionBuilder<'_>,

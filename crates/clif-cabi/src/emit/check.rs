@@ -220,8 +220,8 @@ pub(super) fn arguments(
     Ok(gives_away)
 }
 
-/// Refuses a plan whose calls need objects that no stack frame has room for: copies of arguments,
-/// as [`arguments`] does, and the result of a function that never returns.
+/// Refuses a plan whose calls need objects that no stack frame has room for. These are copies of
+/// arguments, as in [`arguments`], and the result of a function that never returns.
 pub(crate) fn objects(plan: &CallPlan) -> Result<(), LowerError> {
     let mut values = (0..plan.args.modes().len()).filter_map(|i| CValue::argument(plan, i));
     values.try_fold(0, |copied, value| with_copy(&value, copied))?;

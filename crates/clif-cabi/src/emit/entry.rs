@@ -1,4 +1,4 @@
-//! Entries: the arguments of the function being built, in whichever form they are asked for.
+//! Entries: the arguments of the function being built, in any form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,9 +19,8 @@ use crate::error::LowerError;
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin),
 /// or by [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///
-/// An argument can be asked for in each form, wherever the ABI puts it: as one
-/// [value](Entry::value), as [parts](Entry::parts), by its [address](Entry::address), or
-/// [stored](Entry::store).
+/// Each argument is available in each form, wherever the ABI puts it: as one [value](Entry::value),
+/// as [parts](Entry::parts), by its [address](Entry::address), or [stored](Entry::store).
 ///
 /// # Example
 /// ```
@@ -100,8 +99,8 @@ impl Entry {
 
     /// Returns the hidden pointer to the place of the result, if there is one. A result that is
     /// built right there and returned as `Arg::memory(sret)` is not copied. The function may always
-    /// do so: the object overlaps nothing that it can see otherwise (psABI 3.2.3, Returning of
-    /// Values).
+    /// do so: the place overlaps no object that the function can reach by other pointers (psABI
+    /// 3.2.3, Returning of Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
         let index = self.plan.sret?;
@@ -135,15 +134,16 @@ impl Entry {
 
     /// Returns the parts of argument `index`, those of
     /// [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from
-    /// the argument area. A caller may give the argument in the same parts, but for two by Windows'
-    /// convention on x86-64: a `__float128` on the stack, and a `_Float16` to a call that is
-    /// `system_v` instead, as one with handlers or with 16 bytes in one register is.
+    /// the argument area. A caller may give the argument in the same parts, with two exceptions in
+    /// Windows' convention on x86-64:
+    /// - a `__float128` on the stack
+    /// - a `_Float16` in a call that is `system_v` instead, as a call with handlers or with 16
+    ///   bytes in one register is
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by
-    /// reference, and a vector of bools that is passed lane by lane, which have none;
-    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
-    /// `builder` builds another function.
+    /// [`LowerError::Value`] for a value without parts: more than 128 bytes in memory, passed by
+    /// reference, or a vector of bools passed lane by lane. [`LowerError::NoArgument`] if there is
+    /// no such argument. [`LowerError::Function`] if `builder` builds another function.
     pub fn parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -184,15 +184,15 @@ impl Entry {
     }
 
     /// Returns the address of argument `index`. An argument that is passed in memory or by
-    /// reference stays there (C lets the callee write to it); one that is passed in registers is
+    /// reference stays there, as C lets the callee write to it. One that is passed in registers is
     /// stored to a slot first.
     ///
     /// For x86-64 System V the address is as aligned as the type is without a typedef's attribute
-    /// ([`canonical_align`](cabi::Type::canonical_align)), a transparent union as its first member.
-    /// Elsewhere it may be less where `aligned` asks for more than the members need: AAPCS64 places
-    /// such a record by its members, and gcc's callers align a copy that is passed by reference to
-    /// 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`] puts the value where its alignment is
-    /// known.
+    /// ([`canonical_align`](cabi::Type::canonical_align)). A transparent union is as aligned as its
+    /// first member. Elsewhere the alignment may be less where `aligned` asks for more than the
+    /// members need. AAPCS64 places such a record by its members. gcc's callers align a copy that
+    /// is passed by reference to 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`] puts the
+    /// value where its alignment is known.
     ///
     /// # Errors
     /// As [`Entry::store`], and [`LowerError::Value`] for an object that no stack frame has room

@@ -1,6 +1,7 @@
-//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to
-//! parts and taken out of them in registers. Bits are counted from the lowest one of the object as
-//! one number: on little-endian machines from the first byte on, on others from the last.
+//! Records by their fields: each scalar and vector of a type is one SSA value. Fields are put
+//! together to parts, and taken out of parts, in registers. Bits are counted from the lowest one of
+//! the object as one number. This bit is in the first byte on little-endian machines, in the last
+//! byte on others.
 
 use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -19,9 +20,9 @@ use crate::clif_types::clif_type;
 pub struct FieldValue {
     /// Bits from the start of the object.
     pub offset_bits: u32,
-    /// Its bits in the object: those of its type, or the width of a bit-field.
+    /// Width in the object, in bits: that of the type, or of the bit-field.
     pub width_bits: u32,
-    /// The CLIF type of its value; of a bit-field that of its declared type.
+    /// CLIF type of the value; for a bit-field that of its declared type.
     pub ty: Type,
     /// `true` if a bit-field that is taken out is extended by its sign.
     pub is_signed: bool,
@@ -42,7 +43,7 @@ impl FieldValue {
         self.width_bits < self.ty.bits()
     }
 
-    /// Checks whether it is whole bytes of the object, so that one load or store moves it.
+    /// Checks whether the field is whole bytes of the object, so that one load or store moves it.
     pub(super) fn is_whole(&self) -> bool {
         !self.is_narrow() && self.offset_bits.is_multiple_of(8)
     }
@@ -51,7 +52,7 @@ impl FieldValue {
         self.offset_bits + self.width_bits
     }
 
-    /// Returns the number of its bits from bit `first` of the object to before bit `end`.
+    /// Returns the number of the field's bits from bit `first` of the object to before bit `end`.
     fn bits_in(&self, (first, end): (u32, u32)) -> u32 {
         let end = end.min(self.end_bits());
         end.saturating_sub(first.max(self.offset_bits))
@@ -113,10 +114,10 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     Ok(fields)
 }
 
-/// Returns values of `types` as fields, each at the next multiple of its size in an object of `ty`,
-/// or where the next field of `ty` begins if that has none of its bits there. `None` if they are
-/// not all fields of `ty`, integers as integers and floats as floats. The last one of a record may
-/// have more bytes than the record.
+/// Returns values of `types` as fields of an object of `ty`. Each is at the next multiple of its
+/// size. It begins with the next field of `ty` instead, if that is earlier or no field has bits at
+/// the multiple. `None` if they are not all fields of `ty`, integers as integers and floats as
+/// floats. The last value of a record may have more bytes than the record.
 pub(super) fn of_parts(
     ty: &cabi::Type,
     types: impl Iterator<Item = Type>,

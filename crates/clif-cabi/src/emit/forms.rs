@@ -24,12 +24,12 @@ pub enum Arg {
         /// copy: [`Arg::owned_memory`].
         owned: bool,
     },
-    /// Already in parts: those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts), or others
-    /// that are the same bytes, each value at the next multiple of its size, integers as integers
-    /// and floats as floats. A front end without C types gives its own.
+    /// Parts: those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts), or others that are the
+    /// same bytes. Each value is at the next multiple of its size, integers as integers and floats
+    /// as floats. A front end without C types gives its own parts.
     Parts(Values),
-    /// By its fields, those of [`Lowering::fields`](crate::Lowering::fields): each an SSA value,
-    /// put together in registers.
+    /// Fields, those of [`Lowering::fields`](crate::Lowering::fields): each is an SSA value, and
+    /// they are put together in registers.
     Fields(Values),
 }
 
@@ -57,16 +57,18 @@ impl Arg {
     }
 
     /// Gives away an object at `address`: where the ABI passes the address of a copy, the callee
-    /// gets this object, which is not copied. Elsewhere it is [`Arg::memory`].
+    /// gets this object, which is not copied. Elsewhere it is [`Arg::memory`]. The caller promises
+    /// three things:
+    /// - Nobody else reads or writes the object until the call has returned.
+    /// - Nothing that the callee can reach points to the object.
+    /// - Nobody relies on its contents afterwards, as the callee may write to it.
     ///
-    /// The caller promises three things: nobody else reads or writes the object until the call has
-    /// returned, nothing that the callee can reach points to it, and nobody relies on its contents
-    /// afterwards, as the callee may write to it. It must be as aligned as the copy would be
-    /// ([`PassMode::Indirect`]; to 16 bytes under Windows' convention). A stack slot of the
-    /// function being built need not be: the call aligns it.
+    /// The object must be as aligned as the copy would be ([`PassMode::Indirect`]; to 16 bytes
+    /// under Windows' convention). A stack slot of the function being built need not be: the call
+    /// aligns it.
     ///
-    /// An object that another argument or the result of the call names as well, by the same CLIF
-    /// value or the same stack slot, is refused. Other ways by which the callee reaches it are not
+    /// The call refuses an object that another argument or the result names as well, by the same
+    /// CLIF value or the same stack slot. Other ways by which the callee reaches the object are not
     /// checked.
     ///
     /// # Example
@@ -144,15 +146,15 @@ pub enum Ret {
 }
 
 impl Ret {
-    /// Asks for the result in memory, at `address`.
+    /// Makes a place in memory, at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::Memory(address)
     }
 
-    /// Returns the easiest form of the result of `plan`: one SSA value if it is one and in
-    /// registers, otherwise memory, whose `address` is then asked for. So a front end makes no
-    /// stack slot for a result that is a value.
+    /// Returns the easiest form of the result of `plan`. This is one SSA value if the result is one
+    /// and in registers, otherwise memory at the address that `address` returns. So a front end
+    /// makes no stack slot for a result that is a value.
     ///
     /// # Errors
     /// The errors of `address`.
@@ -169,7 +171,7 @@ impl Ret {
     }
 }
 
-/// A result as it was asked for.
+/// Result in the form of the [`Ret`].
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum CallResult {
@@ -193,7 +195,7 @@ impl CallResult {
         }
     }
 
-    /// Returns the parts or fields, if the result is such.
+    /// Returns the values of parts or fields, no values for other results.
     pub(super) fn values(self) -> Values {
         match self {
             Self::Parts(values) | Self::Fields(values) => values,

@@ -1,4 +1,4 @@
-//! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is
+//! Loads and stores of parts, never of a byte outside the object. A tail of 3, 5, 6 or 7 bytes is
 //! moved 4, 2 and 1 bytes at a time.
 
 use crate::cranelift::codegen::ir::{
@@ -122,10 +122,10 @@ pub(super) fn load_passed(
     load_as(builder, opcode, clif_type(part.passed_as), from)
 }
 
-/// Loads the 16 bytes at `from` as the vector `f64x2` of two words. Each word is loaded by itself,
-/// the first one last; also returns both as floats. `first` makes a vector of one word:
-/// `scalar_to_vector`, if the pair is stored next and the load becomes part of the instruction, or
-/// `splat` for a call, which may be far from the load.
+/// Loads the 16 bytes at `from` as the vector `f64x2` of two words, and returns both words as
+/// floats too. Each word is loaded by itself, the first one last. `first` is the instruction that
+/// makes a vector of one word. It is `scalar_to_vector` if the pair is stored next: the load
+/// becomes part of the instruction. It is `splat` for a call, which may be far from the load.
 pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
     from: Address,
@@ -280,10 +280,10 @@ const COPIED_INLINE: u64 = 128;
 /// Most bytes of a value that is given by its fields.
 pub(super) const MAX_FIELDS_BYTES: u64 = 64;
 
-/// Copies `size` bytes between objects that do not overlap. An object that can be given by its
-/// fields may just have been written field by field: it is read 8 bytes at a time and written 16.
-/// So no load has to wait for two stores, even if the copy is read in vectors. A larger one was
-/// mostly copied.
+/// Copies `size` bytes between objects that do not overlap. An object of at most
+/// [`MAX_FIELDS_BYTES`] may just have been written field by field. It is read 8 bytes at a time and
+/// written 16. No load then waits for two stores, even if the copy is read in vectors. A larger
+/// object was mostly copied.
 pub(crate) fn copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,

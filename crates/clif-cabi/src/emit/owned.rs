@@ -58,8 +58,8 @@ fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<((Start, 
     }
 }
 
-/// Refuses an object that is given away, if the callee can reach it by another argument or the
-/// address of its result, or if it cannot be aligned.
+/// Refuses an object that is given away if the callee can reach it by another argument or by the
+/// address of its result. Refuses also an object that cannot be aligned.
 pub(super) fn check(
     dfg: &DataFlowGraph,
     (plan, config): (&CallPlan, MemoryConfig),

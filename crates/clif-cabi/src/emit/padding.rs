@@ -2,9 +2,9 @@
 //! empty.
 //!
 //! Any value will do, so the cheapest are taken. A value that is stored to the argument area is in
-//! some register until the call; as a padding argument it is computed in the register that must
-//! stay unused, at no cost. In a second register it would cost a move, and so would an address, or
-//! a value that is passed in another register.
+//! some register until the call. As a padding argument it is computed in the register that must
+//! stay unused, at no cost. In a second register it would cost a move. An address, or a value that
+//! is passed in another register, would cost a move too.
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
@@ -130,7 +130,7 @@ impl CallSite<'_, '_, '_> {
 }
 
 /// Returns the integer parameters of `func`, or the others. The n-th is in the same register as the
-/// n-th of a call, if both functions are of one convention; otherwise using it may cost a move.
+/// n-th of a call, if both functions have the same convention. Otherwise its use may cost a move.
 fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
     let entry = func.layout.entry_block();
     let params = entry.map_or(&[][..], |entry| func.dfg.block_params(entry));

@@ -153,8 +153,8 @@ impl Entry {
                 result.form_to_parts(builder, value, &mut parts)?;
                 values = self.in_results(builder, results, &parts);
             }
-            // The last thing before the return, which has no values: no instruction of Cranelift's
-            // touches the registers afterwards.
+            // A push is the last call before the return, which has no values: no instruction of
+            // Cranelift's touches the registers afterwards.
             ResultPlan::Stub { push, bytes, .. } | ResultPlan::Registers { push, bytes, .. } => {
                 let signature = Stub::address_signature();
                 let (push, _) = import_stub(stubs, push.clone(), &signature, builder.func)?;

@@ -49,8 +49,8 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// Gives the instruction the results of the function being built: Cranelift compares the types.
-    /// A narrow integer that is extended has a wider type where it is returned than where it is
-    /// received; the register has the same bits.
+    /// A narrow integer that is extended has a wider type in the function that returns it than in
+    /// the one that receives it. The register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
         let own = clif_signature(&entry.plan.signature).returns;

@@ -24,7 +24,7 @@ pub(super) struct CValue<'a> {
     pub(super) arg: Option<usize>,
     pub(super) ty: &'a cabi::Type,
     pub(super) mode: PassMode,
-    /// The parts that it can be given and received in.
+    /// Parts in which the value can be given and received.
     pub(super) parts: &'a [ClifPart],
     plan: &'a SignaturePlan,
 }
@@ -70,13 +70,13 @@ impl<'a> CValue<'a> {
         fields::fields_of(self.ty).map_err(LowerError::Internal)
     }
 
-    /// Returns the type that it has as one SSA value, if it has one.
+    /// Returns the type of the value as one SSA value, if it has one.
     pub(super) fn whole(&self) -> Option<Type> {
         value_type(self.ty)
     }
 
-    /// Returns values of `types` as fields, if these are not the types of the parts, but the values
-    /// are all bytes of the value all the same.
+    /// Returns values of `types` as fields, if they are all bytes of the value. `None` if `types`
+    /// are the types of the parts.
     pub(super) fn given_parts(&self, types: impl Iterator<Item = Type> + Clone) -> Option<Fields> {
         match part_types(self.parts).eq(types.clone()) {
             true => None,
@@ -109,7 +109,8 @@ impl<'a> CValue<'a> {
         LowerError::value([self, self.ty, &expected, &found])
     }
 
-    /// Returns its object `offset` bytes after `base`: offsets in it must not leave 32 bits.
+    /// Returns the value's object, `offset` bytes after `base`: offsets in it must not leave 32
+    /// bits.
     pub(super) fn given(
         &self,
         builder: &mut FunctionBuilder<'_>,

@@ -16,12 +16,12 @@ use super::{Entry, check};
 use crate::error::LowerError;
 
 impl Entry {
-    /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
-    /// the `list_bytes` of [`va_arg_plan`](crate::Lowering::va_arg_plan) for the function's
-    /// signature, which are those of [`Target::va_list`](cabi::Target::va_list) where its
-    /// convention is the target's. It may be passed to C, whose functions take its address (or,
-    /// where it is an address, its value). It is valid until the function returns; `va_end` does
-    /// nothing, so there is none here.
+    /// Writes a `va_list` to `to`, as `va_start` does: its next argument is the first unnamed one.
+    /// The list has the `list_bytes` of [`va_arg_plan`](crate::Lowering::va_arg_plan) for the
+    /// function's signature. These are the bytes of [`Target::va_list`](cabi::Target::va_list)
+    /// where the function has the target's convention. The list may be passed to C, whose functions
+    /// take its address (or its value, where the list is an address). It is valid until the
+    /// function returns. `va_end` does nothing, so this crate has none.
     ///
     /// # Example
     /// ```

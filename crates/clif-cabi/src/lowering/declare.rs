@@ -15,7 +15,7 @@ use crate::stubs::{Stubs, check_defined, define_stub, define_trap, mark_failed, 
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Its id in the module, which calls use and which has its name.
+    /// Id in the module, which calls use and which has the name.
     pub id: FuncId,
     /// The id to define with the code built by [`Lowering::begin`]: the same one, unless C enters
     /// the function by a stub.
@@ -117,9 +117,9 @@ impl Lowering {
 
     /// Defines [`Function::body`] as a trap, for a function whose own body was refused halfway: a
     /// module has to define its exports (`ObjectModule::finish` panics otherwise).
-    ///
     /// # Errors
-    /// [`LowerError`] for what the module refuses: a function that it has defined already.
+    /// [`LowerError`] if the module refuses the definition, as for a function that it has defined
+    /// already.
     pub fn define_trap(
         &self,
         module: &mut dyn Module,
@@ -131,13 +131,15 @@ impl Lowering {
         define_trap(module, function.body, signature).map_err(about)
     }
 
-    /// Returns the function that calls and C enter: `function` itself, or a stub that enters it,
-    /// where a static chain is to be moved (`ArgFlags::NEST`), wide vectors or unnamed arguments
-    /// are to be stored, or callers align the stack to less than 16 bytes
-    /// ([`FnSig::incoming_stack_align`]). [`Lowering::declare_export`] has made that stub already.
+    /// Returns the function that C and calls enter: `function` itself, or a stub that enters it.
+    /// [`Lowering::declare_export`] has made the stub already. There is a stub where one of these
+    /// is needed:
+    /// - A static chain is moved (`ArgFlags::NEST`).
+    /// - Wide vectors or unnamed arguments are stored.
+    /// - Callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
     ///
     /// # Errors
-    /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.
+    /// [`LowerError`] for a signature that cannot be lowered, and if the module refuses the stub.
     ///
     /// # Example
     /// ```

@@ -10,11 +10,13 @@ use crate::emit::{Entry, Fields, check, slot_of};
 use crate::error::LowerError;
 
 impl Lowering {
-    /// Begins a function of `sig` in a builder that is still empty: sets its CLIF signature, makes
-    /// its first block with the parameters, switches to it and seals it, and takes the arguments.
+    /// Begins a function of `sig` in a builder that is still empty, and takes the arguments. Sets
+    /// the CLIF signature, makes the first block with the parameters, switches to the block and
+    /// seals it.
     ///
-    /// A function with arguments on the stack must not be inlined by Cranelift: it finds them by
-    /// its frame pointer, or, on x86-64, Cranelift would bind its `sarg` to the caller's object.
+    /// Cranelift must not inline a function with arguments on the stack. The function finds them by
+    /// its frame pointer or, on x86-64, by a `sarg` that Cranelift would bind to the caller's
+    /// object.
     ///
     /// # Example
     /// ```
@@ -42,7 +44,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError::Function`] if the builder has been used already, or its function has another
-    /// signature; [`LowerError`] for what cannot be lowered.
+    /// signature. [`LowerError`] for a signature that cannot be lowered.
     pub fn begin(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -87,14 +89,16 @@ impl Lowering {
     }
 
     /// Returns the fields by which a value of `ty` can be given
-    /// ([`Arg::Fields`](crate::Arg::Fields)) and taken on the machine: its scalars and vectors
-    /// however deep, the two numbers of a complex one, named bit-fields.
+    /// ([`Arg::Fields`](crate::Arg::Fields)) and taken on the machine. They are its scalars and
+    /// vectors however deep, the two numbers of a complex one, and named bit-fields.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a type of more than 64 bytes, one whose members overlap (a union),
-    /// and one with a member that is no CLIF value (`long double`, a vector of more than 16 bytes
-    /// or of bools, any vector where Cranelift has none; a bit-field of `__int128`; a `_BitInt` or
-    /// vector whose width no CLIF type has).
+    /// [`LowerError::Value`] for a type of more than 64 bytes, for members that overlap (a union),
+    /// and for a member that is no CLIF value:
+    /// - `long double`
+    /// - a vector of more than 16 bytes or of bools, and any vector where Cranelift has none
+    /// - a bit-field of `__int128`
+    /// - a `_BitInt` or vector whose width no CLIF type has
     ///
     /// # Example
     /// ```
@@ -128,22 +132,22 @@ impl Lowering {
     }
 
     /// Returns the CLIF signature of a function of `sig`, with a parameter in each register of
-    /// arguments that it leaves. The parameters of the plan's signature, which callers know, come
-    /// first. The others hold nobody's values: [`keep_arrived`](crate::keep_arrived) passes them
-    /// on.
+    /// arguments that the plan's signature leaves free. The parameters of the plan's signature,
+    /// which callers know, come first. Callers do not set the others:
+    /// [`keep_arrived`](crate::keep_arrived) passes them on.
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered.
+    /// [`LowerError`] for a signature that cannot be lowered.
     pub fn filled_signature(&self, sig: &FnSig) -> Result<Signature, LowerError> {
         let filled = self.entry_plan(sig)?.filled(&self.target)?;
         Ok(clif_signature(&filled))
     }
 
-    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [the
-    /// plan's](clif_signature), and its parameters have been appended to `block`, its first.
+    /// Takes the arguments of a function of `sig` that `builder` builds. Its signature must be [the
+    /// plan's](clif_signature), and its parameters must have been appended to `block`, its first.
     ///
     /// # Errors
-    /// [`LowerError`] if the function was not set up so.
+    /// [`LowerError`] if the function has another signature or other parameters.
     pub fn enter(
         &self,
         builder: &FunctionBuilder<'_>,

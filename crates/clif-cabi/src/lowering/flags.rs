@@ -67,8 +67,8 @@ const PAGE_LOG2: u8 = 12;
 /// Size of what a probe writes: 4 bytes.
 const PROBE_LOG2: u8 = 2;
 
-/// Refuses `flags` that change what signatures mean on `machine`, and a target on which `default`,
-/// by which Cranelift calls routines such as `memcpy`, is not C's `own` convention.
+/// Refuses `flags` that change what signatures mean on `machine`. Refuses also a target where
+/// Cranelift calls routines such as `memcpy` by a convention, `default`, that is not C's `own`.
 pub(super) fn check(
     triple: &Triple,
     flags: &Flags,

@@ -18,7 +18,7 @@ impl Lowering {
     /// that of [`Lowering::call_plan`] except on x86-64 Windows.
     ///
     /// # Errors
-    /// [`LowerError`] for what cannot be lowered; see its variants.
+    /// [`LowerError`] for a signature that cannot be lowered.
     pub fn try_call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
         let plan = self.call_plan(sig)?;
         if clif_call_conv(plan.signature.call_conv).supports_exceptions() {
@@ -33,10 +33,10 @@ impl Lowering {
         cached(&self.cached.try_calls, sig, plan)
     }
 
-    /// Returns the values for a front end's own `call` or `call_indirect`, or with a plan of
-    /// [`Lowering::try_call_plan`] for its `try_call`, with
-    /// [the plan's signature](crate::clif_signature), the address of the result included if the
-    /// callee writes it: the level below [`Lowering::call_sig`].
+    /// Returns the values for a front end's own `call` or `call_indirect` with [the plan's
+    /// signature](crate::clif_signature): the level below [`Lowering::call_sig`]. They include the
+    /// address of the result if the callee writes the result. With a plan of
+    /// [`Lowering::try_call_plan`] they are the values for a `try_call`.
     ///
     /// # Errors
     /// As [`Lowering::call_planned`].
@@ -53,14 +53,14 @@ impl Lowering {
         })
     }
 
-    /// Returns the callee for those values: `callee` itself, or a stub that also sets AL for a
-    /// variadic one. It is called by [`Callable::call`], or by an instruction of one's own with
-    /// [`Callable::code`], [`Callable::signature`] and [`Callable::args`]: docs/front-end.md has a
-    /// `try_call`.
+    /// Returns the callee for the values of [`Lowering::values_in`]: `callee` itself, or a stub
+    /// that also sets AL for a variadic one. [`Callable::call`] calls it. So does an instruction of
+    /// one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`]:
+    /// docs/front-end.md has a `try_call`.
     ///
     /// # Errors
-    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows; for
-    /// others and for a plan as [`Lowering::call_planned`].
+    /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows. For
+    /// other callees and for a plan, the errors of [`Lowering::call_planned`].
     pub fn callee(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -76,14 +76,14 @@ impl Lowering {
         })
     }
 
-    /// Returns the result of such a call, from the values it returned; after a call that never
+    /// Returns the result of a call of `plan` from its CLIF `results`. After a call that never
     /// returns, emits a trap. Nothing may be emitted between the call and this: a result on the x87
     /// stack must be popped before anything else is called. A result that the callee wrote to
     /// memory is where the `ret` of [`Lowering::values_in`] said, so give both the same.
     ///
     /// # Errors
-    /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of
-    /// the call; for a plan as [`Lowering::call_planned`].
+    /// [`LowerError`] if the result does not have the form `ret`, or if `results` are not the
+    /// call's. For a plan, the errors of [`Lowering::call_planned`].
     pub fn values_out(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

@@ -16,11 +16,11 @@ use crate::stubs::{ByRef, Stubs};
 impl Lowering {
     /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call`
     /// or `return_call_indirect`. The callee takes the place of the function's frame, so a chain of
-    /// such calls needs no stack; objects in the frame are gone, and no argument may point to one.
+    /// such calls needs no stack. Objects in the frame are gone, and no argument may point to one.
     ///
     /// An argument that is passed by the address of a copy must be one that the function itself was
     /// passed so: `Arg::memory(entry.address(..)?)`. Its address must be a parameter of the CLIF
-    /// signature, as every one in a register is; one in the argument area is refused.
+    /// signature, as every one in a register is. An address in the argument area is refused.
     ///
     /// # Example
     /// ```
@@ -63,9 +63,9 @@ impl Lowering {
     /// ```
     ///
     /// # Errors
-    /// [`LowerError::TailCall`] where one of the two is no function that can do this (C's cannot),
-    /// where their results are not returned alike, and for a copy in the frame; [`LowerError::Isa`]
-    /// without the setting `preserve_frame_pointers`; as [`Lowering::call_sig`].
+    /// [`LowerError::TailCall`] if one of the two functions cannot do this (C's cannot), if their
+    /// results are returned differently, or for a copy in the frame. [`LowerError::Isa`] without
+    /// the setting `preserve_frame_pointers`. The errors of [`Lowering::call_sig`].
     pub fn tail_call(
         &self,
         stubs: &mut (impl Stubs + ?Sized),
@@ -124,11 +124,12 @@ impl Lowering {
         Ok(builder.ins().get_pinned_reg(types::I64))
     }
 
-    /// Sets that register to `context`. A function that C calls has to restore it before it
-    /// returns; C preserves the register.
+    /// Sets the context register to `context`. A function that C calls has to restore the register
+    /// before it returns, because C preserves it.
     ///
     /// # Errors
-    /// As [`Lowering::context`], and [`LowerError::Value`] for a value that is not 64 bits wide.
+    /// The errors of [`Lowering::context`], and [`LowerError::Value`] for a value that is not 64
+    /// bits wide.
     pub fn set_context(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -155,16 +156,17 @@ impl Lowering {
     }
 
     /// Builds, in a builder that is still empty, a function of `sig` that calls `function` with its
-    /// own arguments and returns its result: an entry by which C calls a function of a language's
-    /// own convention, or the other way round.
+    /// own arguments and returns its result. By this entry C calls a function of a language's own
+    /// convention, or the language calls C.
     ///
-    /// If `function` has a context and `sig` has not, the first argument of `sig` is the context,
-    /// and `function` has the others. A C++ exception or a panic that unwinds through it leaves
-    /// that context in the register instead of C's value.
+    /// If `function` has a context and `sig` has none, the first argument of `sig` is the context,
+    /// and `function` has the others. A C++ exception or a panic that unwinds through the entry
+    /// leaves that context in the register instead of C's value.
     ///
     /// # Errors
-    /// [`LowerError::Function`] for signatures that differ in more than that; as
-    /// [`Lowering::begin`] and [`Lowering::call`].
+    /// [`LowerError::Function`] for variadic signatures, and for signatures that differ in more
+    /// than the convention and the context. The errors of [`Lowering::begin`] and
+    /// [`Lowering::call`].
     pub fn forward(
         &self,
         stubs: &mut (impl Stubs + ?Sized),

@@ -14,18 +14,19 @@ use crate::error::LowerError;
 impl Lowering {
     /// Returns the address of the next argument of the `va_list` at `list`, as `va_arg` does: a
     /// `ty` as its caller passed it. The `va_list` may be of
-    /// [`Entry::va_start`](crate::Entry::va_start), or C's. No block is ended. Only convention,
-    /// policy and features of `sig`, a variadic function's, matter: a function that is passed a
-    /// `va_list` gives the signature of the function that was called, or any variadic one.
+    /// [`Entry::va_start`](crate::Entry::va_start), or C's. No block is ended. `sig` is the
+    /// signature of a variadic function, and only its convention, policy and features matter. A
+    /// function that is passed a `va_list` gives the signature of the function that was called, or
+    /// any variadic one.
     ///
     /// The object may be written to. It is valid until the variadic function returns, or until the
-    /// same instructions are executed once more: an argument in several registers is assembled in
-    /// one temporary object.
+    /// same instructions are executed once more. The reason: an argument in several registers is
+    /// assembled in one temporary object.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for a type that no argument after `...` has, because C promotes it
-    /// (`float`, `char`, `short`, `bool`), and if `list` is no address; [`LowerError::Plan`] for
-    /// what cannot be fetched.
+    /// [`LowerError::Value`] if `list` is no address, and for a type that no argument after `...`
+    /// has, because C promotes it (`float`, `char`, `short`, `bool`). [`LowerError::Plan`] for an
+    /// argument that cannot be fetched.
     pub fn va_arg(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -41,8 +42,8 @@ impl Lowering {
         self.va_arg_unpromoted(builder, list, sig, ty)
     }
 
-    /// Works as [`va_arg`](Self::va_arg), for a type that C does not promote though its format is
-    /// that of one it does: `_Float32` ([`FnSig::at_call_unpromoted`]).
+    /// Works as [`va_arg`](Self::va_arg), for a type that C does not promote though it has the
+    /// format of a type that C promotes: `_Float32` ([`FnSig::at_call_unpromoted`]).
     ///
     /// # Errors
     /// As [`va_arg`](Self::va_arg).
@@ -58,12 +59,13 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// Works as [`va_arg`](Self::va_arg), for a front end with types of its own: an object of
-    /// `size` bytes, aligned to `align`, that callers pass in `parts` ([`VaArgPlan::of_parts`]).
+    /// Works as [`va_arg`](Self::va_arg), for a front end with types of its own. The argument is an
+    /// object of `size` bytes, aligned to `align`, that callers pass in `parts`
+    /// ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
-    /// [`LowerError::Plan`] as `of_parts` has them, [`LowerError::Value`] for an object that no
-    /// stack frame has room for, and if `list` is no address.
+    /// [`LowerError::Plan`] as `of_parts` has them. [`LowerError::Value`] if `list` is no address,
+    /// and for an object that no stack frame has room for.
     pub fn va_arg_parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -96,8 +98,8 @@ impl Lowering {
     /// [`va_arg`](Self::va_arg): both have the `list_bytes` of its [plan](Self::va_arg_plan).
     ///
     /// # Errors
-    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands
-    /// nowhere, [`LowerError::Plan`] for a convention whose `va_list` is not known.
+    /// [`LowerError::Value`] for a value that is no address. [`LowerError::Function`] if `builder`
+    /// stands nowhere. [`LowerError::Plan`] for a convention whose `va_list` is not known.
     pub fn va_copy(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -114,7 +116,7 @@ impl Lowering {
     /// and the form of a `va_list`.
     ///
     /// # Errors
-    /// [`LowerError::Plan`] for what cannot be fetched.
+    /// [`LowerError::Plan`] for an argument that cannot be fetched.
     pub fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
         let plan = || Ok(VaArgPlan::new(sig, ty, &self.target)?);
         cached(&self.cached.va_args, &(sig.clone(), ty.clone()), plan)
