@@ -74,8 +74,8 @@ impl PlanError {
     }
 }
 
-/// End of messages about signatures of plans that Cranelift places otherwise, or not at all. Only a
-/// user's convention may ask for them.
+/// End of messages about signatures of plans that Cranelift places differently, or not at all. Only
+/// a user's convention can have such signatures.
 pub(crate) const REPORT: &str = "; please report it, unless the convention is your own";
 
 /// Things that are not lowered, though the convention places them; each with a reason in words.

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Each value is given the C type of an object with its parts ([`c_type`]). So the convention's own
-//! classifier, the one counter of registers, and the solver place it, with everything that depends
-//! on more than the parts: registers that a homogeneous aggregate leaves unused, pairs aligned to
-//! an even register, floats that are passed as integers.
+//! classifier, the one counter of registers, and the solver place the value. Some places depend on
+//! more than the parts. Examples are registers that a homogeneous aggregate leaves unused, pairs
+//! aligned to an even register, and floats that are passed as integers.
 
 mod c_type;
 
@@ -44,10 +44,10 @@ pub struct PartsValue {
 }
 
 impl PartsValue {
-    /// Makes an object of `size` bytes aligned to `align`, in parts of these types: each at the
-    /// next multiple of its size. Without types it is passed in the argument area. One part as
-    /// large as the object is a scalar: on Apple's arm64, where an `int` takes 4 bytes of the
-    /// stack, the one of `struct { int a; }` is the word `I64` that clang passes.
+    /// Makes an object of `size` bytes aligned to `align`, in parts of these types, each at the
+    /// next multiple of its size. An object without types is passed in the argument area. One part
+    /// as large as the object is a scalar. On Apple's arm64 an `int` takes 4 bytes of the stack.
+    /// The part of `struct { int a; }` is the word `I64` there, as clang passes it.
     #[must_use]
     pub fn new(types: &[ValueType], size: u64, align: u32) -> Self {
         let mut next = 0;
@@ -148,9 +148,9 @@ impl PartsValue {
         format!("{what}, an object of {size} bytes aligned to {align}")
     }
 
-    /// Checks whether the parts of `group` begin where these do, or the words of an `i128`, and ask
-    /// for registers of the same classes. A float of a variadic function may be passed as an
-    /// integer.
+    /// Checks whether `group` has the parts of the value (or the words of an `i128`) at the same
+    /// offsets, in registers of the same classes. A float of a variadic function may be passed as
+    /// an integer.
     fn has_parts_of(&self, role: Role, group: &Group) -> bool {
         let words = self.parts.iter().flat_map(|part| {
             let n = u32::from(part.size).div_ceil(WORD.bytes());
@@ -167,7 +167,7 @@ impl PartsValue {
     }
 
     /// Returns the C type and the group of the value as an unnamed argument of C's functions on
-    /// `target`, where `is_address` says whether a value in memory is passed by its address.
+    /// `target`. `is_address`: a value in memory is passed by its address.
     pub(crate) fn va_arg_group(
         &self,
         sig: &FnSig,
@@ -228,9 +228,9 @@ impl PartsSignature {
     /// a function gets the plan's.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] if no object has these parts, or one of them has more bytes than
-    /// the object on a big-endian machine; [`PlanError::Parts`] if the convention passes the object
-    /// in others, [`PlanError::Abi`] if it has no place for a value.
+    /// [`PlanError::Unsupported`] if no object has these parts, or on a big-endian machine if a
+    /// part has more bytes than its object. [`PlanError::Parts`] if the convention passes an object
+    /// in other parts. [`PlanError::Abi`] if it has no place for a value.
     pub fn fn_sig(&self, target: &Target) -> Result<FnSig, PlanError> {
         let c_type = |arg, value: &PartsValue| {
             let ty = value.c_type(target.data_model());
@@ -263,7 +263,7 @@ impl PartsSignature {
         Ok(sig)
     }
 
-    /// Refuses a value that the convention of `sig`, its C signature, passes otherwise.
+    /// Refuses a value that the convention of `sig`, its C signature, passes differently.
     fn check(&self, sig: &FnSig, target: &Target) -> Result<(), PlanError> {
         let abi = FnAbi::new(sig, target)?;
         let check = |arg, value: &PartsValue, ty, (role, place): (_, &_)| {

@@ -1,12 +1,12 @@
 //! Plans of C calls and function entries in CLIF, for any Cranelift release: this crate has no
 //! Cranelift type.
 //!
-//! [`CallPlan`] and [`EntryPlan`] give the CLIF [`Signature`], the part of an argument that goes
-//! into each parameter, the padding arguments between them, and the [`Stub`]s that are needed.
-//! Every plan has been checked against a model of Cranelift's own machine ([`Machine::places`]): a
-//! signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps
-//! the plan to the types of its `cranelift-codegen` and moves the values: `clif-cabi` does so for
-//! Cranelift 0.132 to 0.137, `examples/older-cranelift` for 0.108.
+//! [`CallPlan`] and [`EntryPlan`] give the CLIF [`Signature`], the part of an argument in each
+//! parameter, the padding arguments between them, and the necessary [`Stub`]s. Every plan has been
+//! checked against a model of Cranelift's own machine ([`Machine::places`]). A signature whose
+//! parameters Cranelift would place elsewhere than C is an error. An emitter maps the plan to the
+//! types of its `cranelift-codegen` and moves the values: `clif-cabi` does so for Cranelift 0.132
+//! to 0.137, `examples/older-cranelift` for 0.108.
 //!
 //! # Example
 //! ```

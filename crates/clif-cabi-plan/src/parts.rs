@@ -248,9 +248,9 @@ pub(crate) fn narrow_bit_int(ty: &cabi::Type) -> Option<(u16, bool)> {
     }
 }
 
-/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to
-/// `align` and a part has at least `least` bytes: its words, or smaller integers if slots are
-/// smaller. x87's format has only its 10 bytes of value.
+/// Appends the parts of a value of `size` bytes in the argument area: its words, or smaller
+/// integers if slots are smaller. The value is aligned to `align` there, and a part has at least
+/// `least` bytes. x87's format has only its 10 bytes of value.
 pub(crate) fn slots(
     least: u32,
     (size, align): (u64, u32),

@@ -40,8 +40,8 @@ impl ClifPlace {
         }
     }
 
-    /// Returns the first byte of its slot in the argument area, and the first one after it, where a
-    /// slot has so many `bytes`, and so many `before` the value. `None` for a register.
+    /// Returns the first byte of the slot in the argument area, and the first byte after it. A slot
+    /// has `bytes` bytes, of which `before` are before the value. `None` for a register.
     pub(crate) fn in_area(self, (bytes, before): (u32, u32)) -> Option<(u32, u32)> {
         let (offset, size) = match self {
             Self::Reg(_) => return None,
@@ -73,7 +73,7 @@ pub struct Places {
     /// One register for each result of the signature, in their order.
     pub results: SmallVec<[Reg; 4]>,
     /// Register in which the function returns its [`StructReturn`](crate::Purpose::StructReturn)
-    /// parameter, if it has one. Cranelift does this unasked; a CLIF caller never sees it.
+    /// parameter, if it has one. Cranelift adds this result; a CLIF caller never sees it.
     pub sret_returned_in: Option<Reg>,
     /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space
     /// included.

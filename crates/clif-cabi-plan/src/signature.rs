@@ -1,4 +1,4 @@
-//! CLIF signatures, in types of this crate's own, so that a plan fits any Cranelift release: an
+//! CLIF signatures, in types of this crate's own, so that a plan fits any Cranelift release. An
 //! emitter maps each to the type of the same name in its `cranelift_codegen::ir`.
 
 use std::fmt;

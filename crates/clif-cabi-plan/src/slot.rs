@@ -79,10 +79,10 @@ pub struct Slot {
     pub what: What,
     /// The bytes of the value, and their type: all of an address.
     pub part: ClifPart,
-    /// Its place. At an entry, a value that a stub has moved is where the stub has put it: on the
-    /// stack, in the function's own argument area and not in C's.
+    /// Place of the value. At an entry, a value that a stub has moved is where the stub has put it.
+    /// A place on the stack is then in the function's own argument area and not in C's.
     pub place: ClifPlace,
-    /// The CLIF parameter that it is. `None`: none, the function reads its argument area.
+    /// CLIF parameter of the slot. `None`: the function reads its argument area instead.
     pub param: Option<u32>,
 }
 

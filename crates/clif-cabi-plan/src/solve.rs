@@ -1,6 +1,6 @@
-//! The order of the parameters of a CLIF signature in which Cranelift, which counts them one after
-//! the other, puts each where the convention has it. Cranelift counts the classes separately and
-//! gives no register back, so any placement can be spelled out:
+//! The order of the parameters of a CLIF signature in which Cranelift puts each where the
+//! convention has it. Cranelift counts parameters one after the other. It counts the classes
+//! separately and gives no register back, so any placement can be spelled out:
 //!
 //! ```text
 //! registers   in the order of the request, but each class in the order of Cranelift's registers;
@@ -81,8 +81,8 @@ impl Solver {
         }
     }
 
-    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in
-    /// its place and the argument area has `area_bytes`.
+    /// Finds the parameter of each of `slots` that has one. Appends padding so that each is in its
+    /// place and the argument area has `area_bytes`.
     pub(crate) fn solve(
         &mut self,
         slots: &mut Slots,
@@ -94,9 +94,9 @@ impl Solver {
     }
 
     /// Places the registers of each class in order, or those of both classes in the order of
-    /// positions, and adds padding before a value that is not in the next one. Otherwise the order
-    /// of `slots` stays. The check refuses a register that Cranelift never gives out, and two in
-    /// one position, which follow each other.
+    /// positions. Adds padding before a value that is not in the next register. Otherwise the order
+    /// of `slots` stays. The check refuses a register that Cranelift never gives out. It also
+    /// refuses two registers in one position, which follow each other.
     pub(crate) fn in_registers(&mut self, slots: &mut Slots, is_param: impl Fn(&Slot) -> bool) {
         let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
         let registers = self.registers;
@@ -274,8 +274,8 @@ pub(crate) fn padding(class: RegClass) -> ValueType {
     }
 }
 
-/// Returns the next integer of a gap of the argument area from `next` to `end`: a word, or where
-/// slots have less, the largest one that is aligned.
+/// Returns the next integer of a gap of the argument area from `next` to `end`. It is a word, or
+/// where slots have less, the largest integer that is aligned.
 fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     if least_slot == WORD_BYTES {
         return WORD;

@@ -111,9 +111,9 @@ fn c_types(target: &Target, name: &str) -> Vec<(Type, Option<Vec<ValueType>>)> {
     types
 }
 
-/// Calls and functions are those of C types, instruction by instruction, and their unnamed
-/// arguments. The value is an argument twice, before a long and a double and after `n` of one of
-/// them: all are named, or the first one, or the first `n`, or the value too.
+/// Calls, functions and their unnamed arguments are those of C types, instruction by instruction.
+/// The value is an argument twice, after `n` longs or doubles and before a long and a double. The
+/// named arguments are all, the first one, the first `n`, or the value too.
 #[test]
 fn parts_are_c_types() {
     let word = |ty| PartsValue::scalar(ty, Extension::None);
@@ -257,7 +257,7 @@ fn scalars_are_c_types() {
     }
 }
 
-/// Nothing is passed otherwise than the front end says.
+/// Values are passed only as the front end says.
 #[test]
 fn refused() {
     for (target, row, expected, found) in [

@@ -146,8 +146,9 @@ fn shortened<'a>(
     runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the signature, the contents of each parameter that is none of `padding`, the values
-/// without a parameter, and the steps of `stubs`, with those that move the result.
+/// Returns the plan in words: the signature, the contents of each parameter, the values without a
+/// parameter, and the steps of stubs. `stubs` lacks those that move the result. `padding` is the
+/// text of a padding argument.
 fn text(
     plan: &SignaturePlan,
     padding: impl Fn(usize) -> String,
@@ -281,8 +282,8 @@ fn areas_that_no_stub_reaches_are_refused() {
     }
 }
 
-/// Whatever profile a variadic function is compiled by, it reads records, but for one that clang
-/// passes in rdi and xmm0 and looks for in two vector registers.
+/// A variadic function reads records under every profile. It does not read one that clang passes in
+/// rdi and xmm0 and looks for in two vector registers.
 #[test]
 fn va_arg_reads_records_under_every_profile() {
     let pair = Type::array(&Type::F16, 2).unwrap();
@@ -378,7 +379,7 @@ fn chains_in_a_register_of_the_system_are_refused() {
     );
 }
 
-/// `long (long)`, and functions of which each has something else.
+/// Signatures with different plans.
 fn different() -> Vec<FnSig> {
     let vector = Type::vector(&Type::F64, 4).unwrap();
     let wide = |params: &[&Type], result| {

@@ -186,8 +186,8 @@ impl Assembler {
         stubs
     }
 
-    /// Returns the output of `as` for `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`]
-    /// after its own; and its relocations as `objdump -r` lists them.
+    /// Returns the output of `as` for `stubs`: their bytes, and their relocations as `objdump -r`
+    /// lists them. Each stub has [`STRIDE`] bytes, with [`END`] after its own.
     fn assembled(&self, stubs: &[(Stub, String)], pic: bool) -> (Vec<u8>, BTreeSet<String>) {
         let folder = format!("clif-cabi-stubs-{}-{}{pic}", std::process::id(), self.tools);
         let folder = std::env::temp_dir().join(folder);

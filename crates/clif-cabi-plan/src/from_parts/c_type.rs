@@ -8,9 +8,9 @@ use crate::parts::ClifPart;
 use crate::signature::{Extension, ValueType};
 
 impl PartsValue {
-    /// Returns a C type with these parts: a scalar or vector, or a structure with one member for
-    /// each part, or with several integers or floats of two bytes where the part has fewer bytes
-    /// than its type.
+    /// Returns a C type with these parts: a scalar, a vector, or a structure with a member for each
+    /// part. A part with fewer bytes than its type is a member of several integers, or of floats of
+    /// two bytes.
     pub(super) fn c_type(&self, model: &DataModel) -> Result<Type, &'static str> {
         let mut parts = self.parts.iter();
         if parts.any(|part| part.extension != Extension::None && !part.ty.is_int()) {

@@ -44,8 +44,8 @@ pub(crate) struct ClifConvention {
     pub(crate) has_sarg: bool,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     pub(crate) positional: bool,
-    /// Least size of a stack slot, in bytes. Otherwise a slot has the size of its value, to which
-    /// it is aligned.
+    /// Least size of a stack slot, in bytes. A larger value has a slot of its own size, to which it
+    /// is aligned.
     pub(crate) least_slot: u32,
     pub(crate) most_slot_align: u32,
     /// `true` if a value of fewer bytes than its slot is at the slot's end; otherwise it is at the
@@ -83,8 +83,8 @@ pub(crate) struct ClifConvention {
     pub(crate) reads_wide: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
-    /// The convention of functions that stubs of closures enter, where C's has no register for a
-    /// static chain: they have it in the address register of stubs.
+    /// Convention of functions that stubs of closures enter, where C's has no register for a static
+    /// chain. The chain is in the address register of stubs.
     pub(crate) closures: Option<&'static Convention>,
     /// The way a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaListLayout,

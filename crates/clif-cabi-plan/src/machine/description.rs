@@ -24,9 +24,9 @@ pub enum ResultPlan {
     },
     /// In registers that CLIF cannot express: wide ones, or more than it has. The stub of a call
     /// stores them to an object whose address is a word of the call
-    /// ([`What::StubResult`](crate::What::StubResult)), and returns that address, the one result of
-    /// the CLIF signature. The callee's signature has no results; it calls `push` right before it
-    /// returns.
+    /// ([`What::StubResult`](crate::What::StubResult)). It returns that address, the one result of
+    /// the CLIF signature. The callee's signature has no results: the callee calls `push` right
+    /// before it returns.
     Registers {
         /// The registers.
         moves: SmallVec<[RegisterMove; 4]>,
@@ -118,8 +118,8 @@ impl Machine {
         moves.map(|own| own.filter(is_vector)).collect()
     }
 
-    /// Returns a stub's move of a part of a result, if it is a vector, a double or a word, and
-    /// whole in one of its registers.
+    /// Returns a stub's move of a part of a result. `None` unless the part is a vector, a double or
+    /// a word, and whole in one register of a stub.
     fn result_move(&self, placed: &PlacedPart) -> Option<RegisterMove> {
         let (Loc::Reg(reg), cabi::Part { ty, size, .. }) = (placed.loc, placed.part) else {
             return None;

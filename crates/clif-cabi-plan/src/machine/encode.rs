@@ -17,9 +17,9 @@ impl Stub {
     /// Returns the machine code, `pic` for objects and without for the JIT.
     ///
     /// # Errors
-    /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the
-    /// argument area is too large for an instruction, or, but on x86-64, to be skipped within a
-    /// page.
+    /// [`PlanError::Step`] for a step that `machine` has no use for. [`PlanError::Stub`] if the
+    /// argument area is too large for an instruction, or (except on x86-64) too large to be skipped
+    /// within a page.
     pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
         let (mut code, steps) = (StubCode::default(), &machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());
@@ -59,7 +59,7 @@ impl StubStep {
         Some(Self::JumpInt(n))
     }
 
-    /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.
+    /// Sets the count of vector registers that a variadic call uses, where callees read one.
     pub(crate) fn count_vectors(abi: &FnAbi) -> Option<Self> {
         let is_asked = abi.variadic_count.is_some();
         is_asked.then_some(Self::SetVectorCount(abi.used.vector))

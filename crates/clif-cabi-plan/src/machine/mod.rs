@@ -130,8 +130,9 @@ impl Machine {
     }
 
     /// Returns the convention by which a stub that brings a context enters functions of
-    /// `convention` on `target`, and the register of its static chain, which holds the context. It
-    /// is C's own convention, unless that has no register for a static chain.
+    /// `convention` on `target`, and the register of its static chain. This register holds the
+    /// context. The convention is `convention` itself, unless that is C's and has no register for a
+    /// static chain.
     ///
     /// # Errors
     /// [`PlanError`] if functions of the convention are not lowered, and where C's static chain is
@@ -184,7 +185,7 @@ impl Machine {
     }
 
     /// Checks whether position-independent code of `triple` has to import functions as near ones
-    /// (CLIF's `colocated`): the code that Cranelift has for far ones cannot be linked there.
+    /// (CLIF's `colocated`). The code that Cranelift has for far functions cannot be linked there.
     ///
     /// # Example
     /// ```
@@ -204,13 +205,15 @@ impl Machine {
     }
 
     /// Returns the places that Cranelift's back end for this machine gives to the parameters and
-    /// results of `sig`, under the flags that our lowering requires (`enable_llvm_abi_extensions`
-    /// and `enable_multi_ret_implicit_sret` off).
+    /// results of `sig`. The flags are those that our lowering requires
+    /// (`enable_llvm_abi_extensions` and `enable_multi_ret_implicit_sret` off).
     ///
     /// # Errors
     /// [`PlanError::Check`] for every signature that no plan may make. It refuses more than
-    /// Cranelift does: signatures that make Cranelift panic, that it places differently from every
-    /// C compiler (`i128`), or whose passing they do not spell out (a hidden copy).
+    /// Cranelift does:
+    /// - signatures that make Cranelift panic
+    /// - signatures that Cranelift places differently from every C compiler (`i128`)
+    /// - signatures that do not spell out how a value is passed (a hidden copy)
     ///
     /// # Example
     /// ```

@@ -7,7 +7,7 @@ use crate::signature::ValueType;
 /// Registers of parameters or results, each class in the order in which Cranelift gives them out.
 pub(crate) type Registers = PerClass<&'static [Reg]>;
 
-/// Something of each class.
+/// A value for each class.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct PerClass<T> {
     pub(crate) int: T,

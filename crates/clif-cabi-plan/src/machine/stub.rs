@@ -2,10 +2,13 @@
 //! [`StubStep`]s, each with a name, bytes and unwind rules. Each machine encodes those that it
 //! needs, and refuses the others.
 //!
-//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; scratch
-//! registers are neither arguments nor preserved; local linkage, never entered through a PLT;
-//! control words untouched; every page of a frame touched. A stub that pops reads only the results
-//! that the call declares, or the x87 stack, which no Cranelift instruction touches.
+//! Every stub keeps these invariants (`docs/stubs.md`):
+//! - Call and return stay paired.
+//! - Scratch registers are neither arguments nor preserved.
+//! - Linkage is local, and no stub is entered through a PLT.
+//! - Control words are untouched. Every page of a frame is touched.
+//! - A stub that pops reads only the results that the call declares, or the x87 stack, which no
+//!   Cranelift instruction touches.
 
 mod moves;
 mod step;
@@ -50,11 +53,12 @@ const PREFIX: &str = "__clif_cabi_";
 const BODY: &str = ".body";
 
 impl Stub {
-    /// Makes the stub of `steps`. The last step alone may leave the stub, and each step must stand
-    /// where it can: one that reads the argument area by the stack pointer before a frame is
-    /// opened, one that needs the frame after that. `None` otherwise, for numbers that a step
-    /// cannot have (9 results to pop, an alignment that is no power of two from 16 on), and for two
-    /// functions.
+    /// Makes the stub of `steps`. `None` unless these conditions hold:
+    /// - The last step alone leaves the stub, and at most one step has a function.
+    /// - Steps that read the argument area by the stack pointer are before the frame is opened.
+    /// - Steps that need the frame are after that.
+    /// - Each step can have its number, unlike 9 results to pop, or an alignment that is no power
+    ///   of two from 16 on.
     #[must_use]
     pub fn new(steps: &[StubStep]) -> Option<Self> {
         let (last, before) = steps.split_last()?;
@@ -145,8 +149,8 @@ impl Stub {
         Self::new(&steps?).filter(|stub| stub.name().strip_prefix(PREFIX) == Some(words))
     }
 
-    /// Returns a name for the function that the stub enters, where the stub is called `name`, which
-    /// does not spell the steps: the function's name does. No C function has a dot in its name.
+    /// Returns a name for the function that the stub enters, where the stub is called `name`. The
+    /// function's name spells the steps, as `name` does not. No C function has a dot in its name.
     ///
     /// # Example
     /// ```
@@ -214,9 +218,9 @@ pub struct StubCode {
     pub bytes: Vec<u8>,
     /// The address in it, if there is one; there is never a second.
     pub reloc: Option<Reloc>,
-    /// Rows by which an unwinder finds the caller from inside the stub: the first row holds from
-    /// the stub's start, each further one from its own offset. The return address is where it is at
-    /// a function's entry, unless it is saved. The caller's registers are unchanged, but for the
+    /// Rows by which an unwinder finds the caller from inside the stub. The first row holds from
+    /// the stub's start, each further row from its own offset. The return address is where it is at
+    /// a function's entry, unless it is saved. The caller's registers are unchanged, except for the
     /// saved ones and the stack pointer, which was the CFA.
     pub unwind: Vec<UnwindRow>,
 }
@@ -235,7 +239,7 @@ impl StubCode {
             .extend(words.iter().flat_map(|word| word.to_le_bytes()));
     }
 
-    /// Has the bytes that come next refer to `callee`.
+    /// Makes the next bytes refer to `callee`.
     pub(super) fn refer(&mut self, callee: u32, kind: RelocKind, addend: i64) {
         self.reloc = Some(Reloc {
             offset: self.len(),

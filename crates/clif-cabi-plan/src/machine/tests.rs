@@ -59,7 +59,7 @@ fn frame_pointers_are_required_where_they_are_used() {
     }
 }
 
-/// Cranelift passes vectors of any size otherwise than C there, or not at all.
+/// Cranelift passes vectors of any size differently from C there, or not at all.
 #[test]
 fn vectors_are_refused_on_riscv64_and_s390x() {
     for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {

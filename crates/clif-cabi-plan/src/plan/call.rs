@@ -51,8 +51,8 @@ pub struct CallPlan {
 }
 
 /// Call through an address by [`CallPlan::indirect_stub`], which finds the address in the last
-/// parameter: in the next integer register that the arguments leave free, otherwise in the word
-/// after the argument area.
+/// parameter. This is the next integer register that the arguments leave free. If there is none, it
+/// is the word after the argument area.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct IndirectCall {
@@ -68,14 +68,14 @@ impl CallPlan {
     /// [`FnSig::at_call`].
     ///
     /// # Errors
-    /// [`PlanError`] for what cannot be lowered; see its variants.
+    /// [`PlanError`] for a signature that cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
         Self::of_call(sig, target, false)
     }
 
-    /// Plans a call with handlers of exceptions (`try_call`). Cranelift has none of
+    /// Plans a call with handlers of exceptions (`try_call`). Cranelift has no such call of
     /// `windows_fastcall` functions. On x86-64 the call is therefore `system_v`, with each value in
-    /// the place that Win64 has for it: callees of Win64 preserve all registers that `system_v`
+    /// the place that Win64 has for it. Callees of Win64 preserve all registers that `system_v`
     /// preserves, and more. A Win64 function with such a call saves rsi, rdi and xmm6 to xmm15.
     ///
     /// # Errors
@@ -196,8 +196,8 @@ fn is_in_order((i, slot): (u32, &Slot)) -> bool {
     slot.param == Some(i) && matches!(slot.what, What::Part { .. })
 }
 
-/// Returns the steps that open a frame with a copy of the argument area, where it is aligned to
-/// more than Cranelift aligns it, or there are steps `after` the call.
+/// Returns the steps that open a frame with a copy of the argument area. There are some if the area
+/// is aligned to more than Cranelift aligns it, or if there are steps `after` the call.
 fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
     let least = machine.convention.stack_align;
     let align = abi.area_align.max(least);
@@ -215,9 +215,9 @@ fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubSte
     steps.into_iter().flatten().collect()
 }
 
-/// Adds to `slots` the address of the function for a stub of the steps `before`: in an integer
-/// register, or as the first word after the argument area, for which padding uses up the other
-/// registers. After a frame is opened it is in that word.
+/// Adds to `slots` the address of the function, for a stub of the steps `before`. The address is in
+/// a free integer register, or in the first word after the argument area. For that word, padding
+/// uses up the other registers. The address is always in that word if `before` opens a frame.
 fn with_callee(
     solver: &mut Solver,
     before: &[StubStep],

@@ -52,7 +52,7 @@ impl EntryPlan {
     /// Plans the entry of a function of `sig` on `target`.
     ///
     /// # Errors
-    /// [`PlanError`] for what cannot be lowered; see its variants.
+    /// [`PlanError`] for a signature that cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
         let (mut plan, results, mut solver) =
             SignaturePlan::draft(sig, target, (Side::Callee, false))?;
@@ -112,9 +112,9 @@ impl EntryPlan {
         self.saved.is_some() || self.result.is_in_registers()
     }
 
-    /// Returns the stub that C enters instead of the function `body`, an id of the emitter's: where
-    /// a static chain has to be moved first, wide vectors to be stored, or the stack to be aligned.
-    /// `None` if it enters the function itself.
+    /// Returns the stub that C enters instead of the function `body`, an id of the emitter's. The
+    /// stub moves a static chain, stores wide vectors or unnamed arguments, or aligns the stack.
+    /// `None` if C enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
         Stub::to(&self.before, StubStep::Jump(body), &[])

@@ -1,5 +1,5 @@
-//! Moves of a stub between C's call and a function: it stores vectors that CLIF cannot express to
-//! memory, and moves the static chain to a place that a parameter can have.
+//! Moves of a stub between C's call and a function. The stub stores vectors that CLIF cannot
+//! express to memory, and moves the static chain to a place that a parameter can have.
 
 use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;

@@ -1,5 +1,5 @@
-//! The stub that makes a call with its arguments in memory, if that needs only moves: scalars, and
-//! records in registers or words of the argument area. All else is compiled.
+//! The stub that makes a call with its arguments in memory, if the call needs only moves. It moves
+//! scalars, and records in registers or words of the argument area. All else is compiled.
 
 use cabi::{Loc, Place, PlacedPart, Target};
 use smallvec::SmallVec;
@@ -12,13 +12,15 @@ use crate::parts::{ClifPart, WORD, narrow, unplaced};
 const MAX_WORDS: u32 = 16;
 
 impl CallPlan {
-    /// Returns the stub `void (target, args, ret)`: it calls `target` with the objects that the
+    /// Returns the stub `void (target, args, ret)`. It calls `target` with the objects that the
     /// elements of `args` point to, stores the result to `ret`, and touches no byte outside of
-    /// them. `None` for a call that takes more than moves: with results on the x87 stack, wide
-    /// vectors, copies that are passed by their addresses, parts of three bytes, a static chain
-    /// (docs/stubs.md has the list); for functions that never return; for those of Windows and
-    /// Apple's systems, and for those of a convention that passes integers in other registers than
-    /// C. [`Stub::code`] may refuse the stub of a call with a large argument area: but on x86-64, a
+    /// them. `None` for calls that need more than moves (docs/stubs.md has the list):
+    /// - results on the x87 stack, wide vectors, copies that are passed by their addresses
+    /// - parts of three bytes, a static chain
+    /// - functions that never return, and functions of Windows and Apple's systems
+    /// - functions of a convention that passes integers in other registers than C
+    ///
+    /// [`Stub::code`] may refuse the stub of a call with a large argument area: except on x86-64, a
     /// stub skips less than a page.
     ///
     /// # Example

@@ -34,13 +34,13 @@ pub struct SignaturePlan {
 }
 
 impl SignaturePlan {
-    /// Returns the CLIF signature with a parameter in each register of parameters that it leaves,
-    /// `i64` or `f64`. Callers may use [`SignaturePlan::signature`] alone: the values in these
+    /// Returns the CLIF signature with a parameter, `i64` or `f64`, in each register of parameters
+    /// that it leaves free. Callers may use [`SignaturePlan::signature`] alone: the values in these
     /// registers are not used. As padding arguments of a call they stay where they are, and cost no
     /// instruction.
     ///
     /// # Errors
-    /// [`PlanError`] for what cannot be lowered; see its variants.
+    /// [`PlanError`] for a signature that cannot be lowered; see its variants.
     pub fn filled(&self, target: &Target) -> Result<Signature, PlanError> {
         let mut signature = self.signature.clone();
         let machine = Machine::under(target, self.abi.convention)?;
@@ -48,8 +48,9 @@ impl SignaturePlan {
         Ok(signature)
     }
 
-    /// Returns whether the plan's convention is that of its signature on `target`, and one of its
-    /// machine: a plan made for `target`, or for one that differs from it in other things.
+    /// Checks whether the plan's convention is that of its signature on `target`, and one of the
+    /// machine. This holds for plans made for `target`, or for a target that differs in other
+    /// things.
     #[must_use]
     pub fn is_for(&self, target: &Target) -> bool {
         let own = self.abi.convention;
@@ -58,8 +59,9 @@ impl SignaturePlan {
             && (target.convention() == Some(own) || Machine::under(target, own).is_ok_and(lowered))
     }
 
-    /// Returns the bits and the sign of a `_BitInt` of fewer bits than an `int` and than its bytes
-    /// have, if the convention passes and returns it with its other bits extended.
+    /// Returns the bits and the sign of `ty`, if the convention passes and returns it with its
+    /// other bits extended. `ty` is then a `_BitInt` of fewer bits than an `int` and than its bytes
+    /// have.
     ///
     /// # Example
     /// ```
@@ -180,7 +182,7 @@ pub(super) fn check_va_list(
     )
 }
 
-/// Refuses what no plan can be made for.
+/// Refuses a signature that no plan can be made for.
 fn check_args(
     machine: Machine,
     (sig, side): (&FnSig, Side),
@@ -208,7 +210,7 @@ fn check_args(
     Ok(())
 }
 
-/// Returns the reason why a static chain at `place` cannot be lowered, if so.
+/// Returns the reason why a static chain at `place` cannot be lowered, if there is one.
 fn chain_objection(machine: Machine, side: Side, place: &Place) -> Option<&'static str> {
     let objections = [
         (
@@ -224,8 +226,8 @@ fn chain_objection(machine: Machine, side: Side, place: &Place) -> Option<&'stat
     objections.find_map(|(is_so, why)| is_so.then_some(why))
 }
 
-/// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a
-/// vector and an integer register of one position.
+/// Returns the reason why a part in two registers cannot be lowered, if there is one. By position
+/// they must be a vector and an integer register of one position.
 fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str> {
     let is_lost = machine.convention.positional
         && matches!(placed.loc, Loc::Both(_))
@@ -234,8 +236,8 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
     is_lost.then_some(why)
 }
 
-/// Returns the reason why a value at `place` cannot be lowered, if so. Places may come from a
-/// user's rule; none is outside the argument area.
+/// Returns the reason why a value at `place` cannot be lowered, if there is one. Places may come
+/// from a user's rule; none is outside the argument area.
 fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
         _ if machine.processor().big_endian && !is_whole(place) => FEWER_BYTES,

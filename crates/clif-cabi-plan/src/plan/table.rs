@@ -73,9 +73,10 @@ impl ArgTable {
         self.args.iter().map(|own| own.mode)
     }
 
-    /// Returns the parts of argument `arg`, in which it can be given to a call and taken at an
-    /// entry, wherever it is passed. None for a value of more than 128 bytes in memory, one that is
-    /// passed by reference, and a vector of bools that is passed lane by lane.
+    /// Returns the parts of argument `arg`. The argument can be given to a call and taken at an
+    /// entry in these parts, wherever it is passed. A value of more than 128 bytes in memory has
+    /// none. Nor has a value that is passed by reference, or a vector of bools that is passed lane
+    /// by lane.
     #[must_use]
     #[inline]
     pub fn parts(&self, arg: usize) -> &[ClifPart] {

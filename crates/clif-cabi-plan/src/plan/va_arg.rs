@@ -91,7 +91,7 @@ impl VaArgPlan {
     /// is passed: promoted.
     ///
     /// # Errors
-    /// [`PlanError`] for what cannot be fetched; see its variants.
+    /// [`PlanError`] for an argument that cannot be fetched; see its variants.
     ///
     /// # Example
     /// ```
@@ -145,13 +145,13 @@ impl VaArgPlan {
         Ok(Self::at(machine, save_area, place, layouts))
     }
 
-    /// Returns how an argument of a front end with types of its own is fetched: an object of `size`
+    /// Plans `va_arg` for a front end with types of its own. The argument is an object of `size`
     /// bytes, aligned to `align`, that callers pass in `parts`, as
     /// [`PartsValue::new`](crate::PartsValue::new) takes them. Without parts it is passed in
-    /// memory: by its address, but for x86-64 System V, which copies it to the argument area.
+    /// memory: by its address, except for x86-64 System V, which copies it to the argument area.
     ///
     /// # Errors
-    /// [`PlanError::Unsupported`] for parts that are not those of such an object,
+    /// [`PlanError::Unsupported`] for parts that are not those of such an object.
     /// [`PlanError::Parts`] if the convention passes it in others.
     ///
     /// # Example
@@ -342,8 +342,8 @@ fn before(machine: Machine, size: u64, slot: u32) -> u32 {
     }
 }
 
-/// Checks whether a value in registers of one class is, in their slots, the whole object in its own
-/// order and as aligned as its type.
+/// Checks whether the slots of a value in registers are the whole object. They must be of one
+/// class, in the object's order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
     let slot = |part: &VaPart| match part.counter == save_area.saved.vector.counter {
         true => save_area.saved.vector.slot,

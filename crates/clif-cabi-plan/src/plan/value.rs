@@ -10,12 +10,12 @@ use crate::signature::{Extension, ValueType};
 
 /// Most words of the argument area that are CLIF parameters, where there is another way: Cranelift
 /// copies the further records of a call, and a function with more words reads its argument area.
-/// The words of a call, and the parameters of a function, are alive at the same time, and
-/// Cranelift's compile time grows with the square of their number.
+/// The words of a call, and the parameters of a function, are alive at the same time. Cranelift's
+/// compile time grows with the square of their number.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF
-/// parameter: a wide vector is 16 bytes each, a part in two registers is two.
+/// Calls `each` with the parts in the locations of `placed` and their places, once for each CLIF
+/// parameter. A wide vector is 16 bytes each, a part in two registers is two.
 pub(super) fn placed_parts(
     machine: Machine,
     ty: &cabi::Type,
@@ -43,8 +43,8 @@ pub(super) fn placed_parts(
 }
 
 /// Returns the registers of a value at `place` that a stub moves, because no parameter can express
-/// a vector among them: a wide one, or any one where Cranelift counts by position. Such a value has
-/// only vectors as parts, or was refused.
+/// a vector among them. The vector is wide, or has 16 bytes where Cranelift counts by position.
+/// Such a value has only vectors as parts, or was refused.
 pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<SmallVec<[RegisterMove; 4]>> {
     match place {
         Place::Parts(parts)
@@ -78,8 +78,8 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 /// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
-/// Appends the parts of a value of type `ty` that has these bytes and this alignment in the
-/// argument area, if it has some: itself, or its words. Returns `true` for itself.
+/// Appends the parts of a value of type `ty` with this size and alignment in the argument area, if
+/// it has some. They are the value itself, or its words. Returns `true` for the value itself.
 pub(super) fn stack_parts(
     machine: Machine,
     ty: &cabi::Type,
@@ -96,8 +96,8 @@ pub(super) fn stack_parts(
     own.is_some()
 }
 
-/// Returns a stack argument as a CLIF parameter of its own type, if it can be one: a scalar or
-/// 16-byte vector whose class is exhausted before it.
+/// Returns a stack argument as a CLIF parameter of its own type, if it can be one. It is a scalar
+/// or 16-byte vector whose class is exhausted before it.
 fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi, align: u32) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
@@ -146,8 +146,8 @@ pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
 /// Refuses what [`is_whole`] does not find.
 pub(super) const FEWER_BYTES: &str = "on a big-endian machine a part with fewer bytes than its register or slot, or with lanes, is not lowered";
 
-/// Checks whether each part of a value at `place` has as many bytes as its type, or is extended,
-/// and its last slot of the argument area is an integer.
+/// Checks whether each part of a value at `place` has as many bytes as its type, or is extended. On
+/// the stack its size must be 1, 2 or 4 bytes, or whole words.
 pub(super) fn is_whole(place: &Place) -> bool {
     match place {
         Place::Parts(parts) => parts.iter().all(|placed| {

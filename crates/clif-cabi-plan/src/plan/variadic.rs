@@ -34,9 +34,9 @@ pub enum VaStart {
         save_before: Option<u32>,
     },
     /// The address of the first unnamed argument, in bytes from
-    /// [`EntryPlan::area`](super::EntryPlan::area): before it, where one may be in a register
-    /// (Win64 in the shadow space, RISC-V and Windows on Arm in a stub's
-    /// frame), or in it (Apple arm64).
+    /// [`EntryPlan::area`](super::EntryPlan::area). It is before the area where the argument may be
+    /// in a register: Win64 saves it in the shadow space, RISC-V and Windows on Arm in a stub's
+    /// frame. It is in the area for Apple arm64.
     Pointer {
         /// Bytes.
         first: i32,
@@ -88,8 +88,9 @@ impl VaStart {
     }
 }
 
-/// Returns the slots of the registers of parameters after those of named arguments, which take so
-/// many integer and vector registers: parameters that hold all of them that is saved.
+/// Returns the slots of the registers of parameters that named arguments leave. `taken` is the
+/// number of integer and vector registers of these. Each slot is a parameter that holds all bytes
+/// of its register that are saved.
 pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Slot> {
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = RegClass::ALL.into_iter().zip(taken).take(n_saved(machine));
@@ -128,8 +129,8 @@ fn home(machine: Machine, i: usize) -> i32 {
 }
 
 /// Returns how many integer and vector registers of parameters the arguments of `abi` take, as
-/// [`FnAbi::used`] counts them: those up to the last one in use, or all if a value did not fit and
-/// left the others unused.
+/// [`FnAbi::used`] counts them. These are all up to the last one in use. They are all registers if
+/// a value did not fit and left the others unused.
 pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
@@ -163,7 +164,7 @@ pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
 }
 
 /// Returns the bytes from the start of the register save area to the slot of register `i` of
-/// `class`, or to the first byte after those of its last one.
+/// `class`. For an `i` after the last register, it is the first byte after the last slot.
 fn slot(machine: Machine, own: &SavedClass, class: RegClass, i: usize) -> u32 {
     let i = i.min(machine.convention.params.of(class).len());
     own.first + own.slot * narrow::<u32, _>(i)

@@ -34,8 +34,8 @@ const SAVED: &[(u16, i32)] = &[(X29, -80), (X30, -72)];
 /// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0xfff;
 
-/// Appends the instructions of `step`, of a call with a static chain or an entry, and a row for
-/// each that changes how the caller is found.
+/// Appends the instructions of `step`, a step of a call with a static chain or of an entry. Appends
+/// a row for each instruction that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
         // ldr x18, [sp, area]

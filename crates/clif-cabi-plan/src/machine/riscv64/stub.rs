@@ -175,7 +175,7 @@ fn close(code: &mut StubCode) -> Result<(), PlanError> {
 }
 
 /// Goes to `callee` through t1, or ra for a call; in the JIT by an absolute address, as a callee
-/// may be far away. A stub starts at a multiple of 8, and so does the address in it: some
+/// may be far away. A stub starts at a multiple of 8, and so does the address in the stub. Some
 /// processors take a trap for each load of a misaligned word.
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
     const NOP: u32 = 0x0000_0013;

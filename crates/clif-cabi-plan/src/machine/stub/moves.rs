@@ -1,5 +1,5 @@
-//! Moves between registers and objects: of vectors that CLIF has no types for, or that no call of
-//! CLIF's returns, and of the values that invokers pass.
+//! Moves between registers and objects. They move vectors that CLIF has no types for or that no
+//! call of CLIF's returns, and the values that invokers pass.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,8 +26,8 @@ impl RegisterMove {
 }
 
 /// The part of an integer or a vector register (`V`) that is moved. A value loaded to an integer
-/// register is extended: with zeros to the whole register, or (`I`) with copies of the sign to at
-/// least 4 bytes.
+/// register is extended with zeros to the whole register. `I`: it is extended with copies of the
+/// sign to at least 4 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs, reason = "the numbers are bits")]
 pub enum MoveWidth {

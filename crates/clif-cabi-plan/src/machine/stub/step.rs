@@ -70,12 +70,12 @@ steps! {
     /// (al).
     SetVectorCount(n: u8) "al" ANYWHERE,
     /// Copies vector registers to the integer registers of the same positions, where a variadic
-    /// function looks in either (Win64): bit n of the number is position n, counted from 0.
+    /// function looks in either (Win64). Bit n of the number is position n, counted from 0.
     VectorsToInts(n: u8) "both" ANYWHERE,
-    /// Pops so many results off a stack of registers (x87), the top one first, and stores them 16
-    /// bytes apart, from the address in the first integer register of parameters on.
+    /// Pops so many results off a stack of registers (x87), the top one first. Stores them 16 bytes
+    /// apart, from the address in the first integer register of parameters on.
     Pop(n: u8) "pop" ANYWHERE,
-    /// Pushes so many such results from there; the first becomes the top one.
+    /// Pushes so many results from the same places; the first becomes the top one.
     Push(n: u8) "push" ANYWHERE,
     /// Loads the static chain from the word after an argument area of so many bytes.
     LoadChain(n: u32) "chain" BEFORE_FRAME,

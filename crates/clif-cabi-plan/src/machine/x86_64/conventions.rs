@@ -99,8 +99,8 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         vector: &[XMM0, XMM1, XMM2, XMM3],
     },
     // C has one result register of each class. Cranelift's second integer register is its own, for
-    // Rust's scalar pairs, and so is a second vector register from 0.137 on: both are left out, so
-    // that the model holds for all releases.
+    // Rust's scalar pairs. So is a second vector register from 0.137 on. Both are left out, so that
+    // the model holds for all releases.
     results: Registers {
         int: RESULTS.int,
         vector: &[XMM0],

@@ -176,9 +176,9 @@ fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
     [0xdb, modrm].into_iter().chain(disp)
 }
 
-/// Appends `near` callee, the instruction with 4 bytes relative to themselves; in the JIT through
-/// r11, by an absolute address, as a callee may be far away. `modrm` is that of the instruction
-/// with r11.
+/// Appends a call of `callee`, or a jump there. `near` is the instruction with 4 bytes relative to
+/// themselves. In the JIT the instruction goes through r11, by an absolute address, as a callee may
+/// be far away. `modrm` is that of the instruction with r11.
 fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubCode) {
     let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
         (&[near], 4, &[], RelocKind::X86CallPLTRel4, -4)

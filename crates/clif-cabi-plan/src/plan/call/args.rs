@@ -20,8 +20,8 @@ impl Placer<'_> {
     }
 
     /// Passes the last bytes of records, which are put together in an integer register, as
-    /// integers, if the integer registers are used up anyway because something else in the argument
-    /// area is an integer.
+    /// integers. This is done if the integer registers are used up anyway, because another slot in
+    /// the argument area is an integer.
     fn tails_in_ints(&mut self) {
         let slots = &mut self.table.slots;
         let is_int =

@@ -1,11 +1,11 @@
-//! Records in the argument area: each is passed as slots, two of them in one vector where that can
+//! Records in the argument area. Each is passed as slots, two of them in one vector where that can
 //! be, or as a block.
 //!
 //! Compilers read a record that is passed in memory 16 bytes at a time, where they copy it or
 //! calculate with vectors. A load of 16 bytes over two stores of 8 has to wait until both have left
-//! the store buffer, some 15 cycles; a load of 8 over a store of 16 does not. So two words of a
-//! record are one parameter of 16 bytes, as long as Cranelift, which aligns such a parameter to 16,
-//! places it where it has to be. Such parameters need padding arguments in the vector registers;
+//! the store buffer, some 15 cycles. A load of 8 over a store of 16 does not. So two words of a
+//! record are one parameter of 16 bytes. Cranelift aligns such a parameter to 16, so this holds
+//! only where that is its place. Such parameters need padding arguments in the vector registers;
 //! words would need them in the integer registers.
 
 use std::ops::Range;
@@ -24,9 +24,9 @@ const PAIR: ValueType = ValueType::F64X2;
 const PAIR_BYTES: u64 = PAIR.bytes() as u64;
 const WORD_BYTES: u64 = WORD.bytes() as u64;
 
-/// Objects up to this many bytes are passed as words. Larger ones are passed as pairs if they have
-/// parts and start at a multiple of 16: as words they would be more than there are registers.
-/// Cranelift copies the others (`sarg`).
+/// Objects up to this many bytes are passed as words. Larger ones, which have more words than there
+/// are registers, are passed as pairs if they have parts and start at a multiple of 16. Cranelift
+/// copies the others (`sarg`).
 const MAX_WORDS_BYTES: u64 = 64;
 
 /// An object of at most so many bytes may just have been written field by field. A larger one was
@@ -110,8 +110,8 @@ fn starts_a_pair(place: &Place) -> bool {
     matches!(place, Place::Stack { offset, .. } if offset.is_multiple_of(PAIR_BYTES))
 }
 
-/// Returns the words of a record that are one field each, as a mask. Two such words may just have
-/// been stored one by one, and a load of 16 bytes would wait for both; over narrower stores a load
+/// Returns a mask of the words of a record that are one field each. Two such words may just have
+/// been stored one by one, and a load of 16 bytes would wait for both. Over narrower stores a load
 /// of 8 waits as well. The mask is 0 for a record that is usually copied as a whole, 16 bytes at a
 /// time.
 pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {

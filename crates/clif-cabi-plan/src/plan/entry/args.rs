@@ -2,8 +2,8 @@
 //! one.
 //!
 //! A stub with a frame calls the function instead of jumping to it. The function's own argument
-//! area then holds the words that the stub pushed: the address of C's argument area, which stays
-//! where it is, the address of the vectors, and the static chain.
+//! area then holds the words that the stub pushed. They are the address of C's argument area, which
+//! stays where it is, the address of the vectors, and the static chain.
 
 use cabi::{Loc, PartType, Place, PlacedPart, Reg};
 use smallvec::SmallVec;
@@ -67,10 +67,9 @@ impl Placer<'_> {
         PassMode::Area
     }
 
-    /// Moves the static chain, and opens a frame if the stub has to push something: the vectors
-    /// that are saved, a chain without a register, or C's argument area if it is less aligned than
-    /// Cranelift's functions expect. The frame comes first if the integer registers are saved.
-    /// Returns the pushed words, if there is a frame.
+    /// Moves the static chain. Opens a frame for saved vectors, for a chain without a register, or
+    /// if C's argument area is less aligned than Cranelift's functions expect. The frame comes
+    /// first if the integer registers are saved. Returns the pushed words, if there is a frame.
     fn stub(&mut self) -> Option<SmallVec<[Slot; 2]>> {
         let (machine, abi) = (self.machine, self.abi);
         let saves_ints =
