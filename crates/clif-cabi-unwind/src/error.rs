@@ -8,18 +8,18 @@ use crate::cranelift::codegen::CodegenError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UnwindError {
-    /// Something that is not written for a target.
+    /// Tables that are not written for a target.
     Target {
         /// The target, or the format of an object file and its machine.
         target: String,
-        /// Description of it.
+        /// Reason why not.
         why: &'static str,
     },
     /// Cranelift makes no rules: its flag `unwind_info` is off.
     NoRules,
     /// A call has a handler, and no personality was chosen.
     NoPersonality,
-    /// A handler has a tag that the personality was not told of.
+    /// A handler has a tag that the personality does not know.
     Tag {
         /// The tag.
         tag: u32,

@@ -16,9 +16,9 @@
 //! does so by itself.
 //!
 //! COFF objects get the tables of Windows (`.pdata`, `.xdata`), and so does code of x86-64 in
-//! memory. Named errors: handlers of Microsoft's C++, and any on AArch64's Windows.
-//! Cranelift has no rules for the few instructions of a function's end, so a debugger that
-//! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
+//! memory. Handlers of Microsoft's C++, and all handlers on AArch64's Windows, are named errors.
+//! Cranelift has no rules for the few instructions of a function's end. A debugger that stops
+//! there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
 
 mod cranelift;

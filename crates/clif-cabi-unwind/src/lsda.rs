@@ -32,7 +32,7 @@ struct Pad {
 }
 
 impl Lsda {
-    /// The landing pads of `code`, if it has handlers that `personality` enters.
+    /// Returns the landing pads of `code`, if it has handlers that `personality` enters.
     pub(crate) fn new(
         code: &CompiledCode,
         personality: Option<&Personality>,
@@ -168,7 +168,7 @@ impl Lsda {
         Ok(())
     }
 
-    /// Rows of start, length, landing pad, action; without gaps, because an exception at an
+    /// Returns rows of start, length, landing pad and action. They have no gaps: an exception at an
     /// instruction that is in no row ends the process.
     fn call_sites(&self) -> Result<Vec<u8>, UnwindError> {
         let mut sites = writer();

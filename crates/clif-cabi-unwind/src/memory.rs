@@ -23,8 +23,8 @@ const RULES_ALIGN: usize = 4;
 /// unwinder knows it.
 #[derive(Debug)]
 pub struct TablesInMemory {
-    /// Each is an `.eh_frame` for `__register_frame`, ended by four zeros: one for each run of
-    /// functions that lie next to each other. libgcc takes all that is between the functions of one
+    /// Tables for `__register_frame`, each an `.eh_frame` that ends with four zeros. Functions that
+    /// lie next to each other have one table. libgcc takes all code between two functions of a
     /// table for that table's.
     pub eh_frames: Vec<Box<[u8]>>,
     /// The landing pads of all functions (`.gcc_except_table`).
@@ -49,12 +49,12 @@ pub struct WindowsFunction {
 }
 
 impl UnwindTables {
-    /// Returns the tables of functions that are where `function` says. Functions on pages that are
-    /// further than `page` bytes from each other are in different tables. `symbol` has the
-    /// addresses of the personality and of types.
+    /// Returns the tables of the functions at the addresses that `function` returns. Functions on
+    /// pages that are further than `page` bytes from each other are in different tables. `symbol`
+    /// has the addresses of the personality and of types.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for what has no address, [`UnwindError::Target`] for Windows on
+    /// [`UnwindError::Symbol`] for a name without address, [`UnwindError::Target`] for Windows on
     /// AArch64.
     pub fn in_memory(
         &self,

@@ -48,7 +48,7 @@ pub struct UnwindModule {
 }
 
 impl UnwindModule {
-    /// Tables for what will be defined in `module`: nothing is yet.
+    /// Makes a module that writes tables, from `module`, in which nothing is defined yet.
     ///
     /// # Errors
     /// As [`UnwindTables::new`].

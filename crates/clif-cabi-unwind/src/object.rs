@@ -43,9 +43,10 @@ impl UnwindTables {
     /// `ObjectBuilder::unwind_info` must be off.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`]
-    /// for another format, [`UnwindError::Table`] for what a format has no relocation for, and for
-    /// an object of ELF or Mach-O that has such a table already. A COFF object gets a second one.
+    /// [`UnwindError::Symbol`] for a function that is not in the object. [`UnwindError::Target`]
+    /// for another format. [`UnwindError::Table`] for an address that the format has no relocation
+    /// for. Also [`UnwindError::Table`] for an object of ELF or Mach-O that has such a table
+    /// already. A COFF object gets a second one.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
             return Ok(());
@@ -82,9 +83,9 @@ impl UnwindTables {
         append(product, frames_id, frames, pads_id)
     }
 
-    /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`,
-    /// all from the start of the image, as rules name personalities. On AArch64 the rules have the
-    /// length of the function, or of a fragment.
+    /// Writes `.pdata`, which has the start and the end of each function, and the place of its
+    /// rules in `.xdata`. All count from the start of the image, as personalities in the rules do.
+    /// On AArch64 the rules have the length of the function, or of a fragment.
     fn write_coff(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         let [xdata, pdata] = [".xdata", ".pdata"].map(|name| {
             let name = name.as_bytes().to_vec();
@@ -221,8 +222,9 @@ fn relocate_elf(
     added.map_err(refused)
 }
 
-/// The linkers of Mach-O know tables by their relocations: a function and its landing pads are
-/// differences to the start of the section, a personality is in the global offset table.
+/// Adds a relocation of a table. The linkers of Mach-O know tables by their relocations. A function
+/// and its landing pads are differences to the start of the section. A personality is in the global
+/// offset table.
 fn relocate_mach_o(
     product: &mut ObjectProduct,
     section: SectionId,

@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 /// needs none.
 ///
 /// A handler without a tag (`default`) catches every exception: C++'s `catch (...)`. It gets the
-/// exception and the selector as its two values, and owns the exception: it ends it by
-/// `__cxa_begin_catch` and `__cxa_end_catch`, or for one of another language by
+/// exception and the selector as its two values, and owns the exception. The handler ends the
+/// exception by `__cxa_begin_catch` and `__cxa_end_catch`, or one of another language by
 /// `_Unwind_DeleteException`. A handler that goes on unwinding by `_Unwind_Resume` is a *cleanup*,
-/// and has a tag that says so: an exception that was caught cannot be resumed.
+/// and its tag says so. It has a tag because an exception that was caught cannot be resumed.
 ///
-/// A call has one handler, because it has one landing pad; its tag may stand for several types,
-/// which the handler tells apart by the selector.
+/// A call has one handler, because it has one landing pad. The tag of the handler may stand for
+/// several types, which the handler tells apart by the selector.
 ///
 /// On x86-64 Windows the personality of GNU's C++ is `__gxx_personality_seh0`. Microsoft's C has
 /// `__C_specific_handler`, which enters handlers for the exceptions of every language and of the
-/// system: faults of the callee, and a fault of the instruction that the call returns to. Its
-/// handlers have no tag, and do not read their values. Handlers of Microsoft's C++
-/// (`__CxxFrameHandler3`) are refused.
+/// system. Those of the system are faults of the callee, and a fault of the instruction that the
+/// call returns to. Handlers of Microsoft's C have no tag, and do not read their values. Handlers
+/// of Microsoft's C++ (`__CxxFrameHandler3`) are refused.
 ///
 /// # Example
 /// ```
@@ -58,8 +58,8 @@ impl Personality {
         own
     }
 
-    /// None: handlers are entered by an unwinder of the front end's own, which reads the call sites
-    /// of Cranelift's code itself. The exceptions of C++ and Rust pass by every handler.
+    /// Returns no personality: an unwinder of the front end's own enters handlers. It reads the
+    /// call sites of Cranelift's code itself. The exceptions of C++ and Rust pass by every handler.
     #[must_use]
     pub fn own_unwinder() -> Self {
         Self {
@@ -69,15 +69,16 @@ impl Personality {
         }
     }
 
-    /// Handlers of `tag` are cleanups, for what they do not catch: each runs when an exception
-    /// passes through, and ends by `_Unwind_Resume` of its first value. The selector is 0.
+    /// Makes handlers of `tag` cleanups, for exceptions that they do not catch. Each runs when an
+    /// exception passes through, and ends by `_Unwind_Resume` of its first value. The selector is
+    /// 0.
     #[must_use]
     pub fn cleanup(self, tag: u32) -> Self {
         self.with(tag, CLEANUP)
     }
 
-    /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol
-    /// `type_info`, `_ZTIi` for `int`; of the first that fits, where this is said several times.
+    /// Makes handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol
+    /// `type_info`, `_ZTIi` for `int`. With several types, the first that fits is caught.
     #[must_use]
     pub fn catches(mut self, tag: u32, type_info: &str) -> Self {
         let filter = self.selector(type_info).unwrap_or_else(|| {

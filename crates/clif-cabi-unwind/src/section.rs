@@ -48,7 +48,7 @@ impl Section {
         self
     }
 
-    /// Zeros up to a multiple of `align`.
+    /// Appends zeros up to a multiple of `align`.
     pub(crate) fn align(&mut self, align: usize) -> Result<(), UnwindError> {
         while !self.bytes.len().is_multiple_of(align) {
             self.bytes.write_u8(0)?;

@@ -30,9 +30,9 @@ use crate::{windows, windows_arm};
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI:
 /// libgcc's or LLVM's.
 ///
-/// A function is added when it is compiled, a stub with its code; then the tables are written into
-/// an object file (`write_object`, with the feature `object`), or
-/// [for code in memory](Self::in_memory).
+/// A function is added when it is compiled, a stub with its code. Then the tables are written into
+/// an object file (`write_object`, with the feature `object`), or [for code in
+/// memory](Self::in_memory).
 pub struct UnwindTables {
     format: Format,
     order: RunTimeEndian,
@@ -80,13 +80,13 @@ pub(crate) struct Encodings {
 }
 
 impl UnwindTables {
-    /// No functions yet. Without a personality a handler of `try_call` is an error.
+    /// Makes tables without functions. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
     /// [`UnwindError::Target`] for machines that Cranelift has no such tables for, and for signed
-    /// return addresses in ELF;
-    /// [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`] for a
-    /// personality or a type whose name is empty, or has a zero in it.
+    /// return addresses in ELF. [`UnwindError::NoRules`] without Cranelift's flag `unwind_info`.
+    /// [`UnwindError::Symbol`] for a personality or a type whose name is empty, or has a zero in
+    /// it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
         if !isa.flags().unwind_info() {
             return Err(UnwindError::NoRules);
@@ -141,8 +141,9 @@ impl UnwindTables {
     }
 
     /// Adds the tail calls in `func`, and the calls with handlers: for a module with functions of
-    /// `CallConv::Tail`, before [`add_function`](Self::add_function). Tables know the functions of
-    /// their own module alone: call no function of another that makes such tail calls.
+    /// `CallConv::Tail`, before [`add_function`](Self::add_function). Tables know only the
+    /// functions of their own module: call no function of another module that makes such tail
+    /// calls.
     ///
     /// # Errors
     /// [`UnwindError::Handlers`] if a handler is that of a call of such a function, and one calls
@@ -208,7 +209,7 @@ impl UnwindTables {
     /// is preserved, nor the stack pointer.
     ///
     /// # Errors
-    /// [`UnwindError::Table`] for rows that no table of the target says.
+    /// [`UnwindError::Table`] for rows that no table of the target can express.
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
         let frame = match self.format {
             Format::EhFrame(_) => Frame::stub(code),
@@ -300,12 +301,12 @@ impl UnwindTables {
         self.symbols().into_iter().map(fill).collect()
     }
 
-    /// Returns whether the tables are those of Windows.
+    /// Checks whether the tables are those of Windows.
     pub(crate) fn is_windows(&self) -> bool {
         !matches!(self.format, Format::EhFrame(_))
     }
 
-    /// Returns whether there is no function and no stub.
+    /// Checks whether there is no function and no stub.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.functions.is_empty()

@@ -2,8 +2,8 @@
 //!
 //! Such a function returns to the end of its arguments. Unwinding finds their start: the caller's
 //! stack pointer, if the function was called with them. After a tail call to a function of more or
-//! fewer bytes of arguments in memory it is another address, and Cranelift's functions find their
-//! values by the stack pointer. The caller does not see the tail call, so that such programs are
+//! fewer bytes of arguments in memory, the start is another address. Cranelift's functions find
+//! their values by the stack pointer. The caller does not see the tail call, so such programs are
 //! refused as a whole.
 
 use crate::cranelift::codegen::ir::{
@@ -15,9 +15,9 @@ use crate::machine::Machine;
 /// Calls in a module of functions that pop their arguments.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct TailCalls {
-    /// A handler is that of a call of one.
+    /// `true` if a call of such a function has a handler.
     are_handled: bool,
-    /// One calls one with other arguments in memory.
+    /// `true` if such a function has a tail call to one with other arguments in memory.
     are_resized: bool,
 }
 
@@ -58,8 +58,8 @@ impl TailCalls {
 }
 
 /// Returns the arguments in memory: the type of each, and its bytes if it is an object. With an
-/// integer of two registers it returns all: each machine has a rule of its own for one of which
-/// the registers that are left hold a part, or that begins with an odd one.
+/// integer of two registers, returns all arguments. Machines differ where such an integer has only
+/// a part in the registers that are left, or would begin with an odd register.
 fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<(Type, u32)> {
     let is_wide = |param: &AbiParam| param.value_type == types::I128;
     let (mut ints, mut vectors) = match signature.params.iter().any(is_wide) {

@@ -1,15 +1,15 @@
 //! UNWIND_INFO: the unwind rules of one function on x86-64 Windows (Microsoft, "x64 exception
 //! handling", struct UNWIND_INFO), and the handlers that a personality enters.
 //!
-//! Functions of Cranelift begin with `push rbp`, `mov rbp, rsp`, then probe the stack, lower rsp
-//! once, and save registers from the start of an area upwards that ends at rbp.
+//! Functions of Cranelift begin with `push rbp`, `mov rbp, rsp`. Then they probe the stack, lower
+//! rsp once, and save registers upwards from the start of an area that ends at rbp.
 //!
-//! Cranelift (0.132 to 0.137) names rbp as the frame register with offset 0, counts the places of
-//! saved registers from the start of the area, and scales the places of integers by 16. Windows
-//! reads places from the frame register less its offset, those of integers in units of 8. So it
-//! finds callers, and restores every saved register from a wrong place. The rules are encoded here
-//! instead: the area counts as allocated by the instruction that sets rbp, and its size is the
-//! offset of the frame register.
+//! Cranelift (0.132 to 0.137) names rbp as the frame register with offset 0. It counts the places
+//! of saved registers from the start of the area, and scales the places of integers by 16. Windows
+//! reads places from the frame register less its offset, those of integers in units of 8. So
+//! Windows finds callers, and restores every saved register from a wrong place. The rules are
+//! encoded here instead. The area counts as allocated by the instruction that sets rbp, and its
+//! size is the offset of the frame register.
 
 use clif_cabi::StubCode;
 
@@ -196,8 +196,8 @@ pub(crate) fn jump(word: u64) -> impl Iterator<Item = u8> {
     [0x48, 0xa1].into_iter().chain(word).chain([0xff, 0xe0])
 }
 
-/// Returns an UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so
-/// many, and saves registers in an area of `area` bytes below it.
+/// Returns an UNWIND_INFO for a prologue of `size` bytes. The prologue has pushed rbp after
+/// `pushed` bytes and set rbp after `set`. It saves registers in an area of `area` bytes below rbp.
 fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[SavedRegister]) -> Vec<u8> {
     let mut codes = Vec::new();
     for save in saves.iter().rev() {

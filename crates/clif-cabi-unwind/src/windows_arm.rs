@@ -1,9 +1,10 @@
 //! `.xdata` records of a function or stub on AArch64 Windows (Microsoft, "ARM64 exception
 //! handling"). Frames begin with `stp x29, x30, [sp, -n]!`, `mov x29, sp`.
 //!
-//! Cranelift's own codes (0.132 to 0.137) have one register of each pair, and Windows takes the
-//! next one for the other: after `stp x19, x23` it restores x20. They leave out stack probes, and
-//! creating them panics for `preserve_all`. So the codes here are made of Cranelift's DWARF rules.
+//! Cranelift's own codes (0.132 to 0.137) have one register of each pair. Windows takes the next
+//! register for the other: after `stp x19, x23` it restores x20. The codes leave out stack probes,
+//! and creating them panics for `preserve_all`. So the codes here are made of Cranelift's DWARF
+//! rules.
 //!
 //! A function that saves more registers has two fragments. While the prologue runs, only x29 and
 //! x30 have changed. The body has no prologue (`end_c`), and every place in it counts from x29.

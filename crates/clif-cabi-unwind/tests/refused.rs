@@ -231,7 +231,7 @@ block1:
 }
 
 /// A tail call to a function with other arguments in memory, beside a handler of a call of such a
-/// function, which would have another stack pointer.
+/// function. The handler would have another stack pointer.
 #[test]
 fn tail_calls_with_other_arguments_are_refused_beside_handlers() {
     // One of 20 is an object of 24 bytes.

@@ -30,8 +30,8 @@ fn missing(isa: &dyn TargetIsa, code: &CompiledCode) -> Result<Rules, UnwindErro
 }
 
 /// Returns the low halves of the vectors that `code` pushes after `last`, the last row of its
-/// prologue, each below the one before: the end of the instruction, the register, and its place in
-/// bytes from the CFA.
+/// prologue. Each has the end of its instruction, the register, and its place in bytes from the
+/// CFA. Each place is below the one before.
 pub(crate) fn pushed(last: &Row, code: &[u8]) -> Vec<(usize, u16, i64)> {
     let lowest = last.saved.iter().map(|own| own.1).min().unwrap_or(0);
     let (words, _) = last.body(code).as_chunks();

@@ -17,9 +17,9 @@ pub(super) static MACHINE: Machine = Machine {
     missing: lowered_frame,
 };
 
-/// Returns the places from the first call on in a frame that the prologue moves down, because a
-/// tail call of the function needs more bytes of arguments than the function has. Cranelift counts
-/// places from the old frame, and names the new one.
+/// Returns the places from the first call on in a frame that the prologue moves down. The frame
+/// moves because a tail call of the function needs more bytes of arguments than the function has.
+/// Cranelift counts places from the old frame, and names the new one.
 fn lowered_frame(_: &dyn TargetIsa, code: &CompiledCode) -> Result<Rules, UnwindError> {
     let call = code.buffer.call_sites().next();
     let end = call.map_or(0, |call| call.ret_addr.saturating_sub(1));
