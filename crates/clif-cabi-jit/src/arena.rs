@@ -1,12 +1,15 @@
 //! The memory of an engine: one reserved range of address space, given out in pages.
 //!
-//! Not cranelift-jit's `ArenaMemoryProvider`: that one panics when the system refuses to change a
-//! protection (memory limits, systems that forbid writable memory to become executable), leaks all
-//! finalized code, and belongs to the module, while here the code outlives it. As there, nothing
-//! ever moves, and everything lies within [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches
-//! from any function to any other.
+//! This is not cranelift-jit's `ArenaMemoryProvider`, which differs in three points:
+//! - It panics when the system refuses to change a protection (memory limits, systems that forbid
+//!   writable memory to become executable).
+//! - It leaks all finalized code.
+//! - It belongs to the module, while here the code outlives the module.
 //!
-//! A page is writable until it is sealed and never again afterwards; for no thread a page is
+//! As there, nothing ever moves. Everything lies within [`MAX_SIZE`] bytes, so a 32-bit
+//! displacement reaches from any function to any other.
+//!
+//! A page is writable until it is sealed and never again afterwards. For no thread a page is
 //! writable and executable at once.
 
 use crate::cranelift::jit::JITMemoryKind;
@@ -105,8 +108,8 @@ impl Arena {
         Ok(self.pages.at(offset))
     }
 
-    /// The offset of `size` bytes in a new run from `start` to `end`, which joins the last one when
-    /// that has the same protection and ends there.
+    /// Returns the offset of `size` bytes in a new run from `start` to `end`. The new run joins the
+    /// last run if that ends at `start` and has the same protection.
     fn in_new_run(
         &mut self,
         (start, end): (usize, usize),

@@ -1,11 +1,11 @@
 //! Closures: C function pointers that carry a context, from Rust closures.
 //!
-//! C calls a stub of the [pool], which loads the context into the register of the static chain and
-//! jumps to code that was compiled once for all signatures entered alike. This code puts the
+//! C calls a stub of the [pool], which loads the context into the register of the static chain. The
+//! stub jumps to code that was compiled once for all signatures entered alike. This code puts the
 //! arguments into memory and calls the closure with their addresses. The result is built in the
 //! caller's memory, or in memory from which it is loaded. Once this code exists, making a closure
-//! only fills a slot of the pool: nothing is compiled, and the system is only asked when the pool
-//! is full.
+//! only fills a slot of the pool. Nothing is compiled, and the system gives memory only when the
+//! pool is full.
 
 mod bound;
 mod compile;
@@ -123,14 +123,16 @@ pub struct ClosureInterface {
 /// Each call returns on the thread on which it began.
 ///
 /// Therefore C must not leave a call of it by `longjmp`, as Lua, Ruby, Perl and libpng leave
-/// callbacks: let the closure return first, and C jump then. A jump passes frames of Rust that
+/// callbacks. Let the closure return first, and C jump then. A jump passes frames of Rust that
 /// catch panics, which Rust does not allow (RFC 2945). An exception of Windows itself that is
-/// raised below a closure and handled above it, as by `__C_specific_handler`, is such a jump. Where
-/// it succeeds nevertheless, as with glibc and on Windows, values in these frames are never
-/// dropped, and the thread takes the call for one that still runs. Each such call keeps 8 bytes or
-/// more until the thread ends, and every drop of a closure on the thread takes 2 nanoseconds longer
-/// from then on; the closure itself is never freed if it is dropped there; one of
-/// [`ClosureInterface::local_mut`] ends the process when it is called again.
+/// raised below a closure and handled above it, as by `__C_specific_handler`, is such a jump.
+///
+/// A jump may succeed nevertheless, as with glibc and on Windows. Values in these frames are then
+/// never dropped, and the thread takes the call for one that still runs:
+/// - Each such call keeps 8 bytes or more until the thread ends.
+/// - Every drop of a closure on the thread takes 2 nanoseconds longer from then on.
+/// - The closure itself is never freed if it is dropped there.
+/// - A closure of [`ClosureInterface::local_mut`] ends the process when it is called again.
 pub struct Closure<'a> {
     slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its
@@ -187,15 +189,15 @@ impl Closures {
     /// Returns how functions of `sig` are entered. Compiles code unless a signature that is entered
     /// alike was requested before.
     ///
-    /// Closures of a variadic one read their unnamed arguments from a [`VaList`]. If all callers
-    /// pass the same, `sig` may be that of a call ([`FnSig::at_call`]): then these unnamed
-    /// arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after
-    /// them.
+    /// Closures of a variadic signature read their unnamed arguments from a [`VaList`]. If all
+    /// callers pass the same, `sig` may be that of a call ([`FnSig::at_call`]). The unnamed
+    /// arguments are then arguments like the others ([`ClosureArgs::get`]), and the list starts
+    /// after them.
     ///
     /// # Errors
-    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered;
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered.
     /// [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers
-    /// that this machine does not have; those of [`Engine::define`] and [`Engine::finalize`].
+    /// that this machine does not have. The errors of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = locked(&self.compiler);
         // The pointers that functions are passed as.
@@ -242,7 +244,8 @@ impl ClosureInterface {
     ///
     /// A panic of `closure` does not unwind into C: the process is aborted with a message that
     /// names it. The process is also aborted if the closure of a function that never returns does
-    /// return, and, with a message of Rust's own, if a C++ exception reaches the closure.
+    /// return. If a C++ exception reaches the closure, the process is aborted with a message of
+    /// Rust's own.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) when the system gives no more memory.
@@ -316,9 +319,10 @@ unsafe fn free<F>(context: NonNull<Header>) {
 }
 
 impl Closure<'_> {
-    /// Returns the function pointer, which is valid as long as the closure. The code that lets
-    /// others call it ensures that no other thread drops the closure during a call, and none drops
-    /// it before a later call. Values that the closure borrows live until then too.
+    /// Returns the function pointer, which is valid as long as the closure. Code that gives the
+    /// pointer to others ensures that no other thread drops the closure during a call. It also
+    /// ensures that nobody calls the closure after it is dropped. Values that the closure borrows
+    /// live until then too.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.slot.code()
@@ -351,8 +355,8 @@ impl ClosureArgs<'_> {
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
         let (ty, pointer) = self.at(index)?;
         check::<T>(Subject::Argument(index), ty)?;
-        // SAFETY: an object of the argument's type is there, of which `T` is a valid reading; its
-        // address is as aligned as its type is in C.
+        // SAFETY: an object of the argument's type is there, and any such object is a valid `T`.
+        // Its address is as aligned as its type is in C.
         Ok(unsafe { pointer.cast::<T>().read_unaligned() })
     }
 

@@ -75,7 +75,7 @@ impl Code {
     /// # Safety
     ///
     /// `F` must be a function pointer type with the calling convention, parameters and result of
-    /// the function, and calling it must be sound with every argument that `F` takes (make `F` an
+    /// the function. Calling it must be sound with every argument that `F` takes (make `F` an
     /// `unsafe` function pointer where it is not). A copy of the function pointer does not keep the
     /// code alive, as with [`as_ptr`](Self::as_ptr).
     #[must_use]
@@ -148,8 +148,9 @@ pub(crate) struct Shared {
     _arena: Option<Arc<Mutex<Arena>>>,
 }
 
-/// State that is kept as long as the code: libraries it may call into, then registrations, which
-/// are taken back before the memory goes, then the memory of stubs.
+/// State that is kept as long as the code, in the order in which it is dropped. Libraries that the
+/// code may call into come first. Registrations are taken back before the memory goes. The memory
+/// of stubs comes last.
 #[derive(Default)]
 pub(crate) struct Resources {
     pub(crate) libraries: Vec<Library>,

@@ -1,5 +1,5 @@
-//! The release of Cranelift that is compiled against, chosen by a feature, and the differences
-//! between releases: nothing else in this crate knows which one it is.
+//! The release of Cranelift to compile against, chosen by a feature, and the differences between
+//! releases. Nothing else in this crate knows the release.
 
 use codegen::isa::TargetFrontendConfig;
 

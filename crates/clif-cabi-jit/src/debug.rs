@@ -1,6 +1,6 @@
-//! Debug information of code that has become final: its names for this process, and by options of
-//! [`Settings`](crate::Settings) for gdb by its JIT interface, and for perf by its map or a
-//! jitdump.
+//! Debug information of code that has become final: its names for this process. By options of
+//! [`Settings`](crate::Settings) it is also for gdb, by its JIT interface, and for perf, by its map
+//! or a jitdump.
 
 #[cfg(feature = "gdb")]
 pub(crate) mod gdb;

@@ -2,8 +2,8 @@
 //! outlives it.
 //!
 //! cranelift-jit looks symbols up while it writes relocations and panics when one is missing,
-//! undefined or out of reach. So [`Engine::finalize`] goes over the relocations of everything new
-//! first, which is why all definitions must pass through the engine: it is a [`Module`] itself, and
+//! undefined or out of reach. So [`Engine::finalize`] first goes over the relocations of everything
+//! new. All definitions must therefore pass through the engine: it is a [`Module`] itself, and
 //! never lends the one inside.
 
 mod define;
@@ -44,9 +44,10 @@ const STUB_ALIGN: u64 = StubCode::ALIGN;
 /// Compiles functions into the memory of this process, where C can call them and they can call C.
 ///
 /// An engine is used in rounds: declare, define, [`finalize`](Self::finalize), take the [`Code`].
-/// Further rounds may follow; code of earlier ones never moves or changes. It is a [`Module`], to
-/// be given to whatever works on one. Its methods do not panic, whatever they are given; ids must
-/// be its own, though: an id of another engine is an error only when it is out of range here.
+/// Further rounds may follow; code of earlier ones never moves or changes. An engine is a
+/// [`Module`], to be given to whatever works on one. Its methods do not panic, whatever they are
+/// given. Ids must be its own, though: an id of another engine is an error only when it is out of
+/// range here.
 ///
 /// One engine is used by one thread at a time, and can be sent to another. A process may have any
 /// number of them.
@@ -81,8 +82,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedHost`] where [the crate](crate#what-it-does-not-do) cannot run,
-    /// [`Error::Setting`] for a flag that does not exist or is fixed, [`Error::MemorySize`] and
+    /// [`Error::UnsupportedHost`] where [the crate](crate#what-it-does-not-do) cannot run.
+    /// [`Error::Setting`] for a flag that does not exist or is fixed. [`Error::MemorySize`] and
     /// [`Error::Memory`] when the memory cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
@@ -158,8 +159,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Returns the address an import of this name has or would get: from the bound names, the
-    /// libraries that were added ([`Engine::add_library`]), and the process ([`Library::process`]).
+    /// Returns the address that an import of this name has or would get. The search order is the
+    /// bound names, the libraries that were added ([`Engine::add_library`]), and the process
+    /// ([`Library::process`]).
     ///
     /// # Errors
     ///
@@ -172,8 +174,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::IncompatibleSignature`] and [`Error::IncompatibleDeclaration`] when the name is
-    /// declared otherwise.
+    /// [`Error::IncompatibleSignature`] and [`Error::IncompatibleDeclaration`] when the name has
+    /// another declaration.
     pub fn declare_import(&mut self, name: &str, signature: &ir::Signature) -> Result<FuncId> {
         self.declare(name, Linkage::Import, signature)
     }
@@ -242,25 +244,30 @@ impl Engine {
     /// Finalize many functions together. Each time takes a page of [`Settings::memory`] at least,
     /// another one for constants, and registers tables with the unwinder of the process. Unwinders
     /// of libgcc before 13 search registrations one by one, for every exception and panic in the
-    /// process: after 2000 rounds a panic takes 100 microseconds in place of 2.
+    /// process. After 2000 rounds a panic takes 100 microseconds in place of 2.
     ///
     /// # Errors
     ///
-    /// [`Error::Undefined`] when it refers to functions or data objects of this engine that have no
-    /// definition yet, [`Error::MissingSymbols`] when imports are found nowhere,
-    /// [`Error::Relocation`] when one is too far away for the relocation in a stub: nothing has
-    /// changed then, and it can be tried again once they are there. [`Error::UnsupportedHost`] when
-    /// a stub passes vectors in registers that this machine does not have. [`Error::Memory`] when
-    /// the system does not allow memory to become executable. [`Error::Unwind`] when the
-    /// personality or a type that is caught is found nowhere, and [`Error::Profile`] for a profile
-    /// that cannot be written: the code is final then, and what could not be told stays untold.
+    /// - [`Error::Undefined`] when new code refers to functions or data objects of this engine that
+    ///   have no definition yet.
+    /// - [`Error::MissingSymbols`] when imports are found nowhere.
+    /// - [`Error::Relocation`] when an import is too far away for the relocation in a stub.
+    /// - [`Error::UnsupportedHost`] when a stub passes vectors in registers that this machine does
+    ///   not have.
+    /// - [`Error::Memory`] when the system does not allow memory to become executable.
+    /// - [`Error::Unwind`] when the personality or a type that is caught is found nowhere.
+    /// - [`Error::Profile`] for a profile that cannot be written.
+    ///
+    /// After the first three nothing has changed, and `finalize` can be tried again once the
+    /// definitions or imports are there. After the last two the code is final, and the registration
+    /// that failed is not tried again.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
         let found = self.resolve()?;
         self.check_ranges(&found)?;
         self.symbols.found().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
-        // The code is final, whoever could not be told of it.
+        // The code is final even if a registration fails.
         let told = self.register();
         for pending in self.pending.drain(..) {
             let stage = match pending.id {

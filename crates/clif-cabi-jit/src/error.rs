@@ -1,8 +1,8 @@
 //! Errors between a declaration and running code.
 //!
-//! The engine is also a [`cranelift_module::Module`], whose methods must fail with
-//! a [`ModuleError`]: the conversion keeps Cranelift's own variant where one fits and wraps the
-//! rest as [`ModuleError::Backend`].
+//! The engine is also a [`cranelift_module::Module`], whose methods must fail with a
+//! [`ModuleError`]. The conversion keeps Cranelift's own variant where one fits and wraps the rest
+//! as [`ModuleError::Backend`].
 
 use core::fmt;
 use std::any::Any;
@@ -43,9 +43,9 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// The size asked for the engine's memory, in bytes, is zero or too large.
+    /// The size set for the engine's memory, in bytes, is zero or too large.
     MemorySize {
-        /// Bytes asked for.
+        /// Bytes set.
         size: usize,
         /// The most there can be, in bytes.
         most: usize,
@@ -61,7 +61,7 @@ pub enum Error {
     },
     /// An alignment that is not a power of two, or larger than a page.
     Alignment {
-        /// The alignment asked for, in bytes.
+        /// The alignment, in bytes.
         align: u64,
     },
     /// The operating system refused to reserve memory or to change its protection.
@@ -168,7 +168,7 @@ pub enum Error {
         /// The error in it.
         why: &'static str,
     },
-    /// The code of a function is asked for before it was defined and finalized.
+    /// The code of a function was requested before it was defined and finalized.
     NotFinalized {
         /// The function.
         name: String,

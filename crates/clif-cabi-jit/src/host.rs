@@ -3,7 +3,7 @@
 //!
 //! A host has three files: a machine (`x86_64`, `aarch64`, `riscv64`, `s390x`), a system (`unix`,
 //! `windows`), and a way to make memory executable (`mprotect`, `map_jit`, `virtual_alloc`). A
-//! machine without an engine has the file `none`, which refuses what it is asked.
+//! machine without an engine has the file `none`, which refuses every request.
 
 pub(crate) mod icache;
 mod pages;

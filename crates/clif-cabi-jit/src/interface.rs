@@ -1,9 +1,9 @@
 //! Typed calls of signatures known at run time, in the shape that users of libffi know: a type, a
 //! call interface, a code pointer, arguments.
 //!
-//! Properties that the compiler cannot check here are checked at each call: the number of
-//! arguments, and the kind and size of each, and of the result, against its C type. The caller
-//! still promises how the C function uses them.
+//! Each call checks properties that the compiler cannot check here. These are the number of
+//! arguments, and the kind and size of each argument and of the result against its C type. The
+//! caller still promises how the C function uses them.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;

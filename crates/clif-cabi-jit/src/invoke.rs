@@ -1,13 +1,13 @@
 //! Calls of functions whose signature is known at run time: one function for all signatures that
 //! are passed alike.
 //!
-//! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args`
+//! An [`Invoker`] is `void (target, args, ret)`. It loads each argument from the object that `args`
 //! points to, calls `target`, and stores the result to `ret`. It is made once for a *shape*, the
 //! form of a call in registers and stack; `long f(long)` and `void *f(void *)` share one. From then
 //! on preparing a call is a look into a table, and making it is one indirect call.
 //!
 //! If moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would
-//! take most of the time before the first call. It compiles the others.
+//! take most of the time before the first call. Cranelift compiles the others.
 
 use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
@@ -50,9 +50,9 @@ pub struct Invoker {
 /// Maker of invokers, with one for each shape. Invokers of scalars and of most records are made in
 /// some microseconds; Cranelift compiles the others.
 ///
-/// Each shape takes about 16 KiB of memory, a page of them for its code, and registers tables with
-/// the unwinder of the process, until the maker and all its invokers are gone. Unwinders of libgcc
-/// before 13 search registrations one by one, for every exception and panic in the process: with
+/// Each shape takes about 16 KiB of memory, of which its code has a page. It registers tables with
+/// the unwinder of the process until the maker and all its invokers are gone. Unwinders of libgcc
+/// before 13 search registrations one by one, for every exception and panic in the process. With
 /// 2000 shapes a panic takes 150 microseconds in place of 2.
 ///
 /// # Example
@@ -86,7 +86,7 @@ pub struct Invokers {
     /// None until something has to be compiled.
     compiler: Option<Box<(Engine, Lowering)>>,
     compiled: Map<CallPlan>,
-    /// Invokers of signatures that were asked for before.
+    /// Invokers of signatures that [`Invokers::get`] has had before.
     known: Map<FnSig>,
 }
 
@@ -228,11 +228,10 @@ impl Invoker {
     /// Calls `target`.
     ///
     /// # Safety
-    /// `target` is a function of the signature that the invoker was asked for, or of one that [is
-    /// passed alike](Invokers), and may be called now. `args` has an element for each argument,
-    /// which points to a valid value of its type. `ret` points to as many writable bytes as the
-    /// result's type has, at a multiple of its alignment in C; it is not looked at where there is
-    /// no result.
+    /// `target` is a function of the invoker's signature, or of one that [is passed
+    /// alike](Invokers), and may be called now. `args` has an element for each argument, which
+    /// points to a valid value of its type. `ret` points to as many writable bytes as the result's
+    /// type has, at a multiple of its alignment in C. Without a result `ret` is not used.
     #[inline]
     pub unsafe fn call(&self, target: *const c_void, args: &[*const u8], ret: *mut u8) {
         // SAFETY: the caller answers for the arguments; the code lives as long as `self`.
@@ -258,9 +257,9 @@ impl fmt::Debug for Invokers {
     }
 }
 
-/// Compiles `void (target, args, ret)` for calls of `sig`. It has a parameter in each other
-/// register of arguments too, whose value nobody gives and nobody reads: as a padding argument it
-/// stays where it is, and costs no instruction.
+/// Compiles `void (target, args, ret)` for calls of `sig`. The function has a parameter in each
+/// other register of arguments too, whose value nobody gives and nobody reads. As a padding
+/// argument it stays where it is, and costs no instruction.
 fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
     let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
     let signature = lower.filled_signature(&shim)?;

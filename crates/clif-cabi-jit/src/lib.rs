@@ -1,15 +1,14 @@
 //! C calls through cranelift-jit: libraries, symbols, direct, indirect and extern calls, callbacks.
 //!
 //! An [`Engine`] compiles CLIF into the memory of this process. It is a `cranelift_module::Module`,
-//! so the lowering of `clif-cabi` works on it; in it, a function calls
+//! so the lowering of `clif-cabi` works on it. A function in an engine calls
 //!
 //! - another function of the engine **directly**, by a `FuncRef` of its id,
-//! - a function of C by an **extern** call, by a `FuncRef` of an import, which is found in a
-//!   [`Library`], in the process, or at an address the front end binds,
+//! - a function of C by an **extern** call, by a `FuncRef` of an import,
 //! - anything **indirectly**, through a pointer.
 //!
-//! The other way round, [`Code`] is a function pointer for C: see [`Code::as_ptr`] and
-//! [`Code::typed`].
+//! An import is found in a [`Library`], in the process, or at an address the front end binds. The
+//! other way round, [`Code`] is a function pointer for C: see [`Code::as_ptr`] and [`Code::typed`].
 //!
 //! # Example
 //!
@@ -124,27 +123,31 @@
 //!
 //! # Exceptions
 //!
-//! An engine tells the unwinder of the process of its functions and stubs when it is finalized, and
-//! takes that back before its memory goes. A C++ exception or a Rust panic (through
-//! `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them,
-//! and the entries of closures. It enters a handler of `try_call` where the front end has chosen a
-//! [`Personality`] ([`Settings::personality`]). An exception ends the process where it reaches a
-//! closure ([`ClosureInterface::closure`]), code given to an engine as bytes (not that of stubs),
-//! or C without unwind tables. No `longjmp` may pass a closure, and no exception of Windows itself
-//! (`RaiseException`, a fault), which does not end there: [`Closure`] says what one costs.
+//! An engine registers its functions and stubs with the unwinder of the process when it is
+//! finalized, and takes that back before its memory goes. A C++ exception or a Rust panic (through
+//! `extern "C-unwind"`) passes through them to whoever catches it above. A backtrace sees them, and
+//! the entries of closures. An exception enters a handler of `try_call` where the front end has
+//! chosen a [`Personality`] ([`Settings::personality`]). An exception ends the process where it
+//! reaches one of these:
+//! - a closure ([`ClosureInterface::closure`])
+//! - code given to an engine as bytes (not that of stubs)
+//! - C without unwind tables
+//!
+//! No `longjmp` may pass a closure. Nor may an exception of Windows itself (`RaiseException`, a
+//! fault), which does not end there. [`Closure`] lists the costs of one.
 //!
 //! # Debuggers and profilers
 //!
 //! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own.
 //! With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a library,
-//! without lines. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings
-//! are off unless asked for, and nothing is kept for them then.
+//! without lines. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. These settings are
+//! off by default, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!
-//! On machines where it cannot run (other than x86-64 with Unix or Windows, AArch64 with Linux,
-//! FreeBSD or macOS, RISC-V 64 and s390x with Linux) everything compiles, and [`Engine::new`] says
-//! why not.
+//! An engine runs on x86-64 with Unix or Windows, AArch64 with Linux, FreeBSD or macOS, and RISC-V
+//! 64 and s390x with Linux. On other machines everything compiles, and [`Engine::new`] says why it
+//! cannot run.
 
 /// `each! { A B C .. }` for no type parameter to twelve of them.
 macro_rules! up_to_twelve {

@@ -1,8 +1,7 @@
 //! Shared libraries, and the search for a name.
 //!
-//! In this order: names bound to an address by the front end, the libraries added to the engine in
-//! the order they were added, then the process ([`Library::process`]). The first hit wins and is
-//! final.
+//! The order is: names bound to an address by the front end, the libraries added to the engine as
+//! they were added, the process ([`Library::process`]). The first hit wins and is final.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -91,12 +90,16 @@ impl Library {
         })
     }
 
-    /// Returns the symbols that the process has without opening anything: of the program, of
-    /// libraries it was linked with, of those opened for all of it (`RTLD_GLOBAL`), and of C's own
-    /// library, of which `libm` is a part. On Windows: of the program and its C library,
-    /// `msvcrt.dll` for `-gnu`, else `ucrtbase.dll`. `printf` is not in the latter, `hypot` not in
-    /// the former: bind them ([`Engine::bind`](crate::Engine::bind)), because another C library has
-    /// a heap and files of its own.
+    /// Returns the symbols that the process has without opening anything. On Unix they are those
+    /// of:
+    /// - the program, and libraries it was linked with
+    /// - libraries opened for all of it (`RTLD_GLOBAL`)
+    /// - C's own library, of which `libm` is a part
+    ///
+    /// On Windows they are those of the program and its C library, `msvcrt.dll` for `-gnu`, else
+    /// `ucrtbase.dll`. `printf` is not in the latter, `hypot` not in the former. Bind them
+    /// ([`Engine::bind`](crate::Engine::bind)), because another C library has a heap and files of
+    /// its own.
     ///
     /// # Example
     ///

@@ -7,8 +7,9 @@ use crate::arena::MAX_SIZE;
 use crate::error::{Error, Result};
 use crate::host::machine;
 
-/// Checks what can be known when the `size` bytes of `name` are defined: kind, place, the
-/// relocation before it, and that the target is something an engine can have an address for.
+/// Checks what can be known when the `size` bytes of `name` are defined. These are the kind and the
+/// place of `reloc`, and the relocation before it. The target must be one that an engine can have
+/// an address for.
 pub(crate) fn check_kind(
     name: &str,
     size: usize,

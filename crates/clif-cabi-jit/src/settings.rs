@@ -81,9 +81,9 @@ impl Settings {
     /// of it counts as used.
     ///
     /// Each [`Engine::finalize`](crate::Engine::finalize) takes whole pages of it, however small
-    /// the functions are, and so does each shape of [`Closures`](crate::Closures): 16 384 rounds
-    /// fill the 64 MiB of the default, where a page has 4 KiB. Nothing is given back until the
-    /// engine and all its code are gone.
+    /// the functions are. So does each shape of [`Closures`](crate::Closures). 16 384 rounds fill
+    /// the 64 MiB of the default, where a page has 4 KiB. Nothing is given back until the engine
+    /// and all its code are gone.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

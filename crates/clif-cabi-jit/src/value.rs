@@ -11,8 +11,8 @@ use crate::kind;
 /// A Rust type that may stand for a C type as argument and result.
 ///
 /// # Safety
-/// If `stands_for` is true, the type has the size of the C type, every value of it is valid as that
-/// type, and every value of the C type is a valid value of it.
+/// If `stands_for` is true, the type has the size of the C type. Every value of the Rust type is
+/// valid as the C type, and every value of the C type as the Rust type.
 ///
 /// # Example
 /// ```
@@ -31,8 +31,8 @@ use crate::kind;
 /// assert!(i32::stands_for(&Type::U32) && !i32::stands_for(&Type::F32));
 /// ```
 pub unsafe trait CValue: Copy {
-    /// The kind of the scalars that this stands for, so that a call compares two numbers;
-    /// [`kind::NONE`] where [`CValue::stands_for`] has to be asked.
+    /// Kind of the scalars that this stands for, so that a call compares two numbers.
+    /// [`kind::NONE`] where [`CValue::stands_for`] decides.
     #[doc(hidden)]
     const KIND: u32 = kind::NONE;
     /// Sign of an integer. A caller relies on the bits above a narrow result.
@@ -70,8 +70,9 @@ impl<'a> CallArg<'a> {
         }
     }
 
-    /// Makes an argument of an object of any type with as many bytes: a structure, a union, a
-    /// vector, a number that Rust has no type for. A call refuses a `_Bool` that is not 0 or 1.
+    /// Makes an argument of the bytes of an object of any type. Examples are a structure, a union,
+    /// a vector, and a number that Rust has no type for. A call refuses another number of bytes,
+    /// and a `_Bool` that is not 0 or 1.
     #[must_use]
     pub fn bytes(object: &'a [u8]) -> Self {
         Self {
@@ -150,8 +151,8 @@ impl Subject {
         Err(self.refused(ty, format!("it has {size}, and {bytes} {are} given")))
     }
 
-    /// Refuses bytes that are no object of `ty`: another number of them, and a `_Bool` that is
-    /// neither 0 nor 1, which C and Rust rely on.
+    /// Refuses bytes that are no object of `ty`: another number of them, or a `_Bool` that is
+    /// neither 0 nor 1. C and Rust rely on these two values.
     pub(crate) fn check_bytes(self, ty: &Type, object: &[u8]) -> Result<()> {
         self.check_size(ty, object.len())?;
         match *object {

@@ -1,10 +1,11 @@
-//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every machine
+//! Vectors of 32 and 64 bytes in registers: passing one takes instructions that not every machine
 //! has.
 //!
 //! Only stubs contain such instructions, and the vector level of a signature alone decides whether
-//! there is such a stub. Calls that this machine would end by SIGILL are refused: signatures of
-//! invokers and closures by the type that is passed so; a front end's code when it is to become
-//! executable, by the name of the stub, or of the function that a stub enters.
+//! there is such a stub. Calls that this machine would end by SIGILL are refused. Signatures of
+//! invokers and closures are refused by the type that is passed so. A front end's code is refused
+//! before it becomes executable. Its stubs are known by their names, or by the names of the
+//! functions that they enter.
 
 use core::fmt;
 

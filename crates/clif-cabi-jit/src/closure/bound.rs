@@ -19,7 +19,7 @@ impl Closures {
     /// Makes a C function pointer that enters `code` with `chain` in the register of the static
     /// chain, without compiling. `code` comes from
     /// [`Lowering::entry_point`](clif_cabi::Lowering::entry_point) for a signature with a static
-    /// chain, or is a nested function of GNU C; callers of the pointer know the signature without
+    /// chain, or is a nested function of GNU C. Callers of the pointer know the signature without
     /// the chain.
     ///
     /// # Safety

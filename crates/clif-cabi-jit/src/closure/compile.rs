@@ -71,8 +71,9 @@ impl Compiler {
         pool
     }
 
-    /// Returns the error for `sig`, which has no closures: if a function of it is lowered, its
-    /// convention cannot pass the context, or a static chain is in its register.
+    /// Returns the error for `sig`, which has no closures. If a function of `sig` is lowered,
+    /// either its convention cannot pass the context, or a static chain is in the context's
+    /// register.
     fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
         let is_convention = match &error {
             LowerError::Plan(PlanError::Abi(_)) => true,

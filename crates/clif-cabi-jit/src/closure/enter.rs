@@ -29,9 +29,9 @@ pub(super) fn handler<F: Callable>(interface: &ClosureInterface) -> Handler {
 /// Calls the Rust closure of `context`.
 ///
 /// # Safety
-/// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the
-/// addresses of its arguments, and memory for the result, set to zero: as many bytes as its type
-/// has, or any address but null where it has none.
+/// Called by compiled code only. `context` is the [`Context`] of a closure of this type that lives,
+/// and `args` has the addresses of its arguments. `ret` has as many bytes as the type of the
+/// result, set to zero, or is any address but null for a result without bytes.
 unsafe extern "C" fn enter<F: Callable>(
     context: *const c_void,
     args: *const *const u8,

@@ -18,9 +18,9 @@ pub unsafe trait FnPointer: Copy {
     /// Refuses a signature that is not that of this type.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of
-    /// another kind or size, for a narrow result of the other sign, and for another number of
-    /// parameters.
+    /// [`Error::Value`](crate::Error::Value) for another number of parameters, and for the first
+    /// parameter, or the result, of another kind or size. Also for a narrow result of the other
+    /// sign.
     fn check(sig: &FnSig) -> Result<()>;
 }
 
@@ -30,8 +30,8 @@ impl Closure<'_> {
     ///
     /// It is valid as [`Closure::code`] is. Types of the caller's own that [are passed by
     /// value](CValue) have to be passed as the C type is, which nobody compares: `repr(C)` with the
-    /// members of its structure or union. Rust passes a structure of four floats otherwise than C a
-    /// vector of them, and has nothing that is passed as a `long double`.
+    /// members of its structure or union. Rust passes a structure of four floats differently from
+    /// C's vector of them, and has nothing that is passed as a `long double`.
     ///
     /// # Errors
     /// [`Error::Value`](crate::Error::Value) if the closure's signature is another.

@@ -1,10 +1,10 @@
 //! Slots of closures: each a stub that anybody can call, and the two words the stub reads.
 //!
 //! A block is a page of stubs and, after it, a page of data. Every stub has the same bytes, because
-//! a stub and its two words are always a page apart: they are written once, before the page becomes
-//! executable. To make a closure is to write two words of data, to drop one is to put its slot
-//! back: no system call, and no page is ever writable and executable. Blocks are unmapped with the
-//! pool.
+//! a stub and its two words are always a page apart. The stubs are written once, before the page
+//! becomes executable. A new closure writes two words of data, a dropped one puts its slot back.
+//! Neither needs a system call, and no page is ever writable and executable. Blocks are unmapped
+//! with the pool.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -90,7 +90,7 @@ impl Pool {
             Some(slot) => slot,
             None => inner.grow(self.context, self.tables.as_ref())?,
         };
-        // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of
+        // SAFETY: the slot was free, so its data is neither read nor written elsewhere. The page of
         // data is writable, and the two words lie in it.
         unsafe {
             slot.data().write(context);

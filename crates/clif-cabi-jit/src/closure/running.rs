@@ -2,12 +2,14 @@
 //! freed when it has returned.
 //!
 //! Each call notes its closure in a list of the thread, and takes the note back: some loads and
-//! stores. To count the calls in the closure would take two locked instructions, each as long as
-//! the call of a closure, and longer where several threads call one closure. Two kinds of notes may
-//! be anywhere in the list: those of calls that run on other stacks of this thread, and those of
-//! calls that were left by `longjmp`, which are never taken back, and whose closures are never
-//! freed. No address of a frame tells one from the other: a coroutine's stack may be an array in
-//! another stack, and coroutines that copy their stacks aside (greenlets) share addresses.
+//! stores. A count of calls in the closure would take two locked instructions. Each takes as long
+//! as the call of a closure, and longer where several threads call one closure.
+//!
+//! Two kinds of notes may be anywhere in the list. One kind is of calls that run on other stacks of
+//! this thread. The other is of calls that were left by `longjmp`: these notes are never taken
+//! back, and their closures are never freed. No address of a frame tells one kind from the other. A
+//! coroutine's stack may be an array in another stack, and coroutines that copy their stacks aside
+//! (greenlets) share addresses.
 
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
@@ -27,7 +29,7 @@ const GONE: usize = !DROPPED;
 /// Addresses of contexts, 0 where a note has been taken back before later ones.
 struct Notes {
     len: Cell<usize>,
-    /// The number of this thread, 0 until it is asked for.
+    /// Number of this thread, 0 until [`thread`] is called.
     thread: Cell<usize>,
     first: [Cell<usize>; FIRST],
 }
@@ -93,8 +95,8 @@ pub(super) fn is_dropped_later(context: NonNull<Header>) -> bool {
     marked
 }
 
-/// Keeps the code of `interface` until the call that ends has returned to C, and longer: until the
-/// next such call on this thread, or its end.
+/// Keeps the code of `interface` until the call that ends has returned to C. It stays longer: until
+/// the next such call on this thread, or the end of the thread.
 pub(super) fn keep_while_returning(interface: ClosureInterface) {
     let mut interface = Some(interface);
     // The former owner is dropped after the list is no longer borrowed.

@@ -31,14 +31,16 @@ pub struct VaArg {
 
 /// The `va_list` of one call of a variadic closure.
 ///
-/// A read checks that the Rust type stands for the C type, that the bytes have its size, and that
+/// A read checks the Rust type against the C type, and the number of its bytes. It also checks that
 /// the list is of the convention for which the [`VaArg`] was made. The caller's arguments are
-/// recorded nowhere: a read of one more argument, or of another type, reads registers and stack
+/// recorded nowhere. A read of one more argument, or of another type, reads registers and stack
 /// that may hold anything. Therefore [`next`](Self::next) is `unsafe`, like that of
 /// `core::ffi::VaList`: the code that calls it relies on the callers' arguments, as C's `va_arg`
-/// does. If all callers pass the same there is a way without `unsafe`: the interface of that call
-/// ([`Closures::interface`] of [`FnSig::at_call`]), whose unnamed arguments [`ClosureArgs::get`]
-/// checks like any other. It is the only way that libffi has, whose interfaces (and those of
+/// does.
+///
+/// If all callers pass the same there is a way without `unsafe`: the interface of that call
+/// ([`Closures::interface`] of [`FnSig::at_call`]). [`ClosureArgs::get`] checks its unnamed
+/// arguments like any other. It is the only way that libffi has, whose interfaces (and those of
 /// `libffi::middle`) are of one call.
 ///
 /// # Example

@@ -1,8 +1,10 @@
-//! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images that a debugger
-//! finds by the name of its head, and a function that it stops in when the list changes. lldb is
-//! said to read it too; nothing here has tried. A process has one list for each library or program
-//! that has this code; the names are why this is a feature: another JIT that is linked into the
-//! same program may have them too.
+//! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images and a function.
+//! A debugger finds the list by the name of its head. It stops in the function when the list
+//! changes. lldb is said to read the list too; nothing here has tried.
+//!
+//! A process has one list for each library or program that has this code. The interface is a
+//! feature of this crate because of its names: another JIT that is linked into the same program may
+//! have them too.
 
 use core::ptr;
 use std::sync::Mutex;

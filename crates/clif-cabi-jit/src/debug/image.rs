@@ -54,8 +54,8 @@ pub(super) fn image(code: &[NewCode], frames: Vec<u8>) -> Vec<u8> {
     image
 }
 
-/// Returns `code` in runs between which there are whole pages: those may have code of other images,
-/// and gdb ignores a section that overlaps another one.
+/// Returns `code` in runs between which there are whole pages. Those pages may have code of other
+/// images, and gdb ignores a section that overlaps another one.
 fn runs(code: &[NewCode]) -> Vec<Vec<&NewCode>> {
     let page = region::page::size() as u64;
     let mut code: Vec<&NewCode> = code.iter().collect();

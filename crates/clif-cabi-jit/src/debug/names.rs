@@ -40,21 +40,21 @@ impl Drop for SymbolEntries {
 }
 
 /// Returns the function that an address is in, of any [`Engine`](crate::Engine) of the process and
-/// any thread. `None`: it is in none, or in one that is gone.
+/// any thread. `None`: the address is in none, or in one that is gone.
 ///
-/// A frame of a backtrace has the address that its call returns to, which may already be that of
-/// the next function: ask for the byte before. The line is known to the front end: Cranelift keeps
+/// A frame of a backtrace has the address that its call returns to. This may already be the address
+/// of the next function, so look up the byte before. The front end knows the line: Cranelift keeps
 /// its source locations by the same offset (`MachBuffer::get_srclocs_sorted`).
 ///
 /// `std::backtrace::Backtrace`, the message of a panic and the crate `backtrace` show no name for
-/// code in memory: std looks for names itself, in the files that the dynamic linker had mapped when
-/// it was asked first, and cannot be told of others. (An image of the code that `dlopen` loads,
-/// from a memfd, would be at other addresses.) For each frame of `backtrace::trace` that
-/// `backtrace::resolve_frame` does not know, ask
+/// code in memory. The reason: std looks for names in the files that the dynamic linker had mapped
+/// at its first search, and nobody can add others. (An image of the code that `dlopen` loads, from
+/// a memfd, would be at other addresses.) Some frames of `backtrace::trace` are unknown to
+/// `backtrace::resolve_frame`. For each of them, call
 /// `symbol_at(frame.ip().cast::<u8>().wrapping_sub(1))`.
 ///
-/// It takes a lock, and allocates. A signal handler waits forever if it has interrupted this
-/// function on its own thread, or an engine that becomes final or goes.
+/// The function takes a lock, and allocates. A signal handler waits forever if it has interrupted
+/// this function on its own thread, or an engine that becomes final or goes.
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
     let all = locked(&ALL);

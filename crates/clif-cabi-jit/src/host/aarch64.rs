@@ -30,8 +30,8 @@ pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     bytes
 }
 
-/// The bytes that a relocation of an instruction writes, if cranelift-jit can apply one of this
-/// kind; on any other it panics, or writes beyond the code.
+/// Returns how many bytes a relocation of an instruction writes, if cranelift-jit can apply one of
+/// this kind. It panics on any other, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     use Reloc::{Aarch64AddAbsLo12Nc, Aarch64AdrPrelPgHi21, Arm64Call};
     matches!(kind, Arm64Call | Aarch64AdrPrelPgHi21 | Aarch64AddAbsLo12Nc).then_some(4)

@@ -1,4 +1,4 @@
-//! Machines without an engine: what is asked here is never used.
+//! Machines without an engine: no result of these functions is used.
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::AbiParam;

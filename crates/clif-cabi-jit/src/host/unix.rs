@@ -50,8 +50,8 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
-/// `true` if the unwinder is told one function at a time, as LLVM's is. libgcc's is told a whole
-/// table, up to the four zeros at its end.
+/// `true` if the unwinder registers one function at a time, like LLVM's. With libgcc's a whole
+/// table is registered, up to the four zeros at its end.
 #[cfg(has_engine)]
 const IS_LLVM: bool = cfg!(not(any(
     all(target_os = "linux", target_env = "gnu"),
@@ -63,7 +63,7 @@ const IS_LLVM: bool = cfg!(not(any(
 pub(crate) struct Frames(TablesInMemory);
 
 impl Frames {
-    /// Tells the unwinder of the functions in `tables`.
+    /// Registers the functions in `tables` with the unwinder.
     ///
     /// # Errors
     /// None on these systems.
@@ -83,17 +83,17 @@ impl Frames {
 impl Drop for Frames {
     fn drop(&mut self) {
         for frames in &self.0.eh_frames {
-            // SAFETY: the unwinder was told of this table when it was made.
+            // SAFETY: the table was registered when this value was made.
             unsafe { unwind_table(frames, false) };
         }
     }
 }
 
-/// Tells the unwinder of the process of a table, or that it goes.
+/// Registers a table with the unwinder of the process, or takes it back.
 ///
 /// # Safety
 /// `table` is an `.eh_frame` that ends with four zeros, and stays where it is until it is taken
-/// back; it is taken back once, if it was told before.
+/// back. It is taken back once, after it was registered.
 #[cfg(has_engine)]
 unsafe fn unwind_table(table: &[u8], is_new: bool) {
     let tell = match is_new {

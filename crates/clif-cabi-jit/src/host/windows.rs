@@ -58,7 +58,7 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Tells the system of the functions in `tables`.
+    /// Registers the functions in `tables` with the system.
     ///
     /// # Errors
     /// [`Error::Memory`] if the system has no memory for a table.
@@ -67,7 +67,7 @@ impl Frames {
     /// The tables are right, each function has its UNWIND_INFO after it (`NewFrames::with_rules`),
     /// and they stay where they are as long as this value.
     pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
-        // Dropped, it takes back what the system was told so far.
+        // Dropped, it takes back the tables registered so far.
         let mut own = Self {
             told: Vec::new(),
             tables,
@@ -108,7 +108,7 @@ impl Frames {
 impl Drop for Frames {
     fn drop(&mut self) {
         for table in &self.told {
-            // SAFETY: the system was told of this table when it was made.
+            // SAFETY: the table was registered when this value was made.
             unsafe { RtlDeleteFunctionTable(table.as_ptr()) };
         }
     }

@@ -21,8 +21,8 @@ pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     ]
 }
 
-/// The bytes that a relocation of an instruction writes, if cranelift-jit can apply one of this
-/// kind; on any other it panics, or writes beyond the code.
+/// Returns how many bytes a relocation of an instruction writes, if cranelift-jit can apply one of
+/// this kind. It panics on any other, or writes beyond the code.
 pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     matches!(kind, Reloc::X86PCRel4 | Reloc::X86CallPCRel4).then_some(4)
 }
