@@ -58,8 +58,8 @@ impl Arena {
         })
     }
 
-    /// `size` writable bytes at a multiple of `align`, which stay where they are until the arena
-    /// goes.
+    /// Returns `size` writable bytes at a multiple of `align`, which stay where they are until the
+    /// arena goes.
     pub(crate) fn allocate(
         &mut self,
         size: usize,

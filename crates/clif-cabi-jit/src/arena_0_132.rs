@@ -18,7 +18,7 @@ pub(crate) struct Arena {
 unsafe impl Send for Arena {}
 
 impl Arena {
-    /// The memory of a module that is still to be made.
+    /// Makes the memory of a module that is still to be made.
     pub(crate) fn new(size: usize) -> Result<Self> {
         if size == 0 || size > MAX_SIZE {
             return Err(Error::MemorySize {

@@ -135,8 +135,8 @@ pub struct ClosureInterface {
 /// - A closure of [`ClosureInterface::local_mut`] ends the process when it is called again.
 pub struct Closure<'a> {
     slot: StubSlot,
-    /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its
-    /// interface has code and pool, which live as long as the closure.
+    /// A pointer and no `Box`: moving a `Box` takes from the pointer in the slot the right to read.
+    /// The interface in the context has code and pool, which live as long as the closure.
     context: NonNull<Header>,
     borrowed: PhantomData<&'a ()>,
 }
@@ -162,7 +162,7 @@ pub struct ClosureResult<'a> {
 }
 
 impl Closures {
-    /// Makes no closures yet. Their code is compiled by an engine with these settings, of which
+    /// Makes a maker without closures. An engine with these settings compiles their code;
     /// [`Settings::cpu`] does not matter.
     ///
     /// # Errors
@@ -256,7 +256,8 @@ impl ClosureInterface {
         self.with(name, closure)
     }
 
-    /// A function pointer and its context, of a closure that lives as long as `'a` at least.
+    /// Returns a function pointer and its context, for a closure that lives as long as `'a` at
+    /// least.
     fn with<'a, F: Callable + 'a>(&self, name: &str, closure: F) -> Result<Closure<'a>> {
         let context = Box::new(Context {
             header: Header {

@@ -61,7 +61,7 @@ pub(crate) fn compile(
     module_relocs(name, id, ctx)
 }
 
-/// The relocations of the code in `ctx`, with module names instead of the function's own.
+/// Returns the relocations of the code in `ctx`, with module names instead of the function's own.
 fn module_relocs(name: &str, id: FuncId, ctx: &Context) -> Result<Vec<ModuleReloc>> {
     let code = ctx.compiled_code();
     let relocs = code.map_or(&[][..], |code| code.buffer.relocs());

@@ -32,7 +32,7 @@ pub(crate) struct Options {
 #[derive(Clone)]
 pub(crate) struct NewCode {
     pub(crate) id: FuncId,
-    /// The name of its symbol, until it is given another.
+    /// Name of the symbol, until the function is given another.
     pub(crate) name: String,
     pub(crate) address: usize,
     pub(crate) size: usize,
@@ -124,7 +124,7 @@ impl Debug {
         })
     }
 
-    /// Checks whether debuggers and profilers are told.
+    /// Checks whether a debugger or profiler is to know the code.
     pub(crate) fn is_on(&self) -> bool {
         self.options != Options::default()
     }

@@ -191,11 +191,11 @@ pub enum Error {
         /// The error.
         why: String,
     },
-    /// Something else that cranelift-jit refused.
+    /// Any other error of cranelift-jit.
     Module(Box<ModuleError>),
 }
 
-/// The error on a machine that the engine does not run on.
+/// Returns the error for a machine that the engine does not run on.
 pub(crate) fn unsupported_host(why: &str) -> Error {
     Error::UnsupportedHost {
         host: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
@@ -214,7 +214,7 @@ pub struct MissingSymbol {
 }
 
 impl Error {
-    /// [`fmt::Display`] of errors about memory.
+    /// Writes errors about memory.
     fn fmt_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Profile { path, source } => write!(f, "{}: {source}", path.display()),
@@ -310,7 +310,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(owned).unwrap_or("no message")
 }
 
-/// The verifier's errors on lines of their own.
+/// Writes Cranelift's error, the verifier's errors on lines of their own.
 fn write_codegen(f: &mut fmt::Formatter<'_>, error: &CodegenError) -> fmt::Result {
     match error {
         CodegenError::Verifier(errors) => write!(f, "\n{errors}"),

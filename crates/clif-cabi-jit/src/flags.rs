@@ -16,7 +16,7 @@ const ANY: &str = "any";
 /// The largest `log2_min_function_alignment`: the smallest page of any host.
 const MAX_LOG2_ALIGN: u8 = 12;
 
-/// The ISA of this machine with the flags that are `given`; it optimizes for speed.
+/// Returns the ISA of this machine with the flags that are `given`; it optimizes for speed.
 pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetIsa> {
     let mut shared = settings::builder();
     let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
@@ -62,7 +62,7 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
 /// Prefix of the names of ISA flags for instructions.
 const INSTRUCTIONS: &str = "has_";
 
-/// The rows of the table for this machine: name, value and reason.
+/// Returns the rows of the table for this machine: name, value and reason.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let is_here = |machine: &str| match machine {
         "all" => true,
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(free().collect::<Vec<_>>(), names);
     }
 
-    /// Some instructions, and whether this processor has them.
+    /// Returns some instructions, and whether this processor has them.
     #[cfg(target_arch = "x86_64")]
     fn instructions_here() -> Vec<(&'static str, bool)> {
         vec![
@@ -202,7 +202,7 @@ mod tests {
         vec![("has_d", has(b'd')), ("has_v", has(b'v'))]
     }
 
-    /// AT_HWCAP of an emulator lacks facilities that it has.
+    /// Returns the same by `stfle`: AT_HWCAP of an emulator lacks facilities that the emulator has.
     #[cfg(target_arch = "s390x")]
     fn instructions_here() -> Vec<(&'static str, bool)> {
         let mut facilities = [0_u64; 4];
@@ -223,7 +223,7 @@ mod tests {
         ]
     }
 
-    /// Instructions that Cranelift asks of every RISC-V.
+    /// Instructions that Cranelift requires of every RISC-V.
     const BASIC: [&str; 6] = [
         "has_m",
         "has_a",

@@ -1,4 +1,4 @@
-//! Unwinding of JIT code: tables that it is told of, until the code goes.
+//! Unwinding of JIT code: tables that the unwinder knows until the code goes.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ pub(crate) struct NewFrames {
 
 impl NewFrames {
     /// # Errors
-    /// Names of the personality that are no symbols'.
+    /// [`UnwindError::Symbol`] for a name of the personality that is no symbol's.
     pub(crate) fn new(
         isa: &dyn TargetIsa,
         personality: Option<Personality>,
@@ -46,7 +46,7 @@ impl NewFrames {
         })
     }
 
-    /// Tables of stubs alone.
+    /// Makes tables of stubs alone.
     pub(crate) fn of_stubs() -> Self {
         Self {
             personality: None,
@@ -86,15 +86,15 @@ impl NewFrames {
         }
     }
 
-    /// Takes out what was not defined after all.
+    /// Takes out a function or stub that was not defined after all.
     pub(crate) fn remove(&mut self, id: FuncId) {
         if let Some(tables) = &mut self.tables {
             tables.remove(id);
         }
     }
 
-    /// `code`, of the function or stub `id`, and after it the rules that have to be near it: on
-    /// Windows its UNWIND_INFO and handlers.
+    /// Returns `code`, of the function or stub `id`, and after it the rules that have to be near
+    /// it: on Windows its UNWIND_INFO and handlers.
     pub(crate) fn with_rules<'c>(
         &self,
         id: FuncId,
@@ -108,12 +108,13 @@ impl NewFrames {
         })
     }
 
-    /// The names that have to be found before [`take`](Self::take).
+    /// Returns the names that have to be found before [`take`](Self::take).
     pub(crate) fn symbols(&self) -> impl Iterator<Item = &str> {
         self.tables.iter().flat_map(UnwindTables::symbols)
     }
 
-    /// The tables of what was added since the last time, where `function` says that it is.
+    /// Returns the tables of all code that was added since the last time. `function` returns its
+    /// addresses.
     pub(crate) fn take(
         &mut self,
         function: impl Fn(FuncId) -> *const u8,

@@ -153,7 +153,7 @@ impl CallInterface {
         })
     }
 
-    /// [`CallInterface::call_into`] for any number and kind of arguments, and a result at any
+    /// Does [`CallInterface::call_into`] with any number and kind of arguments, and a result at any
     /// address.
     ///
     /// # Safety

@@ -95,8 +95,9 @@ pub struct Invokers {
 type Map<K> = HashMap<Box<K>, Invoker, BuildHasherDefault<DefaultHasher>>;
 
 impl Invokers {
-    /// Makes no invokers yet. An engine with these settings compiles those that are no stubs;
-    /// [`Settings::cpu`] does not matter: they consist of instructions that every machine has.
+    /// Makes a maker without invokers. An engine with these settings compiles the invokers that are
+    /// no stubs. [`Settings::cpu`] does not matter: invokers consist of instructions that every
+    /// machine has.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not
@@ -152,7 +153,7 @@ impl Invokers {
         self.symbols.find(name)
     }
 
-    /// The data model of the types that are passed.
+    /// Returns the data model of the types that are passed.
     pub(crate) fn data_model(&self) -> &DataModel {
         self.target.data_model()
     }

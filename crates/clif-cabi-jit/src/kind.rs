@@ -15,7 +15,7 @@ pub(crate) const BOOL: u32 = 0x300;
 pub(crate) const POINTER: u32 = 0x400;
 pub(crate) const VOID: u32 = 0x500;
 
-/// The kind of `ty`.
+/// Returns the kind of `ty`.
 pub(crate) fn of(ty: &Type) -> u32 {
     let kind = match (ty.kind(), ty.as_scalar()) {
         (Kind::Void, _) => VOID,
@@ -29,7 +29,7 @@ pub(crate) fn of(ty: &Type) -> u32 {
     kind | u32::try_from(ty.size()).unwrap_or(OTHER)
 }
 
-/// The kind of Rust's `T`.
+/// Returns the kind of Rust's `T`.
 #[expect(clippy::cast_possible_truncation, reason = "at most 16")]
 pub(crate) const fn with_size<T>(kind: u32) -> u32 {
     kind | size_of::<T>() as u32

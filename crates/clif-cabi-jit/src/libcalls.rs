@@ -9,8 +9,8 @@ use core::ffi::{c_int, c_void};
 
 use crate::cranelift::codegen::ir::LibCall;
 
-/// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols,
-/// which have none.
+/// Returns the name under which cranelift-jit looks up `call`. The NUL keeps it apart from all
+/// symbols, which have none.
 pub(crate) fn name(call: LibCall) -> String {
     format!("\0{call}")
 }

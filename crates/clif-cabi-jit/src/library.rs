@@ -165,7 +165,7 @@ pub(crate) struct Symbols {
     found: SymbolCache,
 }
 
-/// Names that have been searched and found: what cranelift-jit sees, and all it ever asks for.
+/// Names that have been searched and found: cranelift-jit sees them, and looks up no others.
 #[derive(Clone, Default)]
 pub(crate) struct SymbolCache(Arc<Mutex<BTreeMap<String, Address>>>);
 
@@ -193,12 +193,12 @@ impl Symbols {
         &self.process
     }
 
-    /// The libraries that were added.
+    /// Returns the libraries that were added.
     pub(crate) fn libraries(&self) -> &[Library] {
         &self.libraries
     }
 
-    /// The names found so far, shared.
+    /// Returns the names found so far, shared.
     pub(crate) fn found(&self) -> SymbolCache {
         self.found.clone()
     }
@@ -238,14 +238,15 @@ impl Symbols {
             .or_else(anywhere)
     }
 
-    /// The address that an import of this name has or would get.
+    /// Returns the address that an import of this name has or would get.
     pub(crate) fn find(&self, name: &str) -> Result<*const u8> {
         check_name(name)?;
         let missing = || self.missing(BTreeMap::from([(name.to_owned(), Vec::new())]));
         self.search(name).ok_or_else(missing)
     }
 
-    /// The error for names that were not found, each with what refers to it.
+    /// Returns the error for names that were not found, each with the functions and objects that
+    /// refer to it.
     pub(crate) fn missing(&self, names: BTreeMap<String, Vec<String>>) -> Error {
         let mut searched = Vec::new();
         if !self.bound.is_empty() {
@@ -276,7 +277,7 @@ impl SymbolCache {
     }
 }
 
-/// Names with what refers to them, as errors list them.
+/// Returns the names with the functions and objects that refer to them, as errors list them.
 pub(crate) fn missing_symbols(names: BTreeMap<String, Vec<String>>) -> Vec<MissingSymbol> {
     names
         .into_iter()
@@ -287,7 +288,8 @@ pub(crate) fn missing_symbols(names: BTreeMap<String, Vec<String>>) -> Vec<Missi
         .collect()
 }
 
-/// A symbol is a C string: a NUL byte would silently cut its name.
+/// Refuses a name with a NUL byte: a symbol is a C string, and the byte would silently cut its
+/// name.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.contains('\0') {
         return Err(Error::SymbolName {
@@ -297,7 +299,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The address of a symbol; a symbol at address 0 counts as missing.
+/// Returns the address of a symbol; a symbol at address 0 counts as missing.
 fn find(library: &system::Library, name: &str) -> Option<*const u8> {
     // SAFETY: the symbol is taken as an address only; what it points to is not looked at.
     let symbol = unsafe { library.get::<*const c_void>(name) }.ok()?;
@@ -305,7 +307,7 @@ fn find(library: &system::Library, name: &str) -> Option<*const u8> {
     (!address.is_null()).then_some(address)
 }
 
-/// The dynamic linker's message, which libloading keeps in the source of its error.
+/// Returns the dynamic linker's message, which libloading keeps in the source of its error.
 fn innermost(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => innermost(source),

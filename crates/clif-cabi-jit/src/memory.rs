@@ -29,7 +29,7 @@ mod from_0_134 {
         Ok(JITModule::new(builder))
     }
 
-    /// The address that a relocation to `target` has, finalized or not.
+    /// Returns the address that a relocation to `target` has, finalized or not.
     pub(crate) fn address(module: &JITModule, target: &ModuleRelocTarget) -> Option<*const u8> {
         Some(module.get_address(target))
     }
@@ -96,7 +96,7 @@ mod up_to_0_133 {
         })
     }
 
-    /// Not known before it is finalized.
+    /// Returns `None`: the address is not known before the code is finalized.
     pub(crate) fn address(_: &EngineModule, _: &ModuleRelocTarget) -> Option<*const u8> {
         None
     }

@@ -48,8 +48,8 @@ pub(crate) fn check_kind(
 }
 
 /// Checks that the value fits, given the addresses of the first byte of `name` and of the target.
-/// If they are not known, as before Cranelift 0.134, only relocations that fit wherever the two lie
-/// in one arena are accepted; `is_own` says whether the target lies there.
+/// Before Cranelift 0.134 they are not known. Only relocations that fit wherever the two lie in one
+/// arena are accepted then; `is_own` says whether the target lies there.
 pub(crate) fn check_range(
     name: &str,
     addresses: Option<(*const u8, *const u8)>,

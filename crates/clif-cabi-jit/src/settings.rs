@@ -3,8 +3,8 @@
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
 /// Level of optimization of Cranelift, and its register allocation: [with range
-/// splitting](RegisterAllocator::Backtracking), or [in one pass](RegisterAllocator::SinglePass),
-/// which compiles more quickly to many more moves to and from the stack.
+/// splitting](RegisterAllocator::Backtracking), or [in one pass](RegisterAllocator::SinglePass).
+/// One pass compiles more quickly, to code with many more moves to and from the stack.
 pub use crate::cranelift::codegen::settings::{OptLevel, RegallocAlgorithm as RegisterAllocator};
 
 use std::path::PathBuf;
@@ -60,7 +60,8 @@ pub enum Cpu {
 }
 
 impl Default for Settings {
-    /// 64 MiB of memory, optimized for speed, all instructions of this machine.
+    /// Returns settings of 64 MiB of memory, optimized for speed, with all instructions of this
+    /// machine.
     fn default() -> Self {
         Self {
             memory: Self::MEMORY,
@@ -181,7 +182,7 @@ impl Settings {
         !self.flags.is_empty()
     }
 
-    /// The ISA of this machine with these settings.
+    /// Returns the ISA of this machine with these settings.
     pub(crate) fn isa(&self) -> Result<OwnedTargetIsa> {
         flags::isa(&self.flags, self.cpu == Cpu::Host)
     }

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// Maker of code of stubs.
 pub(crate) struct Stubs(Registrar);
 
-/// The only function until it is ready.
+/// Returns the id of the only function, until that is ready.
 fn id() -> FuncId {
     FuncId::from_u32(0)
 }
@@ -33,7 +33,7 @@ impl Stubs {
         }))
     }
 
-    /// Writes `stub`, and tells unwinders, debuggers and profilers of it, as a function called
+    /// Writes `stub`, and registers it with unwinders, debuggers and profilers as a function called
     /// `name`.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub unsafe trait CValue: Copy {
 pub struct CallArg<'a> {
     pub(crate) bytes: *const u8,
     len: usize,
-    /// The kind of its Rust type.
+    /// Kind of the Rust type.
     pub(crate) kind: u32,
     /// Returns the name of its Rust type unless that stands for the C type. `None`: bytes, which
     /// stand for any type of their length.

@@ -60,7 +60,7 @@ impl Compiler {
         Ok((code, pool, convention))
     }
 
-    /// The pool of stubs that bring contexts in the register `context`.
+    /// Returns the pool of stubs that bring contexts in the register `context`.
     pub(super) fn pool(&mut self, context: Reg) -> Arc<Pool> {
         let known = self.pools.iter().find(|own| own.context == context);
         if let Some(known) = known {
@@ -103,8 +103,8 @@ impl Compiler {
     }
 }
 
-/// A function of `sig`: puts the arguments into memory, but for the last named one, which is the
-/// context, and calls its handler.
+/// Emits a function of `sig`, whose last named argument is the context. The function puts the other
+/// arguments into memory, and calls the handler of the context.
 fn emit(
     engine: &mut Engine,
     lower: &Lowering,
@@ -182,7 +182,7 @@ fn store_args(
     Ok(pointers)
 }
 
-/// The address of so many bytes of the frame, aligned to `1 << align_shift`.
+/// Returns the address of so many bytes of the frame, aligned to `1 << align_shift`.
 fn slot(builder: &mut FunctionBuilder<'_>, bytes: u32, align_shift: u8) -> Value {
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align_shift);
     let slot = builder.create_sized_stack_slot(slot);

@@ -79,7 +79,7 @@ unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret:
     }
 }
 
-/// The handler of results that compiled code does not set to zero.
+/// Handles calls with results that compiled code does not set to zero.
 ///
 /// # Safety
 /// As [`enter`], but for the bytes of the result, which have any value.
@@ -96,7 +96,7 @@ unsafe extern "C" fn enter_large<F: Callable>(
     }
 }
 
-/// The handler of a function that must not return.
+/// Handles calls of a function that must not return.
 ///
 /// # Safety
 /// As [`enter`].

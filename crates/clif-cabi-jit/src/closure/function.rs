@@ -9,8 +9,7 @@ use crate::value::{CValue, Subject, are, check, count};
 /// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters,
 /// and with `...` after at least one.
 ///
-/// To be called is what such a pointer is for, and that is unsafe: nothing in it keeps what it
-/// points to alive.
+/// Calls of such a pointer are unsafe: it does not keep the code alive that it points to.
 ///
 /// # Safety
 /// It is a function pointer in C's convention, and `check` compares its parameters and its result.

@@ -52,12 +52,12 @@ unsafe impl Send for StubSlot {}
 unsafe impl Sync for StubSlot {}
 
 impl StubSlot {
-    /// The address to call.
+    /// Returns the address to call.
     pub(super) fn code(self) -> *const c_void {
         self.stub.cast_const().cast()
     }
 
-    /// Its two words: context and target.
+    /// Returns the address of the slot's two words: context and target.
     fn data(self) -> *mut *const c_void {
         self.stub.wrapping_add(region::page::size()).cast()
     }
@@ -80,7 +80,7 @@ impl Pool {
         }
     }
 
-    /// A slot whose stub jumps to `target` with `context` in the register of the pool.
+    /// Returns a slot whose stub jumps to `target` with `context` in the register of the pool.
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.

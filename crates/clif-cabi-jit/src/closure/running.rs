@@ -23,7 +23,7 @@ const FIRST: usize = 32;
 /// A dropped closure is marked in its note; contexts have even addresses.
 const DROPPED: usize = 1;
 
-/// Stands for a note whose memory is gone: no closure's, marked or not.
+/// Value of a note whose memory is gone: no closure's, marked or not.
 const GONE: usize = !DROPPED;
 
 /// Addresses of contexts, 0 where a note has been taken back before later ones.

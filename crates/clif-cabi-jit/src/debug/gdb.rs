@@ -43,7 +43,7 @@ static mut __jit_debug_descriptor: Descriptor = Descriptor {
     first: ptr::null_mut(),
 };
 
-/// Engines on several threads.
+/// Lock of the list, for engines on several threads.
 static LOCK: Mutex<()> = Mutex::new(());
 
 /// Function on which gdb has a breakpoint.
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     /// The first byte of ELF images.
     const ELF: u8 = 0x7f;
 
-    /// The first byte of each image in the list, of those of engines or of the others.
+    /// Returns the first byte of each image in the list: of those of engines, or of the others.
     pub(crate) fn listed(of_engines: bool) -> Vec<u8> {
         let mut found = Vec::new();
         let _lock = locked(&LOCK);

@@ -1,5 +1,5 @@
 //! Symbols of addresses in the code of engines: [`symbol_at`], for code that shows a backtrace.
-//! Symbolizers look into the files that are mapped, of which code in memory is none.
+//! Symbolizers look into mapped files, and code in memory is in none.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

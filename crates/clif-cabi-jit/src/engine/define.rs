@@ -114,7 +114,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The stub that the function `name` is, if what it goes to is a body that such a stub enters.
+    /// Returns the stub that the function `name` is, if it goes to a body that such a stub enters.
     fn stub_entering(&self, name: &str, relocs: &[ModuleReloc]) -> Option<Stub> {
         let [reloc] = relocs else {
             return None;
@@ -191,7 +191,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The name of something that may be defined now.
+    /// Returns the name of a function or object that may be defined now.
     pub(super) fn check_definable(&self, id: FuncOrDataId) -> Result<String> {
         let (stage, linkage) = match id {
             FuncOrDataId::Func(id) => {
@@ -216,7 +216,8 @@ impl Engine {
         Ok(name)
     }
 
-    /// The name of something that is declared; made up where it was declared without one.
+    /// Returns the name of a declared function or object. It is made up for one that was declared
+    /// without a name.
     pub(super) fn name_of(&self, id: FuncOrDataId) -> String {
         let declarations = self.module.declarations();
         match id {

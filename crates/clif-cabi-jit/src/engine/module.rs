@@ -11,7 +11,7 @@ use crate::cranelift::module::{
 
 use super::Engine;
 
-/// The engine wherever a module is asked for. Errors that have no equal in Cranelift come as
+/// The engine in place of any other module. Errors that have no equal in Cranelift come as
 /// `ModuleError::Backend`.
 impl Module for Engine {
     fn isa(&self) -> &dyn TargetIsa {

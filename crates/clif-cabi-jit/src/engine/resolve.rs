@@ -20,18 +20,19 @@ use crate::{libcalls, reloc, vectors};
 
 /// Target of a relocation.
 pub(super) enum Destination {
-    /// To something this module defines.
+    /// A function or object that this module defines.
     Defined,
-    /// To something this module should define, and does not.
+    /// A function or object that this module should define, and does not.
     Undefined(FuncOrDataId),
-    /// Out of this module. A missing symbol is an error unless it is weak.
+    /// A symbol outside of this module. A missing one is an error unless it is weak.
     Outside { id: FuncOrDataId, weak: bool },
-    /// To a library routine of Cranelift's.
+    /// A library routine of Cranelift's.
     Routine(LibCall),
 }
 
-/// The code of a stub, if this is one: by its name, or as one that is `entering` a body. Refuses a
-/// function with the name of a stub that is not that stub: it would be called in place of one.
+/// Returns the code of a stub, if this is one: by its name, or as one that is `entering` a body.
+/// Refuses a function that has the name of a stub and other code, as it would be called in place of
+/// the stub.
 pub(super) fn check_stub(
     isa: &dyn TargetIsa,
     name: &str,
@@ -150,8 +151,9 @@ impl Engine {
         Ok(found)
     }
 
-    /// Checks that each relocation of pending code reaches its target, of which the symbols are in
-    /// `found`. The module is not asked for those: it would keep their addresses.
+    /// Checks that each relocation of pending code reaches its target. The symbols among the
+    /// targets are in `found`. They are not looked up in the module, which would keep their
+    /// addresses.
     pub(super) fn check_ranges(&self, found: &BTreeMap<String, Address>) -> Result<()> {
         for pending in &self.pending {
             let name = self.name_of(pending.id);

@@ -38,7 +38,7 @@ fn code_is_cleared_from_the_instruction_cache_once() {
     }
 }
 
-/// An engine puts an image in gdb's list if it is asked to, for as long as its code is there.
+/// With [`Settings::gdb`] an engine has an image in gdb's list, for as long as its code is there.
 #[test]
 #[cfg(all(feature = "gdb", target_os = "linux"))]
 fn gdb_is_told_if_it_is_asked_for() {

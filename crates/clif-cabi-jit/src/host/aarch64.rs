@@ -10,8 +10,8 @@ use clif_cabi::cabi::Reg;
 /// Name of the machine in messages.
 pub(crate) const NAME: &str = "AArch64";
 
-/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB:
-/// `ldr context, distance`, `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
+/// Returns the stub of a closure, whose context and target are `distance` bytes after it, at most 1
+/// MiB: `ldr context, distance`, `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
 pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     // Bits 5 to 23 are the distance in words, which is positive.
     let load = |register: u32, distance: usize| {
@@ -69,7 +69,7 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     }
 }
 
-/// The name of the registers for vectors of so many bytes that this processor lacks.
+/// Returns the name of the registers for vectors of so many bytes, if this processor lacks them.
 pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
     // Without SVE, which no convention of C's that is lowered passes vectors in.
     (vector_bytes > 16).then_some("SVE")

@@ -51,8 +51,8 @@ pub(crate) mod tests {
     use std::cell::RefCell;
 
     thread_local! {
-        /// Start and bytes of what this thread has cleared since it was last asked, and whether
-        /// pipelines were flushed after it.
+        /// Start and bytes of the ranges that this thread has cleared since the last [`cleared`].
+        /// `true` if pipelines were flushed after it.
         static CLEARED: RefCell<Vec<(usize, usize, bool)>> = const { RefCell::new(Vec::new()) };
     }
 

@@ -44,7 +44,7 @@ impl Pages {
         self.0.len()
     }
 
-    /// The address of the byte at `offset`.
+    /// Returns the address of the byte at `offset`.
     pub(crate) fn at(&mut self, offset: usize) -> *mut u8 {
         self.0.as_mut_ptr::<u8>().wrapping_add(offset)
     }

@@ -62,7 +62,7 @@ pub(crate) fn reloc_refusal(
     }
 }
 
-/// Returns whether a relocation at `place` can hold the address `target`.
+/// Checks whether a relocation at `place` can hold the address `target`.
 pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     // The lower 12 bits are signed, so that the upper ones are rounded.
     let distance = target - place;
@@ -78,8 +78,8 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
     }
 }
 
-/// Returns whether Cranelift's back end has the calling convention. A function of `preserve_all`
-/// saves the registers of V also where the processor has none.
+/// Checks whether Cranelift's back end has the calling convention. `preserve_all` is not among
+/// them: its functions save the registers of V also where the processor has none.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     matches!(
         call_conv,
@@ -87,7 +87,7 @@ pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     )
 }
 
-/// Returns what Cranelift's back end would panic on, in words.
+/// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static str> {
     match param.purpose {
         ArgumentPurpose::StructArgument(_) => Some("RISC-V passes no struct argument"),

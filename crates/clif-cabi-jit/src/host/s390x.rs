@@ -35,13 +35,13 @@ pub(crate) fn reloc_refusal(
     (!reloc.offset.is_multiple_of(2)).then_some("instructions begin at multiples of 2")
 }
 
-/// Returns whether a relocation at `place` can hold the address `target`.
+/// Checks whether a relocation at `place` can hold the address `target`.
 pub(crate) fn reloc_reaches(_: Reloc, place: i128, target: i128) -> bool {
     let distance = target - place;
     distance % 2 == 0 && i32::try_from(distance / 2).is_ok()
 }
 
-/// Returns whether Cranelift's back end has the calling convention.
+/// Checks whether Cranelift's back end has the calling convention.
 pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     matches!(
         call_conv,
@@ -49,7 +49,7 @@ pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
     )
 }
 
-/// Returns what Cranelift's back end would panic on, in words.
+/// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static str> {
     match param.purpose {
         ArgumentPurpose::StructArgument(_) => Some("s390x passes no struct argument"),

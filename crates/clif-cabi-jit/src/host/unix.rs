@@ -17,8 +17,8 @@ pub(crate) unsafe fn open(name: &OsStr) -> Result<Library, Error> {
     unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
 }
 
-/// The dynamic linker's default scope: the program, what it was linked with, what was opened
-/// globally.
+/// Returns the dynamic linker's default scope: the program, the libraries that it was linked with,
+/// and those opened globally.
 pub(crate) fn process() -> Vec<Library> {
     // Fails in statically linked programs, which have no dynamic linker: then nothing is found
     // there.
@@ -27,7 +27,7 @@ pub(crate) fn process() -> Vec<Library> {
     scope.into_iter().collect()
 }
 
-/// C's own mathematics, where they are in a library that not every program has loaded.
+/// Opens C's own mathematics, where they are in a library that not every program has loaded.
 pub(crate) fn mathematics() -> Option<Library> {
     const NAME: Option<&str> = if cfg!(all(target_os = "linux", target_env = "gnu")) {
         Some("libm.so.6")
@@ -124,14 +124,14 @@ unsafe fn unwind_table(table: &[u8], is_new: bool) {
     }
 }
 
-/// A host without an engine has no code that anything unwinds through.
+/// Does nothing: a host without an engine has no code that anything unwinds through.
 ///
 /// # Safety
 /// None is needed.
 #[cfg(not(has_engine))]
 unsafe fn unwind_table(_: &[u8], _: bool) {}
 
-/// The clock that perf's records have with `-k mono`.
+/// Returns the time by the clock that perf's records have with `-k mono`.
 #[cfg(target_os = "linux")]
 pub(crate) fn monotonic_nanoseconds() -> u64 {
     #[repr(C)]

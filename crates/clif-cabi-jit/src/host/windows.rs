@@ -23,14 +23,14 @@ const C_LIBRARY: &str = match cfg!(all(target_env = "gnu", not(target_abi = "llv
     false => "ucrtbase.dll",
 };
 
-/// Windows has no default scope: the program itself and its C library. The other C library has a
-/// heap and files of its own.
+/// Returns the program itself and its C library, as Windows has no default scope. The other C
+/// library has a heap and files of its own.
 pub(crate) fn process() -> Vec<Library> {
     let c_library = Library::open_already_loaded(C_LIBRARY);
     [Library::this(), c_library].into_iter().flatten().collect()
 }
 
-/// They are in the C library.
+/// Returns `None`: C's mathematics are in the C library.
 pub(crate) fn mathematics() -> Option<Library> {
     None
 }

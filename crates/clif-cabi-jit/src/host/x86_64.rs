@@ -10,9 +10,9 @@ use clif_cabi::cabi::Reg;
 /// Name of the machine in messages.
 pub(crate) const NAME: &str = "x86-64";
 
-/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes
-/// to r10, which every convention has for it. `mov r10, [rip + distance - 7]`,
-/// `jmp [rip + distance + 8 - 13]`, then `int3`.
+/// Returns the stub of a closure, whose context and target are `distance` bytes after it: `mov r10,
+/// [rip + distance - 7]`, `jmp [rip + distance + 8 - 13]`, then `int3`. The context goes to r10,
+/// which every convention has for it.
 pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     let [a, b, c, d, ..] = (distance - 7).to_le_bytes();
     let [e, f, g, h, ..] = (distance + 8 - 13).to_le_bytes();
@@ -41,7 +41,7 @@ pub(crate) fn reloc_reaches(_: Reloc, place: i128, target: i128) -> bool {
     i32::try_from(target - place).is_ok()
 }
 
-/// The name of the registers for vectors of so many bytes that this processor lacks.
+/// Returns the name of the registers for vectors of so many bytes, if this processor lacks them.
 pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
     match vector_bytes {
         0..=16 => None,
