@@ -15,7 +15,7 @@ pub enum PlanError {
         /// Why not.
         why: &'static str,
     },
-    /// The convention asks for something that is not lowered yet.
+    /// The convention has a property that is not lowered yet.
     Unsupported {
         /// The type or signature.
         what: String,

@@ -36,10 +36,11 @@ pub struct PartsValue {
     pub parts: ClifParts,
     /// Bytes of the object.
     pub size: u64,
-    /// Alignment of the object, in bytes. AAPCS64 takes that of the members of an object in parts:
-    /// there an attribute on the record alone does not count.
+    /// Alignment of the object, in bytes. Under AAPCS64 an object in parts has the alignment of its
+    /// members: an attribute on the record alone does not count.
     pub align: u32,
-    /// `true` if its address is passed, that of a copy; otherwise memory is the argument area.
+    /// `true` if the address of a copy is passed. Otherwise a value in memory is in the argument
+    /// area.
     pub by_reference: bool,
 }
 
@@ -65,8 +66,8 @@ impl PartsValue {
         }
     }
 
-    /// Makes a scalar or vector of type `ty`, which has the sign that `extension` says where the
-    /// convention extends it.
+    /// Makes a scalar or vector of type `ty`. Where the convention extends it, `extension` is its
+    /// sign.
     #[must_use]
     pub fn scalar(ty: ValueType, extension: Extension) -> Self {
         let mut value = Self::new(&[ty], ty.bytes().into(), ty.bytes());

@@ -8,7 +8,7 @@ use crate::signature::{Extension, ValueType};
 /// The integer a word of the argument area is passed as.
 pub(crate) const WORD: ValueType = ValueType::I64;
 
-/// One part of a value: which bytes of the object it holds, and as what.
+/// One part of a value: the bytes of the object that it holds, and their type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct ClifPart {
@@ -229,8 +229,8 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
         _ if ty.bytes() > size.into() => (int_type(size.into()).unwrap_or(ty), ty),
         _ => (ty, least),
     };
-    // A scalar or vector keeps its own type where Cranelift passes both alike: it needs no
-    // conversion.
+    // A scalar or vector keeps its own type where Cranelift passes it as it passes the part's type.
+    // So it needs no conversion.
     let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
     let ty = whole.filter(same_bank).unwrap_or(ty);
     ClifPart::new(part.offset.into(), size, ty).extended(part.extension, least)

@@ -1,4 +1,4 @@
-//! From an [`FnAbi`] to a CLIF signature and what goes into each of its parameters.
+//! From an [`FnAbi`] to a CLIF signature and the contents of each of its parameters.
 //!
 //! ```text
 //! call:  sret and the parts in registers, then the argument area word by word
@@ -7,7 +7,7 @@
 //!
 //! The solver (`solve.rs`) brings both into the order of Cranelift's machine. Scalars on the stack
 //! keep their own type where their class is exhausted anyway, as in CLIF written by hand. The check
-//! has the last word: a plan that Cranelift would place differently is an error.
+//! comes last: a plan that Cranelift would place differently is an error.
 
 mod call;
 mod entry;

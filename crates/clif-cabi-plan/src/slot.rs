@@ -20,19 +20,19 @@ pub enum What {
         /// The part.
         part: u32,
     },
-    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; a vector
-    /// also has the next one.
+    /// Part `part` of argument `arg`, a word. The type of the slot is a float or an integer, or a
+    /// vector, which also has the next part.
     Words {
         /// The argument.
         arg: u32,
         /// The part.
         part: u32,
-        /// `true` if one load of both words is best; otherwise a load for each finds sooner two
-        /// fields that were just stored one by one.
+        /// `true` if one load of both words is best. Otherwise the words may be two fields that
+        /// were just stored one by one, for which two loads wait less.
         at_once: bool,
     },
-    /// The object of argument `arg`. Its CLIF parameter is an address, from which Cranelift copies
-    /// the whole words, or a stub loads.
+    /// The object of argument `arg`. Its CLIF parameter is an address. Cranelift copies the whole
+    /// words from there, or a stub loads the object.
     Object {
         /// The argument.
         arg: u32,
@@ -51,7 +51,7 @@ pub enum What {
     },
     /// At an entry: the address of the argument area, after its shadow space.
     Area,
-    /// At an entry: the address of what a stub has stored.
+    /// At an entry: the address of the vectors that a stub has stored.
     Saved,
     /// At the entry of a variadic function: a register that an unnamed argument may be in.
     Register {

@@ -15,8 +15,8 @@ use crate::parts::{ClifPart, WORD, narrow};
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{CallConv, ValueType};
 
-/// Values of [`ClifConvention::instead`] for machines on which C has other places for `f128` and
-/// vectors than Cranelift, or none: nothing stands for them.
+/// Values of [`ClifConvention::instead`] without replacements. They are for machines on which C has
+/// other places for `f128` and vectors than Cranelift, or none.
 pub(crate) const NOT_PASSED: [(ValueType, ValueType); 17] = {
     use ValueType::*;
     let types = [

@@ -13,7 +13,7 @@ pub(super) const FRAME_POINTERS: [&str; 3] = [
     "must be on: functions find their stack arguments by the frame pointer",
 ];
 
-/// Flag of processors with whose other probes Cranelift overwrites the first argument, or panics.
+/// Flag of processors where every other probe overwrites the first argument, or Cranelift panics.
 pub(super) const INLINE_PROBES: [&str; 3] = [
     "probestack_strategy",
     "inline",
@@ -39,16 +39,16 @@ pub(crate) struct Processor {
     /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area.
     /// `None`: a parameter (`sarg`) points there.
     pub(super) area_from_frame: Option<u32>,
-    /// The registers that stubs move from and to objects where CLIF cannot: whole vectors, and
-    /// integers as results, which steps number so.
+    /// Registers that stubs move from and to objects where CLIF cannot: whole vectors, and integers
+    /// as results. Steps have the numbers of this list.
     pub(super) moved: Registers,
     /// The top of a stack of registers, from which stubs pop results.
     pub(super) x87: Option<Reg>,
     /// Greatest alignment of Cranelift's stack slots, in bytes.
     pub(super) slot_align: u32,
-    /// A register that the routine changes by which Cranelift probes frames of more than a page.
+    /// A register that Cranelift's routine for probes of frames of more than a page changes.
     pub(super) probe: Option<Reg>,
-    /// Flags of Cranelift with which alone its code calls and is called as C's.
+    /// Flags of Cranelift that its code needs to call and to be called as C's.
     pub(super) flags: &'static [[&'static str; 3]],
 }
 

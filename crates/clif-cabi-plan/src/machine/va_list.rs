@@ -9,7 +9,7 @@ use crate::signature::ValueType;
 /// The way a variadic function finds its unnamed arguments.
 #[derive(Debug)]
 pub(crate) struct VaListLayout {
-    /// The convention whose `va_list` it is.
+    /// Convention of the `va_list`.
     pub(crate) convention: &'static Convention,
     /// Place where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
@@ -80,7 +80,7 @@ pub(crate) struct SavedClass {
     pub(crate) counter: VaCounter,
     /// Bytes from the start of the register save area to the address that the counter is added to.
     pub(crate) base_at: u32,
-    /// Bytes from that address to the register that it counts as 0.
+    /// Bytes from that address to the register that the counter counts as 0.
     pub(crate) zero_at: u32,
 }
 
@@ -89,15 +89,15 @@ pub(crate) struct SavedClass {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCounter {
-    /// Bytes from the start of the `va_list`.
+    /// Bytes from the start of the `va_list` to the counter.
     pub at: u8,
-    /// Bytes from there to the address that it is added to.
+    /// Bytes from the start of the `va_list` to the address that the counter is added to.
     pub base: u8,
-    /// `true` if it counts from a negative number up to 0.
+    /// `true` if the counter goes from a negative number up to 0.
     pub is_signed: bool,
     /// Bytes of the counter: 4 or 8.
     pub bytes: u8,
-    /// Bytes that it counts as 1, a power of two.
+    /// Bytes that the counter counts as 1, a power of two.
     pub unit: u8,
 }
 

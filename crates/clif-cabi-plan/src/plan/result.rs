@@ -50,7 +50,7 @@ impl ResultPlan {
         machine.result(placed, parts)
     }
 
-    /// Checks whether it is in registers that CLIF cannot express.
+    /// Checks whether the result is in registers that CLIF cannot express.
     pub(super) fn is_in_registers(&self) -> bool {
         matches!(self, Self::Registers { .. })
     }

@@ -24,21 +24,22 @@ pub struct VaArgPlan {
     pub align: u32,
     /// Its place.
     pub place: VaPlace,
-    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more
-    /// if the type asks for it.
+    /// Alignment of the object, or of its address, in the argument area: 8 bytes, or more if the
+    /// type requires it.
     pub overflow_align: u32,
-    /// Bytes from there to the next argument.
+    /// Bytes from the object, or its address, in the argument area to the next argument.
     pub overflow_bytes: u64,
-    /// Bytes from there to the value, where it is at the end of its slot.
+    /// Bytes from the start of the slot to the value, where that is at the end of its slot.
     pub overflow_before: u32,
-    /// `true` if the object is complete, and as aligned as its type, in every place; otherwise it
+    /// `true` if the object is complete, and as aligned as its type, in every place. Otherwise it
     /// is assembled in a temporary object.
     pub in_place: bool,
-    /// `true` if its address is there, and the object elsewhere.
+    /// `true` if the place has the address of the object, which is elsewhere.
     pub by_reference: bool,
     /// Bytes of the `va_list`.
     pub list_bytes: u8,
-    /// Bytes from its start to the address of the next argument in the argument area.
+    /// Bytes from the start of the `va_list` to the address of the next argument in the argument
+    /// area.
     pub list_overflow: u8,
 }
 
@@ -68,9 +69,9 @@ pub struct VaRegisters {
     pub rounded_to: u32,
     /// The greatest count at which enough registers are left.
     pub last: i32,
-    /// The count of those that it takes.
+    /// Increase of the count for the registers that the value takes.
     pub n: u32,
-    /// The count if the value is not in registers. `None`: it stays.
+    /// The new count if the value is not in registers. `None`: the count stays.
     pub otherwise: Option<i32>,
 }
 
@@ -82,7 +83,7 @@ pub struct VaPart {
     pub part: ClifPart,
     /// Counter of the part's register.
     pub counter: VaCounter,
-    /// Bytes from there.
+    /// Bytes from the address that the counter gives to the part.
     pub at: u32,
 }
 

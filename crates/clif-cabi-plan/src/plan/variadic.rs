@@ -23,7 +23,7 @@ pub enum VaStart {
         /// Bytes from [`EntryPlan::area`](super::EntryPlan::area) to the first byte after the named
         /// arguments.
         overflow: u32,
-        /// Bytes from the start of the `va_list` to the address of that.
+        /// Bytes from the start of the `va_list` to the address of the next argument in the area.
         overflow_at: u8,
         /// Bytes of the register save area.
         save_bytes: u32,

@@ -92,7 +92,7 @@ const FAST: ClifConvention = ClifConvention {
 const APPLE: ClifConvention = ClifConvention {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
-    // So clang declares them; `cabi` refuses them, for their slots.
+    // clang declares them extended; `cabi` refuses them, for their slots.
     extends_bit_ints: true,
     // A panic.
     instead: &[(ValueType::F128, ValueType::I8X16)],
@@ -103,8 +103,8 @@ const APPLE: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// x18 is the system's, and C has no static chain; closures as on Apple's. A variadic function has
-/// all of its arguments in integer registers, and then on the stack.
+/// x18 is the system's, and C has no static chain; closures have theirs in x17, as on Apple's. A
+/// variadic function has all of its arguments in integer registers, and then on the stack.
 const WINDOWS: ClifConvention = ClifConvention {
     call_conv: CallConv::WindowsFastcall,
     chain: X17,

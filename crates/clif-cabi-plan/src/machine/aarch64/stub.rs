@@ -96,12 +96,12 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
     Ok(())
 }
 
-/// `ldr xt, [xn, offset]`
+/// Returns `ldr xt, [xn, offset]`.
 fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
     scaled(0xf940_0000 | n << 5 | t, 8, offset)
 }
 
-/// `instruction` with an offset in units of `bytes`.
+/// Returns `instruction` with an offset in units of `bytes`.
 fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
     let scaled = offset / bytes;
     match offset.is_multiple_of(bytes) && scaled <= MAX_IMMEDIATE {

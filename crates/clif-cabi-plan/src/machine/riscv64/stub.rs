@@ -89,18 +89,18 @@ fn number(reg: Reg) -> u32 {
     dwarf(reg).into()
 }
 
-/// `ld to, offset(base)`
+/// Returns `ld to, offset(base)`.
 fn load(to: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
     let offset = immediate(offset)?;
     Ok(0x3003 | number(to) << 7 | number(base) << 15 | offset << 20)
 }
 
-/// `sd from, offset(base)`
+/// Returns `sd from, offset(base)`.
 fn store(from: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
     Ok(0x3023 | number(base) << 15 | number(from) << 20 | stored_at(offset)?)
 }
 
-/// The offset of a store.
+/// Returns the bits of the offset of a store.
 fn stored_at(offset: u32) -> Result<u32, PlanError> {
     let offset = immediate(offset)?;
     Ok((offset & 0x1f) << 7 | offset >> 5 << 25)
@@ -134,13 +134,13 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
     Ok(instruction | of_floats | base | offset)
 }
 
-/// `addi to, from, bytes`
+/// Returns `addi to, from, bytes`.
 fn add(to: Reg, from: Reg, bytes: u32) -> Result<u32, PlanError> {
     let bytes = immediate(bytes)?;
     Ok(0x0013 | number(to) << 7 | number(from) << 15 | bytes << 20)
 }
 
-/// `addi sp, sp, -bytes`
+/// Returns `addi sp, sp, -bytes`.
 fn lower(bytes: u32) -> Result<u32, PlanError> {
     let negative = immediate(bytes)?.wrapping_neg();
     Ok(add(SP, SP, 0)? | negative << 20)

@@ -68,7 +68,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     )
 };
 
-/// A `long` that counts registers, member `at` of the `va_list`.
+/// Returns a `long` that counts registers, member `at` of the `va_list`.
 const fn counter(at: usize) -> VaCounter {
     VaCounter {
         bytes: 8,

@@ -113,7 +113,7 @@ fn number(registers: &[Reg], step: StubStep, n: u8) -> Result<u8, PlanError> {
         .ok_or_else(|| step.refused("s390x"))
 }
 
-/// `opcode reg, displacement(base)`
+/// Appends `opcode reg, displacement(base)`.
 fn memory(
     code: &mut StubCode,
     opcode: (u8, u8),
@@ -173,17 +173,17 @@ fn moved(step: StubStep, own: RegisterMove, code: &mut StubCode) -> Result<(), P
     memory(code, (first, last), register, ADDRESS, own.offset)
 }
 
-/// `lgr to, from`
+/// Appends `lgr to, from`.
 fn copy(code: &mut StubCode, to: u8, from: u8) {
     code.bytes.extend([0xb9, 0x04, 0, to << 4 | from]);
 }
 
-/// `br reg`
+/// Appends `br reg`.
 fn jump(code: &mut StubCode, reg: u8) {
     code.bytes.extend([0x07, 0xf0 | reg]);
 }
 
-/// `lay r15, -bytes(r15)`
+/// Appends `lay r15, -bytes(r15)`.
 fn lower(code: &mut StubCode, bytes: u32) -> Result<(), PlanError> {
     let sp = R15.index();
     with_displacement(code, LAY, sp << 4, sp, -bytes.cast_signed())

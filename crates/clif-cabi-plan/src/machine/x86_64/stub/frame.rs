@@ -77,7 +77,7 @@ pub(super) fn close(code: &mut StubCode) {
     code.bytes.push(0xc3);
 }
 
-/// `push` for each word of `bytes`, with r11 from `bytes` down to 8.
+/// Appends `push` for each word of `bytes`, with r11 from `bytes` down to 8.
 fn pushes(bytes: u32, push: &[u8], code: &mut StubCode) {
     // mov r11d, bytes
     code.bytes.extend([0x41, 0xbb]);
