@@ -41,7 +41,8 @@ use crate::settings::Settings;
 /// Code that is given as bytes is aligned as stubs are.
 const STUB_ALIGN: u64 = StubCode::ALIGN;
 
-/// Compiles functions into the memory of this process, where C can call them and they can call C.
+/// Compiler of functions into the memory of this process, where C can call them and they can call
+/// C.
 ///
 /// An engine is used in rounds: declare, define, [`finalize`](Self::finalize), take the [`Code`].
 /// Further rounds may follow; code of earlier ones never moves or changes. An engine is a

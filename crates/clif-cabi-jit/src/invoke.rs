@@ -38,7 +38,7 @@ type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const u8, *mut u8
 /// Name of all invokers for debuggers and profilers.
 const NAME: &str = "invoker";
 
-/// Calls functions of one shape.
+/// Code that calls functions of one shape.
 ///
 /// An invoker keeps its code alive, with or without the [`Invokers`] that made it; clones are
 /// cheap.

@@ -38,8 +38,8 @@ pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
 const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 
-/// Puts slots in the order of the parameters of a CLIF signature, or of its results, and adds
-/// padding.
+/// Solver that puts slots in the order of the parameters of a CLIF signature, or of its results,
+/// and adds padding.
 #[derive(Clone)]
 pub(crate) struct Solver {
     pub(crate) machine: Machine,

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-/// Decides at a frame whether an exception is caught there: `__gxx_personality_v0` of C++,
-/// `rust_eh_personality` of Rust, or a function of the front end's own. All functions of one
+/// Function that decides at a frame whether an exception is caught there: `__gxx_personality_v0` of
+/// C++, `rust_eh_personality` of Rust, or a function of the front end's own. All functions of one
 /// [`UnwindTables`](crate::UnwindTables) that have handlers share it; a function without handlers
 /// needs none.
 ///

@@ -30,13 +30,13 @@ use crate::stubs::{ByRef, Stubs};
 
 pub use declare::Function;
 
-/// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans
-/// are cached by signature, for all clones together.
+/// Lowering of C calls, entries and returns for one target. It is shared freely: its methods take
+/// `&self`, and plans are cached by signature, for all clones together.
 #[derive(Clone)]
 pub struct Lowering {
     target: Target,
     config: MemoryConfig,
-    /// Settings of the flags: tail calls, and a context register.
+    /// `true` if the flags allow tail calls. `has_context`: a context register.
     has_tail_calls: bool,
     has_context: bool,
     /// `false`: plans that need a stub are refused.
@@ -50,7 +50,7 @@ pub struct Lowering {
 #[derive(Default)]
 struct PlanCaches {
     calls: Cache<FnSig, CallPlan>,
-    /// Calls with handlers, where others have none.
+    /// Plans of calls with handlers, where plans of calls cannot have any.
     try_calls: Cache<FnSig, CallPlan>,
     entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
@@ -257,9 +257,9 @@ impl Lowering {
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
-    /// Emits a call of `callee` by `plan`, of [`Lowering::call_plan`]: [`Lowering::call_sig`]
-    /// without the search for the plan, for front ends that call functions of one signature many
-    /// times.
+    /// Emits a call of `callee` by `plan`, of [`Lowering::call_plan`]. This is
+    /// [`Lowering::call_sig`] without the search for the plan, for front ends that call functions
+    /// of one signature many times.
     ///
     /// # Errors
     /// The errors of [`Lowering::call_sig`], and [`LowerError::Isa`] for a plan of a convention
@@ -280,7 +280,7 @@ impl Lowering {
         })
     }
 
-    /// Emits a call of `callee`, which is that of `function` if it is declared.
+    /// Emits a call of `callee`. `function` is its declaration, if it has one.
     fn emit_call(
         &self,
         stubs: &mut dyn Stubs,
@@ -409,7 +409,7 @@ fn cached<K: Clone + Eq + Hash, P>(
     key: &K,
     plan: impl FnOnce() -> Result<P, LowerError>,
 ) -> Result<Arc<P>, LowerError> {
-    // A poisoned lock only means that another thread panicked while it had plans, which are
+    // A poisoned lock only means that another thread panicked while it had the lock. Plans are
     // complete or absent.
     if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
         return Ok(Arc::clone(plan));

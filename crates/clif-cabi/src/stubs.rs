@@ -58,7 +58,7 @@ pub trait Stubs {
     /// the stub.
     ///
     /// # Errors
-    /// [`LowerError`] when it cannot be made.
+    /// [`LowerError`] if the stub cannot be made.
     fn stub(
         &mut self,
         stub: Stub,
@@ -70,7 +70,7 @@ pub trait Stubs {
     /// signature it is declared with.
     ///
     /// # Errors
-    /// [`LowerError`] when it has no functions by id.
+    /// [`LowerError`] if the implementation has no functions by id.
     fn function(
         &mut self,
         id: FuncId,
@@ -224,8 +224,8 @@ pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (Func
 /// Returns the function of `module` that is `stub`, and defines it at the first request.
 ///
 /// # Errors
-/// [`LowerError::StubName`] when the module has something else under the stub's name;
-/// [`LowerError`] when it cannot be made.
+/// [`LowerError::StubName`] if the module has another function or object under the stub's name.
+/// [`LowerError`] if the stub cannot be made.
 pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId, LowerError> {
     if let Some(callee) = stub.callee() {
         check_id(module, FuncId::from_u32(callee))?;

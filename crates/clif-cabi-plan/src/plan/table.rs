@@ -74,9 +74,10 @@ impl ArgTable {
     }
 
     /// Returns the parts of argument `arg`. The argument can be given to a call and taken at an
-    /// entry in these parts, wherever it is passed. A value of more than 128 bytes in memory has
-    /// none. Nor has a value that is passed by reference, or a vector of bools that is passed lane
-    /// by lane.
+    /// entry in these parts, wherever it is passed. These have no parts:
+    /// - a value of more than 128 bytes in memory
+    /// - a value that is passed by reference
+    /// - a vector of bools that is passed lane by lane
     #[must_use]
     #[inline]
     pub fn parts(&self, arg: usize) -> &[ClifPart] {

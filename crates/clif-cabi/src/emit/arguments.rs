@@ -1,4 +1,4 @@
-//! Moves arguments, in whichever form they are given, into the slots of a call.
+//! Moves arguments, given in any form, into the slots of a call.
 
 use crate::cranelift::codegen::entity::packed_option::ReservedValue;
 use crate::cranelift::codegen::ir::{Opcode, Value, types};
@@ -45,8 +45,8 @@ impl ArgValues {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// Returns the address that the callee, or the stub of the call, writes the result to, if one
-    /// does: the caller's, or a slot.
+    /// Returns the address to which the callee, or the stub of the call, writes the result: the
+    /// caller's, or a slot. `None` if neither does.
     fn result_address(&mut self, ret: Ret) -> Option<Value> {
         match (&self.plan.result, ret) {
             (ResultPlan::Sret | ResultPlan::Registers { .. }, Ret::Memory(address)) => {

@@ -133,8 +133,8 @@ impl CallSite<'_, '_, '_> {
     }
 }
 
-/// Returns the parts of the C result, in order, picked from the CLIF `results`; otherwise all of
-/// these.
+/// Returns the parts of the C result, in order, picked from the CLIF `results`. Returns all
+/// `results` if the plan has no parts.
 fn own_results(plan: &ResultPlan, results: &[Value]) -> Values {
     let ResultPlan::Parts { results: own, .. } = plan else {
         return Values::from_slice(results);

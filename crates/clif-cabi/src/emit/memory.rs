@@ -225,8 +225,8 @@ pub(crate) fn slot(
     Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
 }
 
-/// Makes room on the stack for code that relies on no alignment: it is 16 bytes where Cranelift has
-/// such slots.
+/// Makes room on the stack for code that relies on no alignment. The room is aligned to 16 bytes
+/// where Cranelift has such slots.
 pub(super) fn scratch(builder: &mut FunctionBuilder<'_>, size: u64) -> Address {
     sized_slot(builder, size, 16)
 }

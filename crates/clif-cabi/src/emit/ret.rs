@@ -1,4 +1,4 @@
-//! Returns: the result of the function being built, in whichever form it is.
+//! Returns: the result of the function being built, in any form.
 
 use crate::cranelift::codegen::ir::Value;
 use crate::cranelift::frontend::FunctionBuilder;
