@@ -21,7 +21,8 @@ struct Complex([f64; 2]);
 // SAFETY: any bytes are two doubles.
 unsafe impl CValue for Complex {
     fn stands_for(ty: &Type) -> bool {
-        // Asked at each call. The printed type would take five times as long to compare.
+        // Each call makes this check. A comparison of the printed type would take five times as
+        // long.
         let tag = ty.as_record().and_then(|record| record.tag());
         ty.size() == 16 && tag == Some("gsl_complex")
     }
@@ -96,8 +97,8 @@ fn integrate(invokers: &mut Invokers) -> Result<(), Box<dyn Error>> {
         &raw mut error,
         &raw mut n,
     );
-    // SAFETY: the function of this signature; the closure lives, and the pointers are those of what
-    // it asks for.
+    // SAFETY: the function of this signature; the closure lives, and the pointers are to objects of
+    // the types that it takes.
     let status: i32 = unsafe { integrate.call(args)? };
     println!("the integral of x^{exponent} from {from} to {to} is {integral:.0}");
     assert!(status == 0 && n > 0 && (integral - 9.0_f64).abs() < 1e-6 && error < 1e-6);

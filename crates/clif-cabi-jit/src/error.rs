@@ -1,6 +1,6 @@
 //! Errors between a declaration and running code.
 //!
-//! The engine is also a [`cranelift_module::Module`], whose methods must fail with a
+//! The engine is also a `cranelift_module::Module`, whose methods must fail with a
 //! [`ModuleError`]. The conversion keeps Cranelift's own variant where one fits and wraps the rest
 //! as [`ModuleError::Backend`].
 
@@ -33,7 +33,7 @@ pub enum Error {
         name: String,
         /// The value it was to have.
         value: String,
-        /// The error in it.
+        /// Reason of the error.
         why: String,
     },
     /// A file for a profiler could not be written.
@@ -158,14 +158,14 @@ pub enum Error {
         name: String,
         /// Offset of the place that it changes, in bytes from the start.
         offset: u32,
-        /// The error in it.
+        /// Reason of the error.
         why: String,
     },
     /// Bytes or a data object that cannot be defined.
     Content {
         /// The function or data object.
         name: String,
-        /// The error in it.
+        /// Reason of the error.
         why: &'static str,
     },
     /// The code of a function was requested before it was defined and finalized.
@@ -179,7 +179,7 @@ pub enum Error {
     Unwind {
         /// The function.
         function: String,
-        /// The error in them.
+        /// Reason why not.
         source: UnwindError,
     },
     /// A value of another kind or size than its C type.

@@ -89,8 +89,8 @@ impl CallInterface {
     /// Calls `code`, whose result is an `R`: `()` if there is none.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size,
-    /// and for another number of arguments. Nothing is called then.
+    /// [`Error::Value`] for an argument or a result of another kind or size, and for another number
+    /// of arguments. Nothing is called then.
     ///
     /// # Safety
     /// `code` is a function of this signature that may be called now with these arguments; pointers

@@ -223,7 +223,7 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
         true => PartType::V128.bytes(),
         false => part.size,
     };
-    // A convention may say what it is extended to; it has no more bytes for that.
+    // A convention may name the extended type; the part has no more bytes for that.
     let (ty, least) = match part.extension {
         Extension::None => (ty, least),
         _ if ty.bytes() > size.into() => (int_type(size.into()).unwrap_or(ty), ty),

@@ -1,4 +1,4 @@
-//! From an [`FnAbi`] to a CLIF signature and the contents of each of its parameters.
+//! From an [`FnAbi`](cabi::FnAbi) to a CLIF signature and the contents of each of its parameters.
 //!
 //! ```text
 //! call:  sret and the parts in registers, then the argument area word by word

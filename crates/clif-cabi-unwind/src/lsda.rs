@@ -15,8 +15,7 @@ use crate::personality::{CATCH_ALL, CLEANUP, Personality};
 pub(crate) struct Lsda {
     code_len: u32,
     pads: Vec<Pad>,
-    /// Chains of filters, each of one landing pad; the first byte of a chain is what a call site
-    /// names.
+    /// Chains of filters, each of one landing pad. A call site names the first byte of a chain.
     actions: Vec<u8>,
     /// The types of filters, from 1 on. `None` catches all, or is none of this function's.
     types: Vec<Option<String>>,
@@ -127,8 +126,8 @@ impl Lsda {
         Ok(at as u64 + 1)
     }
 
-    /// Appends the table to `to`, with types encoded as `encoding`; `symbol` is what the writer
-    /// calls a type.
+    /// Appends the table to `to`, with types encoded as `encoding`. `symbol` returns the writer's
+    /// address of a type.
     pub(crate) fn write(
         &self,
         to: &mut impl Writer,
@@ -160,7 +159,7 @@ impl Lsda {
         for own in self.types.iter().rev() {
             match own {
                 Some(name) => to.write_eh_pointer(symbol(name), encoding, 8)?,
-                // Whatever the encoding is: nothing is added to 0.
+                // Zero in every encoding: nothing is added to it.
                 None if type_size == 8 => to.write_u64(0)?,
                 None => to.write_u32(0)?,
             }

@@ -66,8 +66,8 @@ impl UnwindModule {
     /// As [`UnwindTables::add_stubs`] and [`UnwindTables::write_object`].
     ///
     /// # Panics
-    /// As [`ObjectModule::finish`] with debug assertions: something is declared, is no import, and
-    /// was never defined.
+    /// As [`ObjectModule::finish`] with debug assertions: a function or object is declared, is no
+    /// import, and was never defined.
     pub fn finish(mut self) -> Result<ObjectProduct, UnwindError> {
         let declarations = self.module.declarations();
         self.tables.add_stubs(self.module.isa(), declarations)?;

@@ -1,5 +1,5 @@
-//! The personality: the function by which a language takes part in unwinding, and what the tags of
-//! handlers mean to it.
+//! The personality: the function by which a language takes part in unwinding, and the meaning of
+//! the tags of handlers to it.
 
 use std::collections::BTreeMap;
 

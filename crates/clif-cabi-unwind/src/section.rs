@@ -77,7 +77,8 @@ impl Section {
         }
     }
 
-    /// Returns the bytes with their addresses: `start` is where what an address counts from is.
+    /// Returns the bytes with their addresses. `start` returns the address to which a relocation
+    /// adds its addend.
     pub(crate) fn resolved(
         &self,
         start: impl Fn(&Relocation) -> Result<u64, UnwindError>,

@@ -247,7 +247,8 @@ impl UnwindTables {
         self.functions.retain(|function| function.id != id);
     }
 
-    /// Takes out all functions and stubs: what is added from now on is for other tables.
+    /// Takes out all functions and stubs. Functions that are added from now on are for other
+    /// tables.
     pub fn clear(&mut self) {
         self.functions.clear();
     }

@@ -386,7 +386,7 @@ fn at_call(
             continue;
         }
         let found = match arg {
-            // Read as what it is promoted to, it would be read after its end.
+            // An object that is read as the promoted type would be read beyond its end.
             Arg::Memory { .. } => "an address".into(),
             Arg::Value(value) => match check::type_of(dfg, *value) {
                 found if value_type(&promoted).is_some_and(|own| own.bits() == found.bits()) => {

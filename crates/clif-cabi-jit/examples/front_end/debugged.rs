@@ -1,4 +1,4 @@
-//! Who asks of code: backtraces.
+//! Backtraces, which look up the names of code.
 
 use std::ffi::c_int;
 

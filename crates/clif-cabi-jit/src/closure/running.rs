@@ -70,7 +70,7 @@ pub(super) fn begin(context: usize) -> usize {
 }
 
 /// Takes note `at` back: a call of the closure whose context is at `context` returns. If the
-/// closure was dropped, and no other call of it runs here, its context is returned, for [`free`].
+/// closure was dropped, and no other call of it runs here, its context is returned, to be freed.
 #[inline]
 pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Header>> {
     NOTES.with(|notes| {

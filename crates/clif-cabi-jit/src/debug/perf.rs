@@ -81,14 +81,15 @@ fn add_to_dump(file: &mut File, path: &Path, code: &[NewCode]) -> io::Result<()>
     }
     drop(mapped);
     for own in code {
-        // A number of its own, whatever else writes to the file.
+        // A number that no other writer of the file has.
         let number = file.seek(SeekFrom::End(0))?;
         file.write_all(&load(own, number))?;
     }
     Ok(())
 }
 
-/// Returns the record of `code`: its kind, its size, the time, then where and what it is.
+/// Returns the record of `code`: the record's kind and size, the time, and the process; then
+/// address, size, name and bytes of the code.
 fn load(code: &NewCode, number: u64) -> Vec<u8> {
     let mut name = Bytes::default();
     name.text(&code.name);

@@ -1,11 +1,12 @@
-//! The instruction cache, which does not see by itself on every machine what is written to memory.
+//! The instruction cache. On some machines it does not see by itself the bytes that are written to
+//! memory.
 
 use std::fmt::Display;
 
 use crate::cranelift::icache;
 use crate::error::{Error, Result};
 
-/// Drops what the instruction cache has of these bytes: before they become executable.
+/// Drops these bytes from the instruction cache, before they become executable.
 ///
 /// # Safety
 /// The bytes are mapped.
@@ -16,7 +17,7 @@ pub(super) unsafe fn clear(start: *const u8, bytes: usize) -> Result<()> {
     unsafe { icache::clear_cache(start.cast(), bytes) }.map_err(|error| failed(&error))
 }
 
-/// Makes all processors of this process fetch anew what was cleared.
+/// Makes all processors of this process fetch the cleared ranges anew.
 pub(crate) fn flush_pipelines() -> Result<()> {
     #[cfg(test)]
     tests::note_flushed();
@@ -25,7 +26,7 @@ pub(crate) fn flush_pipelines() -> Result<()> {
     icache::pipeline_flush_mt().map_err(|error| failed(&error))
 }
 
-/// Clears the instruction caches of all harts that run this process: `clear_cache` clears one.
+/// Clears the instruction caches of all harts that run this process. `clear_cache` clears only one.
 #[cfg(all(target_arch = "riscv64", target_os = "linux"))]
 fn flush_harts() -> Result<()> {
     unsafe extern "C" {

@@ -9,16 +9,16 @@ use region::Protection;
 use crate::error::Result;
 
 unsafe extern "C" {
-    /// Makes pages of `MAP_JIT` executable and not writable for this thread (1), or the other way
-    /// round (0).
+    /// Makes pages of `MAP_JIT` executable and not writable for this thread (1), or writable and
+    /// not executable (0).
     fn pthread_jit_write_protect_np(enabled: core::ffi::c_int);
 }
 
 /// A reserved range of address space.
 pub(super) type Reservation = region::Allocation;
 
-/// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`; what keeps them from
-/// being both at once is the state of each thread.
+/// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`: the state of each thread
+/// keeps them from being writable and executable at once.
 pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
     region::alloc(bytes, Protection::READ_WRITE_EXECUTE)
 }
@@ -48,10 +48,10 @@ pub(super) unsafe fn open(start: *mut u8, bytes: usize, last: Protection) -> reg
     Ok(())
 }
 
-/// Calls `write`, which may write to pages of code that are not sealed, and executes none and does
-/// not call this again.
+/// Calls `write`, which may write to pages of code that are not sealed. It executes none of them
+/// and does not call this function again.
 pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
-    /// Ends it, also when `write` panics.
+    /// Ends the writing, also when `write` panics.
     struct WriteGuard;
     impl Drop for WriteGuard {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! s390x's slots and copies, of which compilers show nothing, and the flags of all machines.
+//! s390x's slots and copies, which no output of compilers shows, and the flags of all machines.
 
 use cabi::{FnSig, RecordBuilder, Target, Type};
 

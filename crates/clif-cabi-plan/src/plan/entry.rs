@@ -92,8 +92,8 @@ impl EntryPlan {
         })
     }
 
-    /// Returns the bytes from [`EntryPlan::area`] to `slot`. `None` for a register, and for what a
-    /// stub has put into the function's own argument area.
+    /// Returns the bytes from [`EntryPlan::area`] to `slot`. `None` for a register, and for a slot
+    /// that a stub has put into the function's own argument area.
     #[must_use]
     pub fn in_area(&self, slot: &Slot) -> Option<u32> {
         match (slot.what, slot.place) {

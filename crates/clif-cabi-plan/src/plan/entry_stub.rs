@@ -69,7 +69,7 @@ pub(super) fn free_register(machine: Machine, taken: &[Reg]) -> Option<(Reg, Stu
             classes.any(|own| (params.of(own).get(position)).is_some_and(|reg| taken.contains(reg)))
         };
         let mut regs = params.of(class).iter().enumerate();
-        // A stub that jumps restores none that the function's callers keep something in (s390x r6).
+        // A stub that jumps cannot restore a register that the function preserves (s390x r6).
         let is_kept = |reg| machine.convention.preserves(reg);
         let (_, reg) = regs.find(|(position, reg)| !is_taken(*position) && !is_kept(**reg))?;
         Some((*reg, StubStep::chain_to(machine, *reg)?))

@@ -42,7 +42,7 @@ impl CallPlan {
     pub fn invoker(&self, target: &Target) -> Option<Stub> {
         let machine = Machine::under(target, self.abi.convention).ok()?;
         let (before, after) = (&self.before, &self.after);
-        // Whatever else a stub does before such a call, this one does not.
+        // An invoker does no step of a stub before a call but the count of vector registers.
         let counts_only = before
             .iter()
             .copied()

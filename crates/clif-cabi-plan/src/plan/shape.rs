@@ -1,8 +1,8 @@
-//! Equality of plans, by which they are keys for code that calls or is entered with every argument
-//! and the result in memory.
+//! Equality of plans, which are keys for code that calls or is entered with every argument and the
+//! result in memory.
 //!
-//! Such code depends on its plan, and on C types only by the layout of objects and the bits of
-//! integers. So these alone count of a C signature.
+//! Such code depends on its plan. It depends on C types only by the layout of objects and the bits
+//! of integers, so nothing else of a C signature is compared.
 
 use std::hash::{Hash, Hasher};
 
@@ -11,8 +11,8 @@ use super::entry::EntryPlan;
 use super::signature_plan::SignaturePlan;
 
 impl SignaturePlan {
-    /// Returns the layouts of the objects that the arguments and the result are, and their bits
-    /// that are extended.
+    /// Returns the layouts of the arguments and of the result as objects, and their bits that are
+    /// extended.
     fn layouts(&self) -> impl Iterator<Item = impl Hash + Eq> {
         let types = self.sig.params().iter().map(|param| &param.ty);
         let types = types.chain([self.sig.result()]);

@@ -10,9 +10,9 @@ use crate::places::ClifPlace;
 use crate::slot::{Slot, What};
 
 /// Plan of `va_start`: the first state of a `va_list`. The function stores the parameters that are
-/// a [`What::Register`](crate::What::Register) first, to the register save area or the shadow
-/// space. On System V all vector registers are among them: CLIF cannot read AL, in which the caller
-/// states how many it uses. The slot of an unused register holds bytes that nobody reads.
+/// a [`What::Register`] first, to the register save area or the shadow space. On System V all
+/// vector registers are among them: CLIF cannot read AL, in which the caller states how many it
+/// uses. The slot of an unused register holds bytes that nobody reads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaStart {
     /// Counts of saved registers, and the address of the first unnamed argument in the argument

@@ -11,8 +11,7 @@ use crate::clif_types::value_type;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Arg {
-    /// One SSA value, of the type [`value_type`](crate::value_type) names or of another of the same
-    /// width.
+    /// One SSA value, of the type [`value_type`] names or of another of the same width.
     Value(Value),
     /// An object in memory, `offset` bytes after `base`; no byte outside it is read.
     Memory {
@@ -130,7 +129,7 @@ impl Arg {
 pub enum Ret {
     /// Nowhere.
     Ignore,
-    /// As one SSA value of the type [`value_type`](crate::value_type) names.
+    /// As one SSA value of the type [`value_type`] names.
     Value,
     /// As parts, those of [`ResultPlan::parts`](clif_cabi_plan::ResultPlan::parts).
     Parts,

@@ -123,8 +123,8 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
     Ok(())
 }
 
-/// Refuses a callee that returns something else, or elsewhere, than the function's own caller
-/// expects.
+/// Refuses a callee that returns another result, or in another place, than the function's own
+/// caller expects.
 fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     let (own, other) = (entry.sig.result(), call.sig.result());
     let is_in_place = match entry.result {

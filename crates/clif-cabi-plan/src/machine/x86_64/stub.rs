@@ -165,8 +165,8 @@ fn with_disp32(
     Ok(())
 }
 
-/// Returns the x87 instruction `db` on the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of
-/// [rdi].
+/// Returns the x87 instruction `db` on the i-th value, 10 bytes at `[rdi + 16 i]`. `modrm` is that
+/// of `[rdi]`.
 fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
     const DISP8: u8 = 0x40;
     let (modrm, disp) = match i {

@@ -12,8 +12,8 @@ const RDI: u8 = 7;
 const FLD: u8 = 0;
 const FSTP: u8 = 3;
 
-/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movsxd`, `movss`, `movsd`,
-/// `movups`, `vmovups`.
+/// Loads a register from the object at `[r11]`: `mov`, `movzx`, `movsx`, `movsxd`, `movss`,
+/// `movsd`, `movups`, `vmovups`.
 pub(super) fn load(
     step: StubStep,
     own: RegisterMove,
@@ -37,7 +37,7 @@ pub(super) fn load(
     Ok(())
 }
 
-/// Stores a register to the object at [r11]; an integer register of results, or `fstp` of st0.
+/// Stores a register to the object at `[r11]`; an integer register of results, or `fstp` of st0.
 pub(super) fn store(
     step: StubStep,
     own: RegisterMove,
@@ -69,7 +69,7 @@ pub(super) fn store(
     Ok(())
 }
 
-/// Loads a register of a result from the object at [rdi]: `mov`, `fld`, `movsd`, `movups`,
+/// Loads a register of a result from the object at `[rdi]`: `mov`, `fld`, `movsd`, `movups`,
 /// `vmovups`.
 pub(super) fn load_result(
     step: StubStep,
@@ -89,7 +89,7 @@ pub(super) fn load_result(
     Ok(())
 }
 
-/// Returns the first bytes of a move of a vector register from or to [r11].
+/// Returns the first bytes of a move of a vector register from or to `[r11]`.
 fn vector(width: MoveWidth) -> &'static [u8] {
     match width {
         MoveWidth::V512 => &[0x62, 0xd1, 0x7c, 0x48],
