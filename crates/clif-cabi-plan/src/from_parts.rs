@@ -66,8 +66,8 @@ impl PartsValue {
         }
     }
 
-    /// Makes a scalar or vector of type `ty`. Where the convention extends it, `extension` is its
-    /// sign.
+    /// Makes a scalar or vector of type `ty`. `extension` is its sign where the convention extends
+    /// it.
     #[must_use]
     pub fn scalar(ty: ValueType, extension: Extension) -> Self {
         let mut value = Self::new(&[ty], ty.bytes().into(), ty.bytes());

@@ -83,8 +83,8 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
     }
 }
 
-/// Returns `sig` in the plan's types. [`Machine::places`](plan::Machine::places) then tells where
-/// Cranelift puts each parameter and result.
+/// Returns `sig` in the plan's types. [`Machine::places`](plan::Machine::places) returns the place
+/// that Cranelift gives to each of its parameters and results.
 ///
 /// # Errors
 /// [`PlanError::Check`](plan::PlanError::Check) for a convention, type or purpose that no plan has.

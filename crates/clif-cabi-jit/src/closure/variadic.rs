@@ -144,8 +144,8 @@ impl VaList<'_> {
     /// another convention. The list has not gone on then.
     ///
     /// # Safety
-    /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing
-    /// else tells how many there are.
+    /// The caller of the closure has passed one more argument, of the type of `va_arg`. The number
+    /// of arguments is known only to the callers.
     pub unsafe fn next<T: CValue>(&mut self, va_arg: &VaArg) -> Result<T> {
         check::<T>(Subject::Unnamed, &va_arg.ty)?;
         self.check_convention(va_arg)?;

@@ -101,7 +101,7 @@ impl Lowering {
                 Err(LowerError::Module(error))
                     if !is_first && matches!(*error, ModuleError::DuplicateDefinition(_)) => {}
                 Err(error) => {
-                    // A module has to define what it declares. Where there is no room for traps
+                    // A module has to define what it declares. If there is no room for traps
                     // either, the stub is tried again.
                     let ids = [body, function.id].into_iter();
                     let mut traps = ids.map(|id| define_trap(module, id, signature.clone()));
