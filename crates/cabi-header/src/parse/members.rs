@@ -7,6 +7,8 @@ use crate::parse::attributes::Position;
 pub(crate) struct DeclaredMember {
     pub(crate) name: Option<String>,
     pub(crate) ty: Type,
+    /// The type as clang has it.
+    pub(crate) clang: Type,
     pub(crate) width: Option<u16>,
     /// Positions of each `packed`.
     pub(crate) packed: Vec<Position>,
@@ -18,7 +20,7 @@ pub(crate) struct DeclaredMember {
 
 impl DeclaredMember {
     pub(crate) fn to_clang(&self) -> Member {
-        self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
+        self.member(self.clang.clone(), !self.packed.is_empty(), &self.asked)
     }
 
     /// Returns the member to gcc, with `place` for the places that are not known; none if of

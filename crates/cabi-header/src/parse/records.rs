@@ -6,7 +6,7 @@
 //! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
 //! ends.
 
-use cabi::{BitFieldStyle, Language, Member, RecordBuilder, RecordRules, Type};
+use cabi::{BitFieldStyle, DataModel, Error, Language, Member, RecordBuilder, RecordRules, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl, CXType_NullPtr};
 
 use crate::clang::Cursor;
@@ -64,16 +64,9 @@ impl<'u> Reader<'u> {
             };
             return Err(unsupported(definition.ty(), why));
         }
-        let reference = self.reference.as_mut();
-        let reference = reference.map(|reference| reference.by_clang(definition));
-        let own = self.look_at(definition);
-        let reference = reference.transpose();
-        let own = own?;
+        let own = self.look_at(definition)?;
         if let Some(why) = self.unknown_to_gcc(&own.attributes) {
             return Err(unsupported(definition.ty(), why));
-        }
-        if let Some(reference) = reference? {
-            return self.as_gcc(&own, &reference);
         }
         let clang = self.readings(&own)?;
         let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
@@ -84,11 +77,16 @@ impl<'u> Reader<'u> {
             true => "gcc ignores its `transparent_union`, and clang does not",
             false => "clang ignores its `transparent_union`, and gcc does not",
         };
-        if own.attributes.transparent != own.is_transparent_to_gcc() {
+        if !self.is_as_gcc() && own.attributes.transparent != own.is_transparent_to_gcc() {
             return Err(unsupported(definition.ty(), why));
         }
         let gcc = self.as_gcc(&own, &clang)?;
-        difference(definition.ty(), &gcc, &first).map_or(Ok(first), Err)
+        match difference(definition.ty(), &gcc, &first) {
+            Some(reason) if !self.is_as_gcc() => return Err(reason),
+            Some(reason) => (self.errors).spoils(&definition.ty().canonical().spelling(), &reason),
+            None => {}
+        }
+        Ok(if self.is_as_gcc() { gcc } else { first })
     }
 
     /// Returns why gcc's layout of a record with `attributes` is not known from clang's.
@@ -109,7 +107,7 @@ impl<'u> Reader<'u> {
                 "gcc for i386 aligns what has 8 bytes to 8 by `ms_struct`, which is not supported",
             );
         }
-        let is_ignored = attributes.ms_struct && !self.facts.x86 && self.reference.is_none();
+        let is_ignored = attributes.ms_struct && !self.facts.x86 && !self.is_as_gcc();
         is_ignored.then_some("gcc for this machine ignores `ms_struct`, clang does not")
     }
 
@@ -162,12 +160,6 @@ impl<'u> Reader<'u> {
             return Err(unsupported(definition.ty(), why));
         }
         Ok(())
-    }
-
-    /// Returns the record as clang has it, in each way that gives the layout stated.
-    fn by_clang(&mut self, definition: Cursor<'u>) -> Result<Vec<Type>, Reason> {
-        let own = self.look_at(definition)?;
-        self.readings(&own)
     }
 
     fn look_at(&mut self, definition: Cursor<'u>) -> Result<RecordDefinition<'u>, Reason> {
@@ -277,12 +269,12 @@ impl<'u> Reader<'u> {
             for clang in clang {
                 let known = clang.as_record().map(|record| record.attributes());
                 let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
-                let mut ty = self.builder(own, &members, pack, align).build(&model)?;
+                let mut ty = self.build(own, &members, (pack, align), &model)?;
                 // An alignment of the record's own that does not show in clang's layout may in this
                 // one.
                 if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
                     let align = Some(self.own_align(own)?);
-                    ty = self.builder(own, &members, pack, align).build(&model)?;
+                    ty = self.build(own, &members, (pack, align), &model)?;
                 }
                 if let Some(found) = &found
                     && difference(own.stated.definition.ty(), found, &ty).is_some()
@@ -313,8 +305,8 @@ impl<'u> Reader<'u> {
         pack: Option<u32>,
         asked: Option<u32>,
     ) -> Result<Type, Reason> {
-        let model = own.attributes.model(&self.model);
-        let build = |align| self.builder(own, members, pack, align).build(&model);
+        let model = own.attributes.model(&self.facts.model);
+        let build = |align| self.build(own, members, (pack, align), &model);
         let mut ty = build(asked)?;
         // The value of the record's own `aligned` is the alignment it has, if the members alone
         // would give it less.
@@ -327,13 +319,13 @@ impl<'u> Reader<'u> {
         mismatch(&own.stated, &ty).map_or(Ok(ty), Err)
     }
 
-    fn builder(
+    fn build(
         &self,
         own: &RecordDefinition<'u>,
         members: &[Member],
-        pack: Option<u32>,
-        align: Option<u32>,
-    ) -> RecordBuilder {
+        (pack, align): (Option<u32>, Option<u32>),
+        model: &DataModel,
+    ) -> Result<Type, Error> {
         let declared = &own.attributes;
         let spelling = own.stated.definition.ty().canonical().spelling();
         let tag = spelling.rsplit([' ', ':']).next();
@@ -348,17 +340,17 @@ impl<'u> Reader<'u> {
         if self.facts.cxx {
             builder = builder.language(Language::Cxx);
         }
-        let as_gcc = self.model.records == RecordRules::Gcc;
-        let is_transparent = match as_gcc {
-            true => own.is_transparent_to_gcc(),
-            false => declared.transparent,
+        let is_transparent = match model.records {
+            RecordRules::Gcc => own.is_transparent_to_gcc(),
+            _ => declared.transparent,
         };
         if is_transparent {
             builder = builder.transparent();
         }
         builder = pack.into_iter().fold(builder, RecordBuilder::pack);
         builder = align.into_iter().fold(builder, RecordBuilder::aligned);
-        members.iter().cloned().fold(builder, RecordBuilder::member)
+        let builder = members.iter().cloned().fold(builder, RecordBuilder::member);
+        builder.build(model)
     }
 
     fn member(&mut self, field: Cursor<'u>) -> Result<DeclaredMember, Reason> {
@@ -368,7 +360,8 @@ impl<'u> Reader<'u> {
             reason.inside(format!("field {name}"))
         };
         let ty = self.ty(field.ty()).map_err(inside)?;
-        if element_of(field.ty()).kind() == CXType_NullPtr && !self.passes_null {
+        let is_padding = self.facts.x86_64 && self.records != Some(RecordRules::Gcc);
+        if element_of(field.ty()).kind() == CXType_NullPtr && is_padding {
             let why = "in records clang passes it as padding by the System V convention, gcc as a pointer";
             return Err(inside(unsupported(field.ty(), why)));
         }
@@ -409,9 +402,11 @@ impl<'u> Reader<'u> {
                 .asked(&field.printed(), field.parent())
                 .map_err(inside)?,
         };
+        let clang = self.as_clang(field.ty(), &ty).map_err(inside)?;
         Ok(DeclaredMember {
             name: name.filter(|_| !is_base),
             ty,
+            clang,
             width,
             packed,
             aligned,

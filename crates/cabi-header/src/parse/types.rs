@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use cabi::{DataModel, Kind, RecordRules, Type};
+use cabi::{DataModel, Kind, Member, Record, RecordBuilder, RecordRules, Scalar, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
@@ -41,13 +41,9 @@ pub(crate) struct Reader<'u> {
     pub(crate) target: String,
     /// Whose layout is wanted; without, only what gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
-    /// `true` if a member that is a null pointer's type is passed as a pointer, not as padding.
-    pub(crate) passes_null: bool,
-    /// Reader by clang's rules, if records are laid out as gcc does: its numbers are compared with
-    /// clang's in place of ours.
-    pub(crate) reference: Option<Box<Self>>,
     answers: Answers,
-    questions: Questions,
+    /// Questions that were asked and not answered.
+    pub(crate) questions: Questions,
     /// Types of the declarations of records and typedefs that were read.
     known: HashMap<Cursor<'u>, Result<Type, Reason>>,
     /// Pragmas that occur in the text.
@@ -76,21 +72,12 @@ impl<'u> Reader<'u> {
         let stated = facts.model.records;
         let as_gcc =
             records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
-        // The reader that a mistake belongs to refuses it.
-        let reference = as_gcc.then(|| {
-            let none = Errors::default();
-            let mut theirs = Self::new(facts, target, answers, none, pragmas, Some(stated));
-            theirs.passes_null = true;
-            Box::new(theirs)
-        });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
         Self {
             model: facts.model.with_records(rules),
             facts,
             target: target.to_owned(),
             records,
-            passes_null: !facts.x86_64 || records == Some(RecordRules::Gcc),
-            reference,
             answers: answers.clone(),
             questions: Questions::default(),
             known: HashMap::new(),
@@ -99,16 +86,6 @@ impl<'u> Reader<'u> {
             nesting: 0,
             n_written: 0,
         }
-    }
-
-    /// Returns the questions that were asked and not answered.
-    pub(crate) fn questions(&mut self) -> Questions {
-        let mut questions = std::mem::take(&mut self.questions);
-        if let Some(reference) = &mut self.reference {
-            let theirs = reference.questions();
-            questions.values.extend(theirs.values);
-        }
-        questions
     }
 
     /// Returns the value of a constant expression: `None` until it is known, `Some(None)` if it has
@@ -139,15 +116,11 @@ impl<'u> Reader<'u> {
         let read = self.unchecked(ty);
         self.nesting -= 1;
         let read = read?;
-        match &mut self.reference {
-            // A type that clang lays out otherwise is reported, never used.
-            None => size_mismatch(ty, &read).map_or(Ok(()), Err)?,
-            Some(reference) if self.nesting == 0 => {
-                reference.ty(ty)?;
-            }
-            Some(_) => {}
+        // A type that clang lays out otherwise is reported, never used.
+        match self.is_as_gcc() && may_differ(ty, &read) {
+            true => Ok(read),
+            false => size_mismatch(ty, &read).map_or(Ok(read), Err),
         }
-        Ok(read)
     }
 
     fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
@@ -211,7 +184,9 @@ impl<'u> Reader<'u> {
             let why = "gcc may give `_Atomic` the alignment of the typedef, clang does not";
             return Err(unsupported(ty, why));
         }
-        Ok(plain.atomic()?)
+        let atomic = plain.atomic()?;
+        let clang = self.as_clang(ty.atomic_value().canonical(), &plain)?;
+        size_mismatch(ty, &clang.atomic()?).map_or(Ok(atomic), Err)
     }
 
     fn scalar(&self, kind: CXTypeKind) -> Option<Type> {
@@ -247,13 +222,11 @@ impl<'u> Reader<'u> {
         let read = self.ty(inner)?;
         // If `read` agrees with clang about `inner`, a difference comes from an attribute of the
         // wrapper.
-        let is_changed = |align: u32| match self.reference {
+        let is_changed = |align: u32| match self.model.records {
             // Microsoft's compilers heed one that changes nothing too, in packed records.
-            None if self.model.records == RecordRules::Msvc => {
-                align != read.align() || has_alignment(outer)
-            }
-            None => align != read.align(),
-            Some(_) => outer.align() != inner.align() || has_alignment(outer),
+            RecordRules::Msvc => align != read.align() || has_alignment(outer),
+            RecordRules::Gcc => outer.align() != inner.align() || has_alignment(outer),
+            _ => align != read.align(),
         };
         match u32::try_from(outer.align()) {
             Ok(align)
@@ -331,13 +304,13 @@ impl<'u> Reader<'u> {
     }
 
     fn bit_int(&self, ty: Ty<'u>, bits: u16, signed: bool) -> Result<Type, Reason> {
-        let model = &self.model;
-        let found = model.bit_int(bits, signed)?;
-        if !self.is_as_clang() && !self.is_as_gcc() {
-            let gcc = model.with_records(RecordRules::Gcc).bit_int(bits, signed)?;
-            difference(ty, &gcc, &found).map_or(Ok(()), Err)?;
+        let of = |rules| self.model.with_records(rules).bit_int(bits, signed);
+        let (gcc, clang) = (of(RecordRules::Gcc)?, of(self.facts.model.records)?);
+        match self.is_as_gcc() {
+            true => size_mismatch(ty, &clang).map_or(Ok(gcc), Err),
+            false if self.is_as_clang() => Ok(clang),
+            false => difference(ty, &gcc, &clang).map_or(Ok(clang), Err),
         }
-        Ok(found)
     }
 
     pub(crate) fn record(&mut self, declaration: Cursor<'u>) -> Result<Type, Reason> {
@@ -398,7 +371,7 @@ impl<'u> Reader<'u> {
                 }
                 match position(typedef, underlying, attribute) {
                     Position::Declaration | Position::Type => {}
-                    Position::Pointee if self.reference.is_some() => return self.ty(underlying),
+                    Position::Pointee if self.is_as_gcc() => return self.ty(underlying),
                     _ if ty.align() == underlying.align() => {}
                     Position::Pointee | Position::Unknown => {
                         let why = "gcc gives `aligned` inside of a declarator to the type built there, clang to the typedef";
@@ -413,6 +386,24 @@ impl<'u> Reader<'u> {
         }
     }
 
+    /// Returns the type `ty`, which was `read`, as clang has it: its bytes, if clang lays it out
+    /// otherwise.
+    pub(crate) fn as_clang(&self, ty: Ty<'u>, read: &Type) -> Result<Type, Reason> {
+        if !self.is_as_gcc() || size_mismatch(ty, read).is_none() {
+            return Ok(read.clone());
+        }
+        let align = u32::try_from(ty.align()).unwrap_or(1);
+        if let Some(Scalar::BitInt { bits, signed }) = read.as_scalar() {
+            return Ok(self.facts.model.bit_int(bits, signed)?.with_align(align)?);
+        }
+        // Negative: a flexible array, which has no bytes.
+        let size = u64::try_from(ty.size()).unwrap_or(0);
+        let bytes = Member::named("bytes", Type::array(&Type::U8, size)?);
+        let tag = read.as_record().and_then(Record::tag).unwrap_or("");
+        let record = RecordBuilder::structure(tag).member(bytes.at(0));
+        Ok(record.build_at(size, align)?)
+    }
+
     /// Returns whether gcc's layout and calls are wanted, whatever clang does.
     pub(crate) fn is_as_gcc(&self) -> bool {
         self.model.records == RecordRules::Gcc
@@ -422,6 +413,14 @@ impl<'u> Reader<'u> {
     pub(crate) fn is_as_clang(&self) -> bool {
         self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
     }
+}
+
+/// Returns whether gcc may lay out `ty`, which was `read` by its rules, otherwise than clang: clang's
+/// numbers of the members, elements or parts are compared, not those of the whole.
+fn may_differ(ty: Ty<'_>, read: &Type) -> bool {
+    let is_written = ty.kind() != ty.canonical().kind();
+    let is_bit_int = matches!(read.as_scalar(), Some(Scalar::BitInt { .. }));
+    is_written || is_bit_int || matches!(read.kind(), Kind::Record(_) | Kind::Array(_))
 }
 
 pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {

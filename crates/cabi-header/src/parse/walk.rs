@@ -20,7 +20,7 @@ use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
-use crate::parse::stated::difference;
+use crate::parse::stated::size_mismatch;
 use crate::parse::types::{Reader, is_unnamed};
 use crate::parse::written::without_place;
 use crate::reason::Reason;
@@ -62,7 +62,7 @@ pub(crate) fn read(
             walk.declaration(cursor, 0);
         }
     }
-    let mut questions = walk.reader.questions();
+    let mut questions = std::mem::take(&mut walk.reader.questions);
     questions.macros = macros.unknown;
     questions.spoilt = walk.reader.errors.spoilt.clone();
     let unexplained: Vec<SourceError> = walk
@@ -291,14 +291,11 @@ impl<'u> Walk<'u> {
         let has_no_size = |key| ["incomplete", "invalid"].contains(&key);
         // C++ has more that is left out, and one size to both.
         let is_of_cxx = |key| reader.facts.cxx && ["c++", "mismatch"].contains(&key);
-        let why = match (read, &mut reader.reference) {
-            (Err(reason), _) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
-            (Err(reason), _) => (!reader.is_as_clang()).then(|| reason.clone()),
-            (Ok(_), None) => None,
-            (Ok(read), Some(reference)) => match reference.ty(ty) {
-                Ok(clang) => difference(ty, read, &clang),
-                Err(reason) => Some(reason),
-            },
+        let why = match read {
+            Err(reason) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
+            Err(reason) => (!reader.is_as_clang()).then(|| reason.clone()),
+            // The reader compares the members of a record.
+            Ok(read) => size_mismatch(ty, read),
         };
         if let Some(reason) = why {
             reader.errors.spoils(name, &reason);
