@@ -115,11 +115,7 @@ impl Errors {
     /// An error of clang's after which nothing can be read.
     pub(crate) fn new(unit: &Unit<'_>, declarations: &[Cursor<'_>]) -> Result<Self, HeaderError> {
         let all = unit.diagnostics();
-        let fatal = all.iter().filter(|diagnostic| diagnostic.is_fatal);
-        let fatal: Vec<_> = fatal.map(SourceError::from).collect();
-        if !fatal.is_empty() {
-            return Err(HeaderError::Source { errors: fatal });
-        }
+        refuse(all.iter().filter(|diagnostic| diagnostic.is_fatal))?;
         let (errors, warnings): (Vec<_>, Vec<_>) = all
             .into_iter()
             .filter(|diagnostic| diagnostic.place.file != prelude::NAME)
@@ -245,10 +241,18 @@ impl Errors {
         }
     }
 
-    /// Returns the errors that no declaration was left out for.
-    pub(crate) fn unexplained(&self) -> impl Iterator<Item = &Diagnostic> {
+    /// Refuses the errors that no declaration was left out for.
+    pub(crate) fn finish(&self) -> Result<(), HeaderError> {
         let all = self.all.iter().filter(|(_, explained)| !explained);
-        all.map(|(error, _)| error)
+        refuse(all.map(|(error, _)| error))
+    }
+}
+
+fn refuse<'d>(errors: impl Iterator<Item = &'d Diagnostic>) -> Result<(), HeaderError> {
+    let errors: Vec<_> = errors.map(SourceError::from).collect();
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(HeaderError::Source { errors }),
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cabi::{DataModel, Type};
+use cabi::DataModel;
 use clang_sys::*;
 
-use crate::clang::{Cursor, Token, Ty, Unit};
+use crate::clang::{Cursor, Token, Unit};
 use crate::header::{Constant, Skipped};
 use crate::parse::declarations::left_out;
 use crate::parse::kinds::integer;
@@ -187,10 +187,4 @@ fn is_harmless(tokens: &[Token]) -> bool {
         }
     }
     depth == 0
-}
-
-/// Returns the type of an enumeration constant or of an expression: that of a C++ enumeration's
-/// constant is its underlying type.
-pub(crate) fn integer_type(model: &DataModel, ty: Ty<'_>) -> Option<Type> {
-    integer(model, ty.integer_kind())
 }

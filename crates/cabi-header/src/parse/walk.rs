@@ -6,15 +6,15 @@ use cabi::{RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
-use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Spelled};
-use crate::header_error::{HeaderError, SourceError};
+use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Spelled};
+use crate::header_error::HeaderError;
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
 use crate::parse::declarations::{Declarations, left_out};
 use crate::parse::errors::Errors;
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
-    SCOPES, TYPEDEFS, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
+    SCOPES, TYPEDEFS, integer, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
 };
 use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
@@ -65,19 +65,8 @@ pub(crate) fn read(
     let mut questions = std::mem::take(&mut walk.reader.questions);
     questions.macros = macros.unknown;
     questions.spoilt = walk.reader.errors.spoilt.clone();
-    let unexplained: Vec<SourceError> = walk
-        .reader
-        .errors
-        .unexplained()
-        .map(SourceError::from)
-        .collect();
-    if unexplained.is_empty() {
-        Ok((walk.found.finish(), questions))
-    } else {
-        Err(HeaderError::Source {
-            errors: unexplained,
-        })
-    }
+    walk.reader.errors.finish()?;
+    Ok((walk.found.finish(), questions))
 }
 
 /// The walk over the declarations, and what it has found.
@@ -111,14 +100,11 @@ impl<'u> Walk<'u> {
         }
         let error = self.reader.errors.reason(cursor);
         if kind == CXCursor_FunctionDecl {
-            let symbol = self.overload(cursor);
-            self.note(cursor, DeclaredKind::Function { symbol });
-            let read = self.unless_wrong(cursor, error, |reader| reader.prototype(cursor));
-            self.add_function(cursor, read);
+            self.function(cursor, error);
         } else if TYPEDEFS.contains(&kind) {
             let (name, underlying) = (qualified_name(cursor), cursor.underlying());
             self.note_type(cursor, underlying, error.as_ref());
-            let read = self.unless_wrong(cursor, error, |reader| {
+            let read = self.unless_wrong(cursor, &cursor.name(), error, |reader| {
                 let ty = reader.ty(cursor.ty())?;
                 Ok(NamedType {
                     written: reader.written(underlying),
@@ -161,16 +147,18 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// Returns the result of `read` for the declaration, unless there is an `error` in it.
+    /// Returns the result of `read` for the declaration, which expressions refer to as `name`,
+    /// unless there is an `error` in it.
     fn unless_wrong<T>(
         &mut self,
         cursor: Cursor<'u>,
+        name: &str,
         error: Option<Reason>,
         read: impl FnOnce(&mut Reader<'u>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
         match error {
             None => read(&mut self.reader),
-            Some(reason) => Err(self.wrong(cursor, &type_or_name(cursor), reason)),
+            Some(reason) => Err(self.wrong(cursor, name, reason)),
         }
     }
 
@@ -240,7 +228,7 @@ impl<'u> Walk<'u> {
             let read = self.reader.ty(cursor.ty());
             return self.dispute(cursor.ty(), &name, read.as_ref());
         }
-        let read = self.unless_wrong(cursor, error, |reader| {
+        let read = self.unless_wrong(cursor, &name, error, |reader| {
             let mut named = NamedType::new(&name, reader.ty(cursor.ty())?);
             if is_enum {
                 named.written = reader.written(cursor.integer_type());
@@ -262,8 +250,9 @@ impl<'u> Walk<'u> {
                 self.skip(cursor, name, reason);
                 continue;
             }
-            let ty = macros::integer_type(&self.reader.model, cursor.ty());
-            if let Some(ty) = ty {
+            // The type of a C++ enumeration's constant is its underlying type.
+            let kind = cursor.ty().integer_kind();
+            if let Some(ty) = integer(&self.reader.model, kind) {
                 self.found.header.constants.push(Constant {
                     name: qualified_name(cursor),
                     value,
@@ -302,17 +291,16 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// Returns the symbol that tells the function from others of its name. In C without overloads a
-    /// label may come with a later declaration.
-    fn overload(&self, function: Cursor<'u>) -> Option<String> {
-        let is_overloadable = self.reader.is_overloadable(function);
-        is_overloadable.then(|| self.reader.symbol(function))
-    }
-
-    fn add_function(&mut self, cursor: Cursor<'u>, read: Result<Prototype, Reason>) {
+    fn function(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+        // In C without overloads a label may come with a later declaration.
+        let is_overloadable = self.reader.is_overloadable(cursor);
+        let symbol = is_overloadable.then(|| self.reader.symbol(cursor));
         let name = qualified_name(cursor);
-        let symbol = self.overload(cursor).filter(|symbol| !symbol.is_empty());
-        let key = symbol.unwrap_or_else(|| name.clone());
+        let key = symbol.clone().filter(|symbol| !symbol.is_empty());
+        let key = key.unwrap_or_else(|| name.clone());
+        self.note(cursor, DeclaredKind::Function { symbol });
+        let read = |reader: &mut Reader<'u>| reader.prototype(cursor);
+        let read = self.unless_wrong(cursor, &cursor.name(), error, read);
         let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_function(key, read);
     }
@@ -361,14 +349,4 @@ fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> Spelled {
         own.members = members.collect();
     }
     own
-}
-
-/// Returns the name of the declared entity in expressions: a tagged type by its tag, all else by
-/// its name.
-fn type_or_name(cursor: Cursor<'_>) -> String {
-    if is_type(cursor.kind()) {
-        cursor.ty().canonical().spelling()
-    } else {
-        cursor.name()
-    }
 }
