@@ -4,13 +4,17 @@
 use crate::header::Prototype;
 
 /// Words whose parentheses belong to them, and after which none begins a declarator.
-const WITH_PARENTHESES: [&str; 18] = [
+pub(crate) const WITH_PARENTHESES: [&str; 22] = [
     "__attribute__",
+    "__attribute",
+    "__extension__",
     "_Atomic",
     "_BitInt",
     "typeof",
     "__typeof__",
+    "__typeof",
     "typeof_unqual",
+    "__typeof_unqual__",
     "decltype",
     "alignas",
     "_Alignas",
@@ -66,13 +70,14 @@ fn place(ty: &str) -> usize {
     let mut at = 0;
     let mut word = "";
     while let Some(next) = rest(at).chars().next() {
+        let closed = |brackets| balanced(rest(at), brackets).unwrap_or(rest(at).len());
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         at += match next {
-            '(' if WITH_PARENTHESES.contains(&word) => balanced(rest(at), ('(', ')')),
+            '(' if WITH_PARENTHESES.contains(&word) => closed(('(', ')')),
             '(' if is_declarator(rest(at + 1)) => 1,
             '(' | '[' | ')' => return at,
-            '<' => balanced(rest(at), ('<', '>')),
-            '{' => balanced(rest(at), ('{', '}')),
+            '<' => closed(('<', '>')),
+            '{' => closed(('{', '}')),
             c if is_word(c) => {
                 let end = rest(at).find(|c| !is_word(c));
                 word = rest(at).get(..end.unwrap_or(rest(at).len())).unwrap_or("");
@@ -95,8 +100,14 @@ fn is_declarator(text: &str) -> bool {
     text.trim_start().starts_with(['*', '&', '^', '(', '[']) || of_member
 }
 
+/// Returns the text between the parenthesis that starts `text`, if one does, and its counterpart.
+pub(crate) fn parenthesized(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('(')?;
+    inner.get(..balanced(text, ('(', ')'))? - 2)
+}
+
 /// Returns the bytes of `text` up to the bracket that closes the one it begins with.
-fn balanced(text: &str, (open, close): (char, char)) -> usize {
+fn balanced(text: &str, (open, close): (char, char)) -> Option<usize> {
     let mut depth = 0_u32;
     let end = text.char_indices().find(|(_, c)| {
         if *c == open {
@@ -106,7 +117,7 @@ fn balanced(text: &str, (open, close): (char, char)) -> usize {
         }
         depth == 0
     });
-    end.map_or(text.len(), |(at, c)| at + c.len_utf8())
+    end.map(|(at, c)| at + c.len_utf8())
 }
 
 impl Prototype {

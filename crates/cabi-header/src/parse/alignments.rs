@@ -3,8 +3,8 @@
 use cabi::{Error, MAX_ALIGN};
 
 use crate::clang::Cursor;
+use crate::declarator::parenthesized;
 use crate::parse::kinds::has_own_names;
-use crate::parse::members::parenthesized;
 use crate::parse::questions::has_names;
 use crate::parse::types::Reader;
 use crate::reason::Reason;

@@ -12,6 +12,7 @@ use cabi::{BitFieldStyle, DataModel};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty};
+use crate::declarator::WITH_PARENTHESES;
 use crate::parse::errors::Errors;
 use crate::parse::kinds::is_array;
 use crate::parse::questions::has_names;
@@ -247,7 +248,7 @@ fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
         let text = token.text.as_str();
         match text {
             "{" | "[" => others += 1,
-            "(" if others > 0 || OPERATORS.contains(&last) => others += 1,
+            "(" if others > 0 || WITH_PARENTHESES.contains(&last) => others += 1,
             ")" | "]" | "}" if others > 0 => others -= 1,
             _ if others > 0 => {}
             "*" | "^" => stars += 1,
@@ -260,20 +261,3 @@ fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     }
     (stars, open)
 }
-
-/// Words whose parentheses are no part of a declarator.
-const OPERATORS: [&str; 13] = [
-    "__attribute__",
-    "__attribute",
-    "__declspec",
-    "_Alignas",
-    "alignas",
-    "_Atomic",
-    "_BitInt",
-    "typeof",
-    "__typeof__",
-    "__typeof",
-    "typeof_unqual",
-    "__typeof_unqual__",
-    "__extension__",
-];

@@ -9,12 +9,11 @@ use clang_sys::{
 use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
-use crate::declarator::declared;
+use crate::declarator::{declared, parenthesized};
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
 use crate::parse::kinds::{is_array, is_function, is_pointer};
-use crate::parse::members::parenthesized;
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, unsupported};

@@ -73,20 +73,3 @@ pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
         &[Declaration]
     }
 }
-
-/// Returns the text between the parenthesis that starts `text`, if one does, and its counterpart.
-pub(crate) fn parenthesized(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix('(')?;
-    let mut depth = 1_u32;
-    for (at, c) in inner.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return inner.get(..at);
-        }
-    }
-    None
-}
