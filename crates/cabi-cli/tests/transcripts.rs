@@ -38,14 +38,14 @@ use std::io::Write as _;
 use std::iter::{self, Peekable};
 use std::path::Path;
 use std::str::Lines;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 use std::thread;
 
 use cabi_verify::build::zig::Zig;
 use cabi_verify::run::starts;
 use regex_lite::Regex;
 use support::schema::Schema;
-use support::{DOCS, cc, clang, here, libclang, missing, shell};
+use support::{DOCS, cc, clang, libclang, missing, shell};
 
 macro_rules! transcripts {
     ($($name:ident)*) => { $(
@@ -134,11 +134,8 @@ fn copy(name: &str, folder: &Path) {
 /// Returns whether `what`, which a case needs, is here. A missing thing is printed once, and fails
 /// where it is required.
 fn is_here(what: &str) -> bool {
-    static LIBCLANG: LazyLock<bool> = LazyLock::new(libclang);
-    static GCC: LazyLock<bool> = LazyLock::new(|| here("gcc"));
-    static CLANG: LazyLock<bool> = LazyLock::new(|| here(clang()));
     match what {
-        "libclang" => *LIBCLANG,
+        "libclang" => libclang(),
         "libclang-14" => {
             let is_here = Path::new("/usr/lib/llvm-14/lib/libclang.so.1").is_file();
             if !is_here {
@@ -146,8 +143,8 @@ fn is_here(what: &str) -> bool {
             }
             is_here
         }
-        "gcc" => *GCC,
-        "clang" => *CLANG,
+        "gcc" => libclang() && tool(what),
+        "clang" => libclang() && tool(clang()),
         "cc" => tool(&cc()),
         "aarch64" | "riscv64" | "s390x" => {
             tool(&format!("{what}-linux-gnu-gcc")) && tool(&format!("qemu-{what}"))

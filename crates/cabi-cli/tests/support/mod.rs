@@ -14,44 +14,11 @@ use cabi_verify::run::starts;
 /// The documentation, which is in the repository and not in the package.
 pub(crate) const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 
-fn cabi(args: &[&str]) -> Output {
-    cabi_in(Path::new("."), args)
-}
-
-fn cabi_in(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cabi"))
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .expect("the command was built")
-}
-
 /// Returns whether headers can be read. Without libclang the tests that need it say so, and fail
 /// where it is required.
 pub(crate) fn libclang() -> bool {
     let found = corpus::libclang(corpus::TESTED_LIBCLANG);
     found.map_err(|why| missing(&why)).is_ok()
-}
-
-/// Returns whether libclang and the compiler `program` are here. Without them the tests say so, and
-/// fail where they are required; any other reason that it does not run is a failure.
-pub(crate) fn here(program: &str) -> bool {
-    if !libclang() {
-        return false;
-    }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(folder.path().join("own.h"), "int f(int);\n").expect("a file");
-    let output = cabi_in(folder.path(), &["verify", "--cc", program, "own.h"]);
-    let here = output.status.code() == Some(0);
-    if !here {
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            why.contains("No such file or directory (os error 2)"),
-            "{why}"
-        );
-        missing(why.trim_end());
-    }
-    here
 }
 
 /// The name of clang, which may not be here.
