@@ -17,6 +17,7 @@ use crate::clang::{Cursor, Ty};
 use crate::parse::classes::class_of;
 use crate::parse::kinds::is_array;
 use crate::parse::members::DeclaredMember;
+use crate::parse::stated::fields;
 use crate::parse::types::{Reader, unsupported};
 use crate::reason::Reason;
 
@@ -59,12 +60,11 @@ fn declared_in(definition: Cursor<'_>) -> Vec<Cursor<'_>> {
 
 /// Returns whether bits after the last member of `ty` belong to no member.
 fn has_tail_padding(ty: &Type) -> bool {
-    let fields = ty.as_record().map_or(&[][..], |record| record.fields());
     let end = |field: &cabi::Field| {
         let width = field.bit_field().map(|bits| u64::from(bits.width));
         field.offset_bits() + width.unwrap_or(8 * field.ty().size())
     };
-    fields.iter().map(end).max().unwrap_or(0) < 8 * ty.size()
+    fields(ty).iter().map(end).max().unwrap_or(0) < 8 * ty.size()
 }
 
 impl<'u> Reader<'u> {

@@ -17,7 +17,7 @@ use crate::parse::classes::element_of;
 use crate::parse::ignored::{IGNORED, Matters, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
-use crate::parse::stated::{Stated, difference, mismatch};
+use crate::parse::stated::{Stated, difference, fields, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, ignored_in_name, is_unnamed, unsupported};
 use crate::reason::Reason;
 
@@ -26,6 +26,7 @@ use crate::reason::Reason;
 const MAX_MEMBERS: usize = 1 << 14;
 
 struct RecordDefinition<'u> {
+    definition: Cursor<'u>,
     stated: Stated<'u>,
     attributes: RecordAttributes,
     /// Bases of a C++ class.
@@ -36,7 +37,7 @@ struct RecordDefinition<'u> {
 /// Neither libclang nor the tokens say what gcc's layout needs.
 fn hidden(own: &RecordDefinition<'_>) -> Reason {
     unsupported(
-        own.stated.definition.ty(),
+        own.definition.ty(),
         "the place of an attribute, or the value of `#pragma pack`, on which gcc's layout depends, does not show in clang's",
     )
 }
@@ -193,13 +194,13 @@ impl<'u> Reader<'u> {
         }
         let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
         let stated = Stated {
-            definition,
+            ty,
             size: ty.size(),
             align: ty.align(),
             offsets: fields.iter().map(offset).collect(),
-            fields,
         };
         Ok(RecordDefinition {
+            definition,
             attributes,
             stated,
             bases,
@@ -236,8 +237,8 @@ impl<'u> Reader<'u> {
 
     /// Returns the record as gcc lays it out; `clang` is what clang may have read.
     fn as_gcc(&mut self, own: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
-        let refuse = |why| Err(unsupported(own.stated.definition.ty(), why));
-        if self.pragmas.pack && has_pragma(own.stated.definition) {
+        let refuse = |why| Err(unsupported(own.definition.ty(), why));
+        if self.pragmas.pack && has_pragma(own.definition) {
             return refuse(
                 "clang goes by the `#pragma pack` in force where it begins, gcc by the one where it ends, and one is between",
             );
@@ -277,7 +278,7 @@ impl<'u> Reader<'u> {
                     ty = self.build(own, &members, (pack, align), &model)?;
                 }
                 if let Some(found) = &found
-                    && difference(own.stated.definition.ty(), found, &ty).is_some()
+                    && difference(own.definition.ty(), found, &ty).is_some()
                 {
                     return Err(hidden(own));
                 }
@@ -289,9 +290,9 @@ impl<'u> Reader<'u> {
 
     /// Returns the alignment that the record's own `aligned` asks for.
     fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
-        let printed = own.stated.definition.printed();
+        let printed = own.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
-        let scope = own.stated.definition.parent();
+        let scope = own.definition.parent();
         let asked = self.asked(head, scope)?.into_iter().max();
         asked.ok_or_else(|| hidden(own))
     }
@@ -327,10 +328,10 @@ impl<'u> Reader<'u> {
         model: &DataModel,
     ) -> Result<Type, Error> {
         let declared = &own.attributes;
-        let spelling = own.stated.definition.ty().canonical().spelling();
+        let spelling = own.definition.ty().canonical().spelling();
         let tag = spelling.rsplit([' ', ':']).next();
         let tag = tag.filter(|_| !is_unnamed(&spelling)).unwrap_or("");
-        let mut builder = match own.stated.definition.kind() {
+        let mut builder = match own.definition.kind() {
             CXCursor_UnionDecl => RecordBuilder::union(tag),
             _ => RecordBuilder::structure(tag),
         };
@@ -366,9 +367,7 @@ impl<'u> Reader<'u> {
             return Err(inside(unsupported(field.ty(), why)));
         }
         // It has no place of its own, as an empty base.
-        let is_empty = ty
-            .as_record()
-            .is_some_and(|record| record.fields().is_empty());
+        let is_empty = ty.as_record().is_some() && fields(&ty).is_empty();
         let is_base = is_empty && may_overlap(field);
         let width = match field.is_bit_field() {
             true => Some(u16::try_from(field.bit_width()).map_err(|_| {
@@ -418,9 +417,8 @@ impl<'u> Reader<'u> {
 /// Returns how many members `ty` has that libclang finds in it: not those of the elements of
 /// arrays.
 fn n_members(ty: &Type) -> usize {
-    let fields = ty.as_record().map_or(&[][..], |record| record.fields());
-    let inner = fields.iter().map(|field| 1 + n_members(field.ty()));
-    inner.sum()
+    let inner = fields(ty).iter();
+    inner.map(|field| 1 + n_members(field.ty())).sum()
 }
 
 /// Returns whether a pragma stands between the braces of `definition`, or a word that expands to
