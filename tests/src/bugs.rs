@@ -162,7 +162,7 @@ pub fn run(
     });
     let mut refused = BTreeMap::new();
     let compiled = compile(&all.collect::<Vec<_>>(), |unit, case, why| {
-        let crashed = matches!(why, ReferenceError::Crashed { .. });
+        let crashed = matches!(why, ReferenceError::Refused { crashed: true, .. });
         refused.insert((unit.part, case.name.clone()), (crashed, why.to_string()));
     })?;
     // Our own code is not asked about.

@@ -35,7 +35,7 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
     }
     if bug.shows == Shows::Compilation {
         let crashed = match reference.build(text, &flags) {
-            Err(ReferenceError::Crashed { .. }) => Ok(()),
+            Err(ReferenceError::Refused { crashed: true, .. }) => Ok(()),
             Err(why) => Err(why.to_string()),
             Ok(_) => Err("it compiles".to_owned()),
         };

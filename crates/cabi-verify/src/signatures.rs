@@ -304,7 +304,7 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
     let why = error
         .messages()
         .map_or_else(|| error.to_string(), first_error);
-    if let ReferenceError::Crashed { .. } = error {
+    if let ReferenceError::Refused { crashed: true, .. } = error {
         return Verdict::SelfInconsistent(format!("the compiler crashes: {why}").into()).into();
     }
     let lacks = |capability| compiler.reference.has(capability).is_err();

@@ -11,72 +11,61 @@ use super::ReferenceError;
 /// Most items of a file that are found by halves. The rest is refused together.
 pub(crate) const MOST_FOUND: usize = 16;
 
-/// Items of a file that a failure blames.
-pub(crate) enum Blame<E> {
-    /// None: the disk is full, the compiler hangs, an interrupt.
-    System,
-    /// These are refused, each for its own reason. If the list is empty, any item may be the
-    /// reason.
-    Items(Vec<(usize, E)>),
-}
-
-impl Blame<ReferenceError> {
-    /// Blames each of `chosen` whose file, as the compiler is told, has errors, for its own
-    /// messages.
-    pub(crate) fn of_files(
-        error: &ReferenceError,
-        chosen: &[usize],
-        file: impl Fn(usize) -> String,
-    ) -> Self {
-        if error.is_about_the_system() {
-            return Self::System;
-        }
-        let mut said: BTreeMap<&str, String> = BTreeMap::new();
-        for line in error.messages().unwrap_or_default().lines() {
-            if let Some((file, _)) = line.split_once(':') {
-                let words = said.entry(file).or_default();
-                words.push_str(line);
-                words.push('\n');
-            }
-        }
-        let named = chosen.iter().filter_map(|&at| {
-            let words = said.get(&*file(at))?;
-            let is_error = words.contains("error:");
-            is_error.then(|| (at, error.with_messages(words)))
-        });
-        Self::Items(named.collect())
-    }
-}
-
 /// Outcome of building the items of a file, which are cases unless stated otherwise.
 #[derive(Debug)]
-pub(crate) struct Bisection<B, E = ReferenceError> {
+pub(crate) struct Bisection<B> {
     /// The file of the cases that are left. `None` if nothing could be built.
     pub built: Option<B>,
     /// The cases that are in it, by their indices.
     pub cases: Vec<usize>,
     /// The others, and why.
-    pub refused: Vec<Refused<E>>,
+    pub refused: Vec<Refused>,
 }
 
 /// Cases that cannot be built: one, unless the same reason is about several.
 #[derive(Debug)]
-pub(crate) struct Refused<E = ReferenceError> {
+pub(crate) struct Refused {
     /// Their indices.
     pub cases: Vec<usize>,
     /// The compiler's words.
-    pub why: E,
+    pub why: ReferenceError,
 }
 
-/// Builds `items` in one file without those that are refused.
+/// Returns each of `chosen` whose file, as the compiler is told, has errors, with its own messages.
+pub(crate) fn blamed_files(
+    error: &ReferenceError,
+    chosen: &[usize],
+    file: impl Fn(usize) -> String,
+) -> Vec<Refused> {
+    let mut said: BTreeMap<&str, String> = BTreeMap::new();
+    for line in error.messages().unwrap_or_default().lines() {
+        if let Some((file, _)) = line.split_once(':') {
+            let words = said.entry(file).or_default();
+            words.push_str(line);
+            words.push('\n');
+        }
+    }
+    let named = chosen.iter().filter_map(|&at| {
+        let words = said.get(&*file(at))?;
+        let is_error = words.contains("error:");
+        is_error.then(|| Refused {
+            cases: vec![at],
+            why: error.with_messages(words),
+        })
+    });
+    named.collect()
+}
+
+/// Builds `items` in one file without those that are refused. `blame` returns the items that an
+/// error names, each for its own reason; if it names none, any item may be the reason.
 ///
 /// # Errors
 /// A failure that says nothing about any item.
-pub(crate) fn build_without_refused<B, E>(
+pub(crate) fn build_without_refused<B>(
     items: Vec<usize>,
-    mut build: impl FnMut(&[usize]) -> Result<B, E>,
-    blame: impl Fn(&E, &[usize]) -> Blame<E>,
-) -> Result<Bisection<B, E>, E> {
+    mut build: impl FnMut(&[usize]) -> Result<B, ReferenceError>,
+    blame: impl Fn(&ReferenceError, &[usize]) -> Vec<Refused>,
+) -> Result<Bisection<B>, ReferenceError> {
     let mut parts = Bisection {
         built: None,
         cases: items,
@@ -88,13 +77,10 @@ pub(crate) fn build_without_refused<B, E>(
                 parts.built = Some(built);
                 break;
             }
+            Err(error) if error.is_about_the_system() => return Err(error),
             Err(error) => error,
         };
-        let named = match blame(&error, &parts.cases) {
-            Blame::System => return Err(error),
-            Blame::Items(named) => named,
-        };
-        let mut found = alone(named);
+        let mut found = blame(&error, &parts.cases);
         // A file that cannot be built without items either is no fault of theirs.
         if found.is_empty() && parts.cases.len() > 1 && build(&[]).is_ok() {
             search(&parts.cases, &mut build, &blame, &mut found)?;
@@ -111,32 +97,27 @@ pub(crate) fn build_without_refused<B, E>(
     Ok(parts)
 }
 
-fn alone<E>(named: Vec<(usize, E)>) -> Vec<Refused<E>> {
-    let one = |(item, why)| Refused {
-        cases: vec![item],
-        why,
-    };
-    named.into_iter().map(one).collect()
-}
-
 /// Finds the items that cannot be built in halves of `items`, up to [`MOST_FOUND`].
-fn search<B, E>(
+fn search<B>(
     items: &[usize],
-    build: &mut impl FnMut(&[usize]) -> Result<B, E>,
-    blame: &impl Fn(&E, &[usize]) -> Blame<E>,
-    found: &mut Vec<Refused<E>>,
-) -> Result<(), E> {
+    build: &mut impl FnMut(&[usize]) -> Result<B, ReferenceError>,
+    blame: &impl Fn(&ReferenceError, &[usize]) -> Vec<Refused>,
+    found: &mut Vec<Refused>,
+) -> Result<(), ReferenceError> {
     let (first, second) = items.split_at(items.len() / 2);
     for half in [first, second] {
-        let Err(error) = build(half) else { continue };
-        match (blame(&error, half), half) {
-            (Blame::System, _) => return Err(error),
-            (Blame::Items(named), _) if !named.is_empty() => found.extend(alone(named)),
-            (_, half) if half.len() == 1 || found.len() >= MOST_FOUND => {
-                let cases = half.to_vec();
-                found.push(Refused { cases, why: error });
-            }
-            (_, half) => search(half, build, blame, found)?,
+        let Err(why) = build(half) else { continue };
+        if why.is_about_the_system() {
+            return Err(why);
+        }
+        let named = blame(&why, half);
+        if !named.is_empty() {
+            found.extend(named);
+        } else if half.len() == 1 || found.len() >= MOST_FOUND {
+            let cases = half.to_vec();
+            found.push(Refused { cases, why });
+        } else {
+            search(half, build, blame, found)?;
         }
     }
     Ok(())
@@ -146,20 +127,32 @@ fn search<B, E>(
 mod tests {
     use super::*;
 
+    fn refused(messages: impl ToString) -> ReferenceError {
+        ReferenceError::Refused {
+            reference: String::new(),
+            messages: messages.to_string(),
+            crashed: false,
+        }
+    }
+
     /// Builds items below 100; a message names only those that are odd.
-    fn of(items: &[usize]) -> Bisection<Vec<usize>, String> {
+    fn of(items: &[usize]) -> Bisection<Vec<usize>> {
         let build = |items: &[usize]| match items.iter().find(|item| **item >= 100) {
-            Some(item) => Err(item.to_string()),
+            Some(item) => Err(refused(item)),
             None => Ok(items.to_vec()),
         };
-        let blame = |error: &String, _: &[usize]| match error.parse::<usize>() {
-            Ok(item) if item % 2 == 1 => Blame::Items(vec![(item, error.clone())]),
-            _ => Blame::Items(Vec::new()),
+        let blame = |error: &ReferenceError, _: &[usize]| {
+            let item = error.messages().unwrap().parse().unwrap();
+            let named = Refused {
+                cases: vec![item],
+                why: refused(item),
+            };
+            Vec::from_iter((item % 2 == 1).then_some(named))
         };
         build_without_refused(items.to_vec(), build, blame).unwrap()
     }
 
-    fn sorted<E>(refused: Vec<Refused<E>>) -> Vec<usize> {
+    fn sorted(refused: Vec<Refused>) -> Vec<usize> {
         let mut cases: Vec<usize> = refused.into_iter().flat_map(|one| one.cases).collect();
         cases.sort_unstable();
         cases
@@ -179,14 +172,12 @@ mod tests {
         let mut n = 0;
         let build = |items: &[usize]| {
             n += 1;
-            if items.is_empty() {
-                Ok(())
-            } else {
-                Err("it crashes")
+            match items {
+                [] => Ok(()),
+                _ => Err(refused("it crashes")),
             }
         };
-        let nobody = |_: &_, _: &[usize]| Blame::Items(Vec::new());
-        let parts = build_without_refused((0..256).collect(), build, nobody).unwrap();
+        let parts = build_without_refused((0..256).collect(), build, |_, _| Vec::new()).unwrap();
         assert_eq!(sorted(parts.refused), (0..256).collect::<Vec<_>>());
         assert!(n < 4 * MOST_FOUND, "{n} builds");
     }
@@ -194,13 +185,11 @@ mod tests {
     #[test]
     fn a_file_that_fails_without_items_is_nobodys_fault() {
         let mut n = 0;
-        let build = |_: &[usize]| -> Result<(), &str> {
+        let build = |_: &[usize]| -> Result<(), _> {
             n += 1;
-            Err("the header is wrong")
+            Err(refused("the header is wrong"))
         };
-        let parts =
-            build_without_refused((0..64).collect(), build, |_, _| Blame::Items(Vec::new()))
-                .unwrap();
+        let parts = build_without_refused((0..64).collect(), build, |_, _| Vec::new()).unwrap();
         assert_eq!(parts.refused.len(), 1);
         assert_eq!(parts.refused[0].cases.len(), 64);
         assert_eq!(n, 2, "it is not cut in halves");

@@ -18,13 +18,15 @@ pub enum ReferenceError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The compiler refused the C text.
-    #[error("{reference} refuses: {}", first_error(messages))]
+    /// The compiler refused the C text, or crashed at it, and so gave no answer about it.
+    #[error("{reference} {}: {}", if *crashed { "crashes" } else { "refuses" }, first_error(messages))]
     Refused {
         /// Reference compiler and version.
         reference: String,
         /// Its messages.
         messages: String,
+        /// `true` if it crashed.
+        crashed: bool,
     },
     /// The compiler's output does not link or run.
     #[error("{what} does not work: {why}")]
@@ -33,14 +35,6 @@ pub enum ReferenceError {
         what: String,
         /// The linker's reason, or how the process ended.
         why: String,
-    },
-    /// The compiler crashed at the C text, and so gave no answer about it.
-    #[error("{reference} crashes: {}", first_error(messages))]
-    Crashed {
-        /// Compiler and version.
-        reference: String,
-        /// Its messages.
-        messages: String,
     },
 }
 
@@ -54,31 +48,23 @@ impl ReferenceError {
     /// Returns the compiler's messages about C text that it refuses, or at which it crashes.
     pub fn messages(&self) -> Option<&str> {
         match self {
-            Self::Refused { messages, .. } | Self::Crashed { messages, .. } => Some(messages),
+            Self::Refused { messages, .. } => Some(messages),
             Self::Io { .. } | Self::Unusable { .. } => None,
         }
     }
 
     /// Returns this failure with `messages`, the part that is about one case.
     pub(crate) fn with_messages(&self, messages: &str) -> Self {
-        let messages = messages.to_owned();
-        match self {
-            Self::Crashed { reference, .. } if says_that_it_crashed(&messages) => Self::Crashed {
-                reference: reference.clone(),
-                messages,
-            },
-            other => Self::Refused {
-                reference: other.reference().to_owned(),
-                messages,
-            },
-        }
-    }
-
-    /// The compiler and its version, if the failure is about C text.
-    fn reference(&self) -> &str {
-        match self {
-            Self::Refused { reference, .. } | Self::Crashed { reference, .. } => reference,
-            Self::Io { .. } | Self::Unusable { .. } => "",
+        let (reference, crashed) = match self {
+            Self::Refused {
+                reference, crashed, ..
+            } => (reference.clone(), *crashed),
+            Self::Io { .. } | Self::Unusable { .. } => (String::new(), false),
+        };
+        Self::Refused {
+            reference,
+            messages: messages.to_owned(),
+            crashed: crashed && says_that_it_crashed(messages),
         }
     }
 

@@ -362,29 +362,7 @@ impl Reference {
     }
 
     fn finish(&self, args: &[&str]) -> Result<Output, ReferenceError> {
-        let output = self.start(args)?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
-        if let Some(kind) = process::not_asked(output.status, &messages) {
-            let why = format!("{}, {}", output.status, first_error(&messages));
-            return Err(ReferenceError::io(&self.text)(io::Error::new(kind, why)));
-        }
-        if messages.trim().is_empty() {
-            messages = output.status.to_string();
-        }
-        let reference = self.to_string();
-        Err(match process::crashed(output.status, &messages) {
-            true => ReferenceError::Crashed {
-                reference,
-                messages,
-            },
-            false => ReferenceError::Refused {
-                reference,
-                messages,
-            },
-        })
+        succeeded(self.start(args)?, &self.text, self)
     }
 
     fn start(&self, args: &[&str]) -> Result<Output, ReferenceError> {
@@ -392,6 +370,30 @@ impl Reference {
         let command = process::command(&self.command, args);
         output(command, self.limit).map_err(ReferenceError::io(program))
     }
+}
+
+/// Returns `output` of `command`, a call of the compiler `reference`, if it ended well.
+pub(super) fn succeeded(
+    output: Output,
+    command: &str,
+    reference: impl fmt::Display,
+) -> Result<Output, ReferenceError> {
+    if output.status.success() {
+        return Ok(output);
+    }
+    let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    if let Some(kind) = process::not_asked(output.status, &messages) {
+        let why = format!("{}, {}", output.status, first_error(&messages));
+        return Err(ReferenceError::io(command)(io::Error::new(kind, why)));
+    }
+    if messages.trim().is_empty() {
+        messages = output.status.to_string();
+    }
+    Err(ReferenceError::Refused {
+        reference: reference.to_string(),
+        crashed: process::crashed(output.status, &messages),
+        messages,
+    })
 }
 
 /// Checks whether `arg` makes errors of warnings, which may be about our own text. libclang reads

@@ -22,7 +22,7 @@
 use std::fmt;
 use std::io;
 
-use super::bisect::{Blame, Refused, build_without_refused};
+use super::bisect::{Refused, build_without_refused};
 use super::object_data::read_table;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
 use crate::case::Case;
@@ -158,15 +158,14 @@ impl Zig {
         let file = SourceFile::of(cases, mode.backend);
         let (sides, mut missing) = file.sides();
         let make = |chosen: &[usize]| self.make((mode, level), &file.text(chosen).zig, &object);
-        let blame = |error: &ReferenceError, chosen: &[usize]| match error.messages() {
-            Some(messages) => {
-                let blamed = file
-                    .blamed(&file.text(chosen), messages, chosen)
-                    .into_iter();
-                let own = blamed.map(|(side, why)| (side, error.with_messages(&why)));
-                Blame::Items(own.collect())
-            }
-            None => Blame::System,
+        let blame = |error: &ReferenceError, chosen: &[usize]| {
+            let messages = error.messages().unwrap_or_default();
+            let blamed = file.blamed(&file.text(chosen), messages, chosen);
+            let own = blamed.into_iter().map(|(side, why)| Refused {
+                cases: vec![side],
+                why: error.with_messages(&why),
+            });
+            own.collect()
         };
         let parts = build_without_refused(sides, make, blame)?;
         if parts.cases.is_empty() {

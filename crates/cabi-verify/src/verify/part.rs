@@ -319,7 +319,7 @@ impl<'a> HeaderRun<'a> {
 /// Returns the kind of reason for a case that a compiler does not compile.
 fn key(error: &ReferenceError) -> &'static str {
     match error {
-        ReferenceError::Crashed { .. } => CRASHES,
+        ReferenceError::Refused { crashed: true, .. } => CRASHES,
         _ => REFUSED,
     }
 }

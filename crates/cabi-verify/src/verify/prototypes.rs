@@ -28,7 +28,7 @@ use std::fmt::Write as _;
 use cabi::{Kind, Scalar, Type};
 use cabi_header::{Prototype, Written};
 
-use crate::build::bisect::{Blame, build_without_refused};
+use crate::build::bisect::{blamed_files, build_without_refused};
 use crate::build::{Reference, ReferenceError, Refused, first_error};
 use crate::case::convention_attribute;
 use crate::emit::c::undefine;
@@ -77,7 +77,7 @@ pub(super) fn compare(
         }
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), &flags);
-    let blame = |error: &_, chosen: &[usize]| Blame::of_files(error, chosen, file);
+    let blame = |error: &_, chosen: &[usize]| blamed_files(error, chosen, file);
     let parts = build_without_refused(asked, check, blame)?;
     for Refused { cases, why } in parts.refused {
         let words = why.messages().unwrap_or_default();

@@ -76,7 +76,11 @@ pub(super) fn undeclared(why: &str) -> Option<&str> {
 /// A compiler's first words, or why it could not be asked.
 pub(super) fn refusal(error: &ReferenceError) -> String {
     match error {
-        ReferenceError::Crashed { messages, .. } => {
+        ReferenceError::Refused {
+            messages,
+            crashed: true,
+            ..
+        } => {
             format!("it crashes: {}", first_error(messages))
         }
         other => other.messages().map_or(other.to_string(), first_error),

@@ -6,6 +6,7 @@ use cabi::VectorLevel;
 
 use super::{Backend, Mode, Zig};
 use crate::build::ReferenceError;
+use crate::build::reference::succeeded;
 
 impl Zig {
     /// Compiles `text` to the object file at `object`.
@@ -50,17 +51,8 @@ impl Zig {
             "-ODebug"
         });
         let output = self.start(&args).map_err(ReferenceError::io("zig"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
-        if messages.is_empty() {
-            messages = output.status.to_string();
-        }
-        Err(ReferenceError::Refused {
-            reference: format!("zig {} {mode}", self.version),
-            messages,
-        })
+        let reference = format!("zig {} {mode}", self.version);
+        succeeded(output, "zig", reference).map(drop)
     }
 }
 

@@ -7,7 +7,7 @@ use cabi::VectorLevel;
 
 use super::{CompiledUnit, Turn};
 use crate::build::Refused;
-use crate::build::bisect::{Blame, build_without_refused};
+use crate::build::bisect::{blamed_files, build_without_refused};
 use crate::build::{ReferenceError, feature_flags};
 use crate::case::{Case, Subject, SubjectCase};
 use crate::emit::c::{self, FRAME, TRUNCATION, VISIBLE};
@@ -102,9 +102,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Compiles it without the cases that are refused, which it returns too.
-    fn compile(
-        &self,
-    ) -> Result<(Option<CompiledUnit>, Vec<Refused<ReferenceError>>), ReferenceError> {
+    fn compile(&self) -> Result<(Option<CompiledUnit>, Vec<Refused>), ReferenceError> {
         let all: Vec<usize> = (0..self.cases.len()).collect();
         let done = |built, cases: &[usize], missing, layout| CompiledUnit {
             part: self.part,
@@ -128,7 +126,7 @@ impl<'a> Unit<'a> {
             self.compiler.reference.build(&text, &self.build_flags())
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| {
-            Blame::of_files(error, chosen, |at| self.file(at))
+            blamed_files(error, chosen, |at| self.file(at))
         };
         let parts = build_without_refused(all, build, blame)?;
         let one = parts
