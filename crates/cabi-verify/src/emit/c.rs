@@ -23,19 +23,14 @@ use std::fmt::Write as _;
 
 use cabi::{Scalar, Type};
 
-use crate::case::{Case, Subject};
+use crate::case::Subject;
 
 mod sides;
 
-pub(crate) use sides::is_pointer;
+pub(crate) use sides::{callee, caller, is_pointer};
 
 /// The symbol of the numbers that a table of data begins with.
 pub(crate) const TABLE: &str = "cabi_table";
-
-/// The sides of `case`, whose symbols start with `prefix`.
-pub(crate) fn sides(case: &Case, prefix: &str) -> String {
-    sides::callee(case) + &sides::caller(case, prefix)
-}
 
 /// Bytes from one argument's image to the next are a multiple of this.
 pub(crate) const IMAGE_ALIGN: usize = 64;
@@ -114,9 +109,16 @@ pub(crate) fn is_widened(ty: &Type) -> bool {
 
 /// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
 pub(crate) fn initializer(bytes: &[u8]) -> String {
+    format!("{{ {} }}", list(bytes))
+}
+
+/// `bytes` as the elements of an array of C, of which there is one at least.
+pub(crate) fn list(bytes: &[u8]) -> String {
     let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
-    let digits = digits.join(", ");
-    format!("{{ {} }}", if bytes.is_empty() { "0" } else { &digits })
+    match digits.is_empty() {
+        true => "0".to_owned(),
+        false => digits.join(", "),
+    }
 }
 
 pub(crate) fn string(bytes: &[u8]) -> String {
@@ -139,6 +141,9 @@ pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 /// Functions that clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no
 /// `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
+
+/// Words of both sides of a call.
+pub(crate) const SHARED: &str = include_str!("c/shared.c");
 
 /// Makes what follows visible to those who look it up by name.
 pub(crate) const VISIBLE: &str = include_str!("c/visible.c");

@@ -1,16 +1,15 @@
 //! A case as a program of C that needs nothing but the C library: three parts of one file, to be
 //! built by two compilers.
 //!
-//! `CALLEE` writes down the bytes of its arguments, and returns known bytes; `CALLER` calls it with
-//! known bytes; `MAIN` prints which differ. Built by one compiler the parts agree. If caller or
-//! callee is built by the compiler in question, the program shows the difference that this
-//! workspace saw.
+//! `CALLEE` and `CALLER` have the [sides](crate::emit::c) that are observed, with types of their own;
+//! `MAIN` prints which bytes differ. Built by one compiler the parts agree. If caller or callee is
+//! built by the compiler in question, the program shows the difference that this workspace saw.
 
 use cabi::{Target, Type};
 use cabi_header::Emitter;
 
-use crate::case::{Case, Direction, convention_attribute, parameter_list};
-use crate::emit::c::{TRUNCATION, initializer};
+use crate::case::{Case, Direction};
+use crate::emit::c::{Images, SHARED, TRUNCATION, callee, caller, fetched, initializer, list};
 use crate::pattern::{BitPlaces, bytes, is_big_endian, mask, size_of};
 
 /// Output of the program if it has compared all bytes, and none differs.
@@ -57,46 +56,14 @@ pub(crate) fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
 
 /// The program; `how` it is built stands in the comment that begins it.
 fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
-    let types = case.argument_types();
     let mut emitter = Emitter::new(case.target.data_model());
-    let mut spelled = |ty: &Type| emitter.spelling(ty).ok();
-    let declared = types.iter().map(&mut spelled);
-    let declared: Vec<String> = declared.collect::<Option<_>>()?;
-    let n_named = case.prototype.params.len();
-    let arriving = types.iter().enumerate().map(|(i, ty)| match i < n_named {
-        true => spelled(ty),
-        false => spelled(&cabi::promote(ty)),
-    });
-    let arriving: Vec<String> = arriving.collect::<Option<_>>()?;
-    let ret = match case.has_result() {
-        true => Some(spelled(&case.prototype.ret)?),
-        false => None,
-    };
-    let highest_first = is_big_endian(case.prototype.convention.or(case.target.convention()));
-    let value = |number, ty: &Type, arriving: &Type| {
-        let places = BitPlaces {
-            highest_first,
-            shift: 0,
-        };
-        let mask = match arriving == ty {
-            true => mask(ty, places),
-            false => vec![0xff; size_of(arriving)],
-        };
-        (bytes(ty, number, highest_first), mask)
-    };
-    let values = (1..).zip(&types).enumerate();
-    let values = values.map(|(i, (number, ty))| match i < n_named {
-        true => value(number, ty, ty),
-        false => value(number, ty, &cabi::promote(ty)),
-    });
-    let program = Program {
-        case,
-        declared,
-        arriving,
-        ret,
-        values: values.collect(),
-        result: value(129, &case.prototype.ret, &case.prototype.ret),
-    };
+    let own = respelled(case, &mut emitter)?;
+    let parts = [
+        ("CALLEE", callee(&own)),
+        ("CALLER", caller(&own, "")),
+        ("MAIN", main(&own)),
+    ];
+    let parts = parts.map(|(part, text)| format!("#ifdef {part}\n{text}#endif\n"));
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
     // The values of enumerations are chosen to leave no choice of size; here the choice is the
     // point.
@@ -104,174 +71,95 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
         .definitions()
         .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
     Some(format!(
-        "/* {comment}\n   {how} */\n{TRUNCATION}{COMMON}{definitions}{}",
-        program.text()
+        "/* {comment}\n   {how} */\n{TRUNCATION}{SHARED}{COMMON}{definitions}{}{}",
+        own.declaration(),
+        parts.concat()
     ))
 }
 
-/// Parts may be of different conventions: what they share beside `f` is System V on x86-64, and
-/// calls nothing.
+/// Returns `case` as a function `f` that returns, whose types have the names that `emitter` gives
+/// them.
+fn respelled(case: &Case, emitter: &mut Emitter) -> Option<Case> {
+    let mut own = case.clone();
+    let mut spelled = |ty: &Type| emitter.spelling(ty).ok();
+    let unnamed = own.unnamed.iter().map(&mut spelled);
+    own.unnamed_text = unnamed.collect::<Option<_>>()?;
+    let params = own.prototype.params.iter().map(|(_, ty)| spelled(ty));
+    own.prototype.spelled_params = params.collect::<Option<_>>()?;
+    if !own.has_result() {
+        (own.prototype.ret, own.prototype.noreturn) = (Type::VOID, false);
+    }
+    own.prototype.spelled_ret = match own.has_result() {
+        true => spelled(&own.prototype.ret)?,
+        false => "void".to_owned(),
+    };
+    own.prototype.name = "f".to_owned();
+    Some(own)
+}
+
+/// What the parts share beside `f`.
 const COMMON: &str = include_str!("c/reproduction.c");
-
-struct Program<'a> {
-    case: &'a Case,
-    /// Types of arguments, as C declares them and as they arrive.
-    declared: Vec<String>,
-    arriving: Vec<String>,
-    ret: Option<String>,
-    /// The bytes that are passed for each argument, and the bits that count as it arrives.
-    values: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The same of the result.
-    result: (Vec<u8>, Vec<u8>),
-}
-
-impl Program<'_> {
-    fn text(&self) -> String {
-        let params = self.declared.iter().take(self.n_named()).enumerate();
-        let params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
-        let list = parameter_list(&params, self.case.prototype.variadic);
-        let ret = self.ret.as_deref().unwrap_or("void");
-        let convention = convention_attribute(self.case.prototype.convention);
-        let head = format!("{convention}{ret} f({list})");
-        let mut text = format!("{head};\n");
-        for (i, (bytes, mask)) in self.values.iter().enumerate() {
-            text += &table(&format!("sent{i}"), bytes);
-            text += &table(&format!("mask{i}"), mask);
-            text += &format!("extern unsigned char seen{i}[{}];\n", room(mask));
-        }
-        let (bytes, mask) = &self.result;
-        text += &format!("extern unsigned char seen_result[{}];\n", room(mask));
-        text += &table("want_result", bytes);
-        text += &table("mask_result", mask);
-        for (part, own) in [
-            ("CALLEE", self.callee(&head)),
-            ("CALLER", self.caller()),
-            ("MAIN", self.main()),
-        ] {
-            text += &format!("#ifdef {part}\n{own}#endif\n");
-        }
-        text
-    }
-
-    fn n_named(&self) -> usize {
-        self.case.prototype.params.len()
-    }
-
-    fn callee(&self, head: &str) -> String {
-        let mut text = String::new();
-        for (i, (_, mask)) in self.values.iter().enumerate() {
-            let size = room(mask);
-            text += &format!("unsigned char seen{i}[{size}] __attribute__((aligned(4096)));\n");
-        }
-        text += &format!("{head} {{\n");
-        let n_named = self.n_named();
-        let has_unnamed = self.declared.len() > n_named;
-        if has_unnamed {
-            // The value of va_arg goes to a variable in one round, in the other straight to where
-            // it is compared: the stack has another layout then.
-            text += "  static int calls; int direct = calls++ & 1;\n";
-        }
-        for i in 0..n_named {
-            text += &format!("  copy(seen{i}, &a{i}, sizeof a{i});\n");
-        }
-        if has_unnamed {
-            let last = n_named.saturating_sub(1);
-            let own = match self.case.prototype.convention {
-                Some(_) => "ms_",
-                None => "",
-            };
-            text += &format!(
-                "  __builtin_{own}va_list list; __builtin_{own}va_start(list, a{last});\n"
-            );
-            for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
-                text += &format!(
-                    "  {{ typedef {ty} t; if (direct) *(t *)seen{i} = __builtin_va_arg(list, t); \
-                     else {{ t v = __builtin_va_arg(list, t); copy(seen{i}, &v, sizeof v); }} }}\n"
-                );
-            }
-            text += &format!("  __builtin_{own}va_end(list);\n");
-        }
-        if let Some(ret) = &self.ret {
-            let n = self.result.0.len();
-            text += &format!(
-                "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;\n"
-            );
-        } else if self.case.prototype.noreturn {
-            text += "  /* does not return in the header */\n";
-        }
-        text + "}\n"
-    }
-
-    fn caller(&self) -> String {
-        let (result, _) = &self.result;
-        let mut text = format!(
-            "unsigned long long result_size = {};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
-            result.len(),
-            room(result)
-        );
-        let mut args = Vec::new();
-        for (i, (ty, (bytes, _))) in self.declared.iter().zip(&self.values).enumerate() {
-            let n = bytes.len();
-            text += &format!(
-                "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});\n"
-            );
-            args.push(format!("a{i}"));
-        }
-        if self.case.prototype.variadic {
-            // Keeps the caller's own variables away from the end of the argument area, where a
-            // wrong va_arg would read them.
-            text += "  static volatile unsigned long gap = 256; __builtin_memset(__builtin_alloca(gap), 0x5b, 256);\n";
-        }
-        text += "  fill();\n  FILL_REGISTERS;\n";
-        let call = format!("f({})", args.join(", "));
-        text += &match &self.ret {
-            Some(ret) => format!(
-                "  {ret} r = {call};\n  result_size = sizeof r; copy(seen_result, &r, sizeof r);\n"
-            ),
-            None => format!("  {call};\n"),
-        };
-        text + "}\n"
-    }
-
-    fn main(&self) -> String {
-        let mut text = String::from(MAIN);
-        for (i, (declared, arriving)) in self.declared.iter().zip(&self.arriving).enumerate() {
-            let (before, want) = match declared == arriving {
-                true => (String::new(), format!("sent{i}")),
-                // Promoted, as C converts it.
-                false => (
-                    format!("{declared} v; copy(&v, sent{i}, sizeof v); {arriving} want = v; "),
-                    "(void *)&want".to_owned(),
-                ),
-            };
-            text += &format!(
-                "  {{ {before}differ |= compare(\"argument {i}\", seen{i}, {want}, mask{i}, sizeof mask{i}); }}\n"
-            );
-        }
-        if self.ret.is_some() {
-            let n = self.result.0.len();
-            text += &format!(
-                "  if (result_size != {n}) {{ printf(\"the result has %llu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
-                 differ |= compare(\"result\", seen_result, want_result, mask_result, {n});\n"
-            );
-        }
-        let last = format!("  }}\n  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n");
-        text + &last + "  return differ;\n}\n"
-    }
-}
-
-/// Bytes of the array that a value is copied to, whatever its size is to a compiler that has
-/// another one.
-fn room(bytes: &[u8]) -> usize {
-    bytes.len() + 64
-}
 
 /// Start of the part that compares.
 const MAIN: &str = include_str!("c/reproduction_main.c");
 
-fn table(name: &str, bytes: &[u8]) -> String {
+/// Bytes after those of a value, for a compiler to which its type is larger.
+const ROOM: usize = 4096;
+
+/// The values that are passed, the buffers, and a comparison of the bits that count.
+fn main(case: &Case) -> String {
+    let (types, n_named) = (case.argument_types(), case.prototype.params.len());
+    let highest_first = is_big_endian(case.prototype.convention.or(case.target.convention()));
+    let places = BitPlaces {
+        highest_first,
+        shift: 0,
+    };
+    let compared = |what: &str, got: &str, want: &str, mask: &[u8]| {
+        let (n, mask) = (mask.len(), initializer(mask));
+        format!(
+            "static const unsigned char mask[] = {mask}; differ |= compare(\"{what}\", {got}, {want}, mask, {n});"
+        )
+    };
+    let images = Images::of(&types);
+    let (mut sent, mut checks) = (Vec::new(), String::new());
+    let texts = case.prototype.spelled_params.iter();
+    let texts = texts.chain(&case.unnamed_text);
+    for (i, ((ty, text), at)) in types.iter().zip(texts).zip(&images.offsets).enumerate() {
+        let number = u8::try_from(i % 128).unwrap_or(0) + 1;
+        let image = bytes(ty, number, highest_first);
+        sent.push(format!("[{at}] = {}", list(&image)));
+        let (what, got) = (format!("argument {i}"), format!("cabi_seen_bytes + {at}"));
+        let passed = cabi::promote(ty);
+        let check = match i < n_named || passed == *ty {
+            true => compared(&what, &got, &format!("sent + {at}"), &mask(ty, places)),
+            // As C converts it.
+            false => {
+                let mask = vec![0xff; size_of(&passed)];
+                let check = compared(&what, &got, "(void *)&want", &mask);
+                let passed = fetched(ty, text);
+                format!("{text} v; copy(&v, sent + {at}, sizeof v); {passed} want = v; {check}")
+            }
+        };
+        checks += &format!("  {{ {check} }}\n");
+    }
+    let mut given = Vec::new();
+    if case.has_result() {
+        given = bytes(&case.prototype.ret, 129, highest_first);
+        let mask = mask(&case.prototype.ret, places);
+        let check = compared("result", "got", "cabi_given_bytes", &mask);
+        checks += &format!("  {{ {check} }}\n");
+    }
     format!(
-        "static const unsigned char {name}[] = {};\n",
-        initializer(bytes)
+        "unsigned char cabi_seen_bytes[{}] __attribute__((aligned(64)));\n\
+         static unsigned char got[{}] __attribute__((aligned(64)));\n\
+         unsigned char cabi_given_bytes[{}] __attribute__((aligned(64))) = {};\n\
+         static const unsigned char sent[{}] = {{ {} }};\n\
+         {MAIN}{checks}  }}\n  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n  return differ;\n}}\n",
+        images.size + ROOM,
+        given.len() + ROOM,
+        given.len() + ROOM,
+        initializer(&given),
+        images.size + ROOM,
+        sent.join(", ")
     )
 }

@@ -1,12 +1,14 @@
-#ifdef __x86_64__
-#define SHARED __attribute__((sysv_abi))
-#else
-#define SHARED
-#endif
 static __inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
   unsigned long long i;
   for (i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
 }
+static __inline void set(volatile void *to, int with, unsigned long long n) {
+  unsigned long long i;
+  for (i = 0; i < n; i++) ((volatile char *)to)[i] = (char)with;
+}
+/* parts may be of different conventions: no function of a library is called */
+#define __builtin_memcpy copy
+#define __builtin_memset set
 /* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
 static __attribute__((noinline)) void fill(void) {
   volatile unsigned long long words[512];
@@ -25,5 +27,10 @@ static volatile unsigned long long filling = 0x5b5b5b5b5b5b5b5bull;
 #else
 #define FILL_REGISTERS do filling = ~filling; while (0)
 #endif
-SHARED void run(void);
-extern unsigned long long result_size;
+/* and keeps the caller's own variables away from the end of the argument area, where a wrong va_arg
+   would read them */
+#define CABI_FILL_STACK static volatile unsigned long gap = 256; set(__builtin_alloca(gap), 0x5b, 256); fill(); FILL_REGISTERS
+#define CABI_GAP
+#define CABI_AFTER_CALL
+extern unsigned char cabi_seen_bytes[], cabi_given_bytes[];
+static long long cabi_wide_values[256];

@@ -19,7 +19,7 @@ use crate::case::{Case, convention_attribute, parameter_list};
 
 /// A definition of the case's function that records its arguments and returns the result of the
 /// case.
-pub(super) fn callee(case: &Case) -> String {
+pub(crate) fn callee(case: &Case) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.prototype;
     let (mut list, mut body) = (Vec::new(), String::new());
@@ -94,7 +94,7 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str) {
 /// It calls `f` as if it were the case's function, with the values whose images it is given, laid
 /// out as [`Images::of`] says of [`Case::argument_types`], and stores the result's bytes, if there
 /// is one, in `result`.
-pub(super) fn caller(case: &Case, prefix: &str) -> String {
+pub(crate) fn caller(case: &Case, prefix: &str) -> String {
     let (name, result) = (&case.prototype.name, &case.prototype.spelled_ret);
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;

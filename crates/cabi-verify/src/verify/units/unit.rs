@@ -191,7 +191,7 @@ impl<'a> Unit<'a> {
                 continue;
             };
             let prefix = self.prefix(at);
-            let body = c::sides(case, &prefix);
+            let body = c::callee(case) + &c::caller(case, &prefix);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
             match self.own(at) {
                 Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
