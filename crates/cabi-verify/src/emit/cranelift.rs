@@ -2,7 +2,7 @@
 //! that C calls.
 //!
 //! ```text
-//! shim:     void shim(const void *args[], void *ret, void *callee)
+//! shim:     void shim(void *callee, const void *objects, void *ret)
 //!                             calls callee, its result goes to ret
 //! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the
 //!                             object at an address
@@ -135,14 +135,12 @@ impl CraneliftObject {
         self.module.isa().frontend_config()
     }
 
-    /// Adds a shim, called `name`, that calls `callee`. Objects are at the offsets of `side` in one
-    /// buffer, `shim(callee, buffer, result)`, and the shim keeps values during the call; or they
-    /// are behind the pointers of an array, `shim(pointers, result, callee)`.
+    /// Adds a shim, called `name`, that calls `callee`, with the objects at the offsets of `side` in
+    /// one buffer. The shim keeps values during the call.
     pub(crate) fn caller(
         &mut self,
         (name, callee): (&str, &str),
         side: &OneSide<'_>,
-        by_pointers: bool,
     ) -> Result<(), Fault> {
         let OneSide { sig, offsets, .. } = *side;
         let import = self.lower.declare_import(&mut self.module, callee, sig)?.id;
@@ -160,18 +158,12 @@ impl CraneliftObject {
             Ok(declared?)
         };
         let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, block| {
-            let [objects, ret, callee] = match *builder.block_params(block) {
-                [objects, ret, callee] if by_pointers => [objects, ret, callee],
-                [callee, objects, ret] => [objects, ret, callee],
-                _ => return Ok(()),
+            let &[callee, objects, ret] = builder.block_params(block) else {
+                return Ok(());
             };
             let mut args = Vec::new();
-            for i in 0..sig.params().len() {
-                let offset = offsets.get(i).filter(|_| !by_pointers);
-                let at = match offset {
-                    Some(offset) => after(builder, objects, *offset),
-                    None => pointer(builder, objects, i),
-                };
+            for (i, offset) in offsets.iter().enumerate().take(sig.params().len()) {
+                let at = after(builder, objects, *offset);
                 let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
                 let form = if lanes { 0 } else { (i + variant) % VARIANTS };
                 args.push(argument(builder, &plan, Some(i), at, (form, &this.lower)));
@@ -182,7 +174,7 @@ impl CraneliftObject {
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
                 _ => Callee::from(callee),
             };
-            let kept = (!by_pointers).then(|| this.own_values(builder));
+            let (kept, to) = this.own_values(builder);
             let (lower, mutation) = (&this.lower, side.mutation);
             let mut stubs = Mutated {
                 module: &mut this.module,
@@ -199,10 +191,8 @@ impl CraneliftObject {
             };
             keep(builder, returned, &plan, (ret, &this.lower));
             if !sig.is_noreturn() {
-                if let Some((values, to)) = kept {
-                    for (value, offset) in values.into_iter().zip((0..).step_by(8)) {
-                        builder.ins().store(MemFlagsData::new(), value, to, offset);
-                    }
+                for (value, offset) in kept.into_iter().zip((0..).step_by(8)) {
+                    builder.ins().store(MemFlagsData::new(), value, to, offset);
                 }
                 builder.ins().return_(&[]);
             }
@@ -347,12 +337,6 @@ impl CraneliftObject {
         let defined = self.define(declare, &own, Mutation::default(), build);
         defined.map(drop)
     }
-}
-
-/// Loads pointer `i` of the array at `pointers`.
-fn pointer(builder: &mut FunctionBuilder<'_>, pointers: Value, i: usize) -> Value {
-    let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
-    builder.ins().load(types::I64, flags, pointers, offset)
 }
 
 /// Returns the address `offset` bytes after `start`.

@@ -183,7 +183,7 @@ impl Emission<'_> {
             };
             let callee = object.callee(&format!("d{n}"), &side);
             let names = (&*format!("c{n}"), &*format!("f{n}"));
-            [callee, object.caller(names, &side, false)]
+            [callee, object.caller(names, &side)]
         };
         let made = sigs.iter().zip(all).enumerate().map(&mut one).collect();
         Ok((object.finish()?, made))

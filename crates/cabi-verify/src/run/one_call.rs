@@ -10,7 +10,7 @@ use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
 use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
-use crate::emit::cranelift::{CraneliftObject, Mutation, OneSide};
+use crate::emit::cranelift::{CraneliftObject, Mutation, OWN_WORDS, OneSide};
 use crate::probe::FREESTANDING;
 use crate::scratch::Scratch;
 
@@ -89,11 +89,12 @@ impl OneCall<'_> {
         }
         let folder = Scratch::new().map_err(|error| error.to_string())?;
         let (object, out) = (folder.path().join("ours.o"), folder.path().join("out"));
-        let (images, addresses) = self.images(args);
-        std::fs::write(&object, self.object()?).map_err(|error| error.to_string())?;
+        let (images, offsets) = self.images(args);
+        let ours = self.object(&offsets)?;
+        std::fs::write(&object, ours).map_err(|error| error.to_string())?;
         let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
         let macros = format!(
-            "#define CALLER {CALLER}\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define ADDRESSES {{ {addresses}0 }}\n#define MEMORY {}\n",
+            "#define CALLER {CALLER}\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define OWN_WORDS {OWN_WORDS}\n#define MEMORY {}\n",
             size.max(1),
             initializer(&images),
             initializer(memory),
@@ -113,17 +114,16 @@ impl OneCall<'_> {
         Ok(CallOutput { process, returned })
     }
 
-    /// The objects `args` one after the other, each as aligned as its type, and the address of each
-    /// in C.
-    fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, String) {
-        let (mut images, mut addresses) = (Vec::new(), String::new());
+    /// The objects `args` one after the other, each as aligned as its type, and the offset of each.
+    fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
+        let (mut images, mut offsets) = (Vec::new(), Vec::new());
         for (bytes, param) in args.iter().zip(self.sig.params()) {
             let align = usize::try_from(param.ty.align()).unwrap_or(1).max(1);
             images.resize(images.len().next_multiple_of(align), 0);
-            addresses += &format!("args + {}, ", images.len());
+            offsets.push(images.len());
             images.extend_from_slice(bytes);
         }
-        (images, addresses)
+        (images, offsets)
     }
 
     /// Checks whether the target is of another system than the one that programs are linked for.
@@ -148,17 +148,17 @@ impl OneCall<'_> {
         })
     }
 
-    /// Returns the object file of Cranelift that makes the call.
-    fn object(&self) -> Result<Vec<u8>, String> {
+    /// Returns the object file of Cranelift that makes the call, with objects at these offsets.
+    fn object(&self, offsets: &[usize]) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
         let mut object = CraneliftObject::new(self.vectors, target, &[])?;
         let side = OneSide {
             sig: self.sig,
-            offsets: &[],
+            offsets,
             index: 0,
             mutation: Mutation::default(),
         };
-        let added = object.caller((CALLER, self.symbol), &side, true);
+        let added = object.caller((CALLER, self.symbol), &side);
         added.map_err(|fault| fault.to_string())?;
         object.finish()
     }

@@ -100,7 +100,7 @@ mod tests {
                 index: 0,
                 mutation: Mutation::default(),
             };
-            object.caller((name, &format!("{name}_callee")), &side, true)
+            object.caller((name, &format!("{name}_callee")), &side)
         };
         assert!(add("refused", &refused).is_err());
         assert!(add("plain", &FnSig::new([Type::I32], Type::VOID)).is_ok());
