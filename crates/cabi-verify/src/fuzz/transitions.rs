@@ -36,7 +36,8 @@ pub(super) struct Transitions {
 pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), VerifyError> {
     let (mut all, mut absent) = (vec![compiler], Vec::new());
     // By reference wider vectors are like any record.
-    let has_wider = *Measure::of_target(&all[0].target(), all[0].ms_abi) == SYSV;
+    let measure = Measure::of_target(&all[0].target(), all[0].ms_abi);
+    let has_wider = std::ptr::eq(measure, &SYSV);
     for feature in ["avx", "avx512f"].into_iter().filter(|_| has_wider) {
         let own = &all[0];
         let flags = feature_flags(&[feature.to_owned()]);

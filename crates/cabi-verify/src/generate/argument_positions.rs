@@ -3,7 +3,7 @@
 use cabi::{Convention, DataModel, FnAbi, Type};
 
 use crate::case::{Case, SpelledType};
-use crate::states::Measure;
+use crate::states::{Measure, SYSV};
 
 /// Number of positions.
 const N_POSITIONS: usize = 8;
@@ -39,7 +39,7 @@ pub fn positions(
         (params, void())
     };
     // Number of registers that are filled before, so that one is short.
-    let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers;
+    let (gp, sse) = Measure::of(abi.convention).unwrap_or(&SYSV).registers;
     let gp = gp + 1 - abi.used.int.clamp(1, gp);
     let sse = sse + 1 - abi.used.vector.clamp(1, sse);
     let neighbours = vec![

@@ -110,20 +110,6 @@ const SMALL: &[Argument] = &[
     ("char", None),
 ];
 
-impl PartialEq for Measure {
-    fn eq(&self, other: &Self) -> bool {
-        self.convention.name == other.convention.name
-    }
-}
-
-impl Eq for Measure {}
-
-impl Default for &Measure {
-    fn default() -> Self {
-        &SYSV
-    }
-}
-
 impl Measure {
     /// Finds the measure of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
@@ -137,7 +123,7 @@ impl Measure {
         let own = target.convention().and_then(Self::of);
         match ms_abi {
             true => &WIN64,
-            false => own.unwrap_or_default(),
+            false => own.unwrap_or(&SYSV),
         }
     }
 
