@@ -21,8 +21,6 @@ mod examples;
 mod guard_page;
 mod interface;
 mod lifetime;
-#[cfg(target_os = "linux")]
-mod one_cache;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preserve_all;
 #[cfg(target_os = "linux")]
