@@ -73,12 +73,12 @@ pub(crate) fn all_settings() -> Vec<Settings> {
     all
 }
 
-/// CLIF text with the C convention of this system in place of System V's. Cranelift has no
-/// `try_call` by Windows' convention: a text that calls nothing by one keeps its signature.
+/// CLIF text with the C convention of this system in place of System V's, unless it has Windows'.
+/// Cranelift has no `try_call` by that: a text that calls nothing by one keeps its signature.
 pub(crate) fn native(clif: &str) -> String {
     let [own, windows] = ["system_v", "windows_fastcall"];
     let kept = |convention| format!("sig0 = () -> i32 {convention}");
-    match cfg!(windows) {
+    match cfg!(windows) && !clif.contains(windows) {
         true => (clif.replace(own, windows)).replace(&kept(windows), &kept(own)),
         false => clif.to_owned(),
     }

@@ -1,10 +1,8 @@
 //! Handlers of `try_call`: entered by exceptions of C++, panics of Rust, RaiseException and faults.
+//! The suite `emission` has arguments and results of such calls.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
-
-use clif_cabi_jit::clif_cabi::Function as Declared;
-use clif_cabi_jit::cranelift_codegen::ir::{Block, ExceptionTag, types::F64};
 
 use super::*;
 
@@ -16,182 +14,82 @@ extern "C" fn note(n: i64) {
     NOTED.set(NOTED.get() + n);
 }
 
-/// Work of a handler.
-#[derive(Clone, Copy, Debug)]
-enum Handler {
-    /// Ends an exception of C++: with a tag, of its type. Returns 1000 times the selector.
-    Ends(Option<u32>),
-    /// Gives numbers to `note`, and goes on (tag 0).
-    Cleanup,
-    /// Returns 1000.
-    Returns,
-}
+/// Handlers: a name, the item of the exception table, and code, in which v1 to v3 are the function's
+/// parameters, v10 is the exception, v11 the selector.
+const HANDLERS: [(&str, &str, &str); 5] = [
+    (
+        "all",
+        "default",
+        "v20 = call fn1(v10)
+        call fn2()
+        v21 = iconst.i64 1000
+        jump block1(v21)",
+    ),
+    ("typed", "tag1", TYPED),
+    ("other", "tag2", TYPED),
+    (
+        "cleanup",
+        "tag0",
+        "call fn3(v1)
+        call fn3(v3)
+        call fn4(v10)
+        trap user1",
+    ),
+    (
+        "returns",
+        "default",
+        "v20 = iconst.i64 1000
+        jump block1(v20)",
+    ),
+];
 
-/// Functions that handlers call, and those that throw.
-struct Functions {
-    callee: Declared,
-    begin: Declared,
-    end: Declared,
-    resume: Declared,
-    note: Declared,
-}
+/// Returns 1000 times the selector.
+const TYPED: &str = "v20 = call fn1(v10)
+        call fn2()
+        v21 = ireduce.i32 v11
+        v22 = sextend.i64 v21
+        v23 = iconst.i64 1000
+        v24 = imul v22, v23
+        jump block1(v24)";
 
-impl Functions {
-    fn import(lower: &Lowering, engine: &mut Engine, (callee, sig): (&str, &FnSig)) -> Self {
-        let mut import = |name: &str, sig: &FnSig| lower.declare_import(engine, name, sig).unwrap();
-        Self {
-            callee: import(callee, sig),
-            begin: import("__cxa_begin_catch", &FnSig::new([Type::PTR], Type::PTR)),
-            end: import("__cxa_end_catch", &FnSig::new([], Type::VOID)),
-            resume: import("_Unwind_Resume", &FnSig::new([Type::PTR], Type::VOID)),
-            note: import("note", &FnSig::new([Type::I64], Type::VOID)),
-        }
-    }
-}
-
-/// Defines `i64 f(i64 n, i64 a, i64 b, i64 c)`, which returns what `callee(n, ..)` or its handler
-/// returns, and `a + 2 b + 3 c` more.
-fn caller(engine: &mut Engine, callee: (&str, &FnSig), handler: Handler) -> FuncId {
-    let own = FnSig::new(vec![Type::I64; 4], Type::I64);
-    let functions = Functions::import(&Lowering::new(engine.isa()).unwrap(), engine, callee);
-    let name = format!("{} {handler:?}", callee.0);
-    let function = exported(engine, &name, &own, |lower, engine, builder, entry| {
-        let [n, a, b, c] = [0, 1, 2, 3].map(|i| entry.value(builder, i).unwrap());
-        let thrown = builder.create_block();
-        let result = try_call(
-            lower,
-            engine,
-            builder,
-            (&functions.callee, n),
-            (handler, thrown),
-        );
-        let finish = |engine: &mut Engine, builder: &mut FunctionBuilder<'_>, result| {
-            let [ab, bc, cc] = [[a, b], [b, c], [c, c]].map(|[x, y]| builder.ins().iadd(x, y));
-            let parts = [ab, bc, cc].into_iter();
-            let all = parts.fold(result, |sum, own| builder.ins().iadd(sum, own));
-            entry.ret(engine, builder, Some(&Arg::value(all))).unwrap();
-        };
-        finish(engine, builder, result);
-
-        builder.switch_to_block(thrown);
-        let [exception, selector] = [0; 2].map(|_| builder.append_block_param(thrown, I64));
-        let mut call = |function: &Declared, args: &[Value]| {
-            let args: Vec<Arg> = args.iter().copied().map(Arg::value).collect();
-            let call = lower.call(engine, builder, function, &args, Ret::Ignore);
-            call.unwrap();
-        };
-        let is_typed = matches!(handler, Handler::Ends(Some(_)));
-        match handler {
-            Handler::Ends(_) => {
-                call(&functions.begin, &[exception]);
-                call(&functions.end, &[]);
-            }
-            Handler::Cleanup => {
-                call(&functions.note, &[a]);
-                call(&functions.note, &[c]);
-                call(&functions.resume, &[exception]);
-            }
-            Handler::Returns => {}
-        }
-        let thousand = builder.ins().iconst(I64, 1000);
-        let result = match is_typed {
-            true => {
-                let selector = builder.ins().ireduce(I32, selector);
-                let selector = builder.ins().sextend(I64, selector);
-                builder.ins().imul(thousand, selector)
-            }
-            false => thousand,
-        };
-        finish(engine, builder, result);
-    });
-    function.id
-}
-
-/// Makes such functions ready to run.
-fn finalized<const N: usize>(engine: &mut Engine, callers: [FuncId; N]) -> [TypedCode<Four>; N] {
-    engine.finalize().unwrap();
-    // SAFETY: `caller` has compiled them so.
-    callers.map(|id| unsafe { function(engine, id) })
-}
-
-/// Emits the call of `callee` with `n` and numbers for its other parameters. Returns its result as
-/// an integer.
-fn try_call(
-    lower: &Lowering,
+/// Defines a function `i64 NAME(i64 n, i64 a, i64 b, i64 c)` for each of these handlers, which
+/// returns what `i64 callee(i64 n)` or the handler returns, and `a + 2 b + 3 c` more. By the
+/// signature of the call, `n` is in rcx, and four words are the shadow space.
+fn callers<const N: usize>(
     engine: &mut Engine,
-    builder: &mut FunctionBuilder<'_>,
-    (callee, n): (&Declared, Value),
-    (handler, thrown): (Handler, Block),
-) -> Value {
-    let args = (1..).zip(&callee.sig.params()[1..]).map(|(i, param)| {
-        let int = |builder: &mut FunctionBuilder<'_>, n| builder.ins().iconst(I64, n);
-        match param.ty.size() {
-            16 => {
-                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 3);
-                let slot = builder.create_sized_stack_slot(slot);
-                let address = builder.ins().stack_addr(I64, slot, 0);
-                for (at, n) in [(0, 41), (8, 42)] {
-                    let n = int(builder, n);
-                    let flags = MemFlagsData::new();
-                    builder.ins().store(flags, n, address, at);
-                }
-                Arg::memory(address)
-            }
-            _ if param.ty == Type::F64 => {
-                let n = int(builder, i);
-                Arg::value(builder.ins().fcvt_from_sint(F64, n))
-            }
-            _ => Arg::value(int(builder, i)),
-        }
-    });
-    let args: Vec<Arg> = [Arg::value(n)].into_iter().chain(args).collect();
-    let plan = lower.try_call_plan(&callee.sig).unwrap();
-    let callable = lower.callee(engine, builder, &plan, callee.id).unwrap();
-    let values = lower.values_in(builder, &plan, &args, Ret::Value).unwrap();
-    let returned = builder.create_block();
-    let ty = builder.func.dfg.signatures[callable.signature].returns[0].value_type;
-    let result = builder.append_block_param(returned, ty);
-    let pool = &mut builder.func.dfg.value_lists;
-    let normal = BlockCall::new(returned, [BlockArg::TryCallRet(0)], pool);
-    let caught = BlockCall::new(thrown, [0, 1].map(BlockArg::TryCallExn), pool);
-    let tagged = |tag| ExceptionTableItem::Tag(ExceptionTag::from_u32(tag), caught);
-    let item = match handler {
-        Handler::Ends(Some(tag)) => tagged(tag),
-        Handler::Cleanup => tagged(0),
-        Handler::Ends(None) | Handler::Returns => ExceptionTableItem::Default(caught),
-    };
-    let table = ExceptionTableData::new(callable.signature, normal, [item]);
-    let table = builder.func.dfg.exception_tables.push(table);
-    callable.try_call(builder, &values, table).unwrap();
-
-    builder.switch_to_block(returned);
-    let returned = lower.values_out(engine, builder, &plan, &[result], Ret::Value);
-    match (returned.unwrap().value().unwrap(), ty) {
-        (result, F64) => builder.ins().fcvt_to_sint(I64, result),
-        (result, _) => result,
+    callee: &str,
+    handlers: [&str; N],
+) -> [TypedCode<Four>; N] {
+    let (words, args) = (["i64"; 10].join(", "), ["v0"; 10].join(", "));
+    for (name, item, code) in HANDLERS.iter().filter(|own| handlers.contains(&own.0)) {
+        let text = format!(
+            "function %{name}(i64, i64, i64, i64) -> i64 windows_fastcall {{
+                sig0 = ({words}) -> i64 system_v
+                fn0 = %{callee}(i64) -> i64 windows_fastcall
+                fn1 = %__cxa_begin_catch(i64) -> i64 windows_fastcall
+                fn2 = %__cxa_end_catch() windows_fastcall
+                fn3 = %note(i64) windows_fastcall
+                fn4 = %_Unwind_Resume(i64) windows_fastcall
+            block0(v0: i64, v1: i64, v2: i64, v3: i64):
+                v4 = func_addr.i64 fn0
+                try_call_indirect v4({args}), sig0, block1(ret0), [ {item}: block2(exn0, exn1) ]
+            block1(v5: i64):
+                v6 = iadd v5, v1
+                v7 = iadd v6, v2
+                v8 = iadd v7, v2
+                v9 = iconst.i64 3
+                v12 = imul v3, v9
+                v13 = iadd v8, v12
+                return v13
+            block2(v10: i64, v11: i64):
+                {code}
+            }}"
+        );
+        program(engine, &text).unwrap();
     }
-}
-
-/// The throwing functions of windows.cc, and the results of their callers for (0, 2, 3, 4).
-fn callees() -> [(&'static str, FnSig, i64); 3] {
-    let [i, f] = [Type::I64, Type::F64];
-    let pair = record(&[Type::I64, Type::I64]);
-    let many = [&i, &f, &i, &f, &pair, &i, &f].map(Clone::clone);
-    let variadic = FnSig::new([i.clone()], f.clone()).variadic();
-    let unnamed = [&f, &i, &f, &i].map(Clone::clone);
-    [
-        ("throws", FnSig::new([i.clone()], i), 20),
-        (
-            "throws_many",
-            FnSig::new(many, f),
-            20 + 1 + 4 + 9 + 4 * 41 + 5 * 42 + 30 + 42,
-        ),
-        (
-            "throws_variadic",
-            variadic.at_call(unnamed).unwrap(),
-            20 + 1 + 4 + 9 + 16,
-        ),
-    ]
+    engine.finalize().unwrap();
+    // SAFETY: compiled so just above.
+    handlers.map(|name| unsafe { named::<Four>(engine, name) })
 }
 
 /// An engine with the functions of `dll`.
@@ -221,8 +119,8 @@ fn gnu() -> Personality {
         .catches(2, "_ZTId")
 }
 
-/// Handlers of each kind are entered by the exceptions of functions of each kind, with the values
-/// of the function that has them; the registers of its caller are kept, and arguments are right.
+/// Handlers of each kind are entered by exceptions, with the values of the function that has them;
+/// the registers of its caller are kept.
 #[test]
 fn exceptions_enter_handlers() {
     let Some(dll) = dll() else {
@@ -232,32 +130,21 @@ fn exceptions_enter_handlers() {
         let mut engine = cxx(&dll, gnu(), level);
         // Without handlers, before and between the others.
         program(&mut engine, &PASS.replace("%callback", "%throws")).unwrap();
-        for (name, sig, result) in &callees() {
-            let mut caller = |handler| caller(&mut engine, (name, sig), handler);
-            let [all, typed, other, cleanup] = [
-                Handler::Ends(None),
-                Handler::Ends(Some(1)),
-                Handler::Ends(Some(2)),
-                Handler::Cleanup,
-            ]
-            .map(&mut caller);
-            let callers = finalized(&mut engine, [all, typed, other, cleanup]);
-            let [all, typed, other, cleanup] = &callers;
-            for own in &callers {
-                assert_eq!(own(0, 2, 3, 4), *result, "{name} {level:?}");
-            }
-            assert_eq!(all(3, 2, 3, 4), 1020, "{name}");
-            assert_eq!(typed(3, 2, 3, 4), 3020, "{name}");
-            if *name == "throws_many" {
-                assert_eq!([typed(-3, 2, 3, 4), other(-3, 2, 3, 4)], [2020, 2020]);
-            }
-            for (own, wrong) in [(all, 100), (typed, 100), (other, 0), (cleanup, 0)] {
-                NOTED.set(0);
-                let wrong_of = |n| wrong_registers(&engine, **own, n);
-                assert_eq!([0, 1, 2].map(wrong_of), [100, wrong, wrong], "{name}");
-                let noted = if std::ptr::eq(own, cleanup) { 12 } else { 0 };
-                assert_eq!(NOTED.get(), noted, "{name}");
-            }
+        let names = ["all", "typed", "other", "cleanup"];
+        let callers = callers(&mut engine, "throws", names);
+        let [all, typed, other, cleanup] = &callers;
+        for own in &callers {
+            assert_eq!(own(0, 2, 3, 4), 20, "{level:?}");
+        }
+        assert_eq!(all(3, 2, 3, 4), 1020);
+        assert_eq!(typed(3, 2, 3, 4), 3020);
+        assert_eq!([typed(-3, 2, 3, 4), other(-3, 2, 3, 4)], [2020, 2020]);
+        for (own, wrong) in [(all, 100), (typed, 100), (other, 0), (cleanup, 0)] {
+            NOTED.set(0);
+            let wrong_of = |n| wrong_registers(&engine, **own, n);
+            assert_eq!([0, 1, 2].map(wrong_of), [100, wrong, wrong]);
+            let noted = if std::ptr::eq(own, cleanup) { 12 } else { 0 };
+            assert_eq!(NOTED.get(), noted);
         }
     }
 }
@@ -273,10 +160,8 @@ fn the_personality_decides() {
     };
     let mut engine = cxx(&dll, Personality::new("passes_by"), OptLevel::Speed);
     engine.bind("passes_by", passes_by as *const u8).unwrap();
-    let (name, sig, result) = &callees()[1];
-    let all = caller(&mut engine, (name, sig), Handler::Ends(None));
-    let [all] = finalized(&mut engine, [all]);
-    assert_eq!(all(0, 2, 3, 4), *result);
+    let [all] = callers(&mut engine, "throws", ["all"]);
+    assert_eq!(all(0, 2, 3, 4), 20);
     assert_eq!(wrong_registers(&engine, *all, 5), 0);
 }
 
@@ -301,9 +186,7 @@ fn panics_enter_cleanups() {
     ] {
         engine.bind(name, address).unwrap();
     }
-    let sig = FnSig::new([Type::I64], Type::I64);
-    let cleanup = caller(&mut engine, ("panics", &sig), Handler::Cleanup);
-    let [cleanup] = finalized(&mut engine, [cleanup]);
+    let [cleanup] = callers(&mut engine, "panics", ["cleanup"]);
     assert_eq!(cleanup(0, 2, 3, 4), 25);
     for n in 0..30 {
         NOTED.set(0);
@@ -341,9 +224,7 @@ fn exceptions_of_the_system_enter_handlers() {
             return v2
         }";
     program(&mut engine, text).unwrap();
-    let sig = FnSig::new([Type::I64], Type::I64);
-    let returns = caller(&mut engine, ("raises", &sig), Handler::Returns);
-    let [returns] = finalized(&mut engine, [returns]);
+    let [returns] = callers(&mut engine, "raises", ["returns"]);
     let results = [0, 1, 2, 0].map(|n| returns(n, 2, 3, 4));
     assert_eq!(results, [25, 1020, 1020, 25]);
 }
