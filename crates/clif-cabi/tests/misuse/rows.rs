@@ -189,79 +189,58 @@ fn ret_of_a_plan() {
     }
 }
 
+/// Returns how a call by `plan` ends, and each of its steps, in a function of a `long`. Refused
+/// ones add no instruction.
+fn ends(lower: &Lowering, plan: &CallPlan, args: &[Arg]) -> [String; 4] {
+    let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    lower.begin(&mut builder, &c("void f(long)")).unwrap();
+    let (stubs, to, ret) = (&mut Any::Imports, Value::from_u32(0), Ret::Ignore);
+    let ends = [
+        lower
+            .call_planned(stubs, &mut builder, to, plan, args, ret)
+            .map(drop),
+        lower.values_in(&mut builder, plan, args, ret).map(drop),
+        lower.callee(stubs, &mut builder, plan, to).map(drop),
+        lower
+            .values_out(stubs, &mut builder, plan, &[], ret)
+            .map(drop),
+    ];
+    let is_refused = ends.iter().all(Result::is_err);
+    assert!(!is_refused || super::instructions(builder.func) == 0);
+    ends.map(|end| end.map_or_else(|error| error.to_string(), |()| String::new()))
+}
+
 /// A plan of another target is refused; one of a stated convention that both have is not.
 #[test]
 fn plans_of_other_targets() {
     let (lower, long) = (lowering(), c("void f(long long)"));
-    for (target, sig, end) in [
-        ("x86_64-pc-windows-msvc", &long, "refused"),
-        (
-            "x86_64-pc-windows-msvc",
-            &long.clone().convention(&X86_64_WIN64),
-            "",
-        ),
-        ("x86_64-unknown-freebsd", &long, ""),
-        ("aarch64-unknown-linux-gnu", &long, "refused"),
-        (
-            "aarch64-unknown-linux-gnu",
-            &long.clone().convention(&cabi::aarch64::AAPCS64),
-            "refused",
-        ),
+    let win64 = long.clone().convention(&X86_64_WIN64);
+    let aapcs64 = long.clone().convention(&cabi::aarch64::AAPCS64);
+    for (target, sig, is_refused) in [
+        ("x86_64-pc-windows-msvc", &long, true),
+        ("x86_64-pc-windows-msvc", &win64, false),
+        ("x86_64-unknown-freebsd", &long, false),
+        ("aarch64-unknown-linux-gnu", &long, true),
+        ("aarch64-unknown-linux-gnu", &aapcs64, true),
     ] {
         let plan = CallPlan::new(sig, &Target::named(target).unwrap()).unwrap();
-        let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
-        let mut builder = FunctionBuilder::new(&mut func, &mut context);
-        let (_, entry) = lower.begin(&mut builder, &long).unwrap();
-        let value = entry.value(&mut builder, 0).unwrap();
-        let (stubs, args, ret) = (&mut Any::Imports, [Arg::value(value)], Ret::Ignore);
-        let ends = [
-            lower
-                .call_planned(stubs, &mut builder, value, &plan, &args, ret)
-                .map(drop),
-            lower.values_in(&mut builder, &plan, &args, ret).map(drop),
-            lower.callee(stubs, &mut builder, &plan, value).map(drop),
-            lower
-                .values_out(stubs, &mut builder, &plan, &[], ret)
-                .map(drop),
-        ];
-        let expected = match end {
-            "" => String::new(),
-            _ => format!("{sig}: x86_64-unknown-linux-gnu: the plan is another target's"),
-        };
-        for found in ends {
-            let found = found.map_or_else(|error| error.to_string(), |()| String::new());
-            assert_eq!(found, expected, "{target}");
-        }
+        let found = ends(&lower, &plan, &[Arg::value(Value::from_u32(0))]);
+        let why = format!("{sig}: x86_64-unknown-linux-gnu: the plan is another target's");
+        let expected = if is_refused { &*why } else { "" };
+        assert_eq!(found, [expected; 4], "{target}");
     }
 }
 
-/// A plan that the front end has made itself is refused as the lowering's own would be.
+/// A plan that the front end has made itself is refused as the lowering's own is.
 #[test]
 fn plans_of_the_front_end() {
     let context = c("void f(void)").convention(&cabi::X86_64_LANG_CONTEXT);
     let result = c("long double f(void)");
     for (lower, sig) in [(lowering(), context), (lowering().without_stubs(), result)] {
         let plan = CallPlan::new(&sig, lower.target()).unwrap();
-        let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
-        let mut builder = FunctionBuilder::new(&mut func, &mut context);
-        let (_, entry) = lower.begin(&mut builder, &c("void f(long)")).unwrap();
-        let value = entry.value(&mut builder, 0).unwrap();
-        let (stubs, ret) = (&mut Any::Imports, Ret::Ignore);
-        let own = lower.call_sig(stubs, &mut builder, value, &sig, &[], ret);
-        let planned = [
-            own.map(drop),
-            lower
-                .call_planned(stubs, &mut builder, value, &plan, &[], ret)
-                .map(drop),
-            lower.values_in(&mut builder, &plan, &[], ret).map(drop),
-            lower.callee(stubs, &mut builder, &plan, value).map(drop),
-            lower
-                .values_out(stubs, &mut builder, &plan, &[], ret)
-                .map(drop),
-        ];
-        let [own, planned @ ..] = planned.map(|done| done.unwrap_err().to_string());
-        assert_eq!(planned, [&*own; 4].map(str::to_owned));
-        assert_eq!(super::instructions(builder.func), 0);
+        let own = lower.can_lower(&sig).unwrap_err().to_string();
+        assert_eq!(ends(&lower, &plan, &[]), [&*own; 4]);
     }
 }
 
