@@ -5,10 +5,9 @@
 //! Negative controls: where reference compilers are required a missing one fails, and so does a
 //! feature that no processor has. Where two suites fail, both are run and named.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cabi_verify::threads::{at_once, in_threads};
@@ -19,10 +18,9 @@ use crate::suite::{Result, Suite};
 /// Something that a machine may lack.
 struct Lacking {
     what: &'static str,
-    /// Beginnings of the names of its programs.
-    programs: &'static [&'static str],
-    /// Variables by which it is not found.
-    variables: &'static [(&'static str, &'static str)],
+    /// Beginnings of the names of its programs, and variables by which it is not found,
+    /// `NAME=VALUE`; one without a value names a folder without files.
+    hidden: &'static [&'static str],
     /// Part of the reason that is printed.
     reason: &'static str,
     /// Suites that use it, each with a part of the names of cases.
@@ -38,11 +36,10 @@ const SILENT: &str = "does not print why it did not run";
 /// A name that no case has: the suite then skips its cases.
 const NONE: &str = "no case";
 
-const LACKING: [Lacking; 9] = [
+static LACKING: [Lacking; 9] = [
     Lacking {
         what: "avx512f",
-        programs: &[],
-        variables: &[("CABI_HIDE", "avx512f")],
+        hidden: &["CABI_HIDE=avx512f"],
         reason: "avx512f",
         suites: &[
             ("random", NONE),
@@ -52,8 +49,7 @@ const LACKING: [Lacking; 9] = [
     },
     Lacking {
         what: "avx",
-        programs: &[],
-        variables: &[("CABI_HIDE", "avx")],
+        hidden: &["CABI_HIDE=avx"],
         reason: "avx",
         suites: &[
             ("random", NONE),
@@ -63,88 +59,83 @@ const LACKING: [Lacking; 9] = [
     },
     Lacking {
         what: "gcc",
-        programs: &["gcc", "cc", "c89", "c99", "x86_64-linux-gnu-gcc"],
-        variables: &[],
+        hidden: &["gcc", "cc", "c89", "c99", "x86_64-linux-gnu-gcc"],
         reason: "gcc",
         suites: &[("random", NONE), ("probe", CASE)],
     },
     Lacking {
         what: "clang",
-        programs: &["clang"],
-        variables: &[],
+        hidden: &["clang"],
         reason: "clang",
         suites: &[("random", NONE), ("probe", CASE)],
     },
     Lacking {
         what: "libclang",
-        programs: &[],
-        variables: &[("LIBCLANG_PATH", "")],
+        hidden: &["LIBCLANG_PATH="],
         reason: "libclang",
         suites: &[("run_time", CASE), ("emission", ""), ("headers", "")],
     },
     Lacking {
         what: "Zig",
-        programs: &[],
-        variables: &[
-            ("CABI_ZIG", "none"),
-            ("CABI_CLANG_20", "none"),
-            ("CABI_CLANG_22", "none"),
-        ],
+        hidden: &["CABI_ZIG=none", "CABI_CLANG_20=none", "CABI_CLANG_22=none"],
         reason: "none",
         suites: &[("zig", ""), ("zig_auto", ""), ("bugs", "")],
     },
     Lacking {
         what: "cross compilers",
-        programs: &["aarch64-", "riscv64-", "s390x-", "x86_64-w64-"],
-        variables: &[],
+        hidden: &["aarch64-", "riscv64-", "s390x-", "x86_64-w64-"],
         reason: "gcc",
         suites: &[("emission", CASE), ("conventions", "s390x")],
     },
     Lacking {
         what: "emulators",
-        programs: &["qemu-"],
-        variables: &[],
+        hidden: &["qemu-"],
         reason: "qemu",
         suites: &[("emission", CASE), ("conventions", "s390x")],
     },
     Lacking {
         what: "valgrind",
-        programs: &["valgrind"],
-        variables: &[],
+        hidden: &["valgrind"],
         reason: "valgrind",
         suites: &[("preparation", "")],
     },
 ];
 
+/// A machine that lacks some things.
+struct Machine {
+    /// The folder of the programs that are there.
+    path: PathBuf,
+    variables: Vec<(&'static str, OsString)>,
+    /// `true` if it lacks a program that this machine has, or no program.
+    is_other: bool,
+}
+
 /// A suite in a child that lacks something.
-struct Child {
+struct Child<'m> {
     name: String,
     suite: &'static str,
     case: &'static str,
-    /// Programs that are there.
-    path: OsString,
-    variables: Vec<(&'static str, OsString)>,
+    machine: &'m Machine,
     reason: &'static str,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let folder = tempfile::tempdir()?;
+    let machine = |own: &'static Lacking| Ok((own, Machine::new(&folder, &[own])?));
+    let machines: Vec<_> = LACKING.iter().map(machine).collect::<Result<_>>()?;
+    let all = Machine::new(&folder, &LACKING.each_ref())?;
     let mut children = Vec::new();
-    for own in &LACKING {
-        let machine = Machine::new(&folder, std::slice::from_ref(own))?;
-        children.extend(
-            own.suites
-                .iter()
-                .map(|one| machine.child(own.what, *one, own.reason)),
-        );
+    for (own, machine) in &machines {
+        let own_children = own.suites.iter();
+        children.extend(own_children.map(|one| machine.child(own.what, *one, own.reason)));
     }
-    let all = Machine::new(&folder, &LACKING)?;
     let names = super::SUITES.iter().map(|(name, _)| *name);
     let others = names.filter(|name| !["facts", "lacking"].contains(name));
     children.extend(others.map(|name| all.child("everything", (name, ""), "not run")));
     children.retain(|child| suite.wants(&child.name));
     let found = in_threads(&children, at_once(), |child| child.check(&[]), |_| ());
-    let missing = missing_here();
+    let missing = machines.iter().filter(|(_, machine)| !machine.is_other);
+    let missing: Vec<&str> = missing.map(|(own, _)| own.what).collect();
     for (child, found) in children.iter().zip(found) {
         match found {
             // Something else kept it from running before.
@@ -186,58 +177,28 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Returns the programs that this machine lacks.
-fn missing_here() -> Vec<&'static str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut names = BTreeSet::new();
-    for folder in std::env::split_paths(&path) {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        names.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
-    }
-    let is_missing = |own: &&Lacking| {
-        let is_here = |start: &&str| names.iter().any(|name| name.starts_with(start));
-        !own.programs.is_empty() && !own.programs.iter().any(is_here)
-    };
-    LACKING
-        .iter()
-        .filter(is_missing)
-        .map(|own| own.what)
-        .collect()
-}
-
-/// A machine that lacks some things.
-struct Machine {
-    path: OsString,
-    variables: Vec<(&'static str, OsString)>,
-}
-
 impl Machine {
-    fn new(folder: &TempDir, lacking: &[Lacking]) -> Result<Self> {
+    fn new(folder: &TempDir, lacking: &[&'static Lacking]) -> Result<Self> {
         let names: Vec<&str> = lacking.iter().map(|one| one.what).collect();
         let folder = folder.path().join(names.join("+"));
-        let (programs, nothing) = (folder.join("programs"), folder.join("nothing"));
-        std::fs::create_dir_all(&programs)?;
+        let (path, nothing) = (folder.join("programs"), folder.join("nothing"));
+        std::fs::create_dir_all(&path)?;
         std::fs::create_dir_all(&nothing)?;
-        let missing: Vec<&str> = lacking
-            .iter()
-            .flat_map(|one| one.programs)
-            .copied()
-            .collect();
+        let hidden = lacking.iter().flat_map(|one| one.hidden).copied();
+        let (values, programs): (Vec<_>, Vec<_>) = hidden.partition(|own| own.contains('='));
+        let mut is_other = programs.is_empty();
         for found in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-            link_all(&found, &programs, &missing)?;
+            is_other |= link_all(&found, &path, &programs)?;
         }
-        let mut variables: Vec<(&str, OsString)> = Vec::new();
-        for (name, value) in lacking.iter().flat_map(|one| one.variables) {
-            variables.retain(|(other, _)| other != name);
-            let value = match value.is_empty() {
-                true => nothing.clone().into(),
-                false => (*value).into(),
-            };
-            variables.push((name, value));
-        }
+        let values = values.iter().filter_map(|own| own.split_once('='));
+        let variable = |(name, value): (&'static str, &str)| match value {
+            "" => (name, nothing.clone().into()),
+            _ => (name, value.into()),
+        };
         Ok(Self {
-            path: programs.into(),
-            variables,
+            path,
+            variables: values.map(variable).collect(),
+            is_other,
         })
     }
 
@@ -246,23 +207,23 @@ impl Machine {
         what: &str,
         (suite, case): (&'static str, &'static str),
         reason: &'static str,
-    ) -> Child {
+    ) -> Child<'_> {
         Child {
             name: format!("{suite} without {what}"),
             suite,
             case,
-            path: self.path.clone(),
-            variables: self.variables.clone(),
+            machine: self,
             reason,
         }
     }
 }
 
 /// Links the programs of `from` into `to` that do not begin like one of `missing`; of two with one
-/// name the first.
-fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<()> {
+/// name the first. Returns whether any begins so.
+fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<bool> {
+    let mut is_any_missing = false;
     let Ok(programs) = std::fs::read_dir(from) else {
-        return Ok(());
+        return Ok(false);
     };
     for program in programs {
         let (program, name) = program.map(|own| (own.path(), own.file_name()))?;
@@ -271,14 +232,15 @@ fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<()> {
             to.join(&name),
             missing.iter().any(|start| text.starts_with(start)),
         );
+        is_any_missing |= is_missing;
         if !is_missing && link.symlink_metadata().is_err() {
             symlink(program, link)?;
         }
     }
-    Ok(())
+    Ok(is_any_missing)
 }
 
-impl Child {
+impl Child<'_> {
     /// Checks that the suite passes, with more `variables`, and prints why something did not run.
     fn check(&self, variables: &[(&str, &str)]) -> std::result::Result<(), String> {
         const UNSET: [&str; 7] = [
@@ -296,13 +258,18 @@ impl Child {
             command.env_remove(name);
         }
         command
-            .env("PATH", &self.path)
+            .env("PATH", &self.machine.path)
             .arg(self.suite)
             .args(Some(self.case).filter(|case| !case.is_empty()));
         command
             .env("CABI_RANDOM_COUNT", "2")
             .env("CABI_CONVENTIONS_COUNT", "8");
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(
+            self.machine
+                .variables
+                .iter()
+                .map(|(name, value)| (name, value)),
+        );
         let output = command.envs(variables.iter().copied()).output();
         let output = output.map_err(|error| error.to_string())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
