@@ -87,8 +87,8 @@ fn too_large(b: &RecordBuilder) -> Error {
     Error::TooLarge { ty: b.spelling() }
 }
 
-/// Returns whether the size of a record without bytes is a multiple of its alignment. One that
-/// `aligned` made has as many bytes.
+/// Returns whether the size of a record without bytes is a multiple of its alignment. A record that
+/// `aligned` aligns has as many bytes as its alignment.
 fn is_round(b: &RecordBuilder, size: u64, align: u32) -> bool {
     size.is_multiple_of(u64::from(align)) || b.required_align() == align
 }

@@ -134,8 +134,8 @@ impl ClangLayout<'_> {
         at
     }
 
-    /// Returns the alignment of a bit-field: that of its type, without which it has 1 bit, and what
-    /// was asked for, which `#pragma pack` limits.
+    /// Returns the alignment of a bit-field in bits: that of its type, `of_type`, or what `aligned`
+    /// asks for if that is more. `packed` alone drops the type's, and `#pragma pack` limits both.
     fn bits_align(&self, member: &Member, width: u64, of_type: u64) -> u64 {
         if self.ms && self.b.is_union() {
             return 1;
@@ -162,8 +162,8 @@ impl ClangLayout<'_> {
         round_up(start, align)
     }
 
-    /// A bit-field may not reach beyond a unit of its type from an aligned place, unless any
-    /// `#pragma pack` is in force.
+    /// Returns the first bit of a bit-field. Unless any `#pragma pack` is in force, the bit-field
+    /// stays inside one aligned unit of its type.
     fn start(&self, member: &Member, start: u64, width: u64, align: u64) -> u64 {
         let pack = self.b.attributes.pack;
         let straddles = start % align + width > bits_of(&member.ty);

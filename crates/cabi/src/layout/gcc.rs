@@ -198,7 +198,7 @@ impl GccLayout<'_> {
         }
     }
 
-    /// `update_alignment_for_field`: what the member makes of the record's alignment.
+    /// Raises the record's alignment by the member's (`update_alignment_for_field`).
     fn raise(&mut self, decl: &Decl) {
         let closes_run = self.run.is_some_and(|run| run.size != 0);
         let align = match (self.ms, decl.is_bit_field) {
@@ -259,8 +259,7 @@ impl GccLayout<'_> {
         at
     }
 
-    /// The part of `place_field` for Microsoft's style: the container that is open is continued or
-    /// closed.
+    /// Continues or closes the open container: the part of `place_field` for Microsoft's style.
     fn start_ms(&mut self, decl: &Decl, must_align: bool) {
         let mut before = self.run;
         if let Some(run) = self.run {

@@ -37,8 +37,8 @@ struct MsvcLayout<'a> {
 }
 
 impl MsvcLayout<'_> {
-    /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a
-    /// declaration asked for with `aligned`. A typedef lowers nothing.
+    /// Returns the alignment of a member. `packed` lowers it to 1, and `#pragma pack` limits it.
+    /// Neither lowers what a declaration asks for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
         let packed = self.b.attributes.packed || member.packed;
         let own = if packed { 1 } else { natural_align(&member.ty) };
@@ -55,8 +55,8 @@ impl MsvcLayout<'_> {
         self.take(align, bits_of(&member.ty))
     }
 
-    /// Consecutive bit-fields share a container while their types have the same size and the bits
-    /// suffice; width 0 closes the container and means nothing without one.
+    /// Places a bit-field. Consecutive ones share a container while their types have the same size
+    /// and the bits suffice. A width of 0 closes the container, and does nothing without one.
     fn place_bits(&mut self, member: &Member, width: u64) -> u64 {
         let size = bits_of(&member.ty);
         let align = self.member_align(member);
@@ -100,8 +100,8 @@ impl MsvcLayout<'_> {
     }
 }
 
-/// Returns the alignment of a type without what a typedef asks for; of an array, that of its
-/// elements with it.
+/// Returns the alignment of a type without what a typedef asks for. For an array, returns that of
+/// its elements, typedefs included.
 fn natural_align(ty: &Type) -> u32 {
     match ty.kind() {
         Kind::Array(array) => array.elem.align(),
@@ -110,8 +110,9 @@ fn natural_align(ty: &Type) -> u32 {
     }
 }
 
-/// Returns the alignment that declarations insist on: the member's, its outermost typedef's or else
-/// its record's, and those of what is inside a record. clang does not look into an `_Atomic` one.
+/// Returns the greatest alignment that declarations insist on: the member's, that of its outermost
+/// typedef or else of its record, and those inside the record. An `_Atomic` record is not looked
+/// into (clang).
 pub(crate) fn required_align(member: &Member) -> u32 {
     let (mut ty, mut of_type) = (&member.ty, None);
     let of_record = loop {
