@@ -1,12 +1,16 @@
 //! Signatures from text: C's plain language of declarations, `double hypot(double, double)`,
 //! without a preprocessor and without libclang.
 //!
-//! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`
-//! that are the same everywhere; pointers; arrays; functions with a prototype; structures and
-//! unions with their members and bit-fields; typedefs of the text itself. The rest of C
-//! (attributes, enumerations, `_Atomic`, `_Alignas`, expressions, names of other headers) is
-//! refused by its name, so that no text is understood otherwise than by a compiler: for that there
-//! is `cabi-header`.
+//! The text may have these parts of C17 6.7:
+//! - the names of scalar types, and those of `stdint.h` and `stddef.h` that are the same
+//!   everywhere;
+//! - pointers, arrays, and functions with a prototype;
+//! - structures and unions with their members and bit-fields;
+//! - typedefs of the text itself.
+//!
+//! The rest of C is refused by its name: attributes, enumerations, `_Atomic`, `_Alignas`,
+//! expressions, names of other headers. No text is therefore read differently than by a compiler.
+//! The crate `cabi-header` is for these.
 
 mod declarator;
 mod lex;
@@ -66,8 +70,8 @@ impl Declaration {
     /// `typedef struct { int quot, rem; } div_t; div_t div(int, int);`. Parameters need no names.
     ///
     /// # Errors
-    /// [`Error::Text`] with the byte at which the text is not what is read here, what is found
-    /// there, and what is read instead.
+    /// [`Error::Text`] with the byte at which reading stops, the token there, and what could be
+    /// there.
     pub fn parse(text: &str, model: &DataModel) -> Result<Self, Error> {
         let mut parser = Parser::new(text, model);
         loop {
@@ -219,7 +223,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Returns the error for what is at `at`.
+    /// Returns the error for the token at byte `at`.
     fn refused(&self, at: usize, why: impl Into<String>) -> Error {
         Error::Text {
             at,
@@ -234,7 +238,7 @@ impl<'t> Parser<'t> {
         self.refused(self.tokens.at(), why.unwrap_or(wanted))
     }
 
-    /// Returns an error of the types that were read from `at` on.
+    /// Returns an error of the types that were read from byte `at` on.
     fn invalid(&self, at: usize) -> impl Fn(Error) -> Error + use<'_, 't> {
         move |error| self.refused(at, error.to_string())
     }

@@ -94,9 +94,10 @@ fn token(rest: &str) -> &str {
     rest.get(..len).unwrap_or("")
 }
 
-/// Returns the text after spaces and comments. A comment that does not end is left, and so is one
-/// with a backslash at the end of a line, where C joins two, or a lone carriage return, which ends
-/// a line for some compilers.
+/// Returns the text after spaces and comments. Stops at a comment that
+/// - does not end,
+/// - has a backslash at the end of a line, where C joins two lines,
+/// - has a lone carriage return, which ends a line for some compilers.
 fn after_space(mut rest: &str) -> &str {
     loop {
         rest = rest.trim_ascii_start();
