@@ -58,8 +58,8 @@ pub struct Explanation {
     pub policy: Policy,
     /// The policy bits that mattered, with their setting.
     pub touched: Vec<(&'static str, bool)>,
-    /// The policy bits any of which, changed alone, would give this signature other places, with
-    /// their setting.
+    /// The policy bits that would give this signature other places if changed alone, with their
+    /// setting.
     pub deciding: Vec<(&'static str, bool)>,
     /// The arguments.
     pub args: Vec<ExplainedValue>,
@@ -71,15 +71,15 @@ pub struct Explanation {
     pub used: RegCounts,
     /// The machine's name for its floating-point and vector registers.
     pub vector_bank: &'static str,
-    /// The register that holds the number of vector registers used at the call, if it is one of a
-    /// variadic function.
+    /// The register that holds the number of vector registers used, at a call of a variadic
+    /// function.
     pub variadic_count: Option<&'static str>,
     /// The register that holds an address of the language's through the call
     /// ([`Frame::carried`](crate::convention::Frame::carried)), if one does.
     pub carried: Option<&'static str>,
 }
 
-/// Most bits of a value whose members are listed: what is larger is passed in memory.
+/// Bits of a value within which members are listed: a larger value is passed in memory.
 const MEMBER_BITS: u64 = 512;
 
 /// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as

@@ -1,5 +1,5 @@
-//! The scalars of an object with the names C has for them, up to a limit: an array may have more
-//! than anybody counts.
+//! The scalars of an object with the names C has for them, up to a limit, because arrays may be
+//! large.
 
 use alloc::format;
 use alloc::string::String;
@@ -54,8 +54,8 @@ pub fn members(ty: &Type, name: &str, limit: u64) -> Vec<ExplainedMember> {
         .collect()
 }
 
-/// Returns the members of `ty` as [`members`] does, and among them, marked by `true`, unnamed
-/// bit-fields without a name.
+/// Returns the members of `ty` as [`members`] does, and unnamed bit-fields among them, which `true`
+/// marks and which have no name.
 pub(super) fn members_and_padding(
     ty: &Type,
     name: &str,

@@ -13,8 +13,8 @@ use crate::target::Target;
 use crate::types::Type;
 use crate::types::data_model::{DataModel, LongDouble};
 
-/// Returns the policy bits any of which, changed alone, would give this signature other places,
-/// with their setting.
+/// Returns the policy bits that would give this signature other places if changed alone, with their
+/// setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
     let (mut found, policy) = (Vec::new(), sig.policy_on(target));
     for (bit, name) in Policy::NAMES {
@@ -36,8 +36,8 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
     found
 }
 
-/// Spells integers as C does most often: those of `long`'s size as `long` where it is 8 bytes, and
-/// the one that `char` is as `char`. A type knows its width only.
+/// Spells integers as C does most often: 8 bytes as `long` if `long` has as many, and one byte with
+/// the sign of `char` as `char`. A type knows its width only.
 pub(super) fn spell(explanation: &mut Explanation, model: &DataModel) {
     let spell = |ty: &mut String| match ty.as_str() {
         "long long" if model.long == 8 => *ty = "long".to_string(),
