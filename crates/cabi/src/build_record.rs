@@ -35,9 +35,9 @@ impl RecordBuilder {
         self.finish(placed, Some(model))
     }
 
-    /// Lays the record out as [`RecordBuilder::build`] does, and compares that with what the caller
-    /// has: the offsets of the members that have one ([`Member::at`](crate::Member::at)), the size,
-    /// and the alignment if the caller has one, in bytes.
+    /// Lays the record out as [`RecordBuilder::build`] does, and compares the result with the
+    /// caller's layout. The caller states the size, the alignment if it has one, both in bytes, and
+    /// the offsets of any members ([`Member::at`](crate::Member::at)).
     ///
     /// # Example
     /// ```
@@ -83,13 +83,16 @@ impl RecordBuilder {
     /// Takes the layout from the caller: every member has its offset
     /// ([`Member::at`](crate::Member::at)), and the record the given size and alignment in bytes.
     ///
-    /// The layout need not be one of C's. A member may be in the padding at the end of another one,
-    /// as in C++ and Swift: then no call may write its result to that other member in place,
-    /// because padding is written too. The size may be no multiple of the alignment, as in Swift:
-    /// such a record can be a member; as an argument, result or element of an array it is an error,
-    /// because C has no rule for it. Members in another order than their offsets are passed as C
-    /// passes them in that of the offsets. An alignment above the members' is the record's own
-    /// attribute; for AAPCS64 only one of a member counts ([`Member::aligned`](crate::Member)).
+    /// The layout need not be one of C's:
+    /// - A member may be in the padding at the end of another one, as in C++ and Swift. No call may
+    ///   then write its result to that other member in place, because padding is written too.
+    /// - The size may be no multiple of the alignment, as in Swift. Such a record can be a member.
+    ///   As an argument, result or element of an array it is an error, because C has no rule for
+    ///   it.
+    /// - Members may be in another order than their offsets. They are passed as C passes them in
+    ///   the order of the offsets.
+    /// - An alignment above the members' is the record's own attribute. AAPCS64 looks at the
+    ///   alignments of members alone ([`Member::aligned`](crate::Member)).
     ///
     /// # Example
     /// ```
@@ -121,9 +124,10 @@ impl RecordBuilder {
     /// ```
     ///
     /// # Errors
-    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one
-    /// that ends after the record, and structure members that overlap in more than padding at an
-    /// end.
+    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for
+    /// - a member without offset,
+    /// - a member that ends after the record,
+    /// - structure members that overlap in more than padding at an end.
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
@@ -226,7 +230,8 @@ impl RecordBuilder {
         let mut empty = true;
         for member in &self.members {
             let ty = &member.ty;
-            // Microsoft's compilers pack and align otherwise what asks for an alignment.
+            // Microsoft's compilers have other rules for a packed member that asks for an
+            // alignment.
             let packed = self.attributes.packed || self.attributes.pack.is_some() || member.packed;
             let asks = packed && layout::msvc::required_align(member) > 1;
             if member.bits.is_some() || asks || ty.align() < ty.canonical_align() {
@@ -277,7 +282,7 @@ fn sixteen(ty: &Type) -> ModelFacts {
     ModelFacts::of(&model).only(ModelFacts::SIXTEEN)
 }
 
-/// Refuses a `quantity` that is not what C makes it.
+/// Refuses a `quantity` that differs from what C makes it.
 fn alike(
     what: impl FnOnce() -> String,
     quantity: &'static str,

@@ -110,8 +110,8 @@ impl FnAbi {
     }
 
     /// Returns the parts of a value of type `ty` in a function like `sig`, before any register is
-    /// counted: what `va_arg` asks, for one. A function is classified as the pointer that it is as
-    /// an argument.
+    /// counted. `va_arg` needs this, for one. As an argument, a function is classified as a
+    /// pointer.
     ///
     /// # Errors
     /// [`Error`] for what the convention has no place for, `void`, arrays and types of another data
@@ -168,7 +168,7 @@ impl FnAbi {
 
 const NO_RESULT: &str = "a function cannot return this";
 
-/// One signature on its way through its convention.
+/// State of the placement of one signature.
 struct Placer<'a, 't> {
     sig: &'a FnSig,
     target: &'a Target,
@@ -186,7 +186,7 @@ impl Placer<'_, '_> {
     /// Places the result and all arguments.
     #[inline(always)]
     fn run(mut self, lists: Lists) -> Result<FnAbi, Error> {
-        // Written where it is returned: it is too large to move about.
+        // Written where it is returned, because it is too large to move.
         let mut abi = Ok(FnAbi {
             args: SmallVec::new(),
             ret: RetAbi {
@@ -239,7 +239,7 @@ impl Placer<'_, '_> {
         place: &mut Place,
     ) -> Result<bool, Box<Error>> {
         self.cx.role = role;
-        // By reference: a group is too large to move about.
+        // By reference, because a group is too large to move.
         match (self.convention.rules.classify)(ty, &mut self.cx) {
             Ok(ref mut group) => {
                 self.cx.tracer.group(group);
@@ -269,7 +269,7 @@ impl Placer<'_, '_> {
         self.place(ty, what, rules, place)
     }
 
-    /// Has the convention change what a value asks for by what stands before it.
+    /// Lets the convention change the group of a value, depending on the values before it.
     #[cold]
     fn adjust(&mut self, ty: &Type, group: &mut Group) -> Result<(), Box<Error>> {
         let Some(adjust) = self.convention.rules.adjust else {
@@ -285,8 +285,8 @@ impl Placer<'_, '_> {
         })
     }
 
-    /// Refuses a static chain where the system reserves its register, and where the convention has
-    /// no rule for one: as an ordinary argument it would take another's place.
+    /// Refuses a static chain if the system reserves its register, or if the convention has no rule
+    /// for one. As an ordinary argument, it would take the place of another one.
     #[cold]
     fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
         let is_for_one =

@@ -96,7 +96,7 @@ impl LeafFlags {
     pub(crate) const IN_ARRAY: Self = Self(2);
     /// The leaf is inside an array of records, or of arrays of records, that has several elements.
     pub(crate) const REPEATED: Self = Self(4);
-    /// The leaf is inside another element of such an array than the first.
+    /// The leaf is inside an element of such an array after the first.
     pub(crate) const LATER: Self = Self(8);
     /// The leaf is a member of a union; an element of such a member is not.
     pub(crate) const IN_UNION: Self = Self(16);
@@ -125,7 +125,7 @@ impl LeafFlags {
         Self(self.0 & !bits.0)
     }
 
-    /// Returns the flags inside of a value at byte `offset` that is by nature aligned to `align`
+    /// Returns the flags inside of a value at byte `offset` that is naturally aligned to `align`
     /// bytes.
     #[inline]
     pub(crate) fn at(self, offset: u64, align: u32) -> Self {

@@ -41,8 +41,8 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// Returns the [`leaves`] of `ty`, but of each array those of one element only: as many as the type
-/// has members, however many elements there are.
+/// Returns the [`leaves`] of `ty`, with one element for each array. Their number depends on the
+/// members of the type, not on the lengths of its arrays.
 pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     Leaves {
         one_element: true,
@@ -142,18 +142,18 @@ impl<'a> Leaves<'a> {
         self.outer.iter().chain(&self.inner)
     }
 
-    /// Returns the innermost of them.
+    /// Returns the innermost record or array around the last leaf.
     pub(crate) fn innermost(&self) -> Option<&Aggregate<'a>> {
         self.inner.as_ref()
     }
 
-    /// Returns the type of the last leaf: of one of the two parts of a complex number, the whole.
+    /// Returns the type of the last leaf. A half of a complex number has the type of the whole.
     pub(crate) fn own_type(&self) -> &'a Type {
         self.own
     }
 
-    /// Leaves out the elements that are left of the arrays that the last leaf, or the record left
-    /// last, is an element of; `false` if there is none.
+    /// Skips the remaining elements of the arrays that the last leaf, or the record left last, is
+    /// an element of. Returns `false` if it is in no array.
     pub(crate) fn skip_elements(&mut self) -> bool {
         let mut is_element = false;
         for frame in self.inner.iter_mut().chain(self.outer.iter_mut().rev()) {
@@ -165,8 +165,7 @@ impl<'a> Leaves<'a> {
         is_element
     }
 
-    /// Leaves out the elements that are left of all arrays around the last leaf, which begin after
-    /// it.
+    /// Skips the remaining elements of all arrays around the last leaf, which begin after the leaf.
     pub(crate) fn skip_all_elements(&mut self) {
         for frame in self.inner.iter_mut().chain(&mut self.outer) {
             if let Remainder::Elements(_, _, left) = &mut frame.rest {
@@ -175,8 +174,8 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// Returns the end of the last leaf, `leaf`, in bytes; where that is an element of an array of
-    /// scalars, the end of the array, whose other elements the walk leaves out.
+    /// Returns the end of the last leaf, `leaf`, in bytes. For an element of an array of scalars,
+    /// returns the end of the array, and the walk skips the other elements.
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
         // No type has so many bits that this wraps around.
@@ -226,7 +225,7 @@ impl<'a> Leaves<'a> {
                     None => {
                         let left = frame.ty;
                         self.inner = self.outer.pop();
-                        // The outermost one is the whole.
+                        // The end of the outermost record is no step.
                         return self.inner.is_some().then_some(WalkStep::Leave(left));
                     }
                 },
@@ -255,7 +254,8 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// Goes into `ty` at byte `offset`: its leaf if it is one, otherwise its members come next.
+    /// Enters `ty` at byte `offset`. Returns its leaf if it is one; otherwise its members come
+    /// next.
     #[inline]
     fn enter(&mut self, ty: &'a Type, offset: u64, around: LeafFlags) -> Option<WalkStep<'a>> {
         self.own = ty;

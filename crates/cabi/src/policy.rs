@@ -66,10 +66,10 @@ bits! {
     /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang ignores them as padding.
     UNNAMED_BIT_FIELDS_COUNT = 1: Gcc;
     /// A member of record or array type at an offset its type's alignment forbids sends the value
-    /// to memory (clang); gcc looks at the scalars only.
+    /// to memory (clang). Not set: only scalars and vectors must be aligned (gcc).
     MEMBERS_MUST_BE_ALIGNED = 2: Clang;
-    /// A vector result wider than the vector level is split over up to four registers, three lanes
-    /// of 8 bytes over three (clang, Zig); gcc returns it in memory.
+    /// A vector result wider than the vector level is split over up to four registers, three 8-byte
+    /// lanes over three (clang, Zig). Not set: it is returned in memory (gcc).
     WIDE_VECTOR_RESULTS_SPLIT = 3: Clang, Zig;
     /// A vector of two 16-bit floats is `Sse` (gcc); clang classifies by size only: `Integer`.
     HALF_PAIRS_IN_SSE = 4: Gcc;
@@ -77,9 +77,9 @@ bits! {
     /// does for the argument.
     DOUBLE_VECTOR_RESULT_IN_SSE = 5: Clang, Zig;
     /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in
-    /// memory (clang), where an `_Atomic` one of up to 16 bytes is aligned to its size; gcc aligns
-    /// it as the plain one, on RISC-V only the complex number. An `_Atomic` scalar is passed in the
-    /// registers of the plain one, but clang does not count these
+    /// memory (clang). An `_Atomic` one of up to 16 bytes is aligned to its size there. Not set: it
+    /// is aligned as the plain one, on RISC-V only if it is a complex number (gcc). An `_Atomic`
+    /// scalar is passed in the registers of the plain one, but clang does not count these
     /// ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
     ATOMIC_MEMBERS_IN_MEMORY = 6: Clang, Zig;
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too
@@ -99,23 +99,23 @@ bits! {
     /// other member is a vector (clang).
     EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12: Clang, Zig;
     /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and
-    /// returned in xmm0 (clang); gcc passes them as integers.
+    /// returned in xmm0 (clang). Not set: they are passed as integers (gcc).
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13: Clang, Zig;
     /// On Win64, `__float128` is passed in the first free of eight vector registers (clang through
-    /// version 22); gcc passes it by reference and returns it through memory.
+    /// version 22). Not set: it is passed by reference and returned through memory (gcc).
     WIN64_FLOAT128_IN_SSE = 14: Clang to 22, Zig;
     /// Vectors wider than 16 bytes that are named arguments of a variadic function are passed in
     /// memory like unnamed ones (clang).
     WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15: Clang, Zig;
     /// An array of more than 16 bytes and more than one element adds no class to the union it is a
-    /// member of (clang): a wide vector beside it stays in its register.
+    /// member of (clang). A wide vector beside it stays in its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16: Clang;
     /// On Win64, `_Float16` is passed in a vector register (clang, and gcc from version 16 on);
     /// older gcc passes it as an integer.
     WIN64_HALF_IN_SSE = 17: Clang, Zig, Gcc from 16;
     /// An array of records is classified by its first element alone, whose eightbytes' classes are
-    /// repeated (gcc): later elements may be unaligned, or have other classes in their eightbytes.
-    /// It means nothing beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
+    /// repeated (gcc). Later elements may be unaligned, or have other classes in their eightbytes.
+    /// The bit has no effect beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
     ARRAYS_GO_BY_FIRST_ELEMENT = 18: Gcc;
     /// An array of no elements that starts inside an eightbyte gives that eightbyte its element's
     /// class (gcc).
@@ -130,13 +130,12 @@ bits! {
     /// A bit-field that could be an ordinary integer as well must be aligned like one (gcc); to
     /// clang no bit-field is unaligned.
     WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23: Gcc;
-    /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector
-    /// register, if padding and arrays are all that follows and the vector level has such a
-    /// register (clang).
+    /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector register
+    /// (clang). Only padding and arrays may follow, and the vector level must have such a register.
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24: Clang, Zig;
-    /// The first of two `Sse` eightbytes is passed in an integer register (clang) if it is half of
-    /// a `__float128` whose other half is not `SseUp`. So is a lone `__bf16`, or two 16-bit floats,
-    /// if LLVM's type of the second eightbyte could start at byte 2 or 4.
+    /// The first of two `Sse` eightbytes, half of a `__float128` whose other half is not `SseUp`,
+    /// is passed in an integer register (clang). The same holds for a lone `__bf16`, or for two
+    /// 16-bit floats, if LLVM's type of the second eightbyte could start at byte 2 or 4.
     ODD_PAIRS_START_IN_GPR = 25: Clang, Zig;
     /// An array member is `Integer`, whatever its elements, also one of no elements; of more than
     /// 16 bytes it sends its record to memory (Zig).
@@ -145,39 +144,39 @@ bits! {
     HALF_MEMBERS_IN_MEMORY = 27: Zig;
     /// Unaligned members have classes like others (Zig); psABI rule 1 sends their record to memory.
     UNALIGNED_MEMBERS_IN_REGISTERS = 28: Zig;
-    /// A `_Complex _Float16` that does not start its eightbyte makes the next one `Sse` too, if the
-    /// record or array it is in has a next one (gcc).
+    /// A `_Complex _Float16` that does not start its eightbyte makes the next eightbyte of its
+    /// record or array `Sse` too, if there is one (gcc).
     COMPLEX_HALVES_REACH_ON = 29: Gcc;
     /// A vector of one `__int128` in a record has a class in its first eightbyte alone (gcc). Its
     /// upper half is lost, unless another member of a union has it: such a record is refused.
     INT128_VECTOR_MEMBERS_LOSE_HALF = 30: Gcc;
-    /// On Win64, a vector of one lane is passed as that lane alone would be, one `__int128` in two
-    /// registers or slots, 16-bit floats by reference (clang); gcc passes integers as integers and
-    /// floats by reference, and returns these in rax.
+    /// On Win64, a vector of one lane is passed as that lane alone would be (clang). One `__int128`
+    /// is in two registers or slots, and 16-bit floats are passed by reference. Not set: integers
+    /// are passed as integers, floats by reference and returned in rax (gcc).
     WIN64_ONE_LANE_VECTORS_AS_LANES = 31: Clang, Zig;
     /// On Win64, a named floating-point argument of a variadic function is in the integer register
-    /// of its position too, as an unnamed one is with every compiler (clang).
+    /// of its position too (clang). With every compiler, an unnamed one is in both.
     WIN64_NAMED_FLOATS_IN_BOTH = 32: Clang, Zig;
     /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0
     /// (clang). In System V functions on Windows (`sysv_abi`), clang returns it through memory:
     /// such a result is refused.
     WIN64_X87_RESULT_IN_ST0 = 33: Clang, Zig;
     /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and
-    /// NetBSD): a value with one that is not passed in memory is refused.
+    /// NetBSD). A value with one that is not passed in memory is refused.
     INT128_VECTORS_IN_GPR = 34;
-    /// A value for which clang counts other registers than it uses goes by that count: each of its
-    /// parts has the next register or a slot of its own, or all of it is on the stack although
-    /// registers are free (clang). An unnamed argument is refused then. Otherwise the registers in
-    /// use decide. A transparent union that is a narrow integer is extended as the integer is, and
-    /// on the stack a transparent union has its own size, and its own alignment unless its first
-    /// member has no registers (gcc: those of its first member).
+    /// A value for which clang counts other registers than it uses goes by that count (clang). Each
+    /// part has the next register or a slot of its own, or the whole value is on the stack although
+    /// registers are free. An unnamed argument is refused then. Not set: the registers in use
+    /// decide. A transparent union that is a narrow integer is extended as the integer is. A
+    /// transparent union on the stack has its own size, and its own alignment unless its first
+    /// member has no registers. Not set: those of its first member (gcc).
     RECORDS_GO_BY_COUNT = 35: Clang;
-    /// clang's front end leaves an `__int128`, and a record with an integer over both eightbytes,
-    /// one integer (clang 22): where it counts registers that are not free, the value is whole on
-    /// the stack, refused if the integer is a bit-field. It makes one too of bit-fields that go
-    /// on from the first eightbyte into the second without a boundary of bytes, also of those
-    /// without a name; where the first eightbyte alone is an integer, it counts one of two
-    /// registers, and the record is refused.
+    /// An `__int128`, and a record with an integer over both eightbytes, stay one integer in
+    /// clang's front end (clang 22). If the front end counts registers that are not free, the value
+    /// is whole on the stack. It is refused if the integer is a bit-field. Bit-fields, named or
+    /// not, that go on into the second eightbyte without a byte boundary become one integer too. If
+    /// the first eightbyte alone is an integer, clang counts one of two registers, and the record
+    /// is refused.
     INT128_STAYS_WHOLE = 36: Clang from 22;
     /// On Win64, `__float128` is passed by reference beside
     /// [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang
@@ -187,17 +186,17 @@ bits! {
     /// to gcc 12 they are bytes. Apple's are floats either way.
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
     /// On AArch64, a homogeneous aggregate that starts with `__bf16` and finds too few vector
-    /// registers has those that are left, and a slot for each other member (clang through version
-    /// 20); like others it is on the stack as a whole otherwise.
+    /// registers is split (clang through version 20). It has the registers that are left, and a
+    /// slot for each other member. Not set: it is on the stack as a whole, as others are.
     BF16_AGGREGATES_SPLIT = 39: Clang to 20, Zig;
-    /// On RISC-V, a record of no bytes that is aligned to more than a register aligns what is next
-    /// on the stack (gcc); to clang it is nothing.
+    /// On RISC-V, a record of no bytes that is aligned to more than a register aligns the next
+    /// stack argument (gcc). Not set: it is ignored (clang).
     EMPTY_RECORDS_ALIGN_STACK = 40: Gcc;
     /// On AArch64, a static chain is in x15 (clang after version 20), which is refused; else in
     /// x18.
     STATIC_CHAIN_IN_X15 = 41: Clang from 21;
     /// On RISC-V, a union without bytes, or an array of elements without bytes, keeps its record
-    /// out of floating-point registers (gcc through version 15); later versions do not see it.
+    /// out of floating-point registers (gcc through version 15). Later versions ignore it.
     EMPTY_ARRAYS_STOP_FLATTENING = 42: Gcc to 15;
     /// On Win64, `__bf16` is passed in a vector register (clang); gcc passes it as an integer.
     WIN64_BF16_IN_SSE = 43: Clang, Zig;
@@ -207,8 +206,8 @@ bits! {
     /// On Apple's arm64, a transparent union of less than 4 bytes has 4 on the stack (clang 19); as
     /// many as its first member otherwise.
     TRANSPARENT_UNIONS_HAVE_4_BYTES = 45: Clang to 19;
-    /// A `_BitInt` member whose bytes are in two eightbytes, of an array the first, need not be
-    /// aligned (gcc); by psABI rule 1 an unaligned one sends its record to memory.
+    /// A `_BitInt` member whose bytes are in two eightbytes need not be aligned (gcc). In an array,
+    /// the first element decides. Not set: an unaligned one sends its record to memory (rule 1).
     BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT = 46: Gcc;
 }
 
@@ -241,8 +240,7 @@ impl Profile {
     /// Zig's C calling convention, the version that `zig` means.
     pub const ZIG: Self = Self::new(Family::Zig, 15);
 
-    /// All that were measured. The first of each compiler is the one that its name without a
-    /// version means.
+    /// Profiles that were measured. A compiler's name without a version means its first one.
     pub const MEASURED: &'static [Self] = &[
         Self::PSABI,
         Self::GCC,
@@ -271,8 +269,8 @@ impl Profile {
         Self::MEASURED.iter().find(is_it).copied()
     }
 
-    /// Returns the profile that stands for `version` of `compiler` (`gcc` or `clang`): that of the
-    /// last measured one up to it, or of the first one.
+    /// Returns the profile for `version` of `compiler` (`gcc` or `clang`): that of the last
+    /// measured version up to it, or else of the first one.
     ///
     /// # Example
     /// ```
@@ -353,9 +351,9 @@ impl Policy {
     /// clang on Linux, the version of [`Profile::CLANG`].
     pub const CLANG: Self = Profile::CLANG.policy();
 
-    /// Zig's C calling convention as both back ends of the version of [`Profile::ZIG`] have it:
-    /// clang's but for Zig's own classifier of records, and an `__int128` leaves a register it
-    /// could not use to later arguments (LLVM 20).
+    /// Zig's C calling convention, as both back ends of the version of [`Profile::ZIG`] have it. It
+    /// is clang's, except for Zig's own classifier of records. An `__int128` leaves a register that
+    /// it could not use to later arguments (LLVM 20).
     pub const ZIG: Self = Profile::ZIG.policy();
 
     /// Returns the bits that `version` of a compiler has.

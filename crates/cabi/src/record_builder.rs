@@ -164,7 +164,7 @@ impl RecordBuilder {
         }
     }
 
-    /// Returns why C would not have `member`, if so.
+    /// Returns why C refuses `member`, if it does.
     fn objection(&self, member: &Member, is_last: bool) -> Option<Cow<'static, str>> {
         if let Some(width) = member.bits {
             return bit_field_objection(member, width);
@@ -236,7 +236,7 @@ fn add_names<'a>(name: Option<&'a str>, ty: &'a Type, names: &mut Vec<&'a str>) 
     }
 }
 
-/// Returns why C would not have `member` as a bit-field of `width` bits, if so.
+/// Returns why C refuses `member` as a bit-field of `width` bits, if it does.
 fn bit_field_objection(member: &Member, width: u16) -> Option<Cow<'static, str>> {
     let ty = &member.ty;
     let max = match ty.as_scalar() {

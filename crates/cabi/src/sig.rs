@@ -47,7 +47,7 @@ pub struct FnSig {
     pub(crate) unprototyped: bool,
     pub(crate) noreturn: bool,
     pub(crate) convention: Option<&'static Convention>,
-    /// As stated; else the target's.
+    /// The policy, if one is stated; otherwise the target's holds.
     pub(crate) policy: Option<Policy>,
     pub(crate) features: Features,
     pub(crate) stack_align: Option<u32>,
@@ -143,8 +143,8 @@ impl FnSig {
         self.features
     }
 
-    /// Sets the alignment of the stack at calls, in bytes, where it is not the convention's: what
-    /// aligned arguments need is added. Less than the convention's
+    /// Sets the alignment of the stack at calls, in bytes, if it is not the convention's. Aligned
+    /// arguments raise it. Less than the convention's
     /// [`least_align`](crate::convention::Frame::least_align) is an error of
     /// [`FnAbi::new`](crate::FnAbi::new).
     #[must_use]
@@ -187,8 +187,8 @@ impl FnSig {
         self
     }
 
-    /// Returns the signature of one call of this variadic function, or of one without a prototype,
-    /// with `unnamed` arguments after the named ones, after C's default argument promotions. A
+    /// Returns the signature of one call of this function, which is variadic or has no prototype.
+    /// The `unnamed` arguments follow the named ones, after C's default argument promotions. A
     /// promoted `float` is the `double` of 64-bit models: for others, pass what
     /// [`DataModel::promote`] makes of it.
     ///
@@ -321,8 +321,8 @@ impl FnSig {
     }
 }
 
-/// Returns the type that a value is passed as, where it is another than its own: a function decays
-/// to a pointer as an argument; an argument without a parameter is a value, and no value is atomic.
+/// Returns the type that a value is passed as, if it differs from the value's own. As an argument,
+/// a function decays to a pointer. An unnamed argument is a value, and no value is atomic.
 #[inline]
 pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
     match (role, ty.kind()) {
@@ -366,7 +366,7 @@ impl fmt::Display for FnSig {
 }
 
 impl DataModel {
-    /// As [`promote`], with the `double` of this model.
+    /// Promotes `ty` as [`promote`] does, with the `double` of this model.
     #[must_use]
     pub fn promote(&self, ty: &Type) -> Type {
         match ty.as_scalar() {
@@ -376,8 +376,8 @@ impl DataModel {
     }
 }
 
-/// C's default argument promotions (C17 6.5.2.2): `float` to `double`, what is narrower than `int`
-/// to `int`. `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
+/// Applies C's default argument promotions (C17 6.5.2.2): `float` to `double`, integers narrower
+/// than `int` to `int`. `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
 #[must_use]
 pub fn promote(ty: &Type) -> Type {
     match ty.as_scalar() {

@@ -32,15 +32,15 @@ use crate::types::{Kind, Type};
 pub struct Target {
     name: Cow<'static, str>,
     data_model: DataModel,
-    /// The data model's, for types to be compared with.
+    /// Facts of the data model, with which those of types are compared.
     facts: ModelFacts,
     convention: Option<&'static Convention>,
     /// Policy of the system's own compiler.
     policy: Policy,
     /// Policy of clang.
     clang: Policy,
-    /// `true` if a vector is aligned to the widest vector register at most, of those that its unit
-    /// is compiled for: clang on x86-64 Darwin.
+    /// `true` if a vector is aligned at most to the widest vector register that its unit is
+    /// compiled for (clang on x86-64 Darwin).
     aligns_vectors_to_registers: bool,
 }
 
@@ -143,8 +143,7 @@ impl Target {
     pub fn named(name: &str) -> Result<Self, Error> {
         match name {
             "xcore" | "xcore-unknown-unknown" => Ok(Self::XCORE),
-            // Today's compilers have ABI version 2 alone, and soft floats where they are told
-            // nothing.
+            // Today's compilers have ABI version 2 alone, and soft floats by default.
             "csky" | "csky-linux-gnu" | "csky-unknown-linux-gnu" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2hf" | "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
@@ -230,8 +229,8 @@ impl Target {
         &self.data_model
     }
 
-    /// Refuses `ty` if it was laid out for another data model, or has a vector that its own
-    /// compiler aligns otherwise in a unit for vectors of `level`.
+    /// Refuses `ty` if it was laid out for another data model. Refuses vectors wider than those of
+    /// `level` too, if the target's compiler aligns a vector at most to the widest vector register.
     #[inline]
     pub(crate) fn check(&self, ty: &Type, level: VectorLevel) -> Result<(), Error> {
         if !self.facts.cover(ty.facts()) {
@@ -296,7 +295,7 @@ impl Target {
         }
     }
 
-    /// This target's data model with another convention: `ms_abi` on Linux is Linux's layout with
+    /// Sets another convention, and keeps the data model: `ms_abi` on Linux is Linux's layout with
     /// Win64's passing.
     #[must_use]
     pub fn with_convention(mut self, convention: &'static Convention) -> Self {
@@ -351,8 +350,8 @@ impl Policy {
 }
 
 impl Profile {
-    /// Returns the compiler's choices on `target`: what clang does for the system in place of what
-    /// it does for Linux; the others do the same everywhere.
+    /// Returns the compiler's choices on `target`. Those of clang depend on the system; other
+    /// compilers make the same choices on every system.
     ///
     /// # Example
     /// ```

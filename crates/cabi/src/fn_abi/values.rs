@@ -19,8 +19,8 @@ pub struct ArgAbi {
 #[non_exhaustive]
 pub struct RetAbi {
     /// Place in which it is returned: [`Place::Ignore`] if nothing is. [`Place::Indirect`] is the
-    /// hidden pointer to an object of the caller's (sret); it is passed even to a function that
-    /// never returns, because the arguments after it are where they would be otherwise.
+    /// hidden pointer to an object of the caller's (sret). A function that never returns is passed
+    /// this pointer too, because it decides the places of the arguments after it.
     pub place: Place,
     /// The register in which the callee returns the sret pointer, if it does.
     pub sret_returned_in: Option<Reg>,
