@@ -1,10 +1,9 @@
 //! Calling conventions: the words they are written in, and what runs them.
 //!
 //! A [`Convention`] is data. Its [`Rules`] have a classifier, which turns a value into a [`Group`]
-//! of [`Part`]s, and two lists of [`Rule`]s, one for arguments and one for results; its [`Frame`]
-//! describes the stack. All parts of a group belong to one C value: either each finds its register
-//! or, in all-or-nothing groups, the value as a whole goes where the first part without one is
-//! sent.
+//! of [`Part`]s. They have a list of [`Rule`]s for arguments, and one for results. The [`Frame`]
+//! describes the stack. All parts of a group belong to one C value. In all-or-nothing groups, the
+//! whole value goes where the first part without a register is sent.
 //!
 //! # Example: a convention of one's own
 //! ```

@@ -15,8 +15,7 @@ use super::rules::{CustomFn, GuardInput, Rule};
 use super::state::State;
 use super::trace::{Step, Tracer};
 
-/// Depth to which lists may delegate and guards nest: a convention that refers to itself is not
-/// followed forever.
+/// Depth to which lists may delegate and guards may nest. A convention may refer to itself.
 pub(crate) const MAX_NESTING: u8 = 16;
 
 /// Number of times that the rules of one value may go on with another list.
@@ -31,14 +30,13 @@ pub(crate) struct Assigner<'t> {
     frame: &'static Frame,
     /// A pointer of the target, as a part.
     pointer: PartType,
-    /// The state in which the value that is being placed found it: where a group that does not fit
-    /// goes back to.
+    /// State before the value that is being placed. A group that does not fit restores it.
     before: State,
     /// Place that a custom rule decided on.
     custom: Option<Place>,
     /// Number of times that rules of this value went on with another list.
     delegations: u32,
-    /// `true` while rules are only asked for a part's place: their functions are not called.
+    /// `true` while rules are run for their answer alone: their functions are not called.
     asking: bool,
 }
 
@@ -52,7 +50,7 @@ struct Value<'g> {
 }
 
 impl<'g> Value<'g> {
-    /// At its first part.
+    /// Returns the value at its first part.
     fn new(group: &'g Group, role: Role) -> Self {
         let index = 0;
         Self { group, role, index }
@@ -61,10 +59,10 @@ impl<'g> Value<'g> {
 
 /// Outcome of a list for one part.
 enum Outcome<'r> {
-    /// A register, or two that hold the same; the part sits there as this type.
+    /// A register, or two that hold the same, and the type that the part has there.
     Located(Loc, PartType),
-    /// This rule places the value as a whole; the rules after it may place a pointer to it. The
-    /// part that came here has become this type.
+    /// The rule that places the value as a whole, and the rules after it, which may place a pointer
+    /// to the value. The type is that which the part has become.
     Whole(&'r Rule, &'r [Rule], Option<PartType>),
     /// A custom rule placed the value.
     Custom,
@@ -72,7 +70,7 @@ enum Outcome<'r> {
     Nowhere,
 }
 
-/// Outcome of a list for one part of a value that asks for registers.
+/// Outcome of a list for a part of a value that asks for registers.
 enum PartOutcome<'r> {
     Placed(PlacedPart),
     /// The value is placed as a whole, or not at all.
@@ -203,7 +201,7 @@ impl<'t> Assigner<'t> {
         Ok(PartOutcome::Whole(outcome))
     }
 
-    /// Places a value as a whole that asks for registers, of which one part has found none.
+    /// Places as a whole a value that asks for registers, after one part has found none.
     fn place_instead(
         &mut self,
         rules: &'static [Rule],
@@ -212,14 +210,14 @@ impl<'t> Assigner<'t> {
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
         *place = Place::Ignore;
-        // A function was given the state as it was before the group, and what it made of it stands.
+        // A custom rule started from the state before the group, and its changes stand.
         if !matches!(outcome, Outcome::Custom) {
             self.revert(value.group, value.index > 0);
         }
         self.whole(rules, outcome, value, place)
     }
 
-    /// Places a value that does not ask for registers, or for something else where it finds none.
+    /// Places a value that asks for no registers, or for another place if it finds none.
     #[inline(never)]
     fn place_otherwise(
         &mut self,
@@ -256,7 +254,7 @@ impl<'t> Assigner<'t> {
         self.whole(rules, outcome, &value, place)
     }
 
-    /// Returns whether every part of `group` finds a register, and takes none.
+    /// Checks whether every part of `group` would find a register. Takes none.
     #[cold]
     fn fits(&mut self, rules: &'static [Rule], group: &Group, role: Role) -> bool {
         let finds = self.ask(|assigner| {
@@ -276,7 +274,7 @@ impl<'t> Assigner<'t> {
         finds
     }
 
-    /// Runs rules for their answer only: nothing is taken, and no explanation tells of it.
+    /// Runs rules for their answer alone: nothing is taken, and no step is logged.
     fn ask<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
         let (state, tracer) = (self.state, self.tracer);
         self.tracer = Tracer::OFF;
@@ -288,8 +286,8 @@ impl<'t> Assigner<'t> {
         answer
     }
 
-    /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get
-    /// reverted"), or uses up the rest of its registers where the convention says so.
+    /// Frees the registers of a group that does not fit (psABI 3.2.3, Passing: "assignments get
+    /// reverted"). Takes those that the group uses up by its attempt ([`Group::exhausts`]).
     fn revert(&mut self, group: &Group, took_some: bool) {
         if took_some {
             self.state = self.before;
@@ -303,8 +301,7 @@ impl<'t> Assigner<'t> {
         }
     }
 
-    /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places
-    /// it.
+    /// Runs `rules` until one places a part of `value`, of type `ty`, or the whole value.
     #[inline(never)]
     fn run<'r>(
         &mut self,
@@ -390,8 +387,8 @@ impl<'t> Assigner<'t> {
         self.run(rules, value, ty, nesting + 1)
     }
 
-    /// Calls a function of the convention, on the state as it was before the first part of the
-    /// value. Registers that it takes stay taken, also where it places nothing.
+    /// Calls a function of the convention on the state before the first part of the value.
+    /// Registers that the function takes stay taken, even if it places nothing.
     #[inline(never)]
     fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Result<Outcome<'r>, NoPlace> {
         if self.asking {
@@ -411,7 +408,7 @@ impl<'t> Assigner<'t> {
         Ok(Outcome::Nowhere)
     }
 
-    /// Asks a predicate of the convention about `value`.
+    /// Checks whether a predicate of the convention holds for `value`.
     #[inline(never)]
     fn holds(&self, predicate: fn(&GuardInput<'_>) -> bool, value: &Value<'_>) -> bool {
         predicate(&GuardInput {
@@ -424,8 +421,8 @@ impl<'t> Assigner<'t> {
     }
 }
 
-/// `rules` without the first ones that are not for a part of type `ty` of a value with `flags`: by
-/// these two most rules of most conventions begin.
+/// Returns `rules` without the leading ones for parts of other types than `ty`, or for other
+/// `flags`. Most rules of most conventions begin with one of these two guards.
 #[inline(always)]
 fn first_for(mut rules: &[Rule], ty: Option<PartType>, flags: ArgFlags) -> &[Rule] {
     while let [rule, rest @ ..] = rules {

@@ -10,7 +10,7 @@ use crate::types::Type;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 
-/// A value on its way into a convention's classifier.
+/// Input of a convention's classifier, without the type of the value.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Classify<'a, 't> {
@@ -30,7 +30,7 @@ pub struct Classify<'a, 't> {
     pub model: &'a DataModel,
     /// The convention's name, for refusals.
     pub(crate) convention: &'static str,
-    /// Hears of each step.
+    /// Log of the steps.
     pub(crate) tracer: Tracer<'t>,
 }
 
@@ -54,11 +54,11 @@ impl Classify<'_, '_> {
         set
     }
 
-    /// [`choose`](Self::choose), where compilers make different things of a value of type `ty`, as
+    /// Calls [`choose`](Self::choose) for a value of type `ty` that compilers pass differently, as
     /// `why` says.
     ///
     /// # Errors
-    /// No policy is stated: one of them may be at the other side.
+    /// No policy is stated: any of the compilers may be at the other side.
     pub(crate) fn decide(
         &mut self,
         bit: Policy,

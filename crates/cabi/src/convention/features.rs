@@ -1,4 +1,4 @@
-//! Assumptions of a signature about the machine. The host is never asked.
+//! Assumptions of a signature about the machine, which need not be the host.
 
 /// The widest vectors that are passed in one register: a property of the signature, never of the
 /// host.
@@ -39,8 +39,8 @@ pub enum FloatLevel {
     Double,
 }
 
-/// Assumptions of a signature about the machine. [`Rules::choose`](super::Rules::choose) makes its
-/// choice by it.
+/// Assumptions of a signature about the machine, by which [`Rules::choose`](super::Rules::choose)
+/// chooses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub struct Features {

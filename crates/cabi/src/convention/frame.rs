@@ -14,14 +14,13 @@ pub struct Frame {
     pub big_endian: bool,
     /// Alignment of the stack pointer where a call is made, in bytes.
     pub stack_align: u32,
-    /// The least alignment that a signature may ask for, in bytes, where it is less than
-    /// `stack_align`: that of callers which follow an older rule (i386), or which say so (Zig's
+    /// The least alignment that a signature may ask for, in bytes. It is less than `stack_align` if
+    /// callers may follow an older rule (i386), or may state less (Zig's
     /// `incoming_stack_alignment`).
     pub least_align: u32,
-    /// Limit, in bytes, of the stack pointer's alignment by vectors. If it is set, the stack
-    /// pointer is aligned to the widest vector register that the signature assumes, and the area is
-    /// a multiple of its own alignment: the greatest alignment that this gives, in bytes (Zig's own
-    /// conventions).
+    /// Limit of the stack pointer's alignment by vectors, in bytes (Zig's own conventions). If it
+    /// is set, the stack pointer is aligned to the widest vector register that the signature
+    /// assumes, up to the limit. The size of the area is then a multiple of its alignment.
     pub vector_align: Option<u32>,
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
@@ -32,15 +31,15 @@ pub struct Frame {
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
     pub callee_saved: &'static [Reg],
-    /// Registers among `callee_saved` of which a callee preserves the lower bytes alone, fewer than
-    /// a scalar or a vector of 16 bytes fills.
+    /// Registers among `callee_saved` of which a callee preserves the lower bytes alone: fewer than
+    /// a scalar, or a vector of 16 bytes, fills.
     pub partly_saved: &'static [Reg],
-    /// A register that holds an address of the program's own at every call and is left as it is by
-    /// every callee: no argument is passed in it, and a caller without that address makes one (Zig:
-    /// the error return trace).
+    /// A register that holds an address of the program's own at every call, and that every callee
+    /// preserves (Zig: the error return trace). No argument is passed in it. A caller without this
+    /// address makes one.
     pub carried: Option<Reg>,
-    /// A register that holds the same for all functions of a program, or of a thread, until one of
-    /// them changes it: no argument is in it, and it stays live across calls.
+    /// A register that holds the same value for all functions of a program, or of a thread, until
+    /// one of them changes it. No argument is passed in it, and it stays live across calls.
     pub context: Option<Reg>,
     /// The register in which a callee returns the sret pointer.
     pub sret_returned_in: Option<Reg>,
@@ -52,8 +51,8 @@ pub struct Frame {
     pub va_list: VaListType,
 }
 
-/// The way functions are entered and left: by it a back end with several kinds of functions on one
-/// machine chooses among them. The rules say where values are.
+/// The way functions are entered and left. A back end with several kinds of functions on one
+/// machine chooses among them by it. The rules say where values are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum FrameKind {
@@ -62,8 +61,7 @@ pub enum FrameKind {
     /// As Windows on the machine has it.
     Win64,
     /// Callees pop their arguments, so that a call at the end of a function can take the place of
-    /// its frame, and the function's results are in all registers that a result can be in. Between
-    /// functions of one compiler.
+    /// its frame. A result may use all registers for results. Between functions of one compiler.
     Tail,
     /// Callees preserve the registers that hold arguments too (clang's `preserve_all`).
     PreserveAll,
@@ -99,7 +97,7 @@ pub enum VaListType {
 
 impl VaListType {
     /// Returns the bytes from the start of a structure to member `n`, each member aligned to its
-    /// size; for as many as it has members, the bytes of all. 0 for a pointer.
+    /// size. If `n` is the number of members, returns the size of the structure. 0 for a pointer.
     ///
     /// # Example
     /// ```
@@ -131,8 +129,8 @@ impl VaListType {
 pub type VaField = (&'static str, Type);
 
 impl Frame {
-    /// Returns a little-endian frame of slots of `slot` bytes, with the stack aligned to
-    /// `stack_align` bytes at calls, of the kind [`FrameKind::Unix`], and nothing else.
+    /// Returns a little-endian frame of the kind [`FrameKind::Unix`], and nothing else. Slots have
+    /// `slot` bytes, and the stack is aligned to `stack_align` bytes at calls.
     #[must_use]
     pub const fn new(slot: u32, stack_align: u32) -> Self {
         Self {

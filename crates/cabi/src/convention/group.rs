@@ -1,4 +1,4 @@
-//! The parts of a C value, and what the value asks for: what a classifier makes of it.
+//! Output of a classifier: the parts of a C value, and the kind of place that it asks for.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -30,7 +30,7 @@ pub enum PartType {
 }
 
 impl PartType {
-    /// Each of them.
+    /// Every type.
     const ALL: [Self; 11] = {
         use PartType::*;
         [I8, I16, I32, I64, F16, F32, F64, F80, V128, V256, V512]
@@ -58,7 +58,7 @@ impl PartType {
     }
 }
 
-/// A set of part types, a bit for each: what a guard asks for.
+/// A set of part types, one bit for each, for guards.
 ///
 /// # Example
 /// ```
@@ -82,7 +82,7 @@ impl PartTypes {
         Self(bits)
     }
 
-    /// Returns whether `ty` is one of them.
+    /// Returns whether `ty` is in the set.
     #[must_use]
     #[inline]
     pub const fn has(self, ty: PartType) -> bool {
@@ -114,7 +114,7 @@ pub enum Extension {
     Zero,
 }
 
-/// A part of a value: what is passed as a unit. One word, so that copying it is one move.
+/// A part of a value, which is passed as a unit. One word, so that copying it is one move.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[repr(align(8))]
@@ -185,7 +185,7 @@ pub struct Group {
     /// `true` if some parts may be in registers and others on the stack, where each part is as
     /// aligned as it is in the value.
     pub may_split: bool,
-    /// The registers that later values do not find free either, where some part finds none.
+    /// Registers that are used up for later values too, if some part finds none.
     pub exhausts: &'static [Reg],
     /// Group that is used instead if a part finds no register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
@@ -282,8 +282,8 @@ impl Group {
         self
     }
 
-    /// Gives the value, and what it asks for instead, the flags of its argument. A `byval` one asks
-    /// for memory alone.
+    /// Gives the value, and the groups to use instead, the flags of its argument. A `byval` value
+    /// asks for memory alone.
     pub(crate) fn flag(&mut self, flags: ArgFlags) {
         self.flags = self.flags.and(flags);
         if self.flags.has(ArgFlags::BYVAL) && self.kind != GroupKind::Ignore {
@@ -338,7 +338,7 @@ impl Part {
         }
     }
 
-    /// This part, `offset` bytes from the start of the object.
+    /// Returns this part, `offset` bytes from the start of the object.
     #[must_use]
     pub const fn at(self, offset: u8) -> Self {
         Self { offset, ..self }

@@ -84,8 +84,8 @@ impl Loc {
 }
 
 impl Place {
-    /// Returns the locations of its parts, or of its lanes, or of the address of a copy; none for a
-    /// value that is in the argument area as a whole.
+    /// Returns the locations of the value's parts, of its lanes, or of the address of a copy. A
+    /// value that is in the argument area as a whole has none.
     pub fn locs(&self) -> impl Iterator<Item = Loc> + use<'_> {
         let (parts, pointer, regs, slots) = match self {
             Self::Parts(parts) => (&parts[..], None, &[][..], None),
@@ -107,8 +107,8 @@ impl Place {
         parts.chain(regs).chain(slots.into_iter().flatten())
     }
 
-    /// This place for display, with the offset of the value's own bytes, not of its promoted slot:
-    /// of a big-endian number they are the last.
+    /// Returns this place for display, with the offset of the value's own bytes in its promoted
+    /// slot: on a big-endian machine they are the last.
     #[must_use]
     pub fn of_own_bytes(&self, frame: &Frame) -> Self {
         let mut place = self.clone();
@@ -123,8 +123,7 @@ impl Place {
         place
     }
 
-    /// Returns the location of a pointer, which has one part; `None` if this is no place for a
-    /// pointer.
+    /// Returns the location of a pointer, which has one part; `None` if a pointer cannot be here.
     pub(crate) fn as_pointer(&self) -> Option<Loc> {
         match self {
             Self::Parts(parts) => match &parts[..] {
@@ -136,7 +135,7 @@ impl Place {
         }
     }
 
-    /// Moves what is on the stack `bytes` bytes up.
+    /// Adds `bytes` to offsets on the stack.
     pub(crate) fn move_by(&mut self, bytes: u64) {
         match self {
             Self::Parts(parts) => {
@@ -151,8 +150,8 @@ impl Place {
         }
     }
 
-    /// Returns whether all of it that is on the stack lies in an argument area of `area` bytes; an
-    /// address has `pointer_bytes`.
+    /// Checks whether the bytes on the stack lie in an argument area of `area` bytes. An address
+    /// has `pointer_bytes`.
     pub(crate) fn is_inside(&self, area: u64, pointer_bytes: u64) -> bool {
         let ends_inside = |offset: u64, bytes: u64| {
             let end = offset.checked_add(bytes);

@@ -1,5 +1,5 @@
-//! The words that a convention's lists are written in: LLVM's `CallingConv` actions, over groups
-//! instead of single scalars.
+//! Rules of a convention's lists: LLVM's `CallingConv` actions, over groups instead of single
+//! scalars.
 
 mod display;
 
@@ -36,7 +36,7 @@ pub struct GuardInput<'a> {
     pub group: &'a Group,
     /// Role of the value in the call.
     pub role: Role,
-    /// Registers and stack that values before it, and parts of it, have taken.
+    /// Registers and stack that earlier values, and parts of this one, have taken.
     pub state: &'a State,
     /// `true` if the function is variadic.
     pub variadic: bool,
@@ -84,9 +84,9 @@ pub enum Rule {
     AssignToRegWithShadow(&'static [Reg], &'static [Reg]),
     /// The first pair of registers that are both free: the value is in both.
     AssignToBoth(&'static [[Reg; 2]]),
-    /// For the first, third and so on part of a value: the first free register of the list at an
-    /// even position, if the one after it is free too; the registers before it are taken as well.
-    /// For the other parts: the first free register. So two parts are in an aligned pair.
+    /// Two parts in an aligned pair of registers. The first, third and so on part takes the first
+    /// free register at an even position, if the next one is free too. The registers before it are
+    /// taken as well. The other parts take the first free register.
     AssignToRegPair(&'static [Reg]),
     /// Next slot of the argument area (`CCAssignToStack`). Size and alignment in bytes.
     AssignToStack {
@@ -132,15 +132,15 @@ pub enum Rule {
     Custom(&'static str, CustomFn),
 }
 
-/// Function of a [`Rule::Custom`]. Its arguments are the whole value, and the state in which the
-/// value found it: registers that other parts of the value had found are free in it. The place it
-/// returns is final, and so is what it takes of the state, also where it returns `None` and the
-/// list goes on. A place outside the argument area that it has taken so far is refused.
+/// Function of a [`Rule::Custom`]. Its arguments are the whole value, and the state before the
+/// value: registers that other parts of the value had found are free in it. The place it returns is
+/// final. The registers and bytes it takes stay taken, even if it returns `None` and the list goes
+/// on. A place outside the part of the argument area that is taken so far is refused.
 pub type CustomFn = fn(&Group, &mut State) -> Option<Place>;
 
 impl Rule {
-    /// Returns whether `is` holds for one of `rules`, for one that they guard, or for one in the
-    /// lists that they go on with, `depth` deep.
+    /// Checks whether `is` holds for one of `rules`, or for a rule that they guard or delegate to,
+    /// up to `depth` levels deep.
     pub(crate) fn any(rules: &[Self], depth: u8, is: &impl Fn(&Self) -> bool) -> bool {
         let inside = |rules: &[Self]| depth > 0 && Self::any(rules, depth - 1, is);
         rules.iter().any(|rule| match (rule, rule.guarded()) {

@@ -64,12 +64,13 @@ impl State {
         Some(offset)
     }
 
-    /// Takes every register: what is asked then has no answer but the stack.
+    /// Takes every register, so that rules find a place on the stack alone.
     pub(crate) fn take_all(&mut self) {
         self.used = RegSet::ALL;
     }
 
-    /// Adds to this state what a function that placed nothing took, from `before` to `after`.
+    /// Adds to this state the registers and bytes that a function took without placing a value,
+    /// from `before` to `after`.
     pub(crate) fn add(&mut self, before: &Self, after: &Self) {
         self.used.insert_all(&after.used);
         // At most twice `MAX_AREA`; what is placed next is refused then.

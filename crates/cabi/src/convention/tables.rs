@@ -11,9 +11,9 @@ use super::state::State;
 use crate::types::Type;
 
 /// Changes the group of a value, depending on the values before it, or refuses it with a reason.
-/// The parameters: the registers that a compiler counts as free, which is for this function to set
-/// where they are others than those that are free; the state in which the value will be placed; its
-/// type; its group; the input of the classifier.
+/// The first parameter has the registers that a compiler counts as free. The function sets it if
+/// they differ from the free ones. The others are the state in which the value will be placed, the
+/// value's type, its group, and the input of the classifier.
 pub type GroupAdjustment = fn(
     &mut Option<RegCounts>,
     &State,
@@ -22,15 +22,14 @@ pub type GroupAdjustment = fn(
     &mut Classify<'_, '_>,
 ) -> Result<(), &'static str>;
 
-/// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler
-/// looks elsewhere than its callers put it.
+/// Refuses the group of an unnamed argument, with a reason, if the `va_arg` of the policy's
+/// compiler looks elsewhere than its callers.
 pub type VaArgCheck = fn(&Group) -> Result<(), &'static str>;
 
-/// A calling convention as data: what values ask for and where they go, and what the stack frame
-/// around them is like.
+/// A calling convention as data: the rules that place values, and the stack frame around them.
 ///
 /// A convention is a `static` and equal to itself alone. A copy of it is another convention,
-/// whatever both are called: nothing compares what functions do.
+/// whatever both are called, because their functions are not compared.
 ///
 /// # Example
 /// ```
@@ -58,17 +57,18 @@ pub struct Rules {
     /// Rules for results: in registers, or, by a stack action, in the argument area after the
     /// arguments. A result without a place is returned through a hidden pointer (sret demotion).
     pub results: &'static [Rule],
-    /// The lists of a signature that assumes these features of the machine, and is variadic or not;
-    /// `None`: always `args` and `results`.
+    /// Function that returns the lists for the features that a signature assumes, and for variadic
+    /// functions (`true`). `None`: always `args` and `results`.
     pub choose: Option<fn(Features, bool) -> Lists>,
-    /// Decides whether a result may have the place from the list of results (LLVM's
-    /// `CanLowerReturn`); if not, it is returned through a hidden pointer; its second argument is
-    /// whether the function is variadic. `None`: it always may.
+    /// Function that decides whether a result may have the place from the list of results (LLVM's
+    /// `CanLowerReturn`). Otherwise, the result is returned through a hidden pointer. The second
+    /// argument is `true` for a variadic function. `None`: every result may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
-    /// Called before a value is placed that has [`Group::counts`] or flags, and for each one
-    /// while registers are counted: it sees all of a call, where a classifier sees one value.
+    /// Function called before a value is placed that has [`Group::counts`] or flags, and before
+    /// each value while registers are counted. It sees all of a call, and a classifier only one
+    /// value.
     pub adjust: Option<GroupAdjustment>,
-    /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
+    /// Check for code that fetches an unnamed argument. `None`: each is found where its group says.
     pub va_arg: Option<VaArgCheck>,
 }
 

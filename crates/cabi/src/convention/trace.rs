@@ -17,8 +17,7 @@ use super::group::{Group, GroupKind};
 pub enum Step {
     /// The whole value is one part, of this class.
     Whole { class: &'static str },
-    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4, of which it says the
-    /// letter).
+    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4, with its letter).
     Merge {
         /// The leaf's type, as C spells it.
         leaf: String,
@@ -125,11 +124,11 @@ pub(crate) fn touched<'l>(
 /// Log of one value.
 #[derive(Default, Debug)]
 pub(crate) struct ValueLog {
-    /// Its classes, or what its parts are.
+    /// Its classes, or the banks of its parts.
     pub(crate) classes: String,
     /// Steps that led to its place.
     pub(crate) steps: Vec<Step>,
-    /// Number of the steps that are of single leaves.
+    /// Number of the steps for single leaves, those that are not listed included.
     of_leaves: usize,
 }
 
@@ -138,7 +137,7 @@ pub(crate) struct ValueLog {
 const MAX_LEAF_STEPS: usize = 256;
 
 impl ValueLog {
-    /// Says what `group` asks for, where no classifier has said why.
+    /// Adds a note of the kind of `group`, if no classifier gave a reason.
     fn give_reason(&mut self, group: &Group) {
         let is_reason = |step: &Step| !matches!(step, Step::Policy { .. });
         if self.steps.iter().any(is_reason) {
@@ -157,7 +156,7 @@ impl ValueLog {
         self.steps.push(Step::Note { text });
     }
 
-    /// Sets the classes of a value that `group` asks for, where no classifier has named them.
+    /// Sets the classes of a value from `group`, if no classifier has named them.
     fn name_classes(&mut self, group: &Group) {
         self.classes = match group.kind {
             GroupKind::Memory => "Memory".to_string(),
@@ -191,15 +190,15 @@ impl ValueLog {
 /// Log of the result, then of each argument, in the order in which they are placed.
 pub(crate) type Log = Vec<ValueLog>;
 
-/// Hears of each step; off, it costs one test.
+/// Writer of the log. A step costs one test if no log is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tracer<'t>(Option<&'t RefCell<Log>>);
 
 impl<'t> Tracer<'t> {
-    /// Writes nothing down.
+    /// Tracer that writes nothing down.
     pub(crate) const OFF: Self = Self(None);
 
-    /// Writes into `log`.
+    /// Returns a tracer that writes into `log`.
     pub(crate) fn on(log: &'t RefCell<Log>) -> Self {
         Self(Some(log))
     }

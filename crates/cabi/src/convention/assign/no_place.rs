@@ -1,4 +1,4 @@
-//! Why rules place a value nowhere: they have no place for it, or cannot be run.
+//! Reasons why a value has no place: no rule has one for it, or the rules cannot be run.
 
 /// A reason, in words.
 pub(crate) type NoPlace = &'static str;

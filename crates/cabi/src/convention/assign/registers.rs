@@ -9,8 +9,8 @@ use crate::convention::rules::Rule;
 use crate::convention::trace::Step;
 
 impl Assigner<'_> {
-    /// Returns the register of a part of type `ty`, whose type the first rule is for: where most
-    /// parts are. `None` is no answer: rules have to be run.
+    /// Returns the register of a part of type `ty` by the first rule, if that rule is for the type:
+    /// the usual case. `None`: the rules have to be run.
     #[inline(always)]
     pub(super) fn first_register(&mut self, rules: &[Rule], ty: PartType) -> Option<Loc> {
         let [rule @ Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
@@ -28,8 +28,8 @@ impl Assigner<'_> {
         Some(Loc::Reg(reg))
     }
 
-    /// Returns the first free register of `list`, for a part; the one at its position in `shadow`
-    /// is used up with it.
+    /// Returns the first free register of `list`, for a part. Takes the register at the same
+    /// position in `shadow` too.
     #[inline]
     pub(super) fn register<'r>(
         &mut self,
@@ -46,7 +46,7 @@ impl Assigner<'_> {
         located(Loc::Reg(reg), reg, ty)
     }
 
-    /// Returns the first of `pairs` of which both registers are free, for a part.
+    /// Returns the first of `pairs` whose registers are both free, for a part.
     pub(super) fn both<'r>(
         &mut self,
         pairs: &'static [[Reg; 2]],

@@ -11,9 +11,9 @@ use crate::types::is_align;
 /// Slot that a stack action asks for.
 #[derive(Clone, Copy)]
 pub(super) struct StackSlot {
-    /// Bytes that the value takes a multiple of; 0 for its own.
+    /// Unit of the value's size, in bytes; 0 for its own size.
     size: u32,
-    /// Bytes, at least; 0 for the value's own.
+    /// Least alignment in bytes; 0 for the value's own.
     align: u32,
     /// Registers that are used up with the slot.
     shadow: &'static [Reg],
@@ -51,7 +51,7 @@ fn align_at(offset: u64, align: u32) -> u32 {
 }
 
 impl Assigner<'_> {
-    /// Does what a rule for the whole value says, in `place`; `false` if there is none.
+    /// Applies the rule for the whole value, in `place`; returns `false` if there is none.
     #[inline(never)]
     pub(super) fn whole(
         &mut self,
@@ -110,9 +110,8 @@ impl Assigner<'_> {
         })
     }
 
-    /// Places the parts of a value on the stack one by one if a rule converts one of them on its
-    /// way there: a promotion holds on the stack too. `ty` is what the part that came here has
-    /// become.
+    /// Places the parts of a value on the stack one by one if a rule converts one of them. A
+    /// promotion holds on the stack too. `ty` is the type that the part at hand has become.
     fn converted(
         &mut self,
         rules: &'static [Rule],
@@ -144,8 +143,8 @@ impl Assigner<'_> {
         Ok(Some(placed))
     }
 
-    /// Returns the slot that the list has for `part` where no register is free, and what the part
-    /// has become on its way there; for the only part of a value this is known.
+    /// Returns the slot that the list has for `part` if no register is free, and the type that the
+    /// part has become there. For the only part of a value, both are known.
     fn way_to_stack(
         &mut self,
         rules: &'static [Rule],
@@ -166,8 +165,8 @@ impl Assigner<'_> {
         })
     }
 
-    /// Places one part of a value aligned to `align` in a slot of its own, as `ty` if it has become
-    /// that.
+    /// Places one part of a value aligned to `align` in a slot of its own, as `ty` if a rule
+    /// converted it.
     #[inline(never)]
     pub(super) fn part_on_stack(
         &mut self,
@@ -246,7 +245,7 @@ impl Assigner<'_> {
         }))
     }
 
-    /// Gives each lane a register, all that are left of `regs`, then a slot.
+    /// Gives each lane one of the registers left of `regs`, then a slot. Takes all of `regs`.
     fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         if slot == 0 {
             return Err(no_place::EMPTY_SLOT);
