@@ -60,8 +60,8 @@ const PAIRS: Rule = IfFlag(ArgFlags::SPLIT, &AssignToRegPair(X));
 const WORDS: Rule = IfType(INTS, &AssignToReg(X));
 /// C.1, C.2.
 const VECTORS: Rule = IfType(FLOATS, &AssignToReg(V));
-/// C.3, C.13: what does not fit leaves no register to later arguments. A size of 0 is the type's
-/// own.
+/// C.3, C.13: a value that does not fit leaves no register to later arguments. A size of 0 is the
+/// type's own.
 const fn last(size: u32, shadow: &'static [Reg]) -> Rule {
     AssignToStackWithShadow {
         size,
@@ -177,7 +177,7 @@ fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
     memory(ty)
 }
 
-/// Refuses a type with a leaf that compilers are not asked about.
+/// Refuses a type with a leaf that is not known ([`is_known`]).
 fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match leaves(ty).all(|leaf| is_known(leaf.kind)) {
         true => Ok(()),
@@ -185,7 +185,7 @@ fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     }
 }
 
-/// Returns whether compilers are asked about values of such a leaf, and agree.
+/// Checks whether values of such a leaf are compared with compilers, and these agree.
 fn is_known(kind: LeafKind) -> bool {
     match kind {
         // gcc 12 has no `_BitInt`, clang up to 128 bits.
@@ -198,7 +198,8 @@ fn is_known(kind: LeafKind) -> bool {
     }
 }
 
-/// gcc takes such a bit-field's alignment for the record's, packed or not.
+/// Checks whether a record has a packed bit-field of a type that is aligned to 16 bytes or more. To
+/// gcc the record has this alignment, packed or not.
 fn has_packed_wide_bit_field(ty: &Type) -> bool {
     ty.as_record().is_some_and(|record| {
         let Attributes { packed, pack, .. } = record.attributes();
@@ -245,9 +246,9 @@ fn float(scalar: Scalar) -> Option<Part> {
     }))
 }
 
-/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA
-/// ("Homogeneous Aggregates"). Homogeneous of a union count once where they overlap, and none of
-/// them has padding. Compilers decide which members spoil the aggregate.
+/// Returns the members of an HFA or HVA ("Homogeneous Aggregates"): one to four floats of one
+/// format, or short vectors of one size. Members of a union count once where they overlap. No
+/// record has padding. Compilers decide which members spoil the aggregate.
 fn members(ty: &Type) -> Option<Homogeneous> {
     let mut found = Homogeneous::default();
     let mut walk = leaves(ty);
@@ -283,7 +284,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
     if found.has_bf16 && !cx.decide(Policy::BF16_MEMBERS_ARE_FLOATS, ty, why)? {
         return Ok(None);
     }
-    // gcc takes a structure of one vector or complex number for that, whatever is beside it.
+    // gcc takes a structure of one vector or complex number for that one, whatever is beside it.
     let is_one_value = match found.parts.len() {
         1 => found.of_vectors == Some(true),
         n => n == 2 && found.is_complex,
@@ -307,16 +308,16 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
 struct Homogeneous {
     parts: Parts,
     of_vectors: Option<bool>,
-    /// `true` if a part of a complex number is among them.
+    /// `true` if a half of a complex number is among the members.
     is_complex: bool,
-    /// `true` if a `__bf16` is among them, outside of vectors.
+    /// `true` if a `__bf16` is among the members, outside of vectors.
     has_bf16: bool,
-    /// `true` if the first of them is one, which to clang is the format of all.
+    /// `true` if the first member is a `__bf16`, which to clang is the format of all.
     starts_with_bf16: bool,
-    /// `true` if something is beside them that [spoils](Counts::Spoils) the aggregate.
+    /// `true` if a leaf beside the members [spoils](Counts::Spoils) the aggregate.
     is_spoiled: bool,
     is_disputed: bool,
-    /// A bit for each byte of the record that the walk is in that a member has.
+    /// Bytes that members have in the record that the walk is in, one bit each.
     bytes: u64,
 }
 
@@ -324,7 +325,8 @@ impl Homogeneous {
     /// Returns a register for each member, for all of them or none.
     ///
     /// # Errors
-    /// Unnamed, clang's `va_arg` may look elsewhere than its callers put it.
+    /// The aggregate is an unnamed argument, and clang's `va_arg` may look elsewhere than its
+    /// callers put it.
     fn group(self, ty: &Type, align: u32, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let may_split = self.starts_with_bf16
             && self.parts.len() > 1
@@ -401,19 +403,19 @@ fn is_in_nothing(walk: &Leaves<'_>) -> bool {
 enum Counts {
     /// A member.
     Member,
-    /// None, as an empty record is and a bit-field of no bits in a structure.
+    /// No member: an empty record, or a bit-field of no bits in a structure.
     Nothing,
-    /// None, and none of its neighbours is one either: an array of no elements.
+    /// No member, and the aggregate is not homogeneous because of it: an array of no elements.
     Spoils,
-    /// gcc and clang disagree: clang sees nothing in a record of padding, and no bit-field of no
-    /// bits in a union.
+    /// gcc and clang disagree. To clang a record of padding, and a bit-field of no bits in a union,
+    /// are nothing.
     Disputed,
 }
 
 impl Counts {
     /// Returns the role of the last leaf of `walk`.
     fn of(leaf: &Leaf, walk: &Leaves<'_>) -> Self {
-        // An array of arrays of no elements is one of no elements, too.
+        // An array of arrays of no elements has no elements either.
         let mut inside = walk
             .path()
             .skip(1)

@@ -2,7 +2,7 @@
 //! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
 //! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
-//! that its own callers and callees do not agree on is refused.
+//! on which its own callers and callees disagree is refused.
 
 use super::vectors::{short_vector, small_result};
 use super::{
@@ -92,7 +92,8 @@ fn classify_passed(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
     }
 }
 
-/// clang's callers align an unnamed record as the record is, its `va_arg` as a typedef of it asks.
+/// Refuses an unnamed record whose typedef changes its alignment: clang's `va_arg` goes by the
+/// typedef, and its callers do not.
 fn check_unnamed(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     let is_wide = |align: u32| align >= 16;
     if cx.role == Role::Unnamed && is_wide(ty.align()) != is_wide(ty.canonical_align()) {
@@ -103,15 +104,16 @@ fn check_unnamed(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Words in registers that need not be an even pair, all of them or none.
+/// Returns a value in words, all of them in registers or none. The registers need not be an even
+/// pair.
 fn in_words(ty: &Type, align: u32) -> Group {
     let mut group = all_words(ty, if align >= 16 { 16 } else { 8 });
     group.flags = ArgFlags::SPLIT;
     group
 }
 
-/// "The caller of a function is responsible for signing or zero-extending any argument with fewer
-/// than 32 bits", and a function for its result.
+/// Returns a scalar. The function extends its result, and "the caller of a function is responsible
+/// for signing or zero-extending any argument with fewer than 32 bits".
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match (scalar, ty.size()) {
         (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has it"),
@@ -166,14 +168,15 @@ fn vector_group(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Grou
     }
 }
 
-/// Returns a homogeneous aggregate. One with something `_Atomic` in it is none to clang.
+/// Returns a homogeneous aggregate. To clang, one with an `_Atomic` type in it is none.
 fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let found = members(ty).filter(|found| !found.is_spoiled && !has_atomic(ty));
     let Some(found) = found else {
         return Ok(None);
     };
     let element = found.parts.first().map_or(1, |part| part.size.into());
-    // A caller aligns it to a slot, whatever its elements and itself are aligned to.
+    // A caller aligns an unnamed aggregate to a slot, whatever its own and its elements' alignment
+    // is.
     if cx.role == Role::Unnamed && (element == 16 || ty.align() >= 16) {
         let why =
             "clang's callers do not align an unnamed homogeneous aggregate as its `va_arg` does";

@@ -10,8 +10,8 @@ use crate::target::parts::{byte, float_of, int, memory, one};
 use crate::types::Type;
 use crate::types::error::Error;
 
-/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers, smaller ones as
-/// arguments integers.
+/// Returns the group of a vector. "Short Vectors" have 8 or 16 bytes. To compilers larger ones are
+/// aggregates, and smaller arguments are integers.
 pub(super) fn vector_group(
     vector: Vector,
     ty: &Type,
