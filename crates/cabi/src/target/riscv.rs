@@ -150,11 +150,11 @@ const FAST_FLOATS: Rule = IfType(
 const FAST_F64: Rule = IfType(PartTypes::of(&[F64]), &slot(8));
 const FAST_F32: Rule = IfType(PartTypes::of(&[F32]), &slot(4));
 
-/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR,
-/// where a structure is its scalars, and an integer of more than a word is several: between
-/// functions of one compiler. Each part has a place by itself, and no float is in an integer
-/// register. The machine's instructions decide which floats have registers: here those that the ABI
-/// has registers for.
+/// Returns LLVM's `fastcc`, for functions of one compiler (`CC_RISCV_FastCC`; results as in C, by
+/// `standard`). Its values are those of LLVM IR: a structure is its scalars, and an integer of more
+/// than a word is several. Each part has a place by itself, and no float is in an integer register.
+/// The machine's instructions decide which floats have registers: here those that the ABI has
+/// registers for.
 const fn fast<const FLEN: u64>(
     name: &'static str,
     args: &'static [Rule],
@@ -271,8 +271,9 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     })
 }
 
-/// A record without bytes is not passed, but to gcc its alignment counts on the stack. To clang one
-/// with a flexible array member is not empty: an argument has a word, in which nothing is.
+/// Returns the group of a record without bytes. It is not passed, but to gcc its alignment counts
+/// on the stack. To clang a record with a flexible array member is not empty: an argument has a
+/// word, in which nothing is.
 fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_flexible = leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray);
     let why = "clang passes a word in which nothing is, gcc nothing";
@@ -336,15 +337,15 @@ fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     Ok(group)
 }
 
-/// Returns whether a record in words is aligned to two of them by its typedef alone, or without its
-/// typedef alone.
+/// Checks whether the typedef of a record in words decides whether the record is aligned to two
+/// words.
 fn is_aligned_otherwise(ty: &Type, word: u8) -> bool {
     let two = 2 * u32::from(word);
     let is_in_words = (1..=u64::from(two)).contains(&ty.size()) && ty.as_record().is_some();
     is_in_words && (ty.align() >= two) != (ty.canonical_align() >= two)
 }
 
-/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR.
+/// Returns each scalar of a value by itself, in words: the form of a structure in LLVM's IR.
 fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
         let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";

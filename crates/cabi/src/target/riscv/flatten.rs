@@ -1,6 +1,6 @@
-//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", and
-//! where gcc and clang do not flatten a record alike: each has its own reading of members without
-//! bytes or names (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
+//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", in the
+//! readings of gcc and clang. These differ on members without bytes or names
+//! (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
 
 use core::ops::Range;
 
@@ -94,14 +94,14 @@ struct Flat {
     word: u8,
     flen: u64,
     group: Group,
-    /// `true` if a part is of a type that no compiler was asked about, or is too far from the
+    /// `true` if a part is of a type that was compared with no compiler, or is too far from the
     /// start.
     is_unknown: bool,
     is_atomic: bool,
     /// `true` if an integer is of a type that is wider than a register: a field to one compiler
     /// only.
     has_wide_bits: bool,
-    /// `true` if it is the two halves of a complex integer in a structure.
+    /// `true` if the parts are the two halves of a complex integer in a structure.
     is_complex_integer: bool,
     /// The bits that an object of the bit-field's type would have.
     bit_field: Range<u64>,
@@ -130,8 +130,8 @@ impl Flat {
         }
     }
 
-    /// "The struct is flattened", arrays too; `None` if that gives more than two parts, or no
-    /// float.
+    /// Flattens the value: "The struct is flattened", and arrays too. `None` if that gives more
+    /// than two parts, or no float.
     fn walk(&mut self, walk: &mut Leaves<'_>) -> Option<()> {
         let start = |n_before| OpenRecord {
             n_before,
@@ -173,13 +173,12 @@ impl Flat {
             }
         }
         let is_float = |part: &Part| !part.ty.is_int();
-        // Two at most: one of them is no integer, but for clang, which takes any complex number for
-        // one of two floats.
+        // At most two parts, one of them a float. Any complex number is one of two floats to clang.
         (self.is_complex_integer || self.group.parts.iter().any(is_float)).then_some(())
     }
 
-    /// Returns, for a structure that gcc does not flatten, the float or complex number of the same
-    /// size: it has the mode of that (`compute_record_mode`).
+    /// Flattens a structure as the float or complex number whose mode it has in gcc, which does not
+    /// flatten the structure itself (`compute_record_mode`).
     fn of_mode(self, ty: &Type) -> Option<Self> {
         let mut flat = Self::new(ty, self.compiler, (self.word, self.flen));
         // A scalar is flattened, so nothing here is one.
@@ -188,8 +187,8 @@ impl Flat {
         Some(flat)
     }
 
-    /// Returns whether `ty` is a union, of which clang does not see one that carries nothing, and
-    /// gcc from version 16 on one without bytes.
+    /// Checks whether `ty` is a union that the compiler sees. Unseen are one that carries nothing
+    /// (clang), and one without bytes (gcc from version 16 on).
     fn is_union(&self, ty: &Type) -> bool {
         let is_seen = match self.compiler {
             Compiler::OldGcc => true,
@@ -199,7 +198,7 @@ impl Flat {
         ty.is_union() && is_seen
     }
 
-    /// Adds what `leaf` is a part of; `None` if the value is not flattened.
+    /// Adds the part of `leaf`, if it has one; `None` if the value is not flattened.
     fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> Option<()> {
         self.is_atomic |= leaf.around.any(LeafFlags::ATOMIC);
         if self.is_unseen(walk) {
@@ -244,8 +243,8 @@ impl Flat {
         Some(())
     }
 
-    /// Returns the most bytes of an integer that is a field: of a half of a complex number as many
-    /// as of a float.
+    /// Returns the most bytes of an integer that is a field. A half of a complex number may have as
+    /// many as a float.
     fn integer_bytes(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
         if !matches!(walk.own_type().kind(), Kind::Complex(_)) {
             return self.word.into();
@@ -276,8 +275,8 @@ impl Flat {
             && (is_empty(walk.own_type()) || around.any(|frame| is_empty(frame.ty)))
     }
 
-    /// Returns whether an array of elements of which nothing counts is not flattened: by gcc, from
-    /// version 16 on if they have bytes, and in C++ by clang.
+    /// Checks whether an array stops the flattening if nothing in its elements counts. It does so
+    /// in gcc, from version 16 on if the elements have bytes, and in clang for C++.
     fn stops_at_elements(&self, element: &Type) -> bool {
         let is_cxx = |record: &Record| record.attributes().language == Language::Cxx;
         match self.compiler {
@@ -308,9 +307,9 @@ impl Flat {
     }
 }
 
-/// Returns the float or complex number that a structure has the mode of: of its size, through
-/// structures and arrays of one element, whose other members have no bytes, and which are aligned
-/// like it.
+/// Returns the float or complex number whose mode a structure has. Structures, and arrays of one
+/// element, may be around the number. They have its size, at least its alignment, and no other
+/// members with bytes.
 fn float_mode(ty: &Type) -> Option<&Type> {
     let whole = match ty.kind() {
         Kind::Scalar(Scalar::F32 | Scalar::F64) | Kind::Complex(Scalar::F32 | Scalar::F64) => {
