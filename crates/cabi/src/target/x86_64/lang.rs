@@ -1,10 +1,10 @@
 //! A language's own convention: between functions that one compiler makes, where nothing has to
 //! agree with C.
 //!
-//! The convention has System V's registers, with every scalar of a record in one of its own, as
-//! many as there are; eight integer and eight vector registers of results; and callees that pop
-//! their arguments, so that a call can be a function's last act. `docs/add-a-convention.md` has the
-//! table. Not here: variadic functions.
+//! Arguments have System V's registers, and every scalar of a record has one of its own, as many as
+//! there are. Results have eight integer and eight vector registers. Callees pop their arguments,
+//! so that a call can be a function's last act. `docs/add-a-convention.md` has the table. Not here:
+//! variadic functions.
 
 use super::registers::{
     R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3,
@@ -27,7 +27,7 @@ const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 /// Most bytes of a value that is passed in parts: a record of eight words and eight doubles.
 const MAX_BYTES: u64 = 128;
 
-/// So many scalars each have a part of their own, however small they are.
+/// Number of scalars that have a part of their own each, however small they are.
 const ALWAYS_SPLIT: u64 = 4;
 
 /// A language's own convention on x86-64. No C compiler has it.
@@ -89,8 +89,9 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// Returns a part for each scalar of `ty`; `false` if they overlap, are no whole bytes at a
-/// multiple of their size, or are many more than words.
+/// Adds a part for each scalar of `ty`. Returns `false` if scalars overlap, or are no whole bytes
+/// at a multiple of their size. The same holds if there are more than words, and than
+/// [`ALWAYS_SPLIT`].
 fn split(ty: &Type, group: &mut Group) -> bool {
     let mut end = 0;
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0) {
@@ -103,7 +104,7 @@ fn split(ty: &Type, group: &mut Group) -> bool {
     group.parts.len() as u64 <= ty.size().div_ceil(8).max(ALWAYS_SPLIT)
 }
 
-/// Returns the parts of one scalar or vector; `false` if it has none of its own.
+/// Adds the parts of one scalar or vector; returns `false` if it has none of its own.
 fn scalar(leaf: &Leaf, group: &mut Group) -> bool {
     let bytes = leaf.bytes();
     let (offset, mut size) = (bytes.start, bytes.end - bytes.start);
@@ -149,7 +150,7 @@ fn words(offset: u64, size: u64, group: &mut Group) {
     }
 }
 
-/// Returns a part of `size` bytes at `offset`, both at most [`MAX_BYTES`].
+/// Adds a part of `size` bytes at `offset`, both at most [`MAX_BYTES`].
 fn push(ty: PartType, offset: u64, size: u64, group: &mut Group) {
     let part = match ty.is_int() {
         true => Part::int(ty, Extension::None),

@@ -1,5 +1,5 @@
 //! Zig's own calling conventions on x86-64, as its own back end has them (`-fno-llvm`, Zig 0.15.2):
-//! `auto`, which functions without another one have, and `naked`. Zig writes down no ABI: each line
+//! `auto`, which functions without another one have, and `naked`. Zig documents no ABI: each line
 //! here is what its compiler does, and docs/policy.md says how that is measured.
 //!
 //! `auto` goes by type, not by eightbyte: a float, a vector, and everything else by its size alone.
@@ -78,7 +78,7 @@ pub static AUTO: Convention = Convention {
 };
 
 /// Zig's `auto` in a compilation with error tracing, which `-ODebug` and `-OReleaseSafe` have by
-/// default: the last register of integers holds the address of the error return trace, in functions
+/// default. The last integer register holds the address of the error return trace, in functions
 /// that return no error too.
 pub static AUTO_TRACED: Convention = Convention {
     name: "zig-auto-traced",
@@ -145,8 +145,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// Returns an integer register's part for a value of up to 8 bytes whose type has no part of its
-/// own: records, enumerations and vectors of bools too.
+/// Returns the part of a value of up to 8 bytes of any other type, in an integer register. Such
+/// types are records, enumerations and vectors of bools too.
 fn general(size: u64) -> Option<Part> {
     let size = u8::try_from(size).ok().filter(|size| *size <= 8)?;
     Some(parts::int(size, Extension::None))
@@ -186,7 +186,8 @@ fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
     })
 }
 
-/// Zig's own back end aligns vectors to 16 bytes at least, and to no more than a register has.
+/// Returns why Zig's own back end lays `vector` out differently. It aligns vectors to 16 bytes at
+/// least, and to a register's size at most.
 fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'static str> {
     let bytes = bytes.next_power_of_two();
     match vector.bools {

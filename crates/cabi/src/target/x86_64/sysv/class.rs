@@ -42,7 +42,7 @@ impl Class {
         }
     }
 
-    /// Returns the class of what follows in the same scalar or vector.
+    /// Returns the class of the next eightbyte of the same scalar or vector.
     pub(super) const fn goes_on(self) -> Self {
         match self {
             Self::X87 => Self::X87Up,
@@ -78,13 +78,13 @@ impl fmt::Display for Class {
     }
 }
 
-/// Why the classes of a value need no further look.
+/// Reason to look at no more leaves of a value.
 pub(super) enum Stop {
-    /// The whole of it is in memory; an explanation has been told why.
+    /// The whole value is in memory.
     Memory,
     /// A vector of bools: each lane has an integer register or a stack slot.
     PerElement { lanes: u16 },
-    /// No rule says how it is passed.
+    /// No rule says how the value is passed.
     Refused(Box<Error>),
 }
 

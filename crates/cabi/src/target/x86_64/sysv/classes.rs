@@ -87,8 +87,8 @@ impl Classes {
         self.used |= other.used;
     }
 
-    /// Returns how many bytes of eightbyte `i` are used, or are padding before one that is; 1 for
-    /// an array of no elements, which has a class here and there.
+    /// Returns how many bytes of eightbyte `i` are used, or are padding before a used one. It is at
+    /// least 1, because an array of no elements may give the eightbyte a class.
     #[inline]
     pub(super) fn used(&self, i: u8) -> u8 {
         let byte = self.used.checked_shr(8 * u32::from(i)).unwrap_or(0) & 0xff;
@@ -123,8 +123,8 @@ impl Classes {
     }
 }
 
-/// Returns the eightbyte that byte `offset` is in; of a byte further away than a `usize` counts,
-/// one that no value in registers has.
+/// Returns the eightbyte that byte `offset` is in. For a byte further away than a `usize` counts,
+/// returns one that no value in registers has.
 #[inline]
 pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)

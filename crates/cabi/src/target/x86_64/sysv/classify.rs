@@ -21,7 +21,7 @@ use crate::types::{Kind, Type};
 /// class NO_CLASS".
 ///
 /// # Errors
-/// Why the value has no classes.
+/// The reason why the value has no classes.
 #[inline(always)]
 pub(super) fn classes_of(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     if let Some(classes) = quirks::value(ty, cx)? {
@@ -129,7 +129,7 @@ fn merge(class: &mut Class, own: Class, (i, leaf): (usize, &Leaf), cx: &Classify
     });
 }
 
-/// Merges what `leaf` adds, where a compiler has a say.
+/// Merges the classes that `leaf` adds by [`quirks::leaf`].
 fn merge_adds(classes: &mut Classes, adds: &Classes, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
     let all = classes.as_mut_slice().iter_mut().zip(adds.as_slice());
     for (i, (class, own)) in all.enumerate() {
@@ -159,7 +159,7 @@ fn merge_record(
     Ok(())
 }
 
-/// Rule 5, of `ty` or a record inside it.
+/// Applies rule 5 to `ty` or a record inside it.
 #[inline(always)]
 fn cleanup(ty: &Type, classes: &mut [Class], cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     if psabi::is_clean(classes) {

@@ -68,8 +68,8 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
     Ok(group)
 }
 
-/// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of
-/// them is more than an eightbyte.
+/// Adds the parts that `classes` make of a value (Passing; Returning of Values). Returns whether
+/// one of them is more than an eightbyte.
 #[inline(always)]
 fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
     let all = classes.as_slice();
@@ -83,8 +83,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),
-            // An `SseUp` that starts a part: a vector wider than its registers goes on in the next
-            // one.
+            // A vector wider than its registers goes on in the next one, with an `SseUp` first.
             Sse | SseUp => {
                 while at(i + n) == Some(SseUp) && u64::from(8 * n) < cx.vectors.bytes() {
                     n += 1;
@@ -112,8 +111,8 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     wide
 }
 
-/// Returns the part of a scalar that is one: nothing merges in it, and rule 5 changes nothing.
-/// gcc's callees extend narrow integers again, clang's rely on the caller.
+/// Returns the part of a scalar that is one part: nothing merges in it, and rule 5 changes nothing.
+/// Callees of gcc extend narrow integers again, those of clang rely on the caller.
 #[inline(always)]
 fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;

@@ -2,8 +2,8 @@
 //! of classes and leaves.
 //!
 //! Rule 2 (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
-//! [`classify`](super::classify) applies the rules to the leaves of a value, and asks there what
-//! compilers do otherwise.
+//! [`classify`](super::classify) applies the rules to the leaves of a value, and calls the hooks
+//! for compilers that differ.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::class::{MAX_EIGHTBYTES, Stop};

@@ -22,7 +22,7 @@ use crate::types::{Kind, Type};
 /// Returns the classes of a value as a whole, before its leaves are looked at.
 ///
 /// # Errors
-/// It has none, or a compiler passes it as no rule says.
+/// The value has no classes, or a compiler passes it by no rule.
 #[inline]
 pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Classes>, Stop> {
     match ty.kind() {
@@ -32,8 +32,8 @@ pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Class
     }
 }
 
-/// Returns the alignment of a value on the stack: gcc gives one that is `_Atomic` that of the plain
-/// one ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+/// Returns the alignment of a value on the stack: gcc aligns an `_Atomic` value as the plain one
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
 #[inline]
 pub(super) fn align(ty: &Type, cx: &mut Classify<'_, '_>) -> u32 {
     match ty.is_atomic() && !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
@@ -42,8 +42,8 @@ pub(super) fn align(ty: &Type, cx: &mut Classify<'_, '_>) -> u32 {
     }
 }
 
-/// Returns a vector that is not inside anything. Results may be wider than the vector level,
-/// arguments not.
+/// Returns the classes of a vector that is the whole value. Results may be wider than the vector
+/// level, arguments not.
 fn vector_value(
     vector: Vector,
     ty: &Type,
@@ -69,9 +69,9 @@ fn vector_value(
     Ok(class.map(|first| Classes::whole(size, first, first.goes_on())))
 }
 
-/// Returns the class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that
-/// every compiler classifies by the psABI, or by its policy. For all others [`leaf`] is asked. The
-/// last step of `walk` is the leaf.
+/// Returns the class of `leaf` in `ty` if the psABI decides it with every compiler, or with the
+/// policy's. The leaf is then an aligned scalar of at most eight bytes. All others are left to
+/// [`leaf`]. The last step of `walk` is the leaf.
 #[inline(always)]
 pub(super) fn undisputed(
     leaf: &Leaf,
@@ -106,11 +106,11 @@ pub(super) fn undisputed(
     Some(class)
 }
 
-/// Returns the classes that a leaf of `ty` adds, where a compiler may have a say. The last step of
+/// Returns the classes that a leaf of `ty` adds, which may depend on the compiler. The last step of
 /// `walk` is the leaf.
 ///
 /// # Errors
-/// The whole of `ty` is memory, or a compiler passes it as no rule says.
+/// The whole of `ty` is memory, or a compiler passes it by no rule.
 #[inline(never)]
 pub(super) fn leaf(
     leaf: &Leaf,
@@ -141,8 +141,8 @@ pub(super) fn leaf(
     Ok(gcc::reached_on(adds, leaf, walk, cx))
 }
 
-/// Returns whether a compiler skips the last step of `walk`, a leaf or a record inside the value,
-/// because it does not look into what is around it.
+/// Checks whether a compiler skips the last step of `walk`, a leaf or a record inside the value. It
+/// does so if it does not look into an aggregate around that step.
 #[inline]
 pub(super) fn skips(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     clang::is_in_wide_array(walk, cx)
@@ -199,7 +199,7 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
     Ok(adds)
 }
 
-/// Returns the class of a vector of at most 8 bytes, where it is not as its size says
+/// Returns the class of a vector of at most 8 bytes, if the class is not that of its size
 /// ([`Policy::HALF_PAIRS_IN_SSE`], gcc; [`Policy::INTEGER_VECTORS_IN_GPR`], clang outside of
 /// Linux).
 fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Class> {
@@ -230,8 +230,8 @@ fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool
     bytes > 16 && vector.lane.is_int128() && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
 }
 
-/// Returns the merged classes of `ty`, a value or a record inside one, before the cleanup; not
-/// asked of one or two eightbytes that are `Integer`, `Sse` or nothing.
+/// Changes the merged classes of `ty`, a value or a record inside one, before the cleanup. It is
+/// not called for one or two eightbytes that are `Integer`, `Sse` or nothing.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.
@@ -246,7 +246,7 @@ pub(super) fn merged(
     Ok(())
 }
 
-/// A scalar of one part.
+/// Changes the group of a scalar of one part.
 #[inline(never)]
 pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if cx.role == Role::Result {
@@ -255,7 +255,7 @@ pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     clang::leave_atomic_uncounted(ty, group, cx);
 }
 
-/// Returns the group of the value `declared`, which is passed as `ty`; `wide` is set for a value
+/// Changes the group of the value `declared`, which is passed as `ty`. `wide` is set for a value
 /// with a part of more than an eightbyte.
 ///
 /// # Errors
@@ -286,7 +286,7 @@ pub(super) fn group(
     Ok(())
 }
 
-/// A value with a leaf of more than 64 bits.
+/// Changes the group of a value with a leaf of more than 64 bits.
 fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     gcc::refuse_lost_half(ty, group, cx)?;
     clang::refuse_int128_vectors(ty, group, cx)?;

@@ -65,12 +65,12 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     Ok(None)
 }
 
-/// A record of unnamed bit-fields alone, as gcc has it on both conventions
-/// ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]): it has a position of a register, but no slot of the
-/// stack, unless it is passed by reference; as a result it is nothing.
+/// Returns the group of a record of unnamed bit-fields alone, as gcc has it in both conventions
+/// ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]). It has a position of a register, but no slot of the
+/// stack, unless it is passed by reference. As a result it is nothing.
 ///
 /// # Errors
-/// A record without a parameter: callers give it a position, and `va_arg` skips none.
+/// The record is an unnamed argument: callers give it a position, and `va_arg` skips none.
 fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let group = |int| Group::new(GroupKind::Registers, 0, 8).with(Part::int(int, Extension::None));
     match cx.role {
@@ -123,8 +123,8 @@ pub(super) fn one_lane_part(
     }
 }
 
-/// Returns whether `ty` is an integer of 16 bytes that LLVM takes apart: clang passes `__int128` by
-/// reference, but no other type of 16 bytes.
+/// Returns whether `ty` is an integer of 16 bytes that LLVM takes apart. No other type of 16 bytes
+/// than `__int128` is passed by reference by clang.
 fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) if vector.lanes == 1 && vector.lane.is_int128() => {
@@ -154,8 +154,9 @@ pub(super) fn is_float128_in_sse(result: bool, cx: &mut Classify<'_, '_>) -> boo
         && (result || !cx.choose(Policy::WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE))
 }
 
-/// clang's callers pass `__float128` in a vector register through version 20, and half of it in an
-/// integer register that may be another argument's; its `va_arg` looks for an address.
+/// Refuses a `__float128` of a variadic function. Through version 20, clang's callers pass it in a
+/// vector register, and half of it in an integer register that may be another argument's. Its
+/// `va_arg` looks for an address.
 fn refuse_variadic_float128(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if cx.is_argument_of_variadic() && is_float128_in_sse(false, cx) {
         let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
@@ -164,8 +165,8 @@ fn refuse_variadic_float128(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), 
     Ok(())
 }
 
-/// Vectors that clang takes apart as LLVM does where no register holds them, and those that its
-/// callers and its `va_arg` disagree about.
+/// Refuses vectors that LLVM takes apart because no register holds them, and those on which clang's
+/// callers and its `va_arg` disagree.
 fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if vector.bools.is_some() {
         return cx.dispute(ty, "no rule says how a vector of bools is passed");

@@ -34,11 +34,11 @@ pub fn conventions() -> impl Iterator<Item = &'static str> {
 }
 
 /// Returns the convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`.
-/// In a compilation with error tracing `auto` is [`AUTO_TRACED`](super::AUTO_TRACED), which no name
-/// tells.
+/// In a compilation with error tracing `auto` is [`AUTO_TRACED`](super::AUTO_TRACED), which has no
+/// name of its own.
 ///
 /// # Errors
-/// [`Error::UnknownConvention`] for every other of [`conventions`], and for what is none of them.
+/// [`Error::UnknownConvention`] for every other of [`conventions`], and for any other name.
 ///
 /// # Example
 /// ```

@@ -19,8 +19,8 @@ use crate::types::error::Error;
 use crate::types::record::Field;
 use crate::types::{Kind, Type};
 
-/// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory
-/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out leaf by leaf.
+/// Sends an `_Atomic` complex number to memory, because clang's classifier knows no `_Atomic` type
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are handled leaf by leaf.
 pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     match cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         true => Err(Stop::memory("an _Atomic complex number", cx)),
@@ -28,8 +28,8 @@ pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Refuses vectors of bools that clang takes apart as no rule says, and those of `__float128`, of
-/// which it has one lane in a register ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// Refuses vectors of bools that clang takes apart by no rule, and wide vectors of `__float128`,
+/// which it passes lane by lane ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match kind {
         LeafKind::Vector(vector)
@@ -50,16 +50,17 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
     }
 }
 
-/// A vector of one `double` is returned in xmm0 ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
+/// Returns the classes of a result of one `double` in a vector, which is returned in xmm0
+/// ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
 pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let result = vector.lane == Scalar::F64 && cx.role == Role::Result;
     (result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE))
         .then(|| Classes::whole(8, Class::Sse, Class::Sse))
 }
 
-/// A vector result wider than the vector level is split over several registers
-/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]): three lanes of 8 bytes over one for each, other lanes
-/// that are no power of two in memory.
+/// Splits a vector result wider than the vector level over several registers
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]). Three lanes of 8 bytes have a register each. A vector
+/// of other lanes that are no power of two is in memory.
 pub(super) fn split_result(
     vector: Vector,
     bytes: u64,
@@ -81,7 +82,7 @@ pub(super) fn split_result(
     Some(classes)
 }
 
-/// The last of three `double`s is in st0, and has the 8 bytes of a `double` there.
+/// Gives the last of three `double`s, which is in st0, the 8 bytes of a `double`.
 pub(super) fn last_in_x87(ty: &Type, group: &mut Group) {
     if let (Kind::Vector(_), [.., last]) = (ty.kind(), group.parts.as_mut_slice())
         && last.bank == Bank::X87
@@ -91,8 +92,8 @@ pub(super) fn last_in_x87(ty: &Type, group: &mut Group) {
     }
 }
 
-/// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member
-/// ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to memory.
+/// Returns why an `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array
+/// member ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to memory.
 pub(super) fn atomic_or_flexible(
     leaf: &Leaf,
     ty: &Type,
@@ -106,9 +107,9 @@ pub(super) fn atomic_or_flexible(
     (flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY)).then_some("a flexible array member")
 }
 
-/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an
-/// empty one of a wide structure, however deep that is
-/// ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]), sends its record to memory.
+/// Returns why a member sends its record to memory:
+/// - its type's alignment forbids its offset ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or
+/// - it is empty, at any depth of a wide structure ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]).
 pub(super) fn member(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -134,10 +135,10 @@ fn is_wide_structure(ty: &Type) -> bool {
     ty.size() > 16 && ty.as_record().is_some() && !ty.is_union()
 }
 
-/// Returns whether the last step of `walk` is inside an array of more than 16 bytes and more than
-/// one element that is a member of a union ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang
-/// does not look into the array, so neither leaves nor records in it have a class, whatever they
-/// are. A rule about its surroundings can still send the array to memory.
+/// Checks whether the last step of `walk` is inside a wide array that is a member of a union
+/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]). A wide array has more than 16 bytes and more
+/// than one element. No leaf or record in it has a class, because clang does not look into it. A
+/// rule about its surroundings can still send the array to memory.
 pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     let is_wide = |ty: &Type| match ty.kind() {
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
@@ -154,8 +155,8 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
         && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
 }
 
-/// Lets the vector in the first two eightbytes of a wider union go on to its end: clang looks no
-/// further than these two ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
+/// Extends the vector in the first two eightbytes of a wider union to the union's end: clang looks
+/// no further than these two ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
 pub(super) fn extend_first_vector(
     ty: &Type,
     classes: &mut [Class],
@@ -175,19 +176,19 @@ pub(super) fn extend_first_vector(
     {
         return Ok(());
     }
-    // LLVM's type has whole doubles, and the register is the next that holds them.
+    // LLVM's type has whole doubles, and the register is the narrowest that holds them.
     if !size.is_multiple_of(8) {
         let why = "clang passes less than all of a union with a vector whose size is no multiple of 8: an alignment of 8 gives it one";
         return cx.dispute(ty, why);
     }
-    // An inner union that starts inside an eightbyte is in one more than its size has.
+    // An inner union that starts inside an eightbyte is in one eightbyte more than its size fills.
     let upper = usize::try_from(size / 8).unwrap_or(0).saturating_sub(2);
     rest.iter_mut().take(upper).for_each(|class| *class = SseUp);
     Ok(())
 }
 
-/// Returns whether no structure of more than 16 bytes in `ty` has padding, or more than one member:
-/// only unions may. Arrays of several elements are not looked into.
+/// Checks whether unions alone have padding or several members in `ty`, and no structure of more
+/// than 16 bytes does. Arrays of several elements are not looked into.
 fn only_unions_are_padded(ty: &Type) -> bool {
     let is_padding = |field: &Field| field.declared.bits.is_some() && field.name().is_none();
     let fills = |ty: &Type| match ty.as_record() {
@@ -208,7 +209,7 @@ fn only_unions_are_padded(ty: &Type) -> bool {
     all
 }
 
-/// `X87Up` without `X87` is kept, as `Sse`: "the extra bits" of an x87 value that shares its first
+/// Keeps `X87Up` without `X87`, as `Sse`: "the extra bits" of an x87 value that shares its first
 /// eightbyte ([`Policy::LONE_X87UP_KEPT`], Darwin).
 pub(super) fn keep_lone_x87up(classes: &mut [Class], cx: &mut Classify<'_, '_>) {
     let mut before = Class::NoClass;
@@ -221,8 +222,8 @@ pub(super) fn keep_lone_x87up(classes: &mut [Class], cx: &mut Classify<'_, '_>) 
     }
 }
 
-/// Refuses a value in registers with a vector of `__int128`, which LLVM takes apart where clang
-/// does not hide the lanes from it ([`Policy::INT128_VECTORS_IN_GPR`]).
+/// Refuses a value in registers with a vector of `__int128`, which LLVM takes apart unless clang
+/// hides the lanes from it ([`Policy::INT128_VECTORS_IN_GPR`]).
 pub(super) fn refuse_int128_vectors(
     ty: &Type,
     group: &Group,
@@ -239,9 +240,8 @@ pub(super) fn refuse_int128_vectors(
     Ok(())
 }
 
-/// Refuses a record whose first eightbyte alone is in an integer register, with a bit-field over
-/// both, which need not have a name: clang makes an `__int128` of it
-/// ([`Policy::INT128_STAYS_WHOLE`]).
+/// Refuses a record whose first eightbyte alone is in an integer register, if a bit-field, named or
+/// not, is in both eightbytes. To clang these are an `__int128` ([`Policy::INT128_STAYS_WHOLE`]).
 pub(super) fn refuse_wide_bit_fields(
     ty: &Type,
     group: &Group,
@@ -278,8 +278,8 @@ pub(super) fn refuse_x87_result(
     Ok(())
 }
 
-/// Narrow integers, and no `_Bool`, are extended in results too
-/// ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
+/// Extends narrow integers, but no `_Bool`, in results too ([`Policy::NARROW_RESULTS_EXTENDED`],
+/// Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
         && matches!(part.ty, I8 | I16)
@@ -290,9 +290,9 @@ pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classi
     }
 }
 
-/// An `_Atomic` scalar is memory to clang's classifier and is passed in registers all the same,
-/// because nothing makes memory of a scalar: they are not counted, and no caller extends it
-/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+/// Leaves the registers of an `_Atomic` scalar uncounted, and the scalar unextended
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). It is memory to clang's classifier, but is passed in
+/// registers all the same, because nothing makes memory of a scalar.
 #[inline]
 pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if !ty.is_atomic() || ty.as_scalar().is_none() || !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
@@ -306,11 +306,11 @@ pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Clas
     }
 }
 
-/// LLVM's types for some pairs of eightbytes start with an `i64`, whatever the class of the first
-/// ([`Policy::ODD_PAIRS_START_IN_GPR`]).
+/// Puts the first of two eightbytes in an integer register, whatever its class is, if LLVM's type
+/// for the pair starts with an `i64` ([`Policy::ODD_PAIRS_START_IN_GPR`]).
 ///
 /// # Errors
-/// Refuses a value about which no rule says whether it is an odd pair.
+/// No rule says whether the value is an odd pair.
 pub(super) fn start_odd_pair_in_gpr(
     ty: &Type,
     group: &mut Group,
@@ -342,7 +342,7 @@ pub(super) fn start_odd_pair_in_gpr(
     Ok(())
 }
 
-/// Vectors wider than 16 bytes are in memory as named arguments of a variadic function too
+/// Moves vectors wider than 16 bytes to memory in named arguments of a variadic function too
 /// ([`Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY`]).
 pub(super) fn move_wide_vector_of_variadic(
     ty: &Type,
@@ -383,14 +383,15 @@ fn is_split(vector: Vector, bytes: u64) -> bool {
     vector.bools.is_some() || vector.lanes.is_power_of_two() || is_of_three_words(vector, bytes)
 }
 
-/// LLVM has registers for three words: rax, rdx and rcx, or xmm0, xmm1 and st0.
+/// Checks whether `vector` is three words, for which LLVM has registers: rax, rdx and rcx, or xmm0,
+/// xmm1 and st0.
 fn is_of_three_words(vector: Vector, bytes: u64) -> bool {
     vector.bools.is_none() && vector.lanes == 3 && bytes == 32
 }
 
-/// clang's front end takes a wide vector of `__int128`, of four `__float128`, or whose lanes are no
-/// power of two, for a result in registers, its back end for one in memory
-/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// Leaves the pointer to a vector result uncounted that clang's front end has in registers and its
+/// back end in memory ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]). These are wide vectors of
+/// `__int128`, of four `__float128`, or whose lanes are no power of two.
 pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
     let is_in_memory = matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector, ty.size()));
     if is_in_memory
@@ -401,8 +402,8 @@ pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_,
     }
 }
 
-/// clang gives a transparent union all its bytes on the stack, aligned as the union if registers
-/// were not free, and as its first member if that has none.
+/// Gives a transparent union all its bytes on the stack. It is aligned as the union if no registers
+/// are free, and as its first member if the member never has registers.
 pub(in super::super) fn place_whole_union(union: &Type, group: &mut Group) {
     let has_registers = group.parts.iter().all(|part| part.bank != Bank::X87);
     if group.kind == GroupKind::Registers && has_registers {
@@ -411,9 +412,9 @@ pub(in super::super) fn place_whole_union(union: &Type, group: &mut Group) {
     group.size = union.size();
 }
 
-/// An `__int128` that finds one register free leaves it unused by later arguments too
-/// ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a transparent union that finds no
-/// registers as a record in memory, whatever its first member is.
+/// Lets an `__int128` that finds one register free use it up
+/// ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). A transparent union that finds no registers is a
+/// record in memory to clang, whatever its first member is.
 pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     let int128 = declared.as_scalar().is_some_and(Scalar::is_int128);
     if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {

@@ -12,7 +12,7 @@ use crate::types::error::Error;
 use crate::types::record::{RecordKind, is_all_padding};
 use crate::types::{Kind, Type};
 
-/// A leaf of a later element of an array of records adds bytes and no class
+/// Returns the bytes, without a class, that a leaf of a later element of an array of records adds
 /// ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let later = leaf.around.any(LeafFlags::LATER) && go_by_first_element(cx);
@@ -22,9 +22,9 @@ pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Cl
     })
 }
 
-/// A leaf of the first element of an array of records adds its classes for the other elements too:
-/// eightbyte by eightbyte the first element's again, whatever is there
-/// ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
+/// Adds the classes of a leaf of the first element of an array of records for the other elements
+/// too ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]). Eightbyte by eightbyte, they have the first
+/// element's classes, whatever is there.
 pub(super) fn repeated(
     mut adds: Classes,
     leaf: &Leaf,
@@ -105,8 +105,8 @@ impl RecordArray {
     }
 }
 
-/// An array of no elements that starts inside an eightbyte counts as one element, as far as that
-/// eightbyte ([`Policy::ZERO_LENGTH_ARRAYS_COUNT`]).
+/// Returns the classes of an array of no elements that starts inside an eightbyte. It counts as one
+/// element, as far as that eightbyte ([`Policy::ZERO_LENGTH_ARRAYS_COUNT`]).
 pub(super) fn zero_length_array(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -143,8 +143,9 @@ pub(super) fn zero_length_array(
     Ok(Some(adds))
 }
 
-/// A `_BitInt` whose bytes are in two eightbytes, of an array the first, is `Integer` in both,
-/// wherever it starts ([`Policy::BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT`]).
+/// Returns the classes of a `_BitInt` whose bytes, or those of the first element of its array, are
+/// in two eightbytes. It is `Integer` in both, wherever it starts
+/// ([`Policy::BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT`]).
 pub(super) fn in_two_eightbytes(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -180,9 +181,9 @@ pub(super) fn is_unaligned_bit_field(
     !leaf.offset_bits.is_multiple_of(unit) && cx.choose(Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED)
 }
 
-/// Returns the bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it
-/// fills one, starts at a multiple of its width in a record and is not packed, or it is the member
-/// of a union.
+/// Returns the bits of the ordinary integer that gcc may take a bit-field for, otherwise 1. A
+/// member of a union is such an integer. A member of a structure must fill an integer, start at a
+/// multiple of its width in the structure, and not be packed.
 fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     let Some((record, field)) = walk.field() else {
         return 1;
@@ -199,9 +200,10 @@ fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     }
 }
 
-/// Unnamed bit-fields are `Integer`, those of width 0 not ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]);
-/// as members of a union they all are, but a union without bytes at the start of an eightbyte is
-/// nothing ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]).
+/// Returns the classes of an unnamed bit-field: `Integer`, unless its width is 0
+/// ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]). A member of a union is `Integer` with any width
+/// ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]). A union without bytes at the start of an
+/// eightbyte is nothing.
 pub(super) fn padding(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -232,9 +234,9 @@ fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
     innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))
 }
 
-/// A vector of one `__int128` has a class in its first eightbyte alone
-/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]); as the element of an array it has this class in
-/// both. Its bytes in the second are passed all the same, if that has a class.
+/// Leaves a vector of one `__int128` a class in its first eightbyte alone
+/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]). An element of an array has this class in both.
+/// The bytes in the second eightbyte are passed all the same, if it has a class.
 pub(super) fn lose_half(
     adds: &mut Classes,
     leaf: &Leaf,
@@ -251,8 +253,8 @@ pub(super) fn lose_half(
     }
 }
 
-/// Refuses a record in registers in which nothing else has the upper half of a vector of one
-/// `__int128` ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]).
+/// Refuses a record in registers if no part has the upper half of a vector of one `__int128`
+/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]).
 pub(super) fn refuse_lost_half(
     ty: &Type,
     group: &Group,
@@ -280,8 +282,8 @@ fn is_one_int128(kind: LeafKind) -> bool {
     matches!(kind, LeafKind::Vector(Vector { lane, lanes: 1, .. }) if lane.is_int128())
 }
 
-/// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the
-/// record or array it is in has a next one ([`Policy::COMPLEX_HALVES_REACH_ON`]).
+/// Gives a `_Complex _Float16` that does not start its eightbyte a class in the next one too
+/// ([`Policy::COMPLEX_HALVES_REACH_ON`]). The record or array around it must have a next one.
 pub(super) fn reached_on(
     mut adds: Classes,
     leaf: &Leaf,
@@ -304,13 +306,12 @@ pub(super) fn reached_on(
     adds
 }
 
-/// A record of no bytes is nothing, unless a flexible array is in it: gcc gives that no place, but
-/// aligns what is next on the stack. If it is memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it
-/// has a slot.
+/// Places a record of no bytes with a flexible array in it. To gcc it has no place, but aligns the
+/// next stack argument. If it is memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]), it has a slot.
 ///
 /// # Errors
-/// An unnamed one with a slot, or aligned to more than a slot: compilers' callers and their
-/// `va_arg` disagree.
+/// The record is an unnamed argument with a slot, or aligned to more than a slot: compilers'
+/// callers and their `va_arg` disagree.
 pub(super) fn place_flexible_array(
     ty: &Type,
     group: &mut Group,
@@ -336,7 +337,7 @@ pub(super) fn place_flexible_array(
     Ok(())
 }
 
-/// A record of unnamed bit-fields alone has a register, but no place in memory; as a result it is
+/// Gives a record of unnamed bit-fields alone a register, but no place in memory. As a result it is
 /// nothing ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]).
 pub(super) fn count_padding(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if group.kind == GroupKind::Ignore

@@ -8,7 +8,8 @@ use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::{Kind, Type};
 
-/// A vector of more than 64 bools: as an argument lane by lane.
+/// Stops at a vector of more than 64 bools. An argument is passed lane by lane if the vector level
+/// has a register as wide. Others are in memory.
 pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Result<(), Stop> {
     let Vector { lanes, bools, .. } = vector;
     if bools != Some(BoolVector::Zig) || lanes <= 64 {
@@ -21,14 +22,14 @@ pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Returns a vector of more than 64 bools as a member.
+/// Returns why a vector of more than 64 bools sends its record to memory.
 pub(super) fn bool_member(vector: Vector) -> Option<&'static str> {
     let wide = vector.bools == Some(BoolVector::Zig) && vector.lanes > 64;
     wide.then_some("a vector of more than 64 bools as a member")
 }
 
-/// A leaf of an array, or an array of no elements, is `Integer` whatever it is
-/// ([`Policy::ARRAYS_ARE_INTEGER`]).
+/// Returns `Integer` for a leaf of an array, and for an array of no elements, whatever their types
+/// are ([`Policy::ARRAYS_ARE_INTEGER`]).
 pub(super) fn array(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -54,7 +55,7 @@ pub(super) fn is_exempt(cx: &mut Classify<'_, '_>) -> bool {
     cx.choose(Policy::UNALIGNED_MEMBERS_IN_REGISTERS)
 }
 
-/// A `_Float16` member sends its record to memory ([`Policy::HALF_MEMBERS_IN_MEMORY`]).
+/// Returns why a `_Float16` member sends its record to memory ([`Policy::HALF_MEMBERS_IN_MEMORY`]).
 pub(super) fn half(leaf: &Leaf, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<&'static str> {
     let half = leaf.kind == LeafKind::Scalar(Scalar::F16) && ty.is_aggregate();
     (half && cx.choose(Policy::HALF_MEMBERS_IN_MEMORY)).then_some("a _Float16 member")

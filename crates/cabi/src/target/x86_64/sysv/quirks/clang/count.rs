@@ -1,11 +1,11 @@
 //! Values for which clang counts other registers than it uses.
 //!
-//! clang's front end counts the registers of each argument, and by that count decides whether a
-//! record is in registers or as a whole on the stack. LLVM then gives each part of what is in
-//! registers the next register, or a slot of its own. If the two counts differ, a record may be
-//! taken apart, or be on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]).
-//! clang's caller and callee count alike; its `va_arg` counts as LLVM does, so an unnamed argument
-//! on which the counts disagree is refused.
+//! clang's front end counts the registers of each argument. The count decides whether a record is
+//! in registers or as a whole on the stack. LLVM then gives each part of what is in registers the
+//! next register, or a slot of its own. If the two counts differ, a record may be taken apart, or
+//! be on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]). Callers and callees
+//! of clang count alike, but its `va_arg` counts as LLVM does. An unnamed argument on which the
+//! counts disagree is therefore refused.
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
 use crate::convention::{
@@ -17,7 +17,7 @@ use crate::scalar::Scalar;
 use crate::target::parts::byte;
 use crate::types::{Kind, Type};
 
-/// Counts of a value for which clang's front end counts no register, also where it has some.
+/// Counts of a value for which clang's front end counts no register, even if it has some.
 pub(super) const UNCOUNTED: RegCounts = RegCounts {
     int: 0,
     vector: 0,
@@ -30,8 +30,8 @@ const FLOATS: &str = "clang's front end counts a register for its floats that it
 
 const SMALL: &str = "clang's front end counts no register as free, and makes an integer of it, for which its back end has one";
 
-/// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's
-/// count, and has a value that the counts disagree about go where clang puts it.
+/// Follows the front end's count, and puts a value on which the counts disagree where clang puts
+/// it: the [`Rules::adjust`](crate::convention::Rules::adjust) of System V.
 pub(in super::super::super) fn adjust(
     count: &mut Option<RegCounts>,
     before: &State,
@@ -92,8 +92,8 @@ pub(in super::super::super) fn adjust(
     Ok(())
 }
 
-/// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register
-/// save area by its own count.
+/// Refuses a group that misleads clang's `va_arg`, which reads the register save area by its own
+/// count: the [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V.
 pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
     let counts = group.counts.unwrap_or_default();
     match counts.vector > group.reg_counts().vector {
@@ -148,8 +148,8 @@ fn stays_whole(
     Ok(true)
 }
 
-/// Gives each part of a value that the front end counts registers for, and for which there are not
-/// enough, the next register or a slot of its own.
+/// Gives each part of a value the next register or a slot of its own. The front end counts enough
+/// registers for the value, but too few are free.
 ///
 /// # Errors
 /// LLVM has a vector of several floats, whose slot has 16 bytes.
@@ -208,8 +208,8 @@ fn take(count: &mut RegCounts, own: RegCounts) -> bool {
     is_enough
 }
 
-/// Returns whether clang leaves a value to LLVM for which its count has no register: then it has
-/// the register that LLVM has.
+/// Checks whether clang leaves a value to LLVM for which its count has no register. The value then
+/// has the register that LLVM gives it.
 fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) => {

@@ -1,8 +1,8 @@
 //! Effect of LLVM's types for two eightbytes on the first of them (clang).
 //!
 //! clang gives each eightbyte an LLVM type, and the second must start at byte 8. If the first is
-//! smaller, and the second aligned so little that it would start before, the first becomes an
-//! `i64`, whatever its class was.
+//! smaller, and the alignment of the second lets that start earlier, the first becomes an `i64`,
+//! whatever its class was.
 
 use crate::convention::Bank;
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};
@@ -10,10 +10,12 @@ use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Kind, Type};
 
-/// Returns whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM: half
-/// of a `__float128` that is no more because something else is in the second eightbyte, or one or
-/// two 16-bit floats before something aligned to at most 4. The second eightbyte is in `bank`.
-/// `None` where no rule says.
+/// Checks whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM. The
+/// second eightbyte is in `bank`. The first one is an `i64` if it is
+/// - half of a `__float128` whose other half shares the second eightbyte with another type, or
+/// - a lone `__bf16`, or two 16-bit floats, before a type aligned to at most 4.
+///
+/// Returns `None` if no rule says.
 pub(super) fn is_odd(ty: &Type, bank: Bank) -> Option<bool> {
     match float_at(ty, 0) {
         None => return Some(false),
@@ -53,10 +55,10 @@ fn sse_type(ty: &Type, at: u64) -> SseType {
     }
 }
 
-/// Returns the float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in
-/// the LLVM type it has for it. Padding that LLVM's own layout makes belongs to the element before
-/// it, and an array goes on there. This is no fold over leaves: of a union LLVM has one member, and
-/// in padding the last element, so what is found need not be a leaf that starts there.
+/// Returns the float of 2, 4 or 16 bytes that clang finds at byte `at` of its LLVM type for `ty`.
+/// Padding that LLVM's own layout makes belongs to the element before it, and an array goes on
+/// there. This is no fold over leaves, because the float need not be a leaf that starts there: LLVM
+/// has one member of a union, and in padding the last element.
 fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     match ty.kind() {
         Kind::Scalar(scalar) if at == 0 => known_float(*scalar),
@@ -90,9 +92,9 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     }
 }
 
-/// Returns the type of the member of a union that LLVM has: the most aligned and of these the
-/// largest, and the first of those; also an array of no elements, but no empty record. A bit-field
-/// is an integer of its declared type, with a name or without.
+/// Returns the type of the member that LLVM has of a union: the first of the largest of the most
+/// aligned ones. It may be an array of no elements, but no empty record. A bit-field is an integer
+/// of its declared type, with a name or without.
 fn member_of_union(record: &Record) -> Option<&Type> {
     let has_bits = |field: &&Field| field.bit_field().is_none_or(|bits| bits.width > 0);
     let types = record.fields().iter().filter(has_bits).map(Field::ty);
@@ -100,8 +102,8 @@ fn member_of_union(record: &Record) -> Option<&Type> {
     members.rev().max_by_key(|ty| (llvm_align(ty), ty.size()))
 }
 
-/// Returns the alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states:
-/// of a record the greatest of its elements', or 1 where one of them is not aligned in it.
+/// Returns the alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states.
+/// A record has the greatest of its elements' alignments, or 1 if one of them is not aligned in it.
 fn llvm_align(ty: &Type) -> u64 {
     let align = match ty.kind() {
         Kind::Array(array) => return llvm_align(&array.elem),
@@ -147,7 +149,7 @@ fn known_float(scalar: Scalar) -> Option<Scalar> {
     .then_some(scalar)
 }
 
-/// Returns whether the integer that the second eightbyte is to LLVM has at most four bytes: the one
+/// Checks whether LLVM's integer for the second eightbyte has at most four bytes. It is the integer
 /// there if no member reaches over its end, otherwise all bytes up to the end. Bit-fields side by
 /// side are one integer, if the record has room for it. `None`: no rule says which integer
 /// bit-fields of a union are.
@@ -177,10 +179,11 @@ fn is_short_integer(ty: &Type) -> Option<bool> {
 /// Contents of the second eightbyte of a value whose first one is floats.
 #[derive(Default)]
 struct SecondEightbyte {
-    /// The bits of the scalar that starts it, of members of a union the greatest, and of these the
-    /// first; and those of the integer that it is, or 0. `None`: there are bit-fields alone.
+    /// Bits of the scalar that starts it: in a union, of the first of the greatest. The second
+    /// number is the same for an integer, and 0 for others. `None`: there are bit-fields alone.
     scalar: Option<(u64, u64)>,
-    /// Ends of the last bit-field and of the last named one, and the record of all of them.
+    /// Ends of the last bit-field, of the last named one, and of the record of all of them, in
+    /// bits.
     bit_fields_end: u64,
     named_end: u64,
     record_end: u64,
@@ -227,7 +230,7 @@ impl SecondEightbyte {
     }
 }
 
-/// Returns the end of the last leaf of `walk` as clang sees it, in bits: a bit-field reaches as far
+/// Returns the end of the last leaf of `walk` as clang sees it, in bits. A bit-field reaches as far
 /// as its declared type does, but not out of the records around it.
 fn end_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     let bits = match walk.field() {
