@@ -101,7 +101,7 @@ pub static CSKY_SOFT: Convention = Convention {
     },
 };
 
-/// Each `double` in the next two words, of registers first: both, one and a slot, or two slots.
+/// Puts each `double` in the next two words, registers first: two, one and a slot, or two slots.
 fn two_words(group: &Group, state: &mut State) -> Option<Place> {
     let mut placed = PlacedParts::new();
     let starts = group.parts.iter().map(|part| part.offset);
@@ -152,8 +152,8 @@ fn is_padding(leaf: &Leaf) -> bool {
     leaf.kind != LeafKind::FlexibleArray && (leaf.width_bits == 0 || leaf.unnamed)
 }
 
-/// A record of one float is the float; a complex number that is an argument is its two parts, where
-/// they have registers.
+/// Returns a record of one float as the float, and a complex argument as its two parts, where these
+/// have registers.
 fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     if let Kind::Complex(scalar) = ty.kind() {
         let part = match (scalar, cx.floats) {
@@ -161,7 +161,7 @@ fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
             (Scalar::F64, FloatLevel::Double) => F64,
             _ => return None,
         };
-        // clang does not look at `_Atomic` ones.
+        // clang does not look into an `_Atomic` number.
         let parts = (cx.role != Role::Result && !ty.is_atomic()).then_some(Part::float(part))?;
         let mut group = one(ty, parts).with(parts.at(parts.size));
         group.may_split = true;
@@ -173,8 +173,8 @@ fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     }
 }
 
-/// clang's `isSingleElementStruct`: the scalar that a record of no other member with bytes consists
-/// of, through records, unions and arrays of one, none of them larger than it.
+/// Returns the scalar that a record consists of (clang's `isSingleElementStruct`). Records, unions
+/// and arrays of one element, none of them larger, may be around it. No other member has bytes.
 fn single_element(ty: &Type) -> Option<Scalar> {
     let record = ty.as_record().filter(|_| !ty.is_atomic())?;
     let mut found = None;
@@ -193,8 +193,8 @@ fn single_element(ty: &Type) -> Option<Scalar> {
     found
 }
 
-/// clang's `isEmptyField`: an unnamed bit-field, or a record or array without members, of which a
-/// flexible array is one.
+/// Checks whether a member is empty (clang's `isEmptyField`): an unnamed bit-field, or a record or
+/// array without members. A flexible array counts as a member.
 fn is_empty(field: &Field) -> bool {
     let (ty, unnamed) = (field.ty(), field.name().is_none());
     let has_none = |ty| leaves(ty).all(|leaf| leaf.kind != LeafKind::FlexibleArray);
@@ -202,7 +202,7 @@ fn is_empty(field: &Field) -> bool {
         || ty.size() == 0 && ty.is_object() && ty.is_aggregate() && has_none(ty)
 }
 
-/// Returns whether clang has such members on this machine, and they are no vectors.
+/// Returns whether clang has members of this kind on this machine. Vectors do not count.
 fn is_known(kind: LeafKind) -> bool {
     let is_wide = |scalar| match scalar {
         Scalar::Int { bits, .. } => bits > 64,

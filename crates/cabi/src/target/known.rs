@@ -1,4 +1,4 @@
-//! The conventions that have names: for commands and tests that are asked for one.
+//! The conventions that have short names, for commands and tests.
 
 use super::{aarch64, csky, riscv, s390x, x86_64, xcore};
 use crate::convention::Convention;

@@ -41,8 +41,8 @@ pub(super) fn as_passed(ty: &Type, role: Role) -> &Type {
     }
 }
 
-/// Returns that type, unless it is a union that is passed by more than its first member: clang's
-/// front end has the padding too, and gcc aligns it as the union on RISC-V.
+/// Returns the type as which `ty` is passed. Refuses a union that is passed by more than its first
+/// member. Its padding counts to clang's front end, and gcc aligns it as the union on RISC-V.
 pub(super) fn as_argument<'t>(ty: &'t Type, cx: &Classify<'_, '_>) -> Result<&'t Type, Error> {
     let passed = as_passed(ty, cx.role);
     let align = |ty: &Type| ty.canonical_align().max(cx.model.pointer.into());
@@ -106,8 +106,8 @@ pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
     })
 }
 
-/// Returns a scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits,
-/// functions their results not.
+/// Returns a scalar as the integer of its size, on x86-64. Callers extend one of less than 32 bits;
+/// functions do not extend their results.
 #[inline(always)]
 pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
     let extension = if size < 4 && role != Role::Result {
@@ -137,7 +137,7 @@ pub(super) fn one(ty: &Type, part: Part) -> Group {
     Group::new(GroupKind::Registers, ty.size(), ty.canonical_align()).with(part)
 }
 
-/// Returns a value in memory, where a typedef may have lowered the alignment of what is no record.
+/// Returns a value in memory. Unless it is a record, a typedef may have lowered its alignment.
 pub(super) fn memory(ty: &Type) -> Group {
     let align = match ty.kind() {
         Kind::Record(_) => ty.canonical_align(),
@@ -146,9 +146,9 @@ pub(super) fn memory(ty: &Type) -> Group {
     Group::new(GroupKind::Memory, ty.size(), align)
 }
 
-/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR. Floats of
-/// up to `flen` bytes are floats; parts on the stack are aligned to `align` bytes at most, wherever
-/// they are in the value; `in_word` may change the part of a scalar that is no more than a word.
+/// Returns each scalar of a value by itself, in words: the form of a structure in LLVM's IR. Floats
+/// of up to `flen` bytes are floats. Parts on the stack are aligned to `align` bytes at most,
+/// wherever they are in the value. `in_word` may change the part of a scalar of at most a word.
 pub(super) fn ir_values(
     ty: &Type,
     cx: &Classify<'_, '_>,
@@ -208,7 +208,7 @@ pub(super) const MAX_PART_END: u64 = 252;
 /// Message for a value that is too large.
 pub(super) const TOO_LARGE: &str = "a value has at most 252 bytes";
 
-/// Returns whether compilers of these machines are compared about values with such leaves.
+/// Checks whether values with such leaves are compared with compilers of these machines.
 pub(super) fn is_compared(kind: LeafKind) -> bool {
     match kind {
         LeafKind::Scalar(scalar) => matches!(
@@ -226,8 +226,8 @@ pub(super) fn is_compared(kind: LeafKind) -> bool {
     }
 }
 
-/// Returns whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing;
-/// clang sees no scalar in it, and takes it for bytes.
+/// Returns whether `ty`, or a type inside it, is `_Atomic`. To gcc that changes nothing. To clang
+/// an `_Atomic` type is bytes, and no scalar.
 pub(super) fn has_atomic(ty: &Type) -> bool {
     leaves(ty).any(|leaf| leaf.around.any(LeafFlags::ATOMIC))
 }
@@ -235,11 +235,11 @@ pub(super) fn has_atomic(ty: &Type) -> bool {
 /// Message for a type that is placed by its members, one of which is `_Atomic`.
 pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
 
-/// Message for a type whose place no compiler was asked about.
+/// Message for a type whose place was compared with no compiler.
 pub(super) const NOT_COMPARED: &str =
     "its place, or that of a member, is compared with no compiler yet";
 
-/// Returns what compilers fill the bits above an integer with. The unused bits of a `_BitInt` are
+/// Returns the extension of an integer by compilers. The unused bits of a `_BitInt` are
 /// unspecified, and its container is extended all the same.
 pub(super) fn extension(scalar: Scalar) -> Extension {
     if scalar.is_signed() {

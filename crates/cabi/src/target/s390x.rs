@@ -110,11 +110,11 @@ fn adjust(
     }
 }
 
-/// Scalars in a register each; a record as large as an integer in one, or as the float that it
-/// consists of; all else by its address.
+/// Returns the group of `ty`. A scalar has a register. A record as large as an integer has one too,
+/// or is passed as the float that it consists of. All else is passed by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let ty = as_argument(ty, cx)?;
-    // With the vector facility vectors have registers, records of one too, and all of them another
+    // With the vector facility, vectors and records of one vector have registers and another
     // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
         return cx.refuse(ty, NOT_COMPARED);
@@ -153,7 +153,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
                     .note("a record of one float: passed as that float");
             }
             let bytes = Part::int(whole, Extension::None);
-            // clang sees neither a record nor a float in what is `_Atomic`.
+            // To clang an `_Atomic` type is neither a record nor a float.
             let is_disputed = ty.is_atomic() || float.is_some() && has_atomic(ty);
             let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
             let is_of_clang = is_disputed && cx.decide(bit, ty, ATOMIC)?;

@@ -1,5 +1,5 @@
-//! The table of systems, and their C compilers: the one that a system's own libraries are built
-//! with, and clang's behaviour that depends on the system.
+//! The table of systems: C's data model and convention, the compiler of the system's own libraries,
+//! and clang's choices that depend on the system.
 
 use target_lexicon::Aarch64Architecture::Aarch64 as Little;
 use target_lexicon::Architecture::{Aarch64, Riscv32, Riscv64, S390x, X86_32, X86_64};
@@ -36,8 +36,8 @@ const MOBILE: DataModel = DataModel {
     ..DataModel::LP64
 };
 
-/// Returns C of a triple: the table of systems. A RISC-V that names no extensions is that of a
-/// system with floats in registers, as gcc and clang have it; without a system they do not agree.
+/// Returns C of a triple: the table of systems. A RISC-V that names no extensions passes floats in
+/// registers on a system, as gcc and clang have it. Without a system they do not agree.
 pub(super) fn c_of(triple: &Triple) -> Option<C> {
     let (system, environment) = (triple.operating_system, triple.environment);
     let is_apple = system.is_like_darwin();
@@ -45,7 +45,7 @@ pub(super) fn c_of(triple: &Triple) -> Option<C> {
         (_, _, GnuIlp32) => return None,
         (X86_64, Uefi, _) | (X86_64, Windows, Msvc) => (DataModel::LLP64, Some(&X86_64_WIN64)),
         (X86_64, Windows, Gnu | GnuLlvm) => (DataModel::LLP64_GNU, Some(&X86_64_WIN64)),
-        // Microsoft's `long double` is another than GNU's.
+        // Microsoft's `long double` differs from GNU's.
         (X86_64, Windows, _) => return None,
         (X86_64, Cygwin, _) => (CYGWIN, Some(&X86_64_WIN64)),
         (X86_64, _, Gnux32) => (DataModel::X32, None),
@@ -54,7 +54,7 @@ pub(super) fn c_of(triple: &Triple) -> Option<C> {
         (Aarch64(Little), Windows, Msvc) => (DataModel::LLP64_ARM64, Some(&WINDOWS_ARM64)),
         (_, Windows | Uefi | Cygwin, _) => return None,
         (Aarch64(Little), _, _) if is_apple => (DataModel::APPLE_ARM64, Some(&APPLE_ARM64)),
-        // Their `long double` is another one.
+        // Their `long double` has another format.
         (X86_32(_), _, Android | Ohos) => return None,
         (X86_32(_) | Aarch64(_), _, _) if is_apple => return None,
         (X86_32(_), _, _) => (DataModel::ILP32, None),

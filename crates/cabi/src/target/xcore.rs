@@ -25,7 +25,7 @@ registers! {
 
 const R: &[Reg] = &[R0, R1, R2, R3];
 
-/// Aggregates, for which LLVM's table has values, and C the address of a copy.
+/// Aggregates, as values in LLVM's table, and as the address of a copy in C.
 const AGGREGATES: Rule = IfWants(WantedKind::Memory, &PassIndirect { align: 4 });
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
 const NARROW: Rule = IfType(PartTypes::of(&[I8, I16]), &Promote(I32));
@@ -54,9 +54,9 @@ pub static XCORE: Convention = Convention {
     },
 };
 
-/// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language
-/// with several results uses. Results without a register are on the stack after the arguments,
-/// unless the function is variadic.
+/// XCore's tables over the values of LLVM IR, where a structure is its scalars, for languages with
+/// several results. Results without a register are on the stack after the arguments, unless the
+/// function is variadic.
 pub static XCORE_VALUES: Convention = Convention {
     name: "XCore, several values",
     rules: Rules {
@@ -66,8 +66,8 @@ pub static XCORE_VALUES: Convention = Convention {
     ..XCORE
 };
 
-/// `XCoreTargetLowering::CanLowerReturn`: a variadic function, whose arguments have no known end,
-/// has no results on the stack.
+/// Checks whether a result has its place (`XCoreTargetLowering::CanLowerReturn`). A variadic
+/// function, whose arguments have no known end, has no results on the stack.
 fn can_lower_return(place: &Place, variadic: bool) -> bool {
     let is_slot = |placed: &PlacedPart| matches!(placed.loc, Loc::Stack(_));
     let on_stack = match place {
@@ -92,8 +92,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// Returns the parts of a scalar, alone in a value. LLVM has made results of the machine's types
-/// before it reads their table.
+/// Returns the parts of a scalar that is alone in a value. LLVM converts results to the machine's
+/// types before it reads their table.
 fn parts(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     match scalar {
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr if ty.size() <= 4 => {
@@ -113,8 +113,8 @@ fn legal(part: Part, role: Role) -> Part {
     }
 }
 
-/// Each scalar of a value by itself. LLVM extends those that are alone: a member of a structure has
-/// no `signext`.
+/// Returns each scalar of a value by itself. LLVM extends only scalars that are alone: a member of
+/// a structure has no `signext`.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     ir_values(ty, cx, (4, 0, 4), |part, scalar| {
         let extension = match ty.as_scalar() {
