@@ -1,12 +1,12 @@
-//! C types as the ABI sees them: what a value is made of, its size and its alignment.
+//! C types as the ABI sees them: the composition of a value, its size and its alignment.
 //!
-//! A [`Type`] already knows its layout. Scalars carry their size and alignment, composites are laid
-//! out when they are built (`layout.rs`), for the [`DataModel`](crate::DataModel) given then; so
-//! everything after this file only reads. Pointers are opaque: a type is a finite tree, which
-//! builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
+//! A [`Type`] knows its layout. Scalars carry their size and alignment. Composites are laid out
+//! when they are built (`layout.rs`), for the [`DataModel`](crate::DataModel) given then.
+//! Everything after this file only reads the layout. Pointers are opaque: a type is a finite tree,
+//! which builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
 //!
 //! Not here: names of typedefs (they are not passed), qualifiers, and C++ classes that are not
-//! trivial for calls (the front end passes a pointer instead).
+//! trivial for calls (the front end passes a pointer).
 
 mod build;
 pub(crate) mod data_model;
@@ -25,8 +25,8 @@ use crate::types::data_model::DataModel;
 use crate::types::model_facts::ModelFacts;
 use crate::types::record::{Field, Record, RecordKind};
 
-/// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still
-/// fits 64 bits.
+/// The largest object, in bytes. `ptrdiff_t` can count it on a 64-bit machine, and its number of
+/// bits fits 64 bits.
 pub(crate) const MAX_SIZE: u64 = 1 << 60;
 
 /// Depth to which types may nest: a record in an array in a record counts three. Deeper is an
@@ -52,7 +52,7 @@ pub struct Array {
     pub(crate) nodes: u32,
     /// `true` if its elements are records, or arrays of records however deep.
     pub(crate) of_records: bool,
-    /// The alignment its elements have by nature.
+    /// The natural alignment of its elements.
     canonical_align: u32,
 }
 
@@ -60,7 +60,7 @@ pub struct Array {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `void`: the absence of a result, and no other thing.
+    /// `void`, for functions without a result.
     Void,
     /// A function: as a parameter it decays to a pointer, elsewhere it is an error.
     Function,
@@ -83,10 +83,11 @@ pub enum Kind {
 /// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference
 /// count) and to compare.
 ///
-/// The constants are the types that look alike under every LP64 data model; what depends on the
-/// model (`long`, pointers of 4 bytes, `long double`) is made by [`DataModel`](crate::DataModel)'s
-/// methods. A type knows what of a data model its layout depends on: a signature that has it on a
-/// target of another model is an error ([`Error::DataModel`](crate::Error::DataModel)).
+/// The constants are the types that are alike under every LP64 data model.
+/// [`DataModel`](crate::DataModel)'s methods make those that differ: `long`, pointers of 4 bytes,
+/// `long double`. A type knows the facts of a data model that its layout depends on. A signature
+/// with the type on a target of another model is an error
+/// ([`Error::DataModel`](crate::Error::DataModel)).
 ///
 /// # Example
 /// ```
@@ -112,7 +113,7 @@ pub struct Type {
 }
 
 const ATOMIC: u32 = 1 << ModelFacts::BITS;
-/// A typedef asks for the alignment, which may be the one that the type has anyway.
+/// A typedef asks for the alignment, which may be the type's own.
 const ASKS_ALIGN: u32 = 2 << ModelFacts::BITS;
 
 const fn scalar(scalar: Scalar, size: u64) -> Type {
@@ -223,8 +224,8 @@ impl Type {
         self.size
     }
 
-    /// Returns the alignment in bytes, as `_Alignof` states it, a power of two. Includes what a
-    /// typedef's `aligned` attribute asked for.
+    /// Returns the alignment in bytes, as `_Alignof` states it, a power of two. Includes a
+    /// typedef's `aligned` attribute.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align
@@ -278,10 +279,10 @@ impl Type {
         self.as_record().map(Record::kind) == Some(RecordKind::Union)
     }
 
-    /// Returns whether `is` holds for this type, or for one that it is made of, however deep; `is`
-    /// gets each with its first bit, counted from the start of this type. The type of an array's
-    /// elements counts once, where the first one is, even if there are none: what a value has where
-    /// is what [`leaves`](crate::leaves()) say.
+    /// Returns whether `is` holds for this type, or for one that it is made of, however deep. `is`
+    /// gets each type with its first bit, counted from the start of this type. The type of an
+    /// array's elements counts once, at the first element, even if there are none: only
+    /// [`leaves`](crate::leaves()) have the scalars of a value.
     ///
     /// # Example
     /// ```
@@ -345,15 +346,15 @@ impl Type {
         plain
     }
 
-    /// Returns whether a typedef asks for the type's alignment ([`Type::with_align`]): Microsoft's
-    /// compilers lower that for no `packed`.
+    /// Returns whether a typedef asks for the type's alignment ([`Type::with_align`]). With
+    /// Microsoft's compilers, `packed` does not lower that alignment.
     #[must_use]
     pub const fn asks_align(&self) -> bool {
         self.marks & ASKS_ALIGN != 0
     }
 
-    /// Returns the alignment the type has by nature, in bytes, without what an `aligned` typedef
-    /// did to it. A record's own attributes are part of its nature.
+    /// Returns the natural alignment of the type, in bytes, without what an `aligned` typedef asks
+    /// for. It includes a record's own attributes.
     #[must_use]
     #[inline]
     pub fn canonical_align(&self) -> u32 {

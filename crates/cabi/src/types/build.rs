@@ -48,8 +48,8 @@ impl Type {
     /// is no power of two it has the size and alignment of the next that is (`ext_vector_type`).
     ///
     /// # Errors
-    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C
-    /// compiler makes a vector of.
+    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that
+    /// vectors of no C compiler have.
     pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
         use Scalar::{BF16, F16, F32, F64, F128, Int};
         let Kind::Scalar(scalar @ (Int { .. } | F16 | BF16 | F32 | F64 | F128)) = lane.kind else {
@@ -166,8 +166,8 @@ impl Type {
         })
     }
 
-    /// Returns the type without what a typedef asks for ([`Type::with_align`]), whose compiler
-    /// aligns it to `align` bytes by itself.
+    /// Returns the type without what a typedef asks for ([`Type::with_align`]). Its compiler aligns
+    /// it to `align` bytes by itself.
     ///
     /// # Errors
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
@@ -180,8 +180,8 @@ impl Type {
     /// Returns `_Atomic` of this type.
     ///
     /// # Errors
-    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records of less than 16
-    /// bytes whose size is not a power of two (clang pads those, gcc does not).
+    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and records of less than 16 bytes
+    /// whose size is not a power of two (clang alone pads those).
     pub fn atomic(&self) -> Result<Self, Error> {
         let is_natural = self.size.is_power_of_two() && self.size <= 16;
         match self.kind {

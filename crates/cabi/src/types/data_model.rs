@@ -13,9 +13,10 @@ pub enum BitFieldStyle {
     Ms,
 }
 
-/// Whose rules place the members of a record. They agree about records as most programs declare
-/// them. They differ about bit-fields whose type a typedef gave another alignment, `aligned` on
-/// bit-fields, Microsoft's style with any attribute, and `#pragma pack` with `aligned`.
+/// Compiler whose rules place the members of a record. The rules agree about records as most
+/// programs declare them. They differ about bit-fields whose type a typedef gave another alignment,
+/// `aligned` on bit-fields, Microsoft's style with any attribute, and `#pragma pack` with
+/// `aligned`.
 ///
 /// # Example
 /// ```
@@ -83,7 +84,7 @@ pub struct DataModel {
     pub long_double: LongDouble,
     /// The way bit-fields share bytes.
     pub bit_fields: BitFieldStyle,
-    /// Whose rules place members where compilers differ.
+    /// Compiler whose rules place members where compilers differ.
     pub records: RecordRules,
     /// The greatest alignment of a scalar of 8 bytes (4 on i386).
     pub max_align_8: u8,
@@ -94,7 +95,7 @@ pub struct DataModel {
     /// The alignment of a `_BitInt` wider than 64 bits by gcc's rules and Microsoft's (16 on
     /// AArch64 and RISC-V).
     pub big_bit_int_align: u8,
-    /// The same by clang's rules (8 on RISC-V).
+    /// The alignment of a `_BitInt` wider than 64 bits by clang's rules (8 on RISC-V).
     pub clang_big_bit_int_align: u8,
     /// The greatest alignment of a vector (16 on AArch64); else it is its size.
     pub max_vector_align: u8,
@@ -225,7 +226,7 @@ impl DataModel {
         }
     }
 
-    /// This model with the members of records placed by `rules`.
+    /// Returns this model with the members of records placed by `rules`.
     #[must_use]
     pub const fn with_records(mut self, rules: RecordRules) -> Self {
         self.records = rules;

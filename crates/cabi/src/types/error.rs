@@ -70,8 +70,7 @@ pub enum Error {
         /// The type, as C spells it.
         ty: String,
     },
-    /// A type that the policy's compiler places as no rule says that is known: passing it needs
-    /// that compiler.
+    /// A type that the policy's compiler places by no known rule: passing it needs that compiler.
     NoKnownRule {
         /// The type, as C spells it.
         ty: String,
@@ -80,16 +79,16 @@ pub enum Error {
         /// The target or convention.
         target: String,
     },
-    /// A type that has no place in the convention asked for.
+    /// A type that has no place in the convention.
     Unsupported {
         /// The type, as C spells it.
         ty: String,
-        /// The value without a place.
+        /// Why the type has no place.
         why: &'static str,
         /// The target or convention.
         target: String,
     },
-    /// A signature that cannot be.
+    /// A signature that is not possible.
     InvalidSignature {
         /// Description of the fault.
         why: &'static str,
@@ -115,7 +114,7 @@ pub enum Error {
         /// The triple.
         target: String,
     },
-    /// A text that is no declaration of C, or more than is read of it
+    /// A text that is no declaration of C, or has parts of C that are not read
     /// ([`Declaration`](crate::Declaration)).
     Text {
         /// Position in bytes from the start.

@@ -123,7 +123,7 @@ impl Field {
         self.declared.name.as_deref()
     }
 
-    /// Returns the declared type; of a bit-field, the type before the colon.
+    /// Returns the declared type; for a bit-field, the type before the colon.
     #[must_use]
     #[inline]
     pub fn ty(&self) -> &Type {
@@ -166,7 +166,7 @@ impl Field {
         self.declared.packed
     }
 
-    /// Returns the alignment the member's own declaration asked for, in bytes.
+    /// Returns the alignment that the member's own declaration states, in bytes.
     #[must_use]
     pub fn asked_align(&self) -> Option<u32> {
         self.declared.align

@@ -1,8 +1,8 @@
-//! Facts of a data model that a type's layout depends on. A type that was laid out for one is
+//! Facts of a data model that a type's layout depends on. A type that was laid out for one model is
 //! refused where another is in force.
 //!
-//! Not the model itself: `struct { int n; }` is the same under all of them, and a type that would
-//! be laid out alike is no error.
+//! A type does not keep the model itself, because a type that would be laid out alike is no error:
+//! `struct { int n; }` is the same under all models.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -12,13 +12,13 @@ use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 
 /// One bit for each answer to a question about a data model. A model has one answer to each
-/// question; a type has the answers that its layout depends on, and a type made of types of
-/// different models has several to one question.
+/// question. A type has the answers that its layout depends on. A type made of types of different
+/// models has several answers to one question.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ModelFacts(u32);
 
 impl ModelFacts {
-    /// Every model lays it out alike.
+    /// No answer: every model lays the type out alike.
     pub(crate) const NONE: Self = Self(0);
     /// An answer that none of the models known here gives.
     pub(crate) const OTHER: Self = Self(1 << 23);
@@ -41,7 +41,8 @@ impl ModelFacts {
     /// The alignment of other scalars of 16 bytes in records: 8, 16.
     pub(crate) const SIXTEEN: Self = Self(0b11 << 17).and(Self::OTHER);
 
-    /// No model covers it: what a record has whose size is no multiple of its alignment.
+    /// Every answer, which no model covers: for a record whose size is no multiple of its
+    /// alignment.
     pub(crate) const NO_MODEL: Self = Self((1 << Self::BITS) - 1);
 
     /// Microsoft's rules, under which records that are empty alone have bytes.
@@ -71,7 +72,7 @@ impl ModelFacts {
             }
         }
         const NONE: u8 = u8::MAX - 1;
-        // i386 aligns those to 16 whose `long double` needs 4.
+        // i386 aligns other scalars of 16 bytes to 16, and `long double` to 4.
         let sixteen = match model.max_align_16 {
             4 => 16,
             align => align,
@@ -100,14 +101,14 @@ impl ModelFacts {
         Self(self.0 & questions.0)
     }
 
-    /// Returns whether a layout that depends on `these` is laid out by a model of this kind as it
-    /// is.
+    /// Checks whether a model with the answers `self` gives all of `these`: it lays out a type that
+    /// depends on them as it is.
     #[inline]
     pub(crate) const fn cover(self, these: Self) -> bool {
         these.0 & !self.0 == 0
     }
 
-    /// Returns the greatest alignment of a vector, of those that have an answer to that.
+    /// Returns the greatest alignment of a vector: 16, or 64 without such an answer.
     pub(crate) const fn vector_align(self) -> u32 {
         match self.0 >> 15 & 0b11 {
             0b01 => 16,
@@ -159,7 +160,7 @@ impl DataModel {
     /// of [`Type`] are those of 64-bit models.
     ///
     /// # Errors
-    /// [`Error::DataModel`] if it was laid out for another one that lays it out differently.
+    /// [`Error::DataModel`] if it was laid out for a model that lays it out differently.
     ///
     /// # Example
     /// ```
@@ -182,8 +183,8 @@ impl DataModel {
     }
 }
 
-/// Refuses `ty`, which was laid out for another model than the one with the answers `wanted`, that
-/// of `target`.
+/// Returns the error for `ty`, which was not laid out for the model of `target`, with the answers
+/// `wanted`.
 #[cold]
 pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&str>) -> Error {
     if ty.facts() == ModelFacts::NO_MODEL {

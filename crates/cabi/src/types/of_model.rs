@@ -98,8 +98,8 @@ impl DataModel {
         Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
     }
 
-    /// Returns the scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8
-    /// and more bytes, and vectors of more than 16, differ between models. Other types are returned
+    /// Returns the scalar or vector `ty` as this model aligns and sizes it. Pointers, scalars of 8
+    /// and more bytes, and vectors of more than 16 differ between models. Other types are returned
     /// as they are.
     ///
     /// # Example
@@ -135,7 +135,7 @@ impl DataModel {
             (Scalar::F80, _) => align_of(self.max_align_16),
             // i386 aligns `__float128` to 16 although its `long double` needs 4 only.
             (_, 16) if self.max_align_16 == 4 => 16,
-            // No machine aligns one to less than its size.
+            // No machine aligns `_Decimal64` to less than its size.
             (Scalar::Dec64, _) => 8,
             (_, 16) => align_of(self.max_align_16),
             (_, 8) => align_of(self.max_align_8),
@@ -157,7 +157,7 @@ impl DataModel {
     }
 }
 
-/// A model may be of the caller's making: what is no alignment becomes the next that is one.
+/// Returns `bytes`, or the next power of two: a model of the caller's own may have any number.
 fn align_of(bytes: u8) -> u32 {
     u32::from(bytes).next_power_of_two()
 }

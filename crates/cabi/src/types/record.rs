@@ -29,8 +29,7 @@ impl fmt::Display for RecordKind {
     }
 }
 
-/// Attributes of a record's declaration. The layout already follows it; printing C needs to know
-/// it.
+/// Attributes of a record's declaration. The layout follows them already; they are kept to print C.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Attributes {
@@ -65,26 +64,26 @@ pub struct Record {
     pub(crate) fields: Box<[Field]>,
     pub(crate) size: u64,
     pub(crate) align: u32,
-    /// The alignment that `aligned` asks for somewhere in it: Microsoft's compilers lower that for
-    /// no `packed`.
+    /// The alignment that `aligned` asks for somewhere in it. With Microsoft's compilers, `packed`
+    /// does not lower it.
     pub(crate) required_align: u32,
     pub(crate) transparent: bool,
     pub(crate) attributes: Attributes,
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
     pub(crate) hash: u64,
-    /// The members with names, in the order of these.
+    /// The members with names, in the order of their names.
     pub(crate) by_name: Box<[u32]>,
-    /// The members without, apart from bit-fields.
+    /// The members without names, apart from bit-fields.
     pub(crate) anonymous: Box<[u32]>,
     /// `true` if a leaf has more than 64 bits.
     pub(crate) wide_leaf: bool,
-    /// `true` if it has no bits but those of unnamed bit-fields, and no flexible array.
+    /// `true` if all bits are those of unnamed bit-fields, and there is no flexible array.
     pub(crate) all_padding: bool,
 }
 
 impl Record {
-    /// Structure or union.
+    /// Returns the kind: structure or union.
     #[must_use]
     pub fn kind(&self) -> RecordKind {
         self.kind
@@ -102,8 +101,8 @@ impl Record {
         &self.fields
     }
 
-    /// Returns the member called `name`, also inside anonymous members; with its offset in bits
-    /// from the start of this record.
+    /// Returns the member called `name`, also inside anonymous members, and its offset in bits from
+    /// the start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
         let own = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
@@ -115,7 +114,7 @@ impl Record {
         if let Some(field) = found.filter(|field| field.name() == Some(name)) {
             return Some((field, field.offset_bits));
         }
-        // A base class is the first, whose names are hidden.
+        // A base class is the first member, and its names are hidden.
         let mut anonymous = self.anonymous.iter().rev().filter_map(own);
         anonymous.find_map(|field| {
             let (found, at) = field.ty().as_record()?.field(name)?;
@@ -136,15 +135,15 @@ impl Record {
         self.attributes
     }
 
-    /// Returns the alignment of the record as it was declared, in bytes; of the type, `_Atomic` and
-    /// a typedef's attribute may make another.
+    /// Returns the alignment of the record as it was declared, in bytes. `_Atomic` and a typedef's
+    /// attribute may give the type another one.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align
     }
 
-    /// Computes the hash, the lookup tables and the flags from the members, so that comparing,
-    /// interning and asking need not walk them.
+    /// Computes the hash, the lookup tables and the flags from the members, so that later uses need
+    /// not walk them.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
         let all = || (0..=u32::MAX).zip(&self.fields);
@@ -201,8 +200,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// Returns whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that
-/// asking does not walk it.
+/// Returns whether one of the leaves of `ty` has more than 64 bits. Each record stores its answer.
 #[inline]
 pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
     if let Kind::Record(record) = ty.kind() {
@@ -224,8 +222,8 @@ pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
     }
 }
 
-/// Returns whether the leaves of `ty` have no bits but those of unnamed bit-fields, and none is a
-/// flexible array. Known of each record.
+/// Returns whether all bits of `ty` are those of unnamed bit-fields, and no leaf is a flexible
+/// array. Each record stores its answer.
 #[inline]
 pub(crate) fn is_all_padding(ty: &Type) -> bool {
     match ty.kind() {
@@ -238,8 +236,8 @@ pub(crate) fn is_all_padding(ty: &Type) -> bool {
     }
 }
 
-/// Returns whether clang passes `ty`, a record without data: it or something in it is `_Atomic`, or
-/// one of its members is of a class of C++. An empty base is no member.
+/// Returns whether clang passes `ty`, a record without data. It does if the record or a type in it
+/// is `_Atomic`, or if a member is of a class of C++. An empty base is no member.
 pub(crate) fn is_data_to_clang(ty: &Type) -> bool {
     fn is_member(ty: &Type) -> bool {
         match ty.kind() {
@@ -256,7 +254,7 @@ pub(crate) fn is_data_to_clang(ty: &Type) -> bool {
         })
 }
 
-/// FNV-1a over what equality compares, of integers a word at a time.
+/// Returns the FNV-1a hash of fields that equality compares, integers a word at a time.
 fn hash_of(record: &Record) -> u64 {
     struct Fnv(u64);
     impl Hasher for Fnv {
