@@ -1,5 +1,5 @@
-//! Places of values, of every convention, against the facts that are stored about compilers' code
-//! (`tests/facts`). No compiler is asked.
+//! Places of values in every convention, against stored facts about compilers' code
+//! (`tests/facts`). No compiler runs.
 
 fn main() -> std::process::ExitCode {
     cabi_tests::suites::run("facts", None)

@@ -1,5 +1,5 @@
-//! The table of `docs/add-a-convention.md` names every rule, and the conventions it names contain
-//! the rules of their lines.
+//! Tests that the table of `docs/add-a-convention.md` names every rule, and that the conventions it
+//! names contain the rules of their lines.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use cabi::{ArgFlags, Convention, conventions};
 
 use crate::I386;
 
-/// The name of a rule's variant; empty for one that this test does not know.
+/// Returns the name of a rule's variant; empty for one that this test does not know.
 fn name(rule: &Rule) -> &'static str {
     match rule {
         Rule::IfType(..) => "IfType",
@@ -35,7 +35,7 @@ fn name(rule: &Rule) -> &'static str {
     }
 }
 
-/// LLVM's word for a guard on a flag.
+/// Returns LLVM's word for a guard on a flag.
 fn flag_word(flag: ArgFlags) -> &'static str {
     match flag {
         ArgFlags::IN_REG => "CCIfInReg",
@@ -47,8 +47,8 @@ fn flag_word(flag: ArgFlags) -> &'static str {
     }
 }
 
-/// The rules of a list, those inside others too, as their names and, of a flag's guard, LLVM's word
-/// for it.
+/// Adds the names of the rules of a list, those inside others too. A guard on a flag also adds
+/// LLVM's word for it.
 fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
     for rule in list {
         found.insert(name(rule).to_owned());
@@ -68,7 +68,7 @@ fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
     }
 }
 
-/// The rules of all lists a convention has.
+/// Returns the names of the rules of all lists that a convention has.
 fn rules(convention: &Convention) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for floats in [FloatLevel::Soft, FloatLevel::Single, FloatLevel::Double] {
@@ -81,7 +81,7 @@ fn rules(convention: &Convention) -> BTreeSet<String> {
     found
 }
 
-/// A convention by the name that the page has for it.
+/// Returns a convention by its name on the page.
 fn named(name: &str) -> Option<&'static Convention> {
     match name {
         "i386" => Some(&I386),
@@ -136,7 +136,7 @@ fn compare(page: &str) -> (Vec<String>, BTreeSet<String>) {
     (wrong, named_rules)
 }
 
-/// The variants of `Rule`, as its source declares them.
+/// Returns the variants of `Rule`, as its source declares them.
 fn variants() -> BTreeSet<String> {
     let source = read("src/convention/rules.rs");
     let body = source.split_once("pub enum Rule {").unwrap().1;
@@ -154,8 +154,8 @@ fn every_rule_has_its_line_and_its_conventions() {
     let (wrong, named_rules) = compare(&page);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(named_rules, variants());
-    // Controls: a convention without the rule, a line that is missing, a rule that is somewhere
-    // after all.
+    // Negative controls: a convention without the rule, an unknown one, a rule that the page says
+    // no convention has, and a line that is missing.
     for (from, to) in [
         ("| `win64` |", "| `sysv` |"),
         ("| `i386` |", "| `i387` |"),

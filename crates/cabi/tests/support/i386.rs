@@ -1,6 +1,6 @@
-//! A convention that is not shipped, i386 System V (psABI 2.2): it has words of the rules that no
-//! shipped convention has. The block `i386` of `tests/corpus/conventions.txt` asks gcc and clang,
-//! rows of `tests/tables/own_conventions.txt` have its places.
+//! i386 System V (psABI 2.2), a convention that is not shipped. It has rules that no shipped
+//! convention has. The block `i386` of `tests/corpus/conventions.txt` compares it with gcc and
+//! clang, and rows of `tests/tables/own_conventions.txt` have its places.
 
 use cabi::convention::{
     CalleePops, Classify, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes, Role,
@@ -28,14 +28,14 @@ const ECX: Reg = Reg(&const { register(Bank::Int, 32, "ecx", 1) });
 const EDX: Reg = Reg(&const { register(Bank::Int, 32, "edx", 2) });
 const ST0: Reg = Reg(&const { register(Bank::X87, 80, "st0", 0) });
 
-/// Scalars in words of 4 bytes, and floats for the x87 stack; records in memory, complex numbers as
-/// results in registers if they are as large as a word or two.
+/// Returns the group of `ty`. Scalars are words of 4 bytes, floats are for the x87 stack, and
+/// records are in memory. Complex results of up to two words are in registers.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_result = cx.role == Role::Result;
     let group = Group::new(GroupKind::Registers, ty.size(), 4);
     // To clang unnamed bit-fields are nothing; gcc passes their bytes.
     let is_clang = cx.policy.has(Policy::ATOMIC_MEMBERS_IN_MEMORY);
-    // gcc aligns arguments with vectors, and not as it aligns the vectors.
+    // gcc aligns arguments with vectors, but not as it aligns the vectors.
     let is_vector = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(_));
     if ty.align() > 4 || leaves(ty).any(is_vector) {
         return refuse(ty);
@@ -89,7 +89,7 @@ const IN_REGISTERS: Rule = Rule::IfFlag(
 );
 const ON_STACK: Rule = Rule::PassByVal { size: 4, align: 4 };
 const WORD_RESULTS: Rule = Rule::IfType(WORDS, &Rule::AssignToReg(&[EAX, EDX]));
-/// `RetCC_X86Common`, as far as it is of use here.
+/// `RetCC_X86Common`, as far as it is used here.
 const COMMON_RESULTS: &[Rule] = &[Rule::IfType(
     PartTypes::of(&[PartType::F32, PartType::F64, PartType::F80]),
     &Rule::AssignToReg(&[ST0]),

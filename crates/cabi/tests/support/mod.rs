@@ -1,10 +1,10 @@
-//! Compilers that tests ask.
+//! Runs of compilers for tests.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// Compiles `c` with `command` and `options`, and returns the output or the message; `None`, with a
-/// notice, where there is no such compiler, which is a failure with `CABI_REQUIRE_ORACLES=1`.
+/// Compiles `c` with `command` and `options`, and returns the output or the message. Without such a
+/// compiler, prints a notice and returns `None`; with `CABI_REQUIRE_ORACLES=1`, fails.
 pub(crate) fn compile(command: &str, options: &[&str], c: &str) -> Option<Result<String, String>> {
     let mut compiler = Command::new(command);
     compiler.args(options).args(["-w", "-xc", "-o-", "-"]);

@@ -1,4 +1,4 @@
-//! `FnAbi::new` does not touch the heap for up to ten arguments of at most two parts each.
+//! Tests that `FnAbi::new` does not allocate for up to ten arguments of at most two parts each.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,11 +8,11 @@ use crate::notation;
 use crate::{LINUX, LP64};
 use cabi::{FnAbi, FnSig, Policy, Type, X86_64_SYSV, X86_64_WIN64};
 
-/// The system's allocator, counted.
+/// The system's allocator, with a count of allocations.
 struct Counting;
 
 thread_local! {
-    /// Number of times that this thread has asked for memory.
+    /// Number of allocations of this thread.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Returns how often the heap is asked for memory while the places of `sig` are found.
+/// Returns the number of allocations while the places of `sig` are found.
 fn allocations(sig: &FnSig) -> usize {
     let before = ALLOCATIONS.get();
     let abi = black_box(FnAbi::new(black_box(sig), &LINUX));

@@ -1,5 +1,5 @@
-//! Conventions of a user's own, for `tests/tables/own_conventions.txt`: each has some action of a
-//! list.
+//! Conventions of a user's own, for `tests/tables/own_conventions.txt`, each for an action of
+//! lists.
 
 use cabi::convention::PartType::{F64, F80, I8, I16, I32, I64, V128};
 use cabi::convention::Rule::{
@@ -16,7 +16,7 @@ use cabi::{ArgFlags, Error, FnAbi, FnSig, Place, Type, X86_64_SYSV};
 use crate::LINUX;
 use crate::i386::I386;
 
-/// The convention of that name.
+/// Returns the convention called `name`.
 pub(crate) fn named(name: &str) -> &'static Convention {
     let own = OWN
         .iter()
@@ -52,8 +52,8 @@ const fn words(name: &'static str, args: &'static [Rule]) -> Convention {
     convention(name, classify, args, &[])
 }
 
-/// A value as words: integers of 8 bytes, the last with the bytes that are left; more than 64 bytes
-/// are in memory.
+/// Returns a value as words: integers of 8 bytes, the last with the bytes that are left. A value of
+/// more than 64 bytes is in memory.
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 64 {
         return Ok(Group::new(GroupKind::Memory, ty.size(), ty.align()));
@@ -82,7 +82,7 @@ fn split(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// Several words are flagged, beside the caller's flags.
+/// Returns a value as words, and flags several words.
 fn flagged(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let mut group = classify(ty, cx)?;
     if group.parts.len() > 1 {
@@ -98,7 +98,7 @@ fn lanes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// A part of 10 bytes.
+/// Returns a value that is one part of 10 bytes.
 fn x87(_: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let mut group = Group::new(GroupKind::Registers, 16, 16);
     group.may_split = true;
@@ -124,7 +124,8 @@ const CONVERTED: &[Rule] = &[
 const ONE_THEN_SLOTS: &[Rule] = &[AssignToReg(&[RDI]), slot(8, 8)];
 const RAX_THEN_SLOTS: &[Rule] = &[AssignToReg(&[RAX]), slot(8, 8)];
 
-// Lists that refer to themselves; and no circle, but as many paths as five levels of 8 make.
+// Lists that refer to themselves, and lists without a circle but with the paths of five levels of
+// 8.
 static LIST: [Rule; 3] = [DelegateTo(&LOOP), DelegateTo(&LOOP), AssignToReg(&[RDI])];
 static LOOP: [Rule; 1] = [DelegateTo(&LIST)];
 static GUARD: Rule = IfNotVariadic(&GUARD);
@@ -237,7 +238,8 @@ static POINTERS: Convention = Convention {
     )
 };
 
-/// The whole of a result is on the stack, where parts do not split; shadow space comes first.
+/// Convention whose results are whole on the stack, because parts do not split. Shadow space comes
+/// first.
 static WHOLE: Convention = Convention {
     frame: Frame {
         shadow_space: 32,
@@ -271,7 +273,7 @@ const fn aligned(name: &'static str, least_align: u32, stack_align: u32) -> Conv
     }
 }
 
-/// Lists that refer to themselves can be printed.
+/// Tests that lists that refer to themselves can be printed.
 #[test]
 fn circles_are_printed_with_an_end() {
     assert!(GUARD.to_string().ends_with("if not variadic: ..."));

@@ -1,4 +1,4 @@
-//! Corners of types, signatures and targets that are no rows of a table: models of a caller's own,
+//! Tests of types, signatures and targets that are no rows of a table: models of a caller's own,
 //! limits, members by name.
 
 use crate::notation::ty;
@@ -58,7 +58,7 @@ fn depth_and_members_are_limited() {
     assert_eq!(error.to_string(), format!("struct s: {limits}"));
 }
 
-/// Texts that nest without an end, and with more words than a type has.
+/// Tests texts that nest without an end, and texts with more words than a type has.
 #[test]
 fn declarations_are_limited() {
     let refused = |text: &str| FnSig::parse(text, &LP64).unwrap_err().to_string();
@@ -71,7 +71,7 @@ fn declarations_are_limited() {
     assert!(refused(&many).ends_with("these words make no type of C together"));
 }
 
-/// A model of the caller's own may have numbers that no C has.
+/// Tests models of the caller's own, which may have numbers that no C has.
 #[test]
 fn models_that_no_machine_has() {
     for odd in [0, 3, 255] {
@@ -113,7 +113,7 @@ fn the_members_of_a_va_list_are_where_its_type_has_them() {
     assert_eq!((&ours, all.len()), (&all, 5));
 }
 
-/// Members are found by their names, among any number of them, and in anonymous records.
+/// Tests that members are found by their names, among any number of them, and in anonymous records.
 #[test]
 fn members_by_name() {
     let many: Vec<String> = (0..40).rev().map(|i| format!("f{i}: int")).collect();
@@ -134,8 +134,8 @@ fn what_has_no_members_names_none() {
     assert!(why.args[0].place.parts[0].members.is_empty());
 }
 
-/// In C++ a member hides that of a base class, also one of an anonymous union. In C two members of
-/// one name are an error, whatever tag the record of one has (`-fms-extensions`).
+/// Tests members of one name. In C++ a member hides that of a base class, also a member of an
+/// anonymous union. In C they are an error, whatever tag the record of one has (`-fms-extensions`).
 #[test]
 fn a_member_hides_that_of_a_base_class() {
     let with_name = |record: RecordBuilder, names: [&str; 2]| {
@@ -164,7 +164,7 @@ fn a_member_hides_that_of_a_base_class() {
     );
 }
 
-/// `sysv_abi` on Windows: gcc 12 returns values of the x87 in its registers, clang 19 through
+/// Tests `sysv_abi` on Windows: gcc 12 returns x87 values in x87 registers, clang 19 through
 /// memory.
 #[test]
 fn results_in_st0_on_windows_are_refused_for_clang() {
@@ -181,8 +181,8 @@ fn results_in_st0_on_windows_are_refused_for_clang() {
     }
 }
 
-/// Members in any order, each at the offset that C gives it, are passed as C's: by every convention
-/// but a language's own.
+/// Tests that members in any order, each at the offset that C gives it, are passed as C's. A
+/// language's own convention may differ.
 #[test]
 fn given_members_in_any_order() {
     let scalars = [Type::I8, Type::I32, Type::I64, Type::F32, Type::F64];
@@ -192,7 +192,7 @@ fn given_members_in_any_order() {
         let model = target.data_model();
         let scalars = scalars.each_ref().map(|ty| model.adapt(ty));
         let int = model.adapt(&Type::I32);
-        // Two to four members, of which each may be a bit-field of 20 bits.
+        // Two to four members, each of which may be a bit-field of 20 bits.
         let n = scalars.len() + 1;
         let lists = (2..5).flat_map(|len| (0..n.pow(len)).map(move |list| (len, list)));
         for (len, list) in lists {

@@ -1,5 +1,5 @@
-//! Whatever a user builds within the limits on types is classified, and explained, in time and text
-//! that grow with its members only: the table `linear`.
+//! Tests that each type within the limits is classified and explained in time and text that grow
+//! with its members only: the table `linear`.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use crate::notation::{signature, ty};
 use crate::{LINUX, LP64};
 use cabi::{Convention, Error, FnAbi, FnSig, Policy, Step, Target, Type, explain, leaves, members};
 
-/// Limit for each case. A superlinear one takes far longer, the others seconds, also on a busy
-/// machine.
+/// Limit for each case. A superlinear case takes far longer, and others take seconds, also on a
+/// busy machine.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Tests that a value that is passed and returned, or a signature, is explained under each profile
-/// soon, and in a text of readable length.
+/// Tests that a value that is passed and returned, or a signature, is explained quickly under each
+/// profile, and in a text of readable length.
 pub(crate) fn soon(
     text: &str,
     target: &Target,
@@ -56,7 +56,7 @@ pub(crate) fn soon(
     })
 }
 
-/// A place or a refusal by each convention, whichever it is, and a place by one of them.
+/// Tests [`soon`] with each convention. Returns `soon` if one of them has a place.
 pub(crate) fn soon_everywhere(text: &str) -> Result<String, Error> {
     let all = cabi::conventions().iter().map(|known| {
         let target = Target::named(known.target).unwrap();
@@ -67,7 +67,7 @@ pub(crate) fn soon_everywhere(text: &str) -> Result<String, Error> {
     all.into_iter().nth(placed.unwrap_or(0)).unwrap()
 }
 
-/// An array that fills the address space.
+/// Tests an array that fills the address space.
 #[test]
 fn one_element_stands_for_all() {
     let padding = "struct s(array(struct p(signed char :3), 576460752303423488))";

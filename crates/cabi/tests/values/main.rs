@@ -1,5 +1,5 @@
-//! Types, and values of them that are easy to place wrong, or not at all; what is refused. Most are
-//! rows of `tests/tables`.
+//! Tests of types, of values that are easy to place wrong, and of refusals. Most are rows of
+//! `tests/tables`.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use cabi::{DataModel, RecordBuilder, Target, Type};
 const LP64: DataModel = DataModel::LP64;
 const LINUX: Target = Target::X86_64_LINUX;
 
-/// `record` with members of these types.
+/// Returns `record` with members of these types.
 fn with(record: RecordBuilder, types: &[Type]) -> RecordBuilder {
     let add = |record: RecordBuilder, ty: &Type| record.field("", ty.clone());
     types.iter().fold(record, add)

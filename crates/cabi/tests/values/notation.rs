@@ -1,5 +1,5 @@
-//! Types and signatures as the tables of `tests/tables` write them: what C text says in C, and
-//! words for the rest.
+//! Types and signatures as the tables of `tests/tables` write them: in C where C text can say it,
+//! and in words for the rest.
 //!
 //! ```text
 //! vector(float, 8)  bools(100, zig)  bitint(40)  unsigned-bitint(40)  complex(T)  enum(T)
@@ -17,7 +17,7 @@ use cabi::{
     ArgFlags, BoolVector, DataModel, Error, FnSig, Language, Member, RecordBuilder, Target, Type,
 };
 
-/// The parts of `text` between commas that are in no brackets.
+/// Returns the parts of `text` between commas that are in no brackets.
 pub(crate) fn list(text: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (at, c) in text.char_indices() {
@@ -161,7 +161,7 @@ fn member(text: &str, model: &DataModel) -> Result<Member, Error> {
     }))
 }
 
-/// A signature with its flags; unnamed arguments are those of a call.
+/// Returns a signature with its flags; unnamed arguments are those of a call.
 pub(crate) fn signature(text: &str, model: &DataModel) -> Result<FnSig, Error> {
     let (params, result) = text.split_once("->").unwrap_or((text, "void"));
     let (mut named, mut unnamed, mut flags) = (Vec::new(), None, Vec::new());

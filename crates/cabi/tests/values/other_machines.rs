@@ -1,5 +1,5 @@
-//! Facts of clang's on other machines than x86-64: where it has floats by a name without
-//! extensions, and which integers it extends.
+//! Tests of clang's behaviour on other machines than x86-64: registers of floats for a name without
+//! extensions, and extension of integers.
 //!
 //! Without `clang-19` nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes
 //! that a failure.
@@ -17,8 +17,8 @@ fn clang(c: &str, triple: &str, options: &str) -> Option<Result<String, String>>
     compile("clang-19", &options, c)
 }
 
-/// A name of RISC-V that names no extensions: gcc and clang have registers for floats on systems,
-/// and none is known where there is no system.
+/// Tests RISC-V names without extensions. gcc and clang have registers for floats on systems. No
+/// convention is known where there is no system.
 #[test]
 fn risc_v_without_extensions() {
     for (triple, is_placed) in [
@@ -43,7 +43,7 @@ fn risc_v_without_extensions() {
     }
 }
 
-/// clang extends an integer that is passed, and none that is `_Atomic`; gcc extends both.
+/// Tests that clang extends an integer that is passed, unless it is `_Atomic`; gcc extends both.
 #[test]
 fn atomic_integers_of_clang() {
     let c = "_Atomic signed char x; void a(_Atomic signed char); void p(signed char); void c(void) { a(x); p(x); }";

@@ -29,7 +29,7 @@ const BESIDE: [&str; 6] = [
     "__int128",
 ];
 
-/// C's assertions of what `model` says of each record, and how many there are.
+/// Returns C assertions of the layout that `model` gives each record, and their number.
 fn asserted(model: &DataModel) -> (String, usize) {
     let (mut c, mut n) = (String::new(), 0);
     for width in (1..=128).filter(|width| *width < 3 || width % 8 < 2 || *width > 120) {
@@ -71,7 +71,7 @@ fn bit_fields_of_sixteen_bytes() {
             continue;
         };
         assert_eq!(found, Ok(String::new()), "{command}");
-        // With alignments of x86-64 it must not.
+        // Negative control: the assertions fail with alignments of x86-64.
         let (other, _) = asserted(&DataModel::LP64.with_records(rules));
         assert!(compile(command, options, &other).is_some_and(|found| found.is_err()));
     }

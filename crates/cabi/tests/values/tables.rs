@@ -1,4 +1,4 @@
-//! The rows of `tests/tables`: what is asked about a text, and the answer.
+//! The rows of `tests/tables`: a question about a text, and the answer.
 //!
 //! ```text
 //! # a comment
@@ -12,13 +12,14 @@
 //! - `type` of a type: name, size and alignment.
 //! - `model` of a type: why it is refused in each place of a signature, or `fits`.
 //! - `declared` of a declaration in C: its signature.
-//! - `places` of a signature: the places of arguments and result; bytes and alignment of the
-//!   argument area, integer registers, and bytes that the callee pops.
+//! - `places` of a signature: the places of arguments and result. In brackets follow bytes and
+//!   alignment of the argument area, and the number of integer registers; then bytes that the
+//!   callee pops.
 //! - `parts` of a signature: type, bytes and place of each part of each argument.
-//! - `policies` of a signature: `places` without a policy, and with gcc's and clang's if these are
-//!   others.
-//! - `soon` of a type, or a signature: `soon`, or why it is refused: under each profile, in little
-//!   time and text; `each` in place of a target: by each convention, `soon`.
+//! - `policies` of a signature: `places` without a policy, and with gcc's and clang's if these
+//!   differ.
+//! - `soon` of a type, or a signature: `soon`, or why it is refused, under each profile, in little
+//!   time and text. With `each` in place of a target: by each convention.
 //! - `explained` of a signature: which of the words after `has` or `lacks` its explanation has.
 //!
 //! A refusal is its own answer. `% model a,b` asks each row for several targets. `CABI_BLESS=1`
@@ -81,7 +82,7 @@ fn is_row(line: &str) -> bool {
     !line.is_empty() && !line.starts_with("# ") && !line.starts_with("% ")
 }
 
-/// `table` with the answers of today.
+/// Returns `table` with today's answers.
 fn answered(table: &str) -> String {
     let mut asked = "";
     let answer = |line| {
@@ -103,7 +104,7 @@ fn question(asked: &str) -> (&str, &str, &str) {
     (what, triples, words)
 }
 
-/// The answer for each target; one if all are the same.
+/// Returns the answer for each target; one if all are the same.
 fn answers(asked: &str, text: &str, expected: &str) -> String {
     let (what, triples, words) = question(asked);
     let of = |triple| answer((what, triple, words), text, expected);
@@ -190,8 +191,8 @@ fn of_model(ty: &Type, target: &Target) -> String {
         .map_or("fits".into(), ToString::to_string)
 }
 
-/// `sig` as `words` say: a policy, a vector level, `chain`, `noreturn`, `stack=8`, or the name of a
-/// convention.
+/// Returns `sig` with the properties `words`: a policy, a vector level, `chain`, `noreturn`,
+/// `stack=8`, or the name of a convention.
 fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
     words.split_whitespace().fold(sig, |sig, word| match word {
         "uncounted-clang" => sig.policy(Policy::CLANG.without(Policy::RECORDS_GO_BY_COUNT)),
@@ -207,7 +208,7 @@ fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
     })
 }
 
-/// Returns the places, which the explanation has too, or the reason that there are none.
+/// Returns the places, or the reason why there are none. The explanation must have the same reason.
 fn abi(sig: &FnSig, target: &Target) -> Result<FnAbi, Error> {
     let (abi, why) = (FnAbi::new(sig, target), explain(sig, &[], target));
     assert_eq!(abi.as_ref().err(), why.as_ref().err(), "{sig}");
@@ -243,8 +244,8 @@ fn parts(sig: &FnSig, target: &Target) -> Result<String, Error> {
     Ok(args.collect::<Vec<_>>().join(", "))
 }
 
-/// Controls: another answer, a row without one, another signature; words that an explanation has
-/// not.
+/// Tests negative controls: another answer, a row without one, another signature, and words that an
+/// explanation does not have.
 #[test]
 fn what_is_wrong_is_noticed() {
     let row =
