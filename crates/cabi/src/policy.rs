@@ -134,8 +134,8 @@ bits! {
     /// (clang). Only padding and arrays may follow, and the vector level must have such a register.
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24: Clang, Zig;
     /// The first of two `Sse` eightbytes, half of a `__float128` whose other half is not `SseUp`,
-    /// is passed in an integer register (clang). The same holds for a lone `__bf16`, or for two
-    /// 16-bit floats, if LLVM's type of the second eightbyte could start at byte 2 or 4.
+    /// is passed in an integer register (clang). The same holds for a lone `__bf16` or two 16-bit
+    /// floats, if LLVM's type of the second eightbyte could start at byte 2 or 4.
     ODD_PAIRS_START_IN_GPR = 25: Clang, Zig;
     /// An array member is `Integer`, whatever its elements, also one of no elements; of more than
     /// 16 bytes it sends its record to memory (Zig).

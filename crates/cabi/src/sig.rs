@@ -85,8 +85,8 @@ impl FnSig {
     }
 
     /// Declares the function without a prototype, as `int f()` does before C23: each call has its
-    /// own arguments ([`at_call`](Self::at_call)), all of them named. Where callers of variadic
-    /// functions count vector registers, those of this one do too, for it may be variadic.
+    /// own arguments ([`at_call`](Self::at_call)), all of them named. Its callers count vector
+    /// registers where those of variadic functions do, because it may be variadic.
     ///
     /// # Example
     /// ```

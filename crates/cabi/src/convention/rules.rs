@@ -118,7 +118,7 @@ pub enum Rule {
         /// The copy's alignment, at least.
         align: u32,
     },
-    /// Go on with another list; what it places stands (`CCDelegateTo`).
+    /// Go on with another list, and keep the places that it finds (`CCDelegateTo`).
     DelegateTo(&'static [Rule]),
     /// One integer register of the list per lane, all that are left after the last one used, then
     /// one slot per lane.

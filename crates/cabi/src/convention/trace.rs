@@ -106,7 +106,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Returns the policy bits that were asked for, each once, with their setting.
+/// Returns the policy bits that mattered, each once, with their setting.
 pub(crate) fn touched<'l>(
     values: impl IntoIterator<Item = &'l ValueLog>,
 ) -> Vec<(&'static str, bool)> {

@@ -6,8 +6,8 @@ pub(super) struct Tokens<'t> {
     text: &'t str,
     /// Position of the next token, in bytes.
     at: usize,
-    /// A name or keyword, a number with what stands against it, `...`, or any other character;
-    /// empty at the end.
+    /// A name or keyword, a number with the letters after it, `...`, or any other character; empty
+    /// at the end.
     next: &'t str,
 }
 

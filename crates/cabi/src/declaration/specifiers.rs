@@ -9,8 +9,8 @@ use crate::types::Type;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 
-/// Returns the word that stands for `word` among those that name scalar types together; `None` for
-/// any other.
+/// Returns one spelling for `word` and its synonyms, if it is one of the words that name scalar
+/// types; `None` for any other.
 fn type_word(word: &str) -> Option<&str> {
     Some(match word {
         "_Complex" | "__complex__" | "__complex" => "complex",
@@ -152,8 +152,8 @@ fn unknown(word: &str) -> &'static str {
     }
 }
 
-/// Returns the type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along,
-/// stands for, if all agree about it.
+/// Returns the type of a name of `stdint.h` or `stddef.h`, or of one that compilers predefine, if
+/// all agree about it.
 pub(super) fn header_type(word: &str, model: &DataModel) -> Option<Type> {
     let signed_of_pointer = match model.pointer {
         8 => Type::I64,
@@ -177,7 +177,7 @@ pub(super) fn header_type(word: &str, model: &DataModel) -> Option<Type> {
 }
 
 impl<'t> Parser<'t> {
-    /// Specifiers and qualifiers: the type that a declaration begins with.
+    /// Reads specifiers and qualifiers: the type that a declaration begins with.
     pub(super) fn specifiers(&mut self) -> Result<Built<'t>, Error> {
         let start = self.tokens.at();
         let (mut words, mut named, mut restrict) = (Words::new(), None, None);
