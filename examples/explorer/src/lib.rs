@@ -1,5 +1,5 @@
-//! The answers of the page `explorer.html`, as JSON: the places of each argument of a C function on
-//! six systems, by gcc and by clang, with pictures, steps and CLIF signatures.
+//! Answers for the page `explorer.html`, as JSON. An answer has the places of each argument of a C
+//! function on six systems, by gcc and by clang. Pictures, steps and CLIF signatures are with them.
 //!
 //! The page calls three functions of the WebAssembly module: [`input`] for a buffer, into which it
 //! writes the declaration, [`answer`], and [`answer_len`].
@@ -42,7 +42,7 @@ const SYSTEMS: [(&str, &str); 6] = [
     ("s390x", "s390x-unknown-linux-gnu"),
 ];
 
-/// The text that the page asks about, then the answer.
+/// The text that the page sends, then the answer.
 static BUFFER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 fn buffer() -> MutexGuard<'static, Vec<u8>> {
@@ -74,7 +74,7 @@ pub extern "C" fn answer_len() -> usize {
     buffer().len()
 }
 
-/// Returns an object for each system, or an error for a text that is no declaration on any of them.
+/// Returns an object for each system. The object is an error if the text is no declaration there.
 #[must_use]
 pub fn answer_to(text: &str) -> Value {
     SYSTEMS

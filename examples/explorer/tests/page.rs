@@ -10,8 +10,8 @@ use serde_json::Value;
 const DECLARATION: &str =
     "struct tail { int n; float data[]; }; long double f(struct tail t, double x, ...)";
 
-/// Types something that is no declaration, unnamed arguments of a function that takes none, then
-/// `DECLARATION`, and keeps what the page says.
+/// Returns a script that types a text that is no declaration, unnamed arguments of a function that
+/// takes none, and `DECLARATION`. It keeps the page's errors.
 fn typist() -> String {
     format!(
         "<script>
