@@ -1,6 +1,6 @@
-//! One program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`): a library by
-//! its name, a function of a signature known at run time, and a closure that borrows as `qsort`'s
-//! comparison.
+//! One program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`). It opens a
+//! library by its name, and calls a function whose signature is known at run time. A closure that
+//! borrows is `qsort`'s comparison.
 //!
 //! ```text
 //! $ cargo run --release -p beside-libffi --features libffi

@@ -1,10 +1,10 @@
-//! By clif-cabi-jit.
+//! The program by clif-cabi-jit.
 
 use std::error::Error;
 
 use clif_cabi_jit::{Closures, DeclaredFunction, Invokers, Library, Settings};
 
-/// `hypot` of libm, found and prepared.
+/// Returns `hypot` of libm, found and prepared.
 pub fn hypot() -> Result<DeclaredFunction, Box<dyn Error>> {
     let mut invokers = Invokers::new(&Settings::default())?;
     // SAFETY: the mathematics of the C library.
@@ -12,14 +12,14 @@ pub fn hypot() -> Result<DeclaredFunction, Box<dyn Error>> {
     Ok(invokers.function("double hypot(double, double)")?)
 }
 
-/// One call of it.
+/// Calls `hypot` once.
 pub fn call(hypot: &DeclaredFunction, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
     // SAFETY: C's function, which takes any numbers.
     Ok(unsafe { hypot.call((x, y))? })
 }
 
-/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons
-/// it made.
+/// Returns the positions of `keys` in the order of their values, by C's `qsort`, and the number of
+/// comparisons.
 pub fn order(keys: &[i32]) -> Result<(Vec<usize>, usize), Box<dyn Error>> {
     let (mut order, mut n) = (Vec::from_iter(0..keys.len()), 0);
     let closures = Closures::new(&Settings::default())?;

@@ -1,4 +1,4 @@
-//! By libffi.
+//! The program by libffi.
 
 use std::error::Error;
 use std::ffi::{c_int, c_void};
@@ -29,14 +29,14 @@ fn function(
     })
 }
 
-/// `hypot` of libm, found and prepared.
+/// Returns `hypot` of libm, found and prepared.
 pub fn hypot() -> Result<ForeignFunction, Box<dyn Error>> {
     // SAFETY: the mathematics of the C library.
     let libm = unsafe { Library::new("libm.so.6")? };
     function(libm, "hypot", vec![Type::f64(), Type::f64()], Type::f64())
 }
 
-/// One call of it.
+/// Calls `hypot` once.
 pub fn call(hypot: &ForeignFunction, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
     // SAFETY: C's function, whose parameters and result are those of the `Cif`; nothing checks
     // them.
@@ -63,8 +63,8 @@ unsafe extern "C" fn compare(
     *result = i32::cmp(&a, &b) as c_int;
 }
 
-/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons
-/// it made.
+/// Returns the positions of `keys` in the order of their values, by C's `qsort`, and the number of
+/// comparisons.
 pub fn order(keys: &[i32]) -> Result<(Vec<usize>, usize), Box<dyn Error>> {
     let mut order = Vec::from_iter(0..keys.len());
     let mut data = Data { keys, n: 0 };

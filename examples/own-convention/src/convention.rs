@@ -1,5 +1,5 @@
 //! A calling convention from scratch: every value is words in integer registers, whatever it holds.
-//! Up to six words of arguments are in registers, up to eight of results, and a call can take the
+//! Registers hold up to six words of arguments, and up to eight of results. A call can take the
 //! place of its caller's frame.
 
 use clif_cabi_jit::clif_cabi::cabi;

@@ -1,6 +1,6 @@
 //! `convention.rs` has a calling convention in less than 60 lines. Here two functions of it are
-//! compiled and run: they call each other in each other's place, and C enters them through a
-//! function of its own.
+//! compiled and run. They call each other by tail calls, and C enters them through a function of
+//! C's convention.
 
 mod convention;
 
@@ -74,8 +74,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// `struct bits own(struct bits s, int by)`: adds `by` for each bit of `s.rest`, and goes on in
-/// `own` or `other`, by what the next bit is; `bit` is this one.
+/// Defines `struct bits own(struct bits s, int by)`. It takes one bit from `s.rest`, and adds `by`
+/// if the bit is 1. It goes on in `own` if the bit is `bit`, otherwise in `other`.
 fn next_bit(
     engine: &mut Engine,
     lower: &Lowering,
@@ -108,7 +108,7 @@ fn next_bit(
     })
 }
 
-/// One bit less, counted or not.
+/// Removes one bit, and counts it if `counts`.
 fn step(
     builder: &mut FunctionBuilder<'_>,
     (rest, sum, by): (Value, Value, Value),
@@ -122,7 +122,7 @@ fn step(
     }
 }
 
-/// Defines `function`, whose whole body `emit` makes.
+/// Defines `function` with the body that `emit` makes.
 fn build(
     engine: &mut Engine,
     function: &Function,
