@@ -1,9 +1,9 @@
-//! An emitter of C calls and entries on Cranelift 0.108, x86-64 System V: what a front end copies
-//! to use `clif-cabi-plan` on the release it is on.
+//! An emitter of C calls and entries on Cranelift 0.108, x86-64 System V. A front end copies it to
+//! use `clif-cabi-plan` on its release of Cranelift.
 //!
-//! A plan says all that is about C: the CLIF signature, what goes into each parameter, which bytes
-//! of a value each part has. The emitter moves values, and calls stubs: a few bytes of machine code
-//! for what CLIF cannot say (AL of a variadic call, the x87 stack). It decides nothing.
+//! A plan has all facts about C: the CLIF signature, the content of each parameter, and the bytes
+//! of a value that each part has. The emitter moves values, calls stubs, and decides nothing. Stubs
+//! are a few bytes of machine code for what CLIF cannot say (AL of a variadic call, the x87 stack).
 //!
 //! ```text
 //! call:   Emitter::call   arguments and result as parts (SSA values) or as objects in memory
@@ -47,8 +47,8 @@ pub enum Operand<'a> {
 /// Target of a call.
 #[derive(Clone, Copy)]
 pub enum Callee {
-    /// A function of the module, whatever signature it was declared with: calls of a variadic
-    /// function differ in theirs.
+    /// A function of the module, whatever signature it was declared with. Calls of a variadic
+    /// function have signatures of their own.
     Function(FuncId),
     /// The function at this address.
     Address(Value),
@@ -57,7 +57,7 @@ pub enum Callee {
 /// The stubs that are defined in a module. Each module has its own.
 pub type Stubs = HashMap<Stub, FuncId>;
 
-/// State in which a function is built, for as long as something of C is emitted.
+/// State in which a function is built, while calls or entries of C are emitted.
 pub struct Emitter<'a, 'f> {
     pub module: &'a mut dyn Module,
     pub stubs: &'a mut Stubs,
@@ -80,8 +80,8 @@ impl Emitter<'_, '_> {
         if plan.moves_vectors() {
             return Err(format!("{sig}: {NO_WIDE_VECTORS}").into());
         }
-        // Nothing may happen between the call and what takes its result, so all that is loaded and
-        // stored comes first.
+        // Nothing may happen between the call and the code that takes its result, so all loads and
+        // stores come first.
         let mut values = Vec::new();
         for (i, (arg, mode)) in args.iter().zip(plan.args.modes()).enumerate() {
             let own = self.argument((mode, plan.args.parts(i)), &sig.params()[i].ty, *arg);
@@ -99,7 +99,7 @@ impl Emitter<'_, '_> {
                 // The bytes after the last whole word, then the address.
                 What::Tail { arg } => values[arg as usize][0],
                 What::Object { arg } => values[arg as usize][values[arg as usize].len() - 1],
-                // It only keeps a register or a word from being used: any value of the type.
+                // Padding only takes up a register or a word: any value of the type will do.
                 What::Padding => self.zero(slot.part.ty)?,
                 other => return Err(format!("{sig}: {other:?} is not emitted").into()),
             });
@@ -110,9 +110,9 @@ impl Emitter<'_, '_> {
         let results = self.builder.inst_results(inst).to_vec();
         let values = match &plan.result {
             ResultPlan::Parts { results: own, .. } => own.iter().map(|i| results[*i]).collect(),
-            // On the x87 stack, which no instruction of Cranelift's touches. It is popped even if
-            // nobody wants it, and to a slot of the call's own: to compute an address that is the
-            // front end's, Cranelift might call a function between the two calls (`ceil`).
+            // The result is on the x87 stack, which no instruction of Cranelift's touches. It is
+            // popped even if nobody wants it, and to a slot of the call's own. To compute the front
+            // end's address, Cranelift might call a function between the two calls (`ceil`).
             ResultPlan::Stub { pop, bytes, .. } => {
                 let from = self.slot(*bytes, 16)?;
                 self.call_x87(pop, from)?;
@@ -127,8 +127,8 @@ impl Emitter<'_, '_> {
         Ok(Vec::new())
     }
 
-    /// The values of an argument: its parts, or what of an object is no whole word and the object's
-    /// address.
+    /// Returns the values of an argument: its parts, or the bytes after an object's last whole word
+    /// and the object's address.
     fn argument(
         &mut self,
         (mode, parts): (PassMode, &[ClifPart]),
@@ -150,7 +150,7 @@ impl Emitter<'_, '_> {
         })
     }
 
-    /// Words of a record as a parameter: one of them, or two as a vector.
+    /// Returns words of a record as a parameter: one word, or two as a vector.
     fn words(&mut self, words: &[Value], ty: ValueType) -> Result<Value> {
         let mut float = |word| self.ins().bitcast(types::F64, MemFlags::new(), word);
         Ok(match (words, clif_type(ty)?) {
@@ -165,8 +165,8 @@ impl Emitter<'_, '_> {
         })
     }
 
-    /// The call instruction: of the function, or of a stub that sets AL, loads the static chain or
-    /// aligns the stack, and goes there.
+    /// Emits the call instruction: of the function, or of a stub that sets AL, loads the static
+    /// chain or aligns the stack first.
     fn call_inst(
         &mut self,
         (callee, plan): (Callee, &CallPlan),
@@ -186,8 +186,8 @@ impl Emitter<'_, '_> {
             let signature = self.builder.import_signature(signature);
             return Ok(self.ins().call_indirect(signature, address, &params));
         };
-        // The stub finds it in the last parameter; before that padding, for which any value will
-        // do.
+        // The stub finds the address in the last parameter. Padding, for which any value will do,
+        // is before that.
         params.extend([address].repeat(indirect.padding + 1));
         self.call_stub(&stub, &indirect.signature, &params)
     }
@@ -214,8 +214,8 @@ impl Emitter<'_, '_> {
     }
 
     /// Calls a stub that moves x87 values to or from `address`. Its signature is `preserve_all`,
-    /// which 0.108 has not. `system_v` is right as well: it passes the address in rdi too, and it
-    /// lets the callee change more registers than the stub does, which changes none.
+    /// which 0.108 does not have. `system_v` is right as well: it passes the address in rdi too. It
+    /// lets a callee change registers, and the stub changes none.
     fn call_x87(&mut self, stub: &Stub, address: Value) -> Result<Inst> {
         let mut signature = Stub::address_signature();
         signature.call_conv = plan::CallConv::SystemV;
@@ -284,8 +284,8 @@ fn clif_param(param: &plan::ClifParam) -> Result<AbiParam> {
     })
 }
 
-/// A type of 0.108 that is passed as C passes `ty`. Vectors of less than 16 bytes take 16 on the
-/// stack there, where C has 8; plans have `f64` for them.
+/// Returns the type of 0.108 that is passed as C passes `ty`. A vector of less than 16 bytes takes
+/// 16 on the stack in 0.108, and 8 in C; plans have `f64` for it.
 fn clif_type(ty: ValueType) -> Result<Type> {
     macro_rules! by_name {
         ($($name:ident as $own:ident)*) => {

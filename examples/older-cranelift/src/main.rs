@@ -1,8 +1,8 @@
 //! C calls and entries on Cranelift 0.108, from the plans of `clif-cabi-plan`. [`emit`] is the
-//! emitter, to be copied: emit.rs and emit/. This program tries it: each C function of `called.c`
-//! is called by a function of ours with the same signature, which C calls in its place: so
-//! everything that C passes goes through an entry and a call. If C sees a difference, it ends
-//! with an error.
+//! emitter, to be copied: emit.rs and emit/. This program tests it. A function of ours with the
+//! same signature calls each C function of `called.c`, and C calls ours in its place. All arguments
+//! and results thus go through an entry and a call. If C sees a difference, the program ends with
+//! an error.
 //!
 //! ```text
 //! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml
@@ -27,10 +27,10 @@ use emit::entry::{self, Entry};
 use emit::{Callee, Emitter, Operand, Result, Stubs};
 use libloading::Library;
 
-/// Rules of a plan that can be broken, which has to be noticed.
+/// Rules of a plan that can be broken. The program has to notice each.
 const RULES: [&str; 6] = ["order", "padding", "results", "x87", "sret", "area"];
 
-/// Each function in memory and by its name, and in parts and by its address.
+/// Calls each function by its name with values in memory, and by its address with values in parts.
 fn main() -> Result<ExitCode> {
     let argument = std::env::args().nth(1);
     let broken = argument.as_deref();
@@ -86,10 +86,10 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An error for a rule that is broken without a difference.
+/// Returns an error for a rule that is broken without a difference.
 fn each_rule_is_noticed() -> Result<()> {
     for rule in RULES {
-        // A process of its own: what is broken may crash.
+        // A process of its own, because broken code may crash.
         let run = Command::new(std::env::current_exe()?).arg(rule).output()?;
         let text = String::from_utf8_lossy(&run.stdout);
         let noticed = text.contains("DIFFERS") || run.status.code().is_none();
@@ -108,8 +108,8 @@ struct Relay {
     call: FnSig,
 }
 
-/// One for each `check_NAME`: a variadic function calls that with a `va_list`, and one with all
-/// parameters calls a variadic one.
+/// Returns a relay for each `check_NAME`. A variadic one calls the function with a `va_list`, and
+/// one with all parameters named calls the variadic function.
 fn relays(header: &Header) -> Result<Vec<Relay>> {
     let signature = |name: &str| -> Result<FnSig> {
         let found = header.prototype(name).map(|found| found.signature());
@@ -147,7 +147,7 @@ fn relays(header: &Header) -> Result<Vec<Relay>> {
     names.map(relay).collect()
 }
 
-/// The C functions, built by `cc`.
+/// Builds the C functions with `cc`.
 fn compile(folder: &Path, text: &str) -> Result<Library> {
     let (source, library) = (folder.join("called.c"), folder.join("called.so"));
     std::fs::write(&source, text)?;
@@ -175,7 +175,7 @@ struct Jit {
 }
 
 impl Jit {
-    /// `imports`: the functions that its code calls by name.
+    /// Creates a module whose code calls the functions `imports` by name.
     fn new(opt_level: &str, imports: &[(&str, *const u8)]) -> Result<Self> {
         let flags = [
             ("is_pic", "false"),
@@ -192,8 +192,8 @@ impl Jit {
         })
     }
 
-    /// Defines a function that gives its arguments to another one, at `address`, and returns what
-    /// that returns.
+    /// Defines a function that passes its arguments to another one, at `address`, and returns its
+    /// result.
     fn define(
         &mut self,
         relay: &Relay,
@@ -229,8 +229,8 @@ impl Jit {
     }
 }
 
-/// The body of a function: gives the arguments of the entry to the callee, at `address` in parts,
-/// and returns its result.
+/// Emits the body of a function, which passes the arguments of the entry to the callee and returns
+/// its result. With an `address`, values are in parts.
 fn pass_on(
     e: &mut Emitter<'_, '_>,
     (own, plan): (&EntryPlan, &CallPlan),
@@ -277,8 +277,8 @@ fn pass_on(
     }
 }
 
-/// Checks that something unsupported by 0.108 or this emitter is an error that says so, in a call
-/// and in an entry.
+/// Checks that a call or an entry that 0.108 or this emitter does not support is an error that says
+/// so.
 fn refused(opt_level: &str) -> Result<()> {
     let sig = |ty: Type| FnSig::new([ty], Type::VOID);
     for (wrong, why) in [
@@ -322,7 +322,7 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
                 (a.param, b.param) = (b.param, a.param);
             }
         }
-        // No padding arguments: what belongs on the stack is in the registers that are left.
+        // No padding arguments: values that belong on the stack are in the registers that are left.
         "padding" if plan.indirect.is_none() => {
             let slots = &mut plan.plan.args.slots;
             while let Some(i) = slots.iter().rposition(|slot| slot.what == What::Padding) {

@@ -6,8 +6,8 @@ use cranelift_module::{FuncId, Linkage, Module};
 
 use super::{Emitter, NO_WIDE_VECTORS, Operand, Result, clif_signature, define};
 
-/// Declares the function `name`, which C calls: what C calls, and the body to define. They are one
-/// function, unless a stub stands between them.
+/// Declares the function `name`, which C calls. Returns the function that C calls, and the body to
+/// define. They are one function, unless C calls a stub.
 pub fn declare(
     module: &mut dyn Module,
     (name, linkage): (&str, Linkage),
@@ -32,7 +32,7 @@ pub struct Entry<'p> {
 }
 
 impl<'p> Entry<'p> {
-    /// Begins the body of a function: its signature, and its first block.
+    /// Begins the body of a function: sets its signature, and creates its first block.
     pub fn new(e: &mut Emitter<'_, '_>, plan: &'p EntryPlan) -> Result<Self> {
         if plan.moves_vectors() {
             return Err(format!("{}: {NO_WIDE_VECTORS}", plan.sig).into());
@@ -47,7 +47,7 @@ impl<'p> Entry<'p> {
         Ok(Self { plan, params })
     }
 
-    /// Argument `i` in parts. A record of more than 128 bytes has none.
+    /// Returns argument `i` in parts. A record of more than 128 bytes has none.
     pub fn parts(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Vec<Value>> {
         let parts = self.plan.args.parts(i);
         match self.mode(i)? {
@@ -105,7 +105,7 @@ impl<'p> Entry<'p> {
                 for (i, declared) in self.plan.signature.returns.iter().enumerate() {
                     values.push(match results.iter().position(|own| *own == i) {
                         Some(part) => own[part],
-                        // It only keeps a register from being used.
+                        // This value only takes up a register.
                         None => e.zero(declared.ty)?,
                     });
                 }
@@ -130,8 +130,8 @@ impl<'p> Entry<'p> {
         Ok(())
     }
 
-    /// `va_start` of a variadic function: writes the `va_list`, 24 bytes at `list`. In the first
-    /// block, which dominates all others.
+    /// Writes the `va_list` of a variadic function, 24 bytes at `list` (`va_start`). This has to be
+    /// in the first block, which dominates all others.
     pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
         let start = self.plan.va_start.as_ref().ok_or("it is not variadic")?;
         let VaStart::Registers {
@@ -166,7 +166,7 @@ impl<'p> Entry<'p> {
         Ok(self.plan.args.mode(i).ok_or("there is no such argument")?)
     }
 
-    /// Bytes from the start of the argument area to `slot`.
+    /// Returns the bytes from the start of the argument area to `slot`.
     fn in_area(&self, slot: &Slot) -> Result<u32> {
         Ok(self.plan.in_area(slot).ok_or("it is in a register")?)
     }

@@ -9,7 +9,7 @@ use cranelift_frontend::FuncInstBuilder;
 use super::{Emitter, Operand, Result, clif_type};
 
 impl<'f> Emitter<'_, 'f> {
-    /// The parts of a value, extended as C extends them.
+    /// Returns the parts of a value, extended as C extends them.
     pub(super) fn operand(
         &mut self,
         parts: &[ClifPart],
@@ -30,7 +30,7 @@ impl<'f> Emitter<'_, 'f> {
         Ok(values)
     }
 
-    /// The address of a value, which in parts is stored to an object of `bytes`.
+    /// Returns the address of a value. One in parts is stored to an object of `bytes` bytes.
     pub(super) fn in_memory(
         &mut self,
         parts: &[ClifPart],
@@ -47,7 +47,7 @@ impl<'f> Emitter<'_, 'f> {
         Ok(to)
     }
 
-    /// Refuses values that are not these parts.
+    /// Refuses values whose types are not those of `parts`.
     fn checked<'v>(&self, parts: &[ClifPart], values: &'v [Value]) -> Result<&'v [Value]> {
         let types: Result<Vec<Type>> = parts.iter().map(|part| clif_type(part.ty)).collect();
         let (types, dfg) = (types?, &self.builder.func.dfg);
@@ -58,7 +58,7 @@ impl<'f> Emitter<'_, 'f> {
         }
     }
 
-    /// The parts of the object at `from`.
+    /// Loads the parts of the object at `from`.
     pub fn load_all(&mut self, parts: &[ClifPart], from: Value) -> Result<Vec<Value>> {
         parts.iter().map(|part| self.load(part, from)).collect()
     }
@@ -113,8 +113,8 @@ impl<'f> Emitter<'_, 'f> {
         self.ins().store(MemFlags::new(), value, to, at);
     }
 
-    /// The address of a fresh object on the stack. 0.108 aligns slots to 8 bytes, so for more there
-    /// are bytes to spare.
+    /// Returns the address of a fresh object on the stack. Slots of 0.108 are aligned to 8 bytes,
+    /// so an object aligned to more has bytes to spare.
     pub fn slot(&mut self, bytes: u32, align: u32) -> Result<Value> {
         let spare = if align > 8 { align } else { 0 };
         let bytes = bytes.checked_add(spare).ok_or("no stack has room for it")?;
@@ -128,7 +128,7 @@ impl<'f> Emitter<'_, 'f> {
         Ok(self.ins().band_imm(last, -i64::from(align)))
     }
 
-    /// Any value of a padding argument's type.
+    /// Returns some value of a padding argument's type.
     pub(super) fn zero(&mut self, ty: ValueType) -> Result<Value> {
         Ok(match clif_type(ty)? {
             types::F64 => self.ins().f64const(0.0),
