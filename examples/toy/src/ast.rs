@@ -1,4 +1,4 @@
-//! The program as written: names are not resolved, types not known.
+//! The program as written: names are not resolved, and types are not known.
 
 use crate::diag::{AtPlace, Check, fail};
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub(crate) struct Ident {
     pub(crate) start: usize,
 }
 
-/// Refuses the first of the names that another one before it is equal to.
+/// Refuses the first name that is equal to an earlier one.
 pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
     match names.find(|ident| !seen.insert(&ident.name)) {
@@ -65,7 +65,7 @@ pub(crate) enum Linkage {
 #[derive(Default)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
-    /// Something points to it or a part of it, or a closure uses it.
+    /// Variables that a pointer points to, also to a part, or that a closure uses.
     pub(crate) addressed: Names,
 }
 
@@ -145,7 +145,7 @@ pub(crate) enum ExprKind {
 pub(crate) struct Number {
     /// With at most one point and an exponent, in decimal.
     pub(crate) digits: String,
-    /// The type that it says it has, or nothing.
+    /// The type that the number states; empty if it states none.
     pub(crate) suffix: String,
 }
 

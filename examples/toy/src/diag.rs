@@ -1,4 +1,4 @@
-//! Diagnostics: what is wrong, where, and the source line under it.
+//! Diagnostics: the error, its place, and the source line.
 
 use std::fmt::Display;
 
@@ -35,7 +35,7 @@ impl<T, E: Into<Diagnostic>> AtPlace<T> for Result<T, E> {
 }
 
 impl Diagnostic {
-    /// The diagnostic as text, with the line of `source` it is about.
+    /// Returns the diagnostic as text, with its line of `source`.
     pub(crate) fn render(&self, file: &str, source: &str) -> String {
         let (start, message) = (self.0.0.unwrap_or_default(), &self.0.1);
         let before = source.get(..start).unwrap_or(source);

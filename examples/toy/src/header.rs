@@ -7,8 +7,8 @@ use crate::{Failure, Text};
 use cabi_header::{Header, HeaderError, Options, clang_triple, parse};
 use std::path::PathBuf;
 
-/// Reads the headers of a program: each is searched next to its file, in the directories of its
-/// options, then where the C compiler looks.
+/// Reads the headers of a program. Each is searched next to the program's file, in the directories
+/// of its options, then where the C compiler looks.
 pub(crate) fn read(program: &Text, headers: &[Ident]) -> Result<Option<Header>, Failure> {
     let target = &program.target;
     let Some(first) = headers.first() else {

@@ -1,7 +1,7 @@
-//! Use of clif-cabi, third part: running a program. Its functions go into an [`Engine`] of
-//! clif-cabi-jit, which is a Cranelift `Module`; the functions it imports are looked up in the
-//! libraries it names, then in this process, and `main` is called as a C function. The first two
-//! parts are `lower/call.rs` and `lower/function.rs`.
+//! Use of clif-cabi, third part: running a program. The program's functions go into an [`Engine`]
+//! of clif-cabi-jit, which is a Cranelift `Module`. Functions that the program imports are looked
+//! up in the libraries it names, then in this process. `main` is called as a C function. The first
+//! two parts are `lower/call.rs` and `lower/function.rs`.
 
 use crate::lower::{CLOSURE, Program, personality};
 use cabi::Triple;
@@ -12,10 +12,10 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-/// An engine in which functions can end by calls that take their place.
+/// Returns an engine in which functions can end by tail calls.
 pub(crate) fn engine() -> Result<Engine, Error> {
     let mut settings = Settings::default().personality(personality(&Triple::host()));
-    // On AArch64 it is fixed to true.
+    // On AArch64 the flag is always true.
     if cfg!(target_arch = "x86_64") {
         settings = settings.flag("preserve_frame_pointers", "true");
     }
@@ -42,7 +42,7 @@ pub(crate) fn run<'a>(
     let code = engine.code(main)?;
     // Functions given to `atexit`, and threads of the program, run until the very end.
     std::mem::forget(engine);
-    // Up to the first zero byte, where C ends them anyway.
+    // Arguments end at the first zero byte, as they do for C.
     let cut = |arg: &String| CString::new(arg.split('\0').next()?).ok();
     let args: Vec<CString> = args.filter_map(cut).collect();
     let argv = args.iter().map(|arg| arg.as_ptr());
@@ -62,31 +62,31 @@ fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
     unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(name))) }
 }
 
-/// Closures as function pointers for C, of all threads of the program. Each passes the static chain
-/// on; it is valid as long as the function call whose variables it uses, as in GNU C, and is reused
-/// after that.
+/// Closures as function pointers for C, of all threads of the program. Each passes its static chain
+/// on. As in GNU C, the pointer is valid as long as the function call whose variables it uses. It
+/// is reused after that.
 static CLOSURES: LazyLock<Result<Closures, Error>> =
     LazyLock::new(|| Closures::new(&Settings::default()));
 
 thread_local! {
-    /// Code and static chains, and the closures of them.
+    /// Code and static chain of each closure, and the closure.
     static MADE: RefCell<Vec<([*const c_void; 2], BoundFunction)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A function pointer that enters `code` with `chain`, which is an address in the frame of the
+/// Returns a function pointer that enters `code` with `chain`, an address in the frame of the
 /// caller or of a function around it.
 extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
     let here = 0_u8;
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
         made.retain(|([_, chain], _)| chain.addr() > (&raw const here).addr());
-        // A frame that has returned may have been where the caller's is: one closure serves both.
+        // The caller's frame may be where an earlier one was: one closure serves both.
         if let Some((_, bound)) = made.iter().find(|(own, _)| *own == [code, chain]) {
             return bound.code();
         }
-        // SAFETY: the code is the entry point of a nested function, the engine is never dropped,
-        // and a program that calls the pointer when the chain is gone answers for it as a C program
-        // does.
+        // SAFETY: the code is the entry point of a nested function, and the engine is never
+        // dropped. A program that calls the pointer when the chain is gone answers for it as a C
+        // program does.
         let bound = CLOSURES
             .as_ref()
             .map(|all| unsafe { all.bind(code, chain) });

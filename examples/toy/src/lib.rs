@@ -1,5 +1,5 @@
 //! toy, a small language that calls C and is called by it, as a library: a [`Text`] is checked,
-//! shown and run. README.md describes the language on a page; the command `toy` is `main.rs`.
+//! shown and run. README.md describes the language on one page. `main.rs` is the command `toy`.
 
 mod ast;
 mod diag;
@@ -19,7 +19,7 @@ use lower::Program;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// A program's text, and what messages call it.
+/// A program's text, and its name in messages.
 ///
 /// # Example
 /// ```
@@ -55,7 +55,7 @@ pub enum Form {
     Obj,
 }
 
-/// Ends that are not the program's own result.
+/// Reason for which there is no result of the program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The program is wrong: its diagnostics, as they are to be shown.

@@ -1,10 +1,10 @@
 //! From the tree to CLIF in one pass: names are resolved and types checked as code is made. Calls
-//! are in `lower/call.rs`, functions and their parameters and results in `lower/function.rs`, both
-//! by clif-cabi. All else here is an ordinary front end for Cranelift.
+//! are in `lower/call.rs`, functions with their parameters and results in `lower/function.rs`. Both
+//! use clif-cabi. All else here is an ordinary front end for Cranelift.
 //!
-//! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of
-//! them if it is an aggregate of a few of these (`lower/memory.rs`), and lives in memory otherwise.
-//! A variable of the first two kinds is Cranelift variables unless something points to it.
+//! An integer, a pointer, a bool, an `f32` or an `f64` is one SSA value. An aggregate of a few of
+//! these is several SSA values (`lower/memory.rs`). Other values are in memory. Variables of the
+//! first two kinds are Cranelift variables, unless a pointer points to them.
 
 mod call;
 mod decl;
@@ -30,11 +30,11 @@ use cranelift_module::{FuncId, Module};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Function that makes function pointers of closures: `make` of `jit.rs`.
+/// Name of the function that makes function pointers of closures: `make` of `jit.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
-/// Returns the tables' function that enters the handlers of `try` on `target`, for every language's
-/// exceptions.
+/// Returns the personality function that enters the handlers of `try` on `target`, for exceptions
+/// of every language.
 pub(crate) fn personality(target: &Triple) -> Personality {
     Personality::new(match target.operating_system.into_str().as_ref() {
         "windows" => "__gxx_personality_seh0",
@@ -98,7 +98,7 @@ enum Meaning {
 /// A function of the program, or one it imports.
 struct Function<'p> {
     name: Rc<str>,
-    /// None for one of a C header.
+    /// `None` for a function of a C header.
     decl: Option<&'p FnDecl>,
     ty: Rc<FnTy>,
     linkage: Linkage,
@@ -114,7 +114,7 @@ struct Session<'p> {
     header: Option<&'p Header>,
     /// Records that were taken from the headers so far.
     header_records: HashMap<cabi::Type, Ty>,
-    /// Functions by these names are values somewhere: C may call them.
+    /// Names of functions that are used as values: C may call these.
     values: &'p Names,
     made: Program,
 }
@@ -145,7 +145,7 @@ impl<'p> Session<'p> {
         Ok(())
     }
 
-    /// A function of the program, called `name`, which is not compiled yet.
+    /// Adds a function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
         ast::twice(decl.signature.names.iter())?;
         let ty = Rc::new(self.fn_ty(&decl.signature)?);
@@ -174,7 +174,7 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// Returns whether the program begins there.
+    /// Returns whether the program begins at function `id`.
     fn is_main(&self, id: usize) -> bool {
         let Function { name, linkage, .. } = &self.functions[id];
         &**name == "main" && matches!(linkage, Linkage::Own | Linkage::C)

@@ -1,5 +1,5 @@
-//! The program for any target that is lowered: as CLIF, as an object file, and as a program that
-//! the C compiler of the system links.
+//! Output for any target that is lowered: CLIF, an object file, and a program that the system's C
+//! compiler links.
 
 use crate::lower::{CompiledFunction, Program, personality};
 use cabi::Target;
@@ -14,8 +14,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// An empty object file, which exceptions pass through, and in which those that are caught are
-/// C++'s or any other's. A target that is not lowered is refused here.
+/// Returns an empty object file. Exceptions pass through its functions, and those of C++ and of
+/// other languages can be caught there. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     if target.name() == "aarch64-pc-windows-msvc" {
         return Err("cranelift-object has no relocations for addresses in its code".into());
@@ -32,7 +32,7 @@ pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     Ok(UnwindModule::new(module, Some(personality))?)
 }
 
-/// The object file of a program's functions, which were compiled into `module`.
+/// Returns the object file of a program's functions, which were compiled into `module`.
 pub(crate) fn emit(
     mut module: UnwindModule,
     functions: Vec<CompiledFunction>,
@@ -44,7 +44,7 @@ pub(crate) fn emit(
     Ok(module.finish()?.emit()?)
 }
 
-/// The CLIF of the program's functions.
+/// Returns the CLIF of the program's functions.
 pub(crate) fn clif(program: Program) -> String {
     let functions = program.functions.into_iter().map(|function| {
         let mut func = function.context.func;
@@ -59,7 +59,7 @@ pub(crate) fn clif(program: Program) -> String {
 const CLOSURES: &str = include_str!("closures.c");
 
 /// Links `object`, of `program`, as the program `output`. The C compiler is `$CC`, with its flags
-/// if it has some, else `cc`; the error is what it says. Libraries are looked for in `directories`
+/// if it has some, else `cc`. The error is its message. Libraries are looked for in `directories`
 /// first, now and when the program runs.
 pub(crate) fn link(
     program: &Program,
@@ -100,7 +100,7 @@ pub(crate) fn link(
     Ok(())
 }
 
-/// The argument that names a library to the linker of a system.
+/// Returns the argument that names a library to the linker of a system.
 fn library(name: &str, target: &str) -> String {
     let ends = [".dll", ".dylib", ".so"];
     let stem = ends.iter().find_map(|end| name.strip_suffix(end));
@@ -111,7 +111,7 @@ fn library(name: &str, target: &str) -> String {
         _ if name.contains('/') => format!("./{name}"),
         _ if target.contains("windows") => format!("-l{stem}"),
         stem if target.contains("apple") => format!("-l{stem}"),
-        // Its file, since the version is a part of the name.
+        // The name of its file, which includes the version.
         _ => format!("-l:{name}"),
     }
 }

@@ -19,7 +19,7 @@ const WORDS: [&str; 23] = [
     "while",
 ];
 
-/// The tree of `source`.
+/// Returns the tree of `source`.
 pub(crate) fn parse(source: &str) -> Check<Program> {
     let state = State::default();
     let parsed = grammar::program(source, &state);
@@ -60,7 +60,7 @@ impl State {
         Ok(depth)
     }
 
-    /// A node of the tree. One on top of what was read before it counts as a level until the
+    /// Returns a node of the tree. A node on top of earlier ones counts as a level until the
     /// construct around it ends.
     fn node(&self, kind: ExprKind, start: usize) -> Expr {
         use ExprKind::{Binary, Call, Cast, Field, Index};
@@ -99,7 +99,8 @@ impl State {
         }
     }
 
-    /// A function in another one captures the variables that it uses by their addresses.
+    /// Returns a function in another one, which captures the variables that it uses by their
+    /// addresses.
     fn closure(&self, function: FnDecl) -> ExprKind {
         if let Some(around) = self.uses.borrow_mut().last_mut() {
             let uses = &function.uses;

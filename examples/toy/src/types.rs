@@ -1,5 +1,5 @@
 //! The types of a program. They compare and copy for free; their layout is `cabi`'s. Pointers know
-//! what they point to here, and are opaque there.
+//! their targets here, and are opaque in `cabi`.
 
 use cabi::{DataModel, FnAbi, FnSig, Scalar, Target, Type};
 use std::collections::HashMap;
@@ -137,7 +137,7 @@ impl Types {
         self.target.data_model()
     }
 
-    /// The C type, if the type is an object's and complete.
+    /// Returns the C type of `ty`, if objects can have it and it is complete.
     pub(crate) fn layout(&self, ty: Ty) -> Option<&Type> {
         match ty {
             Ty::Record(id) => self.records[id].layout.as_ref(),
@@ -147,7 +147,7 @@ impl Types {
         }
     }
 
-    /// Bytes of a value; 0 where there is none.
+    /// Returns the bytes of a value; 0 if the type has no values.
     pub(crate) fn size(&self, ty: Ty) -> u64 {
         self.layout(ty).map_or(0, Type::size)
     }
@@ -170,7 +170,7 @@ impl Types {
         Ok(ty)
     }
 
-    /// Refuses what the target or the language does not have, in `cabi`'s words.
+    /// Refuses a scalar that the target or the language does not have, with `cabi`'s message.
     pub(crate) fn scalar(&self, scalar: Scalar) -> Result<Ty, String> {
         let ty = Ty::Scalar(scalar);
         let layout = self.layout(ty).ok_or("the language has no such type")?;
@@ -193,7 +193,7 @@ impl Types {
         Ok(ty)
     }
 
-    /// A record of which nothing but the name is known.
+    /// Adds a record of which only the name is known.
     pub(crate) fn add_record(&mut self, name: &str) -> Ty {
         self.records.push(RecordTy {
             name: name.to_owned(),
@@ -210,7 +210,7 @@ impl Types {
         }
     }
 
-    /// The scalar called `name`, some of which are the target's choice.
+    /// Returns the scalar called `name`, which may depend on the target.
     pub(crate) fn scalar_named(&self, name: &str) -> Option<Scalar> {
         let model = self.model();
         let layout = match name {
@@ -227,7 +227,7 @@ impl Types {
         layout.as_scalar()
     }
 
-    /// The type as the language spells it.
+    /// Returns the type as the language spells it.
     pub(crate) fn name(&self, ty: Ty) -> String {
         let name = |ty: &Ty| self.name(*ty);
         match ty {
@@ -260,7 +260,7 @@ impl Types {
         Some(self.parts[to])
     }
 
-    /// The element of an array.
+    /// Returns the type of an array's elements.
     pub(crate) fn element(&self, ty: Ty) -> Option<Ty> {
         let Ty::Array(of, _) = ty else { return None };
         Some(self.parts[of])
@@ -280,7 +280,7 @@ impl Types {
     }
 }
 
-/// The index of `item`, which is added if it is new.
+/// Returns the index of `item`, which is added if it is new.
 fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     let known = list.iter().position(|own| *own == item);
     known.unwrap_or_else(|| {

@@ -1,9 +1,9 @@
-//! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so
-//! does what `toy build` makes of it. Programs in `tests/interop/` pass values to and from a C
-//! library of their name, built here by each C compiler, and are called back by it; those with a C
-//! program of their name in `tests/c` print the same as that. Other uses of the command, and its
-//! refusals, are in `tests/scripts.txt`. `CABI_BLESS=1` rewrites the expected output of programs
-//! and nothing else.
+//! Runs every program in `programs/` and `tests/interop/`, and what `toy build` makes of it. Each
+//! prints the text of the `.out` file beside it. Programs in `tests/interop/` pass values to and
+//! from a C library of their name, which calls them back. Each C compiler builds the libraries. A
+//! program with a C program of its name in `tests/c` prints the same as that. Other uses of the
+//! command, and its refusals, are in `tests/scripts.txt`. `CABI_BLESS=1` rewrites the expected
+//! output of programs and nothing else.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,17 +15,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs a program, also with all functions in C's convention, and is built and run.
+/// Scripts that run a program, run it with all functions in C's convention, and build and run it.
 const RUN: &str = "toy run -L . $P.toy";
 const RUN_IN_C: &str = "sed 's/^fn /extern \"C\" fn /' $P.toy > c.toy; toy run c.toy";
 const BUILD: &str = "toy build $TARGET -L . -o built.exe $P.toy; $RUN ./built.exe";
 
-/// Runs the C program of the same name. A linker may warn of its executable stack.
+/// Script that runs the C program of the same name. A linker may warn of its executable stack.
 const RUN_C: &str =
     "$CC -std=gnu11 -O1 -Wall -Wno-psabi $T/c/$P.c -lm -o $P 2> said || cat said; $RUN ./$P";
 
-/// Copies a program and its header, unless they are there, and builds its library. The gcc of two
-/// machines has no C++ beside it, only the library of running programs.
+/// Script that copies a program and its header, unless they are there, and builds its library. On
+/// two machines gcc has no C++ compiler, only the C++ library.
 const PREPARE: &str = r#"
 for file in "$P.toy" "$P.h"; do test -e $file || test ! -e "$FROM/$file" || cp "$FROM/$file" .; done
 for file in "$FROM/$P.c" "$FROM/$P.cpp"; do
@@ -40,7 +40,7 @@ for file in "$FROM/$P.c" "$FROM/$P.cpp"; do
 done
 "#;
 
-/// Programs that other machines than x86-64 do not run here, the machines, if not all, and the
+/// Programs that do not run here on other machines than x86-64, the machines if not all, and the
 /// reasons.
 const NOT_ELSEWHERE: [(&str, &[&str], &str); 8] = [
     ("scalars", &[], "its gcc has no __float128"),
@@ -57,7 +57,7 @@ const SMALL: &[&str] = &["riscv64", "s390x"];
 /// Commands that build and run programs of a machine here.
 #[derive(Clone, Debug)]
 struct Machine {
-    /// Option that tells `toy` the target, if it is not this machine.
+    /// Option of `toy` with the target, if it is not this machine.
     target: String,
     compiler: String,
     runner: String,
@@ -72,8 +72,8 @@ impl Machine {
         }
     }
 
-    /// Returns the machines called so: `this`, `compilers` for this one once with each of its C
-    /// compilers, or another one, if its compiler and emulator are here.
+    /// Returns the machines called `name`: `this`, or `compilers` for this one once with each of
+    /// its C compilers. Another one is returned if its compiler and emulator are here.
     fn named(name: &str) -> Vec<Machine> {
         let first = match cfg!(all(target_arch = "aarch64", target_os = "linux")) {
             true => "aarch64-linux-gnu-gcc".to_owned(),
@@ -106,10 +106,11 @@ impl Machine {
         is_here.then_some(other).into_iter().collect()
     }
 
-    /// The output of a shell script in a folder, which ends well and says nothing else. `toy` is
-    /// the command, `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is
-    /// before a program of it, `$T` is the folder of these tests. None where it needs libclang or
-    /// a C++ compiler or library, and there is none. None on Windows.
+    /// Returns the output of a shell script in a folder. The script has to succeed without error
+    /// output. `toy` is the command, and `$TARGET` has its options. `$CC` is the C compiler for
+    /// this machine, `$RUN` runs a program of it, and `$T` is the folder of these tests. Returns
+    /// `None` on Windows, and if the script needs libclang or a C++ compiler or library that is not
+    /// here.
     fn printed(&self, title: &str, script: &str, folder: &Path) -> Option<String> {
         if cfg!(not(unix)) {
             oracle_missing("a Unix, where the scripts run");
@@ -138,15 +139,15 @@ impl Machine {
         Some(stdout)
     }
 
-    /// The output of a script for a program, in a folder with its library.
+    /// Returns the output of a script for a program, in a folder with its library.
     fn program_prints(&self, program: &Path, script: &str, folder: &Path) -> Option<String> {
         let (name, from) = (name(program), program.parent().unwrap().display());
         let script = format!("P='{name}' FROM='{from}'\n{PREPARE}{script}");
         self.printed(&name, &script, folder)
     }
 
-    /// Compares the outputs of a script for the programs that are chosen with their files, which
-    /// are rewritten when blessing. Returns how many have run.
+    /// Compares the outputs of a script for the chosen programs with their files, which
+    /// `CABI_BLESS=1` rewrites. Returns how many have run.
     fn programs_print(&self, script: &str, is_chosen: impl Fn(&Path) -> bool) -> usize {
         let mut count = 0;
         for program in programs().into_iter().filter(|program| is_chosen(program)) {
@@ -198,7 +199,7 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// The programs for this machine. Others are printed with the reason.
+/// Returns the programs for this machine. Others are printed with the reason.
 fn programs() -> Vec<PathBuf> {
     let folders = ["programs", "tests/interop"].into_iter();
     let files = folders.flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
@@ -233,7 +234,7 @@ fn programs_print_what_is_expected() {
     for (n, machine) in Machine::named("compilers").iter().enumerate() {
         // Programs without a library are the same for each compiler.
         machine.programs_print(RUN, |program| n == 0 || has_library(program));
-        // Calls without a stack are the language's own.
+        // Only the language's own convention has tail calls that need no stack.
         let is_own = |program: &Path| !has_library(program) && name(program) != "tail";
         machine.programs_print(RUN_IN_C, |program| n == 0 && is_own(program));
         machine.programs_print(RUN_C, |program| {
@@ -260,8 +261,8 @@ fn built_programs_print_the_same() {
     }
 }
 
-/// The negative control: a program, or its header, that says something else than the library is
-/// prints something else.
+/// Negative control: a program prints another output if it, or its header, declares the library
+/// wrongly.
 #[test]
 fn what_is_declared_otherwise_goes_wrong() {
     let rows = fs::read_to_string(root().join("tests/interop/changes.txt")).unwrap();

@@ -1,9 +1,9 @@
 //! Use of clif-cabi, first part: functions of libraries, and calls. The second is
 //! `function.rs`, the third `jit.rs`.
 //!
-//! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it
-//! has it: an SSA value, or the address of a value in memory. Registers, stack slots, `%al`, hidden
-//! pointers and copies are clif-cabi's; they occur nowhere in this compiler.
+//! A front end states the types of a call as C types ([`cabi::FnSig`]). It passes each argument in
+//! its own form: an SSA value, or the address of a value in memory. Registers, stack slots, `%al`,
+//! hidden pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
 use super::value::{Operand, ssa_type};
@@ -23,13 +23,13 @@ use std::rc::Rc;
 static LANG: cabi::Convention = X86_64_LANG;
 
 impl Session<'_> {
-    /// The signature of a function: C's, or the language's own where nothing else calls it. A
-    /// closure's has the static chain after the other named parameters.
+    /// Returns the signature of a function: C's, or the language's own if nothing else calls the
+    /// function. A closure's has the static chain after the other named parameters.
     pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
         let function = &self.functions[id];
         let (mut ty, is_main) = (Rc::clone(&function.ty), self.is_main(id));
         if is_main {
-            // C's `main` has a result: 0, if the program's has none.
+            // C's `main` has a result: 0 if the program's `main` has none.
             Rc::make_mut(&mut ty).result = Ty::I32;
         }
         let is_called = !self.values.contains(&function.name) && !is_main;
@@ -44,7 +44,7 @@ impl Session<'_> {
         })
     }
 
-    /// The C signature of functions of the type `ty`.
+    /// Returns the C signature of functions of the type `ty`.
     fn fn_sig(&self, ty: &FnTy) -> Check<FnSig> {
         let params = ty.params.iter().map(|&param| self.layout(param));
         let params: Vec<Type> = params.collect::<Check<_>>()?;
@@ -56,7 +56,8 @@ impl Session<'_> {
         Ok(if ty.variadic { sig.variadic() } else { sig })
     }
 
-    /// A function as the module knows it; it is declared when first needed.
+    /// Returns a function as the module knows it, and declares the function when it is first
+    /// needed.
     pub(super) fn declare(&mut self, id: usize) -> Check<clif_cabi::Function> {
         if let Some(declared) = &self.functions[id].declared {
             return Ok(declared.clone());
@@ -81,8 +82,8 @@ impl Session<'_> {
         Ok(declared)
     }
 
-    /// Returns the function that calls of a function call: the function itself, or a stub that
-    /// enters it, for a static chain.
+    /// Returns the target of calls of function `id`: the function itself, or a stub that enters it,
+    /// for a static chain.
     fn entry_point(&mut self, id: usize) -> Check<FuncId> {
         let function = self.declare(id)?;
         match self.functions[id].linkage {
@@ -101,8 +102,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.finish(&call)
     }
 
-    /// `become`: the callee takes the place of this function's frame. clif-cabi refuses C
-    /// functions, and arguments that are copies in the frame.
+    /// Lowers `become`: the callee takes the place of this function's frame. C functions, and
+    /// arguments that are copies in the frame, are refused by clif-cabi.
     pub(super) fn tail_call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
         let CallParts(target, sig, args, result) = self.prepare(callee, args)?;
         if result != self.ty.result || !self.handlers.is_empty() {
@@ -131,7 +132,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok((ty, self.value_of(&value)?.into(), sig))
     }
 
-    /// Evaluates what a call needs: the callee and the arguments' values.
+    /// Evaluates the callee and the arguments of a call.
     fn prepare(&mut self, callee: &'p Expr, given: &'p [Expr]) -> Check<CallParts> {
         let (ty, target, mut sig) = self.callee(callee)?;
         let (wanted, n) = (ty.params.len(), given.len());
@@ -147,15 +148,16 @@ impl<'p> Lowerer<'_, 'p, '_> {
             };
             args.push(self.arg(&value));
         }
-        // The types of unnamed arguments decide where they are passed, and the declaration does not
-        // have them.
+        // The types of unnamed arguments decide their places, and the declaration does not have
+        // them.
         if sig.is_variadic() {
             sig = sig.at_call(unnamed)?;
         }
         Ok(CallParts(target, sig, args, ty.result))
     }
 
-    /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
+    /// Emits the call, and returns its result in the form that the caller needs, wherever the ABI
+    /// returns it.
     fn finish(&mut self, CallParts(target, sig, args, result): &CallParts) -> Check<Operand> {
         let (target, result) = (*target, *result);
         let handler = self.handlers.last().copied();
@@ -232,7 +234,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// A call of a function that takes pointers, and returns one or nothing.
+    /// Calls a function that takes pointers, and returns one or nothing.
     pub(super) fn call_c(&mut self, symbol: &str, args: Vec<Arg>, result: Ty) -> Check<Operand> {
         let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
         let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
@@ -241,8 +243,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.finish(&CallParts(function.id.into(), sig, args, result))
     }
 
-    /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
-    /// one of the `unnamed`.
+    /// Returns an argument for `...`, after C's default argument promotions (C 6.5.2.2), and adds
+    /// its type to `unnamed`.
     fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Operand> {
         let value = self.decayed(arg)?;
         let promoted = match value.ty {
@@ -254,7 +256,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.convert(value, promoted)
     }
 
-    /// A function as a value: what C enters.
+    /// Returns a function as a value: the address that C calls.
     pub(super) fn function_value(&mut self, id: usize) -> Check<Operand> {
         let ty = Rc::clone(&self.s.functions[id].ty);
         let func = self.s.entry_point(id)?;

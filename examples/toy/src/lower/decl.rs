@@ -1,5 +1,5 @@
-//! Declarations: types as written, made types of the program; and records, laid out in the order of
-//! the program.
+//! Declarations. Types as written become types of the program, and records are laid out in the
+//! order of the program.
 
 use super::{Meaning, Session};
 use crate::ast::{RecordDecl, Signature, TypeExpr, TypeKind, twice};
@@ -9,7 +9,7 @@ use cabi::{Member, RecordBuilder, Type};
 use std::rc::Rc;
 
 impl<'p> Session<'p> {
-    /// The type that has the name without any declaration.
+    /// Returns the type that has the name without any declaration.
     pub(super) fn builtin(&self, name: &str) -> Option<Result<Ty, String>> {
         match name {
             "void" => Some(Ok(Ty::Void)),
@@ -54,13 +54,13 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// The type of something that is an object: a variable, a member, an element.
+    /// Returns the type of an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         self.object(ty).at(expr.start)
     }
 
-    /// Refuses a type; `{}` in `text` stands for it.
+    /// Refuses a type, whose name replaces `{}` in `text`.
     pub(super) fn wrong<T>(&self, ty: Ty, text: &str) -> Check<T> {
         fail(text.replace("{}", &self.types.name(ty)))
     }
@@ -80,8 +80,8 @@ impl<'p> Session<'p> {
         self.layout(ty).map(|_| ty)
     }
 
-    /// The type of functions: parameters that are arrays are pointers, as in C. Records are
-    /// complete when values of them are passed.
+    /// Returns the type of functions. Parameters that are arrays are pointers, as in C. Records may
+    /// be incomplete until values of them are passed.
     pub(super) fn fn_ty(&mut self, signature: &'p Signature) -> Check<FnTy> {
         let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
             Ty::Void if is_result => Ok(Ty::Void),
@@ -100,7 +100,8 @@ impl<'p> Session<'p> {
         })
     }
 
-    /// Gives a record its members and layout. Records in it come before it in the program.
+    /// Gives a record its members and layout. Records that it contains come before it in the
+    /// program.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
         let (own, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);
         let Some(declared) = &decl.members else {
@@ -122,8 +123,8 @@ impl<'p> Session<'p> {
         Ok(())
     }
 
-    /// A member's type, and bytes from the start of the record to it, none if it is a bit-field;
-    /// through C's anonymous members too.
+    /// Returns a member's type, and its offset in the record in bytes, `None` for a bit-field.
+    /// Members of C's anonymous members are found too.
     pub(super) fn find_member(&self, id: usize, name: &str) -> Option<(Ty, Option<u64>)> {
         let record = &self.types.records[id];
         let fields = record.layout.as_ref()?.as_record()?.fields();

@@ -16,13 +16,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.s.wrong(ty, text)
     }
 
-    /// A value of type `ty`, converted to it where the language does so silently.
+    /// Lowers an expression to a value of type `ty`, which the language may convert silently.
     pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Operand> {
         let value = self.expr(expr, Some(ty))?;
         self.coerce(value, ty).at(expr.start)
     }
 
-    /// A value; `expected` is what literals turn into, and no more than a wish.
+    /// Lowers an expression. Literals take the type `expected` if they can; other values may have
+    /// another type.
     pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Operand> {
         self.expr_kind(expr, expected).at(expr.start)
     }
@@ -67,7 +68,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// A variable, a function, or a constant.
+    /// Lowers a name: a variable, a function, or a constant.
     fn name(&mut self, name: &str, expected: Option<Ty>) -> Check<Operand> {
         if let Some(place) = self.local(name) {
             return Ok(self.read(&place));
@@ -90,7 +91,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Operand::ssa(Ty::BYTES, address))
     }
 
-    /// `complex(re, im)`: of the wanted type, else of the parts' own.
+    /// Lowers `complex(re, im)`, of the wanted type, else of the parts' own.
     fn complex(&mut self, re: &'p Expr, im: &'p Expr, expected: Option<Ty>) -> Check<Operand> {
         let real = match expected {
             Some(Ty::Complex(part)) => self.value(re, Ty::Scalar(part))?,
@@ -104,7 +105,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.whole(ty, [real, imaginary])
     }
 
-    /// A value of type `ty` with these elements.
+    /// Returns a value of type `ty` with these elements.
     fn whole(&mut self, ty: Ty, elements: impl IntoIterator<Item = Operand>) -> Check<Operand> {
         let whole = self.new_place(ty, false)?;
         for (at, value) in (0..).zip(elements) {
@@ -115,7 +116,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(self.read(&whole))
     }
 
-    /// `Name { member: value, .. }`; members left out are zero.
+    /// Lowers `Name { member: value, .. }`; members left out are zero.
     fn record_literal(&mut self, name: &Ident, members: &'p [(Ident, Expr)]) -> Check<Operand> {
         let ty = self.s.named_ty(&name.name)?;
         let Ty::Record(_) = self.s.object(ty)? else {
@@ -139,7 +140,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(self.read(&record))
     }
 
-    /// `[a, b]`: of the wanted type, else of as many elements of the first's type.
+    /// Lowers `[a, b]`, of the wanted type, else an array of the first element's type.
     fn array_literal(&mut self, elements: &'p [Expr], expected: Option<Ty>) -> Check<Operand> {
         let len = elements.len() as u64;
         let mut element = expected.and_then(|ty| self.s.types.element(ty));
@@ -157,7 +158,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.whole(ty, values)
     }
 
-    /// The value of what is one SSA value.
+    /// Returns the SSA value of a value that is one.
     pub(super) fn value_of(&self, value: &Operand) -> Check<Value> {
         match &value.val {
             Val::Scalars(values) if ssa_type(value.ty).is_some() => Ok(values[0]),
@@ -170,13 +171,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.value_of(&value)
     }
 
-    /// A value of its own type, decayed.
+    /// Lowers an expression to a value of its own type, decayed.
     pub(super) fn decayed(&mut self, expr: &'p Expr) -> Check<Operand> {
         let value = self.expr(expr, None)?;
         self.decay(value)
     }
 
-    /// An array as a pointer to its first element; other values stay what they are.
+    /// Returns an array as a pointer to its first element, and other values as they are.
     pub(super) fn decay(&mut self, value: Operand) -> Check<Operand> {
         let ty = self.s.types.decayed(value.ty);
         if ty == value.ty {
@@ -185,8 +186,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Operand::ssa(ty, self.in_memory(&value)?))
     }
 
-    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, an
-    /// array to a pointer to its first element.
+    /// Returns `value` as a `ty`, if the language converts it silently. It converts any pointer to
+    /// and from `*void`, and an array to a pointer to its first element.
     pub(super) fn coerce(&mut self, value: Operand, ty: Ty) -> Check<Operand> {
         let value = match ty {
             Ty::Pointer(_) => self.decay(value)?,

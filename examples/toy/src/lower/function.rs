@@ -1,7 +1,7 @@
-//! Use of clif-cabi, second part: a function that C may call. [`Session::function_body`]
-//! begins it, [`Lowerer::body`] takes its parameters and ends it; [`Lowerer::leave`] returns. A
-//! function in a function captures the variables around it by their addresses. The first part is
-//! `call.rs`, the third `jit.rs`.
+//! Use of clif-cabi, second part: a function that C may call. [`Session::function_body`] begins it,
+//! [`Lowerer::body`] takes its parameters and ends it, and [`Lowerer::leave`] returns. A function
+//! in a function captures the variables around it by their addresses. The first part is `call.rs`,
+//! the third `jit.rs`.
 
 use super::value::{Operand, Place, Val, ssa_type};
 use super::{CLOSURE, CompiledFunction, Function, Session};
@@ -110,8 +110,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(())
     }
 
-    /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken
-    /// apart, unless something points to it: then it is put together in memory.
+    /// Returns a parameter in the form that is needed, whatever its place is. A struct in registers
+    /// is taken apart, unless a pointer points to it: then it is put together in memory.
     fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Operand> {
         if ssa_type(ty).is_some() {
             return Ok(Operand::ssa(ty, self.entry.value(&mut self.builder, at)?));
@@ -125,21 +125,21 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(Operand::memory(ty, address))
     }
 
-    /// A variable of this block.
+    /// Adds a variable to this block.
     pub(super) fn open(&mut self, name: &Rc<str>, place: Place) {
         let scope = self.scopes.last_mut();
         scope.map(|scope| scope.insert(Rc::clone(name), place));
     }
 
-    /// The variable called `name`.
+    /// Returns the variable called `name`.
     pub(super) fn local(&self, name: &str) -> Option<Place> {
         let mut scopes = self.scopes.iter().rev();
         scopes.find_map(|scope| scope.get(name)).cloned()
     }
 
-    /// A function in this one, as a pointer that C can call: a closure, which passes the static
-    /// chain on. The chain leads to the addresses of what is captured: variables by the names that
-    /// the function uses, and the functions in it.
+    /// Returns a function in this one as a pointer that C can call: a closure, which passes the
+    /// static chain on. The chain leads to the addresses of captured variables: those whose names
+    /// the function, or a function in it, uses.
     pub(super) fn closure(&mut self, decl: &'p FnDecl) -> Check<Operand> {
         let mut names: Vec<&Rc<str>> = decl.uses.names.iter().collect();
         names.sort_unstable();
@@ -189,13 +189,13 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         self.builder.seal_block(block);
     }
 
-    /// Whatever follows is reached from nowhere.
+    /// Begins a block that is reached from nowhere.
     pub(super) fn unreachable(&mut self) {
         let nowhere = self.builder.create_block();
         self.begin(nowhere);
     }
 
-    /// Ends a block that leads to `target`, if control gets so far.
+    /// Ends a block by a jump to `target`, if control reaches its end.
     pub(super) fn go_on(&mut self, target: Block) {
         match self.builder.is_unreachable() {
             true => self.ins().trap(UNREACHABLE),

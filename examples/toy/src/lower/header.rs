@@ -1,8 +1,7 @@
-//! Names from C headers. They come after the program's own, and each is looked into when it is
-//! first used: a header may be full of what the language does not have, as long as the program does
-//! not name it. Records keep the layout that the header gives them, if the language can spell their
-//! members. An enum is its integer. All pointers are `*void`, which converts to and from every
-//! other.
+//! Names from C headers. They come after the program's own. Each is read when it is first used, so
+//! a header may be full of declarations that the language does not have. Records keep the layout
+//! that the header gives them, if the language can spell their members. An enum is its integer. All
+//! pointers are `*void`, which converts to and from every other.
 
 use super::{Function, Meaning, Session};
 use crate::ast::Linkage;
@@ -82,7 +81,7 @@ impl<'p> Session<'p> {
         let result = self.c_value_ty(&prototype.ret);
         let ty = FnTy {
             params,
-            // A function without a prototype takes none.
+            // A function without a prototype takes no arguments here.
             variadic: prototype.variadic,
             result: result.map_err(|why| format!("result: {why}"))?,
         };
@@ -96,8 +95,8 @@ impl<'p> Session<'p> {
         Ok(self.functions.len() - 1)
     }
 
-    /// The type of a value. It has to be laid out as C has it: an alignment or `_Atomic` of a
-    /// typedef has no name in the language.
+    /// Returns the type of a value, which has to be laid out as in C. An alignment or `_Atomic` of
+    /// a typedef has no name in the language.
     fn c_value_ty(&mut self, c: &Type) -> Result<Ty, String> {
         let ty = self.c_ty(c)?;
         let is_same = self.types.layout(ty).is_none_or(|own| match c.kind() {
@@ -110,7 +109,7 @@ impl<'p> Session<'p> {
         is_same.then_some(ty).ok_or_else(wrong)
     }
 
-    /// A C type as the language has it.
+    /// Returns a C type as the language has it.
     pub(super) fn c_ty(&mut self, ty: &Type) -> Result<Ty, String> {
         match ty.kind() {
             _ if ty.align() > 16 => Err(format!("`{ty}` is aligned to more than 16 bytes")),

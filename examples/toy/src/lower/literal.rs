@@ -1,6 +1,6 @@
 //! Literals: numbers of every scalar type, rounded to nearest, ties to even (IEEE 754), by
-//! `rustc_apfloat`; the host's own floats are not involved. A literal takes the type that is wanted
-//! of it; its own suffix comes first, and without either it is `i32` or `f64`.
+//! `rustc_apfloat`; the host's own floats are not involved. A literal has the type of its suffix,
+//! else the type that is wanted. Without either it is `i32` or `f64`.
 
 use super::function::Lowerer;
 use super::value::{Operand, ssa_type};
@@ -46,13 +46,13 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// A constant: of the type that is wanted, if that can be `value`, else of its own.
+    /// Returns a constant of the type that is wanted, if that can be `value`, else of its own.
     pub(super) fn known(&mut self, value: i128, own: Ty, expected: Option<Ty>) -> Check<Operand> {
         let fits = |ty: &Ty| holds(*ty, value.unsigned_abs(), value < 0);
         self.constant(expected.filter(fits).unwrap_or(own), value.cast_unsigned())
     }
 
-    /// A number by its bits.
+    /// Returns a number by its bits.
     pub(super) fn constant(&mut self, ty: Ty, bits: u128) -> Check<Operand> {
         if let Some(ssa) = ssa_type(ty) {
             return Ok(Operand::ssa(ty, self.bits(bits, ssa)));
@@ -85,7 +85,7 @@ impl Lowerer<'_, '_, '_> {
     }
 }
 
-/// Returns whether an integer of the type `ty` can be `value`, or minus that.
+/// Returns whether an integer of the type `ty` can be `value`, or `-value` if `negative`.
 fn holds(ty: Ty, value: u128, negative: bool) -> bool {
     ty.as_int().is_some_and(|(bits, signed)| {
         let greatest = u128::MAX >> (128 - u32::from(bits) + u32::from(signed));
@@ -96,8 +96,8 @@ fn holds(ty: Ty, value: u128, negative: bool) -> bool {
     })
 }
 
-/// The bits of `text`, digits with at most one point and an exponent, in the format `scalar`. The
-/// error is the reason in words.
+/// Returns the bits of `text`, digits with at most one point and an exponent, in the format
+/// `scalar`. The error is the reason in words.
 fn float_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
     let read = match scalar {
         Scalar::F16 => read::<Half>,

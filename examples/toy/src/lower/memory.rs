@@ -1,5 +1,5 @@
-//! Values, and their memory: loads, stores, copies, the frame; and aggregates as their scalars, an
-//! SSA value each: what nothing points to, and has few scalars, need not be in memory.
+//! Values and their memory: loads, stores, copies, the frame. An aggregate that has few scalars,
+//! and that no pointer points to, need not be in memory: each of its scalars is an SSA value.
 
 use super::function::Lowerer;
 use super::value::{Operand, Val, ssa_type};
@@ -33,7 +33,7 @@ fn is_flat(all: &Types, ty: Ty) -> bool {
 }
 
 impl Lowerer<'_, '_, '_> {
-    /// The scalars of a value that need not be in memory, in the order of their offsets.
+    /// Returns the scalars of a value that need not be in memory, in the order of their offsets.
     pub(super) fn fields(&self, ty: Ty) -> Option<Fields> {
         let all = &self.s.types;
         let Some(layout) = all.layout(ty) else {
@@ -57,7 +57,8 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// As clif-cabi takes it: the scalars of an aggregate are the fields that it knows.
+    /// Returns the value as an argument for clif-cabi. The scalars of an aggregate are clif-cabi's
+    /// fields.
     pub(super) fn arg(&self, value: &Operand) -> Arg {
         match &value.val {
             Val::Memory(address) => Arg::memory(*address),
@@ -68,7 +69,7 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// The address that is some bytes after another.
+    /// Returns the address `offset` bytes after `base`.
     pub(super) fn plus(&mut self, base: Value, offset: u64) -> Value {
         match offset {
             0 => base,
@@ -86,7 +87,7 @@ impl Lowerer<'_, '_, '_> {
         self.ins().store(MemFlagsData::new(), value, address, 0);
     }
 
-    /// The value at `address`: of an aggregate the address itself.
+    /// Returns the value at `address`: for an aggregate, the address itself.
     pub(super) fn load(&mut self, address: Value, ty: Ty) -> Operand {
         match ssa_type(ty) {
             Some(ssa) => Operand::ssa(ty, self.load_ssa(ssa, address, 0)),
@@ -112,7 +113,7 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    /// The address of `size` bytes in the frame. No type is aligned to more than 16 bytes.
+    /// Returns the address of `size` bytes in the frame. No type is aligned to more than 16 bytes.
     pub(super) fn temporary(&mut self, size: u64) -> Check<Value> {
         self.frame = self.frame.saturating_add(size.max(1));
         if self.frame > MAX_FRAME {
@@ -125,7 +126,7 @@ impl Lowerer<'_, '_, '_> {
         Ok(self.ins().stack_addr(types::I64, slot, 0))
     }
 
-    /// The address of a value, which is put into memory if it is not there.
+    /// Returns the address of a value, which is put into memory if it is not there.
     pub(super) fn in_memory(&mut self, value: &Operand) -> Check<Value> {
         if let Val::Memory(address) = value.val {
             return Ok(address);

@@ -1,5 +1,5 @@
-//! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic.
-//! There is arithmetic on what Cranelift has instructions for.
+//! Operators and conversions. Both sides have one type, except in shifts and pointer arithmetic.
+//! Types have the arithmetic that Cranelift has instructions for.
 
 use super::function::Lowerer;
 use super::value::{Operand, ssa_type};
@@ -49,7 +49,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.combine(op, a, b)
     }
 
-    /// Two values; numbers without a suffix take their type from the other side.
+    /// Lowers two expressions. Numbers without a suffix take their type from the other side.
     pub(super) fn operands(
         &mut self,
         left: &'p Expr,
@@ -65,7 +65,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok((a, b))
     }
 
-    /// `left op right`, both known.
+    /// Applies the operator to two values.
     pub(super) fn combine(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Check<Operand> {
         let (a, mut b) = (self.decay(a)?, self.decay(b)?);
         let ty = a.ty;
@@ -93,7 +93,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// The operation, if Cranelift has it.
+    /// Returns the result of an operation, if Cranelift has it.
     fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Option<Value> {
         use BinaryOp::{Add, BitAnd, BitOr, BitXor, Div, Mul, Rem, Shl, Shr, Sub};
         let (is_float, has_bits) = (ty.as_float().is_some(), ty.is_int() || ty == Ty::BOOL);
@@ -136,7 +136,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// `&&` and `||`: the right side runs only if the left one does not decide.
+    /// Lowers `&&` and `||`: the right side runs only if the left one does not decide.
     fn logic(&mut self, op: BinaryOp, left: &'p Expr, right: &'p Expr) -> Check<Operand> {
         let left = self.expr_ssa(left, Ty::BOOL)?;
         let [right_block, after] = [(); 2].map(|()| self.builder.create_block());
@@ -153,8 +153,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Operand::ssa(Ty::BOOL, result))
     }
 
-    /// `value as ty`, between integers, bools, pointers, `f32` and `f64`. Integers are cut or
-    /// extended, floats rounded; a float too great for 64 bits becomes the greatest integer.
+    /// Converts `value as ty`, between integers, bools, pointers, `f32` and `f64`. Integers are cut
+    /// or extended, and floats are rounded. A float too great for 64 bits becomes the greatest
+    /// integer.
     pub(super) fn convert(&mut self, value: Operand, ty: Ty) -> Check<Operand> {
         let value = self.decay(value)?;
         let from = value.ty;

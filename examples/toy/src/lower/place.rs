@@ -1,4 +1,4 @@
-//! Places: what can be read, written, and pointed to.
+//! Places, which can be read, written, and pointed to.
 
 use super::function::Lowerer;
 use super::value::{Operand, Place, Val};
@@ -8,7 +8,7 @@ use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// The place an expression names.
+    /// Returns the place that an expression names.
     pub(super) fn place(&mut self, expr: &'p Expr) -> Check<Place> {
         self.place_kind(expr).at(expr.start)
     }
@@ -45,14 +45,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(place)
     }
 
-    /// A new place with a value.
+    /// Returns a new place with a value.
     pub(super) fn variable(&mut self, value: &Operand, in_memory: bool) -> Check<Place> {
         let place = self.new_place(value.ty, in_memory)?;
         self.write(&place, value);
         Ok(place)
     }
 
-    /// A place in the frame, or variables for what has few scalars and need not be `in_memory`.
+    /// Returns a place in the frame, or variables for a type of few scalars that need not be
+    /// `in_memory`.
     pub(super) fn new_place(&mut self, ty: Ty, in_memory: bool) -> Check<Place> {
         let Some(fields) = self.fields(ty).filter(|_| !in_memory) else {
             return Ok(Place::memory(ty, self.temporary(self.s.types.size(ty))?));
@@ -80,7 +81,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// `*pointer`
+    /// Returns the place `*pointer`.
     fn pointed(&mut self, pointer: Operand) -> Check<Place> {
         let pointer = self.decay(pointer)?;
         let Some(ty) = self.s.types.pointee(pointer.ty) else {
@@ -90,7 +91,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Place::memory(ty, self.value_of(&pointer)?))
     }
 
-    /// `base[index]`: of an array, or through a pointer. Indices are checked as little as in C.
+    /// Returns the place `base[index]`, of an array or through a pointer. Indices are checked as
+    /// little as in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
         let mut pointer = self.read(&place);
@@ -105,7 +107,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.pointed(moved)
     }
 
-    /// The member of a record, or the part of a complex number, at a place.
+    /// Returns the member of a record, or the part of a complex number, at a place.
     pub(super) fn member(&mut self, place: Place, Ident { name, .. }: &Ident) -> Check<Place> {
         let found = match place.ty {
             Ty::Record(id) => {
@@ -129,7 +131,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// The part of type `ty` that is `offset` bytes inside an aggregate.
+    /// Returns the part of type `ty` that is `offset` bytes inside an aggregate.
     pub(super) fn part(&mut self, mut place: Place, offset: u64, ty: Ty) -> Place {
         place.val = match place.val {
             Val::Memory(address) => Val::Memory(self.plus(address, offset)),
@@ -144,7 +146,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         place
     }
 
-    /// `pointer + index`, in elements.
+    /// Returns `pointer + index`, in elements, or `pointer - index` if `negative`.
     pub(super) fn offset(
         &mut self,
         pointer: Operand,
@@ -167,7 +169,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Operand::ssa(pointer.ty, moved))
     }
 
-    /// `&place`
+    /// Returns `&place`.
     pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Operand> {
         let place = self.place(expr)?;
         match place.val {
@@ -188,7 +190,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// Puts a value of its type into a place.
+    /// Puts a value into a place of its type.
     pub(super) fn write(&mut self, place: &Place, value: &Operand) {
         match &place.val {
             Val::Scalars(variables) => {
@@ -201,7 +203,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// An integer as one of type `to`.
+    /// Returns an integer as one of type `to`.
     pub(super) fn fit(&mut self, value: Value, to: Type, signed: bool) -> Value {
         let from = self.builder.func.dfg.value_type(value);
         match from.bits().cmp(&to.bits()) {

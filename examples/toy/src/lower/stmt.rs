@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// Statements with variables of their own.
+    /// Lowers statements with variables of their own.
     pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
         self.scopes.push(HashMap::new());
         for stmt in stmts {
@@ -72,7 +72,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return fail(format!("`{name}` needs a type or a value"));
         };
         self.s.object(ty)?;
-        // A value in memory may be another variable's: the new one is a copy.
+        // A value in memory may be another variable's, so the new variable is a copy.
         let place = self.new_place(ty, self.uses.addressed.contains(name))?;
         match value {
             Some(value) => self.write(&place, &value),
@@ -171,7 +171,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
+    /// Lowers `try`. An exception thrown in `body` ends there, before `handler` begins.
     fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt]) -> Check<()> {
         let [caught, after] = [(); 2].map(|()| self.builder.create_block());
         let exception = self.builder.append_block_param(caught, types::I64);

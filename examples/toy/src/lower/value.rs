@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_frontend::Variable;
 use std::rc::Rc;
 
-/// The scalars of a value, one of a number and none of `void`, or its address.
+/// The scalars of a value, or its address. A number has one scalar, and `void` has none.
 #[derive(Clone)]
 pub(super) enum Val<S> {
     Scalars(Rc<[S]>),
@@ -36,7 +36,7 @@ impl Operand {
     }
 }
 
-/// The CLIF type of what is one SSA value.
+/// Returns the CLIF type of values that are one SSA value.
 pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
     match ty {
         Ty::Scalar(Scalar::Bool) => Some(types::I8),
@@ -48,12 +48,12 @@ pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
     }
 }
 
-/// A place, evaluated, and the type of what it holds.
+/// A place, evaluated, and the type of its value.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) ty: Ty,
     pub(super) val: Val<Variable>,
-    /// `true` for a variable, or the target of a pointer: nothing else is assigned to.
+    /// `true` for a variable, or the target of a pointer: only these are assigned to.
     pub(super) has_name: bool,
 }
 
