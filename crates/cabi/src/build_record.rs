@@ -253,8 +253,8 @@ impl RecordBuilder {
     }
 }
 
-/// Returns the facts of a data model that a member of type `ty` adds; a record that no model lays
-/// out adds its members'.
+/// Returns the facts of a data model that a member of type `ty` adds. A record that no model lays
+/// out adds those of its members.
 fn of_member(ty: &Type) -> ModelFacts {
     match ty.as_record() {
         Some(record) if ty.facts() == ModelFacts::NO_MODEL => {
@@ -271,7 +271,8 @@ fn of_member(ty: &Type) -> ModelFacts {
     }
 }
 
-/// Returns the facts of the data models that align `ty`, or its parts of 16 bytes, so.
+/// Returns the answer about scalars of 16 bytes that fits the alignment of `ty`, or of its parts:
+/// that of s390x or of LP64.
 fn sixteen(ty: &Type) -> ModelFacts {
     let is_other = ty.facts().only(ModelFacts::OTHER) == ModelFacts::OTHER;
     let model = if is_other {

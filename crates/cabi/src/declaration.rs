@@ -257,7 +257,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Reads what may contain itself.
+    /// Reads a construct that may contain itself.
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.nesting == MAX_NESTING {
             return Err(self.unexpected("this nests deeper than 64"));

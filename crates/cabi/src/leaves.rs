@@ -1,8 +1,8 @@
 //! The one walk over a type: its scalars in memory order, each with its place.
 //!
-//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks
-//! inside a type to find out what is where. The types around a leaf are not copied into it:
-//! [`Leaves`] knows the path that led to it, for the few that ask.
+//! Every classifier, and every pattern of the tests, is a fold over [`leaves`]. Nothing else looks
+//! for scalars inside a type. The types around a leaf are not copied into it: [`Leaves`] has the
+//! path to the leaf, for the few uses that need it.
 
 use smallvec::SmallVec;
 

@@ -1,8 +1,8 @@
 //! Corners in which compilers disagree and each is consistent with itself: one named bit per
 //! corner, and the profiles of the compilers by version.
 //!
-//! A bit says what the behaviour is. The table below is the one authority on which versions of
-//! which compiler have it; `docs/policy.md` explains each, and a test holds the page to the table.
+//! A bit states a behaviour. The table below alone has the versions of the compilers with each bit.
+//! `docs/policy.md` explains each, and a test compares the page with the table.
 
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};

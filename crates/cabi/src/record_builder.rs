@@ -206,8 +206,7 @@ impl RecordBuilder {
     }
 }
 
-/// The declaration of a record, as it would be built again: by C's rules, also where the layout was
-/// given.
+/// The declaration of a record, to be built again by C's rules, even if its layout was given.
 impl From<&Record> for RecordBuilder {
     fn from(record: &Record) -> Self {
         let fields = record.fields.iter();

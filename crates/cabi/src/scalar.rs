@@ -91,16 +91,14 @@ impl Scalar {
     }
 }
 
-/// The compiler whose vectors of `_Bool` are meant: they agree on the bytes in memory and on
-/// nothing else.
+/// Compiler whose vectors of `_Bool` are meant. Compilers agree on their bytes in memory alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BoolVector {
     /// clang's `ext_vector_type(N)` of `_Bool`: an integer of N bits, rounded up to a power of two
     /// bytes.
     Clang,
-    /// Zig's `@Vector(N, bool)`: as an argument one integer register or stack slot per lane when it
-    /// is wide.
+    /// Zig's `@Vector(N, bool)`: a wide argument has one integer register or stack slot per lane.
     Zig,
 }
 

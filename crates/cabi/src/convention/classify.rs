@@ -92,5 +92,5 @@ impl Classify<'_, '_> {
     }
 }
 
-/// The classifier of a convention: what a value asks for.
+/// The classifier of a convention, which makes the group of a value.
 pub type Classifier = fn(&Type, &mut Classify<'_, '_>) -> Result<Group, Error>;

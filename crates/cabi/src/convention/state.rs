@@ -17,7 +17,8 @@ pub struct State {
 pub(crate) const MAX_AREA: u64 = 1 << 31;
 
 impl State {
-    /// Nothing but `shadow_space` bytes of an area that is aligned to `align` bytes.
+    /// Returns a state in which only `shadow_space` bytes are used, of an area aligned to `align`
+    /// bytes.
     pub(crate) fn new(shadow_space: u32, align: u32) -> Self {
         Self {
             used: RegSet::default(),

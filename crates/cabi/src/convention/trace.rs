@@ -50,8 +50,8 @@ pub enum Step {
     },
     /// A choice between compilers mattered.
     Policy { bit: &'static str, set: bool },
-    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded
-    /// explanation.
+    /// Merges and choices that are not listed. The explanation of a value of thousands of leaves is
+    /// thus bounded.
     More { steps: u64 },
     /// Anything else.
     Note { text: &'static str },
@@ -266,7 +266,7 @@ impl<'t> Tracer<'t> {
     }
 }
 
-/// Out of line, so that the walk is short where nothing is written.
+/// Out of line, to keep the walk short if nothing is written.
 #[cold]
 #[inline(never)]
 fn write_in(log: &RefCell<Log>, write: impl FnOnce(&mut Log)) {

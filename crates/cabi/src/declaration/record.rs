@@ -33,7 +33,7 @@ impl<'t> Parser<'t> {
         if members.is_some() {
             return Err(self.refused(start, TWICE));
         }
-        // One without a tag is called by the name that its typedef gives it.
+        // A record without a tag has the name that its typedef gives it.
         let called = match self.in_typedef && self.nesting == 0 && tag.is_empty() {
             true => self.tokens.name_after_braces(),
             false => tag,
@@ -85,7 +85,7 @@ impl<'t> Parser<'t> {
         Ok(builder)
     }
 
-    /// Returns whether `struct` or `union` is next, but for qualifiers.
+    /// Returns whether `struct` or `union` is next, qualifiers aside.
     fn is_record_next(&self) -> bool {
         let mut ahead = self.tokens;
         while ahead.eat_if(is_qualifier) {}

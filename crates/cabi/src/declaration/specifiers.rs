@@ -92,7 +92,8 @@ pub(super) fn is_restrict(word: &str) -> bool {
     matches!(word, "restrict" | "__restrict" | "__restrict__")
 }
 
-/// Returns whether `word` is no name: a type's, a qualifier, or one that is not read.
+/// Returns whether `word` cannot be a name: it is a word of a type, a qualifier, or a word that is
+/// not read.
 pub(super) fn is_reserved(word: &str) -> bool {
     type_word(word).is_some()
         || is_qualifier(word)
@@ -139,7 +140,7 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Returns why `word`, which is no name that the text declares, is no type.
+/// Returns why `word` is no type. The text does not declare it.
 fn unknown(word: &str) -> &'static str {
     match word {
         "max_align_t" => "a `max_align_t` is another type on each target: read it by cabi-header",

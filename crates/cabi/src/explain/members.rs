@@ -31,8 +31,8 @@ impl ExplainedMember {
     }
 }
 
-/// Returns the members of `ty` that start within its first `limit` bits; `name` is what a value
-/// without members is called. Unnamed bit-fields are padding, and not among them.
+/// Returns the members of `ty` that start within its first `limit` bits. `name` is the name of a
+/// value without members. Unnamed bit-fields are padding, and not among them.
 ///
 /// # Example
 /// ```

@@ -17,9 +17,9 @@ pub struct ExplainedPlace {
     pub kind: PlaceKind,
     /// In words: `xmm0 rdi`, `stack 0..16 align 8`.
     pub text: String,
-    /// Its parts, or the address of it.
+    /// Its parts, or its address.
     pub parts: Vec<ExplainedPart>,
-    /// Bytes: of what is in memory.
+    /// Alignment of a value in memory, in bytes.
     pub align: Option<u32>,
     /// The register in which a function returns the address of its result, if it does.
     pub returned_in: Option<&'static str>,
@@ -39,7 +39,7 @@ pub enum PlaceKind {
     Parts,
     /// The stack, as a whole.
     Stack,
-    /// A copy of the caller's, whose address is passed; of a result, the object that the callee
+    /// A copy of the caller's, whose address is passed; for a result, the object that the callee
     /// writes.
     Pointer,
     /// One register or slot for each lane of a vector.
@@ -53,7 +53,7 @@ pub enum PlaceKind {
 pub struct ExplainedPart {
     /// The register, if it is one.
     pub register: Option<&'static str>,
-    /// Otherwise the first byte in the argument area.
+    /// The first byte in the argument area, if it is on the stack.
     pub stack: Option<u64>,
     /// `true` if the address of the value is there, and not bytes of it.
     pub is_address: bool,
@@ -143,7 +143,7 @@ fn part(loc: &Loc, (offset, size): (u64, u64), members: &[ExplainedMember]) -> V
     let inside = members
         .iter()
         .filter(|one| one.offset_bits < to && one.end() > from)
-        // A value without members has one without a name.
+        // A value without members has one member without a name.
         .filter(|one| !one.name.is_empty());
     let members: Vec<String> = inside.map(|one| one.name.clone()).collect();
     let of = |register: Option<Reg>, stack| ExplainedPart {

@@ -36,8 +36,8 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
     found
 }
 
-/// Spells integers as C does most often: 8 bytes are `long` if `long` has as many, and one byte is
-/// `char` if it has the sign of `char`. A type knows its width only.
+/// Spells integers as C does most often. One of 8 bytes is `long` if `long` has as many, and one
+/// byte is `char` if it has the sign of `char`. A type knows its width only.
 pub(super) fn spell(explanation: &mut Explanation, model: &DataModel) {
     let spell = |ty: &mut String| match ty.as_str() {
         "long long" if model.long == 8 => *ty = "long".to_string(),

@@ -76,7 +76,7 @@ impl MsvcLayout<'_> {
             && open == size
             && width <= left
         {
-            // `next` stands at the end of the container, the free bits are its last ones.
+            // `next` is the end of the container, whose last bits are free.
             self.run = Some((open, left - width));
             return self.next - left;
         }

@@ -131,11 +131,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
         Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),
-        // As long as a walk is short; what is larger is refused, or a result in memory.
+        // Only if the walk is short: larger values are refused, or are results in memory.
         _ if ty.size() <= MAX_PART_END && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
             return cx.refuse(ty, "a member is of a type that no rule is known for");
         }
-        // clang's `isEmptyRecord`: with a flexible array member it is none.
+        // clang's `isEmptyRecord`: a record with a flexible array member is not empty.
         _ if ty.size() == 0 || leaves_of_one_element(ty).all(|leaf| is_padding(&leaf)) => {
             return Ok(Group::ignore());
         }

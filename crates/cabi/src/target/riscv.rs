@@ -126,7 +126,7 @@ pub static LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8
 pub static LP64F: Convention = partly(standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F));
 /// 64 bits, `float` and `double` in floating-point registers.
 pub static LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
-/// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more
+/// 32 bits with 16 registers, six of them for arguments. Nothing on the stack is aligned to more
 /// than a word.
 pub static ILP32E: Convention = {
     let args = &[LARGE, NEST, WORDS_E, slot(4)];

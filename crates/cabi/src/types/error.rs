@@ -41,7 +41,7 @@ pub enum Error {
     },
     /// An alignment that is not a power of two, or greater than [`MAX_ALIGN`].
     InvalidAlign {
-        /// The alignment asked for, in bytes.
+        /// The alignment in bytes.
         align: u32,
     },
     /// A size that does not fit what C's `ptrdiff_t` can count.

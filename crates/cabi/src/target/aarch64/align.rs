@@ -3,7 +3,7 @@
 use crate::types::record::{Attributes, Field};
 use crate::types::{Kind, Type};
 
-/// Returns the alignment of an argument, 8 or 16: that of its members, to which an attribute on the
+/// Returns the alignment of an argument, 8 or 16. It is that of the members: an attribute on the
 /// record itself adds nothing ("natural alignment").
 pub(super) fn argument_align(ty: &Type) -> u32 {
     let natural = match ty.kind() {

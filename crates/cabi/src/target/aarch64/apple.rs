@@ -1,8 +1,8 @@
 //! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's
 //! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
-//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. A type
-//! on which its own callers and callees disagree is refused.
+//! clang alone is the reference. No value is disputed, and `_Atomic` types are what they are to
+//! clang. A type on which its own callers and callees disagree is refused.
 
 use super::vectors::{short_vector, small_result};
 use super::{

@@ -161,7 +161,7 @@ impl Flat {
                 WalkStep::Leave(inner) => (inner, records.pop()?.n_before),
             };
             let n_parts = self.group.parts.len();
-            // All elements of an array are like this one, of which nothing counts.
+            // All elements of an array are like this one, in which nothing counts.
             if n_parts == n_before && walk.skip_elements() && self.stops_at_elements(element) {
                 return None;
             }

@@ -1,6 +1,6 @@
 //! x86-64 System V: psABI 3.2.3, Passing and Returning of Values, as Linux and the BSDs have it.
 //!
-//! The rules of classification are [`psabi`]'s; what compilers do otherwise is in [`quirks`].
+//! The rules of classification are in [`psabi`], and the deviations of compilers in [`quirks`].
 
 mod class;
 mod classes;

@@ -43,8 +43,8 @@ pub static X86_64_WIN64: Convention = Convention {
             // integer.
             IfWants(WantedKind::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToRegWithShadow(GPRS, VECTORS)),
-            // `__float128`, where it is passed in a register at all: LLVM takes it for one of
-            // System V, and the integer register of its position stays free.
+            // `__float128`, if it is passed in a register: LLVM passes it as on System V, and the
+            // integer register of its position stays free.
             IfType(PartTypes::of(&[V128]), &AssignToReg(FLOAT128_VECTORS)),
             V128_SLOT,
             // A variadic function may look for a float in either register.

@@ -105,7 +105,7 @@ pub static NAKED: Convention = Convention {
     frame: Frame::new(8, 8),
 };
 
-/// The type's own size and alignment: what follows may start at the next byte.
+/// A slot of the type's own size and alignment: the next value may start at the next byte.
 const OWN_SLOT: Rule = AssignToStack { size: 0, align: 0 };
 
 /// Returns the group of `ty` in `auto`.

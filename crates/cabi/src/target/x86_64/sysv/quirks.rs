@@ -1,7 +1,7 @@
 //! Behaviour of gcc, clang and Zig that differs from the psABI, or about which it is silent: the
 //! hooks of [`classify`](super::classify).
 //!
-//! Each hook asks the compilers' files in a fixed order. Every function there names the bit of
+//! Each hook calls the compilers' files in a fixed order. Every function there names the bit of
 //! [`Policy`] that it is for.
 
 pub(super) mod clang;

@@ -39,7 +39,7 @@ pub(super) fn repeated(
     {
         return adds;
     }
-    // The innermost first, of the three outermost.
+    // The three outermost arrays, the innermost of them first.
     let mut arrays = [None; 3];
     for (slot, array) in arrays
         .iter_mut()
