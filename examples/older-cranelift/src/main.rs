@@ -277,8 +277,8 @@ fn pass_on(
     }
 }
 
-/// Checks that a call or an entry that 0.108 or this emitter does not support is an error that says
-/// so.
+/// Checks that a call or an entry that 0.108 or this emitter does not support is an error with the
+/// reason.
 fn refused(opt_level: &str) -> Result<()> {
     let sig = |ty: Type| FnSig::new([ty], Type::VOID);
     for (wrong, why) in [
