@@ -1,5 +1,5 @@
-//! Why each part of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data
-//! and as text.
+//! Explanations of the places of a call: an [`FnAbi`] with the steps that led to it, as data and as
+//! text.
 
 mod members;
 mod place;
@@ -32,7 +32,7 @@ pub struct ExplainedValue {
     pub ty: String,
     /// Bytes.
     pub size: u64,
-    /// The classes of its eightbytes on x86-64 System V; elsewhere what its parts are.
+    /// The classes of its eightbytes on x86-64 System V; elsewhere the kinds of its parts.
     pub classes: String,
     /// Place in which it is passed.
     pub place: ExplainedPlace,

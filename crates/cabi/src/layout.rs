@@ -27,8 +27,8 @@ pub(crate) struct RecordLayout {
 }
 
 /// Layout of the members by a compiler's rules; the record's own attributes and the rounding of its
-/// size come after. All in bits. Positions stop at the greatest number, which is more than any
-/// record may have: `record` compares the size with [`MAX_SIZE`].
+/// size come after. All in bits. Positions saturate, and `record` compares the size with
+/// [`MAX_SIZE`].
 struct MemberLayouts {
     offsets: Vec<u64>,
     /// End of the last member.

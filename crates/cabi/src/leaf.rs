@@ -27,8 +27,8 @@ pub struct Leaf {
     pub kind: LeafKind,
     /// First bit, counted from the start of the type.
     pub offset_bits: u64,
-    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for
-    /// what is empty.
+    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for an
+    /// empty leaf.
     pub width_bits: u64,
     /// `true` if it is a bit-field.
     pub bit_field: bool,
@@ -51,8 +51,8 @@ impl Leaf {
         index(self.offset_bits / 64)..index(last) + 1
     }
 
-    /// Returns whether the leaf is at no multiple of its size, whatever a typedef says. Bit-fields
-    /// are exempt.
+    /// Returns whether the leaf's offset is no multiple of its size, whatever a typedef says.
+    /// Bit-fields are exempt.
     #[inline]
     pub(crate) fn is_unaligned(&self) -> bool {
         let align_bits = match self.kind {
@@ -100,8 +100,8 @@ impl LeafFlags {
     pub(crate) const LATER: Self = Self(8);
     /// The leaf is a member of a union; an element of such a member is not.
     pub(crate) const IN_UNION: Self = Self(16);
-    /// The leaf, if it is no scalar, or a member around it, starts at no multiple of its type's
-    /// alignment.
+    /// The type's alignment forbids the offset of a member around the leaf, or of the leaf unless
+    /// it is a scalar.
     pub(crate) const MISALIGNED: Self = Self(32);
     /// The leaf is the second half of a complex number.
     pub(crate) const IMAGINARY: Self = Self(64);

@@ -59,11 +59,11 @@ macro_rules! version {
 }
 
 bits! {
-    /// A record with a flexible array member is passed in memory (clang), on Win64 by reference;
-    /// gcc ignores the member. If the record has no bytes, it has a slot in memory nevertheless;
-    /// gcc only aligns what is next on the stack.
+    /// A record with a flexible array member is passed in memory (clang), on Win64 by reference. If
+    /// it has no bytes, it has a slot in memory nevertheless. Not set: the member is ignored, and a
+    /// record of no bytes only aligns the next stack argument (gcc).
     FLEXIBLE_ARRAY_IN_MEMORY = 0: Clang, Zig;
-    /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang ignores them as padding.
+    /// Unnamed bit-fields of non-zero width are `Integer` (gcc). Not set: they are padding (clang).
     UNNAMED_BIT_FIELDS_COUNT = 1: Gcc;
     /// A member of record or array type at an offset its type's alignment forbids sends the value
     /// to memory (clang). Not set: only scalars and vectors must be aligned (gcc).
@@ -71,10 +71,10 @@ bits! {
     /// A vector result wider than the vector level is split over up to four registers, three 8-byte
     /// lanes over three (clang, Zig). Not set: it is returned in memory (gcc).
     WIDE_VECTOR_RESULTS_SPLIT = 3: Clang, Zig;
-    /// A vector of two 16-bit floats is `Sse` (gcc); clang classifies by size only: `Integer`.
+    /// A vector of two 16-bit floats is `Sse` (gcc). Not set: it is `Integer`, by its size (clang).
     HALF_PAIRS_IN_SSE = 4: Gcc;
-    /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it
-    /// does for the argument.
+    /// A result that is a vector of one `double` is returned in xmm0 (clang). Not set: it is in
+    /// memory, as an argument is (gcc).
     DOUBLE_VECTOR_RESULT_IN_SSE = 5: Clang, Zig;
     /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in
     /// memory (clang). An `_Atomic` one of up to 16 bytes is aligned to its size there. Not set: it
@@ -85,8 +85,8 @@ bits! {
     /// An `__int128` that finds one integer register free leaves it unused by later arguments too
     /// (clang through version 19).
     INT128_USES_UP_INTEGER_REGISTERS = 7: Clang to 19;
-    /// Vectors of one 8-byte integer are `Integer` (clang on Darwin, FreeBSD and PlayStation);
-    /// elsewhere `Sse`.
+    /// Vectors of one 8-byte integer are `Integer` (clang on Darwin, FreeBSD and PlayStation). Not
+    /// set: they are `Sse`.
     INTEGER_VECTORS_IN_GPR = 8;
     /// `char`, `short` and their unsigned kin are extended to 32 bits in results too (Darwin).
     NARROW_RESULTS_EXTENDED = 9;
@@ -110,8 +110,8 @@ bits! {
     /// An array of more than 16 bytes and more than one element adds no class to the union it is a
     /// member of (clang). A wide vector beside it stays in its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16: Clang;
-    /// On Win64, `_Float16` is passed in a vector register (clang, and gcc from version 16 on);
-    /// older gcc passes it as an integer.
+    /// On Win64, `_Float16` is passed in a vector register (clang, and gcc from version 16 on). Not
+    /// set: it is passed as an integer (older gcc).
     WIN64_HALF_IN_SSE = 17: Clang, Zig, Gcc from 16;
     /// An array of records is classified by its first element alone, whose eightbytes' classes are
     /// repeated (gcc). Later elements may be unaligned, or have other classes in their eightbytes.
@@ -122,13 +122,13 @@ bits! {
     ZERO_LENGTH_ARRAYS_COUNT = 19: Gcc;
     /// Unnamed bit-fields of a union are `Integer`, those of width 0 too (gcc).
     UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT = 20: Gcc;
-    /// On Win64, an empty record is returned through a hidden pointer (clang); gcc returns nothing.
+    /// On Win64, an empty result has a hidden pointer (clang). Not set: nothing is returned (gcc).
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21: Clang, Zig;
     /// A vector of one `float`, `__float128` or 16-bit float is passed in memory (gcc), as one of
-    /// one `double` is everywhere; clang classifies by size.
+    /// one `double` is everywhere. Not set: it is classified by its size (clang).
     ONE_FLOAT_VECTORS_IN_MEMORY = 22: Gcc;
-    /// A bit-field that could be an ordinary integer as well must be aligned like one (gcc); to
-    /// clang no bit-field is unaligned.
+    /// A bit-field that could be an ordinary integer as well must be aligned like one (gcc). Not
+    /// set: no bit-field is unaligned (clang).
     WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23: Gcc;
     /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector register
     /// (clang). Only padding and arrays may follow, and the vector level must have such a register.
@@ -137,12 +137,12 @@ bits! {
     /// is passed in an integer register (clang). The same holds for a lone `__bf16` or two 16-bit
     /// floats, if LLVM's type of the second eightbyte could start at byte 2 or 4.
     ODD_PAIRS_START_IN_GPR = 25: Clang, Zig;
-    /// An array member is `Integer`, whatever its elements, also one of no elements; of more than
-    /// 16 bytes it sends its record to memory (Zig).
+    /// An array member is `Integer`, whatever its elements are, also one of no elements (Zig). One
+    /// of more than 16 bytes sends its record to memory.
     ARRAYS_ARE_INTEGER = 26: Zig;
     /// A `_Float16` member sends its record to memory (Zig).
     HALF_MEMBERS_IN_MEMORY = 27: Zig;
-    /// Unaligned members have classes like others (Zig); psABI rule 1 sends their record to memory.
+    /// Unaligned members have classes too (Zig). Not set: rule 1 sends their record to memory.
     UNALIGNED_MEMBERS_IN_REGISTERS = 28: Zig;
     /// A `_Complex _Float16` that does not start its eightbyte makes the next eightbyte of its
     /// record or array `Sse` too, if there is one (gcc).
@@ -182,8 +182,8 @@ bits! {
     /// [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang
     /// 21 and 22).
     WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 21 to 22;
-    /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang);
-    /// to gcc 12 they are bytes. Apple's are floats either way.
+    /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang).
+    /// Not set: they are bytes (gcc 12). Apple's are floats either way.
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
     /// On AArch64, a homogeneous aggregate that starts with `__bf16` and finds too few vector
     /// registers is split (clang through version 20). It has the registers that are left, and a
@@ -192,19 +192,19 @@ bits! {
     /// On RISC-V, a record of no bytes that is aligned to more than a register aligns the next
     /// stack argument (gcc). Not set: it is ignored (clang).
     EMPTY_RECORDS_ALIGN_STACK = 40: Gcc;
-    /// On AArch64, a static chain is in x15 (clang after version 20), which is refused; else in
-    /// x18.
+    /// On AArch64, a static chain is in x15 (clang after version 20), which is refused. Not set: it
+    /// is in x18.
     STATIC_CHAIN_IN_X15 = 41: Clang from 21;
     /// On RISC-V, a union without bytes, or an array of elements without bytes, keeps its record
     /// out of floating-point registers (gcc through version 15). Later versions ignore it.
     EMPTY_ARRAYS_STOP_FLATTENING = 42: Gcc to 15;
-    /// On Win64, `__bf16` is passed in a vector register (clang); gcc passes it as an integer.
+    /// On Win64, `__bf16` is in a vector register (clang). Not set: in an integer register (gcc).
     WIN64_BF16_IN_SSE = 43: Clang, Zig;
-    /// On Win64, a `_BitInt` of 65 to 128 bits is returned in xmm0, as an `__int128` is (gcc);
-    /// clang returns it through memory.
+    /// On Win64, a `_BitInt` of 65 to 128 bits is returned in xmm0, as an `__int128` is (gcc). Not
+    /// set: it is returned through memory (clang).
     WIN64_BITINT_RESULTS_IN_SSE = 44: Gcc;
-    /// On Apple's arm64, a transparent union of less than 4 bytes has 4 on the stack (clang 19); as
-    /// many as its first member otherwise.
+    /// On Apple's arm64, a transparent union of less than 4 bytes has 4 on the stack (clang 19).
+    /// Not set: it has as many as its first member.
     TRANSPARENT_UNIONS_HAVE_4_BYTES = 45: Clang to 19;
     /// A `_BitInt` member whose bytes are in two eightbytes need not be aligned (gcc). In an array,
     /// the first element decides. Not set: an unaligned one sends its record to memory (rule 1).

@@ -1,4 +1,5 @@
-//! Builds structures and unions from their members, with C's attributes; refuses what C would.
+//! Builds structures and unions from their members, with C's attributes; refuses members that C
+//! refuses.
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -79,8 +79,8 @@ impl Scalar {
         matches!(self, Self::Int { bits: 128, .. })
     }
 
-    /// Returns the bits that carry the value; the rest of the object is padding. Pointers count
-    /// what `size` (bytes) holds.
+    /// Returns the bits that carry the value; the rest of the object is padding. `size` is that of
+    /// the object, in bytes.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {
         match self {

@@ -335,7 +335,7 @@ impl Type {
     }
 
     /// Returns the type of a value that is read from an object of this type: without `_Atomic`, and
-    /// without the alignment it brought.
+    /// without the alignment that it adds.
     #[must_use]
     pub fn non_atomic(&self) -> Self {
         let mut plain = self.clone();

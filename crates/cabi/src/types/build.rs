@@ -102,8 +102,8 @@ impl Type {
     /// innermost dimension first built.
     ///
     /// # Errors
-    /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when
-    /// the size overflows, [`Error::TooComplex`] when types nest too deep.
+    /// [`Error::InvalidType`] for elements that no array can have, [`Error::TooLarge`] when the
+    /// size overflows, [`Error::TooComplex`] when types nest too deep.
     pub fn array(elem: &Self, len: u64) -> Result<Self, Error> {
         let size = elem
             .size

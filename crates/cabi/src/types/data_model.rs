@@ -58,7 +58,7 @@ pub enum LongDouble {
     F128,
 }
 
-/// The language a record was declared in: they count the bytes of an empty record differently.
+/// The language a record was declared in. Languages count the bytes of an empty record differently.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Language {

@@ -65,7 +65,7 @@ pub enum Error {
         /// The target, where there is one.
         target: Option<String>,
     },
-    /// A type that `_Atomic` cannot be put before: compilers add padding, each its own.
+    /// A type that cannot be `_Atomic`, or that compilers pad differently then.
     InvalidAtomic {
         /// The type, as C spells it.
         ty: String,

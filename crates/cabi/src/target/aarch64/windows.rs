@@ -3,7 +3,7 @@
 //! all of its arguments as if they were on a stack of which x0 to x7 are the first 64 bytes.
 //!
 //! clang alone is the reference. Not here: floats of two bytes, and vectors of variadic functions,
-//! which Microsoft's text does not have or clang passes otherwise: errors.
+//! which Microsoft's text does not have or clang passes differently: errors.
 
 use super::vectors::{short_vector, small_result};
 use super::{

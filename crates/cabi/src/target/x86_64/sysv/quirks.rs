@@ -1,5 +1,5 @@
-//! Behaviour of gcc, clang and Zig that differs from the psABI, or about which it is silent: the
-//! hooks of [`classify`](super::classify).
+//! Behaviour of gcc, clang and Zig that differs from the psABI, or on which the psABI is silent:
+//! the hooks of [`classify`](super::classify).
 //!
 //! Each hook calls the compilers' files in a fixed order. Every function there names the bit of
 //! [`Policy`] that it is for.
