@@ -257,7 +257,8 @@ impl Placer<'_, '_> {
         }
     }
 
-    /// `place` without inlining: the slow path, for values whose type differs from the argument's.
+    /// Calls `place`, not inlined: the slow path, for values whose type differs from the
+    /// argument's.
     #[inline(never)]
     fn place_apart(
         &mut self,

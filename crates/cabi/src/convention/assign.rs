@@ -313,7 +313,8 @@ impl<'t> Assigner<'t> {
         self.run_here(rules, value, ty, nesting)
     }
 
-    /// [`run`](Self::run) inlined into its caller: a value in memory costs 60 instructions less.
+    /// Runs rules as [`run`](Self::run) does, inlined: a value in memory costs 60 instructions
+    /// less.
     #[inline(always)]
     fn run_here<'r>(
         &mut self,

@@ -266,7 +266,7 @@ impl<'t> Tracer<'t> {
     }
 }
 
-/// Out of line, to keep the walk short if nothing is written.
+/// Writes out of line, to keep the walk short if nothing is written.
 #[cold]
 #[inline(never)]
 fn write_in(log: &RefCell<Log>, write: impl FnOnce(&mut Log)) {

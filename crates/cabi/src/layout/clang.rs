@@ -84,7 +84,8 @@ impl ClangLayout<'_> {
         at
     }
 
-    /// Microsoft's style aligns the built-in types, and arrays of them, at least to their size.
+    /// Returns the alignment of a type, in bits. In Microsoft's style, built-in types and arrays of
+    /// them are aligned at least to the size of one.
     fn type_align(&self, ty: &Type) -> u64 {
         let align = u64::from(ty.align()) * 8;
         let mut element = ty;

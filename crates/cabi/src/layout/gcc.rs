@@ -12,9 +12,9 @@ use crate::types::error::Error;
 use crate::types::record::Member;
 use crate::types::{Kind, Type};
 
-/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple
-/// of it and a rest, and only the rest is rounded up for the type of a bit-field. No machine mode
-/// is aligned to more.
+/// Returns gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a
+/// multiple of it and a rest, and only the rest is rounded up for the type of a bit-field. No
+/// machine mode is aligned to more.
 fn biggest(model: &DataModel) -> u64 {
     match (model.max_align_8, model.max_align_16) {
         // s390x.
@@ -152,7 +152,7 @@ impl GccLayout<'_> {
         }
     }
 
-    /// `layout_decl`.
+    /// Lays out a member by itself (`layout_decl`).
     fn lay_out(&self, member: &Member) -> Decl {
         let type_align = u64::from(member.ty.align()) * 8;
         let type_size = bits_of(&member.ty);
@@ -221,7 +221,7 @@ impl GccLayout<'_> {
         self.align = self.align.max(align);
     }
 
-    /// `place_field`.
+    /// Places a member of a structure (`place_field`).
     fn place(&mut self, decl: Decl, is_last: bool) -> u64 {
         // A power of two that the position is a multiple of; at the start there is no limit.
         let known = match self.next() {

@@ -60,8 +60,8 @@ const PAIRS: Rule = IfFlag(ArgFlags::SPLIT, &AssignToRegPair(X));
 const WORDS: Rule = IfType(INTS, &AssignToReg(X));
 /// C.1, C.2.
 const VECTORS: Rule = IfType(FLOATS, &AssignToReg(V));
-/// C.3, C.13: a value that does not fit leaves no register to later arguments. A size of 0 is the
-/// type's own.
+/// Returns rule C.3 or C.13: a value that does not fit leaves no register to later arguments. A
+/// size of 0 is the type's own.
 const fn last(size: u32, shadow: &'static [Reg]) -> Rule {
     AssignToStackWithShadow {
         size,

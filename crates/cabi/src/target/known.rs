@@ -16,7 +16,7 @@ pub struct KnownConvention {
     pub target: &'static str,
 }
 
-/// All conventions with names.
+/// Returns all conventions with names.
 ///
 /// # Example
 /// ```

@@ -70,14 +70,14 @@ const fn slot(word: u32) -> Rule {
 const PAIRS: Rule = IfUnnamed(&If(ALIGNED, is_pair, &IfType(INTS, &AssignToRegPair(A))));
 const ALIGNED: &str = "aligned to two words";
 
-/// Two words of an aligned value.
+/// Checks whether a value is two words, and aligned to both together.
 fn is_pair(input: &GuardInput<'_>) -> bool {
     let word = input.group.parts.first().map_or(0, |part| part.ty.bytes());
     input.group.parts.len() == 2 && input.group.align >= 2 * u32::from(word)
 }
 
-/// Rule for a value that finds no pair: it is on the stack, and no later argument finds the last
-/// register.
+/// Returns the rule for a value that finds no pair: it is on the stack, and no later argument finds
+/// the last register.
 const fn no_pair(word: u32) -> Rule {
     AssignToStackWithShadow {
         size: word,

@@ -83,7 +83,7 @@ impl Member {
         self.at_bit(offset.saturating_mul(8))
     }
 
-    /// As [`Member::at`], for a bit-field that starts at bit `offset_bits`.
+    /// Places a bit-field at bit `offset_bits`, as [`Member::at`] places other members.
     #[must_use]
     pub fn at_bit(mut self, offset_bits: u64) -> Self {
         self.offset_bits = Some(offset_bits);

@@ -19,13 +19,13 @@ impl DataModel {
         self.integer(self.long, &Type::I64, Type::I32)
     }
 
-    /// `unsigned long`.
+    /// Returns `unsigned long`.
     #[must_use]
     pub fn unsigned_long(&self) -> Type {
         self.integer(self.long, &Type::U64, Type::U32)
     }
 
-    /// `size_t`.
+    /// Returns `size_t`.
     #[must_use]
     pub fn size_type(&self) -> Type {
         self.integer(self.pointer, &Type::U64, Type::U32)
@@ -38,7 +38,7 @@ impl DataModel {
         }
     }
 
-    /// `long double`.
+    /// Returns `long double`.
     #[must_use]
     pub fn long_double(&self) -> Type {
         match self.long_double {
@@ -71,7 +71,7 @@ impl DataModel {
         )
     }
 
-    /// `_BitInt(bits)`.
+    /// Returns `_BitInt(bits)`.
     ///
     /// # Errors
     /// [`Error::InvalidType`] for fewer bits than C allows: 1, or 2 if signed.

@@ -23,7 +23,7 @@ impl Classes {
         len: 8,
     };
 
-    /// `NoClass` for each eightbyte of `size` bytes, at most 64.
+    /// Returns `NoClass` for each eightbyte of `size` bytes, at most 64.
     #[inline]
     pub(super) fn none(size: u64) -> Self {
         let len = u8::try_from(size.min(64)).unwrap_or(64).div_ceil(8);
@@ -33,7 +33,7 @@ impl Classes {
         }
     }
 
-    /// `first`, then `rest`, for all of `size` bytes.
+    /// Returns `first`, then `rest`, for all of `size` bytes.
     pub(super) fn whole(size: u64, first: Class, rest: Class) -> Self {
         let mut all = Self::none(size);
         for (i, class) in all.as_mut_slice().iter_mut().enumerate() {
@@ -59,7 +59,8 @@ impl Classes {
         adds
     }
 
-    /// `Integer` wherever `leaf` is, and in the eightbyte it starts in if it has no bytes.
+    /// Returns `Integer` wherever `leaf` is. A leaf without bytes counts in the eightbyte it starts
+    /// in.
     pub(super) fn integers(leaf: &Leaf) -> Self {
         let first = eightbyte(leaf.offset_bits / 8);
         let all = first..leaf.eightbytes().end.max(first + 1);

@@ -89,7 +89,7 @@ pub(super) fn merge_by(a: Class, b: Class) -> (Class, char) {
     }
 }
 
-/// [`merge_by`] without the letter.
+/// Merges two classes as [`merge_by`] does, without the letter.
 #[inline]
 pub(super) fn merge(a: Class, b: Class) -> Class {
     merge_by(a, b).0
