@@ -189,8 +189,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         })
     }
 
-    /// A call in a `try`: the instruction is this compiler's own, with the values that clif-cabi
-    /// gives it. An exception leads to `handler`.
+    /// Emits a call in a `try`: the instruction is this compiler's own, with the values that
+    /// clif-cabi gives it. An exception leads to `handler`.
     fn try_call(
         &mut self,
         target: Callee,
