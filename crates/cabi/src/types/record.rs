@@ -254,7 +254,7 @@ pub(crate) fn is_data_to_clang(ty: &Type) -> bool {
         })
 }
 
-/// Returns the FNV-1a hash of fields that equality compares, integers a word at a time.
+/// Returns the FNV-1a hash of what equality compares but the attributes, integers a word at a time.
 fn hash_of(record: &Record) -> u64 {
     struct Fnv(u64);
     impl Hasher for Fnv {

@@ -123,8 +123,8 @@ pub(super) fn one_lane_part(
     }
 }
 
-/// Returns whether `ty` is an integer of 16 bytes that LLVM takes apart. Not a plain `__int128`,
-/// which clang passes by reference.
+/// Returns whether `ty` is an integer of 16 bytes that LLVM takes apart. A plain `__int128` is
+/// none, because clang passes it by reference.
 fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) if vector.lanes == 1 && vector.lane.is_int128() => {
