@@ -125,9 +125,10 @@ impl RecordBuilder {
     ///
     /// # Errors
     /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for
-    /// - a member without offset,
-    /// - a member that ends after the record,
-    /// - structure members that overlap in more than padding at an end.
+    /// - a member without offset, or one that ends after the record,
+    /// - a member inside a byte that is no bit-field,
+    /// - structure members that overlap in more than padding at an end,
+    /// - a union member at another offset than 0.
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
