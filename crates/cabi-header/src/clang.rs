@@ -40,11 +40,11 @@ fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
         .clone()
 }
 
-/// Size of the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow
-/// the nesting of the source.
+/// Stack size of a [`Session`]'s thread, in bytes. The recursions of libclang and of this crate
+/// follow the nesting of the source.
 const STACK: usize = 64 << 20;
 
-/// libclang set up for the thread it was made on.
+/// libclang, set up for the thread that made the session.
 pub(crate) struct Session {
     index: CXIndex,
     library: Arc<SharedLibrary>,
@@ -69,7 +69,7 @@ impl Session {
     /// Loads libclang, if this process has not yet.
     fn new() -> Result<Self, HeaderError> {
         let library = library()?;
-        // Only this thread's variable, which ends with the thread.
+        // Sets the variable of this thread only, which ends with the thread.
         set_library(Some(Arc::clone(&library)));
         // SAFETY: takes two flags.
         let index = unsafe { clang_createIndex(0, 0) };
@@ -81,8 +81,8 @@ impl Session {
         self.library.path()
     }
 
-    /// Parses `main`, a file that may exist only in `unsaved` (names and texts). `None` when
-    /// libclang gives up without diagnostics.
+    /// Parses `main`, a file that may exist only in `unsaved` (names and texts). Returns `None`
+    /// when libclang gives up without diagnostics.
     pub(crate) fn parse(
         &self,
         main: &CStr,
@@ -110,9 +110,8 @@ impl Session {
             | CXTranslationUnit_DetailedPreprocessingRecord
             // `#pragma pack` is one: see `parse/records.rs`.
             | CXTranslationUnit_VisitImplicitAttributes;
-        // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or
-        // an array of the length given, all of which outlive the call; libclang copies what it
-        // keeps.
+        // SAFETY: the index lives as long as `self`. Every pointer is to a NUL-terminated string or
+        // an array of the length given, which outlives the call. libclang copies what it keeps.
         let code = unsafe {
             clang_parseTranslationUnit2(
                 self.index,
@@ -222,7 +221,7 @@ impl Drop for Unit<'_> {
 /// Warning about declarations that declare nothing.
 pub(crate) const NO_DECLARATION: &str = "-Wmissing-declarations";
 
-/// Bytes of the source after an error that are looked at.
+/// Maximum length of the text that `after` returns, in bytes.
 const REST: usize = 256;
 
 /// Message of clang about the source.
@@ -250,7 +249,7 @@ impl From<&Diagnostic> for SourceError {
     }
 }
 
-/// A position in a source file, where macros are expanded.
+/// A position in a source file. A position in a macro is the one where the macro is expanded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SourcePlace {
     pub(crate) file: String,
@@ -262,7 +261,7 @@ pub(crate) struct SourcePlace {
 }
 
 impl SourcePlace {
-    /// Without the column.
+    /// Returns the file and the line, without the column.
     pub(crate) fn location(self) -> Location {
         let Self { file, line, .. } = self;
         Location { file, line }
@@ -320,8 +319,8 @@ unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<
     (before.copied(), String::from_utf8_lossy(rest).into_owned())
 }
 
-/// Returns the range of `range` as it stands in the source, where macros are expanded; none across
-/// files.
+/// Returns `range`, with a start or an end in a macro replaced by the place where the macro is
+/// expanded. Returns none for a range across files.
 ///
 /// # Safety
 /// `unit` is live, and `range` belongs to it.
@@ -338,15 +337,16 @@ unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSo
     }
 }
 
-/// Returns the file of a location, where macros are expanded, and its bytes from the start of that.
+/// Returns the file of `location` and the offset in it, in bytes. A location in a macro is the one
+/// where the macro is expanded.
 ///
 /// # Safety
 /// `location` belongs to a live unit.
 unsafe fn expansion(location: CXSourceLocation) -> (CXFile, u32) {
     let (mut file, mut offset) = (ptr::null_mut(), 0);
     let (line, column) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the location is live (above), the results are written to our variables, line and
-    // column are not asked for.
+    // SAFETY: the location is live (above), the results are written to our variables, and the null
+    // pointers for line and column are allowed.
     unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
     (file, offset)
 }

@@ -30,7 +30,7 @@ pub(crate) const WITH_PARENTHESES: [&str; 22] = [
 ];
 
 /// Declares `name` to have the type that C spells `ty`: `int (*)(void)` and `f` give
-/// `int (*f)(void)`. Without a name, the type itself.
+/// `int (*f)(void)`. Returns the type itself if `name` is empty.
 ///
 /// The name may be a declarator in turn, such as `*`, `f[3]` or `f(int)`, which then derives from
 /// `ty`.

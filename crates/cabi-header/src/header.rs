@@ -15,35 +15,35 @@ pub struct Header {
     pub target: String,
     /// Widths and layout rules of C under the arguments given.
     pub model: DataModel,
-    /// Functions in the order of their first declaration, each name once, or each symbol where
-    /// several may have one name.
+    /// Functions in the order of their first declaration. Each name is there once, or each symbol
+    /// where several functions may have one name.
     pub prototypes: Vec<Prototype>,
     /// Structures and unions that have a name, in the order in which their definitions end.
     pub records: Vec<NamedType>,
-    /// Typedefs in order. A pointer to a function, a vector, an array, whatever it names.
+    /// Typedefs in order, of all types: pointers to functions, vectors, arrays and others.
     pub typedefs: Vec<NamedType>,
     /// Enumerations that have a tag.
     pub enums: Vec<NamedType>,
-    /// Structures and unions that are declared and never defined, as C spells them: only pointers
-    /// to them can be had.
+    /// Structures and unions that are declared and never defined, as C spells them. Only pointers
+    /// to them can be used.
     pub incomplete: Vec<String>,
     /// Enumeration constants in order, those of enumerations without a tag among them.
     pub constants: Vec<Constant>,
     /// Macros without parameters whose value is an integer constant expression, by name.
     pub macros: Vec<Constant>,
     /// Declarations that were not understood, or have no place in a table of C functions, with the
-    /// reasons: variables, constants and what is not C first, then types, then functions.
+    /// reasons. Variables, constants and what is not C come first, then types, then functions.
     pub skipped: Vec<Skipped>,
-    /// Macros of the header and what it includes that are no integers.
+    /// Macros of the header and of the files that it includes whose value is no integer.
     pub other_macros: Vec<Skipped>,
-    /// Declarations of the text itself in order, understood or not; and from the files that it
-    /// includes the function types that have a name.
+    /// Declarations of the text itself in order, understood or not. Function types with a name are
+    /// also listed from the files that the text includes.
     pub declared: Vec<Declared>,
 }
 
 impl Header {
-    /// Returns a header without declarations, to put some into: for functions and types that a
-    /// program makes.
+    /// Returns a header without declarations, for a program that adds functions and types of its
+    /// own.
     #[must_use]
     pub fn empty(target: &str, model: DataModel) -> Self {
         Self {
@@ -62,8 +62,8 @@ impl Header {
         }
     }
 
-    /// Returns the prototype of the function `name`; none where several have the name, those left
-    /// out among them: see [`overloads`](Self::overloads).
+    /// Returns the prototype of the only function `name`. Returns none if several functions have
+    /// the name, those left out among them: see [`overloads`](Self::overloads).
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
         let mut all = self.overloads(name);
@@ -73,8 +73,8 @@ impl Header {
         is_only.then_some(first)
     }
 
-    /// Returns the prototypes of all functions `name`: of several in C++, and in C where clang's
-    /// attribute `overloadable` allows it. Their symbols differ.
+    /// Returns the prototypes of all functions `name`, whose symbols differ. Several may have one
+    /// name in C++, and in C by clang's attribute `overloadable`.
     ///
     /// # Example
     /// ```
@@ -96,17 +96,17 @@ impl Header {
         all.filter(move |prototype| prototype.name == name)
     }
 
-    /// Returns the last declaration of the text itself that `is_asked`, not one of what it
-    /// includes.
+    /// Returns the last declaration of the text itself for which `is_asked` is true. Declarations
+    /// of included files are not searched.
     pub fn last_declared(&self, is_asked: impl Fn(&Declared) -> bool) -> Option<&Declared> {
         let mut all = self.declared.iter().rev();
         all.find(|declared| declared.in_text && is_asked(declared))
     }
 
-    /// Returns the prototype of what `declared` declares: a function, or a function type.
+    /// Returns the prototype of the function or function type that `declared` declares.
     ///
     /// # Errors
-    /// Why it is none, or was left out.
+    /// The reason if `declared` is no function, or if the function was left out.
     pub fn function<'h>(&'h self, declared: &'h Declared) -> Result<&'h Prototype, Reason> {
         match &declared.kind {
             DeclaredKind::Function { symbol } => {
@@ -163,15 +163,15 @@ impl Header {
 /// A declared function. Parameters have decayed: an array is a pointer. An object that a C++
 /// compiler passes by invisible reference is the pointer that is passed.
 ///
-/// The types alone do not determine the ABI: call through [`signature`](Self::signature), which
-/// brings convention and vectors along.
+/// The types alone do not determine the ABI. [`signature`](Self::signature) adds the convention and
+/// the vector level.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Prototype {
     /// The name in C; in C++ with its namespaces, `space::name`.
     pub name: String,
-    /// The name the linker knows, which an assembler label (`__asm__("name")`) changes, and which
-    /// C++ mangles.
+    /// The name the linker knows. An assembler label (`__asm__("name")`) changes it, and C++
+    /// mangles it.
     pub symbol: String,
     /// Name, if it has one, and type of each parameter.
     pub params: Vec<(Option<String>, Type)>,
@@ -202,10 +202,10 @@ pub struct Prototype {
     pub unprototyped: bool,
     /// `true` if the function never returns.
     pub noreturn: bool,
-    /// Features of a `target("avx2")` attribute, empty without one: it decides how wide vectors are
-    /// passed.
+    /// Features of the `target("avx2")` attributes, which decide how wide vectors are passed. Empty
+    /// without such an attribute.
     pub target_features: String,
-    /// The widest vectors that are passed in registers, by that attribute and by the arguments
+    /// The widest vectors that are passed in registers, by these attributes and by the arguments
     /// given to clang.
     pub vectors: VectorLevel,
     /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that
@@ -217,7 +217,7 @@ pub struct Prototype {
 }
 
 impl Prototype {
-    /// `ret name(params)` as a program makes it: of the target's own convention, without attributes
+    /// Returns the prototype `ret name(params)` of the target's own convention, without attributes
     /// and names of parameters.
     #[must_use]
     pub fn new(name: &str, params: Vec<Type>, ret: Type) -> Self {
@@ -243,8 +243,8 @@ impl Prototype {
         }
     }
 
-    /// Returns the signature, of a variadic function without unnamed arguments, and of one without
-    /// a prototype without any.
+    /// Returns the signature without arguments that no parameter declares: those after `...`, and
+    /// those of a function without a prototype.
     ///
     /// # Example
     /// ```
@@ -301,21 +301,21 @@ pub enum DeclaredKind {
         /// Name that the linker knows, where several functions may have one name, as in C++.
         symbol: Option<String>,
     },
-    /// A typedef or a variable of a function type, or of a pointer to one: that function type, with
-    /// the declared name.
+    /// The function type of a typedef or a variable, or the one that its type points to, with the
+    /// declared name.
     FunctionType(Result<Box<Prototype>, Reason>),
     /// Anything else: its type as clang spells it.
     Other(String),
 }
 
-/// Returns the tag in the `name` of a type: `node` in `struct node`; none in a typedef's.
+/// Returns the tag in the `name` of a type: `node` in `struct node`. Returns none for a typedef.
 #[must_use]
 pub fn tag(name: &str) -> Option<&str> {
     let mut words = ["struct ", "union ", "enum "].iter();
     words.find_map(|word| name.strip_prefix(word))
 }
 
-/// A type and what C calls it.
+/// A type with its name in C.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct NamedType {
@@ -328,8 +328,8 @@ pub struct NamedType {
     /// Members of a record as they were written, in the order of
     /// [`Record::fields`](cabi::Record::fields).
     pub members: Vec<Written>,
-    /// Types of a record's members as clang spells them, in the same order; for a typedef, the type
-    /// that it names, alone.
+    /// Types of a record's members as clang spells them, in the same order. A typedef has one
+    /// entry, the type that it names.
     pub spelled: Vec<Spelled>,
     /// Location of the declaration.
     pub location: Location,
@@ -339,17 +339,17 @@ pub struct NamedType {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Spelled {
-    /// The type: `const char *`, `size_t`; of a record without a name `struct {..}`, also as the
+    /// The type: `const char *`, `size_t`. A record without a name is `struct {..}`, also as the
     /// element of an array.
     pub ty: String,
     /// The type as it was written.
     pub written: Written,
-    /// The members of that record without a name.
+    /// Members of the record without a name; empty for other types.
     pub members: Vec<Spelled>,
 }
 
 impl NamedType {
-    /// `ty` under the name by which C spells it.
+    /// Returns the entry for `ty` under the name by which C spells it.
     #[must_use]
     pub fn new(name: &str, ty: Type) -> Self {
         Self {

@@ -26,7 +26,7 @@ impl fmt::Display for SourceError {
     }
 }
 
-/// Why a whole header could not be read.
+/// Reason why a whole header could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum HeaderError {
@@ -51,7 +51,7 @@ pub enum HeaderError {
     },
     /// Text, name or arguments contain a NUL character.
     Nul {
-        /// The one of them.
+        /// `the text`, `an argument` or `the name of the header`.
         place: String,
     },
     /// clang refused its arguments, or gave up without saying why.

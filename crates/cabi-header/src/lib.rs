@@ -1,16 +1,16 @@
 //! C headers and declarations to [`cabi`] types through libclang, and `cabi` types back to C text.
 //!
-//! libclang is loaded when the first header is read; a machine without it builds and links this
-//! crate all the same, and gets one error that names what to install. Every size, alignment and
-//! offset that clang states is compared with what `cabi` computes: a declaration on which they
-//! differ is left out with both numbers, never used.
+//! libclang is loaded when the first header is read. A machine without it builds and links this
+//! crate too, and gets one error that names what to install. Every size, alignment and offset that
+//! clang states is compared with what `cabi` computes. A declaration on which the two differ is
+//! left out with both numbers, never used.
 //!
-//! [`parse`] and [`parse_file`] give a [`Header`] of prototypes, records, typedefs, enumerations
-//! and integer macros, and say of everything else why it is not among them ([`Reason`]). From C++
-//! come free functions, by their mangled names, and classes whose layout is C's; an argument that
-//! C++ passes by invisible reference is a pointer in the [`Prototype`]. [`Emitter`] and
-//! [`declaration`] go the other way, to C. Conventions are the target's own, `ms_abi` and
-//! `sysv_abi`; others are refused by name. So are methods and templates.
+//! [`parse`] and [`parse_file`] return a [`Header`] of prototypes, records, typedefs, enumerations
+//! and integer macros. Everything else has its [`Reason`] there. Free functions of C++ are read, by
+//! their mangled names, and classes whose layout is C's. An argument that C++ passes by invisible
+//! reference is a pointer in the [`Prototype`]. [`Emitter`] and [`declaration`] go the other way,
+//! to C. Conventions are the target's own, `ms_abi` and `sysv_abi`. Others are refused by name, as
+//! are methods and templates.
 //!
 //! # Example
 //! ```

@@ -13,7 +13,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Returns the place of what stands in no file.
+    /// Returns the place of a declaration that stands in no file.
     pub(crate) fn none() -> Self {
         Self {
             file: String::new(),

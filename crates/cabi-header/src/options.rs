@@ -9,9 +9,9 @@ use cabi::{RecordRules, Target};
 
 /// Options by which a header is read.
 ///
-/// Headers are searched in the directories given, then where clang looks by itself, then, for the
-/// host's own target, where the system's compiler looks: `cc -E -v` is run once for that.
-/// `-nostdinc` leaves it at the directories given.
+/// Headers are searched in the directories given, then in clang's own. For the host's own target,
+/// the directories of the system's compiler come last; `cc -E -v`, run once, lists them. With
+/// `-nostdinc` only the directories given are searched.
 ///
 /// # Example
 /// ```
@@ -41,7 +41,7 @@ pub(crate) enum Records {
 }
 
 impl Records {
-    /// Returns the rules for `triple`, if not only what compilers lay out alike is read.
+    /// Returns the rules for `triple`; none if only records that compilers lay out alike are read.
     pub(crate) fn rules(self, triple: &str) -> Option<RecordRules> {
         match self {
             Self::Alike => None,
@@ -51,8 +51,8 @@ impl Records {
     }
 }
 
-/// Returns the rules of the compiler that `triple` has its libraries from; of a target that `cabi`
-/// does not know, gcc's.
+/// Returns the rules of the compiler that builds the libraries of `triple`, or gcc's for a target
+/// that `cabi` does not know.
 pub(crate) fn of_target(triple: &str) -> RecordRules {
     let target = Target::named(triple);
     target.map_or(RecordRules::Gcc, |target| target.data_model().records)
@@ -60,8 +60,9 @@ pub(crate) fn of_target(triple: &str) -> RecordRules {
 
 /// Returns clang's name of the target that Rust's triple `triple` names.
 ///
-/// clang's names of RISC-V have no extensions, and those of C-SKY no ABI. UEFI is Windows, as it
-/// is to Rust: clang before 20 knows no types of it. `gnullvm` is `gnu`, whose compiler is clang.
+/// clang's names of RISC-V have no extensions, and those of C-SKY no ABI. UEFI is Windows, as it is
+/// to Rust, since clang before 20 does not know UEFI's types. `gnullvm` is `gnu`, whose compiler is
+/// clang.
 ///
 /// # Example
 /// ```
@@ -100,7 +101,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// No arguments; text in memory is called `header.h`.
+    /// Returns options without arguments. Text in memory is called `header.h`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -114,24 +115,24 @@ impl Options {
         self
     }
 
-    /// One argument for clang: `-Idir`, `-DNAME`, `-std=c11`, `--target=aarch64-linux-gnu`.
+    /// Adds one argument for clang: `-Idir`, `-DNAME`, `-std=c11`, `--target=aarch64-linux-gnu`.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Several arguments for clang.
+    /// Adds several arguments for clang.
     #[must_use]
     pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// Returns whose rules lay out records. Without, only records that gcc and clang lay out alike
-    /// are read, and others left out as [`Reason::Compilers`](crate::Reason::Compilers).
+    /// Sets the rules that lay out records. Without rules, only records that gcc and clang lay out
+    /// alike are read; others are left out as [`Reason::Compilers`](crate::Reason::Compilers).
     /// [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. In C++,
-    /// gcc's rules are used where they are clang's too.
+    /// gcc's rules are used where clang's agree.
     ///
     /// # Example
     /// ```
@@ -160,8 +161,8 @@ impl Options {
         self
     }
 
-    /// As [`records`](Self::records), by the rules of the compiler that the target's own libraries
-    /// are built with: gcc's on Linux, clang's on Darwin and FreeBSD.
+    /// Sets the rules, as [`records`](Self::records) does, to those of the compiler that builds the
+    /// target's own libraries: gcc on Linux, clang on Darwin and FreeBSD.
     ///
     /// # Example
     /// ```
@@ -184,8 +185,8 @@ impl Options {
         self
     }
 
-    /// Returns the language that clang reads, `c` or `c++` with its variants: what the last `-x`
-    /// says, else C++ for the names that C++ headers have.
+    /// Returns the language that clang reads, `c` or `c++` with its variants. The last `-x`
+    /// decides, else the header's extension: those of C++ headers select C++.
     #[must_use]
     pub fn language(&self) -> &str {
         let mut args = self.args.iter();
@@ -202,8 +203,8 @@ impl Options {
         said.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
-    /// Returns arguments for clang's own headers, which libclang does not find through a link to
-    /// itself, and for folders that are searched after all others.
+    /// Returns arguments for clang's own headers and for folders that are searched after all
+    /// others. A libclang that is loaded through a link does not find its own headers.
     pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
         let is = |names: &[&str]| {
             let mut args = self.args.iter();
@@ -231,7 +232,7 @@ impl Options {
         match &own[..] {
             _ if is(&["-resource-dir"]) => {}
             [only] => args.push(format!("-resource-dir={}", only.display())),
-            // clang has to find those of its own version.
+            // clang has to find the headers of its own version.
             [_, ..] => {}
             [] => {
                 let gcc = subdirectories(Path::new("/usr/lib/gcc")).into_iter();
@@ -248,8 +249,8 @@ impl Options {
 /// Endings of files that are C++ to gcc and clang.
 const CXX_EXTENSIONS: [&str; 9] = ["hpp", "hxx", "hh", "H", "h++", "cpp", "cxx", "cc", "C"];
 
-/// Returns the directories that `cc -E -v` lists for the language, without those of the compiler's
-/// own headers: clang has its own. Asked once.
+/// Returns the directories that `cc -E -v`, run once, lists for the language. Those of the
+/// compiler's own headers are left out, since clang has its own.
 fn compiler_includes(language: &str) -> &'static [PathBuf] {
     static C: OnceLock<Vec<PathBuf>> = OnceLock::new();
     static CXX: OnceLock<Vec<PathBuf>> = OnceLock::new();
@@ -262,11 +263,11 @@ fn compiler_includes(language: &str) -> &'static [PathBuf] {
         let run = Command::new("cc")
             .args(["-E", "-v", "-x", language, "-"])
             .env("LC_ALL", "C")
-            // clang looks at it itself, and would take its folders out of their place.
+            // clang reads the variable itself; in this list its folders would lose their place.
             .env_remove("CPATH")
             .stdin(Stdio::null())
             .output();
-        // Without a compiler clang's own knowledge has to do.
+        // Without a compiler, only clang's own directories are known.
         let listing = run.map_or_else(
             |_| String::new(),
             |out| String::from_utf8_lossy(&out.stderr).into_owned(),
@@ -288,7 +289,8 @@ fn search_list(listing: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns the folders of `root` that have `stddef.h` and its like, each once: there may be links.
+/// Returns the folders of `root` that have a compiler's `stddef.h`. A folder with links to it is
+/// listed once.
 fn versions(root: &Path) -> Vec<PathBuf> {
     let folders = subdirectories(root).into_iter();
     let folders = folders.filter(|folder| folder.join("include/stddef.h").is_file());

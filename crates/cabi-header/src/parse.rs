@@ -1,4 +1,4 @@
-//! From the text of a header to a [`Header`].
+//! Reading of a header's text into a [`Header`].
 //!
 //! Clang is run in `parse/source.rs`, the declarations are walked in `parse/walk.rs`; functions are
 //! in `parse/functions.rs`, types in `parse/types.rs`, records in `parse/records.rs`.
@@ -49,14 +49,14 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
     parse(&text, &options.clone().name(path))
 }
 
-/// Reads declarations from C text, everything it includes among them.
+/// Reads declarations from C text and from the files that it includes.
 ///
-/// libclang follows the nesting of the source with its own stack, and overflows it where that is
-/// some ten thousand deep, which ends the process; it has no bound on memory or time either. A
-/// program that reads headers it does not trust reads them in a child first, as the command `cabi`
-/// does.
+/// libclang follows the nesting of the source with its own stack. Source that is some ten thousand
+/// deep overflows the stack, which ends the process. libclang has no bound on memory or time
+/// either. A program that reads untrusted headers reads them in a child process first, as the
+/// command `cabi` does.
 ///
-/// Declarations that cannot be had are in [`Header::skipped`], each with its
+/// Declarations that cannot be read are in [`Header::skipped`], each with its
 /// [`Reason`](crate::Reason).
 ///
 /// # Errors
@@ -85,9 +85,9 @@ pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
     Session::run(|session| read_in(session, text, options))
 }
 
-/// Returns clang's warnings about `text` itself, not about included files, each with its option;
-/// none if the text has errors. Bodies of functions are not looked at: an expression is put into
-/// `__typeof__`.
+/// Returns clang's warnings about `text` itself, each with its option. Warnings about included
+/// files are left out, and a text with errors has none. Bodies of functions are not checked, so the
+/// expression to check is put into `__typeof__`.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, and arguments clang does not take.
@@ -132,7 +132,7 @@ fn read_in(session: &Session, text: &str, options: &Options) -> Result<Header, H
         if questions.is_empty() {
             return Ok(header);
         }
-        // Each question is asked once, and the text has finitely many.
+        // Each question is answered once, and the text has finitely many.
         source.answer(&questions, &mut answers)?;
     }
 }

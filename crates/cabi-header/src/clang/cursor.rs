@@ -137,20 +137,21 @@ impl<'u> Cursor<'u> {
 
     /// Returns the declaration as clang prints it, attributes included.
     ///
-    /// clang prints the strings of attributes without escapes: which quotes end one is not known.
+    /// clang prints the strings of attributes without escapes, so a quote need not end a string.
     pub(crate) fn printed_with_strings(self) -> String {
         // SAFETY: the cursor's unit is live; a null policy stands for the default.
         unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
     }
 
-    /// Returns the declaration as clang prints it, attributes included, with spaces in the place of
-    /// strings: no word of theirs is an attribute.
+    /// Returns the declaration as clang prints it, attributes included. Spaces replace the strings,
+    /// whose words are no attributes.
     pub(crate) fn printed(self) -> String {
         without_strings(&self.printed_with_strings())
     }
 
-    /// Returns the tokens of the source text that the cursor covers, comments left out; from or to
-    /// a macro's name where its extent starts or ends in the macro's expansion; none across files.
+    /// Returns the tokens of the source text that the cursor covers, without comments. An extent
+    /// that starts or ends in a macro's expansion starts or ends at the macro's name. An extent
+    /// across files has no tokens.
     pub(crate) fn tokens(self) -> Vec<Token> {
         // SAFETY: the cursor's unit, and so its extent, is live.
         unsafe {
@@ -165,7 +166,7 @@ impl<'u> Cursor<'u> {
         unsafe { SourcePlace::new(clang_getCursorLocation(self.raw)) }
     }
 
-    /// First and last position of the declaration.
+    /// Returns the first and the last position of the declaration.
     pub(crate) fn extent(self) -> (SourcePlace, SourcePlace) {
         // SAFETY: as in `place`.
         unsafe {
@@ -177,8 +178,8 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    /// Returns the extent, up to the semicolon that ends the declaration: where a declarator is
-    /// wrong, clang's extent ends before the error.
+    /// Returns the extent, up to the semicolon that ends the declaration. Where a declarator is
+    /// wrong, clang's own extent ends before the error.
     pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
         let (before, rest) = self.after();
@@ -226,8 +227,8 @@ impl<'u> Cursor<'u> {
 /// `unit` is live, and `range` belongs to it.
 unsafe fn tokens(unit: CXTranslationUnit, range: CXSourceRange) -> Vec<Token> {
     let (mut raw, mut n): (*mut CXToken, c_uint) = (ptr::null_mut(), 0);
-    // SAFETY: the unit is live; the tokens, `n` of them unless null, are ours until they are
-    // disposed of here, with the unit they came from.
+    // SAFETY: the unit is live. The tokens, `n` of them unless null, are ours until they are
+    // disposed of here, with their unit.
     unsafe {
         clang_tokenize(unit, range, &mut raw, &mut n);
         if raw.is_null() {
@@ -268,7 +269,7 @@ impl<'u> Ty<'u> {
 
     methods! {
         spelling = clang_getTypeSpelling -> String, owned;
-        /// Without typedefs and attributes, and so without the alignment they asked for.
+        /// Type without typedefs and attributes, and so without the alignment that those set.
         canonical = clang_getCanonicalType -> Ty<'u>, Ty::new;
         declaration = clang_getTypeDeclaration -> Cursor<'u>, Cursor::new;
         /// Bytes; negative for an error.
@@ -291,7 +292,7 @@ impl<'u> Ty<'u> {
         convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
     }
 
-    /// Returns its spelling without qualifiers.
+    /// Returns the type's spelling without qualifiers.
     pub(crate) fn unqualified(self) -> String {
         let spelling = self.spelling();
         let is_qualifier = |word: &&str| ["const", "volatile", "restrict"].contains(word);
@@ -351,8 +352,8 @@ fn is_true(flag: c_uint) -> bool {
     flag != 0
 }
 
-/// Returns `printed` with spaces in the place of what stands in quotes, as long as before; as it is
-/// if a quote seems to stand in a string, which clang prints without its backslash.
+/// Returns `printed` with each quoted string replaced by as many spaces. A quote in a string, which
+/// clang prints without its backslash, leaves `printed` as it is.
 pub(crate) fn without_strings(printed: &str) -> String {
     match may_have_quotes_in_strings(printed) {
         true => printed.to_owned(),
@@ -360,7 +361,7 @@ pub(crate) fn without_strings(printed: &str) -> String {
     }
 }
 
-/// Returns `printed` with spaces in the place of each second part between quotes.
+/// Returns `printed` with spaces in place of the text between each pair of quotes.
 pub(crate) fn between_quotes_blank(printed: &str) -> String {
     let blank = |(i, part): (usize, &str)| match i % 2 {
         0 => part.to_owned(),
@@ -370,7 +371,8 @@ pub(crate) fn between_quotes_blank(printed: &str) -> String {
     parts.join("\"")
 }
 
-/// Returns whether strings in `printed` do not begin and end as an argument does.
+/// Returns whether a string in `printed` may contain a quote, as it does not begin and end as an
+/// argument does.
 fn may_have_quotes_in_strings(printed: &str) -> bool {
     let parts: Vec<&str> = printed.split('"').collect();
     let outside = parts.iter().step_by(2);
