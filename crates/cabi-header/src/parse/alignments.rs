@@ -1,4 +1,4 @@
-//! Alignments that declarations ask for, of which libclang shows the text alone.
+//! Alignments that declarations ask for, whose expressions libclang shows as text only.
 
 use cabi::{Error, MAX_ALIGN};
 
@@ -10,8 +10,8 @@ use crate::parse::types::Reader;
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
-    /// Refuses an alignment greater than gcc's greatest in the text of `declaration` that clang has
-    /// printed: clang takes it for none, without a message.
+    /// Refuses an alignment in `printed`, the text of `declaration`, that is greater than gcc's
+    /// greatest. clang ignores such an alignment without a message.
     pub(crate) fn check_greatest(
         &mut self,
         declaration: Cursor<'u>,
@@ -30,8 +30,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Returns the alignments that the `aligned` of a declaration in `scope`, printed by clang, ask
-    /// for.
+    /// Returns the values of the `aligned` attributes in `printed`, the text of a declaration in
+    /// `scope`.
     pub(crate) fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
         let texts = aligned_expressions(printed);
         // All are looked at before one fails, so that one run evaluates each.
@@ -48,7 +48,7 @@ impl<'u> Reader<'u> {
         if let Ok(value) = digits.parse::<u64>() {
             return Ok(u32::try_from(value).unwrap_or(u32::MAX));
         }
-        // It is asked after the end of the text.
+        // The question stands after the end of the text, where its names may have other meanings.
         let is_hidden = self.facts.cxx && has_names(expression) && has_own_names(scope);
         if !is_hidden && let Some(Some(value)) = self.value(expression) {
             return Ok(value);
@@ -60,8 +60,8 @@ impl<'u> Reader<'u> {
 }
 
 /// Returns the expressions of the `aligned` attributes, `__declspec(align(..))` and `_Alignas`
-/// specifiers of a member or record as clang prints it, `int x _Alignas(8)`; empty for `aligned`
-/// alone.
+/// specifiers in `printed`. The text is a member or record as clang prints it, `int x _Alignas(8)`.
+/// `aligned` alone gives an empty expression.
 fn aligned_expressions(printed: &str) -> Vec<String> {
     // A record defined in the member's own declaration is printed in front of them.
     let tail = printed.rsplit('}').next().unwrap_or(printed);

@@ -1,10 +1,13 @@
 //! Attributes of records, and positions of `aligned` and `packed` in a declaration with their
 //! meaning to gcc.
 //!
-//! To clang each of them belongs to what is declared. gcc gives an attribute that stands after a
-//! `*` or inside of parentheses to the type that is built there: in
-//! `char *__attribute__((aligned(1))) p` to the pointer, which is then aligned to 1; in
-//! `char *__attribute__((aligned(16))) *p` to what `p` points to; and it ignores `packed` there.
+//! To clang each of them belongs to what is declared. To gcc an attribute after a `*` or in
+//! parentheses belongs to the type that is built there:
+//!
+//! - `char *__attribute__((aligned(1))) p` aligns the pointer to 1.
+//! - `char *__attribute__((aligned(16))) *p` aligns the type that `p` points to.
+//! - `packed` is ignored there.
+//!
 //! libclang shows no places in a declarator, so the tokens are read. If a macro hides them, the
 //! place is not known.
 
@@ -25,8 +28,8 @@ pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
         .any(|start| printed.contains(&format!("{start}{name}")))
 }
 
-/// Returns the text of `definition` before its brace, as clang prints it; nothing if it has no
-/// attribute. libclang has no kind for many of them.
+/// Returns the text of `definition` before its brace, as clang prints it, since libclang has no
+/// kind for many attributes. Returns nothing for a definition without attributes.
 pub(crate) fn head(definition: Cursor<'_>) -> String {
     let mut children = definition.children().into_iter();
     if !children.any(|child| child.is_attribute()) {
@@ -40,15 +43,15 @@ pub(crate) fn head(definition: Cursor<'_>) -> String {
 pub(crate) struct RecordAttributes {
     pub(crate) packed: bool,
     pub(crate) aligned: bool,
-    /// `true` if several attributes align it.
+    /// `true` if several attributes align the record.
     pub(crate) aligned_again: bool,
-    /// `true` if libclang does not name the record.
+    /// `true` if libclang shows an attribute without a name, as for `#pragma pack`.
     pub(crate) unnamed: bool,
     pub(crate) transparent: bool,
-    /// `true` if clang ignores its `transparent_union`.
+    /// `true` if clang ignores the record's `transparent_union`.
     pub(crate) transparent_to_gcc: bool,
     pub(crate) ms_struct: bool,
-    /// `packed` or `aligned` of an earlier declaration, or before the word `struct`.
+    /// `true` if a `packed` or `aligned` stands in an earlier declaration, or before `struct`.
     pub(crate) inherited: bool,
 }
 
@@ -77,7 +80,7 @@ impl RecordAttributes {
         }
     }
 
-    /// `model` with the record's own style of bit-fields.
+    /// Returns `model` with the record's own style of bit-fields.
     pub(crate) fn model(&self, model: &DataModel) -> DataModel {
         let mut model = *model;
         if self.ms_struct {
@@ -93,15 +96,15 @@ pub(crate) fn is_before(attribute: Cursor<'_>, declaration: Cursor<'_>) -> bool 
     place.file == start.file && place.offset < start.offset
 }
 
-/// Returns whether an alignment was asked for by `_Alignas`.
+/// Returns whether `attribute`, an alignment, is an `_Alignas`.
 pub(crate) fn is_specifier(attribute: Cursor<'_>) -> bool {
     let tokens = attribute.tokens();
     let first = tokens.first().map(|token| token.text.as_str());
     matches!(first, Some("_Alignas" | "alignas"))
 }
 
-/// Returns whether `attribute`, an alignment, is gcc's too: `vector_size` and `mode` make a type
-/// without it. They stand before it on the same side of the name.
+/// Returns whether gcc too keeps `attribute`, an alignment of `typedef`. To gcc `vector_size` and
+/// `mode` make a type without it, unless they stand before it on the same side of the name.
 pub(crate) fn keeps_alignment(
     typedef: Cursor<'_>,
     underlying: Ty<'_>,
@@ -118,12 +121,12 @@ pub(crate) fn keeps_alignment(
     let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
     match words.iter().filter_map(|word| rest.find(word)).min() {
         Some(made) => (end as usize).saturating_add(made) < at as usize,
-        // A macro hides it.
+        // A macro hides the word.
         None => underlying.kind() != CXType_Vector,
     }
 }
 
-/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
+/// Returns whether `ty` is a typedef that asks for an alignment.
 pub(crate) fn has_alignment(ty: Ty<'_>) -> bool {
     let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
     ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)
@@ -137,22 +140,24 @@ pub(crate) fn may_drop_alignment(alias: Cursor<'_>) -> bool {
     }
     let (tokens, after) = (alias.tokens(), alias.after().1);
     let mut words = after.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    // These may follow what clang takes for the end of a type.
+    // These words may follow what clang takes for the end of a type.
     let other = words.find(|word| !matches!(*word, "" | "const" | "volatile" | "noexcept"));
     let is_macro = other.is_some_and(|word| word != "__attribute__");
     let is_aligned = |word: &str| word.trim_matches('_') == "aligned";
     is_macro || after.contains("aligned") || tokens.iter().any(|token| is_aligned(&token.text))
 }
 
-/// Returns whether `ty` is the type of an expression that gcc may align otherwise: in C it drops
-/// the alignment of a typedef in a cast, and keeps that of a pointer in `&p[0]`; in C++ it keeps
-/// the operand's in a cast and in arithmetic. Only declarations that the expression names may have
-/// such an alignment.
+/// Returns whether gcc may align `ty` otherwise than clang, as the type of an expression:
+///
+/// - In C gcc drops the alignment of a typedef in a cast, and keeps that of a pointer in `&p[0]`.
+/// - In C++ gcc keeps the operand's alignment in a cast and in arithmetic.
+///
+/// Only declarations that the expression names may have such an alignment.
 pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
     let spelling = ty.spelling().replace("->", ".");
     let expressions = ["typeof", "decltype"].into_iter();
     let expressions = expressions.filter_map(|word| Some(spelling.split_once(word)?.1));
-    // The outermost.
+    // The outermost expression.
     let Some(expression) = expressions
         .max_by_key(|rest| rest.len())
         .filter(|rest| has_names(rest))
@@ -173,8 +178,8 @@ pub(crate) fn may_align_otherwise(ty: Ty<'_>, cxx: bool) -> bool {
     is_address || has_cast && ty.align() != ty.canonical().align()
 }
 
-/// Returns whether the enumeration has a `mode`, and no negative enumerator, by which gcc and clang
-/// would agree that it is signed.
+/// Returns whether the enumeration has a `mode` and no negative enumerator. With a negative one,
+/// gcc and clang agree that the enumeration is signed.
 pub(crate) fn is_mode_of_sign(definition: Cursor<'_>) -> bool {
     let enumerators = definition.enumerators();
     let is_positive = enumerators.iter().all(|(_, value)| *value >= 0);
@@ -184,7 +189,7 @@ pub(crate) fn is_mode_of_sign(definition: Cursor<'_>) -> bool {
 /// Position of an attribute.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Position {
-    /// Among the specifiers or after the declarator: it belongs to what is declared.
+    /// Among the specifiers or after the declarator, where it belongs to what is declared.
     Declaration,
     /// In the declarator, where it belongs to the type declared.
     Type,
@@ -218,11 +223,11 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
     }
     let (stars_at_name, _) = nesting(&tokens, name.offset);
     match stars > 0 || open > 0 {
-        // Nothing is to be seen of the declarator that makes it a pointer.
+        // The tokens do not show the declarator that makes the type a pointer.
         false if is_pointer(ty) && stars_at_name == 0 => Position::Unknown,
         false => Position::Declaration,
         true if stars_at_name > stars => Position::Pointee,
-        // gcc ignores it there if the enumeration is packed.
+        // gcc ignores the attribute there if the enumeration is packed.
         true if ty.canonical().kind() == CXType_Enum => Position::Unknown,
         true => Position::Type,
     }
@@ -237,8 +242,8 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
 }
 
-/// Returns the stars of the declarator that byte `offset` is in before it, and the parentheses of
-/// declarators that are open there.
+/// Returns the number of stars before byte `offset` in its declarator, and the number of
+/// parentheses of the declarator that are open there.
 fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;
     let (mut stars, mut open) = (0, 0_u32);

@@ -1,9 +1,9 @@
-//! Classes of C++: which are passed as C's records do, and which by invisible reference (Itanium
+//! Classes of C++: which are passed as C's records are, and which by invisible reference (Itanium
 //! C++ ABI 3.1.1 and 3.1.2).
 //!
-//! A class is passed by value unless it is non-trivial for the purposes of calls. Clang keeps that
-//! as one bit, and shows it as the value of `__is_trivially_relocatable`; the prelude checks that
-//! it does. Methods, templates and virtual functions are not read.
+//! A class is passed by value unless it is non-trivial for the purposes of calls. This fact is one
+//! bit in clang, shown as the value of `__is_trivially_relocatable`, which the prelude checks.
+//! Methods, templates and virtual functions are not read.
 
 use std::collections::HashSet;
 
@@ -32,7 +32,7 @@ impl<'u> Reader<'u> {
         }
         if class.declaration().definition_or_null().is_null() {
             if name.contains('<') {
-                // Declaring a function does not instantiate what it takes.
+                // Declaring a function does not instantiate the types of its parameters.
                 return Err(Reason::Cxx("a class template that is not instantiated"));
             }
             return Err(Reason::Incomplete(name));
@@ -44,7 +44,7 @@ impl<'u> Reader<'u> {
             ));
         }
         let definitions = definitions(class.declaration());
-        // An invalid class is trivial for nothing.
+        // To clang no invalid class is trivial.
         let mut invalid = definitions
             .iter()
             .filter_map(|one| self.errors.reason(*one));
@@ -58,7 +58,7 @@ impl<'u> Reader<'u> {
                 unsupported(class, "gcc ignores `trivial_abi`, clang does not"),
             ),
             Some(Some(_)) => Ok(false),
-            // Private, or local to something.
+            // A private class, or one local to a scope.
             Some(None) => Err(unsupported(
                 class,
                 "this class cannot be named where its triviality is asked",
@@ -112,8 +112,8 @@ impl<'u> Reader<'u> {
         Ok(bases.into_iter().map(Member::anonymous).collect())
     }
 
-    /// Returns the type that is passed for an object of type `ty`, and `true` if that is a pointer
-    /// to it.
+    /// Returns the type that is passed for an object of type `ty`, and `true` if that type is a
+    /// pointer to the object.
     pub(crate) fn passed(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         if self.is_by_reference(ty)? {
             Ok((self.model.pointer(), true))
@@ -141,12 +141,12 @@ fn definitions(class: Cursor<'_>) -> Vec<Cursor<'_>> {
     found
 }
 
-/// Returns the declaration of a class, or of that of an array's elements.
+/// Returns the declaration of the class `ty`, or of the class of an array's elements.
 pub(crate) fn class_of(ty: Ty<'_>) -> Cursor<'_> {
     element_of(ty).declaration()
 }
 
-/// Returns the canonical type of what an array consists of in the end, or of `ty` itself.
+/// Returns the canonical type of an array's innermost elements, or of `ty` itself.
 pub(crate) fn element_of(ty: Ty<'_>) -> Ty<'_> {
     let mut ty = ty.canonical();
     while ty.kind() == CXType_ConstantArray {

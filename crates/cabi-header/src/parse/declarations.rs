@@ -1,4 +1,4 @@
-//! The header in the making: each type and function once, whatever their several declarations say.
+//! The header while it is built: each type and function once, from all of its declarations.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::header::{Header, NamedType, Prototype, Skipped};
 use crate::parse::kinds::{RECORDS, TYPEDEFS};
 use crate::reason::Reason;
 
-/// `cursor` is left out as `name`.
+/// Returns the entry for `cursor`, which is left out as `name`.
 pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skipped {
     Skipped {
         name,
@@ -22,7 +22,7 @@ pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skip
 
 /// Contents of the declarations seen so far.
 pub(crate) struct Declarations {
-    /// All but types and functions, of which a later declaration may say more.
+    /// Everything but types and functions, which later declarations may complete.
     pub(crate) header: Header,
     types: Entities<(CXCursorKind, NamedType)>,
     functions: Entities<Prototype>,
@@ -42,7 +42,7 @@ impl<T> Entities<T> {
         }
     }
 
-    /// Adds what a declaration says; `join`s it to what is known.
+    /// Adds the entity `new`, with `join` if its key is known already.
     fn add(
         &mut self,
         key: String,
@@ -66,7 +66,8 @@ impl Declarations {
         }
     }
 
-    /// Adds the type that a declaration of kind `kind` makes, or that it is left out.
+    /// Adds the type that a declaration of kind `kind` makes, or the entry for one that is left
+    /// out.
     pub(crate) fn add_type(&mut self, kind: CXCursorKind, read: Result<NamedType, Skipped>) {
         let name = match &read {
             Ok(named) => &named.name,
@@ -74,7 +75,7 @@ impl Declarations {
         };
         let key = key(kind, name);
         let read = read.map(|named| (kind, named));
-        // C11 lets a typedef be repeated, and the last one has the alignment; what another
+        // C11 allows repeated typedefs, of which the last has the alignment. A type that another
         // declaration contradicts is left out.
         self.types
             .add(key, read, |known, new| match (&mut *known, new) {
@@ -84,7 +85,7 @@ impl Declarations {
             });
     }
 
-    /// Adds what a declaration of the function with the symbol or name `key` says.
+    /// Adds a declaration of the function with the symbol or name `key`.
     pub(crate) fn add_function(&mut self, key: String, new: Result<Prototype, Skipped>) {
         self.functions.add(key, new, join);
     }
@@ -92,7 +93,7 @@ impl Declarations {
     pub(crate) fn finish(self) -> Header {
         let mut header = self.header;
         let Entities { mut all, at } = self.types;
-        // To C the name of a type without tag is the typedef, with its alignment.
+        // In C a type without a tag goes by its typedef, which has the typedef's alignment.
         for i in 0..all.len() {
             let Ok((kind, named)) = &all[i] else { continue };
             let typedef = at.get(&key(CXCursor_TypedefDecl, &named.name));
@@ -134,7 +135,7 @@ impl Declarations {
     }
 }
 
-/// Returns the key of a type that a declaration of kind `kind` makes: a record without tag goes by
+/// Returns the key of a type that a declaration of kind `kind` makes. A record without a tag has
 /// its typedef's name.
 fn key(kind: CXCursorKind, name: &str) -> String {
     let space = if TYPEDEFS.contains(&kind) {
@@ -145,7 +146,7 @@ fn key(kind: CXCursorKind, name: &str) -> String {
     format!("{space} {name}")
 }
 
-/// Adds to what is known about a function what another declaration of it says.
+/// Merges another declaration of a function into what is known about the function.
 fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>) {
     let is_inline = |skipped: &Skipped| skipped.reason == Reason::Inline;
     let contradicts = match (&*known, &new) {

@@ -1,10 +1,9 @@
-//! clang's messages about the whole text: errors that end the reading, attributes that it ignores,
-//! and errors by their place: which declarations they stand in, and what those declarations take
-//! with them.
+//! clang's messages about the whole text: errors that end the reading, attributes that clang
+//! ignores, and errors in single declarations.
 //!
-//! clang recovers from an error and goes on with something else than was written: a member is
-//! missing, a constant is 0, a declaration ends early. So an error costs the declaration it stands
-//! in, and what depends on it. An error that no named declaration accounts for costs the header.
+//! After an error clang goes on with another text than was written: a member is missing, a constant
+//! is 0, a declaration ends early. So an error costs the declaration that contains it, and what
+//! depends on that declaration. An error that no named declaration accounts for costs the header.
 
 use std::collections::HashMap;
 
@@ -20,7 +19,7 @@ use crate::parse::kinds::{RECORDS, is_array};
 use crate::parse::prelude;
 use crate::reason::Reason;
 
-/// Depth to which expressions are looked into; clang bounds the nesting of brackets, not that of
+/// Depth to which expressions are searched. clang bounds the nesting of brackets, but not that of
 /// operators.
 const MAX_NESTING: u32 = 512;
 
@@ -44,7 +43,7 @@ impl Places {
         Self { all }
     }
 
-    /// Returns whether one is in the text of `declaration`.
+    /// Returns whether one of the places is in the text of `declaration`.
     pub(crate) fn is_in(&self, declaration: Cursor<'_>) -> bool {
         if self.all.is_empty() {
             return false;
@@ -53,7 +52,7 @@ impl Places {
         self.within(&start, &end).next().is_some()
     }
 
-    /// As [`is_in`](Self::is_in), without the place where `declaration` starts.
+    /// Returns whether one of the places is in the text of `declaration` after its first byte.
     pub(crate) fn is_inside(&self, declaration: Cursor<'_>) -> bool {
         let (mut start, end) = declaration.full_extent();
         start.offset = start.offset.saturating_add(1);
@@ -86,30 +85,32 @@ impl Places {
 /// clang's messages about one unit.
 #[derive(Default)]
 pub(crate) struct Errors {
-    /// Each with whether a declaration was left out for it, and is named among those left out.
+    /// Errors, each with `true` if a declaration was left out for it by name.
     all: Vec<(Diagnostic, bool)>,
     places: Places,
-    /// Names of types that are declared again, otherwise, and what clang says: it has the first.
+    /// Names of types that are declared again differently, with clang's message about it. clang has
+    /// the first declaration.
     contradicted: HashMap<String, String>,
-    /// Names of declarations that clang does not have as they are wanted, as expressions refer to
-    /// them, `A` of an enumeration, `struct s`; each with why those expressions are left out.
+    /// Names of declarations that clang does not have as they are wanted, as expressions spell
+    /// them: `A` of an enumeration, `struct s`. Each has the reason to leave out such an
+    /// expression.
     pub(crate) spoilt: HashMap<String, Reason>,
-    /// Places of each attribute of [`IGNORED`], and the starts of the declarations that they
+    /// Places of each attribute of [`IGNORED`], and the starts of the declarations that these
     /// follow.
     pub(crate) ignored: Vec<Places>,
-    /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
-    /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
+    /// Places where a record or a typedef declares no member to clang, and an anonymous one to gcc
+    /// for Windows, whose default is `-fms-extensions`. `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
     /// Places of members for which clang ignores the `transparent_union` of their union.
     opaque_unions: Places,
     /// As `ignored`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
-    /// As `ignored`, for attributes in the name of a type that gcc heeds.
+    /// As `ignored`, for attributes in a type's name that gcc heeds.
     pub(crate) ignored_in_names: [(&'static str, Places); 3],
 }
 
 impl Errors {
-    /// Sorts what clang says about `unit`, which has these `declarations`.
+    /// Sorts clang's messages about `unit`, whose declarations are `declarations`.
     ///
     /// # Errors
     /// An error of clang's after which nothing can be read.
@@ -153,7 +154,7 @@ impl Errors {
             let error = errors.get(places.within(&start, &end).next()?)?;
             Some((own.name(), error.message.clone()))
         });
-        // The second one of an enumeration has no name.
+        // The second definition of an enumeration has no name.
         let tags = errors.iter().filter_map(|error| {
             let name = error.message.strip_prefix("redefinition of '")?;
             Some((
@@ -185,8 +186,8 @@ impl Errors {
             && !inner.any(|inner| is_union(inner) && self.opaque_unions.is_in(inner))
     }
 
-    /// Returns why the declaration `cursor` is not what was written: an error in its text, or an
-    /// expression that refers to what was left out for an error.
+    /// Returns why clang has the declaration `cursor` otherwise than it was written. Its text has
+    /// an error, or an expression in it refers to a declaration left out for one.
     pub(crate) fn reason(&self, cursor: Cursor<'_>) -> Option<Reason> {
         if !self.all.is_empty() {
             let (start, end) = cursor.full_extent();
@@ -202,8 +203,8 @@ impl Errors {
         mentioned(cursor, &self.spoilt).cloned()
     }
 
-    /// The errors in the text of `cursor` are accounted for: it is left out by name. Returns the
-    /// names of what clang skipped after it.
+    /// Marks the errors in the text of `cursor`, which is left out by name, as explained. Returns
+    /// the declarations that clang skipped after these errors: names and messages.
     pub(crate) fn explain(&mut self, cursor: Cursor<'_>) -> Vec<(String, String)> {
         let (start, end) = cursor.full_extent();
         let own_end = cursor.extent().1;
@@ -212,8 +213,8 @@ impl Errors {
             let Some((error, explained)) = self.all.get_mut(i) else {
                 continue;
             };
-            // clang goes on after the next semicolon: a declaration that starts at the error has no
-            // cursor.
+            // clang goes on after the next semicolon, so a declaration that starts at the error has
+            // no cursor.
             if !*explained
                 && error.place.offset >= own_end.offset
                 && let Some(name) = declared(&error.rest)
@@ -225,8 +226,8 @@ impl Errors {
         skipped
     }
 
-    /// `name` is left out for `reason`, or differs for gcc, which changes the expressions that
-    /// refer to it.
+    /// Records that `name` is left out for `reason`, or differs for gcc. Both change the
+    /// expressions that refer to the name.
     pub(crate) fn spoils(&mut self, name: &str, reason: &Reason) {
         let why = match reason {
             Reason::Invalid(_) => Reason::Invalid(format!("{name} is not validly declared")),
@@ -261,7 +262,7 @@ fn is_type(declaration: Cursor<'_>) -> bool {
     [CXCursor_TypedefDecl, CXCursor_EnumDecl].contains(&declaration.kind())
 }
 
-/// Returns the places, and those where the declarations start that they belong to: an attribute
+/// Returns `found` and the starts of the declarations that these places belong to. An attribute
 /// after the closing brace, or in brackets at the start, is outside of the declaration's own text.
 fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
     if found.is_empty() {
@@ -286,8 +287,8 @@ fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Plac
     Places::new(&found)
 }
 
-/// Returns why the first expression within `cursor` that refers to a name in `spoilt`, or has such
-/// a type, is left out.
+/// Returns the reason in `spoilt` for the first expression within `cursor` that refers to one of
+/// its names or has such a type.
 pub(crate) fn mentioned<'s>(
     cursor: Cursor<'_>,
     spoilt: &'s HashMap<String, Reason>,
@@ -333,8 +334,8 @@ fn element_name(mut ty: Ty<'_>) -> String {
     ty.unqualified()
 }
 
-/// Returns the name that `text`, the rest of a declaration, declares: the first that parameters
-/// follow, else the last before what ends a declarator.
+/// Returns the name that `text`, the rest of a declaration, declares. The name is the last of the
+/// words at the start of `text`, with only blanks and stars between them.
 fn declared(text: &str) -> Option<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut last = None;

@@ -1,8 +1,8 @@
-//! Attributes of gcc's and of newer clangs that change layouts or calls, and that clang ignores
+//! Attributes of gcc and of newer clangs that change layouts or calls, and that this clang ignores
 //! with a warning.
 //!
-//! clang warns, and goes on with another layout or call than the other compiler. A pragma may hide
-//! the warning: then every declaration may have an attribute whose name occurs.
+//! After the warning, clang goes on with another layout or call than the other compiler. If a
+//! pragma may hide the warning, every declaration may have an attribute whose name occurs.
 
 use Matters::{Always, ToGcc, ToGccForWindows};
 use Subject::{Function, Record, Typedef};
@@ -19,15 +19,15 @@ pub(crate) enum Subject {
 #[derive(Clone, Copy)]
 pub(crate) enum Matters {
     Always,
-    /// By gcc's: clang has no such attribute.
+    /// By gcc's rules only: clang has no such attribute.
     ToGcc,
-    /// By gcc's where bit-fields are laid out as Microsoft does.
+    /// By gcc's rules where bit-fields are laid out as Microsoft does.
     ToGccForWindows,
 }
 
-/// Each attribute with the declarations to which it matters, the rules by which it does, and the
-/// machines whose compilers have it, as a condition of the preprocessor. The last three are calling
-/// conventions of clang 19 and later, which an older libclang ignores.
+/// Attributes, each with the declarations and the rules to which it matters, and a preprocessor
+/// condition for the machines whose compilers have it. The last three are calling conventions of
+/// clang 19 and later, which an older libclang ignores.
 pub(crate) const IGNORED: [(&str, &[Subject], Matters, &str); 8] = [
     ("scalar_storage_order", &[Record], Always, "1"),
     ("gcc_struct", &[Record], ToGccForWindows, "1"),
@@ -59,8 +59,7 @@ pub(crate) const IGNORED: [(&str, &[Subject], Matters, &str); 8] = [
     ),
 ];
 
-/// Returns a constant for each attribute that compilers of the machine have, and this clang has
-/// not.
+/// Returns a constant for each attribute that compilers of the machine have and this clang lacks.
 pub(crate) fn constants() -> String {
     let constant = |(name, _, _, machines)| {
         let is_ignored = format!("({machines}) && !__has_attribute(__{name}__)");
@@ -69,8 +68,8 @@ pub(crate) fn constants() -> String {
     IGNORED.map(constant).concat()
 }
 
-/// Returns whether `text` may use the attribute `name`: as a whole word, but for underscores, and
-/// `copy`, which is the name of functions too, before its argument.
+/// Returns whether `text` may use the attribute `name`, as a whole word apart from underscores.
+/// `copy`, also a name of functions, has to stand before an argument, as an attribute does.
 pub(crate) fn occurs(text: &str, name: &str) -> bool {
     let is_attribute = |(at, _): (usize, &str)| {
         let before = text.get(..at).unwrap_or("").trim_end_matches('_');
@@ -84,7 +83,7 @@ pub(crate) fn occurs(text: &str, name: &str) -> bool {
         let is_used = name != "copy" || after.trim_start().starts_with('(') && is_begun();
         is_used && !is_word(before.chars().next_back()) && !is_word(after.chars().next())
     };
-    // glibc's <sys/cdefs.h> has a macro with it.
+    // glibc's <sys/cdefs.h> has a macro with the word.
     let has_macro = name == "copy" && text.contains("__attribute_copy__");
     let is_hidden = name == "copy" && text.contains("#undef __attribute_copy__");
     !is_hidden && (has_macro || text.match_indices(name).any(is_attribute))
