@@ -21,11 +21,13 @@ use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
 use crate::written::Written;
 
-/// Returns the type of a function in C that other compilers read too: clang prints attributes of
-/// the function after it, where gcc takes none, knows qualifiers that gcc does not, and shows the
-/// prelude's names for what it lacks. Empty if the text is another type: one loses the place of an
-/// attribute where a function returns a pointer to a function; that of an old definition has
-/// parameters, and gcc's and clang's `__typeof__` of it need not have any.
+/// Returns the type of a function in C that other compilers read too. In clang's spelling,
+/// attributes of the function follow the type, where gcc takes none. It has qualifiers that gcc
+/// lacks, and the prelude's names for types that clang lacks.
+///
+/// Returns an empty text if the spelling is another type. The spelling loses the place of an
+/// attribute where a function returns a pointer to a function. The spelling of an old definition
+/// has parameters, which gcc's and clang's `__typeof__` of it may lack.
 fn spelled_function(cursor: Cursor<'_>) -> String {
     let mut text = cursor.ty().spelling();
     let returns_function = cursor.ty().canonical().spelling().contains("))(");
@@ -52,11 +54,11 @@ fn is_old_definition(function: Cursor<'_>) -> bool {
     function.arg(0).place().offset > function.extent().1.offset
 }
 
-/// Number of types that a function type may be made of, typedefs resolved: clang spells each of
-/// them out, and functions that take functions that take functions grow without bound.
+/// Most types that one function type may be made of, typedefs resolved. Each is spelled out by
+/// clang, so functions that take functions that take functions grow without bound.
 const MAX_TYPES: usize = 1 << 12;
 
-/// Checks whether `function` is made of more than [`MAX_TYPES`].
+/// Checks whether `function` is made of more than [`MAX_TYPES`] types.
 fn has_many_types(function: Ty<'_>) -> bool {
     let mut left = vec![function.canonical()];
     let mut n = 0;
@@ -98,8 +100,8 @@ impl<'u> Reader<'u> {
         self.prototype_of(cursor, function)
     }
 
-    /// Returns the function type `function` as `cursor` declares it: a function, or something whose
-    /// type leads to it.
+    /// Returns the function type `function` as `cursor` declares it: a function, or a declaration
+    /// whose type leads to it.
     pub(crate) fn prototype_of(
         &mut self,
         cursor: Cursor<'u>,
@@ -138,7 +140,7 @@ impl<'u> Reader<'u> {
     }
 
     /// Returns whether the declaration has an `inline` that gives the function no symbol: in C
-    /// without `extern` (C17 6.7.4), in GNU's older C with it. In C++ it never does.
+    /// without `extern` (C17 6.7.4), in GNU's older C with it. In C++ no `inline` gives one.
     fn is_inline_alone(&self, cursor: Cursor<'u>) -> bool {
         if !cursor.is_inline() || self.facts.cxx {
             return cursor.is_inline();
@@ -150,7 +152,8 @@ impl<'u> Reader<'u> {
         is_written && (cursor.storage() == CX_SC_Extern) == is_gnu
     }
 
-    /// An assembler label's name, of what may be overloaded the mangled one.
+    /// Returns the name in an assembler label, the mangled name of a function that may be
+    /// overloaded, or else the declared name.
     pub(crate) fn symbol(&self, cursor: Cursor<'u>) -> String {
         let mut children = cursor.children().into_iter();
         match children.find(|child| child.kind() == CXCursor_AsmLabelAttr) {
@@ -160,8 +163,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Returns whether other functions may have the name of `cursor`: in C++, and with clang's
-    /// attribute.
+    /// Returns whether other functions may have the name of `cursor`: in C++, and by clang's
+    /// attribute `overloadable`.
     pub(crate) fn is_overloadable(&self, cursor: Cursor<'u>) -> bool {
         let has_attributes = || cursor.children().into_iter().any(Cursor::is_attribute);
         self.facts.cxx || (has_attributes() && has_attribute(&cursor.printed(), "overloadable"))
@@ -205,7 +208,8 @@ impl<'u> Reader<'u> {
             let why = "a result by invisible reference is known for x86-64 only";
             return Err(unsupported(ty, why));
         }
-        // psABI 3.2.3, Returning of Values: as if it were the first argument, and in rax on return.
+        // psABI 3.2.3, Returning of Values: passed as if it were the first argument, in rax on
+        // return.
         let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
         prototype.returns_by_reference = true;
         prototype.params.insert(0, (None, self.model.pointer()));
@@ -219,7 +223,7 @@ impl<'u> Reader<'u> {
     }
 
     /// Returns the type a parameter has after decay. The elements of an array do not matter then,
-    /// and may be of a length known at run time only.
+    /// and their number may be known at run time only.
     fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         if is_array(ty.canonical().kind()) {
             return Ok((self.model.pointer(), false));
@@ -238,8 +242,8 @@ fn n_params(function: Ty<'_>) -> u32 {
     u32::try_from(function.n_params()).unwrap_or(0)
 }
 
-/// Returns the declarations of the parameters of `function`, which is the type of `cursor` or what
-/// that leads to; none where the source has others too.
+/// Returns the declarations of the parameters of `function`, the type that `cursor` has or leads
+/// to. Returns none if the source declares other parameters too.
 fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
     if cursor.kind() == CXCursor_FunctionDecl {
         let all = (0..n_params(function)).map(|i| cursor.arg(i));
@@ -279,7 +283,7 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     .find(|ty| is_function(ty.kind()))
 }
 
-/// Returns the convention if it is not the target's own. Refuses by name what has no table.
+/// Returns the convention if it is not the target's own. Refuses one without a table by name.
 fn convention(
     function: Ty<'_>,
     name: &str,
@@ -291,7 +295,7 @@ fn convention(
     if RETURN_TWICE.split(' ').any(|known| known == name) {
         return Err(Reason::Attribute("returns_twice".to_owned()));
     }
-    // No conventions to clang, but calls with them are others: some add a hidden argument, some
+    // To clang these are no conventions, but they change calls: some add a hidden argument, some
     // change which registers a callee keeps.
     const CHANGE_CALLS: [&str; 5] = [
         "returns_twice",
@@ -318,7 +322,7 @@ fn convention(
     if let Some(attribute) = type_spelling.split([' ', '(', ')']).find(is_sme) {
         return Err(Reason::Attribute(attribute.to_owned()));
     }
-    // No convention either, but it moves arguments to registers.
+    // `regparm` is no convention to clang either, but moves arguments to registers.
     if has("regparm") {
         return Err(Reason::Convention("regparm".to_owned()));
     }
@@ -332,7 +336,7 @@ fn convention(
         })),
         CXCallingConv_X86_64SysV if is_x86_64 => Ok(Some(&X86_64_SYSV)),
         number => {
-            // As clang prints it after the function type, after those of parameters:
+            // clang prints the attribute after the function type, after those of parameters:
             // `int (int) __attribute__((swiftcall))`.
             let spelling = function.spelling();
             let attributes = spelling.split("__attribute__((").skip(1);
@@ -350,8 +354,8 @@ fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
     if words.any(|word| ["_Noreturn", "[[noreturn]]", "[[_Noreturn]]"].contains(&word)) {
         return true;
     }
-    // As part of the type it is printed last, unless it belongs to the function that a returned
-    // pointer points to.
+    // As part of the type the attribute is printed last, unless it belongs to the function that a
+    // returned pointer points to.
     let is_last = |ty: Ty<'_>| ty.canonical().spelling().ends_with(ATTRIBUTE);
     is_last(function) && !is_last(function.result())
 }

@@ -1,5 +1,5 @@
-//! Kinds of declarations: which are types, which are walked into, and which C++ has and this crate
-//! does not read; and kinds of types.
+//! Kinds of declarations: types, those that are walked into, and those of C++ that this crate does
+//! not read. Also kinds of types.
 
 use cabi::{DataModel, Type};
 use clang_sys::*;
@@ -40,7 +40,7 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
-/// Pointers, and C++'s references, which are passed as pointers.
+/// Returns whether `kind` is a pointer, or a reference of C++, which is passed as a pointer.
 pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
     [
         CXType_Pointer,
@@ -50,7 +50,7 @@ pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
     .contains(&kind)
 }
 
-/// Returns the refusal of `ty`, which is none of C's types that are supported.
+/// Returns the refusal of `ty`, which is no supported type of C.
 pub(crate) fn not_of_c(ty: Ty<'_>, target: &str) -> Reason {
     let (ty, target) = (ty.spelling(), target.to_owned());
     let why = match () {
@@ -76,7 +76,7 @@ pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     }
 }
 
-/// Returns the name of a declaration's kind, if it is left out for its kind.
+/// Returns the name of `kind`, if declarations of this kind are left out.
 pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
     match kind {
         k if METHODS.contains(&k) => Some("a member function"),
@@ -88,14 +88,14 @@ pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
     }
 }
 
-/// Directives and macros, which are kept next to the declarations. An error within them costs the
-/// whole header.
+/// Returns whether `kind` is a directive or a macro, which are kept next to the declarations. An
+/// error within them costs the whole header.
 pub(crate) fn is_preprocessing(kind: CXCursorKind) -> bool {
     (CXCursor_PreprocessingDirective..=CXCursor_InclusionDirective).contains(&kind)
 }
 
-/// Returns whether names in `scope`, a class, a namespace or the whole text, may be others than
-/// after the end of the text.
+/// Returns whether names in `scope`, a class, a namespace or the whole text, may have other
+/// meanings than after the end of the text.
 pub(crate) fn has_own_names(scope: Cursor<'_>) -> bool {
     match scope.kind() {
         CXCursor_TranslationUnit => false,

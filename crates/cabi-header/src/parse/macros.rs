@@ -1,5 +1,5 @@
 //! Macros whose value is an integer. libclang keeps each definition as tokens; values and types are
-//! asked for (`questions.rs`).
+//! found by a further run (`questions.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use crate::parse::prelude;
 use crate::parse::questions::Answers;
 use crate::reason::Reason;
 
-/// Integers, other macros, and macros yet to be asked about.
+/// Macros that are integers, other macros, and macros whose value is not known yet.
 #[derive(Default)]
 pub(crate) struct Macros {
     pub(crate) integers: Vec<Constant>,
@@ -66,7 +66,7 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
 
 const NO_INTEGER: &str = "has no value that is an integer constant expression";
 
-/// The last definition of each name, and its tokens after the name.
+/// Last definition of each name, with its tokens after the name.
 type Definitions<'u> = BTreeMap<String, (Cursor<'u>, Vec<Token>)>;
 
 fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
@@ -82,8 +82,8 @@ fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
     own.map(definition).collect()
 }
 
-/// Returns how far the macro `name` expands, named in the expansions of `depth` others. Each is
-/// looked at once.
+/// Returns how far the macro `name` expands, inside the expansions of `depth` other macros. Each
+/// macro is looked at once.
 fn expansion<'d>(
     definitions: &'d Definitions<'_>,
     name: &'d str,
@@ -100,8 +100,8 @@ fn expansion<'d>(
         is_harmful: !is_harmless(tokens),
         ..Expansion::default()
     };
-    // Result while the macro's own expansion is looked at: that of macros that name each other is
-    // not followed.
+    // Result while the macro's own expansion is looked at. Macros that name each other are not
+    // followed.
     let unknown = Expansion {
         is_harmful: true,
         ..all
@@ -141,19 +141,19 @@ fn takes_arguments((cursor, _): &(Cursor<'_>, Vec<Token>)) -> bool {
 /// Depth to which macros name others; deeper ones are not followed.
 const MAX_NESTING: u32 = 1 << 10;
 
-/// At most how many tokens a macro becomes, and how deep brackets nest in it.
+/// Upper bounds of a macro's expansion: its number of tokens, and the depth of brackets in it.
 #[derive(Clone, Copy, Default)]
 struct Expansion {
     n_tokens: u64,
     depth: u64,
-    /// `true` if it can, in parentheses, end the declaration it stands in: an error in it may cost
-    /// something else.
+    /// `true` if the expansion, in parentheses, can end the declaration that it stands in. An error
+    /// in it may then cost another declaration.
     is_harmful: bool,
 }
 
 impl Expansion {
-    /// Returns why clang is not asked about a macro of this expansion; the macros so far expand to
-    /// `total` tokens, its own included.
+    /// Returns why clang is not to evaluate a macro of this expansion. `total` is the number of
+    /// tokens of the macros so far, this one included.
     fn refusal(self, total: u64) -> Option<&'static str> {
         // clang gives up the rest of the text where brackets nest deeper than 256; some are around
         // the macro.
@@ -169,8 +169,8 @@ impl Expansion {
     }
 }
 
-/// Returns whether `tokens`, in parentheses, cannot end the declaration they stand in, as far as
-/// they are no macros themselves.
+/// Returns whether `tokens`, in parentheses, cannot end the declaration that they stand in. Macros
+/// among them are not expanded.
 fn is_harmless(tokens: &[Token]) -> bool {
     let mut depth = 0_u32;
     for Token {

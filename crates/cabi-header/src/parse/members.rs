@@ -14,7 +14,7 @@ pub(crate) struct DeclaredMember {
     pub(crate) packed: Vec<Position>,
     /// Positions of each `aligned` and `_Alignas`.
     pub(crate) aligned: Vec<Position>,
-    /// Alignments that these ask for; not always in the order of `aligned`.
+    /// Alignments that these set; not always in the order of `aligned`.
     pub(crate) asked: Vec<u32>,
 }
 
@@ -23,8 +23,8 @@ impl DeclaredMember {
         self.member(self.clang.clone(), !self.packed.is_empty(), &self.asked)
     }
 
-    /// Returns the member to gcc, with `place` for the places that are not known; none if of
-    /// several attributes it cannot be said which stands where.
+    /// Returns the member as gcc has it, with `place` for each unknown place. Returns none for
+    /// several alignments, one of them in the declarator, because its value is not known.
     pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
         let known = |at: &Position| match at {
             Position::Unknown => place,

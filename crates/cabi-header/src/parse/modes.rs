@@ -1,6 +1,8 @@
-//! gcc's machine modes, as far as `transparent_union` depends on them: gcc applies it where the
-//! union has the mode of its first member, and ignores it elsewhere (gcc 12,
-//! `handle_transparent_union_attribute`; modes by `compute_record_mode` and `layout_type`).
+//! gcc's machine modes, as far as `transparent_union` depends on them. To gcc the attribute counts
+//! where the union has the mode of its first member, and is ignored elsewhere.
+//!
+//! Source: gcc 12, `handle_transparent_union_attribute`; the modes are those of
+//! `compute_record_mode` and `layout_type`.
 
 use cabi::{Kind, RecordKind, Type};
 

@@ -1,11 +1,13 @@
-//! Classes of C++ that are a POD (Itanium C++ ABI 1.1, "POD for the purpose of layout") to clang
-//! and not to gcc.
+//! Classes of C++ that are a POD to clang and not to gcc (Itanium C++ ABI 1.1, "POD for the purpose
+//! of layout").
 //!
-//! The tail padding of a POD is never reused, and only a POD can be packed. gcc takes no class for
-//! one that is no aggregate in the language's version, clang goes by what a constructor does. So
-//! they disagree about a constructor that is defaulted or deleted where it is declared: in C++20
-//! about each, before about `explicit` ones. gcc's PODs have no `[[no_unique_address]]` member
-//! either. gcc packs neither references nor arrays of other classes, which clang does.
+//! The tail padding of a POD is never reused, and only a POD can be packed. gcc and clang differ:
+//!
+//! - To gcc a POD is an aggregate in the language's version; to clang the effect of a constructor
+//!   decides. They disagree about constructors that are defaulted or deleted where they are
+//!   declared: in C++20 about each, before about `explicit` ones.
+//! - To gcc a class with a `[[no_unique_address]]` member is no POD.
+//! - Only clang packs references and arrays of classes that are no POD.
 
 use cabi::Type;
 use clang_sys::{
@@ -44,8 +46,8 @@ fn has_initializer(field: Cursor<'_>) -> bool {
     printed.contains(" = ") || !field.name().is_empty() && printed.ends_with('}')
 }
 
-/// Returns what stands in the text of `definition`. libclang shows what an instance of a template
-/// has in the template alone.
+/// Returns the declarations in the text of `definition`. For an instance of a template, libclang
+/// shows them in the template alone.
 fn declared_in(definition: Cursor<'_>) -> Vec<Cursor<'_>> {
     let mut written = definition;
     loop {
@@ -81,8 +83,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Refuses the member `field` where gcc alone packs it less or lets others into its tail
-    /// padding; `in_packed` if the record is packed, not the member alone.
+    /// Refuses the member `field` if gcc alone packs it less or lets others into its tail padding.
+    /// `in_packed` is `true` if the record is packed, not the member alone.
     pub(crate) fn check_pod_member(
         &self,
         field: Cursor<'u>,

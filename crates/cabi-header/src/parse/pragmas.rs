@@ -1,11 +1,11 @@
-//! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are
-//! searched, be they left out by `#if` or not.
+//! Pragmas that change layouts and calls. libclang shows none, so all texts that were read are
+//! searched, with the parts that `#if` leaves out.
 
 use crate::clang::NO_DECLARATION;
 use crate::parse::ignored::{IGNORED, occurs};
 use crate::parse::members::DeclaredMember;
 
-/// Words of a `target` attribute or pragma that take registers of the C convention away.
+/// Words of a `target` attribute or pragma that disable registers of the C convention.
 pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
 
 /// Pragmas and attributes that occur anywhere.
@@ -19,45 +19,44 @@ pub(crate) struct Pragmas {
     pub(crate) packs_by_macro: u32,
     /// `-fpack-struct`, with a number or without.
     pub(crate) pack_argument: bool,
-    /// `-fpack-struct` without a number: to gcc every record is `packed`, to clang a 1 follows.
+    /// `-fpack-struct` without a number: to gcc every record is `packed`, to clang the number is 1.
     pub(crate) packed_argument: bool,
     /// `#pragma options align` and `#pragma align`, which pack for clang alone.
     pub(crate) align: bool,
     /// `#pragma scalar_storage_order`, which is gcc's alone.
     pub(crate) storage_order: bool,
-    /// The name of each attribute of [`IGNORED`].
+    /// `true` for each attribute of [`IGNORED`] whose name occurs.
     pub(crate) ignored: [bool; IGNORED.len()],
-    /// A pragma by which clang may say nothing of an attribute that it does not know.
+    /// A pragma that may silence clang about an attribute that it does not know.
     pub(crate) ignores_unknown: bool,
     transparent_union: bool,
-    /// A pragma by which clang may say nothing of declarations in records that declare no member.
+    /// A pragma that may silence clang about declarations in records that declare no member.
     pub(crate) ignores_nameless: bool,
-    /// The name of an attribute of a target, and a pragma by which clang may not say that it
-    /// ignores one.
+    /// The name of the attribute `target`.
     target_attribute: bool,
+    /// A pragma that may silence clang about an attribute that it ignores.
     ignores_attributes: bool,
-    /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`,
-    /// with which it is the other way round.
+    /// `#pragma GCC target`, which gcc alone follows, or `#pragma clang attribute`, which clang
+    /// alone follows.
     pub(crate) target: bool,
-    /// A pragma of `target` that takes the vector registers away.
+    /// A pragma of `target` that disables the vector registers.
     pub(crate) without_sse: bool,
 }
 
 impl Pragmas {
-    /// Returns whether some functions may have an attribute `target` that clang ignores, and does
-    /// not show.
+    /// Returns whether functions may have a `target` attribute that clang ignores and does not
+    /// show.
     pub(crate) fn may_hide_target(self) -> bool {
         self.target_attribute && self.ignores_attributes
     }
 
-    /// Returns whether some unions may have a `transparent_union` that clang ignores, and does not
-    /// show.
+    /// Returns whether unions may have a `transparent_union` that clang ignores and does not show.
     pub(crate) fn may_hide_transparent(self) -> bool {
         self.transparent_union && self.ignores_attributes
     }
 
-    /// Returns why a record may be packed otherwise for gcc, given its members, its alignment, and
-    /// the values that clang may have packed it by.
+    /// Returns why gcc may pack a record otherwise, given its members, its alignment, and the
+    /// values that clang may have packed it by.
     pub(crate) fn packs_otherwise(
         self,
         members: &[DeclaredMember],
@@ -80,7 +79,7 @@ impl Pragmas {
         }
     }
 
-    /// Adds the pragmas in `texts`, all that were read.
+    /// Adds the pragmas in `texts`, which are all texts that were read.
     pub(crate) fn look(&mut self, texts: &[String]) {
         let texts = texts.iter().map(|text| without_comments(&joined(text)));
         let texts: Vec<String> = texts.collect();
@@ -98,7 +97,7 @@ impl Pragmas {
             self.pack |= !forms.is_empty();
         }
         let of_operators_push = forms.iter().any(|form| form.pushes);
-        // Only lines are followed in their order.
+        // The order of pragmas is known for lines only.
         self.disputed_pack |= forms.iter().any(|form| form.pops && form.entry.is_some());
         let of_lines = texts.iter().flat_map(|text| lines(text));
         forms.extend(of_lines.filter_map(pack_form));
@@ -110,7 +109,7 @@ impl Pragmas {
                 form.disputed || value.is_none() || form.entry.is_some_and(is_macro);
             self.packs_by_macro |= value.unwrap_or(0);
         }
-        // gcc goes on with the number that packs there, also through an `#include`.
+        // Without the macro's value, gcc packs by the number in force, also through an `#include`.
         let is_macro = |name| values(name).is_some();
         let is_expanded = forms.iter().filter_map(|form| form.value).any(is_macro);
         let packed: Vec<Packed<'_>> = texts.iter().map(|text| Packed::in_text(text)).collect();
@@ -150,35 +149,34 @@ impl Pragmas {
     }
 }
 
-/// Sum of the values of `#pragma pack`, for one that is not seen.
+/// Sum of all values of `#pragma pack`, in place of a value that is not known.
 const ANY_PACK: u32 = 1 + 2 + 4 + 8 + 16;
 
 /// A `#pragma pack`.
 struct PackForm<'t> {
-    /// Name in the place of a number, or of an entry that is pushed: clang expands it if it is a
-    /// macro.
+    /// Name in the place of a number, or of an entry that is pushed. clang expands a macro there.
     value: Option<&'t str>,
     /// Name of an entry of the stack, which to clang must be no macro.
     entry: Option<&'t str>,
     pushes: bool,
-    /// `true` if the entry is popped: to gcc the last of any name, if none has this one.
+    /// `true` if the entry is popped; without one of this name, gcc pops the last entry.
     pops: bool,
     /// `true` if it has a number.
     is_number: bool,
-    /// `true` if nothing packs after it.
+    /// `true` if nothing packs after the pragma.
     resets: bool,
-    /// `true` if gcc and clang do not obey it alike.
+    /// `true` if gcc and clang do not obey the pragma alike.
     disputed: bool,
 }
 
-/// Lines of a text where the number of a `#pragma pack` before them packs.
+/// Lines of a text on which the number of an earlier `#pragma pack` is in force.
 #[derive(Default)]
 struct Packed<'t> {
-    /// Names in the place of a number there.
+    /// Names in the place of a number on these lines.
     names: Vec<&'t str>,
-    /// `true` if an `#include` is there.
+    /// `true` if an `#include` is among these lines.
     includes: bool,
-    /// Names whose entries are popped that are on no stack of this text, and `true` if others are.
+    /// Names that are popped and are on no stack of this text, with `true` if the stack has others.
     unknown: Vec<(&'t str, bool)>,
     /// Names of the entries that other texts find on the stack.
     others_find: Vec<Option<&'t str>>,
@@ -223,8 +221,9 @@ impl<'t> Packed<'t> {
     }
 }
 
-/// Returns whether the entry of a name may be popped that is on no stack: gcc then pops the last
-/// one, if there is any, and clang none. All entries that a text finds may have that name.
+/// Returns whether an entry may be popped whose name is on no stack. Then gcc pops the last entry,
+/// if there is any, and clang none. Entries of that name from other texts are no difference: both
+/// compilers pop one.
 fn pops_another(packed: &[Packed<'_>], operators_push: bool) -> bool {
     let mut unknown = packed.iter().flat_map(|packed| &packed.unknown);
     unknown.any(|&(name, has_others)| {
@@ -233,7 +232,7 @@ fn pops_another(packed: &[Packed<'_>], operators_push: bool) -> bool {
     })
 }
 
-/// Returns the text of `line` after the directive `word`, if it is one.
+/// Returns the text of `line` after the directive `word`, if the line is one.
 fn directive<'t>(line: &'t str, word: &str) -> Option<&'t str> {
     let line = line.trim_start();
     let line = line.strip_prefix('#').or(line.strip_prefix("%:"))?;
@@ -253,7 +252,7 @@ fn without_lines(text: &str) -> String {
         .collect()
 }
 
-/// Returns the string of each `_Pragma` in `text`; none where it is that of a macro.
+/// Returns the string of each `_Pragma` in `text`, or none for one without a string, as in a macro.
 fn operators(text: &str) -> impl Iterator<Item = Option<&str>> {
     text.split("_Pragma").skip(1).map(|rest| {
         let rest = rest.trim_start().strip_prefix('(')?.trim_start();
@@ -345,8 +344,8 @@ fn pack_form(pragma: &str) -> Option<PackForm<'_>> {
     })
 }
 
-/// Returns the sum of the values for `#pragma pack` that the macro `name` may have by its
-/// definitions in `texts`: `Some(None)` if one is empty, none if `name` is no macro.
+/// Returns the sum of the values for `#pragma pack` in the definitions of the macro `name` in
+/// `texts`. Returns `Some(None)` if a definition is empty, and none if `name` is no macro.
 fn macro_values(texts: &[String], name: &str) -> Option<Option<u32>> {
     let defined = texts.iter().flat_map(|text| values_in(text, name));
     let defined: Vec<Option<u32>> = defined.collect();
@@ -382,7 +381,8 @@ fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
     rests.map(|rest| rest.lines().next().unwrap_or(""))
 }
 
-/// Returns the text after `words` at the start of `rest`, which `_Pragma` has in a string.
+/// Returns the text after `words` at the start of `rest`. After `_Pragma` the words are in a
+/// string.
 fn words<'t>(mut rest: &'t str, words: &[&str]) -> Option<&'t str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     for word in words {

@@ -1,16 +1,19 @@
 //! Text that clang reads before every header: constants from which the data model is known, and
 //! stand-ins for types clang lacks.
 //!
-//! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`,
-//! `-funsigned-char` or `-mlong-double-64` need no table here. clang has no decimal floating point
-//! on most targets; structures of the same size and alignment take its place, and are known by
-//! their tags when types are read: unlike the name of a typedef, a tag is part of the type whatever
-//! the type is reached through. In C++ the three classes at its start find out whether clang's
-//! `__is_trivially_relocatable` tells what its calls go by (not with Microsoft's C++ ABI; Itanium
-//! C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither
-//! a destructor nor deleted copies may count as trivial, and an assignment operator may not matter.
-//! The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
-//! Cygwin's `va_list` is a pointer; clang 19 takes it for System V's.
+//! The widths and layout rules of C are constants that clang evaluates, so `--target`, `-m32`,
+//! `-funsigned-char` or `-mlong-double-64` need no table here. The names of TS 18661-3
+//! (`_Float128`), which are gcc's keywords, are typedefs as in glibc. Cygwin's `va_list` is a
+//! pointer; clang 19 takes it for System V's.
+//!
+//! On most targets clang has no decimal floating point. Structures of the same size and alignment
+//! take its place, and are known by their tags when types are read. Unlike a typedef's name, a tag
+//! is part of the type by whatever way the type is reached.
+//!
+//! In C++ the three classes at the start check that calls go by clang's
+//! `__is_trivially_relocatable` (Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls).
+//! Neither a destructor nor deleted copies may count as trivial, and an assignment operator may not
+//! matter. The known versions of clang do so, except with Microsoft's C++ ABI.
 
 use std::collections::HashMap;
 
@@ -22,7 +25,7 @@ use crate::parse::ignored::{self, IGNORED};
 /// The name under which the text is included; no real file has it.
 pub(crate) const NAME: &str = "/cabi-header/prelude.h";
 
-/// Returns the text.
+/// Returns the text of the prelude.
 pub(crate) fn text() -> String {
     include_str!("prelude.h").to_owned() + &ignored::constants()
 }
@@ -37,7 +40,7 @@ pub(crate) fn stand_in(tag: &str) -> Option<Type> {
     }
 }
 
-/// `text`, as clang prints a type, with C's names in place of the stand-ins'.
+/// Returns `text`, a type as clang prints it, with C's names in place of the stand-ins'.
 pub(crate) fn names_of_c(text: &str) -> String {
     let names = ["32", "64", "128"].into_iter();
     names.fold(text.to_owned(), |text, bits| {
@@ -57,10 +60,10 @@ pub(crate) struct Facts {
     pub(crate) x86_64: bool,
     /// `true` for x86-64 and i386.
     pub(crate) x86: bool,
-    /// The arguments turn the x87 registers off.
+    /// `true` if the arguments turn the x87 registers off.
     pub(crate) without_x87: bool,
-    /// `inline` means what GNU's older C made of it: with `extern` there is no symbol, without it
-    /// there is.
+    /// `true` if `inline` has the meaning of GNU's older C: a function has no symbol with `extern`,
+    /// and one without it.
     pub(crate) gnu_inline: bool,
     /// Signedness of `wchar_t` in C++, where it is a type of its own.
     pub(crate) wchar_signed: bool,
@@ -73,7 +76,7 @@ pub(crate) struct Facts {
 /// Reads the constants back.
 ///
 /// # Errors
-/// A sentence saying what this crate cannot model.
+/// A sentence that names what this crate cannot model.
 pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
     let constants: HashMap<String, i64> = unit
         .cursor()
@@ -113,8 +116,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         RecordRules::Clang
     };
     let cxx = is("__cabi_cplusplus");
-    // The model is C's, which clang says nothing of in C++: a record without members has a byte
-    // there.
+    // The size is C's. clang does not show it in C++, where a record without members has a byte.
     model.empty_record = match (cxx, is_msvc) {
         (false, _) => byte("__cabi_empty")?,
         (true, true) => DataModel::LLP64.empty_record,
@@ -168,7 +170,7 @@ fn data_model(
     } else {
         byte("__cabi_align_16").unwrap_or(16)
     };
-    // clang says nothing of gcc's alignment, an old one nothing of its own.
+    // clang does not state gcc's alignment, and an old clang does not state its own.
     let known = Target::named(triple).ok();
     let known = known.map(|target| *target.data_model());
     let clang = known.map_or(8, |known| known.clang_big_bit_int_align);

@@ -1,7 +1,8 @@
-//! Facts that declarations do not state, and that a further run of clang over the header finds out:
-//! values of expressions, as in `aligned` attributes, of which libclang shows the text alone, and
-//! values and types of macros, which it keeps as tokens (C17 6.10.3, object-like macros; 6.6,
-//! integer constant expressions).
+//! Facts that declarations do not state, and that a further run of clang over the header finds:
+//!
+//! - Values of expressions, as in `aligned` attributes, which libclang shows as text only.
+//! - Values and types of macros, which libclang keeps as tokens (C17 6.10.3, object-like macros;
+//!   6.6, integer constant expressions).
 
 use std::collections::HashMap;
 
@@ -10,10 +11,10 @@ use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 use crate::clang::{Cursor, Unit};
 use crate::reason::Reason;
 
-/// Prefix of the names of declarations that ask; no name in the prelude has it.
+/// Prefix of the names of the declarations that ask. No name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
-/// Makes an error of a warning: clang gives another value than was written.
+/// Pragma that turns a warning into an error: clang's value would not be the one written.
 const CHECKED: &str = "#pragma clang diagnostic error \"-Winteger-overflow\"\n";
 
 /// Answer of a further run to a question.
@@ -23,12 +24,11 @@ pub(crate) struct Answer {
     pub(crate) value: Option<i128>,
     /// Kind of the type of a macro that is a constant expression.
     pub(crate) kind: Option<CXTypeKind>,
-    /// Alignment of a type, which may stand where the value of an expression is asked for.
+    /// Alignment of a type, for a question that is a type in place of an expression.
     pub(crate) align: Option<i128>,
 }
 
-/// The answers to what was asked, by the text of the question: an expression and a macro may have
-/// the same.
+/// Answers, by the text of the question. An expression and a macro may have the same text.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Answers {
     pub(crate) values: HashMap<String, Answer>,
@@ -40,7 +40,7 @@ pub(crate) struct Answers {
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
-    /// Names of declarations that clang does not have as they are wanted: an expression that refers
+    /// Names of declarations that clang does not have as they are wanted. An expression that refers
     /// to one has no value.
     pub(crate) spoilt: HashMap<String, Reason>,
 }
@@ -50,8 +50,8 @@ impl Questions {
         self.values.is_empty() && self.macros.is_empty()
     }
 
-    /// Returns the declarations that ask, each on a line of its own: what is no answer is an error
-    /// there. Nothing for a name that is no macro at the end of the header.
+    /// Returns the declarations that ask, each on a line of its own, on which a question without an
+    /// answer is an error. A name that is no macro at the end of the header has no declaration.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("\n{CHECKED}");
         for (i, asked) in self.values.iter().enumerate() {
@@ -79,8 +79,8 @@ impl Questions {
         text
     }
 
-    /// Adds the answers in `unit`, which ends with the text of the questions, except what is
-    /// `wrong`.
+    /// Adds the answers in `unit`, which ends with the text of the questions. Declarations that are
+    /// `wrong` give none.
     pub(crate) fn answer(
         &self,
         unit: &Unit<'_>,
@@ -123,7 +123,7 @@ pub(crate) fn has_names(expression: &str) -> bool {
     words(expression).any(is_name)
 }
 
-/// The identifiers in an expression as clang prints it, in which no macro is left but `bool`.
+/// Returns the identifiers in an expression as clang prints it, where `bool` is the only macro.
 fn words(asked: &str) -> impl Iterator<Item = &str> {
     let words = asked.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
     let is_name = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit());
