@@ -2,9 +2,9 @@
 //! every offset.
 //!
 //! For a `#pragma pack` in force, libclang shows an attribute without a name, as it may for others.
-//! Its value is found by trying until the layout fits; when none does, the record is refused with
-//! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
-//! ends.
+//! The value of the pragma is found by trying until the layout fits. If none fits, the record is
+//! refused with both numbers. To clang the pragma in force at the start of the record counts, to
+//! gcc the one at its end.
 
 use cabi::{BitFieldStyle, DataModel, Error, Language, Member, RecordBuilder, RecordRules, Type};
 use clang_sys::{CXCursor_AlignedAttr, CXCursor_PackedAttr, CXCursor_UnionDecl, CXType_NullPtr};
@@ -21,8 +21,8 @@ use crate::parse::stated::{Stated, difference, fields, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, ignored_in_name, is_unnamed, unsupported};
 use crate::reason::Reason;
 
-/// Most members that a structure may have: libclang looks at all of them to give the offset of one,
-/// and at those that they have.
+/// Most members that a structure may have. To give the offset of one, libclang looks at all of
+/// them, and at the members that they have.
 const MAX_MEMBERS: usize = 1 << 14;
 
 struct RecordDefinition<'u> {
@@ -34,7 +34,7 @@ struct RecordDefinition<'u> {
     declared: Vec<DeclaredMember>,
 }
 
-/// Neither libclang nor the tokens say what gcc's layout needs.
+/// Returns the refusal of a record: neither libclang nor the tokens show what gcc's layout needs.
 fn hidden(own: &RecordDefinition<'_>) -> Reason {
     unsupported(
         own.definition.ty(),
@@ -146,7 +146,7 @@ impl<'u> Reader<'u> {
         Ok(())
     }
 
-    /// Refuses a union that may be transparent, and a record whose order of bytes is not known.
+    /// Refuses a union that may be transparent, and a record whose byte order is not known.
     fn check_hidden(&self, definition: Cursor<'u>) -> Result<(), Reason> {
         if definition.kind() == CXCursor_UnionDecl
             && !self.is_as_clang()
@@ -183,7 +183,7 @@ impl<'u> Reader<'u> {
         for (field, member) in fields.iter().zip(&declared) {
             self.check_pod_member(*field, member, attributes.packed)?;
         }
-        // Known to be a bounded number only now.
+        // The sum is known to be a bounded number only now.
         let n_inner: usize = declared.iter().map(|member| n_members(&member.ty)).sum();
         if !is_union
             && (fields.len() + n_inner).saturating_mul(fields.len()) > MAX_MEMBERS * MAX_MEMBERS
@@ -208,11 +208,11 @@ impl<'u> Reader<'u> {
         })
     }
 
-    /// Returns the record by clang's rules, without `#pragma pack` and with each of its values that
-    /// may be in force: those with the layout stated, at least one.
+    /// Returns the record by clang's rules, in each way that gives the layout stated. There is at
+    /// least one, without `#pragma pack` or with a value of it that may be in force.
     fn readings(&mut self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
-        // Microsoft's compilers heed an alignment that the members have anyway, where the record is
-        // a member itself.
+        // Where the record is a member itself, Microsoft's compilers heed an alignment of its own
+        // even if its members have that anyway.
         let asked = match own.attributes.aligned && self.model.records == RecordRules::Msvc {
             true => self.own_align(own).ok(),
             false => None,
@@ -222,7 +222,7 @@ impl<'u> Reader<'u> {
         let lay_out = |pack| self.lay_out(own, &members, pack, asked);
         let plain = lay_out(None);
         let mut found: Vec<Type> = plain.iter().cloned().collect();
-        // Without packing, a difference is a difference.
+        // If nothing may pack the record, a difference is final.
         let pragmas = self.pragmas;
         let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
         if may_pack && matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. })) {
@@ -235,7 +235,7 @@ impl<'u> Reader<'u> {
         Ok(found)
     }
 
-    /// Returns the record as gcc lays it out; `clang` is what clang may have read.
+    /// Returns the record as gcc lays it out; `clang` are its readings by clang's rules.
     fn as_gcc(&mut self, own: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
         let refuse = |why| Err(unsupported(own.definition.ty(), why));
         if self.pragmas.pack && has_pragma(own.definition) {
@@ -297,8 +297,8 @@ impl<'u> Reader<'u> {
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// Returns the record with `pack` in force, if that gives it the layout stated. `asked` is its
-    /// own alignment, as far as that is known.
+    /// Returns the record with `pack` in force, if that gives the record the layout stated. `asked`
+    /// is the record's own alignment, if that is known.
     fn lay_out(
         &self,
         own: &RecordDefinition<'u>,
@@ -381,7 +381,7 @@ impl<'u> Reader<'u> {
             if self.is_as_clang() {
                 Position::Declaration
             } else if name.is_none() && is_before(attribute, record) && !is_specifier(attribute) {
-                // gcc ignores it before the word `struct` of an anonymous member.
+                // gcc ignores an attribute before the word `struct` of an anonymous member.
                 Position::Pointee
             } else {
                 position(field, field.ty(), attribute)
@@ -414,15 +414,14 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns how many members `ty` has that libclang finds in it: not those of the elements of
-/// arrays.
+/// Returns how many members libclang finds in `ty`, which are not those of the elements of arrays.
 fn n_members(ty: &Type) -> usize {
     let inner = fields(ty).iter();
     inner.map(|field| 1 + n_members(field.ty())).sum()
 }
 
-/// Returns whether a pragma stands between the braces of `definition`, or a word that expands to
-/// one.
+/// Returns whether a pragma, or a word that expands to one, stands between the braces of
+/// `definition`.
 fn has_pragma(definition: Cursor<'_>) -> bool {
     let tokens = definition.tokens();
     let is_pragma = |text: &str| ["pragma", "_Pragma", "__pragma"].contains(&text);

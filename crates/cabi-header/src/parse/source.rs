@@ -1,5 +1,5 @@
-//! Runs of clang: its arguments, the text in memory, and the further runs that answer what
-//! declarations do not say.
+//! Runs of clang: its arguments, the text in memory, and the further runs that find what
+//! declarations do not state.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -21,7 +21,7 @@ pub(crate) struct Source<'s> {
     given_args: &'s [String],
 }
 
-/// Warnings say what clang does not read as gcc does: also in the system's headers.
+/// Warnings that show where clang does not read as gcc does, also in the system's headers.
 const WARNINGS: [&str; 5] = [
     "-Wsystem-headers",
     "-Wunknown-attributes",
@@ -30,8 +30,8 @@ const WARNINGS: [&str; 5] = [
     "-Wno-error",
 ];
 
-/// Arguments that libclang ignores without a message, and what it does not do for them. They are
-/// refused: the header would be read as if they were not there.
+/// Arguments that libclang ignores without a message, each with what it does not do. They are
+/// refused, since the header would be read as if they were not there.
 const IGNORED: [(&str, &str); 12] = [
     ("-fplugin", "loads no plugins"),
     ("-fpass-plugin", "loads no plugins"),
@@ -68,8 +68,8 @@ const CONVENTIONS: [&str; 12] = [
     "-x87",
 ];
 
-/// Arguments that add registers to a machine, or take some away: the convention depends on them, on
-/// x86 in ways that macros show.
+/// Arguments that add registers to a machine or disable some, on which the convention depends. On
+/// x86, macros show the change.
 const MACHINES: [&str; 7] = [
     "-march",
     "-mcpu",
@@ -89,8 +89,8 @@ fn is_argument(arg: &str, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '-']))
 }
 
-/// Refuses arguments that libclang ignores, and those that choose a convention: the types that are
-/// read do not show it.
+/// Refuses arguments that libclang ignores, and those that choose a convention, which the types
+/// that are read do not show.
 fn refuse(args: &[String]) -> Result<(), HeaderError> {
     for arg in args {
         if let Some((_, why)) = IGNORED.iter().find(|(name, _)| is_argument(arg, name)) {
@@ -109,8 +109,8 @@ fn refuse_any(args: &[String], names: &[&str]) -> Result<(), HeaderError> {
     })
 }
 
-/// Returns whether `arg` turns all warnings off, or some into errors, whatever comes after it. An
-/// error in a header of the system would cost a declaration.
+/// Returns whether `arg` turns off all warnings, or turns some into errors, whatever comes after
+/// it. An error in a header of the system would cost a declaration.
 fn turns_warnings(arg: &str) -> bool {
     let all = [
         "-w",
@@ -121,7 +121,7 @@ fn turns_warnings(arg: &str) -> bool {
     all.contains(&arg) || arg.starts_with("-Werror=")
 }
 
-/// Returns whether the last of the arguments about it turns the x87 registers off.
+/// Returns whether the last argument about the x87 registers turns them off.
 fn without_x87(args: &[String]) -> bool {
     let off = |arg: &String| match arg.as_str() {
         "-mno-80387" | "-mno-x87" => Some(true),
@@ -144,7 +144,7 @@ impl<'s> Source<'s> {
         let kept = options.args.iter().filter(|arg| !turns_warnings(arg));
         args.extend(kept.cloned());
         args.extend(WARNINGS.map(str::to_owned));
-        // clang has no macro for it.
+        // clang has no macro for the x87 registers.
         args.extend(without_x87(&options.args).then(|| "-D__cabi_without_x87".to_owned()));
         // Each error costs its declaration, so all of them have to be known.
         args.push("-ferror-limit=0".to_owned());
@@ -189,7 +189,7 @@ impl<'s> Source<'s> {
         Ok(unit)
     }
 
-    /// Adds to `answers` what `questions` ask, in a run with them after the text.
+    /// Adds the answers to `questions`, found by a run with these after the text.
     pub(crate) fn answer(
         &self,
         questions: &Questions,
@@ -210,7 +210,7 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
-    /// Returns the pragmas in all that `unit` read, and in arguments.
+    /// Returns the pragmas in all texts that `unit` has read, and in arguments.
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
         let mut found = Pragmas::default();
@@ -223,7 +223,7 @@ impl<'s> Source<'s> {
         texts.extend_from_slice(self.given_args);
         let files = unit.files();
         let files = files.iter().filter(|file| **file != main);
-        // A file that cannot be read was in memory: the prelude, which has none.
+        // A file that cannot be read was in memory: the prelude, which has no pragmas.
         let bytes = files.filter_map(|file| std::fs::read(file).ok());
         texts.extend(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
         found.look(&texts);

@@ -1,4 +1,4 @@
-//! Layouts beside each other: ours and clang's, gcc's and clang's.
+//! Comparison of layouts: ours with clang's, and gcc's with clang's.
 
 use cabi::{Field, Kind, Type};
 

@@ -1,10 +1,10 @@
-//! Functions for another machine than the rest of the text: `target` attributes, and the pragmas
+//! Functions with another target than the rest of the text: `target` attributes, and the pragmas
 //! that stand for them.
 //!
-//! Attributes and pragmas decide which registers pass floats and vectors. gcc passes by the
-//! function's own target, clang by that of the command line: what they would pass differently is
-//! read as one of them does only where it is said which. Flags that disable vector registers
-//! are refused, as they are among the arguments for clang.
+//! Attributes and pragmas decide which registers pass floats and vectors. To gcc the function's own
+//! target counts, to clang that of the command line. A function that they would call differently is
+//! read only if the options name one of them. Flags that disable vector registers are refused, as
+//! they are among the arguments for clang.
 
 use cabi::{Kind, Scalar, Type, VectorLevel};
 
@@ -20,15 +20,15 @@ use crate::reason::Reason;
 pub(crate) struct OwnTarget {
     /// The attributes' words, empty without one.
     pub(crate) features: String,
-    /// The widest vectors that gcc passes in registers then.
+    /// The widest vectors that gcc passes in registers by these words.
     pub(crate) vectors: VectorLevel,
-    /// There is one for each of several targets.
+    /// `true` if the function is compiled once for each of several targets.
     is_cloned: bool,
 }
 
 impl OwnTarget {
-    /// Reads the attributes of a function that clang has printed as `printed`, strings included;
-    /// `base` are the vectors of the arguments for clang.
+    /// Reads the attributes of a function that clang has printed as `printed`, strings included.
+    /// `base` is the vector level of the arguments for clang.
     pub(crate) fn new(printed: &str, base: VectorLevel) -> Result<Self, Reason> {
         let attributes = without_strings(printed);
         let features = features(printed, &attributes);
@@ -52,8 +52,8 @@ impl OwnTarget {
 }
 
 impl<'u> Reader<'u> {
-    /// Refuses what is not passed as the types alone say, or not by all compilers alike; `function`
-    /// is what `cursor` declares, with `own` target.
+    /// Refuses `function` if the types alone do not decide how it is called, or if compilers
+    /// differ. `cursor` declares the function, with `own` target.
     pub(crate) fn check_target(
         &mut self,
         cursor: Cursor<'u>,
@@ -76,7 +76,7 @@ impl<'u> Reader<'u> {
         if pragmas.may_hide_target() && has(function, is_sse_or_x87) {
             return refuse("target, which clang ignores where a pragma may hide that,".to_owned());
         }
-        // gcc follows the pragma, and clang does not.
+        // gcc alone follows the pragma.
         if pragmas.without_sse && has(function, is_sse) {
             return refuse("#pragma GCC target".to_owned());
         }
@@ -93,8 +93,8 @@ impl<'u> Reader<'u> {
             return Ok(());
         }
         let base = self.facts.vectors;
-        // LLVM has other dependencies between features than gcc; without one that it needs a vector
-        // is split.
+        // LLVM's dependencies between features are not gcc's. Without a feature that LLVM needs, a
+        // vector is split.
         let takes_away = |word: &str| word.starts_with("no-") || word.starts_with("arch=");
         let may_split = base > VectorLevel::Baseline && own.words().any(takes_away);
         let what = match self.is_as_clang() {
@@ -129,7 +129,7 @@ fn has(function: &Prototype, is: fn(&Type) -> bool) -> bool {
     all.any(|ty| ty.contains(&|ty, _| is(ty)))
 }
 
-/// Returns a vector that not every vector level passes alike.
+/// Returns whether `ty` is a vector that the vector levels pass differently.
 fn is_wide(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16
 }
@@ -150,8 +150,8 @@ fn is_sse(ty: &Type) -> bool {
     }
 }
 
-/// Returns the widest vectors in registers, by what `target` attributes add to `base`. Names whose
-/// meaning is not known are refused.
+/// Returns the widest vectors in registers, by what the `features` of `target` attributes add to
+/// `base`. Refuses a name whose meaning is not known.
 fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     let unknown = |feature: &str| Err(Reason::Attribute(format!("target(\"{feature}\")")));
     let mut level = base;
@@ -171,7 +171,7 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
             .strip_prefix("no-")
             .map_or((true, feature), |name| (false, name));
         let needs = match name {
-            // The width is an option of its own in these.
+            // In these the width is an option of its own.
             _ if name.starts_with("avx10") || name.contains("evex512") => return unknown(feature),
             _ if name.starts_with("avx512") => VectorLevel::Avx512,
             _ if name.starts_with("avx") => VectorLevel::Avx,
@@ -193,7 +193,7 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     Ok(level)
 }
 
-/// Vectors that `target("arch=..")` enables, for processors by name.
+/// Widest vectors that `target("arch=..")` enables, for processors by name.
 const CPUS: [(VectorLevel, &str); 3] = [
     (
         VectorLevel::Baseline,

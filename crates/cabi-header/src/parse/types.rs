@@ -1,4 +1,4 @@
-//! From clang's types to [`Type`]s. Each type's size and alignment are compared with clang's.
+//! Conversion of clang's types to [`Type`]s, with clang's size and alignment of each compared.
 //!
 //! Types are followed as they were written, not in their canonical form: clang drops the alignment
 //! of a typedef inside an array there.
@@ -39,7 +39,7 @@ pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
     pub(crate) facts: Facts,
     pub(crate) target: String,
-    /// Whose layout is wanted; without, only what gcc and clang lay out alike.
+    /// Rules of the layout that is wanted; `None` for types that gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
     answers: Answers,
     /// Questions that were asked and not answered.
@@ -50,7 +50,7 @@ pub(crate) struct Reader<'u> {
     pub(crate) pragmas: Pragmas,
     pub(crate) errors: Errors,
     nesting: u32,
-    /// Nodes that the [`Written`](crate::Written) being made has.
+    /// Number of nodes of the [`Written`](crate::Written) being made.
     pub(crate) n_written: u32,
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn is_unnamed(spelling: &str) -> bool {
 }
 
 impl<'u> Reader<'u> {
-    /// `facts` have clang's rules for records, or Microsoft's.
+    /// Returns a reader. `facts` have clang's rules for records, or Microsoft's.
     pub(crate) fn new(
         facts: Facts,
         target: &str,
@@ -176,7 +176,7 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Returns the type `ty`, an `_Atomic`. To clang it has no alignment of a typedef.
+    /// Returns the type `ty`, an `_Atomic`. clang gives it no alignment of a typedef.
     fn atomic(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let value = self.ty(ty.atomic_value())?;
         let plain = self.ty(ty.atomic_value().canonical())?;
@@ -238,8 +238,7 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Refuses what clang made of the type that `declaration` declares where there is an error in
-    /// it.
+    /// Refuses the type that `declaration` declares if there is an error in the declaration.
     pub(crate) fn check_errors(&self, declaration: Cursor<'u>) -> Result<(), Reason> {
         let name = || declaration.ty().spelling();
         let reason = self.errors.reason(declaration);
@@ -274,8 +273,8 @@ impl<'u> Reader<'u> {
         Ok(read)
     }
 
-    /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such
-    /// as `typeof`.
+    /// Returns a type that libclang knows by its spelling only: `_BitInt(N)`, `__bf16`, and
+    /// wrappers such as `typeof`.
     fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let canonical = ty.canonical();
         if canonical.kind() != CXType_Unexposed {

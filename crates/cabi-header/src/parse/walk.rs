@@ -26,7 +26,7 @@ use crate::parse::written::without_place;
 use crate::reason::Reason;
 use crate::written::Written;
 
-/// Walks the declarations, and asks what they do not say themselves.
+/// Walks the declarations. Returns the header, and questions about what declarations do not state.
 pub(crate) fn read(
     unit: &Unit<'_>,
     answers: &Answers,
@@ -133,8 +133,8 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// A variable, an assertion, and whatever else a header declares that has no place in a table
-    /// of functions and types.
+    /// Notes a variable, an assertion, or another declaration without a place in a table of
+    /// functions and types.
     fn other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
         let name = qualified_name(cursor);
         if name.is_empty() {
@@ -162,21 +162,21 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// `cursor` is left out as `name` for the errors in it.
+    /// Records that `cursor` is left out as `name` for the errors in it.
     fn wrong(&mut self, cursor: Cursor<'u>, name: &str, reason: Reason) -> Reason {
         self.explain(cursor);
         self.reader.errors.spoils(name, &reason);
         reason
     }
 
-    /// `cursor` is left out as `name`.
+    /// Leaves `cursor` out as `name`.
     fn skip(&mut self, cursor: Cursor<'u>, name: String, reason: Reason) {
         let skipped = left_out(cursor, name, reason);
         self.found.header.skipped.push(skipped);
     }
 
-    /// The errors in `cursor` need no other explanation. Declarations that clang skipped after them
-    /// are left out by its own name.
+    /// Marks the errors in `cursor` as explained. Leaves out the declarations that clang skipped
+    /// after them, each by its own name.
     fn explain(&mut self, cursor: Cursor<'u>) {
         for (name, message) in self.reader.errors.explain(cursor) {
             let reason = Reason::Invalid(message);
@@ -216,7 +216,7 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// The definition of a record or enumeration.
+    /// Adds the definition of a record or enumeration.
     fn tagged(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
         let name = cursor.ty().canonical().spelling();
         let (has_name, is_enum) = (!is_unnamed(&name), cursor.kind() == CXCursor_EnumDecl);
@@ -244,7 +244,7 @@ impl<'u> Walk<'u> {
     fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
         for (cursor, value) in enumeration.enumerators() {
             if let Some(reason) = error {
-                // clang has given it some value all the same.
+                // clang has given the constant some value all the same.
                 let name = qualified_name(cursor);
                 let reason = self.wrong(enumeration, &name, reason.clone());
                 self.skip(cursor, name, reason);
@@ -274,11 +274,11 @@ impl<'u> Walk<'u> {
         self.found.add_type(cursor.kind(), read);
     }
 
-    /// Notes that clang's number may not be the size of `ty`, the type `name`, which was `read`.
+    /// Records that clang's size of the type `name`, `ty`, which was `read`, may not be gcc's.
     fn dispute(&mut self, ty: Ty<'u>, name: &str, read: Result<&Type, &Reason>) {
         let reader = &mut self.reader;
         let has_no_size = |key| ["incomplete", "invalid"].contains(&key);
-        // C++ has more that is left out, and one size to both.
+        // In C++ more is left out, and has one size to both compilers.
         let is_of_cxx = |key| reader.facts.cxx && ["c++", "mismatch"].contains(&key);
         let why = match read {
             Err(reason) if has_no_size(reason.key()) || is_of_cxx(reason.key()) => None,
@@ -327,8 +327,7 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
     }
 }
 
-/// `ty` as clang spells it, and the members of a record without a name that it is, or has as
-/// elements.
+/// Returns `ty` as clang spells it. A record without a name, or an array of them, has its members.
 fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> Spelled {
     let text = prelude::names_of_c(&ty.spelling());
     let mut own = Spelled {

@@ -11,19 +11,19 @@ use crate::written::Written;
 /// Depth to which pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;
 
-/// Most nodes that a type may have: functions that take functions that take functions grow without
-/// bound.
+/// Most nodes that a type may have, since functions that take functions that take functions grow
+/// without bound.
 const MAX_NODES: u32 = 4096;
 
 impl<'u> Reader<'u> {
-    /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is
+    /// Returns `ty` as it was written. A type that is too deep, or that `cabi` lacks, is
     /// [`Written::Other`].
     pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
         self.n_written = 0;
         self.written_at(ty, 0)
     }
 
-    /// As [`written`](Self::written), decayed.
+    /// Returns the type of a parameter as it was written, decayed.
     pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> Written {
         self.n_written = 0;
         self.written_param_at(ty, 0)
@@ -99,8 +99,8 @@ fn wrapped(ty: Ty<'_>) -> Option<Ty<'_>> {
     }
 }
 
-/// Returns whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and
-/// glibc make of gcc's type.
+/// Returns whether `ty` leads to `float` through the typedef `_Float32`, as which clang and glibc
+/// declare gcc's type.
 fn is_float32(ty: Ty<'_>) -> bool {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
@@ -123,8 +123,8 @@ fn is_float32(ty: Ty<'_>) -> bool {
     false
 }
 
-/// `spelling` with `{..}` for where clang says that a type without a name is declared:
-/// `struct (unnamed struct at header.h:1:2)`, in a record with a name
+/// Returns `spelling` with `{..}` in place of the location that clang gives a type without a name:
+/// `struct (unnamed struct at header.h:1:2)`, or in a record with a name
 /// `struct outer::(anonymous at header.h:1:2)`.
 pub(crate) fn without_place(spelling: &str) -> String {
     let marks = ["(unnamed ", "(anonymous "].iter();
@@ -139,9 +139,9 @@ pub(crate) fn without_place(spelling: &str) -> String {
     format!("{}{{..}}{}", keyword.unwrap_or(""), without_place(after))
 }
 
-/// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost
-/// the alignments of its typedefs. Canonical all the same where there is something else around it,
-/// or too much.
+/// Returns `ty` without the typedefs and attributes around it. Unlike those of the canonical type,
+/// its parts keep the alignments of their typedefs. Returns the canonical type if anything else, or
+/// too much, is around `ty`.
 pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
