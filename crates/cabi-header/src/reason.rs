@@ -1,16 +1,16 @@
-//! Why single declarations are left out of a header.
+//! Reasons for leaving single declarations out of a header.
 
 use std::fmt;
 
-/// Why a declaration was left out. A closed list: each kind has a [`key`](Self::key).
+/// Reason why a declaration was left out. The list is closed: each kind has a [`key`](Self::key).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reason {
     /// A `static` function has no symbol.
     Static,
-    /// An `inline` function without `extern` has no symbol for sure.
+    /// An `inline` function without `extern`, which need not have a symbol.
     Inline,
-    /// clang calls it wrong, or something it refers to.
+    /// A declaration that clang calls wrong, or that refers to a wrong one.
     Invalid(String),
     /// A structure, union or enumeration without definition, used by value.
     Incomplete(String),
@@ -35,19 +35,19 @@ pub enum Reason {
     Mismatch {
         /// The type, as clang spells it.
         ty: String,
-        /// `size`, `alignment`, or `offset of x`.
+        /// `size`, `alignment`, or `offset of x in bits`.
         what: String,
         /// In bytes; offsets in bits.
         ours: u64,
         /// In bytes; offsets in bits.
         clang: i64,
     },
-    /// gcc and clang lay the type out differently, and it was not said whose layout is wanted
+    /// gcc and clang lay the type out differently, and no options say whose layout is wanted
     /// ([`Options::records`](crate::Options::records)).
     Compilers {
         /// The type, as clang spells it.
         ty: String,
-        /// `size`, `alignment`, or `offset of x`.
+        /// `size`, `alignment`, or `offset of x in bits`.
         what: String,
         /// In bytes; offsets in bits.
         gcc: u64,
@@ -58,14 +58,14 @@ pub enum Reason {
     In {
         /// `parameter 2`, `result`, `field x`.
         part: String,
-        /// Why.
+        /// Reason for the part.
         reason: Box<Reason>,
     },
 }
 
 impl Reason {
-    /// Returns a word for the kind of reason that stays the same from version to version, for
-    /// reports.
+    /// Returns a word for the kind of reason, for reports. The word stays the same from version to
+    /// version.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {

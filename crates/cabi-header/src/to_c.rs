@@ -1,7 +1,7 @@
 //! From [`Type`]s to C that gcc and clang give the same layout: declarations, prototypes, and the
 //! definitions they need.
 //!
-//! Records become definitions with a tag, once each; vectors, enumerations and types with an
+//! Records and enumerations become definitions with a tag, once each. Vectors and types with an
 //! alignment of their own become typedefs, since C has no other place for their attributes. Record
 //! bodies are in `to_c/record.rs`. A type for which C has no word is an error.
 
@@ -15,7 +15,7 @@ use crate::declarator::declared;
 
 mod record;
 
-/// Why a type cannot be written in C.
+/// Reason why a type cannot be written in C.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ToCError {
@@ -82,7 +82,7 @@ pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, T
     Ok(format!("{}{declaration};\n", emitter.definitions()))
 }
 
-/// Writes declarations and collects the definitions they need, each once.
+/// Writer of declarations, which collects the definitions that they need, each once.
 ///
 /// C's compilers lay these types out alike. A record with a layout of its own
 /// ([`RecordBuilder::build_at`](cabi::RecordBuilder::build_at)) may be passed otherwise: its
@@ -121,7 +121,8 @@ pub struct Emitter {
 }
 
 impl Emitter {
-    /// Nothing defined yet. `model` is that of the compiler that will read the text.
+    /// Returns an emitter without definitions. `model` is that of the compiler that will read the
+    /// text.
     #[must_use]
     pub fn new(model: &DataModel) -> Self {
         Self {
@@ -133,7 +134,7 @@ impl Emitter {
         }
     }
 
-    /// Every definition needed so far, in order, as lines of C.
+    /// Returns every definition needed so far, in order, as lines of C.
     #[must_use]
     pub fn definitions(&self) -> &str {
         &self.definitions
@@ -186,8 +187,8 @@ impl Emitter {
         self.declarator(ret, &format!("{name}({})", list.join(", ")))
     }
 
-    /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its
-    /// element's around `inner[len]`.
+    /// Declares `inner` to be a `ty`. Declarators read from the inside out, so an array declares
+    /// its element around `inner[len]`.
     fn declarator(&mut self, ty: &Type, inner: &str) -> Result<String, ToCError> {
         self.check_pointer(ty)?;
         if !self.has_own_align(ty) && !ty.is_atomic() {
@@ -255,8 +256,8 @@ impl Emitter {
         }
     }
 
-    /// Returns whether the alignment of `ty` comes from a typedef's attribute, which may ask for
-    /// the natural alignment.
+    /// Returns whether the alignment of `ty` comes from a typedef's attribute, which may also ask
+    /// for the natural alignment.
     fn has_own_align(&self, ty: &Type) -> bool {
         !matches!(ty.kind(), Kind::Void | Kind::Function)
             && (ty.asks_align() || ty.align() != self.natural_align(ty))
@@ -309,8 +310,9 @@ impl Emitter {
         Ok(spelled)
     }
 
-    /// Returns an enumeration made of `scalar`: C chooses the integer by the values, so values are
-    /// chosen that leave no choice. To Microsoft's compilers it is `int` unless it names another.
+    /// Returns an enumeration made of `scalar`. C chooses the integer by the values, and these
+    /// leave no choice. To Microsoft's compilers the integer is `int` unless the enumeration names
+    /// another.
     fn enumeration(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
         let Scalar::Int {
             bits: bits @ (8 | 16 | 32 | 64),
@@ -380,7 +382,7 @@ impl Emitter {
         }
     }
 
-    /// A slice is passed as the structure of its two words.
+    /// Returns the structure of two words as which a slice is passed.
     fn slice(&mut self) -> String {
         let text = "struct cabi_slice {\n    void *ptr;\n    __SIZE_TYPE__ len;\n};\n";
         self.define_once("struct cabi_slice", text)
@@ -407,7 +409,7 @@ impl Emitter {
         name.to_owned()
     }
 
-    /// `wanted`, or `wanted` and a number if something else has that name.
+    /// Returns `wanted`, followed by a number if the name is taken.
     fn unused(&mut self, wanted: &str) -> String {
         let numbered = (2_u64..).map(|i| format!("{wanted}_{i}"));
         let free = std::iter::once(wanted.to_owned())
@@ -429,8 +431,7 @@ fn check_identifier(name: &str) -> Result<(), ToCError> {
     }
 }
 
-/// Returns whether `name` can name something in C, up to C23 and with the extensions this module
-/// uses.
+/// Returns whether `name` can be a name in C, up to C23 and with the extensions this module uses.
 fn is_identifier(name: &str) -> bool {
     const KEYWORDS: &str = "
         alignas alignof asm auto bool break case char const constexpr continue default do double

@@ -1,5 +1,5 @@
-//! Types as declarations write them: what a [`Type`] leaves out because no ABI depends on it, for
-//! front ends that check types.
+//! Types as declarations write them, with what a [`Type`] leaves out because no ABI depends on it.
+//! They are for front ends that check types.
 
 use cabi::Type;
 
@@ -33,7 +33,7 @@ pub enum Written {
     /// A record or enumeration that has a name, as [`Header::ty`](crate::Header::ty) takes it. It
     /// may be incomplete or left out.
     Named(String),
-    /// A pointer to an object, or to something incomplete.
+    /// A pointer to an object, or to an incomplete type.
     Pointer(Box<Written>),
     /// A function of the target's convention. A value is a [`Pointer`](Self::Pointer) to it.
     Function {
@@ -49,17 +49,17 @@ pub enum Written {
     Float32,
     /// `__fp16`, which has the format of `_Float16`. After a `...` it is a `double`.
     Half,
-    /// An array of so many elements; flexible without a number.
+    /// An array with its number of elements; a flexible array has none.
     Array(Box<Written>, Option<u64>),
-    /// Everything else; the type says it all.
+    /// Any other type, of which nothing is left out.
     Type(Type),
-    /// After a pointer, what has no [`Type`], and a function of another convention than the
-    /// target's own: as clang spells it.
+    /// A type as clang spells it: one after a pointer that has no [`Type`], or a function of
+    /// another convention than the target's own.
     Other(String),
 }
 
 impl Written {
-    /// `ty`, which was written so, after C's default argument promotions.
+    /// Returns `ty`, which was written as `self`, after C's default argument promotions.
     #[must_use]
     pub fn promoted(&self, ty: &Type) -> Type {
         match self {

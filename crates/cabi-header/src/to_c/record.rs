@@ -1,9 +1,14 @@
 //! Definitions of structures and unions.
 //!
-//! Attributes are written as they were declared. A layout that C's rules do not give under the data
-//! model (offsets set by a front end, Microsoft's bit-fields elsewhere), or that gcc's and clang's
-//! rules do not both give, is spelled out: packed, with unnamed bit-fields as padding. gcc for
-//! x86-64 passes these as integers ([`Policy::UNNAMED_BIT_FIELDS_COUNT`](cabi::Policy)).
+//! Attributes are written as they were declared. A layout is spelled out, packed and with unnamed
+//! bit-fields as padding, in two cases:
+//!
+//! - C's rules do not give it under the data model: offsets set by a front end, Microsoft's
+//!   bit-fields elsewhere.
+//! - gcc's and clang's rules do not both give it.
+//!
+//! Unnamed bit-fields are passed as integers by gcc for x86-64
+//! ([`Policy::UNNAMED_BIT_FIELDS_COUNT`](cabi::Policy)).
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -16,7 +21,7 @@ use cabi::{
 use super::{Emitter, ToCError, is_identifier};
 
 impl Emitter {
-    /// Defines `record` unless it is, and returns its spelling.
+    /// Defines `record` unless that is done, and returns its spelling.
     pub(super) fn record(&mut self, record: &Arc<Record>, ty: &Type) -> Result<String, ToCError> {
         if let Some(spelling) = self.records.get(record) {
             return Ok(spelling.clone());
@@ -31,8 +36,8 @@ impl Emitter {
         Ok(spelling)
     }
 
-    /// Returns the members in braces, one a line, and the attributes. `names` are those taken in
-    /// the scope of the outermost record.
+    /// Returns the members in braces, one a line, and the attributes. `names` are the names taken
+    /// in the scope of the outermost record.
     fn body(
         &mut self,
         record: &Record,
@@ -71,8 +76,8 @@ impl Emitter {
                 && field.bit_field().is_none()
                 && (field.is_packed() || field.asked_align().is_some())
         };
-        // In Microsoft's style a record that is spelled out is no more alike: there the text is for
-        // the compiler whose rules the model has.
+        // In Microsoft's style compilers do not agree on a spelled-out record either. There the
+        // text is for the compiler whose rules the model has.
         let rules: &[RecordRules] = match (self.model.bit_fields, &self.model.records) {
             (BitFieldStyle::SysV, _) => &[RecordRules::Gcc, RecordRules::Clang],
             (_, own) => std::slice::from_ref(own),
@@ -93,7 +98,7 @@ impl Emitter {
             && rules.iter().all(|rules| again(rules) == Some(true))
     }
 
-    /// Members as they were declared.
+    /// Returns the members as they were declared.
     fn plain_members(
         &mut self,
         record: &Record,
@@ -111,7 +116,7 @@ impl Emitter {
         Ok(lines)
     }
 
-    /// Members at the offsets they have, in a packed record.
+    /// Returns the members at their offsets, in a packed record.
     fn placed_members(
         &mut self,
         record: &Record,
@@ -151,8 +156,8 @@ impl Emitter {
         Ok(lines)
     }
 
-    /// Returns the line of a member of `outer` with `attributes`, a flexible array with a length
-    /// where `is_array`. The definition of an anonymous member has to stand in its place.
+    /// Returns the line of a member of `outer` with `attributes`. With `is_array` a flexible array
+    /// gets the length 0. An anonymous member has its definition in place of the line.
     fn member(
         &mut self,
         field: &Field,
@@ -200,7 +205,7 @@ fn unflexible(ty: &Type) -> Result<Type, ToCError> {
     }
 }
 
-/// Returns a name for a member that no other has.
+/// Returns a name for a member that no other member has.
 fn member_name(wanted: &str, names: &mut HashSet<String>) -> String {
     let numbered = (0_u64..).map(|i| format!("m{i}"));
     let wanted = is_identifier(wanted).then(|| wanted.to_owned());
@@ -224,8 +229,8 @@ fn attributes(packed: bool, align: Option<u32>, is_transparent: bool) -> String 
     }
 }
 
-/// Lines before and after a definition that give it its `#pragma pack`, also inside of `outer`.
-/// clang reads the value at the opening brace, gcc at the closing one.
+/// Returns the lines before and after a definition that set its `#pragma pack`, also inside of
+/// `outer`. To clang the value at the opening brace counts, to gcc the one at the closing brace.
 fn pragmas(record: &Record, outer: Option<&Record>) -> (String, &'static str) {
     let own = record.attributes().pack;
     if own == outer.and_then(|outer| outer.attributes().pack) {
@@ -238,12 +243,12 @@ fn pragmas(record: &Record, outer: Option<&Record>) -> (String, &'static str) {
     (pack, "#pragma pack(pop)\n")
 }
 
-/// `bits` of padding in a packed record.
+/// Returns `bits` of padding for a packed record.
 fn padding(bits: u64, indent: &str, names: &mut HashSet<String>) -> String {
     let mut text = String::new();
     let mut left = bits;
     if bits > 64 * 8 {
-        // Larger than any vector: the record is passed in memory whatever its members are.
+        // Larger than any vector: the record is passed in memory, whatever its members are.
         let name = member_name("cabi_padding", names);
         let _ = writeln!(text, "{indent}    unsigned char {name}[{}];", bits / 8);
         left = 0;
