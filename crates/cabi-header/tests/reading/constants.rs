@@ -11,8 +11,8 @@ fn constant(header: &Header, name: &str) -> (i128, Type) {
     (found.value, found.ty.clone())
 }
 
-/// Every macro of these headers that is an integer here is the same integer to the compilers, with
-/// the same type.
+/// Tests that every macro of these headers that is an integer here is the same integer to the
+/// compilers, with the same type.
 #[test]
 fn compilers_agree_about_system_headers() {
     needs_libclang!();

@@ -1,4 +1,4 @@
-//! C++ headers: what compilers make of the classes of a table, and headers of the system. The other
+//! C++ headers: how compilers pass the classes of a table, and headers of the system. The other
 //! tables say what is read of functions and classes.
 
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{header, missing, needs_libclang};
 use cabi_header::{Options, Reason};
 
-/// The classes of the table: their text, and the name of each with whether it is passed by
+/// Returns the text of the table's classes, and the name of each with `true` if it is passed by
 /// reference.
 fn classes() -> (String, Vec<(&'static str, bool)>) {
     const TABLE: &str = include_str!("../tables/classes.txt");
@@ -21,7 +21,7 @@ fn classes() -> (String, Vec<(&'static str, bool)>) {
     (text.join("\n"), classes)
 }
 
-/// Compares with compilers: an object by reference arrives as a pointer, so its address is in rsi.
+/// Compares with compilers. An object by reference arrives as a pointer, so its address is in rsi.
 #[test]
 fn compilers_agree_about_references() {
     for command in ["g++", "clang++-19"] {
@@ -36,8 +36,8 @@ fn compilers_agree_about_references() {
         let mut text = format!("{declared}\nextern \"C\" int puts(const char *); void *seen;\n");
         let mut main = String::from("int main() { int wrong = 0; void *at = &at;\n");
         for (name, by_reference) in classes {
-            // The function is called as one that takes a pointer there; what is passed by value
-            // sees no such address.
+            // The function is called as one that takes a pointer there. An object passed by value
+            // has no such address.
             text += &format!(
                 "__attribute__((noinline)) void take_{name}(int, {name} x) {{ seen = &x; }}\n"
             );

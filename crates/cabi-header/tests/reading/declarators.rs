@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// A type without its innermost derivation, and that.
+/// A drawn type: a base type, or a derivation of another.
 #[derive(Clone, Debug)]
 enum Drawn {
     Base(&'static str),
@@ -62,7 +62,7 @@ fn list(params: &[Drawn], variadic: bool) -> String {
     format!("({})", all.join(", "))
 }
 
-/// An object's type, up to `depth` derivations.
+/// Draws the type of an object, up to `depth` derivations.
 fn object(depth: u32) -> BoxedStrategy<Drawn> {
     let base = select(&BASES[..]).prop_map(Base).boxed();
     if depth == 0 {
@@ -82,7 +82,7 @@ fn object(depth: u32) -> BoxedStrategy<Drawn> {
     .boxed()
 }
 
-/// A function type. An array as a parameter or a result is a pointer to it instead.
+/// Draws a function type. An array as a parameter or a result is a pointer to it instead.
 fn function(depth: u32) -> BoxedStrategy<Drawn> {
     let value = |depth: u32| {
         object(depth).prop_map(|ty| match ty {
@@ -130,7 +130,7 @@ fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
 
 const TYPES: &str = "struct tag { char c; }; enum word { A };\n";
 
-/// Declarations that no compiler takes unless each written one has the drawn type.
+/// Returns declarations that no compiler takes unless each written type is the drawn one.
 fn compared(types: &[(Drawn, bool)], written: &[(String, String)]) -> String {
     let mut text = String::from(TYPES);
     for (i, (one, (member, function))) in types.iter().zip(written).enumerate() {
@@ -142,7 +142,7 @@ fn compared(types: &[(Drawn, bool)], written: &[(String, String)]) -> String {
     text
 }
 
-/// Checks `text` with the compilers that are here. Returns how many there are, and the first
+/// Checks `text` with the compilers that are here. Returns the number of compilers, and the first
 /// message.
 fn check(text: &str) -> (usize, Option<String>) {
     let found = [Compiler::Gcc, Compiler::Clang].map(|one| Some((one, one.find()?)));

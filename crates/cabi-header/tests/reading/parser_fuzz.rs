@@ -7,8 +7,7 @@ use cabi_header::{Options, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Reads `text` as C and as C++; that it returns is the property, and that what it returns makes
-/// sense.
+/// Reads `text` as C and as C++. The reading has to return, and its result has to make sense.
 fn survives(text: &str) {
     for name in ["a.h", "a.hpp"] {
         let Ok(header) = parse(text, &Options::new().name(name)) else {
@@ -32,8 +31,8 @@ fn survives(text: &str) {
     }
 }
 
-/// 300 of `texts`, the same each time: clang 19's own parser does not come back from one in some
-/// ten thousand.
+/// Reads 300 of `texts`, the same each time. From one in some ten thousand, clang 19's own parser
+/// does not return.
 fn all_survive(texts: &impl Strategy<Value = String>) {
     let config = Config {
         cases: 300,
@@ -48,7 +47,7 @@ fn all_survive(texts: &impl Strategy<Value = String>) {
     run.unwrap();
 }
 
-/// The words of `line`: names and numbers, and each other character alone.
+/// Returns the words of `line`: names and numbers, and each other character alone.
 fn words(line: &str) -> impl Iterator<Item = String> {
     let is_other = |c: char| !c.is_alphanumeric() && c != '_';
     let parts = line.split_inclusive(is_other).flat_map(move |part| {

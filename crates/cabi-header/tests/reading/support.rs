@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use cabi_header::{Header, HeaderError, Options, parse};
 
-/// Ends a test where there is no libclang, which fails where it is required.
+/// Returns from a test where there is no libclang, or fails where libclang is required.
 macro_rules! needs_libclang {
     () => {
         if !crate::support::has_libclang() {
@@ -32,7 +32,7 @@ pub(crate) fn header(text: &str, options: &Options) -> Header {
     parse(text, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Prints once what cannot run; fails where oracles are required.
+/// Prints once what cannot run, or fails where oracles are required.
 pub(crate) fn missing(what: &str) {
     static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
@@ -55,7 +55,7 @@ pub(crate) enum Compiler {
 }
 
 impl Compiler {
-    /// The first of its commands that runs.
+    /// Returns the first of the compiler's commands that runs.
     pub(crate) fn find(self) -> Option<&'static str> {
         let commands: &[&str] = match self {
             Self::Gcc => &["gcc"],
@@ -72,20 +72,20 @@ impl Compiler {
         found.copied()
     }
 
-    /// Returns the compiler's message about `text`, if it refuses it. `command` may have options.
+    /// Returns the compiler's message about `text`, if it is refused. `command` may have options.
     pub(crate) fn check(self, command: &str, text: &str) -> Result<(), String> {
         self.check_with(command, &["-std=gnu11"], text)
     }
 
-    /// As `check`, with arguments of its own; a standard of C++ chooses that language.
+    /// Checks `text` with other arguments than `check`; a standard of C++ chooses that language.
     pub(crate) fn check_with(self, command: &str, args: &[&str], text: &str) -> Result<(), String> {
         let quiet = ["-fsyntax-only", "-Wno-psabi", "-Wno-attributes"];
         compiled(command, &[args, &quiet].concat(), text).map(|_| ())
     }
 }
 
-/// Returns the output of `command`, which may have options, for `text` with `args`, or its message
-/// if it refuses that.
+/// Returns the output of `command`, which may have options, for `text` with `args`. Returns its
+/// message if it refuses the text.
 pub(crate) fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
     let mut words = command.split(' ');
     let is_cxx = args.iter().any(|arg| arg.starts_with("-std=c++"));

@@ -1,5 +1,5 @@
-//! Results of reading C and C++, with reasons for what is left out: the cases of `tests/tables`, a
-//! text each with what is read of it.
+//! Results of reading C and C++, with reasons for what is left out. The cases are in
+//! `tests/tables`, each a text with what is read of it.
 //!
 //! ```text
 //! # a comment
@@ -42,7 +42,7 @@ fn path(name: &str) -> String {
     format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The lines of C that all tables have.
+/// Returns the lines of C that all tables have.
 pub(crate) fn lines_of_c() -> Vec<String> {
     let tables = NAMES
         .iter()
@@ -77,11 +77,10 @@ fn check(name: &str, n_lines: usize) {
     assert_eq!(said.count(), n_lines, "{name}.txt");
 }
 
-/// A declaration after each text that is not read alone: it is there whatever is left out before
-/// it.
+/// Declaration after each text that is not read alone. It is read whatever is left out before it.
 const REST: &str = "\nint cabi_rest(int);\n";
 
-/// `table` with what is read today after each name.
+/// Returns `table` with what is read today after each name.
 fn rewritten(table: &str) -> String {
     table.split_inclusive("\n\n").map(case).collect()
 }
@@ -153,8 +152,8 @@ fn parse(text: &str, args: &str) -> Read {
     read
 }
 
-/// Has the compiler by whose rules records were read for x86-64 Linux say their sizes and
-/// alignments.
+/// Compares sizes and alignments of records with the compiler by whose rules they were read, for
+/// x86-64 Linux.
 fn check_records(
     compiler: Compiler,
     args: &[&str],
@@ -180,8 +179,8 @@ fn check_records(
     }
 }
 
-/// Lines for what is left out and was not `named`, and for the declaration that is there in any
-/// case.
+/// Returns lines for what is left out and was not `named`, and for the added declaration if it is
+/// missing.
 fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
     let Some(Ok(header)) = read else {
         return String::new();
@@ -208,7 +207,7 @@ fn found(read: &Read, what: &str) -> String {
     }
 }
 
-/// Returns the description of a name, or of its kind that the word before it states.
+/// Returns the description of a name. A word before the name states its kind.
 fn described(header: &Header, what: &str) -> String {
     let none = || "nothing".to_owned();
     let types = [&header.typedefs, &header.records, &header.enums];
@@ -270,7 +269,7 @@ fn described(header: &Header, what: &str) -> String {
     }
 }
 
-/// `ret (params)`, and what else is said of the function.
+/// Returns `ret (params)`, and what else is known of the function.
 fn prototype(f: &Prototype) -> String {
     let params = f.params.iter().map(|(name, ty)| match name {
         Some(name) => format!("{ty} {name}"),
@@ -306,8 +305,8 @@ fn prototype(f: &Prototype) -> String {
     text
 }
 
-/// The C that is written for `ty`, to which the target's compilers give its size, its alignment and
-/// its sign, and no other size.
+/// Returns the C that is written for `ty`. The target's compilers give it the size, the alignment
+/// and the sign of `ty`, and no other size.
 fn emitted(header: &Header, ty: &Type) -> String {
     let text = match cabi_header::declaration(ty, "x", &header.model) {
         Ok(text) => text,
@@ -336,8 +335,8 @@ fn emitted(header: &Header, ty: &Type) -> String {
     text.trim_end().replace('\n', " ")
 }
 
-/// Size and alignment; of a record its attributes, and each member with its type, its first bit and
-/// its attributes.
+/// Returns size and alignment. A record has its attributes, and each member with its type, its
+/// first bit and its attributes.
 fn layout(ty: &Type) -> String {
     let words = |packed: bool, pack: Option<u32>, align: Option<u32>| {
         let packed = packed.then(|| " packed".to_owned());
@@ -388,7 +387,8 @@ fn list(all: &[Written]) -> String {
     all.iter().map(written).collect::<Vec<_>>().join(", ")
 }
 
-/// A type as it was written; in quotes what is only known as clang spells it.
+/// Returns a type as it was written, with clang's spelling in quotes where that is all that is
+/// known.
 fn written(ty: &Written) -> String {
     match ty {
         Written::Named(name) => name.clone(),
@@ -408,8 +408,8 @@ fn written(ty: &Written) -> String {
     }
 }
 
-/// Controls: another type, a name that is not left out, one that is and is not named, a text of
-/// which the rest is gone.
+/// Tests controls: another type, a name that is not left out, one that is and is not named, and a
+/// text whose rest is gone.
 #[test]
 fn what_is_wrong_is_noticed() {
     needs_libclang!();

@@ -1,10 +1,10 @@
-//! Functions with a target of their own, and inline ones: gcc and clang say what becomes of them.
+//! Functions with a target of their own, and inline ones, compared with gcc's and clang's code.
 
 use crate::support::{Compiler, compiled, header, needs_libclang};
 use cabi::{RecordRules, VectorLevel};
 use cabi_header::Options;
 
-/// The assembly that `command` makes of `text` with `args`; none if it refuses it.
+/// Returns the assembly that `command` makes of `text` with `args`, or none if it refuses the text.
 fn assembly(command: &str, args: &[&str], text: &str) -> Option<String> {
     compiled(command, &[&["-S", "-w", "-o", "-"], args].concat(), text).ok()
 }
@@ -54,7 +54,7 @@ fn wide_vectors_are_passed_as_each_compiler_passes_them() {
                     let Some(made) = assembly(command, &args, &defined) else {
                         continue;
                     };
-                    // A vector that is split is in registers and in none of this width.
+                    // A vector that is split is in registers, and in none of this width.
                     let is_whole = made.contains(register);
                     let is_memory = made.contains("(%rsp)") || made.contains("(%rbp)");
                     match read(&(declared + ";"), base, rules(compiler)) {
@@ -77,7 +77,7 @@ fn wide_vectors_are_passed_as_each_compiler_passes_them() {
                 }
             }
         }
-        // Controls: most are known, and those that clang splits are among those asked about.
+        // Controls: most are known, and those that clang splits are among the cases.
         assert!(n_known > 40, "{n_known}");
         assert_eq!(n_refused > 0, compiler == Compiler::Clang, "{n_refused}");
     }
@@ -125,7 +125,7 @@ fn inline_functions_have_the_symbol_that_compilers_give_them() {
                 );
                 n_symbols += usize::from(has_symbol);
             }
-            // A declaration without `inline` says that there is a symbol, here or elsewhere.
+            // A declaration without `inline` states that there is a symbol, here or elsewhere.
             let elsewhere = format!("int f(int); __attribute__((gnu_inline)) extern inline {body}");
             assert!(read(&elsewhere, arg, rules(compiler)).is_ok(), "{arg}");
         }

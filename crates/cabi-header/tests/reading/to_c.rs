@@ -1,5 +1,6 @@
-//! Text of types that no header has, and types for which C has no word. The table `to_c` has those
-//! of headers; types that `tests/tests/round_trip.rs` draws, libclang and compilers read back.
+//! Text of types that no header has, and types for which C has no word. Types of headers are in the
+//! table `to_c`. Types that `tests/tests/round_trip.rs` draws are read back by libclang and
+//! compilers.
 
 use crate::support::Compiler;
 use cabi::{BoolVector, DataModel, Error, Language, Member, RecordBuilder, Type};
@@ -24,8 +25,8 @@ fn compiles(text: &str) {
     is_read(text, "x86_64-unknown-linux-gnu").unwrap();
 }
 
-/// Returns the message about `text` of a compiler for `target` that is here, if it refuses it: gcc
-/// and clang for this system, elsewhere clang.
+/// Returns the message of a compiler for `target` that refuses `text`. The compilers are gcc and
+/// clang for this system, clang elsewhere, if they are here.
 pub(crate) fn is_read(text: &str, target: &str) -> Result<(), String> {
     let is_linux = target == "x86_64-unknown-linux-gnu";
     let asked = [Compiler::Gcc, Compiler::Clang].into_iter();
@@ -42,8 +43,8 @@ pub(crate) fn is_read(text: &str, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A union that is larger than its members is spelled out with padding. If unnamed bit-fields
-/// align their record, that of the padding is packed.
+/// Tests that a union that is larger than its members is spelled out with padding. If unnamed
+/// bit-fields align their record, that of the padding is packed.
 #[test]
 fn unions_of_a_given_size() {
     let model = DataModel::AARCH64;
