@@ -1,8 +1,8 @@
-//! Processes of this command: how one is started, and how it ends, with its parent and in words.
+//! Processes of this command: their start, and their end, with the parent and in words.
 
 use std::process::{Command, ExitStatus};
 
-/// Tells a child of this command which process is its parent.
+/// Variable by which a child of this command knows its parent.
 const PARENT: &str = "CABI_PARENT";
 
 /// Starts this command again. A build for AArch64 is started by the emulator that the variable
@@ -18,7 +18,7 @@ pub(crate) fn own_command() -> Result<Command, String> {
     };
     let mut words = runner.split_whitespace();
     Ok(match words.next() {
-        // The emulator may start a process of its own, which is the parent then.
+        // The emulator may start a process of its own, which is then the parent.
         Some(emulator) => {
             let mut command = Command::new(emulator);
             command.args(words).arg(own);
@@ -46,9 +46,10 @@ pub(crate) fn end_with_parent() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-        // A system that refuses this lets the child outlive its parent; nothing else depends on it.
+        // If a system refuses this, the child outlives its parent. Nothing else depends on the
+        // signal.
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
-        // The parent may have ended before that.
+        // The parent may have ended before the signal was set.
         let own = getppid().map(Pid::as_raw_pid).map(|id| id.to_string());
         if std::env::var(PARENT).is_ok_and(|id| own != Some(id)) {
             std::process::exit(2);

@@ -1,7 +1,7 @@
-//! `cabi fuzz`: random signatures against real compilers, by the hundred thousand; and
-//! `cabi merge`, which joins the results of shards.
+//! `cabi fuzz`: random signatures against real compilers, by the hundred thousand. `cabi merge`
+//! joins the results of shards.
 //!
-//! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results
+//! The work is done by `cabi_verify::fuzz`. Here are the options, the progress bar, and the results
 //! (`fuzz/results.rs`).
 
 mod results;
@@ -124,7 +124,7 @@ impl FromStr for Shard {
 }
 
 impl Shard {
-    /// Returns its part of `count` signatures from `first`.
+    /// Returns the shard's part of `count` signatures from `first`.
     fn part(self, first: u64, count: u64) -> std::ops::Range<u64> {
         let at = |n: u64| {
             let share = u128::from(count) * u128::from(n) / u128::from(self.of);
@@ -135,13 +135,13 @@ impl Shard {
 }
 
 impl Fuzz {
-    /// Runs it and prints what was found.
+    /// Runs the signatures and prints the results.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         use cabi_verify::verify::Mistake;
         use cabi_verify::{fuzz, process};
 
         cabi_verify::run::calls_here()?;
-        // With a time limit alone there is no other.
+        // A time limit alone leaves the number of signatures open.
         let usual = self.minutes.map_or(10_000, |_| u64::MAX / 2);
         let count = self.count.unwrap_or(usual);
         if self.first.checked_add(count).is_none() {
@@ -165,7 +165,7 @@ impl Fuzz {
             mistake: Mistake::NONE,
         };
         if let Some(folder) = &self.out {
-            // Before hours of work, not after them.
+            // Made before hours of work: its error would come too late after them.
             results::make(folder)?;
         }
         process::watch_signals();
@@ -176,7 +176,7 @@ impl Fuzz {
         let run = fuzz::run(&plan, &compilers, |found, n| {
             bar.inc(n);
             is_first = false;
-            // A run is long, and may be ended from outside.
+            // A run is long and may be ended from outside, so differences are printed at once.
             bar.suspend(|| results::tell_new(found, &mut shown));
             let folder = self.out.as_deref();
             let report = found.report(false, self.allow_self_inconsistent);
@@ -194,8 +194,8 @@ impl Fuzz {
         Ok(output::exit_code(&report))
     }
 
-    /// Writes why there are no results where they were to be. The reason comes back, with what is
-    /// wrong with writing it.
+    /// Writes the reason why there are no results in their place. Returns the reason, with the
+    /// error of writing it if there is one.
     fn ended(&self, why: String) -> String {
         let folder = self.out.as_deref();
         let written = folder.map_or(Ok(()), |folder| results::write_error(folder, &why));

@@ -1,7 +1,7 @@
-//! The command `cabi`: what the C ABI does with a declaration, and why; calls of C functions from
-//! the shell; headers against compilers.
+//! The command `cabi`: explains what the C ABI does with a declaration and why, calls C functions
+//! from the shell, and compares headers with compilers.
 //!
-//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked, 141 the reader of
+//! Exit codes: 0 fine, 1 a difference was found, 2 the task could not be done, 141 the reader of
 //! the output has gone away.
 #![deny(unsafe_code)]
 

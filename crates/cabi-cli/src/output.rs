@@ -1,10 +1,10 @@
 //! Output of results: to standard output, or to the file that an option names. Errors go to
 //! standard error.
 //!
-//! An answer that could not be written is no answer: the exit status is 2. If the reader of a
-//! pipe has gone away (`| head`) nobody misses it: the command ends without a message, with the
-//! status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores
-//! that signal, and 0 would say that all was delivered.
+//! An answer that could not be written is an error, with exit status 2. If the reader of a pipe has
+//! gone away (`| head`), the command ends without a message. Its status is then the one that a
+//! shell shows for a program that SIGPIPE ended, as for `cat`. Rust ignores this signal, and status
+//! 0 would say that all output was delivered.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -16,11 +16,11 @@ pub(crate) use cabi_verify::report::{count, escape};
 /// The exit status of a command whose reader has gone away: 128 and the number of SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
 
-/// Why this process ends without having done all that was asked.
+/// Reason why this process ends before its task is done.
 pub(crate) enum Failure {
     /// The message that is still to be printed.
     Message(String),
-    /// Nothing is to be said any more, or nobody listens; the exit status.
+    /// Exit status without a message: all is printed already, or nobody reads.
     Silent(u8),
 }
 
@@ -36,7 +36,7 @@ impl Failure {
         Self::Silent(u8::try_from(code).unwrap_or(2))
     }
 
-    /// Prints the message, if there is one; the exit code.
+    /// Prints the message, if there is one. Returns the exit code.
     pub(crate) fn end(self) -> ExitCode {
         match self {
             Self::Message(message) => failed(&message),
@@ -45,8 +45,8 @@ impl Failure {
     }
 }
 
-/// Refuses a standard output that nothing can be written to. One that is closed is `/dev/null` by
-/// now, opened by Rust as programs open it that want the exit code alone.
+/// Refuses a standard output that nothing can be written to. A closed one is `/dev/null` by now:
+/// Rust opens that as programs do that want the exit code alone.
 pub(crate) fn check() -> Result<(), Failure> {
     #[cfg(unix)]
     let is_open = {
@@ -63,8 +63,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     Err(Failure::Message(why.to_owned()))
 }
 
-/// Prints what clap makes of arguments that name no work: help and the version on standard output,
-/// what is wrong with them on standard error.
+/// Prints clap's text for arguments that name no task. Help and the version go to standard output,
+/// errors in the arguments to standard error.
 pub(crate) fn of_arguments(error: &clap::Error) -> Result<ExitCode, Failure> {
     let printed = error.print();
     if error.use_stderr() {
@@ -79,7 +79,7 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     written(out.write_all(text.as_ref()).and_then(|()| out.flush()))
 }
 
-/// Returns an answer as JSON where that is asked for, else as text.
+/// Returns an answer as JSON if `json` is `true`, else as text.
 pub(crate) fn answer<T: serde::Serialize>(
     json: bool,
     answer: &T,
@@ -119,8 +119,8 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Returns the exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was
-/// an error, which is printed.
+/// Returns the exit code of a run: 0 if its report is clean, 1 if something fails. An error is
+/// printed, and gives 2.
 pub(crate) fn exit_code(report: &Report) -> ExitCode {
     match &report.error {
         Some(why) => failed(why),
@@ -128,7 +128,7 @@ pub(crate) fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-/// Prints an error message; the exit code of what could not be done.
+/// Prints an error message. Returns the exit code 2, for a task that could not be done.
 pub(crate) fn failed(message: &str) -> ExitCode {
     complain(message);
     ExitCode::from(2)

@@ -1,9 +1,9 @@
-//! `cabi verify`: headers against real compilers. Every prototype, and every record type in many
-//! positions, is observed in both directions, in code of ours and of a compiler, and the place of
+//! `cabi verify`: headers against real compilers. Every prototype is observed in both directions,
+//! in code of ours and of a compiler, and so is every record type in many positions. The place of
 //! every byte is compared.
 //!
-//! The course of a run is `cabi_verify::verify`'s, its results `cabi_verify::report`'s; here are
-//! the options, and the bar that shows progress (`verify/plan.rs`).
+//! Runs are made by `cabi_verify::verify`, results by `cabi_verify::report`. Here are the options,
+//! and the bar that shows progress (`verify/plan.rs`).
 
 mod options;
 mod plan;
@@ -19,28 +19,27 @@ use crate::output::{self, Failure, is_stdout};
 type Face = fn(&Report) -> String;
 
 impl Verify {
-    /// Runs it and shows what was found, as text or in the files that options name.
+    /// Runs the verification and shows the report, as text or in the files that options name.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let faces: [(_, Face); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
         let named = faces
             .into_iter()
             .filter_map(|(path, face)| Some((path.as_ref()?, face)));
         let (printed, saved): (Vec<_>, Vec<_>) = named.partition(|(path, _)| is_stdout(path));
-        // There would be nothing to read.
+        // Two reports in one output could not be read.
         if printed.len() > 1 {
             let why = "--json and --junit cannot both be standard output";
             return Err(why.to_owned().into());
         }
-        // A build server that reads the files must not find those of another run, or none.
+        // A build server that reads the files must find those of this run.
         let report = self.report();
         let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
-        // Files first: they have to be there whatever becomes of standard output, and of each
-        // other.
+        // Files first: they have to be there even if standard output, or another file, fails.
         let mut all = Ok(());
         for (path, face) in saved {
             all = all.and(output::save(path, &face(&report)));
         }
-        // Standard output then has nothing but what is written there.
+        // Standard output then has nothing but the report written there.
         let shown = printed.first().map(|(_, face)| face(&report));
         output::print(shown.unwrap_or_else(|| report.to_string()))?;
         all?;

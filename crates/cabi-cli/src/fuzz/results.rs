@@ -14,7 +14,7 @@ use crate::output::{self, Failure};
 /// Returns a bar that shows the progress of a run, on a terminal.
 pub(super) fn bar(plan: &Campaign) -> ProgressBar {
     let count = plan.numbers.end - plan.numbers.start;
-    // Without an end there is only a number.
+    // A run with a time limit has no known length.
     let (bar, template) = if plan.time.is_some() {
         (ProgressBar::no_length(), "{msg} {pos} {per_sec}, {elapsed}")
     } else {
@@ -34,13 +34,13 @@ pub(super) fn make(folder: &Path) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-/// Reads what `cabi fuzz --out` wrote.
+/// Reads results that `cabi fuzz --out` wrote.
 pub(super) fn read(file: &Path) -> Result<Results, String> {
     let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
     serde_json::from_str(&text).map_err(|e| format!("these are no results of `cabi fuzz`: {e}"))
 }
 
-/// Prints `results`, and writes them to `folder`; `report` is of them.
+/// Prints `results`, and writes them to `folder`; `report` is their report.
 pub(super) fn show(
     results: &Results,
     report: &Report,
@@ -53,7 +53,7 @@ pub(super) fn show(
     output::print(&output::answer(as_json, results, |_| report.to_string())?)
 }
 
-/// Writes everything to `folder`. Its JSON is what [`read`] reads.
+/// Writes everything to `folder`. The JSON is read back by [`read`].
 pub(super) fn write_all(results: &Results, report: &Report, folder: &Path) -> Result<(), String> {
     output::save(&folder.join("fuzz.json"), &output::json(results)?)?;
     output::save(&folder.join("fuzz.xml"), &report.junit())?;
@@ -63,14 +63,14 @@ pub(super) fn write_all(results: &Results, report: &Report, folder: &Path) -> Re
     Ok(())
 }
 
-/// Writes to `folder` why a run ended before there were results.
+/// Writes to `folder` the reason why a run ended without results.
 pub(super) fn write_error(folder: &Path, why: &str) -> Result<(), String> {
     let report = Report::of_error("cabi fuzz", why);
     output::save(&folder.join("fuzz.json"), &report.json())?;
     output::save(&folder.join("fuzz.xml"), &report.junit())
 }
 
-/// Prints the differences that were not `told` yet on standard error.
+/// Prints on standard error the differences that are not in `told` yet, and adds them.
 pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
     for (found, _) in results.blocks() {
         if told.insert(found.name.clone()) {

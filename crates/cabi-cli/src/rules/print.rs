@@ -1,4 +1,4 @@
-//! A convention as text: its lists as TableGen would have them, and what there is of the stack.
+//! A convention as text: its lists in TableGen's form, and what there is of the stack.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaL
 
 use super::tablegen;
 
-/// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files;
-/// then its frame.
+/// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files.
+/// The frame follows.
 pub(super) struct Tables(pub(super) &'static Convention);
 
 impl fmt::Display for Tables {
@@ -25,7 +25,7 @@ impl fmt::Display for Tables {
 }
 
 impl Tables {
-    /// The lists, with when they are chosen.
+    /// Returns the lists, each with the features and calls for which it is chosen.
     fn choices(&self) -> Vec<(String, Lists)> {
         let rules = &self.0.rules;
         if rules.choose.is_none() {

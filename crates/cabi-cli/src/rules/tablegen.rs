@@ -1,13 +1,13 @@
-//! Rules as LLVM's TableGen files spell them, to be compared with those by a person. Rules for
-//! which LLVM has no word are spelled in its manner.
+//! Rules as LLVM's TableGen files spell them, for a person to compare with those files. Rules for
+//! which LLVM has no word are spelled in the same manner.
 
 use cabi::convention::{Rule, WantedKind};
 use cabi::{ArgFlags, PartType, Reg};
 
-/// Depth to which rules are written: a static rule may contain itself.
+/// Depth to which rules are written, since a static rule may contain itself.
 const MAX_DEPTH: u8 = 16;
 
-/// Returns a rule, at this depth of others around it.
+/// Returns the text of a rule that is nested `depth` deep.
 pub(super) fn text(rule: &Rule, depth: u8) -> String {
     if depth == MAX_DEPTH {
         return "...".to_owned();
@@ -52,7 +52,7 @@ pub(super) fn text(rule: &Rule, depth: u8) -> String {
     format!("{name}<{}>", args.join(", "))
 }
 
-/// Returns a rule with another one that is tried where it holds.
+/// Returns the text of a guard with the rule that is tried where the guard holds.
 fn guarded(rule: &Rule, depth: u8) -> String {
     let (guard, then) = match rule {
         Rule::IfType(types, then) => (format!("CCIfType<{}, ", list(types.iter().map(ty))), then),

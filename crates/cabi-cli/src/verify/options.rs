@@ -50,8 +50,8 @@ pub(crate) struct Verify {
     /// Verify only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     pub(super) only: Option<String>,
-    /// Verify only what the headers declare themselves, not what they include; with `folder`, also
-    /// what headers in their folders declare; of a header that has nothing there, what it includes
+    /// Verify only what the headers declare themselves, not what they include. With `folder`, also
+    /// what headers in their folders declare. For a header that has none there, what it includes
     /// from the folders that -I names.
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
     pub(super) own: Option<Own>,
@@ -71,11 +71,12 @@ pub(crate) struct Verify {
     pub(super) reading: Reading,
 }
 
-/// Whose declarations are verified.
+/// Headers whose declarations are verified.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Own {
-    /// Headers of the named file.
+    /// Declarations of the named file.
     File,
-    /// Headers of all files in its folder and below; without any, in the folders that -I names.
+    /// Declarations of all files in its folder and below; without any, of the folders that -I
+    /// names.
     Folder,
 }

@@ -1,4 +1,5 @@
-//! From options to a plan: which headers, read how; and the bar that shows how far it is.
+//! The plan that options make: the headers, and how they are read. Also the bar that shows
+//! progress.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use regex_lite::Regex;
 use super::options::{Own, Verify};
 use crate::reading;
 
-/// Makes the plan that the options ask for, and says of each header that cannot be read why.
+/// Returns the plan that the options make, and for each unreadable header the reason.
 ///
 /// # Errors
-/// Why it cannot be done: no compiler, no libclang, no header that can be read, nothing to verify.
+/// The reason if there is no plan: no compiler, no libclang, no header that can be read, nothing to
+/// verify.
 pub(super) fn plan(
     verify: &Verify,
     compilers: Vec<Compiler>,
@@ -38,7 +40,8 @@ pub(super) fn plan(
     Ok((plan, unread))
 }
 
-/// Callers and callees are emitted as C, which has no names, classes or references of C++ to check.
+/// Refuses C++. Callers and callees are emitted as C, which has no names, classes or references of
+/// C++ to check.
 fn check_language(verify: &Verify) -> Result<(), String> {
     let is_cxx = |name: &&String| Options::new().name(*name).language() != "c";
     let header = verify.headers.iter().find(is_cxx);
@@ -51,8 +54,8 @@ fn check_language(verify: &Verify) -> Result<(), String> {
     }
 }
 
-/// Whose layout of records is verified: that of the only kind of compiler there is, else what gcc
-/// and clang agree on.
+/// Returns the rules of the record layouts that are verified. They are those of the only kind of
+/// compiler, or none for the layouts on which gcc and clang agree.
 fn records(compilers: &[Compiler]) -> Option<RecordRules> {
     let is = |name: &str| {
         compilers
@@ -66,7 +69,7 @@ fn records(compilers: &[Compiler]) -> Option<RecordRules> {
     }
 }
 
-/// Reads each header, or says why that fails.
+/// Reads each header, or returns why that fails.
 fn headers(
     verify: &Verify,
     flags: &[String],
@@ -89,7 +92,7 @@ fn headers(
         false => target.convention(),
     };
     let records = (&target, convention.filter(|_| verify.types));
-    // With reasons for what there is no case of, the run names them.
+    // With a reason for each declaration that has no case, which the run names.
     let is_empty = |read: &Read| read.subject.cases.is_empty() && read.skipped.is_empty();
     let read = verify.headers.iter().map(|name| {
         let bar = doing(format!("reading {name}"));
@@ -133,12 +136,13 @@ fn headers(
 /// Part of a header that is verified.
 struct Chosen {
     own: Own,
-    /// As it was asked for.
+    /// Name of the header, as the command line has it.
     name: String,
-    /// Path at which clang finds it, if not in folders of its own: those asked for come first.
+    /// Path at which clang finds the header, unless it is in clang's own folders: those of -I come
+    /// first.
     path: Option<PathBuf>,
-    /// Folders that -I names, without links and as they are named, for a header that declares
-    /// nothing but by including headers from there.
+    /// Folders that -I names, without links and as they are named. They are for a header that
+    /// declares nothing but by including headers from there.
     folders: Vec<PathBuf>,
 }
 
@@ -163,7 +167,7 @@ impl Chosen {
         self
     }
 
-    /// Returns whether `file`, where clang found a declaration, is the header, or in its folder.
+    /// Returns whether `file`, where clang found a declaration, is the header or in its folder.
     fn has(&self, file: &str) -> bool {
         let file = Path::new(file);
         // A link in a folder may lead out of it.
@@ -179,8 +183,7 @@ impl Chosen {
                 Own::Folder => path.parent().is_some_and(|folder| file.starts_with(folder)),
             };
         }
-        // The path of a header that clang finds in its folders ends with the name that was asked
-        // for.
+        // The path of a header that clang finds in its folders ends with the name given.
         let folder = Path::new(&self.name).parent();
         match folder.filter(|folder| self.own == Own::Folder && *folder != Path::new("")) {
             None => file.ends_with(&self.name),
@@ -192,13 +195,13 @@ impl Chosen {
     }
 }
 
-/// `path` without links and `..`, as far as it is there.
+/// Returns `path` without links and `..`, as far as it exists.
 fn canonical(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Says what is being done until it is dropped, on a terminal. Elsewhere nothing is computed: the
-/// flags of its arithmetic would be those of the code under test.
+/// Shows what is being done until the result is dropped, on a terminal. Elsewhere nothing is
+/// computed: the flags of that arithmetic would be those of the code under test.
 pub(super) fn doing(what: String) -> impl Drop {
     struct Shown(Option<ProgressBar>);
     impl Drop for Shown {
