@@ -1,7 +1,7 @@
 //! `cabi call`: calls a C function from the shell.
 //!
 //! The header gives the types, arguments and results are JSON, and clif-cabi lowers the call. A
-//! child makes the call: what a function does to its process stays there.
+//! child process makes the call, so that a function affects that process alone.
 
 mod child;
 mod fill;
@@ -62,15 +62,15 @@ pub(crate) struct Call {
     /// file or a static library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
-    /// Choices where compilers disagree: those of psabi, gcc, clang or zig, or one with its version
-    /// (clang-22), and after commas policy bits that are added (+BIT) or taken away (-BIT); by
-    /// default as the system's own compiler, gcc on Linux.
+    /// Compiler whose choices and record layout apply: psabi, gcc, clang, zig, or a version
+    /// (clang-22); after commas, policy bits to add (+BIT) or remove (-BIT). By default the
+    /// system's own compiler, gcc on Linux.
     #[arg(long)]
     policy: Option<PolicyOption>,
-    /// Target of the function, which is called in a program of its own, under an emulator where
-    /// this machine cannot run it: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// Target of the function. A program of its own makes the call, under an emulator where this
+    /// machine cannot run it. Known are aarch64-unknown-linux-gnu, aarch64-apple-darwin,
     /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, aarch64-pc-windows-msvc,
-    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    /// x86_64-pc-windows-msvc and x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub(crate) struct Call {
         value_name = "ARG"
     )]
     args: Vec<String>,
-    /// The file that tells the parent how far the child came.
+    /// File in which the child notes its progress for the parent.
     #[arg(long, hide = true)]
     progress: Option<PathBuf>,
 }
@@ -169,9 +169,9 @@ impl Call {
         Ok(child::note(progress, child::RETURNED, &shown)?)
     }
 
-    /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would
-    /// write it: nothing else looks at a format. Arguments that are no expressions of C are not
-    /// shown to it.
+    /// Refuses a wrong number of arguments, and shows clang's warnings about the call as C would
+    /// write it, since nothing else checks a format. If an argument is no expression of C, there
+    /// are no warnings.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
         let (function, args) = (&self.function, self.args.join(", "));
         let (wanted, given) = (prototype.params.len(), self.args.len());
@@ -190,7 +190,7 @@ impl Call {
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
         let options = source.options();
         let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
-        // This command takes more for a pointer than C does.
+        // Other warnings may be about pointers, for which this command accepts more than C does.
         let is_shown = |warning: &&String| warning.contains("[-Wformat");
         for warning in found.unwrap_or_default().iter().filter(is_shown) {
             output::warn(&format!("{function}: {warning}"));

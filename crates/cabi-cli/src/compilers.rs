@@ -19,37 +19,36 @@ pub(crate) struct Compilers {
     /// Compiler to compare with, and its flags; by default every gcc and clang found.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
-    /// Choices to expect where compilers disagree: those of psabi, gcc, clang or zig, or one with
-    /// its version (clang-22), and after commas policy bits that are added (+BIT) or taken away
-    /// (-BIT); by default those of each compiler's own version, or of the last measured one
-    /// before it.
+    /// Compiler whose choices are expected: psabi, gcc, clang, zig, or a version (clang-22); after
+    /// commas, policy bits to add (+BIT) or remove (-BIT). By default each compiler's own version,
+    /// or the last measured one before it.
     #[arg(long)]
     policy: Option<PolicyOption>,
     /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A
-    /// header's record types are tried in such; its own functions are called as they are declared.
+    /// header's record types are tried in such functions; its own functions are called as declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
-    /// Target whose code runs in programs of its own, under an emulator where it is another
-    /// machine's, instead of the host: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// Target whose code runs in programs of its own, instead of the host. Code of another machine
+    /// runs under an emulator. Known are aarch64-unknown-linux-gnu, aarch64-apple-darwin,
     /// aarch64-pc-windows-msvc, riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu,
-    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    /// x86_64-pc-windows-msvc and x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
     /// Processes at once, 1 to 1024; by default one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Seconds that a compiler may take for one file, after which it is ended.
+    /// Seconds that a compiler may take for one file before it is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86400))]
     compile_timeout: u32,
 }
 
 impl Compilers {
-    /// Returns the compilers named, or all that are found (for a target whose code runs in programs
-    /// of its own, of those that are known for it); and a line for each known one that is not
-    /// found.
+    /// Returns the compilers named, or else all that are found. For a target whose code runs in
+    /// programs of its own, these are among those known for it. Also returns a line for each known
+    /// compiler that is not found.
     ///
     /// # Errors
-    /// Why there is none, or why one that was named cannot be used.
+    /// The reason if there is none, or if a named compiler cannot be used.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Vec<String>), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
         let other = self.target.as_deref().filter(|triple| !is_here(triple));
@@ -103,7 +102,7 @@ impl Compilers {
         Ok((compilers.collect::<Result<_, String>>()?, absent.collect()))
     }
 
-    /// Returns the compiler that the option at `at` names, which must be one for `target`, as the
+    /// Returns the compiler that the option at `at` names. It must be one for `target`, as the
     /// `known` ones are.
     fn named(
         &self,
@@ -114,7 +113,7 @@ impl Compilers {
     ) -> Result<Reference, String> {
         let (before, rest) = self.cc.split_at(at);
         let command = rest.first().map_or("", String::as_str);
-        // Its results would count twice.
+        // The results of a compiler named twice would count twice.
         if before.iter().any(|other| other == command) {
             return Err(format!("`{command}` is named twice"));
         }
@@ -135,19 +134,19 @@ impl Compilers {
         }
     }
 
-    /// Processes at once.
+    /// Returns the number of processes that work at once.
     pub(crate) fn at_once(&self) -> usize {
         self.jobs.map_or_else(at_once, usize::from)
     }
 }
 
-/// Returns the compilers that `cc` names for `target`: to be asked for layouts alone.
+/// Returns the compilers that `cc` names for `target`, to compare layouts alone.
 ///
 /// # Errors
-/// Why one cannot be used.
+/// The reason if a compiler cannot be used.
 pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, String> {
     let convention = |target: &Target| target.convention().map(|convention| convention.name);
-    // The vendor is another in clang's name for this machine.
+    // The vendor in clang's name for this machine is another.
     let is_here =
         convention(target) == convention(&HERE) && target.data_model() == HERE.data_model();
     let named = Compilers {

@@ -1,7 +1,7 @@
-//! The child in which the function is called, and the parent that says how it ended.
+//! The child in which the function is called, and the parent that prints how it ended.
 //!
-//! The child writes its result to a file, and the parent prints it: whatever the function does to
-//! the descriptors of its process, a result is printed or its loss is an error.
+//! The child writes its result to a file, and the parent prints that. A function that changes the
+//! descriptors of its process cannot lose the result without an error.
 
 use std::fs;
 use std::io;
@@ -13,17 +13,17 @@ use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
 
-/// Progress of the child: the header has been read; the function is about to run; it has returned,
-/// and its result follows.
+/// Progress of the child. The header has been read, the function is about to run, or it has
+/// returned and its result follows.
 pub(crate) const READ: &str = "read\n";
 pub(crate) const CALLING: &str = "calling\n";
 pub(crate) const RETURNED: &str = "returned\n";
 
-/// Message about a process that fails after the call, before how it ended.
+/// Start of the message about a process that fails after the call, before how it ended.
 pub(crate) const ENDED_BADLY: &str = "returned, but its process did not end well afterwards: it";
 
-/// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has
-/// ended ends in silence: nobody waits for what it would say.
+/// Writes, in the child, its progress and the text to print. A child whose parent has ended exits
+/// without a message, which nobody would read.
 pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String> {
     fs::write(path, format!("{progress}{text}")).map_err(|e| {
         // The descriptors of a parent are closed before the signal comes that ends the child.
@@ -35,8 +35,8 @@ pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String
 }
 
 /// Returns the file that the parent reads, the path at which the child writes it, and its name. On
-/// Linux it has no name, so that it is gone with its readers, whatever ends them; the child reaches
-/// it through a descriptor of the parent, which the function called cannot close.
+/// Linux it has no name, so that nothing is left after its readers, however they end. The child
+/// reaches it through a descriptor of the parent, which the called function cannot close.
 fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
     let (file, name) = tempfile::NamedTempFile::new()?.into_parts();
     #[cfg(target_os = "linux")]
@@ -51,11 +51,11 @@ fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
     Ok((file, name.to_path_buf(), Some(name)))
 }
 
-/// Runs this same command in a child, and gives what there is to print.
+/// Runs this same command in a child, and returns the text to print.
 ///
 /// # Errors
-/// libclang does not come back from `header`, the call of `function` ended the child, or the
-/// child's own message.
+/// libclang does not return from `header`, the call of `function` ended the child, or the child's
+/// own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let (mut file, path, _name) = shared().map_err(check::no_file)?;
     let mut progress = || check::text(&mut file).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! From an argument in JSON to the bytes of an object.
+//! Writing of an argument in JSON into the bytes of an object.
 //!
-//! No number is changed silently: an integer fits the bits of its object, with a sign or without,
+//! No number is changed silently. An integer fits the bits of its object, with a sign or without,
 //! and a number with a fraction is no integer.
 
 use std::ops::Range;
@@ -14,22 +14,22 @@ use super::invoke::{Memory, Object, zeros};
 use super::value::{Slot, get, set, signed};
 use crate::reading::questions::{Answers, Questions};
 
-/// Writes arguments of one call.
+/// Writer of the arguments of one call.
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
     pub(crate) memory: Memory,
     /// The types and constants that the arguments name.
     pub(crate) answers: Answers<'a>,
     pub(crate) is_big: bool,
-    /// Name of the argument that is written.
+    /// Name of the argument being written.
     pub(crate) name: String,
-    /// Path in it to the value that is written, also after an error: `.p[1]`.
+    /// Path in the argument to the value being written, also after an error: `.p[1]`.
     pub(crate) path: String,
 }
 
 impl Filler<'_> {
-    /// Returns the type and the bytes of argument `i` of `prototype`, which is written as `text`. A
-    /// word that is no JSON is a constant.
+    /// Returns the type and the bytes of argument `i` of `prototype`, which the user writes as
+    /// `text`. A word that is no JSON is a constant.
     ///
     /// # Errors
     /// Values that do not fit, in words that follow the parameter's name.
@@ -63,8 +63,8 @@ impl Filler<'_> {
         }
     }
 
-    /// Returns the promoted type, `own` or the one that `value` has by itself, and the bytes of an
-    /// argument after the `...`.
+    /// Returns the promoted type and the bytes of an argument after the `...`. The type before
+    /// promotion is `own`, or the one that `value` has by itself.
     fn unnamed(&mut self, value: &Value, own: Option<Type>) -> Result<(Type, Vec<u8>), String> {
         let ty = match (own, value, typed(value)) {
             (Some(ty), ..) => ty,
@@ -87,8 +87,8 @@ impl Filler<'_> {
         Ok((ty, bytes))
     }
 
-    /// Returns the promoted type and the bytes of a `value` that is stated to be of type `name`: it
-    /// has to fit that type before it is promoted.
+    /// Returns the promoted type and the bytes of a `value` that is stated to be of type `name`.
+    /// The value has to fit that type before it is promoted.
     fn stated(&mut self, name: &str, value: &Value) -> Result<(Type, Vec<u8>), String> {
         let own = self.answers.named(name)?;
         let slot = Slot::object(&own.ty, Some(&own.written));
@@ -110,7 +110,7 @@ impl Filler<'_> {
         Ok((ty, bytes))
     }
 
-    /// Returns an object with `value`.
+    /// Returns the bytes of an object with `value`.
     fn object(&mut self, slot: Slot<'_>, value: &Value) -> Result<Vec<u8>, String> {
         let mut bytes = zeros(slot.ty)?;
         self.put(&mut bytes, slot, value).map(|()| bytes)
@@ -181,7 +181,7 @@ impl Filler<'_> {
         }
     }
 
-    /// Returns the bits of a number, of which `width` count.
+    /// Returns the bits of a number that has `width` of them.
     fn number(&self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
         let is_float = scalar.is_float();
         let kind = if is_float { "a number" } else { "an integer" };
@@ -247,8 +247,8 @@ impl Filler<'_> {
         self.keep(slot, value, !value.is_string())
     }
 
-    /// Returns the address of an object that an argument points to, which may be shown after the
-    /// call. Null stands for zeros.
+    /// Returns the address of an object that an argument points to. The object is shown after the
+    /// call if `is_shown`. Null stands for zeros.
     fn keep(&mut self, slot: Slot<'_>, value: &Value, is_shown: bool) -> Result<usize, String> {
         let bytes = match value {
             Value::Null => zeros(slot.ty)?,
@@ -264,7 +264,7 @@ impl Filler<'_> {
         Ok(address)
     }
 
-    /// Returns the type of an object that a pointer was written to point to.
+    /// Returns the type of an object that a pointer points to, as the header wrote it.
     fn pointee(&self, to: &Written) -> Option<Type> {
         match to {
             Written::Char => Some(self.header.model.char()),
@@ -293,8 +293,8 @@ pub(crate) fn ask(value: &Value, questions: &mut Questions) -> Result<(), String
     }
 }
 
-/// Returns the type that an object with one member, `(type)` or `&type`, states, its first
-/// character, and the value.
+/// Returns the type that an object with one member, `(type)` or `&type`, states. The first
+/// character comes before the type, the value after it.
 fn typed(value: &Value) -> Option<(char, &str, &Value)> {
     let members = value.as_object().filter(|members| members.len() == 1)?;
     let (key, inner) = members.iter().next()?;
@@ -308,8 +308,8 @@ fn is_integer(text: &str) -> bool {
     !text.contains(['.', 'e', 'E'])
 }
 
-/// Returns `text` in characters of type `ty`, without a NUL at the end; nothing if there are no
-/// such characters.
+/// Returns `text` in characters of type `ty`, without a NUL at the end. Returns nothing if `ty` is
+/// no type of characters.
 fn units(text: &str, ty: &Type) -> Option<Vec<u32>> {
     match ty.as_scalar()? {
         Scalar::Int { bits: 8, .. } => Some(text.bytes().map(u32::from).collect()),

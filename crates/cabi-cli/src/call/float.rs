@@ -1,4 +1,4 @@
-//! Numbers of every binary floating-point format of C, rounded to nearest; a result has the fewest
+//! Numbers of every binary floating-point format of C, rounded to nearest. A result has the fewest
 //! digits that read back as the same bits.
 
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use cabi::Scalar;
 use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 
-/// `$call` with the format of `$scalar`; `$other` for what is no binary format.
+/// `$call` with the format of `$scalar`, or `$other` for a scalar without a binary format.
 macro_rules! with_format {
     ($scalar:expr, $call:ident($($arg:expr),*), $other:expr) => {
         match $scalar {
@@ -27,8 +27,8 @@ pub(crate) fn is_name(text: &str) -> bool {
     ["INFINITY", "NAN"].contains(&text.strip_prefix('-').unwrap_or(text))
 }
 
-/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, or too
-/// large.
+/// Returns the bits of the number `text`, decimal or as `0x1.8p3`. Returns `None` if `text` is no
+/// number, or too large.
 pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
     let magnitude = text.strip_prefix('-').unwrap_or(text);
     if !is_name(text) && !magnitude.starts_with(|c: char| c.is_ascii_digit()) {
@@ -54,7 +54,7 @@ fn write<F: Float + Display>(bits: u128) -> String {
         let name = if value.is_nan() { "NAN" } else { "INFINITY" };
         return format!("\"{sign}{name}\"");
     }
-    // Width 21: up to so many zeros are written out in place of an exponent.
+    // Width 21: up to that many zeros are written out in place of an exponent.
     let with_digits = |n: usize| format!("{:21.n$}", value.abs());
     let reads_back = |n: &usize| {
         let read = F::from_str_r(&with_digits(*n), Round::NearestTiesToEven);

@@ -12,7 +12,7 @@ unsafe extern "C" {
     fn fflush(stream: *mut c_void) -> c_int;
 }
 
-/// Most bytes of arguments, the result, and the objects that arguments point to.
+/// Most bytes of the arguments, the result, and the objects that arguments point to, together.
 const MOST: usize = 1 << 26;
 
 /// Greatest alignment of an object, in bytes.
@@ -31,14 +31,14 @@ pub(crate) struct Memory {
 pub(crate) struct Object {
     pub(crate) name: String,
     pub(crate) ty: Type,
-    /// The type as the header wrote it, where it did.
+    /// The type as the header wrote it, if it did.
     pub(crate) written: Option<Written>,
     pub(crate) address: usize,
 }
 
 /// Returns the bytes of an object of the type `ty`, all of them zero.
 pub(crate) fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
-    // Nothing sensible is larger, and it must fit on the stack.
+    // Nothing sensible is larger, and the object must fit on the stack.
     match usize::try_from(ty.size()) {
         Ok(size @ ..=0x10_0000) => Ok(vec![0; size]),
         _ => Err(format!("{ty} is too large to be passed from here")),
@@ -48,8 +48,8 @@ pub(crate) fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
 impl Memory {
     /// Returns memory for a call in this process, or in another one.
     pub(crate) fn new(is_here: bool) -> Self {
-        // Never freed: C may keep a pointer, and the process ends soon. Pages come when they are
-        // used.
+        // Never freed: C may keep a pointer, and the process ends soon. Pages take memory only once
+        // they are used.
         let block = vec![0_u128; (is_here as usize) * (MOST + MOST_ALIGNED) / 16];
         let block = is_here.then(|| block.leak().as_mut_ptr().expose_provenance());
         Self {
@@ -64,7 +64,7 @@ impl Memory {
         let at = self.bytes.len().next_multiple_of(align.max(16) as usize);
         self.bytes.resize(at, 0);
         self.bytes.extend_from_slice(bytes);
-        // So that an object without bytes has an address too.
+        // An object without bytes has an address too.
         self.bytes.push(0);
         if self.bytes.len() > MOST || align as usize > MOST_ALIGNED {
             let most = format!("{MOST} bytes, or are aligned to more than {MOST_ALIGNED}");
@@ -74,10 +74,11 @@ impl Memory {
     }
 }
 
-/// Calls the function `symbol`, searched in `libraries`, then in the process and the C library's
-/// mathematics, and returns the address of the result; none in a process that the function has
-/// forked off, which returns from it too. `ready` runs before the call. Output of the function is
-/// written out, and the libraries, to which the result may point, stay open.
+/// Calls the function `symbol` and returns the address of the result. The function is searched in
+/// `libraries`, then in the process and the C library's mathematics. `ready` runs before the call.
+/// Output of the function is flushed, and the libraries, to which the result may point, stay open.
+///
+/// A process that the function has forked off returns here too, with `None`.
 ///
 /// # Errors
 /// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is nowhere.
@@ -88,12 +89,12 @@ pub(crate) fn call(
 ) -> Result<Option<usize>, Box<dyn Error>> {
     let mut invokers = Invokers::new(&Settings::default())?;
     for name in libraries {
-        // The dynamic linker searches a name without a slash elsewhere.
+        // The dynamic linker searches its own folders for a name without a slash.
         let path = std::fs::canonicalize(name).unwrap_or(name.into());
-        // SAFETY: its initialization is as much the user's wish as the call is.
+        // SAFETY: the user wants the library's initialization as much as the call.
         invokers.add_library(&unsafe { Library::open(&path) }?);
     }
-    // Before anything is compiled: a missing symbol is the likelier mistake.
+    // Looked up before anything is compiled: a missing symbol is the likelier mistake.
     let target = invokers.symbol(symbol).map_err(|e| match e {
         clif_cabi_jit::Error::MissingSymbols { searched, .. } => {
             let searched = searched.join(", ");
@@ -113,10 +114,10 @@ pub(crate) fn call(
     // exists.
     unsafe { start.copy_from_nonoverlapping(memory.bytes.as_ptr(), len) };
     ready()?;
-    // SAFETY: each argument is an object of its type, and the result is aligned; what the C
-    // function does with them is what the user asked for, and happens in a process of its own.
+    // SAFETY: each argument is an object of its type, and the result is aligned. The user wants
+    // what the C function does with them, and it happens in a process of its own.
     unsafe { invoker.call(target.cast(), &args, to) };
-    // SAFETY: NULL is every stream. Output that cannot be written is the called function's loss.
+    // SAFETY: NULL is every stream. Output that cannot be written is lost to the called function.
     unsafe { fflush(std::ptr::null_mut()) };
     // SAFETY: as above; all of the bytes are initialized.
     memory.bytes = unsafe { std::slice::from_raw_parts(start, len) }.to_vec();

@@ -1,4 +1,4 @@
-//! From the bytes of an object to JSON.
+//! Writing of the bytes of an object as JSON.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -10,23 +10,23 @@ use super::float;
 use super::invoke::zeros;
 use super::value::{Slot, get, signed};
 
-/// Longer strings are cut off.
+/// Most bytes of a string, after which it is cut off.
 const MAX_STRING: u64 = 1 << 20;
 
-/// Writes objects of one process.
+/// Writer of objects of one process.
 #[derive(Clone, Copy)]
 pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
     pub(crate) is_big: bool,
-    /// 2 if strings and records that pointers point to are shown, 1 if strings alone, in such a
-    /// record; 0 if pointers point into another process.
+    /// Pointees that are shown. 2: strings and records; 1: strings alone, inside such a record; 0:
+    /// none, since pointers point into another process.
     pub(crate) depth: u8,
 }
 
 impl<'a> Printer<'a> {
-    /// Writes a value. Every member of a union is written. A pointer that the header
-    /// has to characters or to a record is shown with its pointee.
+    /// Writes a value. Every member of a union is written. A pointer to characters or to a record,
+    /// by its type in the header, is shown with its pointee.
     pub(crate) fn value(&self, slot: Slot<'a>) -> String {
         if let Some((scalar, place)) = slot.scalar(self.is_big) {
             let raw = get(self.bytes, place, self.is_big);
@@ -64,8 +64,8 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes what is at `address`: null where that cannot be read, nothing where the header does
-    /// not say what it is.
+    /// Writes the object at `address`: null if it cannot be read, nothing if the header does not
+    /// give its type.
     fn pointee(&self, written: Option<&Written>, address: u128) -> Option<String> {
         let Written::Pointer(to) = written? else {
             return None;
@@ -90,8 +90,8 @@ impl<'a> Printer<'a> {
         inner.value(slot)
     }
 
-    /// Writes the string at `address`, as an array where it is no UTF-8; nothing where it cannot be
-    /// read up to its end.
+    /// Writes the string at `address`, as an array if it is no UTF-8. Writes nothing if the string
+    /// cannot be read up to its end.
     fn string(&self, address: u128) -> Option<String> {
         let mut bytes = Vec::new();
         let mut memory = BufReader::new(memory_at(address)?.take(MAX_STRING));
@@ -105,8 +105,8 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Returns whether `bytes`, with elements of type `element`, are printable characters, with nothing
-/// but NULs after them.
+/// Returns whether `bytes`, with elements of type `element`, are printable characters followed by
+/// nothing but NULs.
 fn is_text(bytes: &[u8], element: &Type) -> bool {
     let is_byte = matches!(element.kind(), Kind::Scalar(Scalar::Int { bits: 8, .. }));
     let len = bytes.iter().rposition(|byte| *byte != 0);
@@ -118,9 +118,9 @@ fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Opens the memory that a pointer of C's points to, which may be no memory at all: the kernel
-/// reads it, and refuses where a read of our own would end the process. On systems without `/proc`
-/// nothing can be read.
+/// Opens the memory that a pointer of C's points to, which may be no memory at all. The kernel
+/// reads it and can refuse, where a read of our own would end the process. On systems without
+/// `/proc` nothing can be read.
 fn memory_at(address: u128) -> Option<File> {
     let mut memory = File::open("/proc/self/mem").ok()?;
     let start = SeekFrom::Start(u64::try_from(address).ok()?);

@@ -1,5 +1,5 @@
-//! A call of a function of another target: a program of `cabi-verify`, under an emulator where this
-//! machine cannot run it.
+//! A call of a function of another target, in a program of `cabi-verify`, under an emulator where
+//! this machine cannot run it.
 
 use std::io::Write;
 use std::path::Path;
@@ -29,12 +29,12 @@ pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     Ok(Some(target))
 }
 
-/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, and
-/// prints what it prints. Those of C are compiled by the compiler by whose rules `records` of the
-/// header were laid out. Returns the result; `memory` is as the call has left it.
+/// Calls `prototype` as `sig` with `args` in a program of `target` that includes `files`, and
+/// prints the program's output. Files of C are compiled by the compiler by whose rules `records` of
+/// the header were laid out. Returns the result; `memory` is as the call has left it.
 ///
 /// # Errors
-/// Why there is no such program, or how it ended.
+/// The reason if there is no program, or how it ended.
 pub(crate) fn call(
     (target, records): (&Target, RecordRules),
     (prototype, sig): (&Prototype, &FnSig),

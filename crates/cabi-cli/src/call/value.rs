@@ -1,5 +1,5 @@
 //! Values inside of objects: members of records, elements of arrays, lanes of vectors, the two
-//! numbers of a complex one; and their bits, in the byte order of the machine whose code is run.
+//! numbers of a complex one. Their bits are in the byte order of the machine whose code is run.
 
 use std::ops::Range;
 
@@ -9,13 +9,13 @@ use cabi_header::{Header, Spelled, Written};
 /// A value in an object.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'t> {
-    /// Its type; of a lane, or a number of a complex one, that of the whole.
+    /// Type of the value. A lane, or a number of a complex one, has the type of the whole.
     pub(crate) ty: &'t Type,
-    /// Scalar of a bit-field, a lane, or a number of a complex one, and the bits that count.
+    /// Scalar of a bit-field, a lane, or a number of a complex one, and the number of bits in use.
     pub(crate) bits: Option<(Scalar, u64)>,
-    /// First bit of the value.
+    /// First bit of the value in the object.
     pub(crate) at: u64,
-    /// The type as the header wrote it, where it did.
+    /// The type as the header wrote it, if it did.
     pub(crate) written: Option<&'t Written>,
     /// Members of a record without a name, as the header wrote them.
     pub(crate) unnamed: &'t [Spelled],
@@ -32,8 +32,8 @@ impl<'t> Slot<'t> {
         }
     }
 
-    /// Returns the scalar that the value is, its first bit, and the number of bits that count. JSON
-    /// has no decimal floating point, and 128 bits are the most of a number.
+    /// Returns the scalar that the value is, its first bit, and the number of bits in use. JSON has
+    /// no decimal floating point, and a number has at most 128 bits.
     pub(crate) fn scalar(&self, is_big: bool) -> Option<(Scalar, (u64, u64))> {
         let size = self.ty.size();
         let whole = self
@@ -83,8 +83,8 @@ impl<'t> Slot<'t> {
         })
     }
 
-    /// Returns the members of a record with their names, those of anonymous ones among them. A
-    /// flexible array is not part of the record's value.
+    /// Returns the members of a record with their names, those of its anonymous members among them.
+    /// A flexible array is not part of the record's value.
     pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
         let fields = self
             .ty
@@ -93,7 +93,7 @@ impl<'t> Slot<'t> {
         let mut named = header.records.iter();
         let named = named.find(|named| self.written == Some(&named.written));
         let known = named.map_or(self.unnamed, |named| &named.spelled);
-        // One for each field, or none is known.
+        // One for each field, or none if they are not known.
         let known = Some(known).filter(|known| known.len() == fields.len());
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
