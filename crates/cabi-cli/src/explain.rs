@@ -30,7 +30,8 @@ Examples:
 /// there.
 ///
 /// With C text, explains its last declaration. With -i, explains a declaration of the header by its
-/// name: a function, or a typedef or variable of a function type or of a pointer to one.
+/// name. The declaration is a function, or a typedef or variable of a function type or a pointer to
+/// one.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
@@ -43,10 +44,10 @@ pub(crate) struct Explain {
     #[command(flatten)]
     asked: TargetOptions,
     /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target
-    /// the types are those of the target that it is for.
+    /// the types are those of the target of the convention.
     #[arg(long, value_name = "NAME", value_parser = rules::named)]
     convention: Option<&'static KnownConvention>,
-    /// Type of an argument after the `...` of a variadic function, as C spells it: `double`; an
+    /// Type of an argument after the `...` of a variadic function, as C spells it: `double`. An
     /// expression stands for its type.
     #[arg(long, value_name = "TYPE")]
     unnamed: Vec<String>,
@@ -61,7 +62,7 @@ impl Explain {
         reading::check::in_child(&source.what(), || self.explain())
     }
 
-    /// Returns the explanation of what is read here.
+    /// Returns the explanation of the declaration that is read here.
     fn explain(&self) -> Result<String, Failure> {
         let wanted = self.wanted()?;
         let mut questions = Questions::default();

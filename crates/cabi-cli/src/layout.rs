@@ -33,14 +33,14 @@ pub(crate) struct Show {
     /// Header, as after `#include`, or C text, which has a semicolon or a brace.
     #[arg(value_name = "HEADER|TEXT")]
     source: String,
-    /// Type, as C spells it; `struct` may be left out. By default every structure and union that
-    /// has a name.
+    /// Type, as C spells it; `struct` may be left out. By default every structure and union with a
+    /// name.
     #[arg(value_name = "TYPE")]
     ty: Option<String>,
     #[command(flatten)]
     asked: TargetOptions,
-    /// Compiler to ask too, with its flags; more than one may be asked. It is also given -I, -D,
-    /// --std and the arguments after `--`, except the target.
+    /// Compiler whose layouts are compared too, with its flags; may be given several times. It is
+    /// also given -I, -D, --std and the arguments after `--`, except the target.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Show {
 struct Answer {
     /// The target, as clang spells it.
     target: String,
-    /// Whose rules lay out records.
+    /// Compiler whose rules lay out records.
     rules: &'static str,
     types: Vec<Layout>,
     /// Types that have no layout here, with the reason.
@@ -68,12 +68,12 @@ struct LeftOut {
 #[derive(Default, Serialize)]
 struct Check {
     compiler: String,
-    /// Sizes, alignments, offsets, bits, bytes and signs that it was asked for.
+    /// Number of sizes, alignments, offsets, bits, bytes and signs that the compiler was asked for.
     asked: usize,
     differences: Vec<Differing>,
-    /// Questions that it could not be asked: its messages.
+    /// Messages about questions that the compiler could not be asked.
     refused: Vec<String>,
-    /// `true` if `cabi verify` fails for one of these.
+    /// `true` if `cabi verify` fails for one of these messages.
     #[serde(skip)]
     fails: bool,
 }
@@ -87,11 +87,11 @@ struct Differing {
 
 impl Show {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        // libclang, in the child, looks at no signal that is watched.
+        // libclang, in the child, does not react to signals that are watched.
         if !self.cc.is_empty() && !reading::check::is_child() {
             cabi_verify::process::watch_signals();
         }
-        // For a system that it does not know clang has sizes of its own.
+        // clang has sizes of its own for a system that it does not know.
         if let Some(triple) = &self.asked.target
             && !reading::foreign::near(triple).is_empty()
         {
@@ -149,7 +149,7 @@ impl Show {
         }
     }
 
-    /// Draws what --svg asks for; gives it where it is printed instead of the text.
+    /// Draws the picture that --svg asks for. Returns it if it is printed instead of the text.
     fn draw(&self, types: &[NamedType], target: &str) -> Result<Option<String>, Failure> {
         if self.asked.svg.is_none() {
             return Ok(None);
@@ -250,7 +250,7 @@ impl Show {
             let replies = ask_data(&reference, &flags, &subject.block.code, &subject);
             let replies = replies.map_err(|e| e.to_string())?.into_iter();
             replies.for_each(|(fact, reply)| check.take(fact, reply));
-            // A type that was not asked about is no agreement.
+            // A type without a question is no agreement.
             if check.asked == 0 {
                 let why = check
                     .refused
@@ -311,7 +311,7 @@ impl Answer {
     }
 }
 
-/// Returns advice about the type `name`, which is none of those that are `known`.
+/// Returns advice about the type `name`, which is not among those `known`.
 fn hint<'t>(name: &str, known: impl Iterator<Item = &'t NamedType>) -> String {
     let bare = |name| cabi_header::tag(name).unwrap_or(name);
     let known = known.map(|one| (bare(&one.name), one.name.as_str()));

@@ -17,7 +17,7 @@ use crate::output;
 
 const HEADING: &str = "Reading C";
 
-/// Name of the text in messages that the command makes of its arguments.
+/// Name, in messages, of the text that the command makes of its arguments.
 pub(crate) const COMMAND_LINE: &str = "<command line>";
 
 /// Options by which C is read.
@@ -35,7 +35,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// These options, of one side of a comparison.
+    /// Returns these options, for one side of a comparison.
     pub(crate) fn new(
         dir: Option<&String>,
         define: Option<&String>,
@@ -62,8 +62,8 @@ impl Reading {
     }
 }
 
-/// Names the standard in `flags`, for compilers of which each would choose one: that which libclang
-/// goes by, or as all of them know C23, by the name that it had before.
+/// Names the standard in `flags`, since compilers choose different ones. The default is libclang's,
+/// and C23 has the name that it had before, which all of them know.
 pub(crate) fn name_standard(flags: &mut Vec<String>) {
     for flag in flags.iter_mut() {
         if matches!(&**flag, "-std=gnu23" | "-std=c23") {
@@ -101,7 +101,7 @@ pub(crate) struct TargetOptions {
 }
 
 impl TargetOptions {
-    /// Writes the picture that --svg asks for to its file. Gives it where it is printed instead of
+    /// Writes the picture that --svg asks for to its file. Returns it if it is printed instead of
     /// the text.
     pub(crate) fn picture(&self, drawn: String) -> Result<Option<String>, String> {
         match self.svg.as_deref() {
@@ -115,14 +115,14 @@ impl TargetOptions {
     }
 }
 
-/// Source of declarations: C text of the command line, or headers by their names, and for which
-/// target and compiler.
+/// Source of declarations: C text of the command line, or headers by their names. The source
+/// includes target and compiler.
 pub(crate) struct Source<'a> {
     /// The headers that `text` includes; none for text of the command line.
     pub(crate) headers: &'a [String],
     pub(crate) text: String,
     pub(crate) reading: &'a Reading,
-    /// The triple that is asked for.
+    /// Triple that an option names.
     pub(crate) target: Option<String>,
     pub(crate) policy: Option<PolicyOption>,
     /// Further arguments for clang.
@@ -130,8 +130,8 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Returns the `headers`, or the `text` where there are none, as the target's own compiler
-    /// reads them.
+    /// Returns the `headers`, or the `text` if there are none, as the target's own compiler reads
+    /// them.
     pub(crate) fn new(
         headers: &'a [String],
         text: &str,
@@ -151,7 +151,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns the header or text that the argument `what` is: text has a semicolon or a brace, and
+    /// Returns the header or text that the argument `what` is. Text has a semicolon or a brace, and
     /// is no file.
     pub(crate) fn of(what: &'a String, reading: &'a Reading, clang: &'a [String]) -> Self {
         let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
@@ -163,7 +163,7 @@ impl<'a> Source<'a> {
         Self::new(headers, what, reading, clang)
     }
 
-    /// Returns its name in messages about the whole of it.
+    /// Returns the name of the whole source in messages.
     pub(crate) fn what(&self) -> String {
         match self.headers {
             [] => DECLARATION.to_owned(),
@@ -171,7 +171,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns the name of its own text in messages and locations.
+    /// Returns the name of the source's own text in messages and locations.
     pub(crate) fn name(&self) -> &'static str {
         match self.headers {
             [] => DECLARATION,
@@ -179,8 +179,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Options by which it is read: records by the rules of the policy, without one by those of the
-    /// target's own compiler.
+    /// Returns the options by which the source is read. Records follow the rules of the policy, or
+    /// without one those of the target's own compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
         if self.is_cxx() {
@@ -191,7 +191,7 @@ impl<'a> Source<'a> {
                 .iter()
                 .map(|triple| format!("--target={}", clang_triple(triple))),
         );
-        // Last, so that a contradiction is met where the two are compared.
+        // Last, so that a contradiction is found where the two are compared.
         args.extend(self.clang.iter().cloned());
         let options = Options::new().name(self.name()).args(&args);
         let target = self.target.as_deref().map(Target::named);
@@ -202,7 +202,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns the arguments for a compiler of the target to read it as clang does.
+    /// Returns the arguments for a compiler of the target to read the source as clang does.
     pub(crate) fn compiler_flags(&self) -> Vec<String> {
         let (_, others) = split_target(self.clang);
         let mut flags = self.reading.flags();
@@ -211,29 +211,30 @@ impl<'a> Source<'a> {
         flags
     }
 
-    /// Returns whether it is C++ by the name of a header or by its standard.
+    /// Returns whether the source is C++ by the name of a header or by the standard.
     fn is_cxx(&self) -> bool {
         let is_cxx = |name: &String| Options::new().name(name).language() == "c++";
         let standard = self.reading.standard.as_deref().unwrap_or_default();
         self.headers.iter().any(is_cxx) || standard.contains("++")
     }
 
-    /// Returns the target that is asked for, if one is.
+    /// Returns the triple of the target that an option names, if one does.
     fn triple(&self) -> Option<&str> {
         self.target.as_deref().or(split_target(self.clang).0)
     }
 
-    /// Reads it, in a child of this command, with its limits.
+    /// Reads the source, in a child of this command, with the child's limits.
     pub(crate) fn read(&self) -> Result<Header, String> {
         check::limited(|| self.parse())
     }
 
-    /// Reads it, in a child of this command. A text whose end something has swallowed is refused.
+    /// Reads the source, in a child of this command. Refuses a text that ends inside of a
+    /// function's body.
     pub(crate) fn parse(&self) -> Result<Header, String> {
         self.parse_with(&mut Questions::default())
     }
 
-    /// As [`parse`](Self::parse), with `questions` about it.
+    /// Reads the source as [`parse`](Self::parse) does, with `questions` about it.
     pub(crate) fn parse_with(&self, questions: &mut Questions) -> Result<Header, String> {
         self.headers
             .iter()
@@ -252,13 +253,13 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Name of a text given as an argument in messages.
+/// Name, in messages, of a text given as an argument.
 pub(crate) const DECLARATION: &str = "<declaration>";
 
 /// Start of the names of declarations that are added to a text.
 pub(crate) const OWN: &str = "cabi_unnamed_";
 
-/// A declaration that is added after each text: what has swallowed this has swallowed more.
+/// Declaration that is added after each text. If it is missing, the text was not read to its end.
 pub(crate) const END: &str = "cabi_unnamed_end";
 
 /// Splits arguments of clang into the target that they name last, and the others.
@@ -275,7 +276,7 @@ pub(crate) fn split_target(args: &[String]) -> (Option<&str>, Vec<&str>) {
     (triple, others)
 }
 
-/// Returns the directive that includes `header`: a file here, or one that clang finds.
+/// Returns the directive that includes `header`, a file here or one that clang finds.
 pub(crate) fn include(header: &str) -> String {
     if Path::new(header).is_file() {
         format!("#include \"{header}\"\n")
@@ -284,10 +285,11 @@ pub(crate) fn include(header: &str) -> String {
     }
 }
 
-/// Returns the function `name`, or with the symbol `name`, of what was read from `source`.
+/// Returns the function `name`, or with the symbol `name`, in the `header` that was read from
+/// `source`.
 ///
 /// # Errors
-/// Why it was left out, that it is not declared there, or that several have the name.
+/// The reason if it was left out, if it is not declared there, or if several have the name.
 pub(crate) fn function<'h>(
     header: &'h Header,
     name: &str,
@@ -297,7 +299,7 @@ pub(crate) fn function<'h>(
         return Ok(one);
     }
     let mut known = header.overloads(name).peekable();
-    // Nothing is chosen because it happens to be the only supported one.
+    // A function is not chosen because it happens to be the only supported one.
     if known.peek().is_some() {
         let known = known.map(|one| {
             let (place, text) = (&one.location, one.declaration());
@@ -324,11 +326,11 @@ pub(crate) fn function<'h>(
     }
 }
 
-/// Bytes of the longest name for which a near one is looked for: the time grows with the square.
+/// Most bytes of a name for which a near one is looked for: the time grows with the square.
 const MAX_NEAR: usize = 64;
 
-/// Returns a question for the name that is the fewest edits from `name`, if these are few. Each
-/// known name is given as it is compared, and as it is shown.
+/// Returns a question with the known name that is the fewest edits from `name`, if these are few.
+/// Each known name is given as it is compared, and as it is shown.
 pub(crate) fn did_you_mean<'n>(
     name: &str,
     known: impl Iterator<Item = (&'n str, &'n str)>,
@@ -359,7 +361,7 @@ pub(crate) fn machine(target: &Target) -> String {
 /// # Errors
 /// The target is not `wanted`, by its triple or by an option that changes widths.
 pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target, String> {
-    // clang adds a version to some names, `msvc19.33.0`, which those of triples do not have.
+    // clang adds a version to some names, `msvc19.33.0`, which triples do not have.
     let unversioned = header
         .target
         .trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
@@ -374,13 +376,13 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     let read = read.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
     let target = wanted.unwrap_or(&read);
     let mut model = header.model;
-    // The kinds of these are part of each type; they change no place of another.
+    // These are part of the types that have them, and change no place of another type.
     model.char_signed = target.data_model().char_signed;
     model.wchar = target.data_model().wchar;
     model.long_double = target.data_model().long_double;
     model.bit_fields = target.data_model().bit_fields;
     model.records = target.data_model().records;
-    // Without a scalar of 16 bytes clang cannot say how one is aligned.
+    // Without a scalar of 16 bytes clang cannot state the alignment of one.
     if model.pointer == 4 && model.long_double == LongDouble::F64 {
         model.max_align_16 = target.data_model().max_align_16;
     }
@@ -403,7 +405,7 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     }
 }
 
-/// Returns the first of the numbers that `read` has and `own` has not, in words.
+/// Returns the first of the numbers in which `read` differs from `own`, in words.
 fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
     let numbers = |model: &DataModel| {
         [

@@ -23,7 +23,7 @@ impl Terminal {
     }
 
     /// Breaks the lines of `text` at blanks, and colours the registers and stack slots in which
-    /// `abi` passes something.
+    /// `abi` passes values.
     pub(crate) fn show(&self, text: &str, abi: &FnAbi) -> String {
         let places = match self.colours {
             true => styles(abi),

@@ -1,4 +1,4 @@
-//! The layout of one type: a row for each member, and for each stretch of bits that none has.
+//! The layout of one type: a row for each member, and for each run of bits that no member has.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ enum Row {
     Padding(Bits),
 }
 
-/// Bits from the start of the type.
+/// Place of a row, in bits from the start of the type.
 #[derive(Clone, Copy, Serialize)]
 struct Bits {
     offset_bits: u64,
@@ -147,8 +147,8 @@ fn keyword(kind: RecordKind) -> &'static str {
     }
 }
 
-/// As C declares it, each member with its offset and size in bytes. For a bit-field, the byte
-/// with its first bit, that bit, and its width.
+/// The type as C declares it, each member with its offset and size in bytes. For a bit-field, the
+/// byte with its first bit, that bit, and its width.
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, is, size, align) = (&self.name, &self.is, self.size, self.align);
@@ -196,8 +196,8 @@ fn cache_line(target: &str) -> u64 {
     }
 }
 
-/// The lines of `rows`, each the text of C and what is said of it. A line of its own is where the
-/// `next` cache line begins, or has begun in the member before; all have `line` bits.
+/// Adds the lines of `rows`, each with the text of C and a note. A line marks where the `next`
+/// cache line begins, or has begun inside the member before. Each cache line has `line` bits.
 fn list(
     rows: &[Row],
     depth: usize,
@@ -258,8 +258,8 @@ fn amount(bits: u64) -> String {
     }
 }
 
-/// Returns how many holes, or stretches of padding, there are, and their bits; those
-/// of an array of records once per element: a flexible one has none.
+/// Returns the number of holes, or of runs of padding, and their bits. Those of an array of records
+/// count once per element, and a flexible array has none.
 fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
     let own = rows.iter().map(|row| match row {
         Row::Hole(bits) if of_holes => (1, bits.width_bits),

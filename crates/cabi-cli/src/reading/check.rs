@@ -1,8 +1,8 @@
-//! Reads C in a child: what overflows libclang's stack, fills the memory or never ends is an error
-//! message.
+//! Reading of C in a child. If it overflows libclang's stack, fills the memory or never ends, that
+//! is an error message.
 //!
-//! `explain` and `call` read and work in the child; `verify`, which has children of its own, first
-//! asks one whether reading ends.
+//! `explain` and `call` read and work in the child. `verify` has children of its own, and first
+//! checks in one whether the reading ends.
 
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -23,8 +23,8 @@ const SECONDS: u64 = 60;
 /// Most bytes that a header may have.
 const FILE_SIZE: u64 = 64 << 20;
 
-/// Reads a header, and says what is wrong with it: whether that ends is what the parent wants to
-/// know.
+/// Reads a header and prints what is wrong with it. The parent needs to know whether the reading
+/// ends.
 #[derive(Args)]
 #[command(hide = true)]
 pub(crate) struct ReadC {
@@ -45,7 +45,7 @@ impl ReadC {
             Err(error) => {
                 let message = message(&self.header, &error);
                 let (triple, _) = super::split_target(&self.clang);
-                // `verify` gives clang no arguments of its user.
+                // `verify` passes clang no arguments of its user.
                 let missing =
                     triple.and_then(|triple| foreign::missing_header(triple, &error, false));
                 output::print(missing.unwrap_or(message))?;
@@ -55,8 +55,8 @@ impl ReadC {
     }
 }
 
-/// Reads C in this process, which is a child that its parent ends in time: with limited memory, if
-/// the system lets it, without a core file, and without what libclang prints when it crashes.
+/// Reads C in this process, a child that its parent ends in time. Memory is limited, if the system
+/// allows that. A crash of libclang leaves no core file and prints nothing.
 #[cfg(unix)]
 pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -70,7 +70,7 @@ pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
         (resource, before)
     });
     let done = without_stderr(read);
-    // The limits from before may be lower than the system allows.
+    // The limits from before may be lower than the system's.
     for (resource, before) in limits {
         let _ = setrlimit(resource, before);
     }
@@ -96,14 +96,14 @@ fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Tells a child of this command from its parent.
+/// Variable that distinguishes a child of this command from its parent.
 const CHILD: &str = "CABI_READS_C";
 
-/// Runs this same command again in a child with limits, which does the `work` and prints what it
-/// gives.
+/// Runs this same command again in a child with limits, which does the `work` and prints the
+/// result.
 ///
 /// # Errors
-/// libclang does not come back from `what` it reads, or the child's own message.
+/// libclang does not return from `what` it reads, or the child's own message.
 pub(crate) fn in_child(
     what: &str,
     work: impl FnOnce() -> Result<String, Failure>,
@@ -127,7 +127,7 @@ pub(crate) fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-/// Returns the message that libclang has not come back from `what` it read: it `ended` the process,
+/// Returns the message that libclang has not returned from `what` it read: it `ended` the process,
 /// or its time was up.
 pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
     match ended {
@@ -147,8 +147,8 @@ pub(crate) fn message(what: &str, error: &HeaderError) -> String {
     }
 }
 
-/// Refuses what `#include` cannot name, what is no ordinary file, and what is too large: libclang
-/// reads the whole of it, and more than once.
+/// Refuses a header that `#include` cannot name, that is no ordinary file, or that is too large.
+/// The whole file is read, and more than once.
 pub(crate) fn file(header: &str) -> Result<(), String> {
     if header.contains(['"', '\n', '\r']) {
         return Err(format!(
@@ -161,7 +161,7 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
                 "{header:?}: a header is asked for here, not C text: write the text to a file"
             ));
         }
-        // Searched by clang.
+        // clang searches for it.
         return Ok(());
     };
     if !metadata.is_file() {
@@ -178,10 +178,10 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses a header that is wrong as a whole, or that libclang does not come back from.
+/// Refuses a header that is wrong as a whole, or from which libclang does not return.
 ///
-/// The child says what is wrong, a line for each error: without its limits the same header may take
-/// all memory there is.
+/// The child prints the errors, a line each. Without its limits the same header may take all memory
+/// there is.
 pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     file(header)?;
     let mut own = own_command()?;
@@ -199,14 +199,14 @@ pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     }
 }
 
-/// Returns the message that there is no file for what a child says.
+/// Returns the message that there is no file for the output of a child.
 pub(crate) fn no_file(error: io::Error) -> String {
     let folder = std::env::temp_dir();
     let folder = folder.display();
     format!("no temporary file can be made in {folder}: {error}")
 }
 
-/// All of a file.
+/// Returns the whole text of a file.
 pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
     let mut text = Vec::new();
     file.rewind()?;
@@ -214,8 +214,9 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for
-/// which alone it has a time. An interrupt that this process watches is passed on.
+/// Runs `command` and returns how it ended. Returns `None` if its time was up before it was `done`
+/// with reading; only the reading has a time limit. An interrupt that this process watches is
+/// passed on.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,

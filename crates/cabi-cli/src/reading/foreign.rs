@@ -33,7 +33,7 @@ const SYSTEMS: [&str; 20] = [
 /// Returns the target that `--target` names.
 ///
 /// # Errors
-/// It is unknown; with the triples near it.
+/// The target is unknown; the message has the triples near it.
 pub(crate) fn target(triple: &str) -> Result<Target, String> {
     Target::named(triple).map_err(|e| match &near(triple)[..] {
         [] => format!("--target {e}"),
@@ -41,8 +41,8 @@ pub(crate) fn target(triple: &str) -> Result<Target, String> {
     })
 }
 
-/// Returns the known triples that the unknown `triple` begins, or else the nearest at most two
-/// edits away; a version after a system is no edit.
+/// Returns the known triples that the unknown `triple` begins, or else the nearest, at most two
+/// edits away. A version after a system is no edit.
 pub(crate) fn near(triple: &str) -> Vec<String> {
     let triple = triple.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
     let of = |machine| SYSTEMS.map(|system| format!("{machine}-{system}"));
@@ -62,9 +62,9 @@ pub(crate) fn near(triple: &str) -> Vec<String> {
     near.map(|(_, known)| known).collect()
 }
 
-/// Returns the message that a header of the target `triple` is missing, if `error` has such a one.
-/// Errors that follow, in headers of the host that clang found instead, are left out.
-/// `has_arguments`: the subcommand takes arguments for clang after `--`, and the advice names some.
+/// Returns the message that a header of the target `triple` is missing, if `error` says so. Errors
+/// that follow, in headers of the host that clang found instead, are left out. If the subcommand
+/// takes arguments for clang after `--` (`has_arguments`), the advice names some.
 pub(crate) fn missing_header(
     triple: &str,
     error: &HeaderError,

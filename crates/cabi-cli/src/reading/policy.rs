@@ -1,4 +1,4 @@
-//! The option `--policy`: a profile, and policy bits after commas, added or taken away.
+//! The option `--policy`: a profile, and after commas policy bits that are added or removed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ impl PolicyOption {
         profile.without(self.without) | self.with
     }
 
-    /// Returns the compiler whose layout of records belongs to it.
+    /// Returns the compiler whose record layout belongs to the profile.
     pub(crate) fn records(self) -> Option<RecordRules> {
         self.profile.and_then(Profile::records)
     }
@@ -60,7 +60,7 @@ impl FromStr for PolicyOption {
                 true => (&mut own.without, &mut own.with),
                 false => (&mut own.with, &mut own.without),
             };
-            // The last one counts, if a bit is given twice.
+            // If a bit is given twice, the last one counts.
             (*to, *from) = (*to | bit, from.without(bit));
         }
         match own.without != Policy::NONE && own.profile.is_none() {

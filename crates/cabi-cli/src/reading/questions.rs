@@ -13,9 +13,9 @@ use super::OWN;
 pub(crate) struct Questions(Vec<Question>);
 
 struct Question {
-    /// A type, or an expression.
+    /// A type or an expression.
     text: String,
-    /// `true` if the value of the expression is asked for, not its type.
+    /// `true` for the value of the expression, `false` for its type.
     is_value: bool,
     /// clang's message if the type is no C.
     refused: Option<String>,
@@ -25,7 +25,7 @@ struct Question {
 pub(crate) struct Answers<'a>(&'a Questions, &'a Header);
 
 impl Questions {
-    /// Asks for the type of `text`.
+    /// Adds the question for the type of `text`.
     ///
     /// # Errors
     /// A text of several lines: errors are found by their lines.
@@ -37,7 +37,8 @@ impl Questions {
         Ok(())
     }
 
-    /// Asks for the value of `text`, unless its characters are those of no constant expression.
+    /// Adds the question for the value of `text`, unless its characters are those of no constant
+    /// expression.
     pub(crate) fn add_value(&mut self, text: &str) {
         let is_its = |c: char| c.is_ascii_alphanumeric() || "_|&^~+-*%<>() ".contains(c);
         if text.chars().all(is_its) {
@@ -76,7 +77,7 @@ impl Questions {
         }
     }
 
-    /// Returns the declarations that ask, a line each, without those that were refused.
+    /// Returns the declarations that ask, a line each, without those refused.
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -92,8 +93,8 @@ impl Questions {
         text
     }
 
-    /// Takes out the questions that `errors` are about, if there are any: errors in lines after the
-    /// first `n` of the text `name`.
+    /// Marks the questions that `errors` are about as refused, and returns whether there are any.
+    /// They are the errors in lines after the first `n` of the text `name`.
     fn refuse(&mut self, (name, n): (&str, usize), errors: &[SourceError]) -> bool {
         let mut is_any = false;
         for error in errors {
@@ -141,8 +142,8 @@ impl<'a> Answers<'a> {
         constant.ok_or_else(|| format!("{text} is neither JSON nor an integer constant of C"))
     }
 
-    /// Returns the type written as `text`, or that of an expression, after C's default argument
-    /// promotions.
+    /// Returns the type that `text` spells, or the type of the expression `text`, after C's default
+    /// argument promotions.
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
         let named = self.named(text)?;
         Ok(named.written.promoted(&named.ty))
