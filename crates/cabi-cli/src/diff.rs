@@ -90,7 +90,7 @@ impl Diff {
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 
-    /// Returns the headers by name; of two texts each by its place.
+    /// Returns the names of the headers. Two texts are named by their places.
     fn names(&self) -> Vec<String> {
         let reading = reading::Reading::default();
         let name = |(i, source)| match Source::of(source, &reading, &[]) {
@@ -102,7 +102,7 @@ impl Diff {
         self.source.iter().enumerate().map(name).collect()
     }
 
-    /// Returns the text to print. If something differs, this process ends with 1 after that.
+    /// Returns the text to print. If there are differences, this process ends with 1 after that.
     fn compare(&self, names: &[String]) -> Result<String, Failure> {
         let only = self.only.as_deref().map(Regex::new).transpose();
         let only = only.map_err(|e| format!("--only: {e}"))?;
@@ -140,10 +140,10 @@ impl Diff {
         Err(output::ending(&text, 1))
     }
 
-    /// Everything that can be given for either side, by its option.
+    /// Returns all that is given for either side, by its option.
     ///
     /// # Errors
-    /// Something is given for more sides than there are.
+    /// An option is given for more sides than there are.
     fn given(&self) -> Result<[(&'static str, Vec<String>); 7], String> {
         let as_words = |option: &str, all: &[String]| {
             let words = all.iter().map(|word| format!("{option}{word}"));
@@ -186,7 +186,7 @@ impl Diff {
                 given[0].1.push(profile.to_string());
             }
         }
-        // The words that tell the sides apart.
+        // The words that distinguish the sides.
         let differing = given.map(|(_, all)| if all.len() == 2 { all } else { Vec::new() });
         let side = |i: usize| {
             let flags = of_side(&self.flags, i).map_or("", String::as_str);

@@ -43,7 +43,7 @@ pub(super) fn places<'s>(
     Ok(points)
 }
 
-/// Difference of the value `at`; `before` it something else differs.
+/// Returns the difference of the value `at`. `before` is `true` if an earlier value differs.
 fn point(
     (a, b): (&Call<'_>, &Call<'_>),
     (at, role): (Option<usize>, Role),
@@ -93,7 +93,7 @@ impl<'a> Call<'a> {
         Ok(Self { side, sig, abi })
     }
 
-    /// Returns the result, for it comes first where it is found by an address, and the arguments.
+    /// Returns the result and the arguments. The result is first, as its address is if it has one.
     fn values(&self) -> Vec<(Option<usize>, Role)> {
         let n_named = self.sig.n_named();
         let args = 0..self.abi.args.len();
@@ -134,7 +134,7 @@ impl<'a> Call<'a> {
         FnAbi::classify(&self.sig, ty, role, &self.side.target).ok()
     }
 
-    /// Way it is passed, whatever the names of the registers and their number.
+    /// Returns how a value is passed, in words without the names and the number of the registers.
     fn how(&self, (ty, place): Value<'_>, role: Role) -> String {
         let group = match place {
             Place::Ignore => return "nothing".to_owned(),
@@ -142,7 +142,7 @@ impl<'a> Call<'a> {
                 return "through a pointer of the caller's".to_owned();
             }
             Place::Indirect { .. } => return "a pointer to a copy".to_owned(),
-            // For named values it only says that the registers are used up.
+            // For named values the stack only means that the registers are used up.
             _ if role == Role::Unnamed && is_on_stack(place) => return "on the stack".to_owned(),
             _ => self.group(ty, role),
         };

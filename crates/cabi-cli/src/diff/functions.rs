@@ -53,7 +53,7 @@ fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
     names
 }
 
-/// Returns the argument or the other part in which a function differs.
+/// Returns the arguments and the other parts in which a function differs.
 pub(super) fn function<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),
@@ -113,13 +113,13 @@ pub(super) fn function<'s>(
     pointers.settle(points)
 }
 
-/// Returns whether nothing but the place is known to differ there.
+/// Returns whether nothing but the place is known to differ `at` this value.
 fn is_new(points: &[Point], at: &str) -> bool {
     !points.iter().any(|point| point.at == at && !point.moved)
 }
 
 /// Returns the differences of arguments after the `...`, between functions of the same conventions
-/// that have registers left for it.
+/// that have registers left for them.
 fn unnamed<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),

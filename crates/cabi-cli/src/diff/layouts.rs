@@ -1,4 +1,4 @@
-//! Layouts of two types beside each other: size, alignment and members.
+//! Comparison of the layouts of two types: size, alignment and members.
 
 use cabi::{Field, Record, Type};
 
@@ -18,7 +18,7 @@ pub(super) fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     points
 }
 
-/// Returns the format of a number, or which record it is.
+/// Returns the format of a number, or the keyword and the tag of a record.
 fn kind(ty: &Type) -> String {
     let elem = element(ty);
     let word = if elem.is_union() { "union" } else { "struct" };
@@ -68,8 +68,8 @@ fn members(path: &str, (a, at_a): (&Type, u64), (b, at_b): (&Type, u64), points:
     }
 }
 
-/// Adds the members of `ty`, which starts at bit `at`, those of members without names among them;
-/// each with its first bit.
+/// Adds the members of `ty`, which starts at bit `at`, each with its first bit. The members of
+/// members without names are among them.
 fn fields<'t>(ty: &'t Type, at: u64, found: &mut Vec<(&'t str, u64, &'t Field)>) {
     let record = element(ty).as_record();
     for field in record.into_iter().flat_map(Record::fields) {

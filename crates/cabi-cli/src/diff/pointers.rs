@@ -8,7 +8,7 @@ use super::layouts::layouts;
 use super::report::{BOTH, Point, Unknown};
 use super::side::Side;
 
-/// Comparison of two sides: the differences, and why something could not be compared.
+/// Comparison of two sides: the differences, and the reason if a type could not be compared.
 pub(super) struct Pointers<'s> {
     sides: [&'s Side; 2],
     pub(super) points: Vec<Point>,
@@ -25,7 +25,7 @@ impl<'s> Pointers<'s> {
         }
     }
 
-    /// Returns `points`, unless there are none and something could not be compared.
+    /// Returns `points`, unless there are none and a type could not be compared.
     pub(super) fn settle(self, points: Vec<Point>) -> Result<Vec<Point>, Unknown<'s>> {
         match self.unknown.filter(|_| points.is_empty()) {
             None => Ok(points),
@@ -33,8 +33,8 @@ impl<'s> Pointers<'s> {
         }
     }
 
-    /// Compares what is `at` a place. Records of one name are compared by it, and a pointer to
-    /// `void` leads to anything.
+    /// Compares two types that stand `at` one place. Records with names are compared by these, and
+    /// a pointer to `void` may lead to anything.
     pub(super) fn compare(
         &mut self,
         at: &str,
@@ -114,7 +114,7 @@ impl<'s> Pointers<'s> {
     }
 }
 
-/// Returns the type at the end of arrays, and how many of it there are, if it is known.
+/// Returns the type at the end of arrays, and the number of its elements, if that is known.
 fn elements(written: &Written) -> (&Written, Option<u64>) {
     match written {
         Written::Array(inner, n) => {

@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::side::Side;
 use crate::output::count;
 
-/// The answer: what was compared, and what differs.
+/// The answer: the number of compared functions and types, and the differences.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// The header of both sides; nothing where each has its own, by which it is named.
+    /// The header of both sides, or none if each side has its own and is named by it.
     header: Option<String>,
     sides: [Named; 2],
-    /// `true` if both sides have one convention: then places are compared, otherwise the way in
+    /// `true` if both sides have one convention. Then places are compared, otherwise the way in
     /// which each value is passed.
     pub(super) one_convention: bool,
     pub(super) functions: Counts,
@@ -53,20 +53,20 @@ pub(super) struct Difference {
     pub(super) points: Vec<Point>,
     /// Functions that take or return the type by value.
     pub(super) by_value: Vec<String>,
-    /// Functions that take or return pointers to it.
+    /// Functions that take or return pointers to the type.
     pub(super) by_pointer: Vec<String>,
 }
 
-/// Points in which they differ.
+/// Point in which the sides differ.
 #[derive(PartialEq, Serialize)]
 pub(super) struct Point {
     /// `member x`, `argument 0 (a)`, `result`.
     pub(super) at: String,
     pub(super) left: String,
     pub(super) right: String,
-    /// Who finds something else than was meant: `caller`, `callee`, or both.
+    /// The one that finds another value than was meant: `caller`, `callee`, or both.
     pub(super) noticed_by: &'static [&'static str],
-    /// `true` if only values before it are passed otherwise.
+    /// `true` if only values before this one are passed otherwise.
     pub(super) moved: bool,
 }
 
@@ -77,11 +77,11 @@ pub(super) struct NotCompared {
     /// A word for the kind of reason, as `cabi verify` has them.
     pub(super) key: &'static str,
     pub(super) reason: String,
-    /// The side it is about; both without one.
+    /// The side without an answer; none for both.
     pub(super) side: Option<String>,
 }
 
-/// Reason why there is no answer, after a word for its kind; and the side it is about.
+/// Reason why there is no answer: a word for its kind, the text, and the side without one.
 pub(super) type Unknown<'s> = (&'static str, String, Option<&'s Side>);
 
 pub(super) const CALLER: &[&str] = &["caller"];
@@ -122,7 +122,7 @@ impl Point {
         }
     }
 
-    /// One where the sides differ.
+    /// Returns a point if the sides differ.
     pub(super) fn between(
         at: &str,
         sides: [String; 2],
@@ -156,8 +156,8 @@ impl Report {
     }
 
     /// Returns the declarations of both sides under `name`. A declaration of one side is a
-    /// difference, unless the other has left it out, as `says` its declaration and location; one
-    /// that is left out is not compared.
+    /// difference, with the text and the location that `says` gives. If the other side has left it
+    /// out, it is not compared.
     pub(super) fn both<'t, T>(
         &mut self,
         name: &str,
@@ -194,7 +194,7 @@ impl Report {
         None
     }
 
-    /// Counts what was compared, and takes it where it differs.
+    /// Counts a compared declaration, and adds its difference if it has `points`.
     fn take(
         &mut self,
         (name, is_function): (&str, bool),
@@ -210,7 +210,7 @@ impl Report {
         self.differ(found);
     }
 
-    /// Takes an answer, or leaves out what has none.
+    /// Adds an answer, or leaves out a declaration without one.
     pub(super) fn settle(
         &mut self,
         (name, is_function): (&str, bool),
@@ -237,7 +237,7 @@ impl Report {
         }
     }
 
-    /// Returns whether there is no answer: what is not compared has none.
+    /// Returns whether nothing was compared.
     pub(super) fn is_empty(&self) -> bool {
         self.functions.compared + self.types.compared == 0
     }
@@ -335,7 +335,7 @@ impl Report {
         all
     }
 
-    /// Names what one side alone declares.
+    /// Writes the declarations that one side alone has.
     fn one_sided(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for side in &self.sides {
             for (what, is_function) in [("function", true), ("type", false)] {
@@ -352,7 +352,7 @@ impl Report {
         Ok(())
     }
 
-    /// Says what the answer is not about.
+    /// Writes the declarations that were not compared.
     fn partly(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut kinds: BTreeMap<(&str, Option<&str>), Vec<&NotCompared>> = BTreeMap::new();
         for one in &self.not_compared {
@@ -374,7 +374,7 @@ impl Report {
     }
 }
 
-/// Writes what differs in the same points.
+/// Writes the differences that have the same points.
 fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [first, others @ ..] = alike else {
         return Ok(());

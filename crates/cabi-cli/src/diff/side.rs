@@ -9,7 +9,7 @@ use crate::reading::{self, PolicyOption, Reading, Source};
 
 /// Options for one side.
 pub(super) struct Words {
-    /// Property that distinguishes it from the other side.
+    /// Property that distinguishes this side from the other.
     pub(super) name: String,
     /// The header, or C text.
     pub(super) source: String,
@@ -50,7 +50,7 @@ impl Side {
         })
     }
 
-    /// `sig` under this side's policy.
+    /// Returns `sig` under this side's policy.
     pub(super) fn signature(&self, sig: FnSig) -> FnSig {
         self.policy.into_iter().fold(sig, FnSig::policy)
     }
@@ -69,7 +69,7 @@ impl Side {
         self.policy.unwrap_or_else(|| Policy::of(&self.target))
     }
 
-    /// Types by their names: records first, for a typedef may have the same one.
+    /// Returns the types by name. Of a record and a typedef of one name, the record is there.
     pub(super) fn types(&self) -> HashMap<&str, &NamedType> {
         let header = &self.header;
         let all = [&header.typedefs, &header.enums, &header.records];
@@ -88,7 +88,7 @@ impl Side {
         })
     }
 
-    /// Functions by name, or by symbol where several have the name.
+    /// Returns the functions by name, or by symbol where several have the name.
     pub(super) fn functions(&self) -> Vec<(&str, &Prototype)> {
         let all = self.header.prototypes.iter();
         let all = all.filter(|one| one.name != reading::END);

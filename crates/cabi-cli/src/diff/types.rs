@@ -1,5 +1,5 @@
-//! Types of both sides: size, alignment and members; and where records are passed, alone and beside
-//! other values.
+//! Types of both sides: size, alignment and members. Records are also compared by where they are
+//! passed, alone and beside other values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -51,7 +51,7 @@ pub(super) fn compare(
     }
 }
 
-/// Returns what differs in two types of one name.
+/// Returns the differences of two types of one name.
 fn of_type<'s>(
     (left, a): (&'s Side, &NamedType),
     (right, b): (&'s Side, &NamedType),
@@ -78,7 +78,7 @@ fn of_type<'s>(
     pointers.settle(points)
 }
 
-/// Returns the members of both records that are or have pointers, as they were written.
+/// Returns the members of both records that are or contain pointers, as they were written.
 fn pointer_members<'t>(a: &'t NamedType, b: &'t NamedType) -> Vec<(&'t str, [&'t Written; 2])> {
     let all = |one: &'t NamedType| {
         let fields = one.ty.as_record().into_iter().flat_map(Record::fields);
@@ -98,7 +98,7 @@ fn is_pointer(written: &Written) -> bool {
 }
 
 /// Returns the positions in which records of `ty`, which both sides lay out alike, have other
-/// places, among the positions in which `cabi verify` passes each.
+/// places. The positions are those in which `cabi verify` passes each record type.
 fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
     if ty.as_record().is_none() {
         return Vec::new();
@@ -127,7 +127,7 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
     points
 }
 
-/// Returns the functions that take or return `name` by value, and those that have pointers to it.
+/// Returns the functions that take or return `name` by value, and those that do so by pointer.
 fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
     let (mut by_value, mut by_pointer) = (Vec::new(), Vec::new());
     let is = |written: &Written| matches!(written, Written::Named(own) if own == name);
