@@ -1,5 +1,5 @@
-//! Holds README.md and pages of `docs` to the command: what a page shows after `$ cabi explain` or
-//! `$ cabi call` is what that prints. `CABI_BLESS=1` rewrites it.
+//! Checks README.md and pages of `docs`: the text after `$ cabi explain` or `$ cabi call` is what
+//! the command prints. `CABI_BLESS=1` rewrites the text.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod support;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use support::{libclang, shell};
 
-/// Pages, and how many commands each shows.
+/// Pages, and the number of commands that each shows.
 const PAGES: [(&str, usize); 7] = [
     ("README.md", 1),
     ("docs/x86-64-sysv.md", 19),
@@ -22,7 +22,7 @@ const PAGES: [(&str, usize); 7] = [
 /// Heading of the section whose headers are not everywhere.
 const HEADERS: &str = "\n## Questions about real headers\n";
 
-/// `page` with the output of each command as it is today, and how many commands are in it.
+/// Returns `page` with today's output of each command, and the number of commands in it.
 fn rewritten(page: &str) -> (String, usize) {
     let (mut text, mut n) = (String::new(), 0);
     let mut lines = page.lines().peekable();

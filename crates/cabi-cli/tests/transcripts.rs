@@ -58,7 +58,7 @@ macro_rules! transcripts {
 
 transcripts! { call call_values command compiled_code diff effects explain fuzz json layout lies limits pictures processes results verdicts verify }
 
-/// Runs all cases, two at once, and fails with what is wrong in any of them.
+/// Runs all cases, two at once, and fails with the failures of all of them.
 fn run_file(text: &str) {
     let only = std::env::var("CABI_CASE").unwrap_or_default();
     let cases = text.split("\n== ").skip(1);
@@ -110,7 +110,7 @@ fn run_case(title: &str, body: &str) -> String {
     wrong
 }
 
-/// The lines that begin with `mark`, without it and the blank after it.
+/// Returns the lines that begin with `mark`, without it and the blank after it.
 fn continued(lines: &mut Peekable<Lines<'_>>, mark: &str) -> String {
     let mut text = String::new();
     while let Some(line) = lines.next_if(|line| line.starts_with(mark)) {

@@ -1,4 +1,4 @@
-//! Canvas of pictures: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in
+//! Canvas of pictures: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths are in
 //! pixels.
 
 use std::fmt::Write;
@@ -14,7 +14,7 @@ const CHAR: u64 = 7;
 /// Number of characters of the title that fit on a line.
 const TITLE_CHARS: usize = 82;
 
-/// Fills, told apart when they are neighbours; all light, so that dark text stands out on them.
+/// Fills that differ from their neighbours. All are light, so that dark text stands out on them.
 const COLOURS: [&str; 8] = [
     "#a5d8ff", "#ffd8a8", "#b2f2bb", "#eebefa", "#ffec99", "#99e9f2", "#ffc9c9", "#d8f5a2",
 ];
@@ -45,7 +45,7 @@ pub(crate) enum Fill {
     Hatched,
 }
 
-/// Classes of text on the card: as important as it is, less important, and small.
+/// Classes of text on the card: normal, less important, and small.
 pub(crate) const LABEL: &str = "label";
 pub(crate) const MUTED: &str = "muted";
 pub(crate) const SMALL: &str = "small";
@@ -59,11 +59,11 @@ pub(crate) struct Area {
     pub(crate) height: u64,
 }
 
-/// A picture in the making.
+/// A picture while it is drawn.
 pub(crate) struct Canvas {
     title: String,
     body: String,
-    /// Position of the next thing from the top.
+    /// Distance of the next element from the top.
     pub(crate) y: u64,
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn fits(text: &str, width: u64) -> bool {
     text.chars().count() as u64 * CHAR + 2 <= width
 }
 
-/// As much of `text` as `width` has space for, with an ellipsis where something is missing.
+/// Returns as much of `text` as `width` has space for, with an ellipsis where text is missing.
 fn fit(text: &str, width: u64) -> String {
     if fits(text, width) {
         return text.to_owned();
@@ -192,7 +192,7 @@ fn fit(text: &str, width: u64) -> String {
     }
 }
 
-/// Lines of about `width` characters at most, broken after commas.
+/// Returns lines of about `width` characters at most, broken after commas.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in text.split_inclusive(", ") {

@@ -1,9 +1,9 @@
 //! A picture of a call: the bytes of every argument and of the result, and the registers and stack
 //! slots they are passed in.
 //!
-//! Each part of a value has one colour, in the object and wherever it is passed; a value that is
-//! passed as a whole is one part. The picture brings its own background, light or dark as the
-//! reader's system is, and asks for no font but a monospaced one.
+//! Each part of a value has one colour, in the object and wherever it is passed. A value that is
+//! passed as a whole is one part. The picture has its own background, light or dark as the reader's
+//! system is, and needs no font but a monospaced one.
 
 mod canvas;
 mod object;
@@ -104,7 +104,7 @@ const SCREEN: u64 = 1080;
 /// own.
 ///
 /// # Errors
-/// The pixels from top to bottom, if no screen shows so many.
+/// The height in pixels, if no screen shows so many.
 pub(crate) fn layout(title: &str, remark: &str, ty: &Type) -> Result<String, u64> {
     let mut canvas = Canvas::new(title);
     canvas.heading(title);

@@ -22,15 +22,15 @@ const LABEL_CHARS: usize = 12;
 /// Members of a union at most.
 const MAX_LANES: usize = 6;
 
-/// A value and how it is called.
+/// A value and its name.
 pub(crate) struct Object<'a> {
     pub(crate) name: &'a str,
     pub(crate) ty: &'a Type,
-    /// Its type as it is declared.
+    /// Type of the value as it is declared.
     pub(crate) spelled: &'a str,
-    /// The bits of each of its parts, which have a colour each.
+    /// Bits of each part. Each part has a colour.
     pub(crate) parts: Vec<Range<u64>>,
-    /// The index of the first of them in the picture.
+    /// Index of the first part's colour in the picture.
     pub(crate) first_colour: usize,
 }
 
@@ -61,7 +61,7 @@ impl Object<'_> {
         name + &bytes
     }
 
-    /// Name and type, the bytes, and `lines` to their right.
+    /// Draws name and type, the bytes, and `lines` to their right.
     pub(crate) fn draw(&self, canvas: &mut Canvas, lines: &[String; 2]) {
         canvas.y += 20;
         let size = self.ty.size();
@@ -79,13 +79,13 @@ impl Object<'_> {
         self.bytes(canvas, MAX_ROWS);
     }
 
-    /// Draws the bytes alone, as far as anybody looks.
+    /// Draws the bytes alone, up to [`MAX_ROWS_ALONE`] rows.
     pub(crate) fn draw_alone(&self, canvas: &mut Canvas) {
         canvas.y += 10;
         self.bytes(canvas, MAX_ROWS_ALONE);
     }
 
-    /// Draws the bytes, and below them what their boxes have no space for.
+    /// Draws the bytes, and below them the names for which their boxes have no space.
     fn bytes(&self, canvas: &mut Canvas, max_rows: u64) {
         let size = self.ty.size();
         let limit = (size * 8).min(max_rows * ROW);
@@ -168,7 +168,7 @@ impl Object<'_> {
         canvas.frame(area(from, to), &member.name);
     }
 
-    /// Says of members too narrow for their names where they are.
+    /// Writes where the members are whose boxes are too narrow for their names.
     fn footnote(&self, canvas: &mut Canvas, all: &[Member]) {
         let narrow = |m: &&Member| !fits(&m.name, m.width_bits.min(ROW) * BIT);
         let notes: Vec<String> = all
@@ -186,7 +186,7 @@ impl Object<'_> {
         }
     }
 
-    /// Under the row, the byte at which each member starts, and where the row ends.
+    /// Draws, under the row, the byte at which each member starts, and where the row ends.
     fn offsets(&self, canvas: &mut Canvas, lanes: &[Vec<Member>], start: u64, end: u64) {
         let mut starts: Vec<u64> = lanes.iter().flatten().map(|m| m.offset_bits).collect();
         starts.extend([start, end]);
@@ -210,7 +210,7 @@ impl Object<'_> {
     }
 }
 
-/// Members that do not overlap, in as few lists as the first fit gives.
+/// Returns lists of members that do not overlap, as few as the first fit gives.
 fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     let mut lanes: Vec<Vec<Member>> = Vec::new();
     for member in all {
@@ -229,8 +229,8 @@ fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     lanes
 }
 
-/// Returns the bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the
-/// first of these that has it.
+/// Returns the bits `from` to `to`, cut wherever one of `ranges` starts or ends. Each stretch has
+/// the index of the first range that contains it.
 fn stretches(ranges: &[Range<u64>], from: u64, to: u64) -> Vec<(Option<usize>, Range<u64>)> {
     let ends = ranges.iter().flat_map(|range| [range.start, range.end]);
     let mut cuts: Vec<u64> = ends.filter(|at| (from..to).contains(at)).collect();

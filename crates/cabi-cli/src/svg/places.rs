@@ -1,4 +1,4 @@
-//! Registers and stack slots, and what is in them at the call and on return.
+//! Registers and stack slots, and the values in them at the call and on return.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,7 +20,7 @@ const MAX_SLOTS: usize = 32;
 /// Bytes of a register, as far as they are drawn.
 const MAX_BYTES: u64 = 16;
 
-/// Bytes of an object somewhere; a free register has none.
+/// Bytes of an object in a place; a free register has none.
 #[derive(Clone)]
 struct Content {
     label: String,
@@ -43,7 +43,7 @@ pub(crate) struct Places<'a> {
     /// Bytes of a pointer.
     pointer: u64,
     regs: Vec<(&'static str, Content)>,
-    /// By the first byte, at most a slot each.
+    /// Contents of slots by the first byte, at most one slot each.
     slots: BTreeMap<u64, Content>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Places<'a> {
         (at / self.slot() + 1) * self.slot()
     }
 
-    /// Puts a value where it goes.
+    /// Adds a value to the places in which it is passed.
     pub(crate) fn add(&mut self, object: &Object<'_>, place: &ExplainedPlace) {
         for (i, part) in place.parts.iter().enumerate() {
             let content = |bytes| content(object, place.kind, (i, part), bytes);
@@ -90,7 +90,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Registers and argument area when the function is entered.
+    /// Draws the registers and the argument area when the function is entered.
     pub(crate) fn draw_call(&self, canvas: &mut Canvas) {
         let count = self.why.variadic_count;
         if self.regs.is_empty() && self.slots.is_empty() && count.is_none() {
@@ -123,8 +123,8 @@ impl<'a> Places<'a> {
         self.draw_area(canvas);
     }
 
-    /// Returns the register of this name, if a rule for arguments or results names it. Others have
-    /// integers: a static chain, the address of a result.
+    /// Returns the register of this name, if a rule for arguments or results names it. Other
+    /// registers have integers: a static chain, the address of a result.
     fn named(&self, name: &str) -> Option<Reg> {
         let rules = &self.convention.rules;
         let mut all = [rules.args, rules.results].into_iter().flat_map(registers);
@@ -141,8 +141,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Draws the argument area: what is passed in it, each from its first byte on, and slots with
-    /// nothing.
+    /// Draws the argument area: the values passed in it, each from its first byte on, and empty
+    /// slots.
     fn draw_area(&self, canvas: &mut Canvas) {
         let bytes = self.why.area_bytes;
         let end = bytes.next_multiple_of(self.slot());
@@ -185,7 +185,7 @@ impl<'a> Places<'a> {
         canvas.y += 12;
     }
 
-    /// Draws the registers that hold the result, or the address of it.
+    /// Draws the registers that hold the result, or its address.
     pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>) {
         let place = &self.why.ret.place;
         let mut own = Places::new(self.why, self.convention, self.pointer);
@@ -233,7 +233,7 @@ fn content(
     Content::new(object.label(from, to), fills.collect())
 }
 
-/// Registers side by side, each under its name.
+/// Draws registers side by side, each under its name.
 fn draw_row(canvas: &mut Canvas, row: &[Cell]) {
     for chunk in row.chunks(PER_ROW) {
         canvas.y += 14;
@@ -255,7 +255,7 @@ fn cell(y: u64, i: u64) -> Area {
     }
 }
 
-/// Draws a place of `bytes`, the lowest at the left; what holds more is drawn to scale of its own.
+/// Draws a place of `bytes`, the lowest at the left. More bytes have a scale of their own.
 fn draw_content(canvas: &mut Canvas, area: Area, content: &Content, bytes: u64) {
     canvas.fill(area, Fill::Free);
     let used: u64 = content.fills.iter().map(|(_, n)| n).sum();

@@ -1,4 +1,4 @@
-//! Running the command, and what it needs to run.
+//! Running of the command, and the programs that this needs.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod schema;
@@ -29,7 +29,7 @@ pub(crate) fn clang() -> &'static str {
     }
 }
 
-/// The C compiler of the system.
+/// Returns the C compiler of the system.
 pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }

@@ -1,5 +1,5 @@
-//! Holds the output of `--json` to docs/cabi.schema.json: the words of JSON Schema that this file
-//! uses, and no other.
+//! Comparison of `--json` output with docs/cabi.schema.json. Only the words of JSON Schema that
+//! this file uses are known.
 
 use std::path::Path;
 
