@@ -386,7 +386,7 @@ pub struct Constant {
 pub struct Skipped {
     /// The function's name, or the type's as C spells it.
     pub name: String,
-    /// Why.
+    /// Reason why it was left out.
     pub reason: Reason,
     /// `true` for a structure, union or class.
     pub is_record: bool,

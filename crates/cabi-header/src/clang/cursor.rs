@@ -178,8 +178,8 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    /// Returns the extent, up to the semicolon that ends the declaration. Where a declarator is
-    /// wrong, clang's own extent ends before the error.
+    /// Returns the extent, up to the semicolon that ends the declaration. If a declarator is wrong,
+    /// clang's own extent ends before the error.
     pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
         let (before, rest) = self.after();

@@ -91,9 +91,8 @@ pub(crate) struct Errors {
     /// Names of types that are declared again differently, with clang's message about it. clang has
     /// the first declaration.
     contradicted: HashMap<String, String>,
-    /// Names of declarations that clang does not have as they are wanted, as expressions spell
-    /// them: `A` of an enumeration, `struct s`. Each has the reason to leave out such an
-    /// expression.
+    /// Names on whose declarations expressions must not depend, as expressions spell them: `A` of
+    /// an enumeration, `struct s`. Each has the reason to leave out such an expression.
     pub(crate) spoilt: HashMap<String, Reason>,
     /// Places of each attribute of [`IGNORED`], and the starts of the declarations that these
     /// follow.
@@ -186,8 +185,8 @@ impl Errors {
             && !inner.any(|inner| is_union(inner) && self.opaque_unions.is_in(inner))
     }
 
-    /// Returns why clang has the declaration `cursor` otherwise than it was written. Its text has
-    /// an error, or an expression in it refers to a declaration left out for one.
+    /// Returns why clang's reading of the declaration `cursor` is not what was written. Its text
+    /// has an error, or an expression in it refers to a declaration left out for one.
     pub(crate) fn reason(&self, cursor: Cursor<'_>) -> Option<Reason> {
         if !self.all.is_empty() {
             let (start, end) = cursor.full_extent();

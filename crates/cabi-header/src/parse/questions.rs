@@ -11,7 +11,7 @@ use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 use crate::clang::{Cursor, Unit};
 use crate::reason::Reason;
 
-/// Prefix of the names of the declarations that ask. No name in the prelude has it.
+/// Prefix of the names of the declarations that questions add. No name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
 /// Pragma that turns a warning into an error: clang's value would not be the one written.
@@ -40,8 +40,8 @@ pub(crate) struct Answers {
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
-    /// Names of declarations that clang does not have as they are wanted. An expression that refers
-    /// to one has no value.
+    /// Names on whose declarations expressions must not depend. An expression that refers to one
+    /// has no value.
     pub(crate) spoilt: HashMap<String, Reason>,
 }
 
@@ -50,8 +50,9 @@ impl Questions {
         self.values.is_empty() && self.macros.is_empty()
     }
 
-    /// Returns the declarations that ask, each on a line of its own, on which a question without an
-    /// answer is an error. A name that is no macro at the end of the header has no declaration.
+    /// Returns a declaration for each question, on a line of its own. A question without an answer
+    /// is an error on its line. A name that is no macro at the end of the header has no
+    /// declaration.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("\n{CHECKED}");
         for (i, asked) in self.values.iter().enumerate() {

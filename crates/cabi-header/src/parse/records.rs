@@ -211,8 +211,8 @@ impl<'u> Reader<'u> {
     /// Returns the record by clang's rules, in each way that gives the layout stated. There is at
     /// least one, without `#pragma pack` or with a value of it that may be in force.
     fn readings(&mut self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
-        // Where the record is a member itself, Microsoft's compilers heed an alignment of its own
-        // even if its members have that anyway.
+        // If the record is a member itself, Microsoft's compilers heed an alignment of its own even
+        // if its members have that anyway.
         let asked = match own.attributes.aligned && self.model.records == RecordRules::Msvc {
             true => self.own_align(own).ok(),
             false => None,

@@ -8,7 +8,7 @@ use crate::parse::types::{Reader, unsupported};
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
-    /// Returns the vector `ty`, unless gcc's layout is wanted and gcc makes none of it.
+    /// Returns the vector `ty`, unless gcc's layout is wanted and gcc has no such vector.
     pub(crate) fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         match self.records == Some(RecordRules::Gcc) && is_of_clang_alone(ty) {
             true => {

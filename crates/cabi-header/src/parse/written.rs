@@ -140,8 +140,8 @@ pub(crate) fn without_place(spelling: &str) -> String {
 }
 
 /// Returns `ty` without the typedefs and attributes around it. Unlike those of the canonical type,
-/// its parts keep the alignments of their typedefs. Returns the canonical type if anything else, or
-/// too much, is around `ty`.
+/// its parts keep the alignments of their typedefs. Returns the canonical type if there is another
+/// wrapper, or there are too many.
 pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
