@@ -44,8 +44,8 @@ pub(crate) struct Compilers {
 
 impl Compilers {
     /// Returns the compilers named, or else all that are found. For a target whose code runs in
-    /// programs of its own, these are among those known for it. Also returns a line for each known
-    /// compiler that is not found.
+    /// programs of its own, only its known compilers are looked for. Also returns a line for each
+    /// known compiler that is not found.
     ///
     /// # Errors
     /// The reason if there is none, or if a named compiler cannot be used.

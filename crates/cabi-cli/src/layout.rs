@@ -68,12 +68,12 @@ struct LeftOut {
 #[derive(Default, Serialize)]
 struct Check {
     compiler: String,
-    /// Number of sizes, alignments, offsets, bits, bytes and signs that the compiler was asked for.
+    /// Number of sizes, alignments, offsets, bits, bytes and signs that the compiler has stated.
     asked: usize,
     differences: Vec<Differing>,
-    /// Messages about questions that the compiler could not be asked.
+    /// Numbers that could not be compared, each with the reason.
     refused: Vec<String>,
-    /// `true` if `cabi verify` fails for one of these messages.
+    /// `true` if `cabi verify` fails for one of these reasons.
     #[serde(skip)]
     fails: bool,
 }
@@ -142,7 +142,7 @@ impl Show {
         if !answer.checks.iter().all(agrees) {
             return Err(output::ending(&text, 1));
         }
-        // The types of a text are all asked for.
+        // All types of a text are wanted.
         match source.headers.is_empty() && !answer.left_out.is_empty() {
             true => Err(output::ending(&text, 2)),
             false => Ok(text),

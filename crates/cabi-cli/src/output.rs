@@ -20,7 +20,7 @@ const READER_GONE: u8 = 128 + 13;
 pub(crate) enum Failure {
     /// The message that is still to be printed.
     Message(String),
-    /// Exit status without a message: all is printed already, or nobody reads.
+    /// Exit status without a message, which is printed already or has no reader.
     Silent(u8),
 }
 

@@ -69,7 +69,7 @@ impl Side {
         self.policy.unwrap_or_else(|| Policy::of(&self.target))
     }
 
-    /// Returns the types by name. Of a record and a typedef of one name, the record is there.
+    /// Returns the types by name. A record hides a typedef of the same name.
     pub(super) fn types(&self) -> HashMap<&str, &NamedType> {
         let header = &self.header;
         let all = [&header.typedefs, &header.enums, &header.records];

@@ -77,7 +77,7 @@ impl Questions {
         }
     }
 
-    /// Returns the declarations that ask, a line each, without those refused.
+    /// Returns the declarations of the questions, a line each, without those refused.
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
