@@ -195,7 +195,7 @@ pub(crate) enum Position {
     Type,
     /// In the declarator, where it belongs to a type that the type declared points to.
     Pointee,
-    /// A macro hides it.
+    /// A macro hides the position.
     Unknown,
 }
 

@@ -24,7 +24,8 @@ impl DeclaredMember {
     }
 
     /// Returns the member as gcc has it, with `place` for each unknown place. Returns none for
-    /// several alignments, one of them in the declarator, because its value is not known.
+    /// several alignments, one of them in the declarator, because it is not known which value that
+    /// one has.
     pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
         let known = |at: &Position| match at {
             Position::Unknown => place,

@@ -52,7 +52,7 @@ fn declared_in(definition: Cursor<'_>) -> Vec<Cursor<'_>> {
     let mut written = definition;
     loop {
         let template = written.template_or_null();
-        // A specialization stands somewhere else.
+        // A specialization stands in another place.
         if template.is_null() || template.place() != written.place() {
             return written.children();
         }

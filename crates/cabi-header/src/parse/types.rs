@@ -1,4 +1,5 @@
-//! Conversion of clang's types to [`Type`]s, with clang's size and alignment of each compared.
+//! Conversion of clang's types to [`Type`]s. Each type's size and alignment are compared with
+//! clang's.
 //!
 //! Types are followed as they were written, not in their canonical form: clang drops the alignment
 //! of a typedef inside an array there.

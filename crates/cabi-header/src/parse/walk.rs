@@ -264,7 +264,7 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// Adds the type `name`, or why it is left out.
+    /// Adds the type `name`, or the reason why it is left out.
     fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<NamedType, Reason>) {
         let ty = read.as_ref().map(|named| &named.ty);
         self.dispute(cursor.ty(), &name, ty);
