@@ -77,7 +77,7 @@ pub(crate) struct Call {
     reading: Reading,
     /// Name of the function.
     function: String,
-    /// Its arguments.
+    /// Arguments of the function.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,

@@ -165,7 +165,7 @@ impl Fuzz {
             mistake: Mistake::NONE,
         };
         if let Some(folder) = &self.out {
-            // Made before hours of work: its error would come too late after them.
+            // The folder is made before hours of work, after which an error would come too late.
             results::make(folder)?;
         }
         process::watch_signals();

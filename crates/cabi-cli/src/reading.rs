@@ -87,10 +87,11 @@ pub(crate) struct TargetOptions {
     /// target's own compiler, gcc on Linux.
     #[arg(long)]
     pub(crate) policy: Option<PolicyOption>,
-    /// Print it as JSON (docs/cabi.schema.json).
+    /// Print the answer as JSON (docs/cabi.schema.json).
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also draw it, and the bytes of every object; `-` prints the picture instead of the text.
+    /// Also draw the answer, with the bytes of every object; `-` prints the picture instead of the
+    /// text.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! Reading of C in a child. If it overflows libclang's stack, fills the memory or never ends, that
-//! is an error message.
+//! Reading of C in a child. Text that overflows libclang's stack, fills the memory or is never read
+//! to its end gives an error message.
 //!
 //! `explain` and `call` read and work in the child. `verify` has children of its own, and first
 //! checks in one whether the reading ends.

@@ -14,7 +14,8 @@ const CHAR: u64 = 7;
 /// Number of characters of the title that fit on a line.
 const TITLE_CHARS: usize = 82;
 
-/// Fills that differ from their neighbours. All are light, so that dark text stands out on them.
+/// Fills that can be distinguished when they are neighbours. All are light, so that dark text
+/// stands out on them.
 const COLOURS: [&str; 8] = [
     "#a5d8ff", "#ffd8a8", "#b2f2bb", "#eebefa", "#ffec99", "#99e9f2", "#ffc9c9", "#d8f5a2",
 ];

@@ -100,8 +100,7 @@ fn object<'a>(
 /// Pixels from top to bottom that a screen shows.
 const SCREEN: u64 = 1080;
 
-/// Draws the bytes of a type, its members as rows of a table name them, each with a colour of its
-/// own.
+/// Draws the bytes of a type. Each of its members has its name and a colour of its own.
 ///
 /// # Errors
 /// The height in pixels, if no screen shows so many.
