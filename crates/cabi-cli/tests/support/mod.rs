@@ -21,7 +21,7 @@ pub(crate) fn libclang() -> bool {
     found.map_err(|why| missing(&why)).is_ok()
 }
 
-/// The name of clang, which may not be here.
+/// Returns the name of clang, which may not be here.
 pub(crate) fn clang() -> &'static str {
     match starts("clang-19").is_err() && starts("clang").is_ok() {
         true => "clang",

@@ -271,8 +271,8 @@ impl<'u> Reader<'u> {
                 let known = clang.as_record().map(|record| record.attributes());
                 let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
                 let mut ty = self.build(own, &members, (pack, align), &model)?;
-                // An alignment of the record's own that does not show in clang's layout may in this
-                // one.
+                // The record's own alignment may show in gcc's layout though it does not in
+                // clang's.
                 if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
                     let align = Some(self.own_align(own)?);
                     ty = self.build(own, &members, (pack, align), &model)?;
@@ -366,7 +366,7 @@ impl<'u> Reader<'u> {
             let why = "in records clang passes it as padding by the System V convention, gcc as a pointer";
             return Err(inside(unsupported(field.ty(), why)));
         }
-        // It has no place of its own, as an empty base.
+        // The member has no place of its own, like an empty base.
         let is_empty = ty.as_record().is_some() && fields(&ty).is_empty();
         let is_base = is_empty && may_overlap(field);
         let width = match field.is_bit_field() {

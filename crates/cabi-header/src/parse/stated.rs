@@ -8,7 +8,7 @@ use crate::reason::Reason;
 /// clang's layout of a record, for comparison.
 pub(crate) struct Stated<'u> {
     pub(crate) ty: Ty<'u>,
-    /// Bits from the start, of each field.
+    /// Offset of each field, in bits.
     pub(crate) offsets: Vec<i64>,
     pub(crate) size: i64,
     pub(crate) align: i64,
@@ -30,7 +30,7 @@ pub(crate) fn size_mismatch(ty: Ty<'_>, ours: &Type) -> Option<Reason> {
     }
     let numbers = (fields(ours).len()..).zip([ours.size(), ours.align().into()]);
     let numbers = numbers.zip([ty.size(), ty.align()]);
-    // Negative: clang has no answer, as for the size of a flexible array member.
+    // A negative number: clang has no answer, as for the size of a flexible array member.
     first_mismatch(ty, ours, numbers.filter(|(_, clang)| *clang >= 0))
 }
 
@@ -51,7 +51,7 @@ fn first_mismatch(
 
 /// Returns the first difference between gcc's layout of `ty` and clang's.
 pub(crate) fn difference(ty: Ty<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
-    // The place of one of width 0 matters only by its effect on the next member.
+    // The place of a bit-field of width 0 matters only by its effect on the next member.
     let counts = |i: usize| {
         let bits = fields(gcc).get(i).and_then(Field::bit_field);
         bits.is_none_or(|bits| bits.width != 0)
@@ -72,7 +72,7 @@ fn numbers(ty: &Type) -> impl Iterator<Item = u64> {
     offsets.chain([ty.size(), ty.align().into()])
 }
 
-/// Returns the name of number `i` of [`numbers`].
+/// Returns the name of the number at index `i` of [`numbers`].
 fn name(ty: &Type, i: usize) -> String {
     match fields(ty)
         .get(i)
@@ -84,7 +84,7 @@ fn name(ty: &Type, i: usize) -> String {
     }
 }
 
-/// Returns the fields of a record; none of another type.
+/// Returns the fields of a record, or none for another type.
 pub(crate) fn fields(ty: &Type) -> &[Field] {
     ty.as_record().map_or(&[], |record| record.fields())
 }

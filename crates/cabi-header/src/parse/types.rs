@@ -43,7 +43,7 @@ pub(crate) struct Reader<'u> {
     /// Rules of the layout that is wanted; `None` for types that gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
     answers: Answers,
-    /// Questions that were asked and not answered.
+    /// Questions that have no answer yet.
     pub(crate) questions: Questions,
     /// Types of the declarations of records and typedefs that were read.
     known: HashMap<Cursor<'u>, Result<Type, Reason>>,
@@ -224,7 +224,7 @@ impl<'u> Reader<'u> {
         // If `read` agrees with clang about `inner`, a difference comes from an attribute of the
         // wrapper.
         let is_changed = |align: u32| match self.model.records {
-            // Microsoft's compilers heed one that changes nothing too, in packed records.
+            // In packed records, Microsoft's compilers also heed an alignment that changes nothing.
             RecordRules::Msvc => align != read.align() || has_alignment(outer),
             RecordRules::Gcc => outer.align() != inner.align() || has_alignment(outer),
             _ => align != read.align(),
@@ -386,8 +386,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Returns the type `ty`, which was `read`, as clang has it: its bytes, if clang lays it out
-    /// otherwise.
+    /// Returns the type `ty`, which was `read`, as clang has it. A type that clang lays out
+    /// otherwise is returned as its bytes.
     pub(crate) fn as_clang(&self, ty: Ty<'u>, read: &Type) -> Result<Type, Reason> {
         if !self.is_as_gcc() || size_mismatch(ty, read).is_none() {
             return Ok(read.clone());
@@ -396,7 +396,7 @@ impl<'u> Reader<'u> {
         if let Some(Scalar::BitInt { bits, signed }) = read.as_scalar() {
             return Ok(self.facts.model.bit_int(bits, signed)?.with_align(align)?);
         }
-        // Negative: a flexible array, which has no bytes.
+        // A negative size is that of a flexible array, which has no bytes.
         let size = u64::try_from(ty.size()).unwrap_or(0);
         let bytes = Member::named("bytes", Type::array(&Type::U8, size)?);
         let tag = read.as_record().and_then(Record::tag).unwrap_or("");
@@ -415,8 +415,8 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns whether gcc may lay out `ty`, which was `read` by its rules, otherwise than clang: clang's
-/// numbers of the members, elements or parts are compared, not those of the whole.
+/// Returns whether gcc may lay out `ty`, which was `read` by its rules, otherwise than clang. Then
+/// the numbers of members, elements or parts are compared with clang's, not those of the whole.
 fn may_differ(ty: Ty<'_>, read: &Type) -> bool {
     let is_written = ty.kind() != ty.canonical().kind();
     let is_bit_int = matches!(read.as_scalar(), Some(Scalar::BitInt { .. }));

@@ -1,5 +1,5 @@
-//! Declarators: what is written of a type that libclang has read declares to gcc and clang the type
-//! that was drawn.
+//! Declarators: types are drawn, read by libclang and written. The text written declares the drawn
+//! type to gcc and clang.
 
 use std::fmt::Write;
 
@@ -51,7 +51,7 @@ impl Drawn {
     }
 }
 
-/// A list of parameters.
+/// Returns a list of parameters.
 fn list(params: &[Drawn], variadic: bool) -> String {
     let mut all: Vec<String> = params.iter().map(|param| param.write("", false)).collect();
     match (variadic, all.is_empty()) {
@@ -104,8 +104,8 @@ fn drawn(i: usize, (ty, parens): &(Drawn, bool)) -> [String; 2] {
     [ty.write("m", *parens), f]
 }
 
-/// Returns `types` as they are read: each as clang spells it as a member, and the declaration of the
-/// function.
+/// Returns `types` as they are read: clang's spelling of each as a member, and the declaration of
+/// the function.
 fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
     let mut text = String::from(TYPES);
     for (i, one) in types.iter().enumerate() {
