@@ -1,9 +1,10 @@
 //! Targets whose programs run on this machine: under an emulator of user mode, or directly, where
 //! only system and convention differ.
 //!
-//! clang writes ELF object files in another system's convention if the triple ends in `-elf`: so
-//! its functions for Apple's and Microsoft's systems are linked and run without these systems. gcc
-//! for Windows writes COFF, and so does clang for Windows on Arm: its assembly is made into ELF.
+//! clang writes ELF object files in another system's convention if the triple ends in `-elf`. Its
+//! functions for Apple's and Microsoft's systems are therefore linked and run without these
+//! systems. Both gcc for Windows and clang for Windows on Arm write COFF: their assembly is made
+//! into ELF.
 
 use std::sync::OnceLock;
 
@@ -33,13 +34,14 @@ struct Tools {
     compilers: &'static [&'static str],
 }
 
-/// Its global instruction selection, which -O0 has, disagrees with its other one:
-/// docs/conventions/aarch64.md. No library has its functions for atomic objects.
+/// Compiler for AArch64. The global instruction selection of its -O0 disagrees with its other one:
+/// docs/conventions/aarch64.md. No library here has the functions that it calls for atomic objects.
 pub(super) const AARCH64_CLANG: &str =
     "clang-19 --target=aarch64-linux-gnu -mllvm -global-isel=0 -mno-outline-atomics";
 
-/// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way
-/// of another type: units of a fuzz run are compiled without.
+/// Known targets with their tools. Under strict aliasing, gcc's `va_arg` loses an HFA of `_Float16`
+/// or an HVA, because it stores them by way of another type. Units of a fuzz run are compiled
+/// without strict aliasing.
 const KNOWN: [Tools; 7] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",
@@ -51,7 +53,7 @@ const KNOWN: [Tools; 7] = [
         triple: "aarch64-apple-darwin",
         emulator: &["qemu-aarch64"],
         linker: "aarch64-linux-gnu-gcc",
-        // clang 19's global instruction selection ends without a word over `alloca` in ELF of this
+        // clang 19's global instruction selection ends without a message on `alloca` in ELF of this
         // system.
         compilers: &[
             "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector -mllvm -global-isel=0",
@@ -101,8 +103,8 @@ const KNOWN: [Tools; 7] = [
 ];
 
 impl Reference {
-    /// Returns a compiler of this machine for files that run beside the code of others; it is not
-    /// one of those that are compared. A process looks for it once.
+    /// Returns a compiler of this machine for files that run beside the code of others. It is not
+    /// one of the compilers that are compared. A process looks for it once.
     pub fn of_machine() -> Result<Self, String> {
         static FOUND: OnceLock<Result<Reference, String>> = OnceLock::new();
         FOUND.get_or_init(Self::find_for_machine).clone()
@@ -123,8 +125,8 @@ impl Reference {
     }
 }
 
-/// Checks whether programs of one target are those of the other: any vendor is legal in a triple,
-/// and gcc and clang have `pc` for `unknown`.
+/// Checks whether the targets differ in the vendor at most, so that they have the same programs.
+/// Any vendor is legal in a triple, and gcc and clang write `pc` for `unknown`.
 pub fn is_same_but_vendor(one: &Target, other: &Target) -> bool {
     let parts = |target: &Target| -> Vec<String> {
         let parts = target.name().split('-').map(str::to_owned).enumerate();

@@ -1,8 +1,8 @@
 //! Reference compilers: the language that each supports, and the files that it builds.
 //!
-//! A reference compiler is asked only about C that it supports. The rest (`_BitInt` of an older
-//! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`], and the
-//! compiler's own message is kept as the reason. Built files are in temporary folders.
+//! A reference compiler is used only for C that it supports. One tiny file per [`Capability`] finds
+//! the rest: `_BitInt` of an older gcc, `_Decimal64` of clang. The compiler's own message is kept
+//! as the reason. Built files are in temporary folders.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +39,7 @@ pub struct Reference {
     version: String,
     /// The first number of its version.
     major: u16,
-    /// Messages about the capabilities it lacks, in the order of [`TRAITS`]; asked when first
+    /// Messages about the capabilities it lacks, in the order of [`TRAITS`], determined when first
     /// needed.
     missing: Arc<[OnceLock<Result<(), String>>; TRAITS.len()]>,
     limit: Duration,
@@ -47,7 +47,7 @@ pub struct Reference {
     for_programs: bool,
     /// `true` if it has `-fsyntax-only`, which `zig cc` lacks.
     has_syntax_only: bool,
-    /// The macros it defines by itself, with their text; asked when first needed.
+    /// The macros it defines by itself, with their text, determined when first needed.
     macros: Arc<OnceLock<BTreeMap<String, String>>>,
 }
 
@@ -61,8 +61,8 @@ pub struct Built {
 }
 
 impl Reference {
-    /// Makes the reference compiler of `command`, a compiler and flags of its own, quoted as in a
-    /// shell; gcc or clang by its own words.
+    /// Makes the reference compiler of `command`: a compiler and its flags, quoted as in a shell.
+    /// Its output for `--version` tells whether it is gcc or clang.
     ///
     /// # Example
     /// ```
@@ -94,8 +94,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Makes the compiler of a command for files that are built and not compared. It is asked for
-    /// its version alone, so [`profile`](Self::profile) says nothing of it.
+    /// Makes the compiler of a command for files that are built and not compared. Only its version
+    /// is read, so [`profile`](Self::profile) says nothing of it.
     pub fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
         let mut words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         words.retain(|word| !makes_errors(word));
@@ -123,8 +123,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Adds flags after the compiler's own. Its capabilities are determined once for both, so the
-    /// flags must not take one away.
+    /// Adds flags after the compiler's own. Capabilities are determined once for the compiler with
+    /// and without the flags, so the flags must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.macros = Arc::default();
@@ -220,7 +220,7 @@ impl Reference {
         }
     }
 
-    /// Returns its own message if it does not compile code with `capability`, which is asked once.
+    /// Checks once whether it compiles code with `capability`. The error is its own message.
     fn compiles(&self, capability: Capability) -> Result<(), &str> {
         let row = &TRAITS[capability as usize];
         let answer = self.missing[capability as usize].get_or_init(|| {
@@ -305,8 +305,9 @@ impl Reference {
         })
     }
 
-    /// Compiles `source`, of which nothing will run, as [`Reference::build`] does: a header's
-    /// static functions, which gcc keeps without `-O`, may refer to symbols that are nowhere.
+    /// Compiles `source` as [`Reference::build`] does, if none of its code will run. Undefined
+    /// symbols are allowed: without `-O`, gcc keeps a header's static functions, which may use
+    /// them.
     ///
     /// # Errors
     /// As [`Reference::build`].

@@ -6,9 +6,9 @@
 //!
 //! Zig has a classifier of its own for both back ends (`src/arch/x86_64/abi.zig`), so it is a third
 //! reading of the psABI. One back end counts registers itself, the other leaves that to LLVM.
-//! Callers and callees of one file are compiled to an object and linked with the frame of the C
-//! sides, which a C compiler makes; nothing of a case goes through C. A type that Zig cannot
-//! express is `NotExpressible`; other failures are reported with Zig's message.
+//! Callers and callees of one file are compiled to an object. The object is linked with the frame
+//! of the C sides, which a C compiler makes. No part of a case is compiled as C. A type that Zig
+//! cannot express is `NotExpressible`; other failures are reported with Zig's message.
 //!
 //! ```text
 //! const c7_f_t0 = extern struct { m0: f64, m1: i32, };
@@ -57,7 +57,7 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// The modes that are worth asking: Zig's own back end has no optimizer.
+    /// The modes that are tested. Zig's own back end has no optimizer.
     pub const ALL: [Self; 3] = [
         Self::new(Backend::Own, false),
         Self::new(Backend::Llvm, false),
@@ -141,7 +141,7 @@ impl Zig {
     }
 
     /// Makes the sides of `cases`, whose functions' names differ, at the vector level that they
-    /// share; `frame` compiles the frame and links. A side that Zig cannot say or compile is
+    /// share. `frame` compiles the frame and links. A side that Zig cannot express or compile is
     /// missing.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Code of compilers that write COFF or Mach-O, as ELF: so functions for Windows and macOS are
+//! Code of compilers that write COFF or Mach-O, as ELF. Functions for Windows and macOS are thus
 //! linked and run here.
 
 use std::io;
@@ -32,8 +32,8 @@ impl Reference {
         Ok(())
     }
 
-    /// Makes an object file of ELF of the assembly of a compiler for Windows or macOS, without the
-    /// directives that ELF lacks, and symbols without Mach-O's `_`.
+    /// Makes an ELF object file of the assembly of a compiler for Windows or macOS. Directives that
+    /// ELF lacks are removed, and so is Mach-O's `_` before symbols.
     fn assemble_as_elf(&self, assembly: &Path, object: &Path) -> Result<(), ReferenceError> {
         let text = std::fs::read_to_string(assembly);
         let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;
@@ -44,7 +44,7 @@ impl Reference {
                 ".def" | ".scl" | ".endef" | ".addrsig" | ".addrsig_sym" | ".linkonce" => {
                     String::new()
                 }
-                // A part of a symbol's definition, which may be a line for each.
+                // Part of a symbol's definition, which may have several lines.
                 ".type" if rest.ends_with(';') => String::new(),
                 seh if seh.starts_with(".seh_") => String::new(),
                 ".subsections_via_symbols" | ".build_version" => String::new(),
@@ -60,7 +60,7 @@ impl Reference {
                 ".section" if rest.starts_with("__TEXT,__text") => ".text".to_owned(),
                 ".section" if rest.starts_with("__") => ".section .rodata".to_owned(),
                 ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
-                // Words for the linker, and the compiler's name.
+                // Arguments of the linker, and the compiler's name.
                 ".section" if rest.starts_with(".drectve") || rest.starts_with(".debug$S") => {
                     ".section .comment".to_owned()
                 }
