@@ -1,10 +1,10 @@
-//! The two sides of a call as C: the callee records its arguments and returns bytes of the case,
-//! the caller passes bytes of the case and records the result.
+//! The two sides of a call as C. The callee records its arguments and returns bytes of the case.
+//! The caller passes bytes of the case and records the result.
 //!
 //! Many cases share one file. Macros rename a block's declarations with a prefix of its own, so the
-//! block's text stays as it is and no two names are equal. Values are given as memory images:
-//! `memcpy` into a variable of the parameter's own type, then the call; no member is named, so
-//! every type goes the same way.
+//! block's text stays as it is and no two names are equal. Values are given as memory images. A
+//! side copies an image by `memcpy` into a variable of the parameter's own type. No member is
+//! named, so every type is treated alike.
 //!
 //! ```text
 //! #define pair c7_pair
@@ -107,7 +107,7 @@ pub(crate) fn is_widened(ty: &Type) -> bool {
     narrow && ty.size() < 8 && ty.as_record().is_none()
 }
 
-/// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
+/// Returns `bytes` as the initializer of an array of C. The array has one byte if `bytes` is empty.
 pub(crate) fn initializer(bytes: &[u8]) -> String {
     format!("{{ {} }}", list(bytes))
 }
@@ -130,12 +130,13 @@ pub(crate) fn string(bytes: &[u8]) -> String {
 /// convention.
 pub(crate) const WINDOWS: &str = include_str!("c/windows.c");
 
-/// Binds what code for Windows calls by itself to [`WINDOWS`], in each file of it.
+/// Definitions that bind the functions that code for Windows calls by itself to [`WINDOWS`]. Each
+/// file of code for Windows begins with them.
 pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("c/memory_functions.c");
 
 /// A program that makes one call, with values of the macros that
-/// [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result
-/// to, and the memory that pointers among the arguments point to.
+/// [`run::one_call`](crate::run::one_call) defines. Its argument names a file, to which it writes
+/// the result, and then the memory that pointers among the arguments point to.
 pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 
 /// Functions that clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no
@@ -148,8 +149,8 @@ pub(crate) const SHARED: &str = include_str!("c/shared.c");
 /// Makes what follows visible to those who look it up by name.
 pub(crate) const VISIBLE: &str = include_str!("c/visible.c");
 
-/// The functions that Zig and the probe call are of System V by name: a compiler may be told that
-/// functions are of another convention unless they say so.
+/// Frame of the C sides. Functions that Zig and the probe call have System V's convention by
+/// attribute: a compiler's flags may select another convention for functions without one.
 pub(crate) const FRAME: &str = concat!(
     include_str!("c/visible.c"),
     include_str!("c/memory_functions.c"),

@@ -54,7 +54,7 @@ pub(crate) fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
     program(case, &how, "both sides are by one compiler")
 }
 
-/// The program; `how` it is built stands in the comment that begins it.
+/// Returns the program. The comment that begins it says `how` it is built.
 fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     let mut emitter = Emitter::new(case.target.data_model());
     let own = respelled(case, &mut emitter)?;

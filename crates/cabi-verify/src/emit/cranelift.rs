@@ -103,8 +103,8 @@ pub(crate) struct CraneliftObject {
 type Build<T> = Result<T, LowerError>;
 
 impl CraneliftObject {
-    /// Builds a function, and defines it as the one that `declare` declares then: if building is
-    /// refused, no declaration is left without a definition, over which cranelift-object panics.
+    /// Builds a function, then declares it by `declare` and defines it. If building is refused,
+    /// nothing is declared: cranelift-object panics on a declaration without a definition.
     fn define(
         &mut self,
         declare: impl FnOnce(&mut Self) -> Build<FuncId>,
@@ -201,8 +201,8 @@ impl CraneliftObject {
         self.define(declare, &own, side.mutation, build).map(drop)
     }
 
-    /// Loads values, more than callees of x86-64 keep registers for, and the address where they go
-    /// after the call: a register that the call loses is noticed.
+    /// Loads more values than callees of x86-64 keep registers for, and the address to store them
+    /// at after the call. They show whether the call loses a register.
     fn own_values(&self, builder: &mut FunctionBuilder<'_>) -> (Vec<Value>, Value) {
         let [from, to] = self.addresses(builder, [5, 6]);
         let load = |i| {
@@ -213,8 +213,8 @@ impl CraneliftObject {
         ((0..OWN_WORDS).map(load).collect(), to)
     }
 
-    /// Form in which the result is asked for. A call `loads` fields from where the callee writes a
-    /// result.
+    /// Returns the form requested for the result. If a call `loads`, it loads fields from where the
+    /// callee writes a result.
     fn wanted_result(&self, plan: &CallPlan, ret: Value, (variant, loads): (usize, bool)) -> Ret {
         let (ty, has_parts) = (plan.sig.result(), !plan.result.parts().is_empty());
         let is_loaded = loads && matches!(plan.result, ResultPlan::Sret);
@@ -239,9 +239,9 @@ impl CraneliftObject {
         indices.map(|i| builder.ins().load(types::I64, flags, table, 8 * i))
     }
 
-    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side`, and
-    /// returns the object that it finds, at the last offset in a buffer too. Some functions that
-    /// pop their arguments are reached by tail calls.
+    /// Adds a function, called `name`, that stores its arguments at the offsets of `side` in one
+    /// buffer. It returns the object at the last offset in another buffer. Some functions that pop
+    /// their arguments are reached by tail calls.
     pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
         match self.jumps(side)? {
             true => {
@@ -309,7 +309,7 @@ impl CraneliftObject {
     }
 
     /// Adds a function, called `NAME_address`, that returns the address of the mutated `stub` of
-    /// `body`, or its own: no mutated stub can be exported.
+    /// `body`, or of `body` itself without one. No mutated stub can be exported.
     fn address_function(
         &mut self,
         name: &str,
@@ -345,7 +345,7 @@ fn after(builder: &mut FunctionBuilder<'_>, start: Value, offset: usize) -> Valu
     builder.ins().iadd_imm_s(start, offset)
 }
 
-/// The object of `ty` at `given`, to be returned in one of its forms.
+/// Returns the object of `ty` at `given` in one of its forms, as a result.
 fn given_result(
     builder: &mut FunctionBuilder<'_>,
     config: TargetFrontendConfig,
@@ -371,7 +371,7 @@ fn given_result(
     }
 }
 
-/// Room for a `va_list`, of which AArch64 has the largest; its address.
+/// Returns the address of room for a `va_list`, of which AArch64 has the largest.
 fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
     let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, 32, 3);
     let slot = builder.create_sized_stack_slot(slot);

@@ -41,8 +41,8 @@ pub(super) fn keep(
     }
 }
 
-/// Argument `arg`, or the result, in one of its forms: memory, one value or fields, parts, one
-/// value of another type of the same width.
+/// Returns argument `arg` or the result in one of its forms: memory, one value or fields, parts,
+/// one value of another type as wide.
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
     plan: &SignaturePlan,
@@ -111,7 +111,7 @@ impl ValueBits {
         parts.iter().map(own).collect()
     }
 
-    /// All fields of `ty`, by the layout on the machine of `plan`.
+    /// Returns all fields of `ty`, by the layout on the machine of `plan`.
     fn of_fields(ty: &Type, plan: &SignaturePlan, lower: &Lowering) -> Vec<Self> {
         let leaves = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
         let all = leaves.zip(lower.fields(ty).unwrap_or_default());
@@ -131,14 +131,14 @@ impl ValueBits {
         .collect()
     }
 
-    /// Its first byte, if the value is these bytes.
+    /// Returns its first byte, if the value consists of whole bytes.
     fn offset(&self) -> Option<i32> {
         let is_whole = self.first_bit % 8 == 0 && self.n_bits == self.ty.bits().cast_signed();
         is_whole.then_some(self.first_bit / 8)
     }
 
-    /// The bits from the lowest on, in steps of a byte or of a bit: the byte of each step and how
-    /// many bits of it are below; and how many bits a step has.
+    /// Returns the steps through the bits, from the lowest on, and the bits of a step: 8 or 1. A
+    /// step has the offset of its byte, and the number of bits below it in that byte.
     fn steps(&self) -> (Vec<(i32, i64)>, i64) {
         let step = match (self.first_bit % 8, self.n_bits % 8) {
             (0, 0) => 8_u8,
@@ -156,7 +156,7 @@ impl ValueBits {
         (all, step.into())
     }
 
-    /// The value of the object at `at`, with ones above the bits.
+    /// Loads the value of the object at `at`, with ones above the bits.
     fn load(&self, builder: &mut FunctionBuilder<'_>, at: Value) -> Value {
         let flags = MemFlagsData::new();
         if let Some(offset) = self.offset() {
@@ -232,8 +232,8 @@ fn store(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], values: &[Value],
     }
 }
 
-/// Checks whether one part has each byte of `fields`: bytes of a value that a compiler does not
-/// pass cannot be taken out, and a value in two registers has parts for both.
+/// Checks whether exactly one part has each byte of `fields`. A byte that a compiler does not pass
+/// is in no part. A byte of a value in two registers is in the parts of both.
 fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     fields.iter().all(|field| {
         let (first, end) = (

@@ -1,8 +1,8 @@
 //! Types in Zig: `extern struct`, `extern union`, `@Vector`, and the types that Zig cannot express.
 //!
-//! Members are placed by `align(N)`, which in Zig lowers an alignment too; so a packed record of C
-//! can be expressed where some alignment gives each member its offset. The Zig type has the size
-//! and the offsets of the C type by Zig's own rules; otherwise it is not expressible.
+//! `align(N)` places members; in Zig it lowers an alignment too. A packed record of C can thus be
+//! expressed where some alignment gives each member its offset. The Zig type has the size and the
+//! offsets of the C type by Zig's own rules; otherwise it is not expressible.
 
 use std::fmt::Write as _;
 
@@ -83,7 +83,7 @@ impl<'a> Speller<'a> {
         if ty.is_atomic() {
             return not_expressible("_Atomic");
         }
-        // Whatever alignment a typedef may ask for.
+        // Without the alignment that a typedef may set.
         let own = |text: String| Word {
             text,
             size: ty.size(),
@@ -139,8 +139,7 @@ impl<'a> Speller<'a> {
             }
             words.push((field.offset(), self.word(field.ty(), Names::Zig)?));
         }
-        // The record's own alignment, where its members have less, is asked for by the first of
-        // them.
+        // The first member sets the record's own alignment, where the members have less.
         let body = body(record, &words, 1)?;
         let body = match body.align < record.align() {
             true => self::body(record, &words, record.align())?,
@@ -176,7 +175,7 @@ impl<'a> Speller<'a> {
         Ok(format!("@Vector({}, {lane})", vector.lanes))
     }
 
-    /// The name of a type, which `text` declares if there is none yet.
+    /// Returns the name of a type; `text` declares it if there is none yet.
     fn name_of(&mut self, ty: &Type, text: &str) -> String {
         let known = self
             .declared
@@ -192,14 +191,14 @@ impl<'a> Speller<'a> {
     }
 }
 
-/// The text of a type of Zig's that C does not have, if the record stands for one of the same size
-/// and alignment: its tag is `zig` and that text.
+/// Returns the text of the Zig type that the record stands for, if C has no such type. The record
+/// has its size and alignment, and the tag `zig` with that text.
 pub(super) fn own_type(record: &Record) -> Option<&str> {
     record.tag()?.strip_prefix("zig ")
 }
 
-/// The declaration of a record whose members have these offsets; the first of them is aligned to
-/// `least` bytes or more.
+/// Returns the declaration of a record whose members have these offsets. The first of them is
+/// aligned to `least` bytes or more.
 fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, NotExpressible> {
     let is_union = record.kind() == RecordKind::Union;
     let mut text = format!("extern {} {{", if is_union { "union" } else { "struct" });
@@ -226,8 +225,8 @@ fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, No
     })
 }
 
-/// The alignment that puts a member at `offset` when `end` bytes are taken: its own if that does
-/// it, else the smallest. At least `least`, at most `most`.
+/// Returns the alignment that puts a member at `offset` when `end` bytes are taken: its own if that
+/// does it, else the smallest. It is at least `least`, at most `most`.
 fn placed(end: u64, offset: u64, own: u32, least: u32, most: u32) -> Option<u32> {
     let powers = (0..31).map(|shift| 1_u32 << shift);
     std::iter::once(own)
