@@ -127,8 +127,8 @@ impl Subject {
 }
 
 impl Case {
-    /// Returns the case `name` of the function `symbol`, of `convention` if that is not the
-    /// target's own, on x86-64 Linux; for a variadic function, a call with `unnamed`.
+    /// Returns the case `name` of the function `symbol`, on x86-64 Linux. `convention` is given if
+    /// it is not the target's own. For a variadic function, the case is a call with `unnamed`.
     pub fn of_spelled(
         (name, symbol): (&str, &str),
         convention: Option<&'static Convention>,
@@ -151,8 +151,8 @@ impl Case {
         }
     }
 
-    /// Returns the signature (for a variadic function, that of the call) under a profile; without
-    /// one, under gcc's, as cases are of x86-64 Linux.
+    /// Returns the signature under a profile; for a variadic function, that of the call. Without a
+    /// profile it is gcc's, as cases are of x86-64 Linux.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.

@@ -1,5 +1,5 @@
-//! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. Pure:
-//! no compiler is asked, and nothing runs.
+//! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. The
+//! comparison is pure: it runs no compiler and no other program.
 
 use std::fmt::{Arguments, Write as _};
 use std::ops::Range;
@@ -37,8 +37,8 @@ pub fn compare(compiler: &str, facts: &Facts, types: &[Type], abi: &FnAbi) -> [V
     compare_with_al(compiler, facts, types, (abi, false))
 }
 
-/// As [`compare`]. al may be an upper bound of the vector registers used, at most 8, as psABI 3.2.3
-/// says; gcc and clang give their exact number.
+/// Compares as [`compare`] does. If `al_is_bound`, al may be an upper bound of the vector registers
+/// used, at most 8, as psABI 3.2.3 says. Both gcc and clang give the exact number.
 pub(crate) fn compare_with_al(
     compiler: &str,
     facts: &Facts,
@@ -239,10 +239,10 @@ impl Compared<'_> {
         let convention = self.abi.convention;
         let slot = 8 * convention.frame.slot;
         match placed.loc {
-            // On Win64 callers do not.
+            // Callers of Win64 do not extend.
             _ if convention.frame.kind == FrameKind::Win64 => 0,
             Loc::Reg(reg) if is_of_64_bits_by_halves(reg) => 32,
-            // Callers of System V do, for callees some of which rely on it, and a language's.
+            // Callers of System V extend, as some callees rely on it; those of a language do too.
             _ if convention.name == X86_64_SYSV.name => 32,
             _ if convention.frame.kind == FrameKind::Tail => 32,
             // On Apple's systems.
@@ -272,8 +272,8 @@ impl Compared<'_> {
         }
     }
 
-    /// Checks whether a copy is as aligned as a callee may rely on: no more than the type says, as
-    /// not every compiler aligns more than the stack is.
+    /// Checks whether a copy is aligned as a callee may rely on: to the type's alignment, at most
+    /// to the stack's. Not every compiler aligns a copy more than the stack.
     fn copy(
         &self,
         name: Arguments<'_>,
@@ -336,7 +336,7 @@ impl Compared<'_> {
         }
     }
 
-    /// The state of the machine after a callee.
+    /// Checks the state of the machine after a callee.
     fn after(&self, side: &Side) -> Result<(), String> {
         let expected = match self.abi.ret.returns {
             Returns::Never => return Ok(()),
@@ -369,8 +369,8 @@ impl Compared<'_> {
         unusual(self.compiler, side, is_usual)
     }
 
-    /// The state of the machine at a call: the alignment of the argument area, and how many vector
-    /// registers al says are used.
+    /// Checks the state of the machine at a call: the alignment of the argument area, and how many
+    /// vector registers al says are used.
     fn at_call(&self, side: &Side) -> Result<(), String> {
         let (abi, compiler) = (self.abi, self.compiler);
         if abi.variadic_count.is_some() {
@@ -408,7 +408,7 @@ impl Compared<'_> {
         unusual(compiler, side, |note| usual.contains(&&*note.name))
     }
 
-    /// The register that holds an address besides the arguments, if one does.
+    /// Returns the register that holds an address besides the arguments, if one does.
     fn carries(&self) -> Option<&str> {
         self.abi.convention.frame.carried.map(|reg| reg.name())
     }

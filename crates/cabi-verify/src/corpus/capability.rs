@@ -1,5 +1,5 @@
-//! Parts of C that a reference compiler can compile: their names in the corpus, the tokens that
-//! need them, and the file that shows a compiler has them.
+//! Parts of C that not every reference compiler can compile. Each has a name in the corpus, the
+//! tokens that need it, and a file that shows whether a compiler has it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,14 +21,14 @@ pub(crate) struct Trait {
     tokens: &'static [&'static str],
     flags: &'static [&'static str],
     pub(crate) source: &'static str,
-    /// Directives that let a compiler without it read a header that has it somewhere, where there
-    /// are such.
+    /// Directives that let a compiler without the capability read a header that uses it somewhere;
+    /// empty if there are none.
     pub(crate) stand_in: &'static str,
 }
 
 macro_rules! capabilities {
     ($($(#[$doc:meta])* $capability:ident $name:literal, $tokens:expr, $flags:expr, $source:literal $(stand in $stand_in:literal)?;)*) => {
-        /// Something of C that not every compiler has.
+        /// A part of C that not every compiler has.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
         pub enum Capability { $($(#[$doc])* $capability),* }
@@ -117,8 +117,8 @@ impl fmt::Display for Capability {
 }
 
 impl Trait {
-    /// The flags its file is compiled with. An attribute a compiler does not know is only a warning
-    /// to it: here it must be an error.
+    /// Returns the flags its file is compiled with. An attribute that a compiler does not know is
+    /// only a warning to it; here it must be an error.
     pub(crate) fn probe_flags(&self) -> Vec<&'static str> {
         let mut flags = vec!["-Werror=attributes"];
         flags.extend(self.flags);
@@ -130,8 +130,8 @@ pub(crate) fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Returns the capabilities that a reference compiler must have for `block`: those that its
-/// `references` names, that its C text is spelled with, and that its vector level needs.
+/// Returns the capabilities that a reference compiler must have for `block`. The block's
+/// `references`, the tokens of its C text and its vector level determine them.
 pub fn needs(block: &Block) -> Vec<Capability> {
     let texts = [
         block.code.as_str(),
