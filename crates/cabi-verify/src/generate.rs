@@ -1,11 +1,11 @@
 //! Random signatures as C text, for differential runs against compilers.
 //!
 //! A seed and an index give one signature on any machine: the numbers come from `random`, and no
-//! property of the host is used. Signatures are weighted towards the places that compilers and ABIs
-//! find hard: sizes around the eightbyte limits, registers nearly used up, bit-fields, packing,
-//! alignments given by hand, floats of two bytes, small records in arrays.
+//! property of the host is used. Signatures are weighted towards properties that compilers and ABIs
+//! find hard. These are sizes around the eightbyte limits, registers nearly used up, bit-fields,
+//! packing, explicit alignments, floats of two bytes, and small records in arrays.
 //!
-//! A [`CSignature`] is a tree, not text, so that [`CSignature::smaller`] can take parts away;
+//! A [`CSignature`] is a tree, not text, so that [`CSignature::smaller`] can take parts away.
 //! [`CSignature::block`] prints it as a block of the `.abi` corpus, and `cabi` builds its types as
 //! it is printed. The compiler decides whether a type is legal C.
 
@@ -44,8 +44,8 @@ pub struct Dialect {
     pub one_int128: bool,
     /// Functions of Win64, all of them.
     pub ms_abi: bool,
-    /// Registers for vectors of 32 bytes, and many such parameters of variadic functions, which
-    /// compilers count, and pass, each in its own way.
+    /// Registers for vectors of 32 bytes, and many such parameters of variadic functions. Compilers
+    /// count and pass these parameters each in its own way.
     pub wide_vectors: bool,
 }
 
@@ -70,7 +70,7 @@ impl Dialect {
         decimal: false,
         ..Self::EVERYTHING
     };
-    /// All that some compiler has.
+    /// Every feature that some compiler has.
     pub const EVERYTHING: Self = Self {
         bit_int: true,
         bf16: true,

@@ -16,9 +16,9 @@ pub fn long(model: &DataModel) -> &'static str {
     }
 }
 
-/// Returns the positions of the type `tried` of `model`, each a function `p<i>` of `convention`, or
-/// of the target's own, with the position's name in reports; `abi` is that of a call with one such
-/// argument alone, under any profile: it gives the number of registers to fill before.
+/// Returns the positions of the type `tried` of `model`. Each is a function `p<i>` of `convention`,
+/// or of the target's own, with the position's name in reports. `abi` is that of a call with one
+/// such argument alone, under any profile. It gives the number of registers to fill before.
 pub fn positions(
     tried: (&str, &Type),
     abi: &FnAbi,

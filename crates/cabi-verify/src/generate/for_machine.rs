@@ -1,5 +1,5 @@
-//! Signatures in the C of a machine, random ones and those at the boundaries of its registers: a
-//! tree whose types are replaced where the machine lacks them.
+//! Signatures in the C of a machine: random ones, and those at the boundaries of its registers.
+//! Types that the machine lacks are replaced in a signature's tree.
 
 use crate::generate::{
     CMember, CRecord, CSignature, CType, Dialect, Form, Node, Random, signature,
@@ -26,8 +26,8 @@ pub struct Absent {
     pub fill: u32,
 }
 
-/// Returns signature number `index` under `seed`. As many integers and floats come before the drawn
-/// values as bring them to each boundary of the machine's registers in turn.
+/// Returns signature number `index` under `seed`. The integers and floats before the drawn values
+/// bring them to each boundary of the machine's registers in turn.
 pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignature {
     let dialect = Dialect {
         bit_int: !absent.bit_int,
@@ -44,7 +44,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignatu
             params.extend((0..n).map(|_| CType::Name(name)));
         }
     }
-    // The drawn ones fill registers of x86-64 first: the last are the odd ones.
+    // Drawn parameters fill the registers of x86-64 first: the last ones are the unusual ones.
     let kept = drawn.params.len().saturating_sub(5);
     params.extend(drawn.params.split_off(kept));
     if random.chance(20) {
@@ -99,8 +99,9 @@ const SCALARS: [&str; 11] = [
     "_Complex double",
 ];
 
-/// Members of structures, each of which is one: on all machines some of them are in words, of two
-/// kinds of registers, and in memory. An array of no elements is beside a float.
+/// Members of structures, one list each. On all machines some of the structures are in words, some
+/// in two kinds of registers, and some in memory. The last has an array of no elements beside a
+/// float.
 const STRUCTURES: [&[(&str, &[u32])]; 7] = [
     &[("int", &[]), ("float", &[])],
     &[("double", &[]), ("long", &[])],
@@ -111,8 +112,8 @@ const STRUCTURES: [&[(&str, &[u32])]; 7] = [
     &[("float", &[]), ("int", &[0])],
 ];
 
-/// Two floats with an empty record between them; and a union of two floats and of one that is
-/// padded to their size: compilers look for floats alone.
+/// Returns a structure of two floats with an empty record between them, and a union of two floats
+/// and one float padded to their size. Compilers look for floats alone.
 fn floats_and_nothing() -> [CType; 2] {
     let float = || Form::plain(CType::Name("float"));
     let padded = CRecord {
@@ -125,8 +126,8 @@ fn floats_and_nothing() -> [CType; 2] {
     [beside, union]
 }
 
-/// One value or two, however deep in structures and arrays of one element, and members around them
-/// that have no bytes or no names.
+/// Draws one value or two, however deep in structures and arrays of one element. The members around
+/// them have no bytes or no names.
 fn around_nothing(random: &mut Random) -> CType {
     const VALUES: [&[&str]; 9] = [
         &["float"],
@@ -173,7 +174,7 @@ fn around_nothing(random: &mut Random) -> CType {
     ty
 }
 
-/// A member without bytes, or without a name, with `levels` of records in it.
+/// Draws a member without bytes, or without a name, with `levels` of records in it.
 fn nothing(random: &mut Random, levels: u32) -> Form {
     let bits = |width| Form::Bits {
         ty: CType::Name("unsigned long"),
@@ -214,9 +215,9 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
     }
 }
 
-/// Returns each kind of value at each boundary of the machine's registers: after none, one, two
-/// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
-/// result: always the same signatures.
+/// Returns each kind of value at each boundary of the machine's registers. None, one, two and more
+/// integers or floats come before it, until all registers are filled. The value is a named argument
+/// or an unnamed one, and also the result. The signatures are always the same.
 pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
     let values = values(absent);
     let mut all = Vec::new();
@@ -232,8 +233,9 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<CSignature> {
     all
 }
 
-/// Returns signatures for each state of assignment: the arguments that leave it, a value, and an
-/// integer, a float and a record that show the state after it. The kinds of values take turns.
+/// Returns signatures for each state of assignment. They have the arguments that leave the state,
+/// then a value, then an integer, a float and a record that show the next state. The kinds of
+/// values take turns.
 pub fn states_for_machine(absent: &Absent, measure: &Measure) -> Vec<CSignature> {
     let (values, n_states) = (values(absent), measure.states().len());
     let slots = |n| CType::structure([Form::array("long".into(), &[n])]);
@@ -280,8 +282,9 @@ fn values(absent: &Absent) -> Vec<CType> {
     values
 }
 
-/// Returns a signature of `n` values of the type `before`, one of the type of `value`, and two that
-/// may find the registers it has left.
+/// Returns the signature of a function that takes `n` values of the type `before`, then `value`, an
+/// `int` and a `double`, and returns `value`. The last two may find registers that `value` has
+/// left.
 fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) -> CSignature {
     let mut args: Vec<CType> = (0..n).map(|_| CType::Name(before)).collect();
     args.push(value.clone());
@@ -337,7 +340,8 @@ impl Absent {
             Node::Record(record) => limit(&mut record.aligned),
             Node::Member(member) => {
                 limit(&mut member.aligned);
-                // `long` may have 32 bits, and what stands for a type half as many as it has.
+                // `long` may have 32 bits, and a replacement half as many as the type that it
+                // replaces.
                 if let Form::Bits { width, .. } = &mut member.form {
                     *width = (*width).min(32);
                 }
@@ -359,7 +363,7 @@ impl Absent {
             }
             // Wider ones than `unsigned` have another type where `long` is narrow.
             CType::Enum(value) => *value = "1",
-            // One of 16 bytes is aligned to as many.
+            // An atomic object of 16 bytes is aligned to 16 bytes.
             CType::Atomic(inner)
                 if self.align < 16
                     && !matches!(**inner, CType::Name("int" | "float" | "short" | "char")) =>

@@ -1,17 +1,17 @@
-//! Random signatures in Zig: a drawn tree in which types that Zig lacks are replaced by the nearest
-//! that it has, so that a signature is not lost to one bit-field in it.
+//! Random signatures in Zig: drawn trees in which types that Zig lacks are replaced by the nearest
+//! that it has. One bit-field thus does not cost the whole signature.
 
 use crate::generate::{CSignature, CType, Dialect, Form, Node, signature};
 
-/// The dialect of drawn signatures: no feature of one compiler alone, but vectors of one
+/// The dialect of drawn signatures: no feature of one compiler alone, except vectors of one
 /// `__int128`.
 const DIALECT: Dialect = Dialect {
     one_int128: true,
     ..Dialect::COMMON
 };
 
-/// Returns signature number `index` under `seed`, with bit-fields as members of their types,
-/// flexible arrays as arrays of no elements, complex numbers as records of two, and without
+/// Returns signature number `index` under `seed`. Its bit-fields are members of their types,
+/// flexible arrays are arrays of no elements, and complex numbers are records of two. It has no
 /// atomics.
 pub fn signature_for_zig(seed: u64, index: u64) -> CSignature {
     let mut drawn = signature(seed, index, DIALECT);
@@ -19,7 +19,7 @@ pub fn signature_for_zig(seed: u64, index: u64) -> CSignature {
     drawn
 }
 
-/// A type that is passed: Zig's parameters have their types' own alignments.
+/// Changes a type that is passed: Zig's parameters have their types' own alignments.
 fn value(ty: &mut CType) {
     while let CType::Aligned(inner, _) = ty {
         *ty = (**inner).clone();

@@ -1,6 +1,6 @@
-//! The numbers that random types are made from: SplitMix64 (Steele, Lea, Flood, "Fast splittable
-//! pseudorandom number generators", 2014), because a seed must mean the same on every machine and
-//! in every later version of this workspace; or a fuzzer's bytes.
+//! The numbers that random types are made from: those of SplitMix64, or a fuzzer's bytes.
+//! SplitMix64 is by Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+//! A seed thus means the same on every machine and in every later version of this workspace.
 
 use std::vec::IntoIter;
 
@@ -26,8 +26,8 @@ impl Random {
         ))
     }
 
-    /// Makes a source that reads its numbers from `bytes`, and zeros after their end: the first of
-    /// all choices, and no chance comes true.
+    /// Makes a source that reads its numbers from `bytes`, and zeros after their end. A zero is the
+    /// first of all choices, and a chance that does not come true.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(Source::Bytes(Vec::from(bytes).into_iter()))
     }

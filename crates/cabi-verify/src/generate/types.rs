@@ -44,8 +44,9 @@ impl Types<'_> {
         }
     }
 
-    /// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of
-    /// `long` that holds it, if it is packed of narrower ones too; for MSVC each is `int`.
+    /// Builds an enumeration whose one constant is `value`. Its type is the narrowest of `int` and
+    /// `long` that holds the constant, unsigned unless that is negative. A packed one may also be a
+    /// `char` or a `short`; for MSVC each is an `int`.
     fn enumeration(&self, value: &str, packed: bool) -> Result<Type, Error> {
         const NAMES: [(&str, u32); 4] = [("char", 8), ("short", 16), ("int", 32), ("long", 64)];
         let digits = value.trim_start_matches('-');
