@@ -1,9 +1,9 @@
 //! A header read: one [`Case`] per prototype, and for each record type one per position in which it
 //! can be passed.
 //!
-//! The cases' functions are not the header's own, which belong to some library: each is declared
-//! under a name of ours, in the header's words (`div_t cabi_f0(int, int);`), so that a compiler
-//! sees the header's types as its flags make them.
+//! The cases' functions are not the header's own, which belong to some library. Each is declared
+//! under a name of ours, in the header's words (`div_t cabi_f0(int, int);`). A compiler thus sees
+//! the header's types as its flags make them.
 
 use std::collections::BTreeSet;
 
@@ -236,7 +236,7 @@ struct Declaring<'a> {
 }
 
 impl Declaring<'_> {
-    /// The cases of a function of the header.
+    /// Adds the case of a function of the header.
     fn prototype(&mut self, prototype: &Prototype) -> Result<(), Omission> {
         let left = |key, why: &str| Err((key, why.to_owned()));
         if !prototype.target_features.is_empty() {
@@ -266,8 +266,8 @@ impl Declaring<'_> {
         ];
         let is_f80 = self.target.data_model().long_double == LongDouble::F80;
         let exact = is_f80.then_some(("long double", Type::F80)).into_iter();
-        // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with
-        // one would be left out as a whole.
+        // gcc's va_arg of Win64 reads an argument that is passed by reference from the wrong place.
+        // A function with one would be left out as a whole.
         let exact = exact.filter(|_| convention.is_none());
         let unnamed = unnamed.into_iter().chain(exact);
         let unnamed = unnamed.map(|(text, ty)| (text.to_owned(), ty));
@@ -281,14 +281,14 @@ impl Declaring<'_> {
         Ok(())
     }
 
-    /// Adds a case of what is declared at `location`.
+    /// Adds the case of a declaration at `location`.
     fn add(&mut self, mut case: Case, location: &Location) {
         case.prototype.location = location.clone();
         case.target = self.target.clone();
         self.declared.push(case);
     }
 
-    /// The cases of one record type in functions of `convention`.
+    /// Adds the cases of one record type in functions of `convention`.
     fn positions(
         &mut self,
         number: usize,
@@ -330,8 +330,8 @@ pub(crate) fn is_unnamed(spelled: &str) -> bool {
     places.any(|place| spelled.contains(place))
 }
 
-/// Returns the places of `sig` by some profile: each compiler is asked under its own, so a
-/// signature that one of them places is a case.
+/// Returns the places of `sig` under gcc's policy, or else under clang's. Each compiler is compared
+/// under its own policy, so a signature that one policy places is a case.
 fn places(sig: &FnSig, target: &Target) -> Result<FnAbi, Omission> {
     let of = |policy| FnAbi::new(&sig.clone().policy(policy), target);
     let abi = of(Policy::GCC).or_else(|_| of(Policy::CLANG));

@@ -1,8 +1,8 @@
 //! Layout in compilers: `sizeof`, the alignment as a member, `offsetof` of every member however
 //! deep, and the bits of every bit-field.
 //!
-//! A reference compiler writes a table of data ([`ask_data`]), which is read and not run. So
-//! compilers for other targets are asked as well, and flags may change even the calls of a program.
+//! A reference compiler writes a table of data ([`ask_data`]), which is read and not run. Compilers
+//! for other targets can thus be compared too, and flags may change even the calls of a program.
 //! The bits of a bit-field are those that change when it is initialized with all ones in an object
 //! of zeros.
 
@@ -62,8 +62,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Returns the answer as a word of a file of facts: bytes; the first bit and the number of each
-    /// run of bits that are set, `3+5,16+2`; `s` or `u` for a sign.
+    /// Returns the answer as a word of a file of facts. Bytes are a number, and a sign is `s` or
+    /// `u`. Bits that are set are runs, each with its first bit and its number of bits, `3+5,16+2`.
     pub fn word(&self) -> String {
         let bytes = match self {
             Self::Bytes(bytes) => return bytes.to_string(),
@@ -111,8 +111,8 @@ struct Question {
     /// Bytes from the start of a record to a member of this type after a `char`, if the compilers
     /// of the target agree about that.
     after_char: Option<u64>,
-    /// Types whose own members are asked about elsewhere: for a member of such a type only the
-    /// place is asked.
+    /// Types whose own members have questions elsewhere. The questions about a member of such a
+    /// type are about its place only.
     known: Vec<Type>,
     /// `true` if the first byte of a number, and the first bit of a byte, is the highest.
     highest_first: bool,
@@ -125,9 +125,9 @@ enum About {
     Itself,
     /// The places of its members.
     Places,
-    /// The bytes of an object in which a member of several bytes is 1, which show the byte order of
-    /// that member; and the sign of a member, as compilers choose one for `char` and for plain
-    /// bit-fields.
+    /// The bytes of an object in which a member of several bytes is 1, and the sign of a member.
+    /// The bytes show the byte order of the member. Compilers choose a sign for `char` and for
+    /// plain bit-fields.
     Values,
 }
 
@@ -148,8 +148,8 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
     probes.map(|probe| probe.fact).collect()
 }
 
-/// Returns the questions about every named type of the block, and other types of its parameters and
-/// results; the names of their variables have `own` in them.
+/// Returns the questions about every named type of the block, and about other types of its
+/// parameters and results. The names of their variables have `own` in them.
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let highest_first = is_big_endian(subject.target.convention());
@@ -204,8 +204,8 @@ fn after_char(ty: &Type, model: &DataModel) -> Option<u64> {
 }
 
 impl Question {
-    /// Returns the questions about the type, of a block of this name, up to probes of `most`: those
-    /// come last.
+    /// Returns the probes of the type, up to those of `most`, which come last. `block` is the name
+    /// of the type's block.
     fn probes(&self, block: &str, most: About) -> Vec<Probe> {
         let mut probes = self.all_probes(block);
         probes.retain(|probe| probe.about <= most);
@@ -234,8 +234,8 @@ impl Question {
                 About::Itself,
                 format!("alignment of {spelled}"),
                 Answer::Bytes(at),
-                // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of
-                // members on i386: where a member goes is what counts.
+                // gcc's `_Alignof` is capped by the vector level, and `__alignof__` is not that of
+                // members on i386. The place of a member is the fact that counts.
                 format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
             );
         }
@@ -277,8 +277,9 @@ impl Question {
         out
     }
 
-    /// The named members of the type, members of members and of first and last elements included,
-    /// unless they are of known types, or many and of a type that has been walked.
+    /// Returns the named members of the type, with the members of members and of first and last
+    /// elements. Members of `known` types are left out. Where there are many, so are those of a
+    /// type that has been walked.
     fn members(&self) -> Vec<Member> {
         let all = Member {
             path: String::new(),
@@ -298,9 +299,9 @@ impl Question {
     }
 }
 
-/// A search for the members of a type. Types that have two members of the next one double their
-/// number at each level, so of many members each type is walked once. A large object has fewer:
-/// each may be asked for all bytes of it.
+/// A search for the members of a type. Members double at each level if each type has two of the
+/// next one, so each type is walked once where there are many. The limit is lower for a large
+/// object, as a member's answer may be all its bytes.
 struct Walk<'k> {
     known: &'k [Type],
     walked: Vec<Type>,
@@ -374,8 +375,8 @@ impl Member {
         }
     }
 
-    /// Returns the bytes of an object of `size` bytes in which this member alone is not zero, but
-    /// 1; for types whose byte order shows.
+    /// Returns the bytes of an object of `size` bytes in which this member is 1 and the others are
+    /// zero. `None` for types whose byte order does not show.
     fn bytes_of_one(&self, size: u64, highest_first: bool) -> Option<Vec<u8>> {
         let mut one: Vec<u8> = match self.ty.kind() {
             _ if self.width.is_some() => return None,
@@ -409,8 +410,8 @@ impl Member {
     }
 }
 
-/// `size` bytes in which only the `width` bits from `offset_bits` are set, counted from the highest
-/// bit of each byte if that is the `highest_first`.
+/// Returns `size` bytes in which only the `width` bits from `offset_bits` are set. If
+/// `highest_first`, the first bit of a byte is its highest.
 fn ones(size: u64, offset_bits: u64, width: u16, highest_first: bool) -> Vec<u8> {
     let mut bytes = vec![0_u8; usize::try_from(size).unwrap_or(0)];
     for bit in offset_bits..offset_bits + u64::from(width) {

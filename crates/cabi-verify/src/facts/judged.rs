@@ -6,8 +6,8 @@ use crate::verdict::{Difference, Value, Verdict};
 
 impl Facts {
     /// Checks whether the caller and the callee differ about `value`, or without one about the
-    /// state of the machine at the call: no ABI is both sides' then. With `counts_lost` they differ
-    /// about bytes that one of them loses, or both.
+    /// state of the machine at the call. No ABI fits both sides then. If `counts_lost`, they also
+    /// differ about bytes that one of them or both lose.
     pub(super) fn disagree(&self, value: Option<Value>, counts_lost: bool) -> bool {
         let Some(value) = value else {
             return self.disagree_about_state();
@@ -24,12 +24,12 @@ impl Facts {
 
     /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the
     /// differences from an ABI. The compiler is self-inconsistent if its caller and callee disagree
-    /// about each value of them, or if this side ends the process. A state of the machine that
-    /// differs besides may follow from that. So does the place of a later argument that the other
-    /// side has where it belongs: what it left elsewhere besides is no agreement.
+    /// about each value of them, or if this side ends the process. A difference of the machine's
+    /// state may follow from that. So may the place of a later argument that the other side has
+    /// where it belongs; further places there are no agreement.
     ///
-    /// `is_laid_out` says whether the bits of a value are known to be where the compiler has them.
-    /// Bytes that a side loses may else be bits that were looked for elsewhere.
+    /// `is_laid_out` tells whether the bits of a value are known to be where the compiler has them.
+    /// Otherwise the bytes that a side loses may be bits of another place.
     pub fn verdict(
         &self,
         direction: Direction,

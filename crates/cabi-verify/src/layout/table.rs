@@ -15,10 +15,10 @@ use crate::case::Subject;
 use crate::emit::c::{TABLE, scoped, undefine};
 
 /// Returns the answers of `reference` to the facts of `subject`, whose text is `preamble`, and to
-/// further ones: the bytes of objects when one of their members is 1, by its type and byte order,
-/// and the signs of members. No code of the reference compiler runs, so flags that change its calls
-/// do no harm. A type whose members have other names for the reference compiler is asked for its
-/// size and alignment only; a type that it refuses altogether has its reason.
+/// further ones. These are the signs of members, and the bytes of objects when one member is 1, by
+/// its type and byte order. No code of the reference compiler runs, so flags that change its calls
+/// do no harm. A type whose members have other names for the reference compiler has answers about
+/// its size and alignment only. A type that the compiler refuses altogether has its reason.
 ///
 /// # Errors
 /// [`ReferenceError::Io`] if the reference compiler cannot be started, or its output cannot be
@@ -71,7 +71,7 @@ pub fn ask_data(
     for (at, question) in questions.iter().enumerate() {
         let answers = answers.get(&at);
         let missing = || {
-            // The message about what was asked last of those facts that have no answer.
+            // The message about the last question, for those facts that have no answer.
             let why = refusals.get(&at).cloned().unwrap_or_default();
             let is_own = question.ty.contains(&|ty, _| own_types.contains(&ty));
             match answers {
@@ -121,7 +121,7 @@ pub fn ask_together(
     answered.collect()
 }
 
-/// Returns the records that headers of clang itself declare: other compilers have their own headers
+/// Returns the records that headers of clang itself declare. Other compilers have their own headers
 /// in the place of these, whose types may have members of other names.
 fn own_types(header: &Header) -> Vec<&Type> {
     let named = header.records.iter().chain(&header.typedefs);
@@ -147,8 +147,8 @@ pub enum Reply {
     Refuses(String),
 }
 
-/// A header may have a macro with the name of a member (`#define si_pid _sifields._kill.si_pid`): a
-/// path has names after such macros.
+/// Returns the lines that undefine macros with names of members, as a header may have (`#define
+/// si_pid _sifields._kill.si_pid`). A path has the names after expansion.
 fn without_macros(questions: &[(String, &Question)]) -> String {
     let members = questions
         .iter()
@@ -175,8 +175,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file:
-    /// a type is asked about once, also where it is a member's.
+    /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file.
+    /// Each type has its questions once, also if it is a member's.
     pub fn of(subjects: &[&Subject]) -> Self {
         let (mut table, mut asked) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {

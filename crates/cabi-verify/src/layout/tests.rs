@@ -37,9 +37,9 @@ fn every_member_is_asked_about() {
     assert_eq!(asked, expected);
 }
 
-/// Types of [`ASKED`] as compilers have them under flags, and how many of the facts have an answer:
-/// all; places, where a member is no number; size and alignment, where members have other names;
-/// none of a type that is not declared.
+/// Declarations of the types of [`ASKED`], flags, and the number of facts with an answer. A member
+/// that is no number leaves those of places, and members of other names those of size and
+/// alignment. A type that is not declared has no answer.
 const DECLARED: [(&str, &[&str], usize); 6] = [
     (ASKED, &[], 10),
     (ASKED, &["-Wextra", "-Wc++-compat", "-Werror"], 10),
