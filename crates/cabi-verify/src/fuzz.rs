@@ -1,17 +1,17 @@
-//! Fuzz runs of `cabi fuzz`: random signatures against compilers, by the hundred thousand, in
-//! rounds until the numbers or the time are used up; and every transition of argument assignment.
+//! Fuzz runs of `cabi fuzz` against compilers: random signatures by the hundred thousand, or every
+//! transition of argument assignment. Rounds go on until the numbers or the time are used up.
 //!
 //! ```text
 //! generate -> units of signatures -> signatures::run -> Tally; what differs is minimized
 //! ```
 //!
 //! A seed and a number name a signature, the same one on every machine. Signatures with an even
-//! number use the C that all compilers have, so that two compilers can be compared with each other;
-//! the others may use features of one compiler alone.
+//! number use the C that all compilers have, so that two compilers can be compared with each other.
+//! The others may use features of one compiler alone.
 //!
 //! A case that the compiler's own caller and callee disagree about is counted as a
-//! self-inconsistency. If two compilers put something at different places and each
-//! call is right under its own profile, the policy bits that say so are counted.
+//! self-inconsistency. If two compilers place a value differently and each call is right under its
+//! own profile, the policy bits of that difference are counted.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -37,8 +37,8 @@ use transitions::Transitions;
 pub use transitions::{NO_TYPE, levels};
 use transitions::{is_another_convention, lists, note_missed};
 
-/// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner
-/// interrupted.
+/// Units in a round for each of the processes at once. More units keep all processes busy, fewer
+/// are sooner interrupted.
 const UNITS_EACH: usize = 2;
 
 /// Rounds of minimizing one difference.
@@ -51,8 +51,9 @@ pub struct Campaign {
     pub seed: u64,
     /// Numbers of signatures.
     pub numbers: Range<u64>,
-    /// If given, no signature is random: each shape is tried with one of so many states. States of
-    /// a compiler's wider vector levels, which follow it, are tried with these alone.
+    /// If given, no signature is random: each shape is tried with one of so many states. A compiler
+    /// at a wider vector level, which follows its narrower one, tries only shapes of the wider
+    /// level.
     pub stride: Option<usize>,
     /// The fuzz run ends after this time, when a round is done.
     pub time: Option<Duration>,
@@ -64,8 +65,8 @@ pub struct Campaign {
     pub mistake: Mistake,
 }
 
-/// Runs it. Fewer numbers than planned are tried if the time is over or after an interrupt. After
-/// each round `told` gets the results so far, and the number of signatures of the round.
+/// Runs `plan`. Fewer numbers than planned are tried if the time is over or after an interrupt.
+/// After each round `told` gets the results so far, and the number of signatures of the round.
 ///
 /// # Errors
 /// No compiler, one that cannot be started, an interrupt.
@@ -99,7 +100,7 @@ pub fn run(
             first: numbers.start,
             end,
         };
-        // Only what is drawn has a seed.
+        // Only drawn signatures have a seed.
         results.spans = if lists.is_empty() {
             vec![span]
         } else {
@@ -140,15 +141,15 @@ pub fn number(unit: &CompiledUnit, case: &Case) -> Option<u64> {
     Some((unit.part * PER_UNIT + at) as u64)
 }
 
-/// The numbers of `plan`, of lists those that one of them has.
+/// Returns the numbers of `plan`; with lists, those that some list has.
 fn numbers(plan: &Campaign, lists: &[Transitions]) -> Range<u64> {
     let longest = lists.iter().map(|list| list.all.len()).max();
     let end = longest.map_or(plan.numbers.end, |n| plan.numbers.end.min(n as u64));
     plan.numbers.start..end
 }
 
-/// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a
-/// number has its settings for ever.
+/// Returns the ranges of units from `first` up to `end`. They do not depend on where a fuzz run
+/// begins, so that a number has the same settings in every run.
 fn unit_ranges(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
     let size = PER_UNIT as u64;
     let units = first / size..end.div_ceil(size);
@@ -225,7 +226,7 @@ const NO_WIDE_FLOATS: [(&str, &str); 2] = [
     ("_Complex __float128", "_Complex double"),
 ];
 
-/// The signatures of `numbers` under one compiler, which are random, or of a list.
+/// Returns the signatures of `numbers` under one compiler. They are random, or of a list.
 fn unit<'a>(
     seed: u64,
     (asked, list): (&'a Compiler, Option<&Transitions>),

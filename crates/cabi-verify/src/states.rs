@@ -1,9 +1,9 @@
 //! Argument assignment as states and transitions: psABI 3.2.3, Passing.
 //!
-//! The place of the next argument depends on a [`AssignedState`] (how many integer and vector
-//! registers are left, and where the next free slot of the stack is, modulo the greatest alignment)
-//! and on the [`Shape`] of the value: the registers that it asks for. Everything here is read off
-//! [`FnAbi`]; no register is counted again.
+//! The place of the next argument depends on an [`AssignedState`] and on the [`Shape`] of the
+//! value. The state is the number of integer and vector registers left, and the next free slot of
+//! the stack, modulo the greatest alignment. The shape is the registers that the value needs.
+//! Everything here is read from an [`FnAbi`]; no register is counted again.
 //!
 //! ```text
 //! 7 (integer registers left) x 9 (vector registers left) x 8 (slots modulo 64 bytes) states
@@ -12,13 +12,15 @@
 //!
 //! A [`fuzz`](crate::fuzz) run may try every transition, and names those that no call has shown.
 //!
-//! So it is for System V on x86-64. Other conventions have states and shapes of their own
+//! These numbers are System V's on x86-64. Other conventions have states and shapes of their own
 //! ([`Measure`]): Win64 has 12 states, as it has four positions, each a register of both kinds,
 //! before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of
-//! both kinds. The states are found: arguments are added until there is no new state. Outside of
-//! the measure: conventions without one, vectors of bools whose lanes are passed one by one, and
-//! gcc's treatment of a record of unnamed bit-fields alone, which has registers but no room on the
-//! stack.
+//! both kinds. The states are found: arguments are added until there is no new state.
+//!
+//! The measures leave out:
+//! - conventions without a measure
+//! - vectors of bools whose lanes are passed one by one
+//! - gcc's record of unnamed bit-fields alone, which has registers but no room on the stack
 
 use std::fmt;
 
@@ -106,7 +108,7 @@ fn shape(group: &Group, measure: &Measure) -> Option<Shape> {
     measure.shapes().find(|shape| *shape == own)
 }
 
-/// A state and what comes next.
+/// A state and the next value's shape.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Transition {
     /// The state before the value.

@@ -1,9 +1,9 @@
 //! Transitions of argument assignment as signatures.
 //!
-//! For each state and shape there is a function `f(arguments, VALUE, long, double, record in
-//! memory)`: the arguments before the value make the state, those after it show the state it leads
-//! to. The value's type is one of several drawn ones of its shape, by turns; the result is nothing,
-//! a register, or in memory, whose address takes a register too.
+//! Each state and shape has a function `f(arguments, VALUE, long, double, record in memory)`. The
+//! arguments before the value make the state, those after it show the next state. Several drawn
+//! types of the shape take turns as the value's type. The result is nothing, in a register, or in
+//! memory, whose address takes a register too.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -28,8 +28,8 @@ pub(super) struct Transitions {
     pub all: Vec<(Transition, CSignature)>,
 }
 
-/// Returns the compiler, and those that flags for wider vectors make of it; the levels that this
-/// machine or the compiler lacks, with the reason.
+/// Returns the compiler and its variants with flags for wider vectors. The levels that this machine
+/// or the compiler lacks follow, with the reason.
 ///
 /// # Errors
 /// [`VerifyError`] if a compiler cannot be asked.
@@ -97,8 +97,8 @@ pub(super) fn note_missed(lists: &[Transitions], tallies: &mut [Tally]) {
     }
 }
 
-/// Returns the transitions that each compiler shows, if they are tried: those of shapes that need
-/// a wider vector level than that of the compiler that it is with flags, if it is one.
+/// Returns the transitions that each compiler shows, if `plan` has a stride. A compiler with flags
+/// for a wider vector level has only those of shapes that need this level.
 pub(super) fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
     let asked = plan.stride.iter().flat_map(|_| references);
     let of = |asked| Transitions::of(asked, plan.stride.unwrap_or(1));
@@ -106,8 +106,9 @@ pub(super) fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions
 }
 
 impl Transitions {
-    /// Returns, for each shape that `asked` has and the narrower compiler has not, every
-    /// `stride`-th of the states that arguments can leave, from another one on.
+    /// Returns transitions of each shape that `asked` has and the narrower compiler lacks. They
+    /// start from every `stride`-th state that arguments can leave, beginning with another one for
+    /// each shape.
     fn of(asked: &Compiler, stride: usize) -> Self {
         let measure = Measure::of_target(&asked.target(), asked.ms_abi);
         let types = types_by_shape(asked);
@@ -153,8 +154,8 @@ fn level_of(shape: Shape) -> VectorLevel {
 /// Signatures whose types are tried.
 const DRAWN: u64 = 384;
 
-/// Returns vectors, a type that is drawn for few targets, and drawn types: each alone, and as the
-/// member of records and arrays; each once.
+/// Returns vectors, a type that is drawn for few targets, and drawn types. Each is there once
+/// alone, and once as the member of each kind of record and array.
 fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
     // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
     let widest = match asked.target().name().starts_with("x86_64") {
@@ -237,8 +238,8 @@ fn signature(
     let before = before.iter();
     let before = before.map(|&(name, len)| len.map_or(name.into(), slots));
     let mut params: Vec<CType> = before.collect();
-    // The phase changes fastest. The factor combines each phase with other types than the registers
-    // alone would.
+    // The phase changes fastest. With the factor, each phase meets other types than it would with
+    // the registers alone.
     let phase = usize::from(transition.state.phase);
     let first = number / usize::from(measure.n_phases) + 3 * phase;
     let ret = match (number / 3 + phase + turn) % 4 {

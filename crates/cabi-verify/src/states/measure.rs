@@ -35,12 +35,13 @@ pub struct Measure {
     states: LazyLock<Vec<(AssignedState, Vec<Argument>)>>,
 }
 
-/// The type of an argument that makes a state: this one, or a structure of an array of so many.
+/// The type of an argument that makes a state: the named one, or a structure of an array of so
+/// many.
 pub type Argument = (&'static str, Option<u32>);
 
-/// Defines the measures: the convention, its registers, the bytes of a slot and the number of
-/// phases, whether a result in memory takes a register, the requirement of a value in memory, the
-/// argument area, more arguments that lead to states, and the shapes.
+/// Defines the measures. Each has the values of [`Measure`] in this order: convention, registers,
+/// bytes of a slot and number of phases, register for a result in memory. Then come the shape of a
+/// value in memory, the argument area, more arguments that lead to states, and the shapes.
 macro_rules! measures {
     ($($(#[$doc:meta])* $vis:vis $name:ident: $convention:expr, $registers:expr,
        $slot:literal x $n_phases:literal, $result:literal, $memory:literal, $area:expr, $fill:expr,
@@ -127,13 +128,13 @@ impl Measure {
         }
     }
 
-    /// The greatest alignment that states distinguish, in bytes.
+    /// Returns the greatest alignment that states distinguish, in bytes.
     pub(super) fn greatest_align(&self) -> u64 {
         self.slot * u64::from(self.n_phases)
     }
 
-    /// Each state that arguments can leave, with the shortest list of arguments that does: most
-    /// registers left first.
+    /// Returns each state that arguments can leave, with the shortest list of arguments that leave
+    /// it. States with most registers left come first.
     fn search(&self) -> Vec<(AssignedState, Vec<Argument>)> {
         let arguments = [("long", None), ("double", None)].iter().chain(self.fill);
         let arguments: Vec<Argument> = arguments.copied().collect();
