@@ -1,6 +1,6 @@
-//! Reports: one [`Report`] for headers, fuzz runs, transitions and the suites of tests, with a face
-//! for each reader: text (its [`Display`](std::fmt::Display)), [JSON](Report::json), and the [XML
-//! of JUnit](Report::junit) that build servers read.
+//! Reports of headers, fuzz runs, transitions and the suites of tests. A [`Report`] has a form for
+//! each reader: text (its [`Display`](std::fmt::Display)), [JSON](Report::json), and the [XML of
+//! JUnit](Report::junit) that build servers read.
 //!
 //! ```text
 //! Report ── sections: a header under a compiler, a compiler, an engine of a suite
@@ -51,7 +51,7 @@ pub struct Report {
 pub struct Section {
     /// Its name, unique in a report.
     pub name: String,
-    /// The first lines of its text: which compiler was asked, and counts.
+    /// The first lines of its text: the compiler, and counts.
     #[serde(skip)]
     pub head: Vec<String>,
     /// Number of cases that passed and have no items.
@@ -93,7 +93,7 @@ pub enum Status {
     /// Nothing is wrong.
     #[default]
     Passed,
-    /// Something differs, or may: a failure.
+    /// A difference, or a possible one: a failure.
     Failed,
     /// A program shows that the compiler disagrees with itself: a failure unless that is allowed.
     SelfInconsistent,

@@ -19,8 +19,8 @@ static GUARD: Mutex<Option<(Child, Vec<u32>)>> = Mutex::new(None);
 pub(super) struct GroupGuard(u32);
 
 impl GroupGuard {
-    /// Starts the shell, if it does not run yet: a group that begins to work first would be left
-    /// over if this process were killed meanwhile.
+    /// Starts the shell, if it does not run yet. If this process were killed in between, a group
+    /// that began to work before the shell would be left over.
     ///
     /// # Errors
     /// The shell cannot be started.
@@ -41,7 +41,7 @@ impl GroupGuard {
 
 impl Drop for GroupGuard {
     fn drop(&mut self) {
-        // Without a shell there is nothing to be told.
+        // Without a shell no number has to be taken out.
         let _ = change(|groups| groups.retain(|one| *one != self.0));
     }
 }

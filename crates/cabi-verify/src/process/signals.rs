@@ -9,8 +9,8 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The signals by which a user, or a system, ends a program.
 const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
-/// Has an interrupt, and other requests to end, set [`was_interrupted`] from now on, instead of
-/// ending this process: so that folders can be removed and children be ended.
+/// Makes an interrupt, or another request to end, set [`was_interrupted`] from now on, instead of
+/// ending this process. The process can then remove folders and end children.
 pub fn watch_signals() {
     extern "C" fn note(_: libc::c_int) {
         INTERRUPTED.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! `expected.toml`: compiler bugs.
 //!
-//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a
-//! policy has: declared here once, and looked at again by the suite `bugs`.
+//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule of any
+//! policy. It is declared here once, and the suite `bugs` checks it again.
 
 use std::path::Path;
 
@@ -39,9 +39,9 @@ pub struct Bug {
     /// Reports of it upstream, such as `llvm #83388` and `gcc PR 12345`.
     pub report: Option<String>,
     /// A text of at most [`LINES`] lines that shows it, in C or Zig, to be sent upstream. One in C
-    /// is a program that ends well at `-O2` if the bug is gone, or a text that stops the compiler;
-    /// a comment in its first line has more options. One in Zig begins with the assembly that shows
-    /// the bug.
+    /// is a program that ends well at `-O2` if the bug is gone, or a text that stops the compiler.
+    /// More options are in a comment in its first line. One in Zig begins with the assembly that
+    /// shows the bug.
     pub reproduction: Option<String>,
     /// The reason why there is neither yet.
     pub unreduced: Option<String>,

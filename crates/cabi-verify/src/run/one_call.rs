@@ -1,5 +1,5 @@
-//! One call of a function of another target, in a program of its own: files of C or of object code
-//! have the function, Cranelift makes the call.
+//! One call of a function of another target, in a program of its own. Files of C or of object code
+//! have the function, and Cranelift makes the call.
 
 use std::path::Path;
 use std::process::Output;
@@ -27,8 +27,8 @@ pub struct OneCall<'a> {
     pub target: &'a ProgramTarget,
     /// Compiler of the files of C, and its flags.
     pub compiler: (&'a Reference, &'a [&'a str]),
-    /// Files with the function: files of C, whose names end in `.c`, and for a target of the system
-    /// that programs are linked for, object files and static libraries.
+    /// Files with the function: files of C, whose names end in `.c`, object files and static
+    /// libraries. The last two need a target of the system that programs are linked for.
     pub files: &'a [&'a Path],
     /// The symbol of the function.
     pub symbol: &'a str,
@@ -163,8 +163,9 @@ impl OneCall<'_> {
         object.finish()
     }
 
-    /// The program. The C library here is of the system that programs are linked for: functions of
-    /// another system may need nothing of it, because it would be called by the wrong convention.
+    /// Links the program. The C library here is of the system that programs are linked for.
+    /// Functions of another system must not need it, because it would be called by the wrong
+    /// convention.
     fn link(&self, main: &str, ours: &Path) -> Result<Program, ReferenceError> {
         let linker = &self.target.linker;
         let paths: Vec<_> = self
@@ -209,7 +210,7 @@ mod tests {
     use cabi::Type;
 
     /// Returns the result of `long double f(long double a, int b) { return a + b; }` of msvc for
-    /// 1.5 and 2, compiled with `flags`.
+    /// 1.5 and 2. The function is compiled with `flags`.
     fn sum(flags: &[&str]) -> Option<Vec<u8>> {
         let found = ProgramTarget::named("x86_64-pc-windows-msvc");
         let found = found.and_then(|(target, known)| {
