@@ -103,8 +103,8 @@ pub fn bytes(ty: &Type, number: u8, is_big_endian: bool) -> Vec<u8> {
     bytes
 }
 
-/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which
-/// a conversion changes.
+/// Returns the bits of a value that a compiler may find set. A bool is 0 or 1, and no float is a
+/// NaN, which a conversion changes.
 pub(crate) fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
     let mut may = vec![0xff; size_of(ty)];
     for leaf in leaves(ty).filter(|leaf| leaf.offset_bits.is_multiple_of(8)) {

@@ -1,6 +1,6 @@
 //! The probe: a program that calls the callee and the caller of each case with random registers,
-//! stack and memory, and says which place held each byte in every round (`probe/rounds.c`). It
-//! knows no convention, so it gives [`Facts`].
+//! stack and memory. It reports the places that held each byte in every round (`probe/rounds.c`).
+//! It knows no convention, so it gives [`Facts`].
 //!
 //! A machine is an assembly file with a function that fills all registers and one that writes them
 //! down, and a table of registers.
@@ -168,8 +168,8 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Observes the code of each of `cases`, for which there is [room](has_room), in the file
-    /// `code`: a shared object, or an object file of a program.
+    /// Observes the code of each of `cases`, for which there is [room](has_room). The file `code`
+    /// with that code is a shared object, or an object file of a program.
     ///
     /// # Errors
     /// [`ReferenceError`]: a program that cannot be linked or started.
@@ -183,7 +183,8 @@ impl Probe {
         let window = window(cases.iter().map(Values::of_case));
         let rows = rows(cases);
         // Bound at load time: a lazy PLT stub would run code between a call and its callee. Copies
-        // are the program's own: the library's leave other bytes behind on each processor.
+        // are the program's own: the bytes that the library's copies leave over depend on the
+        // processor.
         let (rows, link): (_, &[&str]) = match is_shared {
             true => (
                 format!("{FREESTANDING}{rows}"),
@@ -314,7 +315,7 @@ impl Probe {
             }
             if all.len() == before {
                 let why = format!("the probe says nothing: {}", output.status);
-                // It does not get as far as the first case, and others will not either.
+                // The program ends before the first case, and would do so for the others.
                 let rest = if text.contains("= ") { 1 } else { n - before };
                 all.extend(vec![Err(why); rest]);
             }
@@ -357,7 +358,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
     Ok(facts)
 }
 
-/// The table of `cases`, of which a language may have one side alone.
+/// Returns the table of `cases`, of which a language may have one side alone.
 fn rows(cases: &[Case]) -> String {
     let (mut declared, mut rows) = (String::new(), String::new());
     for (at, case) in cases.iter().enumerate() {
@@ -381,9 +382,9 @@ fn table(rows: &str) -> String {
     )
 }
 
-/// Returns the verdicts on the caller and on the callee of `observed`, for arguments and a result
-/// of these types in the places of `abi`; one that passes has the number of right values. The
-/// compiler was not asked where its bit-fields are: lost bytes of a value with some are
+/// Returns the verdicts on the caller and on the callee of `observed`. The arguments and the result
+/// have these types and the places of `abi`. A verdict that passes has the number of right values.
+/// The compiler's places of bit-fields are unknown: lost bytes of a value with bit-fields are
 /// differences.
 pub fn verdicts(
     compiler: &str,

@@ -71,8 +71,8 @@ impl Question {
     }
 }
 
-/// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member: so
-/// bits that are not where the compiler has them are lost, and so is padding.
+/// Checks whether an object of `ty`, a structure with bit-fields, is copied member by member. The
+/// copy loses padding, and bits that the compiler has in other places.
 fn takes_apart(ty: &Type) -> bool {
     let is_bits = |ty: &Type| {
         let fields = ty.as_record().map(cabi::Record::fields);
@@ -105,8 +105,8 @@ fn object(ty: &str, name: &str) -> String {
     format!("{ty} {name}; __builtin_memset((void *)&{name}, 0xee, sizeof {name}); ")
 }
 
-/// Globals, a function that calls with them as arguments a function declared with `list`, and one
-/// that copies its arguments to them, unnamed ones by `va_arg`.
+/// Returns globals and two functions. The first passes the globals to a function that is declared
+/// with `list`. The second copies its arguments to the globals, unnamed ones by `va_arg`.
 fn text(n: usize, declared: &CDeclarations, case: &Case, list: &str) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {

@@ -1,4 +1,4 @@
-//! Code made at run time, as invokers and closures are, seen as a compiler's is: the probe is a
+//! Code made at run time, invokers and closures, observed as a compiler's code is. The probe is a
 //! library that this process loads, and its cases are at the addresses of that code.
 
 use std::ffi::{c_int, c_uint, c_void};
@@ -63,8 +63,9 @@ impl RunTimeCode {
         })
     }
 
-    /// Observes a closure and an invoker of each signature, and a compiled invoker if that one is a
-    /// stub, made for the signature of the same index in `told`: in a control another one.
+    /// Observes a closure and an invoker of each signature. If the invoker is a stub, a compiled
+    /// one is observed too. They are made for the signature of the same index in `told`, which is
+    /// another one in a control.
     ///
     /// # Errors
     /// [`ReferenceError`]: a library that cannot be linked or loaded.
@@ -117,7 +118,7 @@ impl RunTimeCode {
         Ok(emitted)
     }
 
-    /// A closure, with each invoker.
+    /// Makes a closure, with each invoker.
     fn made(&mut self, sig: &FnSig, values: &Values, places: &Buffers) -> Vec<Made> {
         let closure = self.closure(sig, values, places).map(Arc::new);
         let has_stub = CallPlan::new(sig, &HERE).is_ok_and(|plan| plan.invoker(&HERE).is_some());
@@ -128,7 +129,7 @@ impl RunTimeCode {
             .collect()
     }
 
-    /// A closure that writes its arguments down, and returns what it finds.
+    /// Makes a closure that writes its arguments down, and returns the result that it finds.
     fn closure(
         &self,
         sig: &FnSig,
@@ -173,7 +174,7 @@ impl RunTimeCode {
     }
 }
 
-/// The table of cases, and the caller of each, which calls its invoker.
+/// Returns the table of cases, and the caller of each, which calls its invoker.
 fn text(cases: &[Case<'_>]) -> String {
     let mut own = format!("void *cabi_made[{}][2];\n", cases.len().max(1));
     let mut rows = String::new();

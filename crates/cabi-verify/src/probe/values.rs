@@ -93,7 +93,7 @@ impl Values {
         }
     }
 
-    /// The rows of question `n`, and the names that the compiler's text has for what the probe has.
+    /// Returns the rows of question `n`, and the compiler's names for the probe's objects.
     pub(super) fn of_globals(&self, n: usize) -> String {
         let mut symbols = format!(".globl out{n}\\n.set out{n}, cabi_result_bytes\\n");
         for (i, at) in self.offsets().iter().enumerate().take(self.types.len()) {
@@ -167,7 +167,7 @@ impl Values {
         })
     }
 
-    /// Number of arguments, and the rest that the probe is told of a case.
+    /// Returns the number of arguments, and the rest of a case's row.
     pub(super) fn row(&self, (variadic, noreturn): (bool, bool)) -> String {
         let align = self.types.iter().map(alignment).max();
         let frame = self.convention.map(|own| own.frame);
@@ -188,7 +188,7 @@ impl Values {
         )
     }
 
-    /// Rows of C, the result's last.
+    /// Returns rows of C, the result's last.
     pub(super) fn text(&self) -> String {
         let places = self.offsets().into_iter().zip(self.places().0);
         let all = self.all().into_iter().zip(places).enumerate();
@@ -244,8 +244,8 @@ impl Values {
     }
 }
 
-/// The largest alignment that any convention gives a value on the stack: that of a vector is its
-/// size, whatever its record's is; that of a name with less is its type's.
+/// Returns the largest alignment that any convention gives a value on the stack. A vector's is its
+/// size, whatever the alignment of its record. A typedef that lowers an alignment has its type's.
 fn alignment(ty: &Type) -> u64 {
     let is_vector = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Vector(_));
     let vectors = leaves(ty).filter(is_vector);
@@ -254,7 +254,7 @@ fn alignment(ty: &Type) -> u64 {
     vectors.max().unwrap_or(1).max(own.into())
 }
 
-/// Extension of a narrow integer.
+/// Returns the extension of a narrow integer.
 fn sign(ty: &Type) -> &'static str {
     match ty.as_scalar().is_some_and(Scalar::is_signed) {
         true => "SIGNED",
