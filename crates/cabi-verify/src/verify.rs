@@ -1,8 +1,8 @@
-//! Headers against compilers: every prototype, size and offset asked, every case observed in both
-//! directions, everything counted that was left out.
+//! Headers against compilers. Every prototype, size and offset is compared, and every case is
+//! observed in both directions. Every omission is counted.
 //!
-//! `cabi verify` runs and prints this; tests run the same with a [`Mistake`]. [`units`] is its
-//! engine, for cases from elsewhere.
+//! `cabi verify` runs and prints this; tests run the same with a [`Mistake`]. Its engine is
+//! [`units`], which runs cases of other sources too.
 //!
 //! ```text
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in units
@@ -67,7 +67,8 @@ pub struct Compiler {
     pub policy: Policy,
     /// The widest vectors that are passed in registers under its flags.
     pub level: VectorLevel,
-    /// The vector level of the compiler that this one is with flags for wider vectors, if it is.
+    /// The vector level of the narrower compiler, if this one is that compiler with flags for wider
+    /// vectors.
     pub narrower: Option<VectorLevel>,
     /// `true` if functions that are made, not read from a header, are those of Win64 (`ms_abi`).
     pub ms_abi: bool,
@@ -89,7 +90,7 @@ pub struct Run<'a> {
 /// Step of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RunStep {
-    /// Prototypes and layouts are asked for; headers are counted, for each compiler.
+    /// Prototypes and layouts are compared; headers are counted, for each compiler.
     Ask,
     /// C sides are compiled; units are counted.
     Compile,
@@ -97,8 +98,8 @@ pub enum RunStep {
     Call,
 }
 
-/// Told what a run is doing, how much of it is done and how much there is. Compilers work in
-/// threads, which tell it too.
+/// Receives the step of a run, how much of it is done and how much there is. Threads in which
+/// compilers work call it too.
 pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 
 impl Verification {
@@ -113,7 +114,7 @@ impl Verification {
         }
     }
 
-    /// Asks all layouts, compiles all C sides and makes all calls.
+    /// Compares all layouts, compiles all C sides and makes all calls.
     ///
     /// # Example
     /// ```no_run
@@ -252,7 +253,7 @@ impl Read {
 }
 
 /// Checks whether a function that `reference` compiles returns the right value in a program of this
-/// machine: if none does, every failure would look like the compiler's. A unit of which a case ran
+/// machine. If none does, every failure would look like the compiler's. A unit in which a case ran
 /// to its end shows the same.
 fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
     let unusable = |why| ReferenceError::Unusable {
@@ -373,8 +374,9 @@ impl Compiler {
 }
 
 impl Run<'_> {
-    /// Why nothing was verified, or nothing of one of the headers with one of the compilers; where
-    /// something fails, only if nothing was called at all, and nothing differs.
+    /// Returns the reason why nothing was verified, or nothing of one of the headers with one of
+    /// the compilers. If something fails, the reason is given only if nothing was called and
+    /// nothing differs.
     fn nothing(&self, is_clean: bool) -> Option<String> {
         if self.parts.is_empty() {
             return Some("nothing was verified: no header, or no compiler".to_owned());

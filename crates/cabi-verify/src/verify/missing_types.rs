@@ -1,9 +1,9 @@
-//! Types that need something of C that a compiler does not have: they are left out by name, and the
+//! Types that need a part of C that a compiler does not have. They are left out by name, and the
 //! rest of their header is verified.
 //!
-//! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the
-//! compiler reads it with a stand-in for the missing type (`#define _BitInt(n) int`), and nothing
-//! that contains such a type is asked or called.
+//! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. The
+//! compiler therefore reads it with a stand-in for the missing type (`#define _BitInt(n) int`). No
+//! type that contains a missing one is compared or called.
 
 use cabi::{BoolVector, Kind, LongDouble, Scalar, Type};
 
@@ -11,8 +11,8 @@ use crate::build::{Capability, Reference};
 use crate::case::Subject;
 use crate::corpus::capability::TRAITS;
 
-/// Directives to put before a header that `reference` refuses without them; nothing if it lacks
-/// nothing.
+/// Returns directives to put before a header that `reference` refuses without them; none if it
+/// lacks nothing.
 pub(super) fn stand_ins(reference: &Reference) -> String {
     let lacked = TRAITS
         .iter()
@@ -23,8 +23,8 @@ pub(super) fn stand_ins(reference: &Reference) -> String {
 /// Types that a compiler lacks.
 pub(super) struct MissingTypes<'a> {
     reference: &'a Reference,
-    /// `true` if it ignores `ext_vector_type`, and the header has that attribute: which of its
-    /// vectors are meant is not known.
+    /// `true` if it ignores `ext_vector_type`, and the header has that attribute. The vectors that
+    /// are meant are then unknown.
     ignores_vectors: bool,
     /// The format of `long double`, which every compiler has.
     long_double: LongDouble,
@@ -41,7 +41,7 @@ impl<'a> MissingTypes<'a> {
         }
     }
 
-    /// Why a value of `ty` cannot be had from the compiler.
+    /// Returns the reason why the compiler has no value of `ty`, if there is one.
     pub(super) fn why(&self, ty: &Type) -> Option<String> {
         let of_scalar = |scalar: &Scalar| match (scalar, self.long_double) {
             (Scalar::F128, LongDouble::F128) => None,

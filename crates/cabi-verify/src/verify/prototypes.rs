@@ -1,8 +1,8 @@
 //! Each prototype as the compiler under test reads it, compared with the one that libclang has
-//! read: a header may declare a function otherwise for another compiler, or under another macro.
+//! read. A header may declare a function differently for another compiler, or under another macro.
 //!
-//! One file includes the header and asserts each prototype's type, in lines that are to the
-//! compiler a file of their own, so that each message names its prototype:
+//! One file includes the header and asserts each prototype's type. To the compiler, the lines of a
+//! prototype are a file of their own, so that each message names its prototype:
 //!
 //! ```text
 //! #include "header.h"
@@ -20,8 +20,8 @@
 //! The last line checks typedefs: a header may define one as another number for another compiler,
 //! and both have the same name.
 //!
-//! The types of functions of different conventions are not compatible to gcc and clang, so that
-//! another convention is noticed too.
+//! To gcc and clang, the types of functions of different conventions are not compatible. Another
+//! convention is therefore noticed too.
 
 use std::fmt::Write as _;
 
@@ -43,12 +43,12 @@ pub(super) enum Reading {
     Other(String),
     /// The compiler declares no such function, in its words.
     Absent(String),
-    /// No text is this type in another place: a record or enumeration of it has neither a tag nor a
-    /// typedef.
+    /// No text is this type in another place: one of its records or enumerations has neither a tag
+    /// nor a typedef.
     Unnamed,
-    /// No text is this type in another place: a tag of it is declared in its parameters first.
+    /// No text is this type in another place: one of its tags is declared in its parameters first.
     Hidden,
-    /// The type cannot be asked about, for this reason.
+    /// The type cannot be checked, for this reason.
     Unasked(String),
 }
 
@@ -108,8 +108,8 @@ fn hides_tag(messages: &str, file: &str) -> bool {
     lines.any(|line| line.contains("will not be visible outside of this"))
 }
 
-/// Returns the name of the file, as the compiler is told, of the lines about a prototype: the first
-/// checks that there is such a function, the second that it is of the same type.
+/// Returns the name that the lines about a prototype have as a file. The first line checks that
+/// there is such a function, the second that it is of the same type.
 fn file(at: usize) -> String {
     format!("cabi-prototype-{at}")
 }
@@ -168,8 +168,8 @@ const KEYWORDS: [&str; 12] = [
     "float", "double",
 ];
 
-/// A check in C that the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what
-/// is no typedef, and of numbers that have no constants everywhere.
+/// Returns a check in C that the typedef `spelled` is the scalar `ty` to the compiler too. `None`
+/// if it is no typedef, and for numbers that do not have constants everywhere.
 fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || " _".contains(c);
     let is_keyword = |word| KEYWORDS.contains(&word);
@@ -205,8 +205,8 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     Some(text)
 }
 
-/// `spelled` with `[*]` for each bound of an array that is an expression: its names are those of
-/// parameters, which no type has.
+/// Returns `spelled` with `[*]` for each bound of an array that is an expression. The names in the
+/// bound are those of parameters, which no type has.
 fn without_bounds(spelled: &str) -> String {
     let (mut text, mut depth) = (String::new(), 0);
     for (at, c) in spelled.char_indices() {
@@ -228,7 +228,7 @@ fn is_unknown(message: &str) -> bool {
     message.contains("unknown type name") || message.contains("undeclared")
 }
 
-/// The function's type in the compiler's words: those of a message that it has to write.
+/// Returns the function's type in the compiler's words: those of a message that it has to write.
 fn theirs(reference: &Reference, flags: &[&str], include: &str, name: &str) -> String {
     let text = format!(
         "{include}\n{}char (*cabi_wrong)[1] = &{name};\n",

@@ -1,6 +1,6 @@
-//! The report of a run over headers: per compiler and header the counts, and the omissions with
-//! their reasons; for each difference the declaration, the place of the bytes, the one where they
-//! belong, the explanation, and a program of C that shows it.
+//! The report of a run over headers. It has the counts per compiler and header, and the omissions
+//! with their reasons. Each difference has the declaration, the place of the bytes, the place where
+//! they belong, the explanation, and a program of C that shows it.
 
 use std::fmt::Write as _;
 
@@ -85,7 +85,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     }
 }
 
-/// The line that ends the text.
+/// Returns the line that ends the text.
 fn total(run: &Run<'_>, report: &Report) -> String {
     let items = || report.sections.iter().flat_map(|section| &section.items);
     let count = |status, kind| {
@@ -214,7 +214,7 @@ fn add_value(
     data["moved"] = json!(difference.moved);
 }
 
-/// Caller and callee of a call.
+/// Returns the words for the caller and the callee of a call.
 fn words(direction: Direction) -> &'static str {
     match direction {
         Direction::Call => "our code calls C",
@@ -222,7 +222,7 @@ fn words(direction: Direction) -> &'static str {
     }
 }
 
-/// The case's declaration, under its name in the header where it has one.
+/// Returns the case's declaration, under its name in the header where it has one.
 fn declaration(case: &Case) -> String {
     let name = if case.name.contains(OF_RECORD) {
         "f"
@@ -237,7 +237,7 @@ fn declaration(case: &Case) -> String {
     text
 }
 
-/// Place where a value should be.
+/// Returns the place where a value should be.
 fn place(value: Value, sig: &FnSig, target: &Target) -> Option<String> {
     let abi = FnAbi::new(sig, target).ok()?;
     Some(match value {

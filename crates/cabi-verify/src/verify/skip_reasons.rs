@@ -1,4 +1,4 @@
-//! Reasons for which something of a header is left out, and those of them that are no failure.
+//! Reasons for which a part of a header is left out, and those of them that are no failure.
 
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
@@ -7,7 +7,7 @@ use crate::layout::Reply;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
 pub const NOT_LOWERED: &str = "not lowered";
-/// Kind of reason: the type needs something of C that the compiler lacks, or the header does not
+/// Kind of reason: the type needs a part of C that the compiler lacks, or the header does not
 /// declare it for this compiler.
 pub const REFERENCE_LACKS: &str = "not in this compiler";
 /// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise;
@@ -15,13 +15,13 @@ pub const REFERENCE_LACKS: &str = "not in this compiler";
 pub const OTHER_MEMBERS: &str = "other members";
 /// Kind of reason: the compiler crashes at it. Not on the list.
 pub const CRASHES: &str = "the compiler crashes";
-/// Kind of reason: the compiler refuses it, though nothing it is known to lack is needed. Not on
-/// the list.
+/// Kind of reason: the compiler refuses it, though it needs no capability that the compiler is
+/// known to lack. Not on the list.
 pub const REFUSED: &str = "refused by the compiler";
 
-/// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it
-/// may hide a difference, as `mismatch` (libclang's layout is not ours) and `invalid` (libclang
-/// does not understand the declaration) do.
+/// Kinds of reasons for which a part of a header may be left out. Any other kind is a failure,
+/// because it may hide a difference. With `mismatch` libclang's layout is not ours, and with
+/// `invalid` libclang does not understand the declaration.
 const MAY_BE_SKIPPED: [&str; 14] = [
     "static",
     "inline",
@@ -39,7 +39,7 @@ const MAY_BE_SKIPPED: [&str; 14] = [
     OTHER_MEMBERS,
 ];
 
-/// Checks whether something may be left out for a reason of this kind.
+/// Checks whether a part of a header may be left out for a reason of this kind.
 pub fn may_be_skipped(key: &str) -> bool {
     MAY_BE_SKIPPED.contains(&key)
 }
@@ -62,8 +62,8 @@ pub(super) fn names_one_of(case: &Case, undeclared: &[String]) -> bool {
     words.any(|word| undeclared.iter().any(|name| name == word))
 }
 
-/// Returns the type that a compiler reports as not declared or, by its tag, as not defined, though
-/// libclang has read it there: a header may declare it for some compilers only.
+/// Returns the type that a compiler reports as not declared or, by its tag, as not defined. Only
+/// some compilers may see the header's declaration, libclang among them.
 pub(super) fn undeclared(why: &str) -> Option<&str> {
     if let Some(rest) = why.strip_prefix("unknown type name '") {
         return rest.split('\'').next();
@@ -73,7 +73,7 @@ pub(super) fn undeclared(why: &str) -> Option<&str> {
     cabi_header::tag(rest.split('\'').next()?)
 }
 
-/// A compiler's first words, or why it could not be asked.
+/// Returns a compiler's first words, or why it gave none.
 pub(super) fn refusal(error: &ReferenceError) -> String {
     match error {
         ReferenceError::Refused {
@@ -87,7 +87,7 @@ pub(super) fn refusal(error: &ReferenceError) -> String {
     }
 }
 
-/// A compiler's first words with file and line, where those are the user's.
+/// Returns a compiler's first words with file and line, where those are the user's.
 pub(super) fn refusal_with_place(error: &ReferenceError) -> String {
     let why = refusal(error);
     let messages = error.messages().unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict, needed};
 use crate::verify::{Progress, RunStep, VerifyError, check_interrupt};
 
-/// Has our sides of all `units` observed, made with `mistake`, and judges both.
+/// Observes our sides of all `units`, made with `mistake`, and compares both sides.
 ///
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
@@ -39,11 +39,11 @@ pub(super) fn run(
     Ok(judged.collect::<Result<_, ReferenceError>>()?)
 }
 
-/// Reason why a caller is not judged alone.
+/// Reason why a caller is not compared alone.
 const NO_CALLEE: &str = "no callee shows what is behind the addresses that its caller passes";
 
-/// Checks whether the probe understands a caller only with its callee: the callee says behind which
-/// addresses there is a value, and whether a result is on the x87 stack.
+/// Checks whether the probe understands a caller only with its callee. The callee shows which
+/// addresses are those of values, and whether a result is on the x87 stack.
 fn needs_callee(abi: &FnAbi) -> bool {
     let is_indirect = |place: &Place| matches!(place, Place::Indirect { .. });
     let mut args = abi.args.iter();
@@ -57,7 +57,7 @@ impl CompiledUnit {
         Ok(mistake.told(case.sig_under(self.policy)?))
     }
 
-    /// Facts about our code for each case, with the mistake.
+    /// Returns facts about our code for each case, with the mistake.
     fn emitted(&self, mistake: Mistake) -> Result<Vec<Emitted>, ReferenceError> {
         let (cases, compiler) = (&self.cases, &self.compiler);
         let told = cases.iter().map(|case| self.told(case, mistake));
@@ -94,7 +94,7 @@ impl CompiledUnit {
         Ok(emitted.collect())
     }
 
-    /// Compares both sides; without facts about our code the compiler's alone.
+    /// Compares both sides, or the compiler's alone without facts about our code.
     pub(super) fn judged(&self, mistake: Mistake, emitted: Option<&[Emitted]>) -> Vec<Judged> {
         let mut all = Vec::new();
         for direction in Direction::ALL {
@@ -224,7 +224,8 @@ impl CompiledUnit {
         }
     }
 
-    /// Judges the differences of one side. Where layouts differ, a compiler's sides show nothing.
+    /// Returns the verdict on one side, and what shows it if the compiler disagrees with itself.
+    /// Where layouts differ, a compiler's sides show nothing.
     fn settled(
         &self,
         case: &Case,
