@@ -1,5 +1,6 @@
-//! A register that holds a context of the language's: it is there in each function of a chain of
-//! calls, through one of C's too, and C finds its own value in the register again.
+//! A register that holds a context of the language. The context is there in each function of a
+//! chain of calls, also after a function of C in the chain. C finds its own value in the register
+//! again.
 #![cfg(any(
     all(target_arch = "x86_64", unix),
     all(target_arch = "aarch64", target_os = "linux")
@@ -19,8 +20,9 @@ const CONVENTION: &Convention = match cfg!(target_arch = "aarch64") {
     false => &X86_64_LANG_CONTEXT,
 };
 
-/// `struct { long result, context; } check(long (*code)(void *, long), void *words, long n)`: calls
-/// `code` with a value in the register of the context, and says what is there afterwards.
+/// `struct { long result, context; } check(long (*code)(void *, long), void *words, long n)`. It
+/// calls `code` with a value in the register of the context, and returns what the register holds
+/// afterwards.
 const CHECK: &str = "function %check(i64, i64, i64) -> i64, i64 system_v {
     sig0 = (i64, i64) -> i64 system_v
 block0(v0: i64, v1: i64, v2: i64):

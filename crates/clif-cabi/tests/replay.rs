@@ -1,9 +1,9 @@
-//! Replay against Cranelift: for random signatures, compiled code is called and calls, and every
-//! value must be where [`replay`] says, seen from all four sides: parameters and results, caller
-//! and callee.
+//! Replay against Cranelift. For random signatures, compiled code is called and calls. Every value
+//! must be where [`replay`] says, as seen from all four sides: parameters and results, caller and
+//! callee.
 //!
-//! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 unless told),
-//! `CABI_REPLAY_SEED` another sequence. Run it again at each Cranelift version.
+//! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 by default), `CABI_REPLAY_SEED`
+//! another sequence. Run it again at each Cranelift version.
 #![cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_os = "linux")
@@ -105,7 +105,7 @@ fn signatures(seed: usize, numbers: std::ops::Range<usize>) -> Vec<Signature> {
         .collect()
 }
 
-/// Is everything where `places` says?
+/// Checks that every value is where `places` says.
 fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String> {
     for (index, param) in sig.params.iter().enumerate() {
         let place = places.params[index];
@@ -158,8 +158,8 @@ fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to
-/// 8, where `sig`'s convention heeds it.
+/// Returns the bytes that Cranelift passes for the value in `bytes`. With a flag, integers are
+/// extended to 8 bytes, where `sig`'s convention heeds it.
 fn extended(sig: &Signature, param: &AbiParam, bytes: &[u8; 16]) -> Vec<u8> {
     let mut sent = bytes[..param.value_type.bytes() as usize].to_vec();
     let negative = sent.last().is_some_and(|&byte| byte >= 0x80);

@@ -48,7 +48,7 @@ fn variadic() -> FnSig {
     sig.at_call([Type::F64]).unwrap()
 }
 
-/// A module panics when it is asked for an id it never gave out, or finds one in a relocation.
+/// A module panics when it gets an id it never gave out, or finds one in a relocation.
 #[test]
 fn functions_of_another_module() {
     let mut module = module();
@@ -62,8 +62,8 @@ fn functions_of_another_module() {
     module.finalize_definitions().unwrap();
 }
 
-/// Lines of `declared.txt` say which of two lowerings declares what, and why not: the two C
-/// signatures are shown.
+/// Each line of `declared.txt` is a declaration by one of two lowerings. A refusal shows the two C
+/// signatures.
 #[test]
 fn declared_again() {
     let (mut module, first, second) = (module(), lowering(), lowering());
@@ -283,8 +283,8 @@ impl Module for NoBytes {
     }
 }
 
-/// A stub that could not be defined is refused at each request, not at the first alone, and is a
-/// trap that nobody calls: a module has to define what it declares.
+/// A stub that could not be defined is refused at each request, and not at the first alone. It is a
+/// trap that nobody calls, because a module has to define what it declares.
 #[test]
 fn stubs_that_are_not_defined() {
     let mut module = NoBytes(with_callee());
@@ -308,7 +308,7 @@ fn stubs_that_are_not_defined() {
     assert_eq!(stubs_of(module.declarations()).count(), 0);
 }
 
-/// The function `name` of `module` is defined.
+/// Checks that the function `name` of `module` is defined already.
 fn is_trap(module: &mut NoBytes, name: &str) {
     let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(name) else {
         unreachable!("{name} was declared");
@@ -362,8 +362,8 @@ fn a_lowering_without_stubs() {
         .unwrap();
 }
 
-/// A value of padding alone is returned in registers by the language's convention, nowhere by C's:
-/// an entry by which one calls the other returns what is there.
+/// The language's convention returns a value of padding alone in registers, C's nowhere. An entry
+/// of either that calls the other one returns what is there.
 #[test]
 fn padding_is_forwarded() {
     let in_c = c("struct { long : 64; long : 64; } f(void)");

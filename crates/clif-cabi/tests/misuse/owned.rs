@@ -1,5 +1,5 @@
-//! Nothing else of a call names an object that is given away to it; unnamed arguments that no
-//! function could fetch are refused at the declaration.
+//! No other part of a call names an object that is given away to the call. Unnamed arguments that
+//! no function could fetch are refused at the declaration.
 
 use clif_cabi::cabi::{BoolVector, FnSig, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::{
@@ -16,10 +16,10 @@ fn three() -> Type {
     three.build(lowering().target().data_model()).unwrap()
 }
 
-/// Returns the refusal of a call of Win64's `struct three f(struct three, struct three, void *)`
-/// with these arguments and room for its result, and the alignment of the stack slot afterwards.
-/// `args` gets the address of a slot of 96 bytes aligned to 8, and the addresses 24, 32 and 64
-/// bytes after it, each by an instruction of its own.
+/// Calls Win64's `struct three f(struct three, struct three, void *)` with these arguments and room
+/// for its result. Returns the refusal, and the alignment of the stack slot afterwards. `args` gets
+/// the address of a slot of 96 bytes aligned to 8, and those 24, 32 and 64 bytes after it. Each
+/// comes from an instruction of its own.
 fn given(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
     let (lower, mut func, mut context) =
         (lowering(), Function::new(), FunctionBuilderContext::new());

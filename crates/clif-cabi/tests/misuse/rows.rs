@@ -1,4 +1,4 @@
-//! Uses of a lowering, and how they end: a refused one with its reason in words and without an
+//! Uses of a lowering, and how they end. A refused one ends with its reason in words and without an
 //! instruction, any other one with text in the CLIF. Most are lines of `rows.txt`.
 
 use clif_cabi::cabi::convention::{Extension, Rules};
@@ -98,7 +98,7 @@ fn check(sig: &FnSig, uses: &[&str], end: &str) -> bool {
     };
     let error = last.expect_err(message);
     assert_eq!(error.cause().to_string(), message, "{sig}: {uses:?}");
-    // About the signature, and the function if it has a name.
+    // The error names the signature, and the function if that has a name.
     let last = uses.last().unwrap();
     if ["slot", "issue", "try", "tail", "params"]
         .iter()

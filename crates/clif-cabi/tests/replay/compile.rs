@@ -113,8 +113,8 @@ pub(crate) fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITM
 
 pub(crate) type Side = fn(&mut JITModule, &Signature, u64) -> Result<FuncId, Box<ModuleError>>;
 
-/// A function that calls the dump with the parameters and areas in the exchange, stores the results
-/// there, and returns the end of its outgoing argument area.
+/// Defines a function that calls the dump with the parameters and areas in the exchange. The
+/// function stores the results there, and returns the end of its outgoing argument area.
 pub(crate) fn caller(
     module: &mut JITModule,
     sig: &Signature,
@@ -156,8 +156,8 @@ pub(crate) fn caller(
     })
 }
 
-/// A function of the signature that stores its parameters in the exchange and returns the results
-/// there.
+/// Defines a function of the signature. It stores its parameters in the exchange and returns the
+/// results there.
 pub(crate) fn callee(
     module: &mut JITModule,
     sig: &Signature,

@@ -25,10 +25,10 @@ pub(crate) const STACK_BYTES: usize = 1024;
 const VECTORS: usize = 128;
 const STACK: usize = 256;
 
-/// Contents of the registers and of the argument area, as the callee sees it at entry: 16 general
-/// registers by hardware encoding, the first eight vector registers, the area. General registers
-/// without a parameter or result hold the stack pointer at the callee's entry and after the call,
-/// or nothing.
+/// Contents of the registers and of the argument area, as the callee sees them at entry. They are
+/// 16 general registers by hardware encoding, the first eight vector registers, and the area.
+/// General registers without a parameter or result hold the stack pointer at the callee's entry and
+/// after the call, or nothing.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct State(pub(crate) [u8; STACK + STACK_BYTES]);
@@ -160,11 +160,11 @@ pub(crate) fn observe(
         // The records are static, because no register is free to point to them. A panic of another
         // test leaves nothing half written: every run overwrites both.
         let lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the
-        // arrays: a generated signature has no more than MAX_PARAMS parameters, MAX_RESULTS results
-        // and MAX_AREA bytes in an area. The functions are finalized, the first without parameters,
-        // and both keep C's callee-saved registers. This is the only access to the records, by
-        // `LOCK`, and nothing of the previous run is on the stack any more.
+        // SAFETY: `memory` is live, and only the compiled code touches it meanwhile. The code stays
+        // in the arrays: a generated signature has at most MAX_PARAMS parameters, MAX_RESULTS
+        // results and MAX_AREA bytes in an area. The functions are finalized, the first without
+        // parameters, and both keep C's callee-saved registers. This is the only access to the
+        // records, by `LOCK`, and nothing of the previous run is on the stack any more.
         let seen = unsafe {
             (&raw mut ANSWER).write(answer);
             (&raw mut POPPED).write(popped);

@@ -11,7 +11,7 @@ use super::compile::cranelift_accepts;
 use super::generate::{FLOATS, INTS, Rng, SMALL_VECTORS, VECTORS, signature};
 use super::{machine, replay, signatures};
 
-/// A signature as CLIF writes it.
+/// Parses a signature as CLIF writes it.
 pub(crate) fn parsed(text: &str) -> Signature {
     let clif = format!("function %s{text} {{\nblock0:\n trap user1\n}}");
     let functions =
@@ -59,7 +59,7 @@ fn what_cranelift_refuses_is_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A parameter or result that no front end should write.
+/// Draws a parameter or result that no front end should write.
 fn strange(rng: &mut Rng) -> AbiParam {
     const TYPES: [Type; 10] = [
         INVALID, I128, I8X32, I8X64, I32X4XN, F128X2, I128X2, I8X16, F16, I64,
@@ -132,8 +132,8 @@ fn any_signature_is_answered() {
     );
 }
 
-/// The proof is worth as much as its signatures cover: every parameter of every convention, in a
-/// register and on the stack, wherever replay has it.
+/// The proof is worth as much as its signatures cover. They cover every parameter of every
+/// convention, in a register and on the stack, wherever replay has it.
 #[test]
 fn generated_signatures_cover_every_place() {
     let key = |call_conv, param: &AbiParam, place: &ClifPlace| {
