@@ -383,8 +383,9 @@ fn no_memory_is_writable_and_executable() {
     }
 }
 
-/// Closures of Apple's convention, whose contexts are in x17, made and called on any AArch64
-/// system: from there the context goes to an integer register, to a vector register, to the stack.
+/// Closures of Apple's convention have their contexts in x17, and are made and called on any
+/// AArch64 system. From x17 the context goes to an integer register, to a vector register, or to
+/// the stack.
 #[test]
 #[cfg(target_arch = "aarch64")]
 fn contexts_of_apples_convention_are_in_x17() {

@@ -1,6 +1,6 @@
-//! Unwinding through JIT code: exceptions of C++ and panics of Rust pass through compiled functions
-//! and stubs, and enter handlers of `try_call`; the unwinder finds the caller at each instruction
-//! of a stub. Each test has a control in which a table is missing or wrong; what then ends the
+//! Unwinding through JIT code. Exceptions of C++ and panics of Rust pass through compiled functions
+//! and stubs, and enter handlers of `try_call`. The unwinder finds the caller at each instruction
+//! of a stub. Each test has a control in which a table is missing or wrong. A control that ends the
 //! process runs in a child.
 
 pub(crate) mod kinds;

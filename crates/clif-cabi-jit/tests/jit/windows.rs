@@ -167,8 +167,8 @@ pub(crate) fn dll() -> Option<Library> {
     Some(unsafe { Library::open(dll) }.unwrap())
 }
 
-/// Returns how many registers of the caller of `f(n, 2, 3, 4)` are wrong after it, and 100 more if
-/// the exception `n` did not come out of it.
+/// Returns how many registers of the caller of `f(n, 2, 3, 4)` are wrong after the call. The number
+/// is 100 more if the exception `n` did not come out of the call.
 fn wrong_registers(engine: &Engine, f: Four, n: c_int) -> c_int {
     type Wrong = unsafe extern "C-unwind" fn(Four, c_int) -> c_int;
     // SAFETY: as windows.cc declares it.

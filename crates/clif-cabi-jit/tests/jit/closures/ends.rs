@@ -1,6 +1,7 @@
-//! Ends of closures: those of one thread, which borrow and change values; those that are dropped
-//! while they run, whose state and code stay until they have returned, and no longer; those that
-//! end the process, with a message that names them.
+//! Ends of closures:
+//! - those of one thread, which borrow and change values
+//! - those that are dropped while they run, whose state and code stay just until they have returned
+//! - those that end the process, with a message that names them
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,7 +24,7 @@ fn call(code: *const c_void, n: i32) -> i32 {
     unsafe { core::mem::transmute::<*const c_void, Step>(code)(n) }
 }
 
-/// An `Fn` runs again while it runs, with what no other thread may have.
+/// An `Fn` runs again while it runs, with a value that no other thread may have.
 #[test]
 fn one_of_one_thread_may_call_itself() {
     let depth = Rc::new(Cell::new(0));
@@ -82,7 +83,7 @@ impl State {
         }
     }
 
-    /// Number of those dropped by now, and its first byte.
+    /// Returns how many have been dropped by now, and its first byte.
     fn seen(&self) -> (usize, u8) {
         (self.dropped.load(Ordering::SeqCst), self.text[0])
     }

@@ -1,5 +1,5 @@
-//! Calls of each kind, with their stubs on the stack: the callee's exception passes, and enters a
-//! handler; where the callee returns, its result is right.
+//! Calls of each kind, with their stubs on the stack. The callee's exception passes, and enters a
+//! handler. If the callee returns, its result is right.
 
 use clif_cabi_jit::clif_cabi::Callable;
 use clif_cabi_jit::clif_cabi::cabi::X86_64_WIN64;
@@ -93,8 +93,8 @@ pub(crate) fn all_shims(engine: &mut Engine) -> Vec<(&'static str, FuncId, Form)
 /// Replacement for a step of a stub.
 pub(crate) type Steps = fn(StubStep) -> Vec<StubStep>;
 
-/// The function that [`define_shim`] defines for a call through an address, which has no handler;
-/// instead of each step its stubs have those that `steps` gives.
+/// Returns the function that [`define_shim`] defines for a call through an address without a
+/// handler. Its stubs have the steps that `steps` gives in the place of each step.
 #[cfg(target_arch = "x86_64")] // for stubs that no other machine has
 pub(crate) fn shim(engine: &mut Engine, callee: (&str, &FnSig), steps: Steps) -> Shim {
     let id = define_shim(engine, callee, Form::default(), steps);

@@ -21,8 +21,8 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
         let more = [vec![Type::I64; ints], vec![Type::F64; floats]].concat();
         outer(more).static_chain(model)
     };
-    // With registers of integers taken, with those of floats too, and with arguments on the stack:
-    // a stub brings the chain in a vector register, or on the stack.
+    // Arguments take the registers of integers, then those of floats too, and then the stack. A
+    // stub brings the chain in a vector register, or on the stack.
     let n_free = if cfg!(target_arch = "x86_64") { 4 } else { 6 };
     let mut all = vec![
         ("plain", outer(vec![])),

@@ -1,5 +1,5 @@
 //! At each instruction of a stub the unwinder finds its caller, with the registers that the caller
-//! had: on x86-64, and on AArch64, RISC-V and s390x, where `.ci/machines` runs it under qemu.
+//! had. The test runs on x86-64, and on AArch64, RISC-V and s390x under qemu (`.ci/machines`).
 
 use super::kinds::{Form, Room, all_shims, assert_result, build, has_avx, kinds};
 use super::nested::{Outer, nested};
@@ -42,7 +42,7 @@ impl Stepper {
         self.function::<extern "C" fn(*const c_void, usize)>("watch")(start, bytes);
     }
 
-    /// Number of times that the unwinder was asked in the `i`-th stub, and how often it was wrong.
+    /// Returns how often the unwinder was called in the `i`-th stub, and how often it was wrong.
     fn answers(&self, i: usize) -> (c_long, c_long) {
         let i = c_int::try_from(i).unwrap();
         let [asked, wrong] =
@@ -62,7 +62,7 @@ impl Stepper {
     }
 }
 
-/// Calls each kind of function in `engine` by a shim of its, stepped.
+/// Calls each kind of function in `engine` by its shim, stepped.
 fn step_kinds(stepper: &Stepper, engine: &Engine, shims: &[(&str, FuncId, Form)]) {
     for (name, id, _) in shims {
         // SAFETY: the engine lives until after the call.
@@ -242,9 +242,9 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
     (n_rows, asked, wrong)
 }
 
-/// With its rows told by the test itself the stub's caller is found; with one row left out or
-/// wrong, or no register saved, it is not. A child for each: an unwinder that is told wrong reads
-/// anywhere.
+/// The stub's caller is found if the test itself registers the stub's rows. It is not found with
+/// one row left out or wrong, or no register saved. Each case has a child, because an unwinder with
+/// a wrong row reads anywhere.
 #[test]
 fn a_row_that_is_missing_or_wrong_is_noticed() {
     if let Some(change) = told() {
