@@ -13,9 +13,9 @@ __asm__(".pushsection .text\n.globl give8, rsp_phase\n"
         ".popsection");
 "#;
 
-/// Returns, for each `n`, the answer of `long f(long, struct { long x[5]; })` that is entered with
-/// rsp `8 + n` bytes from where it should be, and told to expect a stack aligned to `align`: the
-/// sum of its arguments, and 1000 times the phase of rsp at a call of its own.
+/// Returns, for each `n`, the answer of `long f(long, struct { long x[5]; })`. The function is
+/// entered with rsp `8 + n` bytes from where it should be, and expects a stack aligned to `align`.
+/// Its answer is the sum of its arguments, and 1000 times the phase of rsp at a call of its own.
 fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64; N]) -> [i64; N] {
     let library = library(&cc(), &[], "aligned_low", C);
     let mut engine = Engine::new(settings).unwrap();

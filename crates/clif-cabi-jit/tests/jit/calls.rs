@@ -1,6 +1,6 @@
-//! Copies of lists. Functions, data and symbols across definitions, what compiled code calls
-//! unasked, and code that is given as bytes are lines of `uses`; calls of each kind under every
-//! setting are the suite `emission`'s and [`unwind`](crate::unwind)'s.
+//! Copies of lists. Lines of `uses` test functions, data and symbols across definitions, functions
+//! that compiled code calls by itself, and code that is given as bytes. The suite `emission` and
+//! [`unwind`](crate::unwind) test calls of each kind under every setting.
 
 use crate::common::*;
 
@@ -35,8 +35,8 @@ fn a_copy_of_a_list_goes_on_by_itself() {
     assert_eq!(words, 121);
 }
 
-/// Results on the x87 stack are popped, or there would be no room for the last one; one in memory
-/// has a place to go to.
+/// Results on the x87 stack are popped, or there would be no room for the last one. A result in
+/// memory has a place to go to.
 #[test]
 fn results_that_are_ignored_leave_nothing() {
     let numbers = Type::array(&Type::F64, 3).unwrap();

@@ -184,8 +184,8 @@ fn code_for_gdb() {
     assert_eq!(twice(3), 9 ^ 3);
 }
 
-/// Code of three rounds for gdb, for a test below: the second begins on a page that the first has
-/// left, and ends beyond data and the third.
+/// Code of three rounds for gdb, for a test below. The second round begins on a page that the first
+/// has left, and ends beyond data and the third.
 #[cfg(feature = "gdb")]
 #[test]
 fn rounds_for_gdb() {
@@ -218,8 +218,8 @@ fn rounds_for_gdb() {
     assert_eq!(third(), 1);
 }
 
-/// Runs the test `debug::{test}` in gdb, with these variables, and returns what gdb says until it
-/// has stopped at the function `at` and shown the callers.
+/// Runs the test `debug::{test}` in gdb, with these variables. Returns gdb's output until it has
+/// stopped at the function `at` and shown the callers.
 #[cfg(feature = "gdb")]
 fn gdb_said(test: &str, at: &str, variables: &[(&str, &str)]) -> String {
     let mut gdb = std::process::Command::new("gdb");
@@ -234,8 +234,8 @@ fn gdb_said(test: &str, at: &str, variables: &[(&str, &str)]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// gdb stops there by the function's name, and shows the callers. The control: it was
-/// not told.
+/// gdb stops there by the function's name, and shows the callers. In the control, gdb does not know
+/// the function.
 #[cfg(feature = "gdb")]
 #[test]
 fn gdb_stops_at_a_function() {

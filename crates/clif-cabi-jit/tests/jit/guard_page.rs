@@ -1,15 +1,15 @@
-//! The end of a stack: pushes of stubs and compiled functions below it must fault in the guard
-//! page, wherever in the last pages the call is made. Nothing may step over that page and write to
-//! the memory after it.
+//! The end of a stack. Stubs and compiled functions that push below it must fault in the guard
+//! page, wherever in the last pages the call is made. None may step over that page and write to the
+//! memory after it.
 
 use crate::common::*;
 #[cfg(target_arch = "x86_64")]
 use crate::unwind::kinds::{Steps, shim};
 
-/// `at_end` calls a function on a thread whose stack has a guard page below it, and below that
-/// memory that can be written, after so many bytes of the stack have been used. It answers 0 if the
-/// function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if memory below the
-/// guard page has changed.
+/// `at_end` calls a function after so many bytes of a thread's stack have been used. A guard page
+/// is below that stack, and memory that can be written below the page. The answer is 0 if the
+/// function came back, 1 if it faulted in the guard page, 2 if elsewhere. It is 3 if memory below
+/// the guard page has changed.
 const C: &str = r#"
 #define _GNU_SOURCE
 #include <alloca.h>
@@ -86,9 +86,9 @@ fn answers(library: &Library, code: *const c_void, args: [*const c_void; 3]) -> 
         .collect()
 }
 
-/// Returns the answers of a caller of `take`, whose arguments on the stack are 16392 bytes, aligned
-/// to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has
-/// those of `steps`.
+/// Returns the answers of a caller of `take`. The arguments on the stack are 16392 bytes, aligned
+/// to 8192, with a gap of 8184. The stub aligns, skips and copies; it has the steps of `steps` in
+/// the place of each of these steps.
 #[cfg(target_arch = "x86_64")] // elsewhere what is aligned so is passed by its address
 fn aligned_call(library: &Library, settings: &Settings, steps: Steps) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
@@ -128,7 +128,7 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     answers(library, code, [core::ptr::null(); 3])
 }
 
-/// A stub that skips as many bytes, but less than a page at a time, steps over it.
+/// A stub that skips as many bytes, but less than a page at a time, steps over the guard page.
 #[cfg(target_arch = "x86_64")]
 fn skips_without_probes(library: &Library) {
     let unprobed = |step| match step {
@@ -142,7 +142,7 @@ fn skips_without_probes(library: &Library) {
     assert!(found.contains(&3), "{found:?}");
 }
 
-/// All came back or faulted in the guard page, and some did each.
+/// Checks that all came back or faulted in the guard page, and that some did each.
 #[track_caller]
 fn faults_there(answers: &[i32]) {
     assert!(

@@ -57,8 +57,8 @@ fn functions_that_never_return_share_no_code_with_others() {
     assert_eq!(result, Big([0x0707_0707_0707_0707; 4]));
 }
 
-/// An object in memory has any bits above a `_BitInt` of few bits. clang's callees for System V
-/// take it for one that is extended; elsewhere they look at its own bits alone.
+/// An object in memory has any bits above a `_BitInt` of few bits. On System V, clang's callees
+/// expect it to be extended; elsewhere they read its own bits alone.
 #[test]
 fn few_bits_are_extended() {
     extern "C" fn own(x: i32) -> i32 {
@@ -139,8 +139,8 @@ fn eighteen_arguments_arrive() {
     );
 }
 
-/// A function that returns in memory stores by instructions that need the alignment of its type;
-/// bytes of Rust have none, and neither has a value.
+/// A function that returns in memory stores by instructions that need the alignment of its type.
+/// Bytes of Rust do not have it, and neither does a value.
 #[test]
 #[cfg(all(target_os = "linux", not(target_arch = "s390x")))] // where vectors are refused
 fn results_that_are_not_aligned() {
@@ -290,8 +290,8 @@ fn the_bytes_of_a_bool_are_0_or_1() {
     );
 }
 
-/// Types that are passed alike are fetched by code of their own: what one is refused for, or has as
-/// its size, says nothing of another.
+/// Types that are passed alike are fetched by code of their own. The refusal or the size of one
+/// says nothing of another.
 #[test]
 fn the_order_in_which_types_are_asked_for_does_not_matter() {
     let sig = FnSig::new([Type::I32], Type::I64).variadic();

@@ -103,8 +103,8 @@ fn code_of_another_engine() {
     assert!(!is_executable(at) && !is_executable(caller_at));
 }
 
-/// Engines made on one thread and used on another; code called by many at once while its engine
-/// goes on; the last owner gone on a thread of its own.
+/// Engines are made on one thread and used on another. Many threads call code at once while its
+/// engine goes on. The last owner ends on a thread of its own.
 fn threads() {
     let mut engines: Vec<_> = (0..4).map(|_| engine()).collect();
     let all = engines.iter_mut().zip(0..);

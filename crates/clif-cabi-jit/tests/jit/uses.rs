@@ -1,6 +1,5 @@
-//! Uses of an engine, right and wrong, as lines of text (`uses/*.txt`), each with its exact refusal
-//! if it is one; after each section the engine goes on working. `anything` draws such lines at
-//! random.
+//! Uses of an engine, right and wrong, as lines of text (`uses/*.txt`). A wrong one has its exact
+//! refusal. After each section the engine goes on working. `anything` draws such lines at random.
 //!
 //! ```text
 //! == NAME (MACHINE)          a new engine, on this machine or on each; `(gnu)`: with glibc,
