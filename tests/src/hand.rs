@@ -1,5 +1,5 @@
-//! Calls written by hand: the shim of a signature, and one call in a function, as a front end emits
-//! them that knows where C passes each part.
+//! Calls written by hand: the shim of a signature, and one call in a function. A front end that
+//! knows where C passes each part emits them so.
 
 use clif_cabi::cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, Function, InstBuilder, MemFlagsData, Opcode, SigRef, Signature,
@@ -17,9 +17,9 @@ pub enum Hand {
     Body(&'static str),
 }
 
-/// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results stored to the
-/// result. `sload8` is a byte that is loaded and extended by one instruction, `sret` the address of
-/// the result, `sarg(16)@48` a record that Cranelift copies to the stack.
+/// `f64@0 sload8@8 -> f64@0`: parameters are loaded from the arguments, results are stored to the
+/// result. One instruction loads and extends a byte for `sload8`. The address of the result is
+/// `sret`, and Cranelift copies the record `sarg(16)@48` to the stack.
 #[derive(Clone, Debug)]
 pub struct Moves {
     params: Vec<Moved>,
@@ -36,7 +36,7 @@ struct Moved {
 }
 
 impl Hand {
-    /// The call that `text` describes, if it is not empty.
+    /// Reads the call that `text` describes, if the text is not empty.
     pub(crate) fn of(text: &'static str) -> Option<Self> {
         match text.split_once("->") {
             _ if text.contains("block0") => Some(Self::Body(text)),
@@ -48,7 +48,7 @@ impl Hand {
         }
     }
 
-    /// The shim's function.
+    /// Returns the shim's function.
     pub fn function(&self, config: TargetFrontendConfig) -> Result<Function, String> {
         let moves = match self {
             Self::Body(body) => {
@@ -69,7 +69,7 @@ impl Hand {
     }
 }
 
-/// The function whose signature and instructions `body` makes.
+/// Returns the function whose signature and instructions `body` makes.
 pub(crate) fn build<E>(
     config: TargetFrontendConfig,
     body: impl FnOnce(&mut FunctionBuilder<'_>) -> Result<(), E>,
@@ -83,7 +83,8 @@ pub(crate) fn build<E>(
     Ok(func)
 }
 
-/// The signature and the first block of a shim, and its parameters: arguments, result, callee.
+/// Makes the signature and the first block of a shim. Returns its parameters: arguments, result,
+/// callee.
 pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
@@ -93,7 +94,7 @@ pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
     [(); 3].map(|()| builder.append_block_param(block, types::I64))
 }
 
-/// `f64@0`, `sload8@8`, `sarg(16)@48` or `sret`.
+/// Reads `f64@0`, `sload8@8`, `sarg(16)@48` or `sret`.
 fn moved(word: &str) -> Moved {
     let (name, offset) = word.split_once('@').unwrap_or((word, "0"));
     let (ty, opcode) = match name {
@@ -122,7 +123,7 @@ fn moved(word: &str) -> Moved {
 }
 
 impl Moves {
-    /// The signature of the callee.
+    /// Returns the signature of the callee.
     pub fn signature(&self) -> Signature {
         let mut sig = Signature::new(CallConv::SystemV);
         sig.params = self.params.iter().map(|own| own.param).collect();

@@ -23,16 +23,16 @@ pub struct Measured {
 
 const ROWS: &str = include_str!("measured/signatures.txt");
 
-/// Calls that take more than a line by hand: parts of three bytes are never read as four, and
-/// records in memory are words and pairs of words after arguments that keep the vector registers
-/// from being used.
+/// Calls that take more than a line by hand. Parts of three bytes are never read as four. Records
+/// in memory are words and pairs of words; earlier arguments keep the vector registers from being
+/// used.
 const FILES: [(&str, &str); 3] = [
     ("s_c3.clif", include_str!("measured/s_c3.clif")),
     ("s_l4.clif", include_str!("measured/s_l4.clif")),
     ("s_l9.clif", include_str!("measured/s_l9.clif")),
 ];
 
-/// All of them.
+/// Returns all of them.
 pub fn measured() -> Result<Vec<Measured>, Error> {
     let rows = ROWS.lines().filter(|line| !line.starts_with('#'));
     rows.map(row).collect()

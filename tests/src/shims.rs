@@ -1,6 +1,6 @@
-//! Functions that are measured, lowered: shims of the kind that replaces `ffi_call`,
-//! `void shim(const void *args, void *ret, void *callee)` with the arguments one after the other in
-//! memory, and functions that C calls.
+//! Lowered functions that are measured: shims, and functions that C calls. The shims are of the
+//! kind that replaces `ffi_call`: `void shim(const void *args, void *ret, void *callee)`, with the
+//! arguments one after the other in memory.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, clif_signature,
 use crate::hand::{begin, build};
 use crate::measured::offsets;
 
-/// The shim of `sig`.
+/// Returns the shim of `sig`.
 pub fn shim(
     stubs: &mut dyn Stubs,
     lower: &Lowering,
@@ -40,7 +40,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A call of a function of `sig`.
+    /// Plans a call of a function of `sig`.
     pub fn new(lower: &Lowering, sig: &FnSig) -> Result<Self, LowerError> {
         let offsets = offsets(sig).into_iter();
         Ok(Self {
@@ -67,8 +67,8 @@ impl Site {
     }
 }
 
-/// A function of `sig` that returns its first argument of the result's type; if there is none, the
-/// bytes at `given`.
+/// Returns a function of `sig` that returns its first argument of the result's type; if there is
+/// none, the bytes at `given`.
 pub fn entry(
     stubs: &mut dyn Stubs,
     lower: &Lowering,
@@ -98,13 +98,13 @@ pub fn entry(
     })
 }
 
-/// The first argument of the result's type.
+/// Returns the number of the first argument of the result's type.
 pub fn first_like_result(sig: &FnSig) -> Option<usize> {
     let mut params = sig.params().iter();
     params.position(|param| param.ty == *sig.result())
 }
 
-/// The CLIF type of what a front end holds as one value. `__int128` is as well in memory.
+/// Returns the CLIF type of a value that a front end holds as one. `__int128` is in memory too.
 fn scalar(ty: &Type) -> Option<ir::Type> {
     match ty.as_scalar() {
         Some(Scalar::F80) | None => None,

@@ -1,5 +1,5 @@
-//! The C of signatures, loaded: functions to call, shims, and the loops that make `n` calls of a
-//! kind, of which callgrind writes down the instructions under a name.
+//! The C of signatures, loaded: functions to call, shims, and loops. A loop makes `n` calls of a
+//! kind, and callgrind writes its instructions to a file under a name.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::path::Path;

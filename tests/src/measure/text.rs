@@ -12,10 +12,10 @@ use crate::suite::Result;
 /// Bytes of the buffers that arguments and results are in.
 pub(super) const BUFFER: usize = 4096;
 
-/// Shared text of all signatures: the loops. Each makes a call, zeroes the counts of callgrind, if
-/// that runs the program, and after `n` more calls has it write a file with its `name`. `ffi_call`
-/// exchanges its stack, after which callgrind no longer knows the callers: so there are no counts
-/// by function.
+/// Shared text of all signatures: the loops. Each makes a call, and then zeroes the counts of
+/// callgrind, if that runs the program. After `n` more calls it has callgrind write a file with its
+/// `name`. `ffi_call` exchanges its stack, after which callgrind no longer knows the callers: there
+/// are no counts by function.
 const SHARED: &str = include_str!("loops.c");
 
 /// Shared text of the descriptions of types for libffi.
@@ -47,7 +47,7 @@ struct Descriptions {
 }
 
 impl Descriptions {
-    /// `cif_NAME`, and `prepare_NAME`, which prepares it, lays the structures out and returns
+    /// Makes `cif_NAME`, and `prepare_NAME`, which prepares it, lays the structures out and returns
     /// libffi's status.
     fn of(measured: &Measured) -> Result<String> {
         let (name, sig) = (measured.name, &measured.sig);
@@ -73,7 +73,7 @@ impl Descriptions {
         Ok(own.text)
     }
 
-    /// The address of the description of `ty`.
+    /// Returns the address of the description of `ty`.
     fn name(&mut self, ty: &Type) -> Result<String> {
         let known = match ty.kind() {
             Kind::Void => "void".to_owned(),

@@ -25,8 +25,8 @@ pub(super) fn halved(own: RegisterMove) -> RegisterMove {
     RegisterMove { width, ..own }
 }
 
-/// The first of equal arguments, or of addresses, is left out: it is padding, for which a value is
-/// taken that goes to the argument area, or an address.
+/// Leaves out the first of equal arguments, or of addresses. It is padding, which has the value of
+/// an argument in the argument area, or an address.
 pub(super) fn padding_lost(func: &mut ir::Function) {
     let dfg = &func.dfg;
     let is_sum = |inst| dfg.insts[inst].opcode() == ir::Opcode::Iadd;
