@@ -22,13 +22,13 @@ use crate::invariants;
 /// Leaves looked at per type: arrays may have very many.
 const MAX_LEAVES: usize = 2000;
 
-/// Types and a signature made of `bytes`, through layout, places and plans: nothing panics, and all
-/// agree.
+/// Checks types and a signature made of `bytes`, through layout, places and plans: nothing panics,
+/// and all agree.
 pub fn signatures(bytes: &[u8]) -> Result<(), String> {
     signatures_under(bytes, &X86_64_SYSV)
 }
 
-/// [`signatures`] with another convention for System V's: a broken one must be noticed.
+/// Checks as [`signatures`], with another convention for System V's: a broken one must be noticed.
 pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), String> {
     let draw::Drawn {
         types,
@@ -89,9 +89,9 @@ fn ask(ty: &Type) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls and entries are planned from one `FnAbi`, and Cranelift has every part at its place; a
-/// refusal has words. Types that are not of x86-64 Linux do not `fit`: their plans have to be made
-/// or refused, no more. Places of `plain` C are refused for known reasons only.
+/// Checks that calls and entries are planned from one `FnAbi`, and that Cranelift has every part at
+/// its place; a refusal has words. Types that are not of x86-64 Linux do not `fit`: their plans
+/// have to be made or refused, no more. Places of `plain` C are refused for known reasons only.
 fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> {
     static ISA: LazyLock<Option<OwnedTargetIsa>> = LazyLock::new(|| {
         // There are no plans if Cranelift was built without this target.
@@ -116,8 +116,8 @@ fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> 
     }
 }
 
-/// Checks that caller and callee are planned from one [`FnAbi`], and Cranelift has every part at
-/// its place; or both are refused for the same reason, which is returned.
+/// Checks that caller and callee are planned from one [`FnAbi`], and that Cranelift has every part
+/// at its place. Both may also be refused for the same reason, which is returned.
 ///
 /// # Errors
 /// The disagreement. A plan that Cranelift would place otherwise, or not at all, is a mistake of
@@ -163,7 +163,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     Err(format!("calls are {call:?}, entries {entry:?}"))
 }
 
-/// Text as a declaration of C, under data models with other widths.
+/// Checks text as a declaration of C, under data models with other widths.
 ///
 /// # Errors
 /// A reason that is about no character of the text.
@@ -178,8 +178,8 @@ pub fn declaration(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers are not
-/// read.
+/// Checks text as a program of toy: lexed, parsed, checked, lowered and shown, not run. C headers
+/// are not read.
 ///
 /// # Errors
 /// A diagnostic without a place, or a program that is right and does not compile.

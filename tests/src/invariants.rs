@@ -1,8 +1,8 @@
-//! Invariants of every signature under any convention: each byte of a value that counts is passed
-//! exactly once, no two values share a register or a slot. Random tests and fuzz targets check
+//! Invariants of every signature under any convention. Each byte of a value that counts is passed
+//! exactly once, and no two values share a register or a slot. Random tests and fuzz targets check
 //! them.
 //!
-//! No rule of an ABI is repeated: these checks know what a place is, not which one is right.
+//! No rule of an ABI is repeated: these checks know the kinds of places, but not the right one.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -16,12 +16,12 @@ use cabi_verify::pattern::{BitPlaces, mask};
 /// Leaves of larger types are too many to look at each bit.
 const MAX_PAINTED_BYTES: u64 = 4096;
 
-/// `Err` with what is wrong, if `holds` does not.
+/// Returns an error with the difference, if `holds` is false.
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
 
-/// Every leaf, of the first `most`, is inside the type.
+/// Checks that the first `most` leaves are inside the type.
 pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
     for leaf in leaves(ty).take(most) {
         let end = leaf.offset_bits.checked_add(leaf.width_bits);
@@ -44,7 +44,7 @@ pub fn passed_as(ty: &Type) -> &Type {
     }
 }
 
-/// The places of a signature's arguments: disjoint, inside the area, each byte once.
+/// Checks the places of a signature's arguments: disjoint, inside the area, each byte once.
 pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     let mut taken = Taken::default();
     if let Place::Indirect { pointer, .. } = abi.ret.place {
@@ -102,7 +102,7 @@ fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut Taken) -> Result<
     }
 }
 
-/// The place of the result.
+/// Checks the place of the result.
 pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     let ty = sig.result();
     match &abi.ret.place {
@@ -121,7 +121,8 @@ pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     }
 }
 
-/// Each byte that counts is in exactly one part, and no part ends outside the object.
+/// Checks that each byte that counts is in exactly one part, and that no part ends outside the
+/// object.
 fn parts(ty: &Type, parts: &[PlacedPart], result: bool) -> Result<(), String> {
     for (at, mask) in passed_bits(ty, result).iter().enumerate() {
         let holds = |placed: &&PlacedPart| {
@@ -153,7 +154,7 @@ fn passed_bits(ty: &Type, result: bool) -> Vec<u8> {
     mask(ty, BitPlaces::default())
 }
 
-/// Checks whether a value of `ty` has any such bit, as far as larger types are searched.
+/// Checks whether a value of `ty` carries any bit, as far as larger types are searched.
 fn carries(ty: &Type, result: bool) -> bool {
     ty.size() <= MAX_PAINTED_BYTES && passed_bits(ty, result).iter().any(|mask| *mask != 0)
 }
@@ -193,7 +194,7 @@ impl Taken {
         Ok(())
     }
 
-    /// The end of the last slot, if none is taken twice.
+    /// Returns the end of the last slot, if none is taken twice.
     fn disjoint_slots(&mut self) -> Result<u64, String> {
         self.slots.retain(|slot| !slot.is_empty());
         self.slots.sort_by_key(|slot| slot.start);
@@ -208,7 +209,7 @@ impl Taken {
     }
 }
 
-/// An explanation tells what is done, and is refused as that is.
+/// Checks that an explanation has the places of `abi`, or is refused as `abi` is.
 pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> Result<(), String> {
     let explanation = cabi::explain(sig, &[Some("first")], target);
     let (told, abi) = match (&explanation, abi) {
@@ -241,7 +242,7 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
     })
 }
 
-/// `long` is `short` with one more argument, which moves no earlier one.
+/// Checks that the further argument of `long` moves no argument of `short`.
 pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
     let same = long.args.get(..short.args.len()) == Some(&short.args[..]) && short.ret == long.ret;
     let grows = long.area_bytes >= short.area_bytes

@@ -58,9 +58,9 @@ impl Said {
         }
     }
 
-    /// clang gives a record of nothing but empty arrays 4 bytes under Microsoft's rules, also where
-    /// it is aligned to more, and mingw's gives a union a byte for a bit-field of no bits: neither
-    /// is asked about there.
+    /// Checks whether all of a record can be expressed. Two kinds are left out under Microsoft's
+    /// rules. A record of nothing but empty arrays has 4 bytes for clang, also where it is aligned
+    /// to more. A union has a byte for a bit-field of no bits for mingw's compiler.
     fn admits_record(&self, record: &CRecord) -> bool {
         let is_microsoft = self.model.empty_record != 0;
         let plain = !record.packed && record.aligned.is_none() && record.pack.is_none();
@@ -93,7 +93,7 @@ impl Said {
     }
 }
 
-/// `ty` as `cabi` builds it under `model`; none if it is refused.
+/// Builds `ty` under `model`, as `cabi` does; none if it is refused.
 pub fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
     let case = CSignature::returning(ty).declared("", model).case;
     case.ok().map(|case| case.prototype.ret)

@@ -27,8 +27,8 @@ pub(crate) fn hold(suite: &str, counts: &str, is_blessed: bool) -> Result<(), St
     }
 }
 
-/// Checks whether the counts of this run are those of all others: none is set by a variable, no
-/// registers are missing, and nothing else that is compared may be.
+/// Checks whether the counts of this run are those of all other runs. No variable sets them, no
+/// registers are missing, and the run would fail if anything else that is compared were missing.
 pub(crate) fn are_usual() -> bool {
     let sets_count = |name: &str| {
         let ends = ["_COUNT", "_SEED", "_CORPUS", "_HIDE"];

@@ -1,8 +1,9 @@
-//! From bytes to a signature: types that `cabi_verify::generate` draws, and types that C text
-//! cannot express, by calls of constructors with any number, which may be at a limit.
+//! From bytes to a signature. Its types are those that `cabi_verify::generate` draws, and types
+//! that C text cannot express. Calls of constructors make the latter with any number, which may be
+//! at a limit.
 //!
 //! Types that constructors refuse are left out. Small choices come first, so that a changed byte
-//! changes one thing; bytes that have run out read as zeros, which end every list.
+//! changes one choice. Bytes that have run out read as zeros, which end every list.
 
 use cabi::{
     ArgFlags, BoolVector, Convention, DataModel, FnSig, Language, Member, Policy, RecordBuilder,
