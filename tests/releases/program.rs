@@ -165,8 +165,8 @@ extern "C-unwind" fn panics() {
     std::panic::resume_unwind(Box::new("it panics"));
 }
 
-/// `void f(void) { try { panics(); } catch (...) { note(); throw; } }`: returns the message of the
-/// panic that passes, and how often it was noted.
+/// Runs `void f(void) { try { panics(); } catch (...) { note(); throw; } }`. Returns the message of
+/// the panic that passes, and how often it was noted.
 fn panic() -> Result<(&'static str, i32)> {
     let code = compile(&FnSig::new([], Type::VOID), |engine, lower, builder, entry| {
         let none = FnSig::new([], Type::VOID);

@@ -1,5 +1,6 @@
-//! Object files of calls with stubs, records and unnamed arguments, for each system and machine,
-//! and their unwind tables, compared with clang's, linked with C, and run where something can.
+//! Object files of calls with stubs, records and unnamed arguments, and their unwind tables, for
+//! each system and machine. They are compared with clang's, linked with C, and run where a program
+//! can run.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -200,7 +201,7 @@ fn relocations(bytes: &[u8]) -> BTreeSet<String> {
 }
 
 /// Returns clang's relocations of code that takes the address of a function, calls it, and has it
-/// in data: each by each way that the system has.
+/// in data. Each of these occurs in each way that the system has.
 fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
     let (arch, rest) = triple.split_once('-').unwrap();
     let name = if rest.contains("apple") {

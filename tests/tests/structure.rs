@@ -161,8 +161,8 @@ fn uses(src: &Path) -> Uses {
     uses
 }
 
-/// Returns the modules that are part of a circle, with their uses in it: the rest after removing
-/// those that use none of the others, or that none of them uses.
+/// Returns the modules that are part of a circle, with their uses in it. Modules that use none of
+/// the others, or that none of them uses, are removed until there are no more.
 fn circle(uses: &Uses) -> Uses {
     let mut left = uses.clone();
     loop {
@@ -220,8 +220,8 @@ fn global_state(code: &str) -> Vec<&str> {
 #[test]
 fn libraries_have_no_global_state() {
     // Each thread has its own list of running closures, and its tests' record of cleared code. A
-    // process has one list for gdb, one of addresses, for code without an engine that shows a
-    // backtrace, as the hook of panics, and one of the dumps that it has mapped for perf.
+    // process has three lists. One is for gdb, and one has the dumps that are mapped for perf. One
+    // has addresses for code without an engine that shows a backtrace, as the hook of panics does.
     let known = [
         "closure/running.rs",
         "host/icache.rs",

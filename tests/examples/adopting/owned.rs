@@ -1,4 +1,4 @@
-//! Objects with an owner, given away to a call and read before they are dropped; and a front end's
+//! Objects with an owner, given away to a call and read before they are dropped. A front end's
 //! questions about functions before it has them.
 
 use std::ffi::c_int;

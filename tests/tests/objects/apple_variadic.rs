@@ -15,7 +15,8 @@ const LIB_SYSTEM: &str = "--- !tapi-tbd\ntbd-version: 4\ntargets: [ arm64-macos 
     exports:\n  - targets: [ arm64-macos ]\n    symbols: [ _printf ]\n...\n";
 
 /// Checks that the function `main` stores a double and a long in the first two words of the
-/// argument area before it takes the address of `printf`: `stur dN, [sp]`, `stur xN, [sp, #8]`.
+/// argument area: `stur dN, [sp]`, `stur xN, [sp, #8]`. The stores come before it takes the address
+/// of `printf`.
 fn unnamed_on_stack(bytes: &[u8]) -> bool {
     let file = object::File::parse(bytes).unwrap();
     let code = file.sections().find(|s| s.kind() == SectionKind::Text);

@@ -53,8 +53,8 @@ int main(void) {
 }
 ";
 
-/// Name, parameters and number of named parameters of a function of C, which returns whether
-/// element n of all its arguments is n, counted from 1.
+/// Name, parameters and number of named parameters of a function of C. It returns whether element n
+/// of all its arguments is n, counted from 1.
 type Function = (&'static str, Vec<Kind>, Option<usize>);
 
 /// rustc_codegen_cranelift #1525: a homogeneous aggregate in registers that do not suffice.
@@ -75,9 +75,9 @@ fn functions(aggregate: Kind, n_int: usize) -> [Function; 4] {
     ]
 }
 
-/// Runs the program of `functions` with plans of parts, and with flattened parts. `control` has the
-/// functions, as bits, that do not get their arguments without padding, or without the last element
-/// of an object that is passed by reference. al of x86-64 may be right by chance.
+/// Runs the program of `functions` with plans of parts, and with flattened parts. The bits of
+/// `control` are functions that do not get their flattened arguments. They lack padding, or the
+/// last element of an object that is passed by reference. al of x86-64 may be right by chance.
 fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
     let wine = tempfile::tempdir().unwrap();
     for (is_planned, wrong) in [(true, 0), (false, control)] {

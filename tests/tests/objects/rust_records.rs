@@ -1,6 +1,6 @@
 //! Calls of C functions with records of Rust's `repr(C)` in parts: a padded pair, packed ones, two
-//! words as one integer, and a packed result, which RISC-V has in registers and x86-64 in memory.
-//! The parts are rustc's.
+//! words as one integer, and a packed result. RISC-V has this result in registers, x86-64 in
+//! memory. The parts are rustc's.
 
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I8, I32, I64, I128};
@@ -174,8 +174,8 @@ fn aarch64_linux() {
     run(&system, &[4], PartsValue::new(&[I64], 5, 1));
 }
 
-/// A float of two bytes in a record, which rustc passes as a `double`: after as many doubles as
-/// leave a register, and as leave none.
+/// A float of two bytes in a record, which rustc passes as a `double`. As many doubles before it
+/// leave one register in the first call, and none in the second.
 #[test]
 fn half_in_a_double() {
     let system = System {

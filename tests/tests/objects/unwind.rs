@@ -90,7 +90,7 @@ pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec
 }
 
 /// Returns CLIF text with Windows' convention, but a `system_v` signature `sig0` for calls with
-/// handlers: the `int` is in rcx, and four words are the shadow space.
+/// handlers. Its `int` is in rcx, and four words are the shadow space.
 pub(super) fn of_windows(text: &str) -> String {
     let text = text.replace("system_v", "windows_fastcall");
     let others = ["i64"; 6].join(", ");
@@ -138,8 +138,8 @@ fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
     stub_id(module, Stub::from_name(&stub).unwrap()).unwrap_or(pass)
 }
 
-/// `int entered(int (*g)(int), int n)`, which calls `g`. Arguments that it does not look at take
-/// all registers in which a static chain is passed on, so a stub with a frame enters it.
+/// Defines `int entered(int (*g)(int), int n)`, which calls `g`. Arguments that are not read take
+/// all registers in which a static chain is passed on, so a stub with a frame enters the function.
 fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
     let unused = [vec![Type::I64; 6], vec![Type::F64; 8]].concat();
     let params = [&[Type::FN_PTR, Type::I32][..], &unused].concat();

@@ -16,8 +16,8 @@ use super::{System, builder};
 const GCC: &str = "x86_64-w64-mingw32-gcc -O1 -x c";
 const GXX: &str = "x86_64-w64-mingw32-g++ -O2 -static -x c++";
 
-/// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so
-/// many integers and doubles, each in a register as long as there are some.
+/// Returns a function `int NAME(int (*g)(int), int n)` which calls `g(n)`. Across the call it keeps
+/// so many integers and doubles, each in a register as long as there are some.
 pub(super) fn keeping(
     name: &str,
     n_integers: usize,
@@ -56,8 +56,8 @@ pub(super) fn keeping(
     text + &format!("return v{sum}\n}}\n")
 }
 
-/// Functions that save no register, one, all integer ones, all vector ones and all 17 (224 bytes),
-/// and one whose frame is larger than an allocation of 16 bits can say.
+/// Returns functions that save one register, all integer ones, all vector ones and all 17 (224
+/// bytes). The frame of the last one is larger than an allocation of 16 bits can say.
 fn saving() -> String {
     [
         keeping("one", 1, 0, 8),

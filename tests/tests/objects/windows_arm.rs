@@ -1,6 +1,6 @@
-//! Objects of Windows on Arm, which has no table of addresses for imports: a call in
-//! position-independent code, and the address of an import in other code, as Cranelift takes every
-//! address from such a table in position-independent code. Nothing runs them here.
+//! Objects of Windows on Arm, which has no table of addresses for imports. They are a call in
+//! position-independent code, and the address of an import in other code. In position-independent
+//! code Cranelift takes every address from such a table. Nothing runs the objects here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -231,7 +231,7 @@ fn pushes(unwind: &str, code: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// The records of functions and of a stub are their prologues, as LLVM reads both; those of clang
+/// The records of functions and of a stub are their prologues, as LLVM reads both. Those of clang
 /// are of the same form, and the linker sorts all.
 #[test]
 fn tables_are_those_of_prologues() {
