@@ -1,7 +1,7 @@
-//! Conventions of other machines, against their own compilers: random signatures, each argument and
-//! result compared with its place in the compiler's code, on both sides of the call, as it runs
-//! under an emulator (`cabi_verify::probe`). Facts are kept; here they are measured again, and must
-//! be the same. Mutations of each convention must be seen by the kept facts (`stored`, the suite
+//! Conventions of other machines, against their own compilers. Random signatures run under an
+//! emulator (`cabi_verify::probe`). Each argument and result is compared with its place in the
+//! compiler's code, on both sides of the call. Facts are kept; here they are measured again, and
+//! must be the same. The kept facts must show mutations of each convention (`stored`, the suite
 //! `facts`).
 
 pub(super) mod corpus;
@@ -27,7 +27,7 @@ use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
 use crate::suite::{Result, Suite, number};
 
-/// One of so many signatures may have vectors: few machines have registers for them here, but
+/// One of so many signatures may have vectors. Few machines have registers for them here, but
 /// records that are passed by their address may be of any types.
 const VECTORS: u64 = 3;
 
@@ -65,7 +65,7 @@ struct Signatures {
 /// A question, and the places of its values.
 type Placed<'q> = (&'q Question, FnAbi);
 
-/// A compiler that is asked about a convention.
+/// A compiler whose code is compared with a convention.
 struct Engine<'a> {
     name: String,
     machine: &'a Machine,
@@ -89,8 +89,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Judges the stored facts about conventions, those of the corpus if there are `subjects`. Returns
-/// the files of facts.
+/// Compares the stored facts about conventions, those of the corpus if there are `subjects`.
+/// Returns the files of facts.
 pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
     let machines = machines::all()?;
     corpus::ask(&machines, subjects);
@@ -103,7 +103,7 @@ pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
 }
 
 impl<'a> Engine<'a> {
-    /// All engines, whose names begin with `suite`.
+    /// Returns all engines, whose names begin with `suite`.
     fn all(suite: &'static str, machines: &'a [Machine]) -> impl Iterator<Item = Self> {
         machines.iter().flat_map(move |machine| {
             machine.compilers.iter().map(move |compiler| Self {
@@ -239,8 +239,8 @@ impl Engine<'_> {
     }
 }
 
-/// Checks that nine in ten of the drawn signatures, and most values of a caller and a callee of
-/// each, are compared, or the suite proves too little.
+/// Checks that nine in ten of the drawn signatures are compared, and most values of a caller and a
+/// callee of each. With fewer the suite proves too little.
 fn is_enough(
     n: usize,
     refused: &[String],
@@ -264,7 +264,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    /// Random questions, and those about the rules of the convention.
+    /// Draws random questions, and adds those about the rules of the convention.
     fn with_directed(engine: &Engine<'_>, (seed, count): (u64, u64)) -> Self {
         let (machine, compiler) = (engine.machine, engine.compiler);
         let mut drawn = Self::new(machine, compiler, (seed, count));
@@ -316,8 +316,8 @@ impl Drawn {
 
 impl Machine {
     /// Returns the result of a mutation for a question, if that is not `own`, the convention's own
-    /// result; an error where it has no place for a value. The lists for variadic functions are not
-    /// those of a mutation.
+    /// result. The result is an error if the mutation has no place for a value. The lists for
+    /// variadic functions are not those of a mutation.
     fn moved(
         &self,
         broken: &'static Convention,

@@ -1,11 +1,12 @@
-//! Random signatures, and every transition of argument assignment (`transitions`): layouts are
-//! compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
+//! Random signatures, and every transition of argument assignment (`transitions`). Layouts are
+//! compared first, and then the places where each reference compiler passes values. It is the run
+//! of `cabi fuzz`.
 //!
-//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0`
-//! and `-O2` and every vector level, then those of the targets whose code runs in programs of its
-//! own (`cabi fuzz --target`). The probe observes where their code has its values, and ours, as an
-//! object file. A difference is minimized and printed as a block of the corpus; where the
-//! compiler's own caller and callee disagree, it is self-inconsistent.
+//! The compilers of this machine are compared at `-O0` and `-O2` and every vector level. Each
+//! version of clang that has a profile is one of them. Compilers of the targets whose code runs in
+//! programs of its own follow (`cabi fuzz --target`). The probe observes where their code has its
+//! values, and ours, as an object file. A difference is minimized and printed as a block of the
+//! corpus. If the compiler's own caller and callee disagree, it is self-inconsistent.
 //!
 //! - `CABI_RANDOM_COUNT`: signatures for each compiler, by default 60 at each vector level and
 //!   optimization, 96 of other targets.
@@ -36,7 +37,7 @@ const VECTORS: [&[&str]; 3] = [&[], &["avx"], &["avx512f"]];
 /// Differences of a run that are minimized.
 const SHRINKS: usize = 8;
 
-/// The first `usual` signatures, unless the environment says otherwise.
+/// Plans the first `usual` signatures, unless the environment says otherwise.
 fn plan(usual: u64) -> Result<Campaign> {
     let first = number("CABI_RANDOM_FIRST", 0)?;
     Ok(Campaign {
@@ -97,7 +98,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     })
 }
 
-/// The reference compilers with these flags, as far as they have the vectors.
+/// Returns the reference compilers with these flags, as far as they have the vectors.
 fn compilers(
     references: &[Reference],
     features: &[&str],
@@ -134,8 +135,7 @@ fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()
     Ok(())
 }
 
-/// The first `count` signatures, of which so many differences are minimized. No seed has other
-/// ones.
+/// Plans the first `count` signatures under seed 1, of which so many differences are minimized.
 fn sample(count: u64, shrinks: usize) -> Result<Campaign> {
     Ok(Campaign {
         seed: 1,
@@ -145,7 +145,7 @@ fn sample(count: u64, shrinks: usize) -> Result<Campaign> {
     })
 }
 
-/// Under the policy of another compiler than it is, something must differ, and be minimized.
+/// Checks that a difference is found and minimized under the policy of another compiler.
 fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let compiler = Compiler::new(reference.clone(), Some(another_policy(reference)))?;
     let found = |plan: &Campaign| -> Result<Vec<Finding>> {
@@ -172,7 +172,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-/// The policy of another compiler than `reference`.
+/// Returns the policy of another compiler than `reference`.
 fn another_policy(reference: &Reference) -> Policy {
     match reference.name() {
         "clang" => Policy::GCC,

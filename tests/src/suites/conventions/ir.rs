@@ -9,10 +9,10 @@ use cabi_verify::question::Question;
 
 use super::Signatures;
 
-/// Properties of drawn signatures: scalars, some of them more often; the most arguments and
-/// results; how many scalars fill all registers of a kind; the calling convention as IR writes it;
-/// and whether it is C's, with static chains and variadic functions, but without structures among
-/// the arguments.
+/// Properties of drawn signatures. They are the scalars, those that are drawn more often, the most
+/// arguments and results, and how many scalars fill all registers of a kind. The calling convention
+/// is as IR writes it. C's has static chains and variadic functions, but no structures among the
+/// arguments.
 struct Dialect {
     scalars: &'static [(&'static str, Type)],
     often: &'static [usize],
@@ -56,13 +56,13 @@ const FAST: Dialect = Dialect {
 };
 
 impl Dialect {
-    /// One scalar, as IR spells it and as `cabi` has it.
+    /// Returns one scalar, as IR spells it and as `cabi` has it.
     fn scalar(&self, of: usize, target: &Target) -> (&'static str, Type) {
         let (name, ty) = &self.scalars[of];
         (name, target.data_model().adapt(ty))
     }
 
-    /// A structure of several.
+    /// Returns a structure of several.
     fn structure(&self, all: &[usize], target: &Target) -> Option<(String, Type)> {
         let (mut names, mut record) = (Vec::new(), RecordBuilder::structure("several"));
         for (i, of) in all.iter().enumerate() {
@@ -75,16 +75,17 @@ impl Dialect {
     }
 }
 
-/// For C's convention up to ten arguments, one of them the static chain in one of three; up to ten
-/// results; variadic in one of five, with all but the first arguments unnamed.
+/// Signatures for C's convention. They have up to ten arguments, one of them the static chain in
+/// one of three, and up to ten results. One of five is variadic, with all but the first arguments
+/// unnamed.
 pub(super) const VALUES: Signatures = Signatures {
     random: |_, target, seed, index| draw(&C, target, seed, index),
     boundaries: |_, target, first| boundaries(&C, target, first),
     unprototyped: |_, _, _| Vec::new(),
 };
 
-/// Signatures for `fastcc`, with as many arguments as fill both register files, one in ten of them
-/// a structure, and up to four results.
+/// Signatures for `fastcc`. They have as many arguments as fill both register files, one in ten of
+/// them a structure, and up to four results.
 pub(super) const FASTCC: Signatures = Signatures {
     random: |_, target, seed, index| draw(&FAST, target, seed, index),
     boundaries: |_, target, first| boundaries(&FAST, target, first),
@@ -129,8 +130,9 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
     build(dialect, target, usize::try_from(index).ok()?, drawn)
 }
 
-/// Each scalar after none, one, two of each scalar, until all registers are filled, as argument and
-/// as one of several results; where there are structures, one of both.
+/// Returns each scalar after none, one, two of each scalar, until all registers are filled. It is
+/// an argument, and one of several results. Where there are structures, one of both scalars is an
+/// argument too.
 fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
     let n_scalars = dialect.scalars.len();
     let pairs = (0..n_scalars).flat_map(|before| (0..n_scalars).map(move |last| (before, last)));
@@ -154,7 +156,7 @@ fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question>
     all
 }
 
-/// Question number `n` about what was drawn.
+/// Builds question number `n` of the drawn contents.
 fn build(dialect: &Dialect, target: &Target, n: usize, drawn: Drawn) -> Option<Question> {
     let Drawn {
         mut args,

@@ -1,6 +1,6 @@
-//! Mutations of conventions: each rule dropped, its guard dropped, its first two registers swapped,
-//! its slots twice as wide; and the convention without its own check of results. The name of a
-//! mutation says what is broken.
+//! Mutations of conventions. A rule is dropped, its guard is dropped, its first two registers are
+//! swapped, or its slots are twice as wide. One more is the convention without its own check of
+//! results. The name of a mutation says what is broken.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ const STRIDE: usize = 619;
 /// A convention with one rule broken, which its name says.
 pub(in crate::suites) type Mutation = &'static Convention;
 
-/// All mutations of the lists that `convention` has for `features`.
+/// Returns all mutations of the lists that `convention` has for `features`.
 pub(in crate::suites) fn of(convention: &'static Convention, features: Features) -> Vec<Mutation> {
     let rules = convention.rules;
     let lists = match rules.choose {
@@ -52,7 +52,7 @@ pub(in crate::suites) fn of(convention: &'static Convention, features: Features)
     all
 }
 
-/// `convention` without each of its rules for any signature, one at a time.
+/// Returns `convention` without each of its rules for any signature, one at a time.
 pub(in crate::suites) fn dropped(
     convention: &'static Convention,
 ) -> impl Iterator<Item = Mutation> {
@@ -89,9 +89,9 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
         .collect()
 }
 
-/// The signatures at the boundaries of registers that are about the rules of `machine`: on each
-/// mutation of them, some have a value elsewhere.
-/// Random ones alone would miss a rule now and then. Their numbers start at `first`.
+/// Returns the signatures at the boundaries of registers that are about the rules of `machine`. On
+/// each mutation of the rules, some have a value elsewhere. Random ones alone would miss a rule now
+/// and then. Their numbers start at `first`.
 pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
     let at_boundaries = (machine.signatures.boundaries)(&machine.absent, &machine.target, first);
     let with_abi = at_boundaries.into_iter().filter_map(|question| {
@@ -191,7 +191,7 @@ const GUARDS: [&str; 3] = [
     "without its innermost guard",
 ];
 
-/// The ways to break a rule but dropping it.
+/// Returns the ways to break a rule but dropping it.
 fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
     let inside = |then: &'static Rule, around: &dyn Fn(&'static Rule) -> Rule| {
         let mut all = vec![(GUARDS[0], *then)];

@@ -79,8 +79,8 @@ impl Engine<'_> {
 }
 
 impl Tools<'_> {
-    /// Returns the facts of both functions of each question, with bit-fields looked for `shift`
-    /// bits after theirs; each of `objects` has the next so many questions.
+    /// Returns the facts of both functions of each question. Bit-fields are looked for `shift` bits
+    /// after their places. Each of `objects` has the next so many questions.
     fn facts(
         &self,
         mut questions: &[Question],
@@ -105,8 +105,8 @@ impl Tools<'_> {
 }
 
 impl Engine<'_> {
-    /// Two questions, of which the second ends a process that has seen the first: its facts are
-    /// those of a process of its own.
+    /// Checks two questions, of which the second ends a process that has seen the first. The
+    /// second's facts must be those of a process of its own.
     pub(super) fn asks_again(&self, tools: &Tools<'_>) -> Result<(), String> {
         const TEXT: &str = "
             extern int gN_0, outN;

@@ -1,7 +1,7 @@
 //! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`. The suites `conventions`,
-//! `probe` and `layout` measure them where the compiler is, and the suite `facts` judges them where
-//! it is not. The values of C-SKY and XCore, which nothing here runs, were read once in LLVM's
-//! machine code.
+//! `probe` and `layout` measure them where the compiler is, and the suite `facts` compares them
+//! where it is not. The values of C-SKY and XCore, which nothing here runs, were read once in
+//! LLVM's machine code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,8 +21,8 @@ use crate::suite::{Result, Suite, is_blessed};
 /// [`Machine::stored`]: super::machines::Machine::stored
 pub(super) const SEED: u64 = 1;
 
-/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses:
-/// a hash of the names, a colon and the names.
+/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses.
+/// The line goes on with a hash of the names, a colon and the names.
 const REFUSED: &str = "# refused ";
 
 /// Prefix of the reason why a case has no facts.
@@ -109,9 +109,9 @@ impl Stored {
         }
     }
 
-    /// Returns the text of a file: the version of the compiler, the names of cases that it refuses,
-    /// and the name, the hash and the lines of each other case. `cases` have a name, a text, and
-    /// lines unless the case is refused.
+    /// Returns the text of a file. It has the compiler's version, the names of cases that are
+    /// refused, and the name, the hash and the lines of each other case. `cases` have a name, a
+    /// text, and lines unless the case is refused.
     pub(in crate::suites) fn text<'t>(
         version: &str,
         cases: impl Iterator<Item = (&'t str, &'t str, Option<String>)>,
@@ -156,8 +156,8 @@ impl Stored {
     /// the compiler refuses.
     ///
     /// # Errors
-    /// A case that the file lacks, or has with another text or other lines than were measured, and
-    /// a case of the file that is not asked.
+    /// The file lacks a case, has one with another text or other lines than were measured, or has
+    /// one that is not among `asked`.
     fn lines<'t>(
         mut self,
         asked: impl Iterator<Item = (&'t str, &'t str)>,

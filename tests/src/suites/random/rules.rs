@@ -1,6 +1,6 @@
-//! Rules dropped from a compiler's convention, one at a time: a signature whose values that moves
-//! must differ in the compiler's code, or in ours with the broken convention. Rules that no drawn
-//! signature shows are listed ([`UNSAID`]).
+//! Rules dropped from a compiler's convention, one at a time. A signature whose values a dropped
+//! rule moves must differ in the compiler's code, or in ours with the broken convention. Rules that
+//! no drawn signature shows are listed ([`UNSAID`]).
 
 use cabi::FnAbi;
 use cabi::convention::Convention;
@@ -24,8 +24,8 @@ const TO_FIND: u64 = 1024;
 /// Fewest rules of a convention that a differing byte shows when they are dropped.
 const BY_BYTES: usize = 2;
 
-/// Rules that no drawn signature shows: a part of the target's name and one of the rule's, and the
-/// test in which another place for their values differs.
+/// Rules that no drawn signature shows. Each has a part of the target's name, a part of the rule's,
+/// and the test in which another place for its values differs.
 const UNSAID: &[(&str, &str, &str)] = &[
     // Static chains, lanes of bools.
     (
@@ -67,8 +67,9 @@ struct Counts {
     differing: Option<u64>,
 }
 
-/// Drops each rule of the compiler's convention: its code must agree with the places of fewer
-/// calls, or a fuzz run of our code fail, if a signature has other places then.
+/// Drops each rule of the compiler's convention. If a signature has other places then, the
+/// compiler's code must agree with the places of fewer calls. Otherwise a fuzz run of our code must
+/// fail.
 pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let target = compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
