@@ -1,9 +1,9 @@
 //! Sizes, alignments, offsets and bit-fields as each reference compiler has them, against `cabi`'s
-//! layout: of the corpus' types block by block, and of a grid of records by the rules of each
-//! compiler and system. Compilers write tables of the facts, which are read and not run; so clang
-//! is asked about other targets too.
+//! layout. The types are those of the corpus, block by block, and a grid of records by the rules of
+//! each compiler and system. Compilers write tables of the facts, which are read and not run. The
+//! tables of clang can thus be for other targets too.
 //!
-//! Random records are asked about by the suite `random`.
+//! The suite `random` compares random records.
 
 mod grid;
 
@@ -50,7 +50,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Judges the stored facts about `subjects` and the grid. Returns the files of facts.
+/// Compares the stored facts about `subjects` and the grid. Returns the files of facts.
 pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
     let files = COMPILERS.into_iter().map(path).collect();
     if subjects.is_empty() || !suite.wants("facts layout") {

@@ -1,9 +1,9 @@
-//! The probe over the corpus: where each reference compiler's code has every byte of arguments and
-//! results, as it is called and as it calls, is observed without an expectation
-//! (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are types
-//! in every position of an argument (`tests/corpus/positions`), and unions of a vector and an array
-//! in wide registers (`unions`). For each case that passes, an `FnAbi` with a part moved must
-//! differ from the same facts.
+//! The probe over the corpus. It observes where each reference compiler's code has every byte of
+//! arguments and results, as the code is called and as it calls (`cabi_verify::probe`). No
+//! expectation is needed for that: the facts are compared with `FnAbi` under the compiler's profile
+//! afterwards. Types in every position of an argument (`tests/corpus/positions`), and unions of a
+//! vector and an array in wide registers (`unions`), are cases too. For each case that passes, an
+//! `FnAbi` with a part moved must differ from the same facts.
 //!
 //! Other measured versions of clang compile the corpus too, each under its own profile. If two
 //! profiles differ, a version must fail under the other's.
@@ -34,7 +34,7 @@ use crate::suites::conventions::corpus;
 /// Verdict on each case, by its name.
 type Verdicts = BTreeMap<String, Verdict>;
 
-/// The levels of optimization at which compilers are asked.
+/// The levels of optimization at which compilers are compared.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
 
 /// Cases that one program holds at most.
@@ -154,7 +154,7 @@ fn parts_of<'a>(
     suite: &mut Suite,
 ) -> Vec<(Part<'a>, Vec<SubjectCase<'a>>)> {
     let engine = suite.engine(&name(compiler, source));
-    // A compiler is not asked what it lacks for other cases than those that are wanted.
+    // Features that a compiler lacks are looked for in the wanted cases alone.
     let is_wanted = |subject: &&Subject| {
         let mut cases = subject.cases.iter();
         subject.target == compiler.target() && cases.any(|case| suite.wants(&case.name))
@@ -195,7 +195,7 @@ fn report_versions(parts: &[&Part<'_>], suite: &mut Suite) {
     }
 }
 
-/// `policy` with each of `bits` the other way.
+/// Returns `policy` with each of `bits` the other way.
 fn flipped(policy: Policy, bits: Policy) -> Policy {
     policy.without(bits) | bits.without(policy)
 }

@@ -1,11 +1,12 @@
 //! Zig's compiler against Cranelift, in both directions, by both its back ends, each under its own
-//! profile: extern structs and unions, vectors of numbers, as facts; vectors of bools in calls.
-//! Sizes, alignments and offsets are compared too.
+//! profile. Facts compare extern structs and unions, and vectors of numbers; calls compare vectors
+//! of bools. Sizes, alignments and offsets are compared too.
 //!
-//! The signatures are those of the corpus that Zig can express, those that show its bugs, vectors
-//! of bools from all registers free to none, and `CABI_RANDOM_COUNT` random ones (200 by default)
-//! from `CABI_RANDOM_SEED`. If Zig's own caller and callee disagree about a random one, it is Zig's
-//! fault, and counted as such. Cases that Zig cannot express or compile are counted by reason.
+//! Signatures are those of the corpus that Zig can express, those that show its bugs, and vectors
+//! of bools from all registers free to none. There are `CABI_RANDOM_COUNT` random ones besides (200
+//! by default) from `CABI_RANDOM_SEED`. If Zig's own caller and callee disagree about a random one,
+//! the fault is Zig's, and counted as such. Cases that Zig cannot express or compile are counted by
+//! reason.
 
 mod bugs;
 pub(super) mod cases;

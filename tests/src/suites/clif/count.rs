@@ -1,8 +1,8 @@
-//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a
+//! The machine code of shims, lowered and by hand, as text that is kept. One instruction more is a
 //! failure that shows the lines that differ.
 //!
-//! Negative controls: shims with a padding argument, with values that are kept across the call, and
-//! with a copy by `memcpy`, where the kept one has none.
+//! Negative controls are shims with a padding argument, with values that are kept across the call,
+//! and with a copy by `memcpy`. The kept shim has none of these.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,8 +23,8 @@ use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
 
-/// The signature whose shim may be longer than the one by hand: a record in memory, which Cranelift
-/// by hand copies with `memcpy`, is shorter as text and longer to run.
+/// The signatures whose shims may be longer than those by hand. They have a record in memory, which
+/// Cranelift by hand copies with `memcpy`. The copy is shorter as text and longer to run.
 const COPIED_BY_HAND: [&str; 2] = ["s_l4", "s_l9"];
 
 /// Shims that are worse than the lowered one of a signature, and why.
@@ -93,7 +93,7 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     controls(report, &engine)
 }
 
-/// Place in which the code of a shim is kept.
+/// Returns the place in which the code of a shim is kept.
 fn path(measured: &Measured) -> PathBuf {
     let name = format!("{}.asm", measured.name);
     folder().join("clif/shims").join(name)
@@ -105,7 +105,7 @@ fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
     kept::held(&path(measured), &format!("{head}\n{now}"))
 }
 
-/// An error with both texts if `now` has more instructions than `before`.
+/// Returns an error with both texts if `now` has more instructions than `before`.
 fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), String> {
     match (count(before), count(now)) {
         (most, n) if n > most => Err(format!(
@@ -116,7 +116,7 @@ fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), St
     }
 }
 
-/// A worse shim must be noticed, as longer than the text that is kept.
+/// Checks that a worse shim is noticed, as longer than the text that is kept.
 fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
     if is_blessed() {
         return Ok(());
@@ -136,8 +136,8 @@ fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
     Ok(())
 }
 
-/// The instructions of the compiled function, a line each: all before the constants after its end,
-/// of which these functions have none.
+/// Returns the instructions of the compiled function, a line each: all before the constants after
+/// its end, of which these functions have none.
 fn disassembly(isa: &dyn TargetIsa, func: Function) -> Result<String> {
     let mut ctx = Context::for_function(func);
     let code = ctx

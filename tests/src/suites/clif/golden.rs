@@ -83,8 +83,8 @@ fn texts<'c>(
     out
 }
 
-/// A function of `sig` that hands its arguments on to `f` and returns what that returns; of a
-/// variadic `f`, a call with arguments in memory.
+/// Returns a function of `sig` that hands its arguments on to `f` and returns the result of `f`. A
+/// variadic `f` has a call with arguments in memory.
 fn function(
     lower: &Lowering,
     config: TargetFrontendConfig,

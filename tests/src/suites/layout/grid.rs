@@ -1,6 +1,6 @@
-//! The grid of records about which gcc and clang may differ: bit-fields of types whose alignment a
-//! typedef changed, and attributes at every place of a declarator, as text of C, which libclang
-//! reads.
+//! The grid of records about which gcc and clang may differ, as text of C, which libclang reads. It
+//! has bit-fields of types whose alignment a typedef changed, and attributes at every place of a
+//! declarator.
 
 use std::collections::BTreeMap;
 
@@ -45,8 +45,8 @@ const ALIGNED: [&str; 6] = [
     "aligned(16)",
 ];
 
-/// Records: `$T` is the type, `$W` the width of a bit-field, `$U` that of an unnamed one, `$A` the
-/// attribute of a member, `$R` those of the record.
+/// Records. `$T` is the type. `$W` is the width of a bit-field, and `$U` that of an unnamed one.
+/// `$A` is the attribute of a member, and `$R` are those of the record.
 const MEMBERS: [&str; 6] = [
     "struct $R { $T a $W $A; $T b $W; }",
     "struct $R { signed char a; $T b $W $A; signed char c; }",

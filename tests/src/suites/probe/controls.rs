@@ -1,7 +1,7 @@
 //! Wrong places for a case that the probe has seen in the right ones: its facts must differ from
-//! each kind of them. A caller leaves bytes of its values in registers that pass nothing, so of
-//! several wrong places one may hold the right bytes, but not all. None of the differences may look
-//! like a self-inconsistency.
+//! each kind of them. A caller leaves bytes of its values in registers that pass nothing. One of
+//! several wrong places may thus hold the right bytes, but not all. None of the differences may
+//! look like a self-inconsistency.
 
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Type, x86_64};
 use cabi_verify::build::Reference;

@@ -1,5 +1,5 @@
-//! Unions of a vector and an array, in registers of 32 and 64 bytes: which of their eightbytes have
-//! a class is where the compilers differ most. Controls are the profile of the other compiler, and
+//! Unions of a vector and an array, in registers of 32 and 64 bytes. Compilers differ most about
+//! which eightbytes of these have a class. Controls are the profile of the other compiler, and
 //! clang's without the bits that the unions are about.
 
 use std::fmt::Write as _;
@@ -55,8 +55,8 @@ const ELEMENTS: [&str; 18] = [
 
 const LENGTHS: [&str; 7] = ["[1]", "[2]", "[3]", "[8]", "[1][2]", "[2][1]", "[2][2]"];
 
-/// Each union of both, as argument and as result. gcc aligns a vector of 64 bytes to 32 without
-/// AVX-512. None without libclang.
+/// Returns each union of both, as argument and as result; none without libclang. gcc aligns a
+/// vector of 64 bytes to 32 without AVX-512.
 pub(super) fn subjects(suite: &Suite) -> Result<Vec<Subject>> {
     let (mut text, mut n) = (String::new(), 0);
     for (level, first) in LEVELS
@@ -90,8 +90,8 @@ pub(super) fn subjects(suite: &Suite) -> Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-/// Why `cabi` refuses the case, if it is one of the unions of 48 bytes of which clang's code
-/// reads 64.
+/// Returns why `cabi` refuses the case, if it is one of the unions of 48 bytes of which clang's
+/// code reads 64.
 pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
     let is_such = case.name.starts_with(NAME) && case.prototype.ret.size() == 48;
     let abi = case.abi_under(reference.profile().policy());

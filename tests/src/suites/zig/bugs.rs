@@ -70,8 +70,8 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     BUGS.iter().map(|(name, _)| *name)
 }
 
-/// Returns the name of the bug of `expected` that Zig's code of this mode meets in a call of `case`
-/// where `found` differs, if it is known.
+/// Returns the name of the bug of `expected` that Zig's code of this mode meets in a call of
+/// `case`, if it is known. The call differs by `found`.
 pub(super) fn met(
     expected: &Expected,
     case: &Case,
@@ -218,9 +218,9 @@ fn has_wide_vector(ty: &Type) -> bool {
     leaves(ty).any(|leaf| is_vector(leaf.kind) && leaf.width_bits > 128)
 }
 
-/// A vector that LLVM places otherwise than C's front ends: of less than 8 bytes, of one lane, of
-/// several `__int128`, or of bools; or a record with one of the first two, which Zig's classifier
-/// does not tell from others.
+/// Checks whether `ty` has a vector that LLVM places differently from C's front ends. Such a vector
+/// has less than 8 bytes, one lane, several `__int128`, or bools. In a record it has less than 8
+/// bytes or one lane: Zig's classifier does not tell it from others.
 fn has_vector_of_llvm(ty: &Type) -> bool {
     let is_alone = ty.as_record().is_none();
     leaves(ty).any(|leaf| match leaf.kind {

@@ -23,8 +23,9 @@ const LANES: [u16; 5] = [1, 8, 17, 32, 64];
 /// Integers before the vector: from all registers free to none.
 const BEFORE: [usize; 5] = [0, 1, 4, 6, 8];
 
-/// Vectors of bools, which C's text cannot say: as arguments, with integers before and a double and
-/// a pointer after, as results, in a record, twice.
+/// Returns vectors of bools, which C's text cannot express. They are arguments (with integers
+/// before, and a double and a pointer after), results, members of a record, and two arguments of a
+/// function.
 pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
     let mut subjects = Vec::new();
     let mut add = |name: String, params: Vec<Type>, ret: &Type| {
