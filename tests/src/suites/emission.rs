@@ -1,6 +1,6 @@
-//! Cranelift as a compiler of the corpus: the probe observes the place of every byte of arguments
-//! and results in our own callers and callees, for each target whose programs run here. They are
-//! compared with `FnAbi`; no C compiler is asked about a signature.
+//! Cranelift as a compiler of the corpus. The probe observes the place of every byte of arguments
+//! and results in our own callers and callees, for each target whose programs run here. The places
+//! are compared with `FnAbi`; no C compiler compiles a signature.
 
 use std::collections::BTreeSet;
 

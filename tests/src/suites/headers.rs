@@ -1,5 +1,5 @@
-//! `verify` over headers: those of the C library and of installed packages, without a mismatch; and
-//! a header of our own, in which it must report deliberate mistakes.
+//! `verify` over headers. Those of the C library and of installed packages have no mismatch. In a
+//! header of our own, deliberate mistakes must be reported.
 //!
 //! The packages are chosen for their many aggregates by value. A package that is not installed is
 //! `not run`.
@@ -23,9 +23,9 @@ use super::conventions::mutations;
 use crate::mutants::named;
 use crate::suite::{Result, Suite};
 
-/// The headers that are verified: for each its package, its name, how many functions take or return
-/// an aggregate by value (so many at least, or it is another header than was meant), and after `|`
-/// a line before it.
+/// The headers that are verified. A line has the package, the header's name, and the number of
+/// functions that take or return an aggregate by value. After `|` there is a line to put before the
+/// header. Fewer functions show that it is another header than was meant.
 const SYSTEM: &str = include_str!("headers/system.txt");
 
 /// The header in which mistakes show.
@@ -76,7 +76,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
 }
 
-/// The header of a line of [`SYSTEM`], if it is installed.
+/// Reads the header of a line of [`SYSTEM`], if it is installed.
 fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
     let (line, before) = line.split_once(" | ").unwrap_or((line, ""));
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -104,7 +104,7 @@ fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
     Ok(Some(read))
 }
 
-/// `text` read; `None`, and a note, if the header is not installed.
+/// Reads `text`; `None`, and a note, if the header is not installed.
 fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Result<Option<Read>> {
     let is_absent = |error: &HeaderError| match error {
         HeaderError::Source { errors } => errors
@@ -169,7 +169,7 @@ fn mistake() -> Result<(&'static str, Mistake)> {
     Ok((broken.name, Mistake::of_convention(broken)))
 }
 
-/// No mismatch without a mistake, and one with it.
+/// Checks that there is no mismatch without a mistake, and one with it.
 fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";

@@ -1,6 +1,6 @@
 //! A machine that lacks a feature of processors or a tool: each by itself, and all together. Suites
-//! run in children, most of them for one case of their own; each must pass, and print that
-//! something did not run, with the reason.
+//! run in children, most of them for one case of their own. Each must pass, and print that a case
+//! did not run, with the reason.
 //!
 //! Negative controls: where reference compilers are required a missing one fails, and so does a
 //! feature that no processor has. Where two suites fail, both are run and named.

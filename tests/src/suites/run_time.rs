@@ -1,9 +1,9 @@
-//! Code made at run time: an invoker and a closure of each signature of the corpus, seen by the
-//! probe as code of a compiler is, and compared with `FnAbi`. Objects lie against pages that nobody
-//! may touch, at one end or the other by the order of cases.
+//! Code made at run time: an invoker and a closure of each signature of the corpus. The probe
+//! observes them as it does a compiler's code, and they are compared with `FnAbi`. Objects lie
+//! against pages that nobody may touch, at one end or the other by the order of cases.
 //!
 //! All cases share the makers of this code, as a user's program does, in a random order
-//! (`CABI_ORDER`): a key that lacks a property of its value gives a case the code of another one.
+//! (`CABI_ORDER`). A key that lacks a property of its value gives a case the code of another one.
 //!
 //! Negative control: invokers and closures that are found without the sizes of arguments on the
 //! stack must each be noticed.

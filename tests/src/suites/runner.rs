@@ -1,5 +1,5 @@
-//! Mistakes of the runner itself, which would blind every suite: each is made on purpose, or input
-//! that would hide it is fed in, and must be noticed.
+//! Mistakes of the runner itself, which would blind every suite. Each is made on purpose, or input
+//! that would hide it is given. Each must be noticed.
 
 use cabi_header::Options;
 use cabi_verify::build::Reference;

@@ -1,5 +1,5 @@
-//! Every flag of Cranelift with every value, in the ISA of a front end: it is refused, or functions
-//! of C and of a language are as they were. Only the list at the end knows which are refused.
+//! Every flag of Cranelift with every value, in the ISA of a front end. Each value is refused, or
+//! functions of C and of a language are as they were. Only `refused` lists the refused values.
 
 use cabi::{FnSig, Target, VectorLevel, X86_64_LANG, X86_64_SYSV};
 use cabi_verify::build::ProgramTarget;

@@ -23,8 +23,8 @@ type Own = (&'static str, &'static Convention);
 /// One of so many signatures of the corpus is taken.
 const STEP: usize = 16;
 
-/// Pairs of each kind of class, tails, values in memory, blocks that Cranelift copies; and records
-/// that a language splits, one of which fills all registers of its results.
+/// Pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies. Records
+/// that a language splits follow, one of which fills all registers of its results.
 const TYPES: &str = "
     long
     double
@@ -111,8 +111,8 @@ pub(super) fn signatures(
     Ok(placed(target, convention, all))
 }
 
-/// Returns signatures with a static chain, which a stub moves to the first register that is left:
-/// of each type alone, of several, and of numbers of integers.
+/// Returns signatures with a static chain, which a stub moves to the first register that is left.
+/// They are of each type alone, of several types, and of numbers of integers.
 fn with_chains(target: &Target, convention: &'static Convention) -> Result<Vec<Signature>> {
     let longs = (0..LONGS).map(|n| FnSig::new(vec![Type::I64; n], Type::I64));
     let longs = longs
