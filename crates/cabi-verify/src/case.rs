@@ -208,7 +208,7 @@ impl Case {
 pub(crate) mod tests {
     use super::*;
 
-    /// The block with this text, read; `None`, with a message once, without libclang.
+    /// Reads the block with this text; `None`, with a message once, without libclang.
     pub(crate) fn subject(text: &str) -> Option<Subject> {
         match Subject::parse(&format!("== one\nproves: x\n{text}\n")) {
             Err(error) if error.is_missing_libclang => {

@@ -130,7 +130,7 @@ impl CorpusError {
         }
     }
 
-    /// An error of line `line_idx`, from 0, of `file`.
+    /// Makes an error of line `line_idx`, from 0, of `file`.
     fn at_line(file: &Path, line_idx: usize, why: impl Display) -> Self {
         Self::new(format!("{}:{}", file.display(), line_idx + 1), why)
     }

@@ -82,8 +82,8 @@ pub enum At {
     Spots(Vec<Spot>),
 }
 
-/// A byte's place: a register, the argument area (`sp`), or memory behind a pointer (`[rdi]`,
-/// `[sp+8]`).
+/// A byte's place: a register, the argument area (`sp`), or memory that a pointer points to
+/// (`[rdi]`, `[sp+8]`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Spot {
     /// Name of the place.

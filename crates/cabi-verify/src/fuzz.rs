@@ -351,7 +351,7 @@ impl Alone<'_> {
         Ok(ran.into_iter().flatten().collect())
     }
 
-    /// A smaller signature with a verdict of the same kind, and what is wrong with it.
+    /// Finds a smaller signature with a verdict of the same kind, and what is wrong with it.
     fn shrink(
         &self,
         signature: &CSignature,

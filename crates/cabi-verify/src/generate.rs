@@ -290,7 +290,7 @@ impl From<CRecord> for CType {
 }
 
 impl From<&'static str> for CType {
-    /// The type that keywords spell.
+    /// Makes the type that keywords spell.
     fn from(name: &'static str) -> Self {
         Self::Name(name)
     }

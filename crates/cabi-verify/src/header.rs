@@ -137,7 +137,7 @@ pub fn read(
     })
 }
 
-/// The record types that `only` chooses, once each.
+/// Returns the record types that `only` chooses, once each.
 fn records<'h>(header: &'h Header, only: &impl Fn(&str, &Location) -> bool) -> Vec<&'h NamedType> {
     let mut records: Vec<&NamedType> = Vec::new();
     for named in header.records.iter().chain(&header.typedefs) {

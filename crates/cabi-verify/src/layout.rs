@@ -20,7 +20,7 @@ mod tests;
 
 pub use table::{Reply, Table, ask_data, ask_together};
 
-/// Property of a type to ask about.
+/// Property of a type's layout, with the answer of `cabi`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// The block's name.
@@ -188,7 +188,7 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     out
 }
 
-/// Returns the offset of a member of type `ty` after a `char`. `None` where a typedef asks for an
+/// Returns the offset of a member of type `ty` after a `char`. `None` if a typedef sets an
 /// alignment on Windows, whose compilers disagree about such members.
 fn after_char(ty: &Type, model: &DataModel) -> Option<u64> {
     if model.bit_fields == BitFieldStyle::Ms && ty.asks_align() {

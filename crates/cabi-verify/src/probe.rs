@@ -116,7 +116,7 @@ impl Probe {
     /// Makes the probe of `machine`, which `linker` compiles with `flags`, and links.
     ///
     /// # Errors
-    /// [`ReferenceError`]: the compiler refuses it, or cannot be asked.
+    /// [`ReferenceError`]: the compiler refuses it, or cannot be run.
     pub fn new(
         machine: ProbeMachine,
         (linker, flags): (&Reference, &[&str]),
@@ -138,7 +138,7 @@ impl Probe {
     /// Compiles the probe of a target whose programs run here.
     ///
     /// # Errors
-    /// [`ReferenceError`]: the target's linker refuses it, or cannot be asked.
+    /// [`ReferenceError`]: the target's linker refuses it, or cannot be run.
     pub fn of_target(target: &ProgramTarget) -> Result<Self, ReferenceError> {
         Self::new(ProbeMachine::of(&target.target), (&target.linker, &[]))
     }

@@ -125,8 +125,8 @@ pub fn was_interrupted() -> bool {
     false
 }
 
-/// Why the failure of a compiler is no answer: memory ran out, it was ended from outside, the disk
-/// is full.
+/// Returns the reason why the failure of a compiler is no answer. Memory ran out, another process
+/// ended it, or the disk is full.
 pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
     if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
         return Some(io::ErrorKind::StorageFull);
@@ -153,7 +153,7 @@ pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
     WORDS.iter().any(|words| messages.contains(words))
 }
 
-/// By a hangup, an interrupt, SIGKILL or SIGTERM.
+/// Checks whether a hangup, an interrupt, SIGKILL or SIGTERM ended it.
 fn was_ended(status: ExitStatus) -> bool {
     cfg!(unix) && matches!(signal(status), Some(1 | 2 | 9 | 15))
 }

@@ -1,5 +1,5 @@
-//! Features that this processor has, asked of it in one place. `CABI_HIDE=avx,avx512f` hides some,
-//! as the path hides tools: what runs then is what runs on a processor without them.
+//! Features that this processor has, detected in one place. `CABI_HIDE=avx,avx512f` hides some, as
+//! the path hides tools. Then the same runs as on a processor without them.
 
 struct Feature {
     /// Macro of a compiler whose code may use it.

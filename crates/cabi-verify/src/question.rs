@@ -1,4 +1,4 @@
-//! Signatures whose places are asked for, as C: the two sides of a call.
+//! Signatures whose places a compiler's code shows, as C: the two sides of a call.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use cabi::{FnSig, Type};
 use crate::case::{Case, parameter_list};
 use crate::generate::CDeclarations;
 
-/// A signature whose places are asked for.
+/// A signature whose places a compiler's code shows.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub(crate) number: usize,
@@ -22,7 +22,7 @@ pub struct Question {
 impl Question {
     /// Makes question `number` about a declaration; `None` if `cabi` refuses one of its types.
     ///
-    /// For a variadic function only the call is asked about: `va_arg` decides at run time where it
+    /// For a variadic function only the call is observed: `va_arg` decides at run time where it
     /// looks.
     pub fn new(number: usize, declared: &CDeclarations) -> Option<Self> {
         let case = declared.case.as_ref().ok()?;
@@ -100,7 +100,7 @@ fn copy(ty: &Type, to: &str, from: &str) -> String {
     members.unwrap_or_else(|| format!("{to} = {from}; "))
 }
 
-/// An object, of which no member is written yet.
+/// Declares an object, no member of which is written yet.
 fn object(ty: &str, name: &str) -> String {
     format!("{ty} {name}; __builtin_memset((void *)&{name}, 0xee, sizeof {name}); ")
 }

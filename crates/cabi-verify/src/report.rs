@@ -67,7 +67,7 @@ pub struct Section {
     pub seconds: Option<f64>,
 }
 
-/// A case in one direction, a fact, or something that was left out.
+/// A case in one direction, a fact, or an omission.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Item {
     /// Its name.
@@ -140,7 +140,7 @@ impl Section {
         self.items.iter().filter(move |item| item.status == status)
     }
 
-    /// The items with this status by their kinds, in the order of the first of each.
+    /// Returns the items with this status by their kinds, in the order of the first of each.
     fn by_kind(&self, status: Status) -> Vec<Vec<&Item>> {
         let mut kinds: Vec<Vec<&Item>> = Vec::new();
         for item in self.with(status) {

@@ -25,11 +25,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// A new, empty folder.
+    /// Makes a new, empty folder.
     ///
     /// # Errors
-    /// The system's, with the folder in which none can be made: whoever prints it asked for
-    /// something else, a compiler for instance.
+    /// The system's error, with the folder in which none can be made. Messages about a compiler,
+    /// for instance, name no folder.
     pub(crate) fn new() -> io::Result<Self> {
         let root = Root::get()?;
         let folder = tempfile::Builder::new()
@@ -54,7 +54,7 @@ struct Root {
 }
 
 impl Root {
-    /// The one there is, or a new one.
+    /// Returns the folder that there is, or a new one.
     fn get() -> io::Result<Arc<Self>> {
         static ROOT: Mutex<Weak<Root>> = Mutex::new(Weak::new());
         static SWEPT: Once = Once::new();

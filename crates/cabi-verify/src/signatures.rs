@@ -121,7 +121,7 @@ pub(crate) struct Typed<'a> {
     decided: BTreeMap<usize, Compared>,
 }
 
-/// The place of a signature whose names start with `r<i>`.
+/// Returns the place of a signature whose names start with `r<i>`.
 pub(crate) fn number(name: &str) -> Option<usize> {
     name.strip_prefix('r')?.parse().ok()
 }
@@ -151,8 +151,8 @@ impl<'a> Typed<'a> {
         Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
     }
 
-    /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the
-    /// types of those that are in the file.
+    /// Returns the caller and callee of every signature that is to be tried, and `layouts`. The
+    /// latter is a text about the types of those that are in the file.
     fn unit<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Unit<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
         let entries = self.subjects.iter().filter_map(entry).collect();
@@ -182,7 +182,7 @@ impl<'a> Typed<'a> {
             .collect()
     }
 
-    /// The signatures of `compiled` whose layouts differ.
+    /// Returns the signatures of `compiled` whose layouts differ.
     fn layouts_differ(&self, compiled: &CompiledUnit) -> Result<BTreeMap<usize, Compared>, String> {
         let compiler = self.unit.compiler;
         let is_compiled = |at: &usize| {
@@ -194,8 +194,8 @@ impl<'a> Typed<'a> {
         let answers = table.answers(&compiled.built);
         let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
-        // A member is aligned to more there than its type, where a typedef lowers that: offsets of
-        // members tell.
+        // A member may be aligned to more there than its type, if a typedef lowers that. Offsets of
+        // members show the alignment.
         let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
         let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
         for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
@@ -207,7 +207,7 @@ impl<'a> Typed<'a> {
                 let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
                 let found = (fact.is_lost(&theirs), why);
                 let first = wrong.entry(i).or_insert_with(|| found.clone());
-                // A difference that is the layout's is told before one that the compiler's
+                // A difference of the layout is reported rather than one that the compiler's
                 // initializer makes.
                 if first.0 && !found.0 {
                     *first = found;
@@ -237,7 +237,7 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// One result for each signature.
+    /// Returns one result for each signature.
     fn compared(mut self) -> Vec<Compared> {
         let all = (0..self.unit.signatures.len()).map(|i| {
             let nothing = || Verdict::Differs("nothing became of it".into()).into();
@@ -274,7 +274,7 @@ pub fn subject(
 }
 
 /// Returns the verdict on a refusal of `cabi`. The known refusals of drawn signatures have errors
-/// of their own; any other refusal hides something. For other targets than x86-64 Linux, `cabi`
+/// of their own; any other refusal hides a difference. For other targets than x86-64 Linux, `cabi`
 /// refuses types that nobody has compared, which is counted.
 fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
     let is_known = matches!(why, Error::NoKnownRule { .. } | Error::InvalidAtomic { .. });
@@ -284,8 +284,8 @@ fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
     Verdict::Differs(format!("refused without need: {why}").into())
 }
 
-/// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides
-/// something, unless a type is one that this compiler lacks.
+/// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides a
+/// difference, unless a type is one that this compiler lacks.
 const REFUSALS: [&str; 7] = [
     "flexible array member in a struct with no named members",
     // gcc before 13, which reads no `f(...)`.
@@ -314,7 +314,7 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
     Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
 }
 
-/// The verdict of both directions.
+/// Returns the verdict of both directions.
 fn of_both(both: [&units::Judged; 2]) -> Compared {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
     for judged in both {

@@ -193,7 +193,7 @@ impl Tally {
         }
     }
 
-    /// A difference as a file of the corpus.
+    /// Returns a difference as a file of the corpus.
     fn block(&self, found: &Finding) -> String {
         let Finding {
             again, why, block, ..
@@ -284,7 +284,7 @@ impl Finding {
     }
 }
 
-/// A reason without the numbers of one case; those of x86-64 stay.
+/// Returns a reason without the numbers of one case; those of x86-64 stay.
 fn general(why: &str) -> String {
     let mut out = String::new();
     for word in why.split_inclusive(' ') {

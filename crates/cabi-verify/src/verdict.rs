@@ -75,8 +75,7 @@ impl Difference {
     }
 }
 
-/// Reason why a case did not pass: `cabi` or the lowering does not support it, or something
-/// differs.
+/// Reason why a case did not pass: `cabi` or the lowering does not support it, or it differs.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Fault {

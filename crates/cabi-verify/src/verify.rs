@@ -282,8 +282,8 @@ impl Compiler {
     /// Makes a compiler of `reference` under `policy`, or else under its own.
     ///
     /// # Errors
-    /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`]
-    /// if its code cannot run.
+    /// [`VerifyError::Reference`] if it cannot be run for its macros, [`VerifyError::Machine`] if
+    /// its code cannot run.
     pub fn new(reference: Reference, policy: Option<Policy>) -> Result<Self, VerifyError> {
         let level = reference.vector_level()?;
         let lacking = reference.features_lacking()?;
@@ -295,7 +295,7 @@ impl Compiler {
         Ok(Self { level, ..own })
     }
 
-    /// `reference` at the baseline of vectors, whose code runs here.
+    /// Makes a compiler of `reference` at the baseline of vectors, whose code runs here.
     fn plain(reference: Reference, policy: Option<Policy>) -> Self {
         Self {
             policy: policy.unwrap_or(reference.profile().on(&HERE)),
@@ -361,8 +361,8 @@ impl Compiler {
         )
     }
 
-    /// The name of its policy; if that is the compiler's own and its version was not measured, this
-    /// too.
+    /// Returns the name of its policy. If that is the compiler's own and its version was not
+    /// measured, a note says so.
     pub(crate) fn policy_name(&self) -> String {
         let (target, reference) = (self.target(), &self.reference);
         let note = match self.policy == reference.profile().on(&target) {

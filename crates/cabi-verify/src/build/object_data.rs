@@ -29,8 +29,8 @@ fn table(
 ) -> Result<(Vec<u64>, Vec<Vec<u8>>), String> {
     let file = std::fs::read(&built.object).map_err(|error| error.to_string())?;
     let file = object::File::parse(&*file).map_err(|error| error.to_string())?;
-    // Looked up once for all: a table has thousands of objects. A compiler may have been told to
-    // hide its symbols: then they are dynamic only.
+    // Looked up once for all: a table has thousands of objects. Flags of a compiler may hide its
+    // symbols: then they are dynamic only.
     let symbols = file.dynamic_symbols().chain(file.symbols());
     let symbols = symbols.filter(|symbol| !symbol.is_undefined());
     let symbols: Symbols<'_, '_> = symbols
@@ -51,7 +51,7 @@ fn table(
 /// Symbols by their names.
 type Symbols<'data, 'file> = HashMap<&'data str, Symbol<'data, 'file>>;
 
-/// The `size` bytes at symbol `name`.
+/// Returns the `size` bytes at symbol `name`.
 fn bytes(
     file: &object::File<'_>,
     symbols: &Symbols<'_, '_>,

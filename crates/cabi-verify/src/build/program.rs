@@ -9,7 +9,8 @@ use super::reference::{Reference, ReferenceError, scratch, write};
 use crate::process;
 use crate::scratch::Scratch;
 
-/// Programs end sooner unless they wait for something: their processor time is limited.
+/// Limit for a program. Programs end sooner unless they wait, because their processor time is
+/// limited.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Processor time for the calls of a program.

@@ -234,7 +234,7 @@ impl Reference {
         answer.as_ref().copied().map_err(String::as_str)
     }
 
-    /// Checks whether it can be asked about `block`, with code that runs here.
+    /// Checks whether it supports `block`, with code that runs here.
     ///
     /// # Errors
     /// The reason why not.
@@ -242,7 +242,7 @@ impl Reference {
         self.admits_with(block, |capability| self.has(capability))
     }
 
-    /// Checks whether it can be asked about the layouts of `block`, with code that does not run.
+    /// Checks whether it supports the layouts of `block`, with code that does not run.
     ///
     /// # Errors
     /// The reason why not.

@@ -1,4 +1,4 @@
-//! Places as facts name them, and the registers behind them.
+//! Places as facts name them, and their registers.
 
 use cabi::{Bank, FnAbi, Loc, PartType, Place, PlacedPart, Reg};
 
@@ -55,7 +55,7 @@ impl Compared<'_> {
         })
     }
 
-    /// First byte of the value that is in a part, and its place.
+    /// Returns the first byte of the value that is in a part, and its place.
     pub(super) fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
         let part = placed.part;
         let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));

@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block,
     Err(wrong(start)(format!("block `{name}` {why}")))
 }
 
-/// The keys from line `at` on, each with its line and its text, and the line after them.
+/// Returns the keys from line `at` on, each with its line and its text, and the line after them.
 fn keys(lines: &[String], mut at: usize) -> (Vec<(usize, &str, String)>, usize) {
     let mut keys: Vec<(usize, &str, String)> = Vec::new();
     while let Some(line) = lines.get(at) {
@@ -72,7 +72,7 @@ fn keys(lines: &[String], mut at: usize) -> (Vec<(usize, &str, String)>, usize) 
     (keys, at)
 }
 
-/// The items of a list with commas.
+/// Returns the items of a list with commas.
 fn items(text: &str) -> Vec<String> {
     let items = text.split(',').map(|item| item.trim().to_owned());
     items.filter(|item| !item.is_empty()).collect()
@@ -131,14 +131,14 @@ impl Block {
     }
 }
 
-/// The key that `text` starts with: letters before a colon and a space.
+/// Returns the key that `text` starts with: letters before a colon and a space.
 fn key_of(text: &str) -> Option<&str> {
     let (key, rest) = text.split_once(':')?;
     let word = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase());
     (word && (rest.is_empty() || rest.starts_with(' '))).then_some(key)
 }
 
-/// A line of keys cut before each known key that two spaces or more precede.
+/// Cuts a line of keys before each known key that two spaces or more precede.
 fn entries(line: &str) -> impl Iterator<Item = &str> {
     let is_key = |at: &usize| key_of(&line[*at..]).is_some_and(|key| KEYS.contains(&key));
     let after_gaps = line.char_indices().map(|(at, _)| at);

@@ -44,7 +44,7 @@ pub(crate) const VARIANTS: usize = 4;
 /// Mistake made on purpose.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mutation {
-    /// Another stub than the one asked for.
+    /// Function that replaces a stub by another one.
     pub stub: Option<fn(Stub) -> Stub>,
     /// A change to a function before it is compiled.
     pub func: Option<fn(&mut ir::Function)>,

@@ -38,7 +38,7 @@ pub(crate) struct CaseText {
     pub(crate) layout: Vec<Question>,
 }
 
-/// A number that Zig is asked for.
+/// A number that Zig computes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Question {
     /// In Zig.
@@ -51,7 +51,7 @@ pub(crate) struct Question {
     pub(crate) ours: u64,
 }
 
-/// `case`, whose function's name is one of its own in the file.
+/// Returns the text of `case`, whose function's name is one of its own in the file.
 pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotExpressible> {
     let prototype = &case.prototype;
     if !prototype.target_features.is_empty() {
@@ -202,7 +202,7 @@ fn record_argument(
     }
 }
 
-/// A function that records its arguments and returns the result of the case.
+/// Returns a function that records its arguments and returns the result of the case.
 fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;
@@ -269,7 +269,7 @@ fn unnamed(ty: &Type) -> Result<&'static str, NotExpressible> {
     }
 }
 
-/// A function that calls another through a pointer, with values from images.
+/// Returns a function that calls another through a pointer, with values from images.
 fn caller(case: &Case, words: &Words) -> String {
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;

@@ -32,7 +32,7 @@ pub(super) struct Transitions {
 /// or the compiler lacks follow, with the reason.
 ///
 /// # Errors
-/// [`VerifyError`] if a compiler cannot be asked.
+/// [`VerifyError`] if a compiler cannot be run.
 pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), VerifyError> {
     let (mut all, mut absent) = (vec![compiler], Vec::new());
     // By reference wider vectors are like any record.
@@ -221,7 +221,7 @@ fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
     all
 }
 
-/// A value of `n` stack slots, passed in memory.
+/// Returns a value of `n` stack slots, passed in memory.
 fn slots(n: u32) -> CType {
     CType::structure([Form::array("long".into(), &[n])])
 }

@@ -117,7 +117,7 @@ impl Draw<'_> {
         }
     }
 
-    /// A type that a value can have which is passed.
+    /// Draws the type of a value that is passed.
     fn value(&mut self) -> CType {
         self.palette = self.random.one_or(&PALETTES, SCALARS);
         match self.random.below(100) {
@@ -219,13 +219,14 @@ impl Draw<'_> {
         CType::Vector { lane, bytes }
     }
 
-    /// Returns whether something is to be wider than 16 bytes, or aligned so. Seldom: one such
-    /// argument is enough for a call not to be lowered, or to have nothing else in its registers.
+    /// Draws whether a type is wider than 16 bytes, or aligned to more. This is seldom so: one such
+    /// argument is enough for a call not to be lowered, or to have no other argument in its
+    /// registers.
     fn is_wide(&mut self) -> bool {
         self.random.chance(6)
     }
 
-    /// An alignment that an attribute asks for, in bytes.
+    /// Draws an alignment for an attribute, in bytes.
     fn alignment(&mut self, usual: u32) -> u32 {
         if self.is_wide() {
             32
@@ -234,7 +235,7 @@ impl Draw<'_> {
         }
     }
 
-    /// A typedef of anything simple, with an alignment of its own.
+    /// Draws a typedef of a simple type, with an alignment of its own.
     fn aligned(&mut self, levels: u32) -> CType {
         let inner = match self.random.below(4) {
             0 if levels > 0 => self.record(levels - 1).into(),

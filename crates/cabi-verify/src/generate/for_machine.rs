@@ -20,7 +20,7 @@ pub struct Absent {
     pub vectors: bool,
     /// `true` if `_BitInt` is left out.
     pub bit_int: bool,
-    /// The greatest alignment that attributes ask for.
+    /// The greatest alignment that attributes set.
     pub align: u32,
     /// The most registers of one kind that are filled before the drawn values.
     pub fill: u32,

@@ -117,7 +117,7 @@ struct Text<'p> {
 }
 
 impl Text<'_> {
-    /// The type as C spells it; what needs a declaration has got one.
+    /// Returns the type as C spells it; what needs a declaration has got one.
     fn spell(&mut self, ty: &CType) -> String {
         if let Some((_, spelled)) = self.known.iter().find(|(known, _)| known == ty) {
             return spelled.clone();
@@ -174,7 +174,8 @@ impl Text<'_> {
         spelled
     }
 
-    /// The keyword and attributes of a record, and its members, whose names start with `prefix`.
+    /// Returns the keyword and attributes of a record, and its members, whose names start with
+    /// `prefix`.
     fn record(&mut self, record: &CRecord, name: &str, prefix: &str) -> String {
         let keyword = if record.is_union { "union" } else { "struct" };
         let attributes = attributes(record.packed, record.aligned, record.ms_struct);
@@ -207,7 +208,7 @@ impl Text<'_> {
     }
 }
 
-/// The attributes with a space after them.
+/// Returns the attributes with a space after them.
 fn attributes(packed: bool, aligned: Option<u32>, ms_struct: bool) -> String {
     let packed = packed.then(|| "packed".to_owned());
     let aligned = aligned.map(|align| format!("aligned({align})"));

@@ -81,7 +81,7 @@ fn next(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The number in the next `n` bytes.
+/// Reads the number in the next `n` bytes.
 fn take(bytes: &mut IntoIter<u8>, n: usize) -> u64 {
     (0..n).fold(0, |number, _| {
         number << 8 | u64::from(bytes.next().unwrap_or(0))

@@ -118,13 +118,13 @@ impl Rare<'_> {
         }
     }
 
-    /// A complex number of integers; clang has none of `__int128`.
+    /// Draws a complex number of integers; clang has none of `__int128`.
     fn complex(&mut self) -> CType {
         let n = if self.dialect.decimal { 8 } else { 6 };
         CType::Name(self.random.one_or(&COMPLEX[..n], "_Complex unsigned"))
     }
 
-    /// A `_BitInt` of at least `least` bits.
+    /// Draws a `_BitInt` of at least `least` bits.
     fn bit_int(&mut self, least: u16) -> CType {
         let most = self.random.one_or(&[2, 16, 64, 128, 128, 1024], 64);
         let bits = least + u16::try_from(self.random.below(most)).unwrap_or(0);
@@ -189,14 +189,14 @@ impl Rare<'_> {
         }
     }
 
-    /// A typedef of `inner` with an alignment, which may be lower.
+    /// Draws a typedef of `inner` with an alignment, which may be lower.
     fn aligned(&mut self, inner: CType) -> CType {
         let align = self.random.one_or(&[1, 2, 4, 8, 16, 16, 32], 8);
         CType::Aligned(Box::new(inner), align)
     }
 
-    /// A transparent union. Compilers ignore the attribute where the union and its first member
-    /// are not alike to them.
+    /// Draws a transparent union. Compilers ignore the attribute where the union and its first
+    /// member are not alike to them.
     fn transparent(&mut self) -> CType {
         let n = self.random.below(5) + 2;
         let integer = CType::Name(self.random.one_or(&INTEGERS, "int"));

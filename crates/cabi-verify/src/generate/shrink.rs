@@ -29,7 +29,7 @@ pub(crate) fn smallest<E>(
     Ok((found, words))
 }
 
-/// The first word of a difference, which stays the same while the signature is minimized.
+/// Returns the first word of a difference, which stays the same while the signature is minimized.
 fn kind(why: &str) -> &str {
     why.split([' ', ':']).next().unwrap_or(why)
 }
@@ -41,7 +41,7 @@ fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
 }
 
 impl CSignature {
-    /// Signatures that are smaller by one step. Following them ends.
+    /// Returns signatures that are smaller by one step. Following them ends.
     pub fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         if self.ret.is_some() {
@@ -70,8 +70,8 @@ impl CSignature {
         out
     }
 
-    /// The signature with the `n`-th smaller one in the place of its node `at`, if that has as
-    /// many; `None` if there is no such node.
+    /// Returns the signature with the `n`-th smaller one in the place of its node `at`, if that has
+    /// as many; `None` if there is no such node.
     fn with_smaller(&self, at: usize, n: usize) -> Option<Option<Self>> {
         let (mut one, mut nodes, mut found) = (self.clone(), 0.., None);
         let mut change = |node: Node<'_>| {
@@ -94,7 +94,7 @@ fn put<T>(one: &mut T, others: Vec<T>, n: usize) -> bool {
     other.map(|other| *one = other).is_some()
 }
 
-/// The list without its halves, then without each item.
+/// Returns the list without its halves, then without each item.
 fn without_parts<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
     let mut out = Vec::new();
     if list.len() > 3 {
@@ -119,7 +119,7 @@ fn smaller_types(ty: &CType) -> Vec<CType> {
     }
 }
 
-/// A member's type without the record around it.
+/// Returns a member's type without the record around it.
 fn alone(member: &CMember) -> Option<CType> {
     match &member.form {
         Form::Plain { ty, .. } => Some(ty.clone()),
@@ -128,7 +128,7 @@ fn alone(member: &CMember) -> Option<CType> {
     }
 }
 
-/// A part that changes nothing is left out later.
+/// Returns records with fewer members or attributes. A part that changes nothing is left out later.
 fn smaller_records(record: &CRecord) -> Vec<CRecord> {
     let members = |members| with(record, |one| one.members = members);
     let fewer = without_parts(&record.members).into_iter().map(members);

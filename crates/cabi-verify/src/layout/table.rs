@@ -31,7 +31,7 @@ pub fn ask_data(
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
     let mut questions = questions(subject, "");
     if flags.iter().any(|flag| flag.starts_with("-fpack-struct")) {
-        // Alignment is asked in a record, which would be packed too.
+        // Alignment shows in a record, which would be packed too.
         let packed = questions.iter_mut();
         packed.for_each(|question| question.after_char = None);
     }
@@ -92,7 +92,7 @@ pub fn ask_data(
 /// file, each under names of its own.
 ///
 /// # Errors
-/// [`ReferenceError`]: the compiler refuses something in the file, or cannot be asked.
+/// [`ReferenceError`]: the compiler refuses a line of the file, or cannot be run.
 pub fn ask_together(
     reference: &Reference,
     flags: &[&str],
@@ -162,7 +162,7 @@ fn without_macros(questions: &[(String, &Question)]) -> String {
     names.into_iter().map(undefine).collect()
 }
 
-/// Facts as data in a shared object that may have other things in it too.
+/// Facts as data in a shared object, which may have other data and code too.
 #[derive(Default, Debug)]
 pub struct Table {
     /// End of its symbol, and part of those of its objects.
@@ -218,7 +218,7 @@ impl Table {
     fn ask(&mut self, block: &str, question: &Question, most: About) -> usize {
         let probes = question.probes(block, most);
         let n = probes.len();
-        // Only the type of the variable is asked about, and a type is less work for a compiler.
+        // Only the type of the variable counts, and a type is less work for a compiler.
         let _ = writeln!(self.declarations, "typedef {};", question.declaration);
         for probe in probes {
             match &probe.fact.ours {

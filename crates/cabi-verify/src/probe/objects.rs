@@ -46,7 +46,7 @@ impl Probe {
     /// Writes the objects for a program of `n` cases to `folder`, and returns their paths.
     ///
     /// # Errors
-    /// [`ReferenceError`]: the compiler refuses one, or cannot be asked.
+    /// [`ReferenceError`]: the compiler refuses one, or cannot be run.
     pub(super) fn objects(
         &self,
         folder: &Scratch,

@@ -45,8 +45,8 @@ const PAGE: usize = 4096;
 /// Bytes of the stack that most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
-/// Bytes of the stack for the arguments of each call, as a number that instructions of every
-/// machine have.
+/// Returns the bytes of the stack for the arguments of each call, as a number that instructions of
+/// every machine have.
 pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize {
     let of_call = |values: &Values| {
         values.types.iter().fold(256, |end: usize, ty| {

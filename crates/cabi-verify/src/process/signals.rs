@@ -32,7 +32,7 @@ fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
         // mask; `action` is SIG_DFL or a function that only stores to an atomic.
         unsafe {
             let mut what: libc::sigaction = std::mem::zeroed();
-            // As `nohup` asks for.
+            // A signal that `nohup` has set to be ignored stays so.
             libc::sigaction(signal, std::ptr::null(), &raw mut what);
             if what.sa_sigaction == libc::SIG_IGN {
                 continue;

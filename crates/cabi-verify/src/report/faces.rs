@@ -48,7 +48,7 @@ fn left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
     Ok(())
 }
 
-/// The items of a status, of each kind the first ones with their details.
+/// Lists the items of a status, of each kind the first ones with their details.
 fn listed(
     f: &mut fmt::Formatter<'_>,
     section: &Section,

@@ -29,8 +29,8 @@ pub fn missing(what: &str) {
     assert!(!references_required(), "required, but not here: {what}");
 }
 
-/// `why` without how to install what is missing, which the README says: a run prints it for each
-/// suite.
+/// Returns `why` without how to install what is missing. The README says that, and a run would
+/// print it for each suite.
 fn without_advice(why: &str) -> &str {
     why.split_once(": install it").map_or(why, |(why, _)| why)
 }
@@ -154,7 +154,7 @@ impl Report {
         }
     }
 
-    /// The line that ends a suite.
+    /// Returns the line that ends a suite.
     fn total(&self) -> String {
         let passed = self.sections.iter().filter(|section| section.n_passed > 0);
         let passed = passed.map(|section| format!("{} {}", section.name, section.n_passed));

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A report with an item of each status.
+/// Makes a report with an item of each status.
 fn every_status() -> Report {
     let mut report = Report::new("cabi verify");
     let mut section = Section {

@@ -10,12 +10,12 @@ use super::*;
 use crate::case::tests::subject;
 use crate::generate::{Absent, states_for_machine};
 
-/// The case of a block with this text; `None` without libclang.
+/// Reads the case of a block with this text; `None` without libclang.
 fn case(text: &str) -> Option<Case> {
     subject(text).map(|mut subject| subject.cases.remove(0))
 }
 
-/// The transitions that `text` shows.
+/// Returns the transitions that `text` shows.
 fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
     let case = case(text)?;
     let all = 0..case.argument_types().len();
@@ -23,8 +23,8 @@ fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
     Some(shown.map(|transition| transition.to_string()).collect())
 }
 
-/// The number of states follows from the tables of registers. System V and Apple's arm64 lack those
-/// with something on the stack before registers are used up.
+/// The number of states follows from the tables of registers. System V and Apple's arm64 lack
+/// states with arguments on the stack before registers are used up.
 #[test]
 fn every_state_is_found() {
     let n_states = [

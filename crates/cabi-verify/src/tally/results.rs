@@ -27,7 +27,7 @@ pub struct Span {
 }
 
 impl Results {
-    /// Results of nothing yet.
+    /// Makes results of nothing yet.
     pub(crate) fn new(spans: Vec<Span>, references: &[Compiler]) -> Self {
         let mut compilers: Vec<Tally> = Vec::new();
         for (i, asked) in references.iter().enumerate() {
@@ -93,7 +93,7 @@ impl Results {
         Ok(())
     }
 
-    /// Reports the results. `complete` says that everything asked for was tried. With
+    /// Reports the results. `complete` means that all planned signatures were tried. With
     /// `allow_self_inconsistent`, a compiler that disagrees with itself is no failure.
     pub fn report(&self, complete: bool, allow_self_inconsistent: bool) -> Report {
         let mut report = Report::new("cabi fuzz");
@@ -126,7 +126,7 @@ impl Results {
         report
     }
 
-    /// If nothing was verified: a sentence that says so, under which compiler and why.
+    /// Returns a sentence that nothing was verified, under which compiler and why, if so.
     fn nothing(&self) -> Option<String> {
         if self.compilers.is_empty() {
             return Some("nothing was verified: there are no results of a compiler".to_owned());

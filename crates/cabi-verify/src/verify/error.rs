@@ -28,8 +28,8 @@ pub enum VerifyError {
         /// The features.
         features: String,
     },
-    /// The runner itself did not do what it was told (a case has not one verdict in each direction,
-    /// or one that says nothing).
+    /// The runner itself made a mistake (a case has not one verdict in each direction, or one that
+    /// says nothing).
     #[error("the runner: {0}")]
     Runner(String),
     /// A signal came that [`watch_signals`](crate::process::watch_signals) watches.

@@ -31,7 +31,8 @@ pub(super) struct MissingTypes<'a> {
 }
 
 impl<'a> MissingTypes<'a> {
-    /// `warnings` are those of `reference` about the header of `subject`.
+    /// Finds the types that `reference` lacks. `warnings` are its warnings about the header of
+    /// `subject`.
     pub(super) fn new(reference: &'a Reference, subject: &Subject, warnings: &str) -> Self {
         Self {
             reference,

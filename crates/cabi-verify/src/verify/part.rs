@@ -31,7 +31,7 @@ pub struct HeaderRun<'a> {
     pub read: &'a Read,
     /// Number of prototypes that were compared with the compiler's reading.
     pub n_compared: usize,
-    /// Number of sizes, offsets and bytes that were asked.
+    /// Number of sizes, offsets and bytes that were compared.
     pub n_facts: usize,
     /// The prototypes, sizes, offsets and bytes that differ.
     pub differing: Vec<Item>,
@@ -250,7 +250,7 @@ impl<'a> HeaderRun<'a> {
         }
     }
 
-    /// The types that the header does not declare for this compiler.
+    /// Returns the types that the header does not declare for this compiler.
     fn undeclared(&self) -> Vec<String> {
         let refused = self
             .skipped
@@ -296,7 +296,7 @@ impl<'a> HeaderRun<'a> {
         }
     }
 
-    /// A sentence that says that no case was run, and why.
+    /// Returns a sentence that says that no case was run, and why.
     pub(super) fn why_nothing(&self) -> String {
         let itself = self.itself.first().map(|judged| {
             let says = judged.shown.as_ref().map_or("", |shown| &shown.says);

@@ -25,7 +25,7 @@ pub use unit::{RefusedCases, Unit, compile};
 /// enough for all processors to have work.
 pub const BATCH: usize = 192;
 
-/// A compiled unit, or the rest of one of which something was refused.
+/// A compiled unit, or the rest of one of which a case was refused.
 #[derive(Debug)]
 pub struct CompiledUnit {
     /// The index of the part that its cases are of.
@@ -34,8 +34,8 @@ pub struct CompiledUnit {
     pub cases: Vec<Case>,
     /// The choices that its calls are compared with.
     pub policy: Policy,
-    /// For each case and direction the reason why it is not looked at: the compiler's side is
-    /// missing, or it is not asked for. Empty if all are.
+    /// The reason, for each case and direction, why the case is not observed. The compiler's side
+    /// is missing, or it is not wanted. Empty if all are observed.
     pub missing: Vec<[Option<String>; 2]>,
     /// Zig's answers about the layouts of the types of its cases.
     pub layout: Vec<ZigNumber>,
@@ -249,8 +249,8 @@ fn seen(one: &CompiledUnit) -> Result<Vec<Observation>, ReferenceError> {
     Ok(seen.collect())
 }
 
-/// `all`, if each case of each unit has one verdict in each direction, in order, and none has
-/// passed without a comparison.
+/// Returns `all`, if each case of each unit has one verdict in each direction, in order, and none
+/// has passed without a comparison.
 fn complete(
     compiled: &[CompiledUnit],
     mut all: Vec<Vec<Judged>>,

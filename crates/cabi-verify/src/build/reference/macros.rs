@@ -10,7 +10,7 @@ use super::{Reference, ReferenceError, scratch, write};
 use crate::processor;
 
 impl Reference {
-    /// The first number of its version, by the macro that gcc and clang each define.
+    /// Returns the first number of its version, by the macro that gcc and clang each define.
     pub(super) fn major_version(&self) -> Result<u16, ReferenceError> {
         let name = match self.name {
             "clang" => "__clang_major__",
@@ -25,7 +25,7 @@ impl Reference {
     /// the macros it defines.
     ///
     /// # Errors
-    /// [`ReferenceError`] if it cannot be asked, or has AVX-512 without registers of 512 bits.
+    /// [`ReferenceError`] if it cannot be run, or has AVX-512 without registers of 512 bits.
     pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
         Ok(if self.defines("__AVX512F__")? {
             // The macro is in clang 18 to 21 alone, of which `zig cc` 0.15 has `-mno-evex512` by
@@ -43,10 +43,11 @@ impl Reference {
         })
     }
 
-    /// Features of processors that its code may use under its own flags, and this processor lacks.
+    /// Returns features of processors that its code may use under its own flags, and this processor
+    /// lacks.
     ///
     /// # Errors
-    /// [`ReferenceError`] if it cannot be asked.
+    /// [`ReferenceError`] if it cannot be run.
     pub fn features_lacking(&self) -> Result<Vec<&'static str>, ReferenceError> {
         processor::lacking(|name| self.defines(name))
     }
@@ -54,7 +55,7 @@ impl Reference {
     /// Checks whether it compiles under its own flags for `target`, by the macros that it defines.
     ///
     /// # Errors
-    /// [`ReferenceError`] if it cannot be asked.
+    /// [`ReferenceError`] if it cannot be run.
     pub fn is_for(&self, target: &Target) -> Result<bool, ReferenceError> {
         let name = target.name();
         let is_windows = name.contains("windows");
@@ -92,7 +93,7 @@ impl Reference {
         Ok(self.macros()?.contains_key(name))
     }
 
-    /// The macros that it defines by itself, with their text.
+    /// Returns the macros that it defines by itself, with their text.
     pub(super) fn macros(&self) -> Result<&BTreeMap<String, String>, ReferenceError> {
         if let Some(macros) = self.macros.get() {
             return Ok(macros);

@@ -2,7 +2,7 @@
 
 use super::{Reference, ReferenceError};
 
-/// An assertion that does not hold, in the words in which prototypes are asked about.
+/// An assertion that does not hold, in the words of those about prototypes.
 const FALSE: &str = "\
 extern int cabi_f(long);
 typedef __typeof__(long (int)) cabi_other;
@@ -10,10 +10,10 @@ _Static_assert(__builtin_types_compatible_p(__typeof__(cabi_f) *, cabi_other *),
 ";
 
 impl Reference {
-    /// Has it read the assertion in each of the ways in which it is asked.
+    /// Checks that it refuses the assertion in each of the ways in which it reads assertions.
     ///
     /// # Errors
-    /// The way in which it accepts it, or why it cannot be asked.
+    /// The way in which it accepts the assertion, or why it cannot be run.
     pub(super) fn check_that_it_refuses(&self) -> Result<(), String> {
         let checked = self.check(FALSE, &[]).map(drop);
         let built = self.build(FALSE, &[]).map(drop);

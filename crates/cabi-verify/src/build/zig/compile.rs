@@ -56,7 +56,7 @@ impl Zig {
     }
 }
 
-/// Zig's name for a vector level.
+/// Returns Zig's name for a vector level.
 fn cpu(level: VectorLevel) -> &'static str {
     match level {
         VectorLevel::Avx => "baseline+avx",

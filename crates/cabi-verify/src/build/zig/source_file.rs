@@ -52,7 +52,7 @@ impl SourceFile {
         (sides, missing)
     }
 
-    /// A file of `chosen` sides, in order, with the table of layouts.
+    /// Returns a file of `chosen` sides, in order, with the table of layouts.
     pub(super) fn text(&self, chosen: &[usize]) -> Text {
         let mut zig = PREAMBLE.to_owned();
         let mut line = zig.lines().count() + 1;
@@ -102,8 +102,8 @@ impl SourceFile {
             .collect()
     }
 
-    /// The sides that the compiler's messages about `text`, a file of `chosen` sides, name, with
-    /// its words.
+    /// Returns the sides that the compiler's messages name, with its words. The messages are about
+    /// `text`, a file of `chosen` sides.
     pub(super) fn blamed(
         &self,
         text: &Text,
@@ -143,17 +143,17 @@ impl SourceFile {
     }
 }
 
-/// The message for a side on which the compiler crashes.
+/// Returns the message for a side on which the compiler crashes.
 fn dies(messages: &str) -> String {
     format!("Zig's compiler dies: {}", last_words(messages))
 }
 
-/// A question without the name of the type.
+/// Returns a question without the name of the type.
 fn described(what: &str) -> &str {
     what.split_once(": ").map_or(what, |(_, what)| what)
 }
 
-/// A message without the names of records in one file.
+/// Returns a message without the names of records in one file.
 fn without_names(message: &str) -> String {
     let mut words = message.split("sides.");
     let mut text = words.next().unwrap_or_default().to_owned();

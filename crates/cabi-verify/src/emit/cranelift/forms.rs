@@ -253,7 +253,7 @@ fn int_of(ty: ir::Type) -> ir::Type {
     ir::Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64)
 }
 
-/// Writes argument `i` to `to`, asked for in one of its forms.
+/// Writes argument `i`, requested in one of its forms, to `to`.
 pub(super) fn write_down(
     builder: &mut FunctionBuilder<'_>,
     config: TargetFrontendConfig,

@@ -15,11 +15,11 @@ use super::CraneliftObject;
 const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
 
 impl CraneliftObject {
-    /// An object file without functions yet, by Cranelift with these settings. The buffers of
+    /// Makes an object file without functions yet, by Cranelift with these settings. The buffers of
     /// callees are at `cabi_places`.
     ///
     /// # Errors
-    /// The reason, if Cranelift as it was built lacks something.
+    /// The reason, if Cranelift was built without a part that is needed.
     pub(crate) fn new(
         vectors: VectorLevel,
         target: &Target,

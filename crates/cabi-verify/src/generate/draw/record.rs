@@ -25,7 +25,7 @@ const SIZES: [u32; 20] = [
 ];
 
 impl Draw<'_> {
-    /// A structure or union with `levels` of records inside.
+    /// Draws a structure or union with `levels` of records inside.
     pub(super) fn record(&mut self, levels: u32) -> CRecord {
         if self.random.chance(25) {
             self.palette = self.random.one_or(&PALETTES, SCALARS);

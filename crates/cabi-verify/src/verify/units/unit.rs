@@ -32,7 +32,7 @@ pub struct Unit<'a> {
     /// The cases. Functions after common declarations have different names.
     pub cases: Vec<SubjectCase<'a>>,
     /// `true` if the compiler's sizes and offsets are ours. Otherwise its own two sides are not
-    /// asked whether they agree about our bytes.
+    /// compared about our bytes.
     pub same_layout: bool,
     /// Turns our side of its calls.
     pub turn: Turn,
@@ -55,7 +55,7 @@ pub struct RefusedCases<'a> {
 /// units.
 ///
 /// # Errors
-/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk
+/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be run: the disk
 /// is full, it hangs.
 pub fn compile<'a>(
     units: &[Unit<'a>],
@@ -135,8 +135,8 @@ impl<'a> Unit<'a> {
         Ok((one, parts.refused))
     }
 
-    /// The cases with these indices, under the names that they have in the code, at the compiler's
-    /// vector level.
+    /// Returns the cases with these indices, under the names that they have in the code, at the
+    /// compiler's vector level.
     fn named(&self, chosen: &[usize]) -> Vec<Case> {
         let named = |&at: &usize| {
             let (subject, case) = self.cases[at];
@@ -157,7 +157,7 @@ impl<'a> Unit<'a> {
         chosen.iter().map(named).collect()
     }
 
-    /// The subject whose text is for case `at` alone.
+    /// Returns the subject whose text is for case `at` alone.
     fn own(&self, at: usize) -> Option<&'a Subject> {
         let own = self.cases.get(at).filter(|_| self.declarations.is_none());
         own.map(|(subject, _)| *subject)
@@ -171,8 +171,8 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Returns the file name that the compiler is told for the lines of case `at`: so its messages
-    /// name the case.
+    /// Returns the file name of the lines of case `at`, by which the compiler's messages name the
+    /// case.
     fn file(&self, at: usize) -> String {
         match self.own(at) {
             Some(own) if own.names.is_empty() => own.block.name.clone(),
@@ -180,7 +180,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The translation unit of the cases with these indices.
+    /// Returns the translation unit of the cases with these indices.
     fn text(&self, chosen: &[usize]) -> String {
         let mut text = format!(
             "{TRUNCATION}{FRAME}{}\n{VISIBLE}",
