@@ -41,7 +41,7 @@ use probe::{Observed, observe};
 
 const BATCH: usize = 250;
 
-/// The model for the machine that the test runs on.
+/// Runs the model for the machine that the test runs on.
 fn replay(sig: &Signature) -> Result<Places, String> {
     let machine = Machine::of(&Target::named(machine::TARGET).unwrap()).unwrap();
     let places = clif_cabi::plan_signature(sig).and_then(|sig| machine.places(&sig));
@@ -98,7 +98,8 @@ fn from_environment(name: &str, default: usize) -> usize {
     })
 }
 
-/// A signature depends on the seed and its own number only, so any failure can be run alone.
+/// Draws signatures. Each depends on the seed and its own number only, so any failure can be run
+/// alone.
 fn signatures(seed: usize, numbers: std::ops::Range<usize>) -> Vec<Signature> {
     numbers
         .map(|number| signature(&mut Rng::new((seed as u64) << 40 ^ number as u64)))

@@ -12,7 +12,7 @@ pub fn linux_isa() -> isa::OwnedTargetIsa {
         .unwrap()
 }
 
-/// A module with these flags on.
+/// Makes a module with these flags on.
 pub fn jit(flags: &[&str]) -> cranelift_jit::JITModule {
     let off = ["is_pic", "use_colocated_libcalls"].map(|flag| (flag, "false"));
     let on = flags.iter().map(|flag| (*flag, "true"));

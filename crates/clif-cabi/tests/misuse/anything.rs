@@ -11,7 +11,7 @@ use proptest::sample::select;
 
 use super::{Building, ISA};
 
-/// Signatures with every way to pass an argument and to return a result.
+/// Returns signatures with every way to pass an argument and to return a result.
 fn signatures() -> Vec<FnSig> {
     let empty = RecordBuilder::structure("empty").build(&DataModel::LP64);
     let empty = empty.unwrap();
@@ -47,7 +47,7 @@ fn arg() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The form of a result.
+/// Draws the form of a result.
 fn ret() -> impl Strategy<Value = String> {
     let address = value().prop_map(|to| format!(" -> [{to}]"));
     let form = select(vec!["", " -> value", " -> parts"]).prop_map(String::from);

@@ -73,12 +73,12 @@ impl Stubs for Any {
     }
 }
 
-/// A signature of nothing.
+/// Returns a signature of nothing.
 pub(crate) fn plain() -> Signature {
     Signature::new(isa::CallConv::SystemV)
 }
 
-/// An ISA for `target` with these flags.
+/// Makes an ISA for `target` with these flags.
 pub(crate) fn isa_of(target: &str, flags: &[(&str, &str)]) -> OwnedTargetIsa {
     let mut builder = settings::builder();
     for (flag, value) in flags {
@@ -99,7 +99,7 @@ pub(crate) fn lowering() -> Lowering {
     Lowering::new(&**ISA).unwrap()
 }
 
-/// The signature that C text declares.
+/// Returns the signature that C text declares.
 pub(crate) fn c(text: &str) -> FnSig {
     let sig = FnSig::parse(text, lowering().target().data_model());
     sig.unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -168,7 +168,8 @@ impl Building {
         }
     }
 
-    /// One use of a lowering: `begin 1`, `call v0(..)`. Signatures, blocks, arguments are numbers.
+    /// Applies one use of a lowering: `begin 1`, `call v0(..)`. Signatures, blocks, arguments are
+    /// numbers.
     fn apply(&mut self, builder: &mut FunctionBuilder<'_>, text: &str) -> Result<(), LowerError> {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -234,7 +235,7 @@ impl Building {
         Ok(())
     }
 
-    /// A use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of
+    /// Applies a use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of
     /// signature 0, or of 1 as `call@1`. A callee is `f0`, a function of the module, or `r0`, one
     /// that is imported, or the value of its address; `call f(..)` is by its name, and `with TYPE`
     /// says the type of the argument after the named ones. `tail f0(..) with DECLARATION` is a tail
@@ -357,7 +358,7 @@ fn arg(text: &str) -> Arg {
     }
 }
 
-/// A `try_call` without handlers, which ends the block.
+/// Emits a `try_call` without handlers, which ends the block.
 pub(crate) fn try_issue(
     builder: &mut FunctionBuilder<'_>,
     callable: &Callable,

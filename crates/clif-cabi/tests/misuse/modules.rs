@@ -15,7 +15,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 
 use super::{ISA, c, instructions, lowering, plain};
 
-/// A module of the target that [`lowering`] is for; nothing of it runs.
+/// Makes a module of the target that [`lowering`] is for; nothing of it runs.
 fn module() -> JITModule {
     JITModule::new(JITBuilder::with_isa(ISA.clone(), default_libcall_names()))
 }
@@ -42,7 +42,7 @@ fn call(module: &mut JITModule, id: u32, sig: &FnSig) -> Result<(), LowerError> 
     done.map(drop)
 }
 
-/// The function with id 0 of a module, which is variadic and passed a double.
+/// Returns the function with id 0 of a module, which is variadic and passed a double.
 fn variadic() -> FnSig {
     let sig = FnSig::new([], Type::VOID).variadic();
     sig.at_call([Type::F64]).unwrap()
@@ -84,7 +84,7 @@ fn declared_again() {
     }
 }
 
-/// The stub of a call of the variadic function with id 0.
+/// Returns the stub of a call of the variadic function with id 0.
 fn stub() -> Stub {
     Stub::new(&[StubStep::SetVectorCount(1), StubStep::Jump(0)]).unwrap()
 }
@@ -96,7 +96,7 @@ fn with_callee() -> JITModule {
     module
 }
 
-/// A call in `module` is refused, because something else has the stub's name.
+/// Checks that a call in `module` is refused, because another declaration has the stub's name.
 fn is_taken(module: &mut JITModule) {
     let error = call(module, 0, &variadic()).unwrap_err();
     assert!(matches!(error.cause(), LowerError::StubName(..)));
@@ -317,7 +317,7 @@ fn is_trap(module: &mut NoBytes, name: &str) {
     assert!(matches!(again, Err(ModuleError::DuplicateDefinition(_))));
 }
 
-/// A function with a static chain.
+/// Returns a function with a static chain.
 fn nested() -> FnSig {
     c("void f(long)").static_chain(lowering().target().data_model())
 }

@@ -10,7 +10,7 @@ use clif_cabi::{Arg, Ret};
 
 use super::{c, lowering};
 
-/// A `struct three` of 24 bytes, which Win64 passes by the address of a copy.
+/// Makes a `struct three` of 24 bytes, which Win64 passes by the address of a copy.
 fn three() -> Type {
     let three = RecordBuilder::structure("three").field("n", Type::array(&Type::I64, 3).unwrap());
     three.build(lowering().target().data_model()).unwrap()

@@ -38,7 +38,7 @@ pub(crate) fn extends(call_conv: CallConv) -> bool {
     call_conv == CallConv::AppleAarch64
 }
 
-/// The dump that is a callee of `call_conv`.
+/// Returns the dump that is a callee of `call_conv`.
 pub(crate) fn dump_of(call_conv: CallConv) -> unsafe extern "C" fn() {
     match call_conv {
         CallConv::Tail => dump_popping,

@@ -51,7 +51,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Below `n`.
+    /// Draws a number below `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()
     }
@@ -67,7 +67,7 @@ impl Rng {
     }
 }
 
-/// A signature that Cranelift compiles and replay accepts.
+/// Draws a signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {
     let mut sig = Signature::new(rng.pick(machine::CONVENTIONS));
     // Each signature leans to one class, so that either runs out of registers while the other does

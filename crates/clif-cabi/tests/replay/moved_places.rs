@@ -14,7 +14,7 @@ use super::{BATCH, check, machine, replay, signatures};
 /// Bytes by which something on the stack is moved.
 const DISTANCES: [u32; 5] = [1, 2, 4, 8, 16];
 
-/// Each change of one of the `right` places, with what is changed.
+/// Returns each change of one of the `right` places, with the name of the change.
 fn changes(right: &Places) -> Vec<(&'static str, Places)> {
     let mut all = Vec::new();
     let mut change = |what, places: &dyn Fn(&mut Places)| {
@@ -64,7 +64,7 @@ fn changes(right: &Places) -> Vec<(&'static str, Places)> {
     all
 }
 
-/// The other registers.
+/// Returns the other registers.
 fn others(own: Reg) -> impl Iterator<Item = Reg> {
     let all = machine::REGISTERS.iter().copied();
     all.filter(move |other| *other != own)

@@ -85,7 +85,8 @@ macro_rules! machine_code {
             /// Records its registers and stack, then answers in registers of results. A callee of
             /// any convention; called below [`enter`], which keeps enough stack above it readable.
             fn dump();
-            /// As [`dump`], without its arguments when it returns, and in all registers of results.
+            /// Does as [`dump`], without its arguments when it returns, and in all registers of
+            /// results.
             fn dump_popping();
             $($(#[$doc])* fn $more();)?
         }

@@ -39,7 +39,7 @@ pub(crate) fn extends(_: CallConv) -> bool {
     true
 }
 
-/// The dump that is a callee of `call_conv`.
+/// Returns the dump that is a callee of `call_conv`.
 pub(crate) fn dump_of(call_conv: CallConv) -> unsafe extern "sysv64" fn() {
     match call_conv {
         CallConv::PreserveAll => dump_only,
