@@ -9,7 +9,7 @@ use crate::uses::{RELOCS, run};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// A function or data object, or none; ids are small, so that they meet what is there, and
+/// Draws a function or data object, or none; ids are small, so that they meet what is there, and
 /// sometimes do not.
 fn target() -> impl Strategy<Value = String> {
     let index = prop_oneof![0u32..6, Just(u32::MAX)];
@@ -21,7 +21,7 @@ fn target() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The least and the greatest overflow with every address.
+/// Draws an addend. The least and the greatest overflow with every address.
 fn addend() -> impl Strategy<Value = i64> {
     prop_oneof![6 => Just(0), 2 => any::<i64>(), 1 => select(vec![i64::MIN, i64::MAX])]
 }
@@ -76,7 +76,7 @@ fn clif() -> impl Strategy<Value = String> {
     prop_oneof![callee, fixed.prop_map(str::to_owned)]
 }
 
-/// One use of an engine, as `uses` reads it.
+/// Draws one use of an engine, as `uses` reads it.
 fn any_use() -> impl Strategy<Value = String> {
     let name = || {
         let names = r#"f g abs environ nowhere "" a\0b \0Memcpy"#.split(' ');

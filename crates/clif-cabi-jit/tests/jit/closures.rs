@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::*;
 
-/// Entry of functions of these types.
+/// Makes the entry of functions of these types.
 pub(crate) fn of(params: &[Type], result: Type) -> ClosureInterface {
     let sig = FnSig::new(params.iter().cloned(), result);
     closures().interface(&sig).unwrap()

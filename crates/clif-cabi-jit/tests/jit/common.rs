@@ -56,7 +56,7 @@ pub(crate) fn invokers() -> Invokers {
     Invokers::new(&Settings::default()).unwrap()
 }
 
-/// Every combination of settings that changes the code.
+/// Returns every combination of settings that changes the code.
 pub(crate) fn all_settings() -> Vec<Settings> {
     let mut all = Vec::new();
     for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize] {
@@ -90,7 +90,7 @@ pub(crate) fn parse(clif: &str) -> Function {
     functions.remove(0)
 }
 
-/// A signature such as `(i32, f64) -> i64 system_v`.
+/// Returns a signature such as `(i32, f64) -> i64 system_v`.
 pub(crate) fn signature(text: &str) -> Signature {
     parse(&format!(
         "function %s{text} {{\nblock0:\n    trap user1\n}}"
@@ -165,7 +165,7 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<usize> {
     Ok(n_with_routines)
 }
 
-/// The function `name` of an engine that is finalized.
+/// Returns the function `name` of an engine that is finalized.
 ///
 /// # Safety
 /// It was compiled as an `F`.
@@ -181,7 +181,7 @@ pub(crate) fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
     engine.declare_import(name, &signature(sig)).unwrap()
 }
 
-/// The code of `id`.
+/// Returns the code of `id`.
 ///
 /// # Safety
 /// It was compiled as an `F`.
@@ -190,7 +190,7 @@ pub(crate) unsafe fn function<F: Copy>(engine: &Engine, id: FuncId) -> TypedCode
     unsafe { engine.code(id).unwrap().typed() }
 }
 
-/// A symbol as a function.
+/// Returns a symbol as a function.
 ///
 /// # Safety
 /// It is an `F`.
@@ -245,7 +245,7 @@ impl Stubs for Changed<'_> {
     }
 }
 
-/// `long double` of this target, but for systems on which it is a `double`.
+/// Returns the type of `long double`, except on systems on which it is a `double`.
 pub(crate) fn long_double() -> Type {
     if cfg!(target_arch = "x86_64") {
         Type::F80
@@ -254,7 +254,7 @@ pub(crate) fn long_double() -> Type {
     }
 }
 
-/// A structure of members of these types.
+/// Returns a structure of members of these types.
 pub(crate) fn record(members: &[Type]) -> Type {
     let mut builder = RecordBuilder::structure("s");
     for (i, ty) in members.iter().enumerate() {
@@ -263,12 +263,12 @@ pub(crate) fn record(members: &[Type]) -> Type {
     builder.build(&DataModel::LP64).unwrap()
 }
 
-/// `struct { double x; long n; }`
+/// Returns `struct { double x; long n; }`.
 pub(crate) fn pair() -> Type {
     record(&[Type::F64, Type::I64])
 }
 
-/// A structure of one member, aligned to so many bytes.
+/// Returns a structure of one member, aligned to so many bytes.
 pub(crate) fn aligned(ty: Type, align: u32) -> Type {
     let record = RecordBuilder::structure("s").field("x", ty);
     record.aligned(align).build(&DataModel::LP64).unwrap()
@@ -286,7 +286,7 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
     "gcc"
 };
 
-/// The programs among `names` that are here. The others are [not run](not_run).
+/// Returns the programs among `names` that are here. The others are [not run](not_run).
 pub(crate) fn programs_here(names: &[&'static str]) -> Vec<&'static str> {
     // Its status is asked too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {
@@ -316,12 +316,12 @@ pub(crate) fn message<T, E: ToString>(result: Result<T, E>) -> String {
     result.err().expect("refused").to_string()
 }
 
-/// gcc and clang 19.
+/// Returns gcc and clang 19.
 pub(crate) fn reference_compilers() -> Vec<&'static str> {
     programs_here(&[GCC, "clang-19"])
 }
 
-/// The C++ compilers of this target that are here, with flags.
+/// Returns the C++ compilers of this target that are here, with flags.
 pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
     let (names, flags): (&[&str], &[&str]) = if cfg!(windows) {
         // The compilers of this system make no shared objects.
@@ -342,12 +342,12 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
         .collect()
 }
 
-/// The personality of C++; handlers of tag 0 are cleanups.
+/// Returns the personality of C++; handlers of tag 0 are cleanups.
 pub(crate) fn gxx() -> Personality {
     Personality::new("__gxx_personality_v0").cleanup(0)
 }
 
-/// `CC`, or else `cc` of this target.
+/// Returns `CC`, or else `cc` of this target.
 pub(crate) fn cc() -> String {
     let own = if GCC == "gcc" { "cc" } else { GCC };
     std::env::var("CC").unwrap_or_else(|_| own.to_owned())
@@ -389,15 +389,15 @@ pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) ->
     library
 }
 
-/// The library that [`build_library`] makes, opened: nothing runs when it is loaded. Tests run at
-/// the same time, so that each has a name of its own.
+/// Returns the library that [`build_library`] makes, opened: nothing runs when it is loaded. Tests
+/// run at the same time, so that each has a name of its own.
 pub(crate) fn library(cc: &str, flags: &[&str], name: &str, text: &str) -> Library {
     let name = format!("{name}_{}", cc.replace(|c: char| !c.is_alphanumeric(), "_"));
     // SAFETY: no text of these tests has a constructor or destructor.
     unsafe { Library::open(build_library(cc, flags, &name, text)) }.unwrap()
 }
 
-/// `long f(long)` that adds `by`.
+/// Makes a closure `long f(long)` that adds `by`.
 pub(crate) fn adder(interface: &ClosureInterface, by: i64) -> Closure<'static> {
     let add = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
         result.set(args.get::<i64>(0).unwrap() + by).unwrap();
@@ -412,7 +412,7 @@ pub(crate) fn call_adder(closure: &Closure, n: i64) -> i64 {
     code(n)
 }
 
-/// The mappings of this process, each with its permissions.
+/// Returns the mappings of this process, each with its permissions.
 pub(crate) fn mappings() -> Vec<(Range<usize>, String)> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let mapping = |line: &str| {
@@ -430,8 +430,8 @@ pub(crate) fn is_executable(address: usize) -> bool {
     region.is_ok_and(|region| region.is_executable())
 }
 
-/// Number of times that something is done that is done `n` times on a machine of its own: less
-/// under an emulator.
+/// Returns how often a test repeats what it repeats `n` times on a machine of its own: less under
+/// an emulator.
 pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
     match std::env::var_os("CABI_RUNNER") {
         Some(_) => n / T::from(50),

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::common::*;
 
-/// Two functions that are final, the first called `name`; the address and size of each.
+/// Makes two functions that are final, the first called `name`. Returns the address and size of
+/// each.
 fn two(settings: &Settings, name: &str) -> (Engine, [(u64, usize); 2]) {
     let mut engine = Engine::new(settings).unwrap();
     let texts = [
@@ -85,8 +86,8 @@ fn perf_finds_names_in_its_map() {
     fs::remove_file(path).unwrap();
 }
 
-/// The records of a jitdump: kind and content. Their sizes lead from one to the next, and to the
-/// end.
+/// Returns the records of a jitdump: kind and content. Their sizes lead from one to the next, and
+/// to the end.
 fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
     let number = |at: usize| u32::from_ne_bytes(dump[at..at + 4].try_into().unwrap());
     assert_eq!((number(0), number(4), number(8)), (0x4a69_5444, 1, 40));
@@ -155,7 +156,7 @@ fn a_profile_that_cannot_be_written_leaves_the_code() {
     assert!(engine.finalize().is_ok());
 }
 
-/// A folder for one test.
+/// Makes a folder for one test.
 fn tempfile() -> std::path::PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -75,7 +75,7 @@ void unprobed(void *data) {
 }
 "#;
 
-/// The answers of a function at every 296 bytes of the last fourteen pages.
+/// Returns the answers of a function at every 296 bytes of the last fourteen pages.
 fn answers(library: &Library, code: *const c_void, args: [*const c_void; 3]) -> Vec<i32> {
     type AtEnd = extern "C" fn(*const c_void, *const *const c_void, i64) -> i32;
     let at_end = library.symbol("at_end").unwrap();

@@ -20,7 +20,7 @@ fn address(code: &Code) -> usize {
     unsafe { code.as_ptr() }.addr()
 }
 
-/// `int add_n(int x) { return x + n; }`
+/// Defines `int add_n(int x) { return x + n; }`.
 fn adding(engine: &mut Engine, n: i32) -> Code {
     let clif = format!(
         "function %add(i32) -> i32 system_v {{
@@ -74,7 +74,7 @@ fn code_lives_as_long_as_its_last_owner() {
     });
 }
 
-/// Code that is called by another engine's code lives as long as that.
+/// Checks that code that another engine's code calls lives as long as that.
 fn code_of_another_engine() {
     let (mut callee, mut caller) = (engine(), engine());
     let (seven, own) = (adding(&mut callee, 7), adding(&mut caller, 8));

@@ -33,8 +33,8 @@ fn signature() -> FnSig {
     FnSig::new([Type::PTR, pair(), Type::I32, Type::F32], Type::VOID)
 }
 
-/// A function of `own` that passes what it is passed to the function at `callee`, of `sig`, then
-/// calls `wreck`.
+/// Defines a function of `own` that passes what it is passed to the function at `callee`, of `sig`,
+/// then calls `wreck`.
 fn hand_on(
     engine: &mut Engine,
     own: &FnSig,
@@ -71,8 +71,8 @@ fn hand_on(
     unsafe { engine.code(function.id).unwrap().as_ptr().cast() }
 }
 
-/// Registers that `code`, a function of the signature, changes: rax, rcx and so on, r11, xmm0 and
-/// so on.
+/// Returns the registers that `code`, a function of the signature, changes: rax, rcx and so on,
+/// r11, xmm0 and so on.
 fn changed(code: *const u8) -> (usize, bool) {
     let mut to = 0.0_f64;
     let mut ints = [3_u64, 77, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15];

@@ -218,7 +218,7 @@ fn is(said: &str, wanted: &str) -> bool {
     }
 }
 
-/// An engine is sound after an error: it still compiles and runs.
+/// Checks that an engine is sound after an error: it still compiles and runs.
 pub(crate) fn works(engine: &mut Engine) {
     let sig = signature("() -> i32 system_v");
     let id = engine.declare_local(&sig).unwrap();
@@ -319,7 +319,7 @@ fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
     unsafe { Library::open(name.as_ref()) }.map_err(|error| error.to_string())
 }
 
-/// The library of a text, which is compiled once.
+/// Returns the library of a text, which is compiled once.
 fn built(compiler: &str, text: &str) -> Result<Library, String> {
     static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
     let mut built = BUILT.lock().unwrap();
@@ -366,7 +366,7 @@ fn linkage(word: &str) -> Option<Linkage> {
     })
 }
 
-/// Code of these bytes, or of one over and over; the engine's own way if aligned as a stub.
+/// Defines code of these bytes, or of one over and over; the engine's own way if aligned as a stub.
 fn bytes(engine: &mut Engine, id: FuncId, words: &[&str]) -> Result<()> {
     let [size, align, relocs @ ..] = words else {
         panic!("{words:?}");
@@ -385,7 +385,7 @@ fn bytes(engine: &mut Engine, id: FuncId, words: &[&str]) -> Result<()> {
     }
 }
 
-/// The id of a function or data object.
+/// Returns the id of a function or data object.
 fn id(engine: &Engine, name: &str) -> u32 {
     match (name.strip_prefix('#'), engine.get_name(name)) {
         (Some(id), _) => id.parse().unwrap(),
@@ -407,7 +407,8 @@ extern "C" fn double(n: i64) -> i64 {
     n * 2
 }
 
-/// The address of a function of this program, of a symbol, of a final function, or a number.
+/// Returns the address of a function of this program, of a symbol, of a final function, or a
+/// number.
 fn value(engine: &Engine, text: &str) -> usize {
     let Some(name) = text.strip_prefix('&') else {
         return text.parse::<isize>().unwrap().cast_unsigned();

@@ -117,8 +117,8 @@ fn a_machine_without_the_registers_is_an_error() {
     }
 }
 
-/// With what words an invoker of `sig` is refused, a closure, a call, and a function that returns
-/// what is at address 0.
+/// Returns the words with which an invoker of `sig` is refused, a closure, a call, and a function
+/// that returns the object at address 0.
 fn refusals(sig: &FnSig) -> [Option<String>; 4] {
     let (mut invokers, closures) = (invokers(), closures());
     let [mut calls, mut enters] = [(); 2].map(|()| engine());
@@ -138,8 +138,8 @@ fn refusals(sig: &FnSig) -> [Option<String>; 4] {
     ]
 }
 
-/// The words of a refusal, which is that of a machine. The second time they are the same: nothing
-/// half done is left.
+/// Returns the words of a refusal, which is that of a machine. The second time they are the same:
+/// nothing half done is left.
 fn refused_by(mut make: impl FnMut() -> Result<()>) -> Option<String> {
     let [first, again] = [(); 2].map(|()| {
         let error = make().err()?;

@@ -87,7 +87,7 @@ extern "C-unwind" fn zero(_: i64) -> i64 {
     0
 }
 
-/// The addresses to which the functions on this thread's stack return.
+/// Returns the addresses to which the functions on this thread's stack return.
 fn returns() -> Vec<usize> {
     let mut all = vec![0; 62];
     // SAFETY: room for 62.
@@ -157,7 +157,7 @@ fn exceptions_pass_and_registers_are_kept() {
     assert_eq!([0, 1, 2, 3].map(wrong), [100, 0, 0, 0]);
 }
 
-/// The DLL of windows.cc.
+/// Returns the DLL of windows.cc.
 pub(crate) fn dll() -> Option<Library> {
     let Some(dll) = std::env::var_os("CABI_WINDOWS_DLL") else {
         not_run("exceptions of C++: CABI_WINDOWS_DLL names no DLL of windows.cc");

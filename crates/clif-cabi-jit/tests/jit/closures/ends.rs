@@ -99,8 +99,8 @@ impl Drop for State {
 /// Observations of running closures of their state.
 type Log = Arc<Mutex<Vec<(usize, u8)>>>;
 
-/// A closure that calls itself with less until it is called with 0, and is dropped by the innermost
-/// call. Returns its address.
+/// Makes a closure that calls itself with less until it is called with 0, and is dropped by the
+/// innermost call. Returns its address.
 fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log) -> *const c_void {
     let own = Own::default();
     let (inside, state, seen) = (Arc::clone(&own), State::new(dropped), Arc::clone(seen));

@@ -45,7 +45,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     print!("{text}");
 }
 
-/// `test` as a child that is told `what` aborts with `message`, and does not come back.
+/// Checks that `test` as a child for `what` aborts with `message`, and does not come back.
 #[track_caller]
 pub(crate) fn aborts(test: &str, what: &str, message: &str) {
     let (child, text) = again(test, what);
@@ -60,7 +60,8 @@ fn is_abort(status: ExitStatus) -> bool {
     std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGABRT)
 }
 
-/// C's `abort`, or the `__fastfail` of Rust's: STATUS_STACK_BUFFER_OVERRUN.
+/// Checks whether C's `abort`, or the `__fastfail` of Rust's (STATUS_STACK_BUFFER_OVERRUN), ended a
+/// process.
 #[cfg(windows)]
 fn is_abort(status: ExitStatus) -> bool {
     matches!(status.code().map(i32::cast_unsigned), Some(3 | 0xc000_0409))

@@ -65,7 +65,7 @@ fn held() -> Held {
     }
 }
 
-/// 8 threads at a time make, call and drop so many closures each.
+/// Makes, calls and drops so many closures on each of 8 threads at a time.
 fn churn(closures: &Closures, n: i64) {
     let all_run = Barrier::new(8);
     let sig = FnSig::new([Type::I64], Type::I64);

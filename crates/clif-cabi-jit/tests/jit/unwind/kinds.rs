@@ -8,7 +8,7 @@ use crate::common::*;
 
 pub(crate) const TEXT: &str = include_str!("kinds.cc");
 
-/// The functions of the C++ file, and how a call of them is made.
+/// Returns the functions of the C++ file, and how a call of them is made.
 pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     let big = || record(&[Type::array(&Type::I64, 5).unwrap()]);
     let wide = || aligned(Type::array(&Type::I64, 8).unwrap(), 64);

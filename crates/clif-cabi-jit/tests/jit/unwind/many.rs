@@ -8,7 +8,7 @@ use crate::common::*;
 
 const CALLS: &str = "(i64, i32) -> i32 system_v {\n sig0 = () -> i32 system_v\nblock0(v0: i64, v1: i32):\n v2 = call_indirect sig0, v0()\n return v2\n}";
 
-/// `int name(int (*g)(), int n)`, which calls `g`, with `bytes` of code more.
+/// Defines `int name(int (*g)(), int n)`, which calls `g`, with `bytes` of code more.
 fn calls(engine: &mut Engine, name: &str, bytes: usize) -> FuncId {
     let adds: String = (0..bytes / 4)
         .map(|i| format!(" v{} = iadd v{}, v1\n", i + 3, i + 2))
@@ -34,8 +34,8 @@ unsafe extern "C" {
     safe fn mallinfo2() -> Mallinfo;
 }
 
-/// Bytes given out more after so many engines, each of which has thrown or not; libgcc allocates a
-/// record for each table. Some code is `kept` for ever.
+/// Returns the bytes given out more after so many engines, each of which has thrown or not; libgcc
+/// allocates a record for each table. Some code is `kept` for ever.
 fn grown_by(n: usize, kept: bool) -> usize {
     let library = build("unwind_many", &cxx_compilers().pop().unwrap());
     let one = |i: usize| {

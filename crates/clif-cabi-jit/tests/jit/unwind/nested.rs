@@ -10,8 +10,8 @@ pub(crate) type Inner = extern "C-unwind" fn() -> c_int;
 /// `int f(int (*g)(), int)`, which calls `g`.
 pub(crate) type Outer = unsafe extern "C-unwind" fn(Inner, c_int) -> c_int;
 
-/// The signatures of these functions, by their names. Arguments after the first two are not looked
-/// at.
+/// Returns the signatures of these functions, by their names. Arguments after the first two are not
+/// looked at.
 fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     let outer = |more: Vec<Type>| {
         let params = [vec![Type::FN_PTR, Type::I32], more].concat();
@@ -43,8 +43,8 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     all
 }
 
-/// These functions, finalized in an engine that has the C++ library. Their stubs and bodies have
-/// their names.
+/// Defines these functions, finalized in an engine that has the C++ library. Their stubs and bodies
+/// have their names.
 pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
     let lower = Lowering::new(engine.isa()).unwrap();
     let model = lower.target().data_model();
@@ -76,7 +76,7 @@ pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
     all.into_iter().map(callable).collect()
 }
 
-/// The function `id`, as C++ calls it.
+/// Returns the function `id`, as C++ calls it.
 fn callable(engine: &Engine, name: &str, id: FuncId) -> Outer {
     // SAFETY: `int (int (*)(), int)`; or called with more arguments, whose values do not matter.
     let code: Outer = unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) };

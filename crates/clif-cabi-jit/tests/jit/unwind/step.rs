@@ -83,7 +83,7 @@ fn step_kind(stepper: &Stepper, engine: &Engine, name: &str, code: *const c_void
     assert_result(engine, name, room, name);
 }
 
-/// Functions that load their results by stubs: on the x87 stack, and in a wide vector.
+/// Defines functions that load their results by stubs: on the x87 stack, and in a wide vector.
 fn with_results(engine: &mut Engine) -> Vec<FuncId> {
     let v4 = Type::vector(&Type::F64, 4).unwrap();
     let mut all = vec![FnSig::new([Type::PTR], Type::F80)];
@@ -160,7 +160,7 @@ fn the_caller_is_found_at_each_instruction_of_a_stub() {
     }
 }
 
-/// The stub of a closure, which is no function of an engine's.
+/// Steps through the stub of a closure, which is no function of an engine.
 fn step_closure(stepper: &Stepper, g: *const c_void) {
     let closures = closures();
     let sig = FnSig::new([Type::I64], Type::I64);
@@ -176,7 +176,7 @@ fn step_closure(stepper: &Stepper, g: *const c_void) {
     assert_eq!(stepper.step(closure.code(), [g; 3]), sum as c_long);
 }
 
-/// The stub that the invoker of `sig` is, if it is one.
+/// Returns the stub that the invoker of `sig` is, if it is one.
 fn stub_of(sig: &FnSig) -> Option<Stub> {
     let engine = engine();
     let lower = Lowering::new(engine.isa()).unwrap();

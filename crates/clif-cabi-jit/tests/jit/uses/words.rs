@@ -5,7 +5,7 @@ use clif_cabi_jit::cranelift_codegen::ir::{GlobalValue, KnownSymbol};
 use super::{RELOCS, func};
 use crate::common::*;
 
-/// The settings of these words.
+/// Returns the settings of these words.
 pub(super) fn settings(words: &str) -> Settings {
     let add = |settings: Settings, word: &str| match word.split_once('=').unwrap_or((word, "")) {
         ("baseline", _) => settings.cpu(Cpu::Baseline),
@@ -17,7 +17,7 @@ pub(super) fn settings(words: &str) -> Settings {
     words.split_whitespace().fold(Settings::default(), add)
 }
 
-/// `NAME,1:TYPE,2:TYPE`: of which handlers with tag 0 are cleanups, others catch a type.
+/// Reads `NAME,1:TYPE,2:TYPE`: handlers with tag 0 are cleanups, others catch a type.
 fn personality(text: &str) -> Personality {
     let (name, caught) = text.split_once(',').unwrap_or((text, ""));
     let caught = caught.split(',').filter_map(|own| own.split_once(':'));
@@ -25,7 +25,7 @@ fn personality(text: &str) -> Personality {
     caught.fold(own, |own, (tag, ty)| own.catches(tag.parse().unwrap(), ty))
 }
 
-/// A target, and what is added to it.
+/// Returns a target, and what is added to it.
 fn target(engine: &Engine, text: &str) -> (ModuleRelocTarget, i64) {
     let (name, numbers) = text.split_once('+').unwrap_or((text, "0"));
     // The offset into a function is before the addend.

@@ -92,7 +92,7 @@ fn callers<const N: usize>(
     handlers.map(|name| unsafe { named::<Four>(engine, name) })
 }
 
-/// An engine with the functions of `dll`.
+/// Returns an engine with the functions of `dll`.
 fn cxx(dll: &Library, personality: Personality, level: OptLevel) -> Engine {
     #[repr(C)]
     struct Named(*const c_char, *const u8);
