@@ -66,8 +66,8 @@ extern "C" fn negate(_: i64, _: i64, _: i64, _: i64, _: i64, _: i64, p: Pair) ->
     Pair { x: p.x, n: -p.n }
 }
 
-/// `struct pair f(struct pair p) { return negate(1, 1, 1, 1, 1, 1, p); }`, with `p` in registers,
-/// given on in memory.
+/// Runs `struct pair f(struct pair p) { return negate(1, 1, 1, 1, 1, 1, p); }`, with `p` in
+/// registers, passed on in memory.
 fn structure() -> Result<Pair> {
     let engine = Engine::new(&Settings::default())?;
     let lower = SysVAggregateLowering::new(engine.isa())?;
@@ -91,8 +91,8 @@ fn structure() -> Result<Pair> {
     Ok(f(Pair { x: 4.5, n: 7 }))
 }
 
-/// `strtold`, whose result is on the x87 stack, then `snprintf`, which wants it on the stack and
-/// the vector registers counted in `al`.
+/// Calls `strtold`, whose result is on the x87 stack, then `snprintf`, which wants it on the stack
+/// and the vector registers counted in `al`.
 fn long_double() -> Result<String> {
     const FORMAT: &CStr = c"%.3Lf %d %.3f";
     let sig = FnSig::new([Type::PTR, Type::PTR, Type::I32, Type::F64], Type::I32);
@@ -135,7 +135,7 @@ unsafe extern "C" {
     fn qsort(base: *mut c_int, n: usize, size: usize, compare: *const core::ffi::c_void);
 }
 
-/// `qsort` calls a Rust closure.
+/// Passes a Rust closure to `qsort`.
 fn closure() -> Result<[c_int; 4]> {
     let closures = Closures::new(&Settings::default())?;
     let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);

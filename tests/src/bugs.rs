@@ -31,7 +31,7 @@ pub struct CompilerAtLevel {
 }
 
 impl CompilerAtLevel {
-    /// The compilers of C, and Zig's back ends.
+    /// Returns the compilers of C, and Zig's back ends.
     pub fn all(here: &[Compiler], zig: Zig) -> Vec<Self> {
         let of_c = here.iter().flat_map(|compiler| {
             C_LEVELS.map(|level| Self {
@@ -220,7 +220,7 @@ fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Q
     Ok(questions)
 }
 
-/// The bug's block: one of the corpus, or its own.
+/// Returns the bug's block: one of the corpus, or its own.
 pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     if let Some(case) = &bug.case {
         let found = corpus.iter().find(|subject| subject.block.name == *case);

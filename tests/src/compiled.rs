@@ -107,15 +107,15 @@ pub(crate) fn run(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Vec<Vec
     Ok(units::run(compiled, mistake, at_once(), &|_, _, _| {})?)
 }
 
-/// The reference compilers of this machine's code, each under its own profile.
+/// Returns the reference compilers of this machine's code, each under its own profile.
 pub(crate) fn compilers(suite: &mut Suite) -> Result<Vec<Compiler>> {
     let references = suite.references().into_iter();
     let compilers = references.map(|reference| Compiler::new(reference, None));
     Ok(compilers.collect::<Result<_, _>>()?)
 }
 
-/// The compilers of each target whose code runs in programs of its own, as far as they are here: on
-/// x86-64 Linux. Only those of targets whose names are `wanted` are looked for.
+/// Returns the compilers of each target whose code runs in programs of its own, as far as they are
+/// here: on x86-64 Linux. Only those of targets whose names are `wanted` are looked for.
 pub(crate) fn compilers_of_programs(
     suite: &mut Suite,
     wanted: impl Fn(&Suite, &str) -> bool,

@@ -21,12 +21,12 @@ pub(crate) const OTHERS: [&str; 7] = [
     "x86-64-windows",
 ];
 
-/// The folder `tests/corpus`.
+/// Returns the folder `tests/corpus`.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
-/// The files below `folder` whose names end in `extension`.
+/// Returns the files below `folder` whose names end in `extension`.
 pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -40,7 +40,7 @@ pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The list of compiler bugs.
+/// Returns the list of compiler bugs.
 pub fn expected() -> PathBuf {
     folder().join("expected.toml")
 }

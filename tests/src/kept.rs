@@ -31,7 +31,7 @@ pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
     }
 }
 
-/// Every line, with `-` or `+` before those of `before` or `now` alone.
+/// Returns every line, with `-` or `+` before those of `before` or `now` alone.
 pub(crate) fn both(before: &str, now: &str) -> String {
     let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
     // Number of lines that are common from here to both ends.

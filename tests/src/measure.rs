@@ -40,7 +40,7 @@ use titled;
 /// writes down their instructions under the loop's name.
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;
 
-/// The loop's name.
+/// Returns the loop's name.
 fn label(way: impl std::fmt::Debug, signature: &str, n: u32) -> String {
     format!("{way:?} {signature} {n}")
 }

@@ -69,7 +69,7 @@ fn signature(c: &str) -> Result<FnSig, Error> {
 }
 
 impl Measured {
-    /// Number of named arguments, in a call of a variadic function.
+    /// Returns the number of named arguments, in a call of a variadic function.
     pub fn n_named(&self) -> Option<usize> {
         self.sig.is_variadic().then(|| self.sig.n_named())
     }

@@ -49,7 +49,7 @@ enum Change {
 }
 
 impl Mutant {
-    /// The mistake as the runner makes it.
+    /// Returns the mistake as the runner makes it.
     pub fn mistake(&self) -> Mistake {
         let mut mistake = Mistake::NONE;
         match self.change {
@@ -63,7 +63,7 @@ impl Mutant {
     }
 }
 
-/// `convention` with a change, under a name of its own.
+/// Returns `convention` with a change, under a name of its own.
 pub(crate) fn changed(
     convention: &Convention,
     name: &'static str,
@@ -129,12 +129,12 @@ macro_rules! step {
 }
 use step;
 
-/// All mistakes.
+/// Returns all mistakes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     MUTANTS.iter().chain(WIN64).chain(RISCV).chain(S390X)
 }
 
-/// The mistake of this name.
+/// Returns the mistake of this name.
 ///
 /// # Errors
 /// There is no such mistake.
@@ -292,7 +292,7 @@ fn has_float(ty: &Type, offset: u8) -> bool {
     })
 }
 
-/// One integer part per eightbyte.
+/// Returns one integer part per eightbyte.
 fn in_registers(ty: &Type, memory: &Group) -> Group {
     let mut group = Group::new(GroupKind::Registers, memory.size, memory.align);
     let mut offset = 0;

@@ -24,7 +24,7 @@ pub(crate) struct Signature {
     pub(crate) abi: FnAbi,
 }
 
-/// A case under each policy that has its values elsewhere.
+/// Returns a case under each policy that has its values elsewhere.
 pub(crate) fn signatures(case: &Case) -> Vec<Signature> {
     let mut all: Vec<Signature> = Vec::new();
     for policy in [Policy::GCC, Policy::CLANG] {

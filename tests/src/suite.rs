@@ -83,13 +83,13 @@ impl Suite {
         self.only.is_none() && std::env::var_os("CABI_CORPUS").is_none()
     }
 
-    /// gcc and clang, as far as they are here. One that is not is a line of the report.
+    /// Returns gcc and clang, as far as they are here. One that is not is a line of the report.
     pub(crate) fn references(&mut self) -> Vec<Reference> {
         self.found(Installed::find())
     }
 
-    /// The other versions of clang that have profiles, as far as they are here. One that is not is
-    /// a line of the report.
+    /// Returns the other versions of clang that have profiles, as far as they are here. One that is
+    /// not is a line of the report.
     pub(crate) fn other_clangs(&mut self) -> Vec<Reference> {
         self.found(Installed::other_clangs())
     }
@@ -106,7 +106,7 @@ impl Suite {
         bench.references
     }
 
-    /// The blocks of these folders of the corpus.
+    /// Returns the blocks of these folders of the corpus.
     pub(crate) fn corpus(&mut self, folders: &[&str]) -> Result<Vec<Subject>> {
         let mut subjects = Vec::new();
         for folder in folders {
@@ -247,7 +247,7 @@ pub(crate) fn order() -> Option<u64> {
     ORDER.get().copied()
 }
 
-/// A number that the environment may set.
+/// Returns a number that the environment may set.
 pub(crate) fn number(variable: &str, usual: u64) -> Result<u64> {
     match std::env::var(variable) {
         Ok(text) => text

@@ -71,7 +71,7 @@ fn the_programs_run() {
     adopting::main().unwrap();
 }
 
-/// The blocks of Rust in `page`.
+/// Returns the blocks of Rust in `page`.
 fn blocks(page: &str) -> Vec<&str> {
     let after = page.split("```rust\n").skip(1);
     after
@@ -79,7 +79,7 @@ fn blocks(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// `text` without indentation.
+/// Returns `text` without indentation.
 fn dedented(text: &str) -> String {
     let lines = text.lines().map(str::trim_start);
     lines.flat_map(|line| [line, "\n"]).collect()

@@ -79,7 +79,7 @@ int main(void) {
 }
 ";
 
-/// Builder of object files, which are position-independent if `is_pic` says so.
+/// Makes a builder of object files, which are position-independent if `is_pic` says so.
 fn builder(triple: &str, is_pic: &str) -> ObjectBuilder {
     let mut flags = settings::builder();
     for (flag, value) in [
@@ -96,7 +96,7 @@ fn builder(triple: &str, is_pic: &str) -> ObjectBuilder {
     ObjectBuilder::new(isa, "relays", default_libcall_names()).unwrap()
 }
 
-/// The object file that is being made, and its lowering.
+/// Makes an empty object file, and its lowering.
 fn module(triple: &str) -> (ObjectModule, Lowering) {
     let module = ObjectModule::new(builder(triple, "true"));
     let lower = Lowering::new(module.isa()).unwrap();
@@ -123,7 +123,8 @@ fn exported(
     (body, ctx)
 }
 
-/// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }`, for each.
+/// Returns an object of these functions, one for each callee:
+/// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }`.
 fn relays(triple: &str, more: i64) -> Vec<u8> {
     let (mut module, lower) = module(triple);
     let words = Type::array(&Type::I64, 3).unwrap();
@@ -153,8 +154,8 @@ fn relays(triple: &str, more: i64) -> Vec<u8> {
     module.finish().emit().unwrap()
 }
 
-/// `long long relay(struct big *b) { return take(*b); }`: the copy of `b` is long enough for
-/// `memcpy`.
+/// Returns an object of `long long relay(struct big *b) { return take(*b); }`. The copy of `b` is
+/// long enough for `memcpy`.
 fn copies(triple: &str) -> Vec<u8> {
     let (mut module, lower) = module(triple);
     let big = RecordBuilder::structure("big").field("x", Type::array(&Type::I8, 200).unwrap());
@@ -297,7 +298,7 @@ fn relocations_are_those_of_the_system() {
 }
 
 impl System<'_> {
-    /// The C around the relays, in `folder`, and the relays.
+    /// Writes the C around the relays, and the relays, to `folder`.
     fn write(&self, folder: &Path, more: i64) {
         std::fs::write(folder.join("callees.c"), [TYPES, CALLEES].concat()).unwrap();
         std::fs::write(folder.join("main.c"), [TYPES, MAIN].concat()).unwrap();

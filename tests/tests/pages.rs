@@ -42,7 +42,8 @@ fn read(c: &str) -> Option<Header> {
     Some(header.unwrap_or_else(|error| panic!("{c}: {error}")))
 }
 
-/// The bits' rows of `docs/policy.md`, the only ones whose first cell is a name in capitals.
+/// Returns the bits' rows of `docs/policy.md`, the only ones whose first cell is a name in
+/// capitals.
 fn rows(page: &str) -> impl Iterator<Item = &str> {
     let is_bit = |line: &&str| {
         let name = line
@@ -54,8 +55,8 @@ fn rows(page: &str) -> impl Iterator<Item = &str> {
     page.lines().filter(is_bit)
 }
 
-/// The signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64`, `RISC-V` or another
-/// bit after it; and that bit.
+/// Returns the signature of an example, `` `C text` ``, with `AVX`, `Win64`, `AArch64`, `RISC-V` or
+/// another bit after it; and that bit.
 fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let (c, kind) = example.trim_start_matches('`').split_once('`').unwrap();
     let sig = read(c)?.prototype("f").unwrap().signature();
@@ -94,8 +95,8 @@ fn place(sig: &FnSig, policy: Policy) -> String {
     }
 }
 
-/// `row` as the code has it: where its example is passed with the bit and without it, and which
-/// profiles have the bit.
+/// Returns `row` as the code has it: where its example is passed with the bit and without it, and
+/// which profiles have the bit.
 fn right(row: &str) -> Option<String> {
     let [name, what, example, ..] = row.split(" | ").collect::<Vec<_>>()[..] else {
         panic!("{row}: too few cells");
@@ -182,7 +183,7 @@ fn names(text: &str) -> Vec<&str> {
 /// Words that begin no sentence of a page: such a sentence has to be read twice.
 const BANNED: [&str; 6] = ["What ", "Whether ", "Of ", "That ", "Where ", "By what "];
 
-/// The sentences of `page` outside code that begin with one of [`BANNED`].
+/// Returns the sentences of `page` outside code that begin with one of [`BANNED`].
 fn banned(page: &str) -> Vec<String> {
     let prose = page.split("```").step_by(2).collect::<Vec<_>>().join("\n");
     let mut begun = Vec::new();
@@ -203,7 +204,7 @@ fn banned(page: &str) -> Vec<String> {
     begun
 }
 
-/// The pages that are written by hand, with README.
+/// Returns the pages that are written by hand, with README.
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs"), "md").unwrap();
     pages.push(root().join("README.md"));
@@ -230,7 +231,7 @@ fn pages_are_plain_and_few() {
     assert_eq!(banned(control).len(), 3);
 }
 
-/// All words of the workspace's sources.
+/// Returns all words of the workspace's sources.
 fn words() -> BTreeSet<String> {
     let sources = ["crates", "examples", "tests"].map(|folder| root().join(folder));
     let all = ["rs", "toml", "c", "abi"].map(|extension| {
@@ -270,7 +271,7 @@ fn strange_names<'p>(page: &'p str, words: &BTreeSet<String>) -> Vec<&'p str> {
     names.filter(|name| !is_known(name)).collect()
 }
 
-/// The anchors of the headings of `page`, as web sites of repositories make them.
+/// Returns the anchors of the headings of `page`, as web sites of repositories make them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
     let kept = |c: char| match c {
@@ -306,7 +307,8 @@ fn lost_anchors<'p>(page: &'p str, path: &Path) -> Vec<&'p str> {
     links.filter(is_lost).collect()
 }
 
-/// The paths that `page` names: targets of links within the repository, and files in backticks.
+/// Returns the paths that `page` names: targets of links within the repository, and files in
+/// backticks.
 fn paths(page: &str) -> Vec<&str> {
     let links = page.split("](").skip(1);
     let links = links.filter_map(|rest| rest.split([')', '#']).next());

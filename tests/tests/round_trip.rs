@@ -243,7 +243,7 @@ fn objections(reference: &Reference, types: &[Type], ours: &[Type]) -> Vec<Strin
         .collect()
 }
 
-/// The compilers that are here, each with what it has words for.
+/// Returns the compilers that are here, each with what it has words for.
 fn references() -> Vec<(Reference, Said)> {
     if cfg!(not(target_arch = "x86_64")) {
         missing("the compilers of this machine are asked for the layouts of x86-64's");

@@ -22,7 +22,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     corpus::files(folder, extension).unwrap()
 }
 
-/// Code without comments and without a test module at its end.
+/// Returns the code without comments and without a test module at its end.
 fn code(text: &str) -> String {
     let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = own
@@ -62,8 +62,8 @@ fn paths_of_tree<'t>(start: &str, rest: &'t str, paths: &mut Vec<String>) -> &'t
     }
 }
 
-/// The paths from the crate's root that `code` of the module `own` names. Paths of modules below it
-/// may begin with their names.
+/// Returns the paths from the crate's root that `code` of the module `own` names. Paths of modules
+/// below it may begin with their names.
 fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("::") {
@@ -101,7 +101,7 @@ fn first_word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The code of each module of the crate in `src`, by its path; the root's is empty.
+/// Returns the code of each module of the crate in `src`, by its path; the root's is empty.
 fn modules(src: &Path) -> BTreeMap<String, String> {
     let mut modules = BTreeMap::new();
     for file in files(src, "rs") {
@@ -207,7 +207,7 @@ fn no_circle_of_modules() {
     );
 }
 
-/// The static variables of `code` that can change.
+/// Returns the static variables of `code` that can change.
 fn global_state(code: &str) -> Vec<&str> {
     let kinds = ["Mutex<", "RwLock<", "Atomic", "Lock<", "Cell<"];
     let is_state = |line: &&str| {

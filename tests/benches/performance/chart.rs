@@ -52,7 +52,7 @@ impl Chart<'_> {
         text + "</svg>\n"
     }
 
-    /// The names of the rows, and the scale.
+    /// Writes the names of the rows, and the scale.
     fn lines(&self, text: &mut String, scale: &Scale, top: f64, bottom: f64) -> std::fmt::Result {
         for (j, (name, _)) in self.rows.iter().enumerate() {
             let y = top + LINE * (whole(j) + 0.5);
@@ -110,7 +110,7 @@ impl Scale {
         LEFT + share * (WIDTH - LEFT - RIGHT)
     }
 
-    /// 1, 2 and 5 times each power of ten; only the powers where they would be too many.
+    /// Returns 1, 2 and 5 times each power of ten; only the powers where they would be too many.
     fn ticks(&self) -> Vec<f64> {
         let powers = (-2..8).map(|power| 10_f64.powi(power));
         let steps: &[f64] = match self.most / self.least > 300.0 {
@@ -123,7 +123,7 @@ impl Scale {
     }
 }
 
-/// A mark of the way `i`: ways differ by shape too.
+/// Returns a mark of the way `i`: ways differ by shape too.
 fn mark(i: usize, x: f64, y: f64) -> String {
     match i % 3 {
         0 => format!("<circle cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"4\"/>"),
@@ -132,7 +132,7 @@ fn mark(i: usize, x: f64, y: f64) -> String {
     }
 }
 
-/// Numbers of lines are small.
+/// Returns `n` as a float: numbers of lines are small.
 fn whole(n: usize) -> f64 {
     f64::from(u16::try_from(n).unwrap_or(u16::MAX))
 }

@@ -90,8 +90,8 @@ impl Figures {
         machine.chain(counts).chain(times).collect()
     }
 
-    /// A figure for each of `names`, if it was measured: `counts Lowered - ByHand`,
-    /// `times Toy / C2`, `counts FnAbi % Compile`, or a cost itself.
+    /// Returns a figure for each of `names`, if it was measured: `counts Lowered - ByHand`, `times
+    /// Toy / C2`, `counts FnAbi % Compile`, or a cost itself.
     pub(crate) fn each(
         &self,
         formula: &str,
@@ -119,7 +119,7 @@ impl Figures {
     }
 }
 
-/// The file is one of cargo's folder for what it builds.
+/// Returns the path of the file, in cargo's folder for what it builds.
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("performance.txt")
 }
@@ -151,7 +151,7 @@ fn times() -> Result<Costs> {
     Ok(costs)
 }
 
-/// Processor, compilers, libffi, valgrind.
+/// Returns processor, compilers, libffi, valgrind.
 fn machine() -> Result<Vec<String>> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));

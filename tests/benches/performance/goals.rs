@@ -75,7 +75,7 @@ pub(crate) fn table(figures: &Figures) -> Result<String> {
     Ok(table)
 }
 
-/// The four numbers that open the page.
+/// Returns the four numbers that open the page.
 pub(crate) fn numbers(figures: &Figures) -> Result<String> {
     let all = group(&groups()?, "all")?;
     let more = figures.each("counts Lowered - ByHand", &all)?;
@@ -114,7 +114,7 @@ fn short(figure: f64) -> String {
     }
 }
 
-/// The signatures that goals are about, and the programs, by the names of their groups.
+/// Returns the signatures that goals are about, and the programs, by the names of their groups.
 fn groups() -> Result<BTreeMap<&'static str, Vec<&'static str>>> {
     let mut groups = BTreeMap::from([
         ("prepared", PREPARED.to_vec()),
@@ -140,7 +140,7 @@ fn groups() -> Result<BTreeMap<&'static str, Vec<&'static str>>> {
     Ok(groups)
 }
 
-/// `all`, `prepared but mix10`, or one signature of a group.
+/// Returns the signatures of `all`, `prepared but mix10`, or one signature of a group.
 fn group(
     groups: &BTreeMap<&str, Vec<&'static str>>,
     text: &'static str,

@@ -56,7 +56,7 @@ fn chart(costs: &Costs, ways: &[Way]) -> String {
     .svg()
 }
 
-/// `page` with a text for each line `{name}`: nothing, or lines.
+/// Returns `page` with a text for each line `{name}`: nothing, or lines.
 fn filled(page: &str, parts: &[(&str, String)]) -> String {
     parts.iter().fold(page.to_owned(), |page, (name, text)| {
         let lines = match text.trim() {

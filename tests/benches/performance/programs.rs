@@ -39,7 +39,7 @@ pub(crate) fn measure(times: &mut Costs) -> Result<()> {
     Ok(())
 }
 
-/// The command `toy`, built as this program is.
+/// Returns the command `toy`, built as this program is.
 fn toy() -> Result<PathBuf> {
     let build = ["build", "--release", "--quiet", "-p", "toy"];
     let built = Command::new(env!("CARGO")).args(build).status()?;
@@ -72,7 +72,7 @@ fn by_toy(name: &str, toy: &Path) -> Vec<String> {
     vec![word(toy), "run".to_owned(), word(&program)]
 }
 
-/// The folder of toy.
+/// Returns the folder of toy.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/toy")
 }
@@ -98,7 +98,7 @@ fn timed(engine: &[String], n: u32) -> Result<(f64, String)> {
     }
 }
 
-/// Processor time of all children that have ended.
+/// Returns the processor time of all children that have ended.
 #[allow(unsafe_code)]
 fn children_ms() -> f64 {
     // SAFETY: all bytes of the structure may be zero, and the function writes to nothing else.

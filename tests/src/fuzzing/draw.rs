@@ -133,7 +133,7 @@ struct Draw {
 type Change = fn(RecordBuilder, u32) -> RecordBuilder;
 
 impl Draw {
-    /// Types of C, then of constructors that take these.
+    /// Draws types of C, then of constructors that take these.
     fn types(&mut self) {
         let mut signature = signature_from(&mut self.random, Dialect::EVERYTHING);
         let all = signature.types_mut();
@@ -144,7 +144,7 @@ impl Draw {
         }
     }
 
-    /// Mostly small, sometimes at a limit.
+    /// Draws a number, mostly small, sometimes at a limit.
     fn number(&mut self) -> u64 {
         match self.random.below(16) {
             15 => self.random.any(),
@@ -153,12 +153,12 @@ impl Draw {
         }
     }
 
-    /// As [`Self::number`], of so many bits as `T` has.
+    /// Draws as [`Self::number`], of so many bits as `T` has.
     fn number_of<T: TryFrom<u64>>(&mut self, most: T) -> T {
         T::try_from(self.number()).unwrap_or(most)
     }
 
-    /// Mostly a small power of two.
+    /// Draws an alignment, mostly a small power of two.
     fn align(&mut self) -> u32 {
         match self.random.below(16) {
             15 => self.number_of(u32::MAX),
@@ -172,7 +172,7 @@ impl Draw {
         self.random.one_or(&MODELS, DataModel::LP64)
     }
 
-    /// A scalar, or a type that was made: the last ones most.
+    /// Draws a scalar, or a type that was made: the last ones most.
     fn ty(&mut self) -> Type {
         let n = u32::try_from(self.types.len()).unwrap_or(0);
         if n == 0 || self.random.chance(25) {
@@ -184,8 +184,8 @@ impl Draw {
         self.types[(n - back) as usize].clone()
     }
 
-    /// Up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so that
-    /// registers run out.
+    /// Draws up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so
+    /// that registers run out.
     fn list(&mut self, most: u32, more: u32) -> Vec<Type> {
         let mut list = Vec::new();
         while list.len() < most as usize && self.random.chance(more) {
@@ -231,7 +231,7 @@ impl Draw {
         }
     }
 
-    /// One inside the other, many times.
+    /// Puts one type inside the other, many times.
     fn deep(&mut self, mut deep: Type) -> Option<Type> {
         let array = self.random.chance(50);
         for _ in 0..1 + self.random.below(300) {

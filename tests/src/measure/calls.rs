@@ -81,7 +81,7 @@ impl Buffer {
         Box::new(Self([0xee; BUFFER]))
     }
 
-    /// With a value of each argument.
+    /// Makes a buffer with a value of each argument.
     fn of_arguments(measured: &Measured) -> Result<Box<Self>> {
         let mut sent = Self::new();
         let all = measured.sig.params().iter().zip(offsets(&measured.sig));

@@ -47,7 +47,7 @@ impl Costs {
         Ok(Self(lines.map(cost).collect::<Result<_>>()?))
     }
 
-    /// A line for each: way, signature, cost.
+    /// Returns a line for each: way, signature, cost.
     pub fn written(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(name, cost)| format!("{name} {cost}\n"))
     }
@@ -78,12 +78,12 @@ pub fn is_counted() -> bool {
     std::env::args().nth(1).is_some_and(|arg| arg == COUNTED)
 }
 
-/// The library of loops that the child was given.
+/// Returns the library of loops that the child was given.
 pub fn counted_library() -> Option<PathBuf> {
     std::env::args().nth(2).map(PathBuf::from)
 }
 
-/// The version of valgrind.
+/// Returns the version of valgrind.
 pub fn valgrind() -> Result<String, String> {
     let output = Command::new("valgrind").arg("--version").output();
     let output = output.map_err(|error| format!("valgrind: {error}"))?;

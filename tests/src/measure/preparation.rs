@@ -53,7 +53,7 @@ impl Step {
     /// The steps that are held to a number.
     pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
 
-    /// The most that one loop may make.
+    /// Returns the most that one loop may make.
     pub fn most(self) -> u32 {
         match self {
             Self::FnAbi | Self::CachedPlan => 1000,
@@ -63,7 +63,7 @@ impl Step {
     }
 }
 
-/// The signatures of [`PREPARED`].
+/// Returns the signatures of [`PREPARED`].
 fn prepared() -> Result<Vec<Measured>> {
     let mut all = measured()?;
     all.retain(|measured| PREPARED.contains(&measured.name));
@@ -118,7 +118,7 @@ pub fn n_allocations() -> Result<Costs> {
     Ok(counts)
 }
 
-/// The call by hand with the instructions of the lowered one.
+/// Returns the call by hand with the instructions of the lowered one.
 fn moves(measured: &Measured) -> Option<&crate::hand::Moves> {
     match measured.same_code.as_ref().or(measured.hand.as_ref()) {
         Some(Hand::Moves(moves)) => Some(moves),

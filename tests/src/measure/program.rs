@@ -33,8 +33,8 @@ pub(super) struct Loop {
 }
 
 impl Program {
-    /// The C of `all`, built by `reference` and loaded, with libffi's functions: those of the file
-    /// that `CABI_LIBFFI` names, else the installed ones.
+    /// Returns the C of `all`, built by `reference` and loaded, with libffi's functions: those of
+    /// the file that `CABI_LIBFFI` names, else the installed ones.
     pub fn new(reference: &Reference, all: &[Measured]) -> Result<Self> {
         let named = std::env::var("CABI_LIBFFI");
         let libffi = named.as_deref().unwrap_or("-lffi");
@@ -48,7 +48,7 @@ impl Program {
         Ok(program)
     }
 
-    /// The library of another process's program.
+    /// Returns the library of another process's program.
     pub fn open(library: &Path) -> Result<Self> {
         // SAFETY: the text has no routines that run when it is loaded, and libffi's are made to be.
         let library = unsafe { libloading::Library::new(library)? };
@@ -58,12 +58,12 @@ impl Program {
         })
     }
 
-    /// The file of its library.
+    /// Returns the file of its library.
     pub fn file(&self) -> Option<&Path> {
         self.built.as_ref().map(|built| built.object.as_path())
     }
 
-    /// The address of `name`.
+    /// Returns the address of `name`.
     pub(super) fn symbol(&self, name: &str) -> Result<*const c_void> {
         // SAFETY: a symbol of this type is an address.
         unsafe { self.function(name) }
@@ -76,12 +76,12 @@ impl Program {
         Ok(unsafe { *self.library.get::<F>(name.as_bytes())? })
     }
 
-    /// The bytes that a result is taken from where no argument has its type.
+    /// Returns the bytes that a result is taken from where no argument has its type.
     pub(super) fn given(&self) -> Result<*const u8> {
         Ok(self.symbol("cabi_given")?.cast())
     }
 
-    /// libffi's `ffi_prep_cif` of a signature. Returns libffi's status.
+    /// Returns libffi's `ffi_prep_cif` of a signature, which returns libffi's status.
     pub(super) fn prepare(&self, signature: &str) -> Result<impl Fn() -> c_int + use<>> {
         // SAFETY: `prepare_NAME` has this type, and stays where it is with the library.
         let prepare: unsafe extern "C" fn() -> c_int =
@@ -90,7 +90,7 @@ impl Program {
         Ok(move || unsafe { prepare() })
     }
 
-    /// A closure of libffi's that does nothing, of an interface that is prepared.
+    /// Returns a closure of libffi's that does nothing, of an interface that is prepared.
     pub(super) fn ffi_closure(&self, cif: *const c_void) -> Result<*const c_void> {
         // SAFETY: it has this type.
         let code = unsafe {
@@ -104,7 +104,7 @@ impl Program {
         }
     }
 
-    /// libffi's version, if it is one that can say it: 3.5 or newer.
+    /// Returns libffi's version, if the library can say it: 3.5 or newer.
     pub fn libffi_version(&self) -> Option<String> {
         // SAFETY: this is the function's type in `ffi.h`, and what it returns is a constant.
         unsafe {

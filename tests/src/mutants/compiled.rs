@@ -4,7 +4,7 @@ use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
 use clif_cabi::{MoveWidth, RegisterMove, Stub, StubStep};
 
-/// `stub` with other steps in place of each of its own.
+/// Returns `stub` with other steps in place of each of its own.
 pub(super) fn with_steps(stub: Stub, change: impl Fn(StubStep) -> Vec<StubStep>) -> Stub {
     let steps: Vec<StubStep> = stub.steps().iter().copied().flat_map(change).collect();
     Stub::new(&steps).unwrap_or(stub)
@@ -43,7 +43,7 @@ pub(super) fn padding_lost(func: &mut ir::Function) {
     });
 }
 
-/// The first two words change places.
+/// Swaps the first two words.
 pub(super) fn registers_swapped(func: &mut ir::Function) {
     change_call(func, CallConv::SystemV, |args, signature, pool| {
         let words = signature.params.iter().enumerate();
@@ -62,7 +62,7 @@ pub(super) fn insts(func: &ir::Function) -> Vec<ir::Inst> {
         .collect()
 }
 
-/// A field in the upper half of a word is put 16 bits too low.
+/// Puts a field in the upper half of a word 16 bits too low.
 pub(super) fn fields_misplaced(func: &mut ir::Function) {
     let insts = insts(func);
     let dfg = &mut func.stencil.dfg;
@@ -117,7 +117,7 @@ pub(super) fn change_call(
     }
 }
 
-/// Each constant of type `ty` that is stored `at` bytes after an address is `by` more.
+/// Adds `by` to each constant of type `ty` that is stored `at` bytes after an address.
 pub(super) fn stored_constant_grows(func: &mut ir::Function, (ty, at): (ir::Type, i32), by: i64) {
     for inst in insts(func) {
         let dfg = &mut func.stencil.dfg;
@@ -134,8 +134,8 @@ pub(super) fn stored_constant_grows(func: &mut ir::Function, (ty, at): (ir::Type
     }
 }
 
-/// The argument area that a `va_list` starts in is taken to be the register save area, whose
-/// address is stored after it.
+/// Takes the argument area that a `va_list` starts in for the register save area, whose address is
+/// stored after it.
 pub(super) fn area_is_save_area(func: &mut ir::Function) {
     let mut area = None;
     for inst in insts(func) {
@@ -158,7 +158,7 @@ pub(super) fn area_is_save_area(func: &mut ir::Function) {
     }
 }
 
-/// A value aligned to 16 bytes in the argument area is aligned to 8.
+/// Aligns a value in the argument area to 8 bytes instead of 16.
 pub(super) fn list_unaligned(func: &mut ir::Function) {
     for inst in insts(func) {
         if let InstructionData::UnaryImm { imm, .. } = &mut func.dfg.insts[inst]
@@ -169,7 +169,7 @@ pub(super) fn list_unaligned(func: &mut ir::Function) {
     }
 }
 
-/// The second word of a vector replaces the first.
+/// Replaces the first word of a vector by the second.
 pub(super) fn pair_in_one_lane(func: &mut ir::Function) {
     for inst in insts(func) {
         if let InstructionData::TernaryImm8 { opcode, imm, .. } = &mut func.dfg.insts[inst]
@@ -180,7 +180,7 @@ pub(super) fn pair_in_one_lane(func: &mut ir::Function) {
     }
 }
 
-/// The address of the result becomes an argument like any other, which is not returned.
+/// Makes the address of the result an argument like any other, which is not returned.
 pub(super) fn sret_not_returned(func: &mut ir::Function) {
     for param in &mut func.signature.params {
         if param.purpose == ArgumentPurpose::StructReturn {

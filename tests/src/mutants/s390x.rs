@@ -29,7 +29,7 @@ pub(super) const S390X: &[Mutant] = mutants! {
     "s390x-tail-reversed": Change::Function(tail_reversed), "the bytes of a part are in memory order";
 };
 
-/// Words of two and four bytes have the other byte order in memory.
+/// Reverses the byte order of words of two and four bytes in memory.
 fn tail_reversed(func: &mut ir::Function) {
     let other = MemFlagsData::new().with_endianness(Endianness::Little);
     for inst in insts(func) {

@@ -74,7 +74,7 @@ pub(super) const WIN64: &[Mutant] = mutants! {
     "win64-xmm7-changed": step!(StubStep::Store(own) => [StubStep::Store(own), StubStep::ChainToVector(7)]), "Caller/callee saved registers: xmm7 is the caller's";
 };
 
-/// The callee is given the address of what its caller has copied, not of the copy.
+/// Passes the address of the object that the caller has copied, not of the copy.
 fn copy_left_out(func: &mut ir::Function) {
     let originals = originals(func);
     change_call(func, CallConv::WindowsFastcall, |args, _, pool| {
@@ -86,7 +86,8 @@ fn copy_left_out(func: &mut ir::Function) {
     });
 }
 
-/// The addresses of stack slots whose first bytes are loaded from somewhere, and from where.
+/// Returns the addresses of stack slots whose first bytes are loaded from an object, and the
+/// address of that object.
 fn originals(func: &ir::Function) -> Vec<(ir::Value, ir::Value)> {
     let dfg = &func.dfg;
     let made_by = |value| {

@@ -162,7 +162,8 @@ fn dropped_rules(
     Ok(())
 }
 
-/// Each block must notice the mistakes that it names, by a difference or by the end of its process.
+/// Checks that each block notices the mistakes that it names, by a difference or by the end of its
+/// process.
 fn mistakes(own: (&ProgramTarget, &Probe), subjects: &[&Subject], suite: &mut Suite) -> Result<()> {
     let engine = suite.engine("control");
     let of = |mutant: &Mutant| {

@@ -156,8 +156,8 @@ static BIG_ENDIAN: Convention = Convention {
     ..X86_64_SYSV
 };
 
-/// A mistake that every compiler notices; all of them are the suite `emission`'s. On AArch64 a rule
-/// of its convention is dropped.
+/// Returns a mistake that every compiler notices; all of them are the suite `emission`'s. On
+/// AArch64 a rule of its convention is dropped.
 fn mistake() -> Result<(&'static str, Mistake)> {
     if HERE == Target::X86_64_LINUX {
         let mutant = named("no-rollback")?;

@@ -247,7 +247,7 @@ fn compare((fact, theirs): &(Fact, String)) -> Result<(), String> {
     }
 }
 
-/// Each fact, made wrong by one byte or one bit, or the other sign, must be noticed.
+/// Checks that each fact is noticed that is wrong by one byte or one bit, or has the other sign.
 fn control(answers: &Answers) -> Result<(), String> {
     for (fact, theirs) in answers {
         let mut wrong = fact.clone();
@@ -297,7 +297,7 @@ impl System {
     }
 }
 
-/// The rules of a compiler.
+/// Returns the rules of a compiler.
 fn rules_of(compiler: &str) -> Result<RecordRules> {
     match compiler {
         "gcc" => Ok(RecordRules::Gcc),

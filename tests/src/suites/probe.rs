@@ -260,7 +260,7 @@ impl<'a> Part<'a> {
         &self.compiler.reference
     }
 
-    /// Each case with its facts, as far as its process did not end.
+    /// Returns each case with its facts, as far as its process did not end.
     fn observed(&self) -> impl Iterator<Item = (&Case, &Facts)> {
         let all = self.cases.iter().zip(&self.facts);
         all.flat_map(|(case, facts)| facts.iter().flatten().map(move |facts| (case, facts)))

@@ -74,7 +74,7 @@ fn mix(signatures: &mut [Signature]) {
     }
 }
 
-/// Two signatures of so many parameters that words of the argument area are read.
+/// Returns two signatures of so many parameters that words of the argument area are read.
 fn many_parameters() -> Result<Vec<Signature>> {
     let of = |n| {
         let types = [Type::I64, Type::F64, Type::I16, Type::F32];

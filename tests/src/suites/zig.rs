@@ -28,7 +28,7 @@ use crate::compiled::{self, entries, takes, unit};
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
-/// Zig, and the C compiler that builds the frame around its functions. If one is missing, the
+/// Finds Zig, and the C compiler that builds the frame around its functions. If one is missing, the
 /// report says so.
 pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     let why = match (Zig::find(), suite.references().into_iter().next()) {
@@ -91,7 +91,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     controls(&all, compiled, suite)
 }
 
-/// The bugs of Zig.
+/// Returns the bugs of Zig.
 fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
     expected
         .bugs
@@ -172,8 +172,8 @@ fn report<'a>(
     Ok(())
 }
 
-/// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number
-/// of a layout that is changed by one too.
+/// Runs the negative controls. Under clang's profile the blocks of Zig's own bits must differ, and
+/// so must a number of a layout that is changed by one.
 fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
     for unit in &mut compiled {
         unit.policy = Policy::CLANG;

@@ -118,7 +118,8 @@ impl Setup {
         }
     }
 
-    /// The cases of `asked` that the convention has places for. The rest is counted by reason.
+    /// Returns the cases of `asked` that the convention has places for. The rest is counted by
+    /// reason.
     fn cases(self, asked: &[Case], suite: &mut Suite) -> Vec<Case> {
         let (mut cases, mut refused) = (Vec::new(), BTreeMap::<String, usize>::new());
         for (i, case) in asked.iter().enumerate() {
@@ -141,8 +142,8 @@ impl Setup {
         cases
     }
 
-    /// All cases in both directions, then under each mutant of the convention, which must fail in
-    /// some case.
+    /// Compares all cases in both directions, then under each mutant of the convention, which must
+    /// fail in some case.
     fn run(self, compiled: &CompiledUnit, suite: &mut Suite) -> Result<()> {
         let name = self.name();
         layouts(compiled, &format!("{name} layout"), suite);

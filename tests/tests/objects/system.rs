@@ -89,7 +89,7 @@ impl System<'_> {
     }
 }
 
-/// A program of rustc's own LLVM.
+/// Returns a program of rustc's own LLVM.
 fn llvm(name: &str) -> Option<PathBuf> {
     let libraries = Command::new("rustc")
         .args(["--print", "target-libdir"])

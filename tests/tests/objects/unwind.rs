@@ -37,8 +37,8 @@ pub(super) enum Tables<'a> {
     None,
 }
 
-/// The functions of unwind.clif and of `more`, and on Linux `entered`; with `more` on Windows those
-/// without handlers.
+/// Returns the functions of unwind.clif and of `more`, and on Linux `entered`; with `more` on
+/// Windows those without handlers.
 pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple, "true");
     if matches!(tables, Tables::Own | Tables::Both) {
@@ -128,7 +128,8 @@ fn name_callees(module: &mut ObjectModule, func: &mut Function) {
     }
 }
 
-/// The stub that aligns the stack and calls `pass`; `pass` itself where there is no such stub.
+/// Returns the stub that aligns the stack and calls `pass`; `pass` itself where there is no such
+/// stub.
 fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
     let pass = module.get_name("pass").unwrap();
     let clif_cabi::cranelift_module::FuncOrDataId::Func(pass) = pass else {

@@ -22,7 +22,8 @@ const CALLEES: &str = "int take(int n) { return n; }";
 const MAIN: &str =
     "int direct(int), address(int); int main(void) { return direct(1) + address(2); }";
 
-/// `int direct(int n) { return take(n); }`, or `address`, which calls `take` by its address.
+/// Returns an object of `int direct(int n) { return take(n); }`, or of `address`, which calls
+/// `take` by its address.
 fn relay(name: &str) -> Vec<u8> {
     let mut module = match name {
         "direct" => ObjectModule::new(builder(TRIPLE, "true")),

@@ -52,7 +52,7 @@ block0(v0: i64, v1: i64, v2: i64):
     ),
 ];
 
-/// The table, and a failure for each shim that is not what is kept.
+/// Reports the table, and a failure for each shim that is not as it is kept.
 pub(crate) fn run(report: &mut Report) -> Result<()> {
     // Not this machine's own instructions: the code is the same everywhere.
     let settings = Settings::default().memory(1 << 20).cpu(Cpu::Baseline);

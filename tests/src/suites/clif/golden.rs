@@ -44,7 +44,7 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
     Ok(())
 }
 
-/// The text of each block, which is looked at for `memcpy`.
+/// Returns the text of each block, which is looked at for `memcpy`.
 fn texts<'c>(
     subjects: &'c [Subject],
     (lower, config): (&Lowering, TargetFrontendConfig),

@@ -101,25 +101,25 @@ pub(super) const FLAGS: [&str; 5] = [
 ];
 
 impl Compiler {
-    /// `question` as one about this compiler.
+    /// Returns `question` as one about this compiler.
     pub(super) fn asked(&self, mut question: Question) -> Question {
         question.sig = question.sig.policy(self.policy);
         question
     }
 
-    /// The program and its own flags.
+    /// Returns the program and its own flags.
     pub(super) fn words(&self) -> (&str, Vec<&str>) {
         words(&self.command)
     }
 
-    /// The program and all its flags.
+    /// Returns the program and all its flags.
     pub(super) fn told(&self) -> (&str, Vec<&str>) {
         let (program, own) = self.words();
         (program, [&own[..], &FLAGS].concat())
     }
 }
 
-/// The program of a command, and its arguments.
+/// Returns the program of a command, and its arguments.
 pub(super) fn words(command: &str) -> (&str, Vec<&str>) {
     let mut words = command.split_whitespace();
     (words.next().unwrap_or_default(), words.collect())
@@ -250,7 +250,7 @@ impl Block {
         number.parse().map_err(|_| format!("{key}: {number}"))
     }
 
-    /// `text` with the values of the keys that it names.
+    /// Returns `text` with the values of the keys that it names.
     fn expanded(&self, text: &str) -> String {
         let named = text.split_once('{');
         let named = named.and_then(|(before, rest)| Some((before, rest.split_once('}')?)));

@@ -38,8 +38,8 @@ fn differs(side: &Verdict) -> bool {
 }
 
 impl Engine<'_> {
-    /// With values elsewhere in registers and stack, compilers' functions do not find them; nor
-    /// does their `va_arg` with unnamed ones elsewhere.
+    /// Checks that compilers' functions do not find values elsewhere in registers and stack, and
+    /// that their `va_arg` does not find unnamed ones elsewhere.
     pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], suite: &mut Suite) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();

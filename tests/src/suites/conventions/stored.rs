@@ -39,7 +39,7 @@ pub(in crate::suites) struct Stored {
     cases: BTreeMap<String, (String, String)>,
 }
 
-/// The folder `tests/facts`.
+/// Returns the folder `tests/facts`.
 pub(in crate::suites) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("facts")
 }

@@ -40,7 +40,7 @@ pub(super) fn run(suite: &mut Suite) {
     suite.report.note(note);
 }
 
-/// The probe and the compiler, on a machine with the registers of both vector levels.
+/// Returns the probe and the compiler, on a machine with the registers of both vector levels.
 fn tools() -> Result<(Probe, Reference), String> {
     parse("", &Options::new()).map_err(|why| why.to_string())?;
     if !processor::has("avx") {
@@ -99,7 +99,7 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
     }
 }
 
-/// The values that C has for `target`, as clang and `cabi` lay them out alike.
+/// Returns the values that C has for `target`, as clang and `cabi` lay them out alike.
 fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
     let records = target.data_model().records;
     // Without AVX clang aligns vectors on Darwin to 16 bytes at most, and `cabi` has no place for a

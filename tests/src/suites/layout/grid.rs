@@ -223,8 +223,8 @@ pub(super) fn read(
     Ok(read)
 }
 
-/// Without rules those are read, and those alone, that both compilers' rules lay out alike. The
-/// value of a pragma shows in clang's layout alone: few records may be left out for it.
+/// Checks that without rules those are read, and those alone, that both compilers' rules lay out
+/// alike. The value of a pragma shows in clang's layout alone: few records may be left out for it.
 pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), HeaderError> {
     const LINUX: &str = "x86_64-linux-gnu";
     let by = |rules| read(records, LINUX, rules);

@@ -30,7 +30,7 @@ impl Control {
     }
 }
 
-/// An argument, and the result, in other places.
+/// Returns places of which an argument, or the result, is moved.
 pub(super) fn controls(case: &Case, abi: &FnAbi) -> Vec<Control> {
     use Direction::{Call, Callee};
     let mut all = Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn controls(case: &Case, abi: &FnAbi) -> Vec<Control> {
     all
 }
 
-/// `abi` with each of five changes, if there are such.
+/// Returns `abi` with each of five changes, as far as it has them.
 fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi> {
     let changed = |n| {
         let mut wrong = abi.clone();

@@ -64,7 +64,7 @@ fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
     Ok(fuzz::run(&plan_of(stride)?, compilers, |_, _| Ok(()))?)
 }
 
-/// Nothing may differ, and everything must have run: each shape too, if `is_whole`.
+/// Checks that nothing differs, and that every transition has run: each shape too, if `is_whole`.
 fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suite) -> Result<()> {
     let found = results(compilers, stride)?;
     let what = format!("every {stride}th transition");
@@ -82,7 +82,8 @@ fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suit
     Ok(())
 }
 
-/// Another policy than the compiler's own, and another convention in the compiler must show.
+/// Checks that another policy than the compiler's own shows, and another convention in the
+/// compiler.
 fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
     let engine = format!("transitions {} control", reference.name());
     let mut note = |what, is_found: bool| {

@@ -179,14 +179,15 @@ fn is_empty_array(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Array(_)) && ty.size() == 0
 }
 
-/// An array of no elements in an eightbyte of its own, after the last that has bytes.
+/// Checks whether `ty` has an array of no elements in an eightbyte of its own, after the last that
+/// has bytes.
 fn has_array_after_end(ty: &Type) -> bool {
     let end = 8 * ty.size();
     ty.contains(&|member, at| is_empty_array(member) && at >= end && at.is_multiple_of(64))
 }
 
-/// An array or scalar in more eightbytes than its size has: Zig gives a class to so many, from
-/// where it starts.
+/// Checks whether `ty` has an array or scalar in more eightbytes than its size has. Zig gives a
+/// class to so many, from where it starts.
 fn has_straddling(ty: &Type) -> bool {
     ty.contains(&|member, at| {
         let (at, size) = (at / 8, member.size());
@@ -194,7 +195,8 @@ fn has_straddling(ty: &Type) -> bool {
     })
 }
 
-/// A union, or an array of no elements, in which a value of two eightbytes meets others.
+/// Checks whether `ty` has a union, or an array of no elements, in which a value of two eightbytes
+/// meets others.
 fn has_wide_union(ty: &Type) -> bool {
     let is_wide = |ty: &Type| leaves(ty).any(|leaf| leaf.width_bits > 64);
     let meets_empty = is_wide(ty) && ty.contains(&|member, _| is_empty_array(member));

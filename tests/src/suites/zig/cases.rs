@@ -5,7 +5,7 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::generate::signature_for_zig;
 use cabi_verify::threads::{at_once, in_threads};
 
-/// Random signatures, of those libclang can read.
+/// Draws random signatures, of those libclang can read.
 pub(crate) fn random(seed: u64, first: u64, count: u64) -> Vec<Subject> {
     let one = |index: &u64| {
         let index = *index;
@@ -56,7 +56,7 @@ pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
     Ok(subjects)
 }
 
-/// A function of these types, of which there is no text.
+/// Returns a function of these types, of which there is no text.
 pub(crate) fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
     let untold = |ty| (String::new(), ty);
     let params = params.into_iter().map(untold).collect();

@@ -39,7 +39,7 @@ fn scalars() -> Result<Vec<(&'static str, Type)>, Error> {
     ])
 }
 
-/// A structure of `members`, aligned to `align` where that is more than 0.
+/// Returns a structure of `members`, aligned to `align` where that is more than 0.
 fn record(tag: &str, members: &[Type], align: u32) -> Result<Type, Error> {
     let all = members.iter().enumerate();
     let record = all.fold(RecordBuilder::structure(tag), |record, (i, ty)| {
@@ -79,7 +79,7 @@ fn records() -> Result<Vec<(&'static str, Type)>, Error> {
     ])
 }
 
-/// Types that C lacks, as records of the same size and alignment.
+/// Returns types that C lacks, as records of the same size and alignment.
 fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
     let own = |text: &str, members: &[Type], align| record(&format!("zig {text}"), members, align);
     Ok(vec![
@@ -96,8 +96,8 @@ fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
     ])
 }
 
-/// Each kind after each number of registers of each bank taken, with arguments after it; and as a
-/// result.
+/// Returns each kind after each number of registers of each bank taken, with arguments after it;
+/// and as a result.
 pub(super) fn at_boundaries() -> Result<Vec<Case>> {
     let slice = DataModel::LP64.slice();
     let mut asked = Vec::new();
@@ -130,7 +130,7 @@ pub(super) fn at_boundaries() -> Result<Vec<Case>> {
     Ok(asked)
 }
 
-/// Random signatures, with slices in the place of some pointers.
+/// Draws random signatures, with slices in the place of some pointers.
 pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
     let cases = of_c::random(seed, 0, count).into_iter();
     let cases = cases.flat_map(|subject| subject.cases);
@@ -152,7 +152,7 @@ pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
     cases
 }
 
-/// `i128` where Win64 passes it: in each position, and as a result.
+/// Returns cases of `i128` where Win64 passes it: in each position, and as a result.
 pub(super) fn of_win64() -> Vec<Case> {
     let after = [Type::I128, Type::F64, Type::I32, Type::U128];
     let of = |n: usize| {

@@ -25,12 +25,12 @@ const SLOTS_AT: usize = 3;
 
 type List = &'static [Rule];
 
-/// Values of these types are in these registers.
+/// Makes the rule that values of these types are in these registers.
 fn regs(types: PartTypes, regs: &[Reg]) -> Rule {
     Rule::IfType(types, keep(Rule::AssignToReg(regs.to_vec().leak())))
 }
 
-/// `list` with these rules in the place of `n` of its own.
+/// Replaces `n` rules of `list` by these.
 fn replaced(list: &mut List, at: usize, n: usize, rules: &[Rule]) {
     let mut all = list.to_vec();
     all.splice(at..at + n, rules.iter().copied());
@@ -52,7 +52,7 @@ const fn slots(size: u32, align: u32) -> Rule {
 /// A mutant's name, and its change.
 type Mutant = (&'static str, fn(&mut Convention));
 
-/// The mutants of `convention` that show at `level`.
+/// Returns the mutants of `convention` that show at `level`.
 pub(super) fn of(
     convention: &'static Convention,
     level: VectorLevel,
