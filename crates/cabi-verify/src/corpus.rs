@@ -15,8 +15,8 @@
 //! - `proves`: the rule, with its section; every block has one.
 //! - `target`: the triple, by default `x86_64-linux-gnu`.
 //! - `kills`: mutations that must fail on this block, by default none.
-//! - `compilers`: reference compilers that may be asked, or capabilities a reference compiler must
-//!   have, then the reason in parentheses; by default all.
+//! - `compilers`: reference compilers that may compile it, or capabilities a reference compiler
+//!   must have, then the reason in parentheses; by default all.
 //! - `policy`: the profile that the block is about: `default`, `gcc`, `clang`, `zig`.
 //! - `features`: vector levels of the signature: `avx`, `avx512f`; by default none.
 //! - `unnamed`: the types of the unnamed arguments in a call of the variadic function declared; by

@@ -278,8 +278,8 @@ impl Question {
     }
 
     /// Returns the named members of the type, with the members of members and of first and last
-    /// elements. Members of `known` types are left out. Where there are many, so are those of a
-    /// type that has been walked.
+    /// elements. Members of `known` types are left out. If there are many, so are those of a type
+    /// that has been walked.
     fn members(&self) -> Vec<Member> {
         let all = Member {
             path: String::new(),

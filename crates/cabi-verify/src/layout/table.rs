@@ -250,7 +250,7 @@ impl Table {
             .map(|row| format!("{row},\n"))
             .collect();
         // Never empty: C has no empty arrays. An error of its lines is not that of the last case,
-        // which may have been refused above. Warnings (3, a header of the system) tell nothing of
+        // which may have been refused above. Warnings (3, a header of the system) show nothing of
         // layout, and `-Werror` may make errors of them.
         format!(
             "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}{}[] = {{\n{rows}0\n}};\n",

@@ -190,8 +190,8 @@ impl Emission<'_> {
     }
 }
 
-/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). Where
-/// callers keep values during a call, they have some.
+/// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). If callers
+/// keep values during a call, they have buffers for these.
 pub(super) fn buffers<'a>(all: impl Iterator<Item = &'a Values>, callers_keep: bool) -> String {
     let bytes = all.map(|values| values.places().1).max();
     let own = if callers_keep { "own, kept" } else { "0, 0" };

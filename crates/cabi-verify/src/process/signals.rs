@@ -59,14 +59,14 @@ pub(super) fn is_stopped(child: &Child) -> bool {
     has_changed(child, libc::WSTOPPED).unwrap_or(false)
 }
 
-/// Checks whether a child has ended, or the system does not tell, as waiting for it then says.
+/// Checks whether a child has ended, or the system cannot say, as waiting for the child then shows.
 pub(super) fn has_ended(child: &Child) -> bool {
     has_changed(child, libc::WEXITED).unwrap_or(true)
 }
 
 fn has_changed(child: &Child, how: libc::c_int) -> Option<bool> {
-    // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it
-    // leaves as it is.
+    // SAFETY: zeros are such a value. `WNOWAIT` leaves the child, for which nobody has waited, as
+    // it is.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let how = how | libc::WNOHANG | libc::WNOWAIT;
