@@ -123,8 +123,8 @@ fn any_use() -> impl Strategy<Value = String> {
 #[test]
 fn no_use_of_an_engine_panics() {
     use proptest::test_runner::{Config, TestRunner};
-    // Number of times that each use worked, and that finalizing with something to finalize did: a
-    // run of errors alone proves nothing.
+    // Number of times that each use worked, and that finalizing worked with functions or data to
+    // finalize: a run of errors alone proves nothing.
     let worked = std::cell::Cell::new([0u32; 2]);
     let config = Config {
         cases: 5000,

@@ -288,7 +288,7 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
 
 /// Returns the programs among `names` that are here. The others are [not run](not_run).
 pub(crate) fn programs_here(names: &[&'static str]) -> Vec<&'static str> {
-    // Its status is asked too: under valgrind a child is there before its program is found missing.
+    // Its status counts too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {
         let asked = Command::new(name).arg("--version").output();
         asked.is_ok_and(|output| output.status.success())
@@ -300,7 +300,7 @@ pub(crate) fn programs_here(names: &[&'static str]) -> Vec<&'static str> {
     here
 }
 
-/// Prints that something is not run, which fails where `CABI_REQUIRE_ORACLES` asks for it.
+/// Prints that `what` is not run, which fails if `CABI_REQUIRE_ORACLES` is set.
 #[track_caller]
 pub(crate) fn not_run(what: &str) {
     let required = std::env::var_os("CABI_REQUIRE_ORACLES");

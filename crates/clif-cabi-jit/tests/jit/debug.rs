@@ -71,7 +71,7 @@ fn perf_finds_names_in_its_map() {
     let path = format!("/tmp/perf-{}.map", std::process::id());
     let map = || fs::read_to_string(&path).unwrap_or_default();
     let line = |(address, size)| format!("{address:x} {size:x} ");
-    // The control: nobody asked.
+    // The control: the setting is off.
     let (_engine, places) = two(&Settings::default(), "twice");
     assert!(places.iter().all(|place| !map().contains(&line(*place))));
     let (_engine, places) = two(&Settings::default().perf_map(true), "twice");
@@ -173,7 +173,7 @@ fn gdb_is_told_with_the_feature_alone() {
     assert!(refused.to_string().contains("feature"), "{refused}");
 }
 
-/// Code that gdb is told of if it is asked to be, for the test below.
+/// Code for the test below, which gdb knows unless `CABI_NOT_TOLD` is set.
 #[cfg(feature = "gdb")]
 #[test]
 fn code_for_gdb() {

@@ -1,5 +1,5 @@
-//! Typed calls: each kind of argument, more arguments than a call keeps without the heap, and what
-//! is refused before anything is called.
+//! Typed calls: each kind of argument, more arguments than a call keeps without the heap, and
+//! refusals before a function is called.
 
 use crate::common::*;
 
@@ -153,7 +153,7 @@ big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = (v4f){ x, x, x, x }; return b
     let code = library.symbol("f").unwrap().cast();
     let vector = Type::vector(&Type::F32, 4).unwrap();
     let big = record(&vec![vector; 3]);
-    // A typedef that asks for less does not change what the function stores by.
+    // A typedef with a lower alignment does not change what the function stores by.
     let calls = [big.with_align(1).unwrap(), big].map(|big| interface([Type::F32], big));
     for (call, offset) in calls
         .iter()
@@ -170,7 +170,7 @@ big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = (v4f){ x, x, x, x }; return b
     }
 }
 
-/// Nothing is called where something does not fit: the code is null.
+/// No function is called if an argument or the result does not fit: the code is null.
 #[test]
 fn what_does_not_fit_is_refused() {
     let call = interface([pair(), Type::I32], Type::F32);

@@ -169,7 +169,7 @@ fn exceptions_pass_and_enter_handlers() {
     assert_eq!(followed(true), (2 * cxx_compilers().len(), 0));
 }
 
-/// The control: where a line is written to end otherwise than it does, its section fails.
+/// The control: a section fails if the end written for a line is not the line's own.
 #[test]
 fn lines_that_are_wrong_are_found() {
     let mut found = 0;

@@ -13,8 +13,8 @@ typedef double v4 __attribute__((vector_size(32)));
 v4 twice(v4 a, double b) { return a + a + b; }
 "#;
 
-/// Checks whether the machine has AVX, and tells whether the upper halves of vector registers are
-/// in use. Prints the reason if not.
+/// Checks whether the machine has AVX, and can show whether the upper halves of vector registers
+/// are in use. Prints the reason if not.
 fn can_run() -> bool {
     let xgetbv = std::arch::is_x86_feature_detected!("avx") && __cpuid_count(13, 1).eax & 4 != 0;
     if !xgetbv {

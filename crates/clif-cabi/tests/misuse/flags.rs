@@ -7,7 +7,7 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::{Any, isa_of};
 
-/// Flags without which functions of a target would be wrong are asked for.
+/// Flags without which functions of a target would be wrong are required.
 #[test]
 fn flags_that_a_target_needs() {
     const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process";

@@ -136,7 +136,7 @@ fn a_stub_is_found_again() {
     };
     call(&mut module, 0, &variadic()).unwrap();
     assert_eq!(stub_id(&mut module, stub()).unwrap(), id);
-    // The front end cannot make it something else afterwards.
+    // The front end cannot declare it differently afterwards.
     let again = module.declare_function(&name, Linkage::Import, &plain());
     assert!(again.is_err());
     assert!(module.define_function_bytes(id, 1, &[0xc3], &[]).is_err());

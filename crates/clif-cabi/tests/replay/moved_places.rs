@@ -1,5 +1,5 @@
 //! The negative control: the right places with one of them changed, checked by the comparison that
-//! finds all of them right. A model that counts otherwise than Cranelift has at least one place
+//! finds all of them right. A model that counts differently from Cranelift has at least one place
 //! elsewhere.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::compile::SETTINGS;
 use super::probe::observe;
 use super::{BATCH, check, machine, replay, signatures};
 
-/// Bytes by which something on the stack is moved.
+/// Bytes by which a place on the stack is moved.
 const DISTANCES: [u32; 5] = [1, 2, 4, 8, 16];
 
 /// Returns each change of one of the `right` places, with the name of the change.

@@ -171,7 +171,7 @@ fn panics_enter_cleanups() {
     extern "C-unwind" fn panics_unless_0(n: i64) -> i64 {
         if n == 0 { 5 } else { panics(n) }
     }
-    // `extern "C"` would tell LLVM that the latter never unwinds.
+    // With `extern "C"`, LLVM would take the latter for one that never unwinds.
     unsafe extern "C-unwind" {
         fn rust_eh_personality();
         fn _Unwind_Resume();
