@@ -87,7 +87,7 @@ impl Inspection {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
-    /// Checks whether a compiler that has it was asked.
+    /// Checks whether a compiler that has it was looked at.
     pub fn is_asked(&self) -> bool {
         self.own().next().is_some()
     }
@@ -165,7 +165,7 @@ pub fn run(
         let crashed = matches!(why, ReferenceError::Refused { crashed: true, .. });
         refused.insert((unit.part, case.name.clone()), (crashed, why.to_string()));
     })?;
-    // Our own code is not asked about.
+    // Our own code is not compared.
     let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
     let judged = compiled.iter().map(|one| one.part).zip(judged);
     let judged: BTreeMap<usize, Vec<Judged>> = judged.collect();
@@ -196,7 +196,7 @@ fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Q
             if compiler.target() != subject.target {
                 continue;
             }
-            // Zig is asked about its own bugs alone: it has few words for these types.
+            // Zig is compared for its own bugs alone: it has few words for these types.
             let is_of_c = compiler.zig.is_none();
             let is_asked = is_of_c && admits(compiler, &subject.block).is_ok();
             if !bug.is_of(one.name) && !is_asked {

@@ -1,4 +1,4 @@
-//! The compilers of other targets; cases compiled many to a file, and judged.
+//! The compilers of other targets; cases compiled many to a file, and compared.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) fn unit<'a>(
 }
 
 /// Returns the cases of `subjects` that a suite runs, those of one vector level together. `take`
-/// decides about each case, by whether `compiler` can be asked about it.
+/// decides about each case, by whether `compiler` supports it.
 pub(crate) fn entries<'a>(
     subjects: impl IntoIterator<Item = &'a Subject>,
     compiler: &Compiler,
@@ -54,7 +54,7 @@ pub(crate) fn entries<'a>(
     levels.into_values().collect()
 }
 
-/// Checks whether `compiler` can be asked about `block`.
+/// Checks whether `compiler` supports `block`.
 pub(crate) fn admits(compiler: &Compiler, block: &Block) -> std::result::Result<(), String> {
     // Features of processors are x86-64's.
     if compiler.target() != HERE && !block.features.is_empty() {
@@ -69,8 +69,8 @@ pub(crate) fn admits(compiler: &Compiler, block: &Block) -> std::result::Result<
     compiler.reference.admits(&vectors)
 }
 
-/// Checks whether `engine` runs `case`: not if there is a reason against it, which the report
-/// gives, or another one is asked for.
+/// Checks whether `engine` runs `case`. It does not if there is a reason against it, which the
+/// report gives, or if another case is wanted.
 pub(crate) fn takes(
     suite: &mut Suite,
     engine: &str,
@@ -86,7 +86,7 @@ pub(crate) fn takes(
     }
 }
 
-/// Compiles each of `all`, as many at once as this machine has processors. `refused` is told of
+/// Compiles each of `all`, as many at once as this machine has processors. `refused` gets the
 /// refused cases. Returns the rest, of the same parts.
 pub(crate) fn compile<'a>(
     all: &[Unit<'a>],

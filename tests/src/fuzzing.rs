@@ -67,7 +67,7 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
     planned(&sig, fit, abi.ok().as_ref().filter(|_| is_plain)).map_err(told)
 }
 
-/// Checks whether a refusal with these words is about something that no C function has.
+/// Checks whether a refusal with these words is about a property that no C function has.
 fn is_no_c(why: &str) -> bool {
     const NO_VALUES: [&str; 5] = [
         "needs a complete object type",
@@ -79,7 +79,7 @@ fn is_no_c(why: &str) -> bool {
     NO_VALUES.iter().any(|no| why.contains(no))
 }
 
-/// Asks all questions about one type.
+/// Checks all properties of one type.
 fn ask(ty: &Type) -> Result<(), String> {
     // All of these must come to an end without a panic.
     let _ = (ty.to_string(), ty.canonical_align(), value_type(ty));

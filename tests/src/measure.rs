@@ -16,7 +16,7 @@ pub use counts::{Costs, count_in_child, counted_library, is_counted, valgrind};
 pub use preparation::{ALLOCATIONS, PREPARED, Step, each_step, n_allocations};
 pub use program::Program;
 
-/// Makes an enumeration of measured things, each with its title in tables.
+/// Makes an enumeration of measured subjects, each with its title in tables.
 macro_rules! titled {
     ($(#[$doc:meta])* $name:ident: $($(#[$own:meta])* $variant:ident $title:literal;)*) => {
         $(#[$doc])*
@@ -36,8 +36,8 @@ macro_rules! titled {
 }
 use titled;
 
-/// Loop of something that is measured: makes as many calls. If callgrind runs this program, it
-/// writes down their instructions under the loop's name.
+/// Loop that is measured, which makes so many calls. If callgrind runs this program, it writes down
+/// their instructions under the loop's name.
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;
 
 /// Returns the loop's name.

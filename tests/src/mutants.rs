@@ -42,7 +42,7 @@ pub struct Mutant {
 enum Change {
     /// A convention.
     Of(&'static Convention, fn(&mut Convention)),
-    /// The stub that is asked for.
+    /// A stub, in the place of the right one.
     Stub(fn(Stub) -> Stub),
     /// A function, before it is compiled.
     Function(fn(&mut ir::Function)),

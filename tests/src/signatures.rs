@@ -39,8 +39,8 @@ pub(crate) fn signatures(case: &Case) -> Vec<Signature> {
     all
 }
 
-/// Returns the signatures of `all`, of a vector level, that are asked for and run here. The report
-/// has the others of a level that this processor lacks.
+/// Returns the signatures of `all`, of a vector level, that are wanted and run here. The report has
+/// the others of a level that this processor lacks.
 pub(crate) fn here(
     mut all: Vec<Signature>,
     feature: Option<&str>,

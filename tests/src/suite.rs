@@ -25,11 +25,11 @@ pub(crate) struct Suite {
     name: &'static str,
     pub(crate) report: Report,
     order: u64,
-    /// `true` if every reference compiler of this machine is here that was asked for.
+    /// `true` if every reference compiler that is wanted is on this machine.
     pub(crate) every_reference: bool,
     /// An argument of the command line: only cases whose names contain it are run.
     pub(crate) only: Option<String>,
-    /// Number of checks that passed, for the last line, if the report counts something else.
+    /// Number of checks that passed, for the last line, if the report counts other cases.
     pub(crate) n_passed: Option<usize>,
     start: Instant,
 }
@@ -120,7 +120,7 @@ impl Suite {
         format!("{} {name}", self.name)
     }
 
-    /// Checks whether the case `name` is one that was asked for.
+    /// Checks whether the case `name` is a wanted one.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| name.contains(only))
     }

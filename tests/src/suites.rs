@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
         let all: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
         let all = all.join(", ");
         println!("not run: no suite is named {word:?}; the suites are {all}");
-        // `cargo test NAME` asks all test programs for a test of one.
+        // `cargo test NAME` runs all test programs for a test of one.
         return ExitCode::from(u8::from(references_required()));
     }
     if names.is_empty() {
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Checks whether `cargo test -- --list` asks for names alone.
+/// Checks whether `cargo test -- --list` wants names alone.
 fn is_listing() -> bool {
     std::env::args().any(|word| word == "--list")
 }

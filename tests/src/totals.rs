@@ -28,7 +28,7 @@ pub(crate) fn hold(suite: &str, counts: &str, is_blessed: bool) -> Result<(), St
 }
 
 /// Checks whether the counts of this run are those of all other runs. No variable sets them, no
-/// registers are missing, and the run would fail if anything else that is compared were missing.
+/// registers are missing, and a missing reference compiler fails the run.
 pub(crate) fn are_usual() -> bool {
     let sets_count = |name: &str| {
         let ends = ["_COUNT", "_SEED", "_CORPUS", "_HIDE"];

@@ -36,8 +36,8 @@ const RULES: &str = concat!(
     include_str!("../../crates/clif-cabi-plan/src/machine/stub/step.rs"),
     include_str!("../../crates/clif-cabi-plan/src/machine/x86_64/stub.rs")
 );
-/// Each page, the program that it quotes, and a change of the page that makes it quote something
-/// else.
+/// Each page, the program that it quotes, and a change of the page after which it quotes another
+/// text.
 const PAGES: [(&str, &str, &str, &str); 4] = [
     (
         include_str!("../../README.md"),

@@ -24,7 +24,7 @@ const LINUX: &str = "x86_64-linux-gnu";
 /// Number of types that are tried.
 const N_CASES: usize = 300;
 
-/// Returns a property of `ours`, as far as C can ask about it and in leaves, that differs in
+/// Returns a property of `ours`, of those that C text can show and of leaves, that differs in
 /// `theirs`. `theirs` may have more: padding is spelled as members where gcc and clang would lay a
 /// record out differently.
 fn difference(ours: &Type, theirs: &Type) -> Option<String> {
@@ -55,7 +55,7 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
 /// Returns libclang's options for text of `model`; `None` without libclang.
 fn options(model: &DataModel, target: &str) -> Option<Options> {
     let mut options = Options::new().arg(format!("--target={target}"));
-    // LP64 alone is asked to show that gcc and clang lay a text out alike, which may be refused.
+    // LP64 alone has to show that gcc and clang lay a text out alike, which may be refused.
     if *model != DataModel::LP64 {
         options = options.records(model.records);
     }

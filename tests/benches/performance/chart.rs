@@ -1,11 +1,11 @@
-//! Charts: a row for each thing, a mark for each way, on a logarithmic scale.
+//! Charts: a row for each subject, a mark for each way, on a logarithmic scale.
 
 use std::fmt::Write as _;
 
 pub(crate) struct Chart<'a> {
     /// The ways, by their texts in the legend.
     pub(crate) ways: &'a [&'a str],
-    /// Each thing with a number for each way that has one.
+    /// Each subject, with a number for each way that has one.
     pub(crate) rows: &'a [(&'a str, Vec<Option<f64>>)],
 }
 

@@ -122,7 +122,7 @@ fn groups() -> Result<BTreeMap<&'static str, Vec<&'static str>>> {
     ]);
     for own in measured()? {
         let is_record = own.sig.result().as_record().is_some();
-        // All arguments and the result are passed in registers; or something in memory, without
+        // All arguments and the result are passed in registers; or some are in memory, without
         // variadic calls and `long double`.
         let in_registers = is_in_registers(&own.sig)?;
         let in_memory = !in_registers && !own.sig.is_variadic() && !has_x87(&own);

@@ -11,7 +11,7 @@ use crate::suite::Result;
 /// Argument of the child.
 const COUNTED: &str = "counted";
 
-/// Costs of measured things, by way and signature: above all of one call of a loop.
+/// Costs of measured subjects, by way and signature: above all of one call of a loop.
 #[derive(Clone, Default, Debug)]
 pub struct Costs(BTreeMap<String, f64>);
 

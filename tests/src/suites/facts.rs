@@ -1,6 +1,6 @@
-//! The stored facts of `tests/facts`, judged where no compiler is asked and nothing runs: places of
-//! values in compilers' code, and layouts of types. Beside them, which blocks of the corpus are
-//! refused, and which choices between compilers they depend on.
+//! The stored facts of `tests/facts`, compared without a compiler: places of values in compilers'
+//! code, and layouts of types. No code runs. The suite also checks which blocks of the corpus are
+//! refused, and on which choices between compilers they depend.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Choices no compiler of the suites makes otherwise, or that C text alone does not ask for.
+/// Choices that all compilers of the suites make alike, or that C text alone does not need.
 const NO_BLOCK: [&str; 5] = [
     "BIT_INTS_IN_TWO_EIGHTBYTES_NEED_NO_ALIGNMENT",
     "STATIC_CHAIN_IN_X15",

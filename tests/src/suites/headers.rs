@@ -132,9 +132,9 @@ fn left_out(part: &HeaderRun<'_>, report: &mut Report) {
     for left in &part.skipped {
         *skipped.entry(left.key).or_default() += 1;
         let is_known = match left.key {
-            // The one type that the compilers' own headers declare otherwise than libclang's.
+            // The one type that the compilers' own headers declare differently from libclang's.
             OTHER_MEMBERS => left.name.contains("max_align_t"),
-            // Nothing in these headers is refused here: such a case would be lost.
+            // No function of these headers is refused here: its case would be lost.
             NO_PLACE => false,
             _ => true,
         };
@@ -185,8 +185,8 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     let n = differences.filter(is_shown).count();
     report.note(format!("{name}: {n} mismatches"));
     report.check(ENGINE, name, n > 0, "not noticed");
-    // A lowering that refuses everything, for what no signature of the header has, passes no case:
-    // nor one of which something else is not lowered.
+    // A lowering that refuses every signature, for a reason that none of the header's has, passes
+    // no case. Each is refused without need, also one that is not lowered for another reason.
     let refusing = Mistake::of_convention(&BIG_ENDIAN);
     let run = prepared.run(refusing, &|_, _, _| {})?;
     let judged = || run.parts.iter().flat_map(|part| &part.judged);

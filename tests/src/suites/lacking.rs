@@ -2,8 +2,8 @@
 //! run in children, most of them for one case of their own. Each must pass, and print that a case
 //! did not run, with the reason.
 //!
-//! Negative controls: where reference compilers are required a missing one fails, and so does a
-//! feature that no processor has. Where two suites fail, both are run and named.
+//! Negative controls: a missing reference compiler fails if reference compilers are required, and
+//! so does a feature that no processor has. If two suites fail, both are run and named.
 
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::suite::{Result, Suite};
 
-/// Something that a machine may lack.
+/// A feature or tool that a machine may lack.
 struct Lacking {
     what: &'static str,
     /// Beginnings of the names of its programs, and variables by which it is not found,

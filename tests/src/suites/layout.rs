@@ -21,7 +21,7 @@ use super::conventions::stored::{Stored, folder};
 use crate::corpus::OTHERS;
 use crate::suite::{Result, Suite};
 
-/// `true` if compilers make code of the default target without being told.
+/// `true` if compilers make code of the default target without flags for it.
 const IS_DEFAULT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 /// The compilers whose layouts are stored.
@@ -188,7 +188,7 @@ fn ask(reference: &Reference, subjects: &[&Subject]) -> Vec<Result<Answers, Stri
     }
 }
 
-/// Checks whether a compiler makes code of the subject's target without being told.
+/// Checks whether a compiler makes code of the subject's target without flags for it.
 fn is_here(subject: &Subject) -> bool {
     IS_DEFAULT && subject.block.target == DEFAULT_TARGET
 }
@@ -339,8 +339,8 @@ impl Grid {
         Ok(grids.collect::<Result<_, String>>()?)
     }
 
-    /// Reports whether so many of the `answers` are otherwise by another model, and so many records
-    /// are left out, as the row says.
+    /// Reports whether so many of the `answers` differ under another model, and so many records are
+    /// left out, as the row says.
     fn control(&self, answers: &Answers, suite: &mut Suite) -> Result<()> {
         let (system, left_out) = (&self.system, &self.left_out);
         let others = facts(&subject(&grid::all(), system.other)?.0);

@@ -145,8 +145,8 @@ fn hold_facts(parts: &[Part<'_>], subjects: &[Subject], suite: &mut Suite) -> Re
     corpus::hold(subjects, measured, suite)
 }
 
-/// Returns the parts of `subjects` that `compiler` is asked about, one for each vector level, and
-/// the cases of each, which are not observed yet.
+/// Returns the parts of `subjects` that `compiler` compiles, one for each vector level, and the
+/// cases of each, which are not observed yet.
 fn parts_of<'a>(
     compiler: &'a Compiler,
     source: Source,

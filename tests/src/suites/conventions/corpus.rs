@@ -16,7 +16,7 @@ use crate::suite::{Result, Suite};
 pub(in crate::suites) type Measured<'f> = (String, BTreeMap<&'f str, &'f Observed>);
 
 /// Reports whether the code of each compiler has the facts that are stored about `subjects`.
-/// `measured` is asked with the name of a compiler and a target.
+/// `measured` gets the name of a compiler and a target.
 pub(in crate::suites) fn hold<'f>(
     subjects: &[Subject],
     measured: impl Fn(&str, &Target) -> Option<Measured<'f>>,

@@ -131,7 +131,7 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
 }
 
 /// Returns each scalar after none, one, two of each scalar, until all registers are filled. It is
-/// an argument, and one of several results. Where there are structures, one of both scalars is an
+/// an argument, and one of several results. If there are structures, one of both scalars is an
 /// argument too.
 fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
     let n_scalars = dialect.scalars.len();

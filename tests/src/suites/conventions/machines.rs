@@ -19,7 +19,7 @@ use super::{Signatures, ir};
 #[path = "../../../../crates/cabi/tests/support/i386.rs"]
 mod i386;
 
-/// A convention, and the compilers that are asked about it.
+/// A convention, and the compilers whose code is compared with it.
 pub(super) struct Machine {
     /// Its name in reports.
     pub(super) name: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Machine {
     pub(super) shapes: Vec<&'static Shape>,
     pub(super) compilers: Vec<Compiler>,
     /// Machine on which the code runs, and the command that compiles and links the rest of a
-    /// program; none where only kept facts are judged.
+    /// program; none if only kept facts are compared.
     pub(super) runs: Option<(probe::ProbeMachine, String)>,
     /// Number of drawn signatures whose facts are stored, besides all others.
     pub(super) stored: u64,
@@ -68,8 +68,8 @@ impl Machine {
             .collect()
     }
 
-    /// Returns calls of functions without a prototype, with numbers from `first`; none where only
-    /// kept facts are judged.
+    /// Returns calls of functions without a prototype, with numbers from `first`; none if only kept
+    /// facts are compared.
     pub(super) fn unprototyped(&self, first: usize) -> Vec<Question> {
         if self.runs.is_none() {
             return Vec::new();

@@ -47,7 +47,7 @@ impl Engine<'_> {
         let mut mutants: Vec<Mutant> = all
             .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
             .collect();
-        // Callees of variadic functions show something as they run.
+        // Callees of variadic functions show their mutations as they run.
         if self.machine.runs.is_some() && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
             let is_noticed = |sides: &[Verdict; 2]| differs(&sides[1]);
             for mutation in mutations::of_unnamed(convention) {
@@ -75,7 +75,7 @@ impl Engine<'_> {
         let shifted = Compiled::new(&asked, tools, 1)?;
         let outcomes = all[..most].iter();
         let outcomes: Vec<_> = outcomes.map(|(one, abi)| shifted.check(one, abi)).collect();
-        // Values behind addresses that are no longer found end the callee's process.
+        // Addresses of values that are no longer found end the callee's process.
         let is_noticed = |side: &Verdict| !matches!(side, Verdict::Passed(_));
         let n_of = |side: usize| outcomes.iter().filter(|one| is_noticed(&one[side])).count();
         let noticed = [0, 1].map(n_of);

@@ -21,8 +21,8 @@ use crate::suite::{Result, Suite, is_blessed};
 /// [`Machine::stored`]: super::machines::Machine::stored
 pub(super) const SEED: u64 = 1;
 
-/// Prefix of the line with the names of the cases that the compiler is not asked about, or refuses.
-/// The line goes on with a hash of the names, a colon and the names.
+/// Prefix of the line with the names of the cases that the compiler refuses, or does not get. The
+/// line goes on with a hash of the names, a colon and the names.
 const REFUSED: &str = "# refused ";
 
 /// Prefix of the reason why a case has no facts.
@@ -33,7 +33,7 @@ const ENDED: &str = "ended: ";
 pub(in crate::suites) struct Stored {
     /// The first line, without its `# `: the compiler's version.
     version: String,
-    /// Names of the cases that the compiler is not asked about, or refuses.
+    /// Names of the cases that the compiler refuses, or does not get.
     refused: BTreeSet<String>,
     /// By the names of cases the hash of each one's text and lines, and its lines.
     cases: BTreeMap<String, (String, String)>,
@@ -269,7 +269,7 @@ impl Engine<'_> {
         });
         let compiled = Compiled::of(drawn.questions.into_iter().zip(facts));
         let placed = self.placed(&compiled)?;
-        // The suite `conventions` asks this of the others, whose files have a part of the cases.
+        // The suite `conventions` checks this for the others, whose files have a part of the cases.
         if self.machine.runs.is_none() {
             self.shapes(&placed, suite)?;
         }

@@ -17,7 +17,7 @@ const VALUES: &str = include_str!("../../../corpus/systems.c");
 /// Flags for code without a library of C.
 const FREESTANDING: &str = "-ffreestanding -fno-stack-protector -fno-sanitize=all";
 
-/// Vector levels, as clang is told of them.
+/// Vector levels, by clang's flags.
 const LEVELS: [(&str, VectorLevel); 2] = [
     ("-mno-avx", VectorLevel::Baseline),
     ("-mavx", VectorLevel::Avx),
