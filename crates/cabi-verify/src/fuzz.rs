@@ -1,5 +1,6 @@
-//! Fuzz runs of `cabi fuzz` against compilers: random signatures by the hundred thousand, or every
-//! transition of argument assignment. Rounds go on until the numbers or the time are used up.
+//! Runs of `cabi fuzz` and `cabi verify --exhaustive` against compilers: random signatures by the
+//! hundred thousand, or every transition of argument assignment. Rounds go on until the numbers or
+//! the time are used up.
 //!
 //! ```text
 //! generate -> units of signatures -> signatures::run -> Tally; what differs is minimized

@@ -17,7 +17,7 @@ use crate::case::{Case, Subject, portable};
 use crate::emit::c::undefine;
 use crate::generate::argument_positions::{long, positions};
 
-/// The largest record that is sent, in bytes: larger ones are no case for a call.
+/// The largest record that is passed, in bytes: larger ones are no case for a call.
 pub const MAX_RECORD: u64 = 1 << 14;
 
 /// More arguments than any function is called with here: each has a buffer of its own.

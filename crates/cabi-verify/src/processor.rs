@@ -84,7 +84,7 @@ pub fn hidden() -> Result<String, String> {
 
 /// Checks whether code that uses the feature `name` can run here.
 pub fn has(name: &str) -> bool {
-    // Under a name that no feature has, nothing that a feature is needed for runs.
+    // If a hidden name is no feature's, no code runs that needs a feature.
     let hidden = hidden().ok();
     let here = |hidden: String| {
         FEATURES

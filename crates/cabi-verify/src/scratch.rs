@@ -1,5 +1,5 @@
-//! Temporary folders: removed when their owner is dropped, and, where a process was killed before
-//! it could, by the next one that makes a folder.
+//! Temporary folders. They are removed when their owner is dropped. If a process was killed before
+//! that, the next process that makes a folder removes them.
 //!
 //! All folders of a process lie in one, `cabi-verify-XXXXXX`, in which the process holds a lock on
 //! the file `lock`. The lock ends with the process, however that ends, so a folder whose lock can

@@ -209,7 +209,7 @@ impl Tally {
         )
     }
 
-    /// Returns the results in numbers: at the left they add up to the signatures; a number that is
+    /// Returns the results in numbers. Those at the left add up to the signatures; a number that is
     /// part of another is indented.
     fn counts(&self) -> Vec<String> {
         let Self {

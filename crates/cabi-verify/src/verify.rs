@@ -199,7 +199,7 @@ pub struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Has both sides of all calls observed.
+    /// Observes both sides of all calls.
     ///
     /// # Errors
     /// [`VerifyError::Reference`], [`VerifyError::Interrupted`].

@@ -1,5 +1,4 @@
-//! One file of many items, some of which a compiler refuses: everything else is still built,
-//! together.
+//! One file of many items, some of which a compiler refuses. All others are still built together.
 //!
 //! A compiler's messages mostly name the items that it refuses. If they name none (it crashes,
 //! or its output cannot be loaded) the file is cut in halves until the items are found.
@@ -31,7 +30,8 @@ pub(crate) struct Refused {
     pub why: ReferenceError,
 }
 
-/// Returns each of `chosen` whose file, as the compiler is told, has errors, with its own messages.
+/// Returns each of `chosen` whose file, by the name in the compiler's messages, has errors, with
+/// its own messages.
 pub(crate) fn blamed_files(
     error: &ReferenceError,
     chosen: &[usize],
@@ -57,7 +57,7 @@ pub(crate) fn blamed_files(
 }
 
 /// Builds `items` in one file without those that are refused. `blame` returns the items that an
-/// error names, each for its own reason; if it names none, any item may be the reason.
+/// error names, each for its own reason. If it names none, any item may be the reason.
 ///
 /// # Errors
 /// A failure that says nothing about any item.

@@ -112,7 +112,7 @@ pub(crate) fn initializer(bytes: &[u8]) -> String {
     format!("{{ {} }}", list(bytes))
 }
 
-/// `bytes` as the elements of an array of C, of which there is one at least.
+/// Returns `bytes` as the elements of an array of C, of which there is one at least.
 pub(crate) fn list(bytes: &[u8]) -> String {
     let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
     match digits.is_empty() {
@@ -146,7 +146,7 @@ pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 /// Words of both sides of a call.
 pub(crate) const SHARED: &str = include_str!("c/shared.c");
 
-/// Makes what follows visible to those who look it up by name.
+/// Gives what follows default visibility, so that it is found by its name.
 pub(crate) const VISIBLE: &str = include_str!("c/visible.c");
 
 /// Frame of the C sides. Functions that Zig and the probe call have System V's convention by

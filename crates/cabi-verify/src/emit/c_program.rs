@@ -97,7 +97,7 @@ fn respelled(case: &Case, emitter: &mut Emitter) -> Option<Case> {
     Some(own)
 }
 
-/// What the parts share beside `f`.
+/// Declarations that the parts share, besides `f`.
 const COMMON: &str = include_str!("c/reproduction.c");
 
 /// Start of the part that compares.
@@ -106,7 +106,7 @@ const MAIN: &str = include_str!("c/reproduction_main.c");
 /// Bytes after those of a value, for a compiler to which its type is larger.
 const ROOM: usize = 4096;
 
-/// The values that are passed, the buffers, and a comparison of the bits that count.
+/// Returns the values that are passed, the buffers, and a comparison of the bits that count.
 fn main(case: &Case) -> String {
     let (types, n_named) = (case.argument_types(), case.prototype.params.len());
     let highest_first = is_big_endian(case.prototype.convention.or(case.target.convention()));

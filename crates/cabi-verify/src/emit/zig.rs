@@ -112,7 +112,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
 /// Refuses what Zig's own back end cannot pass by C's convention.
 fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotExpressible> {
     if types.clone().any(|ty| ty.is_object() && ty.size() == 0) {
-        // Or it goes on, and another function of the file comes out wrong.
+        // Or the back end goes on, and compiles another function of the file wrongly.
         return not_expressible(
             "a record without bytes: Zig's own back end reads memory that is not its own",
         );
@@ -148,7 +148,7 @@ struct Words {
     result: String,
 }
 
-/// Asks about a record or enumeration, as it is without what a typedef adds.
+/// Adds questions about a record or enumeration, as it is without what a typedef adds.
 fn ask(ty: &Type, name: &str, layout: &mut Vec<Question>) {
     let Kind::Record(record) = ty.kind() else {
         return;

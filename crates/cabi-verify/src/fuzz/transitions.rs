@@ -35,7 +35,7 @@ pub(super) struct Transitions {
 /// [`VerifyError`] if a compiler cannot be run.
 pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), VerifyError> {
     let (mut all, mut absent) = (vec![compiler], Vec::new());
-    // By reference wider vectors are like any record.
+    // Wider vectors that are passed by reference are like any record.
     let measure = Measure::of_target(&all[0].target(), all[0].ms_abi);
     let has_wider = std::ptr::eq(measure, &SYSV);
     for feature in ["avx", "avx512f"].into_iter().filter(|_| has_wider) {

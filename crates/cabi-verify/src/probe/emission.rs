@@ -42,8 +42,8 @@ pub struct Emission<'a> {
     pub vectors: VectorLevel,
     /// Settings of Cranelift, with their values.
     pub settings: &'a [(&'a str, &'a str)],
-    /// Turns the forms of values, and how callers call: those of the first signature, and how many
-    /// after it each next one has.
+    /// Turns the forms of values, and how callers call: the turn of the first signature, and the
+    /// step to that of the next one.
     pub forms: (usize, usize),
     /// A mistake.
     pub mutation: Mutation,
@@ -138,8 +138,8 @@ impl Emission<'_> {
         abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
     }
 
-    /// Returns the values of each signature, at one end of their pages and the other: in each form
-    /// at both.
+    /// Returns the values of each signature, at the first or the last end of their pages. Each form
+    /// has values at both ends.
     pub(super) fn all_values(&self, sigs: &[FnSig]) -> Vec<Values> {
         let all = sigs.iter().zip(self.forms.0..);
         all.map(|(sig, turn)| {

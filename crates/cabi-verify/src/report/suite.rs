@@ -17,7 +17,7 @@ pub fn references_required() -> bool {
 /// Says once per process, for each `what`, that the tests which need it are not run.
 ///
 /// # Panics
-/// Checks whether reference compilers are required: a test must not pass then unless it looked.
+/// If reference compilers are required: a test must not pass then unless it has looked.
 pub fn missing(what: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,8 +99,8 @@ impl Report {
         self.push(engine, item);
     }
 
-    /// Takes note that nothing of `engine` can run: a failure where reference compilers are
-    /// required, printed otherwise.
+    /// Takes note that nothing of `engine` can run. This is a failure if reference compilers are
+    /// required, and is printed otherwise.
     pub fn absent(&mut self, engine: &str, why: &str) {
         match references_required() {
             true => self.outcome(engine, "every case", Err(format!("cannot run: {why}"))),
@@ -125,7 +125,7 @@ impl Report {
             .collect()
     }
 
-    /// Ends the run of a suite: all is printed, and the exit code is 0 or 1. The other faces are
+    /// Ends the run of a suite: all is printed, and the exit code is 0 or 1. The other forms are
     /// written to the folder that `CABI_REPORTS` names, if it does.
     pub fn finish(mut self) -> ExitCode {
         self.sections.sort_by(|a, b| a.name.cmp(&b.name));

@@ -114,7 +114,8 @@ impl OneCall<'_> {
         Ok(CallOutput { process, returned })
     }
 
-    /// The objects `args` one after the other, each as aligned as its type, and the offset of each.
+    /// Returns the objects `args` one after the other, each as aligned as its type, and the offset
+    /// of each.
     fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
         let (mut images, mut offsets) = (Vec::new(), Vec::new());
         for (bytes, param) in args.iter().zip(self.sig.params()) {

@@ -129,8 +129,8 @@ impl<'a> HeaderRun<'a> {
         }
         let key = key(&error);
         let why = refusal_with_place(&error);
-        // Each function, and each record type, once; but what refuses an empty file refuses the
-        // flags, whatever a header declares.
+        // Each function and each record type, once. A compiler that refuses an empty file refuses
+        // the flags, whatever a header declares.
         let refuses_flags = reference.check("", flags).is_err();
         let mut lost = BTreeSet::new();
         for case in self.subject().cases.iter().filter(|_| !refuses_flags) {
@@ -195,8 +195,8 @@ impl<'a> HeaderRun<'a> {
         Some((NO_PLACE, refused.to_string()))
     }
 
-    /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out
-    /// that it reads otherwise or not at all.
+    /// Compares the prototypes of the cases with the compiler's reading. Takes out the cases that
+    /// the compiler reads differently or not at all.
     fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
         let header = &self.subject().header;
         let own = self

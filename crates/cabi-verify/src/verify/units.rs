@@ -188,7 +188,7 @@ pub fn compare(
     complete(compiled, all.collect(), mistake)
 }
 
-/// Has the probe look at the code of `compiled`, as far as it has not.
+/// Observes the code of `compiled` with the probe, as far as that has not been done.
 ///
 /// # Errors
 /// [`VerifyError::Reference`]: a program that cannot be started, or a compiler whose code does not
@@ -206,7 +206,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
         }
         one.seen.get_or_init(|| seen);
     }
-    // Every failure of a compiler none of whose programs link would look like its own.
+    // If no program of a compiler links, every failure would look like the compiler's own.
     let has_programs = |one: &&&CompiledUnit| one.compiler.programs.is_some();
     for one in compiled.iter().filter(has_programs) {
         let of = |one: &CompiledUnit| one.compiler.reference.command();

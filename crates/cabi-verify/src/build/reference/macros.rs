@@ -99,7 +99,7 @@ impl Reference {
             return Ok(macros);
         }
         let folder = scratch()?;
-        // The name alone says the language, which the command itself may say otherwise.
+        // The file's name gives the language, unless flags of the command give another one.
         let file = folder.path().join("macros.c");
         write(&file, "")?;
         let output = self.finish(&["-dM", "-E", &file.to_string_lossy()])?;

@@ -17,8 +17,8 @@ use cabi::{Kind, Scalar, Type};
 use super::{Images, fetched, is_widened};
 use crate::case::{Case, convention_attribute, parameter_list};
 
-/// A definition of the case's function that records its arguments and returns the result of the
-/// case.
+/// Returns a definition of the case's function that records its arguments and returns the result of
+/// the case.
 pub(crate) fn callee(case: &Case) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.prototype;
@@ -91,9 +91,9 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str) {
 
 /// Writes
 /// `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)`.
-/// It calls `f` as if it were the case's function, with the values whose images it is given, laid
-/// out as [`Images::of`] says of [`Case::argument_types`], and stores the result's bytes, if there
-/// is one, in `result`.
+/// That function calls `f` as the case's function, with the values in `images`, laid out as
+/// [`Images::of`] lays out the [`Case::argument_types`]. It stores the result's bytes, if any, in
+/// `result`.
 pub(crate) fn caller(case: &Case, prefix: &str) -> String {
     let (name, result) = (&case.prototype.name, &case.prototype.spelled_ret);
     let types = case.argument_types();

@@ -14,8 +14,8 @@ use crate::verdict::Fault;
 const MORE: usize = 9;
 
 impl CraneliftObject {
-    /// Checks whether the callee of `side` is reached by tail calls: half of those are that can be.
-    /// An address of a copy in the argument area is lost with the area.
+    /// Checks whether the callee of `side` is reached by tail calls, as half of the callees are for
+    /// which that is possible. An address of a copy in the argument area is lost with the area.
     pub(super) fn jumps(&self, side: &OneSide<'_>) -> Result<bool, Fault> {
         let plan = self.lower.entry_plan(side.sig)?;
         let is_lost = |place: &Place| {
@@ -48,8 +48,8 @@ impl CraneliftObject {
         self.jump((name, sig), &between, !by_address).map(drop)
     }
 
-    /// Adds a function that calls `callee` with its own arguments, as far as that has as many, and
-    /// words after these.
+    /// Adds a function that calls `callee` with its own arguments, as far as `callee` has so many,
+    /// and with further words.
     fn jump(
         &mut self,
         (name, sig): (&str, &FnSig),

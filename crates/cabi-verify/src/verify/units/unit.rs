@@ -143,8 +143,8 @@ impl<'a> Unit<'a> {
             let mut case = case.clone();
             case.prototype.name = match self.compiler.zig {
                 None => self.prefix(at) + &case.prototype.name,
-                // Functions of one block keep their order by name, on which it depends which of two
-                // Zig's optimizer merges.
+                // Functions of one block keep their order by name, which decides which of two
+                // functions Zig's optimizer merges.
                 Some(_) => {
                     let is_own = |(other, _): &SubjectCase<'_>| std::ptr::eq(*other, subject);
                     let first = self.cases.iter().position(is_own);
