@@ -1,4 +1,4 @@
-//! Whatever an engine is given, in whatever order: results and errors, no panic. Nothing that was
+//! An engine that is given anything, in any order: results and errors, no panic. Nothing that was
 //! compiled is run.
 
 use clif_cabi_jit::cranelift_codegen::ir::LibCall;
@@ -38,8 +38,8 @@ fn align() -> impl Strategy<Value = u64> {
     prop_oneof![select(vec![1u64, 16, 64, 4096, 8192]), any::<u64>()]
 }
 
-/// Addresses in the content of a data object: of functions and data objects, whatever the target
-/// is, and of what the content does not declare.
+/// Draws addresses in the content of a data object. They are those of functions and data objects,
+/// whatever the target is, and of ones that the content does not declare.
 fn addresses() -> impl Strategy<Value = String> {
     let target = || {
         let unknown = (0u32..2).prop_map(|index| format!("?{index}"));

@@ -73,8 +73,9 @@ pub(crate) fn all_settings() -> Vec<Settings> {
     all
 }
 
-/// CLIF text with the C convention of this system in place of System V's, unless it has Windows'.
-/// Cranelift has no `try_call` by that: a text that calls nothing by one keeps its signature.
+/// Returns CLIF text with the C convention of this system in place of System V's, unless it has
+/// Windows'. Cranelift has no `try_call` by Windows' convention: a text that calls nothing by one
+/// keeps its signature.
 pub(crate) fn native(clif: &str) -> String {
     let [own, windows] = ["system_v", "windows_fastcall"];
     let kept = |convention| format!("sig0 = () -> i32 {convention}");

@@ -73,7 +73,7 @@ fn bound_functions_bring_their_chain() {
     assert_eq!((again.code(), call(again.code())), (last, 801));
 }
 
-/// A variadic call, with al on x86-64, which tells of two doubles. The suite `emission` has others.
+/// A variadic call, with al on x86-64, which counts two doubles. The suite `emission` has others.
 #[test]
 fn ours_call_c_with_a_chain() {
     let chain = 0x1234_5678_9abc_i64 as *const c_void;

@@ -44,7 +44,7 @@ fn library(cc: &str) -> Library {
 }
 
 /// Returns the result of `twice` for a vector, and whether the upper halves are in use after the
-/// call. Instead of each step the stub has those that `steps` gives.
+/// call. The stub has the steps of `steps` in the place of each step.
 fn doubled(settings: &Settings, library: &Library, steps: Steps) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
     let call = shim(&mut engine, ("twice", &sig()), steps);

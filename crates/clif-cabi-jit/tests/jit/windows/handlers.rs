@@ -14,8 +14,8 @@ extern "C" fn note(n: i64) {
     NOTED.set(NOTED.get() + n);
 }
 
-/// Handlers: a name, the item of the exception table, and code, in which v1 to v3 are the function's
-/// parameters, v10 is the exception, v11 the selector.
+/// Handlers: a name, the item of the exception table, and code. In the code v1 to v3 are the
+/// function's parameters, v10 is the exception, v11 the selector.
 const HANDLERS: [(&str, &str, &str); 5] = [
     (
         "all",
@@ -52,9 +52,9 @@ const TYPED: &str = "v20 = call fn1(v10)
         v24 = imul v22, v23
         jump block1(v24)";
 
-/// Defines a function `i64 NAME(i64 n, i64 a, i64 b, i64 c)` for each of these handlers, which
-/// returns what `i64 callee(i64 n)` or the handler returns, and `a + 2 b + 3 c` more. By the
-/// signature of the call, `n` is in rcx, and four words are the shadow space.
+/// Defines a function `i64 NAME(i64 n, i64 a, i64 b, i64 c)` for each of these handlers. It returns
+/// the result of `i64 callee(i64 n)` or of the handler, and `a + 2 b + 3 c` more. By the signature
+/// of the call, `n` is in rcx, and four words are the shadow space.
 fn callers<const N: usize>(
     engine: &mut Engine,
     callee: &str,
@@ -119,8 +119,8 @@ fn gnu() -> Personality {
         .catches(2, "_ZTId")
 }
 
-/// Handlers of each kind are entered by exceptions, with the values of the function that has them;
-/// the registers of its caller are kept.
+/// Exceptions enter handlers of each kind, with the values of the function that has the handler.
+/// The registers of that function's caller are kept.
 #[test]
 fn exceptions_enter_handlers() {
     let Some(dll) = dll() else {
