@@ -142,7 +142,7 @@ pub fn run(
     let questions = questions(asked, &mut seen)?;
     let key = |(at, look, compiler): &Question| {
         let Inspection { bug, subject, .. } = &seen[*at];
-        // A file that stops its compiler would be searched for what does.
+        // A file that stops its compiler would be searched for the case that does.
         let stops = bug.shows == Shows::Compilation && bug.is_of(look.compiler);
         let (alone, features) = (stops.then_some(at), &subject.block.features);
         let (command, policy) = (compiler.reference.command(), compiler.policy);

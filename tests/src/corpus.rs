@@ -50,10 +50,9 @@ pub(crate) fn read_blocks(blocks: &[&Block]) -> Vec<Result<Subject, CorpusError>
     in_threads(blocks, at_once(), |block| Subject::read(block), |_| ())
 }
 
-/// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then
-/// nothing for every other name). Blocks that cannot be read are failures in `report`, under
-/// `engine`; without libclang nothing can be read, which fails only where reference compilers
-/// are required.
+/// Reads `tests/corpus/<name>`, or the folder that `CABI_CORPUS` names instead (and then nothing
+/// for every other name). Blocks that cannot be read are failures in `report`, under `engine`.
+/// Without libclang no block can be read, which fails only if reference compilers are required.
 ///
 /// # Errors
 /// A message, if a file is not in the format.

@@ -257,7 +257,8 @@ fn words() -> BTreeSet<String> {
 const PAGES_OF_OUR_NAMES: &str = "README architecture contributing testing stubs glossary front-end adopting add-a-convention \
                                   x86-64-sysv cabi policy";
 
-/// Types, variants, constants and paths in backticks on `page` whose last word is none of `words`.
+/// Returns types, variants, constants and paths in backticks on `page` whose last word is none of
+/// `words`.
 fn strange_names<'p>(page: &'p str, words: &BTreeSet<String>) -> Vec<&'p str> {
     let is_name = |name: &&str| {
         let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
@@ -289,7 +290,7 @@ fn anchors(page: &str) -> Vec<String> {
     headings.map(anchor).collect()
 }
 
-/// Links of `page`, which is at `path`, to headings that are not there.
+/// Returns the links of `page`, which is at `path`, to headings that are not there.
 fn lost_anchors<'p>(page: &'p str, path: &Path) -> Vec<&'p str> {
     let links = page
         .split("](")

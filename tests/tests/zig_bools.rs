@@ -107,7 +107,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Has `invokers` call Zig's callee. Returns the values where they arrive.
+    /// Calls Zig's callee by `invokers`. Returns the values where they arrive.
     fn of_callee(&self, invokers: &mut Invokers) -> Values {
         let invoker = invokers.get(self.sig).unwrap();
         let callee = self.zig.symbol(&format!("callee_{}", self.n)).unwrap();
@@ -122,7 +122,7 @@ impl Call<'_> {
         seen
     }
 
-    /// Has Zig's caller call a closure. Returns the values where they arrive.
+    /// Calls a closure by Zig's caller. Returns the values where they arrive.
     fn of_closure(&self, closures: &Closures) -> Values {
         let seen = Mutex::new([0; 12]);
         let interface = closures.interface(self.sig).unwrap();

@@ -1,7 +1,8 @@
-//! The compiler bugs of `expected.toml`, looked at again: each is shown by its compiler, and by no
+//! The compiler bugs of `expected.toml`, checked again: each is shown by its compiler, and by no
 //! other.
 //!
-//! Negative controls: each bug of gcc, laid to clang, is objected to, and the other way round.
+//! Negative controls: each bug of gcc must fail if it is attributed to clang, and the other way
+//! round.
 
 use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;

@@ -2,10 +2,10 @@
 //!
 //! Golden files stand in `tests/corpus/clif`, one per block of the corpus, and in `shims` below it,
 //! one per signature that is measured; `CABI_BLESS=1` rewrites them. They keep code from changing
-//! unseen; that it is right, `emission` shows. Shims are compared with the same call written by
-//! hand, too.
+//! unseen. The suite `emission` shows that it is right. Shims are compared with the same call
+//! written by hand, too.
 //!
-//! Instructions per call, loop and callee included, are counted by callgrind: `tests/benches`.
+//! Callgrind counts the instructions per call, loop and callee included: `tests/benches`.
 
 use crate::suite::{Result, Suite};
 

@@ -30,7 +30,7 @@ struct Lacking {
 /// A case of the corpus.
 const CASE: &str = "rollback-pair";
 
-/// The beginning of what is said of a suite that passes, and does not say what it lacks.
+/// The beginning of the message about a suite that passes, and does not say what it lacks.
 const SILENT: &str = "does not print why it did not run";
 
 /// A name that no case has: the suite then skips its cases.
@@ -101,7 +101,7 @@ static LACKING: [Lacking; 9] = [
     },
 ];
 
-/// A machine that lacks some things.
+/// A machine that lacks features or tools.
 struct Machine {
     /// The folder of the programs that are there.
     path: PathBuf,
@@ -241,7 +241,7 @@ fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<bool> {
 }
 
 impl Child<'_> {
-    /// Checks that the suite passes, with more `variables`, and prints why something did not run.
+    /// Checks that the suite passes, with more `variables`, and prints why a case did not run.
     fn check(&self, variables: &[(&str, &str)]) -> std::result::Result<(), String> {
         const UNSET: [&str; 7] = [
             "CABI_REQUIRE_ORACLES",

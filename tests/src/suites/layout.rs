@@ -31,7 +31,7 @@ const COMPILERS: [&str; 2] = ["gcc", "clang"];
 type Answers = Vec<(Fact, String)>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    // An older one lays some types out otherwise: clang 18 aligns `_BitInt(65)` to 8 on AArch64.
+    // An older one lays some types out differently: clang 18 aligns `_BitInt(65)` to 8 on AArch64.
     if let Err(why) = libclang(TESTED_LIBCLANG) {
         suite.report.absent("layout", &why);
         return Ok(());

@@ -1,6 +1,6 @@
-//! Zig's own convention, `auto`, against Zig's own back end: where the functions that it compiles
-//! have their values is observed by the probe, and compared. Without error tracing and with it, at
-//! each vector level. `i128` in its `x86_64_win` is looked at the same way.
+//! Zig's own convention, `auto`, against Zig's own back end. The probe observes where the functions
+//! that it compiles have their values, without error tracing and with it, at each vector level.
+//! These places are compared. `i128` in its `x86_64_win` is compared the same way.
 //!
 //! The signatures are each kind of value after each number of registers taken, as argument and as
 //! result, and random ones: `CABI_RANDOM_COUNT` of them (usually 200) from `CABI_RANDOM_SEED`.
@@ -40,7 +40,7 @@ const SETUPS: [Setup; 5] = [
     setup(VectorLevel::Baseline, &zig::AUTO_TRACED),
     setup(VectorLevel::Avx, &zig::AUTO),
     setup(VectorLevel::Avx512, &zig::AUTO),
-    // Its `x86_64_win`, for what it has rules of its own for there: `i128`.
+    // Its `x86_64_win`, which has rules of its own for `i128`.
     setup(VectorLevel::Baseline, &X86_64_WIN64),
 ];
 

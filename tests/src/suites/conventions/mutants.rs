@@ -57,8 +57,8 @@ impl Engine<'_> {
         self.report_mutants(mutants, suite);
     }
 
-    /// Bit-fields one bit after theirs are noticed by callers and by callees of signatures that
-    /// agree otherwise.
+    /// Checks that callers and callees notice bit-fields that are one bit after their places, in
+    /// signatures that agree without that.
     pub(super) fn shifted_bits(
         &self,
         tools: &Tools<'_>,

@@ -1,7 +1,7 @@
-//! The states of argument assignment, each with each shape of value, instead of random signatures:
-//! here every sixteenth of them, with `cabi verify --exhaustive` all. Then those of the targets
-//! whose code runs in programs of its own. On x86-64 another policy and another convention of the
-//! compiler must show; the suite `random` drops rules of each.
+//! The states of argument assignment, each with each shape of value, instead of random signatures.
+//! Here every sixteenth of them is run, and with `cabi verify --exhaustive` all. Those of the
+//! targets whose code runs in programs of its own follow. On x86-64 another policy and another
+//! convention of the compiler must show; the suite `random` drops rules of each.
 
 use cabi::Target;
 use cabi_verify::build::Reference;
@@ -21,7 +21,8 @@ use crate::suite::{Result, Suite};
 /// Every n-th transition is run.
 const STRIDE: usize = 16;
 
-/// Every n-th at most where code runs in programs, and as many parts of the states at least.
+/// Every n-th of these at most is run if code runs in programs, and as many parts of the states at
+/// least.
 const IN_PROGRAMS: usize = 24;
 const PARTS: usize = 6;
 
@@ -43,7 +44,7 @@ pub(super) fn of_reference(reference: &Reference, suite: &mut Suite) -> Result<(
     }
 }
 
-/// Runs those of the target of `compiler`, whose code runs in programs.
+/// Runs the transitions of the target of `compiler`, whose code runs in programs.
 pub(super) fn of_program(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let states = Measure::of_target(&compiler.target(), compiler.ms_abi).states();
     // Few transitions are of Windows's convention.

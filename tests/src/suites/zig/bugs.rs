@@ -101,7 +101,8 @@ struct Call {
     abi: FnAbi,
     /// `true` if Zig's side is the caller.
     is_caller: bool,
-    /// `true` if it is, and the state of the machine differs at its call, but no value.
+    /// `true` if Zig's side is the caller, and the state of the machine differs at its call, but no
+    /// value.
     is_state_of_caller: bool,
 }
 
