@@ -85,8 +85,8 @@ fn dedented(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// Parts of the blocks of `page`, between lines `// ..`, that are not in `program`, whatever their
-/// indentation.
+/// Returns the parts of the blocks of `page`, between lines `// ..`, that are not in `program`,
+/// whatever their indentation.
 fn strangers(page: &str, program: &str) -> Vec<String> {
     let program = dedented(program);
     let blocks = blocks(page).into_iter().map(dedented);

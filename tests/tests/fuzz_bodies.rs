@@ -130,8 +130,8 @@ fn bytes_as_signatures() {
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The body for signatures notices conventions that give registers out wrongly, for the reason that
-/// is.
+/// The body for signatures notices conventions that give registers out wrongly, and for that
+/// reason.
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn broken_conventions_are_noticed() {

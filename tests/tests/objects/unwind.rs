@@ -104,7 +104,8 @@ pub(super) fn of_windows(text: &str) -> String {
     )
 }
 
-/// Has a function call what its callees are named after: functions that the module has or imports.
+/// Makes a function call the functions that its callees are named after, which the module has or
+/// imports.
 fn name_callees(module: &mut ObjectModule, func: &mut Function) {
     for callee in func.dfg.ext_funcs.keys().collect::<Vec<_>>() {
         let data = func.dfg.ext_funcs[callee].clone();
@@ -158,7 +159,7 @@ fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
     })
 }
 
-/// Links a library of an object with these tables; why the linker refuses it.
+/// Links a library of an object with these tables. The error is the linker's reason to refuse it.
 fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Result<(), String>> {
     let object = object(system.triple, tables, "").unwrap();
     std::fs::write(folder.join("own.o"), object).unwrap();

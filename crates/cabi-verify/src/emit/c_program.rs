@@ -1,9 +1,10 @@
 //! A case as a program of C that needs nothing but the C library: three parts of one file, to be
 //! built by two compilers.
 //!
-//! `CALLEE` and `CALLER` have the [sides](crate::emit::c) that are observed, with types of their own;
-//! `MAIN` prints which bytes differ. Built by one compiler the parts agree. If caller or callee is
-//! built by the compiler in question, the program shows the difference that this workspace saw.
+//! `CALLEE` and `CALLER` have the [sides](crate::emit::c) that are observed, with types of their
+//! own. `MAIN` prints which bytes differ. Built by one compiler the parts agree. If caller or
+//! callee is built by the compiler in question, the program shows the difference that this
+//! workspace saw.
 
 use cabi::{Target, Type};
 use cabi_header::Emitter;

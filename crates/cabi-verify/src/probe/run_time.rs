@@ -251,7 +251,7 @@ impl LoadedProbe {
         Ok(symbol.cast_mut().cast())
     }
 
-    /// Tells the cases where their code is. Returns the buffers of arguments and results.
+    /// Sets the addresses of the cases' code. Returns the buffers of arguments and results.
     fn set(&self, cases: &[Case<'_>]) -> Result<[usize; 2], ReferenceError> {
         let table: *mut [*const c_void; 2] = self.at("cabi_made")?;
         let places: *const usize = self.at("cabi_places")?;

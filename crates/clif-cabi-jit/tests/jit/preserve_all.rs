@@ -130,8 +130,8 @@ fn ours_and_clangs_keep_registers() {
             let mut engine = Engine::new(&settings).unwrap();
             let ours = hand_on(&mut engine, &own, &own, theirs, wreck);
             assert_eq!(changed(ours).0, 0, "{settings:?}");
-            // Controls: a function of C that does the same keeps few of them. And why our calls of
-            // it are C's: r11 is not kept.
+            // Controls: a function of C that does the same keeps few of them. Our calls of `theirs`
+            // are C's, because it does not keep r11.
             let mut engine = Engine::new(&settings).unwrap();
             let c = hand_on(&mut engine, &signature(), &own, theirs, wreck);
             assert!(changed(c).0 > 20);

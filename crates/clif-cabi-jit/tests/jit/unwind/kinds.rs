@@ -156,7 +156,7 @@ pub(crate) fn define_shim(
 }
 
 /// Emits the call with a handler that ends the exception and returns 1, and goes on where the call
-/// returns; its results.
+/// returns. Returns the call's results.
 fn try_call(
     engine: &mut Engine,
     builder: &mut FunctionBuilder<'_>,
