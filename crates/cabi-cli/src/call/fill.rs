@@ -271,6 +271,7 @@ impl Filler<'_> {
             Written::Named(name) => self.header.ty(name).cloned(),
             Written::Type(ty) => Some(ty.clone()),
             Written::Pointer(_) => Some(self.header.model.pointer()),
+            Written::Array(element, Some(n)) => Type::array(&self.pointee(element)?, *n).ok(),
             _ => None,
         }
     }
