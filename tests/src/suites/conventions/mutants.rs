@@ -27,11 +27,8 @@ enum Evidence {
     Nothing,
 }
 
-/// A mutation and what it moves.
-struct Mutant {
-    what: &'static str,
-    seen: Evidence,
-}
+/// A mutation, by its name, and how it is seen.
+type Mutant = (&'static str, Evidence);
 
 fn differs(side: &Verdict) -> bool {
     matches!(side, Verdict::Differs(_))
@@ -115,10 +112,7 @@ impl Engine<'_> {
                 _ => {}
             }
         }
-        Mutant {
-            what: mutation.name,
-            seen,
-        }
+        (mutation.name, seen)
     }
 
     /// Reports whether exactly those mutations are not seen that the list has, with a reason.
@@ -128,7 +122,7 @@ impl Engine<'_> {
         let equivalent = equivalent.filter(|(_, compiler)| is_own(compiler));
         let equivalent: Vec<&str> = equivalent.map(|(part, _)| *part).collect();
         let (mut by_places, mut n_refused, mut used) = (Vec::new(), 0, BTreeSet::<&str>::new());
-        for Mutant { what, seen } in mutants {
+        for (what, seen) in mutants {
             let listed = equivalent.iter().find(|listed| is_named(what, listed));
             used.extend(listed);
             let outcome = match (seen, listed) {
@@ -156,13 +150,11 @@ impl Engine<'_> {
             by_places.len()
         );
         self.note(&note, suite);
-        let unseen = KINDS
-            .iter()
-            .find(|kind| !by_places.iter().any(|what| what.contains(*kind)));
-        let outcome = match unseen {
-            Some(kind) => Err(format!("no place shows a mutation with {kind}")),
-            None => Ok(()),
-        };
+        let is_seen = |kind: &&&str| by_places.iter().any(|what| what.contains(**kind));
+        let unseen = KINDS.iter().find(|kind| !is_seen(kind));
+        let outcome = unseen.map_or(Ok(()), |kind| {
+            Err(format!("no place shows a mutation with {kind}"))
+        });
         self.of_control("mutations", outcome, suite);
     }
 }
