@@ -96,7 +96,9 @@ impl Signature {
             Ok(facts) => {
                 let [callee, caller] = compare("Cranelift", facts, &types, &self.abi);
                 let found = if side == 0 { callee } else { caller };
-                found.first().map(|one| format!("{one}\n{facts}"))
+                found
+                    .first()
+                    .map(|one| format!("{one}\n{}", facts.to_stored()))
             }
             Err(ending) => Some(format!("it ends the process: {ending}")),
         })

@@ -101,10 +101,10 @@ void SHARED cabi_run(unsigned first) {
     memset(uses, 0, sizeof uses);
     n_pointers = 0;
     if (row->is_guarded) guard_values();
-    if (callee) observe_callee(); else say("callee state absent\n");
+    if (callee) observe_callee(); else say("state absent\n");
     say("calling\n");
     print();
-    if (row->caller) observe_caller(); else say("caller state absent\n");
+    if (row->caller) observe_caller(); else say("state absent\n");
     say(".\n");
     print();
 #ifdef FORK_ARGUMENTS

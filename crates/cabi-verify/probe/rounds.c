@@ -518,14 +518,13 @@ static void observe_callee(void) {
   }
   list_places(0);
   for (unsigned i = 0; i < row->n; i++) {
-    say("callee "); number(i);
     say_runs(&row->values[i], 0, 0);
     say(i < sizeof relies && relies[i] ? " relies\n" : "\n");
   }
   if (row->escapes) return;
   const struct value *r = result();
   if (r) {
-    say("callee result");
+    say("result");
     list_places(1);
     say_runs(r, 1, 1);
     say_extension(r, 1);
@@ -534,7 +533,7 @@ static void observe_callee(void) {
     say("\n");
   }
   unsigned n = n_text, start;
-  say("callee state");
+  say("state");
   start = n_text;
   say_state();
   if (popped) { say(" popped:"); number((unsigned long)popped); }
@@ -721,7 +720,6 @@ static void observe_caller(void) {
   list_places(0);
   for (unsigned i = 0; i < row->n; i++) {
     const struct value *v = &row->values[i];
-    say("caller "); number(i);
     say_runs(v, 1, 0);
     say_extension(v, 0);
     /* The pointer to a copy leads to its first byte. A word that is no argument may lead to the
@@ -730,8 +728,8 @@ static void observe_caller(void) {
       if (uses[pointers[p].word] == COPY && leads_to(&pointers[p], v, 1, v->size)) { say_alignment(pointers[p].bits); break; }
     say("\n");
   }
-  if (r && !row->escapes) { say("caller result"); list_places(1); say_runs(r, 0, 1); say("\n"); }
-  say("caller state");
+  if (r && !row->escapes) { say("result"); list_places(1); say_runs(r, 0, 1); say("\n"); }
+  say("state");
   say_alignment(area_bits);
   if (row->is_variadic && HAS_COUNT) { say(" count:"); if (is_other_count) say("?"); else number((unsigned long)count); }
   say_state();

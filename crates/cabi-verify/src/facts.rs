@@ -1,22 +1,25 @@
 //! Facts: where a compiler's code has each byte of the values of a call, and the state of the
 //! machine beside them, as text.
 //!
+//! A line is about both sides of the call, which mostly have a value in the same places: arguments
+//! in order, then the result and the state.
+//!
 //! ```text
-//! callee 0 8:rdi                        bytes 0 to 7 of argument 0 are read from rdi
-//! callee 1 4:rsi 4:- 8:sp+0             bytes 8 to 15 from the argument area, bytes 4 to 7 are
-//!                                       padding
-//! callee 2 40:[rdx]                     behind the pointer in rdx
-//! callee 3 1:rcx relies                 the callee looks at more of the register
-//! callee result 16:[rdi] returned:rax   written where rdi points to, and the address is returned
-//! callee state x87:1 lost:rbx needs:32  a register of the x87 stack in use, one that some
-//!                                       convention keeps changed, alignment of the argument area
-//! caller 0 8:rdi|xmm1+8                 in both places
-//! caller 1 1:rsi signed:32              sign-extended to so many bits; `zeroed`: with zeros; after
-//!                                       an `@` the place, if there are several
-//! caller result 8:rax
-//! caller state aligned:16 count:3       alignment of the argument area; al
-//! caller state ends:callee:it_hangs     which function ends the process, and how, with `_` for
-//!                                       spaces; a callee's end is its caller's too
+//! 8:rdi                              bytes 0 to 7 of argument 0 are passed in rdi, and read there
+//! 4:rsi 4:- 8:sp+0                   bytes 8 to 15 in the argument area, bytes 4 to 7 are padding
+//! 8:[rdx] / 8:[rdx]|rcx aligned:16   behind the pointer in rdx; after `/` the caller's, which has
+//!                                    the value in both places, and a copy of this alignment
+//! 1:rcx relies / 1:rcx zeroed:64     the callee looks at more of the register; extended with zeros
+//!                                    to so many bits, after an `@` the place, if there are several
+//! 1:rsi + signed:32                  the caller's has further properties: extended by its sign
+//! result 16:[rdi] returned:rax / 16:[rdi]
+//!                                    written where rdi points to, and the address is returned
+//! result 8:rax / none                the caller has no result
+//! state x87:1 lost:rbx needs:32 / aligned:16 count:3
+//!                                    a register of the x87 stack in use, one that some convention
+//!                                    keeps changed, alignment of the argument area; al
+//! state / ends:callee:it_hangs       which function ends the process, and how, with `_` for
+//!                                    spaces; a callee's end is its caller's too
 //! ```
 //!
 //! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is
@@ -153,72 +156,6 @@ impl fmt::Display for ValuePlace {
     }
 }
 
-impl fmt::Display for Facts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, side) in [("callee", &self.callee), ("caller", &self.caller)] {
-            for (i, arg) in side.args.iter().enumerate() {
-                writeln!(f, "{name} {i}{arg}")?;
-            }
-            if let Some(result) = &side.result {
-                writeln!(f, "{name} result{result}")?;
-            }
-            if !side.state.is_empty() {
-                let state: Vec<String> = side.state.iter().map(Note::to_string).collect();
-                writeln!(f, "{name} state {}", state.join(" "))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Facts {
-    /// Reads the lines that the probe prints of a case.
-    ///
-    /// # Errors
-    /// A line that is not in the format.
-    ///
-    /// # Example
-    /// ```
-    /// use cabi_verify::facts::Facts;
-    ///
-    /// let text =
-    ///     "callee 0 8:rdi 4:sp+8 4:-\ncaller 0 8:rdi|xmm0 4:sp+8 4:-\ncaller state aligned:16\n";
-    /// let facts = Facts::parse(text)?;
-    /// assert_eq!(facts.callee.args[0].runs.len(), 3);
-    /// assert_eq!(facts.to_string(), text);
-    /// assert!(Facts::parse("callee 0 8rdi\n").is_err());
-    /// # Ok::<(), String>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut facts = Self::default();
-        for line in text.lines() {
-            let (side, rest) = line.split_once(' ').unwrap_or((line, ""));
-            facts
-                .read(side, rest)
-                .ok_or_else(|| format!("no line of facts: {line}"))?;
-        }
-        Ok(facts)
-    }
-
-    fn read(&mut self, side: &str, rest: &str) -> Option<()> {
-        let mut words = rest.split(' ');
-        let side = match side {
-            "callee" => &mut self.callee,
-            "caller" => &mut self.caller,
-            _ => return None,
-        };
-        match words.next()? {
-            "state" => side.state = words.map(Note::read).collect::<Option<_>>()?,
-            "result" => side.result = Some(ValuePlace::read(words)?),
-            index => {
-                (index.parse() == Ok(side.args.len())).then_some(())?;
-                side.args.push(ValuePlace::read(words)?);
-            }
-        }
-        Some(())
-    }
-}
-
 impl Facts {
     /// Returns the compiler's side of calls in a direction: its callee, or its caller.
     pub fn side(&self, direction: Direction) -> &Side {
@@ -243,12 +180,12 @@ impl Facts {
             Some(Value::Result) => "result".to_owned(),
             None => "state".to_owned(),
         };
-        let (text, sides) = (self.to_string(), ["callee", "caller"]);
-        let is_own = |line: &&str| {
-            let mut all = sides.iter();
-            all.any(|side| line.starts_with(&format!("{side} {word} ")))
-        };
-        text.lines().filter(is_own).collect::<Vec<_>>().join(", ")
+        let sides = [("callee", &self.callee), ("caller", &self.caller)];
+        let lines = sides.into_iter().filter_map(|(name, side)| {
+            let place = side.place(value)?;
+            (place != ValuePlace::default()).then(|| format!("{name} {word}{place}"))
+        });
+        lines.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -258,6 +195,18 @@ impl Side {
         let all = self.args.iter().chain(&self.result);
         let has_bytes = |found: &&ValuePlace| found.runs.iter().any(|run| run.at != At::Padding);
         all.filter(has_bytes).count()
+    }
+
+    /// Returns the place of `value`, or else the state as the notes of a place without bytes.
+    fn place(&self, value: Option<Value>) -> Option<ValuePlace> {
+        match value {
+            Some(Value::Argument(i)) => self.args.get(i).cloned(),
+            Some(Value::Result) => self.result.clone(),
+            None => Some(ValuePlace {
+                runs: Vec::new(),
+                notes: self.state.clone(),
+            }),
+        }
     }
 
     /// Returns the state's value of `name`.

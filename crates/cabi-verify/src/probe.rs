@@ -213,7 +213,7 @@ impl Probe {
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
             2 * MAX_VALUES
         );
-        let (mut own, mut rows) = (buffers, String::new());
+        let (mut own, mut rows, mut all) = (buffers, String::new(), Vec::new());
         for question in questions {
             let n = question.number;
             let mut values = Values::of_sig(&question.sig, Some(convention));
@@ -221,15 +221,14 @@ impl Probe {
             own.push_str(&values.of_globals(n));
             let row = values.row((question.sig.takes_more(), false));
             let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
+            all.push(values);
         }
-        let values = questions.iter();
-        let values = values.map(|question| Values::of_sig(&question.sig, Some(convention)));
         let rows = (&*(own + &table(&rows)), questions.len());
         let mut link = linked_statically(questions.iter().map(Question::number));
         let objects = objects.iter().map(|one| one.object.to_string_lossy());
         link.extend(objects.map(String::from));
         let link: Vec<&str> = link.iter().map(String::as_str).collect();
-        self.run(window(values), rows, &link)
+        self.run(window(all.iter()), rows, &link)
     }
 
     /// Links the probe with a table of cases, and the files in the flags; returns that
@@ -309,7 +308,11 @@ impl Probe {
                     break;
                 }
                 all.push(match is_whole {
-                    true => Facts::parse(&lines.replace("calling\n", "").replace(".\n", "")),
+                    true => {
+                        let lines = lines.strip_suffix(".\n").unwrap_or(lines);
+                        let (callee, caller) = lines.split_once("calling\n").unwrap_or((lines, ""));
+                        Facts::of_sides([callee, caller])
+                    }
                     false => ended(lines, is_last),
                 });
             }
@@ -347,7 +350,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
         Some((callee, _)) if !callee.contains("died ") => (callee, false),
         _ => ("", true),
     };
-    let mut facts = Facts::parse(callee)?;
+    let mut facts = Facts::of_sides([callee, ""])?;
     let function = if is_callee { "callee" } else { "caller" };
     let note = Note {
         name: "ends".to_owned(),

@@ -52,9 +52,7 @@ const OF_LISTS: [Control; 3] = [
             }]
         };
         let verdict = |callee: &str, caller: &str, all: &[Difference]| {
-            let facts =
-                format!("callee 0 8:rdi\ncallee 1 {callee}\ncaller 0 8:rdi\ncaller 1 {caller}\n");
-            let facts = Facts::parse(&facts).ok()?;
+            let facts = Facts::of_stored(&format!("8:rdi\n{callee} / {caller}\n")).ok()?;
             Some(facts.verdict(Direction::Call, all, |_| true))
         };
         let [first, second] = [0, 1].map(|i| all(Some(Value::Argument(i))));

@@ -14,27 +14,25 @@ fn differs(facts: &str) -> Vec<String> {
         &Target::X86_64_LINUX,
     )
     .unwrap();
-    let all = compare("gcc", &Facts::parse(facts).unwrap(), &types, &abi);
+    let all = compare("gcc", &Facts::of_stored(facts).unwrap(), &types, &abi);
     let all = all.into_iter().flatten();
     all.map(|one| one.why).collect()
 }
 
 #[test]
 fn bytes_that_were_not_looked_at_differ() {
-    let caller = "caller 0 8:rdi 8:xmm0\ncaller 1 1:rsi signed:32\ncaller state aligned:16\n";
-    let first = differs(&format!("callee 0 8:rdi\ncallee 1 1:rsi\n{caller}"));
+    let state = "state / aligned:16\n";
+    let first = differs(&format!("8:rdi / 8:rdi 8:xmm0\n1:rsi + signed:32\n{state}"));
     assert_eq!(first, ["argument 0 (struct p): 8 bytes were looked at"]);
-    let second = differs(&format!("callee 0 8:rdi 8:xmm0\ncallee 1\n{caller}"));
+    let second = differs(&format!("8:rdi 8:xmm0\n/ 1:rsi signed:32\n{state}"));
     assert_eq!(second, ["argument 1 (signed char): 0 bytes were looked at"]);
 }
 
 #[test]
 fn what_differs_is_said_in_words() {
-    let callee = "callee 0 8:rdi 8:xmm0\ncallee 1 1:rsi\n";
-    let caller = "caller 0 8:rdi|xmm2 8:xmm0\ncaller 1 1:rsi signed:32\ncaller state aligned:16\n";
-    assert!(differs(&format!("{callee}{caller}")).is_empty());
+    let text = "8:rdi 8:xmm0 / 8:rdi|xmm2 8:xmm0\n1:rsi / 1:rsi signed:32\nstate / aligned:16\n";
+    assert!(differs(text).is_empty());
     let changed = |from: &str, to: &str| {
-        let text = format!("{callee}{caller}");
         assert!(text.contains(from), "{from}");
         differs(&text.replace(from, to)).join("; ")
     };
@@ -55,8 +53,8 @@ fn what_differs_is_said_in_words() {
             "argument 0 (struct p): gcc passes bytes 0 to 7 in xmm2; expected rdi",
         ),
         (
-            "callee 1 1:rsi",
-            "callee 1 1:[rsi]",
+            "1:rsi /",
+            "1:[rsi] /",
             "argument 1 (signed char): gcc reads byte 0 from [rsi]; expected rsi",
         ),
         (
@@ -80,13 +78,13 @@ fn what_differs_is_said_in_words() {
             "gcc: 48 calls were made in 24 rounds",
         ),
         (
-            "1:rsi\n",
-            "1:rsi\ncallee state lost:rbx\n",
+            "state /",
+            "state lost:rbx /",
             "gcc: the callee changes rbx, which is its caller's",
         ),
         (
-            "1:rsi\n",
-            "1:rsi\ncallee state popped:16\n",
+            "state /",
+            "state popped:16 /",
             "it pops 16 bytes, expected 0",
         ),
     ];

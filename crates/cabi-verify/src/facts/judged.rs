@@ -12,14 +12,10 @@ impl Facts {
         let Some(value) = value else {
             return self.disagree_about_state();
         };
-        let of = |side: &Side| match value {
-            Value::Argument(i) => side.args.get(i).cloned(),
-            Value::Result => side.result.clone(),
-        };
-        let (Some(caller), Some(callee)) = (of(&self.caller), of(&self.callee)) else {
-            return false;
-        };
-        caller.is_elsewhere(&callee, counts_lost) || caller.lacks_bits_of(&callee)
+        let [callee, caller] = [&self.callee, &self.caller].map(|side| side.place(Some(value)));
+        (caller.zip(callee)).is_some_and(|(caller, callee)| {
+            caller.is_elsewhere(&callee, counts_lost) || caller.lacks_bits_of(&callee)
+        })
     }
 
     /// Returns the verdict on the compiler's side of calls in `direction`, of which `all` are the

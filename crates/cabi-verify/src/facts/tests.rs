@@ -5,63 +5,53 @@ use crate::verdict::{Difference, Moved, Verdict};
 
 /// Checks whether the two lines, and the state that both sides have by default, disagree.
 fn disagree(value: Option<Value>, callee: &str, caller: &str) -> bool {
-    let text = format!("callee {callee}\ncaller {caller}\n");
-    Facts::parse(&text).unwrap().disagree(value, true)
+    let facts = Facts::of_sides([callee, caller]).unwrap();
+    facts.disagree(value, true)
 }
 
 #[test]
 fn a_callers_values_are_where_its_callee_has_them() {
     let argument = Some(Value::Argument(0));
     let rows = [
-        ("a place of both", "0 8:rdi", "0 8:rdi|xmm1", false),
-        ("another place", "0 8:rdi", "0 8:rsi|xmm1", true),
-        (
-            "the end elsewhere",
-            "0 4:xmm0 4:sp+4",
-            "0 4:xmm0 4:sp+8",
-            true,
-        ),
-        ("runs cut otherwise", "0 4:rdi 4:rdi+4", "0 8:rdi", false),
-        ("padding", "0 4:rdi 4:-", "0 4:rdi 4:-", false),
+        ("a place of both", "8:rdi", "8:rdi|xmm1", false),
+        ("another place", "8:rdi", "8:rsi|xmm1", true),
+        ("the end elsewhere", "4:xmm0 4:sp+4", "4:xmm0 4:sp+8", true),
+        ("runs cut otherwise", "4:rdi 4:rdi+4", "8:rdi", false),
+        ("padding", "4:rdi 4:-", "4:rdi 4:-", false),
         // clang-ms-flexible-array-va-arg
-        (
-            "a copy, read as a value",
-            "0 4:rdx",
-            "0 4:[rdx]|[rdi]+20",
-            true,
-        ),
+        ("a copy, read as a value", "4:rdx", "4:[rdx]|[rdi]+20", true),
         // clang-odd-pair-va-arg
         (
             "bytes that the callee lacks",
-            "0 4:xmm0 4:?",
-            "0 4:xmm0 4:rsi",
+            "4:xmm0 4:?",
+            "4:xmm0 4:rsi",
             true,
         ),
         // clang-lone-float, gcc-float16-after-shorts
         (
             "bytes that both lose",
-            "0 4:xmm0 4:? 8:rdi",
-            "0 4:xmm0 4:? 8:rdi",
+            "4:xmm0 4:? 8:rdi",
+            "4:xmm0 4:? 8:rdi",
             true,
         ),
-        ("bits that nobody gives", "0 1:rsi relies", "0 1:rsi", true),
-        ("bits that nobody needs", "0 1:rsi", "0 1:rsi", false),
+        ("bits that nobody gives", "1:rsi relies", "1:rsi", true),
+        ("bits that nobody needs", "1:rsi", "1:rsi", false),
         (
             "bits that the caller gives",
-            "0 1:rsi relies",
-            "0 1:rsi signed:32",
+            "1:rsi relies",
+            "1:rsi signed:32",
             false,
         ),
         (
             "bits given elsewhere",
-            "0 1:rsi relies",
-            "0 1:rsi|rax zeroed:32@rax",
+            "1:rsi relies",
+            "1:rsi|rax zeroed:32@rax",
             true,
         ),
         (
             "bits given there too",
-            "0 1:rsi relies",
-            "0 1:rsi|rax zeroed:64@rsi",
+            "1:rsi relies",
+            "1:rsi|rax zeroed:64@rsi",
             false,
         ),
     ];
@@ -83,7 +73,7 @@ fn a_result_is_read_where_it_is_returned() {
     assert!(disagree(result, "result 8:rax", "result 8:xmm0"));
     assert!(disagree(result, "result 16:[rdi]", "result 16:?"));
     // A callee alone disagrees with nobody.
-    let alone = Facts::parse("callee result 8:rax\n").unwrap();
+    let alone = Facts::of_stored("result 8:rax / none\n").unwrap();
     assert!(!alone.disagree(result, true));
 }
 
@@ -109,21 +99,19 @@ fn a_caller_gives_the_state_that_its_callee_needs() {
 
 #[test]
 fn a_note_of_several_words_is_kept() {
-    let text = "callee state ends:callee:ends_the_process:_SIGSEGV\n";
-    let facts = Facts::parse(text).unwrap();
+    let text = "state ends:callee:ends_the_process:_SIGSEGV /\n";
+    let facts = Facts::of_stored(text).unwrap();
     assert_eq!(
         facts.callee.state("ends"),
         Some("callee:ends the process: SIGSEGV")
     );
-    assert_eq!(facts.to_string(), text);
-    assert_eq!(Facts::of_stored(&facts.to_stored()), Ok(facts));
+    assert_eq!(facts.to_stored(), text);
 }
 
 #[test]
 fn an_argument_after_a_disputed_one_may_follow_from_it() {
-    let callee = "callee 0 8:rsi\ncallee 1 8:rdx\ncallee 2 8:rcx\ncallee result 8:rax\n";
-    let caller = "caller 0 8:rdi\ncaller 1 8:rsi|rdx\ncaller 2 8:rcx\ncaller result 8:rax\n";
-    let facts = Facts::parse(&format!("{callee}{caller}")).unwrap();
+    let text = "8:rsi / 8:rdi\n8:rdx / 8:rsi|rdx\n8:rcx\nresult 8:rax\n";
+    let facts = Facts::of_stored(text).unwrap();
     let verdict = |values: &[Value]| {
         let difference = |value: &Value| Difference {
             value: Some(*value),
