@@ -67,18 +67,16 @@ impl Dialect {
     };
     /// clang 19.
     pub const CLANG: Self = Self {
-        decimal: false,
-        ..Self::EVERYTHING
+        bit_int: true,
+        bf16: true,
+        ext_vector: true,
+        one_int128: true,
+        ..Self::COMMON
     };
     /// Every feature that some compiler has.
     pub const EVERYTHING: Self = Self {
-        bit_int: true,
-        bf16: true,
         decimal: true,
-        ext_vector: true,
-        one_int128: true,
-        ms_abi: false,
-        wide_vectors: false,
+        ..Self::CLANG
     };
 }
 

@@ -191,7 +191,7 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     let run = prepared.run(refusing, &|_, _, _| {})?;
     let judged = || run.parts.iter().flat_map(|part| &part.judged);
     let is_needless = |found: &Difference| found.why.starts_with("refused without need: ");
-    let mut others = judged().filter(|one| !one.difference().is_some_and(is_needless));
+    let mut others = judged().filter(|one| !one.verdict.difference().is_some_and(is_needless));
     let noticed = match others.next() {
         None if judged().next().is_none() => Err("nothing was called".to_owned()),
         None => Ok(()),

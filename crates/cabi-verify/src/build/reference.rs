@@ -356,9 +356,13 @@ impl Reference {
         self.run(&[&["-std=gnu2x"], how, &[&file], flags].concat())
     }
 
-    /// Its messages, if it refuses nothing.
+    /// Its messages, if it refuses nothing; else all errors at once.
     pub(super) fn run(&self, args: &[&str]) -> Result<String, ReferenceError> {
-        let output = self.finish(args)?;
+        let limit: &[&str] = match self.name {
+            "clang" => &["-ferror-limit=0"],
+            _ => &[],
+        };
+        let output = self.finish(&[limit, args].concat())?;
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 

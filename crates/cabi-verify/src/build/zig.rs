@@ -21,9 +21,13 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+
+use cabi::VectorLevel;
 
 use super::bisect::{Refused, build_without_refused};
 use super::object_data::read_table;
+use super::reference::succeeded;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
 use crate::case::Case;
 use crate::emit::c::{FRAME, TABLE};
@@ -32,7 +36,6 @@ use crate::emit::zig::Question;
 use crate::process::{command, output};
 use crate::scratch::Scratch;
 
-mod compile;
 mod source_file;
 
 use source_file::SourceFile;
@@ -193,6 +196,52 @@ impl Zig {
         })
     }
 
+    /// Compiles `text` to the object file at `object`.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Refused`] with what the compiler prints if it does not end well.
+    fn make(
+        &self,
+        (mode, level): (Mode, VectorLevel),
+        text: &str,
+        object: &Path,
+    ) -> Result<(), ReferenceError> {
+        let source = object.with_extension("zig");
+        std::fs::write(&source, text).map_err(ReferenceError::io("sides.zig"))?;
+        let source = source.to_string_lossy();
+        let object = format!("-femit-bin={}", object.to_string_lossy());
+        let cache = self.cache.path().to_string_lossy();
+        let cpu = format!("-mcpu={}", cpu(level));
+        let mut args = vec![
+            "build-obj",
+            &source,
+            &object,
+            "-target",
+            "x86_64-linux-gnu",
+            &cpu,
+        ];
+        args.extend(["--cache-dir", &cache, "--global-cache-dir", &cache]);
+        // A probe of the stack would be a function of a library of Zig's.
+        args.extend(["-fPIC", "-fstrip", "-fno-stack-check"]);
+        args.push(match mode.backend {
+            Backend::Own => "-fno-llvm",
+            Backend::Llvm => "-fllvm",
+        });
+        args.push(if mode.traced {
+            "-ferror-tracing"
+        } else {
+            "-fno-error-tracing"
+        });
+        args.push(if mode.fast {
+            "-OReleaseFast"
+        } else {
+            "-ODebug"
+        });
+        let output = self.start(&args).map_err(ReferenceError::io("zig"))?;
+        let reference = format!("zig {} {mode}", self.version);
+        succeeded(output, "zig", reference).map(drop)
+    }
+
     fn start(&self, args: &[&str]) -> io::Result<std::process::Output> {
         output(command(&self.command, args), TIME_LIMIT)
     }
@@ -215,4 +264,13 @@ fn layout(
         zig,
     });
     Ok(facts.collect())
+}
+
+/// Zig's name for a vector level.
+fn cpu(level: VectorLevel) -> &'static str {
+    match level {
+        VectorLevel::Avx => "baseline+avx",
+        VectorLevel::Avx512 => "baseline+avx512f+evex512",
+        _ => "baseline",
+    }
 }

@@ -5,9 +5,6 @@ use cabi::{Convention, DataModel, FnAbi, Type};
 use crate::case::{Case, SpelledType};
 use crate::states::{Measure, SYSV};
 
-/// Number of positions.
-const N_POSITIONS: usize = 8;
-
 /// Returns C's spelling of an integer of 64 bits under `model`.
 pub fn long(model: &DataModel) -> &'static str {
     match model.long {
@@ -50,7 +47,7 @@ pub fn positions(
         other("short", Type::I16),
     ];
     let with_arguments = vec![int.clone(), tried(), double.clone()];
-    let rows: [(&str, (Vec<SpelledType>, SpelledType)); N_POSITIONS] = [
+    let rows = [
         ("alone", (vec![tried()], void())),
         ("one integer register short", after(&long, gp)),
         ("two integer registers short", after(&long, gp + 1)),
@@ -62,7 +59,7 @@ pub fn positions(
     ];
     let rows = rows.into_iter().enumerate();
     let case = |(i, (name, (params, ret)))| {
-        let unnamed = (i + 1 == N_POSITIONS).then(|| vec![tried(), double.clone(), tried()]);
+        let unnamed = (name == "unnamed").then(|| vec![tried(), double.clone(), tried()]);
         Case::of_spelled((name, &format!("p{i}")), convention, ret, params, unnamed)
     };
     rows.map(case).collect()

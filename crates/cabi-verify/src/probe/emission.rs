@@ -132,12 +132,6 @@ impl Probe {
 }
 
 impl Emission<'_> {
-    /// Checks whether a caller passes the address of its result.
-    fn returns_in_memory(&self, sig: &FnSig) -> bool {
-        let abi = FnAbi::new(sig, self.target);
-        abi.is_ok_and(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
-    }
-
     /// Returns the values of each signature, at the first or the last end of their pages. Each form
     /// has values at both ends.
     pub(super) fn all_values(&self, sigs: &[FnSig]) -> Vec<Values> {
@@ -146,7 +140,6 @@ impl Emission<'_> {
             let mut values = Values::of_sig(sig, FnAbi::convention_of(sig, self.target).ok());
             if let Ok(abi) = FnAbi::new(sig, self.target) {
                 values.n_x87 = n_x87(&abi);
-                values.has_far_pointer = has_far_pointer(&abi);
             }
             values.guarded = Some([PageEnd::First, PageEnd::Last][(turn + turn / 4) % 2]);
             values
@@ -157,14 +150,17 @@ impl Emission<'_> {
     /// Checks whether the probe can look at code for a signature.
     pub(super) fn tried(&self, sig: &FnSig, values: &Values) -> Result<(), Fault> {
         fits(&values.types, sig.result()).map_err(|why| Fault::Untried(why.to_owned()))?;
-        if values.has_far_pointer {
-            return Err(Fault::Untried(FAR_POINTER.to_owned()));
-        }
-        if values.result_is_padding() && self.returns_in_memory(sig) {
-            let why = "a result of padding alone, which our callee does not write";
-            return Err(Fault::Untried(why.to_owned()));
-        }
-        Ok(())
+        let why = match FnAbi::new(sig, self.target) {
+            Ok(abi) if has_far_pointer(&abi) => FAR_POINTER,
+            Ok(abi)
+                if values.result_is_padding()
+                    && matches!(abi.ret.place, Place::Indirect { .. }) =>
+            {
+                "a result of padding alone, which our callee does not write"
+            }
+            _ => return Ok(()),
+        };
+        Err(Fault::Untried(why.to_owned()))
     }
 
     /// Compiles an object file with both sides of each signature, as far as they are lowered.

@@ -24,8 +24,6 @@ pub(super) struct Values {
     convention: Option<&'static Convention>,
     /// Number of arguments in registers of the x87 stack, which is to be as full at the call.
     pub(super) n_x87: u64,
-    /// `true` if an address is where the probe does not look for one.
-    pub(super) has_far_pointer: bool,
     /// Number of bits by which each bit-field is after its place.
     pub(super) shift: u64,
     /// The end of its pages at which each value lies: a byte beside it cannot be touched.

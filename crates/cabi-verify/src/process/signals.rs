@@ -15,21 +15,10 @@ pub fn watch_signals() {
     extern "C" fn note(_: libc::c_int) {
         INTERRUPTED.store(true, Ordering::Relaxed);
     }
-    set_signals(
-        &SIGNALS,
-        note as extern "C" fn(libc::c_int) as libc::sighandler_t,
-    );
-}
-
-/// Checks whether a watched signal came.
-pub fn was_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
-
-fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
-    for &signal in signals {
+    let note = note as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    for signal in SIGNALS {
         // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty
-        // mask; `action` is SIG_DFL or a function that only stores to an atomic.
+        // mask; `note` only stores to an atomic.
         unsafe {
             let mut what: libc::sigaction = std::mem::zeroed();
             // A signal that `nohup` has set to be ignored stays so.
@@ -38,10 +27,15 @@ fn set_signals(signals: &[libc::c_int], action: libc::sighandler_t) {
                 continue;
             }
             what = std::mem::zeroed();
-            what.sa_sigaction = action;
+            what.sa_sigaction = note;
             libc::sigaction(signal, &raw const what, std::ptr::null_mut());
         }
     }
+}
+
+/// Checks whether a watched signal came.
+pub fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 /// Ends a child that leads a process group of its own, and all of the group.

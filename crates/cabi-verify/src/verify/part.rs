@@ -51,13 +51,6 @@ pub struct HeaderRun<'a> {
 pub(super) const PROTOTYPE: &str = "prototype";
 pub(super) const LAYOUT: &str = "layout";
 
-impl Judged {
-    /// Returns the difference, if there is one.
-    pub fn difference(&self) -> Option<&Difference> {
-        self.verdict.difference()
-    }
-}
-
 impl<'a> HeaderRun<'a> {
     pub(super) fn new(compiler: &'a Compiler, read: &'a Read) -> Self {
         Self {
@@ -85,8 +78,8 @@ impl<'a> HeaderRun<'a> {
 
     /// Returns the cases with a difference.
     pub fn differences(&self) -> impl Iterator<Item = (&Judged, &Difference)> {
-        let differs = |judged| Judged::difference(judged).map(|difference| (judged, difference));
-        self.judged.iter().filter_map(differs)
+        let all = self.judged.iter();
+        all.filter_map(|judged| Some((judged, judged.verdict.difference()?)))
     }
 
     /// Takes the compiler's answers about the header, its prototypes and the layouts of its types.

@@ -64,10 +64,6 @@ pub(super) fn compare(
     include: &str,
     prototypes: &[&Prototype],
 ) -> Result<Vec<Reading>, ReferenceError> {
-    let mut flags = flags.to_vec();
-    if reference.name() == "clang" {
-        flags.push("-ferror-limit=0");
-    }
     let mut readings = vec![Reading::Same; prototypes.len()];
     let mut asked = Vec::new();
     for (at, prototype) in prototypes.iter().enumerate() {
@@ -76,7 +72,7 @@ pub(super) fn compare(
             false => asked.push(at),
         }
     }
-    let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), &flags);
+    let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), flags);
     let blame = |error: &_, chosen: &[usize]| blamed_files(error, chosen, file);
     let parts = build_without_refused(asked, check, blame)?;
     for Refused { cases, why } in parts.refused {
@@ -91,7 +87,7 @@ pub(super) fn compare(
                 Reading::Hidden
             } else if message.contains(OTHER) || is_unknown(&message) {
                 // Or it has a type that the header has for another compiler only.
-                Reading::Other(theirs(reference, &flags, include, &prototypes[at].name))
+                Reading::Other(theirs(reference, flags, include, &prototypes[at].name))
             } else {
                 Reading::Unasked(message.clone())
             };

@@ -62,7 +62,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     items.extend(itself.map(|(i, judged)| of_case(asked, judged, i == 0)));
     let mut judged: Vec<&Judged> = part.judged.iter().collect();
     // A difference in bytes says more than a crash.
-    judged.sort_by_key(|judged| match judged.difference() {
+    judged.sort_by_key(|judged| match judged.verdict.difference() {
         Some(difference) => usize::from(difference.value.is_none()),
         None => 2,
     });
@@ -141,7 +141,7 @@ fn of_case(asked: &Compiler, judged: &Judged, in_full: bool) -> Item {
         "settings": judged.setting,
     });
     let name = format!("{}, {direction}", case.name);
-    let Some(difference) = judged.difference() else {
+    let Some(difference) = judged.verdict.difference() else {
         if let Verdict::Passed(calls) = judged.verdict {
             data["calls"] = calls.into();
         }

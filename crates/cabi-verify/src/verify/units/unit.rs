@@ -123,7 +123,8 @@ impl<'a> Unit<'a> {
         }
         let build = |chosen: &[usize]| {
             let text = self.text(chosen);
-            self.compiler.reference.build(&text, &self.build_flags())
+            let flags = [&["-fno-lto"], &self.flags[..]].concat();
+            self.compiler.reference.build(&text, &flags)
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| {
             blamed_files(error, chosen, |at| self.file(at))
@@ -202,15 +203,5 @@ impl<'a> Unit<'a> {
             text.push_str(&more(chosen));
         }
         text
-    }
-
-    /// Returns the flags by which it reports all errors at once.
-    fn build_flags(&self) -> Vec<&'a str> {
-        let mut flags = vec!["-fno-lto"];
-        flags.extend(&self.flags);
-        if self.compiler.reference.name() == "clang" {
-            flags.push("-ferror-limit=0");
-        }
-        flags
     }
 }
