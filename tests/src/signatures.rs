@@ -92,15 +92,12 @@ impl Signature {
     pub(crate) fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
         let params = self.sig.params().iter();
         let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-        [0, 1].map(|side| match emitted[side].as_ref().ok()? {
-            Ok(facts) => {
-                let [callee, caller] = compare("Cranelift", facts, &types, &self.abi);
-                let found = if side == 0 { callee } else { caller };
-                found
-                    .first()
-                    .map(|one| format!("{one}\n{}", facts.to_stored()))
-            }
-            Err(ending) => Some(format!("it ends the process: {ending}")),
+        Direction::ALL.map(|direction| {
+            let facts = emitted[direction as usize].as_ref().ok()?;
+            let found = compare("Cranelift", facts, &types, &self.abi, direction);
+            found
+                .first()
+                .map(|one| format!("{one}\n{}", facts.to_stored()))
         })
     }
 }

@@ -79,6 +79,14 @@ impl Direction {
     /// Call and callee.
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
+    /// Returns the direction in which the sides are the other way round.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Call => Self::Callee,
+            Self::Callee => Self::Call,
+        }
+    }
+
     /// Returns its name in reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -31,10 +31,16 @@ struct Compared<'a> {
 /// to be in each place.
 type Expected = Vec<(Range<usize>, Spot)>;
 
-/// Returns the differences between the code of `compiler` and `abi`, which places values of these
-/// types: on the called side, and on the calling side.
-pub fn compare(compiler: &str, facts: &Facts, types: &[Type], abi: &FnAbi) -> [Vec<Difference>; 2] {
-    compare_with_al(compiler, facts, types, (abi, false))
+/// Returns the differences between the code of `compiler`, on its side of calls in `direction`, and
+/// `abi`, which places values of these types.
+pub fn compare(
+    compiler: &str,
+    facts: &Facts,
+    types: &[Type],
+    abi: &FnAbi,
+    direction: Direction,
+) -> Vec<Difference> {
+    compare_with_al(compiler, facts, types, (abi, false), direction)
 }
 
 /// Compares as [`compare`] does. If `al_is_bound`, al may be an upper bound of the vector registers
@@ -44,20 +50,15 @@ pub(crate) fn compare_with_al(
     facts: &Facts,
     types: &[Type],
     (abi, al_is_bound): (&FnAbi, bool),
-) -> [Vec<Difference>; 2] {
-    let of = |direction, side: &Side| {
-        let compared = Compared {
-            compiler,
-            abi,
-            al_is_bound,
-            direction,
-        };
-        compared.side(side, types)
+    direction: Direction,
+) -> Vec<Difference> {
+    let compared = Compared {
+        compiler,
+        abi,
+        al_is_bound,
+        direction,
     };
-    [
-        of(Direction::Call, &facts.callee),
-        of(Direction::Callee, &facts.caller),
-    ]
+    compared.side(facts.side(direction), types)
 }
 
 /// Returns the rows that `byte` is in.

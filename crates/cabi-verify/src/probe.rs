@@ -25,7 +25,7 @@ use crate::facts::{Facts, Note};
 use crate::question::Question;
 use crate::run::HERE;
 use crate::scratch::Scratch;
-use crate::verdict::{Value, Verdict};
+use crate::verdict::{Fault, Value, Verdict};
 
 mod emission;
 mod machine;
@@ -66,8 +66,13 @@ const FAR_POINTER: &str = "an address further up the stack than the probe looks 
 /// Functions that compiled code calls where there is no library of C.
 pub(crate) const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
-/// Facts of a case, or how the process ended that ran it.
-pub type Observed = Result<Facts, String>;
+/// Facts of a case, or the reason why there are none.
+pub type Observed = Result<Facts, Fault>;
+
+/// The facts of a case that a program has left out.
+pub(crate) fn nothing() -> Observed {
+    Err(Fault::from("nothing was said of it".to_owned()))
+}
 
 /// Checks whether the probe has room for the values of `case`.
 ///
@@ -308,11 +313,7 @@ impl Probe {
                     break;
                 }
                 all.push(match is_whole {
-                    true => {
-                        let lines = lines.strip_suffix(".\n").unwrap_or(lines);
-                        let (callee, caller) = lines.split_once("calling\n").unwrap_or((lines, ""));
-                        Facts::of_sides([callee, caller])
-                    }
+                    true => facts(lines.strip_suffix(".\n").unwrap_or(lines)),
                     false => ended(lines, is_last),
                 });
             }
@@ -320,7 +321,7 @@ impl Probe {
                 let why = format!("the probe says nothing: {}", output.status);
                 // The program ends before the first case, and would do so for the others.
                 let rest = if text.contains("= ") { 1 } else { n - before };
-                all.extend(vec![Err(why); rest]);
+                all.extend(vec![Err(Fault::from(why)); rest]);
             }
         }
         Ok(all)
@@ -332,6 +333,12 @@ impl Probe {
 fn linked_statically(numbers: impl Iterator<Item = usize>) -> Vec<String> {
     let named = numbers.map(|n| format!("-Wl,--defsym=f{n}=cabi_dump"));
     ["-static".to_owned()].into_iter().chain(named).collect()
+}
+
+/// Reads the lines of a callee, and those of a caller after it.
+fn facts(lines: &str) -> Observed {
+    let (callee, caller) = lines.split_once("calling\n").unwrap_or((lines, ""));
+    Facts::of_sides([callee, caller]).map_err(Fault::from)
 }
 
 /// Returns the facts about a case whose process ended.
@@ -350,7 +357,7 @@ fn ended(lines: &str, hangs: bool) -> Observed {
         Some((callee, _)) if !callee.contains("died ") => (callee, false),
         _ => ("", true),
     };
-    let mut facts = Facts::of_sides([callee, ""])?;
+    let mut facts = facts(callee)?;
     let function = if is_callee { "callee" } else { "caller" };
     let note = Note {
         name: "ends".to_owned(),
@@ -402,7 +409,6 @@ pub fn verdicts(
             return ["caller", "callee"].map(ends);
         }
     };
-    let [callee, caller] = compare(compiler, facts, &types, abi);
     let is_laid_out = |value| {
         let ty = match value {
             Value::Argument(i) => types.get(i),
@@ -410,9 +416,8 @@ pub fn verdicts(
         };
         !ty.into_iter().flat_map(leaves).any(|leaf| leaf.bit_field)
     };
-    [
-        (Direction::Callee, caller, "caller"),
-        (Direction::Call, callee, "callee"),
-    ]
-    .map(|(direction, all, side)| facts.verdict(direction, &all, is_laid_out).inside(side))
+    [(Direction::Callee, "caller"), (Direction::Call, "callee")].map(|(direction, side)| {
+        let all = compare(compiler, facts, &types, abi, direction);
+        facts.verdict(direction, &all, is_laid_out).inside(side)
+    })
 }

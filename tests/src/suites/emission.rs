@@ -146,7 +146,7 @@ fn dropped_rules(
         for part in parts((target, probe), &moved, mistake) {
             for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
                 // Neither a refusal nor the end of a process is a byte that differs.
-                let is_seen = emitted.iter().all(|side| matches!(side, Ok(Ok(_))));
+                let is_seen = emitted.iter().all(Result::is_ok);
                 let sides = is_seen.then(|| one.differs(&emitted));
                 let sides = sides.unwrap_or_default();
                 (0..2).for_each(|side| noticed[side] += usize::from(sides[side].is_some()));

@@ -14,9 +14,9 @@ fn differs(facts: &str) -> Vec<String> {
         &Target::X86_64_LINUX,
     )
     .unwrap();
-    let all = compare("gcc", &Facts::of_stored(facts).unwrap(), &types, &abi);
-    let all = all.into_iter().flatten();
-    all.map(|one| one.why).collect()
+    let facts = Facts::of_stored(facts).unwrap();
+    let all = Direction::ALL.map(|direction| compare("gcc", &facts, &types, &abi, direction));
+    all.into_iter().flatten().map(|one| one.why).collect()
 }
 
 #[test]

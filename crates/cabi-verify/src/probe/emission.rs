@@ -9,7 +9,7 @@ use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 use super::values::{PageEnd, Values, window};
 use super::{
     FAR_POINTER, FREESTANDING, MAX_ALIGN, Observed, Probe, WINDOWS, fits, has_far_pointer,
-    linked_statically, table,
+    linked_statically, nothing, table,
 };
 use crate::build::ReferenceError;
 use crate::compare::n_x87;
@@ -50,7 +50,7 @@ pub struct Emission<'a> {
 }
 
 /// Facts about our callee and about our caller for a signature, or why there is none.
-pub type Emitted = [Result<Observed, Fault>; 2];
+pub type Emitted = [Observed; 2];
 
 /// A callee and a caller, or why there is none.
 type Made = [Result<(), Fault>; 2];
@@ -108,11 +108,10 @@ impl Probe {
             }
             seen
         });
-        let nothing = || Err("nothing was said of it".to_owned());
         let facts = made.into_iter().map(|made| {
             let is_made = made.iter().any(Result::is_ok);
             let seen = if is_made { seen.next() } else { None };
-            made.map(|made| made.map(|()| seen.clone().unwrap_or_else(nothing)))
+            made.map(|made| made.and_then(|()| seen.clone().unwrap_or_else(nothing)))
         });
         Ok(facts.collect())
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::emission::{Emission, Emitted, buffers, no_object};
 use super::values::{Values, window};
-use super::{Probe, ProbeMachine, SETTINGS, table};
+use super::{Probe, ProbeMachine, SETTINGS, nothing, table};
 use crate::build::program::runner;
 use crate::build::{Reference, ReferenceError};
 use crate::emit::cranelift::Mutation;
@@ -108,12 +108,9 @@ impl RunTimeCode {
         let mut emitted: Vec<Vec<Emitted>> = sigs.iter().map(|_| Vec::new()).collect();
         for (n, made) in rows.into_iter().zip(&made) {
             let seen = if is_made(made) { seen.next() } else { None };
-            let seen = || {
-                seen.clone()
-                    .unwrap_or_else(|| Err("nothing was said of it".to_owned()))
-            };
+            let seen = || seen.clone().unwrap_or_else(nothing);
             let (closure, invoker) = made.clone();
-            emitted[n].push([closure.map(|_| seen()), invoker.map(|_| seen())]);
+            emitted[n].push([closure.and_then(|_| seen()), invoker.and_then(|_| seen())]);
         }
         Ok(emitted)
     }

@@ -11,9 +11,9 @@ use crate::build::zig::ZigNumber;
 use crate::build::{Built, ReferenceError};
 use crate::case::{Case, Direction};
 pub use crate::emit::cranelift::Mutation;
-use crate::probe::{Observed, has_room};
+use crate::probe::{Observed, has_room, nothing};
 use crate::threads::in_threads;
-use crate::verdict::Verdict;
+use crate::verdict::{Fault, Verdict};
 
 mod judged;
 mod unit;
@@ -44,11 +44,8 @@ pub struct CompiledUnit {
     same_layout: bool,
     pub(crate) built: Built,
     compiler: Compiler,
-    seen: OnceLock<Vec<Observation>>,
+    seen: OnceLock<Vec<Observed>>,
 }
-
-/// The probe's observation of a case, or the reason why there is none.
-pub type Observation = Result<Observed, String>;
 
 /// Way in which our code for a unit is made.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +140,7 @@ impl CompiledUnit {
     }
 
     /// Returns the probe's observation of each case, after [`observe`].
-    pub fn seen(&self) -> &[Observation] {
+    pub fn seen(&self) -> &[Observed] {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
@@ -199,7 +196,8 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
-        let has_run = |seen: &Observation| matches!(seen, Ok(Ok(facts)) if facts.caller.state("ends").is_none());
+        let has_run =
+            |seen: &Observed| matches!(seen, Ok(facts) if facts.caller.state("ends").is_none());
         let is_of_here = one.compiler.programs.is_none() && one.compiler.zig.is_none();
         if is_of_here && !seen.iter().any(has_run) {
             try_out(&one.compiler.reference)?;
@@ -212,7 +210,10 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
         let of = |one: &CompiledUnit| one.compiler.reference.command();
         let same = compiled.iter().filter(|other| of(other) == of(one));
         let seen = same.flat_map(|one| one.seen());
-        let unlinked = |seen: &Observation| seen.as_ref().ok()?.as_ref().err().cloned();
+        let unlinked = |seen: &Observed| match seen {
+            Err(Fault::Failed(found)) => Some(found.why.clone()),
+            _ => None,
+        };
         let unlinked: Option<Vec<String>> = seen.map(unlinked).collect();
         if let Some([why, ..]) = unlinked.as_deref() {
             let (what, why) = (format!("code by {}", of(one)), why.clone());
@@ -222,10 +223,10 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     check_interrupt()
 }
 
-fn seen(one: &CompiledUnit) -> Result<Vec<Observation>, ReferenceError> {
+fn seen(one: &CompiledUnit) -> Result<Vec<Observed>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
-        Err(why) => return Ok(vec![Err(why.clone()); one.cases.len()]),
+        Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); one.cases.len()]),
     };
     let room: Vec<Result<(), &str>> = one.cases.iter().map(has_room).collect();
     let small = one.cases.iter().zip(&room);
@@ -236,15 +237,15 @@ fn seen(one: &CompiledUnit) -> Result<Vec<Observation>, ReferenceError> {
     let is_shared = one.compiler.programs.is_none();
     let observed = match probe.observe(&one.built.object, is_shared, &small) {
         // A program that does not link costs the cases of its unit alone.
-        Err(error) if !error.is_about_the_system() => vec![Err(error.to_string()); small.len()],
+        Err(error) if !error.is_about_the_system() => {
+            vec![Err(Fault::from(error.to_string())); small.len()]
+        }
         observed => observed?,
     };
     let mut observed = observed.into_iter();
     let seen = room.into_iter().map(|room| {
-        room?;
-        Ok(observed
-            .next()
-            .unwrap_or(Err("nothing was said of it".to_owned())))
+        room.map_err(|why| Fault::Untried(why.to_owned()))?;
+        observed.next().unwrap_or_else(nothing)
     });
     Ok(seen.collect())
 }

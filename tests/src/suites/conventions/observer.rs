@@ -7,7 +7,7 @@ use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Built, Reference, ReferenceError};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
 use cabi_verify::question::Question;
-use cabi_verify::verdict::Verdict;
+use cabi_verify::verdict::{Fault, Verdict};
 
 use super::Engine;
 use super::machines::{Compiler, words};
@@ -154,7 +154,7 @@ impl Compiled {
 
     /// Returns the verdicts on the caller and the callee of a question for the places of `abi`.
     pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> [Verdict; 2] {
-        let none = Err("it has no facts".to_owned());
+        let none = Err(Fault::from("it has no facts".to_owned()));
         let facts = self.facts.get(&question.number()).unwrap_or(&none);
         probe::verdicts("the compiler", facts, question.types(), abi)
     }

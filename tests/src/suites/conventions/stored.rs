@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use cabi_verify::facts::Facts;
 use cabi_verify::probe::Observed as CaseFacts;
 use cabi_verify::question::Question;
+use cabi_verify::verdict::Fault;
 
 use super::observer::Compiled;
 use super::{Drawn, Engine, PRINTED};
@@ -263,8 +264,8 @@ impl Engine<'_> {
         let facts = lines.iter().map(|lines| {
             let lines = lines.as_ref()?;
             Some(match lines.strip_prefix(ENDED) {
-                Some(why) => Err(why.trim_end().to_owned()),
-                None => Facts::of_stored(lines),
+                Some(why) => Err(Fault::from(why.trim_end().to_owned())),
+                None => Facts::of_stored(lines).map_err(Fault::from),
             })
         });
         let compiled = Compiled::of(drawn.questions.into_iter().zip(facts));

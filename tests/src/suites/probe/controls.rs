@@ -23,8 +23,8 @@ impl Control {
     pub(super) fn is_noticed(&self, reference: &Reference, facts: &Facts, case: &Case) -> bool {
         let types = case.argument_types();
         self.wrong.iter().any(|wrong| {
-            let differ = compare(reference.name(), facts, &types, wrong);
-            let verdict = facts.verdict(self.direction, &differ[self.direction as usize], |_| true);
+            let differ = compare(reference.name(), facts, &types, wrong, self.direction);
+            let verdict = facts.verdict(self.direction, &differ, |_| true);
             matches!(verdict, Verdict::Differs(_))
         })
     }

@@ -1,6 +1,6 @@
 //! Facts about a compiler's code and about ours, compared with the places of each case's values.
 
-use cabi::{FnAbi, FnSig, Place};
+use cabi::{FnAbi, FnSig, Place, Type};
 use clif_cabi::LowerError;
 
 use super::{CompiledUnit, Judged, Mistake, Shown};
@@ -8,6 +8,7 @@ use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
 use crate::emit::c_program::reproduction_alone;
+use crate::facts::Facts;
 use crate::probe::{Emission, Emitted, Observed, SETTINGS};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict, needed};
@@ -60,16 +61,15 @@ impl CompiledUnit {
     /// Returns facts about our code for each case, with the mistake.
     fn emitted(&self, mistake: Mistake) -> Result<Vec<Emitted>, ReferenceError> {
         let (cases, compiler) = (&self.cases, &self.compiler);
-        let told = cases.iter().map(|case| self.told(case, mistake));
-        let told: Vec<Result<FnSig, Fault>> = told
-            .map(|told| told.map_err(|error| Fault::from(error.to_string())))
-            .collect();
-        let none = |fault: Fault| [Err(fault.clone()), Err(fault)];
+        let none = |fault: Fault| Ok(vec![[Err(fault.clone()), Err(fault)]; cases.len()]);
         let probe = match compiler.probe() {
             Ok(probe) => probe,
-            Err(why) => return Ok(vec![none(Fault::Untried(why.clone())); told.len()]),
+            Err(why) => return none(Fault::Untried(why.clone())),
         };
-        let sigs: Vec<FnSig> = told.iter().flatten().cloned().collect();
+        // A case without a signature is not compared.
+        let nothing = |_| FnSig::new([], Type::VOID);
+        let told = cases.iter().map(|case| self.told(case, mistake));
+        let sigs: Vec<FnSig> = told.map(|told| told.unwrap_or_else(nothing)).collect();
         let vectors = cases.first().map(|case| case.vectors);
         let emission = Emission {
             target: &compiler.target(),
@@ -78,20 +78,11 @@ impl CompiledUnit {
             forms: (self.turn.first, self.turn.step),
             mutation: mistake.mutation,
         };
-        let emitted = match probe.emitted(&sigs, &emission) {
+        match probe.emitted(&sigs, &emission) {
             // A file that does not link costs the cases of its unit alone.
-            Err(error) if !error.is_about_the_system() => {
-                return Ok(vec![none(Fault::from(error.to_string())); told.len()]);
-            }
-            emitted => emitted?,
-        };
-        let mut emitted = emitted.into_iter();
-        let nothing = || none(Fault::from("nothing was said of it".to_owned()));
-        let emitted = told.into_iter().map(|told| match told {
-            Ok(_) => emitted.next().unwrap_or_else(nothing),
-            Err(fault) => none(fault),
-        });
-        Ok(emitted.collect())
+            Err(error) if !error.is_about_the_system() => none(Fault::from(error.to_string())),
+            emitted => emitted,
+        }
     }
 
     /// Compares both sides, or the compiler's alone without facts about our code.
@@ -126,8 +117,8 @@ impl CompiledUnit {
     ) -> (Verdict, Option<Shown>) {
         let case = &self.cases[index];
         let seen = match self.seen().get(index) {
-            Some(Ok(seen)) => seen,
-            Some(Err(why)) => return (Verdict::NotRun(why.clone()), None),
+            Some(Err(Fault::Untried(why))) => return (Verdict::NotRun(why.clone()), None),
+            Some(seen) => seen,
             None => return (Verdict::Differs("nobody has looked at it".into()), None),
         };
         let refused = |error| Fault::from(LowerError::from(error));
@@ -144,21 +135,17 @@ impl CompiledUnit {
         if !has_callee && needs_callee(&right) {
             return (Verdict::NotRun(NO_CALLEE.to_owned()), None);
         }
-        let ours = emitted.map(|[callee, caller]| match direction {
-            Direction::Call => caller,
-            Direction::Callee => callee,
-        });
-        let ours = match ours {
+        let ours = match emitted.map(|ours| &ours[direction.other() as usize]) {
             None => Ok(()),
             Some(Ok(_))
                 if emitted.is_some_and(|[callee, _]| callee.is_err()) && needs_callee(&right) =>
             {
                 Err(Fault::Untried(NO_CALLEE.to_owned()))
             }
-            Some(Ok(seen)) => {
+            Some(Ok(facts)) => {
                 let params = sig.params().iter();
                 let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-                self.ours(seen, &types, &right, direction)
+                self.ours(facts, &types, &right, direction)
             }
             Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
         };
@@ -174,23 +161,18 @@ impl CompiledUnit {
     /// nothing else differs.
     fn ours(
         &self,
-        seen: &Observed,
-        types: &[cabi::Type],
+        facts: &Facts,
+        types: &[Type],
         abi: &FnAbi,
         direction: Direction,
     ) -> Result<(), Fault> {
-        let facts = seen.as_ref().map_err(|why| Fault::from(why.clone()))?;
         let probe = self.compiler.probe().as_ref().ok();
         let kept = probe.and_then(|probe| probe.without_spoiled(facts));
         let (spoiled, facts) = match &kept {
             Some((spoiled, kept)) => (Some(spoiled), kept),
             None => (None, facts),
         };
-        let [callee, caller] = compare("Cranelift", facts, types, abi);
-        let found = match direction {
-            Direction::Call => caller,
-            Direction::Callee => callee,
-        };
+        let found = compare("Cranelift", facts, types, abi, direction.other());
         match (found.into_iter().next(), spoiled, direction) {
             (Some(found), ..) => Err(found.into()),
             (None, Some(spoiled), Direction::Callee) => {
@@ -215,13 +197,9 @@ impl CompiledUnit {
         };
         let facts = match seen {
             Ok(facts) => facts,
-            Err(why) => return vec![why.clone().into()],
+            Err(why) => return vec![why.to_string().into()],
         };
-        let [callee, caller] = compare_with_al(name, facts, &case.argument_types(), (told, true));
-        match direction {
-            Direction::Call => callee,
-            Direction::Callee => caller,
-        }
+        compare_with_al(name, facts, &case.argument_types(), (told, true), direction)
     }
 
     /// Returns the verdict on one side, and what shows it if the compiler disagrees with itself.
