@@ -24,7 +24,7 @@ use self::print::Printer;
 use self::value::Slot;
 use crate::output::{self, Failure};
 use crate::reading::questions::Questions;
-use crate::reading::{self, PolicyOption, Reading, Source};
+use crate::reading::{self, PolicyOption, ReadOptions, Source};
 
 const ABOUT: &str = "\
 Calls a C function and prints its result as JSON.
@@ -74,7 +74,7 @@ pub(crate) struct Call {
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     #[command(flatten)]
-    reading: Reading,
+    reading: ReadOptions,
     /// Name of the function.
     function: String,
     /// Arguments of the function.

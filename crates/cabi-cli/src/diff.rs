@@ -92,7 +92,7 @@ impl Diff {
 
     /// Returns the names of the headers. Two texts are named by their places.
     fn names(&self) -> Vec<String> {
-        let reading = reading::Reading::default();
+        let reading = reading::ReadOptions::default();
         let name = |(i, source)| match Source::of(source, &reading, &[]) {
             text if text.headers.is_empty() && self.source.len() == 2 => {
                 if i == 0 { "first text" } else { "second text" }.to_owned()
@@ -202,7 +202,7 @@ impl Diff {
                 source: of_side(&self.source, i).cloned().unwrap_or_default(),
                 target: of_side(&self.target, i).cloned(),
                 policy: policy.copied(),
-                reading: reading::Reading::new(
+                reading: reading::ReadOptions::new(
                     of_side(&self.include_dirs, i),
                     of_side(&self.defines, i),
                     of_side(&self.standard, i),

@@ -5,7 +5,7 @@ mod terminal;
 use std::cell::Cell;
 
 use cabi::{Explanation, FnAbi, FnSig, Kind, KnownConvention, Target};
-use cabi_header::{Declared, DeclaredKind, Header, Prototype};
+use cabi_header::{DeclaredKind, DeclaredName, Header, Prototype};
 use clap::Args;
 
 use self::terminal::Terminal;
@@ -145,8 +145,8 @@ impl Explain {
     /// Returns the function of the header that is named, or the last declaration of the text.
     fn prototype<'h>(&self, header: &'h Header) -> Result<&'h Prototype, String> {
         if let Some(include) = &self.include {
-            let name = |declared: &&Declared| declared.name == self.declaration;
-            let is_type = |d: &&Declared| matches!(d.kind, DeclaredKind::FunctionType(_));
+            let name = |declared: &&DeclaredName| declared.name == self.declaration;
+            let is_type = |d: &&DeclaredName| matches!(d.kind, DeclaredKind::FunctionType(_));
             return match header.declared.iter().filter(is_type).find(name) {
                 Some(declared) => function(header, declared),
                 None => reading::function(header, &self.declaration, include),
@@ -154,7 +154,8 @@ impl Explain {
         }
         // An unnamed type may declare its own tag, after the end of the text.
         let is_text = Cell::new(false);
-        let is_asked = |declared: &Declared| is_text.replace(is_text.get() || declared.name == END);
+        let is_asked =
+            |declared: &DeclaredName| is_text.replace(is_text.get() || declared.name == END);
         match header.last_declared(is_asked) {
             Some(declared) => function(header, declared),
             None => Err("the text declares no function".into()),
@@ -212,7 +213,7 @@ fn spell(explanation: &mut Explanation, prototype: &Prototype) {
     explanation.ret.ty.clone_from(&prototype.spelled_ret);
 }
 
-fn function<'h>(header: &'h Header, declared: &'h Declared) -> Result<&'h Prototype, String> {
+fn function<'h>(header: &'h Header, declared: &'h DeclaredName) -> Result<&'h Prototype, String> {
     let prototype = header.function(declared);
     let next = match &declared.kind {
         DeclaredKind::Other(_) => "; `cabi layout` shows the layout of a type",

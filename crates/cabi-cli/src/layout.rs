@@ -5,7 +5,7 @@ mod table;
 use std::process::ExitCode;
 
 use cabi::{Kind, RecordRules, Target};
-use cabi_header::{Header, NamedType, Skipped};
+use cabi_header::{Header, NamedType, SkippedDeclaration};
 use cabi_verify::layout::{Fact, Reply};
 use cabi_verify::verify::{may_be_skipped, not_compared};
 use clap::Args;
@@ -29,7 +29,7 @@ itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise or
 /// Shows sizes, alignments, offsets, holes and bit-fields of structures, unions and other types.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Show {
+pub(crate) struct LayoutCommand {
     /// Header, as after `#include`, or C text, which has a semicolon or a brace.
     #[arg(value_name = "HEADER|TEXT")]
     source: String,
@@ -70,7 +70,7 @@ struct Check {
     compiler: String,
     /// Number of sizes, alignments, offsets, bits, bytes and signs that the compiler has stated.
     asked: usize,
-    differences: Vec<Differing>,
+    differences: Vec<FactDifference>,
     /// Numbers that could not be compared, each with the reason.
     refused: Vec<String>,
     /// `true` if `cabi verify` fails for one of these reasons.
@@ -79,13 +79,13 @@ struct Check {
 }
 
 #[derive(Serialize)]
-struct Differing {
+struct FactDifference {
     what: String,
     theirs: String,
     ours: String,
 }
 
-impl Show {
+impl LayoutCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         // libclang, in the child, does not react to signals that are watched.
         if !self.cc.is_empty() && !reading::check::is_child() {
@@ -114,7 +114,7 @@ impl Show {
     fn show(&self, source: &Source<'_>) -> Result<String, Failure> {
         let header = source.read()?;
         let types = self.types(&header, source)?;
-        let is_own = |one: &&Skipped| match (&self.ty, source.headers) {
+        let is_own = |one: &&SkippedDeclaration| match (&self.ty, source.headers) {
             (Some(_), _) => types.iter().any(|ty| ty.name == one.name),
             (None, []) => one.is_record && one.location.file == source.name(),
             (None, _) => one.is_record,
@@ -275,7 +275,7 @@ impl Check {
         if let Reply::Is(theirs) = reply
             && theirs != fact.ours
         {
-            self.differences.push(Differing {
+            self.differences.push(FactDifference {
                 what: fact.what,
                 theirs: theirs.to_string(),
                 ours: fact.ours.to_string(),
@@ -300,7 +300,7 @@ impl Answer {
                 check.compiler,
                 n - wrong
             );
-            for Differing { what, theirs, ours } in &check.differences {
+            for FactDifference { what, theirs, ours } in &check.differences {
                 text += &format!("  {what}: {theirs} there, {ours} here\n");
             }
             for why in &check.refused {

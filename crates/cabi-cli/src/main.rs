@@ -52,7 +52,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Cabi {
     Explain(explain::Explain),
-    Layout(layout::Show),
+    Layout(layout::LayoutCommand),
     Diff(diff::Diff),
     Call(call::Call),
     Rules(rules::Rules),

@@ -15,14 +15,14 @@ pub(crate) use self::policy::PolicyOption;
 use self::questions::Questions;
 use crate::output;
 
-const HEADING: &str = "Reading C";
+const HEADING: &str = "ReadOptions C";
 
 /// Name, in messages, of the text that the command makes of its arguments.
 pub(crate) const COMMAND_LINE: &str = "<command line>";
 
 /// Options by which C is read.
 #[derive(Args, Default)]
-pub(crate) struct Reading {
+pub(crate) struct ReadOptions {
     /// Folder to search for headers.
     #[arg(short = 'I', help_heading = HEADING, value_name = "DIR")]
     include_dirs: Vec<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Reading {
     standard: Option<String>,
 }
 
-impl Reading {
+impl ReadOptions {
     /// Returns these options, for one side of a comparison.
     pub(crate) fn new(
         dir: Option<&String>,
@@ -95,7 +95,7 @@ pub(crate) struct TargetOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) reading: Reading,
+    pub(crate) reading: ReadOptions,
     /// Further arguments for clang.
     #[arg(last = true)]
     pub(crate) clang: Vec<String>,
@@ -122,7 +122,7 @@ pub(crate) struct Source<'a> {
     /// The headers that `text` includes; none for text of the command line.
     pub(crate) headers: &'a [String],
     pub(crate) text: String,
-    pub(crate) reading: &'a Reading,
+    pub(crate) reading: &'a ReadOptions,
     /// Triple that an option names.
     pub(crate) target: Option<String>,
     pub(crate) policy: Option<PolicyOption>,
@@ -136,7 +136,7 @@ impl<'a> Source<'a> {
     pub(crate) fn new(
         headers: &'a [String],
         text: &str,
-        reading: &'a Reading,
+        reading: &'a ReadOptions,
         clang: &'a [String],
     ) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl<'a> Source<'a> {
 
     /// Returns the header or text that the argument `what` is. Text has a semicolon or a brace, and
     /// is no file.
-    pub(crate) fn of(what: &'a String, reading: &'a Reading, clang: &'a [String]) -> Self {
+    pub(crate) fn of(what: &'a String, reading: &'a ReadOptions, clang: &'a [String]) -> Self {
         let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
         let headers = if is_text {
             &[]

@@ -16,12 +16,12 @@ pub(crate) use self::options::Verify;
 use crate::output::{self, Failure, is_stdout};
 
 /// A report as a text.
-type Face = fn(&Report) -> String;
+type Renderer = fn(&Report) -> String;
 
 impl Verify {
     /// Runs the verification and shows the report, as text or in the files that options name.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let faces: [(_, Face); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
+        let faces: [(_, Renderer); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
         let named = faces
             .into_iter()
             .filter_map(|(path, face)| Some((path.as_ref()?, face)));

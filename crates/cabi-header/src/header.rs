@@ -5,7 +5,7 @@ use cabi::{Convention, DataModel, FnSig, Type, VectorLevel};
 
 use crate::location::Location;
 use crate::reason::Reason;
-use crate::written::Written;
+use crate::written::WrittenType;
 
 /// Everything this crate understood of a header.
 #[derive(Clone, Debug)]
@@ -33,12 +33,12 @@ pub struct Header {
     pub macros: Vec<Constant>,
     /// Declarations that were not understood, or have no place in a table of C functions, with the
     /// reasons. Variables, constants and what is not C come first, then types, then functions.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedDeclaration>,
     /// Macros of the header and of the files that it includes whose value is no integer.
-    pub other_macros: Vec<Skipped>,
+    pub other_macros: Vec<SkippedDeclaration>,
     /// Declarations of the text itself in order, understood or not. Function types with a name are
     /// also listed from the files that the text includes.
-    pub declared: Vec<Declared>,
+    pub declared: Vec<DeclaredName>,
 }
 
 impl Header {
@@ -68,7 +68,7 @@ impl Header {
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
         let mut all = self.overloads(name);
         let first = all.next()?;
-        let is_left_out = |skipped: &Skipped| skipped.name == name && !skipped.is_record;
+        let is_left_out = |skipped: &SkippedDeclaration| skipped.name == name && !skipped.is_record;
         let is_only = all.next().is_none() && !self.skipped.iter().any(is_left_out);
         is_only.then_some(first)
     }
@@ -98,7 +98,7 @@ impl Header {
 
     /// Returns the last declaration of the text itself for which `is_asked` is true. Declarations
     /// of included files are not searched.
-    pub fn last_declared(&self, is_asked: impl Fn(&Declared) -> bool) -> Option<&Declared> {
+    pub fn last_declared(&self, is_asked: impl Fn(&DeclaredName) -> bool) -> Option<&DeclaredName> {
         let mut all = self.declared.iter().rev();
         all.find(|declared| declared.in_text && is_asked(declared))
     }
@@ -107,7 +107,7 @@ impl Header {
     ///
     /// # Errors
     /// The reason if `declared` is no function, or if the function was left out.
-    pub fn function<'h>(&'h self, declared: &'h Declared) -> Result<&'h Prototype, Reason> {
+    pub fn function<'h>(&'h self, declared: &'h DeclaredName) -> Result<&'h Prototype, Reason> {
         match &declared.kind {
             DeclaredKind::Function { symbol } => {
                 let same = |p: &&Prototype| {
@@ -178,9 +178,9 @@ pub struct Prototype {
     /// The result, [`Type::VOID`] for none.
     pub ret: Type,
     /// Each parameter as it was written, what pointers point to included.
-    pub written_params: Vec<Written>,
+    pub written_params: Vec<WrittenType>,
     /// The result as it was written.
-    pub written_ret: Written,
+    pub written_ret: WrittenType,
     /// The type of each parameter as clang spells it, typedefs and qualifiers included:
     /// `const char *`, `size_t`.
     pub spelled_params: Vec<String>,
@@ -224,11 +224,11 @@ impl Prototype {
         Self {
             name: name.to_owned(),
             symbol: name.to_owned(),
-            written_params: params.iter().cloned().map(Written::Type).collect(),
+            written_params: params.iter().cloned().map(WrittenType::Type).collect(),
             spelled_params: params.iter().map(ToString::to_string).collect(),
             spelled_ret: ret.to_string(),
             params: params.into_iter().map(|ty| (None, ty)).collect(),
-            written_ret: Written::Type(ret.clone()),
+            written_ret: WrittenType::Type(ret.clone()),
             ret,
             by_reference: Vec::new(),
             returns_by_reference: false,
@@ -281,7 +281,7 @@ impl Prototype {
 /// A declaration by its name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Declared {
+pub struct DeclaredName {
     /// The name, a type's as C spells it.
     pub name: String,
     /// Kind of the declaration.
@@ -324,13 +324,13 @@ pub struct NamedType {
     /// The type.
     pub ty: Type,
     /// Type as a typedef's declaration has it; for an enumeration, its integer type.
-    pub written: Written,
+    pub written: WrittenType,
     /// Members of a record as they were written, in the order of
     /// [`Record::fields`](cabi::Record::fields).
-    pub members: Vec<Written>,
+    pub members: Vec<WrittenType>,
     /// Types of a record's members as clang spells them, in the same order. A typedef has one
     /// entry, the type that it names.
-    pub spelled: Vec<Spelled>,
+    pub spelled: Vec<TypeSpelling>,
     /// Location of the declaration.
     pub location: Location,
 }
@@ -338,14 +338,14 @@ pub struct NamedType {
 /// The type of a member as clang spells it, typedefs and qualifiers included.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Spelled {
+pub struct TypeSpelling {
     /// The type: `const char *`, `size_t`. A record without a name is `struct {..}`, also as the
     /// element of an array.
     pub ty: String,
     /// The type as it was written.
-    pub written: Written,
+    pub written: WrittenType,
     /// Members of the record without a name; empty for other types.
-    pub members: Vec<Spelled>,
+    pub members: Vec<TypeSpelling>,
 }
 
 impl NamedType {
@@ -354,7 +354,7 @@ impl NamedType {
     pub fn new(name: &str, ty: Type) -> Self {
         Self {
             name: name.to_owned(),
-            written: Written::Type(ty.clone()),
+            written: WrittenType::Type(ty.clone()),
             ty,
             members: Vec::new(),
             spelled: Vec::new(),
@@ -383,7 +383,7 @@ pub struct Constant {
 /// A declaration that was left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Skipped {
+pub struct SkippedDeclaration {
     /// The function's name, or the type's as C spells it.
     pub name: String,
     /// Reason why it was left out.

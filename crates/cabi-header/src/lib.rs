@@ -61,7 +61,8 @@ mod written;
 
 pub use declarator::declared;
 pub use header::{
-    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled, tag,
+    Constant, DeclaredKind, DeclaredName, Header, NamedType, Prototype, SkippedDeclaration,
+    TypeSpelling, tag,
 };
 pub use header_error::{HeaderError, SourceError};
 pub use location::Location;
@@ -69,7 +70,7 @@ pub use options::{Options, clang_triple};
 pub use parse::{parse, parse_file, warnings};
 pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};
-pub use written::Written;
+pub use written::WrittenType;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -8,24 +8,24 @@ use cabi::Type;
 ///
 /// # Example
 /// ```
-/// use cabi_header::{HeaderError, Options, Written, parse};
+/// use cabi_header::{HeaderError, Options, WrittenType, parse};
 ///
 /// let text = "struct node { struct node *next; }; struct node *f(char *name);";
 /// let header = match parse(text, &Options::new()) {
 ///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
 ///     read => read?,
 /// };
-/// let node = Written::Named("struct node".into());
-/// assert_eq!(header.records[0].members, [Written::Pointer(Box::new(node))]);
+/// let node = WrittenType::Named("struct node".into());
+/// assert_eq!(header.records[0].members, [WrittenType::Pointer(Box::new(node))]);
 /// assert_eq!(
 ///     header.prototype("f").unwrap().written_params,
-///     [Written::Pointer(Box::new(Written::Char))]
+///     [WrittenType::Pointer(Box::new(WrittenType::Char))]
 /// );
 /// # Ok::<(), HeaderError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Written {
+pub enum WrittenType {
     /// `void`.
     Void,
     /// Plain `char`, which is neither of the two integers of its size.
@@ -34,13 +34,13 @@ pub enum Written {
     /// may be incomplete or left out.
     Named(String),
     /// A pointer to an object, or to an incomplete type.
-    Pointer(Box<Written>),
+    Pointer(Box<WrittenType>),
     /// A function of the target's convention. A value is a [`Pointer`](Self::Pointer) to it.
     Function {
         /// Parameters, decayed.
-        params: Vec<Written>,
+        params: Vec<WrittenType>,
         /// The result.
-        ret: Box<Written>,
+        ret: Box<WrittenType>,
         /// `true` if more arguments may follow.
         variadic: bool,
     },
@@ -50,7 +50,7 @@ pub enum Written {
     /// `__fp16`, which has the format of `_Float16`. After a `...` it is a `double`.
     Half,
     /// An array with its number of elements; a flexible array has none.
-    Array(Box<Written>, Option<u64>),
+    Array(Box<WrittenType>, Option<u64>),
     /// Any other type, of which nothing is left out.
     Type(Type),
     /// A type as clang spells it: one after a pointer that has no [`Type`], or a function of
@@ -58,7 +58,7 @@ pub enum Written {
     Other(String),
 }
 
-impl Written {
+impl WrittenType {
     /// Returns `ty`, which was written as `self`, after C's default argument promotions.
     #[must_use]
     pub fn promoted(&self, ty: &Type) -> Type {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use cabi::{Kind, Scalar, Type, promote};
-use cabi_header::{Header, Prototype, Written};
+use cabi_header::{Header, Prototype, WrittenType};
 use serde_json::Value;
 
 use super::float;
@@ -82,7 +82,7 @@ impl Filler<'_> {
             _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
         };
         // A string is a `char *`.
-        let written = Written::Pointer(Box::new(Written::Char));
+        let written = WrittenType::Pointer(Box::new(WrittenType::Char));
         let bytes = self.object(Slot::object(&ty, Some(&written)), value)?;
         Ok((ty, bytes))
     }
@@ -216,26 +216,26 @@ impl Filler<'_> {
     }
 
     /// Returns the address of an object with `value`, which is not null.
-    fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
+    fn address(&mut self, written: Option<&WrittenType>, value: &Value) -> Result<usize, String> {
         if let Some(('&', name, inner)) = typed(value) {
             let stated = self.answers.named(name)?;
             return self.keep(Slot::object(&stated.ty, Some(&stated.written)), inner, true);
         }
-        let Some(Written::Pointer(to)) = written else {
+        let Some(WrittenType::Pointer(to)) = written else {
             let why = "the type that it points to is not known here";
             return Err(format!("{why}: write null or {{\"&type\": ..}}"));
         };
         let array = |element: &Type, n| Type::array(element, n).map_err(|error| error.to_string());
         let (ty, written) = match (value, self.pointee(to)) {
             (Value::String(text), pointee) => {
-                let of_void = || (**to == Written::Void).then_some(Type::U8);
+                let of_void = || (**to == WrittenType::Void).then_some(Type::U8);
                 let unit = pointee.or_else(of_void).unwrap_or(Type::VOID);
                 let units = units(text, &unit).ok_or("it points to no characters")?;
                 (array(&unit, units.len() as u64 + 1)?, None)
             }
             (Value::Array(items), Some(element)) => {
                 let own = array(&element, items.len() as u64)?;
-                (own, Some(Written::Array(to.clone(), None)))
+                (own, Some(WrittenType::Array(to.clone(), None)))
             }
             (Value::Object(_), Some(ty)) if ty.as_record().is_some() => (ty, Some((**to).clone())),
             _ => {
@@ -265,13 +265,13 @@ impl Filler<'_> {
     }
 
     /// Returns the type of an object that a pointer points to, as the header wrote it.
-    fn pointee(&self, to: &Written) -> Option<Type> {
+    fn pointee(&self, to: &WrittenType) -> Option<Type> {
         match to {
-            Written::Char => Some(self.header.model.char()),
-            Written::Named(name) => self.header.ty(name).cloned(),
-            Written::Type(ty) => Some(ty.clone()),
-            Written::Pointer(_) => Some(self.header.model.pointer()),
-            Written::Array(element, Some(n)) => Type::array(&self.pointee(element)?, *n).ok(),
+            WrittenType::Char => Some(self.header.model.char()),
+            WrittenType::Named(name) => self.header.ty(name).cloned(),
+            WrittenType::Type(ty) => Some(ty.clone()),
+            WrittenType::Pointer(_) => Some(self.header.model.pointer()),
+            WrittenType::Array(element, Some(n)) => Type::array(&self.pointee(element)?, *n).ok(),
             _ => None,
         }
     }

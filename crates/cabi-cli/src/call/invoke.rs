@@ -5,7 +5,7 @@ use std::error::Error;
 use std::ffi::{c_int, c_void};
 
 use cabi::{FnSig, Type};
-use cabi_header::Written;
+use cabi_header::WrittenType;
 use clif_cabi_jit::{Invokers, Library, Settings};
 
 unsafe extern "C" {
@@ -32,7 +32,7 @@ pub(crate) struct Object {
     pub(crate) name: String,
     pub(crate) ty: Type,
     /// The type as the header wrote it, if it did.
-    pub(crate) written: Option<Written>,
+    pub(crate) written: Option<WrittenType>,
     pub(crate) address: usize,
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use cabi::{Kind, Scalar, Type};
-use cabi_header::{Header, Written};
+use cabi_header::{Header, WrittenType};
 
 use super::float;
 use super::invoke::zeros;
@@ -66,13 +66,13 @@ impl<'a> Printer<'a> {
 
     /// Writes the object at `address`: null if it cannot be read, nothing if the header does not
     /// give its type.
-    fn pointee(&self, written: Option<&Written>, address: u128) -> Option<String> {
-        let Written::Pointer(to) = written? else {
+    fn pointee(&self, written: Option<&WrittenType>, address: u128) -> Option<String> {
+        let WrittenType::Pointer(to) = written? else {
             return None;
         };
         let shown = match &**to {
-            Written::Char if self.depth > 0 => self.string(address),
-            Written::Named(name) if self.depth > 1 => {
+            WrittenType::Char if self.depth > 0 => self.string(address),
+            WrittenType::Named(name) if self.depth > 1 => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
                 let mut bytes = zeros(ty).ok()?;
                 let read = memory_at(address).and_then(|mut own| own.read_exact(&mut bytes).ok());

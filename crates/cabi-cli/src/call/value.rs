@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use cabi::{Kind, Scalar, Type};
-use cabi_header::{Header, Spelled, Written};
+use cabi_header::{Header, TypeSpelling, WrittenType};
 
 /// A value in an object.
 #[derive(Clone, Copy)]
@@ -16,13 +16,13 @@ pub(crate) struct Slot<'t> {
     /// First bit of the value in the object.
     pub(crate) at: u64,
     /// The type as the header wrote it, if it did.
-    pub(crate) written: Option<&'t Written>,
+    pub(crate) written: Option<&'t WrittenType>,
     /// Members of a record without a name, as the header wrote them.
-    pub(crate) unnamed: &'t [Spelled],
+    pub(crate) unnamed: &'t [TypeSpelling],
 }
 
 impl<'t> Slot<'t> {
-    pub(crate) fn object(ty: &'t Type, written: Option<&'t Written>) -> Self {
+    pub(crate) fn object(ty: &'t Type, written: Option<&'t WrittenType>) -> Self {
         Self {
             ty,
             bits: None,
@@ -74,7 +74,7 @@ impl<'t> Slot<'t> {
         };
         let mut first = Slot { ty, bits, ..self };
         first.written = match self.written {
-            Some(Written::Array(element, _)) => Some(&**element),
+            Some(WrittenType::Array(element, _)) => Some(&**element),
             _ => None,
         };
         (0..n).map(move |i| {

@@ -7,7 +7,7 @@ use cabi_header::Prototype;
 
 use super::call::places;
 use super::pointers::Pointers;
-use super::report::{BOTH, CALLEE, CALLER, Point, Report, Unknown};
+use super::report::{BOTH, CALLEE, CALLER, MissingReason, Point, Report};
 use super::side::Side;
 
 /// Compares the functions of both headers that are chosen.
@@ -58,7 +58,7 @@ pub(super) fn function<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),
     one_convention: bool,
-) -> Result<Vec<Point>, Unknown<'s>> {
+) -> Result<Vec<Point>, MissingReason<'s>> {
     let no_place = |(side, error): (&'s Side, Error)| ("place", error.to_string(), Some(side));
     let of = |side: &Side, one: &Prototype| {
         let own = one.convention.or(side.target.convention());

@@ -1,11 +1,11 @@
 //! Types as they were written: what pointers lead to, which records, and functions without names.
 
 use cabi::Type;
-use cabi_header::{Written, tag};
+use cabi_header::{WrittenType, tag};
 
 use super::call::value;
 use super::layouts::layouts;
-use super::report::{BOTH, Point, Unknown};
+use super::report::{BOTH, MissingReason, Point};
 use super::side::Side;
 
 /// Comparison of two sides: the differences, and the reason if a type could not be compared.
@@ -26,7 +26,7 @@ impl<'s> Pointers<'s> {
     }
 
     /// Returns `points`, unless there are none and a type could not be compared.
-    pub(super) fn settle(self, points: Vec<Point>) -> Result<Vec<Point>, Unknown<'s>> {
+    pub(super) fn settle(self, points: Vec<Point>) -> Result<Vec<Point>, MissingReason<'s>> {
         match self.unknown.filter(|_| points.is_empty()) {
             None => Ok(points),
             Some(why) => Err(("unsupported", why, None)),
@@ -39,12 +39,12 @@ impl<'s> Pointers<'s> {
         &mut self,
         at: &str,
         by: &'static [&'static str],
-        a: &Written,
-        b: &Written,
+        a: &WrittenType,
+        b: &WrittenType,
     ) {
         match (a, b) {
             _ if a == b => {}
-            (Written::Array(..), Written::Array(..)) => {
+            (WrittenType::Array(..), WrittenType::Array(..)) => {
                 let [(a, of_a), (b, of_b)] = [a, b].map(elements);
                 if let (Some(n), Some(m)) = (of_a, of_b) {
                     let sides = [n, m].map(|n| format!("array of {n}"));
@@ -52,19 +52,21 @@ impl<'s> Pointers<'s> {
                 }
                 self.compare(at, by, a, b);
             }
-            (Written::Array(a, _), b) => self.compare(at, by, a, b),
-            (a, Written::Array(b, _)) => self.compare(at, by, a, b),
-            (Written::Pointer(a), Written::Pointer(b)) => {
-                if **a != Written::Void && **b != Written::Void {
+            (WrittenType::Array(a, _), b) => self.compare(at, by, a, b),
+            (a, WrittenType::Array(b, _)) => self.compare(at, by, a, b),
+            (WrittenType::Pointer(a), WrittenType::Pointer(b)) => {
+                if **a != WrittenType::Void && **b != WrittenType::Void {
                     self.compare(&format!("pointee of {at}"), BOTH, a, b);
                 }
             }
-            (Written::Function { .. }, Written::Function { .. }) => self.functions(at, a, b),
+            (WrittenType::Function { .. }, WrittenType::Function { .. }) => {
+                self.functions(at, a, b)
+            }
             _ => self.values(at, by, a, b),
         }
     }
 
-    fn functions(&mut self, at: &str, a: &Written, b: &Written) {
+    fn functions(&mut self, at: &str, a: &WrittenType, b: &WrittenType) {
         let [Some((of_a, ret_a, more_a)), Some((of_b, ret_b, more_b))] = [a, b].map(parts) else {
             return;
         };
@@ -84,11 +86,11 @@ impl<'s> Pointers<'s> {
         }
     }
 
-    fn values(&mut self, at: &str, by: &'static [&'static str], a: &Written, b: &Written) {
+    fn values(&mut self, at: &str, by: &'static [&'static str], a: &WrittenType, b: &WrittenType) {
         let [left, right] = self.sides;
         let tags = [a, b].map(|one| match one {
-            Written::Named(name) if name.starts_with("enum ") => None,
-            Written::Named(name) => tag(name).map(|_| name),
+            WrittenType::Named(name) if name.starts_with("enum ") => None,
+            WrittenType::Named(name) => tag(name).map(|_| name),
             _ => None,
         });
         let (ty_a, ty_b) = (ty(left, a), ty(right, b));
@@ -115,9 +117,9 @@ impl<'s> Pointers<'s> {
 }
 
 /// Returns the type at the end of arrays, and the number of its elements, if that is known.
-fn elements(written: &Written) -> (&Written, Option<u64>) {
+fn elements(written: &WrittenType) -> (&WrittenType, Option<u64>) {
     match written {
-        Written::Array(inner, n) => {
+        WrittenType::Array(inner, n) => {
             let (end, each) = elements(inner);
             (end, each.zip(*n).map(|(each, n)| each.saturating_mul(n)))
         }
@@ -126,9 +128,9 @@ fn elements(written: &Written) -> (&Written, Option<u64>) {
 }
 
 /// Returns parameters, result, and whether more arguments may follow.
-fn parts(function: &Written) -> Option<(&[Written], &Written, bool)> {
+fn parts(function: &WrittenType) -> Option<(&[WrittenType], &WrittenType, bool)> {
     match function {
-        Written::Function {
+        WrittenType::Function {
             params,
             ret,
             variadic,
@@ -138,16 +140,16 @@ fn parts(function: &Written) -> Option<(&[Written], &Written, bool)> {
 }
 
 /// Returns the type that was written, if it has a size.
-fn ty(side: &Side, written: &Written) -> Option<Type> {
+fn ty(side: &Side, written: &WrittenType) -> Option<Type> {
     let model = &side.header.model;
     match written {
-        Written::Void => Some(Type::VOID),
-        Written::Char => Some(model.char()),
-        Written::Named(name) => side.header.ty(name).cloned(),
-        Written::Pointer(_) => Some(model.pointer()),
-        Written::Float32 => Some(Type::F32),
-        Written::Half => Some(Type::F16),
-        Written::Type(ty) => Some(ty.clone()),
+        WrittenType::Void => Some(Type::VOID),
+        WrittenType::Char => Some(model.char()),
+        WrittenType::Named(name) => side.header.ty(name).cloned(),
+        WrittenType::Pointer(_) => Some(model.pointer()),
+        WrittenType::Float32 => Some(Type::F32),
+        WrittenType::Half => Some(Type::F16),
+        WrittenType::Type(ty) => Some(ty.clone()),
         _ => None,
     }
 }

@@ -13,18 +13,18 @@ use crate::output::count;
 pub(super) struct Report {
     /// The header of both sides, or none if each side has its own and is named by it.
     header: Option<String>,
-    sides: [Named; 2],
+    sides: [SideInfo; 2],
     /// `true` if both sides have one convention. Then places are compared, otherwise the way in
     /// which each value is passed.
     pub(super) one_convention: bool,
     pub(super) functions: Counts,
     pub(super) types: Counts,
     pub(super) differences: Vec<Difference>,
-    pub(super) not_compared: Vec<NotCompared>,
+    pub(super) not_compared: Vec<MissingAnswer>,
 }
 
 #[derive(Serialize)]
-struct Named {
+struct SideInfo {
     name: String,
     target: String,
     convention: Option<&'static str>,
@@ -72,7 +72,7 @@ pub(super) struct Point {
 
 /// Declaration for which one side, or neither, has an answer.
 #[derive(Serialize)]
-pub(super) struct NotCompared {
+pub(super) struct MissingAnswer {
     pub(super) name: String,
     /// A word for the kind of reason, as `cabi verify` has them.
     pub(super) key: &'static str,
@@ -82,7 +82,7 @@ pub(super) struct NotCompared {
 }
 
 /// Reason why there is no answer: a word for its kind, the text, and the side without one.
-pub(super) type Unknown<'s> = (&'static str, String, Option<&'s Side>);
+pub(super) type MissingReason<'s> = (&'static str, String, Option<&'s Side>);
 
 pub(super) const CALLER: &[&str] = &["caller"];
 pub(super) const CALLEE: &[&str] = &["callee"];
@@ -136,7 +136,7 @@ impl Point {
 impl Report {
     pub(super) fn new(header: Option<String>, left: &Side, right: &Side) -> Self {
         let (a, b) = (left.target.convention(), right.target.convention());
-        let named = |side: &Side| Named {
+        let named = |side: &Side| SideInfo {
             name: side.name.clone(),
             target: side.target.name().to_owned(),
             convention: side.target.convention().map(|convention| convention.name),
@@ -214,7 +214,7 @@ impl Report {
     pub(super) fn settle(
         &mut self,
         (name, is_function): (&str, bool),
-        answer: Result<Vec<Point>, Unknown<'_>>,
+        answer: Result<Vec<Point>, MissingReason<'_>>,
         complete: impl FnOnce(&mut Difference),
     ) {
         match answer {
@@ -248,7 +248,7 @@ impl Report {
         (key, reason): (&'static str, String),
         side: Option<&Side>,
     ) {
-        self.not_compared.push(NotCompared {
+        self.not_compared.push(MissingAnswer {
             name: name.to_owned(),
             key,
             reason,
@@ -354,7 +354,7 @@ impl Report {
 
     /// Writes the declarations that were not compared.
     fn partly(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut kinds: BTreeMap<(&str, Option<&str>), Vec<&NotCompared>> = BTreeMap::new();
+        let mut kinds: BTreeMap<(&str, Option<&str>), Vec<&MissingAnswer>> = BTreeMap::new();
         for one in &self.not_compared {
             let kind = (one.key, one.side.as_deref());
             kinds.entry(kind).or_default().push(one);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cabi::{Error, FnAbi, FnSig, Policy, Target};
 use cabi_header::{DeclaredKind, Header, NamedType, Prototype, Reason};
 
-use crate::reading::{self, PolicyOption, Reading, Source};
+use crate::reading::{self, PolicyOption, ReadOptions, Source};
 
 /// Options for one side.
 pub(super) struct Words {
@@ -15,7 +15,7 @@ pub(super) struct Words {
     pub(super) source: String,
     pub(super) target: Option<String>,
     pub(super) policy: Option<PolicyOption>,
-    pub(super) reading: Reading,
+    pub(super) reading: ReadOptions,
     pub(super) flags: Vec<String>,
 }
 

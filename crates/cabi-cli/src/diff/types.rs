@@ -4,14 +4,14 @@
 use std::collections::{HashMap, HashSet};
 
 use cabi::{FnSig, Record, Type};
-use cabi_header::{NamedType, Reason, Written, tag};
+use cabi_header::{NamedType, Reason, WrittenType, tag};
 use cabi_verify::generate::argument_positions::positions;
 
 use super::call::places;
 use super::functions::function;
 use super::layouts::layouts;
 use super::pointers::Pointers;
-use super::report::{BOTH, Point, Report, Unknown};
+use super::report::{BOTH, MissingReason, Point, Report};
 use super::side::Side;
 
 /// Compares the types of both headers that are chosen.
@@ -39,7 +39,8 @@ pub(super) fn compare(
             continue;
         };
         // A typedef of a record with a name is that record.
-        let is_alias = |one: &NamedType| matches!(&one.written, Written::Named(own) if own != name);
+        let is_alias =
+            |one: &NamedType| matches!(&one.written, WrittenType::Named(own) if own != name);
         if is_alias(a) && is_alias(b) && a.written == b.written && a.ty.align() == b.ty.align() {
             continue;
         }
@@ -56,7 +57,7 @@ fn of_type<'s>(
     (left, a): (&'s Side, &NamedType),
     (right, b): (&'s Side, &NamedType),
     one_convention: bool,
-) -> Result<Vec<Point>, Unknown<'s>> {
+) -> Result<Vec<Point>, MissingReason<'s>> {
     let functions = [(left, a), (right, b)].map(|(side, one)| side.function_type(&one.name));
     if let [Some(a), Some(b)] = functions {
         let left_out = |side| move |reason: &Reason| (reason.key(), reason.to_string(), Some(side));
@@ -79,21 +80,21 @@ fn of_type<'s>(
 }
 
 /// Returns the members of both records that are or contain pointers, as they were written.
-fn pointer_members<'t>(a: &'t NamedType, b: &'t NamedType) -> Vec<(&'t str, [&'t Written; 2])> {
+fn pointer_members<'t>(a: &'t NamedType, b: &'t NamedType) -> Vec<(&'t str, [&'t WrittenType; 2])> {
     let all = |one: &'t NamedType| {
         let fields = one.ty.as_record().into_iter().flat_map(Record::fields);
         let named = fields.zip(&one.members);
         named.filter_map(|(field, written)| Some((field.name()?, written)))
     };
-    let of_b: HashMap<&str, &Written> = all(b).collect();
+    let of_b: HashMap<&str, &WrittenType> = all(b).collect();
     let pairs = all(a).filter_map(|(name, own)| Some((name, [own, *of_b.get(name)?])));
     { pairs.filter(|(_, pair)| pair.iter().all(|one| is_pointer(one))) }.collect()
 }
 
-fn is_pointer(written: &Written) -> bool {
+fn is_pointer(written: &WrittenType) -> bool {
     match written {
-        Written::Array(element, _) => is_pointer(element),
-        other => matches!(other, Written::Pointer(_)),
+        WrittenType::Array(element, _) => is_pointer(element),
+        other => matches!(other, WrittenType::Pointer(_)),
     }
 }
 
@@ -130,7 +131,7 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
 /// Returns the functions that take or return `name` by value, and those that do so by pointer.
 fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
     let (mut by_value, mut by_pointer) = (Vec::new(), Vec::new());
-    let is = |written: &Written| matches!(written, Written::Named(own) if own == name);
+    let is = |written: &WrittenType| matches!(written, WrittenType::Named(own) if own == name);
     for one in &side.header.prototypes {
         let written = || one.written_params.iter().chain([&one.written_ret]);
         if written().any(is) {
@@ -143,9 +144,9 @@ fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
 }
 
 /// Returns the type at the end of pointers and arrays.
-fn pointee(written: &Written) -> &Written {
+fn pointee(written: &WrittenType) -> &WrittenType {
     match written {
-        Written::Pointer(inner) | Written::Array(inner, _) => pointee(inner),
+        WrittenType::Pointer(inner) | WrittenType::Array(inner, _) => pointee(inner),
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cabi::{RecordKind, Type};
-use cabi_header::{Header, NamedType, Spelled, Written, declared};
+use cabi_header::{Header, NamedType, TypeSpelling, WrittenType, declared};
 use serde::Serialize;
 
 use crate::output::count;
@@ -81,7 +81,7 @@ impl Layout {
         let record = header.records.iter().find(same).unwrap_or(named);
         let is = match (named.ty.as_record(), &named.written) {
             (Some(record), _) => keyword(record.kind()).to_owned(),
-            (None, Written::Named(name)) => name.clone(),
+            (None, WrittenType::Named(name)) => name.clone(),
             (None, _) => {
                 let spelled = named.spelled.first();
                 spelled.map_or_else(|| named.ty.to_string(), |spelled| spelled.ty.clone())
@@ -99,7 +99,7 @@ impl Layout {
 }
 
 /// Returns the rows of a record of `ty` that starts at bit `at`.
-fn rows(ty: &Type, spelled: &[Spelled], at: u64) -> Vec<Row> {
+fn rows(ty: &Type, spelled: &[TypeSpelling], at: u64) -> Vec<Row> {
     let Some(record) = ty.as_record() else {
         return Vec::new();
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::compilers::Compilers;
-use crate::reading::Reading;
+use crate::reading::ReadOptions;
 
 const ABOUT: &str = "\
 Verifies headers against real compilers.
@@ -43,7 +43,7 @@ pub(crate) struct Verify {
     pub(super) headers: Vec<String>,
     /// Instead of a header, verify every transition of argument assignment: from registers left and
     /// stack slot, by the shape of the next value.
-    #[arg(long, conflicts_with_all = ["headers", "only", "Reading"])]
+    #[arg(long, conflicts_with_all = ["headers", "only", "ReadOptions"])]
     pub(super) exhaustive: bool,
     #[command(flatten)]
     pub(super) compilers: Compilers,
@@ -54,7 +54,7 @@ pub(crate) struct Verify {
     /// what headers in their folders declare. For a header that has none there, what it includes
     /// from the folders that -I names.
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
-    pub(super) own: Option<Own>,
+    pub(super) own: Option<HeaderScope>,
     /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
     #[arg(long)]
     pub(super) allow_self_inconsistent: bool,
@@ -68,12 +68,12 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) reading: Reading,
+    pub(super) reading: ReadOptions,
 }
 
 /// Headers whose declarations are verified.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Own {
+pub(crate) enum HeaderScope {
     /// Declarations of the named file.
     File,
     /// Declarations of all files in its folder and below; without any, of the folders that -I

@@ -12,7 +12,7 @@ use cabi_verify::verify::{Compiler, Read, RunStep, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
-use super::options::{Own, Verify};
+use super::options::{HeaderScope, Verify};
 use crate::reading;
 
 /// Returns the plan that the options make, and for each unreadable header the reason.
@@ -100,8 +100,8 @@ fn headers(
         drop(bar);
         let _bar = doing(format!("making cases of {name}"));
         let folders = verify.reading.include_dirs();
-        let own = verify.own.map(|own| Chosen::new(own, name, folders));
-        let read = |own: Option<&Chosen>| {
+        let own = verify.own.map(|own| ChosenHeader::new(own, name, folders));
+        let read = |own: Option<&ChosenHeader>| {
             let chosen = |of: &str, location: &Location| {
                 only.as_ref().is_none_or(|only| only.is_match(of))
                     && own.is_none_or(|own| own.has(&location.file))
@@ -109,7 +109,7 @@ fn headers(
             Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
         };
         let found = read(own.as_ref())?;
-        match own.filter(|own| own.own == Own::Folder && is_empty(&found)) {
+        match own.filter(|own| own.own == HeaderScope::Folder && is_empty(&found)) {
             Some(own) => read(Some(&own.of_folders(folders))),
             None => Ok(found),
         }
@@ -118,8 +118,10 @@ fn headers(
     let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
     let own = match verify.own {
         None => "",
-        Some(Own::File) => " of its own (--own=folder takes those of the headers beside it too)",
-        Some(Own::Folder) => " in its folder, or in one that -I names",
+        Some(HeaderScope::File) => {
+            " of its own (--own=folder takes those of the headers beside it too)"
+        }
+        Some(HeaderScope::Folder) => " in its folder, or in one that -I names",
     };
     let with_something = |read: Read| match is_empty(&read) {
         true => Err(format!(
@@ -134,8 +136,8 @@ fn headers(
 }
 
 /// Part of a header that is verified.
-struct Chosen {
-    own: Own,
+struct ChosenHeader {
+    own: HeaderScope,
     /// Name of the header, as the command line has it.
     name: String,
     /// Path at which clang finds the header, unless it is in clang's own folders: those of -I come
@@ -146,8 +148,8 @@ struct Chosen {
     folders: Vec<PathBuf>,
 }
 
-impl Chosen {
-    fn new(own: Own, name: &str, folders: &[String]) -> Self {
+impl ChosenHeader {
+    fn new(own: HeaderScope, name: &str, folders: &[String]) -> Self {
         let joined = folders.iter().map(|folder| Path::new(folder).join(name));
         let mut all = std::iter::once(PathBuf::from(name)).chain(joined);
         let found = all.find(|path| path.is_file());
@@ -179,13 +181,13 @@ impl Chosen {
         if let Some(path) = &self.path {
             let file = canonical(file);
             return match self.own {
-                Own::File => file == *path,
-                Own::Folder => path.parent().is_some_and(|folder| file.starts_with(folder)),
+                HeaderScope::File => file == *path,
+                HeaderScope::Folder => path.parent().is_some_and(|folder| file.starts_with(folder)),
             };
         }
         // The path of a header that clang finds in its folders ends with the name given.
         let folder = Path::new(&self.name).parent();
-        match folder.filter(|folder| self.own == Own::Folder && *folder != Path::new("")) {
+        match folder.filter(|folder| self.own == HeaderScope::Folder && *folder != Path::new("")) {
             None => file.ends_with(&self.name),
             Some(folder) => file
                 .ancestors()
@@ -203,8 +205,8 @@ fn canonical(path: &Path) -> PathBuf {
 /// Shows what is being done until the result is dropped, on a terminal. Elsewhere nothing is
 /// computed: the flags of that arithmetic would be those of the code under test.
 pub(super) fn doing(what: String) -> impl Drop {
-    struct Shown(Option<ProgressBar>);
-    impl Drop for Shown {
+    struct Spinner(Option<ProgressBar>);
+    impl Drop for Spinner {
         fn drop(&mut self) {
             self.0.iter().for_each(ProgressBar::finish_and_clear);
         }
@@ -212,7 +214,7 @@ pub(super) fn doing(what: String) -> impl Drop {
     let is_seen = std::io::stderr().is_terminal();
     let bar = is_seen.then(|| ProgressBar::new_spinner().with_message(what));
     bar.iter().for_each(ProgressBar::tick);
-    Shown(bar)
+    Spinner(bar)
 }
 
 /// Shows each step of a run as a bar of its own, on a terminal.

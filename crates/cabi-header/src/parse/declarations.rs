@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use clang_sys::{CXCursor_EnumDecl, CXCursor_FunctionDecl, CXCursor_TypedefDecl, CXCursorKind};
 
 use crate::clang::Cursor;
-use crate::header::{Header, NamedType, Prototype, Skipped};
+use crate::header::{Header, NamedType, Prototype, SkippedDeclaration};
 use crate::parse::kinds::{RECORDS, TYPEDEFS};
 use crate::reason::Reason;
 
 /// Returns the entry for `cursor`, which is left out as `name`.
-pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skipped {
-    Skipped {
+pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> SkippedDeclaration {
+    SkippedDeclaration {
         name,
         reason,
         is_record: RECORDS.contains(&cursor.kind()),
@@ -30,7 +30,7 @@ pub(crate) struct Declarations {
 
 /// Types or functions by key, in the order of their first declarations.
 struct Entities<T> {
-    all: Vec<Result<T, Skipped>>,
+    all: Vec<Result<T, SkippedDeclaration>>,
     at: HashMap<String, usize>,
 }
 
@@ -46,8 +46,8 @@ impl<T> Entities<T> {
     fn add(
         &mut self,
         key: String,
-        new: Result<T, Skipped>,
-        join: fn(&mut Result<T, Skipped>, Result<T, Skipped>),
+        new: Result<T, SkippedDeclaration>,
+        join: fn(&mut Result<T, SkippedDeclaration>, Result<T, SkippedDeclaration>),
     ) {
         let at = *self.at.entry(key).or_insert(self.all.len());
         match self.all.get_mut(at) {
@@ -68,7 +68,11 @@ impl Declarations {
 
     /// Adds the type that a declaration of kind `kind` makes, or the entry for one that is left
     /// out.
-    pub(crate) fn add_type(&mut self, kind: CXCursorKind, read: Result<NamedType, Skipped>) {
+    pub(crate) fn add_type(
+        &mut self,
+        kind: CXCursorKind,
+        read: Result<NamedType, SkippedDeclaration>,
+    ) {
         let name = match &read {
             Ok(named) => &named.name,
             Err(skipped) => &skipped.name,
@@ -86,7 +90,7 @@ impl Declarations {
     }
 
     /// Adds a declaration of the function with the symbol or name `key`.
-    pub(crate) fn add_function(&mut self, key: String, new: Result<Prototype, Skipped>) {
+    pub(crate) fn add_function(&mut self, key: String, new: Result<Prototype, SkippedDeclaration>) {
         self.functions.add(key, new, join);
     }
 
@@ -109,7 +113,7 @@ impl Declarations {
                         ..named.clone()
                     },
                 )),
-                Err(skipped) => Err(Skipped {
+                Err(skipped) => Err(SkippedDeclaration {
                     is_record,
                     ..skipped.clone()
                 }),
@@ -147,8 +151,11 @@ fn key(kind: CXCursorKind, name: &str) -> String {
 }
 
 /// Merges another declaration of a function into what is known about the function.
-fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>) {
-    let is_inline = |skipped: &Skipped| skipped.reason == Reason::Inline;
+fn join(
+    known: &mut Result<Prototype, SkippedDeclaration>,
+    new: Result<Prototype, SkippedDeclaration>,
+) {
+    let is_inline = |skipped: &SkippedDeclaration| skipped.reason == Reason::Inline;
     let contradicts = match (&*known, &new) {
         (Ok(known), Ok(new)) => other_target(known, new),
         _ => None,
@@ -185,14 +192,14 @@ fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>)
 }
 
 /// Returns the entry for a function whose declarations `known` and `new` have different targets.
-fn other_target(known: &Prototype, new: &Prototype) -> Option<Skipped> {
+fn other_target(known: &Prototype, new: &Prototype) -> Option<SkippedDeclaration> {
     let (ours, theirs) = (&known.target_features, &new.target_features);
     if ours.is_empty() || theirs.is_empty() || ours == theirs {
         return None;
     }
     let what =
         format!("target(\"{ours}\"), which another declaration has as target(\"{theirs}\"),");
-    Some(Skipped {
+    Some(SkippedDeclaration {
         reason: Reason::Attribute(what),
         name: new.name.clone(),
         is_record: false,

@@ -19,7 +19,7 @@ use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, unsupported};
 use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
-use crate::written::Written;
+use crate::written::WrittenType;
 
 /// Returns the type of a function in C that other compilers read too. In clang's spelling,
 /// attributes of the function follow the type, where gcc takes none. It has qualifiers that gcc
@@ -210,7 +210,7 @@ impl<'u> Reader<'u> {
         }
         // psABI 3.2.3, Returning of Values: passed as if it were the first argument, in rax on
         // return.
-        let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
+        let address = WrittenType::Pointer(Box::new(prototype.written_ret.clone()));
         prototype.returns_by_reference = true;
         prototype.params.insert(0, (None, self.model.pointer()));
         let spelled = declared(&prototype.spelled_ret, "*");

@@ -4,7 +4,7 @@
 //! After the warning, clang goes on with another layout or call than the other compiler. If a
 //! pragma may hide the warning, every declaration may have an attribute whose name occurs.
 
-use Matters::{Always, ToGcc, ToGccForWindows};
+use Relevance::{Always, ToGcc, ToGccForWindows};
 use Subject::{Function, Record, Typedef};
 
 /// Kinds of declarations that have attributes.
@@ -17,7 +17,7 @@ pub(crate) enum Subject {
 
 /// Rules of a header by which an ignored attribute makes a difference.
 #[derive(Clone, Copy)]
-pub(crate) enum Matters {
+pub(crate) enum Relevance {
     Always,
     /// By gcc's rules only: clang has no such attribute.
     ToGcc,
@@ -28,7 +28,7 @@ pub(crate) enum Matters {
 /// Attributes, each with the declarations and the rules to which it matters, and a preprocessor
 /// condition for the machines whose compilers have it. The last three are calling conventions of
 /// clang 19 and later, which an older libclang ignores.
-pub(crate) const IGNORED: [(&str, &[Subject], Matters, &str); 8] = [
+pub(crate) const IGNORED: [(&str, &[Subject], Relevance, &str); 8] = [
     ("scalar_storage_order", &[Record], Always, "1"),
     ("gcc_struct", &[Record], ToGccForWindows, "1"),
     ("copy", &[Record, Typedef, Function], ToGcc, "1"),

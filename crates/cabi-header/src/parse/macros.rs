@@ -7,7 +7,7 @@ use cabi::DataModel;
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Unit};
-use crate::header::{Constant, Skipped};
+use crate::header::{Constant, SkippedDeclaration};
 use crate::parse::declarations::left_out;
 use crate::parse::kinds::integer;
 use crate::parse::prelude;
@@ -18,7 +18,7 @@ use crate::reason::Reason;
 #[derive(Default)]
 pub(crate) struct Macros {
     pub(crate) integers: Vec<Constant>,
-    pub(crate) others: Vec<Skipped>,
+    pub(crate) others: Vec<SkippedDeclaration>,
     pub(crate) unknown: Vec<String>,
 }
 

@@ -112,7 +112,10 @@ impl Pragmas {
         // Without the macro's value, gcc packs by the number in force, also through an `#include`.
         let is_macro = |name| values(name).is_some();
         let is_expanded = forms.iter().filter_map(|form| form.value).any(is_macro);
-        let packed: Vec<Packed<'_>> = texts.iter().map(|text| Packed::in_text(text)).collect();
+        let packed: Vec<PackedLines<'_>> = texts
+            .iter()
+            .map(|text| PackedLines::in_text(text))
+            .collect();
         self.disputed_pack |= packed.iter().any(|packed| {
             packed.includes && is_expanded || packed.names.iter().copied().any(is_macro)
         });
@@ -171,7 +174,7 @@ struct PackForm<'t> {
 
 /// Lines of a text on which the number of an earlier `#pragma pack` is in force.
 #[derive(Default)]
-struct Packed<'t> {
+struct PackedLines<'t> {
     /// Names in the place of a number on these lines.
     names: Vec<&'t str>,
     /// `true` if an `#include` is among these lines.
@@ -182,7 +185,7 @@ struct Packed<'t> {
     others_find: Vec<Option<&'t str>>,
 }
 
-impl<'t> Packed<'t> {
+impl<'t> PackedLines<'t> {
     fn in_text(text: &'t str) -> Self {
         let (mut found, mut stack, mut packs) = (Self::default(), Vec::new(), false);
         for line in text.lines() {
@@ -224,7 +227,7 @@ impl<'t> Packed<'t> {
 /// Returns whether an entry may be popped whose name is on no stack. Then gcc pops the last entry,
 /// if there is any, and clang none. Entries of that name from other texts are no difference: both
 /// compilers pop one.
-fn pops_another(packed: &[Packed<'_>], operators_push: bool) -> bool {
+fn pops_another(packed: &[PackedLines<'_>], operators_push: bool) -> bool {
     let mut unknown = packed.iter().flat_map(|packed| &packed.unknown);
     unknown.any(|&(name, has_others)| {
         let mut found = packed.iter().flat_map(|packed| &packed.others_find);

@@ -14,10 +14,10 @@ use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
 use crate::parse::classes::element_of;
-use crate::parse::ignored::{IGNORED, Matters, Subject};
+use crate::parse::ignored::{IGNORED, Relevance, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
-use crate::parse::stated::{Stated, difference, fields, mismatch};
+use crate::parse::stated::{ClangRecord, difference, fields, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, ignored_in_name, is_unnamed, unsupported};
 use crate::reason::Reason;
 
@@ -27,7 +27,7 @@ const MAX_MEMBERS: usize = 1 << 14;
 
 struct RecordDefinition<'u> {
     definition: Cursor<'u>,
-    stated: Stated<'u>,
+    stated: ClangRecord<'u>,
     attributes: RecordAttributes,
     /// Bases of a C++ class.
     bases: Vec<Member>,
@@ -128,9 +128,9 @@ impl<'u> Reader<'u> {
         let is_as_ms = self.model.bit_fields == BitFieldStyle::Ms;
         for (((name, subjects, rules, _), is_ignored), (places, occurs)) in ignored.zip(occurring) {
             let matters = match rules {
-                Matters::Always => true,
-                Matters::ToGcc => !self.is_as_clang(),
-                Matters::ToGccForWindows => !self.is_as_clang() && is_as_ms,
+                Relevance::Always => true,
+                Relevance::ToGcc => !self.is_as_clang(),
+                Relevance::ToGccForWindows => !self.is_as_clang() && is_as_ms,
             };
             if !is_ignored || !matters || !subjects.contains(&subject) {
                 continue;
@@ -193,7 +193,7 @@ impl<'u> Reader<'u> {
             return Err(unsupported(ty, why));
         }
         let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
-        let stated = Stated {
+        let stated = ClangRecord {
             ty,
             size: ty.size(),
             align: ty.align(),

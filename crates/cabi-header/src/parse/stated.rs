@@ -6,7 +6,7 @@ use crate::clang::Ty;
 use crate::reason::Reason;
 
 /// clang's layout of a record, for comparison.
-pub(crate) struct Stated<'u> {
+pub(crate) struct ClangRecord<'u> {
     pub(crate) ty: Ty<'u>,
     /// Offset of each field, in bits.
     pub(crate) offsets: Vec<i64>,
@@ -15,7 +15,7 @@ pub(crate) struct Stated<'u> {
 }
 
 /// Returns the first difference between clang's layout of a record and ours.
-pub(crate) fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
+pub(crate) fn mismatch(stated: &ClangRecord<'_>, ours: &Type) -> Option<Reason> {
     // Base classes come first here, and are not among clang's fields.
     let n_bases = fields(ours).len().saturating_sub(stated.offsets.len());
     let clang = stated.offsets.iter().chain([&stated.size, &stated.align]);

@@ -51,7 +51,7 @@ pub(crate) struct Reader<'u> {
     pub(crate) pragmas: Pragmas,
     pub(crate) errors: Errors,
     nesting: u32,
-    /// Number of nodes of the [`Written`](crate::Written) being made.
+    /// Number of nodes of the [`WrittenType`](crate::WrittenType) being made.
     pub(crate) n_written: u32,
 }
 

@@ -6,7 +6,7 @@ use cabi::{RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
-use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Spelled};
+use crate::header::{Constant, DeclaredKind, DeclaredName, Header, NamedType, TypeSpelling};
 use crate::header_error::HeaderError;
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
@@ -24,7 +24,7 @@ use crate::parse::stated::size_mismatch;
 use crate::parse::types::{Reader, is_unnamed};
 use crate::parse::written::without_place;
 use crate::reason::Reason;
-use crate::written::Written;
+use crate::written::WrittenType;
 
 /// Walks the declarations. Returns the header, and questions about what declarations do not state.
 pub(crate) fn read(
@@ -207,7 +207,7 @@ impl<'u> Walk<'u> {
         let location = cursor.place().location();
         let in_text = location.file == self.main;
         if in_text || matches!(kind, DeclaredKind::FunctionType(_)) {
-            self.found.header.declared.push(Declared {
+            self.found.header.declared.push(DeclaredName {
                 name,
                 kind,
                 in_text,
@@ -233,7 +233,7 @@ impl<'u> Walk<'u> {
             if is_enum {
                 named.written = reader.written(cursor.integer_type());
             } else {
-                named.written = Written::Named(name.clone());
+                named.written = WrittenType::Named(name.clone());
                 members(reader, cursor, &mut named);
             }
             Ok(named)
@@ -313,10 +313,10 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
     // Base classes come first.
     let n_bases = ours.len().saturating_sub(fields.len());
     for base in ours.iter().take(n_bases) {
-        named.members.push(Written::Type(base.ty().clone()));
-        named.spelled.push(Spelled {
+        named.members.push(WrittenType::Type(base.ty().clone()));
+        named.spelled.push(TypeSpelling {
             ty: base.ty().to_string(),
-            written: Written::Type(base.ty().clone()),
+            written: WrittenType::Type(base.ty().clone()),
             members: Vec::new(),
         });
     }
@@ -328,9 +328,9 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
 }
 
 /// Returns `ty` as clang spells it. A record without a name, or an array of them, has its members.
-fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> Spelled {
+fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> TypeSpelling {
     let text = prelude::names_of_c(&ty.spelling());
-    let mut own = Spelled {
+    let mut own = TypeSpelling {
         ty: without_place(&text),
         written: reader.written(ty),
         members: Vec::new(),

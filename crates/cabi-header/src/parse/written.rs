@@ -6,7 +6,7 @@ use crate::clang::Ty;
 use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::prelude;
 use crate::parse::types::{Reader, is_unnamed};
-use crate::written::Written;
+use crate::written::WrittenType;
 
 /// Depth to which pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;
@@ -17,45 +17,45 @@ const MAX_NODES: u32 = 4096;
 
 impl<'u> Reader<'u> {
     /// Returns `ty` as it was written. A type that is too deep, or that `cabi` lacks, is
-    /// [`Written::Other`].
-    pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
+    /// [`WrittenType::Other`].
+    pub(crate) fn written(&mut self, ty: Ty<'u>) -> WrittenType {
         self.n_written = 0;
         self.written_at(ty, 0)
     }
 
     /// Returns the type of a parameter as it was written, decayed.
-    pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> Written {
+    pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> WrittenType {
         self.n_written = 0;
         self.written_param_at(ty, 0)
     }
 
-    fn written_param_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+    fn written_param_at(&mut self, ty: Ty<'u>, depth: u32) -> WrittenType {
         match self.written_at(ty, depth) {
-            Written::Array(element, _) => Written::Pointer(element),
-            function @ Written::Function { .. } => Written::Pointer(Box::new(function)),
+            WrittenType::Array(element, _) => WrittenType::Pointer(element),
+            function @ WrittenType::Function { .. } => WrittenType::Pointer(Box::new(function)),
             other => other,
         }
     }
 
-    fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> Written {
+    fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> WrittenType {
         let canonical = ty.canonical();
         self.n_written = self.n_written.saturating_add(1);
         if depth >= MAX_NESTING || self.n_written > MAX_NODES {
-            return Written::Other(ty.spelling());
+            return WrittenType::Other(ty.spelling());
         }
         let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));
         match canonical.kind() {
-            CXType_Void => Written::Void,
-            k if k == CXType_Float && is_float32(ty) => Written::Float32,
-            CXType_Half => Written::Half,
-            CXType_Char_S | CXType_Char_U => Written::Char,
-            k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
+            CXType_Void => WrittenType::Void,
+            k if k == CXType_Float && is_float32(ty) => WrittenType::Float32,
+            CXType_Half => WrittenType::Half,
+            CXType_Char_S | CXType_Char_U => WrittenType::Char,
+            k if is_pointer(k) => WrittenType::Pointer(boxed(self, desugared(ty).pointee())),
             k if is_function(k) && canonical.convention() != CXCallingConv_C => {
-                Written::Other(ty.spelling())
+                WrittenType::Other(ty.spelling())
             }
             k if is_function(k) => {
                 let n = u32::try_from(ty.n_params()).unwrap_or(0);
-                Written::Function {
+                WrittenType::Function {
                     params: (0..n)
                         .map(|i| self.written_param_at(ty.param(i), depth + 1))
                         .collect(),
@@ -65,10 +65,10 @@ impl<'u> Reader<'u> {
             }
             CXType_ConstantArray => {
                 let len = u64::try_from(canonical.array_len()).ok();
-                Written::Array(boxed(self, desugared(ty).array_element()), len)
+                WrittenType::Array(boxed(self, desugared(ty).array_element()), len)
             }
             CXType_IncompleteArray => {
-                Written::Array(boxed(self, desugared(ty).array_element()), None)
+                WrittenType::Array(boxed(self, desugared(ty).array_element()), None)
             }
             CXType_Record | CXType_Enum => {
                 let name = canonical.declaration().ty().canonical().spelling();
@@ -76,16 +76,16 @@ impl<'u> Reader<'u> {
                 if is_unnamed(&name) || is_stand_in {
                     self.written_type(ty)
                 } else {
-                    Written::Named(name)
+                    WrittenType::Named(name)
                 }
             }
             _ => self.written_type(ty),
         }
     }
 
-    fn written_type(&mut self, ty: Ty<'u>) -> Written {
+    fn written_type(&mut self, ty: Ty<'u>) -> WrittenType {
         self.ty(ty)
-            .map_or_else(|_| Written::Other(ty.spelling()), Written::Type)
+            .map_or_else(|_| WrittenType::Other(ty.spelling()), WrittenType::Type)
     }
 }
 

@@ -4,21 +4,21 @@
 use std::fmt::Write;
 
 use crate::support::{Compiler, header, needs_libclang};
-use cabi_header::{Options, Spelled, declared};
+use cabi_header::{Options, TypeSpelling, declared};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// A drawn type: a base type, or a derivation of another.
 #[derive(Clone, Debug)]
-enum Drawn {
+enum DrawnType {
     Base(&'static str),
-    Pointer(Box<Drawn>, &'static str),
-    Array(Box<Drawn>, u8),
-    Function(Box<Drawn>, Vec<Drawn>, bool),
+    Pointer(Box<DrawnType>, &'static str),
+    Array(Box<DrawnType>, u8),
+    Function(Box<DrawnType>, Vec<DrawnType>, bool),
 }
 
-use Drawn::{Array, Base, Function, Pointer};
+use DrawnType::{Array, Base, Function, Pointer};
 
 const BASES: [&str; 8] = [
     "int",
@@ -33,7 +33,7 @@ const BASES: [&str; 8] = [
 
 const QUALIFIERS: [&str; 4] = ["", "const", "volatile", "const volatile"];
 
-impl Drawn {
+impl DrawnType {
     /// Declares `inner` to have this type, in C, with `parens` around each declarator.
     fn write(&self, inner: &str, parens: bool) -> String {
         let wrapped = match parens || inner.starts_with('*') {
@@ -52,7 +52,7 @@ impl Drawn {
 }
 
 /// Returns a list of parameters.
-fn list(params: &[Drawn], variadic: bool) -> String {
+fn list(params: &[DrawnType], variadic: bool) -> String {
     let mut all: Vec<String> = params.iter().map(|param| param.write("", false)).collect();
     match (variadic, all.is_empty()) {
         (_, true) => all.push("void".to_owned()),
@@ -63,13 +63,13 @@ fn list(params: &[Drawn], variadic: bool) -> String {
 }
 
 /// Draws the type of an object, up to `depth` derivations.
-fn object(depth: u32) -> BoxedStrategy<Drawn> {
+fn object(depth: u32) -> BoxedStrategy<DrawnType> {
     let base = select(&BASES[..]).prop_map(Base).boxed();
     if depth == 0 {
         return base;
     }
     let qualifiers = || select(&QUALIFIERS[..]);
-    let pointer = |to: BoxedStrategy<Drawn>| {
+    let pointer = |to: BoxedStrategy<DrawnType>| {
         (to, qualifiers()).prop_map(|(to, qualifiers)| Pointer(Box::new(to), qualifiers))
     };
     let array = (object(depth - 1), 1..9_u8).prop_map(|(of, len)| Array(Box::new(of), len));
@@ -83,7 +83,7 @@ fn object(depth: u32) -> BoxedStrategy<Drawn> {
 }
 
 /// Draws a function type. An array as a parameter or a result is a pointer to it instead.
-fn function(depth: u32) -> BoxedStrategy<Drawn> {
+fn function(depth: u32) -> BoxedStrategy<DrawnType> {
     let value = |depth: u32| {
         object(depth).prop_map(|ty| match ty {
             array @ Array(..) => Pointer(Box::new(array), ""),
@@ -98,7 +98,7 @@ fn function(depth: u32) -> BoxedStrategy<Drawn> {
 }
 
 /// Declares member `m` of type `ty`, and a function that takes and returns a pointer to it.
-fn drawn(i: usize, (ty, parens): &(Drawn, bool)) -> [String; 2] {
+fn drawn(i: usize, (ty, parens): &(DrawnType, bool)) -> [String; 2] {
     let pointer = Pointer(Box::new(ty.clone()), "");
     let f = pointer.write(&format!("f{i}({})", pointer.write("a", *parens)), *parens);
     [ty.write("m", *parens), f]
@@ -106,7 +106,7 @@ fn drawn(i: usize, (ty, parens): &(Drawn, bool)) -> [String; 2] {
 
 /// Returns `types` as they are read: clang's spelling of each as a member, and the declaration of
 /// the function.
-fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
+fn spelled(types: &[(DrawnType, bool)]) -> Vec<(String, String)> {
     let mut text = String::from(TYPES);
     for (i, one) in types.iter().enumerate() {
         let [member, f] = drawn(i, one);
@@ -120,7 +120,7 @@ fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
         let name = format!("f{i}");
         let f = read.prototype(&name);
         let f = f.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", read.reason(&name)));
-        let [Spelled { ty, .. }] = &record.spelled[..] else {
+        let [TypeSpelling { ty, .. }] = &record.spelled[..] else {
             panic!("one member\n{text}");
         };
         (ty.clone(), f.declaration())
@@ -131,7 +131,7 @@ fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
 const TYPES: &str = "struct tag { char c; }; enum word { A };\n";
 
 /// Returns declarations that no compiler takes unless each written type is the drawn one.
-fn compared(types: &[(Drawn, bool)], written: &[(String, String)]) -> String {
+fn compared(types: &[(DrawnType, bool)], written: &[(String, String)]) -> String {
     let mut text = String::from(TYPES);
     for (i, (one, (member, function))) in types.iter().zip(written).enumerate() {
         let [_, f] = drawn(i, one);

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use cabi::{Language, RecordRules, Scalar, Type, VectorLevel};
-use cabi_header::{DeclaredKind, Header, HeaderError, NamedType, Options, Prototype, Written};
+use cabi_header::{DeclaredKind, Header, HeaderError, NamedType, Options, Prototype, WrittenType};
 
 use crate::support::{Compiler, needs_libclang};
 
@@ -118,9 +118,9 @@ fn case(case: &str) -> String {
     written.trim_end_matches('\n').to_owned() + "\n" + &left_out + end
 }
 
-type Read = Result<Header, HeaderError>;
+type ReadResult = Result<Header, HeaderError>;
 
-fn parse(text: &str, args: &str) -> Read {
+fn parse(text: &str, args: &str) -> ReadResult {
     let mut options = Options::new();
     let (mut has_target, mut rest) = (false, REST);
     for arg in args.split(' ').filter(|arg| !arg.is_empty()) {
@@ -181,7 +181,7 @@ fn check_records(
 
 /// Returns lines for what is left out and was not `named`, and for the added declaration if it is
 /// missing.
-fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
+fn left_out(read: Option<&ReadResult>, named: &mut Vec<&str>) -> String {
     let Some(Ok(header)) = read else {
         return String::new();
     };
@@ -200,7 +200,7 @@ fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
     lines
 }
 
-fn found(read: &Read, what: &str) -> String {
+fn found(read: &ReadResult, what: &str) -> String {
     match read {
         Err(error) => error.to_string().replace('\n', " / "),
         Ok(header) => described(header, what),
@@ -383,18 +383,18 @@ fn layout(ty: &Type) -> String {
     )
 }
 
-fn list(all: &[Written]) -> String {
+fn list(all: &[WrittenType]) -> String {
     all.iter().map(written).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a type as it was written, with clang's spelling in quotes where that is all that is
 /// known.
-fn written(ty: &Written) -> String {
+fn written(ty: &WrittenType) -> String {
     match ty {
-        Written::Named(name) => name.clone(),
-        Written::Pointer(to) => format!("*{}", written(to)),
-        Written::Array(of, len) => format!("[{len:?}]{}", written(of)),
-        Written::Function {
+        WrittenType::Named(name) => name.clone(),
+        WrittenType::Pointer(to) => format!("*{}", written(to)),
+        WrittenType::Array(of, len) => format!("[{len:?}]{}", written(of)),
+        WrittenType::Function {
             params,
             ret,
             variadic,
@@ -402,8 +402,8 @@ fn written(ty: &Written) -> String {
             let more = if *variadic { ", ..." } else { "" };
             format!("fn({}{more}) {}", list(params), written(ret))
         }
-        Written::Type(ty) => format!("{ty}/{}", ty.align()),
-        Written::Other(text) => format!("\"{text}\""),
+        WrittenType::Type(ty) => format!("{ty}/{}", ty.align()),
+        WrittenType::Other(text) => format!("\"{text}\""),
         known => format!("{known:?}"),
     }
 }

@@ -26,7 +26,7 @@
 use std::fmt::Write as _;
 
 use cabi::{Kind, Scalar, Type};
-use cabi_header::{Prototype, Written};
+use cabi_header::{Prototype, WrittenType};
 
 use crate::build::bisect::{blamed_files, build_without_refused};
 use crate::build::{Reference, ReferenceError, Refused, first_error};
@@ -166,7 +166,7 @@ const KEYWORDS: [&str; 12] = [
 
 /// Returns a check in C that the typedef `spelled` is the scalar `ty` to the compiler too. `None`
 /// if it is no typedef, and for numbers that do not have constants everywhere.
-fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
+fn scalar(spelled: &str, ty: &Type, written: &WrittenType) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || " _".contains(c);
     let is_keyword = |word| KEYWORDS.contains(&word);
     if !spelled.chars().all(is_part) || spelled.split(' ').all(is_keyword) {
@@ -174,7 +174,7 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     }
     let (has_fractions, signed) = match ty.kind() {
         // A `nullptr_t` is written without a pointer, and none to gcc and clang.
-        Kind::Scalar(Scalar::Ptr) if matches!(written, Written::Type(ty) if !ty.is_atomic()) => {
+        Kind::Scalar(Scalar::Ptr) if matches!(written, WrittenType::Type(ty) if !ty.is_atomic()) => {
             return None;
         }
         // As gcc and clang number what is a pointer.
@@ -195,7 +195,7 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     }
     text += &format!(" && (({spelled})0.5 != 0) == {has_fractions}");
     // Each compiler chooses for itself whether `char` has a sign.
-    if *written != Written::Char {
+    if *written != WrittenType::Char {
         text += &format!(" && (({spelled})-1 < 0) == {}", u8::from(signed));
     }
     Some(text)
