@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use cabi_tests::isa::isa_of;
-use cabi_verify::build::Installed;
+use cabi_verify::build::InstalledCompilers;
 use cabi_verify::report::missing;
 use cabi_verify::run::starts;
 use clif_cabi::cabi::convention::CalleePops;
@@ -261,7 +261,7 @@ fn refused(lower: &Lowering) -> Result<()> {
 }
 
 pub(crate) fn main() -> Result<()> {
-    let installed = Installed::find();
+    let installed = InstalledCompilers::find();
     let cc = installed.references.first().ok_or("no C compiler")?;
     let built = cc.build(CALLED, &["-O2"])?;
     // SAFETY: nothing in it runs when it is opened or closed.

@@ -8,11 +8,11 @@ use cabi_verify::build::zig::{Backend, Mode, Zig};
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::Subject;
 use cabi_verify::layout::{Reply, ask_data};
-use cabi_verify::report::expected::{Bug, Expected, Shows};
+use cabi_verify::report::expected::{Bug, Expected, Symptom};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Judged, Mistake};
+use cabi_verify::verify::units::{self, CaseVerdict, Mistake};
 
 use crate::compiled::{admits, compile, unit};
 use crate::suite::Result;
@@ -70,12 +70,12 @@ pub struct Inspection {
     /// The bug.
     pub bug: Bug,
     subject: Subject,
-    looks: Vec<Look>,
+    looks: Vec<BugCheck>,
 }
 
 /// Result of a check of a bug at a level of optimization.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct BugCheck {
     compiler: &'static str,
     level: &'static str,
     shows: bool,
@@ -83,7 +83,7 @@ struct Look {
 
 impl Inspection {
     /// Returns the results of the compilers that have it.
-    fn own(&self) -> impl Iterator<Item = &Look> {
+    fn own(&self) -> impl Iterator<Item = &BugCheck> {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
@@ -110,12 +110,12 @@ impl Inspection {
             looks.any(|one| one.compiler == compiler && one.shows)
         };
         let hidden = self.own().find(|one| !shows(one.compiler));
-        if let Some(Look { compiler, .. }) = hidden.filter(|_| !self.bug.by_chance) {
+        if let Some(BugCheck { compiler, .. }) = hidden.filter(|_| !self.bug.by_chance) {
             return Some(format!("{name}: {compiler} does not show this bug"));
         }
         let mut looks = self.looks.iter();
         let other = looks.find(|one| one.shows && !self.bug.is_of(one.compiler));
-        if let Some(Look { compiler, .. }) = other {
+        if let Some(BugCheck { compiler, .. }) = other {
             return Some(format!(
                 "{name}: {compiler} shows it too: then it may be ours"
             ));
@@ -143,7 +143,7 @@ pub fn run(
     let key = |(at, look, compiler): &Question| {
         let Inspection { bug, subject, .. } = &seen[*at];
         // A file that stops its compiler would be searched for the case that does.
-        let stops = bug.shows == Shows::Compilation && bug.is_of(look.compiler);
+        let stops = bug.shows == Symptom::Compilation && bug.is_of(look.compiler);
         let (alone, features) = (stops.then_some(at), &subject.block.features);
         let (command, policy) = (compiler.reference.command(), compiler.policy);
         format!("{look:?} {command} {policy:?} {features:?} {alone:?}")
@@ -168,7 +168,7 @@ pub fn run(
     // Our own code is not compared.
     let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
     let judged = compiled.iter().map(|one| one.part).zip(judged);
-    let judged: BTreeMap<usize, Vec<Judged>> = judged.collect();
+    let judged: BTreeMap<usize, Vec<CaseVerdict>> = judged.collect();
     for (part, own) in files.iter().enumerate() {
         let judged = judged.get(&part).map(Vec::as_slice).unwrap_or_default();
         for (at, look, _) in own {
@@ -177,14 +177,14 @@ pub fn run(
             let refused = cases.find_map(|case| refused.get(&(part, case.name.clone())));
             let shown = shown(&seen.bug, judged, &seen.subject, refused);
             let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-            seen.looks.push(Look { shows, ..*look });
+            seen.looks.push(BugCheck { shows, ..*look });
         }
     }
     Ok(seen)
 }
 
 /// A bug that calls are to show, by its place in the list, and the compiler and level.
-type Question = (usize, Look, Compiler);
+type Question = (usize, BugCheck, Compiler);
 
 /// Returns the questions about calls. Results of initializers are added to `seen`.
 fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Question>> {
@@ -202,12 +202,12 @@ fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Q
             if !bug.is_of(one.name) && !is_asked {
                 continue;
             }
-            let mut look = Look {
+            let mut look = BugCheck {
                 compiler: one.name,
                 level,
                 shows: false,
             };
-            if bug.shows == Shows::Initializer && is_of_c {
+            if bug.shows == Symptom::Initializer && is_of_c {
                 look.shows = shows_in_initializer(&compiler.reference, level, subject)?;
                 looks.push(look);
                 continue;
@@ -241,11 +241,11 @@ proves: {name}
 /// whether the compiler crashes, and its words.
 fn shown(
     bug: &Bug,
-    judged: &[Judged],
+    judged: &[CaseVerdict],
     subject: &Subject,
     refused: Option<&(bool, String)>,
 ) -> Result<bool> {
-    let stopped = Ok(bug.shows == Shows::Compilation);
+    let stopped = Ok(bug.shows == Symptom::Compilation);
     match refused {
         Some((true, _)) => return stopped,
         Some((false, why)) => return Err(why.as_str().into()),
@@ -267,10 +267,10 @@ fn shown(
     match (bug.shows, missing.first()) {
         _ if verdicts.len() != 2 => Err("it was not run".into()),
         (_, Some(why)) if missing.len() == 2 => Err((*why).into()),
-        (Shows::Calls, Some(why)) => Err((*why).into()),
-        (Shows::Calls, None) => Ok(verdicts.iter().any(is_inconsistent)),
-        (Shows::Placement, _) => Ok(is_wrong),
-        (Shows::Compilation | Shows::Initializer, _) => Ok(false),
+        (Symptom::Calls, Some(why)) => Err((*why).into()),
+        (Symptom::Calls, None) => Ok(verdicts.iter().any(is_inconsistent)),
+        (Symptom::Placement, _) => Ok(is_wrong),
+        (Symptom::Compilation | Symptom::Initializer, _) => Ok(false),
     }
 }
 

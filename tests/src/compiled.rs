@@ -10,7 +10,7 @@ use cabi_verify::corpus::Block;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, CompiledUnit, Judged, Mistake, Unit};
+use cabi_verify::verify::units::{self, CaseVerdict, CompiledUnit, Mistake, Unit};
 
 use crate::suite::{Result, Suite};
 
@@ -103,7 +103,7 @@ pub(crate) fn compile<'a>(
 }
 
 /// Returns the outcomes of the cases of each unit in both directions, with `mistake`.
-pub(crate) fn run(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Vec<Vec<Judged>>> {
+pub(crate) fn run(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Vec<Vec<CaseVerdict>>> {
     Ok(units::run(compiled, mistake, at_once(), &|_, _, _| {})?)
 }
 

@@ -30,7 +30,7 @@ pub fn signatures(bytes: &[u8]) -> Result<(), String> {
 
 /// Checks as [`signatures`], with another convention for System V's: a broken one must be noticed.
 pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), String> {
-    let draw::Drawn {
+    let draw::DrawnSignature {
         types,
         any_given,
         mixed,

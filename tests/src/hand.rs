@@ -22,14 +22,14 @@ pub enum Hand {
 /// `sret`, and Cranelift copies the record `sarg(16)@48` to the stack.
 #[derive(Clone, Debug)]
 pub struct Moves {
-    params: Vec<Moved>,
-    returns: Vec<Moved>,
+    params: Vec<HandValue>,
+    returns: Vec<HandValue>,
 }
 
 /// A parameter or result of the callee, how it is loaded, and how many bytes after the start of
 /// arguments or result it is.
 #[derive(Clone, Copy, Debug)]
-struct Moved {
+struct HandValue {
     param: AbiParam,
     opcode: Opcode,
     offset: i32,
@@ -95,7 +95,7 @@ pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
 }
 
 /// Reads `f64@0`, `sload8@8`, `sarg(16)@48` or `sret`.
-fn moved(word: &str) -> Moved {
+fn moved(word: &str) -> HandValue {
     let (name, offset) = word.split_once('@').unwrap_or((word, "0"));
     let (ty, opcode) = match name {
         "i8" => (types::I8, Opcode::Load),
@@ -115,7 +115,7 @@ fn moved(word: &str) -> Moved {
         _ if name == "sret" => ArgumentPurpose::StructReturn,
         _ => ArgumentPurpose::Normal,
     };
-    Moved {
+    HandValue {
         param: AbiParam::special(ty, purpose),
         opcode,
         offset: offset.parse().unwrap_or(0),
@@ -135,7 +135,7 @@ impl Moves {
     /// [`Self::signature`], imported once.
     pub fn emit(&self, builder: &mut FunctionBuilder<'_>, sig: SigRef, at: [Value; 3]) {
         let ([from, to, callee], flags) = (at, MemFlagsData::new());
-        let load = |own: &Moved| {
+        let load = |own: &HandValue| {
             let (ty, offset, ins) = (own.param.value_type, own.offset, builder.ins());
             match (own.param.purpose, own.opcode) {
                 (ArgumentPurpose::StructReturn, _) => to,

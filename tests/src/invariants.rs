@@ -46,7 +46,7 @@ pub fn passed_as(ty: &Type) -> &Type {
 
 /// Checks the places of a signature's arguments: disjoint, inside the area, each byte once.
 pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
-    let mut taken = Taken::default();
+    let mut taken = UsedPlaces::default();
     if let Place::Indirect { pointer, .. } = abi.ret.place {
         taken.loc(pointer)?;
     }
@@ -66,7 +66,7 @@ pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     })
 }
 
-fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut Taken) -> Result<(), String> {
+fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut UsedPlaces) -> Result<(), String> {
     match place {
         Place::Ignore => ensure(!carries(ty, false), || "is passed nowhere".to_owned()),
         Place::Parts(list) => {
@@ -108,7 +108,7 @@ pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     match &abi.ret.place {
         Place::Parts(list) => {
             parts(ty, list, true)?;
-            let mut taken = Taken::default();
+            let mut taken = UsedPlaces::default();
             list.iter().try_for_each(|placed| taken.loc(placed.loc))
         }
         Place::Ignore if abi.ret.returns == Returns::Value => {
@@ -161,12 +161,12 @@ fn carries(ty: &Type, result: bool) -> bool {
 
 /// Registers and bytes of the argument area that are taken.
 #[derive(Default)]
-struct Taken {
+struct UsedPlaces {
     regs: HashSet<Reg>,
     slots: Vec<Range<u64>>,
 }
 
-impl Taken {
+impl UsedPlaces {
     fn loc(&mut self, loc: Loc) -> Result<(), String> {
         match loc {
             Loc::Reg(reg) => self.reg(reg),

@@ -7,7 +7,7 @@ use crate::hand::Hand;
 
 /// A signature that is measured.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub struct MeasuredSignature {
     /// Its name.
     pub name: &'static str,
     /// The signature; for a variadic function, that of one call.
@@ -33,12 +33,12 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// Returns all of them.
-pub fn measured() -> Result<Vec<Measured>, Error> {
+pub fn measured() -> Result<Vec<MeasuredSignature>, Error> {
     let rows = ROWS.lines().filter(|line| !line.starts_with('#'));
     rows.map(row).collect()
 }
 
-fn row(line: &'static str) -> Result<Measured, Error> {
+fn row(line: &'static str) -> Result<MeasuredSignature, Error> {
     let mut cells = line.split('|').map(str::trim);
     let (name, c) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
     let mut by_hand = || {
@@ -46,7 +46,7 @@ fn row(line: &'static str) -> Result<Measured, Error> {
         let file = FILES.iter().find(|(name, _)| *name == own);
         Hand::of(file.map_or(own, |(_, text)| text))
     };
-    Ok(Measured {
+    Ok(MeasuredSignature {
         name,
         sig: signature(c)?,
         hand: by_hand(),
@@ -68,7 +68,7 @@ fn signature(c: &str) -> Result<FnSig, Error> {
     }
 }
 
-impl Measured {
+impl MeasuredSignature {
     /// Returns the number of named arguments, in a call of a variadic function.
     pub fn n_named(&self) -> Option<usize> {
         self.sig.is_variadic().then(|| self.sig.n_named())

@@ -6,7 +6,7 @@ use cabi_verify::generate::{CRecord, CSignature, CType, Dialect, Form, signature
 
 /// Types that can be expressed for one data model.
 #[derive(Clone, Copy, Debug)]
-pub struct Said {
+pub struct DialectTypes {
     /// The data model.
     pub model: DataModel,
     /// Features of C there.
@@ -22,7 +22,7 @@ pub struct Said {
 }
 
 /// Everything that libclang reads.
-pub const ALL: Said = Said {
+pub const ALL: DialectTypes = DialectTypes {
     model: DataModel::LP64,
     dialect: Dialect::EVERYTHING,
     unknown: &[],
@@ -31,7 +31,7 @@ pub const ALL: Said = Said {
     attributes: true,
 };
 
-impl Said {
+impl DialectTypes {
     fn name(&self, name: &str) -> bool {
         let name = name.strip_prefix("_Complex ").unwrap_or(name);
         let name = name.strip_prefix("unsigned ").unwrap_or(name);

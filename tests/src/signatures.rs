@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Policy, VectorLevel};
 use cabi_verify::case::{Case, Direction, Subject};
 use cabi_verify::compare::compare;
-use cabi_verify::probe::Emitted;
+use cabi_verify::probe::EmittedFacts;
 use cabi_verify::processor;
 use cabi_verify::verdict::needed;
 
@@ -72,7 +72,7 @@ impl Signature {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    pub(crate) fn report(&self, engine: &str, emitted: Emitted, suite: &mut Suite) {
+    pub(crate) fn report(&self, engine: &str, emitted: EmittedFacts, suite: &mut Suite) {
         let differs = self.differs(&emitted).into_iter().flatten().next();
         let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
         let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
@@ -89,7 +89,7 @@ impl Signature {
     }
 
     /// Returns the first difference of our callee, and of our caller, as far as they are lowered.
-    pub(crate) fn differs(&self, emitted: &Emitted) -> [Option<String>; 2] {
+    pub(crate) fn differs(&self, emitted: &EmittedFacts) -> [Option<String>; 2] {
         let params = self.sig.params().iter();
         let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
         Direction::ALL.map(|direction| {

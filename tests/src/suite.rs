@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use cabi_verify::build::{Installed, Reference};
+use cabi_verify::build::{InstalledCompilers, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::processor;
 use cabi_verify::report::{Report, Status};
@@ -85,16 +85,16 @@ impl Suite {
 
     /// Returns gcc and clang, as far as they are here. One that is not is a line of the report.
     pub(crate) fn references(&mut self) -> Vec<Reference> {
-        self.found(Installed::find())
+        self.found(InstalledCompilers::find())
     }
 
     /// Returns the other versions of clang that have profiles, as far as they are here. One that is
     /// not is a line of the report.
     pub(crate) fn other_clangs(&mut self) -> Vec<Reference> {
-        self.found(Installed::other_clangs())
+        self.found(InstalledCompilers::other_clangs())
     }
 
-    fn found(&mut self, bench: Installed) -> Vec<Reference> {
+    fn found(&mut self, bench: InstalledCompilers) -> Vec<Reference> {
         for (name, why) in &bench.absent {
             self.every_reference = false;
             self.report.absent(&self.engine(name), why);

@@ -8,8 +8,8 @@
 use std::process::Command;
 
 use cabi_tests::corpus;
-use cabi_verify::build::{Installed, ReferenceError};
-use cabi_verify::report::expected::{Bug, Expected, Shows};
+use cabi_verify::build::{InstalledCompilers, ReferenceError};
+use cabi_verify::report::expected::{Bug, Expected, Symptom};
 use cabi_verify::report::missing;
 use cabi_verify::run::starts;
 
@@ -18,7 +18,7 @@ const MEASURED: [&str; 2] = ["gcc-12", "clang-19"];
 
 /// Checks that the bug shows in its reproduction in C; the error says why not. `None` if the
 /// compiler is not here.
-fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(), String>> {
+fn reproduced(bug: &Bug, text: &str, installed: &InstalledCompilers) -> Option<Result<(), String>> {
     let mut references = installed.references.iter();
     let Some(reference) = references.find(|reference| reference.name() == bug.compiler) else {
         missing(&format!("reproductions by {}", bug.compiler));
@@ -33,7 +33,7 @@ fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(),
         missing("reproductions with AVX: this machine has no AVX");
         return None;
     }
-    if bug.shows == Shows::Compilation {
+    if bug.shows == Symptom::Compilation {
         let crashed = match reference.build(text, &flags) {
             Err(ReferenceError::Refused { crashed: true, .. }) => Ok(()),
             Err(why) => Err(why.to_string()),
@@ -79,7 +79,7 @@ fn each_reproduction_in_c_shows_its_bug() {
     let unreduced = expected.bugs.iter().filter(|bug| bug.unreduced.is_some());
     let unreduced: Vec<&str> = unreduced.map(|bug| &*bug.name).collect();
     assert_eq!(unreduced, ["zig-over-aligned-result"]);
-    let mut installed = Installed::find();
+    let mut installed = InstalledCompilers::find();
     for reference in &installed.references {
         if !MEASURED.contains(&&*reference.versioned_name()) {
             missing(&format!("reproductions: {reference} was not measured"));

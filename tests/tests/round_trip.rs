@@ -11,8 +11,8 @@ use cabi::{
     BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Target, Type, leaves,
 };
 use cabi_header::{Emitter, Header, Options, parse};
-use cabi_tests::said::{ALL, Said};
-use cabi_verify::build::{Installed, Reference};
+use cabi_tests::said::{ALL, DialectTypes};
+use cabi_verify::build::{InstalledCompilers, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::corpus::{TESTED_LIBCLANG, libclang};
 use cabi_verify::generate::{Dialect, Random};
@@ -108,7 +108,7 @@ fn read_back(header: &Header) -> &Type {
 fn random_types_survive_the_way_through_c() {
     survive(&DataModel::LP64, LINUX, ALL.drawn());
     for (target, model, said) in other_data_models() {
-        survive(&model, target, Said { model, ..said }.drawn());
+        survive(&model, target, DialectTypes { model, ..said }.drawn());
     }
 }
 
@@ -119,7 +119,7 @@ fn layouts_of_no_data_model_are_spelled_out() {
     let mut model = DataModel::LP64;
     model.bit_fields = BitFieldStyle::Ms;
     let attributes = false;
-    let said = Said {
+    let said = DialectTypes {
         model,
         attributes,
         ..ALL
@@ -128,20 +128,20 @@ fn layouts_of_no_data_model_are_spelled_out() {
 }
 
 /// Targets with their data models, and what may be said about types there.
-fn other_data_models() -> [(&'static str, DataModel, Said); 7] {
+fn other_data_models() -> [(&'static str, DataModel, DialectTypes); 7] {
     let no_bf16 = Dialect {
         bf16: false,
         ..ALL.dialect
     };
-    let narrow = Said { widest: 128, ..ALL };
-    let i386 = Said {
+    let narrow = DialectTypes { widest: 128, ..ALL };
+    let i386 = DialectTypes {
         dialect: no_bf16,
         // clang has `_Float16` with SSE2 only, which i686 lacks.
         unknown: &["__int128", "_Float16"],
         largest_atomic: 8,
         ..narrow
     };
-    let elsewhere = Said {
+    let elsewhere = DialectTypes {
         dialect: Dialect {
             decimal: false,
             ..no_bf16
@@ -152,7 +152,7 @@ fn other_data_models() -> [(&'static str, DataModel, Said); 7] {
     // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
     // A record that the reader builds by clang's rules first may have a size there that no
     // `_Atomic` has.
-    let windows = Said {
+    let windows = DialectTypes {
         dialect: Dialect {
             decimal: false,
             ..ALL.dialect
@@ -182,7 +182,7 @@ fn is_flexible(ty: &Type) -> bool {
 }
 
 /// Records whose offsets were chosen, not computed, of the types that `said` draws.
-fn placed(said: Said) -> impl Iterator<Item = Type> {
+fn placed(said: DialectTypes) -> impl Iterator<Item = Type> {
     let mut types = said.drawn().filter(|ty| !is_flexible(ty));
     (0..).map(move |i| {
         let mut random = Random::new(1, i);
@@ -244,12 +244,12 @@ fn objections(reference: &Reference, types: &[Type], ours: &[Type]) -> Vec<Strin
 }
 
 /// Returns the compilers that are here, each with what it has words for.
-fn references() -> Vec<(Reference, Said)> {
+fn references() -> Vec<(Reference, DialectTypes)> {
     if cfg!(not(target_arch = "x86_64")) {
         missing("the compilers of this machine are asked for the layouts of x86-64's");
         return Vec::new();
     }
-    let installed = Installed::find();
+    let installed = InstalledCompilers::find();
     for (name, why) in &installed.absent {
         missing(&format!("{name}: {why}"));
     }
@@ -258,7 +258,7 @@ fn references() -> Vec<(Reference, Said)> {
             "gcc" => Dialect::GCC,
             _ => Dialect::CLANG,
         };
-        (reference, Said { dialect, ..ALL })
+        (reference, DialectTypes { dialect, ..ALL })
     };
     installed.references.into_iter().map(said).collect()
 }

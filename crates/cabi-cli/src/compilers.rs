@@ -4,7 +4,7 @@ use cabi::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabi_verify::build::{Installed, ProgramTarget, Reference, is_same_but_vendor};
+use cabi_verify::build::{InstalledCompilers, ProgramTarget, Reference, is_same_but_vendor};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
@@ -74,7 +74,7 @@ impl Compilers {
                     }
                 }
             } else {
-                let here = Installed::find_within(limit);
+                let here = InstalledCompilers::find_within(limit);
                 found = here.references;
                 let why = here.absent.iter();
                 absent.extend(why.map(|(name, why)| format!("{name}: {why}")));

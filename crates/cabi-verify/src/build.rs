@@ -11,10 +11,10 @@ pub mod zig;
 
 pub(crate) use crate::corpus::capability::needs;
 pub use crate::corpus::capability::{Capability, feature_flags};
-pub(crate) use bisect::Refused;
+pub(crate) use bisect::Rejection;
 pub use error::ReferenceError;
 pub(crate) use error::first_error;
-pub use installed::Installed;
+pub use installed::InstalledCompilers;
 pub use program::runner;
 pub use program_target::{ProgramTarget, is_same_but_vendor};
 pub(crate) use reference::makes_errors;

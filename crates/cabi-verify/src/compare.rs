@@ -16,11 +16,11 @@ use self::places::{is_of_64_bits_by_halves, listed};
 pub(crate) use self::places::{n_x87, n_x87_at};
 use self::words::unusual;
 use crate::case::Direction;
-use crate::facts::{At, ByteRun, Facts, Note, Side, Spot, ValuePlace};
-use crate::verdict::{Difference, Moved, Value};
+use crate::facts::{BytePlaces, ByteRun, Facts, Note, Side, Spot, ValuePlace};
+use crate::verdict::{Difference, MovedBytes, Value};
 
 /// A compiler, as differences call it.
-struct Compared<'a> {
+struct Comparison<'a> {
     compiler: &'a str,
     abi: &'a FnAbi,
     al_is_bound: bool,
@@ -52,7 +52,7 @@ pub(crate) fn compare_with_al(
     (abi, al_is_bound): (&FnAbi, bool),
     direction: Direction,
 ) -> Vec<Difference> {
-    let compared = Compared {
+    let compared = Comparison {
         compiler,
         abi,
         al_is_bound,
@@ -67,7 +67,7 @@ fn rows(expected: &Expected, byte: usize) -> impl Iterator<Item = &(Range<usize>
     rows.filter(move |(bytes, _)| bytes.contains(&byte))
 }
 
-impl Compared<'_> {
+impl Comparison<'_> {
     fn is_callee(&self) -> bool {
         self.direction == Direction::Call
     }
@@ -125,10 +125,10 @@ impl Compared<'_> {
         let size = found.n_bytes();
         let expected = self.expected(place, size)?;
         let rows = |byte| rows(&expected, byte);
-        let is_there = |at: &At, i: usize, byte: usize| match at {
-            At::Padding => true,
-            At::Nowhere => false,
-            At::Spots(found) => {
+        let is_there = |at: &BytePlaces, i: usize, byte: usize| match at {
+            BytePlaces::Padding => true,
+            BytePlaces::Nowhere => false,
+            BytePlaces::Spots(found) => {
                 let is_found = |(bytes, start): &(Range<usize>, Spot)| {
                     let at = start.byte + (byte - bytes.start) as u64;
                     let mut found = found.iter();
@@ -178,7 +178,7 @@ impl Compared<'_> {
             _ => "from",
         };
         let place = match &run.at {
-            At::Spots(found) => listed(found.iter().map(|one| one.after(i))),
+            BytePlaces::Spots(found) => listed(found.iter().map(|one| one.after(i))),
             _ => "no place that was looked at".to_owned(),
         };
         let expected = match spots.is_empty() {
@@ -186,10 +186,12 @@ impl Compared<'_> {
             false => listed(spots.iter().cloned()),
         };
         let _ = write!(why, "{from} {place}; expected {expected}");
-        let moved = Moved {
+        let moved = MovedBytes {
             bytes: (first, first + n),
             found: match &run.at {
-                At::Spots(found) => found.iter().map(|one| one.after(i).to_string()).collect(),
+                BytePlaces::Spots(found) => {
+                    found.iter().map(|one| one.after(i).to_string()).collect()
+                }
                 _ => Vec::new(),
             },
             expected,
@@ -214,7 +216,7 @@ impl Compared<'_> {
         let is_narrow = |placed: &&PlacedPart| {
             placed.part.extension != Extension::None && placed.part.ty.is_int()
         };
-        let is_seen = found.runs.iter().any(|run| run.at != At::Padding);
+        let is_seen = found.runs.iter().any(|run| run.at != BytePlaces::Padding);
         let Some(placed) = parts.iter().find(is_narrow).filter(|_| is_seen) else {
             return Ok(());
         };
@@ -324,7 +326,7 @@ impl Compared<'_> {
             value: reg.name().to_owned(),
         };
         // A callee that writes nothing shows no pointer.
-        let is_seen = found.runs.iter().any(|run| run.at != At::Padding);
+        let is_seen = found.runs.iter().any(|run| run.at != BytePlaces::Padding);
         match (&ret.place, ret.sret_returned_in) {
             (Place::Indirect { .. }, Some(reg))
                 if self.is_callee() && is_seen && !found.notes.contains(&returned(reg)) =>

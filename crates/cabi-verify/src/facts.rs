@@ -71,12 +71,12 @@ pub struct ByteRun {
     /// Number of them.
     pub bytes: usize,
     /// Their places.
-    pub at: At,
+    pub at: BytePlaces,
 }
 
 /// Places of bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum At {
+pub enum BytePlaces {
     /// They are padding.
     Padding,
     /// Nowhere.
@@ -129,9 +129,9 @@ impl fmt::Display for ByteRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.bytes)?;
         match &self.at {
-            At::Padding => f.write_str("-"),
-            At::Nowhere => f.write_str("?"),
-            At::Spots(spots) => {
+            BytePlaces::Padding => f.write_str("-"),
+            BytePlaces::Nowhere => f.write_str("?"),
+            BytePlaces::Spots(spots) => {
                 let spots: Vec<String> = spots.iter().map(Spot::to_string).collect();
                 f.write_str(&spots.join("|"))
             }
@@ -193,7 +193,8 @@ impl Side {
     /// Returns the number of values that it shows.
     fn n_values(&self) -> usize {
         let all = self.args.iter().chain(&self.result);
-        let has_bytes = |found: &&ValuePlace| found.runs.iter().any(|run| run.at != At::Padding);
+        let has_bytes =
+            |found: &&ValuePlace| found.runs.iter().any(|run| run.at != BytePlaces::Padding);
         all.filter(has_bytes).count()
     }
 
@@ -259,9 +260,9 @@ impl ByteRun {
     fn read(word: &str) -> Option<Self> {
         let (bytes, at) = word.split_once(':')?;
         let at = match at {
-            "-" => At::Padding,
-            "?" => At::Nowhere,
-            spots => At::Spots(spots.split('|').map(Spot::read).collect::<Option<_>>()?),
+            "-" => BytePlaces::Padding,
+            "?" => BytePlaces::Nowhere,
+            spots => BytePlaces::Spots(spots.split('|').map(Spot::read).collect::<Option<_>>()?),
         };
         Some(Self {
             bytes: bytes.parse().ok()?,

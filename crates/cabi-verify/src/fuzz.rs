@@ -26,7 +26,7 @@ use crate::generate::{
 };
 use crate::process;
 pub use crate::signatures::subject;
-use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
+use crate::signatures::{self, PER_UNIT, SignatureOutcome, SignatureUnit};
 use crate::tally::{Finding, Results, Span, Tally};
 use crate::verdict::{Difference, Verdict};
 use crate::verify::units::{CompiledUnit, Turn};
@@ -285,7 +285,7 @@ fn round(
                 step: 0,
                 ..unit.turn
             };
-            let alone = Alone { plan, unit, turn };
+            let alone = Retry { plan, unit, turn };
             alone.keep(number, signature, compared, &mut tallies[asked])?;
         }
     }
@@ -293,19 +293,19 @@ fn round(
 }
 
 /// Tries signatures of a unit once more, each by itself.
-struct Alone<'a> {
+struct Retry<'a> {
     plan: &'a Campaign,
     unit: &'a SignatureUnit<'a>,
     turn: Turn,
 }
 
-impl Alone<'_> {
+impl Retry<'_> {
     /// Counts the outcome of a signature, and keeps its difference, minimized.
     fn keep(
         &self,
         number: u64,
         signature: &CSignature,
-        compared: &Compared,
+        compared: &SignatureOutcome,
         tally: &mut Tally,
     ) -> Result<(), String> {
         let (shrinks, asked) = (self.plan.shrinks, self.unit.compiler);
@@ -342,7 +342,7 @@ impl Alone<'_> {
         Ok(())
     }
 
-    fn run(&self, some: &[CSignature]) -> Result<Vec<Compared>, String> {
+    fn run(&self, some: &[CSignature]) -> Result<Vec<SignatureOutcome>, String> {
         let unit = SignatureUnit {
             signatures: some.to_vec(),
             turn: self.turn,

@@ -25,7 +25,7 @@ pub(crate) const MAX_ARGUMENTS: usize = 255;
 
 /// A header with its cases.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct ReadHeader {
     /// As it was named, if it was.
     pub name: String,
     /// The text that was read: the directive that includes it. After it, macros with the name of a
@@ -39,12 +39,12 @@ pub struct Read {
     /// Record types of which cases were made.
     pub n_records: usize,
     /// Declarations without a case.
-    pub skipped: Vec<Omitted>,
+    pub skipped: Vec<OmittedDeclaration>,
 }
 
 /// Declaration of a header without a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Omitted {
+pub struct OmittedDeclaration {
     /// The function or type.
     pub name: String,
     /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key), or another one
@@ -56,7 +56,7 @@ pub struct Omitted {
     pub location: Option<Location>,
 }
 
-impl Omitted {
+impl OmittedDeclaration {
     pub(crate) fn new(name: &str, location: Option<&Location>, (key, why): Omission) -> Self {
         Self {
             name: name.to_owned(),
@@ -85,9 +85,9 @@ pub fn read(
     options: &Options,
     (target, convention): (&Target, Option<&'static Convention>),
     only: impl Fn(&str, &Location) -> bool,
-) -> Result<Read, HeaderError> {
+) -> Result<ReadHeader, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
-    let mut declared = Declaring {
+    let mut declared = HeaderCases {
         declared: Vec::new(),
         header: &header,
         target,
@@ -96,14 +96,18 @@ pub fn read(
     for one in &header.skipped {
         if only(&one.name, &one.location) {
             let left = (one.reason.key(), one.reason.to_string());
-            skipped.push(Omitted::new(&one.name, Some(&one.location), left));
+            skipped.push(OmittedDeclaration::new(
+                &one.name,
+                Some(&one.location),
+                left,
+            ));
         }
     }
     for prototype in &header.prototypes {
         if only(&prototype.name, &prototype.location)
             && let Err(left) = declared.prototype(prototype)
         {
-            skipped.push(Omitted::new(
+            skipped.push(OmittedDeclaration::new(
                 &prototype.name,
                 Some(&prototype.location),
                 left,
@@ -114,7 +118,11 @@ pub fn read(
     let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
     for (i, named) in records.iter().enumerate() {
         if let Err(left) = declared.positions(i + 1, named, convention) {
-            skipped.push(Omitted::new(&named.name, Some(&named.location), left));
+            skipped.push(OmittedDeclaration::new(
+                &named.name,
+                Some(&named.location),
+                left,
+            ));
         }
     }
     let n_records = records.len();
@@ -124,7 +132,7 @@ pub fn read(
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
         named.retain(|named| only(&named.name, &named.location));
     }
-    Ok(Read {
+    Ok(ReadHeader {
         name: String::new(),
         text,
         subject: Subject {
@@ -229,13 +237,13 @@ impl Case {
 /// The kind of reason for which there is no case, and the reason.
 pub(crate) type Omission = (&'static str, String);
 
-struct Declaring<'a> {
+struct HeaderCases<'a> {
     declared: Vec<Case>,
     header: &'a Header,
     target: &'a Target,
 }
 
-impl Declaring<'_> {
+impl HeaderCases<'_> {
     /// Adds the case of a function of the header.
     fn prototype(&mut self, prototype: &Prototype) -> Result<(), Omission> {
         let left = |key, why: &str| Err((key, why.to_owned()));

@@ -37,7 +37,7 @@ mod run_time;
 mod tests;
 mod values;
 
-pub use emission::{Emission, Emitted, SETTINGS};
+pub use emission::{Emission, EmittedFacts, SETTINGS};
 pub use machine::{AARCH64, I386, ProbeMachine, RISCV, S390X, X86_64};
 #[cfg(unix)]
 pub use run_time::RunTimeCode;
@@ -67,10 +67,10 @@ const FAR_POINTER: &str = "an address further up the stack than the probe looks 
 pub(crate) const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or the reason why there are none.
-pub type Observed = Result<Facts, Fault>;
+pub type CaseFacts = Result<Facts, Fault>;
 
 /// The facts of a case that a program has left out.
-pub(crate) fn nothing() -> Observed {
+pub(crate) fn nothing() -> CaseFacts {
     Err(Fault::from("nothing was said of it".to_owned()))
 }
 
@@ -183,7 +183,7 @@ impl Probe {
         code: &Path,
         is_shared: bool,
         cases: &[Case],
-    ) -> Result<Vec<Observed>, ReferenceError> {
+    ) -> Result<Vec<CaseFacts>, ReferenceError> {
         let code = code.to_string_lossy();
         let window = window(cases.iter().map(Values::of_case));
         let rows = rows(cases);
@@ -213,7 +213,7 @@ impl Probe {
         questions: &[Question],
         convention: &'static Convention,
         objects: &[Built],
-    ) -> Result<Vec<Observed>, ReferenceError> {
+    ) -> Result<Vec<CaseFacts>, ReferenceError> {
         let buffers = format!(
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
             2 * MAX_VALUES
@@ -244,7 +244,7 @@ impl Probe {
         window: usize,
         (rows, n): (&str, usize),
         link: &[&str],
-    ) -> Result<Vec<Observed>, ReferenceError> {
+    ) -> Result<Vec<CaseFacts>, ReferenceError> {
         let program = self.linked(window, (rows, n), link)?;
         Self::observations(n, |first| {
             program.run_until(&self.emulator, &[first.to_string()], (SECONDS, LIMIT))
@@ -281,8 +281,8 @@ impl Probe {
     fn observations(
         n: usize,
         run: impl Fn(usize) -> Result<Output, ReferenceError>,
-    ) -> Result<Vec<Observed>, ReferenceError> {
-        let mut all: Vec<Observed> = Vec::new();
+    ) -> Result<Vec<CaseFacts>, ReferenceError> {
+        let mut all: Vec<CaseFacts> = Vec::new();
         while all.len() < n {
             let output = run(all.len())?;
             let text = String::from_utf8_lossy(&output.stdout);
@@ -336,13 +336,13 @@ fn linked_statically(numbers: impl Iterator<Item = usize>) -> Vec<String> {
 }
 
 /// Reads the lines of a callee, and those of a caller after it.
-fn facts(lines: &str) -> Observed {
+fn facts(lines: &str) -> CaseFacts {
     let (callee, caller) = lines.split_once("calling\n").unwrap_or((lines, ""));
     Facts::of_sides([callee, caller]).map_err(Fault::from)
 }
 
 /// Returns the facts about a case whose process ended.
-fn ended(lines: &str, hangs: bool) -> Observed {
+fn ended(lines: &str, hangs: bool) -> CaseFacts {
     let how = match lines.lines().find_map(|line| line.strip_prefix("died ")) {
         Some("9") => "hangs".to_owned(),
         Some("11") => "ends the process: SIGSEGV".to_owned(),
@@ -398,7 +398,7 @@ fn table(rows: &str) -> String {
 /// differences.
 pub fn verdicts(
     compiler: &str,
-    observed: &Observed,
+    observed: &CaseFacts,
     (types, ret): (Vec<Type>, &Type),
     abi: &FnAbi,
 ) -> [Verdict; 2] {

@@ -20,7 +20,7 @@ use crate::generate::CSignature;
 use crate::layout::{Answer, Table};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, CompiledUnit, More, Turn, Unit};
+use crate::verify::units::{self, CompiledUnit, ExtraText, Turn, Unit};
 use crate::verify::{Compiler, Mistake};
 
 /// Number of signatures in one file of C.
@@ -37,14 +37,14 @@ pub(crate) struct SignatureUnit<'a> {
 }
 
 /// Outcome of a signature in both directions.
-pub(crate) struct Compared {
+pub(crate) struct SignatureOutcome {
     /// `Passed` with the calls of both directions; `NotLowered` if neither is lowered.
     pub(crate) verdict: Verdict,
     /// Why one direction is not lowered, if the other one is.
     pub(crate) one_direction: Option<String>,
 }
 
-impl From<Verdict> for Compared {
+impl From<Verdict> for SignatureOutcome {
     fn from(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -53,7 +53,7 @@ impl From<Verdict> for Compared {
     }
 }
 
-impl Compared {
+impl SignatureOutcome {
     pub(crate) fn why(&self) -> Option<&str> {
         self.verdict.difference().map(|found| found.why.as_str())
     }
@@ -68,14 +68,14 @@ pub(crate) fn run(
     units: &[SignatureUnit<'_>],
     mistake: Mistake,
     at_once: usize,
-) -> Result<Vec<Vec<Compared>>, String> {
+) -> Result<Vec<Vec<SignatureOutcome>>, String> {
     let (mut all, compiled) = compile(units, at_once)?;
     let judged = units::run(&compiled, mistake, at_once, &|_, _, _| {});
     let judged = judged.map_err(|error| error.to_string())?;
     for (one, judged) in compiled.iter().zip(&judged) {
         all[one.part].take(judged);
     }
-    Ok(all.into_iter().map(Typed::compared).collect())
+    Ok(all.into_iter().map(TypedUnit::compared).collect())
 }
 
 /// Compiles the signatures of `units`, and leaves out those whose layouts differ.
@@ -85,8 +85,8 @@ pub(crate) fn run(
 pub(crate) fn compile<'a>(
     units: &'a [SignatureUnit<'a>],
     at_once: usize,
-) -> Result<(Vec<Typed<'a>>, Vec<CompiledUnit>), String> {
-    let mut all = in_threads(units, at_once, Typed::new, |_| {});
+) -> Result<(Vec<TypedUnit<'a>>, Vec<CompiledUnit>), String> {
+    let mut all = in_threads(units, at_once, TypedUnit::new, |_| {});
     let layouts = all.iter();
     let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
     let layouts: Vec<_> = layouts.collect();
@@ -95,7 +95,7 @@ pub(crate) fn compile<'a>(
     let units: Vec<Unit<'_>> = units.collect();
     let compiled = units::compile(&units, at_once, &|_, _, _| {});
     let (mut compiled, refused) = compiled.map_err(|error| error.to_string())?;
-    let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
+    let mut decided: Vec<BTreeMap<usize, SignatureOutcome>> = Vec::new();
     for (part, typed) in all.iter().enumerate() {
         let own = refused.iter().filter(|one| one.part == part);
         decided.push(own.flat_map(|one| typed.refused(one)).collect());
@@ -113,12 +113,12 @@ pub(crate) fn compile<'a>(
 }
 
 /// A unit with the types that `cabi` builds.
-pub(crate) struct Typed<'a> {
+pub(crate) struct TypedUnit<'a> {
     unit: &'a SignatureUnit<'a>,
     /// The types and the case of each signature that is to be tried, with its place among all.
     subjects: Vec<(usize, Subject)>,
     /// Outcomes of signatures.
-    decided: BTreeMap<usize, Compared>,
+    decided: BTreeMap<usize, SignatureOutcome>,
 }
 
 /// Returns the place of a signature whose names start with `r<i>`.
@@ -126,7 +126,7 @@ pub(crate) fn number(name: &str) -> Option<usize> {
     name.strip_prefix('r')?.parse().ok()
 }
 
-impl<'a> Typed<'a> {
+impl<'a> TypedUnit<'a> {
     fn new(unit: &'a SignatureUnit<'a>) -> Self {
         let (mut subjects, mut decided) = (Vec::new(), BTreeMap::new());
         for (i, signature) in unit.signatures.iter().enumerate() {
@@ -153,7 +153,7 @@ impl<'a> Typed<'a> {
 
     /// Returns the caller and callee of every signature that is to be tried, and `layouts`. The
     /// latter is a text about the types of those that are in the file.
-    fn unit<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Unit<'b> {
+    fn unit<'b>(&'b self, part: usize, layouts: &'b ExtraText<'b>) -> Unit<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
         let entries = self.subjects.iter().filter_map(entry).collect();
         let mut unit = Unit::new(part, self.unit.compiler, entries);
@@ -172,7 +172,7 @@ impl<'a> Typed<'a> {
     }
 
     /// Returns the compiler's answers for signatures that it refuses.
-    fn refused(&self, refused: &units::RefusedCases<'_>) -> Vec<(usize, Compared)> {
+    fn refused(&self, refused: &units::RefusedCases<'_>) -> Vec<(usize, SignatureOutcome)> {
         let is_refused = |(_, one): &&(usize, Subject)| {
             let mut cases = refused.cases.iter();
             cases.any(|case| case.name == one.block.name)
@@ -183,7 +183,10 @@ impl<'a> Typed<'a> {
     }
 
     /// Returns the signatures of `compiled` whose layouts differ.
-    fn layouts_differ(&self, compiled: &CompiledUnit) -> Result<BTreeMap<usize, Compared>, String> {
+    fn layouts_differ(
+        &self,
+        compiled: &CompiledUnit,
+    ) -> Result<BTreeMap<usize, SignatureOutcome>, String> {
         let compiler = self.unit.compiler;
         let is_compiled = |at: &usize| {
             let name = &self.subjects[*at].1.block.name;
@@ -228,7 +231,7 @@ impl<'a> Typed<'a> {
     }
 
     /// Takes the verdicts of the unit: one direction stands after the other.
-    fn take(&mut self, judged: &[units::Judged]) {
+    fn take(&mut self, judged: &[units::CaseVerdict]) {
         let (calls, callees) = judged.split_at(judged.len() / 2);
         for (call, callee) in calls.iter().zip(callees) {
             let number = number(&call.case.name);
@@ -238,7 +241,7 @@ impl<'a> Typed<'a> {
     }
 
     /// Returns one result for each signature.
-    fn compared(mut self) -> Vec<Compared> {
+    fn compared(mut self) -> Vec<SignatureOutcome> {
         let all = (0..self.unit.signatures.len()).map(|i| {
             let nothing = || Verdict::Differs("nothing became of it".into()).into();
             self.decided.remove(&i).unwrap_or_else(nothing)
@@ -300,7 +303,7 @@ const REFUSALS: [&str; 7] = [
     "unsigned _BitInt of bit sizes greater than 128 not supported",
 ];
 
-fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Compared {
+fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> SignatureOutcome {
     let why = error
         .messages()
         .map_or_else(|| error.to_string(), first_error);
@@ -315,7 +318,7 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
 }
 
 /// Returns the verdict of both directions.
-fn of_both(both: [&units::Judged; 2]) -> Compared {
+fn of_both(both: [&units::CaseVerdict; 2]) -> SignatureOutcome {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
     for judged in both {
         let inside = |found: &Difference| found.clone().inside(judged.direction.name());
@@ -336,7 +339,7 @@ fn of_both(both: [&units::Judged; 2]) -> Compared {
     match (inconsistent, not_lowered) {
         (Some(found), _) => Verdict::SelfInconsistent(found).into(),
         (None, Some(why)) if calls == 0 => Verdict::NotLowered(why).into(),
-        (None, one_direction) => Compared {
+        (None, one_direction) => SignatureOutcome {
             one_direction,
             ..Verdict::Passed(calls).into()
         },

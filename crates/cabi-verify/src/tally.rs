@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::build::Capability;
 use crate::generate::CSignature;
 use crate::report::{Item, Section, Status, members};
-use crate::signatures::Compared;
+use crate::signatures::SignatureOutcome;
 use crate::verdict::Verdict;
 use crate::verify::Compiler;
 
@@ -105,7 +105,7 @@ impl Tally {
     }
 
     /// Counts the outcome of one signature.
-    pub(crate) fn take(&mut self, compared: &Compared) {
+    pub(crate) fn take(&mut self, compared: &SignatureOutcome) {
         self.signatures += 1;
         let count = |reasons: &mut Reasons, why: &str| {
             *reasons.entry(why.to_owned()).or_default() += 1;
@@ -133,7 +133,7 @@ impl Tally {
     }
 
     /// Returns the list of differences like this outcome, if it is one.
-    pub(crate) fn findings(&mut self, compared: &Compared) -> Option<&mut Vec<Finding>> {
+    pub(crate) fn findings(&mut self, compared: &SignatureOutcome) -> Option<&mut Vec<Finding>> {
         match compared.verdict {
             Verdict::Differs(_) => Some(&mut self.failures),
             Verdict::SelfInconsistent(_) => Some(&mut self.inconsistent),

@@ -36,14 +36,14 @@ pub struct Difference {
     /// Value that differs, if it is one.
     pub value: Option<Value>,
     /// Its parts that the compiler has elsewhere than where they belong, as far as that is known.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<MovedBytes>,
     /// All of it in words.
     pub why: String,
 }
 
 /// A part of a value that a compiler passes, reads or returns elsewhere than where it belongs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Moved {
+pub struct MovedBytes {
     /// From the first of its bytes to the one after its last.
     pub bytes: (usize, usize),
     /// The registers or slots in which these bytes were found; none if they were not.

@@ -33,7 +33,7 @@ pub(crate) mod report;
 mod skip_reasons;
 pub mod units;
 
-pub use crate::header::Read;
+pub use crate::header::ReadHeader;
 pub use crate::verdict::Verdict;
 pub use error::VerifyError;
 pub use part::HeaderRun;
@@ -41,13 +41,13 @@ pub use skip_reasons::{
     CRASHES, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped, not_compared,
 };
 use units::{BATCH, CompiledUnit, Turn, Unit};
-pub use units::{Judged, Mistake, Shown};
+pub use units::{CaseVerdict, Mistake, SelfDifference};
 
 /// Headers and compilers to be compared, and settings.
 #[derive(Debug)]
 pub struct Verification {
     /// The headers.
-    pub headers: Vec<Read>,
+    pub headers: Vec<ReadHeader>,
     /// The compilers; each compiles each header.
     pub compilers: Vec<Compiler>,
     /// Flags that the headers were read with, for the compilers too.
@@ -105,7 +105,7 @@ pub type Progress<'a> = &'a (dyn Fn(RunStep, usize, usize) + Sync);
 impl Verification {
     /// Plans all headers against all compilers, one process per processor. The flags are those that
     /// the headers were read with.
-    pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
+    pub fn new(headers: Vec<ReadHeader>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
             compilers,
@@ -121,11 +121,12 @@ impl Verification {
     /// use cabi::{Target, X86_64_SYSV};
     /// use cabi_header::Options;
     /// use cabi_verify::build::Reference;
-    /// use cabi_verify::verify::{Compiler, Verification, Read};
+    /// use cabi_verify::verify::{Compiler, ReadHeader, Verification};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
     /// let records = (&Target::X86_64_LINUX, Some(&X86_64_SYSV));
-    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), records, |_, _| true)?;
+    /// let options = Options::new().args(&flags);
+    /// let header = ReadHeader::header("stdlib.h", &options, records, |_, _| true)?;
     /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
     /// let plan = Verification::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
@@ -137,14 +138,14 @@ impl Verification {
     }
 
     /// Does all but the calls.
-    pub fn prepare<'a>(&'a self, progress: Progress<'_>) -> Result<Prepared<'a>, VerifyError> {
+    pub fn prepare<'a>(&'a self, progress: Progress<'_>) -> Result<PreparedRun<'a>, VerifyError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let each = self.compilers.iter().flat_map(|compiler| {
             let headers = self.headers.iter();
             headers.map(move |read| (compiler, read))
         });
-        let each: Vec<(&Compiler, &Read)> = each.collect();
-        let ask = |&(compiler, read): &(&'a Compiler, &'a Read)| {
+        let each: Vec<(&Compiler, &ReadHeader)> = each.collect();
+        let ask = |&(compiler, read): &(&'a Compiler, &'a ReadHeader)| {
             check_interrupt()?;
             let mut part = HeaderRun::new(compiler, read);
             part.ask(&flags)?;
@@ -181,7 +182,7 @@ impl Verification {
         for (number, left) in left.collect::<Vec<_>>() {
             parts[number].skipped.extend(left);
         }
-        Ok(Prepared {
+        Ok(PreparedRun {
             plan: self,
             parts,
             compiled,
@@ -191,14 +192,14 @@ impl Verification {
 
 /// A plan of which only the calls are left; they can be made many times, right or with mistakes.
 #[derive(Debug)]
-pub struct Prepared<'a> {
+pub struct PreparedRun<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<HeaderRun<'a>>,
     compiled: Vec<CompiledUnit>,
 }
 
-impl<'a> Prepared<'a> {
+impl<'a> PreparedRun<'a> {
     /// Observes both sides of all calls.
     ///
     /// # Errors
@@ -215,7 +216,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-impl Read {
+impl ReadHeader {
     /// Reads a header named as after `#include`, or by its path from here, for a target. Each
     /// record type gets its positions in functions of the convention `records`, if there is one;
     /// `only` chooses functions and types by name and place.
@@ -236,7 +237,7 @@ impl Read {
         Self::text(name, &include, options, records, only)
     }
 
-    /// Reads a text of declarations and directives, as [`Read::header`] does a header.
+    /// Reads a text of declarations and directives, as [`ReadHeader::header`] does a header.
     pub fn text(
         name: &str,
         text: &str,

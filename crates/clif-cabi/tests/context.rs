@@ -36,9 +36,9 @@ block0(v0: i64, v1: i64, v2: i64):
 }";
 
 #[repr(C)]
-struct Checked(i64, i64);
+struct CheckResult(i64, i64);
 
-type Check = extern "C" fn(*const u8, &mut [i64; 4], i64) -> Checked;
+type Check = extern "C" fn(*const u8, &mut [i64; 4], i64) -> CheckResult;
 
 /// Defines a function of `sig`; `emit` begins it.
 fn define(

@@ -37,7 +37,7 @@ use clif_cabi::clif_cabi_plan::{ClifPlace, Machine, Places};
 use compile::{SETTINGS, popped};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use generate::{Rng, signature};
-use probe::{Observed, observe};
+use probe::{ObservedCalls, observe};
 
 const BATCH: usize = 250;
 
@@ -107,7 +107,7 @@ fn signatures(seed: usize, numbers: std::ops::Range<usize>) -> Vec<Signature> {
 }
 
 /// Checks that every value is where `places` says.
-fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String> {
+fn check(sig: &Signature, places: &Places, seen: &ObservedCalls) -> Result<(), String> {
     for (index, param) in sig.params.iter().enumerate() {
         let place = places.params[index];
         let what = |side| format!("{side}, parameter {index}, {place:?}");

@@ -10,7 +10,7 @@ use cabi_tests::measure::{
     Costs, Program, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
 };
 use cabi_tests::measured::measured;
-use cabi_verify::build::Installed;
+use cabi_verify::build::InstalledCompilers;
 use criterion::Criterion;
 
 use crate::programs;
@@ -44,7 +44,7 @@ pub(crate) fn make_loops() -> Result<()> {
 }
 
 fn program() -> Result<Program> {
-    let installed = Installed::find();
+    let installed = InstalledCompilers::find();
     let reference = installed.references.first().ok_or("no C compiler")?;
     Program::new(reference, &measured()?)
 }
@@ -157,7 +157,7 @@ fn machine() -> Result<Vec<String>> {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
     let model = model.unwrap_or("").trim_start_matches([' ', '\t', ':']);
     let mut lines = vec![format!("processor: {model}")];
-    for reference in &Installed::find().references {
+    for reference in &InstalledCompilers::find().references {
         lines.push(reference.version().to_owned());
     }
     let installed = || first_line("pkg-config", &["--modversion", "libffi"]);

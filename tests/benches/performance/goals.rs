@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_tests::measure::{PREPARED, Step};
-use cabi_tests::measured::{Measured, measured};
+use cabi_tests::measured::{MeasuredSignature, measured};
 
 use crate::figures::{Figures, Result};
 use crate::programs::PROGRAMS;
@@ -155,7 +155,7 @@ fn group(
 }
 
 /// Checks whether x87 is the signature's subject: `memory` has it besides.
-fn has_x87(own: &Measured) -> bool {
+fn has_x87(own: &MeasuredSignature) -> bool {
     ["ld_2", "s_ld", "cplxl"].contains(&own.name)
 }
 

@@ -13,7 +13,7 @@ use cabi_verify::generate::{Dialect, Random, signature_from};
 
 use crate::said::typed;
 
-pub(super) struct Drawn {
+pub(super) struct DrawnSignature {
     /// The types that were made, one of another.
     pub(super) types: Vec<Type>,
     /// `true` if the layout of some record was given, not computed.
@@ -71,7 +71,7 @@ const LIMITS: [u64; 11] = [
 ];
 
 /// Types, and a signature of them under `sysv` or Win64.
-pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
+pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> DrawnSignature {
     let mut draw = Draw {
         random: Random::of_bytes(bytes),
         model: DataModel::LP64,
@@ -109,7 +109,7 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
     let sig = make(&params, &unnamed);
     unnamed.as_mut().unwrap_or(&mut params).push(more);
     let longer = make(&params, &unnamed);
-    Drawn {
+    DrawnSignature {
         types: draw.types,
         any_given: draw.any_given,
         mixed: draw.mixed,

@@ -5,7 +5,7 @@ use std::ffi::{c_long, c_void};
 use std::hint::black_box;
 use std::ptr::null;
 
-use cabi_verify::build::Installed;
+use cabi_verify::build::InstalledCompilers;
 use cabi_verify::pattern::bytes;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;
@@ -16,7 +16,7 @@ use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invoker, Invokers};
 use super::program::{Loop, Program, settings};
 use super::text::BUFFER;
 use super::{Repeat, label, titled};
-use crate::measured::{Measured, measured, offsets};
+use crate::measured::{MeasuredSignature, measured, offsets};
 use crate::shims;
 use crate::suite::Result;
 
@@ -59,9 +59,9 @@ impl Way {
 }
 
 /// One signature by all ways.
-struct Ways<'a> {
+struct CallWays<'a> {
     programs: &'a [Program; 2],
-    measured: &'a Measured,
+    measured: &'a MeasuredSignature,
     closures: &'a Closures,
     invoker: Invoker,
     interface: CallInterface,
@@ -82,7 +82,7 @@ impl Buffer {
     }
 
     /// Makes a buffer with a value of each argument.
-    fn of_arguments(measured: &Measured) -> Result<Box<Self>> {
+    fn of_arguments(measured: &MeasuredSignature) -> Result<Box<Self>> {
         let mut sent = Self::new();
         let all = measured.sig.params().iter().zip(offsets(&measured.sig));
         for (number, (param, offset)) in (1..).zip(all) {
@@ -96,9 +96,11 @@ impl Buffer {
 }
 
 /// Has `measure` make the loop of each signature and way. The loop is named by both.
-pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<()>) -> Result<()> {
+pub fn each_call(
+    measure: &mut dyn FnMut(&MeasuredSignature, Way, Repeat<'_>) -> Result<()>,
+) -> Result<()> {
     let all = measured()?;
-    let [gcc, clang] = <[_; 2]>::try_from(Installed::find().references)
+    let [gcc, clang] = <[_; 2]>::try_from(InstalledCompilers::find().references)
         .map_err(|found| format!("of gcc and clang only {found:?} is installed"))?;
     let programs = [Program::new(&gcc, &all)?, Program::new(&clang, &all)?];
     let mut invokers = Invokers::new(&settings())?;
@@ -132,7 +134,7 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
             // A variadic function has none: its arguments are read by `va_arg`.
             Some(_) => None,
         };
-        let mut ways = Ways {
+        let mut ways = CallWays {
             programs: &programs,
             measured,
             closures: &closures,
@@ -161,7 +163,7 @@ fn code(engine: &mut Engine, func: Function) -> Result<Code> {
     Ok(engine.code(id)?)
 }
 
-impl Ways<'_> {
+impl CallWays<'_> {
     /// Checks whether there is this way for this signature.
     fn has(&self, way: Way) -> bool {
         let in_libffi = self.measured.in_libffi;

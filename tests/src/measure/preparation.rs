@@ -16,7 +16,7 @@ use clif_cabi_jit::Engine;
 use super::program::{Program, settings};
 use super::{Costs, Repeat, allocations, label};
 use crate::hand::{Hand, begin};
-use crate::measured::{Measured, measured};
+use crate::measured::{MeasuredSignature, measured};
 use crate::shims;
 use crate::suite::Result;
 
@@ -64,7 +64,7 @@ impl Step {
 }
 
 /// Returns the signatures of [`PREPARED`].
-fn prepared() -> Result<Vec<Measured>> {
+fn prepared() -> Result<Vec<MeasuredSignature>> {
     let mut all = measured()?;
     all.retain(|measured| PREPARED.contains(&measured.name));
     Ok(all)
@@ -75,7 +75,7 @@ fn prepared() -> Result<Vec<Measured>> {
 pub fn each_step(
     program: &Program,
     steps: &[Step],
-    measure: &mut dyn FnMut(&Measured, Step, Repeat<'_>) -> Result<()>,
+    measure: &mut dyn FnMut(&MeasuredSignature, Step, Repeat<'_>) -> Result<()>,
 ) -> Result<()> {
     for measured in prepared()? {
         for &step in steps {
@@ -97,7 +97,7 @@ pub fn n_allocations() -> Result<Costs> {
     let mut engine = Engine::new(&settings())?;
     let mut counts = Costs::default();
     for measured in prepared()? {
-        let Measured { name, sig, .. } = &measured;
+        let MeasuredSignature { name, sig, .. } = &measured;
         let lower = Lowering::new(engine.isa())?;
         // The table in which plans are kept.
         lower.call_plan(&FnSig::new([], cabi::Type::VOID))?;
@@ -119,14 +119,14 @@ pub fn n_allocations() -> Result<Costs> {
 }
 
 /// Returns the call by hand with the instructions of the lowered one.
-fn moves(measured: &Measured) -> Option<&crate::hand::Moves> {
+fn moves(measured: &MeasuredSignature) -> Option<&crate::hand::Moves> {
     match measured.same_code.as_ref().or(measured.hand.as_ref()) {
         Some(Hand::Moves(moves)) => Some(moves),
         _ => None,
     }
 }
 
-fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<()> {
+fn repeat(program: &Program, measured: &MeasuredSignature, step: Step, n: u32) -> Result<()> {
     let label = label(step, measured.name, n);
     let sig = &measured.sig;
     let mut engine = Engine::new(&settings())?;
@@ -160,7 +160,7 @@ fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<
 fn sites(
     engine: &mut Engine,
     lower: &Lowering,
-    measured: &Measured,
+    measured: &MeasuredSignature,
     by_hand: Option<&crate::hand::Moves>,
     repeat: &mut dyn FnMut(&mut dyn FnMut()) -> Result<()>,
 ) -> Result<()> {

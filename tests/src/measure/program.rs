@@ -9,7 +9,7 @@ use cabi_verify::build::{Built, Reference};
 use clif_cabi_jit::{Cpu, Settings};
 
 use super::text;
-use crate::measured::Measured;
+use crate::measured::MeasuredSignature;
 use crate::suite::Result;
 
 /// The C of all signatures, loaded. Buffers of it are used by one call at a time.
@@ -35,7 +35,7 @@ pub(super) struct Loop {
 impl Program {
     /// Returns the C of `all`, built by `reference` and loaded, with libffi's functions: those of
     /// the file that `CABI_LIBFFI` names, else the installed ones.
-    pub fn new(reference: &Reference, all: &[Measured]) -> Result<Self> {
+    pub fn new(reference: &Reference, all: &[MeasuredSignature]) -> Result<Self> {
         let named = std::env::var("CABI_LIBFFI");
         let libffi = named.as_deref().unwrap_or("-lffi");
         let flags: &[&str] = match all {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cabi::{DataModel, Kind, Record, Scalar, Type};
 use cabi_header::Emitter;
 
-use crate::measured::{Measured, offsets};
+use crate::measured::{MeasuredSignature, offsets};
 use crate::shims::first_like_result;
 use crate::suite::Result;
 
@@ -22,7 +22,7 @@ const SHARED: &str = include_str!("loops.c");
 const LIBFFI: &str = include_str!("libffi.c");
 
 /// Returns the whole text. It needs no libffi if there are no signatures.
-pub(super) fn source(all: &[Measured]) -> Result<String> {
+pub(super) fn source(all: &[MeasuredSignature]) -> Result<String> {
     let mut emitter = Emitter::new(&DataModel::LP64);
     let mut functions = String::new();
     for measured in all {
@@ -49,7 +49,7 @@ struct Descriptions {
 impl Descriptions {
     /// Makes `cif_NAME`, and `prepare_NAME`, which prepares it, lays the structures out and returns
     /// libffi's status.
-    fn of(measured: &Measured) -> Result<String> {
+    fn of(measured: &MeasuredSignature) -> Result<String> {
         let (name, sig) = (measured.name, &measured.sig);
         let mut own = Self {
             text: String::new(),
@@ -120,7 +120,7 @@ fn float(scalar: Scalar) -> Result<&'static str> {
 /// Appends the functions of a signature: `used_NAME` returns a value that depends on all its
 /// arguments, as far as C can express that in a line; `same_NAME` returns its first argument of the
 /// result's type; `caller_NAME` is a shim; `repeat_NAME` makes that call in a loop.
-fn one(text: &mut String, emitter: &mut Emitter, measured: &Measured) -> Result<()> {
+fn one(text: &mut String, emitter: &mut Emitter, measured: &MeasuredSignature) -> Result<()> {
     let (name, sig) = (measured.name, &measured.sig);
     let mut types = Vec::new();
     for param in sig.params() {
@@ -172,7 +172,7 @@ fn one(text: &mut String, emitter: &mut Emitter, measured: &Measured) -> Result<
 
 /// Returns the sum of all numbers in all arguments, if the result is a number: it depends on all of
 /// them.
-fn sum(measured: &Measured) -> Option<String> {
+fn sum(measured: &MeasuredSignature) -> Option<String> {
     let is_number = |ty: &Type| match ty.kind() {
         Kind::Scalar(scalar) => !matches!(scalar, Scalar::Ptr),
         Kind::Complex(_) => true,

@@ -24,7 +24,7 @@ use cabi_verify::question::Question;
 use cabi_verify::verdict::Verdict;
 
 use self::machines::{Compiler, Machine};
-use self::observer::{Compiled, References};
+use self::observer::{CompiledQuestions, References};
 use crate::suite::{Result, Suite, number};
 
 /// One of so many signatures may have vectors. Few machines have registers for them here, but
@@ -63,7 +63,7 @@ struct Signatures {
 }
 
 /// A question, and the places of its values.
-type Placed<'q> = (&'q Question, FnAbi);
+type PlacedQuestion<'q> = (&'q Question, FnAbi);
 
 /// A compiler whose code is compared with a convention.
 struct Engine<'a> {
@@ -134,8 +134,8 @@ impl Engine<'_> {
         let tools = tools.map_err(|why| suite.report.absent(&self.name, &why));
         let Ok(tools) = tools else { return Ok(()) };
         let is_stored = drawn.0 == stored::SEED && drawn.1 >= self.machine.stored;
-        let drawn = Drawn::with_directed(self, drawn);
-        let compiled = Compiled::new(&drawn.questions, &tools, 0)?;
+        let drawn = DrawnQuestions::with_directed(self, drawn);
+        let compiled = CompiledQuestions::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
             self.outcome("a process ended", self.asks_again(&tools), suite);
         }
@@ -154,7 +154,10 @@ impl Engine<'_> {
     }
 
     /// Returns the questions, and where the convention has their values.
-    fn placed<'q>(&self, compiled: &'q Compiled) -> Result<Vec<Placed<'q>>, String> {
+    fn placed<'q>(
+        &self,
+        compiled: &'q CompiledQuestions,
+    ) -> Result<Vec<PlacedQuestion<'q>>, String> {
         let place = |question: &'q Question| {
             let abi = self.machine.abi(self.machine.convention, question);
             abi.map(|abi| (question, abi)).map_err(|e| e.to_string())
@@ -165,12 +168,12 @@ impl Engine<'_> {
     /// Compares facts with the convention. Returns the questions of which both sides agree.
     fn judge<'q>(
         &self,
-        compiled: &Compiled,
-        placed: Vec<Placed<'q>>,
+        compiled: &CompiledQuestions,
+        placed: Vec<PlacedQuestion<'q>>,
         refused: &[String],
         suite: &mut Suite,
-    ) -> Vec<Placed<'q>> {
-        let check = |(question, abi): &Placed<'q>| {
+    ) -> Vec<PlacedQuestion<'q>> {
+        let check = |(question, abi): &PlacedQuestion<'q>| {
             let [caller, callee] = compiled.check(question, abi);
             caller.and(callee)
         };
@@ -180,7 +183,7 @@ impl Engine<'_> {
     }
 
     /// Counts shapes of the signatures: too few would compare too little.
-    fn shapes(&self, placed: &[Placed<'_>], suite: &mut Suite) -> Result<()> {
+    fn shapes(&self, placed: &[PlacedQuestion<'_>], suite: &mut Suite) -> Result<()> {
         let mut shapes = self.machine.shapes.clone();
         if self.compiler.bit_int {
             shapes.push(shapes::named("_BitInt")?);
@@ -195,11 +198,11 @@ impl Engine<'_> {
     /// Collects the differences, and returns the signatures that agree.
     fn places<'q>(
         &self,
-        placed: Vec<Placed<'q>>,
+        placed: Vec<PlacedQuestion<'q>>,
         verdicts: Vec<Verdict>,
         (refused, not_compiled): (&[String], usize),
         suite: &mut Suite,
-    ) -> Vec<Placed<'q>> {
+    ) -> Vec<PlacedQuestion<'q>> {
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
         let n_placed = placed.len();
         let variadic = placed.iter().filter(|(one, _)| one.sig.is_variadic());
@@ -257,13 +260,13 @@ fn is_enough(
 }
 
 #[derive(Default)]
-struct Drawn {
+struct DrawnQuestions {
     questions: Vec<Question>,
     /// Refusals of `cabi`.
     refused: Vec<String>,
 }
 
-impl Drawn {
+impl DrawnQuestions {
     /// Draws random questions, and adds those about the rules of the convention.
     fn with_directed(engine: &Engine<'_>, (seed, count): (u64, u64)) -> Self {
         let (machine, compiler) = (engine.machine, engine.compiler);

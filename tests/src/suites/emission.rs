@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use cabi::{Convention, FnAbi, FnSig, VectorLevel};
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::Subject;
-use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
+use cabi_verify::probe::{Emission, EmittedFacts, Probe, SETTINGS};
 use cabi_verify::processor;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::units::Mistake;
@@ -256,7 +256,7 @@ fn parts<'a>(
 }
 
 impl Part<'_> {
-    fn emitted(&self) -> std::result::Result<Vec<Emitted>, String> {
+    fn emitted(&self) -> std::result::Result<Vec<EmittedFacts>, String> {
         let own = self.signatures.iter().map(|one| one.sig.clone());
         let sigs: Vec<FnSig> = own.map(|sig| self.mistake.told(sig)).collect();
         let emission = Emission {

@@ -16,7 +16,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::Difference;
 use cabi_verify::verify::{
-    Compiler, HeaderRun, Mistake, OTHER_MEMBERS, Prepared, Read, Verification, VerifyError,
+    Compiler, HeaderRun, Mistake, OTHER_MEMBERS, PreparedRun, ReadHeader, Verification, VerifyError,
 };
 
 use super::conventions::mutations;
@@ -77,7 +77,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Reads the header of a line of [`SYSTEM`], if it is installed.
-fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
+fn read(line: &str, report: &mut Report) -> Result<Option<ReadHeader>> {
     let (line, before) = line.split_once(" | ").unwrap_or((line, ""));
     let words: Vec<&str> = line.split_whitespace().collect();
     let [package, header, by_value] = words[..] else {
@@ -105,7 +105,12 @@ fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
 }
 
 /// Reads `text`; `None`, and a note, if the header is not installed.
-fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Result<Option<Read>> {
+fn read_text(
+    name: &str,
+    text: &str,
+    engine: &str,
+    report: &mut Report,
+) -> Result<Option<ReadHeader>> {
     let is_absent = |error: &HeaderError| match error {
         HeaderError::Source { errors } => errors
             .iter()
@@ -114,7 +119,7 @@ fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Resul
     };
     let options = Options::new().arg(STANDARD);
     let all = |_: &_, _: &_| true;
-    match Read::text(name, text, &options, (&HERE, HERE.convention()), all) {
+    match ReadHeader::text(name, text, &options, (&HERE, HERE.convention()), all) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));
@@ -170,7 +175,7 @@ fn mistake() -> Result<(&'static str, Mistake)> {
 }
 
 /// Checks that there is no mismatch without a mistake, and one with it.
-fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
+fn mutants(prepared: &PreparedRun<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
     let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;

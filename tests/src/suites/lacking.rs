@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::suite::{Result, Suite};
 
 /// A feature or tool that a machine may lack.
-struct Lacking {
+struct Lack {
     what: &'static str,
     /// Beginnings of the names of its programs, and variables by which it is not found,
     /// `NAME=VALUE`; one without a value names a folder without files.
@@ -36,8 +36,8 @@ const SILENT: &str = "does not print why it did not run";
 /// A name that no case has: the suite then skips its cases.
 const NONE: &str = "no case";
 
-static LACKING: [Lacking; 9] = [
-    Lacking {
+static LACKING: [Lack; 9] = [
+    Lack {
         what: "avx512f",
         hidden: &["CABI_HIDE=avx512f"],
         reason: "avx512f",
@@ -47,7 +47,7 @@ static LACKING: [Lacking; 9] = [
             ("zig_auto", NONE),
         ],
     },
-    Lacking {
+    Lack {
         what: "avx",
         hidden: &["CABI_HIDE=avx"],
         reason: "avx",
@@ -57,43 +57,43 @@ static LACKING: [Lacking; 9] = [
             ("probe", "vector-32"),
         ],
     },
-    Lacking {
+    Lack {
         what: "gcc",
         hidden: &["gcc", "cc", "c89", "c99", "x86_64-linux-gnu-gcc"],
         reason: "gcc",
         suites: &[("random", NONE), ("probe", CASE)],
     },
-    Lacking {
+    Lack {
         what: "clang",
         hidden: &["clang"],
         reason: "clang",
         suites: &[("random", NONE), ("probe", CASE)],
     },
-    Lacking {
+    Lack {
         what: "libclang",
         hidden: &["LIBCLANG_PATH="],
         reason: "libclang",
         suites: &[("run_time", CASE), ("emission", ""), ("headers", "")],
     },
-    Lacking {
+    Lack {
         what: "Zig",
         hidden: &["CABI_ZIG=none", "CABI_CLANG_20=none", "CABI_CLANG_22=none"],
         reason: "none",
         suites: &[("zig", ""), ("zig_auto", ""), ("bugs", "")],
     },
-    Lacking {
+    Lack {
         what: "cross compilers",
         hidden: &["aarch64-", "riscv64-", "s390x-", "x86_64-w64-"],
         reason: "gcc",
         suites: &[("emission", CASE), ("conventions", "s390x")],
     },
-    Lacking {
+    Lack {
         what: "emulators",
         hidden: &["qemu-"],
         reason: "qemu",
         suites: &[("emission", CASE), ("conventions", "s390x")],
     },
-    Lacking {
+    Lack {
         what: "valgrind",
         hidden: &["valgrind"],
         reason: "valgrind",
@@ -121,7 +121,7 @@ struct Child<'m> {
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let machine = |own: &'static Lacking| Ok((own, Machine::new(&folder, &[own])?));
+    let machine = |own: &'static Lack| Ok((own, Machine::new(&folder, &[own])?));
     let machines: Vec<_> = LACKING.iter().map(machine).collect::<Result<_>>()?;
     let all = Machine::new(&folder, &LACKING.each_ref())?;
     let mut children = Vec::new();
@@ -178,7 +178,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 impl Machine {
-    fn new(folder: &TempDir, lacking: &[&'static Lacking]) -> Result<Self> {
+    fn new(folder: &TempDir, lacking: &[&'static Lack]) -> Result<Self> {
         let names: Vec<&str> = lacking.iter().map(|one| one.what).collect();
         let folder = folder.path().join(names.join("+"));
         let (path, nothing) = (folder.join("programs"), folder.join("nothing"));

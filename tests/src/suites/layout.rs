@@ -17,7 +17,7 @@ use cabi_verify::corpus::{DEFAULT_TARGET, TESTED_LIBCLANG, libclang};
 use cabi_verify::layout::{Answer, Fact, ask_together, facts};
 use cabi_verify::threads::{at_once, in_threads};
 
-use super::conventions::stored::{Stored, folder};
+use super::conventions::stored::{FactsFile, folder};
 use crate::corpus::OTHERS;
 use crate::suite::{Result, Suite};
 
@@ -67,7 +67,7 @@ pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
         let asked = subjects
             .iter()
             .map(|one| (&*one.block.name, &*one.block.code));
-        let lines = Stored::judged(&path(compiler), asked, &engine, suite)?;
+        let lines = FactsFile::judged(&path(compiler), asked, &engine, suite)?;
         let mut answered = Vec::new();
         for (subject, lines) in subjects.iter().zip(lines) {
             let Some(lines) = lines else { continue };
@@ -147,8 +147,8 @@ fn measure(
             (name, &*one.block.code, lines.get(name).cloned())
         });
         let version = reference.version().lines().next().unwrap_or_default();
-        let text = Stored::text(version, cases);
-        Stored::hold(&path(reference.name()), &text, &engine, suite)?;
+        let text = FactsFile::text(version, cases);
+        FactsFile::hold(&path(reference.name()), &text, &engine, suite)?;
     }
     report(&engine, &answered, suite);
     Ok(())

@@ -17,7 +17,7 @@ use cabi::{Policy, Profile, Target, Type};
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject, SubjectCase};
 use cabi_verify::facts::Facts;
-use cabi_verify::probe::{Observed, has_room, verdicts};
+use cabi_verify::probe::{CaseFacts, has_room, verdicts};
 use cabi_verify::processor;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
@@ -57,7 +57,7 @@ struct Part<'a> {
     engine: String,
     source: Source,
     cases: Vec<Case>,
-    facts: Vec<Vec<Observed>>,
+    facts: Vec<Vec<CaseFacts>>,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -270,7 +270,7 @@ impl<'a> Part<'a> {
     /// places under `policy`.
     fn verdicts(&self, policy: Policy) -> Verdicts {
         let name = self.reference().name();
-        let of = |case: &Case, facts: &[Observed]| {
+        let of = |case: &Case, facts: &[CaseFacts]| {
             let abi = case.abi_under(policy).map_err(|why| why.to_string())?;
             let each = facts.iter().flat_map(|facts| {
                 verdicts(

@@ -10,8 +10,8 @@ use cabi_verify::run::HERE;
 use cabi_verify::tally::{Results, Span};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::{Difference, Value, Verdict};
-use cabi_verify::verify::units::{self, Judged};
-use cabi_verify::verify::{Compiler, Mistake, Prepared, Read, Verification, VerifyError};
+use cabi_verify::verify::units::{self, CaseVerdict};
+use cabi_verify::verify::{Compiler, Mistake, PreparedRun, ReadHeader, Verification, VerifyError};
 
 use crate::suite::{Result, Suite};
 
@@ -22,9 +22,9 @@ type Control = (&'static str, fn() -> bool);
 const FEW_TRANSITIONS: usize = 1000;
 
 /// A wrong treatment of the verdicts of a unit.
-type Wrong = (&'static str, fn(&mut Vec<Judged>));
+type WrongVerdicts = (&'static str, fn(&mut Vec<CaseVerdict>));
 
-const OF_VERDICTS: [Wrong; 6] = [
+const OF_VERDICTS: [WrongVerdicts; 6] = [
     ("a case is not run", |judged| drop(judged.remove(0))),
     ("a result is not compared", |judged| {
         judged[0].verdict = Verdict::Passed(0);
@@ -102,7 +102,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // function and no other.
     let text = "#ifdef READ\ntypedef struct { long a; } s;\n#else\ntypedef struct absent s;\n#endif\nint one(int);\nint two(s);\ndouble three(double, long);\n";
     let options = Options::new().arg("-DREAD");
-    let header = Read::text("own.h", text, &options, (&HERE, None), |_, _| true);
+    let header = ReadHeader::text("own.h", text, &options, (&HERE, None), |_, _| true);
     let header = match header {
         Ok(header) => header,
         Err(VerifyError::Header { source, .. }) => {
@@ -135,7 +135,7 @@ fn note(suite: &mut Suite, what: &str, noticed: bool) {
 }
 
 /// Makes each mistake with the verdicts of each source of cases, and none.
-fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) -> Result<()> {
+fn of_verdicts(prepared: &PreparedRun<'_>, compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let fuzzed = Campaign {
         seed: 1,
         numbers: 0..4,

@@ -21,7 +21,7 @@ use cabi_verify::case::Direction;
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{CompiledUnit, Judged, Mistake, Unit};
+use cabi_verify::verify::units::{CaseVerdict, CompiledUnit, Mistake, Unit};
 
 use crate::bugs::subject;
 use crate::compiled::{self, entries, takes, unit};
@@ -129,7 +129,7 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 
 fn report<'a>(
     all: &[Unit<'_>],
-    outcomes: impl Iterator<Item = (&'a CompiledUnit, Vec<Judged>)>,
+    outcomes: impl Iterator<Item = (&'a CompiledUnit, Vec<CaseVerdict>)>,
     expected: &Expected,
     suite: &mut Suite,
 ) -> Result<()> {

@@ -18,7 +18,7 @@ use cabi_verify::case::{Case, Subject};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, CompiledUnit, Judged, Mistake};
+use cabi_verify::verify::units::{self, CaseVerdict, CompiledUnit, Mistake};
 
 use crate::compiled::{compile, unit};
 use crate::suite::{Result, Suite, number};
@@ -149,7 +149,7 @@ impl Setup {
         layouts(compiled, &format!("{name} layout"), suite);
         let compiled = std::slice::from_ref(compiled);
         let judged = |mistake| units::compare(compiled, mistake, at_once());
-        for Judged {
+        for CaseVerdict {
             case,
             direction,
             verdict,

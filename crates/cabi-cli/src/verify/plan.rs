@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use cabi::{RecordRules, X86_64_WIN64};
 use cabi_header::{Location, Options, clang_triple};
 use cabi_verify::run::HERE;
-use cabi_verify::verify::{Compiler, Read, RunStep, Verification};
+use cabi_verify::verify::{Compiler, ReadHeader, RunStep, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 
@@ -30,7 +30,7 @@ pub(super) fn plan(
     let (headers, unread): (Vec<_>, Vec<_>) = headers(verify, &flags, &compilers)?
         .into_iter()
         .partition(Result::is_ok);
-    let headers: Vec<Read> = headers.into_iter().flatten().collect();
+    let headers: Vec<ReadHeader> = headers.into_iter().flatten().collect();
     let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
     if headers.is_empty() {
         return Err(unread.join("\n"));
@@ -74,7 +74,7 @@ fn headers(
     verify: &Verify,
     flags: &[String],
     compilers: &[Compiler],
-) -> Result<Vec<Result<Read, String>>, String> {
+) -> Result<Vec<Result<ReadHeader, String>>, String> {
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let mut args = flags.to_vec();
@@ -93,7 +93,7 @@ fn headers(
     };
     let records = (&target, convention.filter(|_| verify.types));
     // With a reason for each declaration that has no case, which the run names.
-    let is_empty = |read: &Read| read.subject.cases.is_empty() && read.skipped.is_empty();
+    let is_empty = |read: &ReadHeader| read.subject.cases.is_empty() && read.skipped.is_empty();
     let read = verify.headers.iter().map(|name| {
         let bar = doing(format!("reading {name}"));
         reading::check::header(name, &args)?;
@@ -106,7 +106,7 @@ fn headers(
                 only.as_ref().is_none_or(|only| only.is_match(of))
                     && own.is_none_or(|own| own.has(&location.file))
             };
-            Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
+            ReadHeader::header(name, &options, records, chosen).map_err(|e| e.to_string())
         };
         let found = read(own.as_ref())?;
         match own.filter(|own| own.own == HeaderScope::Folder && is_empty(&found)) {
@@ -123,7 +123,7 @@ fn headers(
         }
         Some(HeaderScope::Folder) => " in its folder, or in one that -I names",
     };
-    let with_something = |read: Read| match is_empty(&read) {
+    let with_something = |read: ReadHeader| match is_empty(&read) {
         true => Err(format!(
             "{}: no function and no record type{own}{what}",
             read.name
@@ -131,7 +131,7 @@ fn headers(
         false => Ok(read),
     };
     Ok(read
-        .map(|read: Result<Read, String>| read.and_then(with_something))
+        .map(|read: Result<ReadHeader, String>| read.and_then(with_something))
         .collect())
 }
 

@@ -18,12 +18,12 @@ pub(crate) struct Bisection<B> {
     /// The cases that are in it, by their indices.
     pub cases: Vec<usize>,
     /// The others, and why.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<Rejection>,
 }
 
 /// Cases that cannot be built: one, unless the same reason is about several.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct Rejection {
     /// Their indices.
     pub cases: Vec<usize>,
     /// The compiler's words.
@@ -36,7 +36,7 @@ pub(crate) fn blamed_files(
     error: &ReferenceError,
     chosen: &[usize],
     file: impl Fn(usize) -> String,
-) -> Vec<Refused> {
+) -> Vec<Rejection> {
     let mut said: BTreeMap<&str, String> = BTreeMap::new();
     for line in error.messages().unwrap_or_default().lines() {
         if let Some((file, _)) = line.split_once(':') {
@@ -48,7 +48,7 @@ pub(crate) fn blamed_files(
     let named = chosen.iter().filter_map(|&at| {
         let words = said.get(&*file(at))?;
         let is_error = words.contains("error:");
-        is_error.then(|| Refused {
+        is_error.then(|| Rejection {
             cases: vec![at],
             why: error.with_messages(words),
         })
@@ -64,7 +64,7 @@ pub(crate) fn blamed_files(
 pub(crate) fn build_without_refused<B>(
     items: Vec<usize>,
     mut build: impl FnMut(&[usize]) -> Result<B, ReferenceError>,
-    blame: impl Fn(&ReferenceError, &[usize]) -> Vec<Refused>,
+    blame: impl Fn(&ReferenceError, &[usize]) -> Vec<Rejection>,
 ) -> Result<Bisection<B>, ReferenceError> {
     let mut parts = Bisection {
         built: None,
@@ -87,7 +87,7 @@ pub(crate) fn build_without_refused<B>(
         }
         if found.is_empty() {
             let cases = std::mem::take(&mut parts.cases);
-            parts.refused.push(Refused { cases, why: error });
+            parts.refused.push(Rejection { cases, why: error });
         }
         for one in found {
             parts.cases.retain(|left| !one.cases.contains(left));
@@ -101,8 +101,8 @@ pub(crate) fn build_without_refused<B>(
 fn search<B>(
     items: &[usize],
     build: &mut impl FnMut(&[usize]) -> Result<B, ReferenceError>,
-    blame: &impl Fn(&ReferenceError, &[usize]) -> Vec<Refused>,
-    found: &mut Vec<Refused>,
+    blame: &impl Fn(&ReferenceError, &[usize]) -> Vec<Rejection>,
+    found: &mut Vec<Rejection>,
 ) -> Result<(), ReferenceError> {
     let (first, second) = items.split_at(items.len() / 2);
     for half in [first, second] {
@@ -115,7 +115,7 @@ fn search<B>(
             found.extend(named);
         } else if half.len() == 1 || found.len() >= MOST_FOUND {
             let cases = half.to_vec();
-            found.push(Refused { cases, why });
+            found.push(Rejection { cases, why });
         } else {
             search(half, build, blame, found)?;
         }
@@ -143,7 +143,7 @@ mod tests {
         };
         let blame = |error: &ReferenceError, _: &[usize]| {
             let item = error.messages().unwrap().parse().unwrap();
-            let named = Refused {
+            let named = Rejection {
                 cases: vec![item],
                 why: refused(item),
             };
@@ -152,7 +152,7 @@ mod tests {
         build_without_refused(items.to_vec(), build, blame).unwrap()
     }
 
-    fn sorted(refused: Vec<Refused>) -> Vec<usize> {
+    fn sorted(refused: Vec<Rejection>) -> Vec<usize> {
         let mut cases: Vec<usize> = refused.into_iter().flat_map(|one| one.cases).collect();
         cases.sort_unstable();
         cases

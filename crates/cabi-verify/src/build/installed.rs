@@ -14,14 +14,14 @@ const ZIG_17: &str = "python3 -m ziglang cc -target x86_64-linux-gnu";
 
 /// Reference compilers found on this machine, and for each other known one the reason.
 #[derive(Debug)]
-pub struct Installed {
+pub struct InstalledCompilers {
     /// Compilers that work, in the order of `KNOWN_REFERENCES`.
     pub references: Vec<Reference>,
     /// Compilers that do not: name and reason.
     pub absent: Vec<(&'static str, String)>,
 }
 
-impl Installed {
+impl InstalledCompilers {
     /// Looks for every known reference compiler: `CABI_GCC` and `CABI_CLANG` name commands, else
     /// the usual names are tried.
     pub fn find() -> Self {

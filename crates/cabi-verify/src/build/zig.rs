@@ -25,7 +25,7 @@ use std::path::Path;
 
 use cabi::VectorLevel;
 
-use super::bisect::{Refused, build_without_refused};
+use super::bisect::{Rejection, build_without_refused};
 use super::object_data::read_table;
 use super::reference::succeeded;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
@@ -164,7 +164,7 @@ impl Zig {
         let blame = |error: &ReferenceError, chosen: &[usize]| {
             let messages = error.messages().unwrap_or_default();
             let blamed = file.blamed(&file.text(chosen), messages, chosen);
-            let own = blamed.into_iter().map(|(side, why)| Refused {
+            let own = blamed.into_iter().map(|(side, why)| Rejection {
                 cases: vec![side],
                 why: error.with_messages(&why),
             });
@@ -175,7 +175,7 @@ impl Zig {
             // A file without sides, for its frame.
             make(&[])?;
         }
-        for Refused { cases: sides, why } in parts.refused {
+        for Rejection { cases: sides, why } in parts.refused {
             let ([side], Some(words)) = (&sides[..], why.messages()) else {
                 return Err(why);
             };

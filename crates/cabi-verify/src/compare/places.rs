@@ -2,7 +2,7 @@
 
 use cabi::{Bank, FnAbi, Loc, PartType, Place, PlacedPart, Reg};
 
-use super::{Compared, Expected};
+use super::{Comparison, Expected};
 use crate::facts::Spot;
 use crate::pattern::is_big_endian;
 
@@ -26,7 +26,7 @@ fn behind(pointer: &Loc) -> Result<String, String> {
     }
 }
 
-impl Compared<'_> {
+impl Comparison<'_> {
     /// Returns where `place` has each byte of a value of so many bytes.
     pub(super) fn expected(&self, place: &Place, size: usize) -> Result<Expected, String> {
         Ok(match place {

@@ -51,12 +51,12 @@ pub struct Mutation {
 }
 
 /// A module that may be given mutated stubs.
-struct Mutated<'a> {
+struct MutatedModule<'a> {
     module: &'a mut ObjectModule,
     mutation: Mutation,
 }
 
-impl Stubs for Mutated<'_> {
+impl Stubs for MutatedModule<'_> {
     fn stub(
         &mut self,
         stub: Stub,
@@ -81,7 +81,7 @@ impl Stubs for Mutated<'_> {
 }
 
 /// A side of a call, and how it is made.
-pub(crate) struct OneSide<'a> {
+pub(crate) struct CallSide<'a> {
     /// The function's type, as it is lowered.
     pub(crate) sig: &'a FnSig,
     /// Offsets of the arguments, and then of the result, in their buffers, in bytes.
@@ -140,9 +140,9 @@ impl CraneliftObject {
     pub(crate) fn caller(
         &mut self,
         (name, callee): (&str, &str),
-        side: &OneSide<'_>,
+        side: &CallSide<'_>,
     ) -> Result<(), Fault> {
-        let OneSide { sig, offsets, .. } = *side;
+        let CallSide { sig, offsets, .. } = *side;
         let import = self.lower.declare_import(&mut self.module, callee, sig)?.id;
         // A function of the module, its address, a reference to it, and the steps of a call.
         let via = (side.index + side.index / VARIANTS) % 4;
@@ -176,7 +176,7 @@ impl CraneliftObject {
             };
             let (kept, to) = this.own_values(builder);
             let (lower, mutation) = (&this.lower, side.mutation);
-            let mut stubs = Mutated {
+            let mut stubs = MutatedModule {
                 module: &mut this.module,
                 mutation,
             };
@@ -242,7 +242,7 @@ impl CraneliftObject {
     /// Adds a function, called `name`, that stores its arguments at the offsets of `side` in one
     /// buffer. It returns the object at the last offset in another buffer. Some functions that pop
     /// their arguments are reached by tail calls.
-    pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
+    pub(crate) fn callee(&mut self, name: &str, side: &CallSide<'_>) -> Result<(), Fault> {
         match self.jumps(side)? {
             true => {
                 self.body(&format!("{name}_body"), side)?;
@@ -252,8 +252,8 @@ impl CraneliftObject {
         }
     }
 
-    fn body(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
-        let OneSide { sig, offsets, .. } = *side;
+    fn body(&mut self, name: &str, side: &CallSide<'_>) -> Result<(), Fault> {
+        let CallSide { sig, offsets, .. } = *side;
         let (variant, mutation) = (side.index % VARIANTS, side.mutation);
         let plan = self.lower.entry_plan(sig)?;
         let own = &clif_signature(&plan.signature);
@@ -297,7 +297,11 @@ impl CraneliftObject {
             let form = (variant, &this.lower);
             let value = given_result(builder, config, &entry, sig.result(), given, form);
             let module = &mut this.module;
-            entry.ret(&mut Mutated { module, mutation }, builder, Some(&value))
+            entry.ret(
+                &mut MutatedModule { module, mutation },
+                builder,
+                Some(&value),
+            )
         };
         let body = self.define(declare, own, mutation, build)?;
         match mutation.stub {

@@ -1,6 +1,6 @@
 //! Verdict of the facts: a side of the compiler is right, differs, or disagrees with the other one.
 
-use super::{At, ByteRun, Facts, Side, Spot, ValuePlace};
+use super::{BytePlaces, ByteRun, Facts, Side, Spot, ValuePlace};
 use crate::case::Direction;
 use crate::verdict::{Difference, Value, Verdict};
 
@@ -81,7 +81,7 @@ impl ValuePlace {
     fn is_at(&self, i: usize, expected: &str) -> bool {
         let found = self.bytes().nth(i);
         found.is_some_and(|(run, own)| match &run.at {
-            At::Spots(spots) => spots
+            BytePlaces::Spots(spots) => spots
                 .iter()
                 .any(|spot| spot.after(own).to_string() == expected),
             _ => false,
@@ -93,11 +93,11 @@ impl ValuePlace {
     fn is_elsewhere(&self, callee: &Self, counts_lost: bool) -> bool {
         let mut bytes = self.bytes().zip(callee.bytes());
         bytes.any(|((a, i), (b, k))| match (&a.at, &b.at) {
-            (At::Spots(a), At::Spots(b)) => {
+            (BytePlaces::Spots(a), BytePlaces::Spots(b)) => {
                 let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
                 !a.iter().any(has)
             }
-            (a, b) => counts_lost && (*a == At::Nowhere || *b == At::Nowhere),
+            (a, b) => counts_lost && (*a == BytePlaces::Nowhere || *b == BytePlaces::Nowhere),
         })
     }
 
@@ -105,7 +105,7 @@ impl ValuePlace {
     /// in no place where the callee has it.
     fn lacks_bits_of(&self, callee: &Self) -> bool {
         let Some(ByteRun {
-            at: At::Spots(read),
+            at: BytePlaces::Spots(read),
             ..
         }) = callee.runs.first()
         else {

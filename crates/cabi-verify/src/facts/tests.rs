@@ -1,7 +1,7 @@
 //! Callers and callees of one compiler that disagree, each beside one that agrees.
 
 use super::*;
-use crate::verdict::{Difference, Moved, Verdict};
+use crate::verdict::{Difference, MovedBytes, Verdict};
 
 /// Checks whether the two lines, and the state that both sides have by default, disagree.
 fn disagree(value: Option<Value>, callee: &str, caller: &str) -> bool {
@@ -115,7 +115,7 @@ fn an_argument_after_a_disputed_one_may_follow_from_it() {
     let verdict = |values: &[Value]| {
         let difference = |value: &Value| Difference {
             value: Some(*value),
-            moved: vec![Moved {
+            moved: vec![MovedBytes {
                 bytes: (0, 8),
                 found: Vec::new(),
                 expected: "rsi".to_owned(),

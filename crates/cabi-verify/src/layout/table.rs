@@ -10,7 +10,7 @@ use cabi_header::{Header, NamedType};
 use super::{About, Answer, Fact, Question, questions};
 use crate::build::bisect::{blamed_files, build_without_refused};
 use crate::build::object_data::read_table;
-use crate::build::{Built, Reference, ReferenceError, Refused, first_error, makes_errors};
+use crate::build::{Built, Reference, ReferenceError, Rejection, first_error, makes_errors};
 use crate::case::Subject;
 use crate::emit::c::{TABLE, scoped, undefine};
 
@@ -61,7 +61,7 @@ pub fn ask_data(
         let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
         let built = parts.built.into_iter().flatten();
         answers.extend(parts.cases.into_iter().zip(built));
-        for Refused { cases, why } in parts.refused {
+        for Rejection { cases, why } in parts.refused {
             let why = first_error(why.messages().unwrap_or_default());
             left.extend(&cases);
             refusals.extend(cases.into_iter().map(|at| (at, why.clone())));

@@ -60,7 +60,7 @@ fn what_a_compiler_refuses_is_asked_less() {
         return;
     };
     subject.header.enums.clear();
-    for reference in crate::build::Installed::find().references {
+    for reference in crate::build::InstalledCompilers::find().references {
         for (declared, flags, expected) in DECLARED {
             let replies = ask_data(&reference, flags, declared, &subject).unwrap();
             let answers = replies.iter();
@@ -99,7 +99,7 @@ fn subjects_of_one_file_have_names_of_their_own() {
         return;
     };
     refused.header.records.clone_from(&other.header.records);
-    for reference in crate::build::Installed::find().references {
+    for reference in crate::build::InstalledCompilers::find().references {
         let together = ask_together(&reference, &[], &[&one, &other]).unwrap();
         for (subject, answers) in [&one, &other].into_iter().zip(together) {
             assert_eq!(answers.len(), facts(subject).len());

@@ -8,12 +8,12 @@ use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 
 use super::values::{PageEnd, Values, window};
 use super::{
-    FAR_POINTER, FREESTANDING, MAX_ALIGN, Observed, Probe, WINDOWS, fits, has_far_pointer,
+    CaseFacts, FAR_POINTER, FREESTANDING, MAX_ALIGN, Probe, WINDOWS, fits, has_far_pointer,
     linked_statically, nothing, table,
 };
 use crate::build::ReferenceError;
 use crate::compare::n_x87;
-use crate::emit::cranelift::{CraneliftObject, Mutation, OWN_WORDS, OneSide};
+use crate::emit::cranelift::{CallSide, CraneliftObject, Mutation, OWN_WORDS};
 use crate::facts::{Facts, Note};
 use crate::scratch::Scratch;
 use crate::verdict::Fault;
@@ -50,10 +50,10 @@ pub struct Emission<'a> {
 }
 
 /// Facts about our callee and about our caller for a signature, or why there is none.
-pub type Emitted = [Observed; 2];
+pub type EmittedFacts = [CaseFacts; 2];
 
 /// A callee and a caller, or why there is none.
-type Made = [Result<(), Fault>; 2];
+type MadeSides = [Result<(), Fault>; 2];
 
 impl Probe {
     /// Observes our caller and callee of each signature, which names its convention.
@@ -64,7 +64,7 @@ impl Probe {
         &self,
         sigs: &[FnSig],
         emission: &Emission<'_>,
-    ) -> Result<Vec<Emitted>, ReferenceError> {
+    ) -> Result<Vec<EmittedFacts>, ReferenceError> {
         let all = emission.all_values(sigs);
         let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
         let Ok(made) = made else {
@@ -163,14 +163,14 @@ impl Emission<'_> {
     }
 
     /// Compiles an object file with both sides of each signature, as far as they are lowered.
-    fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<(Vec<u8>, Vec<Made>), String> {
+    fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<(Vec<u8>, Vec<MadeSides>), String> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
         let mut one = |(n, (sig, values)): (usize, (&FnSig, &Values))| {
             if let Err(why) = self.tried(sig, values) {
                 return [Err(why.clone()), Err(why)];
             }
             let (offsets, _) = values.places();
-            let side = OneSide {
+            let side = CallSide {
                 sig,
                 offsets: &offsets,
                 index: self.forms.0 + n * self.forms.1,

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
 
-use super::emission::{Emission, Emitted, buffers, no_object};
+use super::emission::{Emission, EmittedFacts, buffers, no_object};
 use super::values::{Values, window};
 use super::{Probe, ProbeMachine, SETTINGS, nothing, table};
 use crate::build::program::runner;
@@ -32,10 +32,10 @@ pub struct RunTimeCode {
 }
 
 /// A closure and an invoker, each of which is called for itself.
-type Made = (Result<Arc<Closure<'static>>, Fault>, Result<Invoker, Fault>);
+type MadeCode = (Result<Arc<Closure<'static>>, Fault>, Result<Invoker, Fault>);
 
 /// A signature with its values and its code.
-type Case<'a> = (&'a FnSig, &'a Values, &'a Made);
+type Case<'a> = (&'a FnSig, &'a Values, &'a MadeCode);
 
 /// Addresses of the buffers where a callee writes its arguments and finds its result.
 type Buffers = Arc<OnceLock<[usize; 2]>>;
@@ -74,7 +74,7 @@ impl RunTimeCode {
         sigs: &[FnSig],
         told: &[FnSig],
         (vectors, turn): (VectorLevel, usize),
-    ) -> Result<Vec<Vec<Emitted>>, ReferenceError> {
+    ) -> Result<Vec<Vec<EmittedFacts>>, ReferenceError> {
         let emission = Emission {
             target: &HERE,
             vectors,
@@ -84,7 +84,7 @@ impl RunTimeCode {
         };
         let all = emission.all_values(sigs);
         let places = Buffers::default();
-        let (mut rows, mut made): (Vec<usize>, Vec<Made>) = Default::default();
+        let (mut rows, mut made): (Vec<usize>, Vec<MadeCode>) = Default::default();
         for (n, ((sig, told), values)) in sigs.iter().zip(told).zip(&all).enumerate() {
             let of_row = match emission.tried(sig, values) {
                 Ok(()) => self.made(told, values, &places),
@@ -94,7 +94,7 @@ impl RunTimeCode {
             made.extend(of_row);
         }
         // A refused signature has no row.
-        let is_made = |made: &Made| made.0.is_ok() || made.1.is_ok();
+        let is_made = |made: &MadeCode| made.0.is_ok() || made.1.is_ok();
         let cases = rows.iter().zip(&made).filter(|(_, made)| is_made(made));
         let cases: Vec<Case<'_>> = cases.map(|(&n, made)| (&sigs[n], &all[n], made)).collect();
         let values = || cases.iter().map(|(_, values, _)| *values);
@@ -105,7 +105,7 @@ impl RunTimeCode {
             LoadedProbe::open(library.path()).map_err(|why| no_object(why.to_string()))?;
         let _ = places.set(library.set(&cases)?);
         let mut seen = Probe::observations(cases.len(), |first| library.run(first))?.into_iter();
-        let mut emitted: Vec<Vec<Emitted>> = sigs.iter().map(|_| Vec::new()).collect();
+        let mut emitted: Vec<Vec<EmittedFacts>> = sigs.iter().map(|_| Vec::new()).collect();
         for (n, made) in rows.into_iter().zip(&made) {
             let seen = if is_made(made) { seen.next() } else { None };
             let seen = || seen.clone().unwrap_or_else(nothing);
@@ -116,7 +116,7 @@ impl RunTimeCode {
     }
 
     /// Makes a closure, with each invoker.
-    fn made(&mut self, sig: &FnSig, values: &Values, places: &Buffers) -> Vec<Made> {
+    fn made(&mut self, sig: &FnSig, values: &Values, places: &Buffers) -> Vec<MadeCode> {
         let closure = self.closure(sig, values, places).map(Arc::new);
         let has_stub = CallPlan::new(sig, &HERE).is_ok_and(|plan| plan.invoker(&HERE).is_some());
         let invokers = &mut self.invokers[..if has_stub { 2 } else { 1 }];

@@ -31,7 +31,7 @@ pub struct Bug {
     /// The bug in sentences.
     pub what: String,
     /// The way it shows.
-    pub shows: Shows,
+    pub shows: Symptom,
     /// The block of the corpus that declares the smallest case known; else there is `code`.
     pub case: Option<String>,
     /// The rest of a block: keys, and the declaration in C.
@@ -94,7 +94,7 @@ impl Bug {
 /// The way a bug shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Shows {
+pub enum Symptom {
     /// The compiler's own caller and callee disagree, or one of them crashes.
     Calls,
     /// Its caller puts a value, or its callee a result, where neither the psABI nor a policy has

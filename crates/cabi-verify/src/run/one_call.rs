@@ -10,7 +10,7 @@ use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
 use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
-use crate::emit::cranelift::{CraneliftObject, Mutation, OWN_WORDS, OneSide};
+use crate::emit::cranelift::{CallSide, CraneliftObject, Mutation, OWN_WORDS};
 use crate::probe::FREESTANDING;
 use crate::scratch::Scratch;
 
@@ -153,7 +153,7 @@ impl OneCall<'_> {
     fn object(&self, offsets: &[usize]) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
         let mut object = CraneliftObject::new(self.vectors, target, &[])?;
-        let side = OneSide {
+        let side = CallSide {
             sig: self.sig,
             offsets,
             index: 0,

@@ -8,16 +8,16 @@ use cabi_header::Location;
 use serde_json::json;
 
 use super::missing_types::{MissingTypes, stand_ins};
-use super::prototypes::{self, Reading};
+use super::prototypes::{self, PrototypeReading};
 use super::skip_reasons::{
     CRASHES, NOT_LOWERED, REFERENCE_LACKS, REFUSED, may_be_skipped, names_one_of, not_compared,
     refusal, refusal_with_place, undeclared,
 };
 use super::units::RefusedCases;
-use super::{Compiler, Judged, Read, Verdict, VerifyError};
+use super::{CaseVerdict, Compiler, ReadHeader, Verdict, VerifyError};
 use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
-use crate::header::{NO_PLACE, OF_RECORD, Omitted};
+use crate::header::{NO_PLACE, OF_RECORD, OmittedDeclaration};
 use crate::layout::{self, Fact, Reply};
 use crate::report::{Item, Status};
 use crate::verdict::Difference;
@@ -28,7 +28,7 @@ pub struct HeaderRun<'a> {
     /// The compiler.
     pub compiler: &'a Compiler,
     /// The header.
-    pub read: &'a Read,
+    pub read: &'a ReadHeader,
     /// Number of prototypes that were compared with the compiler's reading.
     pub n_compared: usize,
     /// Number of sizes, offsets and bytes that were compared.
@@ -36,11 +36,11 @@ pub struct HeaderRun<'a> {
     /// The prototypes, sizes, offsets and bytes that differ.
     pub differing: Vec<Item>,
     /// Cases, each in one direction.
-    pub judged: Vec<Judged>,
+    pub judged: Vec<CaseVerdict>,
     /// Cases about which the compiler disagrees with itself.
-    pub itself: Vec<Judged>,
+    pub itself: Vec<CaseVerdict>,
     /// Declarations that were not read, then those that were not run.
-    pub skipped: Vec<Omitted>,
+    pub skipped: Vec<OmittedDeclaration>,
     /// The cases that are to be run.
     pub(super) cases: Vec<&'a Case>,
     /// Text before them in the file.
@@ -52,7 +52,7 @@ pub(super) const PROTOTYPE: &str = "prototype";
 pub(super) const LAYOUT: &str = "layout";
 
 impl<'a> HeaderRun<'a> {
-    pub(super) fn new(compiler: &'a Compiler, read: &'a Read) -> Self {
+    pub(super) fn new(compiler: &'a Compiler, read: &'a ReadHeader) -> Self {
         Self {
             compiler,
             read,
@@ -77,7 +77,7 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Returns the cases with a difference.
-    pub fn differences(&self) -> impl Iterator<Item = (&Judged, &Difference)> {
+    pub fn differences(&self) -> impl Iterator<Item = (&CaseVerdict, &Difference)> {
         let all = self.judged.iter();
         all.filter_map(|judged| Some((judged, judged.verdict.difference()?)))
     }
@@ -140,7 +140,7 @@ impl<'a> HeaderRun<'a> {
 
     fn leave_out(&mut self, name: &str, key: &'static str, why: String) {
         let location = location(self.subject(), name);
-        let left = Omitted::new(name, location, (key, why));
+        let left = OmittedDeclaration::new(name, location, (key, why));
         self.skipped.push(left);
     }
 
@@ -205,22 +205,22 @@ impl<'a> HeaderRun<'a> {
         for ((own, prototype), reading) in cases.into_iter().zip(asked).zip(readings) {
             let spelled = &prototype.spelled;
             let left = match reading {
-                Reading::Same => continue,
-                Reading::Other(theirs) => {
+                PrototypeReading::Same => continue,
+                PrototypeReading::Other(theirs) => {
                     let ours = [convention_attribute(prototype.convention), spelled].concat();
                     let what = format!("prototype of {}", prototype.name);
                     self.differ(PROTOTYPE, what, &theirs, &ours);
                     None
                 }
-                Reading::Absent(why) => Some((REFERENCE_LACKS, why)),
-                Reading::Unnamed => {
+                PrototypeReading::Absent(why) => Some((REFERENCE_LACKS, why)),
+                PrototypeReading::Unnamed => {
                     Some(("spelling", format!("{spelled} has a type without a name")))
                 }
-                Reading::Hidden => {
+                PrototypeReading::Hidden => {
                     let why = format!("{spelled} declares a tag for itself alone");
                     Some(("spelling", why))
                 }
-                Reading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
+                PrototypeReading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
             };
             self.cases.retain(|case| !std::ptr::eq(*case, own));
             if let Some((key, why)) = left {
@@ -254,7 +254,7 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Returns the items left out because the compiler does not compile their cases.
-    pub(super) fn refused(&self, refused: &RefusedCases<'_>) -> Vec<Omitted> {
+    pub(super) fn refused(&self, refused: &RefusedCases<'_>) -> Vec<OmittedDeclaration> {
         let absent = self.undeclared();
         let why = match refused.cases.len() {
             1 => refusal(&refused.why),
@@ -268,7 +268,7 @@ impl<'a> HeaderRun<'a> {
                 REFUSED if names_one_of(case, &absent) => REFERENCE_LACKS,
                 key => key,
             };
-            Omitted::new(
+            OmittedDeclaration::new(
                 &case.name,
                 Some(&case.prototype.location),
                 (key, why.clone()),
@@ -278,7 +278,7 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Takes the outcome of a case in one direction.
-    pub(super) fn take(&mut self, judged: Judged) {
+    pub(super) fn take(&mut self, judged: CaseVerdict) {
         match &judged.verdict {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
                 let name = format!("{} ({})", judged.case.name, judged.direction.name());

@@ -29,14 +29,14 @@ use cabi::{Kind, Scalar, Type};
 use cabi_header::{Prototype, WrittenType};
 
 use crate::build::bisect::{blamed_files, build_without_refused};
-use crate::build::{Reference, ReferenceError, Refused, first_error};
+use crate::build::{Reference, ReferenceError, Rejection, first_error};
 use crate::case::convention_attribute;
 use crate::emit::c::undefine;
 use crate::header::is_unnamed;
 
 /// A compiler's reading of a prototype.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Reading {
+pub(super) enum PrototypeReading {
     /// As libclang does.
     Same,
     /// As a function of another type, which is this one.
@@ -63,33 +63,33 @@ pub(super) fn compare(
     flags: &[&str],
     include: &str,
     prototypes: &[&Prototype],
-) -> Result<Vec<Reading>, ReferenceError> {
-    let mut readings = vec![Reading::Same; prototypes.len()];
+) -> Result<Vec<PrototypeReading>, ReferenceError> {
+    let mut readings = vec![PrototypeReading::Same; prototypes.len()];
     let mut asked = Vec::new();
     for (at, prototype) in prototypes.iter().enumerate() {
         match is_unnamed(&prototype.spelled) {
-            true => readings[at] = Reading::Unnamed,
+            true => readings[at] = PrototypeReading::Unnamed,
             false => asked.push(at),
         }
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), flags);
     let blame = |error: &_, chosen: &[usize]| blamed_files(error, chosen, file);
     let parts = build_without_refused(asked, check, blame)?;
-    for Refused { cases, why } in parts.refused {
+    for Rejection { cases, why } in parts.refused {
         let words = why.messages().unwrap_or_default();
         let message = first_error(words);
         let error = words.lines().find(|line| line.contains("error:"));
         for at in cases {
             let is_absent = error.is_some_and(|it| it.starts_with(&format!("{}:1:", file(at))));
             readings[at] = if is_absent {
-                Reading::Absent(message.clone())
+                PrototypeReading::Absent(message.clone())
             } else if hides_tag(words, &file(at)) {
-                Reading::Hidden
+                PrototypeReading::Hidden
             } else if message.contains(OTHER) || is_unknown(&message) {
                 // Or it has a type that the header has for another compiler only.
-                Reading::Other(theirs(reference, flags, include, &prototypes[at].name))
+                PrototypeReading::Other(theirs(reference, flags, include, &prototypes[at].name))
             } else {
-                Reading::Unasked(message.clone())
+                PrototypeReading::Unasked(message.clone())
             };
         }
     }

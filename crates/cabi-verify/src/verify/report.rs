@@ -8,10 +8,10 @@ use cabi::{FnAbi, FnSig, Target};
 use serde_json::{Value as Json, json};
 
 use super::part::{LAYOUT, PROTOTYPE};
-use super::{Compiler, HeaderRun, Judged, Run, may_be_skipped};
+use super::{CaseVerdict, Compiler, HeaderRun, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
-use crate::header::{OF_RECORD, Omitted};
+use crate::header::{OF_RECORD, OmittedDeclaration};
 use crate::report::{Item, Report, Section, Status, count, members};
 use crate::verdict::{Difference, Value, Verdict};
 
@@ -60,7 +60,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     let mut items = part.differing.clone();
     let itself = part.itself.iter().enumerate();
     items.extend(itself.map(|(i, judged)| of_case(asked, judged, i == 0)));
-    let mut judged: Vec<&Judged> = part.judged.iter().collect();
+    let mut judged: Vec<&CaseVerdict> = part.judged.iter().collect();
     // A difference in bytes says more than a crash.
     judged.sort_by_key(|judged| match judged.verdict.difference() {
         Some(difference) => usize::from(difference.value.is_none()),
@@ -116,7 +116,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
 }
 
 /// Returns the item of a declaration that was left out of a header.
-fn left_out(left: &Omitted) -> Item {
+fn left_out(left: &OmittedDeclaration) -> Item {
     let location = left.location.as_ref().map(ToString::to_string);
     let (status, mark, why) = match (may_be_skipped(left.key), &location) {
         (true, _) => (Status::LeftOut, "left out", left.why.clone()),
@@ -131,7 +131,7 @@ fn left_out(left: &Omitted) -> Item {
 }
 
 /// Returns the item of a case in one direction; `in_full` with all details of a difference.
-fn of_case(asked: &Compiler, judged: &Judged, in_full: bool) -> Item {
+fn of_case(asked: &Compiler, judged: &CaseVerdict, in_full: bool) -> Item {
     let (case, direction) = (&judged.case, words(judged.direction));
     let mut data = json!({
         "case": case.name,

@@ -11,14 +11,14 @@ use crate::build::zig::ZigNumber;
 use crate::build::{Built, ReferenceError};
 use crate::case::{Case, Direction};
 pub use crate::emit::cranelift::Mutation;
-use crate::probe::{Observed, has_room, nothing};
+use crate::probe::{CaseFacts, has_room, nothing};
 use crate::threads::in_threads;
 use crate::verdict::{Fault, Verdict};
 
 mod judged;
 mod unit;
 
-pub(crate) use unit::More;
+pub(crate) use unit::ExtraText;
 pub use unit::{RefusedCases, Unit, compile};
 
 /// Number of cases in a file: enough for a compiler's start and the header not to matter, few
@@ -44,7 +44,7 @@ pub struct CompiledUnit {
     same_layout: bool,
     pub(crate) built: Built,
     compiler: Compiler,
-    seen: OnceLock<Vec<Observed>>,
+    seen: OnceLock<Vec<CaseFacts>>,
 }
 
 /// Way in which our code for a unit is made.
@@ -77,7 +77,7 @@ pub struct Mistake {
     /// Made otherwise in the code.
     pub mutation: Mutation,
     /// A mistake of the runner itself with the verdicts of a unit: it must notice.
-    pub runner: Option<fn(&mut Vec<Judged>)>,
+    pub runner: Option<fn(&mut Vec<CaseVerdict>)>,
 }
 
 impl Mistake {
@@ -110,7 +110,7 @@ impl Mistake {
 
 /// Outcome of one case in one direction.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct CaseVerdict {
     /// The case, at the compiler's vector level.
     pub case: Case,
     /// Caller and callee.
@@ -120,12 +120,12 @@ pub struct Judged {
     /// The result.
     pub verdict: Verdict,
     /// Evidence that the compiler disagrees with itself, if that is the result.
-    pub shown: Option<Shown>,
+    pub shown: Option<SelfDifference>,
 }
 
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
+pub struct SelfDifference {
     /// Places of the value on both of its sides, or how one of them ends the process.
     pub says: String,
     /// A program of the compiler alone.
@@ -140,7 +140,7 @@ impl CompiledUnit {
     }
 
     /// Returns the probe's observation of each case, after [`observe`].
-    pub fn seen(&self) -> &[Observed] {
+    pub fn seen(&self) -> &[CaseFacts] {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
@@ -164,7 +164,7 @@ pub fn run(
     mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<Vec<Vec<Judged>>, VerifyError> {
+) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     observe(compiled, at_once)?;
     let all = judged::run(compiled, mistake, at_once, progress)?;
     complete(compiled, all, mistake)
@@ -179,7 +179,7 @@ pub fn compare(
     compiled: &[CompiledUnit],
     mistake: Mistake,
     at_once: usize,
-) -> Result<Vec<Vec<Judged>>, VerifyError> {
+) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     observe(compiled, at_once)?;
     let all = compiled.iter().map(|one| one.judged(mistake, None));
     complete(compiled, all.collect(), mistake)
@@ -197,7 +197,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
         let has_run =
-            |seen: &Observed| matches!(seen, Ok(facts) if facts.caller.state("ends").is_none());
+            |seen: &CaseFacts| matches!(seen, Ok(facts) if facts.caller.state("ends").is_none());
         let is_of_here = one.compiler.programs.is_none() && one.compiler.zig.is_none();
         if is_of_here && !seen.iter().any(has_run) {
             try_out(&one.compiler.reference)?;
@@ -210,7 +210,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
         let of = |one: &CompiledUnit| one.compiler.reference.command();
         let same = compiled.iter().filter(|other| of(other) == of(one));
         let seen = same.flat_map(|one| one.seen());
-        let unlinked = |seen: &Observed| match seen {
+        let unlinked = |seen: &CaseFacts| match seen {
             Err(Fault::Failed(found)) => Some(found.why.clone()),
             _ => None,
         };
@@ -223,7 +223,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     check_interrupt()
 }
 
-fn seen(one: &CompiledUnit) -> Result<Vec<Observed>, ReferenceError> {
+fn seen(one: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
         Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); one.cases.len()]),
@@ -254,9 +254,9 @@ fn seen(one: &CompiledUnit) -> Result<Vec<Observed>, ReferenceError> {
 /// has passed without a comparison.
 fn complete(
     compiled: &[CompiledUnit],
-    mut all: Vec<Vec<Judged>>,
+    mut all: Vec<Vec<CaseVerdict>>,
     mistake: Mistake,
-) -> Result<Vec<Vec<Judged>>, VerifyError> {
+) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     if let Some(wrong) = mistake.runner {
         all.iter_mut().for_each(wrong);
     }
@@ -275,7 +275,7 @@ fn complete(
             let why = "a case has not one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));
         }
-        let is_silent = |one: &&Judged| one.verdict == Verdict::Passed(0);
+        let is_silent = |one: &&CaseVerdict| one.verdict == Verdict::Passed(0);
         if let Some(one) = judged.iter().find(is_silent) {
             let why = format!("nothing was compared of {}", one.case.name);
             return Err(VerifyError::Runner(why));

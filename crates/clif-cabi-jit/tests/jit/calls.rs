@@ -29,9 +29,9 @@ fn a_copy_of_a_list_goes_on_by_itself() {
         entry.ret(engine, builder, Some(&words)).unwrap();
     });
     engine.finalize().unwrap();
-    type Own = unsafe extern "C" fn(c_int, ...) -> i64;
+    type VariadicFn = unsafe extern "C" fn(c_int, ...) -> i64;
     // SAFETY: compiled so, and passed two words.
-    let words = unsafe { function::<Own>(&engine, own.id)(0, 1_i64, 2_i64) };
+    let words = unsafe { function::<VariadicFn>(&engine, own.id)(0, 1_i64, 2_i64) };
     assert_eq!(words, 121);
 }
 

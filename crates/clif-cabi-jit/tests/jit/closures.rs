@@ -80,8 +80,8 @@ fn kinds_and_sizes_are_checked() {
         assert_eq!(args.bytes(0).unwrap(), 2.5_f32.to_ne_bytes());
         result.set(3_u32).unwrap();
     });
-    type Checked = unsafe extern "C" fn(f32, *const c_void) -> i32;
-    let code: Checked = closure.as_ref().unwrap().as_fn().unwrap();
+    type FloatFn = unsafe extern "C" fn(f32, *const c_void) -> i32;
+    let code: FloatFn = closure.as_ref().unwrap().as_fn().unwrap();
     // SAFETY: the closure lives.
     assert_eq!(unsafe { code(2.5, core::ptr::null()) }, 3);
 }
@@ -175,14 +175,14 @@ fn another_convention_is_refused() {
         assert!(wrong.contains("the list is of"), "{wrong}");
         ret.set(1_i32).unwrap();
     });
-    type One = unsafe extern "C" fn(i32, ...) -> i32;
+    type VariadicFn = unsafe extern "C" fn(i32, ...) -> i32;
     // SAFETY: the closure lives.
-    let returned = unsafe { one.as_ref().unwrap().as_fn::<One>().unwrap()(1, 77_i64) };
+    let returned = unsafe { one.as_ref().unwrap().as_fn::<VariadicFn>().unwrap()(1, 77_i64) };
     assert_eq!(returned, 1);
 
     let other = closures.interface(&win64).unwrap();
     let other = other.closure("f", |_, _| ()).unwrap();
-    let refused = other.as_fn::<One>().unwrap_err().to_string();
+    let refused = other.as_fn::<VariadicFn>().unwrap_err().to_string();
     let why = "`extern \"C\"` is another convention";
     assert!(refused.ends_with(why), "{refused}");
 
@@ -246,8 +246,8 @@ fn other_function_pointers_are_refused() {
             assert_eq!(refused, $why);
         )*};
     }
-    type Right = unsafe extern "C" fn(u32, *mut u8) -> i32;
-    assert!(closure.as_fn::<Right>().is_ok());
+    type ExternFn = unsafe extern "C" fn(u32, *mut u8) -> i32;
+    assert!(closure.as_fn::<ExternFn>().is_ok());
     refused! {
         unsafe extern "C" fn(i32, *mut u8) -> u32, "the result, int: an integer of the other sign is extended otherwise";
         unsafe extern "C" fn(i32) -> i32, "the function pointer, int (int, void *): 1 parameter is given";

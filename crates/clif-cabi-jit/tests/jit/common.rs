@@ -223,9 +223,9 @@ pub(crate) fn exported(
 }
 
 /// An engine whose stubs have other steps.
-pub(crate) struct Changed<'a>(pub &'a mut Engine, pub fn(StubStep) -> Vec<StubStep>);
+pub(crate) struct ChangedStubs<'a>(pub &'a mut Engine, pub fn(StubStep) -> Vec<StubStep>);
 
-impl Stubs for Changed<'_> {
+impl Stubs for ChangedStubs<'_> {
     fn stub(
         &mut self,
         stub: Stub,

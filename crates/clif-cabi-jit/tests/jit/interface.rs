@@ -27,10 +27,10 @@ fn values_of_each_kind_arrive_and_come_back() {
 
 #[derive(PartialEq, Debug)]
 #[repr(C)]
-struct Big([i64; 4]);
+struct BigStruct([i64; 4]);
 
-extern "C" fn big() -> Big {
-    Big([1, 2, 3, 4])
+extern "C" fn big() -> BigStruct {
+    BigStruct([1, 2, 3, 4])
 }
 
 /// The address of a result is passed to a function that never returns too, but nothing comes after
@@ -41,10 +41,10 @@ fn functions_that_never_return_share_no_code_with_others() {
     let (mut invokers, closures) = (invokers(), closures());
     invokers.get(&returns.clone().noreturn()).unwrap();
     let invoker = invokers.get(&returns).unwrap();
-    let mut result = Big([0; 4]);
+    let mut result = BigStruct([0; 4]);
     // SAFETY: the function has this signature.
     unsafe { invoker.call(big as *const c_void, &[], (&raw mut result).cast()) };
-    assert_eq!(result, Big([1, 2, 3, 4]));
+    assert_eq!(result, BigStruct([1, 2, 3, 4]));
 
     closures.interface(&returns.clone().noreturn()).unwrap();
     let closure = closures.interface(&returns).unwrap();
@@ -54,7 +54,7 @@ fn functions_that_never_return_share_no_code_with_others() {
     let code = closure.unwrap();
     // SAFETY: as above.
     unsafe { invoker.call(code.code().cast(), &[], (&raw mut result).cast()) };
-    assert_eq!(result, Big([0x0707_0707_0707_0707; 4]));
+    assert_eq!(result, BigStruct([0x0707_0707_0707_0707; 4]));
 }
 
 /// An object in memory has any bits above a `_BitInt` of few bits. On System V, clang's callees

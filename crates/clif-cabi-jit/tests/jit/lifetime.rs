@@ -13,7 +13,7 @@ use std::thread;
 use crate::common::*;
 
 /// The type of all code here.
-type Int = extern "C" fn(c_int) -> c_int;
+type IntFn = extern "C" fn(c_int) -> c_int;
 
 fn address(code: &Code) -> usize {
     // SAFETY: only looked at.
@@ -37,7 +37,7 @@ fn adding(engine: &mut Engine, n: i32) -> Code {
 
 fn call(code: &Code, x: c_int) -> c_int {
     // SAFETY: all code here is `int(int)`.
-    let function = unsafe { code.typed::<Int>() };
+    let function = unsafe { code.typed::<IntFn>() };
     function(x)
 }
 
@@ -56,7 +56,7 @@ fn code_lives_as_long_as_its_last_owner() {
         assert!(is_executable(at));
         assert_eq!(call(&other, 40), 42);
         // SAFETY: an `int(int)`.
-        let typed = unsafe { other.typed::<Int>() };
+        let typed = unsafe { other.typed::<IntFn>() };
         drop(other);
         assert_eq!(typed(40), 42);
         drop(typed);
@@ -94,7 +94,7 @@ fn code_of_another_engine() {
     program(&mut caller, clif).unwrap();
     caller.finalize().unwrap();
     // SAFETY: an `int(int)`.
-    let fifteen = unsafe { named::<Int>(&caller, "fifteen").code().clone() };
+    let fifteen = unsafe { named::<IntFn>(&caller, "fifteen").code().clone() };
     drop(caller);
     assert_eq!(call(&fifteen, 0), 15);
     assert!(is_executable(at));

@@ -38,7 +38,7 @@ const PAGE_EXECUTE_READ: u32 = 0x20;
 /// And PAGE_EXECUTE_WRITECOPY.
 const PAGE_EXECUTE_READWRITE: u32 = 0x40 | 0x80;
 
-type Four = extern "C-unwind" fn(i64, i64, i64, i64) -> i64;
+type FourFn = extern "C-unwind" fn(i64, i64, i64, i64) -> i64;
 
 /// Seven integers and two doubles are alive across the call of `callback`.
 const PASS: &str = "function %pass(i64, i64, i64, i64) -> i64 windows_fastcall {
@@ -78,9 +78,9 @@ fn passing(settings: &Settings, callback: extern "C-unwind" fn(i64) -> i64) -> E
     engine
 }
 
-fn pass(engine: &Engine) -> TypedCode<Four> {
+fn pass(engine: &Engine) -> TypedCode<FourFn> {
     // SAFETY: compiled so in `PASS`.
-    unsafe { named::<Four>(engine, "pass") }
+    unsafe { named::<FourFn>(engine, "pass") }
 }
 
 extern "C-unwind" fn zero(_: i64) -> i64 {
@@ -126,7 +126,7 @@ extern "C-unwind" fn panics(_: i64) -> i64 {
 
 /// Catches what passes through `f`, and keeps eight numbers in registers meanwhile.
 #[inline(never)]
-fn keeps(f: Four, numbers: &[i64; 8]) -> Option<[i64; 8]> {
+fn keeps(f: FourFn, numbers: &[i64; 8]) -> Option<[i64; 8]> {
     let [a, b, c, d, e, g, h, i] = std::hint::black_box(*numbers);
     let caught = catch_unwind(AssertUnwindSafe(|| f(a, b, c, d)));
     caught.err().map(|_| [a, b, c, d, e, g, h, i])
@@ -169,8 +169,8 @@ pub(crate) fn dll() -> Option<Library> {
 
 /// Returns how many registers of the caller of `f(n, 2, 3, 4)` are wrong after the call. The number
 /// is 100 more if the exception `n` did not come out of the call.
-fn wrong_registers(engine: &Engine, f: Four, n: c_int) -> c_int {
-    type Wrong = unsafe extern "C-unwind" fn(Four, c_int) -> c_int;
+fn wrong_registers(engine: &Engine, f: FourFn, n: c_int) -> c_int {
+    type Wrong = unsafe extern "C-unwind" fn(FourFn, c_int) -> c_int;
     // SAFETY: as windows.cc declares it.
     unsafe { symbol::<Wrong>(engine, "wrong_registers")(f, n) }
 }

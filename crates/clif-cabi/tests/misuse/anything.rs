@@ -9,7 +9,7 @@ use clif_cabi::cranelift_codegen::verify_function;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Building, ISA};
+use super::{ISA, UseSequence};
 
 /// Returns signatures with every way to pass an argument and to return a result.
 fn signatures() -> Vec<FnSig> {
@@ -91,7 +91,7 @@ fn one_use() -> impl Strategy<Value = String> {
 
 /// Uses that were accepted and refused.
 fn counted(uses: &[String]) -> Result<(usize, usize), TestCaseError> {
-    let built = Building::new(&signatures()).build(uses);
+    let built = UseSequence::new(&signatures()).build(uses);
     if built.is_one_block
         && let Err(errors) = verify_function(&built.func, ISA.flags())
     {

@@ -5,7 +5,7 @@ use clif_cabi::cabi::{FnSig, Type, X86_64_LANG, X86_64_PRESERVE_ALL};
 use clif_cabi::cranelift_codegen::ir::{Function, InstBuilder, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::{Any, isa_of};
+use super::{AnyStubs, isa_of};
 
 /// Flags without which functions of a target would be wrong are required.
 #[test]
@@ -96,7 +96,7 @@ fn tail_calls_need_frame_pointers() {
     let sig = FnSig::new([], Type::VOID).convention(&X86_64_LANG);
     let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
     let to = builder.ins().iconst(I64, 0);
-    let refused = lower.tail_call(&mut Any::Imports, &mut builder, &entry, to, &sig, &[]);
+    let refused = lower.tail_call(&mut AnyStubs::Imports, &mut builder, &entry, to, &sig, &[]);
     let why = "x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers";
     assert_eq!(refused.unwrap_err().cause().to_string(), why);
 }

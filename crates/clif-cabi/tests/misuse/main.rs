@@ -33,14 +33,14 @@ use clif_cabi::{
 /// Imports one name for everything, refuses, or returns an invalid function or one with another
 /// signature.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Any {
+pub(crate) enum AnyStubs {
     Imports,
     Refuses,
     IsInvalid,
     IsOfAnotherSignature,
 }
 
-impl Stubs for Any {
+impl Stubs for AnyStubs {
     fn stub(
         &mut self,
         _: Stub,
@@ -106,10 +106,10 @@ pub(crate) fn c(text: &str) -> FnSig {
 }
 
 /// State of a sequence of uses.
-pub(crate) struct Building {
+pub(crate) struct UseSequence {
     lower: Lowering,
     sigs: Vec<FnSig>,
-    stubs: Any,
+    stubs: AnyStubs,
     entry: Option<Entry>,
     callable: Option<Callable>,
     /// Number of blocks that were switched to. The verifier refuses values of one block in another.
@@ -125,19 +125,19 @@ pub(crate) struct Built {
     entry: Option<Entry>,
 }
 
-impl Building {
+impl UseSequence {
     pub(crate) fn new(sigs: &[FnSig]) -> Self {
         Self {
             lower: lowering(),
             sigs: sigs.to_vec(),
-            stubs: Any::Imports,
+            stubs: AnyStubs::Imports,
             entry: None,
             callable: None,
             blocks: 0,
         }
     }
 
-    /// Builds the function of `uses`, each as [`Building::apply`] reads it. Refused ones add none.
+    /// Builds the function of `uses`, each as [`UseSequence::apply`] reads it. Refused ones add none.
     pub(crate) fn build<U: AsRef<str>>(mut self, uses: &[U]) -> Built {
         let mut func = Function::new();
         let mut context = FunctionBuilderContext::new();
@@ -210,9 +210,9 @@ impl Building {
             "foreign" => self.entry = Self::new(sigs).build(&[format!("begin {rest}")]).entry,
             "stubs" => {
                 self.stubs = match rest {
-                    "refuse" => Any::Refuses,
-                    "invalid" => Any::IsInvalid,
-                    _ => Any::IsOfAnotherSignature,
+                    "refuse" => AnyStubs::Refuses,
+                    "invalid" => AnyStubs::IsInvalid,
+                    _ => AnyStubs::IsOfAnotherSignature,
                 }
             }
             _ if rest.contains('(') => return self.pass(builder, verb, rest),

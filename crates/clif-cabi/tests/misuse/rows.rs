@@ -11,7 +11,7 @@ use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, Value};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret};
 
-use super::{Any, Building, c, isa_of, lowering, ret_of, try_issue, ty};
+use super::{AnyStubs, UseSequence, c, isa_of, lowering, ret_of, try_issue, ty};
 
 /// The function that is built, unless it has the signature of the row.
 const BUILT: &str = "void f(void *, double, int)";
@@ -82,7 +82,7 @@ pub(crate) fn declared(text: &str) -> FnSig {
 /// Checks how `uses` of `sig` end: the last one is refused with `! MESSAGE`, or the function's text
 /// has each of `WORDS & WORDS`. Returns which of the two.
 fn check(sig: &FnSig, uses: &[&str], end: &str) -> bool {
-    let mut built = Building::new(&[sig.clone(), c(BUILT)]).build(uses);
+    let mut built = UseSequence::new(&[sig.clone(), c(BUILT)]).build(uses);
     let refused = end.strip_prefix("! ");
     let last = refused.and_then(|_| built.done.pop());
     for (one, done) in uses.iter().zip(built.done) {
@@ -195,7 +195,7 @@ fn ends(lower: &Lowering, plan: &CallPlan, args: &[Arg]) -> [String; 4] {
     let (mut func, mut context) = (ir::Function::new(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
     lower.begin(&mut builder, &c("void f(long)")).unwrap();
-    let (stubs, to, ret) = (&mut Any::Imports, Value::from_u32(0), Ret::Ignore);
+    let (stubs, to, ret) = (&mut AnyStubs::Imports, Value::from_u32(0), Ret::Ignore);
     let ends = [
         lower
             .call_planned(stubs, &mut builder, to, plan, args, ret)
@@ -263,7 +263,7 @@ fn try_calls_of_other_systems() {
             .unwrap();
         let address = entry.value(&mut builder, 0).unwrap();
         let plan = lower.try_call_plan(&c("void f(void)")).unwrap();
-        let callable = lower.callee(&mut Any::Imports, &mut builder, &plan, address);
+        let callable = lower.callee(&mut AnyStubs::Imports, &mut builder, &plan, address);
         let values = lower.values_in(&mut builder, &plan, &[], Ret::Ignore);
         let done = try_issue(&mut builder, &callable.unwrap(), &values.unwrap(), None);
         assert_eq!(done.is_ok(), is_compiled, "{target}");

@@ -116,7 +116,7 @@ static LOCK: Mutex<()> = Mutex::new(());
 
 /// Record of two calls: of a dump by a caller, and of a callee. Both were compiled to read and
 /// write one memory.
-pub(crate) struct Observed {
+pub(crate) struct ObservedCalls {
     /// The caller's memory, with the values that it passed and received.
     pub(crate) caller: Exchange,
     /// State that the dump recorded.
@@ -139,7 +139,7 @@ pub(crate) fn observe(
     settings: Settings,
     sigs: &[Signature],
     seed: u64,
-    mut reference: impl FnMut(usize, Observed),
+    mut reference: impl FnMut(usize, ObservedCalls),
 ) {
     let memory = Box::into_raw(Box::new(Exchange::ZERO));
     let mut module = module(settings);
@@ -174,7 +174,7 @@ pub(crate) fn observe(
             let caller = memory.read();
             memory.write(before[1]);
             enter(callee, &given, &mut returned);
-            Observed {
+            ObservedCalls {
                 caller,
                 dumped: (&raw const RECORDED).read(),
                 answer,

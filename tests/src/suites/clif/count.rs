@@ -19,7 +19,7 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use crate::corpus::folder;
 use crate::hand::Hand;
 use crate::kept::{self, both};
-use crate::measured::{Measured, measured};
+use crate::measured::{MeasuredSignature, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
 
@@ -94,13 +94,13 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
 }
 
 /// Returns the place in which the code of a shim is kept.
-fn path(measured: &Measured) -> PathBuf {
+fn path(measured: &MeasuredSignature) -> PathBuf {
     let name = format!("{}.asm", measured.name);
     folder().join("clif/shims").join(name)
 }
 
 /// Checks whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
-fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
+fn held(measured: &MeasuredSignature, now: &str) -> std::result::Result<(), String> {
     let head = format!("; {}\n; {} instructions", measured.sig, count(now));
     kept::held(&path(measured), &format!("{head}\n{now}"))
 }

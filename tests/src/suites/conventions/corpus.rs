@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::{Policy, Target};
 use cabi_verify::case::Subject;
-use cabi_verify::probe::Observed;
+use cabi_verify::probe::CaseFacts;
 use cabi_verify::question::Question;
 
 use super::Engine;
@@ -13,13 +13,13 @@ use super::machines::{self, Machine};
 use crate::suite::{Result, Suite};
 
 /// The version of a compiler, and the facts of its code for cases of one target, by their names.
-pub(in crate::suites) type Measured<'f> = (String, BTreeMap<&'f str, &'f Observed>);
+pub(in crate::suites) type MeasuredFacts<'f> = (String, BTreeMap<&'f str, &'f CaseFacts>);
 
 /// Reports whether the code of each compiler has the facts that are stored about `subjects`.
 /// `measured` gets the name of a compiler and a target.
 pub(in crate::suites) fn hold<'f>(
     subjects: &[Subject],
-    measured: impl Fn(&str, &Target) -> Option<Measured<'f>>,
+    measured: impl Fn(&str, &Target) -> Option<MeasuredFacts<'f>>,
     suite: &mut Suite,
 ) -> Result<()> {
     let machines = machines::all()?;

@@ -93,7 +93,7 @@ pub(super) const FASTCC: Signatures = Signatures {
 };
 
 /// Contents of a question: scalars by their places in the dialect, several for a structure.
-struct Drawn {
+struct DrawnShape {
     args: Vec<Vec<usize>>,
     results: Vec<usize>,
     variadic: bool,
@@ -121,7 +121,7 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
         .collect();
     let variadic = random.chance(20) && dialect.is_c;
     let nest = (random.chance(33) && dialect.is_c && !variadic && args.len() > 1).then_some(1);
-    let drawn = Drawn {
+    let drawn = DrawnShape {
         args,
         results,
         variadic,
@@ -145,7 +145,7 @@ fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question>
         if !dialect.is_c {
             args.push(vec![before, last]);
         }
-        let drawn = Drawn {
+        let drawn = DrawnShape {
             args,
             results: vec![last; n % 6],
             variadic: dialect.is_c && n % 3 == 1,
@@ -157,8 +157,8 @@ fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question>
 }
 
 /// Builds question number `n` of the drawn contents.
-fn build(dialect: &Dialect, target: &Target, n: usize, drawn: Drawn) -> Option<Question> {
-    let Drawn {
+fn build(dialect: &Dialect, target: &Target, n: usize, drawn: DrawnShape) -> Option<Question> {
+    let DrawnShape {
         mut args,
         results,
         variadic,

@@ -7,8 +7,8 @@ use cabi_verify::question::Question;
 use cabi_verify::verdict::Verdict;
 
 use super::mutations::{self, Mutation};
-use super::observer::{Compiled, Tools};
-use super::{Engine, Placed};
+use super::observer::{CompiledQuestions, Tools};
+use super::{Engine, PlacedQuestion};
 use crate::suite::{Result, Suite};
 
 /// Signatures with bit-fields that are called with these elsewhere.
@@ -37,7 +37,12 @@ fn differs(side: &Verdict) -> bool {
 impl Engine<'_> {
     /// Checks that compilers' functions do not find values elsewhere in registers and stack, and
     /// that their `va_arg` does not find unnamed ones elsewhere.
-    pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], suite: &mut Suite) {
+    pub(super) fn control(
+        &self,
+        compiled: &CompiledQuestions,
+        agreed: &[PlacedQuestion<'_>],
+        suite: &mut Suite,
+    ) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();
         let is_noticed = |sides: &[Verdict; 2]| sides.iter().any(differs);
@@ -59,7 +64,7 @@ impl Engine<'_> {
     pub(super) fn shifted_bits(
         &self,
         tools: &Tools<'_>,
-        agreed: &[Placed<'_>],
+        agreed: &[PlacedQuestion<'_>],
         suite: &mut Suite,
     ) -> Result<()> {
         let convention = self.machine.convention;
@@ -69,7 +74,7 @@ impl Engine<'_> {
             .collect();
         let most = all.len().min(SHIFTED);
         let asked: Vec<Question> = all[..most].iter().map(|one| one.0.clone()).collect();
-        let shifted = Compiled::new(&asked, tools, 1)?;
+        let shifted = CompiledQuestions::new(&asked, tools, 1)?;
         let outcomes = all[..most].iter();
         let outcomes: Vec<_> = outcomes.map(|(one, abi)| shifted.check(one, abi)).collect();
         // Addresses of values that are no longer found end the callee's process.
@@ -98,8 +103,8 @@ impl Engine<'_> {
         &self,
         mutation: Mutation,
         is_noticed: impl Fn(&[Verdict; 2]) -> bool,
-        compiled: &Compiled,
-        questions: &[Placed<'_>],
+        compiled: &CompiledQuestions,
+        questions: &[PlacedQuestion<'_>],
     ) -> Mutant {
         let mut seen = Evidence::Nothing;
         for (question, own) in questions {

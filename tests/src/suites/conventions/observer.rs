@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use cabi::convention::Convention;
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Built, Reference, ReferenceError};
-use cabi_verify::probe::{self, Observed as Facts, Probe};
+use cabi_verify::probe::{self, CaseFacts as Facts, Probe};
 use cabi_verify::question::Question;
 use cabi_verify::verdict::{Fault, Verdict};
 
@@ -116,7 +116,7 @@ impl Engine<'_> {
         let sig = FnSig::new([Type::I32], Type::I32).convention(self.machine.convention);
         let text = |n: usize| TEXT.replace('N', &n.to_string());
         let question = |n| Question::of_text(n, text(n), sig.clone());
-        let facts = Compiled::new(&[0, 1].map(question), tools, 0)?.facts;
+        let facts = CompiledQuestions::new(&[0, 1].map(question), tools, 0)?.facts;
         match [0, 1].map(|n| facts.get(&n)) {
             [Some(first), Some(second)] if second == first => Ok(()),
             [first, second] => Err(format!("{first:?}, of the case after it {second:?}")),
@@ -126,7 +126,7 @@ impl Engine<'_> {
 
 /// Questions that a compiler takes, with the facts of its code.
 #[derive(Default)]
-pub(super) struct Compiled {
+pub(super) struct CompiledQuestions {
     pub(super) questions: Vec<Question>,
     /// By the numbers of questions.
     pub(super) facts: HashMap<usize, Facts>,
@@ -134,7 +134,7 @@ pub(super) struct Compiled {
     pub(super) refused: BTreeSet<usize>,
 }
 
-impl Compiled {
+impl CompiledQuestions {
     /// Compiles questions, and observes the code of both functions of each, as [`Tools::facts`]
     /// does.
     pub(super) fn new(

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use cabi_verify::facts::Facts;
-use cabi_verify::probe::Observed as CaseFacts;
+use cabi_verify::probe::CaseFacts;
 use cabi_verify::question::Question;
 use cabi_verify::verdict::Fault;
 
-use super::observer::Compiled;
-use super::{Drawn, Engine, PRINTED};
+use super::observer::CompiledQuestions;
+use super::{DrawnQuestions, Engine, PRINTED};
 use crate::kept::{held, same};
 use crate::suite::{Result, Suite, is_blessed};
 
@@ -31,7 +31,7 @@ const ENDED: &str = "ended: ";
 
 /// A file of facts.
 #[derive(Clone)]
-pub(in crate::suites) struct Stored {
+pub(in crate::suites) struct FactsFile {
     /// The first line, without its `# `: the compiler's version.
     version: String,
     /// Names of the cases that the compiler refuses, or does not get.
@@ -54,7 +54,7 @@ fn hash(text: &str, lines: &str) -> String {
     format!("{hash:08x}")
 }
 
-impl Stored {
+impl FactsFile {
     fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path);
         let stored = text.map_err(|why| why.to_string());
@@ -213,7 +213,7 @@ impl Stored {
     }
 }
 
-impl Compiled {
+impl CompiledQuestions {
     /// Takes questions with their facts; the compiler refuses one without.
     fn of(questions: impl Iterator<Item = (Question, Option<CaseFacts>)>) -> Self {
         let mut compiled = Self::default();
@@ -244,7 +244,7 @@ impl Engine<'_> {
         facts: impl Fn(&Question) -> Option<&'f CaseFacts>,
         suite: &mut Suite,
     ) -> Result<()> {
-        let questions = Drawn::with_directed(self, (SEED, self.machine.stored)).questions;
+        let questions = DrawnQuestions::with_directed(self, (SEED, self.machine.stored)).questions;
         let cases = questions.iter().map(|one| {
             let lines = facts(one).map(|facts| match facts {
                 Ok(facts) => facts.to_stored(),
@@ -252,15 +252,15 @@ impl Engine<'_> {
             });
             (&*one.name, &*one.text, lines)
         });
-        let text = Stored::text(version, cases);
-        Stored::hold(&self.stored_at(), &text, &self.name, suite)
+        let text = FactsFile::text(version, cases);
+        FactsFile::hold(&self.stored_at(), &text, &self.name, suite)
     }
 
     pub(super) fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
-        let drawn = Drawn::with_directed(self, (SEED, self.machine.stored));
+        let drawn = DrawnQuestions::with_directed(self, (SEED, self.machine.stored));
         let asked = drawn.questions.iter();
         let asked = asked.map(|one| (&*one.name, &*one.text));
-        let lines = Stored::judged(&self.stored_at(), asked, &self.name, suite)?;
+        let lines = FactsFile::judged(&self.stored_at(), asked, &self.name, suite)?;
         let facts = lines.iter().map(|lines| {
             let lines = lines.as_ref()?;
             Some(match lines.strip_prefix(ENDED) {
@@ -268,7 +268,7 @@ impl Engine<'_> {
                 None => Facts::of_stored(lines).map_err(Fault::from),
             })
         });
-        let compiled = Compiled::of(drawn.questions.into_iter().zip(facts));
+        let compiled = CompiledQuestions::of(drawn.questions.into_iter().zip(facts));
         let placed = self.placed(&compiled)?;
         // The suite `conventions` checks this for the others, whose files have a part of the cases.
         if self.machine.runs.is_none() {

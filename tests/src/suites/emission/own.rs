@@ -18,7 +18,7 @@ use crate::suite::{Result, Suite};
 use crate::suites::conventions::mutations::keep;
 
 /// A convention, and its name in reports.
-type Own = (&'static str, &'static Convention);
+type OwnConvention = (&'static str, &'static Convention);
 
 /// One of so many signatures of the corpus is taken.
 const STEP: usize = 16;
@@ -163,7 +163,7 @@ fn types(model: &DataModel) -> Result<Vec<Type>> {
 }
 
 /// Returns the conventions of functions of `target`.
-fn conventions(target: &Target) -> Vec<Own> {
+fn conventions(target: &Target) -> Vec<OwnConvention> {
     match target.name() {
         "x86_64-unknown-linux-gnu" => of_x86_64(),
         "aarch64-unknown-linux-gnu" => of_aarch64(),
@@ -171,7 +171,7 @@ fn conventions(target: &Target) -> Vec<Own> {
     }
 }
 
-fn of_x86_64() -> Vec<Own> {
+fn of_x86_64() -> Vec<OwnConvention> {
     use cabi::x86_64::*;
     let own = |args, results| of_c(&X86_64_SYSV, &[], args, results);
     let results = || Some([ints(&[RDX, RAX]), floats(&[XMM1, XMM0])]);
@@ -199,7 +199,7 @@ fn of_x86_64() -> Vec<Own> {
     ]
 }
 
-fn of_aarch64() -> Vec<Own> {
+fn of_aarch64() -> Vec<OwnConvention> {
     use cabi::aarch64::*;
     let first = [
         Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8])),

@@ -191,21 +191,21 @@ pub(super) fn all() -> Vec<Record> {
 }
 
 /// Types that libclang reads of the records, by their names; for the others the reason.
-pub(super) type Read = BTreeMap<String, Result<Type, &'static str>>;
+pub(super) type ReadTypes = BTreeMap<String, Result<Type, &'static str>>;
 
 /// Reads `records` for `target` by `rules`, or as far as gcc and clang lay them out alike.
 pub(super) fn read(
     records: &[Record],
     target: &str,
     rules: Option<RecordRules>,
-) -> Result<Read, HeaderError> {
+) -> Result<ReadTypes, HeaderError> {
     let options = Options::new()
         .arg("-std=gnu17")
         .arg(format!("--target={target}"));
     let options = rules.into_iter().fold(options, Options::records);
     let is_packed = |record: &&Record| record.text.contains("#pragma");
     let (packs, plain): (Vec<_>, Vec<_>) = records.iter().partition(is_packed);
-    let mut read = Read::new();
+    let mut read = ReadTypes::new();
     for records in [plain, packs] {
         let mut text = PREAMBLE.to_owned();
         text.extend(records.iter().map(|record| record.text.as_str()));

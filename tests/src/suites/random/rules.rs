@@ -54,7 +54,7 @@ const EQUIVALENT: &[(&str, &str)] = &[("s390x", "promote to I64`")];
 const CONTROLS: &str = "tests/src/suites/probe/controls.rs";
 
 /// Signature with its number, and its places by the right convention.
-struct Placed {
+struct PlacedCase {
     number: u64,
     case: Case,
     abi: FnAbi,
@@ -74,7 +74,7 @@ pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let target = compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
     let compiled = fuzz::compile(&sample(TO_NOTICE, 0)?, compiler)?;
-    let placed: Vec<Placed> = (0..TO_FIND).filter_map(|n| placed(compiler, n)).collect();
+    let placed: Vec<PlacedCase> = (0..TO_FIND).filter_map(|n| placed(compiler, n)).collect();
     let right = counts(&compiled, Mistake::NONE)?.n_same;
     let (engine, mut by_bytes) = (suite.engine("control"), Vec::new());
     for rule in mutations::dropped(convention) {
@@ -115,14 +115,14 @@ pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
 }
 
 /// Returns signature `number` with its places, if `cabi` has some.
-fn placed(compiler: &Compiler, number: u64) -> Option<Placed> {
+fn placed(compiler: &Compiler, number: u64) -> Option<PlacedCase> {
     let signature = fuzz::drawn(compiler, 1, number);
     let case = fuzz::subject(0, &signature, compiler).ok()?.cases.pop()?;
     let abi = case.abi_under(compiler.policy).ok()?;
-    Some(Placed { number, case, abi })
+    Some(PlacedCase { number, case, abi })
 }
 
-impl Placed {
+impl PlacedCase {
     /// Checks whether it has other places by `rule`, a broken convention, or none.
     fn is_moved(&self, rule: &'static Convention, compiler: &Compiler) -> bool {
         let sig = self.case.sig_under(compiler.policy);

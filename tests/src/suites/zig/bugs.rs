@@ -12,10 +12,10 @@ use cabi_verify::verdict::Difference;
 use crate::bugs::backend_name;
 
 /// Predicate for calls that meet a bug.
-type Meets = fn(&Call) -> bool;
+type BugPredicate = fn(&Call) -> bool;
 
 /// Names of bugs, and whether a call meets it. If several are met the first counts.
-const BUGS: &[(&str, Meets)] = &[
+const BUGS: &[(&str, BugPredicate)] = &[
     ("zig-array-after-end", |call| {
         call.records().any(has_array_after_end)
     }),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::build::Installed;
+use crate::build::InstalledCompilers;
 
 #[test]
 fn a_reference_that_is_not_there_is_a_reason() {
@@ -9,7 +9,7 @@ fn a_reference_that_is_not_there_is_a_reason() {
 
 #[test]
 fn more_flags_stand_after_the_commands_own() {
-    for reference in Installed::find().references {
+    for reference in InstalledCompilers::find().references {
         let more = reference.with_flags(&["-DWHAT=long int"]);
         assert_eq!(
             more.command(),

@@ -7,7 +7,7 @@ use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Arg, Callee, Function, LowerError, clif_signature};
 
-use super::{CraneliftObject, Mutation, OneSide, VARIANTS};
+use super::{CallSide, CraneliftObject, Mutation, VARIANTS};
 use crate::verdict::Fault;
 
 /// Words that a function between has after the arguments, most of them on the stack.
@@ -16,7 +16,7 @@ const MORE: usize = 9;
 impl CraneliftObject {
     /// Checks whether the callee of `side` is reached by tail calls, as half of the callees are for
     /// which that is possible. An address of a copy in the argument area is lost with the area.
-    pub(super) fn jumps(&self, side: &OneSide<'_>) -> Result<bool, Fault> {
+    pub(super) fn jumps(&self, side: &CallSide<'_>) -> Result<bool, Fault> {
         let plan = self.lower.entry_plan(side.sig)?;
         let is_lost = |place: &Place| {
             let pointer = match place {
@@ -34,7 +34,7 @@ impl CraneliftObject {
 
     /// Adds a function, called `name`, that ends by a call of another one, which ends by a call of
     /// `NAME_body`. The argument area grows, and shrinks again.
-    pub(super) fn jump_to_body(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
+    pub(super) fn jump_to_body(&mut self, name: &str, side: &CallSide<'_>) -> Result<(), Fault> {
         let sig = side.sig;
         let own = sig.params().iter().map(|param| param.ty.clone());
         let all: Vec<Type> = own.chain(vec![Type::I64; MORE]).collect();

@@ -80,7 +80,7 @@ impl CraneliftObject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emit::cranelift::{Mutation, OneSide};
+    use crate::emit::cranelift::{CallSide, Mutation};
     use cabi::{DataModel, FnSig, RecordBuilder, Type, X86_64_WIN64};
 
     /// cranelift-object panics in a debug build when a function was declared that is not defined.
@@ -94,7 +94,7 @@ mod tests {
         let mut object = CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, &[])
             .expect("a module");
         let mut add = |name, sig| {
-            let side = OneSide {
+            let side = CallSide {
                 sig,
                 offsets: &[0],
                 index: 0,

@@ -3,13 +3,13 @@
 use cabi::{FnAbi, FnSig, Place, Type};
 use clif_cabi::LowerError;
 
-use super::{CompiledUnit, Judged, Mistake, Shown};
+use super::{CaseVerdict, CompiledUnit, Mistake, SelfDifference};
 use crate::build::ReferenceError;
 use crate::case::{Case, Direction};
 use crate::compare::{compare, compare_with_al, n_x87_at};
 use crate::emit::c_program::reproduction_alone;
 use crate::facts::Facts;
-use crate::probe::{Emission, Emitted, Observed, SETTINGS};
+use crate::probe::{CaseFacts, Emission, EmittedFacts, SETTINGS};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Fault, Verdict, needed};
 use crate::verify::{Progress, RunStep, VerifyError, check_interrupt};
@@ -23,7 +23,7 @@ pub(super) fn run(
     mistake: Mistake,
     at_once: usize,
     progress: Progress<'_>,
-) -> Result<Vec<Vec<Judged>>, VerifyError> {
+) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
     let each = all / units.len().max(1);
     progress(RunStep::Call, 0, all);
@@ -59,7 +59,7 @@ impl CompiledUnit {
     }
 
     /// Returns facts about our code for each case, with the mistake.
-    fn emitted(&self, mistake: Mistake) -> Result<Vec<Emitted>, ReferenceError> {
+    fn emitted(&self, mistake: Mistake) -> Result<Vec<EmittedFacts>, ReferenceError> {
         let (cases, compiler) = (&self.cases, &self.compiler);
         let none = |fault: Fault| Ok(vec![[Err(fault.clone()), Err(fault)]; cases.len()]);
         let probe = match compiler.probe() {
@@ -86,7 +86,11 @@ impl CompiledUnit {
     }
 
     /// Compares both sides, or the compiler's alone without facts about our code.
-    pub(super) fn judged(&self, mistake: Mistake, emitted: Option<&[Emitted]>) -> Vec<Judged> {
+    pub(super) fn judged(
+        &self,
+        mistake: Mistake,
+        emitted: Option<&[EmittedFacts]>,
+    ) -> Vec<CaseVerdict> {
         let mut all = Vec::new();
         for direction in Direction::ALL {
             for (index, case) in self.cases.iter().enumerate() {
@@ -94,7 +98,7 @@ impl CompiledUnit {
                     Some(why) => (Verdict::NotRun(why.to_owned()), None),
                     None => self.verdict(mistake, index, direction, emitted.map(|all| &all[index])),
                 };
-                all.push(Judged {
+                all.push(CaseVerdict {
                     case: case.clone(),
                     direction,
                     setting: self.setting(),
@@ -113,8 +117,8 @@ impl CompiledUnit {
         mistake: Mistake,
         index: usize,
         direction: Direction,
-        emitted: Option<&Emitted>,
-    ) -> (Verdict, Option<Shown>) {
+        emitted: Option<&EmittedFacts>,
+    ) -> (Verdict, Option<SelfDifference>) {
         let case = &self.cases[index];
         let seen = match self.seen().get(index) {
             Some(Err(Fault::Untried(why))) => return (Verdict::NotRun(why.clone()), None),
@@ -186,7 +190,7 @@ impl CompiledUnit {
     fn theirs(
         &self,
         case: &Case,
-        seen: &Observed,
+        seen: &CaseFacts,
         told: &FnAbi,
         direction: Direction,
     ) -> Vec<Difference> {
@@ -208,14 +212,14 @@ impl CompiledUnit {
         &self,
         case: &Case,
         direction: Direction,
-        seen: &Observed,
+        seen: &CaseFacts,
         all: &[Difference],
-    ) -> (Verdict, Option<Shown>) {
+    ) -> (Verdict, Option<SelfDifference>) {
         let facts = seen.clone().ok().filter(|_| self.same_layout);
         let facts = facts.unwrap_or_default();
         let verdict = facts.verdict(direction, all, |_| true);
         let shown = match &verdict {
-            Verdict::SelfInconsistent(found) => Some(Shown {
+            Verdict::SelfInconsistent(found) => Some(SelfDifference {
                 says: facts.about(found.value),
                 program: reproduction_alone(case, &self.compiler.reference.command())
                     .unwrap_or_default(),

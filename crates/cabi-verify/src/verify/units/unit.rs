@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use cabi::VectorLevel;
 
 use super::{CompiledUnit, Turn};
-use crate::build::Refused;
+use crate::build::Rejection;
 use crate::build::bisect::{blamed_files, build_without_refused};
 use crate::build::{ReferenceError, feature_flags};
 use crate::case::{Case, Subject, SubjectCase};
@@ -15,7 +15,7 @@ use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
 /// Text made from the cases, by their indexes.
-pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
+pub(crate) type ExtraText<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
 
 /// Cases whose sides share one file.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub struct Unit<'a> {
     /// Turns our side of its calls.
     pub turn: Turn,
     /// Further text of the file, for the cases with these indices.
-    pub(crate) more: Option<&'a More<'a>>,
+    pub(crate) more: Option<&'a ExtraText<'a>>,
 }
 
 /// Cases of a unit that failed for one reason: usually a single one, which the compiler refuses.
@@ -102,7 +102,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Compiles it without the cases that are refused, which it returns too.
-    fn compile(&self) -> Result<(Option<CompiledUnit>, Vec<Refused>), ReferenceError> {
+    fn compile(&self) -> Result<(Option<CompiledUnit>, Vec<Rejection>), ReferenceError> {
         let all: Vec<usize> = (0..self.cases.len()).collect();
         let done = |built, cases: &[usize], missing, layout| CompiledUnit {
             part: self.part,

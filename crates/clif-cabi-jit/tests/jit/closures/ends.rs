@@ -66,7 +66,7 @@ fn one_that_changes_itself_may_drop_itself() {
 }
 
 /// Owner of a closure that drops itself.
-type Own = Arc<Mutex<Option<Closure<'static>>>>;
+type SharedClosure = Arc<Mutex<Option<Closure<'static>>>>;
 
 /// State of a closure: drops are counted, and its text is overwritten first, so that a later read
 /// sees the drop.
@@ -102,7 +102,7 @@ type Log = Arc<Mutex<Vec<(usize, u8)>>>;
 /// Makes a closure that calls itself with less until it is called with 0, and is dropped by the
 /// innermost call. Returns its address.
 fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log) -> *const c_void {
-    let own = Own::default();
+    let own = SharedClosure::default();
     let (inside, state, seen) = (Arc::clone(&own), State::new(dropped), Arc::clone(seen));
     let closure = interface.closure("drops itself", move |args, result| {
         let n: i32 = args.get(0).unwrap();
@@ -144,7 +144,7 @@ fn a_closure_that_drops_itself() {
 fn a_closure_that_is_dropped_below_itself() {
     let interface = of_int();
     let (outer_dropped, other_dropped, seen) = (Arc::default(), Arc::default(), Log::default());
-    let (outer, other) = (Own::default(), Own::default());
+    let (outer, other) = (SharedClosure::default(), SharedClosure::default());
     let unrelated = State::new(&other_dropped);
     let unrelated = interface.closure("unrelated", move |_, _| {
         let _whole = &unrelated;
@@ -211,7 +211,7 @@ impl Drop for AtEnd {
 /// A closure that runs deeper than what is noted without the heap, and drops itself after one that
 /// it has called has returned.
 fn dropped_below_many(seen: &Log) {
-    let (interface, own, kept) = (of_int(), Own::default(), Arc::clone(seen));
+    let (interface, own, kept) = (of_int(), SharedClosure::default(), Arc::clone(seen));
     let down = Arc::new(AtomicUsize::new(0));
     let calls = |code: &AtomicUsize, n| {
         let code = core::ptr::with_exposed_provenance(code.load(Ordering::SeqCst));
@@ -309,7 +309,7 @@ fn state_that_panics() {
             panic!("no end");
         }
     }
-    let own = Own::default();
+    let own = SharedClosure::default();
     let (inside, state) = (Arc::clone(&own), Panics);
     let closure = of_int().closure("ends", move |_, _| {
         let _state = &state;

@@ -40,7 +40,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Memory of the process.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Held {
+struct Resources {
     blocks: isize,
     bytes: isize,
     /// The mappings of executable memory, and the bytes of all mappings.
@@ -48,7 +48,7 @@ struct Held {
     mapped: usize,
 }
 
-fn held() -> Held {
+fn held() -> Resources {
     let [blocks, bytes] = [&BLOCKS, &BYTES].map(|count| count.load(Ordering::SeqCst));
     let (mut executable, mut mapped) = (Vec::new(), 0);
     for (range, permissions) in mappings() {
@@ -57,7 +57,7 @@ fn held() -> Held {
             executable.push(range);
         }
     }
-    Held {
+    Resources {
         blocks,
         bytes,
         executable,
@@ -105,7 +105,7 @@ fn nothing_is_left() {
     churn(&closures, repeated(100_000));
     let after = held();
     println!("before: {before:?}\nafter: {after:?}");
-    let kept = |held: &Held| (held.blocks, held.bytes, held.executable.clone());
+    let kept = |held: &Resources| (held.blocks, held.bytes, held.executable.clone());
     assert_eq!(kept(&after), kept(&before));
     assert_eq!(closures.n_compiled(), 1);
     let grown = after.mapped.saturating_sub(before.mapped);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Int, call};
+use super::{IntFn, call};
 use crate::common::*;
 
 /// A library that only the test knows: it is called, calls back, and has a last word.
@@ -60,7 +60,7 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
             program(&mut engine, text).unwrap();
             engine.finalize().unwrap();
             // SAFETY: an `int(int)`.
-            let through = unsafe { named::<Int>(&engine, "through").code().clone() };
+            let through = unsafe { named::<IntFn>(&engine, "through").code().clone() };
             drop(engine);
             assert_eq!(call(&through, 20), 41);
             assert!(is_open(&path));

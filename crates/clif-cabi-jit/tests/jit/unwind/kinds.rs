@@ -133,7 +133,7 @@ pub(crate) fn define_shim(
         };
         let ret = Ret::memory(to);
         let catch = [begin, end].map(|id| engine.declare_func_in_func(id, builder.func));
-        let mut stubs = Changed(engine, steps);
+        let mut stubs = ChangedStubs(engine, steps);
         let callable = match form.is_direct {
             true => lower.callee(&mut stubs, builder, &plan, callee.id),
             false => lower.callee(&mut stubs, builder, &plan, target),
@@ -147,7 +147,13 @@ pub(crate) fn define_shim(
             builder.inst_results(call).to_vec()
         };
         lower
-            .values_out(&mut Changed(engine, steps), builder, &plan, &results, ret)
+            .values_out(
+                &mut ChangedStubs(engine, steps),
+                builder,
+                &plan,
+                &results,
+                ret,
+            )
             .unwrap();
         let zero = builder.ins().iconst(I32, 0);
         entry.ret(engine, builder, Some(&Arg::value(zero))).unwrap();

@@ -6,9 +6,9 @@ use clif_cabi_jit::symbol_at;
 
 use crate::common::*;
 
-pub(crate) type Inner = extern "C-unwind" fn() -> c_int;
+pub(crate) type InnerFn = extern "C-unwind" fn() -> c_int;
 /// `int f(int (*g)(), int)`, which calls `g`.
-pub(crate) type Outer = unsafe extern "C-unwind" fn(Inner, c_int) -> c_int;
+pub(crate) type Outer = unsafe extern "C-unwind" fn(InnerFn, c_int) -> c_int;
 
 /// Returns the signatures of these functions, by their names. Arguments after the first two are not
 /// looked at.

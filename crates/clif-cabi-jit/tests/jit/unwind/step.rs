@@ -19,7 +19,7 @@ unsafe extern "C" {
 /// An engine with the library that steps.
 struct Stepper(Engine);
 
-type Stepped =
+type SteppedFn =
     unsafe extern "C" fn(*const c_void, *const c_void, *const c_void, *const c_void) -> c_long;
 
 impl Stepper {
@@ -56,7 +56,7 @@ impl Stepper {
 
     /// Calls the function at `code`, with up to three words.
     fn step(&self, code: *const c_void, [a, b, c]: [*const c_void; 3]) -> c_long {
-        let stepped: Stepped = self.function("stepped");
+        let stepped: SteppedFn = self.function("stepped");
         // SAFETY: the caller's functions take no more than three words.
         unsafe { stepped(code, a, b, c) }
     }

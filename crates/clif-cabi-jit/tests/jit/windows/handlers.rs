@@ -59,7 +59,7 @@ fn callers<const N: usize>(
     engine: &mut Engine,
     callee: &str,
     handlers: [&str; N],
-) -> [TypedCode<Four>; N] {
+) -> [TypedCode<FourFn>; N] {
     let (words, args) = (["i64"; 10].join(", "), ["v0"; 10].join(", "));
     for (name, item, code) in HANDLERS.iter().filter(|own| handlers.contains(&own.0)) {
         let text = format!(
@@ -89,22 +89,25 @@ fn callers<const N: usize>(
     }
     engine.finalize().unwrap();
     // SAFETY: compiled so just above.
-    handlers.map(|name| unsafe { named::<Four>(engine, name) })
+    handlers.map(|name| unsafe { named::<FourFn>(engine, name) })
 }
 
 /// Returns an engine with the functions of `dll`.
 fn cxx(dll: &Library, personality: Personality, level: OptLevel) -> Engine {
     #[repr(C)]
-    struct Named(*const c_char, *const u8);
+    struct NamedAddress(*const c_char, *const u8);
     let settings = Settings::default()
         .opt_level(level)
         .personality(personality);
     let mut engine = Engine::new(&settings).unwrap();
     engine.add_library(dll);
     engine.bind("note", note as *const u8).unwrap();
-    let all = engine.symbol("cxx_symbols").unwrap().cast::<[Named; 6]>();
+    let all = engine
+        .symbol("cxx_symbols")
+        .unwrap()
+        .cast::<[NamedAddress; 6]>();
     // SAFETY: six in windows.cc.
-    for Named(name, address) in unsafe { &*all } {
+    for NamedAddress(name, address) in unsafe { &*all } {
         // SAFETY: a string literal there.
         let name = unsafe { CStr::from_ptr(*name) };
         engine.bind(name.to_str().unwrap(), *address).unwrap();
