@@ -14,7 +14,7 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, CaseVerdict, Mistake};
 
-use crate::compiled::{admits, compile, unit};
+use crate::cross_compilers::{admits, compile, unit};
 use crate::suite::Result;
 
 /// The levels of optimization at which bugs of C compilers are looked for.

@@ -20,22 +20,22 @@
 
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod bugs;
-#[cfg(unix)]
-mod compiled;
 pub mod corpus;
+#[cfg(unix)]
+mod cross_compilers;
+pub mod dialect_types;
 pub mod fuzzing;
+mod golden_text;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod hand;
 pub mod invariants;
 pub mod isa;
-mod kept;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]
-pub mod measured;
+pub mod measured_signatures;
 pub mod mutants;
 mod positions;
-pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;
 #[cfg(unix)]

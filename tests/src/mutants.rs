@@ -13,12 +13,12 @@ use cabi_verify::verify::units::Mistake;
 use clif_cabi::cranelift_codegen::ir;
 use clif_cabi::{Stub, StubStep};
 
-mod compiled;
+mod code;
 mod riscv;
 mod s390x;
 mod win64;
 
-use compiled::{
+use code::{
     area_is_save_area, change_call, fields_misplaced, halved, insts, list_unaligned, padding_lost,
     pair_in_one_lane, registers_swapped, sret_not_returned, stored_constant_grows, swapped,
     with_steps,

@@ -11,7 +11,7 @@ use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, clif_signature, value_type};
 
 use crate::hand::{begin, build};
-use crate::measured::offsets;
+use crate::measured_signatures::offsets;
 
 /// Returns the shim of `sig`.
 pub fn shim(

@@ -11,7 +11,7 @@ use cabi::{
     BitFieldStyle, DataModel, Kind, Member, RecordBuilder, RecordRules, Target, Type, leaves,
 };
 use cabi_header::{Emitter, Header, Options, parse};
-use cabi_tests::said::{ALL, DialectTypes};
+use cabi_tests::dialect_types::{ALL, DialectTypes};
 use cabi_verify::build::{InstalledCompilers, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::corpus::{TESTED_LIBCLANG, libclang};

@@ -5,7 +5,7 @@ use cabi::{Convention, DataModel, FnSig, Type, VectorLevel};
 
 use crate::location::Location;
 use crate::reason::Reason;
-use crate::written::WrittenType;
+use crate::written_type::WrittenType;
 
 /// Everything this crate understood of a header.
 #[derive(Clone, Debug)]

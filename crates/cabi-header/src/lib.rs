@@ -57,7 +57,7 @@ mod options;
 mod parse;
 mod reason;
 mod to_c;
-mod written;
+mod written_type;
 
 pub use declarator::declared;
 pub use header::{
@@ -70,7 +70,7 @@ pub use options::{Options, clang_triple};
 pub use parse::{parse, parse_file, warnings};
 pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};
-pub use written::WrittenType;
+pub use written_type::WrittenType;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

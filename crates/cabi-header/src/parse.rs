@@ -5,6 +5,7 @@
 
 mod alignments;
 mod attributes;
+mod clang_record;
 mod classes;
 mod declarations;
 mod errors;
@@ -20,12 +21,11 @@ mod prelude;
 mod questions;
 mod records;
 mod source;
-mod stated;
 mod targets;
 mod types;
 mod vectors;
 mod walk;
-mod written;
+mod written_types;
 
 use std::path::Path;
 

@@ -31,10 +31,10 @@ use std::sync::Arc;
 use crate::case::Direction;
 use crate::verdict::Value;
 
-mod judged;
-mod stored;
+mod file;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 /// Both sides of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -3,7 +3,7 @@
 mod declare;
 mod entry;
 mod flags;
-mod issued;
+mod front_end_calls;
 mod tail;
 mod variadic;
 

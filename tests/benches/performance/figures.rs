@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cabi_tests::measure::{
     Costs, Program, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
 };
-use cabi_tests::measured::measured;
+use cabi_tests::measured_signatures::measured;
 use cabi_verify::build::InstalledCompilers;
 use criterion::Criterion;
 

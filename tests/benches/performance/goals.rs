@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_tests::measure::{PREPARED, Step};
-use cabi_tests::measured::{MeasuredSignature, measured};
+use cabi_tests::measured_signatures::{MeasuredSignature, measured};
 
 use crate::figures::{Figures, Result};
 use crate::programs::PROGRAMS;

@@ -11,7 +11,7 @@ use cabi::{
 };
 use cabi_verify::generate::{Dialect, Random, signature_from};
 
-use crate::said::typed;
+use crate::dialect_types::typed;
 
 pub(super) struct DrawnSignature {
     /// The types that were made, one of another.

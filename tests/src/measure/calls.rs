@@ -16,7 +16,7 @@ use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invoker, Invokers};
 use super::program::{Loop, Program, settings};
 use super::text::BUFFER;
 use super::{Repeat, label, titled};
-use crate::measured::{MeasuredSignature, measured, offsets};
+use crate::measured_signatures::{MeasuredSignature, measured, offsets};
 use crate::shims;
 use crate::suite::Result;
 

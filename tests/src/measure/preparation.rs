@@ -16,7 +16,7 @@ use clif_cabi_jit::Engine;
 use super::program::{Program, settings};
 use super::{Costs, Repeat, allocations, label};
 use crate::hand::{Hand, begin};
-use crate::measured::{MeasuredSignature, measured};
+use crate::measured_signatures::{MeasuredSignature, measured};
 use crate::shims;
 use crate::suite::Result;
 

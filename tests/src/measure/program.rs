@@ -9,7 +9,7 @@ use cabi_verify::build::{Built, Reference};
 use clif_cabi_jit::{Cpu, Settings};
 
 use super::text;
-use crate::measured::MeasuredSignature;
+use crate::measured_signatures::MeasuredSignature;
 use crate::suite::Result;
 
 /// The C of all signatures, loaded. Buffers of it are used by one call at a time.

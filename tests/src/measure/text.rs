@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cabi::{DataModel, Kind, Record, Scalar, Type};
 use cabi_header::Emitter;
 
-use crate::measured::{MeasuredSignature, offsets};
+use crate::measured_signatures::{MeasuredSignature, offsets};
 use crate::shims::first_like_result;
 use crate::suite::Result;
 

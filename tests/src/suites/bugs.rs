@@ -8,8 +8,8 @@ use cabi_verify::build::zig::Zig;
 use cabi_verify::report::expected::Expected;
 
 use crate::bugs::{CompilerAtLevel, Inspection, run as inspect};
-use crate::compiled::{compilers, compilers_of_programs};
 use crate::corpus;
+use crate::cross_compilers::{compilers, compilers_of_programs};
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {

@@ -5,13 +5,13 @@
 //! `facts`).
 
 pub(super) mod corpus;
+pub(super) mod facts_files;
 mod ir;
 mod machines;
 mod mutants;
 pub(super) mod mutations;
 mod observer;
 mod shapes;
-pub(super) mod stored;
 mod systems;
 
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ struct Engine<'a> {
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let drawn = (
-        number("CABI_CONVENTIONS_SEED", stored::SEED)?,
+        number("CABI_CONVENTIONS_SEED", facts_files::SEED)?,
         number("CABI_CONVENTIONS_COUNT", 120)?,
     );
     let machines = machines::all()?;
@@ -133,7 +133,7 @@ impl Engine<'_> {
         let tools = self.tools(references);
         let tools = tools.map_err(|why| suite.report.absent(&self.name, &why));
         let Ok(tools) = tools else { return Ok(()) };
-        let is_stored = drawn.0 == stored::SEED && drawn.1 >= self.machine.stored;
+        let is_stored = drawn.0 == facts_files::SEED && drawn.1 >= self.machine.stored;
         let drawn = DrawnQuestions::with_directed(self, drawn);
         let compiled = CompiledQuestions::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {

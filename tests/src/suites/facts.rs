@@ -9,7 +9,7 @@ use cabi::Policy;
 use cabi_verify::case::Subject;
 
 use super::conventions;
-use super::conventions::stored::folder;
+use super::conventions::facts_files::folder;
 use super::layout;
 use crate::corpus::OTHERS;
 use crate::positions;

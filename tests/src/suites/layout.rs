@@ -17,7 +17,7 @@ use cabi_verify::corpus::{DEFAULT_TARGET, TESTED_LIBCLANG, libclang};
 use cabi_verify::layout::{Answer, Fact, ask_together, facts};
 use cabi_verify::threads::{at_once, in_threads};
 
-use super::conventions::stored::{FactsFile, folder};
+use super::conventions::facts_files::{FactsFile, folder};
 use crate::corpus::OTHERS;
 use crate::suite::{Result, Suite};
 

@@ -25,8 +25,8 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, Unit};
 
-use crate::compiled::{compile, compilers, compilers_of_programs, entries, takes, unit};
 use crate::corpus::OTHERS;
+use crate::cross_compilers::{compile, compilers, compilers_of_programs, entries, takes, unit};
 use crate::positions;
 use crate::suite::{Result, Suite};
 use crate::suites::conventions::corpus;

@@ -28,7 +28,7 @@ use cabi_verify::tally::Finding;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::{Compiler, Mistake, VerifyError};
 
-use crate::compiled::compilers_of_programs;
+use crate::cross_compilers::compilers_of_programs;
 use crate::suite::{Result, Suite, number};
 
 /// Vector levels, as features of the corpus. Each target has the first.

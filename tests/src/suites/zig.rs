@@ -24,8 +24,8 @@ use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{CaseVerdict, CompiledUnit, Mistake, Unit};
 
 use crate::bugs::subject;
-use crate::compiled::{self, entries, takes, unit};
 use crate::corpus::expected;
+use crate::cross_compilers::{self, entries, takes, unit};
 use crate::suite::{Result, Suite, number};
 
 /// Finds Zig, and the C compiler that builds the frame around its functions. If one is missing, the
@@ -75,7 +75,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             all.push(unit(all.len(), compiler, "-O1", entries));
         }
     }
-    let compiled = compiled::compile(&all, |unit, case, why| {
+    let compiled = cross_compilers::compile(&all, |unit, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(unit), &case.name, why);
     })?;
@@ -86,7 +86,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.note(note);
         layouts(one, &format!("{engine} layout"), suite);
     }
-    let outcomes = compiled::run(&compiled, Mistake::NONE)?;
+    let outcomes = cross_compilers::run(&compiled, Mistake::NONE)?;
     report(&all, compiled.iter().zip(outcomes), &expected, suite)?;
     controls(&all, compiled, suite)
 }
@@ -186,7 +186,7 @@ fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite
     let report = &mut suite.report;
     for (unit, judged) in compiled
         .iter()
-        .zip(compiled::run(&compiled, Mistake::NONE)?)
+        .zip(cross_compilers::run(&compiled, Mistake::NONE)?)
     {
         let engine = format!("{} control", engine(&all[unit.part]));
         for one in judged {

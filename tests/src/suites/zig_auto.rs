@@ -20,7 +20,7 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, CaseVerdict, CompiledUnit, Mistake};
 
-use crate::compiled::{compile, unit};
+use crate::cross_compilers::{compile, unit};
 use crate::suite::{Result, Suite, number};
 use crate::suites::zig::{found, layouts};
 

@@ -17,9 +17,9 @@ use crate::parse::kinds::{is_array, is_function, is_pointer};
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, unsupported};
-use crate::parse::written::{desugared, without_place};
+use crate::parse::written_types::{desugared, without_place};
 use crate::reason::Reason;
-use crate::written::WrittenType;
+use crate::written_type::WrittenType;
 
 /// Returns the type of a function in C that other compilers read too. In clang's spelling,
 /// attributes of the function follow the type, where gcc takes none. It has qualifiers that gcc

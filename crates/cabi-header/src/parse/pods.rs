@@ -16,10 +16,10 @@ use clang_sys::{
 };
 
 use crate::clang::{Cursor, Ty};
+use crate::parse::clang_record::fields;
 use crate::parse::classes::class_of;
 use crate::parse::kinds::is_array;
 use crate::parse::members::DeclaredMember;
-use crate::parse::stated::fields;
 use crate::parse::types::{Reader, unsupported};
 use crate::reason::Reason;
 

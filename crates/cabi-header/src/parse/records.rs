@@ -13,11 +13,11 @@ use crate::clang::Cursor;
 use crate::parse::attributes::{
     Position, RecordAttributes, has_attribute, head, is_before, is_specifier, position,
 };
+use crate::parse::clang_record::{ClangRecord, difference, fields, mismatch};
 use crate::parse::classes::element_of;
 use crate::parse::ignored::{IGNORED, Relevance, Subject};
 use crate::parse::members::{DeclaredMember, places};
 use crate::parse::pods::may_overlap;
-use crate::parse::stated::{ClangRecord, difference, fields, mismatch};
 use crate::parse::types::{Reader, SEVERAL_ALIGNED, ignored_in_name, is_unnamed, unsupported};
 use crate::reason::Reason;
 

@@ -14,13 +14,13 @@ use crate::parse::attributes::{
     Position, has_alignment, head, is_mode_of_sign, keeps_alignment, may_align_otherwise,
     may_drop_alignment, position,
 };
+use crate::parse::clang_record::{difference, size_mismatch};
 use crate::parse::errors::Errors;
 use crate::parse::ignored::Subject;
 use crate::parse::kinds::{integer, is_function, is_pointer, not_of_c};
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
-use crate::parse::stated::{difference, size_mismatch};
 use crate::reason::Reason;
 
 /// Most typedefs, arrays and records that may wrap each other.

@@ -9,6 +9,7 @@ use crate::clang::{Cursor, Ty, Unit};
 use crate::header::{Constant, DeclaredKind, DeclaredName, Header, NamedType, TypeSpelling};
 use crate::header_error::HeaderError;
 use crate::options::of_target;
+use crate::parse::clang_record::size_mismatch;
 use crate::parse::classes::qualified_name;
 use crate::parse::declarations::{Declarations, left_out};
 use crate::parse::errors::Errors;
@@ -20,11 +21,10 @@ use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
-use crate::parse::stated::size_mismatch;
 use crate::parse::types::{Reader, is_unnamed};
-use crate::parse::written::without_place;
+use crate::parse::written_types::without_place;
 use crate::reason::Reason;
-use crate::written::WrittenType;
+use crate::written_type::WrittenType;
 
 /// Walks the declarations. Returns the header, and questions about what declarations do not state.
 pub(crate) fn read(

@@ -135,8 +135,8 @@ impl CraneliftObject {
         self.module.isa().frontend_config()
     }
 
-    /// Adds a shim, called `name`, that calls `callee`, with the objects at the offsets of `side` in
-    /// one buffer. The shim keeps values during the call.
+    /// Adds a shim, called `name`, that calls `callee`, with the objects at the offsets of `side`
+    /// in one buffer. The shim keeps values during the call.
     pub(crate) fn caller(
         &mut self,
         (name, callee): (&str, &str),

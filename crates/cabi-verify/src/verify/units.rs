@@ -15,8 +15,8 @@ use crate::probe::{CaseFacts, has_room, nothing};
 use crate::threads::in_threads;
 use crate::verdict::{Fault, Verdict};
 
-mod judged;
 mod unit;
+mod verdicts;
 
 pub(crate) use unit::ExtraText;
 pub use unit::{RefusedCases, Unit, compile};
@@ -166,7 +166,7 @@ pub fn run(
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     observe(compiled, at_once)?;
-    let all = judged::run(compiled, mistake, at_once, progress)?;
+    let all = verdicts::run(compiled, mistake, at_once, progress)?;
     complete(compiled, all, mistake)
 }
 

@@ -137,7 +137,8 @@ impl UseSequence {
         }
     }
 
-    /// Builds the function of `uses`, each as [`UseSequence::apply`] reads it. Refused ones add none.
+    /// Builds the function of `uses`, each as [`UseSequence::apply`] reads it. Refused ones add
+    /// none.
     pub(crate) fn build<U: AsRef<str>>(mut self, uses: &[U]) -> Built {
         let mut func = Function::new();
         let mut context = FunctionBuilderContext::new();

@@ -17,9 +17,9 @@ use clif_cabi_jit::{Cpu, Engine, Settings};
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
 use crate::corpus::folder;
+use crate::golden_text::{self, both};
 use crate::hand::Hand;
-use crate::kept::{self, both};
-use crate::measured::{MeasuredSignature, measured};
+use crate::measured_signatures::{MeasuredSignature, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
 
@@ -102,7 +102,7 @@ fn path(measured: &MeasuredSignature) -> PathBuf {
 /// Checks whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
 fn held(measured: &MeasuredSignature, now: &str) -> std::result::Result<(), String> {
     let head = format!("; {}\n; {} instructions", measured.sig, count(now));
-    kept::held(&path(measured), &format!("{head}\n{now}"))
+    golden_text::held(&path(measured), &format!("{head}\n{now}"))
 }
 
 /// Returns an error with both texts if `now` has more instructions than `before`.

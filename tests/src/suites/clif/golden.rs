@@ -13,8 +13,8 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Function, LowerError, Lowering, Stub, Stubs};
 use clif_cabi_jit::{Engine, Settings};
 
+use crate::golden_text::held;
 use crate::hand::build;
-use crate::kept::held;
 use crate::{shims, suite};
 
 /// Number of blocks of the corpus that have a file with their CLIF: a file that is lost is noticed.

@@ -1,5 +1,5 @@
-//! The signatures that performance is measured with, of `measured/signatures.txt`. Each has a name,
-//! and most the same call written by hand as CLIF.
+//! Signatures for measurements of performance, from `measured_signatures/signatures.txt`. Each has a
+//! name, and most have the same call written by hand as CLIF.
 
 use cabi::{DataModel, Error, FnSig};
 
@@ -21,15 +21,15 @@ pub struct MeasuredSignature {
     pub in_libffi: bool,
 }
 
-const ROWS: &str = include_str!("measured/signatures.txt");
+const ROWS: &str = include_str!("measured_signatures/signatures.txt");
 
 /// Calls that take more than a line by hand. Parts of three bytes are never read as four. Records
 /// in memory are words and pairs of words; earlier arguments keep the vector registers from being
 /// used.
 const FILES: [(&str, &str); 3] = [
-    ("s_c3.clif", include_str!("measured/s_c3.clif")),
-    ("s_l4.clif", include_str!("measured/s_l4.clif")),
-    ("s_l9.clif", include_str!("measured/s_l9.clif")),
+    ("s_c3.clif", include_str!("measured_signatures/s_c3.clif")),
+    ("s_l4.clif", include_str!("measured_signatures/s_l4.clif")),
+    ("s_l9.clif", include_str!("measured_signatures/s_l9.clif")),
 ];
 
 /// Returns all of them.

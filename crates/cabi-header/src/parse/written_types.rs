@@ -6,7 +6,7 @@ use crate::clang::Ty;
 use crate::parse::kinds::{is_function, is_pointer};
 use crate::parse::prelude;
 use crate::parse::types::{Reader, is_unnamed};
-use crate::written::WrittenType;
+use crate::written_type::WrittenType;
 
 /// Depth to which pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;

@@ -14,7 +14,7 @@ use cabi_verify::verdict::Fault;
 
 use super::observer::CompiledQuestions;
 use super::{DrawnQuestions, Engine, PRINTED};
-use crate::kept::{held, same};
+use crate::golden_text::{held, same};
 use crate::suite::{Result, Suite, is_blessed};
 
 /// Seed of the signatures of which the first are kept ([`Machine::stored`]).
