@@ -275,13 +275,10 @@ fn of_member(ty: &Type) -> ModelFacts {
 /// Returns the answer about scalars of 16 bytes that fits the alignment of `ty`, or of its parts:
 /// that of s390x or of LP64.
 fn sixteen(ty: &Type) -> ModelFacts {
-    let is_other = ty.facts().only(ModelFacts::OTHER) == ModelFacts::OTHER;
-    let model = if is_other {
-        DataModel::S390X
-    } else {
-        DataModel::LP64
-    };
-    ModelFacts::of(&model).only(ModelFacts::SIXTEEN)
+    match ty.facts().only(ModelFacts::NOT_SIXTEEN) {
+        ModelFacts::NONE => ModelFacts::of(&DataModel::LP64).only(ModelFacts::SIXTEEN),
+        own => own,
+    }
 }
 
 /// Refuses a `quantity` that differs from what C makes it.

@@ -130,12 +130,12 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
 pub(crate) const fn questions(scalar: Scalar, size: u64) -> ModelFacts {
     let eight = match size {
         8 => ModelFacts::EIGHT,
-        16 => ModelFacts::OTHER,
+        16 => ModelFacts::NOT_SIXTEEN,
         _ => ModelFacts::NONE,
     };
     match scalar {
         Scalar::Ptr | Scalar::FnPtr => ModelFacts::POINTER.and(eight),
-        Scalar::F80 => ModelFacts::X87,
+        Scalar::F80 => ModelFacts::X87.and(ModelFacts::SIXTEEN),
         Scalar::BitInt { bits, .. } if bits > 64 => ModelFacts::BIG_BIT_INT,
         _ => eight,
     }

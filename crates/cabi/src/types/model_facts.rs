@@ -27,7 +27,7 @@ impl ModelFacts {
     /// The alignment of scalars of 8 bytes: 4, 8.
     pub(crate) const EIGHT: Self = Self(0b11 << 2).and(Self::OTHER);
     /// Bytes of the x87 format: 12, 16.
-    pub(crate) const X87: Self = Self(0b11 << 4).and(Self::OTHER);
+    pub(crate) const X87: Self = Self(0b11 << 4);
     /// The way bit-fields share bytes: System V, Microsoft.
     pub(crate) const BIT_FIELDS: Self = Self(0b11 << 6);
     /// Unnamed bit-fields raise the alignment: no, yes.
@@ -40,6 +40,8 @@ impl ModelFacts {
     pub(crate) const WIDE_VECTORS: Self = Self(0b11 << 15).and(Self::OTHER);
     /// The alignment of other scalars of 16 bytes in records: 8, 16.
     pub(crate) const SIXTEEN: Self = Self(0b11 << 17).and(Self::OTHER);
+    /// The answers to [`SIXTEEN`](Self::SIXTEEN) that the constants of [`Type`] do not have.
+    pub(crate) const NOT_SIXTEEN: Self = Self(0b01 << 17).and(Self::OTHER);
 
     /// Every answer, which no model covers: for a record whose size is no multiple of its
     /// alignment.
@@ -73,15 +75,15 @@ impl ModelFacts {
         }
         const NONE: u8 = u8::MAX - 1;
         // i386 aligns other scalars of 16 bytes to 16, and `long double` to 4.
-        let sixteen = match model.max_align_16 {
-            4 => 16,
-            align => align,
+        let (x87, sixteen) = match model.max_align_16 {
+            4 => (12, 16),
+            align => (16, align),
         };
         let is_ms = matches!(model.bit_fields, BitFieldStyle::Ms);
         Self(
             bit(0, model.pointer, [4, 8, NONE])
                 | bit(2, model.max_align_8, [4, 8, NONE])
-                | bit(4, model.max_align_16, [4, 16, NONE])
+                | bit(4, x87, [12, 16, NONE])
                 | bit(6, is_ms as u8, [0, 1, NONE])
                 | bit(8, model.unnamed_bit_fields_align as u8, [0, 1, NONE])
                 | bit(10, model.bit_int_align(), [4, 8, 16])
