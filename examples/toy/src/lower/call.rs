@@ -168,9 +168,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
-        } else if ssa_type(result).is_some() {
+        } else if has_parts && ssa_type(result).is_some() {
             (Ret::Value, None)
-        } else if self.fields(result).is_some() && has_parts {
+        } else if has_parts && self.fields(result).is_some() {
             (Ret::Fields, None)
         } else {
             let address = self.temporary(self.s.types.size(result))?;
@@ -182,7 +182,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             None => lowering.call_sig(module, &mut self.builder, target, sig, args, ret),
         };
         Ok(match (returned?, in_memory) {
-            (_, Some(address)) => Operand::memory(result, address),
+            (_, Some(address)) => self.load(address, result),
             (CallResult::Value(value), _) => Operand::ssa(result, value),
             (CallResult::Fields(values), _) => Operand::scalars(result, &values[..]),
             _ => Operand::scalars(result, []),

@@ -39,3 +39,8 @@ long both(long (*f)(long), long (*g)(long)) {
     long first = f(1);
     return 100 * first + g(2);
 }
+
+__int128 wider(__int128 (*f)(__int128, long), __int128 x)
+{
+    return f(x >> 64, 7) + f(x, 9);
+}
