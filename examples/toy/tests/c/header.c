@@ -33,7 +33,7 @@ static void records(void)
     printf("%s (%zu of %zu)\n", text, written, sizeof broken);
 
     struct sigaction action = {0};
-    printf("sigaction: %zu bytes, flags at %zu\n", sizeof action, offsetof(struct sigaction, sa_flags));
+    printf("sigaction: %zu bytes, tm_zone at %zu\n", sizeof action, offsetof(struct tm, tm_zone));
     action.sa_flags = SA_RESTART | SA_NODEFER;
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGUSR1);
