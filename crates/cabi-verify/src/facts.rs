@@ -1,8 +1,8 @@
 //! Facts: where a compiler's code has each byte of the values of a call, and the state of the
 //! machine beside them, as text.
 //!
-//! A line is about both sides of the call, which mostly have a value in the same places: arguments
-//! in order, then the result and the state.
+//! A line is about both sides of the call, which mostly have a value in the same places. The
+//! arguments come in order, then the result and the state.
 //!
 //! ```text
 //! 8:rdi                              bytes 0 to 7 of argument 0 are passed in rdi, and read there

@@ -69,7 +69,7 @@ pub(crate) const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 /// Facts of a case, or the reason why there are none.
 pub type CaseFacts = Result<Facts, Fault>;
 
-/// The facts of a case that a program has left out.
+/// Returns the facts of a case that a program has left out.
 pub(crate) fn nothing() -> CaseFacts {
     Err(Fault::from("nothing was said of it".to_owned()))
 }

@@ -70,7 +70,7 @@ const LIMITS: [u64; 11] = [
     4096,
 ];
 
-/// Types, and a signature of them under `sysv` or Win64.
+/// Draws types, and a signature of them under `sysv` or Win64.
 pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> DrawnSignature {
     let mut draw = Draw {
         random: Random::of_bytes(bytes),

@@ -110,7 +110,7 @@ struct Machine {
     is_other: bool,
 }
 
-/// A suite in a child that lacks something.
+/// A suite in a child that lacks a feature or tool.
 struct Child<'m> {
     name: String,
     suite: &'static str,

@@ -356,7 +356,7 @@ impl Reference {
         self.run(&[&["-std=gnu2x"], how, &[&file], flags].concat())
     }
 
-    /// Its messages, if it refuses nothing; else all errors at once.
+    /// Returns its messages, if it refuses nothing; else all errors at once.
     pub(super) fn run(&self, args: &[&str]) -> Result<String, ReferenceError> {
         let limit: &[&str] = match self.name {
             "clang" => &["-ferror-limit=0"],

@@ -266,7 +266,7 @@ fn layout(
     Ok(facts.collect())
 }
 
-/// Zig's name for a vector level.
+/// Returns Zig's name for a vector level.
 fn cpu(level: VectorLevel) -> &'static str {
     match level {
         VectorLevel::Avx => "baseline+avx",

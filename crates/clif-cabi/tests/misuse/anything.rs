@@ -54,7 +54,7 @@ fn ret() -> impl Strategy<Value = String> {
     prop_oneof![3 => form, 1 => address]
 }
 
-/// Arguments, and the form of the result.
+/// Draws arguments, and the form of the result.
 fn args() -> impl Strategy<Value = String> {
     let args = proptest::collection::vec(arg(), 0..4);
     (args, ret()).prop_map(|(args, ret)| format!("({}){ret}", args.join(", ")))
