@@ -104,7 +104,7 @@ impl<'u> Cursor<'u> {
     pub(crate) fn enumerators(self) -> Vec<(Cursor<'u>, i128)> {
         let kind = self.integer_type().canonical().kind();
         // clang extends the value by a sign whatever the type.
-        let is_unsigned = UNSIGNED.contains(&kind);
+        let is_unsigned = (CXType_Bool..=CXType_UInt128).contains(&kind);
         let constants = self.children().into_iter();
         constants
             .filter(|child| child.kind() == CXCursor_EnumConstantDecl)
@@ -331,17 +331,6 @@ impl<'u> Ty<'u> {
         found.into_iter().map(Cursor::new).collect()
     }
 }
-
-/// Kinds of unsigned integers that an enumeration can have.
-const UNSIGNED: [CXTypeKind; 7] = [
-    CXType_Bool,
-    CXType_Char_U,
-    CXType_UChar,
-    CXType_UShort,
-    CXType_UInt,
-    CXType_ULong,
-    CXType_ULongLong,
-];
 
 fn owned(string: CXString) -> String {
     // SAFETY: called only by the macros above, with what libclang has just returned.

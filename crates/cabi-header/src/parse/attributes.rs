@@ -57,26 +57,19 @@ pub(crate) struct RecordAttributes {
 
 impl RecordAttributes {
     pub(crate) fn new(definition: Cursor<'_>, errors: &Errors) -> Self {
-        let attributes = definition.children().into_iter();
-        let attributes: Vec<_> = attributes.filter(|child| child.is_attribute()).collect();
-        let kinds: Vec<_> = attributes.iter().map(|own| own.kind()).collect();
-        let counts =
-            |own: &&Cursor<'_>| [CXCursor_PackedAttr, CXCursor_AlignedAttr].contains(&own.kind());
-        let is_aligned = |kind: &&CXCursorKind| **kind == CXCursor_AlignedAttr;
-        let n_aligned = kinds.iter().filter(is_aligned).count();
+        let children = definition.children();
+        let of = |kind| children.iter().filter(move |child| child.kind() == kind);
+        let mut all = of(CXCursor_PackedAttr).chain(of(CXCursor_AlignedAttr));
         let head = head(definition);
         Self {
-            packed: kinds.contains(&CXCursor_PackedAttr),
-            aligned: n_aligned > 0,
-            aligned_again: n_aligned > 1,
-            unnamed: kinds.contains(&CXCursor_UnexposedAttr),
+            packed: of(CXCursor_PackedAttr).count() > 0,
+            aligned: of(CXCursor_AlignedAttr).count() > 0,
+            aligned_again: of(CXCursor_AlignedAttr).count() > 1,
+            unnamed: of(CXCursor_UnexposedAttr).count() > 0,
             transparent: has_attribute(&head, "transparent_union"),
             transparent_to_gcc: errors.has_opaque_union(definition),
             ms_struct: has_attribute(&head, "ms_struct"),
-            inherited: attributes
-                .iter()
-                .filter(counts)
-                .any(|own| is_before(*own, definition)),
+            inherited: all.any(|own| is_before(*own, definition)),
         }
     }
 

@@ -9,12 +9,13 @@ use std::collections::HashSet;
 
 use cabi::{Member, Type};
 use clang_sys::{
-    CXCursor_CXXBaseSpecifier, CXCursor_CXXMethod, CXCursor_Constructor, CXCursor_Destructor,
-    CXCursor_FieldDecl, CXCursor_Namespace, CXType_ConstantArray, CXType_Record,
+    CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl, CXCursor_Namespace, CXType_ConstantArray,
+    CXType_Record,
 };
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{has_attribute, head};
+use crate::parse::kinds::METHODS;
 use crate::parse::prelude;
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
@@ -78,13 +79,7 @@ impl<'u> Reader<'u> {
         for child in definition.children() {
             let kind = child.kind();
             let is_base = kind == CXCursor_CXXBaseSpecifier;
-            let is_method = [
-                CXCursor_CXXMethod,
-                CXCursor_Destructor,
-                CXCursor_Constructor,
-            ]
-            .contains(&kind);
-            if is_method && child.is_virtual() || is_base && child.is_virtual_base() {
+            if METHODS.contains(&kind) && child.is_virtual() || is_base && child.is_virtual_base() {
                 return Err(Reason::Cxx("a class with virtual functions or bases"));
             }
             if is_base {

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 pub(crate) const RECORDS: [CXCursorKind; 3] =
     [CXCursor_StructDecl, CXCursor_UnionDecl, CXCursor_ClassDecl];
 
-const METHODS: [CXCursorKind; 4] = [
+pub(crate) const METHODS: [CXCursorKind; 4] = [
     CXCursor_CXXMethod,
     CXCursor_Constructor,
     CXCursor_Destructor,
