@@ -3,30 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cabi::DataModel;
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Unit};
-use crate::header::{Constant, SkippedDeclaration};
+use crate::header::{Constant, Header};
 use crate::parse::declarations::left_out;
 use crate::parse::kinds::integer;
 use crate::parse::prelude;
 use crate::parse::questions::Answers;
 use crate::reason::Reason;
 
-/// Macros that are integers, other macros, and macros whose value is not known yet.
-#[derive(Default)]
-pub(crate) struct Macros {
-    pub(crate) integers: Vec<Constant>,
-    pub(crate) others: Vec<SkippedDeclaration>,
-    pub(crate) unknown: Vec<String>,
-}
-
-/// Sorts the macros that `unit` defines, each name once, by its last definition.
-pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Macros {
+/// Adds the macros that `unit` defines to `header`, each name once, by its last definition. Returns
+/// those yet to be asked about.
+pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> Vec<String> {
     let all = definitions(unit);
-    let mut known = HashMap::new();
-    let mut found = Macros::default();
+    let (mut known, mut unknown) = (HashMap::new(), Vec::new());
     let mut n_tokens = 0_u64;
     for (name, definition @ (cursor, tokens)) in &all {
         let expanded = expansion(&all, name, &mut known, 0);
@@ -42,26 +33,26 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
         };
         let other = |why| left_out(*cursor, name.clone(), Reason::Macro(why));
         if let Some(why) = refusal {
-            found.others.push(other(why));
+            header.other_macros.push(other(why));
             continue;
         }
         let value = answers.macros.get(name).map(|answer| {
-            let ty = integer(model, answer.kind?)?;
+            let ty = integer(&header.model, answer.kind?)?;
             Some((answer.value?, ty))
         });
         match value {
-            None => found.unknown.push(name.to_owned()),
-            Some(Some((value, ty))) => found.integers.push(Constant {
+            None => unknown.push(name.to_owned()),
+            Some(Some((value, ty))) => header.macros.push(Constant {
                 name: name.to_owned(),
                 value,
                 ty,
                 enumeration: String::new(),
                 location: cursor.place().location(),
             }),
-            Some(None) => found.others.push(other(NO_INTEGER)),
+            Some(None) => header.other_macros.push(other(NO_INTEGER)),
         }
     }
-    found
+    unknown
 }
 
 const NO_INTEGER: &str = "has no value that is an integer constant expression";

@@ -47,10 +47,8 @@ pub(crate) fn read(
             .with_records(records.unwrap_or_else(|| of_target(&target))),
         _ => facts.model,
     };
-    let macros = macros::read(unit, &facts.model, answers);
     let mut header = Header::empty(&target, wanted);
-    header.macros = macros.integers;
-    header.other_macros = macros.others;
+    let unknown_macros = macros::read(unit, answers, &mut header);
     let mut walk = Walk {
         reader: Reader::new(facts, &target, answers, errors, pragmas, records),
         found: Declarations::new(header),
@@ -63,7 +61,7 @@ pub(crate) fn read(
         }
     }
     let mut questions = std::mem::take(&mut walk.reader.questions);
-    questions.macros = macros.unknown;
+    questions.macros = unknown_macros;
     questions.spoilt = walk.reader.errors.spoilt.clone();
     walk.reader.errors.finish()?;
     Ok((walk.found.finish(), questions))
