@@ -81,19 +81,6 @@ fn callbacks_that_take_callbacks_are_bounded() {
 }
 
 #[test]
-fn threads_share_the_library() {
-    needs_libclang!();
-    let threads: Vec<_> = (0..4)
-        .map(|i| {
-            std::thread::spawn(move || parse(&format!("int f{i}(long);"), &Options::new()).unwrap())
-        })
-        .collect();
-    for (i, thread) in threads.into_iter().enumerate() {
-        assert!(thread.join().unwrap().prototype(&format!("f{i}")).is_some());
-    }
-}
-
-#[test]
 fn a_machine_without_libclang_is_told_what_to_install() {
     let error = HeaderError::NoLibclang {
         searched: "nothing found".to_owned(),
