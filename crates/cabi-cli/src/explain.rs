@@ -2,8 +2,6 @@
 
 mod terminal;
 
-use std::cell::Cell;
-
 use cabi::{Explanation, FnAbi, FnSig, Kind, KnownConvention, Target};
 use cabi_header::{DeclaredKind, DeclaredName, Header, Prototype};
 use clap::Args;
@@ -153,10 +151,8 @@ impl Explain {
             };
         }
         // An unnamed type may declare its own tag, after the end of the text.
-        let is_text = Cell::new(false);
-        let is_asked =
-            |declared: &DeclaredName| is_text.replace(is_text.get() || declared.name == END);
-        match header.last_declared(is_asked) {
+        let declared = header.declared_in_text().rev();
+        match declared.skip_while(|one| one.name != END).nth(1) {
             Some(declared) => function(header, declared),
             None => Err("the text declares no function".into()),
         }

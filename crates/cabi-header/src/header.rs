@@ -96,11 +96,9 @@ impl Header {
         all.filter(move |prototype| prototype.name == name)
     }
 
-    /// Returns the last declaration of the text itself for which `is_asked` is true. Declarations
-    /// of included files are not searched.
-    pub fn last_declared(&self, is_asked: impl Fn(&DeclaredName) -> bool) -> Option<&DeclaredName> {
-        let mut all = self.declared.iter().rev();
-        all.find(|declared| declared.in_text && is_asked(declared))
+    /// Returns the declarations of the text itself, not those of what it includes.
+    pub fn declared_in_text(&self) -> impl DoubleEndedIterator<Item = &DeclaredName> {
+        self.declared.iter().filter(|declared| declared.in_text)
     }
 
     /// Returns the prototype of the function or function type that `declared` declares.
@@ -142,6 +140,24 @@ impl Header {
             .flatten()
             .find(|named| named.name == name)
             .map(|named| &named.ty)
+    }
+
+    /// Returns the type that `written` stands for, if it has a size or is `void`.
+    #[must_use]
+    pub fn written_type(&self, written: &WrittenType) -> Option<Type> {
+        match written {
+            WrittenType::Void => Some(Type::VOID),
+            WrittenType::Char => Some(self.model.char()),
+            WrittenType::Named(name) => self.ty(name).cloned(),
+            WrittenType::Pointer(_) => Some(self.model.pointer()),
+            WrittenType::Float32 => Some(Type::F32),
+            WrittenType::Half => Some(Type::F16),
+            WrittenType::Type(ty) => Some(ty.clone()),
+            WrittenType::Array(element, Some(n)) => {
+                Type::array(&self.written_type(element)?, *n).ok()
+            }
+            _ => None,
+        }
     }
 
     /// Returns the enumeration constant or integer macro `name`.

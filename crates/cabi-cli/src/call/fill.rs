@@ -226,7 +226,8 @@ impl Filler<'_> {
             return Err(format!("{why}: write null or {{\"&type\": ..}}"));
         };
         let array = |element: &Type, n| Type::array(element, n).map_err(|error| error.to_string());
-        let (ty, written) = match (value, self.pointee(to)) {
+        let pointee = self.header.written_type(to);
+        let (ty, written) = match (value, pointee.filter(|ty| *ty != Type::VOID)) {
             (Value::String(text), pointee) => {
                 let of_void = || (**to == WrittenType::Void).then_some(Type::U8);
                 let unit = pointee.or_else(of_void).unwrap_or(Type::VOID);
@@ -262,18 +263,6 @@ impl Filler<'_> {
             address,
         }));
         Ok(address)
-    }
-
-    /// Returns the type of an object that a pointer points to, as the header wrote it.
-    fn pointee(&self, to: &WrittenType) -> Option<Type> {
-        match to {
-            WrittenType::Char => Some(self.header.model.char()),
-            WrittenType::Named(name) => self.header.ty(name).cloned(),
-            WrittenType::Type(ty) => Some(ty.clone()),
-            WrittenType::Pointer(_) => Some(self.header.model.pointer()),
-            WrittenType::Array(element, Some(n)) => Type::array(&self.pointee(element)?, *n).ok(),
-            _ => None,
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Types as they were written: what pointers lead to, which records, and functions without names.
 
-use cabi::Type;
 use cabi_header::{WrittenType, tag};
 
 use super::call::value;
@@ -93,7 +92,7 @@ impl<'s> Pointers<'s> {
             WrittenType::Named(name) => tag(name).map(|_| name),
             _ => None,
         });
-        let (ty_a, ty_b) = (ty(left, a), ty(right, b));
+        let (ty_a, ty_b) = (left.header.written_type(a), right.header.written_type(b));
         match (tags, ty_a, ty_b) {
             ([Some(a), Some(b)], ..) => {
                 let sides = [a.clone(), b.clone()];
@@ -135,21 +134,6 @@ fn parts(function: &WrittenType) -> Option<(&[WrittenType], &WrittenType, bool)>
             ret,
             variadic,
         } => Some((params, ret, *variadic)),
-        _ => None,
-    }
-}
-
-/// Returns the type that was written, if it has a size.
-fn ty(side: &Side, written: &WrittenType) -> Option<Type> {
-    let model = &side.header.model;
-    match written {
-        WrittenType::Void => Some(Type::VOID),
-        WrittenType::Char => Some(model.char()),
-        WrittenType::Named(name) => side.header.ty(name).cloned(),
-        WrittenType::Pointer(_) => Some(model.pointer()),
-        WrittenType::Float32 => Some(Type::F32),
-        WrittenType::Half => Some(Type::F16),
-        WrittenType::Type(ty) => Some(ty.clone()),
         _ => None,
     }
 }
