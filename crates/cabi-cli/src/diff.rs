@@ -16,9 +16,9 @@ use clap::Args;
 use regex_lite::Regex;
 
 use self::report::Report;
-use self::side::{Side, Words};
+use self::side::Side;
 use crate::output::{self, Failure};
-use crate::reading::{self, PolicyOption, Source};
+use crate::reading::{self, PolicyOption, ReadOptions, Source};
 
 const ABOUT: &str = "\
 Compares a header as two compilers, targets, standards or sets of flags read it: types, member by member, and functions, argument by argument.
@@ -76,11 +76,14 @@ pub(crate) struct Diff {
     defines: Vec<String>,
     /// Compare only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
-    only: Option<String>,
+    only: Option<Regex>,
     /// Print every difference as JSON (docs/cabi.schema.json).
     #[arg(long)]
     json: bool,
 }
+
+/// The name of a side and its policy.
+type NamedSide = (String, Option<PolicyOption>);
 
 impl Diff {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
@@ -92,7 +95,7 @@ impl Diff {
 
     /// Returns the names of the headers. Two texts are named by their places.
     fn names(&self) -> Vec<String> {
-        let reading = reading::ReadOptions::default();
+        let reading = ReadOptions::default();
         let name = |(i, source)| match Source::of(source, &reading, &[]) {
             text if text.headers.is_empty() && self.source.len() == 2 => {
                 if i == 0 { "first text" } else { "second text" }.to_owned()
@@ -104,20 +107,19 @@ impl Diff {
 
     /// Returns the text to print. If there are differences, this process ends with 1 after that.
     fn compare(&self, names: &[String]) -> Result<String, Failure> {
-        let only = self.only.as_deref().map(Regex::new).transpose();
-        let only = only.map_err(|e| format!("--only: {e}"))?;
-        let [left, right] = self.words()?;
+        let [left, right] = self.sides()?;
         // Half of the time is libclang's, which reads both at once.
         let (left, right) = reading::check::limited(|| {
             std::thread::scope(|scope| {
-                let left = scope.spawn(|| Side::read(&left));
-                let right = Side::read(&right);
+                let left = scope.spawn(|| self.read(0, left));
+                let right = self.read(1, right);
                 let lost = || Err("a thread ended without an answer".to_owned());
                 (left.join().unwrap_or_else(|_| lost()), right)
             })
         });
         let (left, right) = (left?, right?);
-        let is_chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
+        let only = self.only.as_ref();
+        let is_chosen = |name: &str| only.is_none_or(|only| only.is_match(name));
         let header = match names {
             [both] => Some(both.clone()),
             _ => None,
@@ -172,8 +174,8 @@ impl Diff {
         ))
     }
 
-    /// Returns the words of either side.
-    fn words(&self) -> Result<[Words; 2], String> {
+    /// Returns the name of either side, by what tells it from the other one, and its policy.
+    fn sides(&self) -> Result<[NamedSide; 2], String> {
         let mut given = self.given()?;
         let mut policies = self.policy.clone();
         if given.iter().all(|(_, all)| all.len() < 2) {
@@ -189,28 +191,41 @@ impl Diff {
         // The words that distinguish the sides.
         let differing = given.map(|(_, all)| if all.len() == 2 { all } else { Vec::new() });
         let side = |i: usize| {
-            let flags = of_side(&self.flags, i).map_or("", String::as_str);
-            let flags = shell_words::split(flags).map_err(|e| format!("--flags {flags}: {e}"))?;
-            let policy = of_side(&policies, i);
             let name = differing.iter().filter_map(|all| all.get(i));
             let name: Vec<&str> = { name.map(String::as_str) }
                 .filter(|word| !word.is_empty())
                 .collect();
             let name = Some(name.join(" ")).filter(|name| !name.is_empty());
-            Ok::<_, String>(Words {
-                name: name.unwrap_or_else(|| "no flags".to_owned()),
-                source: of_side(&self.source, i).cloned().unwrap_or_default(),
-                target: of_side(&self.target, i).cloned(),
-                policy: policy.copied(),
-                reading: reading::ReadOptions::new(
-                    of_side(&self.include_dirs, i),
-                    of_side(&self.defines, i),
-                    of_side(&self.standard, i),
-                ),
-                flags,
-            })
+            let name = name.unwrap_or_else(|| "no flags".to_owned());
+            (name, of_side(&policies, i).copied())
         };
-        Ok([side(0)?, side(1)?])
+        Ok([side(0), side(1)])
+    }
+
+    /// Reads side `i`.
+    fn read(&self, i: usize, (name, policy): NamedSide) -> Result<Side, String> {
+        let flags = of_side(&self.flags, i).map_or("", String::as_str);
+        let flags = shell_words::split(flags).map_err(|e| format!("--flags {flags}: {e}"))?;
+        let words = [&self.include_dirs, &self.defines, &self.standard];
+        let reading = ReadOptions::new(words.map(|all| of_side(all, i)));
+        let triple = of_side(&self.target, i);
+        let wanted = triple.map(|triple| reading::foreign::target(triple));
+        let wanted = wanted.transpose()?;
+        let source = of_side(&self.source, i).ok_or("no header is given")?;
+        let source = Source {
+            target: triple.cloned(),
+            policy,
+            ..Source::of(source, &reading, &flags)
+        };
+        let of_side = |why: String| format!("{name}: {why}");
+        let header = source.parse().map_err(of_side)?;
+        let target = reading::target(&header, wanted.as_ref()).map_err(of_side)?;
+        Ok(Side {
+            policy: policy.map(|policy| policy.on(&target)),
+            name,
+            target,
+            header,
+        })
     }
 }
 

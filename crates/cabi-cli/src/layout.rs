@@ -112,7 +112,7 @@ impl LayoutCommand {
 
     /// Returns the text to print. If a compiler differs, this process ends with 1 after that.
     fn show(&self, source: &Source<'_>) -> Result<String, Failure> {
-        let header = source.read()?;
+        let header = reading::check::limited(|| source.parse())?;
         let types = self.types(&header, source)?;
         let is_own = |one: &&SkippedDeclaration| match (&self.ty, source.headers) {
             (Some(_), _) => types.iter().any(|ty| ty.name == one.name),

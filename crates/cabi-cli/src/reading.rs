@@ -36,11 +36,7 @@ pub(crate) struct ReadOptions {
 
 impl ReadOptions {
     /// Returns these options, for one side of a comparison.
-    pub(crate) fn new(
-        dir: Option<&String>,
-        define: Option<&String>,
-        standard: Option<&String>,
-    ) -> Self {
+    pub(crate) fn new([dir, define, standard]: [Option<&String>; 3]) -> Self {
         Self {
             include_dirs: dir.cloned().into_iter().collect(),
             defines: define.cloned().into_iter().collect(),
@@ -222,11 +218,6 @@ impl<'a> Source<'a> {
     /// Returns the triple of the target that an option names, if one does.
     fn triple(&self) -> Option<&str> {
         self.target.as_deref().or(split_target(self.clang).0)
-    }
-
-    /// Reads the source, in a child of this command, with the child's limits.
-    pub(crate) fn read(&self) -> Result<Header, String> {
-        check::limited(|| self.parse())
     }
 
     /// Reads the source, in a child of this command. Refuses a text that ends inside of a

@@ -194,22 +194,6 @@ impl Report {
         None
     }
 
-    /// Counts a compared declaration, and adds its difference if it has `points`.
-    fn take(
-        &mut self,
-        (name, is_function): (&str, bool),
-        points: Vec<Point>,
-        complete: impl FnOnce(&mut Difference),
-    ) {
-        if points.is_empty() {
-            self.counts(is_function).compared += 1;
-            return;
-        }
-        let mut found = Difference::new(name, is_function, points);
-        complete(&mut found);
-        self.differ(found);
-    }
-
     /// Adds an answer, or leaves out a declaration without one.
     pub(super) fn settle(
         &mut self,
@@ -218,7 +202,12 @@ impl Report {
         complete: impl FnOnce(&mut Difference),
     ) {
         match answer {
-            Ok(points) => self.take((name, is_function), points, complete),
+            Ok(points) if points.is_empty() => self.counts(is_function).compared += 1,
+            Ok(points) => {
+                let mut found = Difference::new(name, is_function, points);
+                complete(&mut found);
+                self.differ(found);
+            }
             Err((key, reason, side)) => self.leave_out(name, (key, reason), side),
         }
     }

@@ -5,51 +5,17 @@ use std::collections::HashMap;
 use cabi::{Error, FnAbi, FnSig, Policy, Target};
 use cabi_header::{DeclaredKind, Header, NamedType, Prototype, Reason};
 
-use crate::reading::{self, PolicyOption, ReadOptions, Source};
-
-/// Options for one side.
-pub(super) struct Words {
-    /// Property that distinguishes this side from the other.
-    pub(super) name: String,
-    /// The header, or C text.
-    pub(super) source: String,
-    pub(super) target: Option<String>,
-    pub(super) policy: Option<PolicyOption>,
-    pub(super) reading: ReadOptions,
-    pub(super) flags: Vec<String>,
-}
+use crate::reading;
 
 /// A header as one side has it.
 pub(super) struct Side {
     pub(super) name: String,
     pub(super) target: Target,
-    policy: Option<Policy>,
+    pub(super) policy: Option<Policy>,
     pub(super) header: Header,
 }
 
 impl Side {
-    pub(super) fn read(words: &Words) -> Result<Self, String> {
-        let wanted = words
-            .target
-            .as_deref()
-            .map(reading::foreign::target)
-            .transpose()?;
-        let source = Source {
-            target: words.target.clone(),
-            policy: words.policy,
-            ..Source::of(&words.source, &words.reading, &words.flags)
-        };
-        let of_side = |why: String| format!("{}: {why}", words.name);
-        let header = source.parse().map_err(of_side)?;
-        let target = reading::target(&header, wanted.as_ref()).map_err(of_side)?;
-        Ok(Self {
-            name: words.name.clone(),
-            policy: words.policy.map(|policy| policy.on(&target)),
-            target,
-            header,
-        })
-    }
-
     /// Returns `sig` under this side's policy.
     pub(super) fn signature(&self, sig: FnSig) -> FnSig {
         self.policy.into_iter().fold(sig, FnSig::policy)

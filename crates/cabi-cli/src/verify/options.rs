@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use regex_lite::Regex;
 
 use crate::compilers::Compilers;
 use crate::reading::ReadOptions;
@@ -49,7 +50,7 @@ pub(crate) struct Verify {
     pub(super) compilers: Compilers,
     /// Verify only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
-    pub(super) only: Option<String>,
+    pub(super) only: Option<Regex>,
     /// Verify only what the headers declare themselves, not what they include. With `folder`, also
     /// what headers in their folders declare. For a header that has none there, what it includes
     /// from the folders that -I names.

@@ -10,7 +10,6 @@ use cabi_header::{Location, Options, clang_triple};
 use cabi_verify::run::HERE;
 use cabi_verify::verify::{Compiler, ReadHeader, RunStep, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
-use regex_lite::Regex;
 
 use super::options::{HeaderScope, Verify};
 use crate::reading;
@@ -27,9 +26,8 @@ pub(super) fn plan(
     check_language(verify)?;
     let mut flags = verify.reading.flags();
     reading::name_standard(&mut flags);
-    let (headers, unread): (Vec<_>, Vec<_>) = headers(verify, &flags, &compilers)?
-        .into_iter()
-        .partition(Result::is_ok);
+    let read = headers(verify, &flags, &compilers).into_iter();
+    let (headers, unread): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
     let headers: Vec<ReadHeader> = headers.into_iter().flatten().collect();
     let unread: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
     if headers.is_empty() {
@@ -74,9 +72,8 @@ fn headers(
     verify: &Verify,
     flags: &[String],
     compilers: &[Compiler],
-) -> Result<Vec<Result<ReadHeader, String>>, String> {
-    let only = verify.only.as_deref().map(Regex::new).transpose();
-    let only = only.map_err(|e| format!("--only: {e}"))?;
+) -> Vec<Result<ReadHeader, String>> {
+    let only = verify.only.as_ref();
     let mut args = flags.to_vec();
     let target = compilers.first();
     let target = target.map_or(HERE, Compiler::target);
@@ -103,7 +100,7 @@ fn headers(
         let own = verify.own.map(|own| ChosenHeader::new(own, name, folders));
         let read = |own: Option<&ChosenHeader>| {
             let chosen = |of: &str, location: &Location| {
-                only.as_ref().is_none_or(|only| only.is_match(of))
+                only.is_none_or(|only| only.is_match(of))
                     && own.is_none_or(|own| own.has(&location.file))
             };
             ReadHeader::header(name, &options, records, chosen).map_err(|e| e.to_string())
@@ -114,8 +111,7 @@ fn headers(
             None => Ok(found),
         }
     });
-    let what = verify.only.as_deref();
-    let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
+    let what = only.map_or(String::new(), |only| format!(" that matches {only}"));
     let own = match verify.own {
         None => "",
         Some(HeaderScope::File) => {
@@ -130,9 +126,8 @@ fn headers(
         )),
         false => Ok(read),
     };
-    Ok(read
-        .map(|read: Result<ReadHeader, String>| read.and_then(with_something))
-        .collect())
+    read.map(|read: Result<ReadHeader, String>| read.and_then(with_something))
+        .collect()
 }
 
 /// Part of a header that is verified.
