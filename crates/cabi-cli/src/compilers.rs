@@ -4,7 +4,9 @@ use cabi::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cabi_verify::build::{InstalledCompilers, ProgramTarget, Reference, is_same_but_vendor};
+use cabi_verify::build::{
+    InstalledCompilers, ProgramTarget, Reference, TIME_LIMIT, is_same_but_vendor,
+};
 use cabi_verify::report::references_required;
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
@@ -62,8 +64,7 @@ impl Compilers {
         let (target, known) = target.map_or((HERE, &[][..]), |(programs, known)| {
             (programs.target.clone(), *known)
         });
-        let named = (0..self.cc.len()).map(|at| self.named(at, limit, &target, known));
-        let mut found = named.collect::<Result<Vec<_>, _>>()?;
+        let mut found = named(&self.cc, limit, &target, known)?;
         let mut absent = Vec::new();
         if self.cc.is_empty() {
             if let Some((_, known)) = &programs {
@@ -102,38 +103,6 @@ impl Compilers {
         Ok((compilers.collect::<Result<_, String>>()?, absent.collect()))
     }
 
-    /// Returns the compiler that the option at `at` names. It must be one for `target`, as the
-    /// `known` ones are.
-    fn named(
-        &self,
-        at: usize,
-        limit: Duration,
-        target: &Target,
-        known: &[&str],
-    ) -> Result<Reference, String> {
-        let (before, rest) = self.cc.split_at(at);
-        let command = rest.first().map_or("", String::as_str);
-        // The results of a compiler named twice would count twice.
-        if before.iter().any(|other| other == command) {
-            return Err(format!("`{command}` is named twice"));
-        }
-        let reference = Reference::within(limit, command)?;
-        match reference.is_for(target) {
-            Ok(true) => Ok(reference),
-            Ok(false) => {
-                let hint = match known {
-                    [] => "--target names those whose programs run here".to_owned(),
-                    known => format!("commands for it are `{}`", known.join("`, `")),
-                };
-                let target = target.name();
-                Err(format!(
-                    "`{command}` compiles for another target than {target}: {hint}"
-                ))
-            }
-            Err(e) => Err(e.to_string()),
-        }
-    }
-
     /// Returns the number of processes that work at once.
     pub(crate) fn at_once(&self) -> usize {
         self.jobs.map_or_else(at_once, usize::from)
@@ -147,19 +116,40 @@ impl Compilers {
 pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, String> {
     let convention = |target: &Target| target.convention().map(|convention| convention.name);
     // The vendor in clang's name for this machine is another.
-    let is_here =
-        convention(target) == convention(&HERE) && target.data_model() == HERE.data_model();
-    let named = Compilers {
-        cc: cc.to_vec(),
-        policy: None,
-        ms_abi: false,
-        target: (!is_here).then(|| target.name().to_owned()),
-        jobs: None,
-        compile_timeout: 300,
+    if convention(target) == convention(&HERE) && target.data_model() == HERE.data_model() {
+        return named(cc, TIME_LIMIT, &HERE, &[]);
+    }
+    let (programs, known) = ProgramTarget::named(target.name())?;
+    let found = named(cc, TIME_LIMIT, &programs.target, known)?.into_iter();
+    Ok(found.map(Reference::for_programs).collect())
+}
+
+/// Returns the compilers that `cc` names. They must be for `target`, as the `known` ones are.
+fn named(
+    cc: &[String],
+    limit: Duration,
+    target: &Target,
+    known: &[&str],
+) -> Result<Vec<Reference>, String> {
+    let one = |(i, command): (usize, &String)| {
+        // The results of a compiler named twice would count twice.
+        if cc.iter().take(i).any(|other| other == command) {
+            return Err(format!("`{command}` is named twice"));
+        }
+        let reference = Reference::within(limit, command)?;
+        if reference.is_for(target).map_err(|e| e.to_string())? {
+            return Ok(reference);
+        }
+        let hint = match known {
+            [] => "--target names those whose programs run here".to_owned(),
+            known => format!("commands for it are `{}`", known.join("`, `")),
+        };
+        let target = target.name();
+        Err(format!(
+            "`{command}` compiles for another target than {target}: {hint}"
+        ))
     };
-    let (compilers, _) = named.find()?;
-    let compilers = compilers.into_iter();
-    Ok(compilers.map(|compiler| compiler.reference).collect())
+    cc.iter().enumerate().map(one).collect()
 }
 
 /// Returns whether `triple` is the target whose calls are made in processes of this machine.
