@@ -49,6 +49,14 @@ impl ReadOptions {
         &self.include_dirs
     }
 
+    /// Returns the first of `headers` that is C++ by its name, else the standard if that is.
+    pub(crate) fn cxx(&self, headers: &[String]) -> Option<String> {
+        let is_cxx = |name: &&String| Options::new().name(*name).language() == "c++";
+        let standard = self.standard.as_ref().filter(|name| name.contains("++"));
+        let header = headers.iter().find(is_cxx).cloned();
+        header.or_else(|| standard.map(|name| format!("-std={name}")))
+    }
+
     /// Returns the options as arguments for clang, in words that other compilers understand too.
     pub(crate) fn flags(&self) -> Vec<String> {
         let dirs = self.include_dirs.iter().map(|dir| format!("-I{dir}"));
@@ -180,7 +188,7 @@ impl<'a> Source<'a> {
     /// without one those of the target's own compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
-        if self.is_cxx() {
+        if self.reading.cxx(self.headers).is_some() {
             args.push("-xc++".to_owned());
         }
         args.extend(
@@ -206,13 +214,6 @@ impl<'a> Source<'a> {
         flags.extend(others.into_iter().map(str::to_owned));
         name_standard(&mut flags);
         flags
-    }
-
-    /// Returns whether the source is C++ by the name of a header or by the standard.
-    fn is_cxx(&self) -> bool {
-        let is_cxx = |name: &String| Options::new().name(name).language() == "c++";
-        let standard = self.reading.standard.as_deref().unwrap_or_default();
-        self.headers.iter().any(is_cxx) || standard.contains("++")
     }
 
     /// Returns the triple of the target that an option names, if one does.
@@ -306,9 +307,10 @@ pub(crate) fn function<'h>(
         ));
     }
     let mut with_symbol = header.prototypes.iter().filter(|one| one.symbol == name);
-    match (with_symbol.next(), header.reason(name)) {
+    let mut left_out = header.skipped.iter().chain(&header.other_macros);
+    match (with_symbol.next(), left_out.find(|one| one.name == name)) {
         (Some(one), _) => Ok(one),
-        (None, Some(reason)) => Err(format!("{}{name}: {reason}", place(header, name))),
+        (None, Some(one)) => Err(format!("{}: {name}: {}", one.location, one.reason)),
         (None, None) => {
             let names = header.prototypes.iter().map(|one| one.name.as_str());
             let names = names.filter(|known| *known != END);
@@ -333,13 +335,6 @@ pub(crate) fn did_you_mean<'n>(
     let near = near.map(|(known, shown)| (strsim::osa_distance(name, known), shown));
     let (n, best) = near.min_by_key(|(n, _)| *n)?;
     (n <= most).then(|| format!("; did you mean {best}?"))
-}
-
-/// Returns the location of the declaration that was left out as `name`, in front of a message.
-fn place(header: &Header, name: &str) -> String {
-    let mut skipped = header.skipped.iter();
-    let skipped = skipped.find(|skipped| skipped.name == name);
-    skipped.map_or_else(String::new, |skipped| format!("{}: ", skipped.location))
 }
 
 /// Returns the machine in clang's name for `target`.

@@ -23,7 +23,11 @@ pub(super) fn plan(
     verify: &Verify,
     compilers: Vec<Compiler>,
 ) -> Result<(Verification, Vec<String>), String> {
-    check_language(verify)?;
+    // Callers and callees are emitted as C, which has no names, classes or references of C++ to
+    // check.
+    if let Some(what) = verify.reading.cxx(&verify.headers) {
+        return Err(format!("{what}: C++ cannot be verified, only C"));
+    }
     let mut flags = verify.reading.flags();
     reading::name_standard(&mut flags);
     let read = headers(verify, &flags, &compilers).into_iter();
@@ -36,20 +40,6 @@ pub(super) fn plan(
     let mut plan = Verification::new(headers, compilers, flags);
     plan.at_once = verify.compilers.at_once();
     Ok((plan, unread))
-}
-
-/// Refuses C++. Callers and callees are emitted as C, which has no names, classes or references of
-/// C++ to check.
-fn check_language(verify: &Verify) -> Result<(), String> {
-    let is_cxx = |name: &&String| Options::new().name(*name).language() != "c";
-    let header = verify.headers.iter().find(is_cxx);
-    let flags = verify.reading.flags();
-    let is_cxx = |flag: &&String| flag.starts_with("-std=") && flag.contains("++");
-    let standard = flags.iter().find(is_cxx);
-    match header.or(standard) {
-        Some(what) => Err(format!("{what}: C++ cannot be verified, only C")),
-        None => Ok(()),
-    }
 }
 
 /// Returns the rules of the record layouts that are verified. They are those of the only kind of
@@ -199,17 +189,10 @@ fn canonical(path: &Path) -> PathBuf {
 
 /// Shows what is being done until the result is dropped, on a terminal. Elsewhere nothing is
 /// computed: the flags of that arithmetic would be those of the code under test.
-pub(super) fn doing(what: String) -> impl Drop {
-    struct Spinner(Option<ProgressBar>);
-    impl Drop for Spinner {
-        fn drop(&mut self) {
-            self.0.iter().for_each(ProgressBar::finish_and_clear);
-        }
-    }
+pub(super) fn doing(what: String) -> Option<ProgressBar> {
     let is_seen = std::io::stderr().is_terminal();
     let bar = is_seen.then(|| ProgressBar::new_spinner().with_message(what));
-    bar.iter().for_each(ProgressBar::tick);
-    Spinner(bar)
+    bar.inspect(ProgressBar::tick)
 }
 
 /// Shows each step of a run as a bar of its own, on a terminal.
