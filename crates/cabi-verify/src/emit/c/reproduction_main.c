@@ -1,5 +1,9 @@
 CABI_SYSV void f_call(void (*)(void), const unsigned char *, unsigned char *);
+#ifdef _WIN32
+int printf(const char *, ...);
+#else
 CABI_SYSV int printf(const char *, ...);
+#endif
 static int compare(const char *what, const unsigned char *got, const unsigned char *want, const unsigned char *mask, unsigned long n) {
   unsigned long i;
   for (i = 0; i < n; i++)
