@@ -1,5 +1,5 @@
-//! Signatures for measurements of performance, from `measured_signatures/signatures.txt`. Each has a
-//! name, and most have the same call written by hand as CLIF.
+//! Signatures for measurements of performance, from `measured_signatures/signatures.txt`. Each has
+//! a name, and most have the same call written by hand as CLIF.
 
 use cabi::{DataModel, Error, FnSig};
 
