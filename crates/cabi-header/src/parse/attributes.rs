@@ -17,7 +17,7 @@ use clang_sys::*;
 use crate::clang::{Cursor, Token, Ty};
 use crate::declarator::WITH_PARENTHESES;
 use crate::parse::errors::Errors;
-use crate::parse::kinds::is_array;
+use crate::parse::kinds::innermost;
 use crate::parse::questions::has_names;
 
 /// Returns whether a declaration that clang has printed as `printed` has the attribute `name`.
@@ -228,11 +228,8 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
 
 /// Returns whether `ty` was declared as a pointer, or as an array of pointers, with a declarator.
 /// libclang does not show parentheses.
-fn is_pointer(mut ty: Ty<'_>) -> bool {
-    while is_array(ty.kind()) {
-        ty = ty.array_element();
-    }
-    [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
+fn is_pointer(ty: Ty<'_>) -> bool {
+    [CXType_Pointer, CXType_BlockPointer].contains(&innermost(ty).kind())
 }
 
 /// Returns the number of stars before byte `offset` in its declarator, and the number of

@@ -12,10 +12,10 @@ use clang_sys::{
     CXCursor_TypedefDecl, CXCursor_UnionDecl,
 };
 
-use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Ty, Unit};
+use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
 use crate::parse::ignored::IGNORED;
-use crate::parse::kinds::{RECORDS, is_array};
+use crate::parse::kinds::{RECORDS, innermost};
 use crate::parse::prelude;
 use crate::reason::Reason;
 
@@ -308,7 +308,8 @@ fn mentioned_at<'s>(
     let is_name = [CXCursor_DeclRefExpr, CXCursor_TypeRef].contains(&cursor.kind());
     if is_inside {
         let name = is_name.then(|| cursor.name());
-        let types = [cursor.ty(), cursor.ty().canonical()].map(element_name);
+        let types = [cursor.ty(), cursor.ty().canonical()];
+        let types = types.map(|ty| innermost(ty).unqualified());
         let mut names = name.into_iter().chain(types);
         if let Some(found) = names.find_map(|name| spoilt.get(&name)) {
             return Some(found);
@@ -323,14 +324,6 @@ fn mentioned_at<'s>(
     children
         .filter(|child| !is_field || !RECORDS.contains(&child.kind()))
         .find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
-}
-
-/// Returns the name of `ty`, or of the type of an array's elements.
-fn element_name(mut ty: Ty<'_>) -> String {
-    while is_array(ty.kind()) {
-        ty = ty.array_element();
-    }
-    ty.unqualified()
 }
 
 /// Returns the name that `text`, the rest of a declaration, declares. The name is the last of the

@@ -17,7 +17,7 @@ use crate::parse::kinds::{is_array, is_function, is_pointer};
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, unsupported};
-use crate::parse::written_types::{desugared, without_place};
+use crate::parse::written_types::{decayed, desugared, without_place};
 use crate::reason::Reason;
 use crate::written_type::WrittenType;
 
@@ -190,8 +190,8 @@ impl<'u> Reader<'u> {
             }
             prototype.params.push((name, ty));
             prototype.spelled_params.push(spelled(function.param(i)));
-            let written = self.written_param(function.param(i));
-            prototype.written_params.push(written);
+            let written = self.written(function.param(i));
+            prototype.written_params.push(decayed(written));
         }
         Ok(())
     }

@@ -40,6 +40,14 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
+/// Returns the type of the elements of an array of any dimension, else `ty`.
+pub(crate) fn innermost(mut ty: Ty<'_>) -> Ty<'_> {
+    while is_array(ty.kind()) {
+        ty = ty.array_element();
+    }
+    ty
+}
+
 /// Returns whether `kind` is a pointer, or a reference of C++, which is passed as a pointer.
 pub(crate) fn is_pointer(kind: CXTypeKind) -> bool {
     [

@@ -15,7 +15,7 @@ use crate::parse::declarations::{Declarations, left_out};
 use crate::parse::errors::Errors;
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
-    SCOPES, TYPEDEFS, integer, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
+    SCOPES, TYPEDEFS, innermost, integer, is_preprocessing, is_type, is_walked, unsupported_cxx,
 };
 use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
@@ -336,10 +336,7 @@ fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> TypeSpelling 
     if own.ty == text {
         return own;
     }
-    let mut record = ty.canonical();
-    while is_array(record.kind()) {
-        record = record.array_element();
-    }
+    let record = innermost(ty.canonical());
     if record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {
         let fields = record.fields().into_iter();
         let members = fields.map(|field| spelled(reader, field.ty(), depth + 1));

@@ -23,20 +23,6 @@ impl<'u> Reader<'u> {
         self.written_at(ty, 0)
     }
 
-    /// Returns the type of a parameter as it was written, decayed.
-    pub(crate) fn written_param(&mut self, ty: Ty<'u>) -> WrittenType {
-        self.n_written = 0;
-        self.written_param_at(ty, 0)
-    }
-
-    fn written_param_at(&mut self, ty: Ty<'u>, depth: u32) -> WrittenType {
-        match self.written_at(ty, depth) {
-            WrittenType::Array(element, _) => WrittenType::Pointer(element),
-            function @ WrittenType::Function { .. } => WrittenType::Pointer(Box::new(function)),
-            other => other,
-        }
-    }
-
     fn written_at(&mut self, ty: Ty<'u>, depth: u32) -> WrittenType {
         let canonical = ty.canonical();
         self.n_written = self.n_written.saturating_add(1);
@@ -57,18 +43,16 @@ impl<'u> Reader<'u> {
                 let n = u32::try_from(ty.n_params()).unwrap_or(0);
                 WrittenType::Function {
                     params: (0..n)
-                        .map(|i| self.written_param_at(ty.param(i), depth + 1))
+                        .map(|i| decayed(self.written_at(ty.param(i), depth + 1)))
                         .collect(),
                     ret: boxed(self, ty.result()),
                     variadic: ty.is_variadic(),
                 }
             }
-            CXType_ConstantArray => {
+            CXType_ConstantArray | CXType_IncompleteArray => {
+                // Negative: clang has no length.
                 let len = u64::try_from(canonical.array_len()).ok();
                 WrittenType::Array(boxed(self, desugared(ty).array_element()), len)
-            }
-            CXType_IncompleteArray => {
-                WrittenType::Array(boxed(self, desugared(ty).array_element()), None)
             }
             CXType_Record | CXType_Enum => {
                 let name = canonical.declaration().ty().canonical().spelling();
@@ -86,6 +70,15 @@ impl<'u> Reader<'u> {
     fn written_type(&mut self, ty: Ty<'u>) -> WrittenType {
         self.ty(ty)
             .map_or_else(|_| WrittenType::Other(ty.spelling()), WrittenType::Type)
+    }
+}
+
+/// Returns the type of a parameter that was `written`.
+pub(crate) fn decayed(written: WrittenType) -> WrittenType {
+    match written {
+        WrittenType::Array(element, _) => WrittenType::Pointer(element),
+        function @ WrittenType::Function { .. } => WrittenType::Pointer(Box::new(function)),
+        other => other,
     }
 }
 

@@ -8,10 +8,6 @@ use cabi_header::{Emitter, declaration};
 
 const MODEL: DataModel = DataModel::LP64;
 
-fn emitter() -> Emitter {
-    Emitter::new(&MODEL)
-}
-
 fn text(ty: &Type) -> String {
     declaration(ty, "x", &MODEL).unwrap()
 }
@@ -68,7 +64,7 @@ fn each_definition_once_under_its_own_name() {
             .field("0", Type::I8)
             .field("m0", Type::I8),
     );
-    let mut emitter = emitter();
+    let mut emitter = Emitter::new(&MODEL);
     let text = emitter
         .prototype("f", &[a.clone(), b, a.clone(), odd], &a, true)
         .unwrap();
@@ -170,7 +166,8 @@ fn refused_prototypes() {
             "void: a parameter needs a complete type",
         ),
     ] {
-        let error = emitter().prototype("f", params, &ret, false).unwrap_err();
+        let mut emitter = Emitter::new(&MODEL);
+        let error = emitter.prototype("f", params, &ret, false).unwrap_err();
         assert_eq!(error.to_string(), why);
     }
 }
