@@ -6,9 +6,9 @@
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`isa`]: the flags of the guides.
-//! - [`said`]: drawn types that C has words for.
-//! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their
-//!   calls, lowered and written by hand.
+//! - [`dialect_types`]: drawn types that C has words for.
+//! - [`measured_signatures`]: the signatures for measurements of performance.
+//! - [`shims`], [`hand`]: their calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of their
 //!   preparation.
 

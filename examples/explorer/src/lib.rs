@@ -9,7 +9,7 @@ mod svg;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabi::{Declaration, ExplainedValue, ExplainedPart, Explanation, FnSig, Profile, Target, Type};
+use cabi::{Declaration, ExplainedPart, ExplainedValue, Explanation, FnSig, Profile, Target, Type};
 use clif_cabi_plan::{CallPlan, EntryPlan};
 use serde_json::{Value, json};
 
