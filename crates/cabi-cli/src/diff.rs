@@ -82,7 +82,7 @@ pub(crate) struct Diff {
     json: bool,
 }
 
-/// The name of a side and its policy.
+/// Name and policy of a side.
 type NamedSide = (String, Option<PolicyOption>);
 
 impl Diff {
@@ -174,7 +174,8 @@ impl Diff {
         ))
     }
 
-    /// Returns the name of either side, by what tells it from the other one, and its policy.
+    /// Returns the policy of either side, and its name: the words that distinguish it from the
+    /// other side.
     fn sides(&self) -> Result<[NamedSide; 2], String> {
         let mut given = self.given()?;
         let mut policies = self.policy.clone();

@@ -49,7 +49,8 @@ impl ReadOptions {
         &self.include_dirs
     }
 
-    /// Returns the first of `headers` that is C++ by its name, else the standard if that is.
+    /// Returns the first of `headers` that is C++ by its name, or else the standard if that is one
+    /// of C++.
     pub(crate) fn cxx(&self, headers: &[String]) -> Option<String> {
         let is_cxx = |name: &&String| Options::new().name(*name).language() == "c++";
         let standard = self.standard.as_ref().filter(|name| name.contains("++"));

@@ -96,7 +96,7 @@ impl Header {
         all.filter(move |prototype| prototype.name == name)
     }
 
-    /// Returns the declarations of the text itself, not those of what it includes.
+    /// Returns the declarations of the text itself, without those of included files.
     pub fn declared_in_text(&self) -> impl DoubleEndedIterator<Item = &DeclaredName> {
         self.declared.iter().filter(|declared| declared.in_text)
     }

@@ -40,7 +40,7 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
-/// Returns the type of the elements of an array of any dimension, else `ty`.
+/// Returns the type of an array's innermost elements, or `ty` itself if it is no array.
 pub(crate) fn innermost(mut ty: Ty<'_>) -> Ty<'_> {
     while is_array(ty.kind()) {
         ty = ty.array_element();

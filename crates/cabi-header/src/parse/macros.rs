@@ -14,7 +14,7 @@ use crate::parse::questions::Answers;
 use crate::reason::Reason;
 
 /// Adds the macros that `unit` defines to `header`, each name once, by its last definition. Returns
-/// those yet to be asked about.
+/// the names of those whose value is not known yet.
 pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> Vec<String> {
     let all = definitions(unit);
     let (mut known, mut unknown) = (HashMap::new(), Vec::new());

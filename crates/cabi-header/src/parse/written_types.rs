@@ -50,7 +50,7 @@ impl<'u> Reader<'u> {
                 }
             }
             CXType_ConstantArray | CXType_IncompleteArray => {
-                // Negative: clang has no length.
+                // A negative number: clang has no length.
                 let len = u64::try_from(canonical.array_len()).ok();
                 WrittenType::Array(boxed(self, desugared(ty).array_element()), len)
             }
@@ -73,7 +73,7 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Returns the type of a parameter that was `written`.
+/// Returns the type that a parameter has, which was `written`, after decay.
 pub(crate) fn decayed(written: WrittenType) -> WrittenType {
     match written {
         WrittenType::Array(element, _) => WrittenType::Pointer(element),
