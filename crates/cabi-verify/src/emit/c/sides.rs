@@ -91,7 +91,7 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str) {
 
 /// Writes
 /// `void <prefix><name>_call(void (*f)(void), const unsigned char *images, unsigned char *result)`.
-/// That function calls `f` as the case's function, with the values in `images`, laid out as
+/// The written function calls `f` as the case's function, with the values in `images`, laid out as
 /// [`Images::of`] lays out the [`Case::argument_types`]. It stores the result's bytes, if any, in
 /// `result`.
 pub(crate) fn caller(case: &Case, prefix: &str) -> String {

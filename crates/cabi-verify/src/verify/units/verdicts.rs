@@ -207,7 +207,7 @@ impl CompiledUnit {
     }
 
     /// Returns the verdict on one side, and what shows it if the compiler disagrees with itself.
-    /// Where layouts differ, a compiler's sides show nothing.
+    /// If layouts differ, a compiler's sides show nothing.
     fn settled(
         &self,
         case: &Case,
