@@ -39,7 +39,7 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Bytes.
+    /// Returns the size in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

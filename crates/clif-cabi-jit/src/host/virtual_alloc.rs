@@ -22,10 +22,6 @@ unsafe extern "system" {
 /// A reserved range of address space.
 pub(super) struct Reservation {
     start: *mut u8,
-    #[cfg_attr(
-        any(feature = "cranelift-0.132", feature = "cranelift-0.133"),
-        expect(dead_code, reason = "cranelift-jit's own arena knows its size")
-    )]
     bytes: usize,
 }
 
@@ -55,8 +51,7 @@ impl Reservation {
         Ok(Self { start, bytes })
     }
 
-    /// Bytes.
-    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+    /// Returns the size in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes
     }
