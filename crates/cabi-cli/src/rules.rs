@@ -29,7 +29,7 @@ pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
     conventions().iter().find(is_it)
 }
 
-/// [`known`] for an option.
+/// Reads the name of a convention for an option, as [`known`] does.
 ///
 /// # Errors
 /// The names there are.

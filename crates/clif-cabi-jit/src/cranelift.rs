@@ -44,7 +44,7 @@ pub(crate) use codegen::FinalizedRelocTarget as RelocTarget;
 #[cfg(feature = "cranelift-0.137")]
 pub(crate) use codegen::RelocTarget;
 
-/// The least alignment of compiled code, in bytes.
+/// Returns the least alignment of compiled code, in bytes.
 pub(crate) fn code_align(code: &codegen::CompiledCode) -> u64 {
     #[cfg(not(feature = "cranelift-0.137"))]
     let align = code.buffer.alignment;

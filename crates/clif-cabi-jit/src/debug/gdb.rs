@@ -46,7 +46,7 @@ static mut __jit_debug_descriptor: Descriptor = Descriptor {
 /// Lock of the list, for engines on several threads.
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// Function on which gdb has a breakpoint.
+/// Does nothing: a function on which gdb has a breakpoint.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn __jit_debug_register_code() {
