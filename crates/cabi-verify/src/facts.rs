@@ -7,7 +7,7 @@
 //! ```text
 //! 8:rdi                              bytes 0 to 7 of argument 0 are passed in rdi, and read there
 //! 4:rsi 4:- 8:sp+0                   bytes 8 to 15 in the argument area, bytes 4 to 7 are padding
-//! 8:[rdx] / 8:[rdx]|rcx aligned:16   behind the pointer in rdx; after `/` the caller's, which has
+//! 8:[rdx] / 8:[rdx]|rcx aligned:16   at the address in rdx; after `/` the caller's, which has
 //!                                    the value in both places, and a copy of this alignment
 //! 1:rcx relies / 1:rcx zeroed:64     the callee looks at more of the register; extended with zeros
 //!                                    to so many bits, after an `@` the place, if there are several
@@ -31,9 +31,9 @@ use std::sync::Arc;
 use crate::case::Direction;
 use crate::verdict::Value;
 
-mod file;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verdicts;
 
 /// Both sides of a call.
