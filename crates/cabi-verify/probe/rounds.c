@@ -66,7 +66,7 @@ extern byte cabi_argument_bytes[] __attribute__((weak)), cabi_result_bytes[] __a
 void SHARED cabi_keep(void) __attribute__((weak));
 
 static const struct base registers[] = { REGISTERS };
-enum { N_REGISTERS = sizeof registers / sizeof *registers, ON_STACK = N_REGISTERS, BEHIND };
+enum { N_REGISTERS = sizeof registers / sizeof *registers, ON_STACK = N_REGISTERS, FIRST_POINTER };
 
 /* text */
 static char text[1 << 18];
@@ -162,7 +162,7 @@ static byte mask_of(const struct value *v, unsigned i, int is_exact) {
 }
 static const struct value *result(void) { return row->has_result ? &row->values[row->n] : 0; }
 
-/* A place: a register, the stack, or behind a pointer; and a byte of it. */
+/* A place: a register, the stack, or memory at a pointer; and a byte of it. */
 struct place { unsigned base, byte; };
 
 /* Address of a base's bytes in an image, or in `blocks`, in the first round; `step` bytes further
@@ -171,8 +171,8 @@ static const byte *bytes_of(unsigned base, int is_result, unsigned *size, unsign
   *step = IMAGE;
   if (base < ON_STACK) { *size = registers[base].size; return image[is_result][0] + registers[base].at; }
   if (base == ON_STACK) { *size = WINDOW; return image[is_result][0] + STACK; }
-  *size = pointers[base - BEHIND].size; *step = sizeof *blocks;
-  return blocks[0] + pointers[base - BEHIND].at;
+  *size = pointers[base - FIRST_POINTER].size; *step = sizeof *blocks;
+  return blocks[0] + pointers[base - FIRST_POINTER].at;
 }
 
 static QUICK int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
@@ -181,7 +181,7 @@ static QUICK int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
   return p == P;
 }
 
-/* Checks whether the first `n` bytes of a value are behind a pointer. Its last bytes alone may be a
+/* Checks whether the first `n` bytes of a value are at a pointer. Its last bytes alone may be a
    temporary's that lies further on. */
 static int leads_to(const struct pointer *to, const struct value *v, int is_exact, unsigned n) {
   byte any = 0;
@@ -202,15 +202,15 @@ static QUICK void list_places(int is_result) {
   memset(first_of, 0, sizeof first_of);
   has_memory = 0;
   for (unsigned p = 0; p < n_pointers; p++) has_memory |= uses[pointers[p].word] == RESULT;
-  for (unsigned base = BEHIND + n_pointers; base-- > 0;) {
+  for (unsigned base = FIRST_POINTER + n_pointers; base-- > 0;) {
     const byte *of = bytes_of(base, is_result, &size, &step);
     for (unsigned i = size; i-- > 0;) { places[++n] = (struct place){base, i}; next_of[n] = first_of[of[i]]; first_of[of[i]] = n; }
   }
 }
 /* A result is looked for in memory if there is a pointer to it, else in registers. */
 static int is_wanted(unsigned base, int is_result) {
-  enum use use = base < BEHIND ? NOT : uses[pointers[base - BEHIND].word];
-  return base >= BEHIND ? (is_result ? use == RESULT : use != RESULT)
+  enum use use = base < FIRST_POINTER ? NOT : uses[pointers[base - FIRST_POINTER].word];
+  return base >= FIRST_POINTER ? (is_result ? use == RESULT : use != RESULT)
     : base == ON_STACK ? !is_result : is_result ? has_result(base) && !has_memory : has_argument(base);
 }
 /* Finds the places of byte `at` of the values that are the same in every round. */
@@ -223,7 +223,7 @@ static QUICK unsigned look(unsigned at, byte mask, int is_result, struct place *
     }
     return n;
   }
-  for (unsigned base = 0; base < BEHIND + n_pointers; base++) {
+  for (unsigned base = 0; base < FIRST_POINTER + n_pointers; base++) {
     if (!is_wanted(base, is_result)) continue;
     const byte *of = bytes_of(base, is_result, &size, &step);
     for (unsigned i = 0; i < size; i++) if (!((of[i] ^ value[0][at]) & mask) && n < MANY && is_at(at, mask, of + i, step)) found[n++] = (struct place){base, i};
@@ -256,7 +256,7 @@ static void say_word(unsigned w) {
 static void say_place(struct place at) {
   if (at.base < ON_STACK) say(registers[at.base].name);
   else if (at.base == ON_STACK) { say("sp+"); number(at.byte); return; }
-  else { say("["); say_word(pointers[at.base - BEHIND].word); say("]"); }
+  else { say("["); say_word(pointers[at.base - FIRST_POINTER].word); say("]"); }
   if (at.byte) { say("+"); number(at.byte); }
 }
 
@@ -626,7 +626,7 @@ void SHARED cabi_record(void) {
     }
 }
 
-/* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the
+/* A callee's copies may be elsewhere than its caller's: at each pointer there is room for the
    largest. */
 static void widen_copies(void) {
   unsigned n = 0, most = 0;

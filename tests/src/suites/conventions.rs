@@ -149,7 +149,7 @@ impl Engine<'_> {
         }
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, suite)?;
-        let agreed = self.judge(&compiled, placed, &drawn.refused, suite);
+        let agreed = self.agreeing(&compiled, placed, &drawn.refused, suite);
         self.shifted_bits(&tools, &agreed, suite)
     }
 
@@ -166,7 +166,7 @@ impl Engine<'_> {
     }
 
     /// Compares facts with the convention. Returns the questions of which both sides agree.
-    fn judge<'q>(
+    fn agreeing<'q>(
         &self,
         compiled: &CompiledQuestions,
         placed: Vec<PlacedQuestion<'q>>,

@@ -18,7 +18,7 @@ fn stack(offset: u64) -> Spot {
     }
 }
 
-fn behind(pointer: &Loc) -> Result<String, String> {
+fn pointee(pointer: &Loc) -> Result<String, String> {
     match pointer {
         Loc::Reg(reg) | Loc::Both([reg, _]) => Ok(format!("[{reg}]")),
         Loc::Stack(offset) => Ok(format!("[{}]", stack(*offset))),
@@ -46,7 +46,7 @@ impl Comparison<'_> {
             Place::Stack { offset, .. } => vec![(0..size, stack(*offset))],
             Place::Indirect { pointer, .. } => {
                 let start = Spot {
-                    base: behind(pointer)?.into(),
+                    base: pointee(pointer)?.into(),
                     byte: 0,
                 };
                 vec![(0..size, start)]

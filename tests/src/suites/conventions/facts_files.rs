@@ -274,7 +274,7 @@ impl Engine<'_> {
         if self.machine.runs.is_none() {
             self.shapes(&placed, suite)?;
         }
-        let agreed = self.judge(&compiled, placed, &drawn.refused, suite);
+        let agreed = self.agreeing(&compiled, placed, &drawn.refused, suite);
         self.control(&compiled, &agreed, suite);
         Ok(())
     }

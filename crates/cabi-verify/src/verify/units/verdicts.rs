@@ -41,7 +41,7 @@ pub(super) fn run(
 }
 
 /// Reason why a caller is not compared alone.
-const NO_CALLEE: &str = "no callee shows what is behind the addresses that its caller passes";
+const NO_CALLEE: &str = "no callee shows the memory at the addresses that its caller passes";
 
 /// Checks whether the probe understands a caller only with its callee. The callee shows which
 /// addresses are those of values, and whether a result is on the x87 stack.
