@@ -83,13 +83,13 @@ struct BugCheck {
 
 impl Inspection {
     /// Returns the results of the compilers that have it.
-    fn own(&self) -> impl Iterator<Item = &BugCheck> {
+    fn affected(&self) -> impl Iterator<Item = &BugCheck> {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
     /// Checks whether a compiler that has it was looked at.
-    pub fn is_asked(&self) -> bool {
-        self.own().next().is_some()
+    pub fn has_affected(&self) -> bool {
+        self.affected().next().is_some()
     }
 
     /// Returns the same, with the bug attributed to another compiler of C.
@@ -109,7 +109,7 @@ impl Inspection {
             let mut looks = self.looks.iter();
             looks.any(|one| one.compiler == compiler && one.shows)
         };
-        let hidden = self.own().find(|one| !shows(one.compiler));
+        let hidden = self.affected().find(|one| !shows(one.compiler));
         if let Some(BugCheck { compiler, .. }) = hidden.filter(|_| !self.bug.by_chance) {
             return Some(format!("{name}: {compiler} does not show this bug"));
         }
@@ -175,7 +175,7 @@ pub fn run(
             let seen = &mut seen[*at];
             let mut cases = seen.subject.cases.iter();
             let refused = cases.find_map(|case| refused.get(&(part, case.name.clone())));
-            let shown = shown(&seen.bug, judged, &seen.subject, refused);
+            let shown = bug_shows(&seen.bug, judged, &seen.subject, refused);
             let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
             seen.looks.push(BugCheck { shows, ..*look });
         }
@@ -239,7 +239,7 @@ proves: {name}
 
 /// Returns whether the bug shows in the outcomes of the functions of `subject`. `refused` says
 /// whether the compiler crashes, and its words.
-fn shown(
+fn bug_shows(
     bug: &Bug,
     judged: &[CaseVerdict],
     subject: &Subject,

@@ -85,16 +85,16 @@ impl Suite {
 
     /// Returns gcc and clang, as far as they are here. One that is not is a line of the report.
     pub(crate) fn references(&mut self) -> Vec<Reference> {
-        self.found(InstalledCompilers::find())
+        self.report_absent(InstalledCompilers::find())
     }
 
     /// Returns the other versions of clang that have profiles, as far as they are here. One that is
     /// not is a line of the report.
     pub(crate) fn other_clangs(&mut self) -> Vec<Reference> {
-        self.found(InstalledCompilers::other_clangs())
+        self.report_absent(InstalledCompilers::other_clangs())
     }
 
-    fn found(&mut self, bench: InstalledCompilers) -> Vec<Reference> {
+    fn report_absent(&mut self, bench: InstalledCompilers) -> Vec<Reference> {
         for (name, why) in &bench.absent {
             self.every_reference = false;
             self.report.absent(&self.engine(name), why);

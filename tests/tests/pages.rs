@@ -325,7 +325,7 @@ fn paths(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_pages_name_is_there() {
+fn names_in_pages_exist() {
     let words = words();
     let mut pages = pages();
     pages.push(root().join("examples/toy/README.md"));

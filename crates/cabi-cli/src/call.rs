@@ -118,7 +118,7 @@ impl Call {
         let header = reading::check::limited(|| source.parse_with(&mut questions))?;
         let target = reading::target(&header, other.as_ref())?;
         child::note(progress, child::READ, "")?;
-        let prototype = reading::function(&header, &self.function, &source.what())?;
+        let prototype = reading::function(&header, &self.function, &source.label())?;
         self.check(prototype, &source)?;
         let is_big = target.convention().is_some_and(|own| own.frame.big_endian);
         let mut filler = Filler {

@@ -113,7 +113,7 @@ impl Compilers {
 ///
 /// # Errors
 /// The reason if a compiler cannot be used.
-pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, String> {
+pub(crate) fn for_layouts(cc: &[String], target: &Target) -> Result<Vec<Reference>, String> {
     let convention = |target: &Target| target.convention().map(|convention| convention.name);
     // The vendor in clang's name for this machine is another.
     if convention(target) == convention(&HERE) && target.data_model() == HERE.data_model() {

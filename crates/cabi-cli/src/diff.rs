@@ -100,7 +100,7 @@ impl Diff {
             text if text.headers.is_empty() && self.source.len() == 2 => {
                 if i == 0 { "first text" } else { "second text" }.to_owned()
             }
-            source => source.what(),
+            source => source.label(),
         };
         self.source.iter().enumerate().map(name).collect()
     }
@@ -146,7 +146,7 @@ impl Diff {
     ///
     /// # Errors
     /// An option is given for more sides than there are.
-    fn given(&self) -> Result<[(&'static str, Vec<String>); 7], String> {
+    fn options_of_sides(&self) -> Result<[(&'static str, Vec<String>); 7], String> {
         let as_words = |option: &str, all: &[String]| {
             let words = all.iter().map(|word| format!("{option}{word}"));
             words.collect::<Vec<String>>()
@@ -177,7 +177,7 @@ impl Diff {
     /// Returns the policy of either side, and its name: the words that distinguish it from the
     /// other side.
     fn sides(&self) -> Result<[NamedSide; 2], String> {
-        let mut given = self.given()?;
+        let mut given = self.options_of_sides()?;
         let mut policies = self.policy.clone();
         if given.iter().all(|(_, all)| all.len() < 2) {
             if !policies.is_empty() {

@@ -57,12 +57,12 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(&self) -> Result<String, Failure> {
         let source = self.source();
-        reading::check::in_child(&source.what(), || self.explain())
+        reading::check::in_child(&source.label(), || self.explain())
     }
 
     /// Returns the explanation of the declaration that is read here.
     fn explain(&self) -> Result<String, Failure> {
-        let wanted = self.wanted()?;
+        let wanted = self.named_target()?;
         let mut questions = Questions::default();
         let header = self.read(wanted.as_ref(), &mut questions)?;
         let target = reading::target(&header, wanted.as_ref())?;
@@ -102,7 +102,7 @@ impl Explain {
     }
 
     /// Returns the target that `--target` names.
-    fn wanted(&self) -> Result<Option<Target>, String> {
+    fn named_target(&self) -> Result<Option<Target>, String> {
         let Some(triple) = &self.asked.target else {
             let known = self.convention.map(|known| Target::named(known.target));
             return known.transpose().map_err(|e| e.to_string());

@@ -177,7 +177,7 @@ impl Fuzz {
             bar.inc(n);
             is_first = false;
             // A run is long and may be ended from outside, so differences are printed at once.
-            bar.suspend(|| results::tell_new(found, &mut shown));
+            bar.suspend(|| results::print_new(found, &mut shown));
             let folder = self.out.as_deref();
             let report = found.report(false, self.allow_self_inconsistent);
             folder.map_or(Ok(()), |folder| results::write_all(found, &report, folder))

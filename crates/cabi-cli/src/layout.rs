@@ -98,7 +98,7 @@ impl LayoutCommand {
             reading::foreign::target(triple)?;
         }
         let source = self.source();
-        let text = reading::check::in_child(&source.what(), || self.show(&source))?;
+        let text = reading::check::in_child(&source.label(), || self.show(&source))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 
@@ -170,7 +170,7 @@ impl LayoutCommand {
 
     /// Returns the types that are shown.
     fn types(&self, header: &Header, source: &Source<'_>) -> Result<Vec<NamedType>, String> {
-        let what = source.what();
+        let what = source.label();
         if let Some(name) = &self.ty {
             let names = ["", "struct ", "union ", "enum "].map(|word| format!("{word}{name}"));
             let all = [&header.typedefs, &header.records, &header.enums];
@@ -229,7 +229,7 @@ impl LayoutCommand {
         cabi_verify::process::watch_signals();
         let wanted = self.asked.target.as_deref().map(Target::named).transpose();
         let target = reading::target(header, wanted.map_err(|e| e.to_string())?.as_ref())?;
-        let compilers = crate::compilers::asked(&self.cc, &target)?;
+        let compilers = crate::compilers::for_layouts(&self.cc, &target)?;
         let read = cabi_verify::header::read(
             &source.text,
             &source.options(),

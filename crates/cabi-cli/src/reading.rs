@@ -170,7 +170,7 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the name of the whole source in messages.
-    pub(crate) fn what(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match self.headers {
             [] => DECLARATION.to_owned(),
             all => all.join(", "),
@@ -236,13 +236,13 @@ impl<'a> Source<'a> {
         let text = format!("{}void {END}(void);\n", self.text);
         let read = questions.ask((self.name(), &text), &self.options());
         let header = read.map_err(|e| {
-            let message = check::message(&self.what(), &e);
+            let message = check::message(&self.label(), &e);
             self.triple()
                 .and_then(|triple| foreign::missing_header(triple, &e, true))
                 .unwrap_or(message)
         })?;
         let ends = header.prototype(END).is_some() || header.reason(END).is_some();
-        let why = || format!("{}: it ends inside of a function's body", self.what());
+        let why = || format!("{}: it ends inside of a function's body", self.label());
         ends.then_some(header).ok_or_else(why)
     }
 }

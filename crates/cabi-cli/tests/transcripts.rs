@@ -224,7 +224,7 @@ fn matches(line: &str, expected: &str) -> bool {
 }
 
 #[test]
-fn what_is_wrong_is_noticed() {
+fn mistakes_are_noticed() {
     for (checks, n_wrong) in [
         ("$ echo a; echo b\n> a\n> b", 0),
         ("$ echo a; echo b\n> a", 1),

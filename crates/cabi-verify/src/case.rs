@@ -80,7 +80,7 @@ impl Direction {
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
     /// Returns the direction in which the sides are the other way round.
-    pub(crate) fn other(self) -> Self {
+    pub(crate) fn opposite(self) -> Self {
         match self {
             Self::Call => Self::Callee,
             Self::Callee => Self::Call,

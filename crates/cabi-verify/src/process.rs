@@ -127,7 +127,7 @@ pub fn was_interrupted() -> bool {
 
 /// Returns the reason why the failure of a compiler is no answer. Memory ran out, another process
 /// ended it, or the disk is full.
-pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
+pub(crate) fn cause_of_no_answer(status: ExitStatus, messages: &str) -> Option<io::ErrorKind> {
     if messages.contains("No space left on device") || messages.contains("Disk quota exceeded") {
         return Some(io::ErrorKind::StorageFull);
     }
@@ -140,11 +140,11 @@ pub(crate) fn not_asked(status: ExitStatus, messages: &str) -> Option<io::ErrorK
 /// Checks whether a compiler that failed has crashed. Its driver reports a crash of the program
 /// that does the work, and dies of no signal itself.
 pub(crate) fn crashed(status: ExitStatus, messages: &str) -> bool {
-    signal(status).is_some() || says_that_it_crashed(messages)
+    signal(status).is_some() || reports_crash(messages)
 }
 
 /// Checks whether a compiler's messages report a crash.
-pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
+pub(crate) fn reports_crash(messages: &str) -> bool {
     const WORDS: [&str; 3] = [
         "internal compiler error",
         "PLEASE submit a bug report",

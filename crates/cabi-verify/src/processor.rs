@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_implies_a_hidden_feature_is_hidden() {
+    fn features_that_imply_a_hidden_one_are_hidden() {
         let here = |hidden: &str| -> Vec<&str> {
             let here = FEATURES.iter().filter(|one| one.is_here(hidden));
             here.map(|one| one.name).collect()

@@ -131,7 +131,7 @@ impl RecordBuilder {
     /// - a union member at another offset than 0.
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
-        let placed = layout::given(&self, size, check_align(align)?)?;
+        let placed = layout::explicit_layout(&self, size, check_align(align)?)?;
         self.finish(placed, None)
     }
 

@@ -227,7 +227,7 @@ impl<'t> Parser<'t> {
     fn refused(&self, at: usize, why: impl Into<String>) -> Error {
         Error::Text {
             at,
-            found: self.tokens.found_at(at).to_string(),
+            found: self.tokens.token_at(at).to_string(),
             why: why.into(),
         }
     }

@@ -260,7 +260,7 @@ impl Placer<'_, '_> {
     /// Calls `place`, not inlined: the slow path, for values whose type differs from the
     /// argument's.
     #[inline(never)]
-    fn place_apart(
+    fn place_separately(
         &mut self,
         ty: &Type,
         what: (Role, ArgFlags),
@@ -441,7 +441,7 @@ impl Placer<'_, '_> {
         match passed(&param.ty, role, self.target.data_model()) {
             None if self.place(&param.ty, what, rules, place)? => Ok(()),
             None => Err(self.unsupported(&param.ty, no_place::NO_RULE)),
-            Some(other) if self.place_apart(&other, what, rules, place)? => Ok(()),
+            Some(other) if self.place_separately(&other, what, rules, place)? => Ok(()),
             Some(other) => Err(self.unsupported(&other, no_place::NO_RULE)),
         }
     }

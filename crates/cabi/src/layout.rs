@@ -94,7 +94,11 @@ fn is_round(b: &RecordBuilder, size: u64, align: u32) -> bool {
 }
 
 /// Checks a layout given by the caller.
-pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<RecordLayout, Error> {
+pub(crate) fn explicit_layout(
+    b: &RecordBuilder,
+    size: u64,
+    align: u32,
+) -> Result<RecordLayout, Error> {
     if size > MAX_SIZE {
         return Err(too_large(b));
     }

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_out_is_aligned_disjoint_and_writable() {
+    fn blocks_are_aligned_disjoint_and_writable() {
         let mut arena = Arena::new(4 << 20).unwrap();
         let mut ranges = Vec::new();
         for round in 0..20 {

@@ -170,7 +170,7 @@ impl Shared {
         })
     }
 
-    pub(crate) fn kept(&self) -> MutexGuard<'_, Resources> {
+    pub(crate) fn resources(&self) -> MutexGuard<'_, Resources> {
         locked(&self.kept)
     }
 }

@@ -93,10 +93,10 @@ impl Engine {
         let shared = Shared::new(Some(Arc::clone(&arena)));
         let symbols = Symbols::new();
         let process = symbols.process().clone();
-        shared.kept().libraries.push(process);
+        shared.resources().libraries.push(process);
 
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
-        let found = symbols.found();
+        let found = symbols.cache();
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         let module = new_module(builder, arena)?;
         let frames = NewFrames::new(module.isa(), settings.personality.clone());
@@ -126,7 +126,7 @@ impl Engine {
     /// Keeps `library` open as long as there is code, without finding anything in it.
     pub(crate) fn keep_open(&self, library: &Library) {
         let shared = &self.registrar.shared;
-        shared.kept().libraries.push(library.clone());
+        shared.resources().libraries.push(library.clone());
     }
 
     /// Gives the import `name` an address: a Rust function, or an object that must outlive its use.
@@ -155,7 +155,7 @@ impl Engine {
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
         let shared = &self.registrar.shared;
         if !Arc::ptr_eq(shared, code.shared()) {
-            shared.kept().code.push(code.clone());
+            shared.resources().code.push(code.clone());
         }
         Ok(())
     }
@@ -266,7 +266,7 @@ impl Engine {
         self.check_vectors()?;
         let found = self.resolve()?;
         self.check_ranges(&found)?;
-        self.symbols.found().extend(found);
+        self.symbols.cache().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
         // The code is final even if a registration fails.
         let told = self.register();

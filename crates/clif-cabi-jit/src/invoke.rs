@@ -108,7 +108,7 @@ impl Invokers {
         Machine::of(&target).map_err(LowerError::from)?;
         let symbols = Symbols::new();
         let shared = Shared::new(None);
-        shared.kept().libraries.push(symbols.process().clone());
+        shared.resources().libraries.push(symbols.process().clone());
         let mut invokers = Self {
             target,
             symbols,
@@ -138,7 +138,7 @@ impl Invokers {
 
     /// Lets functions be found in `library`: [`Engine::add_library`].
     pub fn add_library(&mut self, library: &Library) {
-        self.shared.kept().libraries.push(library.clone());
+        self.shared.resources().libraries.push(library.clone());
         self.symbols.add(library.clone());
         if let Some(compiler) = &mut self.compiler {
             compiler.0.add_library(library);

@@ -199,7 +199,7 @@ impl Symbols {
     }
 
     /// Returns the names found so far, shared.
-    pub(crate) fn found(&self) -> SymbolCache {
+    pub(crate) fn cache(&self) -> SymbolCache {
         self.found.clone()
     }
 

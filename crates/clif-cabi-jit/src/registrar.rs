@@ -44,14 +44,14 @@ impl Registrar {
             }
             // SAFETY: the caller's: the tables are dropped with `shared`.
             let frames = unsafe { Frames::new(tables)? };
-            self.shared.kept().frames.push(frames);
+            self.shared.resources().frames.push(frames);
         }
         if code.is_empty() {
             return Ok(());
         }
         copy.extend([0; 4]);
         let (told, result) = self.debug.tell(code, copy);
-        self.shared.kept().told.push(told);
+        self.shared.resources().told.push(told);
         result
     }
 }

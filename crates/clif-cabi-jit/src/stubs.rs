@@ -52,7 +52,7 @@ impl Stubs {
         let code = self.0.frames.with_rules(id(), bytes);
         let mut pages = Pages::with_code(&code.map_err(unwound(name))?, 0)?;
         let (address, size) = (pages.at(0).cast_const(), bytes.len());
-        shared.kept().stubs.push(pages);
+        shared.resources().stubs.push(pages);
         let code = NewCode {
             id: id(),
             name: name.to_owned(),

@@ -192,7 +192,7 @@ impl fmt::Display for LowerError {
                 f,
                 "the signature has {}, and {} given",
                 count(*expected, "parameter"),
-                given(*found)
+                given_arguments(*found)
             ),
             Self::NoArgument { index, n } => write!(
                 f,
@@ -204,7 +204,7 @@ impl fmt::Display for LowerError {
                 "it is variadic with {}, and {} given: use `call_variadic`, or the signature of this call \
                  (`FnSig::at_call`), which know the types of the unnamed ones",
                 count(*named, "named parameter"),
-                given(*found)
+                given_arguments(*found)
             ),
             Self::Value {
                 what,
@@ -238,7 +238,7 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn given(n: usize) -> String {
+fn given_arguments(n: usize) -> String {
     let verb = if n == 1 { "is" } else { "are" };
     format!("{} {verb}", count(n, "argument"))
 }

@@ -262,7 +262,7 @@ fn built_programs_print_the_same() {
 /// Negative control: a program prints another output if it, or its header, declares the library
 /// wrongly.
 #[test]
-fn what_is_declared_otherwise_goes_wrong() {
+fn wrong_declarations_change_the_output() {
     let rows = fs::read_to_string(root().join("tests/interop/changes.txt")).unwrap();
     let rows: Vec<&str> = rows.lines().skip(1).collect();
     assert!(rows.len() >= 15);

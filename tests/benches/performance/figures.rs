@@ -71,7 +71,7 @@ impl Figures {
     }
 
     /// Returns the last measurements.
-    pub(crate) fn kept() -> Result<Self> {
+    pub(crate) fn last() -> Result<Self> {
         let path = path();
         let text = fs::read_to_string(&path)
             .map_err(|error| format!("{}: {error}: nothing was measured yet", path.display()))?;

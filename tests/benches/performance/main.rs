@@ -32,7 +32,7 @@ fn main() -> std::process::ExitCode {
     let done = if cabi_tests::measure::is_counted() {
         figures::make_loops()
     } else if is("page") {
-        figures::Figures::kept().and_then(|figures| page::write(&figures))
+        figures::Figures::last().and_then(|figures| page::write(&figures))
     } else if is("--bench") {
         figures::Figures::measure().and_then(|figures| page::write(&figures))
     } else {

@@ -129,7 +129,7 @@ pub fn each_call(
                 &lower,
                 config,
                 sig,
-                program.given()?,
+                program.result_bytes()?,
             )?),
             // A variadic function has none: its arguments are read by `va_arg`.
             Some(_) => None,
@@ -183,7 +183,7 @@ impl CallWays<'_> {
     /// Calls `used_NAME` with Rust values. The loop is C's, and calls a Rust closure.
     fn repeat_interface(&self, (name, n): (&str, c_long)) -> Result<()> {
         let [program, _] = self.programs;
-        let (call, code) = (&self.interface, self.own(program, "used")?);
+        let (call, code) = (&self.interface, self.program_function(program, "used")?);
         // SAFETY: `used_NAME` has this signature, and reads no memory by the pointer.
         unsafe {
             let mut i32_2 = || drop(call.call::<i32>(code, black_box((1_i32, 2_i32))));
@@ -199,7 +199,7 @@ impl CallWays<'_> {
     }
 
     /// Returns the function `what` of `program` for this signature.
-    fn own(&self, program: &Program, what: &str) -> Result<*const c_void> {
+    fn program_function(&self, program: &Program, what: &str) -> Result<*const c_void> {
         program.symbol(&format!("{what}_{}", self.measured.name))
     }
 
@@ -207,14 +207,17 @@ impl CallWays<'_> {
         let label = label(way, self.measured.name, n);
         let what = (label.as_str(), c_long::from(n));
         let [gcc, clang] = self.programs;
-        let (used, same) = (self.own(gcc, "used")?, self.own(gcc, "same")?);
+        let (used, same) = (
+            self.program_function(gcc, "used")?,
+            self.program_function(gcc, "same")?,
+        );
         // SAFETY: what is compiled lives as long as the loop.
         let address = |code: &Code| unsafe { code.as_ptr() };
         let some = |code: &Option<Code>| code.as_ref().map(address).ok_or("no code");
         let inline = format!("repeat_{}", self.measured.name);
         let (shim, none) = ("repeat_shim", null());
         let cif = match self.measured.in_libffi {
-            true => self.own(gcc, "cif")?,
+            true => self.program_function(gcc, "cif")?,
             false => none,
         };
         // Lives as long as the loop.
@@ -222,8 +225,8 @@ impl CallWays<'_> {
         let (program, repeat, code, target) = match way {
             Way::GccInline => (gcc, &*inline, none, used),
             Way::ClangInline => (clang, &*inline, none, used),
-            Way::GccShim => (gcc, shim, self.own(gcc, "caller")?, used),
-            Way::ClangShim => (gcc, shim, self.own(clang, "caller")?, used),
+            Way::GccShim => (gcc, shim, self.program_function(gcc, "caller")?, used),
+            Way::ClangShim => (gcc, shim, self.program_function(clang, "caller")?, used),
             Way::Lowered => (gcc, shim, address(&self.lowered), used),
             Way::ByHand => (gcc, shim, some(&self.by_hand)?, used),
             Way::Invoker => (gcc, "repeat_invoker", address(self.invoker.code()), used),

@@ -77,7 +77,7 @@ impl Program {
     }
 
     /// Returns the bytes that a result is taken from where no argument has its type.
-    pub(super) fn given(&self) -> Result<*const u8> {
+    pub(super) fn result_bytes(&self) -> Result<*const u8> {
         Ok(self.symbol("cabi_given")?.cast())
     }
 

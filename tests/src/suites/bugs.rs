@@ -25,7 +25,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut inspected = inspect(&CompilerAtLevel::all(&here, zig), &expected, &corpus)?;
     inspected.retain(|one| {
         let why = "no compiler of its target is here";
-        let is_asked = one.is_asked();
+        let is_asked = one.has_affected();
         if !is_asked {
             suite.report.not_run("bugs", &one.bug.name, why);
         }

@@ -91,14 +91,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 
 /// Compares the stored facts about conventions, those of the corpus if there are `subjects`.
 /// Returns the files of facts.
-pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
+pub(super) fn check_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
     let machines = machines::all()?;
     corpus::ask(&machines, subjects);
     let engines: Vec<Engine<'_>> = Engine::all("facts", &machines).collect();
     let is_judged = |one: &&Engine<'_>| !subjects.is_empty() || !one.machine.is_of_corpus();
     let judged = engines.iter().filter(is_judged);
     let judged: Vec<&Engine<'_>> = judged.filter(|one| suite.wants(&one.name)).collect();
-    suite.each(&judged, |one, suite| one.judge_stored(suite))?;
+    suite.each(&judged, |one, suite| one.check_stored(suite))?;
     Ok(engines.iter().map(Engine::stored_at).collect())
 }
 
@@ -137,7 +137,7 @@ impl Engine<'_> {
         let drawn = DrawnQuestions::with_directed(self, drawn);
         let compiled = CompiledQuestions::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
-            self.outcome("a process ended", self.asks_again(&tools), suite);
+            self.outcome("a process ended", self.check_isolation(&tools), suite);
         }
         match is_stored {
             true => {
@@ -280,7 +280,7 @@ impl DrawnQuestions {
             .concat()
         });
         let directed = directed.iter().cloned();
-        (drawn.questions).extend(directed.map(|question| compiler.asked(question)));
+        (drawn.questions).extend(directed.map(|question| compiler.with_policy(question)));
         drawn
     }
 
@@ -296,7 +296,7 @@ impl DrawnQuestions {
         };
         let draw = |absent, index| {
             let drawn = (machine.signatures.random)(absent, &machine.target, seed, index);
-            drawn.map(|question| compiler.asked(question))
+            drawn.map(|question| compiler.with_policy(question))
         };
         let has_place = |question: &Question| machine.abi(machine.convention, question);
         for index in 0..count {

@@ -139,7 +139,7 @@ fn dropped_rules(
         let mistake = Mistake::of_convention(broken);
         // No other signature can differ.
         let is_moved = |one: &&Signature| {
-            let abi = FnAbi::new(&mistake.told(one.sig.clone()), &target.target);
+            let abi = FnAbi::new(&mistake.apply(one.sig.clone()), &target.target);
             abi.is_ok_and(|abi| abi.args != one.abi.args || abi.ret != one.abi.ret)
         };
         let moved: Vec<Signature> = signatures.iter().filter(is_moved).cloned().collect();
@@ -258,7 +258,7 @@ fn parts<'a>(
 impl Part<'_> {
     fn emitted(&self) -> std::result::Result<Vec<EmittedFacts>, String> {
         let own = self.signatures.iter().map(|one| one.sig.clone());
-        let sigs: Vec<FnSig> = own.map(|sig| self.mistake.told(sig)).collect();
+        let sigs: Vec<FnSig> = own.map(|sig| self.mistake.apply(sig)).collect();
         let emission = Emission {
             target: &self.target.target,
             vectors: self.vectors,

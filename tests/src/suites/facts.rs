@@ -21,11 +21,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let own = suite.corpus(&["layout"])?;
     decided(&subjects, suite);
     let n_decided = suite.report.n_passed();
-    let mut files = layout::judge_stored(&[&*subjects, &own].concat(), suite)?;
+    let mut files = layout::check_stored(&[&*subjects, &own].concat(), suite)?;
     if !subjects.is_empty() {
         subjects.extend(positions::subjects("facts", suite)?);
     }
-    files.extend(conventions::judge_stored(&subjects, suite)?);
+    files.extend(conventions::check_stored(&subjects, suite)?);
     suite.n_passed = suite.n_passed.map(|n| n + n_decided);
     if suite.only.is_none() {
         let unused = unused_files(&files)?;

@@ -61,7 +61,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let run = plan.run(&|_, _, _| {})?;
         suite.take("headers", "", &run.report(true));
         for part in &run.parts {
-            left_out(part, &mut suite.report);
+            report_omissions(part, &mut suite.report);
         }
     }
     if plan.compilers.is_empty() {
@@ -130,7 +130,7 @@ fn read_text(
 }
 
 /// Reports the kinds of omissions, which the command allows, and one of which must not occur here.
-fn left_out(part: &HeaderRun<'_>, report: &mut Report) {
+fn report_omissions(part: &HeaderRun<'_>, report: &mut Report) {
     let name = &part.read.name;
     let engine = format!("headers {}", part.compiler.reference.name());
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();

@@ -51,7 +51,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 }
 
 /// Compares the stored facts about `subjects` and the grid. Returns the files of facts.
-pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
+pub(super) fn check_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Vec<PathBuf>> {
     let files = COMPILERS.into_iter().map(path).collect();
     if subjects.is_empty() || !suite.wants("facts layout") {
         return Ok(files);
@@ -67,7 +67,7 @@ pub(super) fn judge_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
         let asked = subjects
             .iter()
             .map(|one| (&*one.block.name, &*one.block.code));
-        let lines = FactsFile::judged(&path(compiler), asked, &engine, suite)?;
+        let lines = FactsFile::compared_lines(&path(compiler), asked, &engine, suite)?;
         let mut answered = Vec::new();
         for (subject, lines) in subjects.iter().zip(lines) {
             let Some(lines) = lines else { continue };

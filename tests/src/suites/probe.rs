@@ -241,7 +241,7 @@ fn observe<'a>(all: &[Unit<'a>], parts: &mut [Part<'a>], suite: &mut Suite) -> R
     units::observe(&compiled, at_once())?;
     for one in &compiled {
         let part = &mut parts[one.part];
-        for (case, seen) in one.cases.iter().zip(one.seen()) {
+        for (case, seen) in one.cases.iter().zip(one.facts()) {
             let seen = seen.clone();
             match part.cases.iter().position(|own| own.name == case.name) {
                 Some(i) => part.facts[i].push(seen),

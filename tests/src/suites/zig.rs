@@ -30,7 +30,7 @@ use crate::suite::{Result, Suite, number};
 
 /// Finds Zig, and the C compiler that builds the frame around its functions. If one is missing, the
 /// report says so.
-pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
+pub(super) fn zig_and_frame(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     let why = match (Zig::find(), suite.references().into_iter().next()) {
         (Ok(zig), Some(frame)) => return Some((Arc::new(zig), frame)),
         (Err(why), _) => why,
@@ -41,7 +41,7 @@ pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let Some((zig, frame)) = found(suite) else {
+    let Some((zig, frame)) = zig_and_frame(suite) else {
         return Ok(());
     };
     let note = format!("reference: zig {}, frame: {frame}", zig.version());

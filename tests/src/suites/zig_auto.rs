@@ -22,7 +22,7 @@ use cabi_verify::verify::units::{self, CaseVerdict, CompiledUnit, Mistake};
 
 use crate::cross_compilers::{compile, unit};
 use crate::suite::{Result, Suite, number};
-use crate::suites::zig::{found, layouts};
+use crate::suites::zig::{layouts, zig_and_frame};
 
 /// A compilation by Zig's own back end, and the convention that it has.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ const SETUPS: [Setup; 5] = [
 ];
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let Some((zig, frame)) = found(suite) else {
+    let Some((zig, frame)) = zig_and_frame(suite) else {
         return Ok(());
     };
     let mut asked = cases::at_boundaries()?;

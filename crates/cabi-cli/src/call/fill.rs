@@ -78,7 +78,7 @@ impl Filler<'_> {
             (_, Value::Null | Value::String(_), _) | (.., Some(('&', ..))) => {
                 self.header.model.pointer()
             }
-            (.., Some((_, name, value))) => return self.stated(name, value),
+            (.., Some((_, name, value))) => return self.value_of_type(name, value),
             _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
         };
         // A string is a `char *`.
@@ -89,7 +89,7 @@ impl Filler<'_> {
 
     /// Returns the promoted type and the bytes of a `value` that is stated to be of type `name`.
     /// The value has to fit that type before it is promoted.
-    fn stated(&mut self, name: &str, value: &Value) -> Result<(Type, Vec<u8>), String> {
+    fn value_of_type(&mut self, name: &str, value: &Value) -> Result<(Type, Vec<u8>), String> {
         let own = self.answers.named(name)?;
         let slot = Slot::object(&own.ty, Some(&own.written));
         let (ty, bytes) = (own.written.promoted(&own.ty), self.object(slot, value)?);

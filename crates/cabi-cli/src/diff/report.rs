@@ -333,7 +333,7 @@ impl Report {
                 });
                 let names: Vec<&str> = own.map(|one| one.name.as_str()).collect();
                 if !names.is_empty() {
-                    let (all, shown) = (count(names.len() as u64, what), shown(&names));
+                    let (all, shown) = (count(names.len() as u64, what), first_names(&names));
                     writeln!(f, "\nonly {} declares {all}: {shown}", side.name)?;
                 }
             }
@@ -371,7 +371,7 @@ fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result
     writeln!(f, "\n{} ({})", first.declaration, first.location)?;
     if !others.is_empty() {
         let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
-        writeln!(f, "and in the same way: {}", shown(&names))?;
+        writeln!(f, "and in the same way: {}", first_names(&names))?;
     }
     for point in first.points.iter().take(SHOWN) {
         let (at, left, right) = (&point.at, &point.left, &point.right);
@@ -391,13 +391,13 @@ fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result
         ("its address", &first.by_pointer),
     ];
     for (how, names) in passed.iter().filter(|(_, names)| !names.is_empty()) {
-        writeln!(f, "  passed by {how} by {}", shown(names))?;
+        writeln!(f, "  passed by {how} by {}", first_names(names))?;
     }
     Ok(())
 }
 
 /// Returns the first of `names`, and how many more there are.
-fn shown<N: AsRef<str>>(names: &[N]) -> String {
+fn first_names<N: AsRef<str>>(names: &[N]) -> String {
     let first: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
     match names.len().saturating_sub(SHOWN) {
         0 => first.join(", "),

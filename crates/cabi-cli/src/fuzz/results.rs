@@ -70,10 +70,10 @@ pub(super) fn write_error(folder: &Path, why: &str) -> Result<(), String> {
     output::save(&folder.join("fuzz.xml"), &report.junit())
 }
 
-/// Prints on standard error the differences that are not in `told` yet, and adds them.
-pub(super) fn tell_new(results: &Results, told: &mut BTreeSet<String>) {
+/// Prints on standard error the differences that are not in `printed` yet, and adds them.
+pub(super) fn print_new(results: &Results, printed: &mut BTreeSet<String>) {
     for (found, _) in results.blocks() {
-        if told.insert(found.name.clone()) {
+        if printed.insert(found.name.clone()) {
             eprintln!("{}: {}", found.name, found.why);
         }
     }

@@ -17,7 +17,7 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         printed: &str,
     ) -> Result<(), Reason> {
-        let asked = self.asked(printed, declaration.parent());
+        let asked = self.alignments(printed, declaration.parent());
         let asked = match self.facts.cxx || self.is_as_clang() {
             // In C++ the value of an expression with names may not be known.
             true => asked.unwrap_or_default(),
@@ -32,7 +32,11 @@ impl<'u> Reader<'u> {
 
     /// Returns the values of the `aligned` attributes in `printed`, the text of a declaration in
     /// `scope`.
-    pub(crate) fn asked(&mut self, printed: &str, scope: Cursor<'u>) -> Result<Vec<u32>, Reason> {
+    pub(crate) fn alignments(
+        &mut self,
+        printed: &str,
+        scope: Cursor<'u>,
+    ) -> Result<Vec<u32>, Reason> {
         let texts = aligned_expressions(printed);
         // All are looked at before one fails, so that one run evaluates each.
         let values: Vec<_> = texts

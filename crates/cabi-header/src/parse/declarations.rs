@@ -10,7 +10,11 @@ use crate::parse::kinds::{RECORDS, TYPEDEFS};
 use crate::reason::Reason;
 
 /// Returns the entry for `cursor`, which is left out as `name`.
-pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> SkippedDeclaration {
+pub(crate) fn skipped_declaration(
+    cursor: Cursor<'_>,
+    name: String,
+    reason: Reason,
+) -> SkippedDeclaration {
     SkippedDeclaration {
         name,
         reason,

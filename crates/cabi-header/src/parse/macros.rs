@@ -7,7 +7,7 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Unit};
 use crate::header::{Constant, Header};
-use crate::parse::declarations::left_out;
+use crate::parse::declarations::skipped_declaration;
 use crate::parse::kinds::integer;
 use crate::parse::prelude;
 use crate::parse::questions::Answers;
@@ -31,7 +31,7 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> V
             n_tokens = n_tokens.saturating_add(expanded.n_tokens);
             expanded.refusal(n_tokens)
         };
-        let other = |why| left_out(*cursor, name.clone(), Reason::Macro(why));
+        let other = |why| skipped_declaration(*cursor, name.clone(), Reason::Macro(why));
         if let Some(why) = refusal {
             header.other_macros.push(other(why));
             continue;

@@ -293,7 +293,7 @@ impl<'u> Reader<'u> {
         let printed = own.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
         let scope = own.definition.parent();
-        let asked = self.asked(head, scope)?.into_iter().max();
+        let asked = self.alignments(head, scope)?.into_iter().max();
         asked.ok_or_else(|| hidden(own))
     }
 
@@ -398,7 +398,7 @@ impl<'u> Reader<'u> {
         let asked = match aligned.is_empty() {
             true => Vec::new(),
             false => self
-                .asked(&field.printed(), field.parent())
+                .alignments(&field.printed(), field.parent())
                 .map_err(inside)?,
         };
         let clang = self.as_clang(field.ty(), &ty).map_err(inside)?;

@@ -11,7 +11,7 @@ use crate::header_error::HeaderError;
 use crate::options::of_target;
 use crate::parse::clang_record::size_mismatch;
 use crate::parse::classes::qualified_name;
-use crate::parse::declarations::{Declarations, left_out};
+use crate::parse::declarations::{Declarations, skipped_declaration};
 use crate::parse::errors::Errors;
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
@@ -127,13 +127,13 @@ impl<'u> Walk<'u> {
                 self.add_type(cursor, name, Err(reason));
             }
         } else {
-            self.other(cursor, error);
+            self.note_other(cursor, error);
         }
     }
 
     /// Notes a variable, an assertion, or another declaration without a place in a table of
     /// functions and types.
-    fn other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
+    fn note_other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
         let name = qualified_name(cursor);
         if name.is_empty() {
             return;
@@ -169,7 +169,7 @@ impl<'u> Walk<'u> {
 
     /// Leaves `cursor` out as `name`.
     fn skip(&mut self, cursor: Cursor<'u>, name: String, reason: Reason) {
-        let skipped = left_out(cursor, name, reason);
+        let skipped = skipped_declaration(cursor, name, reason);
         self.found.header.skipped.push(skipped);
     }
 
@@ -268,7 +268,7 @@ impl<'u> Walk<'u> {
         self.dispute(cursor.ty(), &name, ty);
         let location = cursor.place().location();
         let read = read.map(|named| NamedType { location, ..named });
-        let read = read.map_err(|reason| left_out(cursor, name, reason));
+        let read = read.map_err(|reason| skipped_declaration(cursor, name, reason));
         self.found.add_type(cursor.kind(), read);
     }
 
@@ -299,7 +299,7 @@ impl<'u> Walk<'u> {
         self.note(cursor, DeclaredKind::Function { symbol });
         let read = |reader: &mut Reader<'u>| reader.prototype(cursor);
         let read = self.unless_wrong(cursor, &cursor.name(), error, read);
-        let read = read.map_err(|reason| left_out(cursor, name, reason));
+        let read = read.map_err(|reason| skipped_declaration(cursor, name, reason));
         self.found.add_function(key, read);
     }
 }

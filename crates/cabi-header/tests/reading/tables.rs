@@ -411,7 +411,7 @@ fn written(ty: &WrittenType) -> String {
 /// Tests controls: another type, a name that is not left out, one that is and is not named, and a
 /// text whose rest is gone.
 #[test]
-fn what_is_wrong_is_noticed() {
+fn mistakes_are_noticed() {
     needs_libclang!();
     for (right, wrong) in [
         (

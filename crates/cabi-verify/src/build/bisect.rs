@@ -32,7 +32,7 @@ pub(crate) struct Rejection {
 
 /// Returns each of `chosen` whose file, by the name in the compiler's messages, has errors, with
 /// its own messages.
-pub(crate) fn blamed_files(
+pub(crate) fn rejected_files(
     error: &ReferenceError,
     chosen: &[usize],
     file: impl Fn(usize) -> String,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_refused_alone() {
+    fn a_refused_function_is_refused_alone() {
         let parts = of(&[1, 101, 2, 102, 3, 104]);
         assert_eq!(parts.built, Some(vec![1, 2, 3]));
         assert_eq!(parts.cases, [1, 2, 3]);

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::process::says_that_it_crashed;
+use crate::process::reports_crash;
 
 /// Reason why a reference compiler gives no answer.
 #[derive(Debug, Error)]
@@ -64,7 +64,7 @@ impl ReferenceError {
         Self::Refused {
             reference,
             messages: messages.to_owned(),
-            crashed: crashed && says_that_it_crashed(messages),
+            crashed: crashed && reports_crash(messages),
         }
     }
 

@@ -387,7 +387,7 @@ pub(super) fn succeeded(
         return Ok(output);
     }
     let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
-    if let Some(kind) = process::not_asked(output.status, &messages) {
+    if let Some(kind) = process::cause_of_no_answer(output.status, &messages) {
         let why = format!("{}, {}", output.status, first_error(&messages));
         return Err(ReferenceError::io(command)(io::Error::new(kind, why)));
     }

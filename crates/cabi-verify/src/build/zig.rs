@@ -163,7 +163,7 @@ impl Zig {
         let make = |chosen: &[usize]| self.make((mode, level), &file.text(chosen).zig, &object);
         let blame = |error: &ReferenceError, chosen: &[usize]| {
             let messages = error.messages().unwrap_or_default();
-            let blamed = file.blamed(&file.text(chosen), messages, chosen);
+            let blamed = file.rejections(&file.text(chosen), messages, chosen);
             let own = blamed.into_iter().map(|(side, why)| Rejection {
                 cases: vec![side],
                 why: error.with_messages(&why),

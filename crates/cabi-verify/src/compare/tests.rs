@@ -29,7 +29,7 @@ fn bytes_that_were_not_looked_at_differ() {
 }
 
 #[test]
-fn what_differs_is_said_in_words() {
+fn differences_are_in_words() {
     let text = "8:rdi 8:xmm0 / 8:rdi|xmm2 8:xmm0\n1:rsi / 1:rsi signed:32\nstate / aligned:16\n";
     assert!(differs(text).is_empty());
     let changed = |from: &str, to: &str| {

@@ -168,7 +168,7 @@ impl CraneliftObject {
                 let form = if lanes { 0 } else { (i + variant) % VARIANTS };
                 args.push(argument(builder, &plan, Some(i), at, (form, &this.lower)));
             }
-            let wanted = this.wanted_result(&plan, ret, (variant, via != 3));
+            let wanted = this.result_form(&plan, ret, (variant, via != 3));
             let target = match via {
                 0 => Callee::from(import),
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
@@ -215,7 +215,7 @@ impl CraneliftObject {
 
     /// Returns the form requested for the result. If a call `loads`, it loads fields from where the
     /// callee writes a result.
-    fn wanted_result(&self, plan: &CallPlan, ret: Value, (variant, loads): (usize, bool)) -> Ret {
+    fn result_form(&self, plan: &CallPlan, ret: Value, (variant, loads): (usize, bool)) -> Ret {
         let (ty, has_parts) = (plan.sig.result(), !plan.result.parts().is_empty());
         let is_loaded = loads && matches!(plan.result, ResultPlan::Sret);
         let has_fields = || self.lower.fields(ty).is_ok();

@@ -44,7 +44,7 @@ impl Facts {
         let disputed = all.iter().filter(|found| !is_consistent(found));
         let first = disputed.filter_map(argument).min();
         let mut values = all.iter().filter(|found| found.value.is_some());
-        let other = self.side(direction.other());
+        let other = self.side(direction.opposite());
         let follows = |found: &Difference| match (first, argument(found)) {
             (Some(first), Some(i)) if i > first => {
                 let own = other.args.get(i);

@@ -8,7 +8,7 @@ use cabi::Type;
 use cabi_header::{Header, NamedType};
 
 use super::{About, Answer, Fact, Question, questions};
-use crate::build::bisect::{blamed_files, build_without_refused};
+use crate::build::bisect::{build_without_refused, rejected_files};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, Rejection, first_error, makes_errors};
 use crate::case::Subject;
@@ -57,7 +57,7 @@ pub fn ask_data(
             let own = |n: usize| answers.by_ref().take(n).collect();
             Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
         };
-        let blame = |error: &ReferenceError, chosen: &[usize]| blamed_files(error, chosen, file);
+        let blame = |error: &ReferenceError, chosen: &[usize]| rejected_files(error, chosen, file);
         let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
         let built = parts.built.into_iter().flatten();
         answers.extend(parts.cases.into_iter().zip(built));

@@ -55,7 +55,7 @@ const DECLARED: [(&str, &[&str], usize); 6] = [
 const ASKED: &str = "enum e { A }; struct s { unsigned a; unsigned b : 3; enum e c; };";
 
 #[test]
-fn what_a_compiler_refuses_is_asked_less() {
+fn refused_headers_have_fewer_questions() {
     let Some(mut subject) = subject(ASKED) else {
         return;
     };

@@ -20,7 +20,7 @@ impl fmt::Display for Report {
         lines(f, &self.head)?;
         for section in &self.sections {
             lines(f, &section.head)?;
-            left_out(f, section)?;
+            write_left_out(f, section)?;
             listed(f, section, Status::SelfInconsistent, "SELF-INCONSISTENT")?;
             listed(f, section, Status::Failed, "MISMATCH")?;
         }
@@ -30,7 +30,7 @@ impl fmt::Display for Report {
 
 /// Writes the items that were left out, by kind of reason: twenty examples of a kind that is a
 /// failure, two of another one.
-fn left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
+fn write_left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
     for (status, some) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
         let mut kinds = section.by_kind(status);
         kinds.sort_by_key(|items| &items[0].kind);

@@ -16,7 +16,7 @@ fn case(text: &str) -> Option<Case> {
 }
 
 /// Returns the transitions that `text` shows.
-fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
+fn transitions(text: &str, policy: Policy) -> Option<Vec<String>> {
     let case = case(text)?;
     let all = 0..case.argument_types().len();
     let shown = all.filter_map(|i| Transition::of_argument(&case, i, policy));
@@ -90,7 +90,7 @@ fn every_state_has_a_signature() {
 
 #[test]
 fn the_state_is_what_the_arguments_before_leave() {
-    let Some(lines) = seen(
+    let Some(lines) = transitions(
         "struct big { long a[3]; };\nstruct big f(long, double, struct big, _Complex float);",
         Policy::GCC,
     ) else {
@@ -110,7 +110,7 @@ fn the_state_is_what_the_arguments_before_leave() {
 #[test]
 fn a_register_that_is_used_up_is_not_left() {
     let text = "void f(long, long, long, long, long, __int128, double);";
-    let last = |policy| seen(text, policy).map(|lines| lines.last().cloned().unwrap());
+    let last = |policy| transitions(text, policy).map(|lines| lines.last().cloned().unwrap());
     let (Some(gcc), Some(clang)) = (last(Policy::GCC), last(Policy::CLANG)) else {
         return;
     };

@@ -28,7 +28,7 @@ use std::fmt::Write as _;
 use cabi::{Kind, Scalar, Type};
 use cabi_header::{Prototype, WrittenType};
 
-use crate::build::bisect::{blamed_files, build_without_refused};
+use crate::build::bisect::{build_without_refused, rejected_files};
 use crate::build::{Reference, ReferenceError, Rejection, first_error};
 use crate::case::convention_attribute;
 use crate::emit::c::undefine;
@@ -73,7 +73,7 @@ pub(super) fn compare(
         }
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), flags);
-    let blame = |error: &_, chosen: &[usize]| blamed_files(error, chosen, file);
+    let blame = |error: &_, chosen: &[usize]| rejected_files(error, chosen, file);
     let parts = build_without_refused(asked, check, blame)?;
     for Rejection { cases, why } in parts.refused {
         let words = why.messages().unwrap_or_default();
@@ -87,7 +87,12 @@ pub(super) fn compare(
                 PrototypeReading::Hidden
             } else if message.contains(OTHER) || is_unknown(&message) {
                 // Or it has a type that the header has for another compiler only.
-                PrototypeReading::Other(theirs(reference, flags, include, &prototypes[at].name))
+                PrototypeReading::Other(printed_type(
+                    reference,
+                    flags,
+                    include,
+                    &prototypes[at].name,
+                ))
             } else {
                 PrototypeReading::Unasked(message.clone())
             };
@@ -225,7 +230,7 @@ fn is_unknown(message: &str) -> bool {
 }
 
 /// Returns the function's type in the compiler's words: those of a message that it has to write.
-fn theirs(reference: &Reference, flags: &[&str], include: &str, name: &str) -> String {
+fn printed_type(reference: &Reference, flags: &[&str], include: &str, name: &str) -> String {
     let text = format!(
         "{include}\n{}char (*cabi_wrong)[1] = &{name};\n",
         undefine(name)

@@ -68,7 +68,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     });
     let judged = judged.into_iter().enumerate();
     items.extend(judged.map(|(i, judged)| of_case(asked, judged, i < IN_FULL)));
-    items.extend(part.skipped.iter().map(left_out));
+    items.extend(part.skipped.iter().map(left_out_item));
     Section {
         name: format!("{} {command}", read.name),
         head: vec![title, counts],
@@ -116,7 +116,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
 }
 
 /// Returns the item of a declaration that was left out of a header.
-fn left_out(left: &OmittedDeclaration) -> Item {
+fn left_out_item(left: &OmittedDeclaration) -> Item {
     let location = left.location.as_ref().map(ToString::to_string);
     let (status, mark, why) = match (may_be_skipped(left.key), &location) {
         (true, _) => (Status::LeftOut, "left out", left.why.clone()),

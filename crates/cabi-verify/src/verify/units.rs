@@ -100,7 +100,7 @@ impl Mistake {
     }
 
     /// Returns `sig` with the mistake.
-    pub fn told(&self, sig: FnSig) -> FnSig {
+    pub fn apply(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
             None => sig,
@@ -140,7 +140,7 @@ impl CompiledUnit {
     }
 
     /// Returns the probe's observation of each case, after [`observe`].
-    pub fn seen(&self) -> &[CaseFacts] {
+    pub fn facts(&self) -> &[CaseFacts] {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
@@ -181,7 +181,7 @@ pub fn compare(
     at_once: usize,
 ) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     observe(compiled, at_once)?;
-    let all = compiled.iter().map(|one| one.judged(mistake, None));
+    let all = compiled.iter().map(|one| one.verdicts(mistake, None));
     complete(compiled, all.collect(), mistake)
 }
 
@@ -193,7 +193,7 @@ pub fn compare(
 pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyError> {
     let is_to_be_seen = |one: &&CompiledUnit| one.seen.get().is_none();
     let compiled: Vec<&CompiledUnit> = compiled.iter().filter(is_to_be_seen).collect();
-    let all = in_threads(&compiled, at_once, |one| seen(one), |_| ());
+    let all = in_threads(&compiled, at_once, |one| probe_facts(one), |_| ());
     for (one, seen) in compiled.iter().zip(all) {
         let seen = seen?;
         let has_run =
@@ -209,7 +209,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     for one in compiled.iter().filter(has_programs) {
         let of = |one: &CompiledUnit| one.compiler.reference.command();
         let same = compiled.iter().filter(|other| of(other) == of(one));
-        let seen = same.flat_map(|one| one.seen());
+        let seen = same.flat_map(|one| one.facts());
         let unlinked = |seen: &CaseFacts| match seen {
             Err(Fault::Failed(found)) => Some(found.why.clone()),
             _ => None,
@@ -223,7 +223,7 @@ pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyEr
     check_interrupt()
 }
 
-fn seen(one: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
+fn probe_facts(one: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
     let probe = match one.compiler.probe() {
         Ok(probe) => probe,
         Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); one.cases.len()]),

@@ -37,7 +37,7 @@ pub(crate) struct Assigner<'t> {
     /// Number of times that rules of this value went on with another list.
     delegations: u32,
     /// `true` while rules are run for their answer alone: their functions are not called.
-    asking: bool,
+    is_trial: bool,
 }
 
 /// The value that rules are run for.
@@ -101,7 +101,7 @@ impl<'t> Assigner<'t> {
             before: state,
             custom: None,
             delegations: 0,
-            asking: false,
+            is_trial: false,
         }
     }
 
@@ -214,7 +214,7 @@ impl<'t> Assigner<'t> {
         if !matches!(outcome, Outcome::Custom) {
             self.revert(value.group, value.index > 0);
         }
-        self.whole(rules, outcome, value, place)
+        self.apply_whole(rules, outcome, value, place)
     }
 
     /// Places a value that asks for no registers, or for another place if it finds none.
@@ -251,13 +251,13 @@ impl<'t> Assigner<'t> {
         *place = Place::Ignore;
         let value = Value::new(group, role);
         let outcome = self.run_here(first_for(rules, None, group.flags), &value, None, 0)?;
-        self.whole(rules, outcome, &value, place)
+        self.apply_whole(rules, outcome, &value, place)
     }
 
     /// Checks whether every part of `group` would find a register. Takes none.
     #[cold]
     fn fits(&mut self, rules: &'static [Rule], group: &Group, role: Role) -> bool {
-        let finds = self.ask(|assigner| {
+        let finds = self.trial(|assigner| {
             group.parts.iter().enumerate().all(|(index, part)| {
                 let value = Value {
                     index,
@@ -275,12 +275,12 @@ impl<'t> Assigner<'t> {
     }
 
     /// Runs rules for their answer alone: nothing is taken, and no step is logged.
-    fn ask<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
+    fn trial<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
         let (state, tracer) = (self.state, self.tracer);
         self.tracer = Tracer::OFF;
-        self.asking = true;
+        self.is_trial = true;
         let answer = what(self);
-        self.asking = false;
+        self.is_trial = false;
         self.state = state;
         self.tracer = tracer;
         answer
@@ -392,7 +392,7 @@ impl<'t> Assigner<'t> {
     /// Registers that the function takes stay taken, even if it places nothing.
     #[inline(never)]
     fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Result<Outcome<'r>, NoPlace> {
-        if self.asking {
+        if self.is_trial {
             return Ok(Outcome::Nowhere);
         }
         let mut state = self.before;

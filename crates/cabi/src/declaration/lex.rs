@@ -39,7 +39,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// Returns the token that starts at byte `at`.
-    pub(super) fn found_at(&self, at: usize) -> &'t str {
+    pub(super) fn token_at(&self, at: usize) -> &'t str {
         let token = token(self.text.get(at..).unwrap_or(""));
         if token.is_empty() { "the end" } else { token }
     }

@@ -75,7 +75,7 @@ impl ClangLayout<'_> {
         } else {
             self.type_align(&member.ty)
         };
-        align = align.max(asked(member));
+        align = align.max(requested_align(member));
         align = self.pack().map_or(align, |pack| align.min(pack));
         let start = if self.b.is_union() { 0 } else { self.end };
         let at = round_up(start, align);
@@ -142,9 +142,9 @@ impl ClangLayout<'_> {
             return 1;
         }
         let is_packed = self.is_packed(member);
-        let unpacked = of_type.max(asked(member));
+        let unpacked = of_type.max(requested_align(member));
         let align = if is_packed && !self.ms && width != 0 {
-            asked(member)
+            requested_align(member)
         } else {
             unpacked
         };
@@ -204,6 +204,6 @@ impl ClangLayout<'_> {
 }
 
 /// Returns the alignment that `aligned` on the member asks for, in bits; 1 without it.
-fn asked(member: &Member) -> u64 {
+fn requested_align(member: &Member) -> u64 {
     member.align.map_or(1, |align| u64::from(align) * 8)
 }

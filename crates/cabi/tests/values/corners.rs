@@ -129,7 +129,7 @@ fn members_by_name() {
 }
 
 #[test]
-fn what_has_no_members_names_none() {
+fn types_without_members_name_none() {
     let why = explain(&FnSig::new([Type::I8], Type::VOID), &[], &LINUX).unwrap();
     assert!(why.args[0].place.parts[0].members.is_empty());
 }

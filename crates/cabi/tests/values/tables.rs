@@ -247,7 +247,7 @@ fn parts(sig: &FnSig, target: &Target) -> Result<String, Error> {
 /// Tests negative controls: another answer, a row without one, another signature, and words that an
 /// explanation does not have.
 #[test]
-fn what_is_wrong_is_noticed() {
+fn mistakes_are_noticed() {
     let row =
         |what: &str, row: &str| answered(&format!("% {what} x86_64-unknown-linux-gnu\n{row}\n"));
     for (what, right, wrong) in [

@@ -210,7 +210,7 @@ impl Engine {
             return Err(Error::DuplicateDefinition { name });
         }
         // Code that already refers to the import would go on calling it: two functions of one name.
-        if !linkage.is_definable() || self.symbols.found().get(&name).is_some() {
+        if !linkage.is_definable() || self.symbols.cache().get(&name).is_some() {
             return Err(Error::ImportDefinition { name });
         }
         Ok(name)

@@ -42,7 +42,7 @@ pub(crate) use clif_cabi_jit::{
     Result, Settings, TypedCode,
 };
 
-pub(crate) use children::{CHILD, aborts, again, alone, told};
+pub(crate) use children::{CHILD, aborts, again, alone, child_task};
 
 pub(crate) fn engine() -> Engine {
     Engine::new(&Settings::default()).unwrap()

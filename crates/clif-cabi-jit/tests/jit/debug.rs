@@ -222,7 +222,7 @@ fn rounds_for_gdb() {
 /// Runs the test `debug::{test}` in gdb, with these variables. Returns gdb's output until it has
 /// stopped at the function `at` and shown the callers.
 #[cfg(feature = "gdb")]
-fn gdb_said(test: &str, at: &str, variables: &[(&str, &str)]) -> String {
+fn gdb_output(test: &str, at: &str, variables: &[(&str, &str)]) -> String {
     let mut gdb = std::process::Command::new("gdb");
     let commands =
         format!("set debuginfod enabled off;set breakpoint pending on;break {at};run;backtrace");
@@ -244,12 +244,12 @@ fn gdb_stops_at_a_function() {
         return;
     }
     for (test, at) in [("code_for_gdb", "twice"), ("rounds_for_gdb", "third")] {
-        let told = gdb_said(test, at, &[]);
+        let told = gdb_output(test, at, &[]);
         let stop = told.find(&format!("in {at} ()"));
         let stop = stop.unwrap_or_else(|| panic!("{told}"));
         let frames = told[stop..].split_once("#0 ").unwrap().1;
         assert!(frames.contains(test), "{told}");
-        let control = gdb_said(test, at, &[("CABI_NOT_TOLD", "1")]);
+        let control = gdb_output(test, at, &[("CABI_NOT_TOLD", "1")]);
         assert!(
             !control.contains(&format!("in {at} ()")) && control.contains("exited normally"),
             "{control}"

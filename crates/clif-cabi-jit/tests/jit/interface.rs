@@ -92,7 +92,7 @@ fn few_bits_are_extended() {
 }
 
 #[test]
-fn what_is_passed_alike_shares_code() {
+fn signatures_that_are_passed_alike_share_code() {
     let mut invokers = invokers();
     let mut n_compiled = |param, result| {
         invokers.get(&FnSig::new([param], result)).unwrap();
@@ -172,7 +172,7 @@ big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = (v4f){ x, x, x, x }; return b
 
 /// No function is called if an argument or the result does not fit: the code is null.
 #[test]
-fn what_does_not_fit_is_refused() {
+fn values_that_do_not_fit_are_refused() {
     let call = interface([pair(), Type::I32], Type::F32);
     let null = core::ptr::null();
     let n = 1_i32;

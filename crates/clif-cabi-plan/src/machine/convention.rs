@@ -219,7 +219,7 @@ impl ClifConvention {
 
     /// Returns the place where the receiving side finds `part`, which the passing side writes to
     /// the slot at `place`.
-    pub(crate) fn given_at(&self, place: ClifPlace, part: &ClifPart) -> ClifPlace {
+    pub(crate) fn receiver_place(&self, place: ClifPlace, part: &ClifPart) -> ClifPlace {
         match place {
             ClifPlace::Stack { offset } if self.ends_slot => {
                 let before = part.passed_as.bytes() - part.ty.bytes();

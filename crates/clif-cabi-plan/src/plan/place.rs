@@ -65,7 +65,7 @@ impl<'a> Placer<'a> {
                     align,
                 } => match self.side {
                     Side::Caller => self.passed(&mut records, (i, ty), offset, (size, align)),
-                    Side::Callee => self.taken((i, ty), offset, (size, align)),
+                    Side::Callee => self.add_argument((i, ty), offset, (size, align)),
                 },
                 Place::Parts(placed) => self.in_parts((i, ty), &arg.place, placed),
                 Place::Indirect {
@@ -116,7 +116,7 @@ impl<'a> Placer<'a> {
             let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
             let place = match side {
                 Side::Caller => place,
-                Side::Callee => machine.convention.given_at(place, &own),
+                Side::Callee => machine.convention.receiver_place(place, &own),
             };
             table.parts.push(own);
             if moves.is_none() {

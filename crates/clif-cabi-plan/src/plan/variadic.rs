@@ -91,7 +91,7 @@ impl VaStart {
 /// Returns the slots of the registers of parameters that named arguments leave. `taken` is the
 /// number of integer and vector registers of these. Each slot is a parameter that holds all bytes
 /// of its register that are saved.
-pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Slot> {
+pub(super) fn unused(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Slot> {
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = RegClass::ALL.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |(class, n_taken)| {
@@ -131,7 +131,7 @@ fn home(machine: Machine, i: usize) -> i32 {
 /// Returns how many integer and vector registers of parameters the arguments of `abi` take, as
 /// [`FnAbi::used`] counts them. These are all up to the last one in use. They are all registers if
 /// a value did not fit and left the others unused.
-pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
+pub(super) fn used(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
     // The static chain and the pointer to the result may have registers of their own.

@@ -155,7 +155,8 @@ impl CallSite<'_, '_, '_> {
         match (value.mode, arg) {
             (PassMode::Ignore, _) => {}
             (PassMode::Words, Arg::Memory { base, offset, .. }) => {
-                all.objects.push((i, value.given(builder, *base, *offset)));
+                all.objects
+                    .push((i, value.object_at(builder, *base, *offset)));
             }
             (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
             (PassMode::Indirect { align, .. }, Arg::Memory { base, .. })
@@ -172,7 +173,7 @@ impl CallSite<'_, '_, '_> {
                 },
             ) => {
                 owned::align(builder, Address { base, offset }, align);
-                values.push(value.given(builder, base, offset).value(builder));
+                values.push(value.object_at(builder, base, offset).value(builder));
             }
             (PassMode::Indirect { size, align }, _) => {
                 let copy = memory::slot(self.config, builder, size, align);

@@ -147,7 +147,7 @@ impl CValue<'_> {
             (Arg::Memory { base, .. }, _) => address(dfg, *base, self, self.ty),
             (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
                 let found = type_of(dfg, *value);
-                match self.whole() {
+                match self.single_type() {
                     Some(own) if own == found || own.bits() == found.bits() => Ok(()),
                     Some(own) => Err(self.error(own.to_string(), type_name(found))),
                     None => no_form("Arg::Value"),
@@ -163,7 +163,7 @@ impl CValue<'_> {
             (Arg::Parts(_), _) if self.parts.is_empty() => no_form("Arg::Parts"),
             (Arg::Parts(values), _) => {
                 let types = values.iter().map(|value| type_of(dfg, *value));
-                if self.given_parts(types).is_some() {
+                if self.parts_as_fields(types).is_some() {
                     return Ok(());
                 }
                 let expected = format!("the parts {}", type_names(part_types(self.parts)));
@@ -292,7 +292,7 @@ pub(super) fn result_form(
             return unused_result(plan, ret);
         }
         (_, PassMode::Indirect { .. }) => false,
-        (Ret::Value, mode) => mode == PassMode::Parts && result.whole().is_some(),
+        (Ret::Value, mode) => mode == PassMode::Parts && result.single_type().is_some(),
         (Ret::Fields, _) => {
             (config.fields(result.ty)).is_ok_and(|own| fields::are_in(&own, result.parts))
         }

@@ -119,12 +119,12 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            if arg.whole().is_none() && !arg.parts.is_empty() {
+            if arg.single_type().is_none() && !arg.parts.is_empty() {
                 let types = type_names(part_types(arg.parts));
                 let expected = format!("Entry::address, or Entry::parts of {types}");
                 return Err(arg.error(expected, "Entry::value".into()));
             }
-            if arg.whole().is_none() {
+            if arg.single_type().is_none() {
                 return Err(refused(arg, "Entry::value"));
             }
             let value = self.form(builder, arg, Ret::Value)?.value();

@@ -30,7 +30,7 @@ pub struct FieldValue {
 
 impl FieldValue {
     /// Returns a value of type `ty` as the only field of an object.
-    pub(super) fn whole(ty: Type) -> Self {
+    pub(super) fn single(ty: Type) -> Self {
         Self {
             offset_bits: 0,
             width_bits: ty.bits(),

@@ -44,7 +44,11 @@ fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
 }
 
 /// Returns the object of `arg`, if it is given away, and its required alignment.
-fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<((Start, Range<i64>), u32)> {
+fn owned_object(
+    dfg: &DataFlowGraph,
+    value: &CValue<'_>,
+    arg: &Arg,
+) -> Option<((Start, Range<i64>), u32)> {
     match (value.mode, arg) {
         (
             PassMode::Indirect { size, align },
@@ -66,7 +70,7 @@ pub(super) fn check(
     args: &[Arg],
     ret: Ret,
 ) -> Result<(), LowerError> {
-    let given_at = |i: usize| given(dfg, &CValue::argument(plan, i)?, args.get(i)?);
+    let given_at = |i: usize| owned_object(dfg, &CValue::argument(plan, i)?, args.get(i)?);
     for i in 0..args.len() {
         let Some(((own, align), value)) = given_at(i).zip(CValue::argument(plan, i)) else {
             continue;

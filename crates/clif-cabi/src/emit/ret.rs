@@ -94,7 +94,7 @@ impl Entry {
                 Arg::memory(to)
             }
             _ => {
-                let from = result.given(builder, base, offset);
+                let from = result.object_at(builder, base, offset);
                 Arg::Parts(memory::load_all(builder, result.parts, from))
             }
         })
@@ -137,7 +137,7 @@ impl Entry {
             }
             (_, Some(value)) => value,
             (_, None) => {
-                let expected = match result.whole() {
+                let expected = match result.single_type() {
                     Some(ty) => format!("Arg::Value of {ty}"),
                     None => memory_or(result.parts, "Arg"),
                 };

@@ -71,13 +71,16 @@ impl<'a> CValue<'a> {
     }
 
     /// Returns the type of the value as one SSA value, if it has one.
-    pub(super) fn whole(&self) -> Option<Type> {
+    pub(super) fn single_type(&self) -> Option<Type> {
         value_type(self.ty)
     }
 
     /// Returns values of `types` as fields, if they are all bytes of the value. `None` if `types`
     /// are the types of the parts.
-    pub(super) fn given_parts(&self, types: impl Iterator<Item = Type> + Clone) -> Option<Fields> {
+    pub(super) fn parts_as_fields(
+        &self,
+        types: impl Iterator<Item = Type> + Clone,
+    ) -> Option<Fields> {
         match part_types(self.parts).eq(types.clone()) {
             true => None,
             false => fields::of_parts(self.ty, types, self.order()),
@@ -86,7 +89,7 @@ impl<'a> CValue<'a> {
 
     /// Returns the values of `arg`, which is no object in memory, and the fields that they are;
     /// `None` if they are the parts.
-    fn given_fields<'v>(
+    fn values_and_fields<'v>(
         &self,
         builder: &FunctionBuilder<'_>,
         arg: &'v Arg,
@@ -95,10 +98,10 @@ impl<'a> CValue<'a> {
             Arg::Value(value) => {
                 let ty = builder.func.dfg.value_type(*value);
                 let is_part = matches!(self.parts, [part] if clif_type(part.ty) == ty);
-                let whole = (!is_part).then(|| Fields::from_slice(&[FieldValue::whole(ty)]));
+                let whole = (!is_part).then(|| Fields::from_slice(&[FieldValue::single(ty)]));
                 (whole, std::slice::from_ref(value))
             }
-            Arg::Parts(values) => (self.given_parts(types_of(builder, values)), values),
+            Arg::Parts(values) => (self.parts_as_fields(types_of(builder, values)), values),
             Arg::Fields(values) => (Some(self.fields()?), values),
             Arg::Memory { .. } => (None, &[]),
         })
@@ -111,7 +114,7 @@ impl<'a> CValue<'a> {
 
     /// Returns the value's object, `offset` bytes after `base`: offsets in it must not leave 32
     /// bits.
-    pub(super) fn given(
+    pub(super) fn object_at(
         &self,
         builder: &mut FunctionBuilder<'_>,
         base: Value,
@@ -133,7 +136,7 @@ impl<'a> CValue<'a> {
         values: &mut SmallVec<impl Array<Item = Value>>,
     ) -> Result<(), LowerError> {
         if let Arg::Memory { base, offset, .. } = arg {
-            let from = self.given(builder, *base, *offset);
+            let from = self.object_at(builder, *base, *offset);
             for part in self.parts {
                 let value = memory::load_passed(builder, part, from);
                 values.push(self.with_all_bits(builder, value));
@@ -141,7 +144,7 @@ impl<'a> CValue<'a> {
             return Ok(());
         }
         let parts;
-        let own = match self.given_fields(builder, arg)? {
+        let own = match self.values_and_fields(builder, arg)? {
             (None, own) => own,
             (Some(fields), own) => {
                 let to = self.parts_of(&fields);
@@ -199,10 +202,10 @@ impl<'a> CValue<'a> {
         let size = self.ty.size();
         match arg {
             Arg::Memory { base, offset, .. } => {
-                let from = self.given(builder, *base, *offset);
+                let from = self.object_at(builder, *base, *offset);
                 memory::copy(config, builder, size, from, to);
             }
-            _ => match self.given_fields(builder, arg)? {
+            _ => match self.values_and_fields(builder, arg)? {
                 (None, values) => memory::store_all(builder, self.parts, values, to),
                 (Some(fields), values) => {
                     fields::store(builder, &fields, values, (size, to), self.order());
@@ -221,7 +224,7 @@ impl<'a> CValue<'a> {
         bytes: u64,
     ) -> Result<Address, LowerError> {
         if let Arg::Memory { base, offset, .. } = arg {
-            return Ok(self.given(builder, *base, *offset));
+            return Ok(self.object_at(builder, *base, *offset));
         }
         let to = memory::scratch(builder, bytes);
         self.form_to_memory(config, builder, arg, to)?;
@@ -249,7 +252,7 @@ impl<'a> CValue<'a> {
                 CallResult::Nothing
             }
             Ret::Value => {
-                let whole = self.whole().map(FieldValue::whole);
+                let whole = self.single_type().map(FieldValue::single);
                 // The unused bits of a `_BitInt` are some of its parts' bits.
                 let mut parts = ClifParts::from_slice(parts);
                 for part in &mut parts {
@@ -280,7 +283,7 @@ impl<'a> CValue<'a> {
     ) -> Result<CallResult, LowerError> {
         let words: ClifParts;
         let mut parts = self.parts;
-        match (ret, self.whole()) {
+        match (ret, self.single_type()) {
             (Ret::Value, Some(whole)) => {
                 let value = memory::read(builder, whole, from);
                 return Ok(CallResult::Value(value));

@@ -20,7 +20,7 @@ fn three() -> Type {
 /// for its result. Returns the refusal, and the alignment of the stack slot afterwards. `args` gets
 /// the address of a slot of 96 bytes aligned to 8, and those 24, 32 and 64 bytes after it. Each
 /// comes from an instruction of its own.
-fn given(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
+fn refusal(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
     let (lower, mut func, mut context) =
         (lowering(), Function::new(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut func, &mut context);
@@ -45,23 +45,23 @@ fn objects_with_other_names() {
         );
         assert_eq!(said, expected);
     };
-    let (said, align) = given(|[a, _, b, c]| ([own(a), Arg::memory(a), Arg::value(b)], c));
+    let (said, align) = refusal(|[a, _, b, c]| ([own(a), Arg::memory(a), Arg::value(b)], c));
     assert_eq!(
         (&*said, align),
         ("", 4),
         "read before the call, and disjoint"
     );
-    let (said, _) = given(|[a, _, b, c]| ([own(a), own(b), Arg::value(c)], c));
+    let (said, _) = refusal(|[a, _, b, c]| ([own(a), own(b), Arg::value(c)], c));
     assert_eq!(said, "");
 
-    let (said, align) = given(|[a, b, _, c]| ([Arg::memory(b), own(a), Arg::value(a)], c));
+    let (said, align) = refusal(|[a, b, _, c]| ([Arg::memory(b), own(a), Arg::value(a)], c));
     assert_eq!(align, 3, "nothing has changed");
     refused(said, "argument 1", "argument 2");
-    let (said, _) = given(|[a, ..]| ([own(a), own(a), Arg::value(a)], a));
+    let (said, _) = refusal(|[a, ..]| ([own(a), own(a), Arg::value(a)], a));
     refused(said, "argument 0", "argument 1");
-    let (said, _) = given(|[_, a, b, c]| ([own(b), Arg::memory(a), Arg::value(c)], a));
+    let (said, _) = refusal(|[_, a, b, c]| ([own(b), Arg::memory(a), Arg::value(c)], a));
     refused(said, "argument 0", "the result");
-    let (said, _) = given(|[_, a, b, c]| ([own(a), Arg::memory(b), Arg::value(c)], c));
+    let (said, _) = refusal(|[_, a, b, c]| ([own(a), Arg::memory(b), Arg::value(c)], c));
     let unaligned = "argument 0, struct three: expected an object that is aligned to 16, found an offset or slot that is not";
     assert_eq!(said, unaligned);
 }

@@ -20,7 +20,7 @@ pub(crate) fn parsed(text: &str) -> Signature {
 }
 
 #[test]
-fn what_cranelift_refuses_is_refused() {
+fn signatures_that_cranelift_refuses_are_refused() {
     let mut wrong = Vec::new();
     let mut check = |sig: &Signature, words: &str, accepted: Option<bool>| {
         let refusal = replay(sig).map_or_else(|why| why.to_string(), |_| String::new());

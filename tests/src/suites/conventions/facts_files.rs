@@ -185,7 +185,7 @@ impl FactsFile {
 
     /// Reads the file at `path`. Returns the lines of the cases `asked`, as [`lines`](Self::lines)
     /// does. The file without a case, and without the last word of one, must be noticed.
-    pub(in crate::suites) fn judged<'t>(
+    pub(in crate::suites) fn compared_lines<'t>(
         path: &Path,
         asked: impl Iterator<Item = (&'t str, &'t str)> + Clone,
         engine: &str,
@@ -256,11 +256,11 @@ impl Engine<'_> {
         FactsFile::hold(&self.stored_at(), &text, &self.name, suite)
     }
 
-    pub(super) fn judge_stored(&self, suite: &mut Suite) -> Result<()> {
+    pub(super) fn check_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = DrawnQuestions::with_directed(self, (SEED, self.machine.stored));
         let asked = drawn.questions.iter();
         let asked = asked.map(|one| (&*one.name, &*one.text));
-        let lines = FactsFile::judged(&self.stored_at(), asked, &self.name, suite)?;
+        let lines = FactsFile::compared_lines(&self.stored_at(), asked, &self.name, suite)?;
         let facts = lines.iter().map(|lines| {
             let lines = lines.as_ref()?;
             Some(match lines.strip_prefix(ENDED) {

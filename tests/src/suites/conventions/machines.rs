@@ -102,7 +102,7 @@ pub(super) const FLAGS: [&str; 5] = [
 
 impl Compiler {
     /// Returns `question` as one about this compiler.
-    pub(super) fn asked(&self, mut question: Question) -> Question {
+    pub(super) fn with_policy(&self, mut question: Question) -> Question {
         question.sig = question.sig.policy(self.policy);
         question
     }
@@ -113,7 +113,7 @@ impl Compiler {
     }
 
     /// Returns the program and all its flags.
-    pub(super) fn told(&self) -> (&str, Vec<&str>) {
+    pub(super) fn command_line(&self) -> (&str, Vec<&str>) {
         let (program, own) = self.words();
         (program, [&own[..], &FLAGS].concat())
     }

@@ -62,7 +62,7 @@ pub(super) struct Tools<'a> {
 impl Engine<'_> {
     /// Returns the tools, if all are here; the error is the missing one.
     pub(super) fn tools<'a>(&'a self, references: &'a References) -> Result<Tools<'a>, String> {
-        let (program, flags) = self.compiler.told();
+        let (program, flags) = self.compiler.command_line();
         let (machine, linker) = self.machine.runs.as_ref().ok_or("nothing runs it")?;
         machine.is_there()?;
         // Its format is that of the target in its flags.
@@ -107,7 +107,7 @@ impl Tools<'_> {
 impl Engine<'_> {
     /// Checks two questions, of which the second ends a process that has seen the first. The
     /// second's facts must be those of a process of its own.
-    pub(super) fn asks_again(&self, tools: &Tools<'_>) -> Result<(), String> {
+    pub(super) fn check_isolation(&self, tools: &Tools<'_>) -> Result<(), String> {
         const TEXT: &str = "
             extern int gN_0, outN;
             int seen __attribute__((common)), fN(int);

@@ -104,7 +104,7 @@ impl SourceFile {
 
     /// Returns the sides that the compiler's messages name, with its words. The messages are about
     /// `text`, a file of `chosen` sides.
-    pub(super) fn blamed(
+    pub(super) fn rejections(
         &self,
         text: &Text,
         messages: &str,

@@ -7,7 +7,7 @@ use cabi::VectorLevel;
 
 use super::{CompiledUnit, Turn};
 use crate::build::Rejection;
-use crate::build::bisect::{blamed_files, build_without_refused};
+use crate::build::bisect::{build_without_refused, rejected_files};
 use crate::build::{ReferenceError, feature_flags};
 use crate::case::{Case, Subject, SubjectCase};
 use crate::emit::c::{self, FRAME, TRUNCATION, VISIBLE};
@@ -127,7 +127,7 @@ impl<'a> Unit<'a> {
             self.compiler.reference.build(&text, &flags)
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| {
-            blamed_files(error, chosen, |at| self.file(at))
+            rejected_files(error, chosen, |at| self.file(at))
         };
         let parts = build_without_refused(all, build, blame)?;
         let one = parts
@@ -159,14 +159,14 @@ impl<'a> Unit<'a> {
     }
 
     /// Returns the subject whose text is for case `at` alone.
-    fn own(&self, at: usize) -> Option<&'a Subject> {
+    fn own_subject(&self, at: usize) -> Option<&'a Subject> {
         let own = self.cases.get(at).filter(|_| self.declarations.is_none());
         own.map(|(subject, _)| *subject)
     }
 
     /// Returns the prefix of the names of case `at` in the file.
     fn prefix(&self, at: usize) -> String {
-        match self.own(at) {
+        match self.own_subject(at) {
             Some(own) if !own.names.is_empty() => format!("c{at}_"),
             _ => String::new(),
         }
@@ -175,7 +175,7 @@ impl<'a> Unit<'a> {
     /// Returns the file name of the lines of case `at`, by which the compiler's messages name the
     /// case.
     fn file(&self, at: usize) -> String {
-        match self.own(at) {
+        match self.own_subject(at) {
             Some(own) if own.names.is_empty() => own.block.name.clone(),
             _ => format!("case-{at}"),
         }
@@ -194,7 +194,7 @@ impl<'a> Unit<'a> {
             let prefix = self.prefix(at);
             let body = c::callee(case) + &c::caller(case, &prefix);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
-            match self.own(at) {
+            match self.own_subject(at) {
                 Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
                 None => text.push_str(&body),
             }

@@ -36,7 +36,7 @@ pub(super) fn run(
     progress(RunStep::Call, all, all);
     check_interrupt()?;
     let judged = units.iter().zip(emitted);
-    let judged = judged.map(|(unit, emitted)| Ok(unit.judged(mistake, Some(&emitted?))));
+    let judged = judged.map(|(unit, emitted)| Ok(unit.verdicts(mistake, Some(&emitted?))));
     Ok(judged.collect::<Result<_, ReferenceError>>()?)
 }
 
@@ -54,8 +54,8 @@ fn needs_callee(abi: &FnAbi) -> bool {
 }
 
 impl CompiledUnit {
-    fn told(&self, case: &Case, mistake: Mistake) -> Result<FnSig, cabi::Error> {
-        Ok(mistake.told(case.sig_under(self.policy)?))
+    fn sig_with(&self, case: &Case, mistake: Mistake) -> Result<FnSig, cabi::Error> {
+        Ok(mistake.apply(case.sig_under(self.policy)?))
     }
 
     /// Returns facts about our code for each case, with the mistake.
@@ -68,7 +68,7 @@ impl CompiledUnit {
         };
         // A case without a signature is not compared.
         let nothing = |_| FnSig::new([], Type::VOID);
-        let told = cases.iter().map(|case| self.told(case, mistake));
+        let told = cases.iter().map(|case| self.sig_with(case, mistake));
         let sigs: Vec<FnSig> = told.map(|told| told.unwrap_or_else(nothing)).collect();
         let vectors = cases.first().map(|case| case.vectors);
         let emission = Emission {
@@ -86,7 +86,7 @@ impl CompiledUnit {
     }
 
     /// Compares both sides, or the compiler's alone without facts about our code.
-    pub(super) fn judged(
+    pub(super) fn verdicts(
         &self,
         mistake: Mistake,
         emitted: Option<&[EmittedFacts]>,
@@ -120,7 +120,7 @@ impl CompiledUnit {
         emitted: Option<&EmittedFacts>,
     ) -> (Verdict, Option<SelfDifference>) {
         let case = &self.cases[index];
-        let seen = match self.seen().get(index) {
+        let seen = match self.facts().get(index) {
             Some(Err(Fault::Untried(why))) => return (Verdict::NotRun(why.clone()), None),
             Some(seen) => seen,
             None => return (Verdict::Differs("nobody has looked at it".into()), None),
@@ -131,7 +131,7 @@ impl CompiledUnit {
             abi.map_err(refused)
         };
         let right = abi(case.sig_under(self.policy));
-        let (right, sig, told) = match (right, abi(self.told(case, mistake))) {
+        let (right, sig, told) = match (right, abi(self.sig_with(case, mistake))) {
             (Ok((right, sig)), Ok((told, _))) => (right, sig, told),
             (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
@@ -139,7 +139,7 @@ impl CompiledUnit {
         if !has_callee && needs_callee(&right) {
             return (Verdict::NotRun(NO_CALLEE.to_owned()), None);
         }
-        let ours = match emitted.map(|ours| &ours[direction.other() as usize]) {
+        let ours = match emitted.map(|ours| &ours[direction.opposite() as usize]) {
             None => Ok(()),
             Some(Ok(_))
                 if emitted.is_some_and(|[callee, _]| callee.is_err()) && needs_callee(&right) =>
@@ -149,11 +149,11 @@ impl CompiledUnit {
             Some(Ok(facts)) => {
                 let params = sig.params().iter();
                 let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
-                self.ours(facts, &types, &right, direction)
+                self.compare_ours(facts, &types, &right, direction)
             }
             Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
         };
-        let theirs = self.theirs(case, seen, &told, direction);
+        let theirs = self.compare_compiler(case, seen, &told, direction);
         match (theirs.is_empty(), ours) {
             (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
             (true, ours) => (ours.map(|()| 1).into(), None),
@@ -163,7 +163,7 @@ impl CompiledUnit {
 
     /// Compares our side. A register that Cranelift does not keep leaves a callee untried, if
     /// nothing else differs.
-    fn ours(
+    fn compare_ours(
         &self,
         facts: &Facts,
         types: &[Type],
@@ -176,7 +176,7 @@ impl CompiledUnit {
             Some((spoiled, kept)) => (Some(spoiled), kept),
             None => (None, facts),
         };
-        let found = compare("Cranelift", facts, types, abi, direction.other());
+        let found = compare("Cranelift", facts, types, abi, direction.opposite());
         match (found.into_iter().next(), spoiled, direction) {
             (Some(found), ..) => Err(found.into()),
             (None, Some(spoiled), Direction::Callee) => {
@@ -187,7 +187,7 @@ impl CompiledUnit {
     }
 
     /// Compares the compiler's side. al may be an upper bound, as psABI says.
-    fn theirs(
+    fn compare_compiler(
         &self,
         case: &Case,
         seen: &CaseFacts,

@@ -53,7 +53,7 @@ fn align_at(offset: u64, align: u32) -> u32 {
 impl Assigner<'_> {
     /// Applies the rule for the whole value, in `place`; returns `false` if there is none.
     #[inline(never)]
-    pub(super) fn whole(
+    pub(super) fn apply_whole(
         &mut self,
         rules: &'static [Rule],
         outcome: Outcome<'_>,
@@ -62,7 +62,7 @@ impl Assigner<'_> {
     ) -> Result<bool, NoPlace> {
         let (rule, rest, ty) = match outcome {
             Outcome::Whole(rule, rest, ty) => (rule, rest, ty),
-            Outcome::Custom => return Ok(found(place, self.custom.take())),
+            Outcome::Custom => return Ok(set_place(place, self.custom.take())),
             Outcome::Located(..) | Outcome::Nowhere => return Ok(false),
         };
         if let Some(slot) = StackSlot::of(rule) {
@@ -73,7 +73,9 @@ impl Assigner<'_> {
             return Ok(true);
         }
         match *rule {
-            Rule::PassIndirect { align } => Ok(found(place, self.indirect(rest, value, align)?)),
+            Rule::PassIndirect { align } => {
+                Ok(set_place(place, self.indirect(rest, value, align)?))
+            }
             Rule::AssignLanes { regs, slot } => {
                 let GroupKind::PerElement { lanes } = value.group.kind else {
                     return Ok(false);
@@ -155,7 +157,7 @@ impl Assigner<'_> {
         if value.group.parts.len() == 1 {
             return Ok((slot, ty.unwrap_or(part.ty)));
         }
-        let outcome = self.ask(|assigner| {
+        let outcome = self.trial(|assigner| {
             assigner.state.take_all();
             assigner.run(rules, value, Some(part.ty), 0)
         });
@@ -290,7 +292,7 @@ pub(super) fn pointer_group(ty: PartType) -> Group {
 }
 
 /// Puts what was found in `place`.
-fn found(place: &mut Place, found: Option<Place>) -> bool {
+fn set_place(place: &mut Place, found: Option<Place>) -> bool {
     let is_found = found.is_some();
     if let Some(found) = found {
         *place = found;

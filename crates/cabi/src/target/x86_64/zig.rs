@@ -114,7 +114,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "a variadic function has a convention of C, not Zig's `auto`";
         return Err(Error::InvalidSignature { why });
     }
-    if let Some(why) = other_type(ty, cx) {
+    if let Some(why) = refusal(ty, cx) {
         return cx.refuse(ty, why);
     }
     if ty.size() == 0 {
@@ -160,7 +160,7 @@ fn vector_part(size: u64) -> Option<Part> {
 }
 
 /// Returns why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
-fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
+fn refusal(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
     if cx.model.pointer != 8 {
         return Some("pointers of 8 bytes only");
     }

@@ -84,7 +84,7 @@ impl State {
     }
 
     /// Returns how many have been dropped by now, and its first byte.
-    fn seen(&self) -> (usize, u8) {
+    fn counts(&self) -> (usize, u8) {
         (self.dropped.load(Ordering::SeqCst), self.text[0])
     }
 }
@@ -113,7 +113,7 @@ fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log
             let code = inside.lock().unwrap().as_ref().map(Closure::code);
             call(code.unwrap(), n - 1)
         };
-        seen.lock().unwrap().push(state.seen());
+        seen.lock().unwrap().push(state.counts());
         result.set(below + args.get::<i32>(0).unwrap()).unwrap();
     });
     let closure = closure.unwrap();
@@ -163,7 +163,7 @@ fn a_closure_that_is_dropped_below_itself() {
     let kept = Arc::clone(&seen);
     let closure = interface.closure("outer", move |_, result| {
         let n = call(core::ptr::with_exposed_provenance(code), 0);
-        kept.lock().unwrap().push(state.seen());
+        kept.lock().unwrap().push(state.counts());
         result.set(n).unwrap();
     });
     let closure = closure.unwrap();
@@ -221,7 +221,7 @@ fn dropped_below_many(seen: &Log) {
     let drops = interface.closure("drops", move |_, result| {
         result.set(calls(&leaf, -1)).unwrap();
         drop(inside.lock().unwrap().take());
-        kept.lock().unwrap().push(state.seen());
+        kept.lock().unwrap().push(state.counts());
     });
     let drops = drops.unwrap();
     let dropping = AtomicUsize::new(drops.code().expose_provenance());
@@ -322,8 +322,8 @@ fn state_that_panics() {
 }
 
 #[test]
-fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
-    let name = "closures::ends::what_c_cannot_be_told_ends_the_process_and_names_the_closure";
+fn errors_that_c_cannot_receive_end_the_process_and_name_the_closure() {
+    let name = "closures::ends::errors_that_c_cannot_receive_end_the_process_and_name_the_closure";
     let never = || FnSig::new([Type::I32], Type::I32).noreturn();
     let ends = |interface: ClosureInterface, panics: bool| {
         let closure = interface.closure("ends", move |_, result| {
@@ -333,7 +333,7 @@ fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
         });
         println!("came back with {}", call(closure.unwrap().code(), 0));
     };
-    match told().as_deref() {
+    match child_task().as_deref() {
         Some("panics") => return ends(of_int(), true),
         Some("returns") => return ends(closures().interface(&never()).unwrap(), false),
         Some("drops") => return state_that_panics(),

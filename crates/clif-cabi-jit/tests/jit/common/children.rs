@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Output};
 pub(crate) const CHILD: &str = "CLIF_CABI_JIT_CHILD";
 
 /// Returns the task of this process, if a test has started it.
-pub(crate) fn told() -> Option<String> {
+pub(crate) fn child_task() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn again(test: &str, what: &str) -> (Output, String) {
 
 /// Runs the body of `test` in a process of its own, where nothing else maps memory or allocates.
 pub(crate) fn alone(test: &str, body: impl FnOnce()) {
-    if told().is_some() {
+    if child_task().is_some() {
         return body();
     }
     let (child, text) = again(test, "alone");

@@ -278,7 +278,11 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
     for compiler in cxx_compilers() {
         let library = build("unwind_kinds", &compiler);
         // Slower by far.
-        let n_settings = if told().is_some() { 1 } else { usize::MAX };
+        let n_settings = if child_task().is_some() {
+            1
+        } else {
+            usize::MAX
+        };
         for settings in all_settings().into_iter().take(n_settings) {
             let mut engine = Engine::new(&settings.clone().personality(gxx())).unwrap();
             engine.add_library(&library);

@@ -62,7 +62,7 @@ fn grown_by(n: usize, kept: bool) -> usize {
 /// In a child, where nothing else allocates.
 #[test]
 fn engines_come_and_go() {
-    if let Some(what) = told() {
+    if let Some(what) = child_task() {
         let kept = what == "kept";
         let n = if kept { 2_000 } else { repeated(10_000) };
         println!("grown by {}.", grown_by(n, kept));

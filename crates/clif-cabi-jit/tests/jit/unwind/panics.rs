@@ -14,7 +14,7 @@ extern "C-unwind" fn panics() {
 /// does not know.
 #[test]
 fn a_panic_ends_at_code_without_rules() {
-    if told().is_none() {
+    if child_task().is_none() {
         let test = "unwind::panics::a_panic_ends_at_code_without_rules";
         return aborts(test, "stub", "a callback panics");
     }

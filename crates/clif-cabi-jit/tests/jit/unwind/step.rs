@@ -247,7 +247,7 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
 /// a wrong row reads anywhere.
 #[test]
 fn a_row_that_is_missing_or_wrong_is_noticed() {
-    if let Some(change) = told() {
+    if let Some(change) = child_task() {
         let change = change.split_once(' ');
         let change = change.map(|(row, change)| (row.parse().unwrap(), change));
         let (n_rows, asked, wrong) = wrong_with(change);

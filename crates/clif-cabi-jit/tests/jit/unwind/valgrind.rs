@@ -21,7 +21,7 @@ unsafe extern "C" {
 
 #[test]
 fn valgrind_finds_nothing() {
-    if told().is_some() {
+    if child_task().is_some() {
         // The control. SAFETY: it is not; valgrind is to say so.
         let length = unsafe { strlen(malloc(16)) };
         println!("{length}");

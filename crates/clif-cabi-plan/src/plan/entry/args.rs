@@ -16,7 +16,7 @@ use crate::plan::entry_stub::{SavedVectors, free_register};
 use crate::plan::place::Placer;
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_WORDS, is_chain, is_exhausted, registers, stack_parts};
-use crate::plan::variadic::{VaStart, left, taken};
+use crate::plan::variadic::{VaStart, unused, used};
 use crate::slot::{Slot, What};
 
 impl Placer<'_> {
@@ -28,7 +28,7 @@ impl Placer<'_> {
         self.arguments();
         if self.sig.is_variadic() {
             // Registers that no named argument takes may hold unnamed ones.
-            let left = left(self.machine, taken(self.abi, self.machine));
+            let left = unused(self.machine, used(self.abi, self.machine));
             self.table.slots.extend(left);
         }
         match words {
@@ -43,13 +43,13 @@ impl Placer<'_> {
     /// Returns the plan of `va_start`.
     pub(in crate::plan) fn va_start(&self) -> Option<VaStart> {
         let (abi, machine) = (self.abi, self.machine);
-        let own = || VaStart::after(machine, taken(abi, machine), narrow(abi.area_bytes));
+        let own = || VaStart::after(machine, used(abi, machine), narrow(abi.area_bytes));
         self.sig.is_variadic().then(own)
     }
 
     /// Adds argument `arg` of type `ty`, at `offset` of the argument area, with its size and
     /// alignment there.
-    pub(in crate::plan) fn taken(
+    pub(in crate::plan) fn add_argument(
         &mut self,
         (arg, ty): (u32, &cabi::Type),
         offset: u64,
@@ -132,7 +132,7 @@ impl Placer<'_> {
         }
         let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
         if self.sig.is_variadic() {
-            regs.extend(left(machine, taken(abi, machine)).filter_map(|own| own.place.reg()));
+            regs.extend(unused(machine, used(abi, machine)).filter_map(|own| own.place.reg()));
         }
         let Some((reg, step)) = free_register(machine, &regs) else {
             return true;
