@@ -5,6 +5,7 @@ typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(
 #else
 typedef struct __cabi_decimal128 { char value[16]; } __attribute__((__aligned__(16))) __cabi_decimal128;
 #endif
+typedef char __cabi_aligned __attribute__((__aligned__));
 #define _Decimal32 __cabi_decimal32
 #define _Decimal64 __cabi_decimal64
 #define _Decimal128 __cabi_decimal128

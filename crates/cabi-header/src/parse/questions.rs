@@ -60,9 +60,9 @@ impl Questions {
             for word in words(asked) {
                 text += &format!("#pragma push_macro(\"{word}\")\n#undef {word}\n");
             }
-            // `aligned` alone is the target's greatest alignment.
+            // `aligned` alone.
             let asked = match asked.as_str() {
-                "" => "__BIGGEST_ALIGNMENT__",
+                "" => "_Alignof(__cabi_aligned)",
                 asked => asked,
             };
             text += &format!(
