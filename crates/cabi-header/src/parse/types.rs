@@ -169,7 +169,7 @@ impl<'u> Reader<'u> {
             CXType_FunctionProto | CXType_FunctionNoProto => Ok(Type::FUNCTION),
             CXType_Unexposed => self.unexposed(ty),
             CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
-            CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
+            CXType_BlockPointer => Ok(self.model.pointer()),
             CXType_VariableArray => {
                 Err(unsupported(ty, "an array of variable length has no layout"))
             }
