@@ -18,7 +18,7 @@ mod guard;
 mod signals;
 
 #[cfg(unix)]
-pub use signals::{was_interrupted, watch_signals};
+pub use signals::{is_stopped, was_interrupted, watch_signals};
 
 /// Returns the command that `words` and `args` after them call. Its messages, which are compared
 /// and printed, are not in the user's language.
@@ -57,7 +57,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     use std::time::Instant;
 
     use guard::GroupGuard;
-    use signals::{end_group, has_ended, is_stopped};
+    use signals::{end_group, has_ended};
 
     // A compiler that is ended leaves files after.
     let folder = Scratch::new()?;
@@ -122,6 +122,12 @@ pub fn watch_signals() {}
 /// Returns `false`: no signal is watched.
 #[cfg(not(unix))]
 pub fn was_interrupted() -> bool {
+    false
+}
+
+/// Returns `false`: no process is stopped.
+#[cfg(not(unix))]
+pub fn is_stopped(_: &std::process::Child) -> bool {
     false
 }
 

@@ -54,8 +54,8 @@ fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
 /// Runs this same command in a child, and returns the text to print.
 ///
 /// # Errors
-/// libclang does not return from `header`, the call of `function` ended the child, or the child's
-/// own message.
+/// libclang does not return from `header`, the call of `function` ended or stopped the child, or the
+/// child's own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let (mut file, path, _name) = shared().map_err(check::no_file)?;
     let mut progress = || check::text(&mut file).unwrap_or_default();
@@ -65,12 +65,15 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     own.args(words);
     let ended = check::run(&mut own, || !progress().is_empty())?;
     let reached = progress();
-    let status = match ended {
-        Some(status) if !reached.is_empty() || status.code().is_some() => status,
+    let (code, how) = match ended {
+        Some(status) if !reached.is_empty() || status.code().is_some() => {
+            (status.code(), ending(status))
+        }
+        None if !reached.is_empty() => (None, "stopped itself and was ended".to_owned()),
         ended => return Err(check::not_read(header, ended).into()),
     };
     let is_called = reached == CALLING;
-    let why = match (reached.strip_prefix(RETURNED), status.code()) {
+    let why = match (reached.strip_prefix(RETURNED), code) {
         (Some(text), Some(0)) => return Ok(text.to_owned()),
         (Some(text), _) => {
             output::print(text)?;
@@ -83,5 +86,5 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
         _ if is_called => "did not return: its process",
         _ => "was not called: the process",
     };
-    Err(format!("{function} {why} {}", ending(status)).into())
+    Err(format!("{function} {why} {how}").into())
 }

@@ -214,9 +214,9 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Runs `command` and returns how it ended. Returns `None` if its time was up before it was `done`
-/// with reading; only the reading has a time limit. An interrupt that this process watches is
-/// passed on.
+/// Runs `command` and returns how it ended. Returns `None` if it was ended: its time was up before
+/// it was `done` with reading, which alone has a time limit, or it stopped itself. An interrupt that
+/// this process watches is passed on.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,
@@ -228,8 +228,9 @@ pub(crate) fn run(
 
 fn wait(mut child: Child, mut done: impl FnMut() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
-    let (mut pause, mut is_done) = (Duration::from_millis(1), false);
-    while is_done || start.elapsed() < Duration::from_secs(SECONDS) {
+    let (mut pause, mut is_done, mut n_stopped) = (Duration::from_millis(1), false, 0);
+    // A terminal stops this process too, which then does not look.
+    while n_stopped < 100 && (is_done || start.elapsed() < Duration::from_secs(SECONDS)) {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
@@ -239,6 +240,8 @@ fn wait(mut child: Child, mut done: impl FnMut() -> bool) -> io::Result<Option<E
             use rustix::process::{Pid, Signal, kill_process};
             kill_process(Pid::from_child(&child), Signal::TERM)?;
         }
+        let is_stopped = cabi_verify::process::is_stopped(&child);
+        n_stopped = if is_stopped { n_stopped + 1 } else { 0 };
         is_done = is_done || done();
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));

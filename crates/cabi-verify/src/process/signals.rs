@@ -49,7 +49,7 @@ pub(super) fn end_group(leader: &Child) {
 }
 
 /// Checks whether a child waits for the signal that lets it go on.
-pub(super) fn is_stopped(child: &Child) -> bool {
+pub fn is_stopped(child: &Child) -> bool {
     has_changed(child, libc::WSTOPPED).unwrap_or(false)
 }
 
