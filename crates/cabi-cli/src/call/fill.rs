@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::float;
 use super::invoke::{Memory, Object, zeros};
-use super::value::{Slot, get, set, signed};
+use super::value::{Slot, get, is_flexible, set, signed};
 use crate::reading::questions::{Answers, Questions};
 
 /// Writer of the arguments of one call.
@@ -105,14 +105,14 @@ impl Filler<'_> {
             _ if scalar.is_signed() => signed(raw, place.1).cast_unsigned(),
             _ => raw,
         };
-        let mut bytes = zeros(&ty)?;
+        let mut bytes = zeros(&Slot::object(&ty, None))?;
         set(&mut bytes, (0, ty.size() * 8), promoted, self.is_big);
         Ok((ty, bytes))
     }
 
     /// Returns the bytes of an object with `value`.
     fn object(&mut self, slot: Slot<'_>, value: &Value) -> Result<Vec<u8>, String> {
-        let mut bytes = zeros(slot.ty)?;
+        let mut bytes = zeros(&slot)?;
         self.put(&mut bytes, slot, value).map(|()| bytes)
     }
 
@@ -251,8 +251,10 @@ impl Filler<'_> {
     /// Returns the address of an object that an argument points to. The object is shown after the
     /// call if `is_shown`. Null stands for zeros.
     fn keep(&mut self, slot: Slot<'_>, value: &Value, is_shown: bool) -> Result<usize, String> {
+        let rest = rest(slot.ty, value);
+        let slot = Slot { rest, ..slot };
         let bytes = match value {
-            Value::Null => zeros(slot.ty)?,
+            Value::Null => zeros(&slot)?,
             _ => self.object(slot, value)?,
         };
         let address = self.memory.keep(&bytes, slot.ty.align())?;
@@ -260,6 +262,7 @@ impl Filler<'_> {
             name: format!("*{}{} = ", self.name, self.path),
             ty: slot.ty.clone(),
             written: slot.written.cloned(),
+            rest,
             address,
         }));
         Ok(address)
@@ -292,6 +295,15 @@ fn typed(value: &Value) -> Option<(char, &str, &Value)> {
         Some(name) => Some(('&', name.trim(), inner)),
         None => Some(('(', key.strip_prefix('(')?.strip_suffix(')')?.trim(), inner)),
     }
+}
+
+/// Returns the number of elements that `value` has for the flexible array of `ty`, with the NUL of
+/// a string.
+fn rest(ty: &Type, value: &Value) -> Option<u64> {
+    let last = ty.as_record()?.fields().last()?;
+    let items = value.get(last.name()?).filter(|_| is_flexible(last.ty()))?;
+    let len = items.as_str().map(|text| text.len() + 1);
+    Some(len.or(items.as_array().map(Vec::len)).unwrap_or(0) as u64)
 }
 
 fn is_integer(text: &str) -> bool {
