@@ -413,10 +413,22 @@ impl fmt::Display for Type {
             Kind::Complex(part) => write!(f, "_Complex {part}"),
             Kind::Vector(vector) => vector.fmt(f),
             Kind::Slice => f.write_str("slice"),
-            Kind::Array(array) => match array.len {
-                Some(len) => write!(f, "{}[{len}]", array.elem),
-                None => write!(f, "{}[]", array.elem),
-            },
+            Kind::Array(array) => {
+                let (mut ty, mut elem) = (self, &array.elem);
+                while let Kind::Array(inner) = &elem.kind {
+                    elem = &inner.elem;
+                }
+                elem.fmt(f)?;
+                // C writes the outermost length first.
+                while let Kind::Array(outer) = &ty.kind {
+                    match outer.len {
+                        Some(len) => write!(f, "[{len}]")?,
+                        None => f.write_str("[]")?,
+                    }
+                    ty = &outer.elem;
+                }
+                Ok(())
+            }
             Kind::Record(record) => record.fmt(f),
         }
     }
