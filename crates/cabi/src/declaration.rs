@@ -75,7 +75,9 @@ impl Declaration {
     pub fn parse(text: &str, model: &DataModel) -> Result<Self, Error> {
         let mut parser = Parser::new(text, model);
         loop {
+            while parser.tokens.eat("__extension__") {}
             parser.in_typedef = parser.tokens.eat("typedef");
+            parser.takes_extern = !parser.in_typedef;
             let start = parser.tokens.at();
             let base = parser.specifiers()?;
             if parser.in_typedef {
@@ -131,7 +133,7 @@ impl FnSig {
 
 impl Type {
     /// Reads the type that C calls `text`: `unsigned long`, `const char *`,
-    /// `struct { int a; double b[3]; }`.
+    /// `struct { int a; double b[3]; }`. The type `int []` is that of a flexible array member.
     ///
     /// # Errors
     /// As [`Declaration::parse`]; [`Error::Text`] also for a function, and for an object that has a
@@ -165,7 +167,7 @@ impl Type {
 }
 
 /// Result of a declarator.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Built<'t> {
     /// An object, or `void`.
     Object(Type),
@@ -203,6 +205,8 @@ struct Parser<'t> {
     typedefs: BTreeMap<&'t str, Built<'t>>,
     nesting: u32,
     in_typedef: bool,
+    /// `true` where `extern` may be among the specifiers, unless they are nested.
+    takes_extern: bool,
     /// `true` if `_Noreturn` was read.
     noreturn: bool,
     /// `true` if a qualifier is among the specifiers that were read last.
@@ -218,6 +222,7 @@ impl<'t> Parser<'t> {
             typedefs: BTreeMap::new(),
             nesting: 0,
             in_typedef: false,
+            takes_extern: false,
             noreturn: false,
             qualified: false,
         }
@@ -275,6 +280,10 @@ impl<'t> Parser<'t> {
             let (name, derived) = self.declarator()?;
             let built = self.derive(base.clone(), derived, start)?;
             let name = name.ok_or_else(|| self.refused(start, "a typedef has a name"))?;
+            let known = self.typedefs.contains_key(name).then(|| self.named(name));
+            if known.is_some_and(|known| known.as_ref() != Some(&built)) {
+                return Err(self.refused(start, "a typedef of this name is another type"));
+            }
             self.typedefs.insert(name, built);
             if self.noreturn {
                 return Err(self.refused(start, "`_Noreturn` belongs to a function"));

@@ -56,6 +56,7 @@ impl<'t> Parser<'t> {
     /// Reads members, and the brace after them.
     fn members(&mut self, mut builder: RecordBuilder) -> Result<RecordBuilder, Error> {
         while !self.tokens.eat("}") {
+            while self.tokens.eat("__extension__") {}
             let start = self.tokens.at();
             let is_written = self.is_record_next();
             let base = self.specifiers()?;

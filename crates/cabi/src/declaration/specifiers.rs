@@ -78,13 +78,7 @@ pub(super) fn is_qualifier(word: &str) -> bool {
     is_restrict(word)
         || matches!(
             word,
-            "const"
-                | "volatile"
-                | "__const"
-                | "__const__"
-                | "__volatile"
-                | "__volatile__"
-                | "__extension__"
+            "const" | "volatile" | "__const" | "__const__" | "__volatile" | "__volatile__"
         )
 }
 
@@ -100,7 +94,7 @@ pub(super) fn is_reserved(word: &str) -> bool {
         || not_read(word).is_some()
         || matches!(
             word,
-            "struct" | "union" | "typedef" | "extern" | "_Noreturn" | "_BitInt"
+            "struct" | "union" | "typedef" | "_Noreturn" | "_BitInt"
         )
 }
 
@@ -112,6 +106,8 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
         "__attribute__" | "__attribute" | "__declspec" | "_Alignas" | "alignas" => {
             "an attribute, which is read from headers only (cabi-header)"
         }
+        "extern" => "a storage class belongs to the declaration of a function: leave it out",
+        "__extension__" => "this belongs at the start of a declaration or member: leave it out",
         "static" | "inline" | "__inline" | "__inline__" | "register" | "auto" | "_Thread_local"
         | "constexpr" => "a declaration of something outside has no such word: leave it out",
         "__asm__" | "asm" | "__asm" => {
@@ -193,7 +189,7 @@ impl<'t> Parser<'t> {
             } else if is_qualifier(word) {
                 self.qualified = true;
                 restrict = restrict.or(is_restrict(word).then_some(at));
-            } else if word == "extern" && self.nesting == 0 {
+            } else if word == "extern" && self.nesting == 0 && self.takes_extern {
             } else if !has_type && matches!(word, "struct" | "union") {
                 self.tokens.advance();
                 let qualified = self.qualified;
@@ -230,7 +226,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Returns the type that a typedef of the text, or of the standard headers, calls `word`.
-    fn named(&self, word: &str) -> Option<Built<'t>> {
+    pub(super) fn named(&self, word: &str) -> Option<Built<'t>> {
         match self.typedefs.get(word) {
             // The structure may have got its members since.
             Some(Built::Incomplete(tag)) => {
