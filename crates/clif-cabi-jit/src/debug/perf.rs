@@ -25,42 +25,55 @@ static MAPPED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Adds code to the files that `options` ask for.
 pub(super) fn write(options: &Options, code: &[NewCode]) -> Result<()> {
+    let id = std::process::id();
     if options.perf_map {
-        map(code)?;
+        let path = PathBuf::from(format!("/tmp/perf-{id}.map"));
+        add(&path, |file| file.write_all(map(code).as_bytes()))?;
     }
     options.jitdump.as_ref().map_or(Ok(()), |folder| {
-        let path = folder.join(format!("jit-{}.dump", std::process::id()));
-        dump(&path, code).map_err(not_written(&path))
+        let path = folder.join(format!("jit-{id}.dump"));
+        add(&path, |file| add_to_dump(file, &path, code))
     })
 }
 
-/// Adds code to the map.
-fn map(code: &[NewCode]) -> Result<()> {
-    let path = format!("/tmp/perf-{}.map", std::process::id());
+/// Returns the lines of the map for `code`.
+fn map(code: &[NewCode]) -> String {
     let lines = code.iter().map(|own| {
         let name = own.name.replace('\n', " ");
         format!("{:x} {:x} {name}\n", own.start(), own.size)
     });
-    let text: String = lines.collect();
-    let add = |mut file: File| file.write_all(text.as_bytes());
-    let file = OpenOptions::new().create(true).append(true).open(&path);
-    file.and_then(add).map_err(not_written(Path::new(&path)))
+    lines.collect()
 }
 
-/// Adds code to a dump.
-fn dump(path: &Path, code: &[NewCode]) -> io::Result<()> {
-    let open = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path);
-    let mut file = open?;
-    // The other engines of the process wait.
-    file.lock()?;
-    let written = add_to_dump(&mut file, path, code);
-    // A mapping keeps the file open, and so does a child that was forked meanwhile.
-    file.unlock()?;
-    written
+/// Adds to the file of this process at `path`, which another process of its number may have left.
+fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    let write = || {
+        let mut open = OpenOptions::new();
+        let mut file = open.create(true).read(true).append(true).open(path)?;
+        // The other engines of the process wait.
+        file.lock()?;
+        let emptied = match is_left_over(&file) {
+            Some(true) => file.set_len(0),
+            _ => Ok(()),
+        };
+        let written = emptied.and_then(|()| to(&mut file));
+        // A mapping keeps the file open, and so does a child that was forked meanwhile.
+        file.unlock()?;
+        written
+    };
+    let path = path.to_owned();
+    write().map_err(|source| Error::Profile { path, source })
+}
+
+/// Checks whether a file was last written before this process began.
+fn is_left_over(file: &File) -> Option<bool> {
+    let read = |path| std::fs::read_to_string(path).ok();
+    let unwritten = file.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+    // Hundredths of a second since the machine started, field 22 of proc_pid_stat(5).
+    let stat = read("/proc/self/stat")?;
+    let start: f64 = stat.rsplit(')').next()?.split(' ').nth(20)?.parse().ok()?;
+    let uptime: f64 = read("/proc/uptime")?.split(' ').next()?.parse().ok()?;
+    Some(unwritten.as_secs_f64() > uptime - start / 100.0 + 0.02)
 }
 
 /// Adds code to a dump that is locked.
@@ -106,9 +119,4 @@ fn load(code: &NewCode, number: u64) -> Vec<u8> {
         .0
         .extend(unsafe { core::slice::from_raw_parts(start, code.size) });
     record.0
-}
-
-fn not_written(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
-    let path = path.to_owned();
-    |source| Error::Profile { path, source }
 }

@@ -3,7 +3,9 @@
 
 use clif_cabi_jit::symbol_at;
 use std::fs;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::common::*;
 
@@ -71,10 +73,24 @@ fn perf_finds_names_in_its_map() {
     let path = format!("/tmp/perf-{}.map", std::process::id());
     let map = || fs::read_to_string(&path).unwrap_or_default();
     let line = |(address, size)| format!("{address:x} {size:x} ");
+    // The map of an earlier process of this number.
+    fs::write(&path, "1000 8 stale\n").unwrap();
+    let file = fs::File::options().append(true).open(&path).unwrap();
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    file.set_modified(yesterday).unwrap();
     // The control: the setting is off.
     let (_engine, places) = two(&Settings::default(), "twice");
     assert!(places.iter().all(|place| !map().contains(&line(*place))));
+    let (_engine, first) = two(&Settings::default().perf_map(true), "twice");
+    // Another writer of this process.
+    (&file).write_all(b"2000 8 other\n").unwrap();
     let (_engine, places) = two(&Settings::default().perf_map(true), "twice");
+    assert!(
+        !map().contains("stale") && map().contains("other"),
+        "{}",
+        map()
+    );
+    let places = first.into_iter().chain(places);
     for place in places {
         let found = map();
         let found: Vec<&str> = found
