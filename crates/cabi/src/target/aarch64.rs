@@ -19,7 +19,7 @@ use self::vectors::{short_vector, vector_group};
 pub use self::windows::WINDOWS_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, FLOATS, INTS, NOT_COMPARED, as_argument, byte, has_atomic, int, is_compared, memory,
+    ATOMIC, FLOATS, INTS, as_argument, byte, has_atomic, int, is_compared, memory, not_compared,
     one, sort, words,
 };
 use crate::Reg;
@@ -181,7 +181,7 @@ fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
 fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match leaves(ty).all(|leaf| is_known(leaf.kind)) {
         true => Ok(()),
-        false => cx.refuse(ty, NOT_COMPARED),
+        false => not_compared(ty, cx),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::convention::{
     Bank, Classify, Extension, Group, GroupKind, Part, PartType, PartTypes, Role, Rule,
 };
 use crate::leaf::LeafFlags;
-use crate::leaves::{LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
@@ -172,7 +172,7 @@ pub(super) fn ir_values(
             LeafKind::Empty => continue,
             _ if leaf.bit_field => return cx.refuse(ty, "LLVM IR has no bit-fields"),
             LeafKind::Scalar(scalar) if is_compared(leaf.kind) && bytes <= 8 => scalar,
-            _ => return cx.refuse(ty, NOT_COMPARED),
+            _ => return not_compared(ty, cx),
         };
         match scalar {
             Scalar::F32 if flen >= 4 => group.parts.push(Part::float(F32).at(at)),
@@ -235,9 +235,17 @@ pub(super) fn has_atomic(ty: &Type) -> bool {
 /// Message for a type that is placed by its members, one of which is `_Atomic`.
 pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
 
-/// Message for a type whose place was compared with no compiler.
-pub(super) const NOT_COMPARED: &str =
-    "its place, or that of a member, is compared with no compiler yet";
+/// Refuses a type whose place was compared with no compiler.
+pub(super) fn not_compared<T>(ty: &Type, cx: &Classify<'_, '_>) -> Result<T, Error> {
+    let is_x87 = |leaf: Leaf| matches!(leaf.kind, LeafKind::Scalar(Scalar::F80));
+    let why = match leaves(ty).any(is_x87) {
+        true => {
+            "it has the `long double` of x86, `Type::F80`: `DataModel::long_double` is the target's"
+        }
+        false => "its place, or that of a member, is compared with no compiler yet",
+    };
+    cx.refuse(ty, why)
+}
 
 /// Returns the extension of an integer by compilers. The unused bits of a `_BitInt` are
 /// unspecified, and its container is extended all the same.

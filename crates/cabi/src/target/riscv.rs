@@ -7,8 +7,8 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, INTS, NOT_COMPARED, as_argument, byte, extension_of, int, ir_values, is_compared,
-    memory, one, words,
+    ATOMIC, INTS, as_argument, byte, extension_of, int, ir_values, is_compared, memory,
+    not_compared, one, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F32, F64};
@@ -240,7 +240,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
             memory(ty)
         }
         _ if ty.size() > 0 && leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
-            return cx.refuse(ty, NOT_COMPARED);
+            return not_compared(ty, cx);
         }
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, cx)?,
         _ if ty.size() == 0 => return no_bytes(ty, cx),
@@ -321,7 +321,7 @@ fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     let size = match scalar {
         Scalar::F32 | Scalar::F64 | Scalar::F128 => return Ok(words(ty, word)),
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr => ty.size(),
-        _ => return cx.refuse(ty, NOT_COMPARED),
+        _ => return not_compared(ty, cx),
     };
     if size > u64::from(word) {
         return Ok(words(ty, word));

@@ -7,7 +7,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, INTS, NOT_COMPARED, as_argument, extension_of, has_atomic, int_of, is_compared, memory,
+    ATOMIC, INTS, as_argument, extension_of, has_atomic, int_of, is_compared, memory, not_compared,
     one,
 };
 use crate::build_record::WIDE_ATOMIC;
@@ -117,7 +117,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     // With the vector facility, vectors and records of one vector have registers and another
     // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
-        return cx.refuse(ty, NOT_COMPARED);
+        return not_compared(ty, cx);
     }
     if ty.contains(&|ty, _| ty.is_atomic() && ty.size() == 16) {
         return cx.refuse(ty, WIDE_ATOMIC);
@@ -126,7 +126,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return by_address(ty, cx);
     };
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
-        return cx.refuse(ty, NOT_COMPARED);
+        return not_compared(ty, cx);
     }
     if has_flexible_array(ty) && cx.role != Role::Result {
         let why = "gcc passes its bytes before the flexible array member, clang its address";
@@ -170,7 +170,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 fn by_address(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     let is_known = |scalar: &Scalar| matches!(scalar, Scalar::Int { .. } | Scalar::F128);
     match ty.kind() {
-        Kind::Scalar(scalar) if !is_known(scalar) => cx.refuse(ty, NOT_COMPARED),
+        Kind::Scalar(scalar) if !is_known(scalar) => not_compared(ty, cx),
         _ => Ok(memory(ty)),
     }
 }

@@ -12,7 +12,7 @@ use crate::leaf::LeafFlags;
 use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
-use crate::target::parts::{ATOMIC, NOT_COMPARED, has_atomic, int, is_compared, sort};
+use crate::target::parts::{ATOMIC, has_atomic, int, is_compared, not_compared, sort};
 use crate::types::data_model::Language;
 use crate::types::error::Error;
 use crate::types::record::{Field, Record, is_all_padding};
@@ -54,7 +54,7 @@ pub(super) fn in_registers(
         return Ok(None);
     };
     if flat.is_unknown {
-        return cx.refuse(ty, NOT_COMPARED);
+        return not_compared(ty, cx);
     }
     // clang sees no scalar in what is `_Atomic`.
     if flat.is_atomic && ty.as_scalar().is_none() {
