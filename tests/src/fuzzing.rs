@@ -71,8 +71,8 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
 fn is_no_c(why: &str) -> bool {
     const NO_VALUES: [&str; 5] = [
         "needs a complete object type",
-        "C passes and returns no array",
-        "a function cannot return this",
+        "C cannot pass or return an array",
+        "a function cannot return a function",
         "the arguments take more than 2 GiB of stack",
         "too large for Cranelift",
     ];

@@ -19,16 +19,16 @@ const NOT_READ: [&str; 14] = [
     "an enumeration",
     "an atomic type",
     "a `_BitInt`",
-    "no type of this name is known",
-    "nothing is said about the parameters",
-    "has no such word",
+    "expected a type: ",
+    "the parameters are missing",
+    "is not read in a declaration",
     "expressions are not read",
     "only a structure or union without a tag",
     "`va_list`",
     "`wchar_t`",
-    "a name of the linker's",
-    "this declares no function",
-    "C has no `...`",
+    "a symbol name",
+    "expected a function",
+    "a parameter before `...`",
 ];
 
 /// Returns libclang's reading of `text` for `target`, laid out as gcc does; nothing without

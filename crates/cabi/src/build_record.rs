@@ -28,7 +28,7 @@ impl RecordBuilder {
         self.check_members()?;
         self.check_atomics(model)?;
         if let Some(placed) = self.members.iter().find(|m| m.offset_bits.is_some()) {
-            let why = "it has an offset of its own, which only `build_at` takes";
+            let why = "the member has an offset: use `build_checked` or `build_at`";
             return Err(self.bad_field(placed.label(), why));
         }
         let placed = layout::record(&self, model)?;
@@ -49,7 +49,7 @@ impl RecordBuilder {
     ///     .build_checked(&DataModel::LP64, 8, Some(4));
     /// assert_eq!(
     ///     wrong.unwrap_err().to_string(),
-    ///     "struct s, field b: offset 1 is given, and C makes it 4"
+    ///     "struct s, field b: the given offset is 1, and C's is 4"
     /// );
     /// ```
     ///
@@ -110,9 +110,8 @@ impl RecordBuilder {
     /// .unwrap_err();
     /// assert_eq!(
     ///     refused.to_string(),
-    ///     "struct Inner: its size is no multiple of its alignment, and no convention says how \
-    ///     such a value is passed: give the record a size that is one \
-    ///     (x86_64-unknown-linux-gnu)"
+    ///     "struct Inner: its size is not a multiple of its alignment, and no convention passes \
+    ///     such a value: round the size up (x86_64-unknown-linux-gnu)"
     /// );
     /// let outer = RecordBuilder::structure("Outer")
     ///     .member(Member::named("inner", inner).at(0))

@@ -50,7 +50,7 @@ const MAX_NESTING: u32 = 64;
 /// );
 /// assert_eq!(
 ///     refused.unwrap_err().to_string(),
-///     "byte 23, `__attribute__`: an attribute, which is read from headers only (cabi-header)",
+///     "byte 23, `__attribute__`: an attribute is read only from a header (cabi-header)",
 /// );
 /// # Ok::<(), cabi::Error>(())
 /// ```
@@ -90,7 +90,7 @@ impl Declaration {
             let (name, derived) = parser.declarator()?;
             let built = parser.derive(base, derived, start)?;
             let Built::Function(sig) = built else {
-                let why = "this declares no function: write one, as `double hypot(double, double)`";
+                let why = "expected a function, like `double hypot(double, double)`";
                 return Err(parser.refused(start, why));
             };
             parser.tokens.eat(";");
@@ -122,7 +122,7 @@ impl FnSig {
     /// let refused = FnSig::parse("int main()", &DataModel::LP64);
     /// assert_eq!(
     ///     refused.unwrap_err().to_string(),
-    ///     "byte 9, `)`: nothing is said about the parameters: write `(void)` for none"
+    ///     "byte 9, `)`: the parameters are missing: write `(void)` for none"
     /// );
     /// # Ok::<(), cabi::Error>(())
     /// ```
@@ -156,12 +156,9 @@ impl Type {
         match built {
             Built::Object(ty) if name.is_none() && !parser.noreturn => Ok(ty),
             Built::Object(_) if name.is_some() => {
-                Err(parser.refused(0, "this declares an object: leave its name out"))
+                Err(parser.refused(0, "expected a type: remove the name of the object"))
             }
-            _ => Err(parser.refused(
-                0,
-                "this is no type of an object: write one, as `const char *`",
-            )),
+            _ => Err(parser.refused(0, "expected the type of an object, like `const char *`")),
         }
     }
 }
@@ -258,14 +255,14 @@ impl<'t> Parser<'t> {
     fn end(&self) -> Result<(), Error> {
         match self.tokens.peek() {
             "" => Ok(()),
-            _ => Err(self.unexpected("one declaration is read, and this is after its end")),
+            _ => Err(self.unexpected("expected the end: only one declaration is read")),
         }
     }
 
     /// Reads a construct that may contain itself.
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.nesting == MAX_NESTING {
-            return Err(self.unexpected("this nests deeper than 64"));
+            return Err(self.unexpected("the text nests deeper than 64 levels"));
         }
         self.nesting += 1;
         let read = read(self);
@@ -279,17 +276,17 @@ impl<'t> Parser<'t> {
             let start = self.tokens.at();
             let (name, derived) = self.declarator()?;
             let built = self.derive(base.clone(), derived, start)?;
-            let name = name.ok_or_else(|| self.refused(start, "a typedef has a name"))?;
+            let name = name.ok_or_else(|| self.refused(start, "a typedef needs a name"))?;
             let known = self.typedefs.contains_key(name).then(|| self.named(name));
             if known.is_some_and(|known| known.as_ref() != Some(&built)) {
                 return Err(self.refused(start, "a typedef of this name is another type"));
             }
             self.typedefs.insert(name, built);
             if self.noreturn {
-                return Err(self.refused(start, "`_Noreturn` belongs to a function"));
+                return Err(self.refused(start, "only a function can be `_Noreturn`"));
             }
             if !self.tokens.eat(",") {
-                return self.expect(";", "a semicolon ends a typedef");
+                return self.expect(";", "expected `,` or `;` after the name of a typedef");
             }
         }
     }
@@ -298,13 +295,13 @@ impl<'t> Parser<'t> {
     fn object(&self, built: Built<'t>, at: usize) -> Result<Type, Error> {
         match built {
             Built::Object(ty) if !matches!(ty.kind(), Kind::Void) => Ok(ty),
-            Built::Object(_) => Err(self.refused(at, "no object is `void`")),
+            Built::Object(_) => Err(self.refused(at, "an object cannot be `void`")),
             Built::Function(_) => {
-                Err(self.refused(at, "a function is no object: write a pointer to it"))
+                Err(self.refused(at, "a function is not an object: write a pointer to it"))
             }
             Built::Incomplete(_) => Err(self.refused(
                 at,
-                "its members are not known: write them, `struct s { int a; }`, or a pointer to it",
+                "the members of this type are not known: declare them, as in `struct s { int a; }`, or write a pointer to the type",
             )),
         }
     }
@@ -326,7 +323,7 @@ impl<'t> Parser<'t> {
                 }
                 (Derivation::Pointer { .. }, _) => Built::Object(self.model.pointer()),
                 (Derivation::Array { at, only_param, .. }, _) if only_param => {
-                    return Err(self.refused(at, "only a parameter that is an array has this"));
+                    return Err(self.refused(at, "only an array parameter can have `static`, `*` or a qualifier in its brackets"));
                 }
                 (Derivation::Array { at, len, .. }, of) => {
                     let element = self.object(of, start)?;
@@ -361,7 +358,7 @@ impl<'t> Parser<'t> {
             result => self.object(result, start)?,
         };
         if matches!(result.kind(), Kind::Array(_)) {
-            return Err(self.refused(at, "a function returns no array: write a pointer"));
+            return Err(self.refused(at, "a function cannot return an array: write a pointer"));
         }
         let sig = FnSig::new(params, result);
         Ok(if variadic { sig.variadic() } else { sig })

@@ -253,7 +253,7 @@ impl fmt::Display for Explanation {
             write!(f, ", {reg} = {}", self.used.vector)?;
         }
         if let Some(reg) = self.carried {
-            write!(f, "; {reg} holds an address of the language's")?;
+            write!(f, "; {reg} holds an address that the language needs")?;
         }
         write!(f, "\npolicy {}", self.profile)?;
         for (bit, set) in &self.deciding {
@@ -262,7 +262,7 @@ impl fmt::Display for Explanation {
             } else {
                 "not set; with"
             };
-            write!(f, "\npolicy {bit} is {is} it the places are others")?;
+            write!(f, "\npolicy {bit} is {is} it the places differ")?;
         }
         writeln!(f)
     }

@@ -166,7 +166,7 @@ impl FnAbi {
     }
 }
 
-const NO_RESULT: &str = "a function cannot return this";
+const NO_RESULT: &str = "a function cannot return a function";
 
 /// State of the placement of one signature.
 struct Placer<'a, 't> {
@@ -300,7 +300,7 @@ impl Placer<'_, '_> {
         let why = if !Rule::any(rules, MAX_NESTING, &is_for_one) {
             "the convention has no register for a static chain"
         } else if Rule::any(rules, MAX_NESTING, &is_in_reserved) {
-            "the register of a static chain is the system's there"
+            "the system reserves the register of a static chain"
         } else {
             return Ok(());
         };

@@ -44,7 +44,7 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayou
         RecordRules::Gcc => gcc::members(b, model)?,
         RecordRules::Clang => clang::members(b, model)?,
         RecordRules::Msvc if !is_ms && b.members.iter().any(|member| member.bits.is_some()) => {
-            return Err(b.bad_record("Microsoft's rules know no bit-fields of another style"));
+            return Err(b.bad_record("Microsoft's record rules need `BitFieldStyle::Ms`"));
         }
         RecordRules::Msvc => msvc::members(b),
     };
@@ -58,7 +58,8 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayou
             Language::C => u64::from(model.empty_record),
         };
         if model.records == RecordRules::Msvc && !is_round(b, size, align) {
-            let why = "to Microsoft's compilers its size is no multiple of its alignment";
+            let why =
+                "Microsoft's compilers give it a size that is not a multiple of its alignment";
             return Err(b.bad_record(why));
         }
     }
@@ -107,15 +108,15 @@ pub(crate) fn explicit_layout(
     for (i, member) in b.members.iter().enumerate() {
         let refuse = |why| Err(b.bad_field(member.label(), why));
         let Some(at) = member.offset_bits else {
-            return refuse("it has no offset");
+            return refuse("the member has no offset");
         };
         let width = member.bits.map(u64::from);
         let end = at.checked_add(width.unwrap_or_else(|| bits_of(&member.ty)));
         if end.is_none_or(|end| end > size * 8) {
-            return refuse("it ends after the end of the record");
+            return refuse("the member ends after the end of the record");
         }
         if width.is_none() && at % 8 != 0 {
-            return refuse("only a bit-field starts inside a byte");
+            return refuse("only a bit-field can start inside a byte");
         }
         let bits = width.unwrap_or_else(|| data_bits(&member.ty));
         taken.push((at, at + bits, i));
@@ -129,7 +130,7 @@ pub(crate) fn explicit_layout(
             end_so_far = before.max(*end);
             *start < before && start < end
         });
-        (overlaps, "it overlaps another member")
+        (overlaps, "the member overlaps another member")
     } else {
         let moved = taken.iter().find(|(at, ..)| *at != 0);
         (moved, "members of a union start at offset 0")

@@ -140,7 +140,8 @@ impl RecordBuilder {
             let first = first.map(|m| m.ty.size());
             let fits = |m: &Member| Some(m.ty.size()) <= first;
             if !self.is_union() || first.is_none() || !self.members.iter().all(fits) {
-                let why = "a transparent union needs a first member as large as every other";
+                let why =
+                    "a transparent union needs a first member at least as large as every other";
                 return Err(self.bad_record(why));
             }
         }
@@ -161,7 +162,7 @@ impl RecordBuilder {
         let twice = names.windows(2).find(|pair| pair.first() == pair.last());
         match twice.and_then(<[_]>::first) {
             None => Ok(()),
-            Some(name) => Err(self.bad_field(name, "another member has its name")),
+            Some(name) => Err(self.bad_field(name, "another member has the same name")),
         }
     }
 
@@ -172,9 +173,9 @@ impl RecordBuilder {
         }
         let why = match member.ty.kind() {
             Kind::Void => "a member cannot be void",
-            Kind::Function => "a member cannot be a function; a pointer to one can",
+            Kind::Function => "a member cannot be a function: use a pointer to it",
             Kind::Array(array) if array.len.is_none() && self.kind == RecordKind::Union => {
-                "flexible array members of unions, which gcc has from 15 on and clang from 19 on, are not supported"
+                "flexible array members of unions (gcc from 15, clang from 19) are not supported"
             }
             Kind::Array(array) if array.len.is_none() && !is_last => {
                 "a flexible array member must be the last member of a structure"
@@ -243,10 +244,10 @@ fn bit_field_objection(member: &Member, width: u16) -> Option<Cow<'static, str>>
         Some(Scalar::Bool) => 1,
         Some(Scalar::Int { bits, .. }) => u16::from(bits),
         Some(Scalar::BitInt { bits, .. }) => bits,
-        _ => return Some("a bit-field has an integer type".into()),
+        _ => return Some("a bit-field needs an integer type".into()),
     };
     match width {
-        0 if member.name.is_some() => Some("a bit-field of width 0 has no name".into()),
+        0 if member.name.is_some() => Some("a bit-field of width 0 cannot have a name".into()),
         _ if width <= max => None,
         _ => Some(
             format!("a bit-field of {width} bits is wider than its type, {ty}, which has {max}")

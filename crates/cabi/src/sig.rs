@@ -398,7 +398,7 @@ pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
 }
 
 /// Message for an array as a value. A front end of C decays one in a parameter's declaration.
-pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
+pub(crate) const NO_ARRAY: &str = "C cannot pass or return an array: write a pointer (`DataModel::pointer`), or a structure whose only member is the array";
 
 /// Returns the alignment of the stack at calls of `sig`, in bytes.
 #[inline]

@@ -249,7 +249,7 @@ impl Target {
         if ty.contains(&is_wider) {
             return Err(Error::Unsupported {
                 ty: ty.to_string(),
-                why: "clang aligns a vector to the widest vector register that a unit is compiled for, and the features of the signature have none as wide",
+                why: "clang aligns a vector to the widest vector register, and the signature's features have no register as wide as the vector",
                 target: self.name.to_string(),
             });
         }

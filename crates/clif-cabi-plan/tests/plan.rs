@@ -296,7 +296,7 @@ fn va_arg_reads_records_under_every_profile() {
         for n in ["w1", "w2", "w3"] {
             fetched(&ty(n)).unwrap();
         }
-        let why = "struct s: clang counts other registers for it than it uses";
+        let why = "struct s: clang counts other registers than it uses for it";
         match fetched(&odd) {
             Err(error) => assert!(policy == Policy::CLANG && error.to_string().contains(why)),
             Ok(_) => assert!(policy != Policy::CLANG),
@@ -355,7 +355,7 @@ fn chains_in_a_register_of_the_system_are_refused() {
                 .map(|plan| plan.map_or_else(|why| why.to_string(), |()| "planned".to_owned()))
         };
         let of_linux = both(&chained(&cabi::aarch64::AAPCS64));
-        let system = "the register of a static chain is the system's there";
+        let system = "the system reserves the register of a static chain";
         assert!(
             of_linux.iter().all(|why| why.contains(system)),
             "{of_linux:?}"

@@ -108,7 +108,7 @@ fn a_declaration_typed_into_the_page_shows_its_places() {
         .collect();
     assert!(missing.is_empty(), "{missing:?} not in {document}");
     for part in [
-        "byte 9, `)`: nothing is said about the parameters",
+        "byte 9, `)`: the parameters are missing",
         "only a variadic function takes unnamed arguments",
         "FLEXIBLE_ARRAY_IN_MEMORY",
         "xmm1: bytes 0..8",

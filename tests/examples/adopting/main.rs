@@ -311,7 +311,7 @@ fn run_layouts() -> Result<()> {
     let Err(error) = packed.build_checked(model, 9, None) else {
         return Err("C aligns a double".into());
     };
-    let message = "struct event, field time: offset 1 is given, and C makes it 8";
+    let message = "struct event, field time: the given offset is 1, and C's is 8";
     assert_eq!(error.to_string(), message);
     Ok(())
 }
@@ -330,7 +330,7 @@ fn run_refused() -> Result<()> {
     let Err(error) = check_declared(&backend, 4, &sig) else {
         return Err("an array was passed".into());
     };
-    let message = "line 4: C has no such function here: void (double[3]): double[3]: C passes and returns no array";
+    let message = "line 4: C has no such function here: void (double[3]): double[3]: C cannot pass or return an array";
     assert!(error.to_string().starts_with(message), "{error}");
     Ok(())
 }

@@ -269,7 +269,7 @@ impl<'t> Assigner<'t> {
         });
         if !finds {
             self.tracer
-                .note("not every part would find a register: the value asks for something else");
+                .note("not every part would find a register: the value takes its other form");
         }
         finds
     }
@@ -292,11 +292,10 @@ impl<'t> Assigner<'t> {
         if took_some {
             self.state = self.before;
             self.tracer
-                .note("not every part found a register: those taken are free again");
+                .note("not every part found a register: the registers taken are free again");
         }
         if !group.exhausts.is_empty() {
-            self.tracer
-                .note("the registers left are used up by the attempt");
+            self.tracer.note("the attempt uses up the registers left");
             group.exhausts.iter().for_each(|reg| self.state.take(*reg));
         }
     }

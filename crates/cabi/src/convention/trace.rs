@@ -144,12 +144,12 @@ impl ValueLog {
             return;
         }
         let text = match (group.kind, group.parts.len()) {
-            (GroupKind::Ignore, _) => "no bytes of it are passed",
+            (GroupKind::Ignore, _) => "no bytes are passed",
             (GroupKind::Memory, _) => "in memory",
             (GroupKind::PerElement { .. }, _) => "each lane by itself",
             (GroupKind::Registers, 1) => "one part",
             (GroupKind::Registers, _) if group.may_split => {
-                "in words, some in registers and others on the stack if they run out"
+                "in words, some in registers and others on the stack if registers run out"
             }
             (GroupKind::Registers, _) => "in several parts, all in registers or none",
         };

@@ -26,7 +26,7 @@ impl<'t> Parser<'t> {
         let (name, mut derived) = if self.opens_declarator() {
             self.tokens.eat("(");
             let inner = self.nested(Self::declarator)?;
-            self.expect(")", "a parenthesis closes a declarator")?;
+            self.expect(")", "expected `)` after the declarator")?;
             inner
         } else {
             (self.name(), Vec::new())
@@ -94,7 +94,7 @@ impl<'t> Parser<'t> {
         }
         self.expect(
             "]",
-            "a length is one number, `[3]`: expressions are not read",
+            "expected `]`: a length is one number, because expressions are not read",
         )?;
         Ok((len, only_param))
     }
@@ -102,7 +102,7 @@ impl<'t> Parser<'t> {
     /// Reads an integer constant, decimal, octal or hexadecimal (C17 6.4.4.1).
     pub(super) fn number(&mut self) -> Result<u64, Error> {
         if !self.tokens.is_number() {
-            return Err(self.unexpected("one number belongs here: expressions are not read"));
+            return Err(self.unexpected("expected a number: expressions are not read"));
         }
         let text = self.tokens.peek();
         let digits = text.trim_end_matches(['u', 'U', 'l', 'L']);
@@ -120,7 +120,7 @@ impl<'t> Parser<'t> {
                 self.tokens.advance();
                 Ok(number)
             }
-            _ => Err(self.unexpected("this is no integer of 64 bits")),
+            _ => Err(self.unexpected("this is not an integer of at most 64 bits")),
         }
     }
 
@@ -131,16 +131,13 @@ impl<'t> Parser<'t> {
             let start = self.tokens.at();
             if self.tokens.eat("...") {
                 if params.is_empty() {
-                    return Err(self.refused(
-                        start,
-                        "C before C23 has no `...` without a parameter before it",
-                    ));
+                    return Err(self.refused(start, "C before C23 needs a parameter before `...`"));
                 }
-                self.expect(")", "`...` is the last of the parameters")?;
+                self.expect(")", "expected `)`: `...` is the last parameter")?;
                 return Ok((params, true));
             }
             if params.is_empty() && self.tokens.peek() == ")" {
-                let why = "nothing is said about the parameters: write `(void)` for none";
+                let why = "the parameters are missing: write `(void)` for none";
                 return Err(self.unexpected(why));
             }
             let base = self.specifiers()?;
@@ -167,7 +164,7 @@ impl<'t> Parser<'t> {
                 }
             });
             if !self.tokens.eat(",") {
-                self.expect(")", "a comma or a parenthesis is after a parameter")?;
+                self.expect(")", "expected `,` or `)` after a parameter")?;
                 return Ok((params, false));
             }
         }

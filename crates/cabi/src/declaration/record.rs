@@ -14,13 +14,13 @@ impl<'t> Parser<'t> {
     pub(super) fn record(&mut self, kind: &'t str, start: usize) -> Result<Built<'t>, Error> {
         let tag = match self.name() {
             None if self.tokens.peek() != "{" => {
-                return Err(self.unexpected("a tag or members are after `struct` and `union`"));
+                return Err(self.unexpected("expected a tag or `{` after `struct` or `union`"));
             }
             tag => tag.unwrap_or(""),
         };
         let known = self.tags.get(tag).cloned();
         if known.as_ref().is_some_and(|known| known.0 != kind) {
-            let why = "this tag is already that of the other kind of record";
+            let why = "this tag is declared as both `struct` and `union`";
             return Err(self.refused(start, why));
         }
         let members = known.as_ref().and_then(|known| known.1.clone());
@@ -69,7 +69,7 @@ impl<'t> Parser<'t> {
                     return Err(self.refused(start, "this declares no member"));
                 };
                 let Some(ty) = Some(ty).filter(is_untagged) else {
-                    let why = "this declares no member: only a structure or union without a tag needs no name";
+                    let why = "this declares no member: only a structure or union without a tag can be unnamed";
                     return Err(self.refused(start, why));
                 };
                 builder = builder.member(Member::anonymous(ty.clone()));
@@ -81,7 +81,7 @@ impl<'t> Parser<'t> {
                     break;
                 }
             }
-            self.expect(";", "a semicolon ends a member, a comma separates two")?;
+            self.expect(";", "expected `,` or `;` after a member")?;
         }
         Ok(builder)
     }
@@ -101,7 +101,7 @@ impl<'t> Parser<'t> {
         let at = self.tokens.at();
         let (name, derived) = self.declarator()?;
         let Some(name) = name else {
-            return Err(self.refused(at, "a member has a name"));
+            return Err(self.refused(at, "a member needs a name"));
         };
         let built = self.derive(base, derived, start)?;
         let ty = self.object(built, start)?;
@@ -115,6 +115,6 @@ impl<'t> Parser<'t> {
     fn width(&mut self) -> Result<u16, Error> {
         let at = self.tokens.at();
         let width = self.number()?;
-        u16::try_from(width).map_err(|_| self.refused(at, "a bit-field is no wider than its type"))
+        u16::try_from(width).map_err(|_| self.refused(at, "the bit-field is wider than its type"))
     }
 }

@@ -101,36 +101,34 @@ pub(super) fn is_reserved(word: &str) -> bool {
 /// Returns why `word` is not read, if it is one of C's.
 pub(super) fn not_read(word: &str) -> Option<&'static str> {
     Some(match word {
-        "enum" => "an enumeration: write the integer type that it has, mostly `unsigned int`",
-        "_Atomic" => "an atomic type, which is read from headers only (cabi-header)",
+        "enum" => "an enumeration is not read: write its integer type, mostly `unsigned int`",
+        "_Atomic" => "an atomic type is read only from a header (cabi-header)",
         "__attribute__" | "__attribute" | "__declspec" | "_Alignas" | "alignas" => {
-            "an attribute, which is read from headers only (cabi-header)"
+            "an attribute is read only from a header (cabi-header)"
         }
         "extern" => "a storage class belongs to the declaration of a function: leave it out",
         "__extension__" => "this belongs at the start of a declaration or member: leave it out",
         "static" | "inline" | "__inline" | "__inline__" | "register" | "auto" | "_Thread_local"
-        | "constexpr" => "a declaration of something outside has no such word: leave it out",
+        | "constexpr" => "this word is not read in a declaration: remove it",
         "__asm__" | "asm" | "__asm" => {
-            "a name of the linker's: leave it out, and look that name up"
+            "a symbol name is not read: remove it, and look up that symbol"
         }
         "__int8" | "__int16" | "__int32" | "__int64" => {
-            "a type of Microsoft's compilers: write `int64_t`, `uint64_t` and the like"
+            "this is a type of Microsoft's compilers: write `int64_t`, `uint64_t` or the like"
         }
-        "_Accum" | "_Fract" | "_Sat" | "_Imaginary" => "a type that no target here has",
+        "_Accum" | "_Fract" | "_Sat" | "_Imaginary" => "no supported target has this type",
         "if" | "else" | "while" | "do" | "for" | "goto" | "break" | "continue" | "return"
         | "switch" | "case" | "default" | "_Alignof" | "_Generic" | "__auto_type" | "__thread" => {
-            "a word of C's is no name"
+            "a keyword of C cannot be a name"
         }
         "typeof" | "__typeof__" | "typeof_unqual" | "sizeof" | "_Static_assert"
         | "static_assert" => "expressions are not read: write the type or number",
         "va_list" | "__builtin_va_list" => {
-            "a `va_list` is another type on each target: read it by cabi-header"
+            "`va_list` is a different type on each target: read it with cabi-header"
         }
-        "wchar_t" => {
-            "the sign of `wchar_t` depends on the system: write the integer type that it is"
-        }
+        "wchar_t" => "the sign of `wchar_t` depends on the system: write its integer type",
         "__cdecl" | "__stdcall" | "__fastcall" | "__vectorcall" | "__thiscall" => {
-            "a convention, which `FnSig::convention` sets"
+            "a calling convention is not read: set it with `FnSig::convention`"
         }
         _ => return None,
     })
@@ -139,12 +137,14 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
 /// Returns why `word` is no type. The text does not declare it.
 fn unknown(word: &str) -> &'static str {
     match word {
-        "max_align_t" => "a `max_align_t` is another type on each target: read it by cabi-header",
+        "max_align_t" => {
+            "`max_align_t` is a different type on each target: read it with cabi-header"
+        }
         _ if word.trim_start_matches('u').starts_with("int_fast") => {
-            "the type of this name depends on the C library: write the integer type that it is"
+            "the type of this name depends on the C library: write its integer type"
         }
         _ => {
-            "no type of this name is known: write one of C's scalar types, `struct { .. }`, or a typedef before it"
+            "expected a type: a scalar type of C, `struct { .. }`, or the name of an earlier typedef"
         }
     }
 }
@@ -197,12 +197,12 @@ impl<'t> Parser<'t> {
                 self.qualified = qualified;
                 continue;
             } else if !has_type && word == "_BitInt" {
-                return Err(self.unexpected("a `_BitInt` is made by `DataModel::bit_int`, or read from headers (cabi-header)"));
+                return Err(self.unexpected("a `_BitInt` is not read: use `DataModel::bit_int`, or read a header (cabi-header)"));
             } else if !has_type && let Some(built) = self.named(word) {
                 named = Some(built);
             } else if type_word(word).is_some() && named.is_none() {
             } else if is_reserved(word) {
-                return Err(self.unexpected("this does not go with the words before it"));
+                return Err(self.unexpected("this word cannot follow the words before it"));
             } else {
                 // A name that is declared.
                 break;
@@ -214,7 +214,7 @@ impl<'t> Parser<'t> {
             None if words.is_empty() => return Err(self.unexpected(unknown(self.tokens.peek()))),
             None => {
                 let ty = scalar(&mut words, self.model);
-                let why = "these words make no type of C together";
+                let why = "these words together are not a type of C";
                 Built::Object(ty.ok_or_else(|| self.refused(start, why))?)
             }
         };
@@ -240,4 +240,4 @@ impl<'t> Parser<'t> {
 }
 
 /// Why a type is not `restrict`.
-pub(super) const NO_RESTRICT: &str = "only a pointer to an object is `restrict`";
+pub(super) const NO_RESTRICT: &str = "only a pointer to an object can be `restrict`";

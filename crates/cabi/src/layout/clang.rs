@@ -33,7 +33,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
         if cursor.ms && member.bits == Some(0) && at < end && !b.is_union() {
             // The next bit-field starts here for `offsetof`, and at the end of the container for
             // clang's code.
-            let why = "clang contradicts itself about what follows it";
+            let why = "clang's `offsetof` and clang's code disagree about the next bit-field";
             return Err(b.bad_field(member.label(), why));
         }
         offsets.push(at);

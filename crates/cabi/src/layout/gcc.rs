@@ -37,7 +37,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
             (&other.offsets, other.end) != (&members.offsets, members.end)
         };
         if WIDER.into_iter().any(differs) {
-            let why = "gcc places it by the flags for wide vectors";
+            let why = "its place in gcc depends on the flags for wide vectors";
             return Err(b.bad_field(wide.label(), why));
         }
     }
@@ -57,7 +57,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
         && (members.end, members.align) == (64, 64)
         && let Some(whole) = b.members.iter().find(is_whole)
     {
-        let why = "gcc aligns such a record to 8 bytes, and to 4 as a member";
+        let why = "gcc aligns the record to 8 bytes, and to 4 if the record is a member";
         return Err(b.bad_field(whole.label(), why));
     }
     Ok(members)

@@ -161,7 +161,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         0 => Group::ignore(),
         1..=16 => {
             cx.tracer.note(
-                "at most 16 bytes, and no homogeneous aggregate (C.12): words of 8 bytes, all in registers or none",
+                "at most 16 bytes, not a homogeneous aggregate (C.12): words of 8 bytes, all in registers or none",
             );
             all_words(ty, argument_align(ty))
         }
@@ -172,7 +172,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 /// Returns a composite of more than 16 bytes that is not homogeneous (B.4).
 fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
     cx.tracer.note(
-        "more than 16 bytes, and no homogeneous aggregate (B.4): in memory, found by a pointer",
+        "more than 16 bytes, not a homogeneous aggregate (B.4): in memory, found by a pointer",
     );
     memory(ty)
 }
@@ -280,7 +280,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
     let Some(found) = members(ty) else {
         return Ok(None);
     };
-    let why = "clang takes `__bf16` for a float like others, gcc 12 for no float in a structure";
+    let why = "clang counts `__bf16` in a structure as a float, gcc 12 does not";
     if found.has_bf16 && !cx.decide(Policy::BF16_MEMBERS_ARE_FLOATS, ty, why)? {
         return Ok(None);
     }
@@ -332,7 +332,7 @@ impl Homogeneous {
             && self.parts.len() > 1
             && cx.choose(Policy::BF16_AGGREGATES_SPLIT);
         if may_split && cx.role == Role::Unnamed {
-            let why = "clang's callers split an unnamed aggregate of `__bf16`, which its `va_arg` takes as a whole";
+            let why = "clang's callers split an unnamed aggregate of `__bf16`, and clang's `va_arg` reads it whole";
             return cx.dispute(ty, why);
         }
         let (name, why) = match self.of_vectors {

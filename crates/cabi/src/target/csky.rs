@@ -133,7 +133,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),
         // Only if the walk is short: larger values are refused, or are results in memory.
         _ if ty.size() <= MAX_PART_END && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
-            return cx.refuse(ty, "a member is of a type that no rule is known for");
+            return cx.refuse(ty, "no rule is known for the type of a member");
         }
         // clang's `isEmptyRecord`: a record with a flexible array member is not empty.
         _ if ty.size() == 0 || leaves_of_one_element(ty).all(|leaf| is_padding(&leaf)) => {
@@ -213,7 +213,7 @@ fn is_known(kind: LeafKind) -> bool {
 
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if !is_known(LeafKind::Scalar(scalar)) {
-        return cx.refuse(ty, "clang has no such type on this machine");
+        return cx.refuse(ty, "clang does not have this type on this machine");
     }
     let group = scalar_part(scalar, ty, cx);
     Ok(Group { align: 4, ..group })

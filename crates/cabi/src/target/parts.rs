@@ -206,7 +206,7 @@ pub(super) fn sort(parts: &mut [Part]) {
 pub(super) const MAX_PART_END: u64 = 252;
 
 /// Message for a value that is too large.
-pub(super) const TOO_LARGE: &str = "a value has at most 252 bytes";
+pub(super) const TOO_LARGE: &str = "a value of more than 252 bytes is not supported";
 
 /// Checks whether values with such leaves are compared with compilers of these machines.
 pub(super) fn is_compared(kind: LeafKind) -> bool {
@@ -233,7 +233,7 @@ pub(super) fn has_atomic(ty: &Type) -> bool {
 }
 
 /// Message for a type that is placed by its members, one of which is `_Atomic`.
-pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
+pub(super) const ATOMIC: &str = "gcc and clang do not agree on `_Atomic` in this type";
 
 /// Refuses a type whose place was compared with no compiler.
 pub(super) fn not_compared<T>(ty: &Type, cx: &Classify<'_, '_>) -> Result<T, Error> {
@@ -242,7 +242,7 @@ pub(super) fn not_compared<T>(ty: &Type, cx: &Classify<'_, '_>) -> Result<T, Err
         true => {
             "it has the `long double` of x86, `Type::F80`: `DataModel::long_double` is the target's"
         }
-        false => "its place, or that of a member, is compared with no compiler yet",
+        false => "the place of this type, or of a member, is not compared with a compiler yet",
     };
     cx.refuse(ty, why)
 }

@@ -229,7 +229,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         return cx.dispute(ty, why);
     }
     if cx.role != Role::Result && is_aligned_otherwise(ty, word) {
-        let why = "gcc aligns it on the stack as its typedef says, clang as the record";
+        let why = "gcc aligns it on the stack as the typedef says, clang as the record";
         return cx.dispute(ty, why);
     }
     let integers = match ty.kind() {
@@ -261,7 +261,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         Some(floats) => {
             if ty.is_aggregate() {
                 cx.tracer.note(match floats.parts.iter().all(|part| part.ty.is_int()) {
-                    true => "clang takes a complex integer for one of two floats: each half in a register",
+                    true => "clang passes a complex integer like a complex float: each half in a register",
                     false => "one or two members, a float among them: each in a register",
                 });
             }
@@ -276,7 +276,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
 /// word, in which nothing is.
 fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_flexible = leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray);
-    let why = "clang passes a word in which nothing is, gcc nothing";
+    let why = "clang passes an empty word, gcc passes nothing";
     if cx.role == Role::Result {
         return Ok(Group::ignore());
     }
@@ -286,7 +286,7 @@ fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.role == Role::Unnamed {
         return cx.dispute(
             ty,
-            "clang's callers pass a word, which its `va_arg` does not skip",
+            "clang's callers pass a word that clang's `va_arg` does not skip",
         );
     }
     let word = cx.model.pointer;
@@ -301,14 +301,14 @@ fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Returns the group of a record that is nothing but its alignment.
 fn empty(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let why = "gcc aligns what is next on the stack to it, clang does not";
+    let why = "gcc aligns the next argument on the stack like this record, clang does not";
     if ty.align() <= cx.model.pointer.into()
         || !cx.decide(Policy::EMPTY_RECORDS_ALIGN_STACK, ty, why)?
     {
         return Ok(Group::ignore());
     }
     if cx.role == Role::Unnamed {
-        let why = "gcc's callers align what is next on the stack to it, and its `va_arg` does not";
+        let why = "gcc's callers align the next argument on the stack like this record, and gcc's `va_arg` does not";
         return cx.dispute(ty, why);
     }
     Ok(Group::new(GroupKind::Registers, 0, ty.align().min(16)))
@@ -348,7 +348,7 @@ fn is_aligned_otherwise(ty: &Type, word: u8) -> bool {
 /// Returns each scalar of a value by itself, in words: the form of a structure in LLVM's IR.
 fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
-        let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";
+        let why = "a `fastcc` function cannot be variadic: LLVM's callers pass unnamed arguments where `va_arg` does not look";
         return Err(Error::InvalidSignature { why });
     }
     ir_values(ty, cx, (cx.model.pointer, FLEN, 1), |part, _| part)

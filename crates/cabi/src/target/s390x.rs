@@ -129,7 +129,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return not_compared(ty, cx);
     }
     if has_flexible_array(ty) && cx.role != Role::Result {
-        let why = "gcc passes its bytes before the flexible array member, clang its address";
+        let why = "gcc passes the bytes before the flexible array member, clang passes an address";
         let bit = Policy::FLEXIBLE_ARRAY_IN_MEMORY;
         if cx.decide(bit, ty, why)? {
             return Ok(memory(ty));

@@ -88,7 +88,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     };
     match parts(scalar, ty, cx) {
         Some(group) => Ok(Group { align: 4, ..group }),
-        None => cx.refuse(ty, "clang has no such type on this machine"),
+        None => cx.refuse(ty, "clang does not have this type on this machine"),
     }
 }
 

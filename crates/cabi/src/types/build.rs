@@ -22,7 +22,7 @@ impl Type {
             }),
             _ => Err(Error::invalid_type(
                 underlying,
-                "an enumeration is made of an integer type",
+                "an enumeration needs an integer type",
             )),
         }
     }
@@ -39,7 +39,7 @@ impl Type {
             }
             _ => Err(Error::invalid_type(
                 part,
-                "the parts of a complex number are floats or integers",
+                "the parts of a complex number must be floats or integers",
             )),
         }
     }
@@ -53,7 +53,7 @@ impl Type {
     pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
         use Scalar::{BF16, F16, F32, F64, F128, Int};
         let Kind::Scalar(scalar @ (Int { .. } | F16 | BF16 | F32 | F64 | F128)) = lane.kind else {
-            let why = "the lanes of a vector are integers or floats";
+            let why = "the lanes of a vector must be integers or floats";
             return Err(Error::invalid_type(lane, why));
         };
         let size = lane.size * u64::from(lanes).next_power_of_two();
@@ -133,7 +133,7 @@ impl Type {
         if !elem.size.is_multiple_of(u64::from(elem.align)) {
             return Err(Error::invalid_type(
                 elem,
-                "the size of an array's elements is no multiple of their alignment",
+                "the size of an array's elements must be a multiple of their alignment",
             ));
         }
         let (depth, nodes) = elem.complexity();

@@ -159,7 +159,7 @@ impl fmt::Display for Error {
                 computed,
             } => write!(
                 f,
-                "{what}: {quantity} {given} is given, and C makes it {computed}"
+                "{what}: the given {quantity} is {given}, and C's is {computed}"
             ),
             Self::DataModel {
                 ty,
@@ -176,12 +176,12 @@ impl fmt::Display for Error {
             }
             Self::InvalidAlign { align } => write!(
                 f,
-                "an alignment of {align} bytes: alignments are powers of two up to {MAX_ALIGN}"
+                "an alignment of {align} bytes is not a power of two up to {MAX_ALIGN}"
             ),
             Self::TooLarge { ty } => write!(f, "{ty}: the size does not fit the address space"),
             Self::TooComplex { ty } => write!(
                 f,
-                "{ty}: types nest at most {MAX_DEPTH} deep and have at most {MAX_NODES} members"
+                "{ty}: the type nests deeper than {MAX_DEPTH} levels or has more than {MAX_NODES} members"
             ),
             Self::InvalidAtomic { ty } => write!(
                 f,
@@ -197,8 +197,7 @@ impl fmt::Display for Error {
                 convention,
             } => write!(
                 f,
-                "signature: a stack aligned to {align} bytes at calls, where the convention {convention} aligns it to {least}: only more \
-                 can be asked for"
+                "signature: a stack alignment of {align} bytes is less than the {least} bytes of the convention {convention}"
             ),
             Self::Text { at, found, why } => write!(f, "byte {at}, `{found}`: {why}"),
             Self::UnknownTarget { target } => write!(f, "{target}: {UNKNOWN}{}", hint(target)),
@@ -206,7 +205,7 @@ impl fmt::Display for Error {
     }
 }
 
-const UNKNOWN: &str = "no C calling convention is known for it";
+const UNKNOWN: &str = "no C calling convention is known for this target";
 
 /// Returns the known targets near one that is not, or the spelling to use for an ambiguous triple.
 fn hint(target: &str) -> &'static str {
@@ -215,12 +214,12 @@ fn hint(target: &str) -> &'static str {
             ": name the extensions in the triple, as in riscv32gc, riscv64gc or riscv64imac; the ABI depends on them"
         }
         Some((arm, _)) if arm.starts_with("aarch64") || arm == "arm64" => {
-            ": of 64-bit Arm, those of Linux, Android, the BSDs and Apple and aarch64-pc-windows-msvc are known"
+            "; known for 64-bit Arm: Linux, Android, the BSDs, Apple and aarch64-pc-windows-msvc"
         }
         Some(("x86_64", _)) => {
-            ": of x86-64, those of System V, Windows (-gnu, -gnullvm, -msvc), UEFI and Cygwin are known"
+            "; known for x86-64: System V, Windows (-gnu, -gnullvm, -msvc), UEFI and Cygwin"
         }
-        _ => ": those of x86-64, 64-bit Arm, RISC-V, s390x, XCore and C-SKY are known",
+        _ => "; known machines: x86-64, 64-bit Arm, RISC-V, s390x, XCore and C-SKY",
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&st
     if ty.facts() == ModelFacts::NO_MODEL {
         return Error::Unsupported {
             ty: ty.to_string(),
-            why: "its size is no multiple of its alignment, and no convention says how such a value is passed: give the record a size that is one",
+            why: "its size is not a multiple of its alignment, and no convention passes such a value: round the size up",
             target: target.map_or_else(|| wanted.models(), ToString::to_string),
         };
     }
@@ -205,8 +205,8 @@ pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&st
                 .only(ModelFacts::BIT_FIELDS)
                 .0
         {
-            0 => " (by Microsoft's rules for records, as `ms_struct` asks)",
-            _ => " (not by Microsoft's rules for records, as `gcc_struct` asks)",
+            0 => " (by Microsoft's rules for records, as with `ms_struct`)",
+            _ => " (not by Microsoft's rules for records, as with `gcc_struct`)",
         };
     }
     Error::DataModel {

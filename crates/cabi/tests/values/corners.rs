@@ -24,7 +24,7 @@ fn arrays_are_classified_in_no_role() {
         assert!(
             error
                 .to_string()
-                .starts_with("int[2]: C passes and returns no array")
+                .starts_with("int[2]: C cannot pass or return an array")
         );
     }
     let error = FnSig::new([Type::I32], Type::I32).at_call([Type::I32]);
@@ -34,7 +34,7 @@ fn arrays_are_classified_in_no_role() {
 
 #[test]
 fn depth_and_members_are_limited() {
-    let limits = "types nest at most 128 deep and have at most 65536 members";
+    let limits = "the type nests deeper than 128 levels or has more than 65536 members";
     type Deeper = fn(&Type) -> Result<Type, Error>;
     let deeper: [Deeper; 3] = [
         |ty| with(RecordBuilder::structure("s"), std::slice::from_ref(ty)).build(&LP64),
@@ -63,12 +63,12 @@ fn depth_and_members_are_limited() {
 fn declarations_are_limited() {
     let refused = |text: &str| FnSig::parse(text, &LP64).unwrap_err().to_string();
     let deep = format!("int f{}", "(int g".repeat(10_000));
-    assert!(refused(&deep).ends_with("this nests deeper than 64"));
+    assert!(refused(&deep).ends_with("the text nests deeper than 64 levels"));
     let words = ["unsigned ", "signed "]
         .map(|word| word.repeat(255))
         .concat();
     let many = format!("{words}f(void)");
-    assert!(refused(&many).ends_with("these words make no type of C together"));
+    assert!(refused(&many).ends_with("these words together are not a type of C"));
 }
 
 /// Tests models of the caller's own, which may have numbers that no C has.
@@ -160,7 +160,7 @@ fn a_member_hides_that_of_a_base_class() {
     let error = derived(Language::C).unwrap_err().to_string();
     assert_eq!(
         error,
-        "struct derived, field x: another member has its name"
+        "struct derived, field x: another member has the same name"
     );
 }
 

@@ -3,12 +3,12 @@
 /// A reason, in words.
 pub(crate) type NoPlace = &'static str;
 
-pub(crate) const NO_RULE: NoPlace = "no rule of the convention has a place for it";
+pub(crate) const NO_RULE: NoPlace = "no rule of the convention places this value";
 /// `MAX_AREA` in words.
 pub(crate) const TOO_MUCH_STACK: NoPlace = "the arguments take more than 2 GiB of stack";
-pub(super) const TOO_DEEP: NoPlace = "lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 times";
+pub(super) const TOO_DEEP: NoPlace = "lists or guards of the convention nest more than 16 deep, or the lists delegate more than 4096 times";
 pub(super) const NARROW_REGISTER: NoPlace = "a rule gives a part a register that is too narrow";
-pub(super) const OUTSIDE_OF_AREA: NoPlace = "a place outside the argument area";
+pub(super) const OUTSIDE_OF_AREA: NoPlace = "a rule gives a place outside the argument area";
 pub(super) const NO_ALIGNMENT: NoPlace =
-    "an alignment that is no power of two, or greater than any type may ask for";
-pub(super) const EMPTY_SLOT: NoPlace = "a rule gives its lanes slots of no bytes";
+    "a rule gives an alignment that is not a power of two or is greater than a type can have";
+pub(super) const EMPTY_SLOT: NoPlace = "a rule gives lanes slots of 0 bytes";

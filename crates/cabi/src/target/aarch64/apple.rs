@@ -97,8 +97,7 @@ fn classify_passed(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
 fn check_unnamed(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     let is_wide = |align: u32| align >= 16;
     if cx.role == Role::Unnamed && is_wide(ty.align()) != is_wide(ty.canonical_align()) {
-        let why =
-            "clang's callers do not align an unnamed one as its typedef, which its `va_arg` does";
+        let why = "clang's `va_arg` aligns an unnamed argument of this type as the typedef says, clang's callers do not";
         return cx.dispute(ty, why);
     }
     Ok(())
@@ -116,15 +115,15 @@ fn in_words(ty: &Type, align: u32) -> Group {
 /// for signing or zero-extending any argument with fewer than 32 bits".
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match (scalar, ty.size()) {
-        (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has it"),
+        (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has this type"),
         (Scalar::F16 | Scalar::BF16, _) if cx.role == Role::Unnamed => cx.refuse(
             ty,
-            "clang converts an unnamed one to `double`, which no part of it is",
+            "clang converts an unnamed argument of this type to `double`: pass a `double`",
         ),
         (Scalar::BitInt { bits: ..32, .. }, size) if u64::from(bits_of(scalar)) != 8 * size => cx
             .refuse(
                 ty,
-                "clang passes one of less than 32 bits as an integer of 4 bytes on the stack",
+                "clang passes a `_BitInt` of less than 32 bits as an integer of 4 bytes on the stack",
             ),
         (_, 9..) => Ok(in_words(ty, 16)),
         (_, size) => Ok(one(
@@ -178,8 +177,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
     // A caller aligns an unnamed aggregate to a slot, whatever its own and its elements' alignment
     // is.
     if cx.role == Role::Unnamed && (element == 16 || ty.align() >= 16) {
-        let why =
-            "clang's callers do not align an unnamed homogeneous aggregate as its `va_arg` does";
+        let why = "clang's callers and `va_arg` align an unnamed homogeneous aggregate differently";
         return cx.dispute(ty, why);
     }
     found.group(ty, element, cx).map(Some)

@@ -38,7 +38,7 @@ pub(super) fn vector_group(
         };
         let why = "gcc passes a vector of floats of less than 8 bytes on the stack, clang in an integer register";
         if cx.decide(bit, ty, why)? {
-            let why = "gcc passes it on the stack and leaves later arguments no integer register: a structure of it is in a register";
+            let why = "gcc passes it on the stack, and later arguments get no integer register: a structure of it is in a register";
             return cx.refuse(ty, why);
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn small_result(
     match (ty.size(), is_whole) {
         (2 | 4, true) => Ok(one(ty, Part::float(float_of(ty.size())))),
         _ => {
-            let why = "clang returns its lanes further apart than they are in memory: a structure of it is returned as it is";
+            let why = "clang returns the lanes further apart than in memory: return a structure of the vector instead";
             cx.refuse(ty, why)
         }
     }

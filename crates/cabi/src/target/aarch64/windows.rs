@@ -43,8 +43,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() == 0 || is_all_padding(ty) && !is_data_to_clang(ty) {
         return match cx.role {
             Role::Unnamed if ty.size() > 0 => {
-                let why =
-                    "clang's callers pass nothing of an unnamed one, its `va_arg` skips a slot";
+                let why = "clang's callers pass nothing for an unnamed argument of this type, clang's `va_arg` skips a slot";
                 cx.dispute(ty, why)
             }
             _ => Ok(Group::ignore()),
@@ -62,7 +61,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if has(Scalar::F16) || has(Scalar::BF16) {
         return cx.refuse(
             ty,
-            "Microsoft's compilers have no float of two bytes, clang's places were not compared",
+            "Microsoft's compilers have no float of two bytes, and clang's places are not compared",
         );
     }
     match ty.kind() {
@@ -92,7 +91,7 @@ fn adjust(
 ) -> Result<(), &'static str> {
     match group.counts.is_some() && !before.is_free(X6) && before.is_free(X7) {
         true => Err(
-            "in x7 and on the stack for Microsoft's compilers and clang's `va_arg`, on the stack for clang's callers",
+            "Microsoft's compilers and clang's `va_arg` split it between x7 and the stack, clang's callers put it on the stack",
         ),
         false => Ok(()),
     }
@@ -101,7 +100,7 @@ fn adjust(
 /// Returns a value in words.
 fn in_words(ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     if cx.role == Role::Unnamed && align >= 16 {
-        let why = "clang's callers align an unnamed one to 16 bytes, which its `va_arg` does not";
+        let why = "clang's callers align an unnamed argument of this type to 16 bytes, clang's `va_arg` does not";
         return cx.dispute(ty, why);
     }
     let mut group = all_words(ty, if align >= 16 { 16 } else { 8 });
@@ -127,7 +126,8 @@ fn of_scalar(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
 
 fn of_vector(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     if cx.is_argument_of_variadic() {
-        let why = "Microsoft's text has it in integer registers, clang in a vector register";
+        let why =
+            "Microsoft's documentation puts it in integer registers, clang in a vector register";
         return cx.refuse(ty, why);
     }
     match short_vector(ty.size()) {

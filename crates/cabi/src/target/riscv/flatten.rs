@@ -20,7 +20,7 @@ use crate::types::{Kind, Type};
 
 const OF_ONE: &str = "gcc and clang do not agree on whether its members without bytes or without names count as fields";
 const COMPLEX: &str =
-    "clang passes its complex integer as two integers, gcc as any record of its size";
+    "clang passes its complex integer as two integers, gcc like any record of that size";
 
 /// Returns the parts of `ty` where floats of up to `flen` bytes have registers of their own; `None`
 /// where it is passed as integers are.
@@ -67,7 +67,7 @@ pub(super) fn in_registers(
         return cx.dispute(ty, why);
     }
     if flat.is_overlapped() {
-        let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
+        let why = "clang treats its bit-field as a whole object of that type, for which the record is too small";
         return cx.dispute(ty, why);
     }
     let mut group = flat.group;

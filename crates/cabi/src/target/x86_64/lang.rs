@@ -70,7 +70,7 @@ pub static X86_64_LANG_CONTEXT: Convention = Convention {
 /// Returns the group of `ty`: a part for each of its scalars, or for each of its words, or memory.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
-        let why = "a variadic function is C's: callees of `lang` pop their arguments, whose bytes they have to know";
+        let why = "a `lang` function cannot be variadic: the callee pops its arguments and has to know their size";
         return Err(Error::InvalidSignature { why });
     }
     if leaves_of_one_element(ty).all(|leaf| leaf.width_bits == 0) {

@@ -49,7 +49,7 @@ const WIDEST: u32 = 32;
 ///
 /// let sig = FnSig::new([Type::BF16], Type::VOID).convention(&zig::AUTO);
 /// let refused = FnAbi::new(&sig, &Target::X86_64_LINUX);
-/// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig has no such type (zig-auto)");
+/// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig does not have this type (zig-auto)");
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub static AUTO: Convention = Convention {
@@ -111,7 +111,7 @@ const OWN_SLOT: Rule = AssignToStack { size: 0, align: 0 };
 /// Returns the group of `ty` in `auto`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
-        let why = "a variadic function has a convention of C, not Zig's `auto`";
+        let why = "a variadic function cannot have Zig's `auto`: use a convention of C";
         return Err(Error::InvalidSignature { why });
     }
     if let Some(why) = refusal(ty, cx) {
@@ -162,25 +162,24 @@ fn vector_part(size: u64) -> Option<Part> {
 /// Returns why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
 fn refusal(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
     if cx.model.pointer != 8 {
-        return Some("pointers of 8 bytes only");
+        return Some("Zig's `auto` is supported only with pointers of 8 bytes");
     }
     match ty.kind() {
-        Kind::Complex(_) => return Some("Zig has no complex numbers, but records of two floats"),
+        Kind::Complex(_) => return Some("Zig has no complex numbers: use a record of two floats"),
         Kind::Vector(Vector {
             lane: Scalar::F80, ..
-        }) => return Some("a vector of `long double`"),
+        }) => return Some("a vector of `long double` is not supported"),
         _ => {}
     }
     // A value with more leaves that have bytes is in memory, whatever they are.
     let mut first = leaves(ty).take(1 << 12);
     first.find_map(|leaf| match leaf.kind {
         LeafKind::Scalar(Scalar::BitInt { .. }) => Some(
-            "Zig extends integers of other widths and aligns large ones otherwise than C's `_BitInt`: a record of the same size and alignment is \
-             passed as they are",
+            "Zig extends and aligns integers of other widths differently from C's `_BitInt`: use a record of the integer's size and alignment",
         ),
         LeafKind::Scalar(
             Scalar::BF16 | Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128,
-        ) => Some("Zig has no such type"),
+        ) => Some("Zig does not have this type"),
         LeafKind::Vector(vector) => other_vector(vector, leaf.width_bits.div_ceil(8), cx),
         _ => None,
     })
@@ -192,13 +191,11 @@ fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'s
     let bytes = bytes.next_power_of_two();
     match vector.bools {
         Some(BoolVector::Zig) if bytes <= 16 => None,
-        Some(BoolVector::Clang) => Some("a vector of bools of clang's"),
-        None if bytes < 16 => {
-            Some("Zig's own back end gives vectors of less than 16 bytes 16 bytes")
+        Some(BoolVector::Clang) => Some("this vector of bools is clang's: use `BoolVector::Zig`"),
+        None if bytes < 16 => Some("Zig's own back end gives every vector at least 16 bytes"),
+        _ if bytes > cx.vectors.bytes() => {
+            Some("Zig's own back end aligns vectors wider than a register differently from C")
         }
-        _ if bytes > cx.vectors.bytes() => Some(
-            "Zig's own back end aligns vectors that are wider than a register otherwise than C",
-        ),
         _ => None,
     }
 }
@@ -206,6 +203,6 @@ fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'s
 fn refuse(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     cx.refuse(
         ty,
-        "a function of Zig's `naked` takes no arguments and returns nothing",
+        "a `naked` function of Zig cannot have arguments or a result",
     )
 }

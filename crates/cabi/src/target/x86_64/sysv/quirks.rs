@@ -292,7 +292,7 @@ fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result
     clang::refuse_int128_vectors(ty, group, cx)?;
     let straddles = |leaf: Leaf| leaf.width_bits > 64 && !leaf.offset_bits.is_multiple_of(64);
     if group.parts.iter().any(|part| part.ty.bytes() > 8) && leaves(ty).any(straddles) {
-        let why = "no rule says how a vector is passed that starts inside of an eightbyte";
+        let why = "no rule says how to pass a vector that starts inside an eightbyte";
         return cx.dispute(ty, why);
     }
     clang::move_wide_vector_of_variadic(ty, group, cx);

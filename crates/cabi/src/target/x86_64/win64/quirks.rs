@@ -51,7 +51,7 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     let flexible = has_flexible_array(ty);
     if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
         if cx.role == Role::Unnamed && int_of(ty.size()).is_some() {
-            let why = "clang's callers pass an unnamed record with a flexible array by reference, and its va_arg by its size";
+            let why = "clang's callers pass an unnamed record with a flexible array by reference, clang's va_arg goes by its size";
             return cx.dispute(ty, why);
         }
         cx.tracer.memory("a flexible array member");
@@ -77,16 +77,16 @@ fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
         Role::Named => {
             let registers = int_of(ty.size()).map(group);
             if registers.is_some() {
-                (cx.tracer).note("unnamed bit-fields alone: a register, but no slot of the stack");
+                (cx.tracer).note("only unnamed bit-fields: a register, but no slot of the stack");
             }
             Ok(registers)
         }
         Role::Result => {
-            (cx.tracer).note("unnamed bit-fields alone: nothing is returned");
+            (cx.tracer).note("only unnamed bit-fields: nothing is returned");
             Ok(Some(Group::ignore()))
         }
         Role::Unnamed => {
-            let why = "callers pass an unnamed record of unnamed bit-fields alone, and va_arg does not skip it";
+            let why = "callers pass an unnamed record of only unnamed bit-fields, and va_arg does not skip it";
             cx.dispute(ty, why)
         }
     }
@@ -159,7 +159,7 @@ pub(super) fn is_float128_in_sse(result: bool, cx: &mut Classify<'_, '_>) -> boo
 /// `va_arg` looks for an address.
 fn refuse_variadic_float128(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if cx.is_argument_of_variadic() && is_float128_in_sse(false, cx) {
-        let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
+        let why = "clang's callers pass a __float128 to variadic functions over other arguments, and clang's callees look elsewhere";
         return cx.dispute(ty, why);
     }
     Ok(())
@@ -181,11 +181,11 @@ fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result
         _ => size <= 8,
     };
     let why = if vector.lanes > 1 && size > 16 && (int128 || size > cx.vectors.bytes()) {
-        "clang takes a vector apart that no register holds, as no rule says"
+        "clang splits a vector that no register holds, and no rule says how"
     } else if !vector.lanes.is_power_of_two() && size <= 8 {
-        "clang passes a small vector whose lanes are no power of two lane by lane, as no rule says"
+        "clang passes a small vector lane by lane if it has 3, 5, 6 or 7 lanes, and no rule says how"
     } else if cx.role == Role::Unnamed && (by_reference || (int128 && vector.lanes == 1)) {
-        "clang's callers pass such a vector to variadic functions otherwise than its va_arg reads it"
+        "clang's callers pass this vector to variadic functions differently from how clang's va_arg reads it"
     } else {
         return Ok(());
     };
@@ -201,7 +201,7 @@ fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result
 
 fn refuse_atomic(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
-        let why = "clang takes an `_Atomic` record or complex number apart as no rule says";
+        let why = "clang splits an `_Atomic` record or complex number, and no rule says how";
         return cx.dispute(ty, why);
     }
     Ok(())

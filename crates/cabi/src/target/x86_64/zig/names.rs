@@ -46,7 +46,7 @@ pub fn conventions() -> impl Iterator<Item = &'static str> {
 ///
 /// assert_eq!(zig::convention("x86_64_win")?.name, cabi::X86_64_WIN64.name);
 /// let refused = zig::convention("x86_64_vectorcall").unwrap_err();
-/// let why = "x86_64_vectorcall: no table is written for this calling convention of Zig's";
+/// let why = "x86_64_vectorcall: this calling convention of Zig is not supported";
 /// assert_eq!(refused.to_string(), why);
 /// # Ok::<(), cabi::Error>(())
 /// ```
@@ -57,11 +57,11 @@ pub fn convention(name: &str) -> Result<&'static Convention, Error> {
         "x86_64_sysv" => return Ok(&X86_64_SYSV),
         "x86_64_win" => return Ok(&X86_64_WIN64),
         "c" | "winapi" | "kernel" => {
-            "Zig has another calling convention of this name on each target: ask for that one, or a `Target`"
+            "in Zig this name is a different convention on each target: use that convention's name, or a `Target`"
         }
-        "inline" => "a function that Zig puts in its callers' place is not called",
+        "inline" => "Zig expands an `inline` function in its callers and never calls it",
         _ if conventions().any(|known| known == name) => {
-            "no table is written for this calling convention of Zig's"
+            "this calling convention of Zig is not supported"
         }
         _ => "Zig has no calling convention of this name",
     };

@@ -35,7 +35,7 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
         LeafKind::Vector(vector)
             if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 =>
         {
-            let why = "clang passes its vectors of more than 64 bools as no rule says";
+            let why = "no rule says how clang passes its vectors of more than 64 bools";
             cx.dispute(ty, why)
         }
         LeafKind::Vector(vector)
@@ -43,7 +43,8 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
                 && (32..=cx.vectors.bytes()).contains(&(16 * u64::from(vector.lanes)))
                 && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT) =>
         {
-            let why = "clang passes its wide vector of __float128 lane by lane, as no rule says";
+            let why =
+                "clang passes its wide vector of __float128 lane by lane, and no rule says how";
             cx.dispute(ty, why)
         }
         _ => Ok(()),
@@ -178,7 +179,7 @@ pub(super) fn extend_first_vector(
     }
     // LLVM's type has whole doubles, and the register is the narrowest that holds them.
     if !size.is_multiple_of(8) {
-        let why = "clang passes less than all of a union with a vector whose size is no multiple of 8: an alignment of 8 gives it one";
+        let why = "clang passes only a part of a union with a vector if the size is not a multiple of 8: align the union to 8";
         return cx.dispute(ty, why);
     }
     // An inner union that starts inside an eightbyte is in one eightbyte more than its size fills.
@@ -234,7 +235,7 @@ pub(super) fn refuse_int128_vectors(
         && leaves(ty).any(is_int128)
         && cx.choose(Policy::INT128_VECTORS_IN_GPR)
     {
-        let why = "clang takes its vector of __int128 apart into integers on this system, and no rule describes where they go";
+        let why = "clang splits its vector of __int128 into integers on this system, and no rule says where they go";
         return cx.dispute(ty, why);
     }
     Ok(())
@@ -255,7 +256,7 @@ pub(super) fn refuse_wide_bit_fields(
         && leaves(ty).any(goes_on)
         && cx.choose(Policy::INT128_STAYS_WHOLE)
     {
-        let why = "clang 22 makes an __int128 of its bit-fields, and passes it in two registers of which it counts one";
+        let why = "clang 22 makes an __int128 of its bit-fields, passes that in two registers and counts one";
         return cx.dispute(ty, why);
     }
     Ok(())

@@ -327,7 +327,7 @@ pub(super) fn place_flexible_array(
     }
     let asks = group.kind == GroupKind::Memory || group.align > 8;
     if cx.role == Role::Unnamed && asks {
-        let why = "callers make room for an unnamed record of no bytes, or align what is next, and va_arg does not";
+        let why = "callers reserve stack for an unnamed record of no bytes, or align the next argument, and va_arg does not";
         return cx.dispute(ty, why);
     }
     if group.kind == GroupKind::Memory {

@@ -24,11 +24,11 @@ pub(super) const UNCOUNTED: RegCounts = RegCounts {
     x87: 0,
 };
 
-const WHY: &str = "clang's front end counts other registers than its back end uses, for it or for an argument before: its va_arg reads another place than its callers write";
+const WHY: &str = "clang's front end counts other registers than its back end uses, for this or an earlier argument: va_arg reads another place than callers write";
 
-const FLOATS: &str = "clang's front end counts a register for its floats that its back end does not have: they are one vector there, in 16 bytes of the stack";
+const FLOATS: &str = "clang's front end counts a register for its floats, and clang's back end passes them as one vector in 16 bytes of the stack";
 
-const SMALL: &str = "clang's front end counts no register as free, and makes an integer of it, for which its back end has one";
+const SMALL: &str = "clang's front end counts no register as free, and clang's back end has one for the integer that the value becomes";
 
 /// Follows the front end's count, and puts a value on which the counts disagree where clang puts
 /// it: the [`Rules::adjust`](crate::convention::Rules::adjust) of System V.
@@ -43,8 +43,7 @@ pub(in super::super::super) fn adjust(
         let n_free = count.map_or_else(|| all_free(before).int, |count| count.int);
         if n_free == 0 && group.align <= 8 {
             *group = Group::ignore();
-            let why =
-                "clang's callee has an integer of its size, 0 bits, where no register is left";
+            let why = "no register is left: clang's callee has an integer of 0 bits";
             cx.tracer.note(why);
             return Ok(());
         }
@@ -97,9 +96,9 @@ pub(in super::super::super) fn adjust(
 pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
     let counts = group.counts.unwrap_or_default();
     match counts.vector > group.reg_counts().vector {
-        true => {
-            Err("clang counts other registers for it than it uses: no va_arg finds what follows")
-        }
+        true => Err(
+            "clang counts other registers than it uses for it: va_arg does not find the next argument",
+        ),
         false => Ok(()),
     }
 }
@@ -133,7 +132,7 @@ fn stays_whole(
     };
     let whole = match ty.as_scalar() {
         Some(Scalar::BitInt { .. }) if cx.choose(Policy::INT128_STAYS_WHOLE) => {
-            return Err("no rule says whether clang 22 takes such a `_BitInt` apart");
+            return Err("no rule says whether clang 22 splits this `_BitInt`");
         }
         Some(scalar) => scalar.is_int128().then_some(false),
         None => leaves(ty).filter(goes_on).map(|leaf| leaf.bit_field).min(),
@@ -183,7 +182,7 @@ fn take_apart(
     group.exhausts = &[];
     group.may_split = !(on_stack && is_same_in_slots(group));
     cx.tracer.note(
-        "clang counts registers as free that are not: each part has the next register or a slot",
+        "clang counts taken registers as free: each part has the next free register or a slot",
     );
     Ok(())
 }
