@@ -116,7 +116,7 @@ impl Header {
                     let reason = self.reason(&declared.name).cloned();
                     reason.unwrap_or(Reason::Unsupported {
                         ty: declared.name.clone(),
-                        why: "this function was not understood",
+                        why: "the function could not be read",
                     })
                 })
             }
@@ -125,7 +125,7 @@ impl Header {
             }
             DeclaredKind::Other(ty) => Err(Reason::Unsupported {
                 ty: ty.clone(),
-                why: "this is no function type",
+                why: "this is not a function type",
             }),
         }
     }

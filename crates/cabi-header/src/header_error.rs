@@ -90,9 +90,8 @@ impl fmt::Display for HeaderError {
         match self {
             Self::NoLibclang { searched } => write!(
                 f,
-                "C headers are read with libclang, which is not installed or not found: install it (Debian and Ubuntu: apt-get install \
-                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or let LIBCLANG_PATH name \
-                 its directory ({searched})"
+                "cannot find libclang, which reads C headers: install it (Debian and Ubuntu: apt-get install \
+                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or set LIBCLANG_PATH to its directory ({searched})"
             ),
             Self::OldLibclang { path } => {
                 let path = path.display();
@@ -101,19 +100,16 @@ impl fmt::Display for HeaderError {
                     "{path}: this libclang is too old, version 11 or later is needed"
                 )
             }
-            Self::NoThread => f.write_str("no thread could be started for libclang"),
+            Self::NoThread => f.write_str("cannot start a thread for libclang"),
             Self::File { path, message } => write!(f, "{}: {message}", path.display()),
             Self::Nul { place } => write!(f, "{place} contains a NUL character"),
             Self::Refused { args } if args.is_empty() => f.write_str("clang gave up"),
             Self::Refused { args } => {
                 let args = args.join(" ");
-                write!(f, "clang gave up, or did not accept its arguments: {args}")
+                write!(f, "clang failed or refused its arguments: {args}")
             }
             Self::Ignored { arg, why } => {
-                write!(
-                    f,
-                    "{arg}: libclang would ignore this argument, for it {why}"
-                )
+                write!(f, "{arg} is not supported, because libclang {why}")
             }
             Self::Convention { arg } => {
                 write!(f, "{arg} cannot choose the convention: use --target")

@@ -118,7 +118,7 @@ impl fmt::Display for Reason {
                 ours,
                 clang,
             } => {
-                write!(f, "{ty}: clang's {what} is {clang}, ours {ours}")
+                write!(f, "{ty}: clang's {what} is {clang}, cabi's is {ours}")
             }
             Self::Compilers {
                 ty,

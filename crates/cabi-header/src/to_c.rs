@@ -26,7 +26,7 @@ pub enum ToCError {
         /// Description of what C lacks.
         why: &'static str,
     },
-    /// A name that is no identifier of C.
+    /// A name that is not an identifier of C.
     Name {
         /// The name.
         name: String,
@@ -46,7 +46,7 @@ impl fmt::Display for ToCError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotC { ty, why } => write!(f, "{ty}: {why}"),
-            Self::Name { name } => write!(f, "{name:?} is no identifier of C"),
+            Self::Name { name } => write!(f, "{name:?} is not an identifier of C"),
         }
     }
 }
@@ -106,7 +106,7 @@ pub fn declaration(ty: &Type, name: &str, model: &DataModel) -> Result<String, T
 ///         .prototype("f", &[], &Type::VOID, true)
 ///         .unwrap_err()
 ///         .to_string(),
-///     "void: C has no `...` without a parameter before it"
+///     "void: C needs a parameter before `...`"
 /// );
 /// # Ok::<(), cabi::Error>(())
 /// ```
@@ -164,7 +164,10 @@ impl Emitter {
     ) -> Result<String, ToCError> {
         check_identifier(name)?;
         if matches!(ret.kind(), Kind::Array(_) | Kind::Function) {
-            return Err(ToCError::not_c(ret, "a function of C cannot return this"));
+            return Err(ToCError::not_c(
+                ret,
+                "a function of C cannot return this type",
+            ));
         }
         let mut list = Vec::new();
         for (i, param) in params.iter().enumerate() {
@@ -175,10 +178,7 @@ impl Emitter {
         }
         match (variadic, list.is_empty()) {
             (true, true) => {
-                return Err(ToCError::not_c(
-                    ret,
-                    "C has no `...` without a parameter before it",
-                ));
+                return Err(ToCError::not_c(ret, "C needs a parameter before `...`"));
             }
             (true, false) => list.push("...".to_owned()),
             (false, true) => list.push("void".to_owned()),
@@ -227,7 +227,7 @@ impl Emitter {
             let natural = self.natural_align(ty);
             let plain = ty
                 .without_typedef(natural)
-                .map_err(|_| ToCError::not_c(ty, "its alignment is no power of two"))?;
+                .map_err(|_| ToCError::not_c(ty, "its alignment is not a power of two"))?;
             return self.typedef(
                 &plain,
                 "aligned",
@@ -301,7 +301,7 @@ impl Emitter {
             Scalar::F80 if self.model.long_double != LongDouble::F80 => {
                 return Err(ToCError::not_c(
                     ty,
-                    "`long double` is another format in this data model",
+                    "`long double` has another format in this data model",
                 ));
             }
             Scalar::F128 if self.model.long_double == LongDouble::F128 => "long double".to_owned(),
@@ -362,7 +362,7 @@ impl Emitter {
             }
             Some(_) => Err(ToCError::not_c(
                 ty,
-                "C has no vectors of bool that are passed like these",
+                "C has no vector of bools that is passed like this one",
             )),
             None => {
                 let lane = self.scalar(vector.lane, ty)?;

@@ -41,7 +41,7 @@ impl<'u> Reader<'u> {
         if is_unnamed(&name) || !self.facts.knows_calls {
             return Err(unsupported(
                 class,
-                "whether this class is trivial for calls cannot be asked",
+                "cannot find out whether this class is trivial for calls",
             ));
         }
         let definitions = definitions(class.declaration());
@@ -62,7 +62,7 @@ impl<'u> Reader<'u> {
             // A private class, or one local to a scope.
             Some(None) => Err(unsupported(
                 class,
-                "this class cannot be named where its triviality is asked",
+                "this class is private or local, so clang cannot test whether it is trivial",
             )),
             None => Err(unsupported(class, "not known yet")),
         }

@@ -24,7 +24,7 @@ use crate::reason::Reason;
 const MAX_NESTING: u32 = 512;
 
 /// Reason for which an expression that refers to a type is left out.
-const DISPUTED: &str = "an expression depends on it, which gcc may lay out otherwise than clang";
+const DISPUTED: &str = "an expression depends on it, and gcc may lay it out differently from clang";
 
 /// Places of one kind, ordered, so that those within a declaration are found without looking at the
 /// others.

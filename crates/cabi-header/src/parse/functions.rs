@@ -96,7 +96,7 @@ impl<'u> Reader<'u> {
         let ty = cursor.ty();
         let mut resolved = [ty, ty.canonical()].into_iter();
         let function = resolved.find(|ty| is_function(ty.kind()));
-        let function = function.ok_or_else(|| unsupported(ty, "this is no function type"))?;
+        let function = function.ok_or_else(|| unsupported(ty, "this is not a function type"))?;
         self.prototype_of(cursor, function)
     }
 
@@ -205,7 +205,7 @@ impl<'u> Reader<'u> {
         }
         if !self.facts.x86_64 {
             // Elsewhere the address has a register of its own.
-            let why = "a result by invisible reference is known for x86-64 only";
+            let why = "a result by invisible reference is supported only on x86-64";
             return Err(unsupported(ty, why));
         }
         // psABI 3.2.3, Returning of Values: passed as if it were the first argument, in rax on

@@ -68,7 +68,7 @@ pub(crate) fn not_of_c(ty: Ty<'_>, target: &str) -> Reason {
         () if ty.contains("__SV") || ty.contains("__clang_sv") => {
             "the size of a scalable vector of SVE is not known when compiling"
         }
-        () => "this is no type of C that is supported",
+        () => "this is not a supported type of C",
     };
     cabi::Error::Unsupported { ty, why, target }.into()
 }

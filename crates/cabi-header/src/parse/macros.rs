@@ -55,7 +55,7 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> V
     unknown
 }
 
-const NO_INTEGER: &str = "has no value that is an integer constant expression";
+const NO_INTEGER: &str = "is not an integer constant expression";
 
 /// Last definition of each name, with its tokens after the name.
 type Definitions<'u> = BTreeMap<String, (Cursor<'u>, Vec<Token>)>;
@@ -149,11 +149,11 @@ impl Expansion {
         // clang gives up the rest of the text where brackets nest deeper than 256; some are around
         // the macro.
         if self.depth > 200 {
-            Some("has brackets that nest too deep to ask for its value")
+            Some("has brackets that nest too deep to evaluate")
         } else if self.n_tokens > 1 << 16 {
-            Some("expands too far to ask for its value")
+            Some("expands too far to evaluate")
         } else if total > 1 << 22 {
-            Some("is one of too many that expand too far to ask for their values")
+            Some("is not evaluated, because too many macros expand far")
         } else {
             None
         }

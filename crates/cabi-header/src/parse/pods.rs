@@ -76,7 +76,7 @@ impl<'u> Reader<'u> {
         match has_tail_padding(base) && self.pod_to(class) == PodTo::Clang {
             true => {
                 let why =
-                    "this base is no POD to gcc, which reuses its tail padding, and one to clang";
+                    "this base is a POD to clang but not to gcc, which reuses its tail padding";
                 Err(unsupported(class.ty(), why))
             }
             false => Ok(()),
@@ -108,7 +108,7 @@ impl<'u> Reader<'u> {
         let why = match ty.align() > 1 && is_packed_by_clang_alone {
             true => "gcc does not pack it, clang does",
             false if has_others => {
-                "this class is no POD to gcc, which reuses its tail padding, and one to clang"
+                "this class is a POD to clang but not to gcc, which reuses its tail padding"
             }
             false => return Ok(()),
         };

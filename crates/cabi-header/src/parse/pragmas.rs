@@ -65,13 +65,13 @@ impl Pragmas {
     ) -> Option<&'static str> {
         let is_empty = |member: &DeclaredMember| member.width == Some(0);
         if self.packed_argument {
-            Some("to gcc `-fpack-struct` makes it `packed`, to clang it is `-fpack-struct=1`")
+            Some("gcc reads `-fpack-struct` as `packed`, clang as `-fpack-struct=1`")
         } else if self.pack_argument && self.pack {
             Some("gcc and clang combine `-fpack-struct` and `#pragma pack` differently")
         } else if self.pack_argument && members.iter().any(is_empty) {
             Some("gcc packs bit-fields of width 0 by `-fpack-struct` and clang does not")
         } else if self.disputed_pack && (align > 1 || !packs.is_empty()) {
-            Some("a `#pragma pack` in the text packs by gcc or by clang alone")
+            Some("only one of gcc and clang obeys a `#pragma pack` in the text")
         } else if packs.iter().any(|pack| self.packs_by_macro & pack != 0) {
             Some("gcc does not expand the macro in a `#pragma pack`, clang does")
         } else {

@@ -91,7 +91,7 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         constants
             .get(name)
             .and_then(|value| u8::try_from(*value).ok())
-            .ok_or_else(|| format!("clang did not say what {name} is"))
+            .ok_or_else(|| format!("clang gave no value for {name}"))
     };
     let is = |name: &str| constants.get(name) == Some(&1);
     if is("__cabi_without_sse2") {

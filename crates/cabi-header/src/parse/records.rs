@@ -38,7 +38,7 @@ struct RecordDefinition<'u> {
 fn hidden(own: &RecordDefinition<'_>) -> Reason {
     unsupported(
         own.definition.ty(),
-        "the place of an attribute, or the value of `#pragma pack`, on which gcc's layout depends, does not show in clang's",
+        "gcc's layout depends on the place of an attribute or the value of `#pragma pack`, which clang's layout does not show",
     )
 }
 
@@ -59,9 +59,9 @@ impl<'u> Reader<'u> {
             && (self.pragmas.ignores_nameless || nameless.is_inside(definition))
         {
             let why = if self.pragmas.ignores_nameless {
-                "a pragma hides which records have, to gcc for Windows, anonymous members that are none to clang"
+                "a pragma hides which records have anonymous members for gcc for Windows but not for clang"
             } else {
-                "gcc for Windows takes what declares no member to clang as an anonymous member (clang's argument -fms-extensions does so)"
+                "gcc for Windows reads a declaration as an anonymous member, clang does so only with -fms-extensions"
             };
             return Err(unsupported(definition.ty(), why));
         }
@@ -105,7 +105,7 @@ impl<'u> Reader<'u> {
         }
         if attributes.ms_struct && self.model.max_align_8 < 8 {
             return Some(
-                "gcc for i386 aligns what has 8 bytes to 8 by `ms_struct`, which is not supported",
+                "gcc for i386 aligns members of 8 bytes to 8 by `ms_struct`, which is not supported",
             );
         }
         let is_ignored = attributes.ms_struct && !self.facts.x86 && !self.is_as_gcc();
@@ -139,7 +139,9 @@ impl<'u> Reader<'u> {
                 return Err(Reason::Attribute((*name).to_owned()));
             }
             if occurs && self.pragmas.ignores_unknown {
-                let what = format!("{name}, which clang ignores where a pragma may hide that,");
+                let what = format!(
+                    "{name}, which clang may ignore without a warning because of a pragma,"
+                );
                 return Err(Reason::Attribute(what));
             }
         }
@@ -153,11 +155,11 @@ impl<'u> Reader<'u> {
             && self.pragmas.may_hide_transparent()
             && !has_attribute(&head(definition), "transparent_union")
         {
-            let why = "`transparent_union` occurs, and a pragma hides which unions have it";
+            let why = "a pragma hides which unions have `transparent_union`";
             return Err(unsupported(definition.ty(), why));
         }
         if self.pragmas.storage_order {
-            let why = "`#pragma scalar_storage_order` is gcc's alone";
+            let why = "only gcc has `#pragma scalar_storage_order`";
             return Err(unsupported(definition.ty(), why));
         }
         Ok(())
@@ -188,8 +190,7 @@ impl<'u> Reader<'u> {
         if !is_union
             && (fields.len() + n_inner).saturating_mul(fields.len()) > MAX_MEMBERS * MAX_MEMBERS
         {
-            let why =
-                "a structure with so many members, which have members in turn, is not supported";
+            let why = "a structure with this many members that have members is not supported";
             return Err(unsupported(ty, why));
         }
         let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
@@ -240,11 +241,11 @@ impl<'u> Reader<'u> {
         let refuse = |why| Err(unsupported(own.definition.ty(), why));
         if self.pragmas.pack && has_pragma(own.definition) {
             return refuse(
-                "clang goes by the `#pragma pack` in force where it begins, gcc by the one where it ends, and one is between",
+                "a `#pragma pack` is inside it: clang uses the value at its beginning, gcc the value at its end",
             );
         }
         if self.pragmas.align && own.attributes.unnamed {
-            return refuse("`#pragma align` and `#pragma options align` are clang's alone");
+            return refuse("only clang has `#pragma align` and `#pragma options align`");
         }
         let packs = clang.iter().map(|ty| ty.as_record()?.attributes().pack);
         let packs = packs.collect::<Option<Vec<u32>>>().unwrap_or_default();
@@ -371,7 +372,7 @@ impl<'u> Reader<'u> {
         let is_base = is_empty && may_overlap(field);
         let width = match field.is_bit_field() {
             true => Some(u16::try_from(field.bit_width()).map_err(|_| {
-                let why = "its width is no number of bits that is supported";
+                let why = "its width is not supported";
                 inside(unsupported(field.ty(), why))
             })?),
             false => None,

@@ -38,16 +38,13 @@ const IGNORED: [(&str, &str); 12] = [
     ("-load", "loads no plugins"),
     ("-plugin", "loads no plugins"),
     ("-add-plugin", "loads no plugins"),
-    ("-ast-merge", "merges no other files"),
-    ("-mllvm", "makes no code"),
-    ("-funsigned-bitfields", "takes bit-fields as signed"),
-    ("-fno-signed-bitfields", "takes bit-fields as signed"),
-    ("-M", "reads declarations and lists no dependencies"),
-    ("-MM", "reads declarations and lists no dependencies"),
-    (
-        "--dependencies",
-        "reads declarations and lists no dependencies",
-    ),
+    ("-ast-merge", "merges no files"),
+    ("-mllvm", "generates no code"),
+    ("-funsigned-bitfields", "reads bit-fields as signed"),
+    ("-fno-signed-bitfields", "reads bit-fields as signed"),
+    ("-M", "lists no dependencies"),
+    ("-MM", "lists no dependencies"),
+    ("--dependencies", "lists no dependencies"),
 ];
 
 /// Arguments that choose another convention for functions that name none.

@@ -35,7 +35,7 @@ impl OwnTarget {
         if attributes == printed
             && features != self::features(printed, &between_quotes_blank(printed))
         {
-            let what = "target, where a string of an attribute has quotes in it,";
+            let what = "target, beside an attribute with quotes in its string,";
             return Err(Reason::Attribute(what.to_owned()));
         }
         let clones = ["target_clones", "cpu_specific", "cpu_dispatch"];
@@ -74,7 +74,9 @@ impl<'u> Reader<'u> {
         let pragmas = self.pragmas;
         let is_sse_or_x87 = |ty: &Type| is_sse(ty) || is_x87(ty);
         if pragmas.may_hide_target() && has(function, is_sse_or_x87) {
-            return refuse("target, which clang ignores where a pragma may hide that,".to_owned());
+            return refuse(
+                "target, which clang may ignore without a warning because of a pragma,".to_owned(),
+            );
         }
         // gcc alone follows the pragma.
         if pragmas.without_sse && has(function, is_sse) {

@@ -33,7 +33,7 @@ pub(crate) fn ignored_in_name(attribute: &str) -> Reason {
 
 /// Reason for which a record or typedef with several alignments is refused.
 pub(crate) const SEVERAL_ALIGNED: &str =
-    "of several `aligned` on it gcc heeds the last, clang the greatest";
+    "gcc heeds the last of several `aligned` on it, clang the greatest";
 
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
@@ -127,12 +127,12 @@ impl<'u> Reader<'u> {
     fn unchecked(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let kind = ty.kind();
         if kind == CXType_Half && self.facts.x86 {
-            let why = "in records clang passes it in memory by the System V convention, and gcc for x86 has no such type";
+            let why = "in records clang passes it in memory by the System V convention, and gcc for x86 does not have this type";
             return Err(unsupported(ty, why));
         }
         if let Some(scalar) = self.scalar(kind) {
             if self.facts.without_x87 && scalar == Type::F80 {
-                let why = "the arguments for clang (-mno-80387) turn off the x87 registers that it is passed by";
+                let why = "the arguments for clang (-mno-80387) turn off the x87 registers, which it is passed in";
                 return Err(unsupported(ty, why));
             }
             return Ok(self.model.adapt(&scalar));
@@ -158,7 +158,7 @@ impl<'u> Reader<'u> {
                     .ok_or_else(|| {
                         unsupported(
                             ty,
-                            "it has more bytes than `ptrdiff_t` counts, and gcc refuses it",
+                            "it has more bytes than `ptrdiff_t` can count, and gcc refuses it",
                         )
                     })
             }
@@ -261,7 +261,7 @@ impl<'u> Reader<'u> {
         }
         self.check_errors(definition)?;
         if !self.is_as_clang() && is_mode_of_sign(definition) {
-            let why = "gcc takes an enumeration with a `mode` for unsigned, clang for signed";
+            let why = "an enumeration with a `mode` is unsigned to gcc and signed to clang";
             return Err(unsupported(ty, why));
         }
         self.check_greatest(definition, &head(definition))?;
@@ -356,7 +356,8 @@ impl<'u> Reader<'u> {
         if !self.is_as_clang() && has_alignment(ty) {
             let atomic = ty.canonical();
             if atomic.kind() == CXType_Atomic && ty.align() < atomic.align() {
-                let why = "gcc may forget this alignment of an `_Atomic` in arrays and where it is qualified";
+                let why =
+                    "gcc may drop this alignment of an `_Atomic` in arrays and qualified types";
                 return Err(unsupported(ty, why));
             }
             let mut aligned = typedef.children();
@@ -366,7 +367,7 @@ impl<'u> Reader<'u> {
             }
             for attribute in aligned {
                 if ty.align() != ty.size() && !keeps_alignment(typedef, underlying, attribute) {
-                    let why = "gcc drops `aligned` where `vector_size` or `mode` makes another type after it, clang does not";
+                    let why = "gcc drops `aligned` if a `vector_size` or `mode` after it makes another type, clang does not";
                     return Err(unsupported(ty, why));
                 }
                 match position(typedef, underlying, attribute) {
@@ -374,7 +375,7 @@ impl<'u> Reader<'u> {
                     Position::Pointee if self.is_as_gcc() => return self.ty(underlying),
                     _ if ty.align() == underlying.align() => {}
                     Position::Pointee | Position::Unknown => {
-                        let why = "gcc gives `aligned` inside of a declarator to the type built there, clang to the typedef";
+                        let why = "gcc applies `aligned` inside a declarator to the type built there, clang to the typedef";
                         return Err(unsupported(ty, why));
                     }
                 }

@@ -51,7 +51,7 @@ impl Emitter {
             return Err(ToCError::not_c(ty, "an empty record has size 0 in C"));
         }
         if !ty.size().is_multiple_of(record.align().into()) {
-            let why = "its size is no multiple of its alignment: C has no such type";
+            let why = "its size is not a multiple of its alignment: C does not have this type";
             return Err(ToCError::not_c(ty, why));
         }
         let (members, packed, align) = if self.follows_rules(record, ty) {
@@ -170,8 +170,7 @@ impl Emitter {
         let (ty, deeper) = (field.ty(), format!("{indent}    "));
         if let (Kind::Record(inner), None, None) = (ty.kind(), field.name(), field.bit_field()) {
             if self.has_own_align(ty) || ty.is_atomic() {
-                let why =
-                    "an anonymous member has no place for an alignment of its own or `_Atomic`";
+                let why = "an anonymous member cannot have `_Atomic` or its own alignment";
                 return Err(ToCError::not_c(ty, why));
             }
             let body = self.body(inner, ty, &deeper, names)?;

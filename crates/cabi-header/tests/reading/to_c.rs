@@ -109,7 +109,7 @@ fn refused_declarations() {
             Type::bool_vector(3, BoolVector::Zig).unwrap(),
             "x",
             MODEL,
-            "@Vector(3, bool): C has no vectors of bool that are passed like these",
+            "@Vector(3, bool): C has no vector of bools that is passed like this one",
         ),
         (
             record(empty),
@@ -127,7 +127,7 @@ fn refused_declarations() {
             outer.build_at(16, 8).unwrap(),
             "x",
             MODEL,
-            "struct inner: its size is no multiple of its alignment: C has no such type",
+            "struct inner: its size is not a multiple of its alignment: C does not have this type",
         ),
         (
             Type::PTR,
@@ -145,10 +145,15 @@ fn refused_declarations() {
             Type::F80,
             "x",
             aarch64,
-            "long double: `long double` is another format in this data model",
+            "long double: `long double` has another format in this data model",
         ),
-        (Type::I32, "while", MODEL, "\"while\" is no identifier of C"),
-        (Type::I32, "a b", MODEL, "\"a b\" is no identifier of C"),
+        (
+            Type::I32,
+            "while",
+            MODEL,
+            "\"while\" is not an identifier of C",
+        ),
+        (Type::I32, "a b", MODEL, "\"a b\" is not an identifier of C"),
     ] {
         let error = declaration(&ty, name, &model).unwrap_err();
         assert_eq!(error.to_string(), why);
@@ -159,7 +164,11 @@ fn refused_declarations() {
 fn refused_prototypes() {
     let array = Type::array(&Type::I32, 3).unwrap();
     for (params, ret, why) in [
-        (&[][..], array, "int[3]: a function of C cannot return this"),
+        (
+            &[][..],
+            array,
+            "int[3]: a function of C cannot return this type",
+        ),
         (
             &[Type::VOID],
             Type::VOID,
