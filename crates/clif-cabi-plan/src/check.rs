@@ -67,7 +67,7 @@ fn first_elsewhere(
     let is_given = |reg| registers.position(reg).is_some() || own.sret == Sret::Own(reg);
     if let Some(reg) = expected.reg().filter(|reg| !is_given(*reg)) {
         return Err(PlanError::Check(format!(
-            "CLIF {what} {i}: the convention has it in {reg}, which Cranelift gives to no {what}"
+            "CLIF {what} {i}: the convention has it in {reg}, which Cranelift does not use for {what}s"
         )));
     }
     let found = found.map_or_else(|| "no place".to_owned(), |found| found.to_string());

@@ -121,7 +121,7 @@ impl PartsValue {
             !extensions.contains(&Extension::None) && part.extension != own.extension
         };
         match parts.any(is_other) {
-            true => Err(self.refused(arg, "the convention extends it otherwise", target)),
+            true => Err(self.refused(arg, "the convention extends it differently", target)),
             false => Ok(()),
         }
     }
@@ -270,13 +270,16 @@ impl PartsSignature {
         let check = |arg, value: &PartsValue, ty, (role, place): (_, &_)| {
             let is_wider = |part: &ClifPart| part.ty.bytes() > part.size.into();
             if abi.convention.frame.big_endian && value.parts.iter().any(is_wider) {
-                let why = "on a big-endian machine no part has more bytes than the object";
+                let why =
+                    "on a big-endian machine a part's type cannot have more bytes than the part";
                 return Err(value.refused(arg, why, target));
             }
             let group = FnAbi::classify(sig, ty, role, target)?;
             let is_in_registers = group.kind == GroupKind::Registers;
             let own = match place {
-                Place::Ignore => return Err(value.refused(arg, "nothing of it is passed", target)),
+                Place::Ignore => {
+                    return Err(value.refused(arg, "the convention does not pass it", target));
+                }
                 Place::Indirect { .. } => PartsValue::by_reference(value.size, value.align),
                 Place::Stack { .. } if value.parts.is_empty() || !is_in_registers => {
                     PartsValue::new(&[], value.size, value.align)

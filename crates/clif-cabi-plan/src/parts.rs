@@ -321,15 +321,15 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
         _ => size <= ty.bytes(),
     };
     let why = match (ty, placed.loc) {
-        _ if !holds => "a part of another size than its type",
+        _ if !holds => "a part with another size than its type is not lowered",
         _ if extension != Extension::None
             && (int_type(size.into()).is_none() || !part(&placed.part, None, WORD).ty.is_int()) =>
         {
-            "a part that is extended from other than 1, 2, 4 or 8 bytes is not lowered"
+            "a part that is extended must have 1, 2, 4 or 8 bytes"
         }
         (_, Loc::Reg(_) | Loc::Both(..)) => return None,
         (PartType::F80 | PartType::V256 | PartType::V512, Loc::Stack(_)) => {
-            "a part of a value that is split is at most 16 bytes of a scalar or vector on the stack"
+            "a part of a split value on the stack must be at most 16 bytes of a scalar or vector"
         }
         (_, Loc::Stack(_)) => return None,
         _ => "this kind of location is not lowered",

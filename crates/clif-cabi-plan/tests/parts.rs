@@ -328,17 +328,17 @@ fn refused_values() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("the convention extends it otherwise"),
+        error.contains("the convention extends it differently"),
         "{error}"
     );
     assert!(sig(Extension::Sign).fn_sig(&target).is_ok());
     let float = of_one(PartsValue::scalar(F64, Extension::Sign));
     let error = float.fn_sig(&target).unwrap_err().to_string();
-    assert!(error.contains("only integers are extended"), "{error}");
+    assert!(error.contains("only integers can be extended"), "{error}");
     // The low bytes of a word are an object's first ones on little-endian machines alone.
     let wider = of_one(PartsValue::new(&[I64], 4, 1));
     let error = wider.fn_sig(&Target::named(S390X).unwrap()).unwrap_err();
-    let why = "on a big-endian machine no part has more bytes than the object";
+    let why = "on a big-endian machine a part's type cannot have more bytes than the part";
     assert!(error.to_string().contains(why), "{error}");
     assert!(wider.fn_sig(&target).is_ok());
     for odd in [
@@ -351,10 +351,7 @@ fn refused_values() {
             .fn_sig(&Target::X86_64_LINUX)
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("its parts are not those of an object"),
-            "{error}"
-        );
+        assert!(error.contains("the parts do not fit an object"), "{error}");
     }
 }
 

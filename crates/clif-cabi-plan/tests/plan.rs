@@ -363,7 +363,7 @@ fn chains_in_a_register_of_the_system_are_refused() {
         let own = target.convention().unwrap();
         let (closures, _) = Machine::closures(&target, own).unwrap();
         let [call, entry] = both(&chained(closures));
-        let alone = "its functions are entered by the stubs of closures alone";
+        let alone = "only the stubs of closures can enter its functions";
         assert!(
             call.contains(alone) && entry == "planned",
             "{call}, {entry}"

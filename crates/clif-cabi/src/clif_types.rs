@@ -108,7 +108,7 @@ pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanErro
     let mut known = plan::CallConv::ALL.iter().copied();
     let call_conv = known.find(|own| clif_call_conv(*own) == sig.call_conv);
     let call_conv = call_conv.ok_or_else(|| {
-        let why = format!("`{}` is not a convention that is lowered", sig.call_conv);
+        let why = format!("the convention `{}` is not lowered", sig.call_conv);
         plan::PlanError::Check(why)
     })?;
     let mut own = plan::Signature::new(call_conv);
@@ -133,7 +133,7 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
         ArgumentPurpose::StructReturn => plan::Purpose::StructReturn,
         ArgumentPurpose::StructArgument(size) => plan::Purpose::StructArgument(size),
         ArgumentPurpose::VMContext => {
-            return Err(format!("`{purpose}` has no place here in a C signature"));
+            return Err(format!("a C signature cannot have `{purpose}` here"));
         }
     };
     let extension = match param.extension {

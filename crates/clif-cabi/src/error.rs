@@ -141,8 +141,8 @@ impl LowerError {
     /// assert_eq!(
     ///     why,
     ///     Some(
-    ///         "its shadow space is not that of Cranelift's functions there: 32 bytes on x64 \
-    ///             Windows, else none"
+    ///         "its shadow space differs from that of Cranelift's functions: 32 bytes on x64 \
+    ///             Windows, none elsewhere"
     ///     )
     /// );
     /// ```

@@ -14,7 +14,7 @@ impl PartsValue {
     pub(super) fn c_type(&self, model: &DataModel) -> Result<Type, &'static str> {
         let mut parts = self.parts.iter();
         if parts.any(|part| part.extension != Extension::None && !part.ty.is_int()) {
-            return Err("only integers are extended");
+            return Err("only integers can be extended");
         }
         let own = match &self.parts[..] {
             [part] => scalar(part.ty, part.extension),
@@ -23,7 +23,7 @@ impl PartsValue {
         let fits = |ty: &Type| (ty.size(), ty.align()) == (self.size, self.align);
         let ty = own.filter(fits).or_else(|| self.structure(model));
         ty.filter(fits)
-            .ok_or("its parts are not those of an object of its size and alignment")
+            .ok_or("the parts do not fit an object of this size and alignment")
     }
 
     fn structure(&self, model: &DataModel) -> Option<Type> {

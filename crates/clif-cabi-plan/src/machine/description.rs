@@ -55,7 +55,8 @@ pub enum ResultPlan {
 }
 
 /// Reason why functions return no value, and no address of one in memory.
-pub(crate) const NO_RESULT: &str = "Cranelift's functions of its kind return nothing in registers";
+pub(crate) const NO_RESULT: &str =
+    "Cranelift's functions of this convention return nothing in registers";
 
 impl Machine {
     /// Returns how a result in these places is taken.
@@ -65,7 +66,7 @@ impl Machine {
         parts: ClifParts,
     ) -> Result<ResultPlan, &'static str> {
         if placed.iter().any(|placed| self.is_beyond(placed)) {
-            let why = "a result that CLIF cannot say has other parts beside it, or is in no register of parameters";
+            let why = "a result that CLIF cannot express must have all its parts in registers of parameters";
             let moves = placed.iter().map(|placed| self.result_move(placed));
             let moves = moves.collect::<Option<SmallVec<_>>>().ok_or(why)?;
             let ends = parts.iter().map(|part| part.offset + part.ty.bytes());

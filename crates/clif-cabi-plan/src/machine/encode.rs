@@ -129,7 +129,7 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
 impl Machine {
     /// Refuses steps that no stub of this machine has.
     pub(crate) fn check_steps(&self, steps: &[StubStep]) -> Result<(), &'static str> {
-        const NONE: &str = "functions of its kind have no stubs, which a static chain, wide vectors and arguments aligned to more than 16 bytes need";
+        const NONE: &str = "functions of this convention have no stubs, which a static chain, wide vectors and arguments aligned to more than 16 bytes need";
         if !steps.is_empty() && !self.convention.has_stubs {
             return Err(NONE);
         }

@@ -115,7 +115,7 @@ impl Machine {
         let mut variants = all.clone();
         let own = variants.find(|own| own.frame.va_list == frame.va_list);
         let own = own.or(all.next()).ok_or_else(|| {
-            PlanError::convention(convention, "frames of its kind are not lowered", target)
+            PlanError::convention(convention, "this kind of frame is not lowered", target)
         });
         Ok(c.with(own?))
     }
@@ -304,7 +304,7 @@ impl Machine {
         let objections = [
             (
                 frame.shadow_space != self.convention.shadow_bytes,
-                "its shadow space is not that of Cranelift's functions there: 32 bytes on x64 Windows, else none",
+                "its shadow space differs from that of Cranelift's functions: 32 bytes on x64 Windows, none elsewhere",
             ),
             (
                 !is_same(frame.callee_saved, own.callee_saved),
@@ -320,7 +320,7 @@ impl Machine {
             ),
             (
                 !is_own(frame.context, self.processor().context),
-                "its context is in another register than CLIF's pinned one",
+                "its context is not in CLIF's pinned register",
             ),
             (
                 frame.carried.is_some() || frame.vector_align.is_some(),
@@ -332,11 +332,11 @@ impl Machine {
             ),
             (
                 frame.big_endian != self.processor().big_endian,
-                "Cranelift's functions have the other byte order there",
+                "Cranelift's functions have the other byte order on this machine",
             ),
             (
                 !is_own(frame.variadic_count, self.processor().vector_count),
-                "vector registers are counted in another register than C counts them in",
+                "the count of vector registers is in another register than in C",
             ),
         ];
         objections

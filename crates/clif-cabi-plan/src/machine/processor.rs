@@ -17,14 +17,14 @@ pub(super) const FRAME_POINTERS: [&str; 3] = [
 pub(super) const INLINE_PROBES: [&str; 3] = [
     "probestack_strategy",
     "inline",
-    "must be `inline` with enable_probestack: another probe overwrites the first argument there, or Cranelift panics",
+    "must be `inline` with enable_probestack: another probe overwrites the first argument on this machine, or Cranelift panics",
 ];
 
 /// Flag of processors without a context register in Cranelift, which fails to compile with it.
 const NO_CONTEXT: [&str; 3] = [
     "enable_pinned_reg",
     "false",
-    "must be off: Cranelift has no pinned register there",
+    "must be off: Cranelift has no pinned register on this machine",
 ];
 
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub(super) fn places(
     let mut conventions = conventions.iter();
     let convention = conventions.find(|own| own.call_conv == call_conv);
     let convention = convention.ok_or_else(|| {
-        let why = format!("`{call_conv}` is not a convention that is lowered on this machine");
+        let why = format!("the convention `{call_conv}` is not lowered on this machine");
         PlanError::Check(why)
     })?;
     let sret = checked_sret(convention, sig)?;
@@ -85,7 +85,7 @@ impl ClifConvention {
         let (purpose, of) = (param.purpose, self.call_conv);
         refused(
             at,
-            format!("`{purpose}` has no place here in a C signature under `{of}`"),
+            format!("a C signature cannot have `{purpose}` here under `{of}`"),
         )
     }
 

@@ -155,7 +155,7 @@ impl CallPlan {
         let mut signature = self.signature.clone();
         signature.params.clone_from(&solver.declared);
         check(machine, &signature, (&own, results), None, area_bytes)?;
-        let why = "no stub does what a call needs in this order";
+        let why = "no stub has the steps of this call in this order";
         let stub = Stub::to(before, callee, &self.after).ok_or_else(|| refuse(why))?;
         // The word of the address may be further away than any that the steps before it read.
         machine.check_steps(stub.steps()).map_err(refuse)?;

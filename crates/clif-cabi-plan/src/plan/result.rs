@@ -40,7 +40,7 @@ impl ResultPlan {
             return Err(why);
         }
         if placed.iter().any(|own| own.part.size == 0) {
-            return Err("a part of a result without bytes is not lowered");
+            return Err("a result with a part of 0 bytes is not lowered");
         }
         if machine.processor().big_endian && !is_whole(&abi.ret.place) {
             return Err(FEWER_BYTES);

@@ -159,7 +159,7 @@ fn check_callee(
 ) -> Result<(), &'static str> {
     let most = machine.convention.preserved_vectors;
     if most.is_some_and(|most| sig.assumed().vectors > most) {
-        return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
+        return Err("Cranelift's functions preserve only the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
         true => check_va_list(machine, convention),
@@ -177,9 +177,7 @@ pub(super) fn check_va_list(
     {
         return Ok(());
     }
-    Err(
-        "the definition of a variadic function is lowered for the va_lists of C's own conventions only",
-    )
+    Err("a variadic function can be defined only in a convention with C's own va_list")
 }
 
 /// Refuses a signature that no plan can be made for.
@@ -215,11 +213,11 @@ fn chain_objection(machine: Machine, side: Side, place: &Place) -> Option<&'stat
     let objections = [
         (
             !is_chain(machine, place),
-            "a static chain elsewhere than in its register is not lowered",
+            "a static chain outside its register is not lowered",
         ),
         (
             machine.convention.closures.is_some() && side == Side::Caller,
-            "its functions are entered by the stubs of closures alone",
+            "only the stubs of closures can enter its functions",
         ),
     ];
     let mut objections = objections.into_iter();
@@ -246,21 +244,19 @@ fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
             let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));
             match parts.iter().find_map(objection) {
                 None if wide && wide_moves(machine, place).is_none() => {
-                    "a wide vector has other parts beside it, or is in no register of parameters"
+                    "a value with a wide vector must have all its parts in registers of parameters"
                 }
                 why => return why,
             }
         }
         Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !machine.has_area() => {
-            "a value of more than 128 bytes in the argument area is not lowered for functions of its kind"
+            "a value of more than 128 bytes in the argument area is not lowered for functions of this convention"
         }
         Place::PerElement {
             lanes, regs, slot, ..
         } => match usize::from(*lanes).checked_sub(regs.len()) {
-            None => "more registers than lanes",
-            Some(1..) if *slot != WORD.bytes() => {
-                "lanes in slots of other than 8 bytes are not lowered"
-            }
+            None => "the value has more registers than lanes",
+            Some(1..) if *slot != WORD.bytes() => "lanes on the stack must have slots of 8 bytes",
             Some(_) => return None,
         },
         Place::Indirect { pointer, .. } => match pointer {

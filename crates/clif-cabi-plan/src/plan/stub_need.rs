@@ -5,7 +5,7 @@ use super::entry::EntryPlan;
 use crate::machine::{ResultPlan, StubStep};
 
 /// Need for a stub whose steps have no need of their own.
-const ALIGNS: &str = "a stack that is aligned otherwise than CLIF aligns it";
+const ALIGNS: &str = "a stack alignment that CLIF does not provide";
 
 impl CallPlan {
     /// Returns the property of a call that CLIF cannot express and a stub has to provide. `None`:

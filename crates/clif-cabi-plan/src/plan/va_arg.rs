@@ -255,7 +255,7 @@ impl VaArgPlan {
 /// Returns the place of a value of `group`.
 fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlace, &'static str> {
     if group.may_split || group.otherwise.is_some() {
-        let why = "an argument of which some parts may be in memory is not fetched by va_arg";
+        let why = "va_arg cannot fetch an argument that may be partly in memory";
         return Err(why);
     }
     match group.kind {
@@ -263,7 +263,7 @@ fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlac
         GroupKind::Memory => return Ok(VaPlace::Overflow),
         GroupKind::Registers => {}
         _ => {
-            let why = "an argument that is passed lane by lane is not fetched by va_arg";
+            let why = "va_arg cannot fetch an argument that is passed lane by lane";
             return Err(why);
         }
     }
@@ -271,7 +271,7 @@ fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlac
         return Ok(VaPlace::Overflow);
     }
     if group.parts.iter().any(is_wide) {
-        let why = "the register save area has 16 bytes of a vector register: no va_arg finds more";
+        let why = "the register save area has 16 bytes of a vector register: va_arg cannot fetch a wider vector";
         return Err(why);
     }
     let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);

@@ -187,7 +187,7 @@ fn objects_of_nothing() {
         let target = Target::named(name).unwrap();
         for value in [PartsValue::by_reference(0, 1), PartsValue::new(&[], 0, 8)] {
             let error = super::of_one(value).fn_sig(&target).unwrap_err();
-            let why = "nothing of it is passed";
+            let why = "the convention does not pass it";
             assert!(error.to_string().contains(why), "{error}");
         }
     }

@@ -45,14 +45,17 @@ fn flags_that_a_target_needs() {
         "s390x-unknown-linux-gnu",
     ] {
         let outline = lowering(target, &[frames, probes]);
-        let why = "another probe overwrites the first argument there, or Cranelift panics";
+        let why =
+            "another probe overwrites the first argument on this machine, or Cranelift panics";
         assert!(outline.ends_with(why));
         assert_eq!(lowering(target, &inline), "lowered");
     }
     // Cranelift has no pinned register there: it refuses each context, or panics.
     let pinned = [frames, ("enable_pinned_reg", "true")];
     for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {
-        assert!(lowering(target, &pinned).ends_with("Cranelift has no pinned register there"));
+        assert!(
+            lowering(target, &pinned).ends_with("Cranelift has no pinned register on this machine")
+        );
     }
     assert_eq!(lowering("aarch64-unknown-linux-gnu", &pinned), "lowered");
 }
@@ -62,7 +65,7 @@ fn flags_that_a_target_needs() {
 #[test]
 fn targets_that_cranelift_breaks_are_refused() {
     const ROUTINES: &str = "Cranelift calls library routines such as memcpy by its system_v, and C's functions there have its windows_fastcall";
-    const DOUBLES: &str = "Cranelift's functions keep doubles in fs0 and others across calls, and callees of this ABI do not preserve them as those of lp64d do";
+    const DOUBLES: &str = "Cranelift's functions keep doubles in registers like fs0 across calls, and callees of this ABI do not preserve these registers";
     for (triple, why) in [
         ("x86_64-unknown-uefi", ROUTINES),
         ("x86_64-unknown-cygwin", ROUTINES),

@@ -77,7 +77,7 @@ fn unnamed_arguments() {
     can_lower(Type::F80).unwrap();
     let lanes = Type::bool_vector(128, BoolVector::Zig).unwrap();
     let error = can_lower(lanes).unwrap_err().to_string();
-    let why = "an argument that is passed lane by lane is not fetched by va_arg";
+    let why = "va_arg cannot fetch an argument that is passed lane by lane";
     assert!(error.contains(why), "{error}");
 }
 

@@ -25,6 +25,6 @@ pub(super) static ARCHITECTURE: Architecture = Architecture {
     near_imports: None,
     refused: (
         &[&LP64, &LP64F],
-        "Cranelift's functions keep doubles in fs0 and others across calls, and callees of this ABI do not preserve them as those of lp64d do",
+        "Cranelift's functions keep doubles in registers like fs0 across calls, and callees of this ABI do not preserve these registers",
     ),
 };

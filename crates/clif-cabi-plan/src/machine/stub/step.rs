@@ -178,7 +178,7 @@ impl StubStep {
             }
             Self::Load(_) | Self::Store(_) => "an argument in registers that CLIF cannot express",
             Self::SaveInts => {
-                "integer registers that a variadic function keeps beside its arguments"
+                "integer registers that a variadic function saves beside its arguments"
             }
             _ => return None,
         })
