@@ -201,8 +201,7 @@ impl fmt::Display for LowerError {
             ),
             Self::Unnamed { named, found } => write!(
                 f,
-                "it is variadic with {}, and {} given: use `call_variadic`, or the signature of this call \
-                 (`FnSig::at_call`), which know the types of the unnamed ones",
+                "it is variadic with {}, and {} given: pass the types of the unnamed ones with `call_variadic` or `FnSig::at_call`",
                 count(*named, "named parameter"),
                 given_arguments(*found)
             ),
@@ -221,14 +220,14 @@ impl fmt::Display for LowerError {
             Self::Stub(why) => f.write_str(why),
             Self::NeedsStub { need, target } => write!(
                 f,
-                "it has {need}, which needs a stub on {target}, and the module defines none"
+                "it has {need}, which needs a stub on {target}, and the module defines no stubs"
             ),
             Self::Internal(why) => {
                 write!(f, "internal error of clif-cabi: {why}, please report it")
             }
             Self::StubName(name) => write!(
                 f,
-                "{name} is the name of a stub, and the module has declared it as something else"
+                "{name} is the name of a stub, and the module has declared that name differently"
             ),
         }
     }

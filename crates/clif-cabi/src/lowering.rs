@@ -176,7 +176,7 @@ impl Lowering {
             match self.probe.filter(|probe| kept.contains(probe)) {
                 Some(probe) => Err(self.needs(
                     "probestack_strategy=inline",
-                    &format!("a function that keeps {probe}"),
+                    &format!("a function that preserves {probe}"),
                 )),
                 None => Ok(plan),
             }
@@ -348,7 +348,7 @@ impl Lowering {
             true => self.check_allowed(plan, CallPlan::stub_need),
             false => {
                 let target = self.target.name();
-                let why = format!("{target}: the plan is another target's");
+                let why = format!("{target}: the plan is for another target");
                 Err(LowerError::Isa(why))
             }
         };

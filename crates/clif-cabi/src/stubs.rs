@@ -167,7 +167,7 @@ pub(crate) fn check_import(
     if import.is_some_and(|import| import.signature == signature) {
         return Ok(());
     }
-    let why = "what `Stubs` returned is not imported with the signature that was asked for";
+    let why = "the function that `Stubs` returned is not imported with the requested signature";
     Err(LowerError::Stub(why))
 }
 
@@ -281,7 +281,7 @@ pub(crate) fn check_defined(
 ) -> Result<(), LowerError> {
     match declarations.get_function_decl(id).linkage {
         FAILED => Err(LowerError::Stub(
-            "the module did not define the stub before",
+            "the module failed to define this stub earlier",
         )),
         _ => Ok(()),
     }

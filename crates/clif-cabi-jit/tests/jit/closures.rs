@@ -93,7 +93,7 @@ fn kinds_and_sizes_of_unnamed_arguments_are_checked() {
     let closures = closures();
     let sig = FnSig::new([Type::I32], Type::F64).variadic();
     let refused = message(closures.va_arg(&sig, &Type::F32));
-    let promoted = refused.contains("double, which it is promoted to");
+    let promoted = refused.contains("the promoted type, double");
     assert!(promoted, "{refused}");
     let [int, double] = [Type::I32, Type::F64].map(|ty| closures.va_arg(&sig, &ty).unwrap());
     let interface = closures.interface(&sig).unwrap();

@@ -107,11 +107,11 @@ impl Callable {
         let call_conv = self.check(dfg, &args)?.call_conv;
         let tables = &dfg.exception_tables;
         if !tables.is_valid(table) || tables[table].signature() != self.signature {
-            let why = "the exception table is not one of its signature";
+            let why = "the exception table has another signature than the call";
             return Err(LowerError::Function(why));
         }
         if !call_conv.supports_exceptions() {
-            let why = "Cranelift has no try_call under its calling convention; `Lowering::try_call_plan` plans one on x86-64 Windows";
+            let why = "Cranelift has no try_call for this calling convention: on x86-64 Windows, use `Lowering::try_call_plan`";
             return Err(LowerError::Function(why));
         }
         Ok(match self.code {
@@ -134,7 +134,7 @@ impl Callable {
                 self.signature
             }
         };
-        let why = "it has not imported the signature of what it calls";
+        let why = "it has not imported the callee's signature";
         let signature = dfg.signatures.get(signature);
         let signature = signature.ok_or(LowerError::Function(why))?;
         let declared = signature.params.iter().map(|param| param.value_type);

@@ -32,11 +32,11 @@ pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
 pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
     let func = &builder.func;
     let why = match builder.current_block() {
-        None => "no block has been switched to",
+        None => "it has no current block: switch to one first",
         Some(block) if !func.dfg.block_is_valid(block) => "it has no such block",
         Some(block) => match func.layout.last_inst(block) {
             Some(last) if func.dfg.insts[last].opcode().is_terminator() => {
-                "the block ends already: switch to another one first"
+                "its current block has already ended: switch to another block first"
             }
             _ => return Ok(()),
         },
@@ -53,9 +53,9 @@ pub(crate) fn unbegun(
     let own = &builder.func.signature;
     let unset = own.params.is_empty() && own.returns.is_empty();
     let why = if builder.current_block().is_some() || builder.func.layout.entry_block().is_some() {
-        "it has been begun already"
+        "it already has a block"
     } else if !unset && own != signature {
-        "its signature is not that of the plan"
+        "its signature differs from the plan's"
     } else {
         return Ok(());
     };
@@ -71,7 +71,7 @@ pub(crate) fn params(
 ) -> Result<SmallVec<[Value; 16]>, LowerError> {
     let refuse = |why| Err(LowerError::Function(why));
     if !is_planned(&builder.func.signature, signature) {
-        return refuse("its signature is not that of the plan");
+        return refuse("its signature differs from the plan's");
     }
     let dfg = &builder.func.dfg;
     if !dfg.block_is_valid(block) {
@@ -83,7 +83,7 @@ pub(crate) fn params(
         &params,
         signature.params.iter().map(|param| clif_type(param.ty)),
     ) {
-        return refuse("its parameters have not been appended to the block");
+        return refuse("the block does not have the function's parameters: append them first");
     }
     first_block(builder, block)?;
     Ok(params)
@@ -97,7 +97,7 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
         return Ok(());
     }
     Err(LowerError::Function(
-        "the block that is entered is not its first",
+        "the entered block is not its first block",
     ))
 }
 
@@ -187,7 +187,7 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, Low
     let import = dfg.ext_funcs.get(func);
     let signature = import.map(|import| import.signature);
     let known = signature.filter(|own| dfg.signatures.is_valid(*own));
-    known.ok_or(LowerError::Function("it has not imported what it calls"))
+    known.ok_or(LowerError::Function("it has not imported the callee"))
 }
 
 /// Refuses arguments that are not those of the plan. Returns `true` if objects are given away.
@@ -239,7 +239,7 @@ fn unused_result(plan: &CallPlan, ret: Ret) -> Result<(), LowerError> {
         PassMode::Indirect { size, align }
             if !fits_a_frame(size, align.max(result.ty.canonical_align())) =>
         {
-            let expected = "Ret::Memory, as no stack frame has room for it".to_string();
+            let expected = "Ret::Memory, because it does not fit in a stack frame".to_string();
             Err(result.error(expected, format!("Ret::{ret:?}")))
         }
         _ => Ok(()),
@@ -256,7 +256,7 @@ fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
     if fits_a_frame(copied.saturating_add(size), align) {
         return Ok(copied + size + u64::from(align));
     }
-    let expected = "an object that a stack frame has room for a copy of".into();
+    let expected = "an object whose copy fits in a stack frame".into();
     let mut found = format!("{size} bytes aligned to {align}");
     if copied > 0 {
         found += &format!(" after {copied} bytes of other copies");

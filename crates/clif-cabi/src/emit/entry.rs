@@ -88,7 +88,7 @@ impl Entry {
         {
             return check::first_block(builder, self.block);
         }
-        Err(LowerError::Function("it is not the one that was entered"))
+        Err(LowerError::Function("it is not the function of this entry"))
     }
 
     /// Returns the plan.
@@ -176,7 +176,7 @@ impl Entry {
             let fields = fields.map_err(|why| refused(arg, &format!("Entry::fields of {why}")))?;
             let is_indirect = matches!(arg.mode, PassMode::Indirect { .. });
             if !is_indirect && !fields::are_in(&fields, arg.parts) {
-                let found = "Entry::fields of what is not passed as a whole";
+                let found = "Entry::fields of a value that is not passed whole";
                 return Err(refused(arg, found));
             }
             Ok(self.form(builder, arg, Ret::Fields)?.values())
@@ -211,8 +211,8 @@ impl Entry {
                 return Ok(there.value(builder));
             }
             if !check::fits_a_frame(size, align) {
-                let expected = "an address to store it at".into();
-                let found = "an alignment that no stack frame has room for".into();
+                let expected = "Entry::store to an aligned address".into();
+                let found = "an alignment that does not fit in a stack frame".into();
                 return Err(arg.error(expected, found));
             }
             let slot = memory::slot(self.config, builder, size, align);
@@ -233,7 +233,7 @@ impl Entry {
         to: Value,
     ) -> Result<(), LowerError> {
         self.argument(builder, index, |builder, arg| {
-            check::address(&builder.func.dfg, to, &"where to store", arg.ty)?;
+            check::address(&builder.func.dfg, to, &"the destination", arg.ty)?;
             self.form(builder, arg, Ret::Memory(to)).map(|_| ())
         })
     }

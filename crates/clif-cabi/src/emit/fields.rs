@@ -71,7 +71,7 @@ impl MemoryConfig {
         let fields = fields_of(ty)?;
         match self.has_vectors() || fields.iter().all(|own| !own.ty.is_vector()) {
             true => Ok(fields),
-            false => Err("a vector, which Cranelift has none of there"),
+            false => Err("a vector, which Cranelift does not have on this machine"),
         }
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     let mut fields = Fields::new();
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed) {
         let own = clif_cabi_plan::leaf_type(&leaf).map(clif_type);
-        let own = own.ok_or("a member that is no CLIF value")?;
+        let own = own.ok_or("a member that is not a CLIF value")?;
         if leaf.bit_field && own.bits() > 64 {
             return Err("a bit-field of a type of more than 8 bytes");
         }
@@ -107,7 +107,7 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         };
         let bits = (field.offset_bits, field.end_bits());
         if fields.iter().any(|own| own.bits_in(bits) > 0) {
-            return Err("members that overlap, as a union's do");
+            return Err("members that overlap, as in a union");
         }
         fields.push(field);
     }

@@ -79,7 +79,10 @@ pub(super) fn check(
             && (align > config.slot_align || own.1.start % i64::from(align) != 0)
         {
             let expected = format!("an object that is aligned to {align}");
-            return Err(value.error(expected, "an offset or slot that is not".into()));
+            return Err(value.error(
+                expected,
+                "an offset or slot with a smaller alignment".into(),
+            ));
         }
         let points = |value: &Value| overlap(&object(dfg, Address::at(*value), 1), &own);
         let names = |(other, arg): (usize, &Arg)| match arg {
@@ -100,8 +103,8 @@ pub(super) fn check(
             }
             _ => continue,
         };
-        let expected = "an object that nothing else of the call names".into();
-        return Err(value.error(expected, format!("one that {who} names")));
+        let expected = "an object that only this argument refers to".into();
+        return Err(value.error(expected, format!("one that {who} refers to")));
     }
     Ok(())
 }

@@ -88,9 +88,9 @@ impl CallSite<'_, '_, '_> {
             };
             let why = match is_forwarded(&self.forwarded, arg, align) {
                 true if !args.iter().take(i).any(same) => continue,
-                true => "the copy it is passed by is another argument's as well",
+                true => "the copy that it is passed as is also another argument's",
                 false => {
-                    "it is passed by the address of a copy, which would be in the frame that is given up"
+                    "it is passed as the address of a copy in this frame, which a tail call gives up"
                 }
             };
             return refuse(format!("argument {i}, {}: {why}", value.ty));
@@ -108,13 +108,13 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
     if !clif_call_conv(entry.signature.call_conv).supports_tail_calls() {
         let own = entry.abi.convention.name;
         return refuse(format!(
-            "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
+            "the function being built has the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
     if !clif_call_conv(call.signature.call_conv).supports_tail_calls() {
         let own = call.abi.convention.name;
         return refuse(format!(
-            "the callee is of the convention {own}, in which the caller frees the arguments and has to stay"
+            "the callee has the convention {own}, whose callers pop the arguments and cannot give up their frames"
         ));
     }
     if entry.abi.convention.frame.context != call.abi.convention.frame.context {

@@ -214,7 +214,7 @@ impl Lowering {
         match plan.and_then(|plan| plan.entry_stub(id.as_u32())) {
             None => Ok(()),
             Some(_) => Err(LowerError::Stub(
-                "callers enter it by a stub: its id for calls is its `Lowering::entry_point`, or `declare_export` declares it",
+                "callers enter this function by a stub: call its `Lowering::entry_point`, or declare it with `declare_export`",
             )),
         }
     }
@@ -229,7 +229,8 @@ impl Lowering {
         let triple = module.isa().triple();
         if !Target::new(triple).is_ok_and(|own| own.is_alike(&self.target)) {
             let own = self.target.name();
-            let why = format!("{triple}: a module of another target than the lowering's, {own}");
+            let why =
+                format!("{triple}: the target of the module is not that of the lowering, {own}");
             return Err(LowerError::Isa(why).of(Some(name), sig));
         }
         match module.declare_function(name, linkage, signature) {
@@ -279,7 +280,7 @@ impl Lowering {
         };
         let hint = match known {
             Some(known) if known == sig => {
-                "a function that the module both calls and defines is declared once, by `declare_export`"
+                "declare a function that the module both calls and defines once, with `declare_export`"
             }
             Some(_) if first == now => {
                 "they differ in the layout of a type, the policy, the vector level or flags"

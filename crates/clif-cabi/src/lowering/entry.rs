@@ -81,7 +81,7 @@ impl Lowering {
         match check::fits_a_frame(size, align.max(ty.canonical_align())) {
             true => Ok(slot_of(self.config, builder, ty)),
             false => {
-                let expected = "one that a stack frame has room for";
+                let expected = "one that fits in a stack frame";
                 let found = format!("{size} bytes aligned to {align}");
                 Err(LowerError::value([&"an object", ty, &expected, &found]))
             }
@@ -94,7 +94,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError::Value`] for a type of more than 64 bytes, for members that overlap (a union),
-    /// and for a member that is no CLIF value:
+    /// and for a member that is not a CLIF value:
     /// - `long double`
     /// - a vector of more than 16 bytes or of bools, and any vector where Cranelift has none
     /// - a bit-field of `__int128`
@@ -121,8 +121,8 @@ impl Lowering {
     /// let error = lower.fields(&word.build(&DataModel::LP64)?).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "fields, union word: expected an object in memory, found members that overlap, as a \
-    ///         union's do"
+    ///     "fields, union word: expected an object in memory, found members that overlap, as \
+    ///         in a union"
     /// );
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```

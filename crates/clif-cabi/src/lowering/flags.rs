@@ -78,7 +78,7 @@ pub(super) fn check(
 ) -> Result<(), LowerError> {
     if default != own {
         return Err(LowerError::Isa(format!(
-            "{target}: Cranelift calls library routines such as memcpy by its {default}, and C's functions there have its {own}"
+            "{target}: Cranelift calls library routines such as memcpy by {default}, and C's functions on this target have {own}"
         )));
     }
     let refuse = |flag: &str, what: &str| {
@@ -93,7 +93,7 @@ pub(super) fn check(
             Some(_) if name.starts_with("probestack") && !flags.enable_probestack() => {}
             Some([_, own, why]) if value != *own => return refuse(name, why),
             None if !FREE.contains(&name) && value != usual.value_string() => {
-                let why = "is not known to leave the calls of C as they are";
+                let why = "may change how C functions are called";
                 return refuse(name, why);
             }
             _ => {}
@@ -103,7 +103,7 @@ pub(super) fn check(
     if grows_by_pages && (!flags.enable_probestack() || flags.probestack_size_log2() > PAGE_LOG2) {
         return refuse(
             "enable_probestack",
-            "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process",
+            "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that skips a page ends the process",
         );
     }
     if flags.enable_probestack() && flags.probestack_size_log2() < PROBE_LOG2 {

@@ -230,6 +230,6 @@ fn check_alike(own: &FnSig, other: &FnSig, has_context: bool) -> Result<(), Lowe
     if alike && !own.is_variadic() && !other.is_variadic() {
         return Ok(());
     }
-    let why = "its signature and that of the function it calls differ in more than their conventions, or are variadic";
+    let why = "its signature and the callee's are variadic, or differ in more than the convention";
     Err(LowerError::Function(why))
 }

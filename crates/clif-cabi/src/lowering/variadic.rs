@@ -36,7 +36,7 @@ impl Lowering {
     ) -> Result<Value, LowerError> {
         let passed = cabi::promote(ty);
         if passed != *ty {
-            let expected = format!("{passed}, which it is promoted to");
+            let expected = format!("the promoted type, {passed}");
             return Err(LowerError::value([&"va_arg", ty, &expected, ty]));
         }
         self.va_arg_unpromoted(builder, list, sig, ty)
@@ -87,7 +87,7 @@ impl Lowering {
             return Err(LowerError::Value {
                 what: "va_arg".into(),
                 ty: "an object".into(),
-                expected: "one that a stack frame has room for".into(),
+                expected: "one that fits in a stack frame".into(),
                 found: format!("{} bytes aligned to {}", plan.size, plan.align),
             });
         }

@@ -10,7 +10,7 @@ use super::{AnyStubs, isa_of};
 /// Flags without which functions of a target would be wrong are required.
 #[test]
 fn flags_that_a_target_needs() {
-    const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process";
+    const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that skips a page ends the process";
     const FRAMES: &str = "preserve_frame_pointers must be on: functions find their stack arguments by the frame pointer";
     let lowering = |target: &str, flags: &[(&str, &str)]| {
         let lowering = Lowering::new(&*isa_of(target, flags));
@@ -64,7 +64,7 @@ fn flags_that_a_target_needs() {
 /// preserve registers that those of lp64 do not.
 #[test]
 fn targets_that_cranelift_breaks_are_refused() {
-    const ROUTINES: &str = "Cranelift calls library routines such as memcpy by its system_v, and C's functions there have its windows_fastcall";
+    const ROUTINES: &str = "Cranelift calls library routines such as memcpy by system_v, and C's functions on this target have windows_fastcall";
     const DOUBLES: &str = "Cranelift's functions keep doubles in registers like fs0 across calls, and callees of this ABI do not preserve these registers";
     for (triple, why) in [
         ("x86_64-unknown-uefi", ROUTINES),

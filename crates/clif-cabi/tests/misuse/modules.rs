@@ -100,7 +100,7 @@ fn with_callee() -> JITModule {
 fn is_taken(module: &mut JITModule) {
     let error = call(module, 0, &variadic()).unwrap_err();
     assert!(matches!(error.cause(), LowerError::StubName(..)));
-    let why = "is the name of a stub, and the module has declared it as something else";
+    let why = "is the name of a stub, and the module has declared that name differently";
     assert_eq!(
         error.to_string(),
         format!("void (..., double): {} {why}", stub().name())
@@ -211,8 +211,7 @@ fn a_body_called_without_its_stub() {
             })
         };
         let needs_stub = linkage.is_definable() && args.len() == 2;
-        let why = "void (long long, void *): callers enter it by a stub: its id for calls is its \
-            `Lowering::entry_point`, or `declare_export` declares it";
+        let why = "void (long long, void *): callers enter this function by a stub: call its `Lowering::entry_point`, or declare it with `declare_export`";
         let expected = match needs_stub {
             true => format!("g, {why}"),
             false => String::new(),
@@ -346,7 +345,7 @@ fn a_lowering_without_stubs() {
         ),
     ] {
         let target = lower.target().name();
-        let needs = format!("which needs a stub on {target}, and the module defines none");
+        let needs = format!("which needs a stub on {target}, and the module defines no stubs");
         let why = format!("{sig}: it has {need}, {needs}");
         let refused = lower.can_lower(&sig).unwrap_err();
         assert!(matches!(refused.cause(), LowerError::NeedsStub { .. }));

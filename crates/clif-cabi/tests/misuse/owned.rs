@@ -41,7 +41,7 @@ fn objects_with_other_names() {
     let own = Arg::owned_memory;
     let refused = |said: String, arg: &str, who: &str| {
         let expected = format!(
-            "{arg}, struct three: expected an object that nothing else of the call names, found one that {who} names"
+            "{arg}, struct three: expected an object that only this argument refers to, found one that {who} refers to"
         );
         assert_eq!(said, expected);
     };
@@ -62,7 +62,7 @@ fn objects_with_other_names() {
     let (said, _) = refusal(|[_, a, b, c]| ([own(b), Arg::memory(a), Arg::value(c)], a));
     refused(said, "argument 0", "the result");
     let (said, _) = refusal(|[_, a, b, c]| ([own(a), Arg::memory(b), Arg::value(c)], c));
-    let unaligned = "argument 0, struct three: expected an object that is aligned to 16, found an offset or slot that is not";
+    let unaligned = "argument 0, struct three: expected an object that is aligned to 16, found an offset or slot with a smaller alignment";
     assert_eq!(said, unaligned);
 }
 
@@ -90,6 +90,6 @@ fn a_result_that_nobody_asks_for() {
         .can_lower(&c(text).noreturn())
         .unwrap_err()
         .to_string();
-    let why = "expected Ret::Memory, as no stack frame has room for it, found Ret::Ignore";
+    let why = "expected Ret::Memory, because it does not fit in a stack frame, found Ret::Ignore";
     assert!(error.ends_with(why), "{error}");
 }

@@ -150,7 +150,7 @@ fn odd_types() {
     let sig = void([vec![Type::I64; 6], vec![bytes, Type::FUNCTION]].concat());
     check(&sig, &["begin 0", "store 7 v0"], "load.i64");
     let far = void(vec![record(1 << 28)]).convention(&X86_64_WIN64);
-    let why = "argument 0, struct s: expected an object that a stack frame has room for a copy of, found 268435456 bytes aligned to 268435456";
+    let why = "argument 0, struct s: expected an object whose copy fits in a stack frame, found 268435456 bytes aligned to 268435456";
     check(&far, &["begin 1", "call v0([v0])"], &format!("! {why}"));
     assert_eq!(
         lowering().can_lower(&far).unwrap_err().to_string(),
@@ -160,7 +160,7 @@ fn odd_types() {
     let large = RecordBuilder::structure("l").field("b", Type::array(&Type::I8, 50 << 20).unwrap());
     let large = large.build(lowering().target().data_model()).unwrap();
     let many = void(vec![large; 3]).convention(&X86_64_WIN64);
-    let why = "argument 2, struct l: expected an object that a stack frame has room for a copy of, found 52428800 bytes aligned to 16 after 104857632 bytes of other copies";
+    let why = "argument 2, struct l: expected an object whose copy fits in a stack frame, found 52428800 bytes aligned to 16 after 104857632 bytes of other copies";
     let call = "call v0([v0], [v0], [v0])";
     check(&many, &["begin 1", call], &format!("! {why}"));
     assert_eq!(
@@ -226,7 +226,7 @@ fn plans_of_other_targets() {
     ] {
         let plan = CallPlan::new(sig, &Target::named(target).unwrap()).unwrap();
         let found = ends(&lower, &plan, &[Arg::value(Value::from_u32(0))]);
-        let why = format!("{sig}: x86_64-unknown-linux-gnu: the plan is another target's");
+        let why = format!("{sig}: x86_64-unknown-linux-gnu: the plan is for another target");
         let expected = if is_refused { &*why } else { "" };
         assert_eq!(found, [expected; 4], "{target}");
     }
