@@ -46,15 +46,15 @@ impl fmt::Display for UnwindError {
             Self::Target { target, why } => write!(f, "{target}: {why}"),
             Self::NoRules => write!(
                 f,
-                "the flag unwind_info is off: Cranelift says nothing of how its functions are unwound"
+                "the flag unwind_info is off: Cranelift makes no unwind rules for its functions"
             ),
             Self::NoPersonality => write!(
                 f,
-                "a handler of try_call needs a personality, which decides whether it is entered: `Personality::new`"
+                "a handler of try_call needs a personality, which decides when to enter the handler: use `Personality::new`"
             ),
             Self::Tag { tag } => write!(
                 f,
-                "the personality was not told what tag{tag} means: `Personality::cleanup`, `Personality::catches`"
+                "the personality has no meaning for tag{tag}: set one with `Personality::cleanup` or `Personality::catches`"
             ),
             Self::Handlers { why } => write!(f, "handlers of try_call: {why}"),
             Self::Symbol { name } => write!(f, "{name} has no address"),
@@ -65,11 +65,11 @@ impl fmt::Display for UnwindError {
 }
 
 /// Reason for a machine or a format of object files that has no tables.
-pub(crate) const NO_TABLES: &str = "no unwind tables are written for it";
+pub(crate) const NO_TABLES: &str = "no unwind tables are written for this target";
 
 /// Reason for code of Windows on AArch64 in memory.
 pub(crate) const OTHER_TABLES: &str =
-    "unwind tables of Windows on AArch64 are written in object files alone";
+    "unwind tables of Windows on AArch64 are written only in object files";
 
 impl core::error::Error for UnwindError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

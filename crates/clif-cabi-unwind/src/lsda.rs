@@ -69,7 +69,7 @@ impl Lsda {
 
     fn add(&mut self, site: &CallSite, personality: &Personality) -> Result<(), UnwindError> {
         let [handler] = &site.handlers[..] else {
-            let why = "a call has one, because a table has one landing pad for a call; its tag may stand for several types";
+            let why = "a call can have only one, because a table has one landing pad per call; one tag can stand for several types";
             return Err(UnwindError::Handlers { why });
         };
         let (filters, at) = match *handler {

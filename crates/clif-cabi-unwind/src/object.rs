@@ -64,7 +64,8 @@ impl UnwindTables {
         };
         let frames_id = object.section_id(StandardSection::EhFrame);
         if !object.section(frames_id).data().is_empty() {
-            let why = "the object has one already, which knows no handlers: leave ObjectBuilder::unwind_info off";
+            let why =
+                "the object already has one without handlers: leave ObjectBuilder::unwind_info off";
             return Err(UnwindError::Table(why.to_owned()));
         }
         let (pads, starts) = self.landing_pads(encodings)?;

@@ -101,7 +101,7 @@ impl UnwindTables {
         };
         if target.binary_format == BinaryFormat::Elf && isa.isa_flags().iter().any(signs) {
             let target = target.to_string();
-            let why = "libgcc does not heed the rules that Cranelift has for signed return addresses (sign_return_address)";
+            let why = "libgcc ignores Cranelift's unwind rules for signed return addresses (sign_return_address)";
             return Err(UnwindError::Target { target, why });
         }
         // Windows has no common entry, and Cranelift panics at one with the B key.
@@ -156,7 +156,7 @@ impl UnwindTables {
         let mut all = self.tail_calls;
         all.add(isa, func);
         if self.personality_name().is_some() && all.lose_stack_pointer() {
-            let why = "one of a call of a `tail` function has another stack pointer where the module has a tail call to a function with other arguments in memory: pass them in registers, or call by another convention";
+            let why = "a tail call to a function with other arguments in memory changes the stack pointer in a handler of a call of a `tail` function: pass the arguments in registers, or use another convention";
             return Err(UnwindError::Handlers { why });
         }
         self.tail_calls = all;
@@ -178,7 +178,7 @@ impl UnwindTables {
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
         if lsda.is_some() && matches!(self.format, Format::WindowsArm) {
-            let why = "none are written for Windows on AArch64; exceptions pass through functions without handlers";
+            let why = "they are not supported for Windows on AArch64; exceptions pass through functions without handlers";
             return Err(UnwindError::Handlers { why });
         }
         if let (Some(lsda), true) = (&lsda, self.is_windows()) {

@@ -69,7 +69,7 @@ pub(crate) fn compiled(
     let rules = code.create_unwind_info_of_kind(isa, UnwindInfoKind::Windows);
     // Cranelift's word for a place, or an offset in the prologue, that has more than a byte.
     let rules = rules.map_err(|error| match error {
-        CodegenError::CodeTooLarge => UnwindError::Table("Windows has none of a function that saves more than 240 bytes of registers, as `preserve_all` ones do, or has a prologue of more than 255".to_owned()),
+        CodegenError::CodeTooLarge => UnwindError::Table("Windows has no table for a function that saves more than 240 bytes of registers, as with `preserve_all`, or has a prologue of more than 255 bytes".to_owned()),
         error => UnwindError::Compile(error),
     })?;
     let Some(UnwindInfo::WindowsX64(rules)) = rules else {
@@ -130,7 +130,7 @@ fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
 /// Returns the rules of a stub: none if it has no frame, otherwise those of a frame in which no
 /// register is saved.
 pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
-    let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
+    let wrong = || UnwindError::Table("Windows has no table for this stub".to_owned());
     let (pushed, set) = match &*code.unwind {
         [] | [_] => return Ok(Vec::new()),
         [_, pushed, set, _] if set.cfa == (X86_64::RBP.0, 16) => (pushed.offset, set.offset),
@@ -144,9 +144,9 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
 /// Refuses handlers that `personality` does not enter.
 pub(crate) fn check_handlers(personality: &str, lsda: &Lsda) -> Result<(), UnwindError> {
     let why = if personality.starts_with(OF_CXX) {
-        "those of Microsoft's C++ are functions of their own (funclets), which Cranelift does not make; exceptions pass through functions without handlers"
+        "Microsoft's C++ needs handlers that are separate functions (funclets), which Cranelift does not make; exceptions pass through functions without handlers"
     } else if personality == OF_C && !lsda.catches_all() {
-        "__C_specific_handler takes every exception for them, so they have no tag"
+        "__C_specific_handler catches every exception, so its handlers cannot have a tag"
     } else {
         return Ok(());
     };

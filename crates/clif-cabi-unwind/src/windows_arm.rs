@@ -62,7 +62,7 @@ pub(crate) fn compiled(
         [.., last] => fragments(last, code, false),
         [] => None,
     };
-    frame.ok_or_else(|| UnwindError::Table("Windows on AArch64 has none of a function that is `preserve_all`, has `bti` or signed return addresses, or 1 MiB of code".to_owned()))
+    frame.ok_or_else(|| UnwindError::Table("Windows on AArch64 has no table for a function that is `preserve_all`, has `bti` or signed return addresses, or has 1 MiB of code".to_owned()))
 }
 
 /// Returns the fragments of a stub: none if it has no frame.
@@ -80,7 +80,7 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<Fragment>, UnwindError> {
         }
         _ => None,
     };
-    frame.ok_or_else(|| UnwindError::Table("Windows has no such table of a stub".to_owned()))
+    frame.ok_or_else(|| UnwindError::Table("Windows has no table for this stub".to_owned()))
 }
 
 /// Returns the fragments of `code`, whose frame is complete with `row`.

@@ -60,7 +60,7 @@ fn machines_without_tables_are_refused() {
         let error = UnwindTables::of_stubs(&triple).err().unwrap().to_string();
         assert_eq!(
             error,
-            format!("{name}: no unwind tables are written for it")
+            format!("{name}: no unwind tables are written for this target")
         );
     }
 }
@@ -95,7 +95,7 @@ fn windows_on_aarch64_is_refused_where_it_has_no_tables() {
     let tables = on_arm(&plain, "").unwrap();
     let error = tables.in_memory(4096, |_| Some(0x1000), |_| None);
     let error = error.unwrap_err().to_string();
-    assert!(error.ends_with("on AArch64 are written in object files alone"));
+    assert!(error.ends_with("on AArch64 are written only in object files"));
     let vectors = "function %f() preserve_all {\nss0 = explicit_slot 8\nblock0:\n\
                    v0 = f64const 0x1.8p0\nv1 = stack_addr.i64 ss0\nstore v0, v1\nreturn\n}";
     let handler = "try_call_indirect v0(), sig0, block1, [ default: block1 ]";
@@ -111,7 +111,7 @@ fn windows_on_aarch64_is_refused_where_it_has_no_tables() {
         (
             &calls("windows_fastcall", handler),
             "",
-            "none are written for Windows on AArch64",
+            "they are not supported for Windows on AArch64",
         ),
     ] {
         let error = on_arm(text, flag).err().unwrap();
@@ -170,7 +170,9 @@ fn frames_that_windows_cannot_describe_are_refused() {
         let found = added.map_or_else(|error| error.to_string(), |()| "described".to_owned());
         let words = match is_described {
             true => "described",
-            false => "unwind table: Windows has none of a function that saves more than 240 bytes",
+            false => {
+                "unwind table: Windows has no table for a function that saves more than 240 bytes"
+            }
         };
         assert!(found.starts_with(words), "{found}");
     }
@@ -206,7 +208,10 @@ block1:
         let of_c = added("__C_specific_handler", handler);
         match handler {
             "default" => assert_eq!(of_c, Ok(())),
-            _ => assert!(of_c.unwrap_err().ends_with("so they have no tag")),
+            _ => assert!(
+                of_c.unwrap_err()
+                    .ends_with("so its handlers cannot have a tag")
+            ),
         }
     }
 }
