@@ -72,7 +72,7 @@ fn module_relocs(name: &str, id: FuncId, ctx: &Context) -> Result<Vec<ModuleRelo
                 return Err(Error::Relocation {
                     name: name.to_owned(),
                     offset: reloc.offset,
-                    why: format!("{:?} is no name of a module", reloc.target),
+                    why: format!("{:?} is not a name of the module", reloc.target),
                 });
             }
             Ok(ModuleReloc::from_mach_reloc(reloc, &ctx.func, id))
@@ -120,10 +120,10 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
                 "a struct argument cannot be a result"
             }
             ArgumentPurpose::StructReturn if what == "result" => {
-                "sret is a parameter, never a result"
+                "sret must be a parameter, not a result"
             }
             ArgumentPurpose::StructReturn if !returns.is_empty() => {
-                "sret does not go together with results"
+                "sret cannot be combined with results"
             }
             _ => match machine::param_refusal(param, signature.call_conv) {
                 Some(why) => why,

@@ -107,16 +107,16 @@ impl Debug {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let refuse = |name, why: &str| Err(refused(name, "true", why.to_owned()));
         if options.gdb && !cfg!(feature = "gdb") {
-            let why = "it is a feature of clif-cabi-jit that is not switched on";
+            let why = "the feature `gdb` of clif-cabi-jit is not enabled";
             return refuse("gdb", why);
         }
         if options.gdb && cfg!(any(not(unix), target_vendor = "apple")) {
-            let why = "it is told of ELF images, which this system does not have";
+            let why = "gdb reads ELF images, which this system does not have";
             return refuse("gdb", why);
         }
         let has_profile = options.perf_map || options.jitdump.is_some();
         if has_profile && !cfg!(target_os = "linux") {
-            return refuse("perf", "perf is a profiler of Linux");
+            return refuse("perf", "perf exists only on Linux");
         }
         Ok(Self {
             options: options.clone(),

@@ -320,7 +320,7 @@ impl Engine {
                 }
             }
             Some(FuncOrDataId::Data(_)) => {
-                return Err(incompatible(name, "it is a data object already"));
+                return Err(incompatible(name, "it is already a data object"));
             }
             None => {}
         }
@@ -347,7 +347,7 @@ impl Engine {
             Some(name) => {
                 check_name(name)?;
                 if matches!(self.module.get_name(name), Some(FuncOrDataId::Func(_))) {
-                    return Err(incompatible(name, "it is a function already"));
+                    return Err(incompatible(name, "it is already a function"));
                 }
                 self.module.declare_data(name, linkage, writable, tls)?
             }

@@ -43,7 +43,7 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
     let shared = settings::Flags::new(shared);
     let log2 = shared.log2_min_function_alignment();
     if log2 > MAX_LOG2_ALIGN {
-        let why = format!("at most {MAX_LOG2_ALIGN}: memory is aligned to pages");
+        let why = format!("must be at most {MAX_LOG2_ALIGN}: memory is aligned to pages");
         return Err(refused(
             "log2_min_function_alignment",
             &log2.to_string(),

@@ -72,7 +72,7 @@ impl NewFrames {
             }
             return Err(UnwindError::Target {
                 target: isa.triple().to_string(),
-                why: "no unwind tables are written, so that nothing enters a handler of try_call",
+                why: "no unwind tables are written, so a handler of try_call is never entered",
             });
         };
         tables.add_tail_calls(isa, func)?;

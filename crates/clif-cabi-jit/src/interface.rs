@@ -196,14 +196,13 @@ impl CallInterface {
     fn another_number(&self, given: usize) -> Error {
         let n = self.sig.params().len();
         let mut why = format!(
-            "{}, and {given} {} given",
+            "it takes {}, and {given} {} given",
             count(n as u64, "argument"),
             are(given)
         );
         if self.sig.is_variadic() && given > n {
             why.push_str(
-                ": `Invokers::function_at_call`, or `FnSig::at_call`, takes the types of the unnamed \
-                 ones",
+                ": pass the types of the unnamed ones with `Invokers::function_at_call` or `FnSig::at_call`",
             );
         }
         Subject::Call.refused(&self.sig, why)

@@ -26,7 +26,7 @@ pub(crate) fn check_kind(
     };
     let Some(width) = width else {
         let why = format!(
-            "{:?} has no meaning in JIT code (Abs8 reaches everything)",
+            "{:?} is not supported in JIT code: use Abs8, which reaches every address",
             reloc.kind
         );
         return Err(refused(name, reloc, why));

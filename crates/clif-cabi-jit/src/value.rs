@@ -185,7 +185,7 @@ pub(crate) fn check<T: CValue>(given: Subject, ty: &Type) -> Result<()> {
 
 #[cold]
 fn no_stand_in(given: Subject, ty: &Type, name: &str) -> Error {
-    given.refused(ty, format!("{name} cannot stand for it"))
+    given.refused(ty, format!("{name} does not match this type"))
 }
 
 macro_rules! scalars {

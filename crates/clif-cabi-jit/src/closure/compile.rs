@@ -85,11 +85,11 @@ impl Compiler {
                 let (what, why) = match params.any(|param| param.flags.has(ArgFlags::NEST)) {
                     true => (
                         "a static chain".to_owned(),
-                        "a closure's stub brings the context in its register",
+                        "a closure's stub passes the context in the register of the chain",
                     ),
                     false => (
                         format!("the convention {}", plan.abi.convention.name),
-                        "its functions are no closures: it has no register for the context that a stub brings",
+                        "its functions cannot be closures: it has no register for the context",
                     ),
                 };
                 LowerError::Plan(PlanError::Unsupported {

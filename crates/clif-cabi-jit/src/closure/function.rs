@@ -51,7 +51,7 @@ impl Closure<'_> {
     /// // SAFETY: the closure lives.
     /// assert_eq!(unsafe { code(21) }, 42);
     /// let wrong = twice.as_fn::<unsafe extern "C" fn(f32) -> i32>();
-    /// assert_eq!(wrong.unwrap_err().to_string(), "argument 0, int: f32 cannot stand for it");
+    /// assert_eq!(wrong.unwrap_err().to_string(), "argument 0, int: f32 does not match this type");
     /// # Ok::<(), clif_cabi_jit::Error>(())
     /// ```
     pub fn as_fn<F: FnPointer>(&self) -> Result<F> {
@@ -64,7 +64,7 @@ impl Closure<'_> {
         let interface = &self.header().interface;
         let mut params = interface.sig.params().iter();
         if !interface.is_c || params.any(|param| param.flags != ArgFlags::NONE) {
-            let why = "`extern \"C\"` is another convention";
+            let why = "`extern \"C\"` has another convention";
             return Err(Subject::FnPointer.refused(&interface.sig, why));
         }
         F::check(&interface.sig)?;
@@ -86,7 +86,7 @@ fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Res
         return Err(Subject::FnPointer.refused(sig, why));
     }
     if sig.is_variadic() != is_variadic {
-        return Err(Subject::FnPointer.refused(sig, "only one of both ends with `...`"));
+        return Err(Subject::FnPointer.refused(sig, "only one of the two is variadic"));
     }
     let result = sig.result();
     check::<R>(Subject::Result, result)?;
@@ -94,9 +94,10 @@ fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Res
     // sign.
     let is_signed = result.as_scalar().map(Scalar::is_signed);
     if result.size() < 8 && R::IS_SIGNED.is_some() && R::IS_SIGNED != is_signed {
-        return Err(
-            Subject::Result.refused(result, "an integer of the other sign is extended otherwise")
-        );
+        return Err(Subject::Result.refused(
+            result,
+            "an integer of the other sign is extended differently",
+        ));
     }
     Ok(())
 }

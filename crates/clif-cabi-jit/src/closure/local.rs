@@ -99,7 +99,10 @@ impl ClosureInterface {
         let (own, closure) = (name.to_owned(), RefCell::new(closure));
         self.local(name, move |args, result| match closure.try_borrow_mut() {
             Ok(mut closure) => closure(args, result),
-            Err(_) => end(&own, "was called while it runs, and it is an `FnMut`"),
+            Err(_) => end(
+                &own,
+                "was called while it was running, which an `FnMut` does not allow",
+            ),
         })
     }
 }

@@ -181,7 +181,7 @@ impl VaList<'_> {
             return Ok(());
         }
         let why = format!(
-            "it is fetched as in {}, the list is of {}",
+            "its `VaArg` is for lists of {}, and this list is of {}",
             other.name, own.name
         );
         Err(Subject::Unnamed.refused(&va_arg.ty, why))

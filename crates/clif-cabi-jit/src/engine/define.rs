@@ -158,7 +158,7 @@ impl Engine {
         let name = self.check_definable(FuncOrDataId::Data(id))?;
         let size = match &content.init {
             Init::Uninitialized => {
-                let why = "it has neither bytes nor a size";
+                let why = "it needs bytes or a size";
                 return Err(Error::Content { name, why });
             }
             Init::Zeros { size } => *size,
@@ -171,7 +171,7 @@ impl Engine {
             .chain(objects.map(|&(_, object, _)| content.data_decls.is_valid(object)))
             .all(|valid| valid)
         {
-            let why = "an address in it is that of nothing it declares";
+            let why = "an address in it refers to a symbol that it does not declare";
             return Err(Error::Content { name, why });
         }
         let relocs: Vec<_> = content.all_relocs(Reloc::Abs8).collect();

@@ -63,7 +63,7 @@ pub(super) fn check_stub(
     }
     Err(Error::Content {
         name: name.to_owned(),
-        why: "it has the name of a stub, and other code",
+        why: "it has the name of a stub, but different code",
     })
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
 /// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'static str> {
     match param.purpose {
-        ArgumentPurpose::StructArgument(_) => Some("AArch64 passes no struct argument"),
+        ArgumentPurpose::StructArgument(_) => Some("Cranelift has no struct arguments on AArch64"),
         ArgumentPurpose::StructReturn if call_conv == CallConv::Tail => {
             Some("the convention tail has no sret")
         }

@@ -90,7 +90,7 @@ pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
 /// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static str> {
     match param.purpose {
-        ArgumentPurpose::StructArgument(_) => Some("RISC-V passes no struct argument"),
+        ArgumentPurpose::StructArgument(_) => Some("Cranelift has no struct arguments on RISC-V"),
         _ => None,
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
 /// Names the part of a function that Cranelift's back end would panic on.
 pub(crate) fn param_refusal(param: &AbiParam, _: CallConv) -> Option<&'static str> {
     match param.purpose {
-        ArgumentPurpose::StructArgument(_) => Some("s390x passes no struct argument"),
+        ArgumentPurpose::StructArgument(_) => Some("Cranelift has no struct arguments on s390x"),
         _ => None,
     }
 }

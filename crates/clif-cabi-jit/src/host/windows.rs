@@ -89,7 +89,7 @@ impl Frames {
             let table: Option<Box<[RuntimeFunction]>> = run.iter().map(entry).collect();
             let count = u32::try_from(run.len()).ok();
             let refused = |source| Error::Memory {
-                action: "tell Windows of unwind tables",
+                action: "register unwind tables with Windows",
                 source: region::Error::SystemCall(source),
             };
             let too_large = || refused(io::ErrorKind::OutOfMemory.into());

@@ -172,7 +172,7 @@ fn another_convention_is_refused() {
         // SAFETY: nothing is read.
         let wrong = unsafe { args.va_list().unwrap().next::<i64>(&long) };
         let wrong = message(wrong);
-        assert!(wrong.contains("the list is of"), "{wrong}");
+        assert!(wrong.contains("this list is of"), "{wrong}");
         ret.set(1_i32).unwrap();
     });
     type VariadicFn = unsafe extern "C" fn(i32, ...) -> i32;
@@ -183,19 +183,19 @@ fn another_convention_is_refused() {
     let other = closures.interface(&win64).unwrap();
     let other = other.closure("f", |_, _| ()).unwrap();
     let refused = other.as_fn::<VariadicFn>().unwrap_err().to_string();
-    let why = "`extern \"C\"` is another convention";
+    let why = "`extern \"C\"` has another convention";
     assert!(refused.ends_with(why), "{refused}");
 
     let sig = FnSig::new([Type::I64], Type::I64).convention(&X86_64_LANG);
     let error = message(closures.interface(&sig));
     assert_eq!(
         error,
-        "the convention lang: its functions are no closures: it has no register for the context that a stub brings (x86_64-unknown-linux-gnu)"
+        "the convention lang: its functions cannot be closures: it has no register for the context (x86_64-unknown-linux-gnu)"
     );
     let sig = FnSig::new([Type::I64], Type::I64).static_chain(&DataModel::LP64);
     assert_eq!(
         message(closures.interface(&sig)),
-        "a static chain: a closure's stub brings the context in its register (x86_64-unknown-linux-gnu)"
+        "a static chain: a closure's stub passes the context in the register of the chain (x86_64-unknown-linux-gnu)"
     );
 }
 
@@ -249,12 +249,12 @@ fn other_function_pointers_are_refused() {
     type ExternFn = unsafe extern "C" fn(u32, *mut u8) -> i32;
     assert!(closure.as_fn::<ExternFn>().is_ok());
     refused! {
-        unsafe extern "C" fn(i32, *mut u8) -> u32, "the result, int: an integer of the other sign is extended otherwise";
+        unsafe extern "C" fn(i32, *mut u8) -> u32, "the result, int: an integer of the other sign is extended differently";
         unsafe extern "C" fn(i32) -> i32, "the function pointer, int (int, void *): 1 parameter is given";
         unsafe extern "C" fn(i32, ...) -> i32, "the function pointer, int (int, void *): 1 parameter is given";
-        unsafe extern "C" fn(i32, *mut u8, ...) -> i32, "the function pointer, int (int, void *): only one of both ends with `...`";
-        unsafe extern "C" fn(i32, u64) -> i32, "argument 1, void *: u64 cannot stand for it";
-        unsafe extern "C" fn(i32, *mut u8), "the result, int: () cannot stand for it";
+        unsafe extern "C" fn(i32, *mut u8, ...) -> i32, "the function pointer, int (int, void *): only one of the two is variadic";
+        unsafe extern "C" fn(i32, u64) -> i32, "argument 1, void *: u64 does not match this type";
+        unsafe extern "C" fn(i32, *mut u8), "the result, int: () does not match this type";
     }
 }
 

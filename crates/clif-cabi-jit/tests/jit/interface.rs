@@ -135,7 +135,7 @@ fn eighteen_arguments_arrive() {
     let refused = unsafe { call.call::<i64>(code.code(), &wrong) };
     assert_eq!(
         message(refused),
-        "argument 17, long long: f64 cannot stand for it"
+        "argument 17, long long: f64 does not match this type"
     );
 }
 
@@ -186,7 +186,7 @@ fn values_that_do_not_fit_are_refused() {
     for (args, why) in [
         (
             &[own][..],
-            "the call, float (struct s, int): 2 arguments, and 1 is given",
+            "the call, float (struct s, int): it takes 2 arguments, and 1 is given",
         ),
         (
             &[own, CallArg::new(&1_i64)],
@@ -194,11 +194,11 @@ fn values_that_do_not_fit_are_refused() {
         ),
         (
             &[own, CallArg::new(&1.0_f32)],
-            "argument 1, int: f32 cannot stand for it",
+            "argument 1, int: f32 does not match this type",
         ),
         (
             &[CallArg::new(&sixteen), CallArg::new(&n)],
-            "argument 0, struct s: i128 cannot stand for it",
+            "argument 0, struct s: i128 does not match this type",
         ),
         (
             &[CallArg::bytes(&[0; 15]), CallArg::new(&n)],
@@ -211,18 +211,21 @@ fn values_that_do_not_fit_are_refused() {
     let result = unsafe { call.call::<i32>(null, &[own, CallArg::new(&n)]) };
     assert_eq!(
         message(result),
-        "the result, float: i32 cannot stand for it"
+        "the result, float: i32 does not match this type"
     );
     // SAFETY: nothing is called.
     let result = unsafe { call.call::<()>(null, &[own, CallArg::new(&n)]) };
-    assert_eq!(message(result), "the result, float: () cannot stand for it");
+    assert_eq!(
+        message(result),
+        "the result, float: () does not match this type"
+    );
     // Tuples, of a declaration.
     let apply = interface([Type::PTR, Type::I32], Type::I32);
     // SAFETY: nothing is called.
     let result = unsafe { apply.call::<i32>(null, (1_i64, 2)) };
     assert_eq!(
         message(result),
-        "argument 0, void *: i64 cannot stand for it"
+        "argument 0, void *: i64 does not match this type"
     );
 }
 
@@ -233,7 +236,7 @@ fn a_call_with_more_arguments_than_its_signature() {
     let mut invokers = invokers();
     let (format, way) = (
         c"%d\n".as_ptr(),
-        "`Invokers::function_at_call`, or `FnSig::at_call`, takes the types of the unnamed ones",
+        "pass the types of the unnamed ones with `Invokers::function_at_call` or `FnSig::at_call`",
     );
     let refused = |function: &clif_cabi_jit::DeclaredFunction, more: bool| {
         message(match more {
@@ -246,21 +249,21 @@ fn a_call_with_more_arguments_than_its_signature() {
     let none = invokers.function(printf).unwrap();
     assert_eq!(
         refused(&none, true),
-        format!("the call, int (void *, ...): 1 argument, and 3 are given: {way}")
+        format!("the call, int (void *, ...): it takes 1 argument, and 3 are given: {way}")
     );
     assert_eq!(
         refused(&none, false),
-        "the call, int (void *, ...): 1 argument, and 0 are given"
+        "the call, int (void *, ...): it takes 1 argument, and 0 are given"
     );
     let one = invokers.function_at_call(printf, [Type::I32]).unwrap();
     assert_eq!(
         refused(&one, true),
-        format!("the call, int (void *, ..., int): 2 arguments, and 3 are given: {way}")
+        format!("the call, int (void *, ..., int): it takes 2 arguments, and 3 are given: {way}")
     );
     let abs = invokers.function("int abs(int)").unwrap();
     assert_eq!(
         refused(&abs, true),
-        "the call, int (int): 1 argument, and 3 are given"
+        "the call, int (int): it takes 1 argument, and 3 are given"
     );
 }
 

@@ -352,7 +352,10 @@ fn errors_that_c_cannot_receive_end_the_process_and_name_the_closure() {
             "drops",
             "panicked when it was dropped: no end; it was called by C",
         ),
-        ("again", "was called while it runs, and it is an `FnMut`"),
+        (
+            "again",
+            "was called while it was running, which an `FnMut` does not allow",
+        ),
         ("thread", other_thread),
         ("later", other_thread),
     ] {
