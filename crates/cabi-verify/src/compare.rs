@@ -77,7 +77,7 @@ impl Comparison<'_> {
             return vec![format!("{}: the {function} {how}", self.compiler).into()];
         }
         if side.state("absent").is_some() {
-            return vec![format!("{} has no such function", self.compiler).into()];
+            return vec![format!("{} does not define the function", self.compiler).into()];
         }
         let mut all = Vec::new();
         let args = self.abi.args.iter().zip(&side.args).zip(types);
@@ -90,7 +90,7 @@ impl Comparison<'_> {
             // An unnamed one may have been promoted.
             let checked = match found.n_bytes() as u64 >= ty.size() {
                 true => self.value((name, action), &arg.place, found),
-                false => Err(format!("{name}: {} bytes were looked at", found.n_bytes()).into()),
+                false => Err(format!("{name}: {} bytes were observed", found.n_bytes()).into()),
             };
             let checked = checked.and_then(|()| match self.is_callee() {
                 true => Ok(self.relies(name, &arg.place, found)?),
@@ -103,7 +103,7 @@ impl Comparison<'_> {
             all.extend(found.map(|found| of_value(Value::Argument(i), found)));
         }
         if side.args.len() != self.abi.args.len() {
-            all.push(format!("{} arguments were looked at", side.args.len()).into());
+            all.push(format!("{} arguments were observed", side.args.len()).into());
         }
         let checked = self.result(side.result.as_ref());
         all.extend(checked.err().map(|found| of_value(Value::Result, found)));
@@ -179,7 +179,7 @@ impl Comparison<'_> {
         };
         let place = match &run.at {
             BytePlaces::Spots(found) => listed(found.iter().map(|one| one.after(i))),
-            _ => "no place that was looked at".to_owned(),
+            _ => "no observed place".to_owned(),
         };
         let expected = match spots.is_empty() {
             true => "nowhere".to_owned(),
@@ -230,7 +230,7 @@ impl Comparison<'_> {
         match spots.all(|spot| found.extended(note, &spot).unwrap_or(own) >= expected) {
             true => Ok(()),
             false => Err(format!(
-                "{name}: {} does not extend it in {} to {expected} bits",
+                "{name}: {} does not extend the value in {} to {expected} bits",
                 self.compiler, placed.loc
             )),
         }
@@ -268,7 +268,7 @@ impl Comparison<'_> {
         };
         match found.note("relies") {
             Some(_) if !is_extended => Err(format!(
-                "{name}: {} reads bits above it, which nobody extends",
+                "{name}: {} reads bits above the value, which callers do not set",
                 self.compiler
             )),
             _ => Ok(()),
@@ -308,7 +308,7 @@ impl Comparison<'_> {
         let ret = &self.abi.ret;
         let Some(found) = found else {
             return match ret.returns {
-                Returns::Value => Err("the result was not looked at".into()),
+                Returns::Value => Err("the result was not observed".into()),
                 _ => Ok(()),
             };
         };
@@ -348,17 +348,17 @@ impl Comparison<'_> {
         let (used, popped) = (number(side, "x87"), number(side, "popped"));
         if used != expected {
             return Err(format!(
-                "{used} registers of the x87 stack are in use after it, expected {expected}"
+                "{used} registers of the x87 stack are in use after the call, expected {expected}"
             ));
         }
         if popped != self.abi.callee_pops {
             let expected = self.abi.callee_pops;
-            return Err(format!("it pops {popped} bytes, expected {expected}"));
+            return Err(format!("the callee pops {popped} bytes, not {expected}"));
         }
         let (needed, aligned) = (number(side, "needs"), u64::from(self.abi.area_align));
         if needed > aligned {
             return Err(format!(
-                "it needs an argument area aligned to {needed} bytes, expected {aligned}"
+                "the callee needs an argument area aligned to {needed} bytes, expected {aligned}"
             ));
         }
         let kept = self.abi.convention.frame.callee_saved;
@@ -404,7 +404,7 @@ impl Comparison<'_> {
             let found = side.state("carried").unwrap_or("no register");
             let expected = self.carries().unwrap_or("none");
             return Err(format!(
-                "{compiler} passes the address of its trace in {found}, expected {expected}"
+                "{compiler} passes the address of the error trace in {found}, expected {expected}"
             ));
         }
         let usual = ["aligned", "count", "x87", "carried"];

@@ -102,7 +102,7 @@ pub fn libclang(oldest: i128) -> Result<(), String> {
     });
     match &*FOUND {
         Ok(found) if *found < oldest => Err(format!(
-            "libclang {found} is here, which knows less than {oldest}"
+            "libclang {found} is too old: {oldest} or later is needed"
         )),
         Ok(_) => Ok(()),
         Err(why) => Err(why.clone()),
@@ -198,7 +198,7 @@ impl CorpusFile {
     /// assert_eq!(file.blocks[0].code, "int f(int);\n");
     ///
     /// let refused = CorpusFile::parse("a.abi".as_ref(), "== one\nint f(int);\n").unwrap_err();
-    /// assert_eq!(refused.to_string(), "a.abi:1: block `one` does not say what it `proves`");
+    /// assert_eq!(refused.to_string(), "a.abi:1: block `one` has no key `proves`");
     /// # Ok::<(), cabi_verify::corpus::CorpusError>(())
     /// ```
     pub fn parse(path: &Path, text: &str) -> Result<Self, CorpusError> {

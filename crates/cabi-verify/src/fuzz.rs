@@ -77,7 +77,7 @@ pub fn run(
     mut told: impl FnMut(&Results, u64) -> Result<(), String>,
 ) -> Result<Results, String> {
     if references.is_empty() {
-        return Err("no compiler is here that could be asked".to_owned());
+        return Err("no compiler to compare with".to_owned());
     }
     let (start, lists) = (Instant::now(), lists(plan, references));
     let numbers = &numbers(plan, &lists);

@@ -248,7 +248,7 @@ impl HeaderCases<'_> {
     fn prototype(&mut self, prototype: &Prototype) -> Result<(), Omission> {
         let left = |key, why: &str| Err((key, why.to_owned()));
         if !prototype.target_features.is_empty() {
-            return left("own target", "it has a target attribute");
+            return left("own target", "the function has a target attribute");
         }
         if self.header.prototype(&prototype.name).is_none() {
             return left("overloaded", "several functions have this name");
@@ -326,7 +326,7 @@ fn spell(ty: &Type, text: &str) -> Result<String, Omission> {
     match ty.kind() {
         Kind::Scalar(Scalar::Ptr) => Ok("void *".to_owned()),
         Kind::Scalar(Scalar::FnPtr) => Ok("cabi_function_pointer".to_owned()),
-        _ if is_unnamed(text) => Err(("spelling", format!("{text} cannot be spelled"))),
+        _ if is_unnamed(text) => Err(("spelling", format!("{text} has no name"))),
         _ => Ok(portable(text)),
     }
 }
@@ -357,8 +357,8 @@ fn no_room<'t>(
     let n = args.len();
     let large = args.chain([ret]).find(|ty| ty.size() > MAX_RECORD);
     let why = match large.map(Type::size) {
-        _ if n > MAX_ARGUMENTS => format!("{n} arguments, cases have up to {MAX_ARGUMENTS}"),
-        Some(size) => format!("{size} bytes, cases are made up to {MAX_RECORD}"),
+        _ if n > MAX_ARGUMENTS => format!("{n} arguments, a case may have {MAX_ARGUMENTS}"),
+        Some(size) => format!("{size} bytes, a value of a case may have {MAX_RECORD}"),
         None => return Ok(()),
     };
     Err(("too large", why))

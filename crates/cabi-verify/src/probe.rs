@@ -61,7 +61,7 @@ const MAX_ALIGN: u64 = 4096;
 const ROW: &str = include_str!("../probe/row.h");
 
 /// Reason why a case is not observed.
-const FAR_POINTER: &str = "an address further up the stack than the probe looks for one";
+const FAR_POINTER: &str = "an address further up the stack than the probe searches";
 
 /// Functions that compiled code calls where there is no library of C.
 pub(crate) const FREESTANDING: &str = include_str!("../probe/freestanding.c");
@@ -71,7 +71,7 @@ pub type CaseFacts = Result<Facts, Fault>;
 
 /// Returns the facts of a case that a program has left out.
 pub(crate) fn nothing() -> CaseFacts {
-    Err(Fault::from("nothing was said of it".to_owned()))
+    Err(Fault::from("the probe printed nothing about it".to_owned()))
 }
 
 /// Checks whether the probe has room for the values of `case`.
@@ -287,10 +287,10 @@ impl Probe {
             let output = run(all.len())?;
             let text = String::from_utf8_lossy(&output.stdout);
             for (line, why) in [
-                ("died unforked", "the system starts no process"),
+                ("died unforked", "the system cannot start a process"),
                 (
                     "died unguarded",
-                    "the system takes no page of 4096 bytes away",
+                    "the system cannot protect a page of 4096 bytes",
                 ),
             ] {
                 if text.contains(line) {
@@ -318,7 +318,7 @@ impl Probe {
                 });
             }
             if all.len() == before {
-                let why = format!("the probe says nothing: {}", output.status);
+                let why = format!("the probe printed nothing: {}", output.status);
                 // The program ends before the first case, and would do so for the others.
                 let rest = if text.contains("= ") { 1 } else { n - before };
                 all.extend(vec![Err(Fault::from(why)); rest]);

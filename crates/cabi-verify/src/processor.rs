@@ -75,9 +75,7 @@ pub fn hidden() -> Result<String, String> {
         .split(',')
         .find(|name| !name.is_empty() && !is_known(name))
     {
-        Some(name) => Err(format!(
-            "CABI_HIDE: no feature of processors is called {name}"
-        )),
+        Some(name) => Err(format!("CABI_HIDE: unknown processor feature {name}")),
         None => Ok(hidden),
     }
 }

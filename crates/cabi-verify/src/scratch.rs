@@ -73,7 +73,7 @@ impl Root {
         let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
         let folder = made.map_err(|error| {
             let parent = parent.display();
-            let why = format!("no temporary folder can be made in {parent}: {error}");
+            let why = format!("cannot create a temporary folder in {parent}: {error}");
             io::Error::new(error.kind(), why)
         })?;
         // Locked before it has the name that others look for.

@@ -130,7 +130,7 @@ impl<'a> TypedUnit<'a> {
     fn new(unit: &'a SignatureUnit<'a>) -> Self {
         let (mut subjects, mut decided) = (Vec::new(), BTreeMap::new());
         for (i, signature) in unit.signatures.iter().enumerate() {
-            let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
+            let panicked = |_| Err(Verdict::Differs("panic: in the classification".into()));
             let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, unit.compiler)));
             match built.unwrap_or_else(panicked) {
                 Ok(subject) => subjects.push((i, subject)),
@@ -243,7 +243,7 @@ impl<'a> TypedUnit<'a> {
     /// Returns one result for each signature.
     fn compared(mut self) -> Vec<SignatureOutcome> {
         let all = (0..self.unit.signatures.len()).map(|i| {
-            let nothing = || Verdict::Differs("nothing became of it".into()).into();
+            let nothing = || Verdict::Differs("the signature has no outcome".into()).into();
             self.decided.remove(&i).unwrap_or_else(nothing)
         });
         all.collect()

@@ -248,7 +248,7 @@ impl Tally {
         lines.extend(of(&self.not_lowered, "not lowered"));
         lines.extend(of(&self.not_run, "not run"));
         let rate = self.rate();
-        lines.push(format!("{rate:>9.0}  signatures a second and process"));
+        lines.push(format!("{rate:>9.0}  signatures per second and process"));
         lines
     }
 }

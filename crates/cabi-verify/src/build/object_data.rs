@@ -70,6 +70,6 @@ fn bytes(
         Some(data) => Ok(data.to_vec()),
         // Zeros are not in the file.
         None if section.kind() == object::SectionKind::UninitializedData => Ok(vec![0; size]),
-        None => Err(missing("fewer bytes than it has in C:")),
+        None => Err(missing("fewer bytes than in C:")),
     }
 }

@@ -121,7 +121,7 @@ impl Reference {
         let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
         found
             .find_map(Result::ok)
-            .ok_or_else(|| format!("none of {} is here", names.join(", ")))
+            .ok_or_else(|| format!("none of {} is installed", names.join(", ")))
     }
 }
 
@@ -160,14 +160,14 @@ impl ProgramTarget {
         let (target, tools) = known.next().ok_or_else(|| {
             let known: Vec<&str> = Self::names().collect();
             format!(
-                "{triple}: no programs of it run here; those of {} do",
+                "{triple}: programs of this target do not run here; known targets: {}",
                 known.join(", ")
             )
         })?;
         let parsed = target.name().parse::<Triple>();
         if !parsed.is_ok_and(|parsed| isa::lookup(parsed).is_ok()) {
             return Err(format!(
-                "{triple}: Cranelift is compiled without its back end for it here, the feature `machines` of cabi-verify"
+                "{triple}: Cranelift is compiled without the back end of this target: enable the feature `machines` of cabi-verify"
             ));
         }
         let emulator: Vec<String> = tools.emulator.iter().map(|&word| word.to_owned()).collect();

@@ -159,7 +159,7 @@ impl Reference {
         let macros = self.macros().map_err(refused)?;
         if macros.is_empty() {
             return Err(format!(
-                "`{command}` is no C compiler: asked for its macros, it does not print them"
+                "`{command}` is not a C compiler: it does not print its macros"
             ));
         }
         match macros.contains_key("__cplusplus") {
@@ -205,7 +205,7 @@ impl Reference {
         let (own, profile) = (self.versioned_name(), self.profile());
         match profile.to_string() == own {
             true => String::new(),
-            false => format!(" ({own} was not measured, {profile} stands for it)"),
+            false => format!(" ({own} was not measured, {profile} is used)"),
         }
     }
 

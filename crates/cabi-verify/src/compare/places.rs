@@ -35,7 +35,7 @@ impl Comparison<'_> {
                 let mut all = Vec::new();
                 for placed in parts.iter().filter(|own| own.part.size > 0) {
                     if usize::from(placed.part.offset) >= size {
-                        return Err(format!("{size} bytes were looked at"));
+                        return Err(format!("{size} bytes were observed"));
                     }
                     let bytes = usize::from(placed.part.size);
                     let starts = self.part(placed, size).into_iter();

@@ -23,9 +23,9 @@ fn differs(facts: &str) -> Vec<String> {
 fn bytes_that_were_not_looked_at_differ() {
     let state = "state / aligned:16\n";
     let first = differs(&format!("8:rdi / 8:rdi 8:xmm0\n1:rsi + signed:32\n{state}"));
-    assert_eq!(first, ["argument 0 (struct p): 8 bytes were looked at"]);
+    assert_eq!(first, ["argument 0 (struct p): 8 bytes were observed"]);
     let second = differs(&format!("8:rdi 8:xmm0\n/ 1:rsi signed:32\n{state}"));
-    assert_eq!(second, ["argument 1 (signed char): 0 bytes were looked at"]);
+    assert_eq!(second, ["argument 1 (signed char): 0 bytes were observed"]);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn differences_are_in_words() {
         (
             "8:rdi 8",
             "6:rdi 2:? 8",
-            "argument 0 (struct p): gcc reads bytes 6 to 7 from no place that was looked at; expected rdi+6",
+            "argument 0 (struct p): gcc reads bytes 6 to 7 from no observed place; expected rdi+6",
         ),
         (
             "8:rdi|xmm2",
@@ -60,7 +60,7 @@ fn differences_are_in_words() {
         (
             "signed:32",
             "signed:16",
-            "argument 1 (signed char): gcc does not extend it in rsi to 32 bits",
+            "argument 1 (signed char): gcc does not extend the value in rsi to 32 bits",
         ),
         (
             "aligned:16",
@@ -80,12 +80,12 @@ fn differences_are_in_words() {
         (
             "state /",
             "state lost:rbx /",
-            "gcc: the callee changes rbx, which is its caller's",
+            "gcc: the callee does not preserve rbx",
         ),
         (
             "state /",
             "state popped:16 /",
-            "it pops 16 bytes, expected 0",
+            "the callee pops 16 bytes, not 0",
         ),
     ];
     for (from, to, expected) in rows {

@@ -16,20 +16,18 @@ pub(super) fn unusual(
 
 fn in_words(name: &str, value: &str) -> String {
     match name {
-        "lost" => format!("the callee changes {value}, which is its caller's"),
+        "lost" => format!("the callee does not preserve {value}"),
         "backwards" => "the direction flag is set".to_owned(),
         "mxcsr" => "control bits of MXCSR are changed".to_owned(),
         "x87-control" => "the x87 control word is changed".to_owned(),
-        "carried" => format!("it needs an address in {value}, which has none"),
-        "spoils" => format!("the caller changes {value}, which is its own caller's"),
+        "carried" => format!("the callee needs an address in {value}, which callers do not pass"),
+        "spoils" => format!("the caller does not preserve {value}"),
         "relies" => format!(
-            "a caller loses a value that it keeps during a call: it relies on {value}, which the callee may change"
+            "the caller keeps a value in {value} during a call, which the callee may change"
         ),
         "leaves" => format!("the caller returns with another state of the machine: {value}"),
         "calls" => format!("{value} calls were made in 24 rounds"),
-        "overwritten" => {
-            "a callee's part of the caller's frame has variables of the caller".to_owned()
-        }
+        "overwritten" => "the caller has variables in the callee's part of its frame".to_owned(),
         other => format!("{other} {value}"),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block,
     block.code = code.trim_start_matches('\n').trim_end().to_owned() + "\n";
     let why = match (block.code.trim(), block.proves.as_str()) {
         ("", _) => "has no C text",
-        (_, "") => "does not say what it `proves`",
+        (_, "") => "has no key `proves`",
         _ => return Ok(block),
     };
     Err(wrong(start)(format!("block `{name}` {why}")))
@@ -93,7 +93,7 @@ impl Block {
                         let known: Vec<String> =
                             Profile::MEASURED.iter().map(ToString::to_string).collect();
                         let known = known.join(", ");
-                        return Err(format!("no profile is called `{text}`: default, {known}"));
+                        return Err(format!("unknown profile `{text}`; known: default, {known}"));
                     }
                     own => own,
                 }
@@ -102,7 +102,7 @@ impl Block {
                 self.features = items(text);
                 let is_level = |feature: &&String| matches!(feature.as_str(), "avx" | "avx512f");
                 if let Some(other) = self.features.iter().find(|feature| !is_level(feature)) {
-                    return Err(format!("`{other}` is no vector level: avx, avx512f"));
+                    return Err(format!("unknown level `{other}`; known: avx, avx512f"));
                 }
             }
             other => return Err(format!("unknown key `{other}`")),
@@ -117,7 +117,7 @@ impl Block {
             None => (text, None),
         };
         self.references_reason = match reason.map(|reason| reason.strip_suffix(')')) {
-            Some(None) => return Err("the reason in `compilers` is not closed".to_owned()),
+            Some(None) => return Err("the reason in `compilers` has no `)`".to_owned()),
             reason => reason.flatten().map(str::to_owned),
         };
         self.references = items(names);
@@ -125,7 +125,7 @@ impl Block {
             Capability::named(name).is_some() || KNOWN_REFERENCES.contains(&name.as_str())
         };
         match self.references.iter().find(|name| !is_known(name)) {
-            Some(name) => Err(format!("`{name}` is neither a compiler nor a capability")),
+            Some(name) => Err(format!("unknown compiler or capability `{name}`")),
             None => Ok(()),
         }
     }

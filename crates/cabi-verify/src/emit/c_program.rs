@@ -52,7 +52,7 @@ pub(crate) fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
         part("CALLEE"),
         part("CALLER")
     );
-    program(case, &how, "both sides are by one compiler")
+    program(case, &how, "both sides are compiled by one compiler")
 }
 
 /// Returns the program. The comment that begins it says `how` it is built.

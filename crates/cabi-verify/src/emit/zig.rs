@@ -75,7 +75,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
             (true, Kind::Void) => "noreturn".to_owned(),
             (true, _) => {
                 return not_expressible(
-                    "a function that never returns its result: noreturn is a result",
+                    "a noreturn function with a result type: noreturn is the result type",
                 );
             }
         },
@@ -114,12 +114,12 @@ fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotE
     if types.clone().any(|ty| ty.is_object() && ty.size() == 0) {
         // Or the back end goes on, and compiles another function of the file wrongly.
         return not_expressible(
-            "a record without bytes: Zig's own back end reads memory that is not its own",
+            "a record without bytes: Zig's own back end reads memory outside the record",
         );
     }
     let mut types = types;
     if types.any(|ty| ty.is_union() && (9..=16).contains(&ty.size())) {
-        return not_expressible("a union of two eightbytes: Zig's own back end dies of it");
+        return not_expressible("a union of two eightbytes: Zig's own back end crashes");
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
         None => Ok(C),
         Some(own) if [&zig::AUTO, &zig::AUTO_TRACED].contains(&own) => Ok(AUTO),
         Some(own) if *own == X86_64_WIN64 => Ok("callconv(.{ .x86_64_win = .{} })"),
-        Some(_) => not_expressible("a function of a convention that Zig has no name for here"),
+        Some(_) => not_expressible("a function of a convention without a name in Zig"),
     }
 }
 
@@ -265,7 +265,7 @@ fn unnamed(ty: &Type) -> Result<&'static str, NotExpressible> {
         Some(Scalar::Int { bits: 64, .. }) => Ok("c_long"),
         Some(Scalar::F64) => Ok("f64"),
         Some(Scalar::Ptr | Scalar::FnPtr) => Ok("?*anyopaque"),
-        _ => not_expressible("@cVaArg of anything but int, long, double and pointers"),
+        _ => not_expressible("@cVaArg of a type other than int, long, double and pointers"),
     }
 }
 

@@ -81,7 +81,7 @@ impl Facts {
 }
 
 fn wrong(line: &str) -> String {
-    format!("no line of facts: {line}")
+    format!("not a line of facts: {line}")
 }
 
 /// Takes the name off that begins a line which is not an argument's.

@@ -61,7 +61,7 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
 }
 
 /// Suffix of the reason for which no transition of a shape is run.
-pub const NO_TYPE: &str = ": no type of this compiler has it";
+pub const NO_TYPE: &str = ": this compiler has no type of this shape";
 
 /// Signatures of a list after which another convention is recognized.
 const SAMPLE: u64 = 400;

@@ -68,7 +68,7 @@ impl Probe {
         let all = emission.all_values(sigs);
         let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
         let Ok(made) = made else {
-            let panicked = || Fault::from("panic: while our sides were made".to_owned());
+            let panicked = || Fault::from("panic: while our code was compiled".to_owned());
             return Ok(sigs
                 .iter()
                 .map(|_| [(); 2].map(|()| Err(panicked())))

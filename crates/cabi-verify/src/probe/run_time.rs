@@ -303,7 +303,7 @@ fn check_threads() -> std::io::Result<()> {
     // An emulator has a thread of its own.
     let most = 1 + usize::from(!runner().is_empty());
     match std::fs::read_dir("/proc/self/task")?.count() {
-        n if n > most => Err(std::io::Error::other(format!("a process of {n} threads"))),
+        n if n > most => Err(std::io::Error::other(format!("too many threads: {n}"))),
         _ => Ok(()),
     }
 }

@@ -73,7 +73,7 @@ impl Bug {
         if !texts.any(|text| !text.trim().is_empty()) {
             let name = &self.name;
             return Err(format!(
-                "{name}: it needs a `report`, a `reproduction` or, as `unreduced`, why it has neither"
+                "{name}: add a `report`, a `reproduction`, or as `unreduced` the reason for having neither"
             ));
         }
         let lines = self
@@ -83,7 +83,7 @@ impl Bug {
             .count();
         match lines > LINES {
             true => Err(format!(
-                "{}: its reproduction has {lines} lines, {LINES} are the most",
+                "{}: the reproduction has {lines} lines, more than {LINES}",
                 self.name
             )),
             false => Ok(()),
@@ -125,7 +125,7 @@ impl Expected {
     ///
     /// let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nshows = 'calls'\nwhat = 'half'\n";
     /// let why = Expected::parse(text).unwrap_err();
-    /// assert_eq!(why, "b: it needs a `case` or `code`");
+    /// assert_eq!(why, "b: add either `case` or `code`");
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
         let list: Self = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -134,7 +134,7 @@ impl Expected {
                 return Err(format!("two bugs are called `{}`", bug.name));
             }
             if bug.case.is_some() == bug.code.is_some() {
-                return Err(format!("{}: it needs a `case` or `code`", bug.name));
+                return Err(format!("{}: add either `case` or `code`", bug.name));
             }
             bug.check_report()?;
         }
@@ -155,7 +155,7 @@ mod tests {
     fn a_bug_is_declared_once() {
         let why = |text: &str| Expected::parse(text).unwrap_err();
         let bug = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\n";
-        assert_eq!(why(bug), "b: it needs a `case` or `code`");
+        assert_eq!(why(bug), "b: add either `case` or `code`");
         let bug = format!("{bug}case = 'c'\nreport = 'gcc PR 1'\n");
         assert_eq!(why(&format!("{bug}{bug}")), "two bugs are called `b`");
     }
@@ -170,7 +170,7 @@ mod tests {
         let reproduction =
             |lines| with(&format!("reproduction = \"{}\"", "int n;\\n".repeat(lines)));
         let none =
-            "b: it needs a `report`, a `reproduction` or, as `unreduced`, why it has neither";
+            "b: add a `report`, a `reproduction`, or as `unreduced` the reason for having neither";
         for bug in [with(""), with("report = ''"), reproduction(0)] {
             assert_eq!(bug.unwrap_err(), none);
         }
@@ -181,7 +181,7 @@ mod tests {
         ] {
             assert!(bug.is_ok());
         }
-        let long = "b: its reproduction has 11 lines, 10 are the most";
+        let long = "b: the reproduction has 11 lines, more than 10";
         assert_eq!(reproduction(11).unwrap_err(), long);
     }
 }

@@ -26,7 +26,7 @@ pub fn missing(what: &str) {
         // Straight to the stream: libtest hides what the print macros write when a test passes.
         let _ = writeln!(std::io::stderr(), "not run: {what}");
     }
-    assert!(!references_required(), "required, but not here: {what}");
+    assert!(!references_required(), "required, but missing: {what}");
 }
 
 /// Returns `why` without how to install what is missing. The README says that, and a run would

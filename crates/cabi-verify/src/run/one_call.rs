@@ -83,7 +83,7 @@ impl OneCall<'_> {
             && let Some(file) = self.files.iter().find(|file| !is_c(file))
         {
             return Err(format!(
-                "{}: files of C alone, because object code of ELF does not say whose convention it follows",
+                "{}: only C files are linked here, because ELF object code does not name its convention",
                 file.display()
             ));
         }
@@ -139,12 +139,12 @@ impl OneCall<'_> {
         let mut found = starts.iter().filter_map(|start| messages.split_once(start));
         let name = found.next()?.1.split('\'').next()?;
         Some(match (self.files, self.is_foreign()) {
-            ([], _) => format!("no file is given that defines {name}: name one with -l"),
+            ([], _) => format!("{name} is not defined: name a file that defines it with -l"),
             (_, true) => format!(
                 "{name} is not defined in the files given with -l, and the C library here is of another system"
             ),
             (_, false) => {
-                format!("{name} is defined neither in the files given with -l nor in the C library")
+                format!("{name} is not defined in the files given with -l or in the C library")
             }
         })
     }

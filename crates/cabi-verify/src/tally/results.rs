@@ -61,12 +61,12 @@ impl Results {
             && own != new
         {
             return Err(format!(
-                "these are results of {new}, and those before of {own}"
+                "results of {new} cannot be joined with results of {own}"
             ));
         }
         for new in &other.spans {
             if new.end < new.first {
-                return Err(format!("signatures {}..{} are none", new.first, new.end));
+                return Err(format!("reversed signatures {}..{}", new.first, new.end));
             }
             let overlaps =
                 |old: &&Span| old.seed == new.seed && old.first < new.end && new.first < old.end;
@@ -129,7 +129,7 @@ impl Results {
     /// Returns a sentence that nothing was verified, under which compiler and why, if so.
     fn nothing(&self) -> Option<String> {
         if self.compilers.is_empty() {
-            return Some("nothing was verified: there are no results of a compiler".to_owned());
+            return Some("nothing was verified: the results name no compiler".to_owned());
         }
         let is_silent = |tally: &&Tally| tally.calls == 0 && tally.inconsistent.is_empty();
         let none = self.compilers.iter().find(is_silent)?;

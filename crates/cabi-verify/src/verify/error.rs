@@ -21,7 +21,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// A compiler makes code for features of processors that this machine has not.
-    #[error("{command} makes code for {features}, which this machine has not")]
+    #[error("{command} makes code for {features}, which this machine lacks")]
     Machine {
         /// The command.
         command: String,

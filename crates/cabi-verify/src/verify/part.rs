@@ -217,7 +217,7 @@ impl<'a> HeaderRun<'a> {
                     Some(("spelling", format!("{spelled} has a type without a name")))
                 }
                 PrototypeReading::Hidden => {
-                    let why = format!("{spelled} declares a tag for itself alone");
+                    let why = format!("{spelled} declares a tag in its parameter list");
                     Some(("spelling", why))
                 }
                 PrototypeReading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
@@ -303,7 +303,7 @@ impl<'a> HeaderRun<'a> {
         let why = match (itself, left) {
             (Some((case, why)), _) => format!("{case}: {command} {why}"),
             (None, Some(left)) => format!("{}: {}", left.name, left.why),
-            (None, None) => "it declares nothing to call".to_owned(),
+            (None, None) => "the header declares nothing to call".to_owned(),
         };
         format!("nothing was verified of {name} with {command}: {why}")
     }

@@ -50,7 +50,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     let (n, n_differ) = (part.judged.len(), part.differences().count());
     let title = format!("{}, {}", read.name, asked.title());
     let counts = format!(
-        "  {} and {} seen; {}, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
+        "  {} and {} found; {}, {} sizes and offsets compared, {} of {n} cases pass, both directions counted",
         count(read.n_prototypes as u64, "prototype"),
         count(read.n_records as u64, "record type"),
         count(part.n_compared as u64, "prototype"),
@@ -154,7 +154,7 @@ fn of_case(asked: &Compiler, judged: &CaseVerdict, in_full: bool) -> Item {
             Status::SelfInconsistent,
             match why.ends_with(&shown.says) {
                 true => why.to_owned(),
-                false => format!("{why}; both sides are by {command}: {}", shown.says),
+                false => format!("{why}; both sides compiled by {command}: {}", shown.says),
             },
             Some(shown.program.clone()),
         ),

@@ -272,12 +272,12 @@ fn complete(
         let found = judged.iter();
         let found = found.map(|one| (&one.case.prototype.name, one.direction));
         if !found.eq(expected) {
-            let why = "a case has not one verdict in each direction";
+            let why = "the cases do not have one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));
         }
         let is_silent = |one: &&CaseVerdict| one.verdict == Verdict::Passed(0);
         if let Some(one) = judged.iter().find(is_silent) {
-            let why = format!("nothing was compared of {}", one.case.name);
+            let why = format!("{}: nothing was compared", one.case.name);
             return Err(VerifyError::Runner(why));
         }
     }

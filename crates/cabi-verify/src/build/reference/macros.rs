@@ -17,7 +17,7 @@ impl Reference {
             _ => "__GNUC__",
         };
         let value = self.macros()?.get(name).and_then(|text| text.parse().ok());
-        let none = || io::Error::other(format!("it defines no number {name}"));
+        let none = || io::Error::other(format!("the macro {name} is not a number"));
         value.ok_or_else(|| ReferenceError::io(&self.text)(none()))
     }
 

@@ -29,7 +29,7 @@ impl Reference {
                 Err(_) => {}
                 Ok(()) => {
                     return Err(format!(
-                        "`{}` accepts a static assertion that does not hold (with {how}): what it accepts shows nothing",
+                        "`{}` accepts a false static assertion (with {how}), so its answers prove nothing",
                         self.text
                     ));
                 }

@@ -145,7 +145,7 @@ impl SourceFile {
 
 /// Returns the message for a side on which the compiler crashes.
 fn dies(messages: &str) -> String {
-    format!("Zig's compiler dies: {}", last_words(messages))
+    format!("Zig's compiler crashes: {}", last_words(messages))
 }
 
 /// Returns a question without the name of the type.

@@ -14,7 +14,7 @@ use super::Backend;
 
 /// Reason why Zig cannot express a type or a function.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Error)]
-#[error("not said in Zig: {0}")]
+#[error("not expressible in Zig: {0}")]
 pub(crate) struct NotExpressible(pub(super) String);
 
 pub(crate) fn not_expressible<T>(why: impl Into<String>) -> Result<T, NotExpressible> {
@@ -108,7 +108,7 @@ impl<'a> Speller<'a> {
                     return not_expressible("a flexible array member");
                 };
                 if elem.size != array.elem.size() {
-                    return not_expressible("elements of another size");
+                    return not_expressible("array elements of another size than in Zig");
                 }
                 Ok(Word {
                     text: format!("[{len}]{}", elem.text),
@@ -146,7 +146,7 @@ impl<'a> Speller<'a> {
             false => body,
         };
         if body.size != ty.size() || body.align != record.align() {
-            return not_expressible("a size or an alignment that its members do not give");
+            return not_expressible("a size or an alignment that the members do not give");
         }
         Ok(Word {
             text: self.name_of(ty, &body.text),
@@ -168,7 +168,7 @@ impl<'a> Speller<'a> {
         };
         if self.place.backend == Backend::Own && !(16..=register).contains(&size) {
             return not_expressible(
-                "a vector that Zig's own back end aligns otherwise than C, or dies of",
+                "a vector that Zig's own back end aligns differently from C, or crashes on",
             );
         }
         let lane = number(vector.lane, Names::Zig)?;

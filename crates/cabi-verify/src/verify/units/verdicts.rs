@@ -41,7 +41,7 @@ pub(super) fn run(
 }
 
 /// Reason why a caller is not compared alone.
-const NO_CALLEE: &str = "no callee shows the memory at the addresses that its caller passes";
+const NO_CALLEE: &str = "no callee observes the memory at the addresses that the caller passes";
 
 /// Checks whether the probe understands a caller only with its callee. The callee shows which
 /// addresses are those of values, and whether a result is on the x87 stack.
@@ -123,7 +123,7 @@ impl CompiledUnit {
         let seen = match self.facts().get(index) {
             Some(Err(Fault::Untried(why))) => return (Verdict::NotRun(why.clone()), None),
             Some(seen) => seen,
-            None => return (Verdict::Differs("nobody has looked at it".into()), None),
+            None => return (Verdict::Differs("the case was not observed".into()), None),
         };
         let refused = |error| Fault::from(LowerError::from(error));
         let abi = |sig: Result<FnSig, cabi::Error>| {
@@ -179,9 +179,9 @@ impl CompiledUnit {
         let found = compare("Cranelift", facts, types, abi, direction.opposite());
         match (found.into_iter().next(), spoiled, direction) {
             (Some(found), ..) => Err(found.into()),
-            (None, Some(spoiled), Direction::Callee) => {
-                Err(Fault::Untried(format!("Cranelift does not keep {spoiled}")))
-            }
+            (None, Some(spoiled), Direction::Callee) => Err(Fault::Untried(format!(
+                "Cranelift does not preserve {spoiled}"
+            ))),
             _ => Ok(()),
         }
     }
