@@ -67,8 +67,8 @@ pub(crate) struct Call {
     /// system's own compiler, gcc on Linux.
     #[arg(long)]
     policy: Option<PolicyOption>,
-    /// Target of the function. A program of its own makes the call, under an emulator where this
-    /// machine cannot run it. Known are aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// Target of the function. A separate program makes the call, under an emulator if this machine
+    /// cannot run it. Known targets: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
     /// riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu, aarch64-pc-windows-msvc,
     /// x86_64-pc-windows-msvc and x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]

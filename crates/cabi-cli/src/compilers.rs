@@ -26,12 +26,12 @@ pub(crate) struct Compilers {
     /// or the last measured one before it.
     #[arg(long)]
     policy: Option<PolicyOption>,
-    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A
-    /// header's record types are tried in such functions; its own functions are called as declared.
+    /// Test functions of Win64, which gcc and clang on Linux mark `__attribute__((ms_abi))`. They
+    /// pass the record types of a header; functions of the header are called as declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
-    /// Target whose code runs in programs of its own, instead of the host. Code of another machine
-    /// runs under an emulator. Known are aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// Target to test instead of the host, in separate programs. Code of another machine runs under
+    /// an emulator. Known targets: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
     /// aarch64-pc-windows-msvc, riscv64-unknown-linux-gnu, s390x-unknown-linux-gnu,
     /// x86_64-pc-windows-msvc and x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
@@ -55,7 +55,7 @@ impl Compilers {
         let limit = Duration::from_secs(self.compile_timeout.into());
         let other = self.target.as_deref().filter(|triple| !is_here(triple));
         if self.ms_abi && other.is_some() {
-            return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
+            return Err("--ms-abi is for the host: name a Windows --target instead".to_owned());
         }
         other.map(foreign::target).transpose()?;
         let programs = other.map(ProgramTarget::named).transpose()?;
@@ -83,7 +83,7 @@ impl Compilers {
         }
         if found.is_empty() || (references_required() && !absent.is_empty()) {
             let of = other.map_or("to compare with".to_owned(), |one| format!("for {one}"));
-            let what = if found.is_empty() { "no" } else { "not every" };
+            let what = if found.is_empty() { "no" } else { "missing" };
             return Err(format!("{what} compiler {of}: {}", absent.join("; ")));
         }
         let policy = self.policy.map(|policy| policy.on(&target));
@@ -141,8 +141,8 @@ fn named(
             return Ok(reference);
         }
         let hint = match known {
-            [] => "--target names those whose programs run here".to_owned(),
-            known => format!("commands for it are `{}`", known.join("`, `")),
+            [] => "name its target with --target".to_owned(),
+            known => format!("use `{}`", known.join("` or `")),
         };
         let target = target.name();
         Err(format!(

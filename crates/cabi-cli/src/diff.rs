@@ -23,18 +23,18 @@ use crate::reading::{self, PolicyOption, ReadOptions, Source};
 const ABOUT: &str = "\
 Compares a header as two compilers, targets, standards or sets of flags read it: types, member by member, and functions, argument by argument.
 
-A header or option given twice is that of either side, one given once that of both; without any given twice gcc is compared with clang. Several folders or \
-macros of one side go into its --flags. What is compared is what this command itself computes for either side, which `cabi verify` proves against the \
-compilers; libclang reads the headers. A compiler is its --policy, and its --flags, such as -mavx, -funsigned-char or -fshort-enums.
+An option given once applies to both sides. A header or option given twice has one value for each side. If nothing is given twice, gcc is compared with clang. \
+Put several folders or macros of one side into its --flags. libclang reads the headers, and this command computes both sides; `cabi verify` compares its results \
+with the compilers. A compiler is chosen by --policy, and by --flags such as -mavx, -funsigned-char or -fshort-enums.
 
-Records and functions that pointers lead to are compared too: records with a tag by the tag, and `void` is like anything. Not compared are \
-variables, enumeration constants, macros, and what pointers lead to inside a member whose record has no name.
+Records and functions that pointers point to are compared too. Records with a tag are compared by the tag, and `void` equals any type. Variables, enumeration \
+constants and macros are not compared. Pointees inside a member whose record has no name are not compared either.
 
-Where both sides have one calling convention, places are compared, register by register, and each record type also in the positions in which `cabi verify` \
-passes it. Where they have two, no place is the same, and how each value is passed is compared instead: its parts, in memory, or by its address.
+If both sides have one calling convention, places are compared, register by register, and each record type also in the positions in which `cabi verify` \
+passes it. Two conventions have no place in common. The kind of passing is then compared: the parts of each value, in memory, or by address.
 
-Exit status: 0 nothing differs, 1 something does, 2 could not do what was asked. What could not be compared is counted by its reason, and is no difference; \
-where nothing could be, the status is 2.";
+Exit status: 0 no difference, 1 a difference was found, 2 the task could not be done. Declarations that could not be compared are counted by their reasons, \
+and are not differences; if none could be compared, the status is 2.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,12 +46,12 @@ Examples:
   cabi diff --std c89 --std gnu23 stdlib.h
   cabi diff --flags '' --flags -fshort-enums --json 'enum e { A }; enum e f(enum e);'";
 
-/// Compares what two compilers, targets, standards or sets of flags make of a header.
+/// Compares a header between two compilers, targets, standards or sets of flags.
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Diff {
-    /// Header, as after `#include`, or C text, which has a semicolon or a brace; two for a header
-    /// of each side.
+    /// Header, as after `#include`, or C text, which has a semicolon or a brace; give two to
+    /// compare one with the other.
     #[arg(value_name = "HEADER|TEXT", num_args = 1..=2, required = true)]
     source: Vec<String>,
     /// Target triple.
@@ -113,7 +113,7 @@ impl Diff {
             std::thread::scope(|scope| {
                 let left = scope.spawn(|| self.read(0, left));
                 let right = self.read(1, right);
-                let lost = || Err("a thread ended without an answer".to_owned());
+                let lost = || Err("the thread that read the first side panicked".to_owned());
                 (left.join().unwrap_or_else(|_| lost()), right)
             })
         });
@@ -165,12 +165,12 @@ impl Diff {
             return Ok(given);
         };
         let hint = match *option {
-            "-I" | "-D" => format!(": several of one side go into its --flags, '{option}..'"),
+            "-I" | "-D" => format!(": put several of one side into its --flags, '{option}..'"),
             _ => String::new(),
         };
         let n = all.len();
         Err(format!(
-            "{option} is given {n} times, and there are two sides{hint}"
+            "{option} is given {n} times, but there are two sides{hint}"
         ))
     }
 
@@ -181,7 +181,7 @@ impl Diff {
         let mut policies = self.policy.clone();
         if given.iter().all(|(_, all)| all.len() < 2) {
             if !policies.is_empty() {
-                let why = "--policy is given once, and nothing else twice: both sides are the same";
+                let why = "--policy is given once, so both sides are the same: give it or another option twice";
                 return Err(why.to_owned());
             }
             for profile in [Profile::GCC, Profile::CLANG] {

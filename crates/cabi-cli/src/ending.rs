@@ -11,7 +11,7 @@ const PARENT: &str = "CABI_PARENT";
 /// # Errors
 /// The system does not say where this command is.
 pub(crate) fn own_command() -> Result<Command, String> {
-    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
+    let own = std::env::current_exe().map_err(|e| format!("unknown path of this command: {e}"))?;
     let runner = match cfg!(target_arch = "x86_64") {
         true => String::new(),
         false => std::env::var("CABI_RUNNER").unwrap_or_default(),

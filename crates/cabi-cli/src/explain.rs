@@ -41,8 +41,8 @@ pub(crate) struct Explain {
     include: Option<String>,
     #[command(flatten)]
     asked: TargetOptions,
-    /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target
-    /// the types are those of the target of the convention.
+    /// Convention other than C's on the target, by name (see `cabi rules`). Without --target, the
+    /// types are those of the convention's target.
     #[arg(long, value_name = "NAME", value_parser = rules::named)]
     convention: Option<&'static KnownConvention>,
     /// Type of an argument after the `...` of a variadic function, as C spells it: `double`. An
@@ -116,7 +116,7 @@ impl Explain {
             {
                 let (asked, own) = (known.name, own.name());
                 return Err(format!(
-                    "--convention {asked} --target {triple}: the convention is one of {own}"
+                    "--convention {asked} --target {triple}: the convention belongs to {own}"
                 ));
             }
         }
@@ -172,7 +172,7 @@ impl Explain {
             (Some(known), Some(own)) if *known.convention != *own => {
                 let (asked, name, own) = (known.name, &prototype.name, own.name);
                 return Err(format!(
-                    "--convention {asked}: {name} is declared with another one, {own}"
+                    "--convention {asked}: {name} is declared with {own}"
                 ));
             }
             (Some(known), _) => sig.convention(known.convention),

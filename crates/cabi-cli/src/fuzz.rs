@@ -18,15 +18,15 @@ use crate::output::{self, Failure};
 const ABOUT: &str = "\
 Compares random signatures with real compilers.
 
-Types and signatures are drawn with weight on what is hard for ABIs, and compiled by the compilers and here. The places of all values are \
-observed in callers and callees of both, and compared; layouts too. A difference is minimized and written as a block for the corpus of tests. Where a \
-compiler's own caller and callee disagree about the same case, or end the process, the compiler is self-inconsistent. This is a failure too, unless --allow-self-inconsistent is \
-given. Where compilers disagree with each other and each is right under its own profile, the policy bits that explain it are counted.
+Types and signatures are random, with weight on cases that are hard for ABIs. Callers and callees are compiled by the compilers and here. The places of all \
+values are observed in both and compared, and so are layouts. A difference is minimized and written as a block for the corpus of tests. A compiler is \
+self-inconsistent if its own caller and callee disagree about a case, or end the process. This is a failure too, unless --allow-self-inconsistent is \
+given. If compilers disagree and each is right under its own profile, the policy bits that explain the disagreement are counted.
 
-Seed and index identify a signature, the same one on every machine. --shard lets many machines share a run, each of which writes results \
-that `cabi merge` joins. For a command without -O, callers and callees are compiled at -O0, in every fourth file at -O2.
+Seed and index identify a signature, the same one on every machine. --shard lets many machines share a run; `cabi merge` joins their results. \
+For a command without -O, callers and callees are compiled at -O0, in every fourth file at -O2.
 
-Exit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.";
+Exit status: 0 no unexplained difference, 1 an unexplained difference, 2 the task could not be done, or no signature could be tried.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +75,7 @@ pub(crate) struct Fuzz {
 /// Joins the results of shards.
 #[derive(Args)]
 #[command(
-    long_about = "Joins results of `cabi fuzz`: the fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.",
+    long_about = "Joins results of `cabi fuzz`: the fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 no unexplained difference, 1 an unexplained difference, 2 the task could not be done, or no signature could be tried.",
     after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
 )]
 pub(crate) struct Merge {
@@ -104,7 +104,7 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no part: write 0/4 for the first of four");
+        let wrong = || format!("`{text}` is not a part: write 0/4 for the first of four");
         let (at, of) = text.split_once('/').ok_or_else(wrong)?;
         let (at, of) = (at.parse().ok(), of.parse().ok());
         let (Some(at), Some(of)) = (at, of) else {
@@ -147,7 +147,7 @@ impl Fuzz {
         if self.first.checked_add(count).is_none() {
             let first = self.first;
             return Err(format!(
-                "{count} signatures from {first}: the last index is {}",
+                "{count} signatures from {first} are too many: the greatest index is {}",
                 u64::MAX - 1
             )
             .into());

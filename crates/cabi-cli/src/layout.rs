@@ -23,8 +23,9 @@ Examples:
   cabi layout --policy clang --cc clang-19 include/library.h
   cabi layout --svg node.svg 'struct node { char tag; double at; };'
 
-Every number is compared with what libclang says of the type; those of gcc's rules differ from clang's for few records, and --cc has the compiler \
-itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise or refuses a type, 2 could not do what was asked, or a type of the text is left out.";
+Every number is compared with libclang's. gcc's rules differ from clang's for a few records; --cc compares with the compiler itself.
+
+Exit status: 0 no difference, 1 a compiler of --cc differs or refuses a type, 2 the task could not be done, or a type of the text is left out.";
 
 /// Shows sizes, alignments, offsets, holes and bit-fields of structures, unions and other types.
 #[derive(Args)]
@@ -208,7 +209,7 @@ impl LayoutCommand {
         Err(match skipped {
             Some(one) => format!("{}: {}: {}", one.location, one.name, one.reason),
             None => format!(
-                "{what}: no named structure or union is defined there; for another type, give its name after the header or text"
+                "{what} defines no named structure or union; for another type, give the type's name after the header or text"
             ),
         })
     }
@@ -255,8 +256,8 @@ impl LayoutCommand {
                 let why = check
                     .refused
                     .first()
-                    .map_or("there is nothing to ask", String::as_str);
-                return Err(format!("{reference} was asked nothing: {why}"));
+                    .map_or("the types have no numbers", String::as_str);
+                return Err(format!("{reference}: nothing could be compared: {why}"));
             }
             checks.push(check);
         }
@@ -301,10 +302,10 @@ impl Answer {
                 n - wrong
             );
             for FactDifference { what, theirs, ours } in &check.differences {
-                text += &format!("  {what}: {theirs} there, {ours} here\n");
+                text += &format!("  {what}: {theirs} in the compiler, {ours} here\n");
             }
             for why in &check.refused {
-                text += &format!("  not asked: {why}\n");
+                text += &format!("  not compared: {why}\n");
             }
         }
         text

@@ -39,7 +39,7 @@ Examples:
   cabi fuzz --count 10000 --cc gcc
   cabi rules x86_64-pc-windows-gnu
 
-Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
+Exit status: 0 success, 1 a difference was found, 2 the task could not be done.";
 
 /// Explains what the C ABI does with a declaration.
 #[derive(Parser)]

@@ -59,7 +59,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     if is_open {
         return Ok(());
     }
-    let why = "standard output: not open for writing, so there is no place for an answer";
+    let why = "standard output: not open for writing";
     Err(Failure::Message(why.to_owned()))
 }
 

@@ -242,7 +242,7 @@ impl<'a> Source<'a> {
                 .unwrap_or(message)
         })?;
         let ends = header.prototype(END).is_some() || header.reason(END).is_some();
-        let why = || format!("{}: it ends inside of a function's body", self.label());
+        let why = || format!("{}: the text ends inside a function's body", self.label());
         ends.then_some(header).ok_or_else(why)
     }
 }
@@ -304,7 +304,7 @@ pub(crate) fn function<'h>(
         let left_out = left_out.map(|one| format!("\n{}: left out: {}", one.location, one.reason));
         let list: String = known.chain(left_out).collect();
         return Err(format!(
-            "{source} declares several functions {name}; one is chosen by its symbol:{list}"
+            "{source} declares several functions {name}; choose one by its symbol:{list}"
         ));
     }
     let mut with_symbol = header.prototypes.iter().filter(|one| one.symbol == name);
@@ -361,7 +361,7 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
         Some(wanted) => Ok(wanted.clone()),
         None => Target::named(name),
     };
-    let read = read.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
+    let read = read.map_err(|e| format!("clang reads the types of {}: {e}", header.target))?;
     let target = wanted.unwrap_or(&read);
     let mut model = header.model;
     // These are part of the types that have them, and change no place of another type.
@@ -378,15 +378,15 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     if read.convention() != target.convention() {
         let (name, read) = (target.name(), &header.target);
         return Err(format!(
-            "clang's arguments make it read the types of another target, {read}, than {name}, whose places are asked for"
+            "the arguments for clang select the target {read}, but the places are those of {name}"
         ));
     }
     match widths(&model, own) {
         None if model == *own => Ok(target.clone()),
         found => {
-            let found = found.unwrap_or_else(|| "in another way".to_owned());
+            let found = found.unwrap_or_else(|| "another rule of alignment".to_owned());
             Err(format!(
-                "clang's arguments make it read the types of another data model than {} has: {found}",
+                "the arguments for clang change the data model of {}: {found}",
                 target.name()
             ))
         }

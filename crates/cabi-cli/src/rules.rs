@@ -34,7 +34,7 @@ pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
 /// # Errors
 /// The names there are.
 pub(crate) fn named(name: &str) -> Result<&'static KnownConvention, String> {
-    known(name).ok_or_else(|| format!("known are {}", names()))
+    known(name).ok_or_else(|| format!("known conventions: {}", names()))
 }
 
 /// Returns the names of all conventions.
@@ -52,7 +52,7 @@ impl Rules {
             None => Target::host(),
             Some(name) => Target::named(name),
         };
-        let wrong = |why: String| format!("{why}; conventions with names: {}", names());
+        let wrong = |why: String| format!("{why}; named conventions: {}", names());
         let target = target.map_err(|e| wrong(e.to_string()))?;
         let convention = target.convention().ok_or_else(|| {
             let name = target.name();

@@ -49,7 +49,7 @@ impl Verify {
     fn report(&self) -> Result<Report, String> {
         cabi_verify::run::calls_here()?;
         cabi_verify::process::watch_signals();
-        let looking = plan::doing("looking for compilers, and what each can compile".to_owned());
+        let looking = plan::doing("looking for compilers and their features".to_owned());
         let (compilers, absent) = self.compilers.find()?;
         drop(looking);
         let allowed = self.allow_self_inconsistent;

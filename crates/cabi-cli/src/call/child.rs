@@ -20,7 +20,7 @@ pub(crate) const CALLING: &str = "calling\n";
 pub(crate) const RETURNED: &str = "returned\n";
 
 /// Start of the message about a process that fails after the call, before how it ended.
-pub(crate) const ENDED_BADLY: &str = "returned, but its process did not end well afterwards: it";
+pub(crate) const ENDED_BADLY: &str = "returned, but its process failed afterwards: it";
 
 /// Writes, in the child, its progress and the text to print. A child whose parent has ended exits
 /// without a message, which nobody would read.
@@ -30,7 +30,7 @@ pub(crate) fn note(path: &Path, progress: &str, text: &str) -> Result<(), String
         if cfg!(target_os = "linux") && e.kind() == io::ErrorKind::NotFound {
             std::process::exit(2);
         }
-        format!("the result cannot be written to {}: {e}", path.display())
+        format!("cannot write the result to {}: {e}", path.display())
     })
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
             ENDED_BADLY
         }
         // Status of this command when it cannot keep the result.
-        (_, Some(2)) if is_called => "did not return, or left no way to say so: its process",
+        (_, Some(2)) if is_called => "did not return, or its result was not written: its process",
         // The child has printed its error itself.
         (_, Some(2)) => return Err(Failure::Silent(2)),
         _ if is_called => "did not return: its process",

@@ -79,7 +79,7 @@ impl Filler<'_> {
                 self.header.model.pointer()
             }
             (.., Some((_, name, value))) => return self.value_of_type(name, value),
-            _ => return Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".into()),
+            _ => return Err("write the value with a type: {\"(struct vec2)\": {\"x\": 1}}".into()),
         };
         // A string is a `char *`.
         let written = WrittenType::Pointer(Box::new(WrittenType::Char));
@@ -122,7 +122,7 @@ impl Filler<'_> {
             let number = match scalar {
                 _ if value.is_null() && matches!(scalar, Scalar::Ptr | Scalar::FnPtr) => 0,
                 Scalar::Ptr => self.address(slot.written, value)? as u128,
-                Scalar::FnPtr => return Err(format!("null is expected, not {value}")),
+                Scalar::FnPtr => return Err(format!("must be null, not {value}")),
                 _ => self.number(scalar, place.1, value)?,
             };
             set(bytes, place, number, self.is_big);
@@ -132,7 +132,7 @@ impl Filler<'_> {
         match (ty.kind(), value) {
             (Kind::Array(array), Value::String(text)) => {
                 let units = units(text, &array.elem);
-                let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
+                let units = units.ok_or_else(|| format!("{ty} is not an array of characters"))?;
                 self.put(bytes, slot, &Value::from(units))
             }
             (Kind::Record(_), Value::Object(members)) => {
@@ -147,7 +147,7 @@ impl Filler<'_> {
                         .iter()
                         .any(|other| other.start < own.end && own.start < other.end)
                     {
-                        return Err(format!("{name}: a union has one member at a time"));
+                        return Err(format!("{name} overlaps another member with a value"));
                     }
                     let len = self.path.len();
                     self.path += &format!(".{name}");
@@ -173,10 +173,10 @@ impl Filler<'_> {
             (Kind::Complex(_), Value::Number(_) | Value::String(_)) => {
                 self.put(bytes, slot, &Value::from(vec![value.clone()]))
             }
-            (Kind::Scalar(_) | Kind::Enum(_), _) => Err(format!("{ty} has no values in JSON")),
+            (Kind::Scalar(_) | Kind::Enum(_), _) => Err(format!("{ty} cannot be written in JSON")),
             _ => {
-                let how = "a record is {\"member\": ..}, other values are [1, 2]";
-                Err(format!("{value} is no {ty}: {how}"))
+                let how = "write a record as {\"member\": ..}, other values as [1, 2]";
+                Err(format!("{value} is not a value of {ty}: {how}"))
             }
         }
     }
@@ -222,7 +222,7 @@ impl Filler<'_> {
             return self.keep(Slot::object(&stated.ty, Some(&stated.written)), inner, true);
         }
         let Some(WrittenType::Pointer(to)) = written else {
-            let why = "the type that it points to is not known here";
+            let why = "the type of the object is not known here";
             return Err(format!("{why}: write null or {{\"&type\": ..}}"));
         };
         let array = |element: &Type, n| Type::array(element, n).map_err(|error| error.to_string());
@@ -231,7 +231,7 @@ impl Filler<'_> {
             (Value::String(text), pointee) => {
                 let of_void = || (**to == WrittenType::Void).then_some(Type::U8);
                 let unit = pointee.or_else(of_void).unwrap_or(Type::VOID);
-                let units = units(text, &unit).ok_or("it points to no characters")?;
+                let units = units(text, &unit).ok_or("the pointee is not a character")?;
                 (array(&unit, units.len() as u64 + 1)?, None)
             }
             (Value::Array(items), Some(element)) => {

@@ -45,7 +45,7 @@ pub(crate) fn zeros(object: &Slot<'_>) -> Result<Vec<u8>, String> {
     // Nothing sensible is larger, and the object must fit on the stack.
     match usize::try_from(object.size()) {
         Ok(size @ ..=0x10_0000) => Ok(vec![0; size]),
-        _ => Err(format!("{} is too large to be passed from here", object.ty)),
+        _ => Err(format!("{} is too large: the limit is 1 MiB", object.ty)),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn call(
     };
     let wanted = compilers.iter().find(is_wanted);
     if wanted.is_none() && files.iter().any(|file| file.ends_with(".c")) {
-        let why = "no compiler for C of it here lays out records by the rules of this --policy";
+        let why = "no C compiler for it here lays out records by the rules of this --policy";
         return Err(refuse(why.to_owned()).into());
     }
     let command = wanted.or(compilers.first()).copied().unwrap_or_default();

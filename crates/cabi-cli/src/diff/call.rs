@@ -139,7 +139,7 @@ impl<'a> Call<'a> {
         let group = match place {
             Place::Ignore => return "nothing".to_owned(),
             Place::Indirect { .. } if role == Role::Result => {
-                return "through a pointer of the caller's".to_owned();
+                return "through the caller's pointer".to_owned();
             }
             Place::Indirect { .. } => return "a pointer to a copy".to_owned(),
             // For named values the stack only means that the registers are used up.

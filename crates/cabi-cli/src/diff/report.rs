@@ -283,7 +283,7 @@ impl fmt::Display for Report {
         if left.big_endian != right.big_endian {
             writeln!(
                 f,
-                "two orders of bytes: where members are is compared, not how their bytes stand there"
+                "two byte orders: the offsets of members are compared, not the order of their bytes"
             )?;
         }
         self.alike()
@@ -371,14 +371,14 @@ fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result
     writeln!(f, "\n{} ({})", first.declaration, first.location)?;
     if !others.is_empty() {
         let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
-        writeln!(f, "and in the same way: {}", first_names(&names))?;
+        writeln!(f, "the same differences: {}", first_names(&names))?;
     }
     for point in first.points.iter().take(SHOWN) {
         let (at, left, right) = (&point.at, &point.left, &point.right);
         let by = point.noticed_by.join(" and the ");
         write!(f, "  {at}: {left} | {right}; noticed by the {by}")?;
         let why = match point.moved {
-            true => ", because of a value before it",
+            true => ", moved by an earlier value",
             false => "",
         };
         writeln!(f, "{why}")?;

@@ -29,7 +29,7 @@ pub(super) fn bar(plan: &Campaign) -> ProgressBar {
 
 pub(super) fn make(folder: &Path) -> Result<(), String> {
     if output::is_stdout(folder) {
-        return Err("--out -: results are files in a folder; --json prints them".to_owned());
+        return Err("--out needs a folder, not `-`: --json prints the results".to_owned());
     }
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
@@ -37,7 +37,7 @@ pub(super) fn make(folder: &Path) -> Result<(), String> {
 /// Reads results that `cabi fuzz --out` wrote.
 pub(super) fn read(file: &Path) -> Result<Results, String> {
     let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
-    serde_json::from_str(&text).map_err(|e| format!("these are no results of `cabi fuzz`: {e}"))
+    serde_json::from_str(&text).map_err(|e| format!("the file is not a result of `cabi fuzz`: {e}"))
 }
 
 /// Prints `results`, and writes them to `folder`; `report` is their report.

@@ -131,8 +131,8 @@ pub(crate) fn is_child() -> bool {
 /// or its time was up.
 pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
     match ended {
-        Some(status) => format!("{what}: libclang {} while it read this", ending(status)),
-        None => format!("{what}: libclang has not read this in {SECONDS} s"),
+        Some(status) => format!("{what}: libclang {} while reading", ending(status)),
+        None => format!("{what}: libclang did not finish reading in {SECONDS} s"),
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
     let Ok(metadata) = Path::new(header).metadata() else {
         if header.contains([';', '{']) {
             return Err(format!(
-                "{header:?}: a header is asked for here, not C text: write the text to a file"
+                "{header:?}: this subcommand takes headers, not C text: write the text to a file"
             ));
         }
         // clang searches for it.
@@ -171,7 +171,7 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
     }
     if metadata.len() > FILE_SIZE {
         return Err(format!(
-            "{header}: {} bytes, and a header may have {FILE_SIZE}",
+            "{header}: {} bytes, more than the {FILE_SIZE} that a header may have",
             metadata.len()
         ));
     }
@@ -203,7 +203,7 @@ pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
 pub(crate) fn no_file(error: io::Error) -> String {
     let folder = std::env::temp_dir();
     let folder = folder.display();
-    format!("no temporary file can be made in {folder}: {error}")
+    format!("cannot create a temporary file in {folder}: {error}")
 }
 
 /// Returns the whole text of a file.

@@ -82,12 +82,12 @@ pub(crate) fn missing_header(
     let (owner, option, folder) = headers_of(triple);
     let advice = match has_arguments {
         true => format!(
-            "`-- {option} {folder}`; stdint.h and others of the compiler alone are read with `-- -ffreestanding`"
+            "`-- {option} {folder}`; stdint.h and other headers of the compiler itself need only `-- -ffreestanding`"
         ),
         false => format!("`-I {folder}`"),
     };
     Some(format!(
-        "{missing}\nheaders of {triple} are those of {owner} folder, {advice}"
+        "{missing}\nthe headers of {triple} come with {owner} folder, {advice}"
     ))
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn missing_header(
 fn headers_of(triple: &str) -> (String, &'static str, String) {
     if let Some((package, folder)) = cross_package(triple) {
         let owner = format!(
-            "its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its"
+            "its C library: install it (Debian and Ubuntu: apt-get install {package}) and name its"
         );
         return (owner, "-idirafter", format!("/usr/{folder}/include"));
     }

@@ -48,7 +48,7 @@ impl FromStr for PolicyOption {
             if let Some(profile) = Profile::named(item) {
                 if let Some(first) = own.profile.replace(profile) {
                     return Err(format!(
-                        "{first} and {profile} are two profiles, of which a call follows one: ask about each alone"
+                        "{first} and {profile} are two profiles: a call follows one, so name only one"
                     ));
                 }
                 continue;
@@ -65,7 +65,7 @@ impl FromStr for PolicyOption {
         }
         match own.without != Policy::NONE && own.profile.is_none() {
             true => Err(format!(
-                "{text}: name a profile before the bit that is removed from it, as in gcc,-BIT"
+                "{text}: name the profile from which the bit is removed, as in gcc,-BIT"
             )),
             false => Ok(own),
         }
@@ -77,12 +77,12 @@ fn unknown(item: &str) -> String {
     let version = item.rsplit_once('-');
     let measured = version.and_then(|(name, version)| {
         let profile = Profile::of_version(name, version.parse().ok()?)?;
-        Some(format!("{item} was not measured; {profile} stands for it"))
+        Some(format!("{item} was not measured; use {profile} instead"))
     });
     measured.unwrap_or_else(|| {
         let known: Vec<String> = Profile::MEASURED.iter().map(ToString::to_string).collect();
         let known = known.join(", ");
-        format!("{item} is no policy bit, and none of the profiles {known}, gcc, clang, zig")
+        format!("unknown policy bit or profile {item}; the profiles are {known}, gcc, clang, zig")
     })
 }
 

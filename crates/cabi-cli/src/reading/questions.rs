@@ -31,7 +31,7 @@ impl Questions {
     /// A text of several lines: errors are found by their lines.
     pub(crate) fn add(&mut self, text: &str) -> Result<(), String> {
         if text.contains('\n') {
-            return Err(format!("{text}: a type has one line"));
+            return Err(format!("{text}: a type must be one line"));
         }
         self.push(text, false);
         Ok(())
@@ -122,7 +122,7 @@ impl<'a> Answers<'a> {
     pub(crate) fn named(&self, text: &str) -> Result<&'a NamedType, String> {
         let Self(Questions(all), header) = self;
         let i = all.iter().position(|own| own.text == text && !own.is_value);
-        let i = i.ok_or_else(|| format!("{text}: clang was not asked"))?;
+        let i = i.ok_or_else(|| format!("{text}: clang has not read this type"))?;
         let name = format!("{OWN}type_{i}");
         if let Some(why) = &all[i].refused {
             return Err(format!("{text}: clang says: {why}"));
@@ -139,7 +139,7 @@ impl<'a> Answers<'a> {
         let Self(Questions(all), header) = self;
         let i = all.iter().position(|own| own.text == text && own.is_value);
         let constant = i.and_then(|i| header.constant(&format!("{OWN}value_{i}")));
-        constant.ok_or_else(|| format!("{text} is neither JSON nor an integer constant of C"))
+        constant.ok_or_else(|| format!("expected JSON or an integer constant of C, not {text}"))
     }
 
     /// Returns the type that `text` spells, or the type of the expression `text`, after C's default

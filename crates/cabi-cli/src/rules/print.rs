@@ -89,25 +89,25 @@ fn notes(frame: &Frame) -> Vec<String> {
     });
     for (what, regs) in [
         ("callee-saved", frame.callee_saved),
-        ("lower bytes only", frame.partly_saved),
+        ("callee-saved in the lower bytes only", frame.partly_saved),
     ] {
         if !regs.is_empty() {
             let names: Vec<_> = regs.iter().map(ToString::to_string).collect();
             notes.push(format!("{what}: {}", names.join(" ")));
         }
     }
-    let context = |reg| format!("a context is in {reg}, and stays there across calls");
+    let context = |reg| format!("{reg} holds a context, which stays there across calls");
     notes.extend(frame.context.map(context));
     let sret = |reg| format!("a hidden result pointer is returned in {reg}");
     notes.extend(frame.sret_returned_in.map(sret));
     let align = |most| {
         format!(
-            "the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
+            "the stack is also aligned to the widest vector register that a function assumes, up to {most}; the argument area is rounded up to this alignment"
         )
     };
     notes.extend(frame.vector_align.map(align));
     let carried = |reg| {
-        format!("{reg} holds an address of the language's at every call, and is returned as it is")
+        format!("{reg} holds an address of the language's at every call; callees preserve it")
     };
     notes.extend(frame.carried.map(carried));
     let count = |reg| format!("variadic calls count their vector registers in {reg}");

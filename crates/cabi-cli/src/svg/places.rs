@@ -151,7 +151,7 @@ impl<'a> Places<'a> {
         }
         canvas.y += 18;
         let what = format!(
-            "argument area, {} from where the stack pointer points at the call",
+            "argument area: {} above the stack pointer at the call",
             count(bytes, "byte")
         );
         canvas.text(LEFT, canvas.y, MUTED, &what);

@@ -11,18 +11,17 @@ use crate::reading::ReadOptions;
 const ABOUT: &str = "\
 Verifies headers against real compilers.
 
-Each prototype of a header, and each of its record types in generated positions (alone, when registers run out, between neighbours, \
-returned, unnamed), is looked at in both directions, in code generated here and in code of the compiler: where each byte of arguments and \
-results is when the function is called and returns, and the state of the machine. The compiler reads the header itself and is also asked for each \
-prototype's type, and for sizes, offsets and the order of bytes.
+Each prototype of a header is compared in both directions, in code generated here and in code of the compiler. So is each record type of the header in generated \
+positions: alone, when registers run out, between neighbours, returned, unnamed. Compared are the place of each byte of arguments and results at the call and \
+at the return, and the state of the machine. The compiler reads the header itself; the type of each prototype, sizes, offsets and byte order are compared too.
 
-Where a compiler's own caller and callee disagree, or end the process, the compiler is self-inconsistent: the report has what each of them \
-does, and a program. This is a failure, unless --allow-self-inconsistent is given.
+A compiler is self-inconsistent if its own caller and callee disagree, or end the process. The report shows the behaviour of each, and a program. This is a \
+failure, unless --allow-self-inconsistent is given.
 
 Flags inside --cc, quoted as in a shell, reach that compiler only; libclang reads the header with -I, -D, --std and --target alone. Flags \
 that change the ABI are therefore reported as differences.
 
-Exit status: 0 no difference, 1 a difference was found, 2 could not do what was asked, or nothing of a header could be verified.";
+Exit status: 0 no difference, 1 a difference was found, 2 the task could not be done, or nothing of a header could be verified.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,8 +41,8 @@ pub(crate) struct Verify {
     /// Headers, as after `#include`: `stdlib.h`, or a path.
     #[arg(required_unless_present = "exhaustive", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
-    /// Instead of a header, verify every transition of argument assignment: from registers left and
-    /// stack slot, by the shape of the next value.
+    /// Instead of a header, verify every transition of argument assignment: each state of registers
+    /// left and stack slot, with each shape of the next value.
     #[arg(long, conflicts_with_all = ["headers", "only", "ReadOptions"])]
     pub(super) exhaustive: bool,
     #[command(flatten)]
@@ -51,8 +50,8 @@ pub(crate) struct Verify {
     /// Verify only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     pub(super) only: Option<Regex>,
-    /// Verify only what the headers declare themselves, not what they include. With `folder`, also
-    /// what headers in their folders declare. For a header that has none there, what it includes
+    /// Verify only the headers' own declarations, not those that they include. With `folder`, also
+    /// declarations of headers in their folders. If there are none, those that a header includes
     /// from the folders that -I names.
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
     pub(super) own: Option<HeaderScope>,
@@ -77,7 +76,7 @@ pub(crate) struct Verify {
 pub(crate) enum HeaderScope {
     /// Declarations of the named file.
     File,
-    /// Declarations of all files in its folder and below; without any, of the folders that -I
-    /// names.
+    /// Declarations of all files in its folder and below; if there are none, of the folders that
+    /// -I names.
     Folder,
 }

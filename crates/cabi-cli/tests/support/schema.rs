@@ -28,7 +28,7 @@ impl Schema {
     /// Compares `value`, which is at `path`, with `schema`.
     fn check(&self, path: &str, value: &Value, schema: &Value) -> Result<(), String> {
         let differs = || Err(format!("{path}: no {schema}: {value}"));
-        for (word, own) in schema.as_object().ok_or("a schema is an object")? {
+        for (word, own) in schema.as_object().ok_or("the schema is not an object")? {
             let is_right = match word.as_str() {
                 "description" | "required" | "additionalProperties" => true,
                 "$ref" => {
@@ -67,7 +67,7 @@ impl Schema {
                     true
                 }
                 "properties" => {
-                    let properties = own.as_object().ok_or("properties are an object")?;
+                    let properties = own.as_object().ok_or("the properties are not an object")?;
                     self.check_fields(path, value, properties)?;
                     true
                 }
