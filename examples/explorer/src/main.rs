@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .status()?;
     if !built.success() {
         return Err(
-            "cargo build failed; `rustup target add wasm32-unknown-unknown` installs what it needs"
+            "cargo build failed: install the target with `rustup target add wasm32-unknown-unknown`"
                 .into(),
         );
     }

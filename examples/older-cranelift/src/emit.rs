@@ -75,7 +75,7 @@ impl Emitter<'_, '_> {
     ) -> Result<Vec<Value>> {
         let (sig, parts) = (&plan.sig, plan.result.parts());
         if args.len() != plan.args.modes().len() {
-            return Err(format!("{sig}: there are {} arguments", args.len()).into());
+            return Err(format!("{sig}: {} arguments were given", args.len()).into());
         }
         if plan.moves_vectors() {
             return Err(format!("{sig}: {NO_WIDE_VECTORS}").into());

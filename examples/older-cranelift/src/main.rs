@@ -94,7 +94,7 @@ fn each_rule_is_noticed() -> Result<()> {
         let text = String::from_utf8_lossy(&run.stdout);
         let noticed = text.contains("DIFFERS") || run.status.code().is_none();
         if run.status.success() || !noticed {
-            return Err(format!("nothing noticed that the rule `{rule}` was broken").into());
+            return Err(format!("no check noticed the broken rule `{rule}`").into());
         }
     }
     Ok(())
@@ -299,7 +299,7 @@ fn refused(opt_level: &str) -> Result<()> {
             };
             let mut jit = Jit::new(opt_level, &[])?;
             let found = jit.define(&relay, (std::ptr::null(), false), None);
-            let found = found.err().ok_or("it was not refused")?.to_string();
+            let found = found.err().ok_or("the relay is not refused")?.to_string();
             assert!(found.contains(why), "{found}");
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Ident {
 pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Check<()> {
     let mut seen = HashSet::new();
     match names.find(|ident| !seen.insert(&ident.name)) {
-        Some(Ident { name, start }) => fail(format!("`{name}` is there twice")).at(*start),
+        Some(Ident { name, start }) => fail(format!("`{name}` is given twice")).at(*start),
         None => Ok(()),
     }
 }

@@ -91,7 +91,7 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
             .as_ref()
             .map(|all| unsafe { all.bind(code, chain) });
         let Ok(Ok(bound)) = bound else {
-            eprintln!("toy: no closure can be made");
+            eprintln!("toy: cannot make a closure");
             std::process::abort();
         };
         let pointer = bound.code();

@@ -123,7 +123,7 @@ impl Text {
         let libraries = &self.options.library_path;
         let linked = object::link(&program, &object, libraries, &self.target, output);
         let output = output.display();
-        linked.map_err(|why| Failure::NotRun(format!("{output} is not linked: {why}")))
+        linked.map_err(|why| Failure::NotRun(format!("cannot link {output}: {why}")))
     }
 
     /// Runs the program, whose `main` gets `args` after its name, and returns the result of `main`.
@@ -141,7 +141,7 @@ impl Text {
 
     fn made<T>(&self, made: Result<T, Box<dyn Error>>) -> Result<T, Failure> {
         let target = self.target.name();
-        made.map_err(|why| Failure::NotRun(format!("no code is made for {target}: {why}")))
+        made.map_err(|why| Failure::NotRun(format!("cannot compile for {target}: {why}")))
     }
 
     fn main(&self, program: &Program) -> Result<FuncId, Failure> {

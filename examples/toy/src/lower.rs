@@ -159,14 +159,14 @@ impl<'p> Session<'p> {
         let id = self.functions.len() - 1;
         let takes = ty.params.is_empty() || ty.params == [Ty::I32, self.types.pointer(Ty::BYTES)];
         let is_right = takes && matches!(ty.result, Ty::Void | Ty::I32) && !ty.variadic;
-        let main = "`main` takes nothing or `argc: i32, argv: **u8`, and returns `i32` if any";
+        let main = "`main` takes nothing or `argc: i32, argv: **u8`, and returns nothing or `i32`";
         let is_wrong = self.is_main(id) && !is_right;
         if is_wrong { fail(main) } else { Ok(id) }
     }
 
     fn add_name(&mut self, Ident { name, start }: &Ident, meaning: Meaning) -> Check<()> {
         if self.builtin(name).is_some() {
-            return fail(format!("`{name}` is a type of the language")).at(*start);
+            return fail(format!("`{name}` is the name of a built-in type")).at(*start);
         }
         match self.names.insert(Rc::clone(name), meaning) {
             Some(_) => fail(format!("`{name}` is declared twice")).at(*start),

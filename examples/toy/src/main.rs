@@ -72,7 +72,7 @@ fn run(command: Command) -> Result<i32, Failure> {
     let read = |own: Source, output: Option<&PathBuf>| {
         let is_own = |path: &PathBuf| path.canonicalize().ok() == own.file.canonicalize().ok();
         if output.filter(|path| path.exists()).is_some_and(is_own) {
-            let why = "the output is the program's text";
+            let why = "the output would overwrite the program's text";
             return Err(Failure::NotRun(why.to_owned()));
         }
         Text::read(&own.file, own.target.as_deref(), own.options)
@@ -99,6 +99,6 @@ fn run(command: Command) -> Result<i32, Failure> {
         Ok(()) => Ok(0),
         // As of a program that SIGPIPE has ended: its reader has gone away.
         Err(why) if why.kind() == ErrorKind::BrokenPipe => Ok(128 + 13),
-        Err(why) => Err(Failure::NotRun(format!("the output: {why}"))),
+        Err(why) => Err(Failure::NotRun(format!("cannot write the output: {why}"))),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
     let state = State::default();
     let parsed = grammar::program(source, &state);
     if let Some(at) = state.too_deep.get() {
-        let message = format!("this nests deeper than {MAX_DEPTH} levels: name a part of it");
+        let message = format!("this is nested deeper than {MAX_DEPTH} levels: name a part of it");
         return fail(message).at(at);
     }
     let Err(error) = parsed else {

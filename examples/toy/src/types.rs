@@ -163,7 +163,7 @@ impl Types {
     pub(crate) fn array(&mut self, element: Ty, len: u64) -> Result<Ty, String> {
         let of = self
             .layout(element)
-            .ok_or("an array has no elements of this type")?;
+            .ok_or("this type cannot be an array element")?;
         let layout = Type::array(of, len).map_err(|error| error.to_string())?;
         let ty = Ty::Array(place(&mut self.parts, element), len);
         self.layouts.insert(ty, layout);
@@ -173,7 +173,7 @@ impl Types {
     /// Refuses a scalar that the target or the language does not have, with `cabi`'s message.
     pub(crate) fn scalar(&self, scalar: Scalar) -> Result<Ty, String> {
         let ty = Ty::Scalar(scalar);
-        let layout = self.layout(ty).ok_or("the language has no such type")?;
+        let layout = self.layout(ty).ok_or("the language lacks this type")?;
         if scalar.is_float() {
             let sig = FnSig::new([layout.clone()], Type::VOID);
             FnAbi::new(&sig, &self.target).map_err(|error| {

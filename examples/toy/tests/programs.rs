@@ -44,13 +44,13 @@ done
 /// reasons.
 const NOT_ELSEWHERE: [(&str, &[&str], &str); 8] = [
     ("scalars", &[], "its gcc has no __float128"),
-    ("tail", &[], "tail calls without a stack are x86-64's"),
-    ("header", &[], "reading C headers takes a libclang of it"),
+    ("tail", &[], "only x86-64 has tail calls without a stack"),
+    ("header", &[], "it needs a libclang that runs there"),
     ("parts", &[], "C's char is unsigned there"),
     ("numbers", SMALL, "it has no f16"),
     ("passing", SMALL, "it has no f16"),
     ("shapes", SMALL, "it has no vectors"),
-    ("records", &["s390x"], "its bytes are in the other order"),
+    ("records", &["s390x"], "its byte order is big-endian"),
 ];
 const SMALL: &[&str] = &["riscv64", "s390x"];
 
@@ -179,7 +179,7 @@ fn oracle_missing(what: &str) {
     let line = format!("not run: {}\n", short.trim_end());
     SAID.call_once(|| _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()));
     let is_required = var("CABI_REQUIRE_ORACLES").is_ok_and(|value| value == "1");
-    assert!(!is_required, "required, but not here: {what}");
+    assert!(!is_required, "required, but missing: {what}");
 }
 
 fn runs(tool: &str) -> bool {

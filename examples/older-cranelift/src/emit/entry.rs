@@ -124,7 +124,7 @@ impl<'p> Entry<'p> {
                 let from = e.in_memory(parts, result, *bytes, 16)?;
                 e.call_x87(push, from)?;
             }
-            (other, _) => return Err(format!("result, {ty}: not in this form: {other:?}").into()),
+            (other, _) => return Err(format!("result, {ty}: not emitted: {other:?}").into()),
         }
         e.ins().return_(&values);
         Ok(())
@@ -133,7 +133,7 @@ impl<'p> Entry<'p> {
     /// Writes the `va_list` of a variadic function, 24 bytes at `list` (`va_start`). This has to be
     /// in the first block, which dominates all others.
     pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
-        let start = self.plan.va_start.as_ref().ok_or("it is not variadic")?;
+        let start = self.plan.va_start.as_ref().ok_or("not variadic")?;
         let VaStart::Registers {
             counts,
             overflow,
@@ -143,7 +143,7 @@ impl<'p> Entry<'p> {
             save_before: None,
         } = *start
         else {
-            return Err("it has no register save area".into());
+            return Err("the plan has no register save area".into());
         };
         let (save, area) = (e.slot(save_bytes, save_align)?, self.area()?);
         for slot in &self.plan.args.slots {
@@ -163,12 +163,12 @@ impl<'p> Entry<'p> {
     }
 
     fn mode(&self, i: usize) -> Result<PassMode> {
-        Ok(self.plan.args.mode(i).ok_or("there is no such argument")?)
+        Ok(self.plan.args.mode(i).ok_or("no argument of this index")?)
     }
 
     /// Returns the bytes from the start of the argument area to `slot`.
     fn in_area(&self, slot: &Slot) -> Result<u32> {
-        Ok(self.plan.in_area(slot).ok_or("it is in a register")?)
+        Ok(self.plan.in_area(slot).ok_or("not in the argument area")?)
     }
 
     fn ty(&self, i: usize) -> &cabi::Type {
@@ -184,6 +184,6 @@ impl<'p> Entry<'p> {
 
     fn param(&self, index: Option<usize>) -> Result<Value> {
         let param = index.map(|i| self.params[i]);
-        Ok(param.ok_or("the plan has no such parameter")?)
+        Ok(param.ok_or("the plan does not have this parameter")?)
     }
 }

@@ -117,7 +117,7 @@ impl<'f> Emitter<'_, 'f> {
     /// so an object aligned to more has bytes to spare.
     pub fn slot(&mut self, bytes: u32, align: u32) -> Result<Value> {
         let spare = if align > 8 { align } else { 0 };
-        let bytes = bytes.checked_add(spare).ok_or("no stack has room for it")?;
+        let bytes = bytes.checked_add(spare).ok_or("the object is too large")?;
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes);
         let slot = self.builder.create_sized_stack_slot(slot);
         let address = self.ins().stack_addr(types::I64, slot, 0);

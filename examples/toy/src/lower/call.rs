@@ -107,7 +107,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn tail_call(&mut self, callee: &'p Expr, args: &'p [Expr]) -> Check<()> {
         let CallParts(target, sig, args, result) = self.prepare(callee, args)?;
         if result != self.ty.result || !self.handlers.is_empty() {
-            return fail("`become` needs the result of this function, and is in no `try`");
+            return fail("`become` needs the result of this function, outside of `try`");
         }
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
         lowering.tail_call(module, &mut self.builder, &self.entry, target, &sig, &args)?;

@@ -49,7 +49,7 @@ impl<'p> Session<'p> {
             }
             TypeKind::Complex(part) => match self.ty(part)? {
                 Ty::Scalar(part) => Ok(self.types.complex(part)?),
-                ty => self.wrong(ty, "`{}` is no number"),
+                ty => self.wrong(ty, "`{}` is not a number"),
             },
         }
     }
@@ -67,7 +67,7 @@ impl<'p> Session<'p> {
 
     /// Returns the layout of `ty`, if objects can have it.
     pub(super) fn layout(&self, ty: Ty) -> Check<Type> {
-        let opaque = "`{}` is opaque, or comes later: only pointers to it exist here";
+        let opaque = "`{}` is opaque or defined later: use a pointer to it";
         match self.types.layout(ty) {
             Some(layout) => Ok(layout.clone()),
             None if ty == Ty::Void => fail("there are no values of type `void`"),

@@ -120,7 +120,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn record_literal(&mut self, name: &Ident, members: &'p [(Ident, Expr)]) -> Check<Operand> {
         let ty = self.s.named_ty(&name.name)?;
         let Ty::Record(_) = self.s.object(ty)? else {
-            return self.wrong(ty, "this is no struct or union: `{}`");
+            return self.wrong(ty, "`{}` is not a struct or union");
         };
         twice(members.iter().map(|(name, _)| name))?;
         let layout = self.s.layout(ty)?;
@@ -128,7 +128,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             .as_record()
             .is_some_and(|own| own.kind() == RecordKind::Union);
         if is_union && members.len() > 1 {
-            return self.wrong(ty, "`{}` has one member at a time");
+            return self.wrong(ty, "`{}` is a union: give one member");
         }
         let record = self.new_place(ty, false)?;
         self.clear(&record);
@@ -153,7 +153,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             element = Some(value.ty);
             values.push(value);
         }
-        let element = element.ok_or("nothing says what this is an empty array of")?;
+        let element = element.ok_or("the element type of this empty array is unknown")?;
         let ty = self.s.types.array(element, len)?;
         self.whole(ty, values)
     }
@@ -162,7 +162,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn value_of(&self, value: &Operand) -> Check<Value> {
         match &value.val {
             Val::Scalars(values) if ssa_type(value.ty).is_some() => Ok(values[0]),
-            _ => self.wrong(value.ty, "`{}` has no value to work with"),
+            _ => self.wrong(value.ty, "a value of type `{}` cannot be used here"),
         }
     }
 

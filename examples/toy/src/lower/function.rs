@@ -101,7 +101,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             Ty::Void => self.leave(None)?,
             result => {
                 let name = &decl.name.name;
-                let text = format!("`{name}` promises `{{}}` and can end without `return`");
+                let text = format!("`{name}` returns `{{}}`, but can end without `return`");
                 return self.wrong(result, &text);
             }
         }

@@ -68,10 +68,10 @@ impl<'p> Session<'p> {
 
     fn c_function(&mut self, prototype: &Prototype) -> Result<usize, String> {
         if let Some(convention) = prototype.convention {
-            return Err(format!("it is called as on {}", convention.name));
+            return Err(format!("its calling convention is {}", convention.name));
         }
         if prototype.vectors != VectorLevel::Baseline {
-            return Err("it is for processors with wider vectors".to_owned());
+            return Err("it needs a processor with wider vectors".to_owned());
         }
         let mut params = Vec::new();
         for (_, ty) in &prototype.params {
@@ -104,7 +104,7 @@ impl<'p> Session<'p> {
             Kind::Scalar(Scalar::FnPtr) => true,
             _ => own == c,
         });
-        let none = "the language has no type that is C's";
+        let none = "the language has no type for C's";
         let wrong = || format!("{none} `{c}` aligned to {} bytes", c.align());
         is_same.then_some(ty).ok_or_else(wrong)
     }
@@ -134,7 +134,7 @@ impl<'p> Session<'p> {
                     let wrong = |why| format!("member `{}`: {why}", field.name().unwrap_or("_"));
                     let member = self.c_ty(field.ty()).map_err(wrong)?;
                     if self.types.size(member) != field.ty().size() {
-                        return Err(wrong("its size is another one".to_owned()));
+                        return Err(wrong("its type has another size in C".to_owned()));
                     }
                     members.push((field.name().map(Rc::from), member));
                 }
@@ -145,7 +145,7 @@ impl<'p> Session<'p> {
                 self.header_records.insert(ty.clone(), own);
                 Ok(own)
             }
-            _ => Err(format!("the language has no type that is C's `{ty}`")),
+            _ => Err(format!("the language has no type for C's `{ty}`")),
         }
     }
 }

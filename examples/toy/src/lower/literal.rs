@@ -42,7 +42,7 @@ impl Lowerer<'_, '_, '_> {
                 self.constant(ty, if negative { negated } else { value })
             }
             (_, Some(_)) if ty.is_int() => self.wrong(ty, &format!("{text} does not fit `{{}}`")),
-            _ => fail(format!("`{suffix}` is no suffix of {text}")),
+            _ => fail(format!("`{suffix}` is not a suffix of {text}")),
         }
     }
 
@@ -119,9 +119,9 @@ fn float_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
 fn read<F: Float>(text: &str) -> Result<u128, &'static str> {
     match F::from_str_r(text, Round::NearestTiesToEven) {
         Ok(read) if read.status.contains(Status::OVERFLOW) => {
-            Err("this number is too great for its type")
+            Err("this number is too large for its type")
         }
         Ok(read) => Ok(read.value.to_bits()),
-        Err(_) => Err("this is no number"),
+        Err(_) => Err("this is not a number"),
     }
 }

@@ -78,7 +78,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
         if ty != b.ty {
             let [left, right] = [ty, b.ty].map(|ty| self.s.types.name(ty));
-            let why = "both sides have one type; numbers are converted by `as`";
+            let why = "both sides need the same type; convert numbers with `as`";
             return fail(format!("`{left}` and `{right}`: {why}"));
         }
         let (Ok(x), Ok(y)) = (self.value_of(&a), self.value_of(&b)) else {

@@ -125,7 +125,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match found {
             Some((ty, Some(offset))) => Ok(self.part(place, offset, ty)),
             Some(_) => fail(format!(
-                "`{name}` is a bit-field, which moves with its record only"
+                "`{name}` is a bit-field, which is copied only with its record"
             )),
             None => self.wrong(place.ty, &format!("`{{}}` has no member `{name}`")),
         }

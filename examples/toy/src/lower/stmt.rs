@@ -28,7 +28,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             StmtKind::Assign(place, op, value) => self.assign(place, *op, value),
             StmtKind::Expr(expr) => match &expr.kind {
                 ExprKind::Call(callee, args) => self.call(callee, args).map(|_| ()),
-                _ => fail("this has no effect: only calls stand alone"),
+                _ => fail("this has no effect: only a call is a statement"),
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, [then, otherwise]),
             StmtKind::While(condition, body) => {
@@ -191,7 +191,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let result = self.ty.result;
         match value {
             None if result == Ty::Void => self.leave(None),
-            None => self.wrong(result, "this function returns `{}`"),
+            None => self.wrong(result, "`return` needs a value of type `{}`"),
             Some(_) if result == Ty::Void => fail("this function returns nothing"),
             Some(value) => {
                 let value = self.value(value, result)?;
