@@ -73,6 +73,9 @@ const MAX_RESULT: u32 = 64;
 
 /// Maker of closures: compiles the code that C enters, and has the pool of stubs. Shared freely
 /// between threads. The [crate](crate#a-function-of-a-signature-known-at-run-time) has an example.
+///
+/// The child of a `fork` may call the closures of its parent. If the parent has several threads, a
+/// child that makes or drops a closure may hang: another thread may have held the pool's lock.
 pub struct Closures {
     compiler: Mutex<Compiler>,
     /// The stubs for functions of C's own convention.
