@@ -117,7 +117,7 @@ impl Inspection {
         let other = looks.find(|one| one.shows && !self.bug.is_of(one.compiler));
         if let Some(BugCheck { compiler, .. }) = other {
             return Some(format!(
-                "{name}: {compiler} shows it too: then it may be ours"
+                "{name}: {compiler} shows this bug too, so cabi may be wrong"
             ));
         }
         None
@@ -225,7 +225,7 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     if let Some(case) = &bug.case {
         let found = corpus.iter().find(|subject| subject.block.name == *case);
         let found = found.cloned();
-        return found.ok_or_else(|| format!("no block is called {case}").into());
+        return found.ok_or_else(|| format!("the corpus has no block {case}").into());
     }
     let Bug { name, code, .. } = bug;
     let code = code.as_deref().unwrap_or_default();
@@ -251,7 +251,7 @@ fn bug_shows(
         Some((false, why)) => return Err(why.as_str().into()),
         None => {}
     }
-    let first = subject.cases.first().ok_or("it declares no function")?;
+    let first = subject.cases.first().ok_or("the block has no function")?;
     let own = judged.iter().filter(|one| one.case.name == first.name);
     let verdicts: Vec<&Verdict> = own.map(|one| &one.verdict).collect();
     let missing = verdicts.iter().filter_map(|verdict| match verdict {
@@ -265,7 +265,7 @@ fn bug_shows(
     let is_wrong = verdicts.iter().any(|one| one.difference().is_some());
     let is_inconsistent = |one: &&Verdict| matches!(one, Verdict::SelfInconsistent(_));
     match (bug.shows, missing.first()) {
-        _ if verdicts.len() != 2 => Err("it was not run".into()),
+        _ if verdicts.len() != 2 => Err("the block was not run".into()),
         (_, Some(why)) if missing.len() == 2 => Err((*why).into()),
         (Symptom::Calls, Some(why)) => Err((*why).into()),
         (Symptom::Calls, None) => Ok(verdicts.iter().any(is_inconsistent)),

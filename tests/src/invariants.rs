@@ -185,7 +185,7 @@ impl UsedPlaces {
 
     fn stack(&mut self, offset: u64, size: u64) -> Result<(), String> {
         ensure(offset.is_multiple_of(8), || {
-            format!("offset {offset} is no slot")
+            format!("offset {offset} is not a slot")
         })?;
         let end = offset.checked_add(size);
         let end = end.and_then(|end| end.checked_next_multiple_of(8));
@@ -248,5 +248,5 @@ pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
     let grows = long.area_bytes >= short.area_bytes
         && long.used.int >= short.used.int
         && long.used.vector >= short.used.vector;
-    ensure(same && grows, || format!("{short:?} became {long:?}"))
+    ensure(same && grows, || format!("{short:?} changes to {long:?}"))
 }

@@ -140,7 +140,7 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
 /// There is no such mistake.
 pub fn named(name: &str) -> Result<&'static Mutant, String> {
     let found = all().find(|mutant| mutant.name == name);
-    found.ok_or_else(|| format!("no mutant is called {name}"))
+    found.ok_or_else(|| format!("unknown mutant {name}"))
 }
 
 /// The mistakes in System V's rules. A new one is a row here, the function that it names, and its

@@ -39,7 +39,7 @@ pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> 
 fn in_positions(mut block: Block) -> Result<std::result::Result<Subject, cabi::Error>> {
     let alone = Subject::read(&block)?;
     let ty = alone.header.ty(NAME);
-    let ty = ty.ok_or_else(|| format!("{}: it declares no type `{NAME}`", block.name))?;
+    let ty = ty.ok_or_else(|| format!("{}: the block declares no type `{NAME}`", block.name))?;
     let sig = FnSig::new([ty.clone()], Type::VOID);
     let abi = match FnAbi::new(&sig, &alone.target) {
         Ok(abi) => abi,

@@ -58,7 +58,7 @@ impl Suite {
         report.allow_self_inconsistent = true;
         let hidden = processor::hidden()?;
         if !hidden.is_empty() {
-            report.note(format!("hidden of this processor: {hidden}"));
+            report.note(format!("hidden processor features: {hidden}"));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
         let order = number("CABI_ORDER", now.into())?;
@@ -252,7 +252,7 @@ pub(crate) fn number(variable: &str, usual: u64) -> Result<u64> {
     match std::env::var(variable) {
         Ok(text) => text
             .parse()
-            .map_err(|_| format!("{variable}={text} is no number").into()),
+            .map_err(|_| format!("{variable}={text} is not a number").into()),
         Err(_) => Ok(usual),
     }
 }

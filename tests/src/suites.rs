@@ -177,7 +177,7 @@ pub fn run(name: &str, only: Option<&str>) -> ExitCode {
         _ => {
             let why = calls_here().err();
             let why = why.unwrap_or("this suite needs x86-64 with Unix".to_owned());
-            println!("{name}: not run: {why} (docs/testing.md has what runs where)");
+            println!("{name}: not run: {why} (docs/testing.md lists the suites of each machine)");
             ExitCode::SUCCESS
         }
     }

@@ -38,7 +38,7 @@ pub(crate) fn are_usual() -> bool {
         && !std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(sets_count));
     let has_registers = cabi_verify::processor::has("avx512f");
     if is_usual && !has_registers {
-        println!("not run: the count beside docs/conformance.md, as this machine has no avx512f");
+        println!("not run: the counts of docs/conformance.md, because this machine has no avx512f");
     }
     is_usual && has_registers
 }

@@ -101,7 +101,7 @@ fn right(row: &str) -> Option<String> {
     let [name, what, example, ..] = row.split(" | ").collect::<Vec<_>>()[..] else {
         panic!("{row}: too few cells");
     };
-    let bit = Policy::named(names(name)[0]).unwrap_or_else(|| panic!("{name} is no bit"));
+    let bit = Policy::named(names(name)[0]).unwrap_or_else(|| panic!("{name} is not a policy bit"));
     let (sig, beside) = signature(example)?;
     let [set, not_set] = [bit | beside, beside].map(|policy| place(&sig, policy));
     let profiles = profiles(bit);
@@ -366,7 +366,7 @@ fn names_in_pages_exist() {
         wrong.extend(unknown.map(|name| format!("{}: {name}", path.display())));
     }
     assert_eq!(wrong, [""; 0]);
-    assert!(checked > 50, "only {checked} paths were looked at");
+    assert!(checked > 50, "only {checked} paths were checked");
     let n_named = PAGES_OF_OUR_NAMES.split_whitespace().count();
     assert_eq!(n_of_ours, n_named, "a page was renamed");
     let moved = "see [x](no-such-page.md#top) and `cabi/src/no_such_file.rs`";

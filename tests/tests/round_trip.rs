@@ -49,7 +49,7 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     let mut own_leaves = leaves(ours).into_iter();
     let mut lost_leaf = || own_leaves.find(|leaf| !have_leaves.contains(leaf));
     let lost = lost.or_else(|| lost_leaf().map(|leaf| format!("{leaf:?}")));
-    lost.map(|lost| format!("{lost} of {ours} became otherwise in {theirs}"))
+    lost.map(|lost| format!("{lost} of {ours} is different in {theirs}"))
 }
 
 /// Returns libclang's options for text of `model`; `None` without libclang.

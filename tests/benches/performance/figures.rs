@@ -101,14 +101,14 @@ impl Figures {
         let costs = match words.first() {
             Some(&"counts") => &self.counts,
             Some(&"times") => &self.times,
-            _ => return Err(format!("{formula}: of counts or of times?").into()),
+            _ => return Err(format!("{formula}: expected `counts` or `times` first").into()),
         };
         let (own, of_other): (&str, fn(f64, f64) -> f64) = match words[1..] {
             [own] => (own, |one, _| one),
             [own, "-", _] => (own, |one, other| one - other),
             [own, "/", _] => (own, |one, other| one / other),
             [own, "%", _] => (own, |one, other| 100.0 * one / other),
-            _ => return Err(format!("{formula}: is no formula").into()),
+            _ => return Err(format!("{formula}: not a formula").into()),
         };
         let other = words.last().copied().unwrap_or(own);
         let figure = |name: &&'static str| {

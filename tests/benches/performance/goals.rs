@@ -149,7 +149,7 @@ fn group(
     let is_one = groups.values().flatten().any(|one| *one == name);
     let one = is_one.then(|| vec![name]);
     let names = groups.get(name).cloned().or(one);
-    let mut names = names.ok_or_else(|| format!("{name}: neither a group nor a signature"))?;
+    let mut names = names.ok_or_else(|| format!("{name}: unknown group or signature"))?;
     names.retain(|name| *name != but);
     Ok(names)
 }
@@ -165,7 +165,7 @@ fn goals(figures: &Figures) -> Result<Vec<Goal>> {
     let goal = |line: &'static str| {
         let cells: Vec<&'static str> = line.split(" | ").collect();
         let [what, limit, formula, names] = cells[..] else {
-            return Err(format!("goals.txt: {line}").into());
+            return Err(format!("goals.txt: not a goal: {line}").into());
         };
         Ok(Goal {
             what,

@@ -24,7 +24,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let expected = Expected::read(&corpus::expected())?;
     let mut inspected = inspect(&CompilerAtLevel::all(&here, zig), &expected, &corpus)?;
     inspected.retain(|one| {
-        let why = "no compiler of its target is here";
+        let why = "no compiler for its target is installed";
         let is_asked = one.has_affected();
         if !is_asked {
             suite.report.not_run("bugs", &one.bug.name, why);
@@ -38,7 +38,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for one in inspected.into_iter().filter_map(Inspection::of_another) {
         let noticed = one.bug.by_chance || one.objection().is_some();
         let name = format!("{} of {}", one.bug.name, one.bug.compiler);
-        (suite.report).check("bugs control", &name, noticed, "it was not noticed");
+        (suite.report).check("bugs control", &name, noticed, "the change was not noticed");
     }
     Ok(())
 }

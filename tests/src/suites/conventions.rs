@@ -145,7 +145,7 @@ impl Engine<'_> {
                 let facts = |question: &Question| compiled.facts.get(&question.number());
                 self.hold(&version, facts, suite)?;
             }
-            false => self.note("a draw without stored facts", suite),
+            false => self.note("this draw has no stored facts", suite),
         }
         let placed = self.placed(&compiled)?;
         self.shapes(&placed, suite)?;
@@ -251,7 +251,7 @@ fn is_enough(
     n_values: usize,
 ) -> Result<(), String> {
     if n < 9 * (refused.len() + not_compiled) || n == 0 {
-        return Err(format!("too many are refused: {:?}", refused.first()));
+        return Err(format!("too many refusals: {:?}", refused.first()));
     }
     match n_values < VALUES * n {
         true => Err(format!("only {n_values} values are compared")),

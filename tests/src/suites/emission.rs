@@ -69,13 +69,13 @@ fn of_corpus(
     let own = subjects.iter().filter(|one| one.target == target.target);
     let own: Vec<&Subject> = own.collect();
     if own.is_empty() {
-        let why = "the corpus has no signature of it";
+        let why = "the corpus has no signature of this target";
         (suite.report).not_run("emission", name, why);
         return Ok(());
     }
     of_target((target, probe), &own, suite)?;
     if suite.is_complete() {
-        let convention = target.target.convention().ok_or("a convention")?;
+        let convention = target.target.convention().ok_or("no calling convention")?;
         let is_its = |one: &&&Subject| {
             let mut cases = one.cases.iter();
             cases.all(|case| case.prototype.convention.is_none())
@@ -98,7 +98,7 @@ fn of_target(
     let own = subjects.iter().filter(|one| one.block.refused.is_none());
     for case in own.flat_map(|one| &one.cases) {
         if signatures(case).is_empty() {
-            let why = "neither gcc's nor clang's policy has a place for it".to_owned();
+            let why = "no policy of gcc or clang has a place for the case".to_owned();
             suite.report.outcome(&engine, &case.name, Err(why));
         }
     }
@@ -227,11 +227,11 @@ fn check_names(subjects: &[Subject], suite: &mut Suite) {
     let known = mutants::all;
     let named = || subjects.iter().flat_map(|one| &one.block.kills);
     for name in named().filter(|name| known().all(|mutant| mutant.name != **name)) {
-        let why = "no mistake has this name".to_owned();
+        let why = "no mutant has this name".to_owned();
         suite.report.outcome("control", name, Err(why));
     }
     for mutant in known().filter(|mutant| named().all(|name| name != mutant.name)) {
-        let why = "no block of the corpus names it".to_owned();
+        let why = "no block of the corpus names this mutant".to_owned();
         suite.report.outcome("control", mutant.name, Err(why));
     }
 }

@@ -29,14 +29,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     suite.n_passed = suite.n_passed.map(|n| n + n_decided);
     if suite.only.is_none() {
         let unused = unused_files(&files)?;
-        let why = format!("no compiler of the suite has {}", unused.join(", "));
+        let why = format!("no compiler of the suite uses {}", unused.join(", "));
         suite.report.check("facts", "files", unused.is_empty(), why);
         let is_noticed = !unused_files(&files[1..])?.is_empty();
         (suite.report).check(
             "facts control",
             "a file without a row",
             is_noticed,
-            "it is not",
+            "the file was not noticed",
         );
     }
     Ok(())

@@ -81,7 +81,7 @@ fn read(line: &str, report: &mut Report) -> Result<Option<ReadHeader>> {
     let (line, before) = line.split_once(" | ").unwrap_or((line, ""));
     let words: Vec<&str> = line.split_whitespace().collect();
     let [package, header, by_value] = words[..] else {
-        return Err(format!("{line}: three words").into());
+        return Err(format!("{line}: expected three words").into());
     };
     let engine = format!("headers {package}");
     let text = format!("{before}\n#include <{header}>\n");
@@ -168,9 +168,9 @@ fn mistake() -> Result<(&'static str, Mistake)> {
         let mutant = named("no-rollback")?;
         return Ok((mutant.name, mutant.mistake()));
     }
-    let convention = HERE.convention().ok_or("the target has a convention")?;
+    let convention = HERE.convention().ok_or("the target has no convention")?;
     let broken = mutations::dropped(convention).next();
-    let broken = broken.ok_or("the convention has a rule")?;
+    let broken = broken.ok_or("the convention has no rule")?;
     Ok((broken.name, Mistake::of_convention(broken)))
 }
 

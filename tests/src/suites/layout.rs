@@ -109,8 +109,8 @@ fn measure(
     let is_asked = |subject: &&&Subject| {
         let block = &subject.block;
         let why = match is_here(subject) {
-            false if reference.name() != "clang" => Some("one gcc compiles for one target only"),
-            _ if block.target == ARM_WINDOWS => Some("clang 19 makes no ELF file for it"),
+            false if reference.name() != "clang" => Some("this gcc compiles for one target only"),
+            _ if block.target == ARM_WINDOWS => Some("clang 19 makes no ELF file for this target"),
             _ => None,
         };
         let why = why.map(str::to_owned);
@@ -209,7 +209,7 @@ fn answers(subject: &Subject, lines: &str) -> Result<Answers, String> {
         (n, n_words) if n == n_words => {
             Ok(facts.into_iter().zip(words.map(str::to_owned)).collect())
         }
-        (n, n_words) => Err(format!("{n_words} answers to {n} questions")),
+        (n, n_words) => Err(format!("{n_words} answers, but {n} questions")),
     }
 }
 
@@ -258,7 +258,7 @@ fn control(answers: &Answers) -> Result<(), String> {
                 None => continue,
             },
             Answer::Signed(signed) => *signed = !*signed,
-            other => return Err(format!("{}: no control makes {other} wrong", fact.what)),
+            other => return Err(format!("{}: no control changes {other}", fact.what)),
         }
         if compare(&(wrong, theirs.clone())).is_ok() {
             return Err(format!("a wrong {} was not noticed", fact.what));
@@ -286,7 +286,7 @@ impl System {
     fn parse(row: &'static str) -> Result<Self> {
         let cells: Vec<&str> = row.split(" | ").collect();
         let [compiler, target, other, others_compiler, least, left_out] = cells[..] else {
-            return Err(format!("systems.txt: {row}").into());
+            return Err(format!("systems.txt: expected six cells: {row}").into());
         };
         Ok(Self {
             own: (target, compiler),
@@ -302,7 +302,7 @@ fn rules_of(compiler: &str) -> Result<RecordRules> {
     match compiler {
         "gcc" => Ok(RecordRules::Gcc),
         "clang" => Ok(RecordRules::Clang),
-        _ => Err(format!("{compiler} has no rules of its own").into()),
+        _ => Err(format!("unknown record rules: {compiler}").into()),
     }
 }
 
@@ -352,7 +352,7 @@ impl Grid {
         };
         let n_otherwise = answers.iter().filter(is_otherwise).count();
         let what = format!("grid {} {}", system.own.1, system.own.0);
-        let found = format!("{n_otherwise} otherwise by another model, left out: {left_out}");
+        let found = format!("{n_otherwise} differ under another model, left out: {left_out}");
         suite.report.note(format!("layout {what}: {found}"));
         let is_expected = n_otherwise >= system.least && left_out == system.left_out;
         (suite.report).check("layout control", &what, is_expected, found);

@@ -121,7 +121,7 @@ fn no_more(n: f64, kept: f64, times: f64) -> std::result::Result<(), String> {
     match n <= kept * times {
         true => Ok(()),
         false => Err(format!(
-            "{n}, and {kept} is kept in tests/corpus/preparation.txt: more than {:.0} % more",
+            "{n}, more than {:.0} % above the {kept} of tests/corpus/preparation.txt",
             (times - 1.0) * 100.0
         )),
     }

@@ -222,7 +222,7 @@ fn has_places(
             .map_err(|why| why.to_string())?;
     }
     if subject.block.refused.is_some() {
-        return Err("the convention has no place for it, as the block says".to_owned());
+        return Err("the convention has no place for the case, as the block states".to_owned());
     }
     has_room(case)?;
     if compiler.reference.name() == "clang" && case.unnamed.iter().any(Type::is_atomic) {
@@ -281,7 +281,7 @@ impl<'a> Part<'a> {
                 )
             });
             each.reduce(Verdict::and)
-                .ok_or("it was not observed".to_owned())
+                .ok_or("the case was not observed".to_owned())
         };
         let all = self.cases.iter().zip(&self.facts);
         let all = all.map(|(case, facts)| {

@@ -158,7 +158,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
         return Ok(Err("a wrong policy was not noticed".to_owned()));
     };
     let mut words = large.again.split(' ').skip_while(|word| *word != "--first");
-    let number: u64 = words.nth(1).ok_or("a finding has a number")?.parse()?;
+    let number: u64 = words.nth(1).ok_or("the finding has no number")?.parse()?;
     let small = found(&Campaign {
         numbers: number..number + 1,
         ..sample(100, 1)?
@@ -166,7 +166,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let small = small.into_iter().next().map(|found| found.block);
     let small = small.unwrap_or_default();
     if small.len() >= large.block.len() || !(1..=8).contains(&small.lines().count()) {
-        let why = format!("it was not minimized:\n{}{small}", large.block);
+        let why = format!("the finding was not minimized:\n{}{small}", large.block);
         return Ok(Err(why));
     }
     Ok(Ok(()))

@@ -160,12 +160,12 @@ fn report<'a>(
     let report = &mut suite.report;
     report.note(format!("{n_calls} calls"));
     for ((name, engine), n) in &met {
-        report.note(format!("{engine} does otherwise, {name}: {n}"));
+        report.note(format!("{engine}: {n} differences by the known bug {name}"));
     }
     for name in bugs::names().filter(|_| complete) {
         let is_met = met.keys().any(|(met, _)| *met == name);
         if !is_met || expected.bug(name).is_none() {
-            let why = "expected.toml has no such bug, or nothing differs because of it any more";
+            let why = "expected.toml does not have this bug, or no case differs by it any more";
             report.outcome("zig", name, Err(why.to_owned()));
         }
     }

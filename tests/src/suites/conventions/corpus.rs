@@ -42,7 +42,7 @@ pub(in crate::suites) fn hold<'f>(
             lost.extend(left.map(|name| format!("{compiler}: {name}")));
         }
     }
-    let why = format!("no convention of tests/corpus/conventions.txt has {lost:?}");
+    let why = format!("no convention of tests/corpus/conventions.txt has the cases {lost:?}");
     (suite.report).check("probe", "cases with facts", lost.is_empty(), why);
     Ok(())
 }

@@ -68,7 +68,7 @@ impl FactsFile {
         let refused = first.and_then(|line| line.strip_prefix(REFUSED)?.split_once(':'));
         let refused = match refused {
             Some((kept, names)) if kept == hash(names, "") => names,
-            Some(_) => return Err("it refuses other cases than were measured".to_owned()),
+            Some(_) => return Err("the refused cases are not those that were measured".to_owned()),
             None => "",
         };
         let refused = refused.split_whitespace();
@@ -81,7 +81,7 @@ impl FactsFile {
         Ok(Self {
             version: version.trim_start_matches("# ").to_owned(),
             refused: refused.map(str::to_owned).collect(),
-            cases: cases.ok_or("it is no file of facts")?,
+            cases: cases.ok_or("this is not a file of facts")?,
         })
     }
 
@@ -100,7 +100,7 @@ impl FactsFile {
         match changed.len() {
             0 if self.refused == now.refused => Ok(()),
             0 => Err(format!(
-                "refused are {:?}, kept {:?}",
+                "refused cases: {:?}, stored: {:?}",
                 now.refused, self.refused
             )),
             n => Err(format!(
@@ -147,7 +147,7 @@ impl FactsFile {
             let outcome = stored.holds(&now);
             suite.report.outcome(engine, "facts", outcome);
         } else {
-            let why = format!("facts are stored of {kept}, this is {version}");
+            let why = format!("the stored facts are of {kept}, the compiler is {version}");
             suite.report.absent(engine, &why);
         }
         Ok(())
@@ -166,7 +166,7 @@ impl FactsFile {
         let line = |(name, text): (&str, &str)| match self.cases.remove(name) {
             Some((kept, lines)) if kept == hash(text, &lines) => Ok(Some(lines)),
             Some(_) => Err(format!(
-                "case {name} was measured with another text or other facts: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions probe layout"
+                "case {name} was measured with another text or other facts; measure again: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions probe layout"
             )),
             None if self.refused.remove(name) => Ok(None),
             None => Err(format!("case {name} is missing")),
@@ -177,7 +177,7 @@ impl FactsFile {
         match unused.first() {
             None => Ok(all),
             Some(first) => Err(format!(
-                "{} cases of the file are not asked, the first is {first}",
+                "{} cases of the file are unused, the first is {first}",
                 unused.len()
             )),
         }

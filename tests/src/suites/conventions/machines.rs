@@ -293,7 +293,7 @@ impl Block {
             .collect();
         Ok(Machine {
             name: self.name,
-            convention: known.or(not_shipped).ok_or("no such convention")?,
+            convention: known.or(not_shipped).ok_or("unknown convention")?,
             target: target.map_err(|why| why.to_string())?,
             features: Features::from(floats),
             signatures,
@@ -329,7 +329,7 @@ impl Block {
             }
         }
         match compilers.is_empty() {
-            true => Err("nobody is asked".to_owned()),
+            true => Err("no compiler is named".to_owned()),
             false => Ok(compilers),
         }
     }
@@ -367,5 +367,5 @@ impl Block {
 fn replacements(list: &'static str) -> Result<&'static [(&'static str, &'static str)], String> {
     let all = list.split(", ").map(|one| one.split_once(" = "));
     let all: Option<Vec<_>> = all.collect();
-    Ok(all.ok_or("a type that nothing stands for")?.leak())
+    Ok(all.ok_or("a type without a replacement")?.leak())
 }

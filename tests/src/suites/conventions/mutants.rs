@@ -82,7 +82,7 @@ impl Engine<'_> {
         let n_of = |side: usize| outcomes.iter().filter(|one| is_noticed(&one[side])).count();
         let noticed = [0, 1].map(n_of);
         let note = format!(
-            "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
+            "{} signatures with partly compared bytes; of {most}, {} callers and {} callees notice bit-fields that are one bit further on",
             all.len(),
             noticed[0],
             noticed[1],
@@ -91,7 +91,7 @@ impl Engine<'_> {
         let is_few = most > 0 && noticed.contains(&0);
         let outcome = match is_few {
             true => Err(format!(
-                "of {most} signatures callers and callees notice it in {noticed:?}"
+                "of {most} signatures, {noticed:?} callers and callees notice the shift"
             )),
             false => Ok(()),
         };
@@ -131,10 +131,10 @@ impl Engine<'_> {
             let listed = equivalent.iter().find(|listed| is_named(what, listed));
             used.extend(listed);
             let outcome = match (seen, listed) {
-                (Evidence::Nothing, None) => Err("no signature shows it".to_owned()),
-                (Evidence::Places | Evidence::Refused, Some(part)) => {
-                    Err(format!("it is seen, and {part:?} is listed"))
-                }
+                (Evidence::Nothing, None) => Err("no signature shows the mutation".to_owned()),
+                (Evidence::Places | Evidence::Refused, Some(part)) => Err(format!(
+                    "a signature shows the mutation, but {part:?} is listed as equivalent"
+                )),
                 _ => Ok(()),
             };
             match seen {
@@ -147,11 +147,11 @@ impl Engine<'_> {
             }
         }
         for part in equivalent.iter().filter(|part| !used.contains(*part)) {
-            let why = Err("no mutation has this in its name".to_owned());
+            let why = Err("no mutation has this text in its name".to_owned());
             self.of_control(part, why, suite);
         }
         let note = format!(
-            "{} mutations of its rules place values elsewhere than the code does, {n_refused} place none",
+            "{} mutations of the rules place values differently from the code, {n_refused} place none",
             by_places.len()
         );
         self.note(&note, suite);

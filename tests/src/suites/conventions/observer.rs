@@ -46,7 +46,7 @@ impl References {
     }
 
     fn get(&self, program: &str) -> Result<&Reference, String> {
-        let found = self.0.get(program).ok_or("nobody has looked for it")?;
+        let found = self.0.get(program).ok_or("the compiler is not searched")?;
         found.as_ref().map_err(Clone::clone)
     }
 }
@@ -63,7 +63,7 @@ impl Engine<'_> {
     /// Returns the tools, if all are here; the error is the missing one.
     pub(super) fn tools<'a>(&'a self, references: &'a References) -> Result<Tools<'a>, String> {
         let (program, flags) = self.compiler.command_line();
-        let (machine, linker) = self.machine.runs.as_ref().ok_or("nothing runs it")?;
+        let (machine, linker) = self.machine.runs.as_ref().ok_or("no probe runs its code")?;
         machine.is_there()?;
         // Its format is that of the target in its flags.
         let compiler = references.get(program)?.with_flags(&flags).for_programs();
@@ -119,7 +119,7 @@ impl Engine<'_> {
         let facts = CompiledQuestions::new(&[0, 1].map(question), tools, 0)?.facts;
         match [0, 1].map(|n| facts.get(&n)) {
             [Some(first), Some(second)] if second == first => Ok(()),
-            [first, second] => Err(format!("{first:?}, of the case after it {second:?}")),
+            [first, second] => Err(format!("the first case has {first:?}, the next {second:?}")),
         }
     }
 }
@@ -154,7 +154,7 @@ impl CompiledQuestions {
 
     /// Returns the verdicts on the caller and the callee of a question for the places of `abi`.
     pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> [Verdict; 2] {
-        let none = Err(Fault::from("it has no facts".to_owned()));
+        let none = Err(Fault::from("the question has no facts".to_owned()));
         let facts = self.facts.get(&question.number()).unwrap_or(&none);
         probe::verdicts("the compiler", facts, question.types(), abi)
     }

@@ -93,7 +93,7 @@ fn outcome(
     let refused = refused(flag).map(|why| format!("the setting {} {why}", flag.0));
     let emitted = match (probe.emitted(&sigs, emission), refused) {
         (Ok(emitted), None) => emitted,
-        (Ok(_), Some(_)) => return Err("it is not refused".to_owned()),
+        (Ok(_), Some(_)) => return Err("the setting is not refused".to_owned()),
         (Err(why), Some(own)) if why.to_string().ends_with(&own) => return Ok(()),
         (Err(why), _) => return Err(why.to_string()),
     };

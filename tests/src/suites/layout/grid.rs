@@ -243,10 +243,10 @@ pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), 
             [Ok(read), Ok(gcc), Ok(clang)] if places(gcc) == places(clang) => {
                 match places(read) == places(clang) {
                     true => Ok(()),
-                    false => Err("it is read with another layout"),
+                    false => Err("the layout that is read differs from the compilers'"),
                 }
             }
-            [Ok(_), ..] => Err("compilers differ, and it was read"),
+            [Ok(_), ..] => Err("the compilers differ, but the record was not refused"),
             [Err(why), Ok(gcc), Ok(clang)] if places(gcc) == places(clang) => Err(*why),
             [Err(_), ..] => Ok(()),
         };

@@ -72,7 +72,7 @@ struct Counts {
 /// fail.
 pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let target = compiler.target();
-    let convention = target.convention().ok_or("the target has a convention")?;
+    let convention = target.convention().ok_or("the target has no convention")?;
     let compiled = fuzz::compile(&sample(TO_NOTICE, 0)?, compiler)?;
     let placed: Vec<PlacedCase> = (0..TO_FIND).filter_map(|n| placed(compiler, n)).collect();
     let right = counts(&compiled, Mistake::NONE)?.n_same;
@@ -87,13 +87,13 @@ pub(super) fn dropped(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
         let is_equivalent = EQUIVALENT.iter().any(|(of, part)| is_of(of, part));
         let outcome = match (moved, unsaid) {
             (None, Some(_)) => Ok(()),
-            (None, None) => Err("no drawn signature shows it".to_owned()),
+            (None, None) => Err("no drawn signature shows the dropped rule".to_owned()),
             (Some(one), Some((.., test))) => Err(format!(
-                "signature {} shows it, not only {test}",
+                "signature {} shows the dropped rule, not only {test}",
                 one.number
             )),
             (Some(_), None) if is_equivalent && found.n_same == right => Ok(()),
-            (Some(_), None) if is_equivalent => Err("it is a mistake".to_owned()),
+            (Some(_), None) if is_equivalent => Err("not equivalent: signatures differ".to_owned()),
             (Some(_), None) if found.n_same < right => Ok(()),
             // Too rare for the signatures that are compiled.
             (Some(one), None) => in_a_run(compiler, rule, one.number)?,
