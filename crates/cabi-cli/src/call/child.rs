@@ -54,8 +54,8 @@ fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
 /// Runs this same command in a child, and returns the text to print.
 ///
 /// # Errors
-/// libclang does not return from `header`, the call of `function` ended or stopped the child, or the
-/// child's own message.
+/// libclang does not return from `header`, the call of `function` ended or stopped the child, or
+/// the child's own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let (mut file, path, _name) = shared().map_err(check::no_file)?;
     let mut progress = || check::text(&mut file).unwrap_or_default();

@@ -214,9 +214,9 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Runs `command` and returns how it ended. Returns `None` if it was ended: its time was up before
-/// it was `done` with reading, which alone has a time limit, or it stopped itself. An interrupt that
-/// this process watches is passed on.
+/// Runs `command` and returns how it ended. Returns `None` if it was ended: it stopped itself, or
+/// its time was up before it was `done` with reading, which alone has a time limit. An interrupt
+/// that this process watches is passed on.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,
