@@ -124,6 +124,6 @@ fn handlers_have_their_values() {
             "tail",
         );
         let error = program(&mut engine, &other).unwrap_err().to_string();
-        assert!(error.contains("another stack pointer"), "{error}");
+        assert!(error.contains("changes the stack pointer"), "{error}");
     }
 }
