@@ -166,16 +166,16 @@ pub fn run(
         refused.insert((unit.part, case.name.clone()), (crashed, why.to_string()));
     })?;
     // Our own code is not compared.
-    let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
-    let judged = compiled.iter().map(|one| one.part).zip(judged);
-    let judged: BTreeMap<usize, Vec<CaseVerdict>> = judged.collect();
+    let verdicts = units::compare(&compiled, Mistake::NONE, at_once())?;
+    let verdicts = compiled.iter().map(|one| one.part).zip(verdicts);
+    let verdicts: BTreeMap<usize, Vec<CaseVerdict>> = verdicts.collect();
     for (part, own) in files.iter().enumerate() {
-        let judged = judged.get(&part).map(Vec::as_slice).unwrap_or_default();
+        let verdicts = verdicts.get(&part).map(Vec::as_slice).unwrap_or_default();
         for (at, look, _) in own {
             let seen = &mut seen[*at];
             let mut cases = seen.subject.cases.iter();
             let refused = cases.find_map(|case| refused.get(&(part, case.name.clone())));
-            let shown = bug_shows(&seen.bug, judged, &seen.subject, refused);
+            let shown = bug_shows(&seen.bug, verdicts, &seen.subject, refused);
             let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
             seen.looks.push(BugCheck { shows, ..*look });
         }
@@ -241,7 +241,7 @@ proves: {name}
 /// whether the compiler crashes, and its words.
 fn bug_shows(
     bug: &Bug,
-    judged: &[CaseVerdict],
+    verdicts: &[CaseVerdict],
     subject: &Subject,
     refused: Option<&(bool, String)>,
 ) -> Result<bool> {
@@ -252,7 +252,7 @@ fn bug_shows(
         None => {}
     }
     let first = subject.cases.first().ok_or("the block has no function")?;
-    let own = judged.iter().filter(|one| one.case.name == first.name);
+    let own = verdicts.iter().filter(|one| one.case.name == first.name);
     let verdicts: Vec<&Verdict> = own.map(|one| &one.verdict).collect();
     let missing = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::NotRun(why) => Some(why.as_str()),

@@ -42,17 +42,17 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
     for ty in &types {
         ask(ty)?;
     }
-    let told = |why: String| format!("{why}\nof {sig:?}");
+    let of_signature = |why: String| format!("{why}\nof {sig:?}");
     let abi = FnAbi::new(&sig, &target);
-    invariants::explanation(&sig, &target, &abi).map_err(told)?;
+    invariants::explanation(&sig, &target, &abi).map_err(of_signature)?;
     if let Ok(abi) = &abi {
         if !mixed {
             let passed = sig.clone().decayed(target.data_model());
-            invariants::arguments(&passed, abi).map_err(told)?;
-            invariants::result(&sig, abi).map_err(told)?;
+            invariants::arguments(&passed, abi).map_err(of_signature)?;
+            invariants::result(&sig, abi).map_err(of_signature)?;
         }
         if let Ok(long) = FnAbi::new(&longer, &target) {
-            invariants::further_argument(abi, &long).map_err(told)?;
+            invariants::further_argument(abi, &long).map_err(of_signature)?;
         }
     }
     let fit = !mixed && *target.data_model() == DataModel::LP64;
@@ -62,9 +62,9 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
         && !matches!(why, Error::NoKnownRule { .. })
         && !is_no_c(&why.to_string())
     {
-        return Err(told(format!("refused without need: {why}")));
+        return Err(of_signature(format!("refused without need: {why}")));
     }
-    planned(&sig, fit, abi.ok().as_ref().filter(|_| is_plain)).map_err(told)
+    planned(&sig, fit, abi.ok().as_ref().filter(|_| is_plain)).map_err(of_signature)
 }
 
 /// Checks whether a refusal with these words is about a property that no C function has.

@@ -212,7 +212,7 @@ impl UsedPlaces {
 /// Checks that an explanation has the places of `abi`, or is refused as `abi` is.
 pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> Result<(), String> {
     let explanation = cabi::explain(sig, &[Some("first")], target);
-    let (told, abi) = match (&explanation, abi) {
+    let (explained, abi) = match (&explanation, abi) {
         (Ok(explanation), Ok(abi)) => (explanation, abi),
         (Err(a), Err(b)) if a == b && !a.to_string().is_empty() => return Ok(()),
         _ => {
@@ -221,24 +221,24 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
             ));
         }
     };
-    let alike = |told: &ExplainedPlace, place: &Place, text: String| {
+    let alike = |explained: &ExplainedPlace, place: &Place, text: String| {
         let own = match place {
             Place::Parts(parts) => &parts[..],
             _ => &[],
         };
         let own = own.iter().map(|placed| placed.part.extension);
-        let told_extensions = told.parts.iter().map(|part| part.extension);
+        let explained_extensions = explained.parts.iter().map(|part| part.extension);
         let extends = |extension: &Extension| *extension != Extension::None;
-        told.text == text && own.filter(extends).eq(told_extensions.filter(extends))
+        explained.text == text && own.filter(extends).eq(explained_extensions.filter(extends))
     };
-    let mut args = told.args.iter().zip(&abi.args);
-    let same = told.args.len() == abi.args.len()
-        && args.all(|(told, own)| alike(&told.place, &own.place, own.place.to_string()))
-        && alike(&told.ret.place, &abi.ret.place, abi.ret.to_string())
-        && (told.area_bytes, told.used) == (abi.area_bytes, abi.used);
-    let shown = !told.to_string().is_empty() && !told.summary().is_empty();
+    let mut args = explained.args.iter().zip(&abi.args);
+    let same = explained.args.len() == abi.args.len()
+        && args.all(|(explained, own)| alike(&explained.place, &own.place, own.place.to_string()))
+        && alike(&explained.ret.place, &abi.ret.place, abi.ret.to_string())
+        && (explained.area_bytes, explained.used) == (abi.area_bytes, abi.used);
+    let shown = !explained.to_string().is_empty() && !explained.summary().is_empty();
     ensure(same && shown, || {
-        format!("explained as {told:?}, but placed as {abi:?}")
+        format!("explained as {explained:?}, but placed as {abi:?}")
     })
 }
 

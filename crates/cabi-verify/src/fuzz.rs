@@ -67,14 +67,14 @@ pub struct Campaign {
 }
 
 /// Runs `plan`. Fewer numbers than planned are tried if the time is over or after an interrupt.
-/// After each round `told` gets the results so far, and the number of signatures of the round.
+/// After each round `report` gets the results so far, and the number of signatures of the round.
 ///
 /// # Errors
 /// No compiler, one that cannot be started, an interrupt.
 pub fn run(
     plan: &Campaign,
     references: &[Compiler],
-    mut told: impl FnMut(&Results, u64) -> Result<(), String>,
+    mut report: impl FnMut(&Results, u64) -> Result<(), String>,
 ) -> Result<Results, String> {
     if references.is_empty() {
         return Err("no compiler to compare with".to_owned());
@@ -111,7 +111,7 @@ pub fn run(
         for tally in &mut results.compilers {
             tally.seconds = seconds / references.len() as f64;
         }
-        told(&results, end - first)?;
+        report(&results, end - first)?;
         first = end;
         if !lists.is_empty() && results.compilers.iter().any(is_another_convention) {
             break;

@@ -70,10 +70,10 @@ pub(crate) fn run(
     at_once: usize,
 ) -> Result<Vec<Vec<SignatureOutcome>>, String> {
     let (mut all, compiled) = compile(units, at_once)?;
-    let judged = units::run(&compiled, mistake, at_once, &|_, _, _| {});
-    let judged = judged.map_err(|error| error.to_string())?;
-    for (one, judged) in compiled.iter().zip(&judged) {
-        all[one.part].take(judged);
+    let verdicts = units::run(&compiled, mistake, at_once, &|_, _, _| {});
+    let verdicts = verdicts.map_err(|error| error.to_string())?;
+    for (one, verdicts) in compiled.iter().zip(&verdicts) {
+        all[one.part].take(verdicts);
     }
     Ok(all.into_iter().map(TypedUnit::compared).collect())
 }
@@ -231,8 +231,8 @@ impl<'a> TypedUnit<'a> {
     }
 
     /// Takes the verdicts of the unit: one direction stands after the other.
-    fn take(&mut self, judged: &[units::CaseVerdict]) {
-        let (calls, callees) = judged.split_at(judged.len() / 2);
+    fn take(&mut self, verdicts: &[units::CaseVerdict]) {
+        let (calls, callees) = verdicts.split_at(verdicts.len() / 2);
         for (call, callee) in calls.iter().zip(callees) {
             let number = number(&call.case.name);
             self.decided
@@ -320,14 +320,14 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Si
 /// Returns the verdict of both directions.
 fn of_both(both: [&units::CaseVerdict; 2]) -> SignatureOutcome {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
-    for judged in both {
-        let inside = |found: &Difference| found.clone().inside(judged.direction.name());
-        match &judged.verdict {
+    for outcome in both {
+        let inside = |found: &Difference| found.clone().inside(outcome.direction.name());
+        match &outcome.verdict {
             Verdict::Passed(n) => calls += n,
             Verdict::NotLowered(why) | Verdict::NotRun(why) => not_lowered = Some(why.clone()),
             Verdict::SelfInconsistent(found) => {
                 let mut found = inside(found);
-                if let Some(shown) = &judged.shown {
+                if let Some(shown) = &outcome.shown {
                     let says = format!("; the compiler's own sides: {}", shown.says);
                     found.why.push_str(&says);
                 }

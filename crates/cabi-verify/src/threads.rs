@@ -9,13 +9,13 @@ pub fn at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does `work` for each of `items`, in up to `at_once` threads; `told` how many are done. The
-/// results stand in the order of the items.
+/// Does `work` for each of `items`, in up to `at_once` threads. Calls `report` with the number of
+/// items that are done. Returns the results in the order of the items.
 pub fn in_threads<'a, T: Sync, R: Send>(
     items: &'a [T],
     at_once: usize,
     work: impl Fn(&'a T) -> R + Sync,
-    told: impl Fn(usize) + Sync,
+    report: impl Fn(usize) + Sync,
 ) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
@@ -27,7 +27,7 @@ pub fn in_threads<'a, T: Sync, R: Send>(
                     let result = work(item);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.insert(at, result);
-                    told(done.len());
+                    report(done.len());
                 }
             });
         }

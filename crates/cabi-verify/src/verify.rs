@@ -152,8 +152,8 @@ impl Verification {
             Ok(part)
         };
         progress(RunStep::Ask, 0, each.len());
-        let told = |done| progress(RunStep::Ask, done, each.len());
-        let asked = in_threads(&each, self.at_once, ask, told).into_iter();
+        let report = |done| progress(RunStep::Ask, done, each.len());
+        let asked = in_threads(&each, self.at_once, ask, report).into_iter();
         let mut parts: Vec<HeaderRun<'_>> = asked.collect::<Result<_, VerifyError>>()?;
         let mut units = Vec::new();
         for (number, part) in parts.iter().enumerate() {
@@ -207,9 +207,9 @@ impl<'a> PreparedRun<'a> {
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
         let all = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
-        for (unit, judged) in self.compiled.iter().zip(all) {
+        for (unit, verdicts) in self.compiled.iter().zip(all) {
             let part = &mut parts[unit.part];
-            judged.into_iter().for_each(|one| part.take(one));
+            verdicts.into_iter().for_each(|one| part.take(one));
         }
         let plan = self.plan;
         Ok(Run { plan, parts })
@@ -383,9 +383,9 @@ impl Run<'_> {
             return Some("nothing was verified: no header, or no compiler".to_owned());
         }
         let says_something =
-            |part: &HeaderRun<'_>| !(part.judged.is_empty() && part.differing.is_empty());
+            |part: &HeaderRun<'_>| !(part.verdicts.is_empty() && part.differing.is_empty());
         let is_asked = is_clean || !self.parts.iter().any(says_something);
-        let empty = self.parts.iter().find(|part| part.judged.is_empty());
+        let empty = self.parts.iter().find(|part| part.verdicts.is_empty());
         Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 }

@@ -156,7 +156,7 @@ pub(crate) struct Resources {
     pub(crate) libraries: Vec<Library>,
     /// Another engine's: its own would never be freed.
     pub(crate) code: Vec<Code>,
-    pub(crate) told: Vec<Registrations>,
+    pub(crate) registrations: Vec<Registrations>,
     pub(crate) frames: Vec<Frames>,
     /// Memory of stubs, one for each.
     pub(crate) stubs: Vec<Pages>,

@@ -147,7 +147,7 @@ impl Debug {
                 own.name = name;
             }
         }
-        let told = Registrations {
+        let registrations = Registrations {
             known: names::SymbolEntries::new(&code),
             #[cfg(feature = "gdb")]
             gdb: (self.options.gdb).then(|| gdb::Registration::new(image::image(&code, frames))),
@@ -156,6 +156,6 @@ impl Debug {
         let result = perf::write(&self.options, &code);
         #[cfg(not(target_os = "linux"))]
         let result = Ok(());
-        (told, result)
+        (registrations, result)
     }
 }

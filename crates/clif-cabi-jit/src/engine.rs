@@ -269,7 +269,7 @@ impl Engine {
         self.symbols.cache().extend(found);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
         // The code is final even if a registration fails.
-        let told = self.register();
+        let registered = self.register();
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -281,7 +281,7 @@ impl Engine {
                 *stage = Stage::Finalized { size };
             }
         }
-        told
+        registered
     }
 
     /// Returns the finalized code of a function.

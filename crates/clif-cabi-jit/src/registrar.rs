@@ -50,8 +50,8 @@ impl Registrar {
             return Ok(());
         }
         copy.extend([0; 4]);
-        let (told, result) = self.debug.tell(code, copy);
-        self.shared.resources().told.push(told);
+        let (registrations, result) = self.debug.tell(code, copy);
+        self.shared.resources().registrations.push(registrations);
         result
     }
 }

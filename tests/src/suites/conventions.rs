@@ -95,10 +95,10 @@ pub(super) fn check_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
     let machines = machines::all()?;
     corpus::ask(&machines, subjects);
     let engines: Vec<Engine<'_>> = Engine::all("facts", &machines).collect();
-    let is_judged = |one: &&Engine<'_>| !subjects.is_empty() || !one.machine.is_of_corpus();
-    let judged = engines.iter().filter(is_judged);
-    let judged: Vec<&Engine<'_>> = judged.filter(|one| suite.wants(&one.name)).collect();
-    suite.each(&judged, |one, suite| one.check_stored(suite))?;
+    let is_chosen = |one: &&Engine<'_>| !subjects.is_empty() || !one.machine.is_of_corpus();
+    let chosen = engines.iter().filter(is_chosen);
+    let chosen: Vec<&Engine<'_>> = chosen.filter(|one| suite.wants(&one.name)).collect();
+    suite.each(&chosen, |one, suite| one.check_stored(suite))?;
     Ok(engines.iter().map(Engine::stored_at).collect())
 }
 

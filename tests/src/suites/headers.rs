@@ -194,15 +194,17 @@ fn mutants(prepared: &PreparedRun<'_>, suite: &mut Suite) -> Result<()> {
     // no case. Each is refused without need, also one that is not lowered for another reason.
     let refusing = Mistake::of_convention(&BIG_ENDIAN);
     let run = prepared.run(refusing, &|_, _, _| {})?;
-    let judged = || run.parts.iter().flat_map(|part| &part.judged);
+    let verdicts = || run.parts.iter().flat_map(|part| &part.verdicts);
     let is_needless = |found: &Difference| found.why.starts_with("refused without need: ");
-    let mut others = judged().filter(|one| !one.verdict.difference().is_some_and(is_needless));
+    let mut others = verdicts().filter(|one| !one.verdict.difference().is_some_and(is_needless));
     let noticed = match others.next() {
-        None if judged().next().is_none() => Err("nothing was called".to_owned()),
+        None if verdicts().next().is_none() => Err("nothing was called".to_owned()),
         None => Ok(()),
         Some(other) => Err(format!("{}: {:?}", other.case.name, other.verdict)),
     };
-    suite.report.note(format!("{} refusals", judged().count()));
+    suite
+        .report
+        .note(format!("{} refusals", verdicts().count()));
     suite.report.outcome("headers refusals", "all", noticed);
     Ok(())
 }

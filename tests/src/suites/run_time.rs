@@ -114,12 +114,12 @@ fn key_control(subjects: &[&Subject], code: &mut RunTimeCode, suite: &mut Suite)
     }
     let sigs: Vec<FnSig> = signatures.iter().map(|one| one.sig.clone()).collect();
     let mut first: HashMap<String, FnSig> = HashMap::new();
-    let told = sigs.iter().map(|sig| {
+    let mistaken = sigs.iter().map(|sig| {
         let of_key = first.entry(key_without_sizes(sig));
         of_key.or_insert_with(|| sig.clone()).clone()
     });
-    let told: Vec<FnSig> = told.collect();
-    let seen = code.observe(&sigs, &told, (VectorLevel::Baseline, 0))?;
+    let mistaken: Vec<FnSig> = mistaken.collect();
+    let seen = code.observe(&sigs, &mistaken, (VectorLevel::Baseline, 0))?;
     for (side, of) in ["closures", "invokers"].into_iter().enumerate() {
         let mut own = signatures.iter().zip(seen.iter().map(|rows| &rows[0]));
         let noticed = own.any(|(one, seen)| one.differs(seen)[side].is_some());

@@ -25,22 +25,26 @@ const FEW_TRANSITIONS: usize = 1000;
 type WrongVerdicts = (&'static str, fn(&mut Vec<CaseVerdict>));
 
 const OF_VERDICTS: [WrongVerdicts; 6] = [
-    ("a case is not run", |judged| drop(judged.remove(0))),
-    ("a result is not compared", |judged| {
-        judged[0].verdict = Verdict::Passed(0);
+    ("a case is not run", |verdicts| drop(verdicts.remove(0))),
+    ("a result is not compared", |verdicts| {
+        verdicts[0].verdict = Verdict::Passed(0);
     }),
-    ("one direction is left out", |judged| {
-        let direction = judged[0].direction;
-        judged.retain(|one| one.direction == direction);
+    ("one direction is left out", |verdicts| {
+        let direction = verdicts[0].direction;
+        verdicts.retain(|one| one.direction == direction);
     }),
-    ("one direction is run twice", |judged| {
-        let direction = judged[0].direction;
-        judged.iter_mut().for_each(|one| one.direction = direction);
+    ("one direction is run twice", |verdicts| {
+        let direction = verdicts[0].direction;
+        verdicts
+            .iter_mut()
+            .for_each(|one| one.direction = direction);
     }),
-    ("a verdict is counted twice", |judged| {
-        judged.push(judged[0].clone())
+    ("a verdict is counted twice", |verdicts| {
+        verdicts.push(verdicts[0].clone())
     }),
-    ("a verdict is another case's", |judged| judged.swap(0, 1)),
+    ("a verdict is another case's", |verdicts| {
+        verdicts.swap(0, 1)
+    }),
 ];
 
 const OF_LISTS: [Control; 3] = [
@@ -115,7 +119,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let prepared = plan.prepare(&|_, _, _| {})?;
     let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;
     let names: Vec<&str> = right.parts[0]
-        .judged
+        .verdicts
         .iter()
         .map(|one| &*one.case.name)
         .collect();

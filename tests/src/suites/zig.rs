@@ -136,12 +136,12 @@ fn report<'a>(
     let complete = suite.is_complete();
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (one, judged) in outcomes {
+    for (one, verdicts) in outcomes {
         let unit = &all[one.part];
         // One direction stands after the other.
-        for ((subject, case), mut judged) in unit.cases.iter().cycle().zip(judged) {
-            let direction = judged.direction;
-            match &mut judged.verdict {
+        for ((subject, case), mut outcome) in unit.cases.iter().cycle().zip(verdicts) {
+            let direction = outcome.direction;
+            match &mut outcome.verdict {
                 Verdict::Passed(calls) => n_calls += *calls,
                 Verdict::Differs(found) => {
                     let met_by = bugs::met(expected, case, mode(unit), direction, found);
@@ -154,7 +154,7 @@ fn report<'a>(
                 _ => {}
             }
             let engine = format!("{} {}", engine(unit), direction.name());
-            suite.verdict(&engine, &case.name, judged.verdict);
+            suite.verdict(&engine, &case.name, outcome.verdict);
         }
     }
     let report = &mut suite.report;
@@ -184,12 +184,12 @@ fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite
         }
     }
     let report = &mut suite.report;
-    for (unit, judged) in compiled
+    for (unit, verdicts) in compiled
         .iter()
         .zip(cross_compilers::run(&compiled, Mistake::NONE)?)
     {
         let engine = format!("{} control", engine(&all[unit.part]));
-        for one in judged {
+        for one in verdicts {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
                 (_, Verdict::Differs(_)) => Ok(()),

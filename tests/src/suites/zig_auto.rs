@@ -148,13 +148,13 @@ impl Setup {
         let name = self.name();
         layouts(compiled, &format!("{name} layout"), suite);
         let compiled = std::slice::from_ref(compiled);
-        let judged = |mistake| units::compare(compiled, mistake, at_once());
+        let verdicts = |mistake| units::compare(compiled, mistake, at_once());
         for CaseVerdict {
             case,
             direction,
             verdict,
             ..
-        } in judged(Mistake::NONE)?.concat()
+        } in verdicts(Mistake::NONE)?.concat()
         {
             let engine = format!("{name} {}", direction.name());
             let verdict = match verdict {
@@ -169,8 +169,10 @@ impl Setup {
             return Ok(());
         }
         for (mutant, convention) in mutants::of(self.convention, self.level) {
-            let judged = judged(Mistake::of_convention(convention))?.concat();
-            let is_noticed = judged.iter().any(|one| one.verdict.difference().is_some());
+            let verdicts = verdicts(Mistake::of_convention(convention))?.concat();
+            let is_noticed = verdicts
+                .iter()
+                .any(|one| one.verdict.difference().is_some());
             let (engine, why) = (
                 format!("{name} control"),
                 "no case notices the changed line",

@@ -64,7 +64,7 @@ impl RunTimeCode {
     }
 
     /// Observes a closure and an invoker of each signature. If the invoker is a stub, a compiled
-    /// one is observed too. They are made for the signature of the same index in `told`, which is
+    /// one is observed too. They are made for the signature of the same index in `mistaken`, which is
     /// another one in a control.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl RunTimeCode {
     pub fn observe(
         &mut self,
         sigs: &[FnSig],
-        told: &[FnSig],
+        mistaken: &[FnSig],
         (vectors, turn): (VectorLevel, usize),
     ) -> Result<Vec<Vec<EmittedFacts>>, ReferenceError> {
         let emission = Emission {
@@ -85,9 +85,9 @@ impl RunTimeCode {
         let all = emission.all_values(sigs);
         let places = Buffers::default();
         let (mut rows, mut made): (Vec<usize>, Vec<MadeCode>) = Default::default();
-        for (n, ((sig, told), values)) in sigs.iter().zip(told).zip(&all).enumerate() {
+        for (n, ((sig, mistaken), values)) in sigs.iter().zip(mistaken).zip(&all).enumerate() {
             let of_row = match emission.tried(sig, values) {
-                Ok(()) => self.made(told, values, &places),
+                Ok(()) => self.made(mistaken, values, &places),
                 Err(why) => vec![(Err(why.clone()), Err(why))],
             };
             rows.extend(of_row.iter().map(|_| n));

@@ -36,7 +36,7 @@ pub struct HeaderRun<'a> {
     /// The prototypes, sizes, offsets and bytes that differ.
     pub differing: Vec<Item>,
     /// Cases, each in one direction.
-    pub judged: Vec<CaseVerdict>,
+    pub verdicts: Vec<CaseVerdict>,
     /// Cases about which the compiler disagrees with itself.
     pub itself: Vec<CaseVerdict>,
     /// Declarations that were not read, then those that were not run.
@@ -59,7 +59,7 @@ impl<'a> HeaderRun<'a> {
             n_compared: 0,
             n_facts: 0,
             differing: Vec::new(),
-            judged: Vec::new(),
+            verdicts: Vec::new(),
             itself: Vec::new(),
             skipped: read.skipped.clone(),
             cases: Vec::new(),
@@ -78,8 +78,8 @@ impl<'a> HeaderRun<'a> {
 
     /// Returns the cases with a difference.
     pub fn differences(&self) -> impl Iterator<Item = (&CaseVerdict, &Difference)> {
-        let all = self.judged.iter();
-        all.filter_map(|judged| Some((judged, judged.verdict.difference()?)))
+        let all = self.verdicts.iter();
+        all.filter_map(|outcome| Some((outcome, outcome.verdict.difference()?)))
     }
 
     /// Takes the compiler's answers about the header, its prototypes and the layouts of its types.
@@ -278,22 +278,22 @@ impl<'a> HeaderRun<'a> {
     }
 
     /// Takes the outcome of a case in one direction.
-    pub(super) fn take(&mut self, judged: CaseVerdict) {
-        match &judged.verdict {
+    pub(super) fn take(&mut self, outcome: CaseVerdict) {
+        match &outcome.verdict {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
-                let name = format!("{} ({})", judged.case.name, judged.direction.name());
+                let name = format!("{} ({})", outcome.case.name, outcome.direction.name());
                 self.leave_out(&name, NOT_LOWERED, why.clone());
             }
-            Verdict::SelfInconsistent(_) => self.itself.push(judged),
-            _ => self.judged.push(judged),
+            Verdict::SelfInconsistent(_) => self.itself.push(outcome),
+            _ => self.verdicts.push(outcome),
         }
     }
 
     /// Returns a sentence that says that no case was run, and why.
     pub(super) fn why_nothing(&self) -> String {
-        let itself = self.itself.first().map(|judged| {
-            let says = judged.shown.as_ref().map_or("", |shown| &shown.says);
-            let name = &judged.case.name;
+        let itself = self.itself.first().map(|outcome| {
+            let says = outcome.shown.as_ref().map_or("", |shown| &shown.says);
+            let name = &outcome.case.name;
             (name.as_str(), format!("disagrees with itself, {says}"))
         });
         let (name, command) = (&self.read.name, self.compiler.reference.command());

@@ -47,7 +47,7 @@ impl Run<'_> {
 fn section(part: &HeaderRun<'_>) -> Section {
     let (read, asked) = (part.read, part.compiler);
     let command = asked.reference.command();
-    let (n, n_differ) = (part.judged.len(), part.differences().count());
+    let (n, n_differ) = (part.verdicts.len(), part.differences().count());
     let title = format!("{}, {}", read.name, asked.title());
     let counts = format!(
         "  {} and {} found; {}, {} sizes and offsets compared, {} of {n} cases pass, both directions counted",
@@ -59,15 +59,15 @@ fn section(part: &HeaderRun<'_>) -> Section {
     );
     let mut items = part.differing.clone();
     let itself = part.itself.iter().enumerate();
-    items.extend(itself.map(|(i, judged)| of_case(asked, judged, i == 0)));
-    let mut judged: Vec<&CaseVerdict> = part.judged.iter().collect();
+    items.extend(itself.map(|(i, outcome)| of_case(asked, outcome, i == 0)));
+    let mut verdicts: Vec<&CaseVerdict> = part.verdicts.iter().collect();
     // A difference in bytes says more than a crash.
-    judged.sort_by_key(|judged| match judged.verdict.difference() {
+    verdicts.sort_by_key(|outcome| match outcome.verdict.difference() {
         Some(difference) => usize::from(difference.value.is_none()),
         None => 2,
     });
-    let judged = judged.into_iter().enumerate();
-    items.extend(judged.map(|(i, judged)| of_case(asked, judged, i < IN_FULL)));
+    let verdicts = verdicts.into_iter().enumerate();
+    items.extend(verdicts.map(|(i, outcome)| of_case(asked, outcome, i < IN_FULL)));
     items.extend(part.skipped.iter().map(left_out_item));
     Section {
         name: format!("{} {command}", read.name),
@@ -95,7 +95,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
     let [prototypes, layouts, calls] =
         [PROTOTYPE, LAYOUT, CALL].map(|kind| count(Status::Failed, kind));
     let n = prototypes + layouts + calls;
-    let tested: usize = run.parts.iter().map(|part| part.judged.len()).sum();
+    let tested: usize = run.parts.iter().map(|part| part.verdicts.len()).sum();
     let mut text = format!(
         "{n} mismatch{} ({prototypes} of prototypes, {layouts} of layout, {calls} of {tested} cases)",
         if n == 1 { "" } else { "es" }
@@ -131,25 +131,25 @@ fn left_out_item(left: &OmittedDeclaration) -> Item {
 }
 
 /// Returns the item of a case in one direction; `in_full` with all details of a difference.
-fn of_case(asked: &Compiler, judged: &CaseVerdict, in_full: bool) -> Item {
-    let (case, direction) = (&judged.case, words(judged.direction));
+fn of_case(asked: &Compiler, outcome: &CaseVerdict, in_full: bool) -> Item {
+    let (case, direction) = (&outcome.case, words(outcome.direction));
     let mut data = json!({
         "case": case.name,
         "declaration": declaration(case),
         "location": case.prototype.location.to_string(),
         "direction": direction,
-        "settings": judged.setting,
+        "settings": outcome.setting,
     });
     let name = format!("{}, {direction}", case.name);
-    let Some(difference) = judged.verdict.difference() else {
-        if let Verdict::Passed(calls) = judged.verdict {
+    let Some(difference) = outcome.verdict.difference() else {
+        if let Verdict::Passed(calls) = outcome.verdict {
             data["calls"] = calls.into();
         }
         let item = Item::new(name, Status::Passed, "");
         return item.of_kind(CALL).with(data);
     };
     let (command, why) = (asked.reference.command(), &difference.why);
-    let (status, why, program) = match &judged.shown {
+    let (status, why, program) = match &outcome.shown {
         Some(shown) => (
             Status::SelfInconsistent,
             match why.ends_with(&shown.says) {
@@ -161,11 +161,11 @@ fn of_case(asked: &Compiler, judged: &CaseVerdict, in_full: bool) -> Item {
         None => (
             Status::Failed,
             why.to_owned(),
-            reproduction(case, judged.direction, &command, why),
+            reproduction(case, outcome.direction, &command, why),
         ),
     };
     let sig = case.sig_under(asked.policy).ok();
-    let settings = &judged.setting;
+    let settings = &outcome.setting;
     let mut detail = format!(
         "    {};\n    engine settings {settings}\n",
         declaration(case)

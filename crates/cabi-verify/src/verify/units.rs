@@ -264,19 +264,19 @@ fn complete(
         let why = format!("{} units of {} were run", all.len(), compiled.len());
         return Err(VerifyError::Runner(why));
     }
-    for (unit, judged) in compiled.iter().zip(&all) {
+    for (unit, verdicts) in compiled.iter().zip(&all) {
         let expected = Direction::ALL.into_iter().flat_map(|of| {
             let cases = unit.cases.iter();
             cases.map(move |case| (&case.prototype.name, of))
         });
-        let found = judged.iter();
+        let found = verdicts.iter();
         let found = found.map(|one| (&one.case.prototype.name, one.direction));
         if !found.eq(expected) {
             let why = "the cases do not have one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));
         }
         let is_silent = |one: &&CaseVerdict| one.verdict == Verdict::Passed(0);
-        if let Some(one) = judged.iter().find(is_silent) {
+        if let Some(one) = verdicts.iter().find(is_silent) {
             let why = format!("{}: nothing was compared", one.case.name);
             return Err(VerifyError::Runner(why));
         }

@@ -260,11 +260,11 @@ fn gdb_stops_at_a_function() {
         return;
     }
     for (test, at) in [("code_for_gdb", "twice"), ("rounds_for_gdb", "third")] {
-        let told = gdb_output(test, at, &[]);
-        let stop = told.find(&format!("in {at} ()"));
-        let stop = stop.unwrap_or_else(|| panic!("{told}"));
-        let frames = told[stop..].split_once("#0 ").unwrap().1;
-        assert!(frames.contains(test), "{told}");
+        let output = gdb_output(test, at, &[]);
+        let stop = output.find(&format!("in {at} ()"));
+        let stop = stop.unwrap_or_else(|| panic!("{output}"));
+        let frames = output[stop..].split_once("#0 ").unwrap().1;
+        assert!(frames.contains(test), "{output}");
         let control = gdb_output(test, at, &[("CABI_NOT_TOLD", "1")]);
         assert!(
             !control.contains(&format!("in {at} ()")) && control.contains("exited normally"),

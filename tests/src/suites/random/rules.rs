@@ -133,13 +133,13 @@ impl PlacedCase {
 
 /// Compares the compiler's code with the places of `mistake`.
 fn counts(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Counts> {
-    let judged = units::compare(compiled, mistake, at_once())?;
+    let verdicts = units::compare(compiled, mistake, at_once())?;
     let mut counts = Counts {
         n_same: 0,
         differing: None,
     };
-    for (unit, judged) in compiled.iter().zip(&judged) {
-        for one in judged {
+    for (unit, verdicts) in compiled.iter().zip(&verdicts) {
+        for one in verdicts {
             match one.verdict {
                 Verdict::Passed(_) => counts.n_same += 1,
                 Verdict::Differs(_) => {

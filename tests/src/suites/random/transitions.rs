@@ -94,8 +94,8 @@ fn broken(reference: &Reference, suite: &mut Suite) -> Result<()> {
     for one in &mut compiled {
         one.policy = another_policy(reference);
     }
-    let judged = units::compare(&compiled, Mistake::NONE, at_once())?;
-    let mut verdicts = judged.iter().flatten().map(|one| &one.verdict);
+    let outcomes = units::compare(&compiled, Mistake::NONE, at_once())?;
+    let mut verdicts = outcomes.iter().flatten().map(|one| &one.verdict);
     note(
         "policy",
         verdicts.any(|one| matches!(one, Verdict::Differs(_))),

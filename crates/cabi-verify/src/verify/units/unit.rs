@@ -63,8 +63,8 @@ pub fn compile<'a>(
     progress: Progress<'_>,
 ) -> Result<(Vec<CompiledUnit>, Vec<RefusedCases<'a>>), VerifyError> {
     progress(RunStep::Compile, 0, units.len());
-    let told = |done| progress(RunStep::Compile, done, units.len());
-    let compiled = in_threads(units, at_once, Unit::compile, told);
+    let report = |done| progress(RunStep::Compile, done, units.len());
+    let compiled = in_threads(units, at_once, Unit::compile, report);
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (unit, compiled) in units.iter().zip(compiled) {

@@ -35,9 +35,9 @@ pub(super) fn run(
     );
     progress(RunStep::Call, all, all);
     check_interrupt()?;
-    let judged = units.iter().zip(emitted);
-    let judged = judged.map(|(unit, emitted)| Ok(unit.verdicts(mistake, Some(&emitted?))));
-    Ok(judged.collect::<Result<_, ReferenceError>>()?)
+    let verdicts = units.iter().zip(emitted);
+    let verdicts = verdicts.map(|(unit, emitted)| Ok(unit.verdicts(mistake, Some(&emitted?))));
+    Ok(verdicts.collect::<Result<_, ReferenceError>>()?)
 }
 
 /// Reason why a caller is not compared alone.
@@ -68,8 +68,10 @@ impl CompiledUnit {
         };
         // A case without a signature is not compared.
         let nothing = |_| FnSig::new([], Type::VOID);
-        let told = cases.iter().map(|case| self.sig_with(case, mistake));
-        let sigs: Vec<FnSig> = told.map(|told| told.unwrap_or_else(nothing)).collect();
+        let mistaken = cases.iter().map(|case| self.sig_with(case, mistake));
+        let sigs: Vec<FnSig> = mistaken
+            .map(|mistaken| mistaken.unwrap_or_else(nothing))
+            .collect();
         let vectors = cases.first().map(|case| case.vectors);
         let emission = Emission {
             target: &compiler.target(),
@@ -131,8 +133,8 @@ impl CompiledUnit {
             abi.map_err(refused)
         };
         let right = abi(case.sig_under(self.policy));
-        let (right, sig, told) = match (right, abi(self.sig_with(case, mistake))) {
-            (Ok((right, sig)), Ok((told, _))) => (right, sig, told),
+        let (right, sig, mistaken) = match (right, abi(self.sig_with(case, mistake))) {
+            (Ok((right, sig)), Ok((mistaken, _))) => (right, sig, mistaken),
             (Err(fault), _) | (_, Err(fault)) => return (Err(fault).into(), None),
         };
         let has_callee = self.missing(index, Direction::Call).is_none();
@@ -153,7 +155,7 @@ impl CompiledUnit {
             }
             Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
         };
-        let theirs = self.compare_compiler(case, seen, &told, direction);
+        let theirs = self.compare_compiler(case, seen, &mistaken, direction);
         match (theirs.is_empty(), ours) {
             (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
             (true, ours) => (ours.map(|()| 1).into(), None),
@@ -191,7 +193,7 @@ impl CompiledUnit {
         &self,
         case: &Case,
         seen: &CaseFacts,
-        told: &FnAbi,
+        mistaken: &FnAbi,
         direction: Direction,
     ) -> Vec<Difference> {
         let compiler = &self.compiler;
@@ -203,7 +205,13 @@ impl CompiledUnit {
             Ok(facts) => facts,
             Err(why) => return vec![why.to_string().into()],
         };
-        compare_with_al(name, facts, &case.argument_types(), (told, true), direction)
+        compare_with_al(
+            name,
+            facts,
+            &case.argument_types(),
+            (mistaken, true),
+            direction,
+        )
     }
 
     /// Returns the verdict on one side, and what shows it if the compiler disagrees with itself.

@@ -213,23 +213,23 @@ fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
     let mut engine = engine();
     let text = "function %body() -> i32 system_v {\nblock0:\n v0 = iconst.i32 7\n return v0\n}";
     let body = add(&mut engine, "body", text).as_u32();
-    let (id, mut told) = unknown::framed(&mut engine, body);
+    let (id, mut stub) = unknown::framed(&mut engine, body);
     engine.finalize().unwrap();
-    let n_rows = told.unwind.len();
+    let n_rows = stub.unwind.len();
     match change {
         None => {}
-        Some((row, "missing")) => _ = told.unwind.remove(row),
-        Some((row, "unsaved")) => told.unwind[row..]
+        Some((row, "missing")) => _ = stub.unwind.remove(row),
+        Some((row, "unsaved")) => stub.unwind[row..]
             .iter_mut()
             .for_each(|row| row.saved = &[]),
-        Some((row, _)) => told.unwind[row].cfa.1 += 8,
+        Some((row, _)) => stub.unwind[row].cfa.1 += 8,
     }
     let code = engine.code(id).unwrap();
     // SAFETY: it is called as `long (const void *, const void *, const void *)`, and looks at no
     // argument.
     let start = unsafe { code.as_ptr() };
     let mut tables = UnwindTables::new(engine.isa(), None).unwrap();
-    tables.add_stub(id, &told).unwrap();
+    tables.add_stub(id, &stub).unwrap();
     let address = |_| u64::try_from(start.addr()).ok();
     let tables = tables.in_memory(4096, address, |_| None).unwrap();
     // SAFETY: the table ends with four zeros, and is taken back before it goes.
