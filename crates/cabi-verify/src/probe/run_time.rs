@@ -64,8 +64,8 @@ impl RunTimeCode {
     }
 
     /// Observes a closure and an invoker of each signature. If the invoker is a stub, a compiled
-    /// one is observed too. They are made for the signature of the same index in `mistaken`, which is
-    /// another one in a control.
+    /// one is observed too. They are made for the signature of the same index in `mistaken`, which
+    /// is another one in a control.
     ///
     /// # Errors
     /// [`ReferenceError`]: a library that cannot be linked or loaded.
