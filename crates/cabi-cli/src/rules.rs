@@ -56,7 +56,9 @@ impl Rules {
         let target = target.map_err(|e| wrong(e.to_string()))?;
         let convention = target.convention().ok_or_else(|| {
             let name = target.name();
-            wrong(format!("{name}: no C calling convention is known for this target"))
+            wrong(format!(
+                "{name}: no C calling convention is known for this target"
+            ))
         })?;
         Ok(Tables(convention).to_string())
     }
