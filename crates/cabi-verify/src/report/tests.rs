@@ -18,7 +18,7 @@ fn every_status() -> Report {
     ] {
         let kind = match status {
             Status::LeftOut => "left out: static",
-            Status::Unlisted => "NOT ON THE LIST: refused",
+            Status::Unlisted => "NOT VERIFIED: refused",
             _ => "",
         };
         section
@@ -33,7 +33,7 @@ fn every_status() -> Report {
 #[test]
 fn every_face_says_what_became_of_every_item() {
     let report = every_status();
-    let text = "a.h, gcc\n  NOT ON THE LIST: refused 1 (refused: why not)\n  left out: static 2 (static one: no symbol; static two: no symbol)\n  \
+    let text = "a.h, gcc\n  NOT VERIFIED: refused 1 (refused: why not)\n  left out: static 2 (static one: no symbol; static two: no symbol)\n  \
                 SELF-INCONSISTENT torn: shown\n  MISMATCH wrong: byte 0 is 1 < 2\n    line 1\n    line 2\n";
     assert_eq!(report.to_string(), text);
     let json: Json = serde_json::from_str(&report.json()).unwrap();

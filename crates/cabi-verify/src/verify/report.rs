@@ -107,10 +107,7 @@ fn total(run: &Run<'_>, report: &Report) -> String {
     let unlisted = items().filter(|item| item.status == Status::Unlisted);
     let unlisted = unlisted.count();
     if unlisted > 0 {
-        let _ = write!(
-            text,
-            ", and {unlisted} left out for reasons that are not on the list"
-        );
+        let _ = write!(text, ", and {unlisted} not verified");
     }
     text
 }
@@ -122,9 +119,9 @@ fn left_out_item(left: &OmittedDeclaration) -> Item {
         (true, _) => (Status::LeftOut, "left out", left.why.clone()),
         (false, Some(at)) => {
             let why = format!("{}; declared at {at}", left.why);
-            (Status::Unlisted, "NOT ON THE LIST", why)
+            (Status::Unlisted, "NOT VERIFIED", why)
         }
-        (false, None) => (Status::Unlisted, "NOT ON THE LIST", left.why.clone()),
+        (false, None) => (Status::Unlisted, "NOT VERIFIED", left.why.clone()),
     };
     let item = Item::new(&left.name, status, why).of_kind(format!("{mark}: {}", left.key));
     item.with(json!({ "location": location, "reason": left.key }))
