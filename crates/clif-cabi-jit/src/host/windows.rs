@@ -52,7 +52,7 @@ unsafe extern "system" {
 /// Tables that the system knows, until they are dropped: each of functions that lie next to each
 /// other.
 pub(crate) struct Frames {
-    tables: Vec<Box<[RuntimeFunction]>>,
+    registered: Vec<Box<[RuntimeFunction]>>,
     /// Words that handlers read.
     tables: TablesInMemory,
 }
@@ -69,7 +69,7 @@ impl Frames {
     pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
         // Dropped, it takes back the tables registered so far.
         let mut own = Self {
-            tables: Vec::new(),
+            registered: Vec::new(),
             tables,
         };
         for run in &own.tables.windows {
@@ -99,7 +99,7 @@ impl Frames {
             if unsafe { RtlAddFunctionTable(table.as_ptr(), count, base) } == 0 {
                 return Err(refused(io::Error::last_os_error()));
             }
-            own.tables.push(table);
+            own.registered.push(table);
         }
         Ok(own)
     }
@@ -107,7 +107,7 @@ impl Frames {
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        for table in &self.tables {
+        for table in &self.registered {
             // SAFETY: the table was registered when this value was made.
             unsafe { RtlDeleteFunctionTable(table.as_ptr()) };
         }
