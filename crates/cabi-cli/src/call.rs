@@ -205,18 +205,12 @@ fn results(of: &Prototype, address: usize, memory: &Memory, printer: Printer<'_>
         name: String::new(),
         ty: of.ret.clone(),
         written: Some(of.written_ret.clone()),
-        rest: None,
         address,
     });
     let shown = result.iter().chain(&memory.objects).map(|object| {
         let at = (object.address - memory.start) as u64 * 8;
-        let rest = object.rest;
         let slot = Slot::object(&object.ty, object.written.as_ref());
-        format!(
-            "{}{}\n",
-            object.name,
-            printer.value(Slot { at, rest, ..slot })
-        )
+        format!("{}{}\n", object.name, printer.value(Slot { at, ..slot }))
     });
     shown.collect()
 }

@@ -11,8 +11,11 @@ use serde_json::Value;
 
 use super::float;
 use super::invoke::{Memory, Object, zeros};
-use super::value::{Slot, get, is_flexible, set, signed};
+use super::value::{Slot, get, set, signed};
 use crate::reading::questions::{Answers, Questions};
+
+/// Form of an object with elements of a flexible array.
+const AS_ARRAY: &str = "write the whole object as an array, {\"&int[3]\": [2, 10, 20]}";
 
 /// Writer of the arguments of one call.
 pub(crate) struct Filler<'a> {
@@ -105,14 +108,14 @@ impl Filler<'_> {
             _ if scalar.is_signed() => signed(raw, place.1).cast_unsigned(),
             _ => raw,
         };
-        let mut bytes = zeros(&Slot::object(&ty, None))?;
+        let mut bytes = zeros(&ty)?;
         set(&mut bytes, (0, ty.size() * 8), promoted, self.is_big);
         Ok((ty, bytes))
     }
 
     /// Returns the bytes of an object with `value`.
     fn object(&mut self, slot: Slot<'_>, value: &Value) -> Result<Vec<u8>, String> {
-        let mut bytes = zeros(&slot)?;
+        let mut bytes = zeros(slot.ty)?;
         self.put(&mut bytes, slot, value).map(|()| bytes)
     }
 
@@ -140,8 +143,11 @@ impl Filler<'_> {
                 let mut done: Vec<Range<u64>> = Vec::new();
                 for (name, value) in members {
                     let member = all.iter().find(|(own, _)| own == name);
-                    let (_, member) =
-                        *member.ok_or_else(|| format!("{ty} has no member {name}"))?;
+                    let missing = || match has_flexible(ty, name) {
+                        true => format!("{name} is a flexible array: {AS_ARRAY}"),
+                        false => format!("{ty} has no member {name}"),
+                    };
+                    let (_, member) = *member.ok_or_else(missing)?;
                     let own = member.range();
                     if done
                         .iter()
@@ -251,10 +257,8 @@ impl Filler<'_> {
     /// Returns the address of an object that an argument points to. The object is shown after the
     /// call if `is_shown`. Null stands for zeros.
     fn keep(&mut self, slot: Slot<'_>, value: &Value, is_shown: bool) -> Result<usize, String> {
-        let rest = rest(slot.ty, value);
-        let slot = Slot { rest, ..slot };
         let bytes = match value {
-            Value::Null => zeros(&slot)?,
+            Value::Null => zeros(slot.ty)?,
             _ => self.object(slot, value)?,
         };
         let address = self.memory.keep(&bytes, slot.ty.align())?;
@@ -262,7 +266,6 @@ impl Filler<'_> {
             name: format!("*{}{} = ", self.name, self.path),
             ty: slot.ty.clone(),
             written: slot.written.cloned(),
-            rest,
             address,
         }));
         Ok(address)
@@ -297,13 +300,9 @@ fn typed(value: &Value) -> Option<(char, &str, &Value)> {
     }
 }
 
-/// Returns the number of elements that `value` has for the flexible array of `ty`, with the NUL of
-/// a string.
-fn rest(ty: &Type, value: &Value) -> Option<u64> {
-    let last = ty.as_record()?.fields().last()?;
-    let items = value.get(last.name()?).filter(|_| is_flexible(last.ty()))?;
-    let len = items.as_str().map(|text| text.len() + 1);
-    Some(len.or(items.as_array().map(Vec::len)).unwrap_or(0) as u64)
+fn has_flexible(ty: &Type, name: &str) -> bool {
+    let last = ty.as_record().and_then(|record| record.fields().last());
+    last.is_some_and(|last| last.name() == Some(name))
 }
 
 fn is_integer(text: &str) -> bool {

@@ -8,8 +8,6 @@ use cabi::{FnSig, Type};
 use cabi_header::WrittenType;
 use clif_cabi_jit::{Invokers, Library, Settings};
 
-use super::value::Slot;
-
 unsafe extern "C" {
     fn fflush(stream: *mut c_void) -> c_int;
 }
@@ -35,17 +33,15 @@ pub(crate) struct Object {
     pub(crate) ty: Type,
     /// The type as the header wrote it, if it did.
     pub(crate) written: Option<WrittenType>,
-    /// Number of elements of its flexible array, if it has one.
-    pub(crate) rest: Option<u64>,
     pub(crate) address: usize,
 }
 
-/// Returns the bytes of an object, all of them zero.
-pub(crate) fn zeros(object: &Slot<'_>) -> Result<Vec<u8>, String> {
+/// Returns the bytes of an object of the type `ty`, all of them zero.
+pub(crate) fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
     // Nothing sensible is larger, and the object must fit on the stack.
-    match usize::try_from(object.size()) {
+    match usize::try_from(ty.size()) {
         Ok(size @ ..=0x10_0000) => Ok(vec![0; size]),
-        _ => Err(format!("{} is too large: the limit is 1 MiB", object.ty)),
+        _ => Err(format!("{ty} is too large: the limit is 1 MiB")),
     }
 }
 
@@ -107,10 +103,7 @@ pub(crate) fn call(
         other => other.to_string(),
     })?;
     let invoker = invokers.get(sig)?;
-    let result = memory.keep(
-        &zeros(&Slot::object(sig.result(), None))?,
-        sig.result().align(),
-    )?;
+    let result = memory.keep(&zeros(sig.result())?, sig.result().align())?;
     let args = args.iter().zip(sig.params());
     let args = args.map(|(arg, param)| memory.keep(arg, param.ty.align()));
     let args = args.map(|address| Ok(std::ptr::with_exposed_provenance(address?)));

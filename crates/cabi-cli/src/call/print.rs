@@ -42,7 +42,7 @@ impl<'a> Printer<'a> {
             };
         }
         let start = usize::try_from(slot.at / 8).unwrap_or(usize::MAX);
-        let size = usize::try_from(slot.size()).unwrap_or(0);
+        let size = usize::try_from(slot.ty.size()).unwrap_or(0);
         let bytes = self.bytes.get(start..).and_then(|rest| rest.get(..size));
         let bytes = bytes.unwrap_or_default();
         match slot.ty.kind() {
@@ -74,10 +74,9 @@ impl<'a> Printer<'a> {
             WrittenType::Char if self.depth > 0 => self.string(address),
             WrittenType::Named(name) if self.depth > 1 => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
-                let slot = Slot::object(ty, Some(to));
-                let mut bytes = zeros(&slot).ok()?;
+                let mut bytes = zeros(ty).ok()?;
                 let read = memory_at(address).and_then(|mut own| own.read_exact(&mut bytes).ok());
-                read.map(|()| self.inner(&bytes, slot))
+                read.map(|()| self.inner(&bytes, Slot::object(ty, Some(to))))
             }
             _ => return None,
         };

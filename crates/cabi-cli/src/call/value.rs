@@ -19,8 +19,6 @@ pub(crate) struct Slot<'t> {
     pub(crate) written: Option<&'t WrittenType>,
     /// Members of a record without a name, as the header wrote them.
     pub(crate) unnamed: &'t [TypeSpelling],
-    /// Number of elements of the flexible array, where the object has any.
-    pub(crate) rest: Option<u64>,
 }
 
 impl<'t> Slot<'t> {
@@ -31,21 +29,7 @@ impl<'t> Slot<'t> {
             at: 0,
             written,
             unnamed: &[],
-            rest: None,
         }
-    }
-
-    /// Returns the size in bytes, with the elements of a flexible array.
-    pub(crate) fn size(&self) -> u64 {
-        let rest = match (self.ty.kind(), self.rest) {
-            (Kind::Array(array), Some(n)) => n.saturating_mul(array.elem.size()),
-            (Kind::Record(record), Some(_)) => record.fields().last().map_or(0, |last| {
-                let ty = last.ty();
-                last.offset().saturating_add(Slot { ty, ..*self }.size())
-            }),
-            _ => 0,
-        };
-        self.ty.size().max(rest)
     }
 
     /// Returns the scalar that the value is, its first bit, and the number of bits in use. JSON has
@@ -68,16 +52,12 @@ impl<'t> Slot<'t> {
         self.at..self.at + self.bits.map_or(self.ty.size() * 8, |(_, width)| width)
     }
 
-    /// Returns the values of an array, vector or complex number; none for other types.
+    /// Returns the values of an array, vector or complex number; none for other types and for
+    /// flexible arrays.
     pub(crate) fn elements(self) -> impl Iterator<Item = Slot<'t>> {
         let size = self.ty.size();
         let (n, step, ty, bits) = match self.ty.kind() {
-            Kind::Array(own) => (
-                own.len.or(self.rest).unwrap_or(0),
-                own.elem.size() * 8,
-                &own.elem,
-                None,
-            ),
+            Kind::Array(own) => (own.len.unwrap_or(0), own.elem.size() * 8, &own.elem, None),
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
                 let whole = size * 8 / lanes.next_power_of_two();
@@ -104,7 +84,7 @@ impl<'t> Slot<'t> {
     }
 
     /// Returns the members of a record with their names, those of its anonymous members among them.
-    /// A flexible array is not part of the record's value, but of that of an object.
+    /// A flexible array is not part of the record's value.
     pub(crate) fn members(self, header: &'t Header) -> Vec<(&'t str, Slot<'t>)> {
         let fields = self
             .ty
@@ -124,20 +104,15 @@ impl<'t> Slot<'t> {
                 at: self.at + field.offset_bits(),
                 written: known.map(|known| &known[i].written),
                 unnamed: known.map_or(&[], |known| &known[i].members),
-                rest: self.rest.filter(|_| is_flexible(ty)),
             };
             match (field.name(), ty.kind()) {
-                (_, Kind::Array(_)) if is_flexible(ty) && self.rest.is_none() => {}
+                (_, Kind::Array(array)) if array.len.is_none() => {}
                 (Some(name), _) => list.push((name, slot)),
                 (None, _) => list.extend(slot.members(header)),
             }
         }
         list
     }
-}
-
-pub(crate) fn is_flexible(ty: &Type) -> bool {
-    matches!(ty.kind(), Kind::Array(array) if array.len.is_none())
 }
 
 /// Returns the byte and the mask of each of `width` bits at bit `at`, from the lowest on.
