@@ -215,6 +215,11 @@ fn function<'h>(header: &'h Header, declared: &'h DeclaredName) -> Result<&'h Pr
         DeclaredKind::Other(_) => "; `cabi layout` shows the layout of a type",
         _ => "",
     };
-    let place = |reason| format!("{}: {}: {reason}{next}", declared.location, declared.name);
-    prototype.map_err(place)
+    let (location, name) = (&declared.location, &declared.name);
+    prototype.map_err(|reason| {
+        let reason = reason.to_string();
+        // The name of a record is its type too.
+        let reason = reason.strip_prefix(&format!("{name}: ")).unwrap_or(&reason);
+        format!("{location}: {name}: {reason}{next}")
+    })
 }
