@@ -7,7 +7,7 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
+use clif_cabi_plan::{ClifPart, ClifParts, MAX_STACK_BYTES, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::fields::{self, FieldValue, Fields};
@@ -112,8 +112,8 @@ impl<'a> CValue<'a> {
         LowerError::value([self, self.ty, &expected, &found])
     }
 
-    /// Returns the value's object, `offset` bytes after `base`: offsets in it must not leave 32
-    /// bits.
+    /// Returns the value's object, `offset` bytes after `base`. Offsets in it must not leave 32
+    /// bits, nor must an offset in the frame, which Cranelift adds if `base` is a stack slot.
     pub(super) fn object_at(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -122,7 +122,7 @@ impl<'a> CValue<'a> {
     ) -> Address {
         let here = Address { base, offset };
         let last = u32::try_from(self.ty.size()).unwrap_or(u32::MAX);
-        match i64::from(offset) + i64::from(last) <= i64::from(i32::MAX) {
+        match i64::from(offset) + i64::from(last) <= i64::from(MAX_STACK_BYTES) {
             true => here,
             false => Address::at(here.value(builder)),
         }
