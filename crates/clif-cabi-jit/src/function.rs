@@ -51,7 +51,7 @@ impl Invokers {
     ///     "argument 1, double: it has 8 bytes, and 4 are given"
     /// );
     /// let wrong = invokers.function("double hypot(double, number)").unwrap_err();
-    /// assert!(wrong.to_string().starts_with("byte 21, `number`: no type of this name is known"));
+    /// assert!(wrong.to_string().starts_with("byte 21, `number`: expected a type: "));
     /// # Ok::<(), clif_cabi_jit::Error>(())
     /// ```
     pub fn function(&mut self, declaration: &str) -> Result<DeclaredFunction> {
