@@ -206,6 +206,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::DuplicateDefinition`], [`Error::ImportDefinition`], [`Error::UnknownId`];
+    /// [`Error::IncompatibleSignature`] when `ctx.func` has another signature than `id`;
     /// [`Error::Signature`], [`Error::Compile`] and [`Error::CompilerPanic`] for what Cranelift
     /// cannot compile; [`Error::Relocation`] for thread-local data; [`Error::OutOfMemory`]. The
     /// function can be defined again after an error.
@@ -309,16 +310,7 @@ impl Engine {
         // Before the module sees it, which changes the linkage even where it then refuses the
         // signature.
         match self.module.get_name(name) {
-            Some(FuncOrDataId::Func(id)) => {
-                let declared = &self.module.declarations().get_function_decl(id).signature;
-                if declared != sig {
-                    return Err(Error::IncompatibleSignature {
-                        name: name.to_owned(),
-                        declared: declared.to_string(),
-                        wanted: sig.to_string(),
-                    });
-                }
-            }
+            Some(FuncOrDataId::Func(id)) => self.check_signature(name, id, sig)?,
             Some(FuncOrDataId::Data(_)) => {
                 return Err(incompatible(name, "it is already a data object"));
             }
@@ -327,6 +319,19 @@ impl Engine {
         let id = self.module.declare_function(name, linkage, sig)?;
         grow(&mut self.functions, id.index());
         Ok(id)
+    }
+
+    /// Refuses another signature than `id` is declared with: calls and code would disagree.
+    fn check_signature(&self, name: &str, id: FuncId, sig: &ir::Signature) -> Result<()> {
+        let declared = &self.module.declarations().get_function_decl(id).signature;
+        if declared == sig {
+            return Ok(());
+        }
+        Err(Error::IncompatibleSignature {
+            name: name.to_owned(),
+            declared: declared.to_string(),
+            wanted: sig.to_string(),
+        })
     }
 
     fn declare_object(

@@ -105,7 +105,7 @@ pub enum Error {
         /// The id as Cranelift writes it: `funcid7`.
         id: String,
     },
-    /// A function is declared a second time with another signature.
+    /// A function is declared again or defined with another signature.
     IncompatibleSignature {
         /// The function.
         name: String,

@@ -29,6 +29,7 @@ impl Engine {
         control: &mut ControlPlane,
     ) -> Result<()> {
         let name = self.check_definable(FuncOrDataId::Func(id))?;
+        self.check_signature(&name, id, &ctx.func.signature)?;
         let isa = self.module.isa();
         let relocs = compile(isa, &name, id, ctx, control)?;
         let Some(code) = ctx.compiled_code() else {

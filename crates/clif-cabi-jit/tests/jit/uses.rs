@@ -154,10 +154,10 @@ fn followed(is_cxx: bool) -> (usize, usize) {
 fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
     let (n, n_refused) = match std::env::consts::ARCH {
-        "x86_64" => (34, 94),
-        "riscv64" => (31, 93),
-        "s390x" => (30, 86),
-        _ => (32, 90),
+        "x86_64" => (34, 95),
+        "riscv64" => (31, 94),
+        "s390x" => (30, 87),
+        _ => (32, 91),
     };
     let n_gnu = usize::from(IS_GNU);
     assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 6 * n_gnu));
@@ -197,10 +197,10 @@ fn lines_that_are_wrong_are_found() {
     }
     println!("{found} lines");
     let written = match std::env::consts::ARCH {
-        "x86_64" => 330,
-        "riscv64" => 316,
-        "s390x" => 303,
-        _ => 322,
+        "x86_64" => 334,
+        "riscv64" => 320,
+        "s390x" => 307,
+        _ => 326,
     };
     assert_eq!(
         found,
