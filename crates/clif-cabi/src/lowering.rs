@@ -135,7 +135,7 @@ impl Lowering {
     /// assert_eq!(
     ///     error.to_string(),
     ///     "int (void *, ..., double): it has the count of vector registers of a variadic call, \
-    ///         which needs a stub on x86_64-unknown-linux-gnu, and the module defines none"
+    ///         which needs a stub on x86_64-unknown-linux-gnu, and the module defines no stubs"
     /// );
     /// # Ok::<(), LowerError>(())
     /// ```

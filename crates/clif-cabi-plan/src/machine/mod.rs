@@ -78,7 +78,7 @@ impl Machine {
     ///     (AAPCS64, Apple, Windows), RISC-V 64 (lp64d) and s390x are lowered";
     /// assert_eq!(error.to_string(), message);
     /// let lp64f = Target::named("riscv64gc-unknown-linux-gnu")?.with_convention(&LP64F);
-    /// let why = "callees of this ABI do not preserve them as those of lp64d do";
+    /// let why = "callees of this ABI do not preserve these registers";
     /// assert!(Machine::of(&lp64f).unwrap_err().to_string().ends_with(why));
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```

@@ -96,7 +96,7 @@ impl Arg {
     /// assert_eq!(values[..], [f, own]);
     /// let reached = [Arg::value(own), Arg::owned_memory(own)];
     /// let refused = lower.values_in(&mut builder, &plan, &reached, Ret::Ignore);
-    /// assert!(refused.unwrap_err().to_string().ends_with("found one that argument 0 names"));
+    /// assert!(refused.unwrap_err().to_string().ends_with("found one that argument 0 refers to"));
     /// # entry.ret(stubs, &mut builder, None)?;
     /// # builder.finalize(isa.frontend_config());
     /// # Ok::<(), clif_cabi::LowerError>(())
