@@ -167,17 +167,17 @@ impl Unit<'_> {
             file: CXFile,
             _: *mut CXSourceLocation,
             _: c_uint,
-            found: CXClientData,
+            names: CXClientData,
         ) {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+            // SAFETY: `names` is the vector below, borrowed by nobody else while libclang calls
             // this; the file belongs to a live unit.
-            unsafe { (*found.cast::<Vec<String>>()).push(text(clang_getFileName(file))) };
+            unsafe { (*names.cast::<Vec<String>>()).push(text(clang_getFileName(file))) };
         }
-        let mut found: Vec<String> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         // SAFETY: `raw` is a live unit; `visit` casts the pointer back to what it points to, during
         // this call only.
-        unsafe { clang_getInclusions(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
-        found
+        unsafe { clang_getInclusions(self.raw, visit, ptr::from_mut(&mut names).cast::<c_void>()) };
+        names
     }
 
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
@@ -191,7 +191,7 @@ impl Unit<'_> {
                     let is_error = severity >= CXDiagnostic_Error;
                     let location = clang_getDiagnosticLocation(raw);
                     let option = text(clang_getDiagnosticOption(raw, ptr::null_mut()));
-                    let found = Diagnostic {
+                    let diagnostic = Diagnostic {
                         is_error,
                         is_fatal: severity >= CXDiagnostic_Fatal,
                         message: text(clang_getDiagnosticSpelling(raw)),
@@ -204,7 +204,7 @@ impl Unit<'_> {
                         option,
                     };
                     clang_disposeDiagnostic(raw);
-                    found
+                    diagnostic
                 })
                 .collect()
         }

@@ -108,11 +108,11 @@ impl Header {
     pub fn function<'h>(&'h self, declared: &'h DeclaredName) -> Result<&'h Prototype, Reason> {
         match &declared.kind {
             DeclaredKind::Function { symbol } => {
-                let same = |p: &&Prototype| {
+                let is_declared = |p: &&Prototype| {
                     p.name == declared.name && symbol.as_ref().is_none_or(|s| p.symbol == *s)
                 };
-                let known = self.prototypes.iter().find(same);
-                known.ok_or_else(|| {
+                let prototype = self.prototypes.iter().find(is_declared);
+                prototype.ok_or_else(|| {
                     let reason = self.reason(&declared.name).cloned();
                     reason.unwrap_or(Reason::Unsupported {
                         ty: declared.name.clone(),
@@ -120,8 +120,8 @@ impl Header {
                     })
                 })
             }
-            DeclaredKind::FunctionType(read) => {
-                read.as_ref().map(AsRef::as_ref).map_err(Clone::clone)
+            DeclaredKind::FunctionType(prototype) => {
+                prototype.as_ref().map(AsRef::as_ref).map_err(Clone::clone)
             }
             DeclaredKind::Other(ty) => Err(Reason::Unsupported {
                 ty: ty.clone(),

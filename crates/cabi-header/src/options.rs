@@ -225,11 +225,11 @@ impl Options {
         ]) {
             directories.extend(compiler_includes(self.language()).iter().cloned());
         }
-        let own = library
+        let resources = library
             .parent()
             .map_or(vec![], |lib| versions(&lib.join("clang")));
         let mut args = Vec::new();
-        match &own[..] {
+        match &resources[..] {
             _ if is(&["-resource-dir"]) => {}
             [only] => args.push(format!("-resource-dir={}", only.display())),
             // clang has to find the headers of its own version.
@@ -254,12 +254,12 @@ const CXX_EXTENSIONS: [&str; 9] = ["hpp", "hxx", "hh", "H", "h++", "cpp", "cxx",
 fn compiler_includes(language: &str) -> &'static [PathBuf] {
     static C: OnceLock<Vec<PathBuf>> = OnceLock::new();
     static CXX: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let (known, language) = if language.starts_with("c++") {
+    let (cache, language) = if language.starts_with("c++") {
         (&CXX, "c++")
     } else {
         (&C, "c")
     };
-    known.get_or_init(|| {
+    cache.get_or_init(|| {
         let run = Command::new("cc")
             .args(["-E", "-v", "-x", language, "-"])
             .env("LC_ALL", "C")

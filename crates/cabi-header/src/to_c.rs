@@ -292,7 +292,7 @@ impl Emitter {
     }
 
     fn scalar(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
-        let spelled = match scalar {
+        let spelling = match scalar {
             Scalar::FnPtr => return self.typedef(&self.model.fn_pointer(), "function", ""),
             Scalar::Ptr => "void *".to_owned(),
             Scalar::Int { bits: 64, signed } if self.model.long == 8 => {
@@ -307,7 +307,7 @@ impl Emitter {
             Scalar::F128 if self.model.long_double == LongDouble::F128 => "long double".to_owned(),
             _ => scalar.to_string(),
         };
-        Ok(spelled)
+        Ok(spelling)
     }
 
     /// Returns an enumeration made of `scalar`. C chooses the integer by the values, and these

@@ -206,18 +206,18 @@ impl<'u> Cursor<'u> {
         extern "C" fn visit(
             cursor: CXCursor,
             _: CXCursor,
-            found: CXClientData,
+            nodes: CXClientData,
         ) -> CXChildVisitResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+            // SAFETY: `nodes` is the vector below, borrowed by nobody else while libclang calls
             // this.
-            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(cursor);
+            unsafe { &mut *nodes.cast::<Vec<CXCursor>>() }.push(cursor);
             CXChildVisit_Continue
         }
-        let mut found: Vec<CXCursor> = Vec::new();
+        let mut nodes: Vec<CXCursor> = Vec::new();
         // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to,
         // during this call only.
-        unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
-        found.into_iter().map(Cursor::new).collect()
+        unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut nodes).cast::<c_void>()) };
+        nodes.into_iter().map(Cursor::new).collect()
     }
 }
 

@@ -17,13 +17,13 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         printed: &str,
     ) -> Result<(), Reason> {
-        let asked = self.alignments(printed, declaration.parent());
-        let asked = match self.facts.cxx || self.is_as_clang() {
+        let alignments = self.alignments(printed, declaration.parent());
+        let alignments = match self.facts.cxx || self.is_as_clang() {
             // In C++ the value of an expression with names may not be known.
-            true => asked.unwrap_or_default(),
-            false => asked?,
+            true => alignments.unwrap_or_default(),
+            false => alignments?,
         };
-        let greatest = asked.into_iter().max();
+        let greatest = alignments.into_iter().max();
         match greatest.filter(|align| *align > MAX_ALIGN) {
             Some(align) => Err(Error::InvalidAlign { align }.into()),
             None => Ok(()),
@@ -69,7 +69,7 @@ impl<'u> Reader<'u> {
 fn aligned_expressions(printed: &str) -> Vec<String> {
     // A record defined in the member's own declaration is printed in front of them.
     let tail = printed.rsplit('}').next().unwrap_or(printed);
-    let mut found = Vec::new();
+    let mut expressions = Vec::new();
     for start in [
         "__attribute__((aligned",
         "__declspec(align",
@@ -83,8 +83,8 @@ fn aligned_expressions(printed: &str) -> Vec<String> {
                 continue; // the end of a longer word, as in `_Alignas`
             }
             let rest = tail.get(at + start.len()..).unwrap_or("");
-            found.push(parenthesized(rest).unwrap_or("").to_owned());
+            expressions.push(parenthesized(rest).unwrap_or("").to_owned());
         }
     }
-    found
+    expressions
 }

@@ -59,7 +59,7 @@ impl RecordAttributes {
     pub(crate) fn new(definition: Cursor<'_>, errors: &Errors) -> Self {
         let children = definition.children();
         let of = |kind| children.iter().filter(move |child| child.kind() == kind);
-        let mut all = of(CXCursor_PackedAttr).chain(of(CXCursor_AlignedAttr));
+        let mut attributes = of(CXCursor_PackedAttr).chain(of(CXCursor_AlignedAttr));
         let head = head(definition);
         Self {
             packed: of(CXCursor_PackedAttr).count() > 0,
@@ -69,7 +69,7 @@ impl RecordAttributes {
             transparent: has_attribute(&head, "transparent_union"),
             transparent_to_gcc: errors.has_opaque_union(definition),
             ms_struct: has_attribute(&head, "ms_struct"),
-            inherited: all.any(|own| is_before(*own, definition)),
+            inherited: attributes.any(|own| is_before(*own, definition)),
         }
     }
 
@@ -107,13 +107,13 @@ pub(crate) fn keeps_alignment(
     let (name, at) = (typedef.place().offset, attribute.place().offset);
     let tokens = typedef.tokens();
     let mut pairs = tokens.windows(2);
-    if let Some(made) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
-        return made[0].offset < at && at < name;
+    if let Some(word) = pairs.find(|pair| words.contains(&&*pair[0].text) && pair[1].text == "(") {
+        return word[0].offset < at && at < name;
     }
     // Attributes after the name are no part of the declaration's own text.
     let (end, rest) = (typedef.extent().1.offset, typedef.after().1);
     match words.iter().filter_map(|word| rest.find(word)).min() {
-        Some(made) => (end as usize).saturating_add(made) < at as usize,
+        Some(offset) => (end as usize).saturating_add(offset) < at as usize,
         // A macro hides the word.
         None => underlying.kind() != CXType_Vector,
     }
@@ -238,14 +238,14 @@ fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;
     let (mut stars, mut open) = (0, 0_u32);
     // Number of open brackets around text that is no part of the declarator.
-    let (mut others, mut last) = (0_u32, "");
+    let (mut brackets, mut last) = (0_u32, "");
     for token in tokens.iter().take_while(is_before) {
         let text = token.text.as_str();
         match text {
-            "{" | "[" => others += 1,
-            "(" if others > 0 || WITH_PARENTHESES.contains(&last) => others += 1,
-            ")" | "]" | "}" if others > 0 => others -= 1,
-            _ if others > 0 => {}
+            "{" | "[" => brackets += 1,
+            "(" if brackets > 0 || WITH_PARENTHESES.contains(&last) => brackets += 1,
+            ")" | "]" | "}" if brackets > 0 => brackets -= 1,
+            _ if brackets > 0 => {}
             "*" | "^" => stars += 1,
             "(" => open += 1,
             ")" => open = open.saturating_sub(1),

@@ -120,20 +120,20 @@ impl<'u> Reader<'u> {
 
 /// Returns the definitions of a class, and of its bases and members.
 fn definitions(class: Cursor<'_>) -> Vec<Cursor<'_>> {
-    let (mut seen, mut left, mut found) = (HashSet::new(), vec![class], Vec::new());
-    while let Some(class) = left.pop() {
+    let (mut names, mut classes, mut definitions) = (HashSet::new(), vec![class], Vec::new());
+    while let Some(class) = classes.pop() {
         let definition = class.definition_or_null();
-        if definition.is_null() || !seen.insert(definition.ty().canonical().spelling()) {
+        if definition.is_null() || !names.insert(definition.ty().canonical().spelling()) {
             continue;
         }
-        found.push(definition);
+        definitions.push(definition);
         let is_part = |child: &Cursor<'_>| {
             [CXCursor_CXXBaseSpecifier, CXCursor_FieldDecl].contains(&child.kind())
         };
         let parts = definition.children().into_iter().filter(is_part);
-        left.extend(parts.map(|part| class_of(part.ty())));
+        classes.extend(parts.map(|part| class_of(part.ty())));
     }
-    found
+    definitions
 }
 
 /// Returns the declaration of the class `ty`, or of the class of an array's elements.

@@ -75,20 +75,20 @@ impl Declarations {
     pub(crate) fn add_type(
         &mut self,
         kind: CXCursorKind,
-        read: Result<NamedType, SkippedDeclaration>,
+        entry: Result<NamedType, SkippedDeclaration>,
     ) {
-        let name = match &read {
+        let name = match &entry {
             Ok(named) => &named.name,
             Err(skipped) => &skipped.name,
         };
         let key = key(kind, name);
-        let read = read.map(|named| (kind, named));
+        let entry = entry.map(|named| (kind, named));
         // C11 allows repeated typedefs, of which the last has the alignment. A type that another
         // declaration contradicts is left out.
         self.types
-            .add(key, read, |known, new| match (&mut *known, new) {
-                (Ok((_, known)), Ok((_, new))) => known.ty = new.ty,
-                (Ok(_), Err(new)) if matches!(new.reason, Reason::Invalid(_)) => *known = Err(new),
+            .add(key, entry, |old, new| match (&mut *old, new) {
+                (Ok((_, old)), Ok((_, new))) => old.ty = new.ty,
+                (Ok(_), Err(new)) if matches!(new.reason, Reason::Invalid(_)) => *old = Err(new),
                 _ => {}
             });
     }
@@ -137,8 +137,8 @@ impl Declarations {
                 Err(skipped) => header.skipped.push(skipped),
             }
         }
-        let mut seen = HashSet::new();
-        header.incomplete.retain(|name| seen.insert(name.clone()));
+        let mut names = HashSet::new();
+        header.incomplete.retain(|name| names.insert(name.clone()));
         header
     }
 }
@@ -156,55 +156,55 @@ fn key(kind: CXCursorKind, name: &str) -> String {
 
 /// Merges another declaration of a function into what is known about the function.
 fn join(
-    known: &mut Result<Prototype, SkippedDeclaration>,
+    old: &mut Result<Prototype, SkippedDeclaration>,
     new: Result<Prototype, SkippedDeclaration>,
 ) {
     let is_inline = |skipped: &SkippedDeclaration| skipped.reason == Reason::Inline;
-    let contradicts = match (&*known, &new) {
-        (Ok(known), Ok(new)) => other_target(known, new),
+    let contradicts = match (&*old, &new) {
+        (Ok(old), Ok(new)) => other_target(old, new),
         _ => None,
     };
     let new = contradicts.map_or(new, Err);
-    match (known, new) {
-        (Ok(known), Ok(new)) => {
-            known.noreturn |= new.noreturn;
+    match (old, new) {
+        (Ok(old), Ok(new)) => {
+            old.noreturn |= new.noreturn;
             if new.spelled.is_empty() {
-                known.spelled.clear();
+                old.spelled.clear();
             }
-            if known.target_features.is_empty() {
-                known.target_features.clone_from(&new.target_features);
-                known.vectors = new.vectors;
+            if old.target_features.is_empty() {
+                old.target_features.clone_from(&new.target_features);
+                old.vectors = new.vectors;
             }
             if new.symbol != new.name {
-                known.symbol.clone_from(&new.symbol);
+                old.symbol.clone_from(&new.symbol);
             }
-            if known.unprototyped && !new.unprototyped {
-                *known = Prototype {
-                    noreturn: known.noreturn,
-                    symbol: known.symbol.clone(),
-                    target_features: known.target_features.clone(),
-                    vectors: known.vectors,
+            if old.unprototyped && !new.unprototyped {
+                *old = Prototype {
+                    noreturn: old.noreturn,
+                    symbol: old.symbol.clone(),
+                    target_features: old.target_features.clone(),
+                    vectors: old.vectors,
                     ..new
                 };
             }
         }
         // A declaration that is not inline gives an inline function its symbol.
         (Ok(_), Err(new)) if is_inline(&new) => {}
-        (Err(known), Ok(_)) if !is_inline(known) => {}
-        (known, new) => *known = new,
+        (Err(old), Ok(_)) if !is_inline(old) => {}
+        (old, new) => *old = new,
     }
 }
 
-/// Returns the entry for a function whose declarations `known` and `new` have different targets.
-fn other_target(known: &Prototype, new: &Prototype) -> Option<SkippedDeclaration> {
-    let (ours, theirs) = (&known.target_features, &new.target_features);
-    if ours.is_empty() || theirs.is_empty() || ours == theirs {
+/// Returns the entry for a function whose declarations `old` and `new` have different targets.
+fn other_target(old: &Prototype, new: &Prototype) -> Option<SkippedDeclaration> {
+    let (first, second) = (&old.target_features, &new.target_features);
+    if first.is_empty() || second.is_empty() || first == second {
         return None;
     }
-    let what =
-        format!("target(\"{ours}\"), which another declaration has as target(\"{theirs}\"),");
+    let attribute =
+        format!("target(\"{first}\"), which another declaration has as target(\"{second}\"),");
     Some(SkippedDeclaration {
-        reason: Reason::Attribute(what),
+        reason: Reason::Attribute(attribute),
         name: new.name.clone(),
         is_record: false,
         is_function: true,

@@ -114,9 +114,9 @@ impl Errors {
     /// # Errors
     /// An error of clang's after which nothing can be read.
     pub(crate) fn new(unit: &Unit<'_>, declarations: &[Cursor<'_>]) -> Result<Self, HeaderError> {
-        let all = unit.diagnostics();
-        refuse(all.iter().filter(|diagnostic| diagnostic.is_fatal))?;
-        let (errors, warnings): (Vec<_>, Vec<_>) = all
+        let diagnostics = unit.diagnostics();
+        refuse(diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal))?;
+        let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics
             .into_iter()
             .filter(|diagnostic| diagnostic.place.file != prelude::NAME)
             .partition(|diagnostic| diagnostic.is_error);
@@ -126,8 +126,8 @@ impl Errors {
                 let is_heeded = !warning.message.contains("place it after");
                 warning.option == option && is_heeded && is_named(&warning.message, attribute)
             };
-            let found = warnings.iter().filter(is).map(|found| found.place.clone());
-            with_starts(found.collect(), declarations)
+            let places = warnings.iter().filter(is).map(|found| found.place.clone());
+            with_starts(places.collect(), declarations)
         };
         let is_enum = |rest: &str| {
             let after = rest.strip_prefix("enum");
@@ -148,10 +148,10 @@ impl Errors {
         let types = declarations
             .iter()
             .filter(|own| is_type(**own) && !errors.is_empty());
-        let contradicted = types.filter_map(|own| {
-            let (start, end) = own.full_extent();
+        let contradicted = types.filter_map(|declaration| {
+            let (start, end) = declaration.full_extent();
             let error = errors.get(places.within(&start, &end).next()?)?;
-            Some((own.name(), error.message.clone()))
+            Some((declaration.name(), error.message.clone()))
         });
         // The second definition of an enumeration has no name.
         let tags = errors.iter().filter_map(|error| {
@@ -261,17 +261,17 @@ fn is_type(declaration: Cursor<'_>) -> bool {
     [CXCursor_TypedefDecl, CXCursor_EnumDecl].contains(&declaration.kind())
 }
 
-/// Returns `found` and the starts of the declarations that these places belong to. An attribute
+/// Returns `places` and the starts of the declarations that these places belong to. An attribute
 /// after the closing brace, or in brackets at the start, is outside of the declaration's own text.
-fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
-    if found.is_empty() {
+fn with_starts(mut places: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
+    if places.is_empty() {
         return Places::default();
     }
     let extents = declarations.iter().map(|own| own.full_extent());
     let extents: Vec<(SourcePlace, SourcePlace)> = extents.collect();
     let by_place = Places::new(extents.iter().map(|(start, _)| start));
     let mut starts = Vec::new();
-    for place in &found {
+    for place in &places {
         let before = by_place.last_before(place);
         let at = before.and_then(|i| extents.get(i));
         starts.extend(at.map(|(start, _)| start.clone()));
@@ -282,8 +282,8 @@ fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Plac
             starts.extend(after.find(is_next).cloned());
         }
     }
-    found.extend(starts);
-    Places::new(&found)
+    places.extend(starts);
+    Places::new(&places)
 }
 
 /// Returns the reason in `spoilt` for the first expression within `cursor` that refers to one of
@@ -311,8 +311,8 @@ fn mentioned_at<'s>(
         let types = [cursor.ty(), cursor.ty().canonical()];
         let types = types.map(|ty| innermost(ty).unqualified());
         let mut names = name.into_iter().chain(types);
-        if let Some(found) = names.find_map(|name| spoilt.get(&name)) {
-            return Some(found);
+        if let Some(reason) = names.find_map(|name| spoilt.get(&name)) {
+            return Some(reason);
         }
     }
     if depth >= MAX_NESTING {

@@ -60,20 +60,20 @@ const MAX_TYPES: usize = 1 << 12;
 
 /// Checks whether `function` is made of more than [`MAX_TYPES`] types.
 fn has_many_types(function: Ty<'_>) -> bool {
-    let mut left = vec![function.canonical()];
+    let mut types = vec![function.canonical()];
     let mut n = 0;
-    while let Some(ty) = left.pop() {
+    while let Some(ty) = types.pop() {
         n += 1;
-        if n + left.len() > MAX_TYPES {
+        if n + types.len() > MAX_TYPES {
             return true;
         }
         match ty.kind() {
             kind if is_function(kind) => {
-                left.push(ty.result());
-                left.extend((0..n_params(ty)).map(|i| ty.param(i).canonical()));
+                types.push(ty.result());
+                types.extend((0..n_params(ty)).map(|i| ty.param(i).canonical()));
             }
-            kind if is_pointer(kind) => left.push(ty.pointee()),
-            kind if is_array(kind) => left.push(ty.array_element()),
+            kind if is_pointer(kind) => types.push(ty.pointee()),
+            kind if is_array(kind) => types.push(ty.array_element()),
             _ => {}
         }
     }
@@ -116,7 +116,7 @@ impl<'u> Reader<'u> {
         let printed = cursor.printed();
         let target = (self.facts.x86_64, &*self.target);
         let convention = convention(function, &cursor.name(), &printed, target)?;
-        let own = OwnTarget::new(&cursor.printed_with_strings(), self.facts.vectors)?;
+        let own_target = OwnTarget::new(&cursor.printed_with_strings(), self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
         let mut prototype = Prototype {
             symbol: self.symbol(cursor),
@@ -126,8 +126,8 @@ impl<'u> Reader<'u> {
             variadic: function.is_variadic() && !unprototyped,
             unprototyped,
             noreturn: is_noreturn(function, &printed),
-            target_features: own.features.clone(),
-            vectors: own.vectors,
+            target_features: own_target.features.clone(),
+            vectors: own_target.vectors,
             spelled: spelled_function(cursor),
             location: cursor.place().location(),
             ..Prototype::new(&qualified_name(cursor), Vec::new(), Type::VOID)
@@ -135,7 +135,7 @@ impl<'u> Reader<'u> {
         self.params(cursor, function, &mut prototype)?;
         let result = self.result(function, &mut prototype);
         result.map_err(|reason| reason.inside("result".to_owned()))?;
-        self.check_target(cursor, &own, &mut prototype)?;
+        self.check_target(cursor, &own_target, &mut prototype)?;
         Ok(prototype)
     }
 
@@ -213,9 +213,9 @@ impl<'u> Reader<'u> {
         let address = WrittenType::Pointer(Box::new(prototype.written_ret.clone()));
         prototype.returns_by_reference = true;
         prototype.params.insert(0, (None, self.model.pointer()));
-        let spelled = declared(&prototype.spelled_ret, "*");
-        prototype.spelled_params.insert(0, spelled.clone());
-        prototype.spelled_ret = spelled;
+        let spelling = declared(&prototype.spelled_ret, "*");
+        prototype.spelled_params.insert(0, spelling.clone());
+        prototype.spelled_ret = spelling;
         prototype.written_params.insert(0, address.clone());
         prototype.written_ret = address;
         prototype.by_reference.iter_mut().for_each(|i| *i += 1);
@@ -341,9 +341,9 @@ fn convention(
             let spelling = function.spelling();
             let attributes = spelling.split("__attribute__((").skip(1);
             let names = attributes.filter_map(|rest| rest.split(')').next());
-            let own = names.filter(|name| *name != "noreturn").last();
-            let own = own.map_or_else(|| format!("number {number}"), str::to_owned);
-            Err(Reason::Convention(own))
+            let keyword = names.filter(|name| *name != "noreturn").last();
+            let keyword = keyword.map_or_else(|| format!("number {number}"), str::to_owned);
+            Err(Reason::Convention(keyword))
         }
     }
 }

@@ -16,11 +16,11 @@ use crate::reason::Reason;
 /// Adds the macros that `unit` defines to `header`, each name once, by its last definition. Returns
 /// the names of those whose value is not known yet.
 pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> Vec<String> {
-    let all = definitions(unit);
-    let (mut known, mut unknown) = (HashMap::new(), Vec::new());
+    let definitions = definitions(unit);
+    let (mut expansions, mut unknown) = (HashMap::new(), Vec::new());
     let mut n_tokens = 0_u64;
-    for (name, definition @ (cursor, tokens)) in &all {
-        let expanded = expansion(&all, name, &mut known, 0);
+    for (name, definition @ (cursor, tokens)) in &definitions {
+        let expanded = expansion(&definitions, name, &mut expansions, 0);
         let refusal = if takes_arguments(definition) {
             Some("takes arguments")
         } else if tokens.is_empty() {
@@ -31,9 +31,9 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> V
             n_tokens = n_tokens.saturating_add(expanded.n_tokens);
             expanded.refusal(n_tokens)
         };
-        let other = |why| skipped_declaration(*cursor, name.clone(), Reason::Macro(why));
+        let skipped = |why| skipped_declaration(*cursor, name.clone(), Reason::Macro(why));
         if let Some(why) = refusal {
-            header.other_macros.push(other(why));
+            header.other_macros.push(skipped(why));
             continue;
         }
         let value = answers.macros.get(name).map(|answer| {
@@ -49,7 +49,7 @@ pub(crate) fn read(unit: &Unit<'_>, answers: &Answers, header: &mut Header) -> V
                 enumeration: String::new(),
                 location: cursor.place().location(),
             }),
-            Some(None) => header.other_macros.push(other(NO_INTEGER)),
+            Some(None) => header.other_macros.push(skipped(NO_INTEGER)),
         }
     }
     unknown
@@ -78,16 +78,16 @@ fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
 fn expansion<'d>(
     definitions: &'d Definitions<'_>,
     name: &'d str,
-    known: &mut HashMap<&'d str, Expansion>,
+    expansions: &mut HashMap<&'d str, Expansion>,
     depth: u32,
 ) -> Expansion {
     let Some((_, tokens)) = definitions.get(name) else {
         return Expansion::default();
     };
-    if let Some(known) = known.get(name) {
-        return *known;
+    if let Some(expansion) = expansions.get(name) {
+        return *expansion;
     }
-    let mut all = Expansion {
+    let mut total = Expansion {
         is_harmful: !is_harmless(tokens),
         ..Expansion::default()
     };
@@ -95,9 +95,9 @@ fn expansion<'d>(
     // followed.
     let unknown = Expansion {
         is_harmful: true,
-        ..all
+        ..total
     };
-    known.insert(name, unknown);
+    expansions.insert(name, unknown);
     let (mut brackets, mut times) = (0_u64, 1_u64);
     for token in tokens {
         let text = token.text.as_str();
@@ -108,21 +108,21 @@ fn expansion<'d>(
         }
         let inner = match text {
             // A name within its own expansion is not expanded again.
-            own if own == name => Expansion::default(),
+            _ if text == name => Expansion::default(),
             _ if depth == MAX_NESTING => unknown,
-            text => expansion(definitions, text, known, depth + 1),
+            text => expansion(definitions, text, expansions, depth + 1),
         };
-        all.is_harmful |= inner.is_harmful;
-        all.depth = all.depth.max(brackets.saturating_add(inner.depth));
-        all.n_tokens = all.n_tokens.saturating_add(inner.n_tokens.max(1));
+        total.is_harmful |= inner.is_harmful;
+        total.depth = total.depth.max(brackets.saturating_add(inner.depth));
+        total.n_tokens = total.n_tokens.saturating_add(inner.n_tokens.max(1));
         // An argument can be expanded once per token of the macro.
         if definitions.get(text).is_some_and(takes_arguments) {
             times = times.saturating_mul(inner.n_tokens.max(1));
         }
     }
-    all.n_tokens = all.n_tokens.saturating_mul(times);
-    known.insert(name, all);
-    all
+    total.n_tokens = total.n_tokens.saturating_mul(times);
+    expansions.insert(name, total);
+    total
 }
 
 fn takes_arguments((cursor, _): &(Cursor<'_>, Vec<Token>)) -> bool {

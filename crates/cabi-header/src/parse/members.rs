@@ -27,20 +27,20 @@ impl DeclaredMember {
     /// several alignments, one of them in the declarator, because it is not known which value that
     /// one has.
     pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
-        let known = |at: &Position| match at {
+        let resolve = |at: &Position| match at {
             Position::Unknown => place,
             known => *known,
         };
-        let is_declared = |at: &Position| known(at) == Position::Declaration;
+        let is_declared = |at: &Position| resolve(at) == Position::Declaration;
         let is_packed = self.packed.iter().any(is_declared);
         if self.aligned.iter().all(is_declared) {
             return Some(self.member(self.ty.clone(), is_packed, &self.asked));
         }
-        let (&[at], &[asked]) = (&self.aligned[..], &self.asked[..]) else {
+        let (&[at], &[align]) = (&self.aligned[..], &self.asked[..]) else {
             return None;
         };
-        let ty = match known(&at) {
-            Position::Type if asked != 0 => self.ty.with_align(asked).ok()?,
+        let ty = match resolve(&at) {
+            Position::Type if align != 0 => self.ty.with_align(align).ok()?,
             _ => self.ty.clone(),
         };
         Some(self.member(ty, is_packed, &[]))

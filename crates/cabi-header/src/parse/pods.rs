@@ -131,8 +131,8 @@ impl<'u> Reader<'u> {
             CXCursor_FunctionTemplate => child.name().split('<').next() == Some(name),
             _ => false,
         };
-        let is_provided = |own: &Cursor<'_>| {
-            let printed = own.printed();
+        let is_provided = |child: &Cursor<'_>| {
+            let printed = child.printed();
             !printed.contains("= default") && !printed.contains("= delete")
         };
         let is_to_neither = |child: &Cursor<'_>| match child.kind() {

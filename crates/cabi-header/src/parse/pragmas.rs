@@ -86,14 +86,14 @@ impl Pragmas {
         for text in &texts {
             self.look_at(text);
         }
-        let others: Vec<String> = texts.iter().map(|text| without_lines(text)).collect();
+        let remainders: Vec<String> = texts.iter().map(|text| without_lines(text)).collect();
         let of_operators = texts.iter().flat_map(|text| operators(text).flatten());
         let mut forms: Vec<PackForm<'_>> = of_operators.filter_map(pack_form).collect();
         let makes_one = |text: &String| operators(text).any(|string| string.is_none());
         if texts.iter().any(makes_one) {
             // A macro may make a pragma of its argument, which stands anywhere but in a pragma.
-            let all = others.iter().flat_map(|text| arguments(text));
-            forms.extend(all.filter_map(pack_form).filter(|form| !form.disputed));
+            let args = remainders.iter().flat_map(|text| arguments(text));
+            forms.extend(args.filter_map(pack_form).filter(|form| !form.disputed));
             self.pack |= !forms.is_empty();
         }
         let of_operators_push = forms.iter().any(|form| form.pushes);
@@ -128,20 +128,20 @@ impl Pragmas {
         }
         self.transparent_union |= text.contains("transparent_union");
         self.target_attribute |= text.contains("target");
-        for rest in after_pragma(text) {
-            self.storage_order |= words(rest, &["scalar_storage_order"]).is_some();
-            let ignored = rest.contains("ignored");
+        for pragma in after_pragma(text) {
+            self.storage_order |= words(pragma, &["scalar_storage_order"]).is_some();
+            let ignored = pragma.contains("ignored");
             let ignores =
-                |option| ignored && (rest.contains(option) || rest.contains("-Weverything"));
+                |option| ignored && (pragma.contains(option) || pragma.contains("-Weverything"));
             self.ignores_nameless |= ignores(NO_DECLARATION);
             self.ignores_attributes |= ignores("attributes");
             self.ignores_unknown |= ignores("-Wattributes") || ignores("-Wunknown-attributes");
-            self.pack |= words(rest, &["pack"]).is_some();
-            self.align |= words(rest, &["options"])
-                .or(words(rest, &["align"]))
+            self.pack |= words(pragma, &["pack"]).is_some();
+            self.align |= words(pragma, &["options"])
+                .or(words(pragma, &["align"]))
                 .is_some();
-            self.target |= words(rest, &["clang", "attribute"]).is_some();
-            let Some(target) = words(rest, &["GCC", "target"]) else {
+            self.target |= words(pragma, &["clang", "attribute"]).is_some();
+            let Some(target) = words(pragma, &["GCC", "target"]) else {
                 continue;
             };
             self.target = true;
@@ -187,40 +187,40 @@ struct PackedLines<'t> {
 
 impl<'t> PackedLines<'t> {
     fn in_text(text: &'t str) -> Self {
-        let (mut found, mut stack, mut packs) = (Self::default(), Vec::new(), false);
+        let (mut packed, mut stack, mut packs) = (Self::default(), Vec::new(), false);
         for line in text.lines() {
             if directive(line, "include").is_some() {
-                found.includes |= packs;
-                found
+                packed.includes |= packs;
+                packed
                     .others_find
                     .extend(stack.iter().map(|(name, _)| *name));
             }
             let Some(form) = directive(line, "pragma").and_then(pack_form) else {
                 continue;
             };
-            found.names.extend(form.value.filter(|_| packs));
+            packed.names.extend(form.value.filter(|_| packs));
             let entry = form.entry.or(form.value);
             if form.pushes {
                 stack.push((entry, packs));
             }
             if form.pops
-                && let Some(own) = entry
+                && let Some(name) = entry
             {
-                let named = stack.iter().rposition(|(name, _)| *name == entry);
-                if named.is_none() {
-                    found.unknown.push((own, !stack.is_empty()));
+                let index = stack.iter().rposition(|(name, _)| *name == entry);
+                if index.is_none() {
+                    packed.unknown.push((name, !stack.is_empty()));
                 }
-                stack.truncate(named.map_or(stack.len(), |at| at + 1));
+                stack.truncate(index.map_or(stack.len(), |at| at + 1));
             }
             packs = match form.pops {
                 true => stack.pop().is_some_and(|(_, packs)| packs),
                 false => (packs || form.is_number) && !form.resets,
             };
         }
-        found
+        packed
             .others_find
             .extend(stack.iter().map(|(name, _)| *name));
-        found
+        packed
     }
 }
 
@@ -293,7 +293,7 @@ fn without_comments(text: &str) -> String {
         let (before, from) = rest.split_at(at);
         plain += before;
         let line = from.lines().next().unwrap_or("");
-        let (len, kept) = if let Some(comment) = from.strip_prefix("/*") {
+        let (len, replacement) = if let Some(comment) = from.strip_prefix("/*") {
             (comment.find("*/").map_or(from.len(), |end| 4 + end), " ")
         } else if from.starts_with("//") {
             (line.len(), " ")
@@ -305,7 +305,7 @@ fn without_comments(text: &str) -> String {
             };
             (len, &from[..len])
         };
-        plain += kept;
+        plain += replacement;
         rest = &from[len..];
     }
     plain + rest
@@ -331,17 +331,17 @@ fn pack_form(pragma: &str) -> Option<PackForm<'_>> {
     let is_number = |arg: &str| arg.starts_with(|c: char| c.is_ascii_digit());
     let (value, entry, is_known) = match args[..] {
         ["" | "push" | "pop" | "show"] => (None, None, true),
-        [own] | ["push", own] => (Some(own), None, true),
-        ["push", entry, own] if !is_number(entry) => (Some(own), Some(entry), true),
+        [value] | ["push", value] => (Some(value), None, true),
+        ["push", entry, value] if !is_number(entry) => (Some(value), Some(entry), true),
         ["pop", entry] if !is_number(entry) && entry != "push" => (None, Some(entry), true),
         _ => (None, None, false),
     };
     Some(PackForm {
-        value: value.filter(|own| !is_number(own)),
+        value: value.filter(|value| !is_number(value)),
         entry,
         pushes: args[0] == "push",
         pops: args[0] == "pop",
-        is_number: args.last().is_some_and(|own| is_number(own)),
+        is_number: args.last().is_some_and(|arg| is_number(arg)),
         resets: args == [""],
         disputed: !is_known || !rest.trim().is_empty(),
     })
@@ -366,8 +366,8 @@ fn values_in<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = Option<u3
         let before = text[..*at].trim_end();
         before.is_empty() || before.ends_with("-D") || before.ends_with("define")
     };
-    let found = text.match_indices(name).filter(is_definition);
-    found.filter_map(|(at, _)| {
+    let definitions = text.match_indices(name).filter(is_definition);
+    definitions.filter_map(|(at, _)| {
         let rest = &text[at + name.len()..];
         let value = rest.trim_start_matches(['=', ' ', '\t', '(']);
         let is_empty = value.is_empty() || value.starts_with('\n');

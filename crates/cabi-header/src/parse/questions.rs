@@ -55,20 +55,20 @@ impl Questions {
     /// declaration.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("\n{CHECKED}");
-        for (i, asked) in self.values.iter().enumerate() {
+        for (i, question) in self.values.iter().enumerate() {
             // The header may define a macro of this name afterwards.
-            for word in words(asked) {
+            for word in words(question) {
                 text += &format!("#pragma push_macro(\"{word}\")\n#undef {word}\n");
             }
             // `aligned` alone.
-            let asked = match asked.as_str() {
+            let question = match question.as_str() {
                 "" => "_Alignof(__cabi_aligned)",
-                asked => asked,
+                question => question,
             };
             text += &format!(
-                "enum {{ {QUESTION}value_{i} = ({asked}) }};\nenum {{ {QUESTION}align_{i} = _Alignof({asked}) }};\n"
+                "enum {{ {QUESTION}value_{i} = ({question}) }};\nenum {{ {QUESTION}align_{i} = _Alignof({question}) }};\n"
             );
-            for word in words(asked) {
+            for word in words(question) {
                 text += &format!("#pragma pop_macro(\"{word}\")\n");
             }
         }
@@ -98,11 +98,11 @@ impl Questions {
             for (cursor, value) in declared {
                 let name = cursor.name();
                 let words = name.strip_prefix(QUESTION);
-                let Some((what, i)) = words.and_then(|words| words.split_once('_')) else {
+                let Some((fact, i)) = words.and_then(|words| words.split_once('_')) else {
                     continue;
                 };
                 let answer = i.parse().ok().and_then(|i: usize| found.get_mut(i));
-                match (what, answer.filter(|_| !wrong(cursor))) {
+                match (fact, answer.filter(|_| !wrong(cursor))) {
                     ("value", Some(answer)) => answer.value = Some(value),
                     ("align", Some(answer)) => answer.align = Some(value),
                     ("kind", Some(answer)) => answer.kind = Some(cursor.ty().integer_kind()),

@@ -65,23 +65,23 @@ impl<'u> Reader<'u> {
             };
             return Err(unsupported(definition.ty(), why));
         }
-        let own = self.look_at(definition)?;
-        if let Some(why) = self.unknown_to_gcc(&own.attributes) {
+        let record = self.look_at(definition)?;
+        if let Some(why) = self.unknown_to_gcc(&record.attributes) {
             return Err(unsupported(definition.ty(), why));
         }
-        let clang = self.readings(&own)?;
-        let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
+        let clang = self.readings(&record)?;
+        let first = clang.first().cloned().ok_or_else(|| hidden(&record))?;
         if self.is_as_clang() {
             return Ok(first);
         }
-        let why = match own.attributes.transparent {
+        let why = match record.attributes.transparent {
             true => "gcc ignores its `transparent_union`, and clang does not",
             false => "clang ignores its `transparent_union`, and gcc does not",
         };
-        if !self.is_as_gcc() && own.attributes.transparent != own.is_transparent_to_gcc() {
+        if !self.is_as_gcc() && record.attributes.transparent != record.is_transparent_to_gcc() {
             return Err(unsupported(definition.ty(), why));
         }
-        let gcc = self.as_gcc(&own, &clang)?;
+        let gcc = self.as_gcc(&record, &clang)?;
         match difference(definition.ty(), &gcc, &first) {
             Some(reason) if !self.is_as_gcc() => return Err(reason),
             Some(reason) => (self.errors).spoils(&definition.ty().canonical().spelling(), &reason),
@@ -119,8 +119,8 @@ impl<'u> Reader<'u> {
         subject: Subject,
     ) -> Result<(), Reason> {
         let mut in_names = self.errors.ignored_in_names.iter();
-        let found = in_names.find(|(_, places)| !self.is_as_clang() && places.is_in(declaration));
-        if let Some((attribute, _)) = found {
+        let entry = in_names.find(|(_, places)| !self.is_as_clang() && places.is_in(declaration));
+        if let Some((attribute, _)) = entry {
             return Err(ignored_in_name(attribute));
         }
         let ignored = IGNORED.iter().zip(self.facts.ignored);
@@ -139,10 +139,10 @@ impl<'u> Reader<'u> {
                 return Err(Reason::Attribute((*name).to_owned()));
             }
             if occurs && self.pragmas.ignores_unknown {
-                let what = format!(
+                let attribute = format!(
                     "{name}, which clang may ignore without a warning because of a pragma,"
                 );
-                return Err(Reason::Attribute(what));
+                return Err(Reason::Attribute(attribute));
             }
         }
         Ok(())
@@ -211,82 +211,82 @@ impl<'u> Reader<'u> {
 
     /// Returns the record by clang's rules, in each way that gives the layout stated. There is at
     /// least one, without `#pragma pack` or with a value of it that may be in force.
-    fn readings(&mut self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
+    fn readings(&mut self, record: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
         // If the record is a member itself, Microsoft's compilers heed an alignment of its own even
         // if its members have that anyway.
-        let asked = match own.attributes.aligned && self.model.records == RecordRules::Msvc {
-            true => self.own_align(own).ok(),
+        let own_align = match record.attributes.aligned && self.model.records == RecordRules::Msvc {
+            true => self.own_align(record).ok(),
             false => None,
         };
-        let declared = own.declared.iter().map(DeclaredMember::to_clang);
-        let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
-        let lay_out = |pack| self.lay_out(own, &members, pack, asked);
+        let declared = record.declared.iter().map(DeclaredMember::to_clang);
+        let members: Vec<_> = record.bases.iter().cloned().chain(declared).collect();
+        let lay_out = |pack| self.lay_out(record, &members, pack, own_align);
         let plain = lay_out(None);
-        let mut found: Vec<Type> = plain.iter().cloned().collect();
+        let mut readings: Vec<Type> = plain.iter().cloned().collect();
         // If nothing may pack the record, a difference is final.
         let pragmas = self.pragmas;
-        let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
+        let may_pack = pragmas.pack_argument || (pragmas.pack && record.attributes.unnamed);
         if may_pack && matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. })) {
             let packs = [1, 2, 4, 8, 16].into_iter();
-            found.extend(packs.filter_map(|pack| lay_out(Some(pack)).ok()));
+            readings.extend(packs.filter_map(|pack| lay_out(Some(pack)).ok()));
         }
-        if found.is_empty() {
+        if readings.is_empty() {
             plain?;
         }
-        Ok(found)
+        Ok(readings)
     }
 
     /// Returns the record as gcc lays it out; `clang` are its readings by clang's rules.
-    fn as_gcc(&mut self, own: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
-        let refuse = |why| Err(unsupported(own.definition.ty(), why));
-        if self.pragmas.pack && has_pragma(own.definition) {
+    fn as_gcc(&mut self, record: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
+        let refuse = |why| Err(unsupported(record.definition.ty(), why));
+        if self.pragmas.pack && has_pragma(record.definition) {
             return refuse(
                 "a `#pragma pack` is inside it: clang uses the value at its beginning, gcc the value at its end",
             );
         }
-        if self.pragmas.align && own.attributes.unnamed {
+        if self.pragmas.align && record.attributes.unnamed {
             return refuse("only clang has `#pragma align` and `#pragma options align`");
         }
         let packs = clang.iter().map(|ty| ty.as_record()?.attributes().pack);
         let packs = packs.collect::<Option<Vec<u32>>>().unwrap_or_default();
-        if let Some(why) = self
-            .pragmas
-            .packs_otherwise(&own.declared, own.stated.align, &packs)
+        if let Some(why) =
+            self.pragmas
+                .packs_otherwise(&record.declared, record.stated.align, &packs)
         {
             return refuse(why);
         }
         let model = match self.facts.x86 {
-            true => own.attributes.model(&self.model),
+            true => record.attributes.model(&self.model),
             // gcc for other machines has no `ms_struct`.
             false => self.model,
         };
         let model = model.with_records(RecordRules::Gcc);
-        let mut found: Option<Type> = None;
-        for &place in places(&own.declared) {
-            let declared = own.declared.iter();
+        let mut result: Option<Type> = None;
+        for &place in places(&record.declared) {
+            let declared = record.declared.iter();
             let members =
-                declared.map(|declared| declared.to_gcc(place).ok_or_else(|| hidden(own)));
+                declared.map(|declared| declared.to_gcc(place).ok_or_else(|| hidden(record)));
             let members = members.collect::<Result<Vec<_>, _>>()?;
-            let members: Vec<_> = own.bases.iter().cloned().chain(members).collect();
+            let members: Vec<_> = record.bases.iter().cloned().chain(members).collect();
             for clang in clang {
                 let known = clang.as_record().map(|record| record.attributes());
                 let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
-                let mut ty = self.build(own, &members, (pack, align), &model)?;
+                let mut ty = self.build(record, &members, (pack, align), &model)?;
                 // The record's own alignment may show in gcc's layout though it does not in
                 // clang's.
-                if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
-                    let align = Some(self.own_align(own)?);
-                    ty = self.build(own, &members, (pack, align), &model)?;
+                if record.attributes.aligned && align.is_none() && ty.align() < clang.align() {
+                    let align = Some(self.own_align(record)?);
+                    ty = self.build(record, &members, (pack, align), &model)?;
                 }
-                if let Some(found) = &found
-                    && difference(own.definition.ty(), found, &ty).is_some()
+                if let Some(result) = &result
+                    && difference(record.definition.ty(), result, &ty).is_some()
                 {
-                    return Err(hidden(own));
+                    return Err(hidden(record));
                 }
-                found = Some(ty);
+                result = Some(ty);
             }
         }
-        found.ok_or_else(|| hidden(own))
+        result.ok_or_else(|| hidden(record))
     }
 
     /// Returns the alignment that the record's own `aligned` asks for.
@@ -298,41 +298,41 @@ impl<'u> Reader<'u> {
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// Returns the record with `pack` in force, if that gives the record the layout stated. `asked`
-    /// is the record's own alignment, if that is known.
+    /// Returns the record with `pack` in force, if that gives the record the layout stated.
+    /// `own_align` is the record's own alignment, if that is known.
     fn lay_out(
         &self,
-        own: &RecordDefinition<'u>,
+        record: &RecordDefinition<'u>,
         members: &[Member],
         pack: Option<u32>,
-        asked: Option<u32>,
+        own_align: Option<u32>,
     ) -> Result<Type, Reason> {
-        let model = own.attributes.model(&self.facts.model);
-        let build = |align| self.build(own, members, (pack, align), &model);
-        let mut ty = build(asked)?;
+        let model = record.attributes.model(&self.facts.model);
+        let build = |align| self.build(record, members, (pack, align), &model);
+        let mut ty = build(own_align)?;
         // The value of the record's own `aligned` is the alignment it has, if the members alone
         // would give it less.
-        if own.attributes.aligned
-            && let Ok(align) = u32::try_from(own.stated.align)
+        if record.attributes.aligned
+            && let Ok(align) = u32::try_from(record.stated.align)
             && align > ty.align()
         {
             ty = build(Some(align))?;
         }
-        mismatch(&own.stated, &ty).map_or(Ok(ty), Err)
+        mismatch(&record.stated, &ty).map_or(Ok(ty), Err)
     }
 
     fn build(
         &self,
-        own: &RecordDefinition<'u>,
+        record: &RecordDefinition<'u>,
         members: &[Member],
         (pack, align): (Option<u32>, Option<u32>),
         model: &DataModel,
     ) -> Result<Type, Error> {
-        let declared = &own.attributes;
-        let spelling = own.definition.ty().canonical().spelling();
+        let declared = &record.attributes;
+        let spelling = record.definition.ty().canonical().spelling();
         let tag = spelling.rsplit([' ', ':']).next();
         let tag = tag.filter(|_| !is_unnamed(&spelling)).unwrap_or("");
-        let mut builder = match own.definition.kind() {
+        let mut builder = match record.definition.kind() {
             CXCursor_UnionDecl => RecordBuilder::union(tag),
             _ => RecordBuilder::structure(tag),
         };
@@ -343,7 +343,7 @@ impl<'u> Reader<'u> {
             builder = builder.language(Language::Cxx);
         }
         let is_transparent = match model.records {
-            RecordRules::Gcc => own.is_transparent_to_gcc(),
+            RecordRules::Gcc => record.is_transparent_to_gcc(),
             _ => declared.transparent,
         };
         if is_transparent {

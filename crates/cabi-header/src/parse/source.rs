@@ -138,8 +138,8 @@ impl<'s> Source<'s> {
         let mut args = vec![format!("-x{}", options.language())];
         // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
-        let kept = options.args.iter().filter(|arg| !turns_warnings(arg));
-        args.extend(kept.cloned());
+        let user_args = options.args.iter().filter(|arg| !turns_warnings(arg));
+        args.extend(user_args.cloned());
         args.extend(WARNINGS.map(str::to_owned));
         // clang has no macro for the x87 registers.
         args.extend(without_x87(&options.args).then(|| "-D__cabi_without_x87".to_owned()));
@@ -163,12 +163,12 @@ impl<'s> Source<'s> {
         })
     }
 
-    /// Parses the text with `more` after it.
-    pub(crate) fn run(&self, more: &str) -> Result<Unit<'s>, HeaderError> {
+    /// Parses the text with `suffix` after it.
+    pub(crate) fn run(&self, suffix: &str) -> Result<Unit<'s>, HeaderError> {
         let unsaved = [
             (
                 self.name.clone(),
-                c_string(format!("{}{more}", self.text), "the text")?,
+                c_string(format!("{}{suffix}", self.text), "the text")?,
             ),
             (
                 c_string(prelude::NAME.to_owned(), "")?,
@@ -198,8 +198,8 @@ impl<'s> Source<'s> {
         let is_question =
             |place: &SourcePlace| place.file == main && place.line as usize >= first_line;
         let errors = unit.diagnostics().into_iter();
-        let errors = errors.filter(|one| one.is_error && is_question(&one.place));
-        let wrong: HashSet<u32> = errors.map(|one| one.place.line).collect();
+        let errors = errors.filter(|error| error.is_error && is_question(&error.place));
+        let wrong: HashSet<u32> = errors.map(|error| error.place.line).collect();
         let is_wrong = |cursor: Cursor<'_>| {
             wrong.contains(&cursor.place().line) || mentioned(cursor, &questions.spoilt).is_some()
         };
@@ -210,10 +210,10 @@ impl<'s> Source<'s> {
     /// Returns the pragmas in all texts that `unit` has read, and in arguments.
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
-        let mut found = Pragmas::default();
+        let mut pragmas = Pragmas::default();
         for arg in self.given_args {
-            found.packed_argument |= arg == "-fpack-struct";
-            found.pack_argument |= arg.starts_with("-fpack-struct");
+            pragmas.packed_argument |= arg == "-fpack-struct";
+            pragmas.pack_argument |= arg.starts_with("-fpack-struct");
         }
         let mut texts = vec![self.text.to_owned()];
         // Macros may have pragmas.
@@ -223,8 +223,8 @@ impl<'s> Source<'s> {
         // A file that cannot be read was in memory: the prelude, which has no pragmas.
         let bytes = files.filter_map(|file| std::fs::read(file).ok());
         texts.extend(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
-        found.look(&texts);
-        found
+        pragmas.look(&texts);
+        pragmas
     }
 }
 

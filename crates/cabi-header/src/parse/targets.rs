@@ -35,8 +35,8 @@ impl OwnTarget {
         if attributes == printed
             && features != self::features(printed, &between_quotes_blank(printed))
         {
-            let what = "target, beside an attribute with quotes in its string,";
-            return Err(Reason::Attribute(what.to_owned()));
+            let attribute = "target, beside an attribute with quotes in its string,";
+            return Err(Reason::Attribute(attribute.to_owned()));
         }
         let clones = ["target_clones", "cpu_specific", "cpu_dispatch"];
         Ok(Self {
@@ -60,7 +60,7 @@ impl<'u> Reader<'u> {
         own: &OwnTarget,
         function: &mut Prototype,
     ) -> Result<(), Reason> {
-        let refuse = |what: String| Err(Reason::Attribute(what));
+        let refuse = |attribute: String| Err(Reason::Attribute(attribute));
         self.check_ignored(cursor, Subject::Function)?;
         if self.errors.ignored_targets.is_in(cursor) {
             return refuse("target, which clang ignores here,".to_owned());
@@ -99,7 +99,7 @@ impl<'u> Reader<'u> {
         // vector is split.
         let takes_away = |word: &str| word.starts_with("no-") || word.starts_with("arch=");
         let may_split = base > VectorLevel::Baseline && own.words().any(takes_away);
-        let what = match self.is_as_clang() {
+        let reason = match self.is_as_clang() {
             true if may_split => "for which clang may split wide vectors",
             false if may_split || own.vectors != base => {
                 "for which gcc and clang pass wide vectors differently"
@@ -109,7 +109,7 @@ impl<'u> Reader<'u> {
                 return Ok(());
             }
         };
-        refuse(format!("target(\"{}\"), {what},", own.features))
+        refuse(format!("target(\"{}\"), {reason},", own.features))
     }
 }
 

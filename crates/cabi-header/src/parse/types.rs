@@ -114,13 +114,13 @@ impl<'u> Reader<'u> {
             return Ok(self.pointer(ty.canonical().pointee()));
         }
         self.nesting += 1;
-        let read = self.unchecked(ty);
+        let result = self.unchecked(ty);
         self.nesting -= 1;
-        let read = read?;
+        let result = result?;
         // A type that clang lays out otherwise is reported, never used.
-        match self.is_as_gcc() && may_differ(ty, &read) {
-            true => Ok(read),
-            false => size_mismatch(ty, &read).map_or(Ok(read), Err),
+        match self.is_as_gcc() && may_differ(ty, &result) {
+            true => Ok(result),
+            false => size_mismatch(ty, &result).map_or(Ok(result), Err),
         }
     }
 
@@ -266,12 +266,12 @@ impl<'u> Reader<'u> {
         }
         self.check_greatest(definition, &head(definition))?;
         let underlying = self.ty(definition.integer_type())?;
-        let read = Type::enumeration(&underlying)?;
-        if i64::from(read.align()) != definition.ty().align() {
+        let enumeration = Type::enumeration(&underlying)?;
+        if i64::from(enumeration.align()) != definition.ty().align() {
             let why = "an enumeration with `aligned` is not supported: gcc heeds only a greater alignment, clang any";
             return Err(unsupported(ty, why));
         }
-        Ok(read)
+        Ok(enumeration)
     }
 
     /// Returns a type that libclang knows by its spelling only: `_BitInt(N)`, `__bf16`, and

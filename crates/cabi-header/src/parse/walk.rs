@@ -2,7 +2,7 @@
 //!
 //! A wrong declaration costs itself and what depends on it, never the header.
 
-use cabi::{RecordRules, Type};
+use cabi::{Record, RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
@@ -41,13 +41,13 @@ pub(crate) fn read(
         target: target.clone(),
         why,
     })?;
-    let wanted = match facts.model.records {
+    let model = match facts.model.records {
         RecordRules::Clang => facts
             .model
             .with_records(records.unwrap_or_else(|| of_target(&target))),
         _ => facts.model,
     };
-    let mut header = Header::empty(&target, wanted);
+    let mut header = Header::empty(&target, model);
     let unknown_macros = macros::read(unit, answers, &mut header);
     let mut walk = Walk {
         reader: Reader::new(facts, &target, answers, errors, pragmas, records),
@@ -78,8 +78,8 @@ struct Walk<'u> {
 impl<'u> Walk<'u> {
     fn declaration(&mut self, cursor: Cursor<'u>, depth: u16) {
         let kind = cursor.kind();
-        if let Some(what) = unsupported_cxx(kind) {
-            self.skip(cursor, qualified_name(cursor), Reason::Cxx(what));
+        if let Some(construct) = unsupported_cxx(kind) {
+            self.skip(cursor, qualified_name(cursor), Reason::Cxx(construct));
             self.explain(cursor);
             let symbol = Some(self.reader.symbol(cursor));
             self.note(cursor, DeclaredKind::Function { symbol });
@@ -102,7 +102,7 @@ impl<'u> Walk<'u> {
         } else if TYPEDEFS.contains(&kind) {
             let (name, underlying) = (qualified_name(cursor), cursor.underlying());
             self.note_type(cursor, underlying, error.as_ref());
-            let read = self.unless_wrong(cursor, &cursor.name(), error, |reader| {
+            let entry = self.unless_wrong(cursor, &cursor.name(), error, |reader| {
                 let ty = reader.ty(cursor.ty())?;
                 Ok(NamedType {
                     written: reader.written(underlying),
@@ -110,7 +110,7 @@ impl<'u> Walk<'u> {
                     ..NamedType::new(&name, ty)
                 })
             });
-            self.add_type(cursor, name, read);
+            self.add_type(cursor, name, entry);
         } else if is_type(kind) {
             let name = cursor.ty().canonical().spelling();
             if !is_unnamed(&name) {
@@ -223,10 +223,10 @@ impl<'u> Walk<'u> {
             self.add_constants(cursor, name, error.as_ref());
         }
         if !has_name {
-            let read = self.reader.ty(cursor.ty());
-            return self.dispute(cursor.ty(), &name, read.as_ref());
+            let ty = self.reader.ty(cursor.ty());
+            return self.dispute(cursor.ty(), &name, ty.as_ref());
         }
-        let read = self.unless_wrong(cursor, &name, error, |reader| {
+        let entry = self.unless_wrong(cursor, &name, error, |reader| {
             let mut named = NamedType::new(&name, reader.ty(cursor.ty())?);
             if is_enum {
                 named.written = reader.written(cursor.integer_type());
@@ -236,7 +236,7 @@ impl<'u> Walk<'u> {
             }
             Ok(named)
         });
-        self.add_type(cursor, name, read);
+        self.add_type(cursor, name, entry);
     }
 
     fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
@@ -306,11 +306,11 @@ impl<'u> Walk<'u> {
 
 /// Adds the members of a record as written to `named`, one for each of its fields.
 fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedType) {
-    let ours = named.ty.as_record().map_or(&[][..], |ours| ours.fields());
+    let all_fields = named.ty.as_record().map_or(&[][..], Record::fields);
     let fields = record.ty().fields();
     // Base classes come first.
-    let n_bases = ours.len().saturating_sub(fields.len());
-    for base in ours.iter().take(n_bases) {
+    let n_bases = all_fields.len().saturating_sub(fields.len());
+    for base in all_fields.iter().take(n_bases) {
         named.members.push(WrittenType::Type(base.ty().clone()));
         named.spelled.push(TypeSpelling {
             ty: base.ty().to_string(),
@@ -319,28 +319,28 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
         });
     }
     for field in fields {
-        let own = spelled(reader, field.ty(), 0);
-        named.members.push(own.written.clone());
-        named.spelled.push(own);
+        let spelling = spelled(reader, field.ty(), 0);
+        named.members.push(spelling.written.clone());
+        named.spelled.push(spelling);
     }
 }
 
 /// Returns `ty` as clang spells it. A record without a name, or an array of them, has its members.
 fn spelled<'u>(reader: &mut Reader<'u>, ty: Ty<'u>, depth: u16) -> TypeSpelling {
     let text = prelude::names_of_c(&ty.spelling());
-    let mut own = TypeSpelling {
+    let mut spelling = TypeSpelling {
         ty: without_place(&text),
         written: reader.written(ty),
         members: Vec::new(),
     };
-    if own.ty == text {
-        return own;
+    if spelling.ty == text {
+        return spelling;
     }
     let record = innermost(ty.canonical());
     if record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {
         let fields = record.fields().into_iter();
         let members = fields.map(|field| spelled(reader, field.ty(), depth + 1));
-        own.members = members.collect();
+        spelling.members = members.collect();
     }
-    own
+    spelling
 }

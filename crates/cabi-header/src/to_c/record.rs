@@ -86,16 +86,16 @@ impl Emitter {
             let fields = record.fields().iter();
             fields.map(Field::offset_bits).collect()
         };
-        let again = |rules: &RecordRules| {
+        let is_same = |rules: &RecordRules| {
             // C's compilers read the text, whatever language the record was declared in.
-            let again = RecordBuilder::from(record).language(Language::C);
-            let again = again.build(&self.model.with_records(*rules)).ok()?;
-            let has_offsets = offsets(again.as_record()?) == offsets(record);
-            Some(has_offsets && again.size() == ty.size() && again.align() == record.align())
+            let builder = RecordBuilder::from(record).language(Language::C);
+            let rebuilt = builder.build(&self.model.with_records(*rules)).ok()?;
+            let has_offsets = offsets(rebuilt.as_record()?) == offsets(record);
+            Some(has_offsets && rebuilt.size() == ty.size() && rebuilt.align() == record.align())
         };
         has_pragma
             && !record.fields().iter().any(is_odd)
-            && rules.iter().all(|rules| again(rules) == Some(true))
+            && rules.iter().all(|rules| is_same(rules) == Some(true))
     }
 
     /// Returns the members as they were declared.
@@ -149,9 +149,9 @@ impl Emitter {
             lines += &padding((ty.size() * 8).saturating_sub(at), indent, names);
         } else {
             let deeper = format!("{indent}    ");
-            let rest = padding(ty.size() * 8, &deeper, names);
+            let filler = padding(ty.size() * 8, &deeper, names);
             let packed = attributes(true, None, false);
-            lines += &format!("{deeper}struct {{\n{rest}{deeper}}}{packed};\n");
+            lines += &format!("{deeper}struct {{\n{filler}{deeper}}}{packed};\n");
         }
         Ok(lines)
     }
@@ -245,21 +245,21 @@ fn pragmas(record: &Record, outer: Option<&Record>) -> (String, &'static str) {
 /// Returns `bits` of padding for a packed record.
 fn padding(bits: u64, indent: &str, names: &mut HashSet<String>) -> String {
     let mut text = String::new();
-    let mut left = bits;
+    let mut remaining = bits;
     if bits > 64 * 8 {
         // Larger than any vector: the record is passed in memory, whatever its members are.
         let name = member_name("cabi_padding", names);
         let _ = writeln!(text, "{indent}    unsigned char {name}[{}];", bits / 8);
-        left = 0;
+        remaining = 0;
         if !bits.is_multiple_of(8) {
             let first = padding(bits % 8, indent, names);
             text.insert_str(0, &first);
         }
     }
-    while left > 0 {
-        let width = left.min(64);
+    while remaining > 0 {
+        let width = remaining.min(64);
         let _ = writeln!(text, "{indent}    unsigned long long : {width};");
-        left -= width;
+        remaining -= width;
     }
     text
 }
