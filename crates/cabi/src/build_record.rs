@@ -62,21 +62,21 @@ impl RecordBuilder {
         align: Option<u32>,
     ) -> Result<Type, Error> {
         let members = self.members.iter_mut();
-        let given: Vec<_> = members.map(|member| member.offset_bits.take()).collect();
+        let offsets: Vec<_> = members.map(|member| member.offset_bits.take()).collect();
         let ty = self.build(model)?;
         let fields = ty.as_record().map_or(&[][..], |record| &record.fields);
-        for (given, field) in given.into_iter().zip(fields) {
-            let (given, computed) = (given.unwrap_or(field.offset_bits), field.offset_bits);
-            let what = || format!("{ty}, field {}", field.declared.label());
+        for (offset, field) in offsets.into_iter().zip(fields) {
+            let (given, computed) = (offset.unwrap_or(field.offset_bits), field.offset_bits);
+            let subject = || format!("{ty}, field {}", field.declared.label());
             match field.declared.bits.is_some() || given % 8 != 0 {
-                true => alike(what, "offset in bits", given, computed)?,
-                false => alike(what, "offset", given / 8, computed / 8)?,
+                true => alike(subject, "offset in bits", given, computed)?,
+                false => alike(subject, "offset", given / 8, computed / 8)?,
             }
         }
-        let what = || ty.to_string();
-        alike(what, "size", size, ty.size())?;
+        let subject = || ty.to_string();
+        alike(subject, "size", size, ty.size())?;
         let align = align.unwrap_or(ty.align());
-        alike(what, "alignment", align.into(), ty.align().into())?;
+        alike(subject, "alignment", align.into(), ty.align().into())?;
         Ok(ty)
     }
 
@@ -134,12 +134,12 @@ impl RecordBuilder {
         self.finish(placed, None)
     }
 
-    fn finish(self, placed: RecordLayout, model: Option<&DataModel>) -> Result<Type, Error> {
+    fn finish(self, layout: RecordLayout, model: Option<&DataModel>) -> Result<Type, Error> {
         let RecordLayout {
             offsets,
             size,
             align,
-        } = placed;
+        } = layout;
         let facts = match size.is_multiple_of(align.into()) {
             true => self.facts(model),
             false => ModelFacts::NO_MODEL,
@@ -282,7 +282,7 @@ fn sixteen(ty: &Type) -> ModelFacts {
 
 /// Refuses a `quantity` that differs from what C makes it.
 fn alike(
-    what: impl FnOnce() -> String,
+    subject: impl FnOnce() -> String,
     quantity: &'static str,
     given: u64,
     computed: u64,
@@ -291,7 +291,7 @@ fn alike(
         return Ok(());
     }
     Err(Error::Layout {
-        what: what(),
+        what: subject(),
         quantity,
         given,
         computed,

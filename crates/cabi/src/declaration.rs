@@ -277,8 +277,8 @@ impl<'t> Parser<'t> {
             let (name, derived) = self.declarator()?;
             let built = self.derive(base.clone(), derived, start)?;
             let name = name.ok_or_else(|| self.refused(start, "a typedef needs a name"))?;
-            let known = self.typedefs.contains_key(name).then(|| self.named(name));
-            if known.is_some_and(|known| known.as_ref() != Some(&built)) {
+            let earlier = self.typedefs.contains_key(name).then(|| self.named(name));
+            if earlier.is_some_and(|earlier| earlier.as_ref() != Some(&built)) {
                 return Err(self.refused(start, "a typedef of this name is another type"));
             }
             self.typedefs.insert(name, built);

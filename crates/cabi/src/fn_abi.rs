@@ -250,8 +250,8 @@ impl Placer<'_, '_> {
                 if has_flags || group.counts.is_some() || self.counted.is_some() {
                     self.adjust(ty, group)?;
                 }
-                let found = self.assigner.place(rules, group, role, place);
-                found.map_err(|why| self.unsupported(ty, why))
+                let result = self.assigner.place(rules, group, role, place);
+                result.map_err(|why| self.unsupported(ty, why))
             }
             Err(error) => Err(error.into()),
         }
@@ -330,13 +330,13 @@ impl Placer<'_, '_> {
         }
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
-        let what = (Role::Result, ArgFlags::NONE);
-        let found = self.place(ty, what, lists.results, place)?;
+        let role_and_flags = (Role::Result, ArgFlags::NONE);
+        let has_place = self.place(ty, role_and_flags, lists.results, place)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
         let fits = self.convention.rules.return_fits;
         match place {
-            _ if !found => *place = self.sret(lists.args)?,
+            _ if !has_place => *place = self.sret(lists.args)?,
             place if fits.is_some_and(|fits| !fits(place, self.sig.variadic)) => {
                 *place = self.sret(lists.args)?;
             }
@@ -437,11 +437,11 @@ impl Placer<'_, '_> {
             self.check_static_chain(&param.ty, rules)?;
         }
         let role = Role::of_argument(arg.named);
-        let (what, place) = ((role, param.flags), &mut arg.place);
+        let (role_and_flags, place) = ((role, param.flags), &mut arg.place);
         match passed(&param.ty, role, self.target.data_model()) {
-            None if self.place(&param.ty, what, rules, place)? => Ok(()),
+            None if self.place(&param.ty, role_and_flags, rules, place)? => Ok(()),
             None => Err(self.unsupported(&param.ty, no_place::NO_RULE)),
-            Some(other) if self.place_separately(&other, what, rules, place)? => Ok(()),
+            Some(other) if self.place_separately(&other, role_and_flags, rules, place)? => Ok(()),
             Some(other) => Err(self.unsupported(&other, no_place::NO_RULE)),
         }
     }

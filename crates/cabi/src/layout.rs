@@ -104,7 +104,7 @@ pub(crate) fn explicit_layout(
         return Err(too_large(b));
     }
     let mut offsets = Vec::with_capacity(b.members.len());
-    let mut taken: Vec<(u64, u64, usize)> = Vec::new();
+    let mut ranges: Vec<(u64, u64, usize)> = Vec::new();
     for (i, member) in b.members.iter().enumerate() {
         let refuse = |why| Err(b.bad_field(member.label(), why));
         let Some(at) = member.offset_bits else {
@@ -119,20 +119,20 @@ pub(crate) fn explicit_layout(
             return refuse("only a bit-field can start inside a byte");
         }
         let bits = width.unwrap_or_else(|| data_bits(&member.ty));
-        taken.push((at, at + bits, i));
+        ranges.push((at, at + bits, i));
         offsets.push(at);
     }
     let (at_fault, why) = if b.kind == RecordKind::Struct {
-        taken.sort_unstable();
+        ranges.sort_unstable();
         let mut end_so_far = 0;
-        let overlaps = taken.iter().find(|(start, end, _)| {
+        let overlaps = ranges.iter().find(|(start, end, _)| {
             let before = end_so_far;
             end_so_far = before.max(*end);
             *start < before && start < end
         });
         (overlaps, "the member overlaps another member")
     } else {
-        let moved = taken.iter().find(|(at, ..)| *at != 0);
+        let moved = ranges.iter().find(|(at, ..)| *at != 0);
         (moved, "members of a union start at offset 0")
     };
     if let Some(member) = at_fault.and_then(|(.., i)| b.members.get(*i)) {

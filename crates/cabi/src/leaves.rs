@@ -208,7 +208,7 @@ impl<'a> Leaves<'a> {
             let Some(frame) = &mut self.inner else {
                 let (offset, around) = self.start.take()?;
                 match self.enter(self.own, offset, around) {
-                    found @ Some(WalkStep::Leaf(_)) => return found,
+                    step @ Some(WalkStep::Leaf(_)) => return step,
                     _ => continue,
                 }
             };
@@ -219,23 +219,23 @@ impl<'a> Leaves<'a> {
                         (field.ty(), frame.offset + field.offset_bits / 8)
                     }
                     Some(field) => match bit_field(field, frame.offset, around) {
-                        found @ Some(_) => return found,
+                        step @ Some(_) => return step,
                         None => continue,
                     },
                     None => {
-                        let left = frame.ty;
+                        let record = frame.ty;
                         self.inner = self.outer.pop();
                         // The end of the outermost record is no step.
-                        return self.inner.is_some().then_some(WalkStep::Leave(left));
+                        return self.inner.is_some().then_some(WalkStep::Leave(record));
                     }
                 },
                 Remainder::Elements(_, _, 0) => {
                     self.inner = self.outer.pop();
                     continue;
                 }
-                Remainder::Elements(elem, at, left) => {
+                Remainder::Elements(elem, at, n_left) => {
                     let (elem, offset) = (*elem, *at);
-                    (*at, *left) = (offset + elem.size(), *left - 1);
+                    (*at, *n_left) = (offset + elem.size(), *n_left - 1);
                     if around.any(LeafFlags::REPEATED) {
                         frame.around = around.with(LeafFlags::LATER, elem.holds_records());
                     }
@@ -247,9 +247,9 @@ impl<'a> Leaves<'a> {
                 let around = around.with(LeafFlags::ATOMIC, ty.is_atomic());
                 return Some(scalar_leaf(*scalar, ty.size(), offset, around));
             }
-            let found = self.enter(ty, offset, around);
-            if found.is_some() {
-                return found;
+            let step = self.enter(ty, offset, around);
+            if step.is_some() {
+                return step;
             }
         }
     }
@@ -302,7 +302,7 @@ impl<'a> Leaves<'a> {
         around: LeafFlags,
     ) -> Option<WalkStep<'a>> {
         let elem = &array.elem;
-        let left = match array.len {
+        let n_elements = match array.len {
             None => return Some(leaf(LeafKind::FlexibleArray, offset, 0, around)),
             Some(0) => return Some(leaf(LeafKind::Empty, offset, 0, around)),
             // Elements without bytes are all alike: one stands for them, however many there are.
@@ -312,13 +312,13 @@ impl<'a> Leaves<'a> {
         let around = around
             .without(LeafFlags::IN_UNION)
             .with(LeafFlags::IN_ARRAY, true)
-            .with(LeafFlags::REPEATED, left > 1 && elem.holds_records());
-        let left = if self.one_element { 1 } else { left };
+            .with(LeafFlags::REPEATED, n_elements > 1 && elem.holds_records());
+        let n_elements = if self.one_element { 1 } else { n_elements };
         self.push(Aggregate {
             ty,
             offset,
             around,
-            rest: Remainder::Elements(elem, offset, left),
+            rest: Remainder::Elements(elem, offset, n_elements),
         });
         None
     }

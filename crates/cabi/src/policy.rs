@@ -362,11 +362,11 @@ impl Policy {
         let mut rows = TABLE;
         while let [(bit, families), rest @ ..] = rows {
             let mut families = *families;
-            while let [(own, first, last), others @ ..] = families {
+            while let [(own, first, last), tail @ ..] = families {
                 if *own as u8 == family as u8 && *first <= version && version <= *last {
                     bits |= bit.0;
                 }
-                families = others;
+                families = tail;
             }
             rows = rest;
         }

@@ -123,9 +123,9 @@ impl RecordBuilder {
     }
 
     pub(super) fn check_members(&self) -> Result<(), Error> {
-        let own = [self.attributes.align, self.attributes.pack];
+        let of_record = [self.attributes.align, self.attributes.pack];
         let of_members = self.members.iter().map(|member| member.align);
-        for align in own.into_iter().chain(of_members).flatten() {
+        for align in of_record.into_iter().chain(of_members).flatten() {
             check_align(align)?;
         }
         for (i, member) in self.members.iter().enumerate() {

@@ -148,32 +148,32 @@ impl<'t> Assigner<'t> {
     #[inline(always)]
     fn place_parts(
         &mut self,
-        all: &'static [Rule],
+        all_rules: &'static [Rule],
         group: &Group,
         role: Role,
         place: &mut Place,
     ) -> Result<bool, NoPlace> {
         // Written where the value's place is: moving them there costs more than finding them.
         *place = Place::Parts(PlacedParts::new());
-        let Place::Parts(placed) = place else {
+        let Place::Parts(parts) = place else {
             return Ok(false);
         };
         for (index, part) in group.parts.iter().enumerate() {
-            let rules = first_for(all, Some(part.ty), group.flags);
+            let rules = first_for(all_rules, Some(part.ty), group.flags);
             if let Some(loc) = self.first_register(rules, part.ty) {
-                placed.push(PlacedPart { part: *part, loc });
+                parts.push(PlacedPart { part: *part, loc });
                 continue;
             }
             let value = Value { group, role, index };
             match self.place_part(rules, &value, part)? {
-                PartOutcome::Placed(part) => placed.push(part),
+                PartOutcome::Placed(part) => parts.push(part),
                 PartOutcome::Whole(outcome) => {
-                    return self.place_instead(all, outcome, &value, place);
+                    return self.place_instead(all_rules, outcome, &value, place);
                 }
             }
         }
         if group.parts.is_empty() {
-            return self.place_whole(all, group, role, place);
+            return self.place_whole(all_rules, group, role, place);
         }
         Ok(true)
     }

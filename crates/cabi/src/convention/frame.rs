@@ -109,16 +109,16 @@ impl VaListType {
         let (Self::Structure(_, mut fields) | Self::Array(_, mut fields)) = *self else {
             return 0;
         };
-        let (mut left, mut end, mut greatest) = (n, 0_u64, 1);
+        let (mut n_before, mut end, mut greatest) = (n, 0_u64, 1);
         while let [(_, ty), rest @ ..] = fields {
             let size = ty.size();
             if size > 0 {
                 end = end.next_multiple_of(size);
             }
-            if left == 0 {
+            if n_before == 0 {
                 return end;
             }
-            (left, end, fields) = (left - 1, end + size, rest);
+            (n_before, end, fields) = (n_before - 1, end + size, rest);
             greatest = if size > greatest { size } else { greatest };
         }
         end.next_multiple_of(greatest)

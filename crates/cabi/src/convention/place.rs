@@ -96,9 +96,9 @@ impl Place {
                 offset,
                 slot,
             } => {
-                let left = n_slots(*lanes, regs);
+                let n_on_stack = n_slots(*lanes, regs);
                 let slot = |i| Loc::Stack(offset.saturating_add(i * u64::from(*slot)));
-                (&[][..], None, *regs, Some((0..left).map(slot)))
+                (&[][..], None, *regs, Some((0..n_on_stack).map(slot)))
             }
             Self::Ignore | Self::Stack { .. } => (&[][..], None, &[][..], None),
         };
@@ -174,8 +174,8 @@ impl Place {
                 offset,
                 slot,
             } => {
-                let left = n_slots(*lanes, regs);
-                left == 0 || ends_inside(*offset, left * u64::from(*slot))
+                let n_on_stack = n_slots(*lanes, regs);
+                n_on_stack == 0 || ends_inside(*offset, n_on_stack * u64::from(*slot))
             }
         }
     }
@@ -228,9 +228,9 @@ impl fmt::Display for Place {
             } => {
                 f.write_str("lanes")?;
                 regs.iter().try_for_each(|reg| write!(f, " {reg}"))?;
-                let left = n_slots(*lanes, regs);
-                if left > 0 {
-                    let end = offset.saturating_add(left * u64::from(*slot));
+                let n_on_stack = n_slots(*lanes, regs);
+                if n_on_stack > 0 {
+                    let end = offset.saturating_add(n_on_stack * u64::from(*slot));
                     write!(f, " stack {offset}..{end}")?;
                 }
                 Ok(())

@@ -18,13 +18,13 @@ impl<'t> Parser<'t> {
             }
             tag => tag.unwrap_or(""),
         };
-        let known = self.tags.get(tag).cloned();
-        if known.as_ref().is_some_and(|known| known.0 != kind) {
+        let entry = self.tags.get(tag).cloned();
+        if entry.as_ref().is_some_and(|entry| entry.0 != kind) {
             let why = "this tag is declared as both `struct` and `union`";
             return Err(self.refused(start, why));
         }
-        let members = known.as_ref().and_then(|known| known.1.clone());
-        if known.is_none() && !tag.is_empty() {
+        let members = entry.as_ref().and_then(|entry| entry.1.clone());
+        if entry.is_none() && !tag.is_empty() {
             self.tags.insert(tag, (kind, None));
         }
         if !self.tokens.eat("{") {
@@ -45,8 +45,8 @@ impl<'t> Parser<'t> {
         };
         let builder = self.nested(|parser| parser.members(builder))?;
         let ty = builder.build(self.model).map_err(self.invalid(start))?;
-        if let Some((_, own)) = self.tags.get_mut(tag)
-            && own.replace(ty.clone()).is_some()
+        if let Some((_, definition)) = self.tags.get_mut(tag)
+            && definition.replace(ty.clone()).is_some()
         {
             return Err(self.refused(start, TWICE));
         }

@@ -61,7 +61,7 @@ pub(super) fn members_and_padding(
     name: &str,
     limit: u64,
 ) -> Vec<(ExplainedMember, bool)> {
-    let (mut found, mut walk) = (Vec::new(), leaves(ty));
+    let (mut members, mut walk) = (Vec::new(), leaves(ty));
     while let Some(leaf) = walk.next() {
         if leaf.offset_bits >= limit {
             walk.skip_all_elements();
@@ -80,10 +80,10 @@ pub(super) fn members_and_padding(
                 offset_bits: leaf.offset_bits,
                 width_bits,
             };
-            found.push((member, leaf.unnamed));
+            members.push((member, leaf.unnamed));
         }
     }
-    found
+    members
 }
 
 /// Returns the number of elements of the array of characters, or of other narrow scalars, that the
@@ -97,12 +97,12 @@ fn narrow_array(walk: &Leaves<'_>) -> Option<u64> {
 
 /// Returns C's name of the last leaf of `walk` in an object called `name`.
 fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
-    let mut all = String::from(name);
+    let mut full_name = String::from(name);
     let mut add = |inner: &str| {
-        if !(all.is_empty() || inner.is_empty() || inner.starts_with('[')) {
-            all.push('.');
+        if !(full_name.is_empty() || inner.is_empty() || inner.starts_with('[')) {
+            full_name.push('.');
         }
-        all.push_str(inner);
+        full_name.push_str(inner);
     };
     let innermost = walk.path().count();
     for (i, frame) in walk.path().enumerate() {
@@ -112,8 +112,8 @@ fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
             (None, _) => add(frame.field().and_then(Field::name).unwrap_or("")),
         }
     }
-    let whole = walk.own_type().kind();
-    add(match (whole, leaf.kind) {
+    let kind = walk.own_type().kind();
+    add(match (kind, leaf.kind) {
         _ if leaf.bit_field => "",
         (Kind::Complex(_), _) if leaf.around.any(LeafFlags::IMAGINARY) => "im",
         (Kind::Complex(_), _) => "re",
@@ -121,5 +121,5 @@ fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
         (Kind::Slice, _) => "len",
         _ => "",
     });
-    all
+    full_name
 }

@@ -93,11 +93,11 @@ impl ExplainedPlace {
             Place::Parts(parts) => {
                 let parts = parts.iter().flat_map(|placed| {
                     let bytes = (placed.part.offset.into(), placed.part.size.into());
-                    let mut found = part(&placed.loc, bytes);
-                    found
+                    let mut explained = part(&placed.loc, bytes);
+                    explained
                         .iter_mut()
-                        .for_each(|one| one.extension = placed.part.extension);
-                    found
+                        .for_each(|part| part.extension = placed.part.extension);
+                    explained
                 });
                 (PlaceKind::Parts, None, parts.collect())
             }
@@ -115,7 +115,7 @@ impl ExplainedPlace {
                 align,
             } => {
                 let mut parts = part(pointer, (0, *size));
-                parts.iter_mut().for_each(|one| one.is_address = true);
+                parts.iter_mut().for_each(|part| part.is_address = true);
                 (PlaceKind::Pointer, Some(*align), parts)
             }
             // A lane has no bytes of its own in the object.
@@ -142,10 +142,10 @@ fn part(loc: &Loc, (offset, size): (u64, u64), members: &[ExplainedMember]) -> V
     );
     let inside = members
         .iter()
-        .filter(|one| one.offset_bits < to && one.end() > from)
+        .filter(|member| member.offset_bits < to && member.end() > from)
         // A value without members has one member without a name.
-        .filter(|one| !one.name.is_empty());
-    let members: Vec<String> = inside.map(|one| one.name.clone()).collect();
+        .filter(|member| !member.name.is_empty());
+    let members: Vec<String> = inside.map(|member| member.name.clone()).collect();
     let of = |register: Option<Reg>, stack| ExplainedPart {
         register: register.map(Reg::name),
         stack,

@@ -16,7 +16,7 @@ use crate::types::data_model::{DataModel, LongDouble};
 /// Returns the policy bits that would give this signature other places if changed alone, with their
 /// setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
-    let (mut found, policy) = (Vec::new(), sig.policy_on(target));
+    let (mut bits, policy) = (Vec::new(), sig.policy_on(target));
     for (bit, name) in Policy::NAMES {
         let set = policy.has(*bit);
         let flipped = if set {
@@ -30,10 +30,10 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
                 == (&abi.args, &abi.ret, abi.area_bytes, abi.used.vector)
         });
         if !is_same {
-            found.push((*name, set));
+            bits.push((*name, set));
         }
     }
-    found
+    bits
 }
 
 /// Spells integers as C does most often. One of 8 bytes is `long` if `long` has as many, and one

@@ -55,10 +55,10 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
     let is_whole = |member: &&Member| member.bits.is_none() && element(&member.ty).is_atomic();
     if model.max_align_8 < 8
         && (members.end, members.align) == (64, 64)
-        && let Some(whole) = b.members.iter().find(is_whole)
+        && let Some(member) = b.members.iter().find(is_whole)
     {
         let why = "gcc aligns the record to 8 bytes, and to 4 if the record is a member";
-        return Err(b.bad_field(whole.label(), why));
+        return Err(b.bad_field(member.label(), why));
     }
     Ok(members)
 }
@@ -161,10 +161,10 @@ impl GccLayout<'_> {
         let is_packed = self.b.attributes.packed
             || (member.packed && (width.is_some() || member.ty.align() > 1));
         let closes = width == Some(0) && !self.ms;
-        let asked = member.align.map(|align| u64::from(align) * 8);
-        let mut align = asked.unwrap_or(1);
+        let own_align = member.align.map(|align| u64::from(align) * 8);
+        let mut align = own_align.unwrap_or(1);
         let mut is_odd = width.is_some();
-        if closes || (width.is_none() && !(is_packed && asked.is_some())) {
+        if closes || (width.is_none() && !(is_packed && own_align.is_some())) {
             align = align.max(type_align);
         }
         let mode_align = width.map(|width| width.min(biggest(self.model)));
@@ -176,11 +176,11 @@ impl GccLayout<'_> {
             // `ADJUST_FIELD_ALIGN`: i386 aligns bit-fields of 64 bits to 32, without
             // `aligned`.
             let of_8 = u64::from(self.model.max_align_8) * 8;
-            let is_limited = width == 64 && asked.is_none();
+            let is_limited = width == 64 && own_align.is_none();
             align = align.max(if is_limited { of_8 } else { mode_align });
             is_odd = false;
         }
-        if is_packed && !closes && asked.is_none() {
+        if is_packed && !closes && own_align.is_none() {
             align = align.min(8);
         }
         if !closes {
@@ -224,11 +224,11 @@ impl GccLayout<'_> {
     /// Places a member of a structure (`place_field`).
     fn place(&mut self, decl: Decl, is_last: bool) -> u64 {
         // A power of two that the position is a multiple of; at the start there is no limit.
-        let known = match self.next() {
+        let known_align = match self.next() {
             0 => self.align.max(128),
             next => 1 << next.trailing_zeros(),
         };
-        let must_align = known < decl.align;
+        let must_align = known_align < decl.align;
         if must_align && (!self.ms || self.run.is_none()) {
             self.align_to(decl.align);
         }
@@ -264,8 +264,8 @@ impl GccLayout<'_> {
         let mut before = self.run;
         if let Some(run) = self.run {
             let mut must_align = must_align;
-            let same = decl.is_bit_field && decl.type_size == run.type_size;
-            if same && decl.size != 0 && run.size != 0 {
+            let is_same_size = decl.is_bit_field && decl.type_size == run.type_size;
+            if is_same_size && decl.size != 0 && run.size != 0 {
                 if self.run_left < decl.size {
                     self.rest = self.rest.saturating_add(self.run_left);
                     self.run = Some(*decl);

@@ -72,13 +72,13 @@ impl MsvcLayout<'_> {
             }
             return if self.b.is_union() { 0 } else { self.next };
         }
-        if let Some((open, left)) = self.run.filter(|_| !self.b.is_union())
+        if let Some((open, free)) = self.run.filter(|_| !self.b.is_union())
             && open == size
-            && width <= left
+            && width <= free
         {
             // `next` is the end of the container, whose last bits are free.
-            self.run = Some((open, left - width));
-            return self.next - left;
+            self.run = Some((open, free - width));
+            return self.next - free;
         }
         // In a union a bit-field's alignment is ignored.
         if !self.b.is_union() {
@@ -127,6 +127,6 @@ pub(crate) fn required_align(member: &Member) -> u32 {
             _ => break 1,
         }
     };
-    let asked = of_type.unwrap_or(1).max(member.align.unwrap_or(1));
-    asked.max(of_record)
+    let of_member = of_type.unwrap_or(1).max(member.align.unwrap_or(1));
+    of_member.max(of_record)
 }

@@ -250,57 +250,57 @@ fn float(scalar: Scalar) -> Option<Part> {
 /// format, or short vectors of one size. Members of a union count once where they overlap. No
 /// record has padding. Compilers decide which members spoil the aggregate.
 fn members(ty: &Type) -> Option<Homogeneous> {
-    let mut found = Homogeneous::default();
+    let mut members = Homogeneous::default();
     let mut walk = leaves(ty);
     let mut outer = SmallVec::<[u64; 4]>::new();
     while let Some(step) = walk.step() {
         match step {
             WalkStep::Leaf(leaf) => {
                 let counts = Counts::of(&leaf, &walk);
-                if !found.add(&leaf, counts) {
+                if !members.add(&leaf, counts) {
                     return None;
                 }
             }
-            WalkStep::Enter(..) => outer.push(core::mem::take(&mut found.bytes)),
+            WalkStep::Enter(..) => outer.push(core::mem::take(&mut members.bytes)),
             WalkStep::Leave(inner) => {
-                if u64::from(found.bytes.count_ones()) != inner.size() && !is_all_padding(inner) {
+                if u64::from(members.bytes.count_ones()) != inner.size() && !is_all_padding(inner) {
                     return None;
                 }
-                found.bytes |= outer.pop().unwrap_or_default();
+                members.bytes |= outer.pop().unwrap_or_default();
             }
         }
     }
-    sort(&mut found.parts);
-    let bytes: u64 = found.parts.iter().map(|part| u64::from(part.size)).sum();
-    (!found.parts.is_empty() && bytes == ty.size()).then_some(found)
+    sort(&mut members.parts);
+    let bytes: u64 = members.parts.iter().map(|part| u64::from(part.size)).sum();
+    (!members.parts.is_empty() && bytes == ty.size()).then_some(members)
 }
 
 /// Returns the members of a homogeneous aggregate as gcc and clang agree on them.
 fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
-    let Some(found) = members(ty) else {
+    let Some(members) = members(ty) else {
         return Ok(None);
     };
     let why = "clang counts `__bf16` in a structure as a float, gcc 12 does not";
-    if found.has_bf16 && !cx.decide(Policy::BF16_MEMBERS_ARE_FLOATS, ty, why)? {
+    if members.has_bf16 && !cx.decide(Policy::BF16_MEMBERS_ARE_FLOATS, ty, why)? {
         return Ok(None);
     }
     // gcc takes a structure of one vector or complex number for that one, whatever is beside it.
-    let is_one_value = match found.parts.len() {
-        1 => found.of_vectors == Some(true),
-        n => n == 2 && found.is_complex,
+    let is_one_value = match members.parts.len() {
+        1 => members.of_vectors == Some(true),
+        n => n == 2 && members.is_complex,
     };
-    if found.is_spoiled && !is_one_value {
+    if members.is_spoiled && !is_one_value {
         return Ok(None);
     }
     let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
     if has_atomic(ty) && cx.decide(bit, ty, ATOMIC)? {
         return Ok(None);
     }
-    if found.is_disputed || found.is_spoiled {
+    if members.is_disputed || members.is_spoiled {
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
         return cx.dispute(ty, why);
     }
-    found.group(ty, argument_align(ty), cx).map(Some)
+    members.group(ty, argument_align(ty), cx).map(Some)
 }
 
 /// Findings about a possible homogeneous aggregate.

@@ -103,7 +103,7 @@ pub static CSKY_SOFT: Convention = Convention {
 
 /// Puts each `double` in the next two words, registers first: two, one and a slot, or two slots.
 fn two_words(group: &Group, state: &mut State) -> Option<Place> {
-    let mut placed = PlacedParts::new();
+    let mut parts = PlacedParts::new();
     let starts = group.parts.iter().map(|part| part.offset);
     for at in starts.flat_map(|at| [at, at.saturating_add(4)]) {
         let loc = match R.iter().find(|reg| state.is_free(**reg)) {
@@ -114,9 +114,9 @@ fn two_words(group: &Group, state: &mut State) -> Option<Place> {
             None => Loc::Stack(state.take_stack(4, 4, 4)?),
         };
         let part = Part::int(I32, Extension::None).at(at);
-        placed.push(PlacedPart { part, loc });
+        parts.push(PlacedPart { part, loc });
     }
-    Some(Place::Parts(placed))
+    Some(Place::Parts(parts))
 }
 
 fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
@@ -177,7 +177,7 @@ fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
 /// and arrays of one element, none of them larger, may be around it. No other member has bytes.
 fn single_element(ty: &Type) -> Option<Scalar> {
     let record = ty.as_record().filter(|_| !ty.is_atomic())?;
-    let mut found = None;
+    let mut element = None;
     for field in record.fields().iter().filter(|field| !is_empty(field)) {
         let mut member = field.ty();
         while let Kind::Array(array) = member.kind()
@@ -186,11 +186,11 @@ fn single_element(ty: &Type) -> Option<Scalar> {
             member = &array.elem;
         }
         let scalar = member.as_scalar().or_else(|| single_element(member));
-        if found.replace(scalar?).is_some() || member.size() != ty.size() {
+        if element.replace(scalar?).is_some() || member.size() != ty.size() {
             return None;
         }
     }
-    found
+    element
 }
 
 /// Checks whether a member is empty (clang's `isEmptyField`): an unnamed bit-field, or a record or

@@ -122,7 +122,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.contains(&|ty, _| ty.is_atomic() && ty.size() == 16) {
         return cx.refuse(ty, WIDE_ATOMIC);
     }
-    let Some(whole) = int_of(ty.size()) else {
+    let Some(integer) = int_of(ty.size()) else {
         return by_address(ty, cx);
     };
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
@@ -139,12 +139,12 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(F32))),
         Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(F64))),
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-            let extension = match (whole, extension_of(*scalar, ty, cx)) {
+            let extension = match (integer, extension_of(*scalar, ty, cx)) {
                 // All of a register.
                 (I64, _) => Extension::None,
                 (_, extension) => extension,
             };
-            Ok(one(ty, Part::int(whole, extension)))
+            Ok(one(ty, Part::int(integer, extension)))
         }
         Kind::Record(_) if cx.role != Role::Result => {
             let float = float_of(ty);
@@ -152,7 +152,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
                 cx.tracer
                     .note("a record of one float: passed as that float");
             }
-            let bytes = Part::int(whole, Extension::None);
+            let bytes = Part::int(integer, Extension::None);
             // To clang an `_Atomic` type is neither a record nor a float.
             let is_disputed = ty.is_atomic() || float.is_some() && has_atomic(ty);
             let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
@@ -177,8 +177,8 @@ fn by_address(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Returns the float that a record consists of, through records of one member.
 fn float_of(ty: &Type) -> Option<Part> {
-    let mut all = leaves(ty);
-    let (leaf, None) = (all.next()?, all.next()) else {
+    let mut walk = leaves(ty);
+    let (leaf, None) = (walk.next()?, walk.next()) else {
         return None;
     };
     let part = match (leaf.kind, ty.size()) {

@@ -146,8 +146,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidType { ty: what, why } | Self::UnknownConvention { name: what, why } => {
-                write!(f, "{what}: {why}")
+            Self::InvalidType { ty: name, why } | Self::UnknownConvention { name, why } => {
+                write!(f, "{name}: {why}")
             }
             Self::InvalidField { record, field, why } => {
                 write!(f, "{record}, field {field}: {why}")

@@ -64,8 +64,8 @@ impl ModelFacts {
 
     pub(crate) const fn of(model: &DataModel) -> Self {
         /// Returns the bit of `answer` among those of a question that begin at bit `at`.
-        const fn bit(at: u8, answer: u8, known: [u8; 3]) -> u32 {
-            let [a, b, c] = known;
+        const fn bit(at: u8, answer: u8, answers: [u8; 3]) -> u32 {
+            let [a, b, c] = answers;
             match answer {
                 _ if answer == a => 1 << at,
                 _ if answer == b => 2 << at,
@@ -128,7 +128,7 @@ impl ModelFacts {
 
     /// Returns the names of the models that have all of these answers.
     fn models(self) -> String {
-        let known = [
+        let models = [
             ("LP64", DataModel::LP64),
             ("LLP64", DataModel::LLP64),
             ("LLP64_GNU", DataModel::LLP64_GNU),
@@ -143,7 +143,7 @@ impl ModelFacts {
             ("XCORE", DataModel::XCORE),
             ("CSKY", DataModel::CSKY),
         ];
-        let fit = known
+        let fit = models
             .iter()
             .filter(|(_, model)| Self::of(model).cover(self));
         let names: Vec<&str> = fit.map(|(name, _)| *name).collect();
@@ -186,21 +186,21 @@ impl DataModel {
 }
 
 /// Returns the error for `ty`, which was not laid out for the model of `target`, with the answers
-/// `wanted`.
+/// `expected`.
 #[cold]
-pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&str>) -> Error {
+pub(crate) fn of_another_model(ty: &Type, expected: ModelFacts, target: Option<&str>) -> Error {
     if ty.facts() == ModelFacts::NO_MODEL {
         return Error::Unsupported {
             ty: ty.to_string(),
             why: "its size is not a multiple of its alignment, and no convention passes such a value: round the size up",
-            target: target.map_or_else(|| wanted.models(), ToString::to_string),
+            target: target.map_or_else(|| expected.models(), ToString::to_string),
         };
     }
     let facts = ty.facts();
     let mut laid_out = facts.models();
     let rest = ModelFacts(facts.0 & !ModelFacts::BIT_FIELDS.0);
-    if wanted.cover(rest) {
-        laid_out += match wanted.0
+    if expected.cover(rest) {
+        laid_out += match expected.0
             & ModelFacts::of(&DataModel::LLP64)
                 .only(ModelFacts::BIT_FIELDS)
                 .0
@@ -212,7 +212,7 @@ pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&st
     Error::DataModel {
         ty: ty.to_string(),
         laid_out,
-        wanted: wanted.models(),
+        wanted: expected.models(),
         target: target.map(ToString::to_string),
     }
 }

@@ -105,17 +105,17 @@ impl Record {
     /// the start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
-        let own = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
+        let field_at = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
         // The first of the members with an empty name; all other names are unique.
         let start = self
             .by_name
-            .partition_point(|i| own(i).and_then(Field::name) < Some(name));
-        let found = self.by_name.get(start).and_then(own);
-        if let Some(field) = found.filter(|field| field.name() == Some(name)) {
+            .partition_point(|i| field_at(i).and_then(Field::name) < Some(name));
+        let candidate = self.by_name.get(start).and_then(field_at);
+        if let Some(field) = candidate.filter(|field| field.name() == Some(name)) {
             return Some((field, field.offset_bits));
         }
         // A base class is the first member, and its names are hidden.
-        let mut anonymous = self.anonymous.iter().rev().filter_map(own);
+        let mut anonymous = self.anonymous.iter().rev().filter_map(field_at);
         anonymous.find_map(|field| {
             let (found, at) = field.ty().as_record()?.field(name)?;
             Some((found, field.offset_bits + at))
@@ -146,14 +146,14 @@ impl Record {
     /// not walk them.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
-        let all = || (0..=u32::MAX).zip(&self.fields);
-        let mut named: Vec<(&str, u32)> = all()
+        let indexed = || (0..=u32::MAX).zip(&self.fields);
+        let mut names: Vec<(&str, u32)> = indexed()
             .filter_map(|(i, own)| Some((own.name()?, i)))
             .collect();
-        named.sort_unstable();
-        let by_name = named.into_iter().map(|(_, i)| i).collect();
+        names.sort_unstable();
+        let by_name = names.into_iter().map(|(_, i)| i).collect();
         let anonymous =
-            all().filter(|(_, own)| own.name().is_none() && own.declared.bits.is_none());
+            indexed().filter(|(_, own)| own.name().is_none() && own.declared.bits.is_none());
         let anonymous = anonymous.map(|(i, _)| i).collect();
         (self.by_name, self.anonymous) = (by_name, anonymous);
         self.wide_leaf = self.fields.iter().any(|field| match field.declared.bits {

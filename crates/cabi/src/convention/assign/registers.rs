@@ -80,8 +80,8 @@ impl Assigner<'_> {
         ty: Option<PartType>,
     ) -> Result<Outcome<'r>, NoPlace> {
         if index.is_multiple_of(2) {
-            let used = list.iter().rposition(|reg| !self.state.is_free(*reg));
-            let start = used.map_or(0, |used| used + 1).next_multiple_of(2);
+            let last = list.iter().rposition(|reg| !self.state.is_free(*reg));
+            let start = last.map_or(0, |last| last + 1).next_multiple_of(2);
             // The pair's registers.
             if start + 1 >= list.len() {
                 return Ok(Outcome::Nowhere);

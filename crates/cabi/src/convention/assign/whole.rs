@@ -137,12 +137,12 @@ impl Assigner<'_> {
         if !converts {
             return Ok(None);
         }
-        let mut placed = PlacedParts::new();
+        let mut parts = PlacedParts::new();
         for part in &group.parts {
             let (slot, ty) = self.way_to_stack(rules, value, part, (slot, ty))?;
-            placed.push(self.part_on_stack(part, Some(ty), group.align, slot)?);
+            parts.push(self.part_on_stack(part, Some(ty), group.align, slot)?);
         }
-        Ok(Some(placed))
+        Ok(Some(parts))
     }
 
     /// Returns the slot that the list has for `part` if no register is free, and the type that the
@@ -222,8 +222,8 @@ impl Assigner<'_> {
         let align = value.group.align.max(align);
         let mut pointer = pointer_group(self.pointer);
         // The pointer keeps the flags that say how it is passed: it is neither split nor by value.
-        let kept = [ArgFlags::IN_REG, ArgFlags::NEST];
-        for flag in kept.into_iter().filter(|flag| value.group.flags.has(*flag)) {
+        let flags = [ArgFlags::IN_REG, ArgFlags::NEST];
+        for flag in flags.into_iter().filter(|f| value.group.flags.has(*f)) {
             pointer.flags = pointer.flags.and(flag);
         }
         let stand_in = Value::new(&pointer, value.role);

@@ -69,11 +69,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Vector(vector) => return of_vector(*vector, ty, cx),
         _ => {}
     }
-    if let Some(found) = members(ty)
-        .filter(|found| !found.is_spoiled && !has_atomic(ty) && !cx.is_argument_of_variadic())
+    if let Some(members) = members(ty)
+        .filter(|members| !members.is_spoiled && !has_atomic(ty) && !cx.is_argument_of_variadic())
     {
-        let element = found.parts.first().map_or(8, |part| part.size.into());
-        return found.group(ty, if element == 16 { 16 } else { 8 }, cx);
+        let element = members.parts.first().map_or(8, |part| part.size.into());
+        return members.group(ty, if element == 16 { 16 } else { 8 }, cx);
     }
     match ty.size() {
         1..=16 => in_words(ty, ty.canonical_align(), cx),

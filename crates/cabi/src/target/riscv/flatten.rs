@@ -225,10 +225,10 @@ impl Flat {
             }
             // A pointer is no integer here, and in this gcc and clang agree.
             Scalar::Bool | Scalar::Int { .. } if size <= self.integer_bytes(leaf, walk) => {
-                let whole = int(self.word, Extension::None);
+                let word = int(self.word, Extension::None);
                 Part {
                     size: u8::try_from(size).ok()?,
-                    ..whole
+                    ..word
                 }
             }
             _ => return None,
@@ -311,7 +311,7 @@ impl Flat {
 /// element, may be around the number. They have its size, at least its alignment, and no other
 /// members with bytes.
 fn float_mode(ty: &Type) -> Option<&Type> {
-    let whole = match ty.kind() {
+    let inner = match ty.kind() {
         Kind::Scalar(Scalar::F32 | Scalar::F64) | Kind::Complex(Scalar::F32 | Scalar::F64) => {
             return Some(ty);
         }
@@ -332,5 +332,5 @@ fn float_mode(ty: &Type) -> Option<&Type> {
         Kind::Array(_) => ty.align(),
         _ => ty.canonical_align(),
     };
-    float_mode(whole).filter(|float| align >= float.canonical_align())
+    float_mode(inner).filter(|float| align >= float.canonical_align())
 }

@@ -85,9 +85,9 @@ pub static X86_64_WIN64: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let result = cx.role == Role::Result;
     if let Some(group) = quirks::special(ty, cx)? {
-        let none = group.parts.is_empty().then_some(Class::NoClass);
+        let no_class = group.parts.is_empty().then_some(Class::NoClass);
         let classes = group.parts.iter().map(|part| Class::of(part.bank));
-        cx.tracer.classes(classes.chain(none));
+        cx.tracer.classes(classes.chain(no_class));
         return Ok(group);
     }
     let (part, why) = match ty.kind() {

@@ -172,8 +172,8 @@ fn refusal(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
         _ => {}
     }
     // A value with more leaves that have bytes is in memory, whatever they are.
-    let mut first = leaves(ty).take(1 << 12);
-    first.find_map(|leaf| match leaf.kind {
+    let mut walk = leaves(ty).take(1 << 12);
+    walk.find_map(|leaf| match leaf.kind {
         LeafKind::Scalar(Scalar::BitInt { .. }) => Some(
             "Zig extends and aligns integers of other widths differently from C's `_BitInt`: use a record of the integer's size and alignment",
         ),

@@ -94,13 +94,13 @@ fn merge_scalars(
     let (bytes, first) = (walk.own_type().size(), leaf.offset_bits / 8);
     let (mut next, end) = (first, walk.skip_scalars(leaf));
     while next < end {
-        if let Some(own) = classes.get_mut(eightbyte(next)) {
+        if let Some(slot) = classes.get_mut(eightbyte(next)) {
             let offset_bits = 8 * next;
             let leaf = Leaf {
                 offset_bits,
                 ..*leaf
             };
-            merge(own, class, (eightbyte(next), &leaf), cx);
+            merge(slot, class, (eightbyte(next), &leaf), cx);
         }
         next += bytes.max(1);
     }
@@ -149,13 +149,13 @@ fn merge_record(
     classes: &mut Classes,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Stop> {
-    let mut all = Classes::none(ty.size());
-    merge_leaves(walk, ty, &mut all, cx)?;
+    let mut inner = Classes::none(ty.size());
+    merge_leaves(walk, ty, &mut inner, cx)?;
     let end = eightbyte(offset + record.size() + 7);
-    cleanup(record, all.between(eightbyte(offset), end), cx)?;
-    let both = classes.as_mut_slice().iter_mut().zip(all.as_slice());
-    both.for_each(|(class, own)| *class = psabi::merge(*class, *own));
-    classes.use_bytes_of(&all);
+    cleanup(record, inner.between(eightbyte(offset), end), cx)?;
+    let pairs = classes.as_mut_slice().iter_mut().zip(inner.as_slice());
+    pairs.for_each(|(class, own)| *class = psabi::merge(*class, *own));
+    classes.use_bytes_of(&inner);
     Ok(())
 }
 

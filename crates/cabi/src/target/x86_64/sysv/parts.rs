@@ -72,9 +72,9 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
 /// one of them is more than an eightbyte.
 #[inline(always)]
 fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
-    let all = classes.as_slice();
-    cx.tracer.classes(all.iter().copied());
-    let at = |i: u8| all.get(usize::from(i)).copied();
+    let slice = classes.as_slice();
+    cx.tracer.classes(slice.iter().copied());
+    let at = |i: u8| slice.get(usize::from(i)).copied();
     let (mut i, mut wide) = (0, false);
     group.kind = GroupKind::Ignore;
     while let Some(class) = at(i) {

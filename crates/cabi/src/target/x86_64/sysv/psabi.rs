@@ -26,7 +26,7 @@ pub(super) const UNALIGNED: &str = "rule 1: an unaligned field";
 /// value's.
 #[inline]
 pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
-    let mut whole = *leaf;
+    let mut padded = *leaf;
     let classes = match leaf.kind {
         LeafKind::Scalar(scalar) if !leaf.unnamed => match class_of(scalar) {
             first if leaf.width_bits > 64 => (first, first.goes_on()),
@@ -37,7 +37,7 @@ pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<
             let room = leaf.width_bits.next_power_of_two();
             let first = class_of_vector(room / 8, cx)?;
             if vector.bools.is_none() {
-                whole.width_bits = room;
+                padded.width_bits = room;
             }
             (first, first.goes_on())
         }
@@ -45,7 +45,7 @@ pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<
         _ => return Ok(Classes::NOTHING),
     };
     // From its first to its last bit: a bit-field may straddle.
-    Ok(Classes::of_leaf(leaf, whole.eightbytes(), classes))
+    Ok(Classes::of_leaf(leaf, padded.eightbytes(), classes))
 }
 
 /// Returns the class of the first eightbyte of a scalar.

@@ -62,8 +62,8 @@ fn vector_value(
     if is_wide_int128(vector, size, cx) {
         return Err(Stop::Memory);
     }
-    if let Some(split) = clang::split_result(vector, size, cx) {
-        return Ok(Some(split));
+    if let Some(classes) = clang::split_result(vector, size, cx) {
+        return Ok(Some(classes));
     }
     let class = vector_class(vector, size, cx);
     Ok(class.map(|first| Classes::whole(size, first, first.goes_on())))

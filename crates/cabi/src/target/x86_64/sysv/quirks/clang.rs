@@ -74,12 +74,12 @@ pub(super) fn split_result(
     if !is_of_three_words(vector, bytes) {
         return Some(Classes::whole(bytes, Class::Sse, Class::SseUp));
     }
-    let all = match psabi::class_of(vector.lane) {
+    let lanes = match psabi::class_of(vector.lane) {
         Class::Integer => [Class::Integer; 3],
         _ => [Class::Sse, Class::Sse, Class::X87],
     };
     let mut classes = Classes::whole(bytes, Class::NoClass, Class::NoClass);
-    (classes.as_mut_slice().iter_mut().zip(all)).for_each(|(class, own)| *class = own);
+    (classes.as_mut_slice().iter_mut().zip(lanes)).for_each(|(class, own)| *class = own);
     Some(classes)
 }
 
@@ -201,13 +201,13 @@ fn only_unions_are_padded(ty: &Type) -> bool {
     };
     let several = |frame: &Aggregate<'_>| matches!(frame.ty.kind(), Kind::Array(array) if array.len != Some(1));
     let mut walk = leaves(ty);
-    let mut all = fills(ty);
+    let mut are_filled = fills(ty);
     while let Some(step) = walk.step() {
         if let WalkStep::Enter(inner, _) = step {
-            all &= walk.path().any(several) || fills(inner);
+            are_filled &= walk.path().any(several) || fills(inner);
         }
     }
-    all
+    are_filled
 }
 
 /// Keeps `X87Up` without `X87`, as `Sse`: "the extra bits" of an x87 value that shares its first

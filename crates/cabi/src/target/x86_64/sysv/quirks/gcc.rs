@@ -32,9 +32,9 @@ pub(super) fn repeated(
     cx: &mut Classify<'_, '_>,
 ) -> Classes {
     let before = adds;
-    let own = before.as_slice();
+    let classes = before.as_slice();
     if !leaf.around.any(LeafFlags::REPEATED)
-        || own.iter().all(|class| *class == Class::NoClass)
+        || classes.iter().all(|class| *class == Class::NoClass)
         || !go_by_first_element(cx)
     {
         return adds;
@@ -48,19 +48,19 @@ pub(super) fn repeated(
     {
         *slot = Some(array);
     }
-    for i in (0..own.len()).filter(|i| own[*i] != Class::NoClass) {
-        let mut same = [false; MAX_EIGHTBYTES];
-        same[i] = true;
+    for i in (0..classes.len()).filter(|i| classes[*i] != Class::NoClass) {
+        let mut marked = [false; MAX_EIGHTBYTES];
+        marked[i] = true;
         for array in arrays.iter().flatten() {
             for at in 0..MAX_EIGHTBYTES {
-                if same[at] {
-                    array.repeats(at).for_each(|again| same[again] = true);
+                if marked[at] {
+                    array.repeats(at).for_each(|again| marked[again] = true);
                 }
             }
         }
-        let all = adds.as_mut_slice().iter_mut().zip(same);
+        let all = adds.as_mut_slice().iter_mut().zip(marked);
         for (class, _) in all.filter(|(_, is_same)| *is_same) {
-            *class = own[i];
+            *class = classes[i];
         }
     }
     adds
@@ -126,7 +126,7 @@ pub(super) fn zero_length_array(
             "rule 5(c): an array without elements, whose element type has more than two eightbytes";
         return Err(Stop::memory(why, cx));
     }
-    let here = eightbyte(leaf.offset_bits / 8);
+    let start = eightbyte(leaf.offset_bits / 8);
     let mut adds = Classes::NOTHING;
     let mut absent = leaves_of_absent(elem, leaf);
     while let Some(inner) = absent.next() {
@@ -136,7 +136,7 @@ pub(super) fn zero_length_array(
         }
         let own = super::leaf(&inner, &absent, ty, cx)?;
         let classes = adds.as_mut_slice().iter_mut().zip(own.as_slice());
-        for (class, own) in classes.skip(here).take(usize::from(starts_here)) {
+        for (class, own) in classes.skip(start).take(usize::from(starts_here)) {
             *class = merge(*class, *own);
         }
     }
@@ -264,14 +264,14 @@ pub(super) fn refuse_lost_half(
     if !in_registers || !cx.policy.has(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
         return Ok(());
     }
-    let lost = |leaf: Leaf| {
+    let is_lost = |leaf: Leaf| {
         let upper = leaf.offset_bits / 8 + 8;
         let holds = |offset: u8, size: u8| {
             u64::from(offset) < upper + 8 && upper < u64::from(offset) + u64::from(size)
         };
         is_one_int128(leaf.kind) && !group.parts.iter().any(|part| holds(part.offset, part.size))
     };
-    if leaves(ty).any(lost) {
+    if leaves(ty).any(is_lost) {
         let why = "gcc passes only the lower half of a vector of one __int128 that is a member";
         return cx.dispute(ty, why);
     }

@@ -58,13 +58,13 @@ pub(in super::super::super) fn adjust(
         return Ok(());
     }
     let count = count.get_or_insert_with(|| all_free(before));
-    let own = group.counts.unwrap_or_else(|| group.reg_counts());
-    let is_counted = group.counts.is_some_and(|own| own.vector > 0);
+    let own_counts = group.counts.unwrap_or_else(|| group.reg_counts());
+    let is_counted = group.counts.is_some_and(|own_counts| own_counts.vector > 0);
     if group.kind == GroupKind::Memory && is_counted {
         // A record that the front end finds a register for is a vector to LLVM, aligned to its
         // size.
         let size = u32::try_from(group.size).unwrap_or(group.align);
-        if take(count, own) || group.align < size && !follows(cx)? {
+        if take(count, own_counts) || group.align < size && !follows(cx)? {
             group.align = group.align.max(size);
         }
     }
@@ -73,8 +73,8 @@ pub(in super::super::super) fn adjust(
         GroupKind::PerElement { .. } => count.int = 0,
         GroupKind::Registers if !is_uncounted && !group.flags.has(ArgFlags::NEST) => {
             let (needed, free) = (group.reg_counts(), all_free(before));
-            let found = free.int >= needed.int && free.vector >= needed.vector;
-            match (take(count, own), found) {
+            let fits = free.int >= needed.int && free.vector >= needed.vector;
+            match (take(count, own_counts), fits) {
                 (true, false) if !stays_whole(ty, group, cx)? => take_apart(before, ty, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
                     if count.int == 0 && free.int > 0 && group.size <= 8 && group.align <= 8 {
@@ -130,14 +130,14 @@ fn stays_whole(
         let is_integer = matches!(leaf.kind, LeafKind::Scalar(one) if one.is_integer_like());
         is_integer && leaf.eightbytes() == (0..2)
     };
-    let whole = match ty.as_scalar() {
+    let integer = match ty.as_scalar() {
         Some(Scalar::BitInt { .. }) if cx.choose(Policy::INT128_STAYS_WHOLE) => {
             return Err("no rule says whether clang 22 splits this `_BitInt`");
         }
         Some(scalar) => scalar.is_int128().then_some(false),
         None => leaves(ty).filter(goes_on).map(|leaf| leaf.bit_field).min(),
     };
-    let Some(bit_field) = whole.filter(|_| cx.choose(Policy::INT128_STAYS_WHOLE)) else {
+    let Some(bit_field) = integer.filter(|_| cx.choose(Policy::INT128_STAYS_WHOLE)) else {
         return Ok(false);
     };
     if bit_field {

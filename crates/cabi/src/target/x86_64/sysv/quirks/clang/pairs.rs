@@ -85,8 +85,8 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
                 None => (llvm_align(ty), ty.size()),
             };
             let padding_is_llvms = end.next_multiple_of(natural) == next;
-            let there = at < end || padding_is_llvms;
-            there.then(|| float_at(field.ty(), at - field.offset()))?
+            let is_inside = at < end || padding_is_llvms;
+            is_inside.then(|| float_at(field.ty(), at - field.offset()))?
         }
         _ => None,
     }
