@@ -20,31 +20,31 @@ pub(crate) fn check(
     sret_returned_in: Option<Reg>,
     area_bytes: u64,
 ) -> Result<(), PlanError> {
-    let found = machine.signature(signature).map_err(|error| match error {
+    let places = machine.signature(signature).map_err(|error| match error {
         PlanError::Check(why) => PlanError::Check(why + REPORT),
         error => error,
     })?;
-    let result = |i: usize| found.results.get(i).copied().map(ClifPlace::Reg);
-    let own = machine.convention;
-    let params = |i: usize| found.params.get(i).copied();
-    first_elsewhere(("parameter", own, &own.params), slots, params)?;
-    first_elsewhere(("result", own, &own.results), results, result)?;
+    let result = |i: usize| places.results.get(i).copied().map(ClifPlace::Reg);
+    let convention = machine.convention;
+    let params = |i: usize| places.params.get(i).copied();
+    first_elsewhere(("parameter", convention, &convention.params), slots, params)?;
+    first_elsewhere(("result", convention, &convention.results), results, result)?;
     if let Some(expected) = sret_returned_in
-        && found.sret_returned_in != Some(expected)
+        && places.sret_returned_in != Some(expected)
     {
-        let found = found.sret_returned_in.map_or("none", Reg::name);
+        let found = places.sret_returned_in.map_or("none", Reg::name);
         return Err(mismatch(
             "the returned pointer to the result".into(),
             &expected,
             &found,
         ));
     }
-    if area_bytes > u64::from(found.stack_bytes) {
+    if area_bytes > u64::from(places.stack_bytes) {
         let expected = format!("{area_bytes} bytes");
         return Err(mismatch(
             "the argument area".into(),
             &expected,
-            &found.stack_bytes,
+            &places.stack_bytes,
         ));
     }
     Ok(())
@@ -52,7 +52,7 @@ pub(crate) fn check(
 
 /// Returns the error about the first of `slots` that is not where its parameter is `found`.
 fn first_elsewhere(
-    (what, own, registers): (&str, &ClifConvention, &Registers),
+    (kind, convention, registers): (&str, &ClifConvention, &Registers),
     slots: &[Slot],
     found: impl Fn(usize) -> Option<ClifPlace>,
 ) -> Result<(), PlanError> {
@@ -64,14 +64,14 @@ fn first_elsewhere(
         return Ok(());
     };
     // No plan is at fault where the convention has more registers than Cranelift.
-    let is_given = |reg| registers.position(reg).is_some() || own.sret == Sret::Own(reg);
+    let is_given = |reg| registers.position(reg).is_some() || convention.sret == Sret::Own(reg);
     if let Some(reg) = expected.reg().filter(|reg| !is_given(*reg)) {
         return Err(PlanError::Check(format!(
-            "CLIF {what} {i}: the convention has it in {reg}, which Cranelift does not use for {what}s"
+            "CLIF {kind} {i}: the convention has it in {reg}, which Cranelift does not use for {kind}s"
         )));
     }
     let found = found.map_or_else(|| "no place".to_owned(), |found| found.to_string());
-    Err(mismatch(format!("CLIF {what} {i}"), &expected, &found))
+    Err(mismatch(format!("CLIF {kind} {i}"), &expected, &found))
 }
 
 fn mismatch(what: String, expected: &dyn Display, found: &dyn Display) -> PlanError {

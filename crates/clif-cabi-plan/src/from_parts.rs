@@ -93,32 +93,32 @@ impl PartsValue {
         }
     }
 
-    /// Refuses the value, argument `arg` or the result, if the convention passes it as `own`
+    /// Refuses the value, argument `arg` or the result, if the convention passes it as `expected`
     /// instead, in the parts of `group`.
     fn check(
         &self,
         (arg, role): (Option<usize>, Role),
-        own: &Self,
+        expected: &Self,
         group: &Group,
         target: &Target,
     ) -> Result<(), PlanError> {
-        let is_same = match [own, self].map(|value| value.parts.is_empty()) {
-            [true, true] => own.by_reference == self.by_reference,
+        let is_same = match [expected, self].map(|value| value.parts.is_empty()) {
+            [true, true] => expected.by_reference == self.by_reference,
             [false, false] => self.has_parts_of(role, group),
             _ => false,
         };
         if !is_same {
             return Err(PlanError::Parts {
                 what: self.described(arg),
-                expected: own.passed_as(),
+                expected: expected.passed_as(),
                 found: self.passed_as(),
                 target: target.name().to_string(),
             });
         }
         let mut parts = self.parts.iter().zip(&group.parts);
-        let is_other = |(part, own): (&ClifPart, &cabi::Part)| {
-            let extensions = [part.extension, own.extension];
-            !extensions.contains(&Extension::None) && part.extension != own.extension
+        let is_other = |(part, expected): (&ClifPart, &cabi::Part)| {
+            let extensions = [part.extension, expected.extension];
+            !extensions.contains(&Extension::None) && part.extension != expected.extension
         };
         match parts.any(is_other) {
             true => Err(self.refused(arg, "the convention extends it differently", target)),
@@ -180,12 +180,12 @@ impl PartsValue {
         let mut group = FnAbi::classify(sig, &ty, Role::Unnamed, target)?;
         let is_in_memory = group.kind != GroupKind::Registers;
         if !self.parts.is_empty() || is_address && !is_in_memory {
-            let own = match (is_in_memory, is_address) {
+            let expected = match (is_in_memory, is_address) {
                 (false, _) => self.in_parts(&group),
                 (true, true) => Self::by_reference(self.size, self.align),
                 (true, false) => Self::new(&[], self.size, self.align),
             };
-            self.check((None, Role::Unnamed), &own, &group, target)?;
+            self.check((None, Role::Unnamed), &expected, &group, target)?;
         } else {
             (group.kind, group.otherwise) = (GroupKind::Memory, None);
         }
@@ -242,9 +242,9 @@ impl PartsSignature {
         let mut params: Vec<Type> = params.collect::<Result<_, _>>()?;
         let n_named = self.n_named.unwrap_or(params.len());
         if n_named > params.len() {
-            let what = format!("{n_named} named arguments");
+            let subject = format!("{n_named} named arguments");
             let why = "the signature has fewer";
-            return Err(PlanError::unsupported(what, why, target));
+            return Err(PlanError::unsupported(subject, why, target));
         }
         let unnamed = params.split_off(n_named);
         let result = self.result.as_ref().map(|value| c_type(None, value));
@@ -276,7 +276,7 @@ impl PartsSignature {
             }
             let group = FnAbi::classify(sig, ty, role, target)?;
             let is_in_registers = group.kind == GroupKind::Registers;
-            let own = match place {
+            let expected = match place {
                 Place::Ignore => {
                     return Err(value.refused(arg, "the convention does not pass it", target));
                 }
@@ -286,7 +286,7 @@ impl PartsSignature {
                 }
                 _ => value.in_parts(&group),
             };
-            value.check((arg, role), &own, &group, target)
+            value.check((arg, role), &expected, &group, target)
         };
         let args = sig.params().iter().zip(&abi.args).enumerate();
         for ((i, (param, arg)), value) in args.zip(&self.params) {

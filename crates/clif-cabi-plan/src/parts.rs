@@ -257,7 +257,7 @@ pub(crate) fn slots(
     ty: &cabi::Type,
     to: &mut SmallVec<impl Array<Item = ClifPart>>,
 ) {
-    let own = match (ty.kind(), align.max(least)) {
+    let slot_type = match (ty.kind(), align.max(least)) {
         (Kind::Scalar(Scalar::F80), _) => return to.extend(x87_parts(1)),
         (Kind::Complex(Scalar::F80), _) => return to.extend(x87_parts(2)),
         (_, 1) => ValueType::I8,
@@ -265,7 +265,7 @@ pub(crate) fn slots(
         (_, 4) => ValueType::I32,
         _ => WORD,
     };
-    to.extend(ClifPart::slots(narrow(size), own));
+    to.extend(ClifPart::slots(narrow(size), slot_type));
 }
 
 /// Narrows `n`, which was checked to fit: sizes and offsets in an argument area, which has at most

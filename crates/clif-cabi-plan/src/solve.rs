@@ -120,12 +120,12 @@ impl Solver {
                 (Some(_), None) => self.declare(slots, i),
                 (Some(_), Some((class, _))) => {
                     let class = self.counted(class);
-                    let Some((position, next, own)) = order.of_mut(class).pop() else {
+                    let Some((position, index, own_class)) = order.of_mut(class).pop() else {
                         continue;
                     };
                     self.pad_registers(slots, class, position);
-                    self.declare(slots, next);
-                    self.take(own);
+                    self.declare(slots, index);
+                    self.take(own_class);
                 }
             }
         }
@@ -286,15 +286,15 @@ fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     ints.into_iter().find(fits).unwrap_or(ValueType::I8)
 }
 
-/// Checks whether slots of the argument area are left between or after the parameters at `taken`,
+/// Checks whether slots of the argument area are left between or after the parameters at `ranges`,
 /// from the offset `next` on.
 fn has_gaps(
     mut next: u32,
-    taken: impl Iterator<Item = (u32, u32)>,
+    ranges: impl Iterator<Item = (u32, u32)>,
     (area_bytes, least_slot): (u32, u32),
 ) -> Result<bool, &'static str> {
     let mut gaps = false;
-    for (start, end) in taken.chain([(area_bytes, area_bytes)]) {
+    for (start, end) in ranges.chain([(area_bytes, area_bytes)]) {
         let bytes = start.saturating_sub(next);
         if bytes > MAX_GAP_BYTES {
             return Err(WIDE_GAPS);

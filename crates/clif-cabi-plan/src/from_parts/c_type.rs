@@ -39,19 +39,19 @@ impl PartsValue {
                 1 => element,
                 _ => Type::array(&element, n).ok()?,
             };
-            let own = ty.align();
+            let align = ty.align();
             // A record in the object may be aligned so, and have padding at its end.
-            most_align = most_align.max(own.into());
+            most_align = most_align.max(align.into());
             if offset > end {
                 most_align = most_align.max(1 << offset.trailing_zeros());
             }
             end = offset.checked_add(ty.size())?;
             let mut member = Member::named(&format!("m{i}"), ty).at(offset);
-            if own > self.align {
+            if align > self.align {
                 member = member.packed();
             }
             // Conventions look at the alignment of members, so the first one has the object's.
-            if own != self.align && i == 0 {
+            if align != self.align && i == 0 {
                 member = member.aligned(self.align);
             }
             structure = structure.member(member);

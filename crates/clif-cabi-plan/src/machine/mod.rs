@@ -152,16 +152,16 @@ impl Machine {
     ) -> Result<(&'static Convention, Reg), PlanError> {
         let machine = Self::under(target, convention)?;
         let is_c = *convention == *machine.convention.va_list.convention;
-        let own = machine
+        let entered = machine
             .convention
             .closures
             .filter(|_| is_c)
             .unwrap_or(convention);
         if is_c {
             let chained = FnSig::new([], Type::VOID).static_chain(target.data_model());
-            FnAbi::new(&chained.convention(own), target)?;
+            FnAbi::new(&chained.convention(entered), target)?;
         }
-        Ok((own, machine.convention.chain))
+        Ok((entered, machine.convention.chain))
     }
 
     /// Returns the flags of Cranelift that must have a value there: name, value, and the reason. A
@@ -277,19 +277,19 @@ impl Machine {
     /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector
     /// registers of type `vector`. Returns the places of all.
     pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
-        let found = self.signature(sig)?;
+        let places = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
             // By position each register that is taken takes the place of one of the other class.
-            let taken = match (self.convention.positional, class) {
+            let n_taken = match (self.convention.positional, class) {
                 (false, _) => 0,
                 (true, RegClass::Int) => {
-                    found.params.iter().filter(|at| at.reg().is_some()).count()
+                    places.params.iter().filter(|at| at.reg().is_some()).count()
                 }
                 (true, RegClass::Vector) => usize::MAX,
             };
-            let regs = self.convention.params.of(class).iter().skip(taken);
-            let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
-            sig.params.extend(left.map(|_| ClifParam::new(ty)));
+            let regs = self.convention.params.of(class).iter().skip(n_taken);
+            let free = regs.filter(|reg| !places.params.contains(&ClifPlace::Reg(**reg)));
+            sig.params.extend(free.map(|_| ClifParam::new(ty)));
         }
         self.signature(sig)
     }
@@ -300,22 +300,22 @@ impl Machine {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
         let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));
         let is_same = |a: &[Reg], b: &[Reg]| has_all(a, b) && has_all(b, a);
-        let (frame, own) = (&convention.frame, &self.convention.frame);
+        let (frame, clif_frame) = (&convention.frame, &self.convention.frame);
         let objections = [
             (
                 frame.shadow_space != self.convention.shadow_bytes,
                 "its shadow space differs from that of Cranelift's functions: 32 bytes on x64 Windows, none elsewhere",
             ),
             (
-                !is_same(frame.callee_saved, own.callee_saved),
+                !is_same(frame.callee_saved, clif_frame.callee_saved),
                 "callees preserve other registers than Cranelift's functions do",
             ),
             (
-                !is_same(frame.partly_saved, own.partly_saved),
+                !is_same(frame.partly_saved, clif_frame.partly_saved),
                 "callees preserve other parts of registers than Cranelift's functions do",
             ),
             (
-                frame.callee_pops != own.callee_pops,
+                frame.callee_pops != clif_frame.callee_pops,
                 "callees pop other arguments than Cranelift's functions do",
             ),
             (

@@ -64,13 +64,13 @@ impl Stub {
         let (last, before) = steps.split_last()?;
         let leaves_last = last.is_last() && !before.iter().any(|step| step.is_last());
         let mut in_frame = false;
-        let stands = |step: &StubStep| {
-            let stands = step.in_frame().is_none_or(|needed| needed == in_frame);
+        let fits = |step: &StubStep| {
+            let fits = step.in_frame().is_none_or(|needed| needed == in_frame);
             in_frame |= *step == StubStep::Frame;
-            stands && step.is_valid()
+            fits && step.is_valid()
         };
         let n_callees = steps.iter().filter(|step| step.callee().is_some()).count();
-        if !leaves_last || !steps.iter().all(stands) || n_callees > 1 {
+        if !leaves_last || !steps.iter().all(fits) || n_callees > 1 {
             return None;
         }
         Some(Self {

@@ -104,8 +104,8 @@ impl CallPlan {
         let (mut boxed, results, mut solver) =
             SignaturePlan::draft(sig, target, (Side::Caller, catches))?;
         let (plan, machine) = (&mut *boxed, solver.machine);
-        let own = (&plan.sig, &plan.abi);
-        let mut placer = Placer::new(machine, own, Side::Caller, &mut plan.args);
+        let sig_and_abi = (&plan.sig, &plan.abi);
+        let mut placer = Placer::new(machine, sig_and_abi, Side::Caller, &mut plan.args);
         placer.call();
         let after = placer.result(&plan.result);
         let (mut before, area_bytes) = (placer.steps, placer.area_bytes);
@@ -124,18 +124,18 @@ impl CallPlan {
         )?;
         before.extend(frame(machine, &plan.abi, &after));
         machine.check_steps(&before).map_err(refuse)?;
-        let mut own = Self {
+        let mut call = Self {
             is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
             plan: boxed,
             indirect: None,
             before,
             after,
         };
-        if !own.before.is_empty() {
-            let indirect = own.indirect_call(&mut solver, &results, area_bytes, target)?;
-            own.indirect = Some(indirect);
+        if !call.before.is_empty() {
+            let indirect = call.indirect_call(&mut solver, &results, area_bytes, target)?;
+            call.indirect = Some(indirect);
         }
-        Ok(own)
+        Ok(call)
     }
 
     /// Plans the call through an address.
@@ -151,10 +151,10 @@ impl CallPlan {
         let machine = solver.machine;
         let refuse = |why| PlanError::convention(self.abi.convention, why, target);
         let (before, slots) = (&self.before, &self.args.slots);
-        let (own, callee) = with_callee(solver, before, slots, area_bytes).map_err(refuse)?;
+        let (solved, callee) = with_callee(solver, before, slots, area_bytes).map_err(refuse)?;
         let mut signature = self.signature.clone();
         signature.params.clone_from(&solver.declared);
-        check(machine, &signature, (&own, results), None, area_bytes)?;
+        check(machine, &signature, (&solved, results), None, area_bytes)?;
         let why = "no stub has the steps of this call in this order";
         let stub = Stub::to(before, callee, &self.after).ok_or_else(|| refuse(why))?;
         // The word of the address may be further away than any that the steps before it read.

@@ -23,12 +23,12 @@ impl SavedVectors {
     /// Returns those of `abi`: at most as many values as registers.
     pub(super) fn of(machine: Machine, abi: &FnAbi) -> Self {
         let mut saved = Self::default();
-        for (arg, own) in (0..).zip(&abi.args) {
+        for (arg, arg_abi) in (0..).zip(&abi.args) {
             let start = saved.bytes;
-            for own in wide_moves(machine, &own.place).into_iter().flatten() {
-                let offset = own.offset + start;
-                saved.moves.push(RegisterMove { offset, ..own });
-                let end = offset + own.width.bytes();
+            for reg_move in wide_moves(machine, &arg_abi.place).into_iter().flatten() {
+                let offset = reg_move.offset + start;
+                saved.moves.push(RegisterMove { offset, ..reg_move });
+                let end = offset + reg_move.width.bytes();
                 saved.bytes = saved.bytes.max(end.next_multiple_of(SAVED_ALIGN));
             }
             if saved.bytes > start {

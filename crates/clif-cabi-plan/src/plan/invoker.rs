@@ -137,10 +137,10 @@ impl CallPlan {
             match &arg.place {
                 Place::Ignore | Place::Stack { .. } => {}
                 Place::Parts(parts) => {
-                    let others = parts
+                    let in_registers = parts
                         .iter()
                         .filter(|placed| word(machine, placed).is_none());
-                    let loads = others.map(|placed| StubStep::loads_part(machine, placed));
+                    let loads = in_registers.map(|placed| StubStep::loads_part(machine, placed));
                     let loads = loads.collect::<Option<SmallVec<[StubStep; 4]>>>()?;
                     steps.extend((!loads.is_empty()).then_some(StubStep::ArgAddress(i)));
                     steps.extend(loads);

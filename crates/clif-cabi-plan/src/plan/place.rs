@@ -103,28 +103,28 @@ impl<'a> Placer<'a> {
         let chain = is_chain(machine, place).then(|| self.chain_place());
         let (moves, table) = (wide_moves(machine, place), &mut *self.table);
         let mut parts = 0..;
-        placed_parts(machine, ty, placed, |own, place| {
-            if own.size == 0 {
+        placed_parts(machine, ty, placed, |part, place| {
+            if part.size == 0 {
                 // The solver fills gaps of the argument area.
                 if place.reg().is_some() {
-                    table.slots.push(Slot::padding(own.ty, place));
+                    table.slots.push(Slot::padding(part.ty, place));
                 }
                 return;
             }
-            let part = parts.next().unwrap_or_default();
+            let nth = parts.next().unwrap_or_default();
             let place = chain.unwrap_or(place);
-            let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
+            let part = place.reg().map_or(part, |reg| part.in_bank(reg.bank()));
             let place = match side {
                 Side::Caller => place,
-                Side::Callee => machine.convention.receiver_place(place, &own),
+                Side::Callee => machine.convention.receiver_place(place, &part),
             };
-            table.parts.push(own);
+            table.parts.push(part);
             if moves.is_none() {
                 let what = match (chain, side) {
                     (Some(_), Side::Callee) => What::Chain { arg: i },
-                    _ => What::Part { arg: i, part },
+                    _ => What::Part { arg: i, part: nth },
                 };
-                table.slots.push(Slot::new(what, own, place));
+                table.slots.push(Slot::new(what, part, place));
             }
         });
         match moves {

@@ -121,8 +121,8 @@ impl SignaturePlan {
         let plan = &mut *boxed;
         let (sig, abi) = (&plan.sig, &plan.abi);
         plan.result = ResultPlan::of(machine, sig, abi).map_err(|why| {
-            let what = format!("result, {}", sig.result());
-            PlanError::unsupported(what, why, target)
+            let subject = format!("result, {}", sig.result());
+            PlanError::unsupported(subject, why, target)
         })?;
         let (results, returns) = plan.result.declare(abi, machine, side);
         plan.signature.returns = returns;
@@ -191,8 +191,8 @@ fn check_args(
         return Err(PlanError::convention(abi.convention, why, target));
     }
     if abi.area_bytes > MAX_AREA_BYTES.min(machine.convention.most_stack_bytes.into()) {
-        let what = format!("an argument area of {} bytes", abi.area_bytes);
-        return Err(PlanError::unsupported(what, TOO_LARGE, target));
+        let subject = format!("an argument area of {} bytes", abi.area_bytes);
+        return Err(PlanError::unsupported(subject, TOO_LARGE, target));
     }
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let is_chain = param.flags.has(cabi::ArgFlags::NEST) && arg.place != Place::Ignore;
@@ -201,8 +201,8 @@ fn check_args(
             false => place_objection(machine, &arg.place),
         };
         if let Some(why) = why {
-            let what = format!("argument {i}, {}", param.ty);
-            return Err(PlanError::unsupported(what, why, target));
+            let subject = format!("argument {i}, {}", param.ty);
+            return Err(PlanError::unsupported(subject, why, target));
         }
     }
     Ok(())

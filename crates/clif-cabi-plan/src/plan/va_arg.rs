@@ -126,8 +126,8 @@ impl VaArgPlan {
         let Some(save_area) = &machine.convention.va_list.save_area else {
             return Ok(Self::by_pointer(machine, &group, (size, align)));
         };
-        let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
-        found.map_err(refuse)?;
+        let verdict = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
+        verdict.map_err(refuse)?;
         if save_area.by_reference && group.kind == GroupKind::Memory {
             let word = (WORD.bytes().into(), WORD.bytes());
             let pointer = [(ClifPart::WHOLE_WORD, RegClass::Int)];
@@ -283,47 +283,47 @@ fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlac
     Ok(in_registers(machine, save_area, parts, align, exhausts))
 }
 
-/// Returns the place of a value of `parts`, each in a register of its class, that is aligned to
-/// `align`. `exhausts`: if it finds too few registers, no later value of the bank finds one.
+/// Returns the place of a value of `value_parts`, each in a register of its class, that is aligned
+/// to `align`. `exhausts`: if it finds too few registers, no later value of the bank finds one.
 fn in_registers(
     machine: Machine,
     save_area: &SaveArea,
-    all: impl IntoIterator<Item = (ClifPart, RegClass)>,
+    value_parts: impl IntoIterator<Item = (ClifPart, RegClass)>,
     align: u32,
     exhausts: impl Fn(Bank) -> bool,
 ) -> VaPlace {
     let mut bytes = PerClass::<u32>::default();
     let mut parts = SmallVec::new();
-    for (part, class) in all {
-        let own = save_area.saved.of(class);
+    for (part, class) in value_parts {
+        let saved = save_area.saved.of(class);
         let at = bytes.of_mut(class);
         let before = match class {
-            RegClass::Int => before(machine, part.size.into(), own.slot),
+            RegClass::Int => before(machine, part.size.into(), saved.slot),
             RegClass::Vector => 0,
         };
         parts.push(VaPart {
             part,
-            counter: own.counter,
-            at: own.zero_at + *at + before,
+            counter: saved.counter,
+            at: saved.zero_at + *at + before,
         });
-        *at += own.slot;
+        *at += saved.slot;
     }
     let takes = |class, bank| {
         let bytes = *bytes.of(class);
-        let (own, end) = (save_area.saved.of(class), end(machine, save_area, class));
+        let (saved, end) = (save_area.saved.of(class), end(machine, save_area, class));
         let is_last = exhausts(bank) || save_area.exhausts && bytes > 0;
-        let otherwise = is_last.then_some(count(own, end));
-        let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * own.slot;
+        let otherwise = is_last.then_some(count(saved, end));
+        let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * saved.slot;
         (bytes > 0 || otherwise.is_some()).then_some(VaRegisters {
-            counter: own.counter,
+            counter: saved.counter,
             rounded_to: if in_pairs {
-                2 * own.slot / u32::from(own.counter.unit)
+                2 * saved.slot / u32::from(saved.counter.unit)
             } else {
                 1
             },
             // A value of more bytes than there are registers has no parts in them.
-            last: count(own, end.saturating_sub(bytes)),
-            n: bytes / u32::from(own.counter.unit),
+            last: count(saved, end.saturating_sub(bytes)),
+            n: bytes / u32::from(saved.counter.unit),
             otherwise,
         })
     };

@@ -14,29 +14,29 @@ use crate::signature::{Extension, ValueType};
 /// compile time grows with the square of their number.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// Calls `each` with the parts in the locations of `placed` and their places, once for each CLIF
+/// Calls `add` with the parts in the locations of `placed` and their places, once for each CLIF
 /// parameter. A wide vector is 16 bytes each, a part in two registers is two.
 pub(super) fn placed_parts(
     machine: Machine,
     ty: &cabi::Type,
     placed: &[PlacedPart],
-    mut each: impl FnMut(ClifPart, ClifPlace),
+    mut add: impl FnMut(ClifPart, ClifPlace),
 ) {
-    let whole = match placed {
+    let value_ty = match placed {
         [_] => value_type(ty),
         _ => None,
     };
     for placed in placed {
-        let own = part(&placed.part, whole, machine.convention.extended);
+        let part = part(&placed.part, value_ty, machine.convention.extended);
         for place in machine.convention.params_at(placed.loc) {
             for i in 0..n_chunks(&placed.part) {
-                let offset = own.offset + CHUNK.bytes() * i;
-                let chunk = ClifPart { offset, ..own };
+                let offset = part.offset + CHUNK.bytes() * i;
+                let chunk = ClifPart { offset, ..part };
                 let chunk = match place {
                     ClifPlace::Reg(reg) => machine.convention.declarable(chunk.in_bank(reg.bank())),
                     _ => chunk,
                 };
-                each(chunk, place);
+                add(chunk, place);
             }
         }
     }
@@ -119,9 +119,9 @@ fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi, align: u32) -> Optio
         ValueType::I8 | ValueType::I16 => Extension::Zero,
         _ => Extension::None,
     };
-    let own = ClifPart::new(0, narrow(value.bytes()), value);
-    let own = machine.convention.declarable(own);
-    Some(own.extended(extension, machine.convention.extended))
+    let part = ClifPart::new(0, narrow(value.bytes()), value);
+    let part = machine.convention.declarable(part);
+    Some(part.extended(extension, machine.convention.extended))
 }
 
 /// Checks whether the last register of `class` is in use, so that Cranelift has no register left:

@@ -62,11 +62,11 @@ impl VaStart {
         match &machine.convention.va_list.save_area {
             Some(save_area) => Self::Registers {
                 counts: [(RegClass::Int, n_int), (RegClass::Vector, n_vector)].map(|(class, n)| {
-                    let own = save_area.saved.of(class);
+                    let saved = save_area.saved.of(class);
                     VaCount {
-                        counter: own.counter,
-                        count: count(own, slot(machine, own, class, n)),
-                        base_at: own.base_at,
+                        counter: saved.counter,
+                        count: count(saved, slot(machine, saved, class, n)),
+                        base_at: saved.base_at,
                     }
                 }),
                 overflow: area_bytes.saturating_sub(machine.convention.shadow_bytes),
@@ -95,13 +95,13 @@ pub(super) fn unused(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item 
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = RegClass::ALL.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |(class, n_taken)| {
-        let own = save_area.map(|save_area| save_area.saved.of(class));
-        let ty = own.map_or(WORD, |own| own.ty);
+        let saved = save_area.map(|save_area| save_area.saved.of(class));
+        let ty = saved.map_or(WORD, |saved| saved.ty);
         let part = ClifPart::new(0, narrow(ty.bytes()), ty);
         let regs = machine.convention.params.of(class).iter().enumerate();
         regs.skip(n_taken).map(move |(i, reg)| {
-            let offset = match own {
-                Some(own) => narrow(slot(machine, own, class, i)),
+            let offset = match saved {
+                Some(saved) => narrow(slot(machine, saved, class, i)),
                 None => home(machine, i),
             };
             Slot::new(What::Register { offset }, part, ClifPlace::Reg(*reg))
@@ -136,9 +136,9 @@ pub(super) fn used(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
     // The static chain and the pointer to the result may have registers of their own.
     let is_other = |reg: &Reg| reg.bank() == Bank::Int && params.position(*reg).is_none();
-    let others = registers(abi).filter(is_other).count();
+    let n_separate = registers(abi).filter(is_other).count();
     let used = [
-        usize::from(abi.used.int).saturating_sub(others),
+        usize::from(abi.used.int).saturating_sub(n_separate),
         usize::from(abi.used.vector),
     ];
     let classes = [(RegClass::Int, used[0]), (RegClass::Vector, used[1])];

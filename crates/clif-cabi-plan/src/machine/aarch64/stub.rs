@@ -81,8 +81,8 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::StackWord(offset) => code.words(&[scaled(0xf900_03e0, 8, offset)?]),
         // blr x9
         StubStep::CallTarget => code.words(&[0xd63f_0120]),
-        StubStep::Load(own) => code.words(&[moved(step, own, false)?]),
-        StubStep::Store(own) => code.words(&[moved(step, own, true)?]),
+        StubStep::Load(reg_move) => code.words(&[moved(step, reg_move, false)?]),
+        StubStep::Store(reg_move) => code.words(&[moved(step, reg_move, true)?]),
         StubStep::Leave => close(code),
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ldr x16, [sp, area]; br x16
@@ -111,8 +111,8 @@ fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
 }
 
 /// Moves a register from or to [x17, offset].
-fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
-    let (load, store) = match own.width {
+fn moved(step: StubStep, reg_move: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
+    let (load, store) = match reg_move.width {
         MoveWidth::U8 => (0x3940_0000, 0x3900_0000),
         MoveWidth::I8 => (0x39c0_0000, 0x3900_0000),
         MoveWidth::U16 => (0x7940_0000, 0x7900_0000),
@@ -126,8 +126,8 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
         _ => return Err(step.refused("AArch64")),
     };
     let instruction = if is_store { store } else { load };
-    let instruction = instruction | 17 << 5 | u32::from(own.register);
-    scaled(instruction, own.width.bytes(), own.offset)
+    let instruction = instruction | 17 << 5 | u32::from(reg_move.register);
+    scaled(instruction, reg_move.width.bytes(), reg_move.offset)
 }
 
 /// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`; x17 itself by way of x16.

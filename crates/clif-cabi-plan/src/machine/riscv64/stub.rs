@@ -60,8 +60,8 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::StackWord(offset) => code.words(&[store(A0, SP, offset)?]),
         // jalr t3
         StubStep::CallTarget => code.words(&[0x000e_00e7]),
-        StubStep::Load(own) => code.words(&[moved(step, own, false)?]),
-        StubStep::Store(own) => code.words(&[moved(step, own, true)?]),
+        StubStep::Load(reg_move) => code.words(&[moved(step, reg_move, false)?]),
+        StubStep::Store(reg_move) => code.words(&[moved(step, reg_move, true)?]),
         StubStep::Leave => close(code)?,
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ld t1, area(sp); jr t1
@@ -107,9 +107,9 @@ fn stored_at(offset: u32) -> Result<u32, PlanError> {
 }
 
 /// Moves a register from or to `[t1 + offset]`. A load of 4 bytes is `lw` or `lwu`.
-fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
+fn moved(step: StubStep, reg_move: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
     // The size, below a bit for zeros above it.
-    let size = match own.width {
+    let size = match reg_move.width {
         MoveWidth::I8 => 0b000,
         MoveWidth::I16 => 0b001,
         MoveWidth::I32 | MoveWidth::V32 => 0b010,
@@ -119,16 +119,16 @@ fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanE
         MoveWidth::U32 => 0b110,
         _ => return Err(step.refused("RISC-V")),
     };
-    let of_floats = u32::from(own.width >= MoveWidth::V32) << 2;
-    let (register, base) = (param(own.register), number(T1) << 15);
+    let of_floats = u32::from(reg_move.width >= MoveWidth::V32) << 2;
+    let (register, base) = (param(reg_move.register), number(T1) << 15);
     let (instruction, offset) = match is_store {
         true => (
             0x23 | (size & 0b011) << 12 | register << 20,
-            stored_at(own.offset)?,
+            stored_at(reg_move.offset)?,
         ),
         false => (
             0x03 | size << 12 | register << 7,
-            immediate(own.offset)? << 20,
+            immediate(reg_move.offset)? << 20,
         ),
     };
     Ok(instruction | of_floats | base | offset)

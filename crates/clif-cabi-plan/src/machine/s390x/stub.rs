@@ -92,7 +92,7 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::StackWord(offset) => memory(code, STG, first, sp, offset)?,
         // basr r14, r7
         StubStep::CallTarget => code.bytes.extend([0x0d, LINK << 4 | target]),
-        StubStep::Load(own) | StubStep::Store(own) => moved(step, own, code)?,
+        StubStep::Load(reg_move) | StubStep::Store(reg_move) => moved(step, reg_move, code)?,
         StubStep::Leave => close(code)?,
         StubStep::Jump(callee) => to_function(callee, pic, false, code),
         StubStep::JumpAfter(area) => {
@@ -147,9 +147,9 @@ fn with_displacement(
 }
 
 /// Moves a register from or to `[r1 + offset]`.
-fn moved(step: StubStep, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
+fn moved(step: StubStep, reg_move: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
     // The last bytes of a load and of a store.
-    let (first, load, store) = match own.width {
+    let (first, load, store) = match reg_move.width {
         MoveWidth::U8 => (0xe3, 0x90, 0x72),
         MoveWidth::I8 => (0xe3, 0x77, 0x72),
         MoveWidth::U16 => (0xe3, 0x91, 0x70),
@@ -161,16 +161,16 @@ fn moved(step: StubStep, own: RegisterMove, code: &mut StubCode) -> Result<(), P
         MoveWidth::V64 => (0xed, 0x65, 0x67),
         _ => return Err(step.refused("s390x")),
     };
-    let registers = match own.width {
+    let registers = match reg_move.width {
         MoveWidth::V32 | MoveWidth::V64 => PARAMS.vector,
         _ => PARAMS.int,
     };
-    let register = number(registers, step, own.register)?;
+    let register = number(registers, step, reg_move.register)?;
     let last = match step {
         StubStep::Store(_) => store,
         _ => load,
     };
-    memory(code, (first, last), register, ADDRESS, own.offset)
+    memory(code, (first, last), register, ADDRESS, reg_move.offset)
 }
 
 /// Appends `lgr to, from`.

@@ -201,15 +201,15 @@ impl StubStep {
             | Self::AddressToInt(n)
             | Self::AddressToVector(n)
             | Self::JumpInt(n) => n < MAX_REGISTERS,
-            Self::LoadResult(own) if own.width < MoveWidth::U64 => false,
-            Self::LoadResult(own) if own.width == MoveWidth::V32 => false,
-            Self::Load(own) if own.width == MoveWidth::St64 => false,
-            Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
-                let n = match own.width {
+            Self::LoadResult(reg_move) if reg_move.width < MoveWidth::U64 => false,
+            Self::LoadResult(reg_move) if reg_move.width == MoveWidth::V32 => false,
+            Self::Load(reg_move) if reg_move.width == MoveWidth::St64 => false,
+            Self::Load(reg_move) | Self::Store(reg_move) | Self::LoadResult(reg_move) => {
+                let n = match reg_move.width {
                     MoveWidth::St64 => 1,
                     _ => MAX_REGISTERS,
                 };
-                own.register < n && i32::try_from(own.offset).is_ok()
+                reg_move.register < n && i32::try_from(reg_move.offset).is_ok()
             }
             Self::PushArea(shadow) => shadow <= MAX_SHADOW,
             Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),

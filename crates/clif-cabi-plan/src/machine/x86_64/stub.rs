@@ -104,9 +104,9 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
         // mov r11, [rbp + 16 + area]
         StubStep::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
-        StubStep::Load(own) => moves::load(step, own, code)?,
-        StubStep::Store(own) => moves::store(step, own, code)?,
-        StubStep::LoadResult(own) => moves::load_result(step, own, code)?,
+        StubStep::Load(reg_move) => moves::load(step, reg_move, code)?,
+        StubStep::Store(reg_move) => moves::store(step, reg_move, code)?,
+        StubStep::LoadResult(reg_move) => moves::load_result(step, reg_move, code)?,
         // mov r11, [rax + 8 n]
         StubStep::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
         // mov [rsp + offset], rdi

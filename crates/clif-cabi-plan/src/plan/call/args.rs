@@ -58,13 +58,13 @@ impl Placer<'_> {
         records: &mut Records,
         (arg, ty): (u32, &cabi::Type),
         offset: u64,
-        own: (u64, u32),
+        extent: (u64, u32),
     ) -> PassMode {
         let first = self.table.parts.len();
-        let mode = records.mode(self.machine, ty, own, self.abi, &mut self.table.parts);
+        let mode = records.mode(self.machine, ty, extent, self.abi, &mut self.table.parts);
         match mode {
             PassMode::Words => self.words((arg, ty), first, offset),
-            PassMode::Area => self.block(arg, narrow(offset), narrow(own.0)),
+            PassMode::Area => self.block(arg, narrow(offset), narrow(extent.0)),
             _ => self.parts_on_stack(arg, first, narrow(offset)),
         }
         mode

@@ -28,8 +28,8 @@ impl Placer<'_> {
         self.arguments();
         if self.sig.is_variadic() {
             // Registers that no named argument takes may hold unnamed ones.
-            let left = unused(self.machine, used(self.abi, self.machine));
-            self.table.slots.extend(left);
+            let unnamed = unused(self.machine, used(self.abi, self.machine));
+            self.table.slots.extend(unnamed);
         }
         match words {
             Some(words) => {
@@ -175,12 +175,12 @@ impl Placer<'_> {
                 (What::Part { arg, .. }, ClifPlace::Stack { offset }) => (arg as usize, offset),
                 _ => return false,
             };
-            let Some(own) = abi.args.get(arg) else {
+            let Some(arg_abi) = abi.args.get(arg) else {
                 return false;
             };
-            let is_own = matches!(own.place, Place::Stack { .. });
-            let is_word = is_exhausted(machine, RegClass::Int, abi) && in_words(&own.place);
-            let is_lane = matches!(own.place, Place::PerElement { .. });
+            let is_own = matches!(arg_abi.place, Place::Stack { .. });
+            let is_word = is_exhausted(machine, RegClass::Int, abi) && in_words(&arg_abi.place);
+            let is_lane = matches!(arg_abi.place, Place::PerElement { .. });
             // Otherwise a gap that no parameter fills.
             let is_next = offset == next && n < MAX_WORDS;
             if machine.has_area() && (!is_own && !is_word || is_lane || !is_next) {

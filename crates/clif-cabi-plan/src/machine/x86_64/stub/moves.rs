@@ -16,14 +16,14 @@ const FSTP: u8 = 3;
 /// `movsd`, `movups`, `vmovups`.
 pub(super) fn load(
     step: StubStep,
-    own: RegisterMove,
+    reg_move: RegisterMove,
     code: &mut StubCode,
 ) -> Result<(), PlanError> {
-    let (high, low) = match own.width {
-        width if width < MoveWidth::V32 => number(PARAMS, step, own.register)?,
-        _ => (0, own.register & 7),
+    let (high, low) = match reg_move.width {
+        width if width < MoveWidth::V32 => number(PARAMS, step, reg_move.register)?,
+        _ => (0, reg_move.register & 7),
     };
-    let (begin, opcode): (&[u8], &[u8]) = match own.width {
+    let (begin, opcode): (&[u8], &[u8]) = match reg_move.width {
         MoveWidth::U8 => (&[0x41 | high << 2], &[0x0f, 0xb6]),
         MoveWidth::I8 => (&[0x41 | high << 2], &[0x0f, 0xbe]),
         MoveWidth::U16 => (&[0x41 | high << 2], &[0x0f, 0xb7]),
@@ -33,39 +33,39 @@ pub(super) fn load(
         MoveWidth::U64 => (&[0x49 | high << 2], &[0x8b]),
         width => (vector(width), &[0x10]),
     };
-    operands(&[begin, opcode], low, R11, own.offset, code);
+    operands(&[begin, opcode], low, R11, reg_move.offset, code);
     Ok(())
 }
 
 /// Stores a register to the object at `[r11]`; an integer register of results, or `fstp` of st0.
 pub(super) fn store(
     step: StubStep,
-    own: RegisterMove,
+    reg_move: RegisterMove,
     code: &mut StubCode,
 ) -> Result<(), PlanError> {
-    let begin: &[u8] = match own.width {
+    let begin: &[u8] = match reg_move.width {
         MoveWidth::U8 | MoveWidth::I8 => &[0x41, 0x88],
         MoveWidth::U16 | MoveWidth::I16 => &[0x66, 0x41, 0x89],
         MoveWidth::U32 | MoveWidth::I32 => &[0x41, 0x89],
         MoveWidth::U64 => &[0x49, 0x89],
         MoveWidth::St64 => {
-            operands(&[&[0x41, 0xdd]], FSTP, R11, own.offset, code);
+            operands(&[&[0x41, 0xdd]], FSTP, R11, reg_move.offset, code);
             return Ok(());
         }
         width => {
             operands(
                 &[vector(width), &[0x11]],
-                own.register & 7,
+                reg_move.register & 7,
                 R11,
-                own.offset,
+                reg_move.offset,
                 code,
             );
             return Ok(());
         }
     };
     // None of them has the bit of a prefix.
-    let (_, register) = number(MOVED.int, step, own.register)?;
-    operands(&[begin], register, R11, own.offset, code);
+    let (_, register) = number(MOVED.int, step, reg_move.register)?;
+    operands(&[begin], register, R11, reg_move.offset, code);
     Ok(())
 }
 
@@ -73,19 +73,19 @@ pub(super) fn store(
 /// `vmovups`.
 pub(super) fn load_result(
     step: StubStep,
-    own: RegisterMove,
+    reg_move: RegisterMove,
     code: &mut StubCode,
 ) -> Result<(), PlanError> {
-    let vector = own.register & 7;
-    let (instruction, register): (&[u8], _) = match own.width {
+    let vector = reg_move.register & 7;
+    let (instruction, register): (&[u8], _) = match reg_move.width {
         MoveWidth::V512 => (&[0x62, 0xf1, 0x7c, 0x48, 0x10], vector),
         MoveWidth::V256 => (&[0xc5, 0xfc, 0x10], vector),
         MoveWidth::V64 => (&[0xf2, 0x0f, 0x10], vector),
-        MoveWidth::U64 => (&[0x48, 0x8b], number(MOVED.int, step, own.register)?.1),
+        MoveWidth::U64 => (&[0x48, 0x8b], number(MOVED.int, step, reg_move.register)?.1),
         MoveWidth::St64 => (&[0xdd], FLD),
         _ => (&[0x0f, 0x10], vector),
     };
-    operands(&[instruction], register, RDI, own.offset, code);
+    operands(&[instruction], register, RDI, reg_move.offset, code);
     Ok(())
 }
 
