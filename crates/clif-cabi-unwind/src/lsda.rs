@@ -88,8 +88,8 @@ impl Lsda {
             if self.types.len() < n_types {
                 self.types.resize(n_types, None);
             }
-            if let Some(own) = n_types.checked_sub(1).and_then(|i| self.types.get_mut(i)) {
-                *own = personality.type_of(*filter).map(str::to_owned);
+            if let Some(entry) = n_types.checked_sub(1).and_then(|i| self.types.get_mut(i)) {
+                *entry = personality.type_of(*filter).map(str::to_owned);
             }
         }
         let action = if filters == [CLEANUP] {
@@ -115,12 +115,12 @@ impl Lsda {
         }
         let chain = chain.into_vec();
         // Each begins where another one ends: a match that is not is as good.
-        let known = self
+        let index = self
             .actions
             .windows(chain.len())
             .position(|own| *own == *chain);
-        let at = known.unwrap_or(self.actions.len());
-        if known.is_none() {
+        let at = index.unwrap_or(self.actions.len());
+        if index.is_none() {
             self.actions.extend(chain);
         }
         Ok(at as u64 + 1)
@@ -156,8 +156,8 @@ impl Lsda {
         to.write_uleb128(sites_len)?;
         to.write(&sites)?;
         to.write(&self.actions)?;
-        for own in self.types.iter().rev() {
-            match own {
+        for ty in self.types.iter().rev() {
+            match ty {
                 Some(name) => to.write_eh_pointer(symbol(name), encoding, 8)?,
                 // Zero in every encoding: nothing is added to it.
                 None if type_size == 8 => to.write_u64(0)?,

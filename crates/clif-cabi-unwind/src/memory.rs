@@ -63,8 +63,8 @@ impl UnwindTables {
         symbol: impl Fn(&str) -> Option<u64>,
     ) -> Result<TablesInMemory, UnwindError> {
         let resolved = |section: &Section, pads: u64| {
-            section.resolved(|own| {
-                let (address, name) = match section.target(own.target) {
+            section.resolved(|reference| {
+                let (address, name) = match section.target(reference.target) {
                     Some(AddressTarget::Function(id)) => {
                         (function(*id), format!("function {}", id.as_u32()))
                     }
@@ -114,14 +114,14 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Table`] for handlers that have no table.
     pub fn after_code(&self, id: FuncId) -> Result<Vec<u8>, UnwindError> {
-        let own = self.functions().iter().rev().find(|own| own.id == id);
-        let Some(own) = own else {
+        let function = self.functions().iter().rev().find(|own| own.id == id);
+        let Some(function) = function else {
             return Ok(Vec::new());
         };
-        let Some(rules) = self.windows_rules(own, TYPES)? else {
+        let Some(rules) = self.windows_rules(function, TYPES)? else {
             return Ok(Vec::new());
         };
-        let start = own.len.next_multiple_of(RULES_ALIGN);
+        let start = function.len.next_multiple_of(RULES_ALIGN);
         let jump = start + rules.bytes.slice().len();
         let resolved = rules.resolved(|at| match (rules.target(at.target), at.eh_pe) {
             (Some(AddressTarget::Symbol(name)), Some(_)) => self.word_address(name),
@@ -130,9 +130,9 @@ impl UnwindTables {
             // The function is the base.
             _ => Ok(0),
         })?;
-        let mut after = vec![0; start - own.len];
+        let mut after = vec![0; start - function.len];
         after.extend(resolved);
-        if own.has_handlers()
+        if function.has_handlers()
             && let Some(name) = self.personality_name()
         {
             after.extend(windows::jump(self.word_address(name)?));
@@ -148,8 +148,8 @@ impl UnwindTables {
     ) -> Result<TablesInMemory, UnwindError> {
         let mut windows = Vec::new();
         for run in self.runs(page, function)? {
-            let own = run.iter().filter_map(|index| self.functions().get(*index));
-            let own: Vec<_> = own.filter(|own| own.unwind_info().is_some()).collect();
+            let in_run = run.iter().filter_map(|index| self.functions().get(*index));
+            let in_run: Vec<_> = in_run.filter(|own| own.unwind_info().is_some()).collect();
             let entry = |own: &&UnwindFunction| {
                 let (start, len) = (function(own.id)?, own.len);
                 let unwind_info = len.next_multiple_of(RULES_ALIGN);
@@ -159,7 +159,7 @@ impl UnwindTables {
                     unwind_info,
                 })
             };
-            let tables = own.chunk_by(|a, b| !a.has_handlers() && !b.has_handlers());
+            let tables = in_run.chunk_by(|a, b| !a.has_handlers() && !b.has_handlers());
             windows.extend(tables.map(|own| own.iter().filter_map(entry).collect()));
         }
         Ok(TablesInMemory {
@@ -178,10 +178,10 @@ impl UnwindTables {
         function: &impl Fn(FuncId) -> Option<u64>,
     ) -> Result<Vec<Vec<usize>>, UnwindError> {
         let mut places = Vec::new();
-        for (index, own) in self.functions().iter().enumerate() {
-            let name = || format!("function {}", own.id.as_u32());
-            let start = function(own.id).ok_or_else(|| UnwindError::Symbol { name: name() })?;
-            let last = own.len.saturating_sub(1) as u64;
+        for (index, entry) in self.functions().iter().enumerate() {
+            let name = || format!("function {}", entry.id.as_u32());
+            let start = function(entry.id).ok_or_else(|| UnwindError::Symbol { name: name() })?;
+            let last = entry.len.saturating_sub(1) as u64;
             places.push((start, start.saturating_add(last), index));
         }
         places.sort_unstable();

@@ -69,8 +69,8 @@ impl UnwindTables {
             return Err(UnwindError::Table(why.to_owned()));
         }
         let (pads, starts) = self.landing_pads(encodings)?;
-        let all: Vec<usize> = (0..starts.len()).collect();
-        let frames = self.frames(encodings, &starts, &all)?;
+        let indices: Vec<usize> = (0..starts.len()).collect();
+        let frames = self.frames(encodings, &starts, &indices)?;
         let pads_id = (pads.len() > 0).then(|| {
             let (segment, name): (&[u8], &[u8]) = match object.format() {
                 BinaryFormat::MachO => (b"__TEXT", b"__gcc_except_tab"),
@@ -94,38 +94,38 @@ impl UnwindTables {
             object.add_section(Vec::new(), name, SectionKind::ReadOnlyData)
         });
         let in_image = |symbol, at: u64| (symbol, at, RelocationKind::ImageOffset);
-        for own in self.functions() {
-            let (code, start) = place(product, own.id)?;
+        for function in self.functions() {
+            let (code, start) = place(product, function.id)?;
             let object = &mut product.object;
-            for (offset, record) in own.frame.fragments() {
+            for (offset, record) in function.frame.fragments() {
                 let at = object.append_section_data(xdata, record, 4);
                 let entry = object.append_section_data(pdata, &[0; 8], 4);
-                let [code, own] = [code, xdata].map(|id| object.section_symbol(id));
+                let [code, rules_symbol] = [code, xdata].map(|id| object.section_symbol(id));
                 let code = in_image(code, start.saturating_add(*offset as u64));
                 relocate(object, pdata, (entry, 4), code)?;
-                relocate(object, pdata, (entry + 4, 4), in_image(own, at))?;
+                relocate(object, pdata, (entry + 4, 4), in_image(rules_symbol, at))?;
             }
-            let Some(rules) = self.windows_rules(own, INDIRECT)? else {
+            let Some(rules) = self.windows_rules(function, INDIRECT)? else {
                 continue;
             };
             let at = object.append_section_data(xdata, rules.bytes.slice(), 4);
             let entry = object.append_section_data(pdata, &[0; 12], 4);
-            let end = start.saturating_add(own.len as u64);
-            let [code, own] = [code, xdata].map(|id| object.section_symbol(id));
+            let end = start.saturating_add(function.len as u64);
+            let [code, rules_symbol] = [code, xdata].map(|id| object.section_symbol(id));
             let mut fields = vec![
                 (pdata, (entry, 4), in_image(code, start)),
                 (pdata, (entry + 4, 4), in_image(code, end)),
-                (pdata, (entry + 8, 4), in_image(own, at)),
+                (pdata, (entry + 8, 4), in_image(rules_symbol, at)),
             ];
-            for own in &rules.relocations {
-                let to = match (rules.target(own.target), own.eh_pe) {
+            for relocation in &rules.relocations {
+                let to = match (rules.target(relocation.target), relocation.eh_pe) {
                     (Some(AddressTarget::Symbol(name)), Some(_)) => {
                         (word_of(object, name)?, 0, RelocationKind::Relative)
                     }
                     (Some(AddressTarget::Symbol(name)), None) => in_image(named(object, name), 0),
-                    _ => in_image(code, start.saturating_add_signed(own.addend)),
+                    _ => in_image(code, start.saturating_add_signed(relocation.addend)),
                 };
-                fields.push((xdata, (at + own.offset as u64, own.size), to));
+                fields.push((xdata, (at + relocation.offset as u64, relocation.size), to));
             }
             for (section, place, to) in fields {
                 relocate(object, section, place, to)?;
@@ -207,8 +207,8 @@ fn relocate_elf(
         AddressTarget::Function(id) => {
             // The section, not the symbol: another module may define one of that name, which the
             // linker then takes for a shared object.
-            let (own, value) = place(product, *id)?;
-            (product.object.section_symbol(own), value)
+            let (code, value) = place(product, *id)?;
+            (product.object.section_symbol(code), value)
         }
         AddressTarget::LandingPads(start) => {
             let pads = pads.ok_or_else(|| missing(PADS))?;

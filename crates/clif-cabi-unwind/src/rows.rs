@@ -36,17 +36,17 @@ pub(crate) fn rows(isa: &dyn TargetIsa, code: &CompiledCode) -> Result<Vec<Row>,
     let mut table = FrameTable::default();
     let cie = table.add_cie(cie);
     table.add_fde(cie, rules.to_fde(Address::Constant(0)));
-    let mut written = write::DebugFrame(EndianVec::new(LittleEndian));
-    table.write_debug_frame(&mut written)?;
-    let mut section = DebugFrame::new(written.slice(), LittleEndian);
+    let mut buffer = write::DebugFrame(EndianVec::new(LittleEndian));
+    table.write_debug_frame(&mut buffer)?;
+    let mut section = DebugFrame::new(buffer.slice(), LittleEndian);
     section.set_address_size(8);
     let unread = |error: gimli::Error| UnwindError::Table(error.to_string());
     let (bases, mut context) = (BaseAddresses::default(), UnwindContext::new());
     let fde = section.fde_for_address(&bases, 0, DebugFrame::cie_from_offset);
     let fde = fde.map_err(unread)?;
-    let mut read = fde.rows(&section, &bases, &mut context).map_err(unread)?;
+    let mut reader = fde.rows(&section, &bases, &mut context).map_err(unread)?;
     let mut rows = Vec::new();
-    while let Some(row) = read.next_row().map_err(unread)? {
+    while let Some(row) = reader.next_row().map_err(unread)? {
         let CfaRule::RegisterAndOffset { register, offset } = row.cfa() else {
             return Err(UnwindError::NoRules);
         };

@@ -71,12 +71,12 @@ fn in_memory(signature: &Signature, registers: (usize, usize)) -> Vec<(Type, u32
         if let ArgumentPurpose::StructArgument(bytes) = param.purpose {
             return Some((ty, bytes));
         }
-        let left = match ty.is_int() {
+        let free = match ty.is_int() {
             true => &mut ints,
             false => &mut vectors,
         };
-        let is_in_memory = *left == 0;
-        *left = left.saturating_sub(1);
+        let is_in_memory = *free == 0;
+        *free = free.saturating_sub(1);
         is_in_memory.then_some((ty, 0))
     };
     signature.params.iter().filter_map(place).collect()

@@ -106,7 +106,7 @@ fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
         }
     }
     let mut end = 0_u16;
-    let mut placed = Vec::new();
+    let mut saved = Vec::new();
     for (at, operation, register, emitted) in saves.into_iter().rev() {
         let bytes = if operation == SAVE_XMM128 { 16 } else { 8 };
         let start = end.next_multiple_of(bytes);
@@ -115,7 +115,7 @@ fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
         }
         end = start.saturating_add(bytes);
         let place = u8::try_from(start / bytes).map_err(|_| unknown())?;
-        placed.push(SavedRegister {
+        saved.push(SavedRegister {
             at,
             operation,
             register,
@@ -124,7 +124,7 @@ fn encoded(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
     }
     // Cranelift refuses areas of more than 240 bytes, which a frame register does not reach.
     let area = u8::try_from(end.next_multiple_of(16)).map_err(|_| unknown())?;
-    Ok(encode(size, (PUSHED, FRAME_SET), area, &placed))
+    Ok(encode(size, (PUSHED, FRAME_SET), area, &saved))
 }
 
 /// Returns the rules of a stub: none if it has no frame, otherwise those of a frame in which no
