@@ -105,24 +105,24 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
 /// # Ok::<(), clif_cabi::PlanError>(())
 /// ```
 pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanError> {
-    let mut known = plan::CallConv::ALL.iter().copied();
-    let call_conv = known.find(|own| clif_call_conv(*own) == sig.call_conv);
+    let mut conventions = plan::CallConv::ALL.iter().copied();
+    let call_conv = conventions.find(|own| clif_call_conv(*own) == sig.call_conv);
     let call_conv = call_conv.ok_or_else(|| {
         let why = format!("the convention `{}` is not lowered", sig.call_conv);
         plan::PlanError::Check(why)
     })?;
-    let mut own = plan::Signature::new(call_conv);
-    for (params, own, what) in [
-        (&sig.returns, &mut own.returns, "result"),
-        (&sig.params, &mut own.params, "parameter"),
+    let mut planned = plan::Signature::new(call_conv);
+    for (params, planned, kind) in [
+        (&sig.returns, &mut planned.returns, "result"),
+        (&sig.params, &mut planned.params, "parameter"),
     ] {
         for (i, param) in params.iter().enumerate() {
             let refused =
-                |why| plan::PlanError::Check(format!("{what} {i}: {why} under `{call_conv}`"));
-            own.push(plan_param(param).map_err(refused)?);
+                |why| plan::PlanError::Check(format!("{kind} {i}: {why} under `{call_conv}`"));
+            planned.push(plan_param(param).map_err(refused)?);
         }
     }
-    Ok(own)
+    Ok(planned)
 }
 
 /// Returns `param` in the plan's types, or names the property of it that no plan has.
@@ -141,8 +141,8 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
         ArgumentExtension::Uext => plan::Extension::Zero,
         ArgumentExtension::Sext => plan::Extension::Sign,
     };
-    let mut known = plan::ValueType::ALL.iter();
-    let Some(&own) = known.find(|own| clif_type(**own) == ty) else {
+    let mut value_types = plan::ValueType::ALL.iter();
+    let Some(&value_type) = value_types.find(|own| clif_type(**own) == ty) else {
         // `Display` of an invalid type panics.
         let name = match ty.is_int() || ty.is_float() || ty.is_vector() {
             true => ty.to_string(),
@@ -151,7 +151,7 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
         return Err(format!("`{name}` is not passed in one register"));
     };
     Ok(plan::ClifParam {
-        ty: own,
+        ty: value_type,
         purpose,
         extension,
     })

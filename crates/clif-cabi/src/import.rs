@@ -30,15 +30,15 @@ pub(crate) fn function(
     colocated: bool,
 ) -> FuncRef {
     let names = func.params.user_named_funcs();
-    let is_it = |known: &ExtFuncData| {
-        known.signature == signature
-            && known.colocated == colocated
-            && !known.patchable
-            && matches!(known.name, ExternalName::User(own) if names.get(own) == Some(name))
+    let is_it = |import: &ExtFuncData| {
+        import.signature == signature
+            && import.colocated == colocated
+            && !import.patchable
+            && matches!(import.name, ExternalName::User(own) if names.get(own) == Some(name))
     };
     let mut last = func.dfg.ext_funcs.iter().rev().take(LOOKED_AT);
-    if let Some(known) = last.find(|(_, known)| is_it(known)).map(|(at, _)| at) {
-        return known;
+    if let Some(func_ref) = last.find(|(_, import)| is_it(import)).map(|(at, _)| at) {
+        return func_ref;
     }
     let name = ExternalName::user(func.declare_imported_user_function(name.clone()));
     func.import_function(ExtFuncData {

@@ -98,8 +98,8 @@ impl Lowering {
         let target = Target::new(triple)?;
         let machine = Machine::of(&target)?;
         let nothing = CallPlan::new(&FnSig::new([], cabi::Type::VOID), &target)?;
-        let own = clif_call_conv(nothing.plan.signature.call_conv);
-        let conventions = (config.default_call_conv, own);
+        let call_conv = clif_call_conv(nothing.plan.signature.call_conv);
+        let conventions = (config.default_call_conv, call_conv);
         flags::check(triple, flags, target.name(), machine, conventions)?;
         let has_near_imports = flags.is_pic() && Machine::calls_imports_near(triple);
         Ok(Self {
@@ -352,8 +352,8 @@ impl Lowering {
                 Err(LowerError::Isa(why))
             }
         };
-        let done = allowed.and_then(|()| part(self.site(plan, builder)));
-        done.map_err(|error| error.of(None, &plan.sig))
+        let result = allowed.and_then(|()| part(self.site(plan, builder)));
+        result.map_err(|error| error.of(None, &plan.sig))
     }
 
     fn site<'a, 'b, 'f>(
@@ -379,8 +379,8 @@ fn at_call(
     args: &[Arg],
 ) -> Result<FnSig, LowerError> {
     let unnamed: SmallVec<[cabi::Type; 8]> = unnamed.into_iter().collect();
-    let first = sig.n_named();
-    for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
+    let n_named = sig.n_named();
+    for (i, (arg, ty)) in (n_named..).zip(args.iter().skip(n_named).zip(&unnamed)) {
         let promoted = cabi::promote(ty);
         if promoted == *ty {
             continue;
@@ -397,8 +397,8 @@ fn at_call(
             _ => continue,
         };
         let expected = format!("a value promoted to {promoted}");
-        let what = format!("argument {i}");
-        return Err(LowerError::value([&what, ty, &expected, &found]));
+        let subject = format!("argument {i}");
+        return Err(LowerError::value([&subject, ty, &expected, &found]));
     }
     Ok(sig.at_call(unnamed)?)
 }

@@ -213,9 +213,9 @@ pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (Func
             return Some((id, Stub::from_name(name)?));
         }
         // Or a stub under another name enters it.
-        let (own, stub) = Stub::of_entered_name(name, id.as_u32())?;
-        match declarations.get_name(own) {
-            Some(FuncOrDataId::Func(own)) => Some((own, stub)),
+        let (stub_name, stub) = Stub::of_entered_name(name, id.as_u32())?;
+        match declarations.get_name(stub_name) {
+            Some(FuncOrDataId::Func(id)) => Some((id, stub)),
             _ => None,
         }
     })

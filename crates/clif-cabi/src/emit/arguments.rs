@@ -132,9 +132,9 @@ impl CallSite<'_, '_, '_> {
         all.ranges.resize(args.len(), (0, 0));
         for is_late in [false, true] {
             all.n_passed = all.values.len();
-            for (i, (arg, own)) in args.iter().zip(&plan.abi.args).enumerate() {
+            for (i, (arg, arg_abi)) in args.iter().zip(&plan.abi.args).enumerate() {
                 // In the argument area, where other ones stand before it in the CLIF signature.
-                if matches!(own.place, cabi::Place::Stack { .. }) == is_late {
+                if matches!(arg_abi.place, cabi::Place::Stack { .. }) == is_late {
                     let start = all.values.len();
                     self.argument(i, arg, all)?;
                     if let Some(range) = all.ranges.get_mut(i) {
@@ -207,14 +207,14 @@ impl CallSite<'_, '_, '_> {
         (arg, part, at_once): (u32, usize, bool),
         floats: &mut SmallVec<[Value; 8]>,
     ) -> Option<Value> {
-        let own = &slot.part;
+        let slot_part = &slot.part;
         if let Some(from) = all.object(arg) {
             let builder = &mut *self.builder;
-            return Some(match own.ty {
-                ValueType::I64 | ValueType::F64 => memory::load(builder, own, from),
-                _ if at_once => memory::read(builder, types::F64X2, from.plus(own.offset)),
+            return Some(match slot_part.ty {
+                ValueType::I64 | ValueType::F64 => memory::load(builder, slot_part, from),
+                _ if at_once => memory::read(builder, types::F64X2, from.plus(slot_part.offset)),
                 _ => {
-                    let from = from.plus(own.offset);
+                    let from = from.plus(slot_part.offset);
                     let (pair, words) = memory::load_pair(builder, from, Opcode::Splat);
                     floats.extend(words);
                     pair
@@ -222,8 +222,8 @@ impl CallSite<'_, '_, '_> {
             });
         }
         match all.of(arg).get(part..)? {
-            [word, ..] if own.ty.bytes() == types::I64.bytes() => {
-                let ty = (clif_type(own.ty), order(self.plan));
+            [word, ..] if slot_part.ty.bytes() == types::I64.bytes() => {
+                let ty = (clif_type(slot_part.ty), order(self.plan));
                 convert::reshape(self.builder, *word, ty)
             }
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),

@@ -59,10 +59,10 @@ impl CallSite<'_, '_, '_> {
         };
         let address = match code {
             CallCode::Address(address) => address,
-            CallCode::Function(own) => {
+            CallCode::Function(function) => {
                 // Its error has to come before the first instruction.
                 self.pop_stub(stubs)?;
-                self.builder.ins().func_addr(types::I64, own)
+                self.builder.ins().func_addr(types::I64, function)
             }
         };
         let extra = Values::from_elem(address, n_extra);

@@ -101,19 +101,19 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
     ))
 }
 
-/// Refuses a value that is not an address. `what` names the object: `argument 2`, `result`,
+/// Refuses a value that is not an address. `subject` names the object: `argument 2`, `result`,
 /// `callee`.
 #[inline]
 pub(crate) fn address(
     dfg: &DataFlowGraph,
     value: Value,
-    what: &dyn Display,
+    subject: &dyn Display,
     ty: &cabi::Type,
 ) -> Result<(), LowerError> {
     match type_of(dfg, value) {
         types::I64 => Ok(()),
         found => Err(LowerError::value([
-            what,
+            subject,
             ty,
             &"an address",
             &type_name(found),
@@ -148,8 +148,8 @@ impl CValue<'_> {
             (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
                 let found = type_of(dfg, *value);
                 match self.single_type() {
-                    Some(own) if own == found || own.bits() == found.bits() => Ok(()),
-                    Some(own) => Err(self.error(own.to_string(), type_name(found))),
+                    Some(ty) if ty == found || ty.bits() == found.bits() => Ok(()),
+                    Some(ty) => Err(self.error(ty.to_string(), type_name(found))),
                     None => no_form("Arg::Value"),
                 }
             }
@@ -172,9 +172,9 @@ impl CValue<'_> {
             (Arg::Fields(_), PassMode::Lanes(_)) => no_form("Arg::Fields"),
             (Arg::Fields(values), _) => match config.fields(self.ty) {
                 Err(why) => no_form(&format!("Arg::Fields of {why}")),
-                Ok(own) if are_of(dfg, values, own.iter().map(|field| field.ty)) => Ok(()),
-                Ok(own) => {
-                    let types = type_names(own.iter().map(|field| field.ty));
+                Ok(fields) if are_of(dfg, values, fields.iter().map(|field| field.ty)) => Ok(()),
+                Ok(fields) => {
+                    let types = type_names(fields.iter().map(|field| field.ty));
                     Err(self.error(format!("the fields {types}"), types_of(dfg, values)))
                 }
             },

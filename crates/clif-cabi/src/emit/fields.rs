@@ -83,26 +83,26 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     }
     let mut fields = Fields::new();
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed) {
-        let own = clif_cabi_plan::leaf_type(&leaf).map(clif_type);
-        let own = own.ok_or("a member that is not a CLIF value")?;
-        if leaf.bit_field && own.bits() > 64 {
+        let clif_ty = clif_cabi_plan::leaf_type(&leaf).map(clif_type);
+        let clif_ty = clif_ty.ok_or("a member that is not a CLIF value")?;
+        if leaf.bit_field && clif_ty.bits() > 64 {
             return Err("a bit-field of a type of more than 8 bytes");
         }
         // A _Bool has one bit that counts, and is a byte to CLIF as to C.
         let is_bool = matches!(leaf.kind, LeafKind::Scalar(Scalar::Bool));
-        if !leaf.bit_field && !is_bool && leaf.width_bits != u64::from(own.bits()) {
+        if !leaf.bit_field && !is_bool && leaf.width_bits != u64::from(clif_ty.bits()) {
             return Err("a _BitInt or vector of a width that no CLIF type has");
         }
         let width_bits = match leaf.bit_field {
             true => leaf.width_bits,
-            false => own.bits().into(),
+            false => clif_ty.bits().into(),
         };
         // No leaf ends after its type.
         let narrow = |bits: u64| u32::try_from(bits).map_err(|_| "more than 64 bytes");
         let field = FieldValue {
             offset_bits: narrow(leaf.offset_bits)?,
             width_bits: narrow(width_bits)?,
-            ty: own,
+            ty: clif_ty,
             is_signed: matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed()),
         };
         let bits = (field.offset_bits, field.end_bits());
@@ -125,10 +125,10 @@ pub(super) fn of_parts(
 ) -> Option<Fields> {
     let may_be_wider = order == Endianness::Little && matches!(ty.kind(), Kind::Record(_));
     let size = 8 * u32::try_from(ty.size()).ok()?;
-    let own = fields_of(ty).ok()?;
-    let (mut given, mut end) = (Fields::new(), 0);
+    let fields = fields_of(ty).ok()?;
+    let (mut values, mut end) = (Fields::new(), 0);
     for ty in types {
-        let offset_bits = next_start(&own, end, ty.bits().max(8));
+        let offset_bits = next_start(&fields, end, ty.bits().max(8));
         let width_bits = ty.bits().min(size.checked_sub(offset_bits)?);
         let is_cut = width_bits < ty.bits() && (!may_be_wider || ty.is_vector());
         // A value of another function has no type.
@@ -136,23 +136,23 @@ pub(super) fn of_parts(
             return None;
         }
         end = offset_bits + width_bits;
-        given.push(FieldValue {
+        values.push(FieldValue {
             offset_bits,
             width_bits,
             ty,
             is_signed: false,
         });
     }
-    let covers = own.iter().all(|own| {
+    let covers = fields.iter().all(|field| {
         let mut given_bits = 0;
-        let is_alike = given.iter().all(|value| {
-            let bits = own.bits_in((value.offset_bits, value.end_bits()));
+        let is_alike = values.iter().all(|value| {
+            let bits = field.bits_in((value.offset_bits, value.end_bits()));
             given_bits += bits;
-            bits == 0 || value.ty.is_int() == own.ty.is_int()
+            bits == 0 || value.ty.is_int() == field.ty.is_int()
         });
-        is_alike && given_bits == own.width_bits
+        is_alike && given_bits == field.width_bits
     });
-    covers.then_some(given)
+    covers.then_some(values)
 }
 
 /// Returns the first bit, at `end` or after it, of a value of `bits` bits.
@@ -185,10 +185,10 @@ pub(super) fn to_parts(
         let bits = 8 * u32::from(part.size);
         let first = lowest((8 * part.offset, bits), order);
         let ty = (clif_type(part.ty), order);
-        let own = overlapping(&slices, first, bits);
-        match own[..] {
-            [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
-                if let Some(value) = convert::reshape(builder, one.value, ty) {
+        let sources = overlapping(&slices, first, bits);
+        match sources[..] {
+            [slice] if slice.first == first && slice.bits == bits_of(builder, slice.value) => {
+                if let Some(value) = convert::reshape(builder, slice.value, ty) {
                     return value;
                 }
             }
@@ -229,19 +229,19 @@ pub(super) fn from_parts(
     let field = |field: &FieldValue| {
         let bits = field.width_bits;
         let first = lowest((field.offset_bits, bits), order);
-        let own = overlapping(&slices, first, bits);
-        if let ([one], false) = (&own[..], field.is_narrow()) {
-            let ty = builder.func.dfg.value_type(one.value);
+        let sources = overlapping(&slices, first, bits);
+        if let ([slice], false) = (&sources[..], field.is_narrow()) {
+            let ty = builder.func.dfg.value_type(slice.value);
             let lane = first
-                .checked_sub(one.first)
+                .checked_sub(slice.first)
                 .map(|bits| bits / types::F32.bits());
             if let (types::F64, types::F32, Some(lane @ 0..=1)) = (ty, field.ty, lane)
                 && order == Endianness::Little
             {
-                return convert::one_float(builder, one.value, lane == 1);
+                return convert::one_float(builder, slice.value, lane == 1);
             }
-            if one.first == first
-                && let Some(value) = convert::reshape(builder, one.value, (field.ty, order))
+            if slice.first == first
+                && let Some(value) = convert::reshape(builder, slice.value, (field.ty, order))
             {
                 return value;
             }
@@ -253,9 +253,9 @@ pub(super) fn from_parts(
         let unused = 64_u32.saturating_sub(bits);
         let high = match overlapping(&slices, first, bits)[..] {
             // Its bits go to the top at once: those below them are shifted out afterwards.
-            [one] if field.is_signed && one.first <= first => {
-                let word = convert::to_word(builder, one.value);
-                let above = unused.saturating_sub(first - one.first);
+            [slice] if field.is_signed && slice.first <= first => {
+                let word = convert::to_word(builder, slice.value);
+                let above = unused.saturating_sub(first - slice.first);
                 builder.ins().ishl_imm_u(word, i64::from(above))
             }
             _ => {
@@ -356,12 +356,12 @@ fn split_into_words(
     (first, bits): (u32, u32),
     order: Endianness,
 ) {
-    for own in overlapping(slices, first, bits) {
-        if bits_of(builder, own.value) <= 64 {
+    for slice in overlapping(slices, first, bits) {
+        if bits_of(builder, slice.value) <= 64 {
             continue;
         }
-        let [low, high] = convert::two_words(builder, own.value, order);
-        let (first, bits) = (own.first, own.bits);
+        let [low, high] = convert::two_words(builder, slice.value, order);
+        let (first, bits) = (slice.first, slice.bits);
         slices.retain(|slice| slice.first != first);
         slices.push(Slice {
             value: low,
@@ -405,29 +405,29 @@ fn word(
 ) -> Value {
     let mut word = None;
     split_into_words(builder, slices, (first, bits), order);
-    for own in overlapping(slices, first, bits) {
-        let mut placed = own.value;
-        let is_below = own.first + own.bits < first + bits;
-        if is_below && own.bits < bits_of(builder, placed) {
+    for slice in overlapping(slices, first, bits) {
+        let mut value = slice.value;
+        let is_below = slice.first + slice.bits < first + bits;
+        if is_below && slice.bits < bits_of(builder, value) {
             // Fewer than 64 bits. An integer is masked before it is extended, which then costs
             // nothing.
-            let mask = i64::MAX >> 63_u32.saturating_sub(own.bits);
-            if !builder.func.dfg.value_type(placed).is_int() {
-                placed = convert::to_word(builder, placed);
+            let mask = i64::MAX >> 63_u32.saturating_sub(slice.bits);
+            if !builder.func.dfg.value_type(value).is_int() {
+                value = convert::to_word(builder, value);
             }
-            placed = builder.ins().band_imm_u(placed, mask);
+            value = builder.ins().band_imm_u(value, mask);
         }
         // Any bits may be above the last one: extending by the sign costs the least.
-        placed = match builder.func.dfg.value_type(placed) {
-            types::I32 if !is_below => builder.ins().sextend(types::I64, placed),
-            _ => convert::to_word(builder, placed),
+        value = match builder.func.dfg.value_type(value) {
+            types::I32 if !is_below => builder.ins().sextend(types::I64, value),
+            _ => convert::to_word(builder, value),
         };
-        placed = match own.first.checked_sub(first) {
-            Some(0) => placed,
-            Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),
-            None => (builder.ins()).ushr_imm_u(placed, i64::from(first - own.first)),
+        value = match slice.first.checked_sub(first) {
+            Some(0) => value,
+            Some(up) => builder.ins().ishl_imm_u(value, i64::from(up)),
+            None => (builder.ins()).ushr_imm_u(value, i64::from(first - slice.first)),
         };
-        word = Some(memory::or(builder, word, placed));
+        word = Some(memory::or(builder, word, value));
     }
     word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0))
 }

@@ -33,11 +33,11 @@ pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Add
         for (bit, lane) in lanes.iter().enumerate() {
             // Only the lowest bit of a lane counts.
             let lane = builder.ins().band_imm_u(*lane, 1);
-            let placed = match bit {
+            let shifted = match bit {
                 0 => lane,
                 bit => builder.ins().ishl_imm_u(lane, bit as i64),
             };
-            byte = Some(memory::or(builder, byte, placed));
+            byte = Some(memory::or(builder, byte, shifted));
         }
         if let Some(byte) = byte {
             memory::store_as(builder, Opcode::Istore8, byte, to.plus(i));

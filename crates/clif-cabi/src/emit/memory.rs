@@ -86,11 +86,11 @@ pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Add
     let mut word: Option<Value> = None;
     for (at, bytes) in runs(part.size) {
         let loaded = load_int(builder, bytes, from.plus(at.into()));
-        let placed = match at {
+        let shifted = match at {
             0 => loaded,
             at => builder.ins().ishl_imm_u(loaded, i64::from(at) * 8),
         };
-        word = Some(or(builder, word, placed));
+        word = Some(or(builder, word, shifted));
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
     convert::from_word(builder, word, ty)
@@ -313,8 +313,8 @@ pub(crate) fn copy(
         return;
     }
     let mut at = 0_u32;
-    let mut left = size;
-    while left >= 16 {
+    let mut remaining = size;
+    while remaining >= 16 {
         let is_in_lanes = config.has_vectors() && size <= MAX_FIELDS_BYTES;
         let pair = match is_in_lanes {
             true => load_pair(builder, from.plus(at), Opcode::ScalarToVector).0,
@@ -322,14 +322,14 @@ pub(crate) fn copy(
         };
         write(builder, pair, to.plus(at));
         at += 16;
-        left -= 16;
+        remaining -= 16;
     }
     for ty in [types::I64, types::I32, types::I16, types::I8] {
-        while left >= u64::from(ty.bytes()) {
+        while remaining >= u64::from(ty.bytes()) {
             let value = read(builder, ty, from.plus(at));
             write(builder, value, to.plus(at));
             at += ty.bytes();
-            left -= u64::from(ty.bytes());
+            remaining -= u64::from(ty.bytes());
         }
     }
 }

@@ -54,28 +54,28 @@ impl CallSite<'_, '_, '_> {
         let (plan, mut padding) = (self.plan, Padding::default());
         let in_register = |own: &Slot| own.place.reg().is_some();
         let is_int = |own: &Slot| own.part.ty.is_int();
-        let own = plan.args.padding();
-        let kept = |is_int| -> SmallVec<[usize; 8]> {
-            let kept = padding_of(plan, is_int).filter(|(_, own)| in_register(own));
-            kept.map(|(nth, _)| nth).collect()
+        let padding_slots = plan.args.padding();
+        let positions_of = |is_int| -> SmallVec<[usize; 8]> {
+            let slots = padding_of(plan, is_int).filter(|(_, own)| in_register(own));
+            slots.map(|(nth, _)| nth).collect()
         };
-        if !own.iter().all(is_int) {
-            let kept = kept(false);
+        if !padding_slots.iter().all(is_int) {
+            let positions = positions_of(false);
             for value in vectors {
                 match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
-                    types::F64X2 if floats.len() < kept.len() => {
+                    types::F64X2 if floats.len() < positions.len() => {
                         floats.push(self.builder.ins().extractlane(*value, 0));
                     }
                     _ => {}
                 }
             }
             let at_hand = floats.into_iter().chain(all.values.iter().copied());
-            padding.floats = self.of_type(types::F64, kept.len(), at_hand);
-            self.keep_arrived(&kept, &mut padding.floats, false);
+            padding.floats = self.of_type(types::F64, positions.len(), at_hand);
+            self.keep_arrived(&positions, &mut padding.floats, false);
         }
-        if own.iter().any(is_int) {
-            let kept = kept(true);
+        if padding_slots.iter().any(is_int) {
+            let positions = positions_of(true);
             // Nothing reads an object of no bytes, so its address may be any value.
             let is_read = |i| plan.args.mode(i) != Some(PassMode::Ignore);
             let bases = args.iter().enumerate().filter_map(|(i, arg)| match arg {
@@ -86,8 +86,8 @@ impl CallSite<'_, '_, '_> {
             let addresses = addresses.iter().flatten().copied().chain(bases);
             let stored = vectors.iter().chain(stored).rev().copied();
             let at_hand = stored.chain(addresses).chain(passed.iter().copied());
-            padding.ints = self.of_type(types::I64, kept.len(), at_hand);
-            self.keep_arrived(&kept, &mut padding.ints, true);
+            padding.ints = self.of_type(types::I64, positions.len(), at_hand);
+            self.keep_arrived(&positions, &mut padding.ints, true);
         }
         padding
     }

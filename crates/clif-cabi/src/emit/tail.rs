@@ -53,13 +53,13 @@ impl CallSite<'_, '_, '_> {
     /// the one that receives it. The register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
-        let own = clif_signature(&entry.plan.signature).returns;
+        let returns = clif_signature(&entry.plan.signature).returns;
         let signature = &func.dfg.signatures[callable.signature];
-        if signature.returns == own {
+        if signature.returns == returns {
             return;
         }
         let signature = Signature {
-            returns: own,
+            returns,
             ..signature.clone()
         };
         callable.signature = func.import_signature(signature);
@@ -82,12 +82,12 @@ impl CallSite<'_, '_, '_> {
             let PassMode::Indirect { align, .. } = value.mode else {
                 continue;
             };
-            let same = |own: &Arg| match (own, arg) {
+            let is_same = |own: &Arg| match (own, arg) {
                 (Arg::Memory { base: own, .. }, Arg::Memory { base, .. }) => own == base,
                 _ => false,
             };
             let why = match is_forwarded(&self.forwarded, arg, align) {
-                true if !args.iter().take(i).any(same) => continue,
+                true if !args.iter().take(i).any(is_same) => continue,
                 true => "the copy that it is passed as is also another argument's",
                 false => {
                     "it is passed as the address of a copy in this frame, which a tail call gives up"
@@ -106,15 +106,15 @@ fn refuse(why: String) -> Result<(), LowerError> {
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
 fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     if !clif_call_conv(entry.signature.call_conv).supports_tail_calls() {
-        let own = entry.abi.convention.name;
+        let convention = entry.abi.convention.name;
         return refuse(format!(
-            "the function being built has the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
+            "the function being built has the convention {convention}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
     if !clif_call_conv(call.signature.call_conv).supports_tail_calls() {
-        let own = call.abi.convention.name;
+        let convention = call.abi.convention.name;
         return refuse(format!(
-            "the callee has the convention {own}, whose callers pop the arguments and cannot give up their frames"
+            "the callee has the convention {convention}, whose callers pop the arguments and cannot give up their frames"
         ));
     }
     if entry.abi.convention.frame.context != call.abi.convention.frame.context {

@@ -98,8 +98,8 @@ impl<'a> CValue<'a> {
             Arg::Value(value) => {
                 let ty = builder.func.dfg.value_type(*value);
                 let is_part = matches!(self.parts, [part] if clif_type(part.ty) == ty);
-                let whole = (!is_part).then(|| Fields::from_slice(&[FieldValue::single(ty)]));
-                (whole, std::slice::from_ref(value))
+                let fields = (!is_part).then(|| Fields::from_slice(&[FieldValue::single(ty)]));
+                (fields, std::slice::from_ref(value))
             }
             Arg::Parts(values) => (self.parts_as_fields(types_of(builder, values)), values),
             Arg::Fields(values) => (Some(self.fields()?), values),
@@ -144,15 +144,15 @@ impl<'a> CValue<'a> {
             return Ok(());
         }
         let parts;
-        let own = match self.values_and_fields(builder, arg)? {
-            (None, own) => own,
-            (Some(fields), own) => {
+        let part_values = match self.values_and_fields(builder, arg)? {
+            (None, part_values) => part_values,
+            (Some(fields), part_values) => {
                 let to = self.parts_of(&fields);
-                parts = fields::to_parts(builder, &fields, own, &to, self.order());
+                parts = fields::to_parts(builder, &fields, part_values, &to, self.order());
                 &parts
             }
         };
-        for (part, value) in self.parts.iter().zip(own) {
+        for (part, value) in self.parts.iter().zip(part_values) {
             let value = convert::passed(builder, part, *value);
             values.push(self.with_all_bits(builder, value));
         }
@@ -178,12 +178,12 @@ impl<'a> CValue<'a> {
         let Some((bits, signed)) = self.plan.extended_bits(self.ty) else {
             return value;
         };
-        let all = builder.func.dfg.value_type(value);
+        let ty = builder.func.dfg.value_type(value);
         // A convention of a language's own may pass it as a float.
-        if !all.is_int() {
+        if !ty.is_int() {
             return value;
         }
-        let unused = all.bits().saturating_sub(bits.into());
+        let unused = ty.bits().saturating_sub(bits.into());
         let high = builder.ins().ishl_imm_u(value, i64::from(unused));
         match signed {
             true => builder.ins().sshr_imm_u(high, i64::from(unused)),
@@ -252,7 +252,7 @@ impl<'a> CValue<'a> {
                 CallResult::Nothing
             }
             Ret::Value => {
-                let whole = self.single_type().map(FieldValue::single);
+                let field = self.single_type().map(FieldValue::single);
                 // The unused bits of a `_BitInt` are some of its parts' bits.
                 let mut parts = ClifParts::from_slice(parts);
                 for part in &mut parts {
@@ -262,10 +262,10 @@ impl<'a> CValue<'a> {
                     .iter()
                     .map(|part| part.offset + u32::from(part.size))
                     .max();
-                let whole = whole.filter(|own| Some(own.ty.bytes()) <= end);
+                let field = field.filter(|own| Some(own.ty.bytes()) <= end);
                 let refused = || self.error(memory_or(self.parts, "Ret"), "Ret::Value".into());
-                let whole = [whole.ok_or_else(refused)?];
-                let value = fields::from_parts(builder, &parts, values, &whole, self.order());
+                let field = [field.ok_or_else(refused)?];
+                let value = fields::from_parts(builder, &parts, values, &field, self.order());
                 value
                     .first()
                     .map_or(CallResult::Nothing, |value| CallResult::Value(*value))
@@ -284,8 +284,8 @@ impl<'a> CValue<'a> {
         let words: ClifParts;
         let mut parts = self.parts;
         match (ret, self.single_type()) {
-            (Ret::Value, Some(whole)) => {
-                let value = memory::read(builder, whole, from);
+            (Ret::Value, Some(ty)) => {
+                let value = memory::read(builder, ty, from);
                 return Ok(CallResult::Value(value));
             }
             (Ret::Memory(to), _) => {

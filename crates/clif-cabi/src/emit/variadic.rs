@@ -105,16 +105,16 @@ impl Entry {
             } => {
                 let values = counts.map(|own| number(builder, own.counter, own.count));
                 let overflow = Address::at(area).plus(overflow).value(builder);
-                for (own, value) in counts.iter().zip(values) {
-                    memory::write(builder, value, to.plus(own.counter.at.into()));
+                for (va_count, value) in counts.iter().zip(values) {
+                    memory::write(builder, value, to.plus(va_count.counter.at.into()));
                 }
                 memory::write(builder, overflow, to.plus(overflow_at.into()));
                 let mut base = None;
-                for own in counts {
+                for va_count in counts {
                     // Two counters may be added to one address.
-                    if base.replace(own.counter.base) != Some(own.counter.base) {
-                        let value = Address::at(saved_to).plus(own.base_at).value(builder);
-                        memory::write(builder, value, to.plus(own.counter.base.into()));
+                    if base.replace(va_count.counter.base) != Some(va_count.counter.base) {
+                        let value = Address::at(saved_to).plus(va_count.base_at).value(builder);
+                        memory::write(builder, value, to.plus(va_count.counter.base.into()));
                     }
                 }
             }
@@ -138,26 +138,26 @@ pub(crate) fn va_arg(
 ) -> Result<Value, LowerError> {
     check::position(builder)?;
     let list = self::list(builder, list)?;
-    let found = match &plan.place {
+    let address = match &plan.place {
         VaPlace::Nothing => return Ok(temporary(config, builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
         VaPlace::Registers { takes, parts } => {
-            let found = from_registers(config, builder, list, plan, (takes, parts));
+            let address = from_registers(config, builder, list, plan, (takes, parts));
             if !plan.by_reference {
-                return Ok(found);
+                return Ok(address);
             }
-            found
+            address
         }
     };
-    let found = match plan.by_reference {
-        true => memory::read(builder, types::I64, Address::at(found)),
-        false => found,
+    let address = match plan.by_reference {
+        true => memory::read(builder, types::I64, Address::at(address)),
+        false => address,
     };
     if plan.in_place {
-        return Ok(found);
+        return Ok(address);
     }
     let to = temporary(config, builder, plan);
-    let from = Address::at(found);
+    let from = Address::at(address);
     memory::copy(config, builder, plan.size, from, to);
     Ok(to.base)
 }
@@ -237,24 +237,24 @@ fn registers(
         before.push((own, count));
         if own.n > 0 {
             let last = i64::from(own.last);
-            let left = match own.counter.is_signed {
+            let has_room = match own.counter.is_signed {
                 true => (builder.ins()).icmp_imm_s(IntCC::SignedLessThanOrEqual, count, last),
                 false => (builder.ins()).icmp_imm_u(IntCC::UnsignedLessThanOrEqual, count, last),
             };
             fit = Some(match fit {
-                Some(fit) => builder.ins().band(fit, left),
-                None => left,
+                Some(fit) => builder.ins().band(fit, has_room),
+                None => has_room,
             });
         }
     }
     let fit = fit.unwrap_or_else(|| builder.ins().iconst(types::I8, 0));
     let go_on = |(own, count): (&VaRegisters, Value)| {
-        let taken = builder.ins().iadd_imm_s(count, i64::from(own.n));
+        let advanced = builder.ins().iadd_imm_s(count, i64::from(own.n));
         let otherwise = match own.otherwise {
             Some(end) => number(builder, own.counter, end),
             None => count,
         };
-        let next = builder.ins().select(fit, taken, otherwise);
+        let next = builder.ins().select(fit, advanced, otherwise);
         memory::write(builder, next, list.plus(own.counter.at.into()));
         let wide = match own.counter {
             own if counter_type(own) == types::I64 => count,
@@ -305,19 +305,19 @@ fn next_in_area(
     let before = memory::read(builder, types::I64, overflow);
     let align = i64::from(plan.overflow_align);
     // Everything in the area is aligned to 8 bytes.
-    let here = match align > 8 {
+    let start = match align > 8 {
         true => round_up(builder, before, align),
         false => before,
     };
     let bytes = i64::try_from(plan.overflow_bytes);
     debug_assert!(bytes.is_ok(), "no frame has room for it");
     let bytes = bytes.unwrap_or(i64::MAX);
-    let mut next = builder.ins().iadd_imm_s(here, bytes);
+    let mut next = builder.ins().iadd_imm_s(start, bytes);
     if let Some(fit) = in_registers {
         next = builder.ins().select(fit, before, next);
     }
     memory::write(builder, next, overflow);
-    Address::at(here).plus(plan.overflow_before).value(builder)
+    Address::at(start).plus(plan.overflow_before).value(builder)
 }
 
 fn temporary(config: MemoryConfig, builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {

@@ -88,10 +88,10 @@ impl Lowering {
         let Some(stub) = plan.entry_stub(function.id.as_u32()) else {
             return Ok(function);
         };
-        let own = stub.entered_name(name);
-        let is_first = module.declarations().get_name(&own).is_none();
+        let body_name = stub.entered_name(name);
+        let is_first = module.declarations().get_name(&body_name).is_none();
         let body = self
-            .declare(module, &own, sig, (Linkage::Local, &signature))?
+            .declare(module, &body_name, sig, (Linkage::Local, &signature))?
             .id;
         check_defined(module.declarations(), body).map_err(about)?;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
@@ -106,7 +106,7 @@ impl Lowering {
                     let ids = [body, function.id].into_iter();
                     let mut traps = ids.map(|id| define_trap(module, id, signature.clone()));
                     let trapped = traps.try_for_each(|trap| trap);
-                    drop(trapped.and_then(|()| mark_failed(module, &own, &signature)));
+                    drop(trapped.and_then(|()| mark_failed(module, &body_name, &signature)));
                     return Err(about(error));
                 }
                 Ok(()) => {}
@@ -197,7 +197,7 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         let id = match callee {
             Callee::Function(id) => Some(id),
-            Callee::Ref(own) => function_id(func, own),
+            Callee::Ref(func_ref) => function_id(func, func_ref),
             Callee::Address(_) => None,
         };
         let Some(id) = id else {
@@ -228,9 +228,9 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         let triple = module.isa().triple();
         if !Target::new(triple).is_ok_and(|own| own.is_alike(&self.target)) {
-            let own = self.target.name();
+            let target = self.target.name();
             let why =
-                format!("{triple}: the target of the module is not that of the lowering, {own}");
+                format!("{triple}: the target of the module is not that of the lowering, {target}");
             return Err(LowerError::Isa(why).of(Some(name), sig));
         }
         match module.declare_function(name, linkage, signature) {
@@ -268,18 +268,18 @@ impl Lowering {
             .read()
             .unwrap_or_else(|e| e.into_inner());
         // The name may have been declared in another module, or not by this lowering.
-        let known = declared.get(name).filter(|known| {
-            let call = self.call_plan(known);
-            let entry = self.entry_plan(known);
+        let earlier = declared.get(name).filter(|earlier| {
+            let call = self.call_plan(earlier);
+            let entry = self.entry_plan(earlier);
             call.is_ok_and(|plan| is_planned(first, &plan.signature))
                 || entry.is_ok_and(|plan| is_planned(first, &plan.signature))
         });
-        let (first, now) = match known {
-            Some(known) => (known.to_string(), sig.to_string()),
+        let (first, now) = match earlier {
+            Some(earlier) => (earlier.to_string(), sig.to_string()),
             None => (format!("`{first}` in CLIF"), sig.to_string()),
         };
-        let hint = match known {
-            Some(known) if known == sig => {
+        let hint = match earlier {
+            Some(earlier) if earlier == sig => {
                 "declare a function that the module both calls and defines once, with `declare_export`"
             }
             Some(_) if first == now => {

@@ -179,11 +179,11 @@ impl Lowering {
         let sets_context = context(&other.abi).is_some() && context(&own.abi).is_none();
         check_alike(&own.sig, &other.sig, sets_context).map_err(|error| error.of(None, sig))?;
         let (_, entry) = self.begin(builder, sig)?;
-        let found = match sets_context {
+        let previous = match sets_context {
             true => Some(self.context(builder)?),
             false => None,
         };
-        if found.is_some() {
+        if previous.is_some() {
             let context = entry.value(builder, 0)?;
             self.set_context(builder, context)?;
         }
@@ -206,8 +206,8 @@ impl Lowering {
         if sig.is_noreturn() {
             return Ok(());
         }
-        if let Some(found) = found {
-            self.set_context(builder, found)?;
+        if let Some(previous) = previous {
+            self.set_context(builder, previous)?;
         }
         let value = match (returned, ret) {
             (CallResult::Value(value), _) => Some(Arg::value(value)),
