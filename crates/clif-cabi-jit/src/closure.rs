@@ -175,8 +175,8 @@ impl Closures {
         let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;
         let c = FnAbi::convention_of(&FnSig::new([], Type::VOID), lower.target());
-        let own = Machine::closures(lower.target(), c.map_err(LowerError::from)?);
-        let (_, context) = own.map_err(LowerError::from)?;
+        let closures = Machine::closures(lower.target(), c.map_err(LowerError::from)?);
+        let (_, context) = closures.map_err(LowerError::from)?;
         let mut compiler = Compiler {
             engine,
             lower,
@@ -206,14 +206,14 @@ impl Closures {
         // The pointers that functions are passed as.
         let sig = sig.clone().decayed(compiler.lower.target().data_model());
         let (entry, pool, convention) = compiler.entry(&sig)?;
-        let own = FnAbi::convention_of(&FnSig::new([], Type::VOID), compiler.lower.target());
-        let own = own.map_err(LowerError::from)?;
+        let of_c = FnAbi::convention_of(&FnSig::new([], Type::VOID), compiler.lower.target());
+        let of_c = of_c.map_err(LowerError::from)?;
         let result_bytes = bytes_of(sig.result());
         Ok(ClosureInterface {
             entry,
             pool,
             convention,
-            is_c: own == convention,
+            is_c: of_c == convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
             sig: Arc::new(sig),

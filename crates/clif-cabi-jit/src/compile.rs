@@ -101,7 +101,7 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
         ));
     }
     let (params, returns) = (&signature.params, &signature.returns);
-    for (what, param) in params
+    for (kind, param) in params
         .iter()
         .map(|param| ("parameter", param))
         .chain(returns.iter().map(|param| ("result", param)))
@@ -116,10 +116,10 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
             {
                 "only integers can be extended"
             }
-            ArgumentPurpose::StructArgument(_) if what == "result" => {
+            ArgumentPurpose::StructArgument(_) if kind == "result" => {
                 "a struct argument cannot be a result"
             }
-            ArgumentPurpose::StructReturn if what == "result" => {
+            ArgumentPurpose::StructReturn if kind == "result" => {
                 "sret must be a parameter, not a result"
             }
             ArgumentPurpose::StructReturn if !returns.is_empty() => {
@@ -130,7 +130,7 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
                 None => continue,
             },
         };
-        return Err(format!("{what} {param}: {reason}"));
+        return Err(format!("{kind} {param}: {reason}"));
     }
     Ok(())
 }

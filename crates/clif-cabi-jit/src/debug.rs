@@ -142,9 +142,9 @@ impl Debug {
         frames: Vec<u8>,
     ) -> (Registrations, Result<()>) {
         let mut names = std::mem::take(&mut self.names);
-        for own in &mut code {
-            if let Some(name) = names.remove(&own.id) {
-                own.name = name;
+        for entry in &mut code {
+            if let Some(name) = names.remove(&entry.id) {
+                entry.name = name;
             }
         }
         let registrations = Registrations {

@@ -96,8 +96,8 @@ impl Engine {
         shared.resources().libraries.push(process);
 
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
-        let found = symbols.cache();
-        builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
+        let cache = symbols.cache();
+        builder.symbol_lookup_fn(Box::new(move |name| cache.get(name)));
         let module = new_module(builder, arena)?;
         let frames = NewFrames::new(module.isa(), settings.personality.clone());
         let frames = frames.map_err(|error| refused("personality", "", error.to_string()))?;
@@ -265,9 +265,9 @@ impl Engine {
     /// that failed is not tried again.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
-        let found = self.resolve()?;
-        self.check_ranges(&found)?;
-        self.symbols.cache().extend(found);
+        let addresses = self.resolve()?;
+        self.check_ranges(&addresses)?;
+        self.symbols.cache().extend(addresses);
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
         // The code is final even if a registration fails.
         let registered = self.register();

@@ -16,8 +16,8 @@ const ANY: &str = "any";
 /// The largest `log2_min_function_alignment`: the smallest page of any host.
 const MAX_LOG2_ALIGN: u8 = 12;
 
-/// Returns the ISA of this machine with the flags that are `given`; it optimizes for speed.
-pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetIsa> {
+/// Returns the ISA of this machine with `flags`; it optimizes for speed.
+pub(crate) fn isa(flags: &[(String, String)], host: bool) -> Result<OwnedTargetIsa> {
     let mut shared = settings::builder();
     let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
     let fixed = fixed().map(|(name, value, _)| (name, value));
@@ -32,7 +32,7 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
             Err(error) => return Err(refused(name, value, error.to_string())),
         }
     }
-    for (name, value) in given {
+    for (name, value) in flags {
         check(name).map_err(|why| refused(name, value, why))?;
         let set = match name.starts_with(INSTRUCTIONS) {
             true => isa.set(name, value),
@@ -53,7 +53,7 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
     let isa = isa
         .finish(shared)
         .map_err(|error| unsupported_host(&error.to_string()))?;
-    if given.iter().any(|(name, _)| name.starts_with(INSTRUCTIONS)) {
+    if flags.iter().any(|(name, _)| name.starts_with(INSTRUCTIONS)) {
         check_instructions(&*isa)?;
     }
     Ok(isa)
@@ -108,10 +108,10 @@ fn check_instructions(isa: &dyn TargetIsa) -> Result<()> {
         .finish(settings::Flags::new(settings::builder()))
         .map_err(|error| unsupported_host(&error.to_string()))?;
     let is_on = |flag: &settings::Value| flag.as_bool() == Some(true);
-    let here: Vec<&str> = (host.isa_flags().iter().filter(|flag| is_on(flag)))
+    let available: Vec<&str> = (host.isa_flags().iter().filter(|flag| is_on(flag)))
         .map(|flag| flag.name)
         .collect();
-    match (isa.isa_flags().iter()).find(|flag| is_on(flag) && !here.contains(&flag.name)) {
+    match (isa.isa_flags().iter()).find(|flag| is_on(flag) && !available.contains(&flag.name)) {
         Some(flag) => {
             let why = "this machine does not have these instructions".to_owned();
             Err(refused(flag.name, "true", why))

@@ -125,12 +125,12 @@ impl NewFrames {
         };
         let number = |address: *const u8| Some(address.addr() as u64);
         let page = region::page::size() as u64;
-        let taken = tables.in_memory(
+        let in_memory = tables.in_memory(
             page,
             |id| number(function(id)),
             |name| symbol(name).and_then(number),
         )?;
         tables.clear();
-        Ok(Some(taken))
+        Ok(Some(in_memory))
     }
 }

@@ -62,21 +62,21 @@ impl CallInterface {
     /// As [`Invokers::get`].
     pub fn new(invokers: &mut Invokers, sig: &FnSig) -> Result<Self> {
         // The pointers that functions are passed as.
-        let own = sig.clone().decayed(invokers.data_model());
+        let c_sig = sig.clone().decayed(invokers.data_model());
         // An alignment is a power of two. clang's functions rely on that of the record, also where
         // a typedef has less.
-        let align = own.result().align().max(own.result().canonical_align());
+        let align = c_sig.result().align().max(c_sig.result().canonical_align());
         let align = usize::try_from(align).unwrap_or(1);
         Ok(Self {
-            kinds: own
+            kinds: c_sig
                 .params()
                 .iter()
                 .map(|param| kind::of(&param.ty))
                 .collect(),
-            result_kind: kind::of(own.result()),
+            result_kind: kind::of(c_sig.result()),
             result_mask: align - 1,
             invoker: invokers.get(sig)?,
-            sig: own,
+            sig: c_sig,
         })
     }
 

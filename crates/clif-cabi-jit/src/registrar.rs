@@ -38,9 +38,9 @@ impl Registrar {
         if let Some(tables) = tables {
             if self.debug.is_on() {
                 // Without the zeros that end each.
-                let all = tables.eh_frames.iter();
-                let all = all.filter_map(|own| own.strip_suffix(&[0; 4]));
-                copy.extend(all.flatten());
+                let sections = tables.eh_frames.iter();
+                let sections = sections.filter_map(|own| own.strip_suffix(&[0; 4]));
+                copy.extend(sections.flatten());
             }
             // SAFETY: the caller's: the tables are dropped with `shared`.
             let frames = unsafe { Frames::new(tables)? };

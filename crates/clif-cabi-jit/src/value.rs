@@ -126,7 +126,7 @@ impl Subject {
     /// Returns the error for a value that does not fit `ty`.
     #[cold]
     pub(crate) fn refused(self, ty: &dyn fmt::Display, why: impl Into<String>) -> Error {
-        let what = match self {
+        let subject = match self {
             Self::Argument(index) => &format!("argument {index}"),
             Self::Unnamed => "an unnamed argument",
             Self::Result => "the result",
@@ -135,7 +135,7 @@ impl Subject {
             Self::FnPointer => "the function pointer",
         };
         Error::Value {
-            what: what.to_owned(),
+            what: subject.to_owned(),
             ty: ty.to_string(),
             why: why.into(),
         }

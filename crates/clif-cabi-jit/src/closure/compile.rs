@@ -29,8 +29,8 @@ impl Compiler {
     pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, Arc<Pool>, &'static Convention)> {
         let target = self.lower.target();
         let convention = FnAbi::convention_of(sig, target).map_err(LowerError::from)?;
-        let own = Machine::closures(target, convention);
-        let (entered, context) = own.map_err(LowerError::from)?;
+        let closures = Machine::closures(target, convention);
+        let (entered, context) = closures.map_err(LowerError::from)?;
         let pool = self.pool(context);
         let target = self.lower.target();
         let with_chain = sig.clone().static_chain(target.data_model());

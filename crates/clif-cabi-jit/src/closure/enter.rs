@@ -74,8 +74,8 @@ unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret:
         (context.closure)(&args, result);
     }));
     if let Err(panic) = called {
-        let what = format!("panicked: {}; it was called by C", panic_message(&*panic));
-        end(&context.header.name, &what);
+        let message = format!("panicked: {}; it was called by C", panic_message(&*panic));
+        end(&context.header.name, &message);
     }
 }
 
@@ -130,11 +130,11 @@ unsafe fn free_after_call(context: NonNull<Header>) {
     // SAFETY: as above.
     let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { free(context) }));
     if let Err(panic) = dropped {
-        let what = format!(
+        let message = format!(
             "panicked when it was dropped: {}; it was called by C",
             panic_message(&*panic)
         );
-        end(&name, &what);
+        end(&name, &message);
     }
     running::keep_while_returning(interface);
 }

@@ -42,11 +42,11 @@ impl ClosureInterface {
     where
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + 'a,
     {
-        let (own, thread) = (name.to_owned(), running::thread());
+        let (closure_name, thread) = (name.to_owned(), running::thread());
         let checked = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
             if running::thread() != thread {
-                let what = "was called by another thread than the one that made it";
-                end(&own, what);
+                let message = "was called by another thread than the one that made it";
+                end(&closure_name, message);
             }
             closure(args, result);
         };

@@ -128,12 +128,12 @@ impl PoolState {
             stub: block.at(offset),
         }));
         self.blocks.push((frames, block));
-        let none = Error::OutOfMemory {
+        let error = Error::OutOfMemory {
             wanted: SLOT,
             free: 0,
             size: page,
         };
-        self.free.pop().ok_or(none)
+        self.free.pop().ok_or(error)
     }
 }
 

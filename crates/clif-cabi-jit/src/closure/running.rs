@@ -173,8 +173,8 @@ impl Notes {
         let later = LATER.try_with(|later| {
             let mut later = later.borrow_mut();
             let is_it = |one: &NonNull<Header>| one.cast::<()>().addr().get() == context;
-            let found = later.iter().position(is_it);
-            found.map(|found| later.swap_remove(found))
+            let index = later.iter().position(is_it);
+            index.map(|index| later.swap_remove(index))
         });
         later.ok().flatten()
     }

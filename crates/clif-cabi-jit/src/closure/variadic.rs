@@ -102,10 +102,10 @@ impl Compiler {
         if let Some(read) = self.va_args.get(&key) {
             return Ok(va_arg(read.clone()));
         }
-        let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-        let id = engine.declare_local(&clif_signature(&lower.entry_plan(&own)?.signature))?;
+        let c_sig = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
+        let id = engine.declare_local(&clif_signature(&lower.entry_plan(&c_sig)?.signature))?;
         engine.build(id, "va_arg", |engine, builder| {
-            let (_, entry) = lower.begin(builder, &own)?;
+            let (_, entry) = lower.begin(builder, &c_sig)?;
             let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];
             let (plan, ty) = &key;
             let from = lower.va_arg(builder, list, sig, ty)?;

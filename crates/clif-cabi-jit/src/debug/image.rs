@@ -19,12 +19,12 @@ pub(super) fn image(code: &[NewCode], frames: Vec<u8>) -> Vec<u8> {
         let start = run.first().map_or(0, |own| own.start());
         let end = run.last().map_or(0, |own| own.start() + own.len());
         let text = u16::try_from(sections.len()).unwrap_or(0);
-        for own in run {
+        for function in run {
             symbols.u32(&[u32::try_from(names.0.len()).unwrap_or(0)]);
             symbols.0.extend([0x12, 0]); // global, a function
             symbols.u16(&[text]);
-            symbols.u64(&[own.start() - start, own.len()]);
-            names.text(&own.name);
+            symbols.u64(&[function.start() - start, function.len()]);
+            names.text(&function.name);
         }
         let place = [6, start];
         sections.push((".text", NOBITS, place, end - start, [0, 0], 0, Vec::new()));

@@ -56,10 +56,10 @@ fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> 
             Some(true) => file.set_len(0),
             _ => Ok(()),
         };
-        let written = emptied.and_then(|()| to(&mut file));
+        let result = emptied.and_then(|()| to(&mut file));
         // A mapping keeps the file open, and so does a child that was forked meanwhile.
         file.unlock()?;
-        written
+        result
     };
     let path = path.to_owned();
     write().map_err(|source| Error::Profile { path, source })
@@ -93,10 +93,10 @@ fn add_to_dump(file: &mut File, path: &Path, code: &[NewCode]) -> io::Result<()>
         mapped.insert(path.to_owned());
     }
     drop(mapped);
-    for own in code {
+    for function in code {
         // A number that no other writer of the file has.
         let number = file.seek(SeekFrom::End(0))?;
-        file.write_all(&load(own, number))?;
+        file.write_all(&load(function, number))?;
     }
     Ok(())
 }

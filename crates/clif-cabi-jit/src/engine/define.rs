@@ -41,10 +41,10 @@ impl Engine {
         let defined = self.place(id, code_align(code), code.code_buffer(), relocs);
         if defined.is_ok() {
             let label = match &ctx.func.name {
-                UserFuncName::Testcase(own) => String::from_utf8_lossy(own.raw()).into_owned(),
+                UserFuncName::Testcase(name) => String::from_utf8_lossy(name.raw()).into_owned(),
                 // The body of a function that C enters by a stub has the name of both.
                 UserFuncName::User(_) => match Stub::of_entered_name(&name, id.as_u32()) {
-                    Some((own, _)) => own.to_owned(),
+                    Some((name, _)) => name.to_owned(),
                     None => name,
                 },
             };
@@ -101,12 +101,12 @@ impl Engine {
             Cow::Borrowed(_) => align,
         };
         let module = &mut self.module;
-        let written =
+        let result =
             host::write_code(|| Ok(module.define_function_bytes(id, align, &bytes, &relocs)?));
-        if written.is_err() {
+        if result.is_err() {
             self.registrar.frames.remove(id);
         }
-        written?;
+        result?;
         if let Some(stage) = self.functions.get_mut(id.index()) {
             *stage = Stage::Defined { size: code.len() };
         }
@@ -129,8 +129,8 @@ impl Engine {
         };
         let declarations = self.module.declarations();
         let body = declarations.get_function_decl(FuncId::from_u32(index));
-        let (own, stub) = Stub::of_entered_name(body.name.as_deref()?, index)?;
-        (own == name).then_some(stub)
+        let (entered, stub) = Stub::of_entered_name(body.name.as_deref()?, index)?;
+        (entered == name).then_some(stub)
     }
 
     /// Registers the code that has become final.

@@ -46,13 +46,13 @@ pub(super) fn check_stub(
         return Ok(None);
     };
     let code = stub_code(isa, &stub)?;
-    let is_reloc = |own: &Reloc, given: &ModuleReloc| {
-        let target = matches!(given.name, ModuleRelocTarget::User { namespace: 0, index } if index == own.callee);
-        target && (own.offset, own.addend) == (given.offset, given.addend)
+    let is_reloc = |expected: &Reloc, reloc: &ModuleReloc| {
+        let target = matches!(reloc.name, ModuleRelocTarget::User { namespace: 0, index } if index == expected.callee);
+        target && (expected.offset, expected.addend) == (reloc.offset, reloc.addend)
     };
-    let alike = |own: &Option<Reloc>| match (own, relocs) {
+    let alike = |expected: &Option<Reloc>| match (expected, relocs) {
         (None, []) => true,
-        (Some(own), [given]) => is_reloc(own, given),
+        (Some(expected), [reloc]) => is_reloc(expected, reloc),
         _ => false,
     };
     if *code.bytes == *bytes && alike(&code.reloc) {
@@ -100,7 +100,7 @@ impl Engine {
     pub(super) fn resolve(&self) -> Result<BTreeMap<String, Address>> {
         let mut undefined = BTreeMap::<String, Vec<String>>::new();
         let mut missing = BTreeMap::<String, Vec<String>>::new();
-        let mut found = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
         for pending in &self.pending {
             for reloc in &pending.relocs {
                 let (names, name) = match self.target(&reloc.name)? {
@@ -108,12 +108,12 @@ impl Engine {
                     Destination::Undefined(id) => (&mut undefined, self.name_of(id)),
                     Destination::Outside { id, weak } => {
                         let name = self.name_of(id);
-                        if found.contains_key(&name) {
+                        if addresses.contains_key(&name) {
                             continue;
                         }
                         match self.symbols.search(&name) {
                             Some(address) => {
-                                found.insert(name, Address(address));
+                                addresses.insert(name, Address(address));
                                 continue;
                             }
                             None if weak => continue,
@@ -122,7 +122,7 @@ impl Engine {
                     }
                     Destination::Routine(call) => match libcalls::address(call) {
                         Some(address) => {
-                            found.insert(libcalls::name(call), Address(address));
+                            addresses.insert(libcalls::name(call), Address(address));
                             continue;
                         }
                         None => (&mut missing, call.to_string()),
@@ -134,7 +134,7 @@ impl Engine {
         }
         for name in self.registrar.frames.symbols() {
             match self.symbols.search(name) {
-                Some(address) => drop(found.insert(name.to_owned(), Address(address))),
+                Some(address) => drop(addresses.insert(name.to_owned(), Address(address))),
                 None => missing
                     .entry(name.to_owned())
                     .or_default()
@@ -148,13 +148,13 @@ impl Engine {
         if !missing.is_empty() {
             return Err(self.symbols.missing(missing));
         }
-        Ok(found)
+        Ok(addresses)
     }
 
     /// Checks that each relocation of pending code reaches its target. The symbols among the
-    /// targets are in `found`. They are not looked up in the module, which would keep their
+    /// targets are in `addresses`. They are not looked up in the module, which would keep their
     /// addresses.
-    pub(super) fn check_ranges(&self, found: &BTreeMap<String, Address>) -> Result<()> {
+    pub(super) fn check_ranges(&self, addresses: &BTreeMap<String, Address>) -> Result<()> {
         for pending in &self.pending {
             let name = self.name_of(pending.id);
             let place = address(&self.module, &pending.id.into());
@@ -166,7 +166,7 @@ impl Engine {
                 };
                 let target = match &symbol {
                     // A weak one that was not found is at 0.
-                    Some(name) => Some(found.get(name).map_or(ptr::null(), |own| own.0)),
+                    Some(name) => Some(addresses.get(name).map_or(ptr::null(), |own| own.0)),
                     None => address(&self.module, &reloc.name),
                 };
                 reloc::check_range(&name, place.zip(target), symbol.is_none(), reloc)?;

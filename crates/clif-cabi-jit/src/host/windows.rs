@@ -68,22 +68,22 @@ impl Frames {
     /// and they stay where they are as long as this value.
     pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
         // Dropped, it takes back the tables registered so far.
-        let mut own = Self {
+        let mut frames = Self {
             registered: Vec::new(),
             tables,
         };
-        for run in &own.tables.windows {
+        for run in &frames.tables.windows {
             // All others of a run are within the memory of an engine after its first one.
             let base = run.first().map_or(0, |first| first.start);
-            let entry = |own: &WindowsFunction| {
+            let entry = |function: &WindowsFunction| {
                 let offset = |bytes: usize| {
-                    let offset = (own.start - base).checked_add(bytes as u64);
+                    let offset = (function.start - base).checked_add(bytes as u64);
                     offset.and_then(|offset| u32::try_from(offset).ok())
                 };
                 Some(RuntimeFunction {
                     start: offset(0)?,
-                    end: offset(own.len)?,
-                    unwind_info: offset(own.unwind_info)?,
+                    end: offset(function.len)?,
+                    unwind_info: offset(function.unwind_info)?,
                 })
             };
             let table: Option<Box<[RuntimeFunction]>> = run.iter().map(entry).collect();
@@ -99,9 +99,9 @@ impl Frames {
             if unsafe { RtlAddFunctionTable(table.as_ptr(), count, base) } == 0 {
                 return Err(refused(io::Error::last_os_error()));
             }
-            own.registered.push(table);
+            frames.registered.push(table);
         }
-        Ok(own)
+        Ok(frames)
     }
 }
 
