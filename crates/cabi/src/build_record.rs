@@ -27,12 +27,12 @@ impl RecordBuilder {
     pub fn build(self, model: &DataModel) -> Result<Type, Error> {
         self.check_members()?;
         self.check_atomics(model)?;
-        if let Some(placed) = self.members.iter().find(|m| m.offset_bits.is_some()) {
+        if let Some(member) = self.members.iter().find(|m| m.offset_bits.is_some()) {
             let why = "the member has an offset: use `build_checked` or `build_at`";
-            return Err(self.bad_field(placed.label(), why));
+            return Err(self.bad_field(member.label(), why));
         }
-        let placed = layout::record(&self, model)?;
-        self.finish(placed, Some(model))
+        let layout = layout::record(&self, model)?;
+        self.finish(layout, Some(model))
     }
 
     /// Lays the record out as [`RecordBuilder::build`] does, and compares the result with the
@@ -214,8 +214,8 @@ impl RecordBuilder {
     pub(crate) fn required_align(&self) -> u32 {
         let members = self.members.iter();
         let members = members.filter(|member| member.bits.is_none());
-        let asked = members.map(layout::msvc::required_align).max();
-        asked.unwrap_or(1).max(self.attributes.align.unwrap_or(1))
+        let align = members.map(layout::msvc::required_align).max();
+        align.unwrap_or(1).max(self.attributes.align.unwrap_or(1))
     }
 
     /// Returns the facts of a data model that the layout depends on, by the rules of `model` unless

@@ -245,10 +245,10 @@ impl<'t> Parser<'t> {
         move |error| self.refused(at, error.to_string())
     }
 
-    fn expect(&mut self, symbol: &str, wanted: &'static str) -> Result<(), Error> {
+    fn expect(&mut self, symbol: &str, message: &'static str) -> Result<(), Error> {
         match self.tokens.eat(symbol) {
             true => Ok(()),
-            false => Err(self.unexpected(wanted)),
+            false => Err(self.unexpected(message)),
         }
     }
 
@@ -265,9 +265,9 @@ impl<'t> Parser<'t> {
             return Err(self.unexpected("the text nests deeper than 64 levels"));
         }
         self.nesting += 1;
-        let read = read(self);
+        let result = read(self);
         self.nesting -= 1;
-        read
+        result
     }
 
     /// Reads the names that a typedef of `base` gives, and the semicolon after them.

@@ -263,11 +263,11 @@ impl Placer<'_, '_> {
     fn place_separately(
         &mut self,
         ty: &Type,
-        what: (Role, ArgFlags),
+        role_and_flags: (Role, ArgFlags),
         rules: &'static [Rule],
         place: &mut Place,
     ) -> Result<bool, Box<Error>> {
-        self.place(ty, what, rules, place)
+        self.place(ty, role_and_flags, rules, place)
     }
 
     /// Lets the convention change the group of a value, depending on the values before it.

@@ -128,8 +128,8 @@ impl<'a> Aggregate<'a> {
     pub(crate) fn element(&self) -> Option<u64> {
         match &self.rest {
             Remainder::Elements(elem, next, _) => {
-                let passed = (next - self.offset).checked_div(elem.size()).unwrap_or(1);
-                passed.checked_sub(1)
+                let n_begun = (next - self.offset).checked_div(elem.size()).unwrap_or(1);
+                n_begun.checked_sub(1)
             }
             Remainder::Fields(_) => None,
         }

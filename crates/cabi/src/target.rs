@@ -364,9 +364,9 @@ impl Profile {
     /// ```
     #[must_use]
     pub fn on(self, target: &Target) -> Policy {
-        let (own, there) = (Policy::CLANG, target.clang);
+        let (default, clang) = (Policy::CLANG, target.clang);
         match self.is_clang() {
-            true => self.policy().without(own.without(there)) | there.without(own),
+            true => self.policy().without(default.without(clang)) | clang.without(default),
             false => self.policy(),
         }
     }

@@ -119,8 +119,8 @@ impl<'t> Assigner<'t> {
         let mut group = pointer_group(self.pointer);
         group.flags = ArgFlags::SRET;
         let mut place = Place::Ignore;
-        let found = self.place(rules, &group, Role::Named, &mut place)?;
-        Ok(place.as_pointer().filter(|_| found))
+        let has_place = self.place(rules, &group, Role::Named, &mut place)?;
+        Ok(place.as_pointer().filter(|_| has_place))
     }
 
     /// Places one value by `rules`, in `place`; `false` if no rule has a place for it.
@@ -275,15 +275,15 @@ impl<'t> Assigner<'t> {
     }
 
     /// Runs rules for their answer alone: nothing is taken, and no step is logged.
-    fn trial<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
+    fn trial<T>(&mut self, attempt: impl FnOnce(&mut Self) -> T) -> T {
         let (state, tracer) = (self.state, self.tracer);
         self.tracer = Tracer::OFF;
         self.is_trial = true;
-        let answer = what(self);
+        let result = attempt(self);
         self.is_trial = false;
         self.state = state;
         self.tracer = tracer;
-        answer
+        result
     }
 
     /// Frees the registers of a group that does not fit (psABI 3.2.3, Passing: "assignments get

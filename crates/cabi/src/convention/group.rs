@@ -75,9 +75,9 @@ impl PartTypes {
     #[must_use]
     pub const fn of(types: &[PartType]) -> Self {
         let (mut bits, mut rest) = (0, types);
-        while let [ty, others @ ..] = rest {
+        while let [ty, tail @ ..] = rest {
             bits |= 1 << *ty as u8;
-            rest = others;
+            rest = tail;
         }
         Self(bits)
     }

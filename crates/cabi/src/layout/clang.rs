@@ -172,8 +172,8 @@ impl ClangLayout<'_> {
             return round_up(start, align);
         }
         match member.align {
-            Some(asked) if pack.is_none_or(|pack| asked <= pack) => {
-                round_up(start, u64::from(asked) * 8)
+            Some(align) if pack.is_none_or(|pack| align <= pack) => {
+                round_up(start, u64::from(align) * 8)
             }
             _ => start,
         }

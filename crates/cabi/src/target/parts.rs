@@ -125,8 +125,8 @@ pub(super) fn words(ty: &Type, word: u8) -> Group {
     let size = byte(ty.size());
     for offset in (0..size).step_by(usize::from(word.max(1))) {
         let part = int(word.min(size - offset), Extension::None);
-        let whole = if word == 4 { I32 } else { I64 };
-        group = group.with(Part { ty: whole, ..part }.at(offset));
+        let ty = if word == 4 { I32 } else { I64 };
+        group = group.with(Part { ty, ..part }.at(offset));
     }
     group.may_split = true;
     group

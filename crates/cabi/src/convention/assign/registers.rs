@@ -65,8 +65,8 @@ impl Assigner<'_> {
     #[inline]
     fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
         let ty = ty?;
-        let mut all = list.iter().enumerate();
-        let (i, reg) = all.find(|(_, reg)| self.state.is_free(**reg))?;
+        let mut regs = list.iter().enumerate();
+        let (i, reg) = regs.find(|(_, reg)| self.state.is_free(**reg))?;
         self.state.take(*reg);
         Some((i, *reg, ty))
     }

@@ -292,10 +292,10 @@ pub(super) fn pointer_group(ty: PartType) -> Group {
 }
 
 /// Puts what was found in `place`.
-fn set_place(place: &mut Place, found: Option<Place>) -> bool {
-    let is_found = found.is_some();
-    if let Some(found) = found {
-        *place = found;
+fn set_place(place: &mut Place, value: Option<Place>) -> bool {
+    let is_found = value.is_some();
+    if let Some(value) = value {
+        *place = value;
     }
     is_found
 }

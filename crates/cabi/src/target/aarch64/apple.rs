@@ -169,16 +169,16 @@ fn vector_group(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Grou
 
 /// Returns a homogeneous aggregate. To clang, one with an `_Atomic` type in it is none.
 fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
-    let found = members(ty).filter(|found| !found.is_spoiled && !has_atomic(ty));
-    let Some(found) = found else {
+    let members = members(ty).filter(|members| !members.is_spoiled && !has_atomic(ty));
+    let Some(members) = members else {
         return Ok(None);
     };
-    let element = found.parts.first().map_or(1, |part| part.size.into());
+    let element = members.parts.first().map_or(1, |part| part.size.into());
     // A caller aligns an unnamed aggregate to a slot, whatever its own and its elements' alignment
     // is.
     if cx.role == Role::Unnamed && (element == 16 || ty.align() >= 16) {
         let why = "clang's callers and `va_arg` align an unnamed homogeneous aggregate differently";
         return cx.dispute(ty, why);
     }
-    found.group(ty, element, cx).map(Some)
+    members.group(ty, element, cx).map(Some)
 }

@@ -35,12 +35,12 @@ impl Classes {
 
     /// Returns `first`, then `rest`, for all of `size` bytes.
     pub(super) fn whole(size: u64, first: Class, rest: Class) -> Self {
-        let mut all = Self::none(size);
-        for (i, class) in all.as_mut_slice().iter_mut().enumerate() {
+        let mut classes = Self::none(size);
+        for (i, class) in classes.as_mut_slice().iter_mut().enumerate() {
             *class = if i == 0 { first } else { rest };
         }
-        all.use_bytes(0, size);
-        all
+        classes.use_bytes(0, size);
+        classes
     }
 
     /// Returns the classes that `leaf` adds: `first`, then `rest`, in `eightbytes`.

@@ -131,8 +131,8 @@ fn merge(class: &mut Class, own: Class, (i, leaf): (usize, &Leaf), cx: &Classify
 
 /// Merges the classes that `leaf` adds by [`quirks::leaf`].
 fn merge_adds(classes: &mut Classes, adds: &Classes, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-    let all = classes.as_mut_slice().iter_mut().zip(adds.as_slice());
-    for (i, (class, own)) in all.enumerate() {
+    let pairs = classes.as_mut_slice().iter_mut().zip(adds.as_slice());
+    for (i, (class, own)) in pairs.enumerate() {
         if *own != NoClass {
             merge(class, *own, (i, leaf), cx);
         }

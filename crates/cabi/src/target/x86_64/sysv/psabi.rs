@@ -97,9 +97,9 @@ pub(super) fn merge(a: Class, b: Class) -> Class {
 
 /// Returns whether rule 5 changes nothing, as for most values.
 #[inline]
-pub(super) fn is_clean(all: &[Class]) -> bool {
+pub(super) fn is_clean(classes: &[Class]) -> bool {
     matches!(
-        all,
+        classes,
         [NoClass | Integer | Sse] | [NoClass | Integer | Sse, NoClass | Integer | Sse]
     )
 }
