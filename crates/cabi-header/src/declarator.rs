@@ -164,8 +164,8 @@ impl Prototype {
         };
         let ty = match self.spelled_params.get(i) {
             // The declaration does not spell the pointer that C++ passes for a class.
-            Some(spelled) if self.by_reference.contains(&i) => declared(spelled, "&"),
-            Some(spelled) => spelled.clone(),
+            Some(spelling) if self.by_reference.contains(&i) => declared(spelling, "&"),
+            Some(spelling) => spelling.clone(),
             None => ty.to_string(),
         };
         declared(&ty, name.as_deref().unwrap_or_default())

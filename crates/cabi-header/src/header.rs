@@ -66,10 +66,10 @@ impl Header {
     /// the name, those left out among them: see [`overloads`](Self::overloads).
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
-        let mut all = self.overloads(name);
-        let first = all.next()?;
+        let mut overloads = self.overloads(name);
+        let first = overloads.next()?;
         let is_left_out = |skipped: &SkippedDeclaration| skipped.name == name && !skipped.is_record;
-        let is_only = all.next().is_none() && !self.skipped.iter().any(is_left_out);
+        let is_only = overloads.next().is_none() && !self.skipped.iter().any(is_left_out);
         is_only.then_some(first)
     }
 
@@ -134,8 +134,8 @@ impl Header {
     /// typedef's name.
     #[must_use]
     pub fn ty(&self, name: &str) -> Option<&Type> {
-        let named = [&self.typedefs, &self.records, &self.enums];
-        named
+        let types = [&self.typedefs, &self.records, &self.enums];
+        types
             .into_iter()
             .flatten()
             .find(|named| named.name == name)

@@ -190,17 +190,17 @@ impl Options {
     #[must_use]
     pub fn language(&self) -> &str {
         let mut args = self.args.iter();
-        let mut said = None;
+        let mut stated = None;
         while let Some(arg) = args.next() {
             if arg == "-x" {
-                said = args.next().map(String::as_str).or(said);
+                stated = args.next().map(String::as_str).or(stated);
             } else if let Some(language) = arg.strip_prefix("-x") {
-                said = Some(language);
+                stated = Some(language);
             }
         }
         let extension = self.name.extension().and_then(|end| end.to_str());
         let is_cxx = extension.is_some_and(|end| CXX_EXTENSIONS.contains(&end));
-        said.unwrap_or(if is_cxx { "c++" } else { "c" })
+        stated.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
     /// Returns arguments for clang's own headers and for folders that are searched after all
@@ -294,24 +294,24 @@ fn search_list(listing: &str) -> Vec<PathBuf> {
 fn versions(root: &Path) -> Vec<PathBuf> {
     let folders = subdirectories(root).into_iter();
     let folders = folders.filter(|folder| folder.join("include/stddef.h").is_file());
-    let mut found: Vec<PathBuf> = folders
+    let mut versions: Vec<PathBuf> = folders
         .filter_map(|folder| folder.canonicalize().ok())
         .collect();
-    found.sort();
-    found.dedup();
-    found
+    versions.sort();
+    versions.dedup();
+    versions
 }
 
 fn subdirectories(dir: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir)
+    let mut directories: Vec<PathBuf> = std::fs::read_dir(dir)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .collect();
-    found.sort();
-    found
+    directories.sort();
+    directories
 }
 
 #[cfg(test)]

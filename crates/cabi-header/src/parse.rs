@@ -111,9 +111,9 @@ pub fn warnings(text: &str, options: &Options) -> Result<Vec<String>, HeaderErro
     Session::run(|session| {
         let unit = Source::new(session, text, options)?.run("")?;
         let all = unit.diagnostics();
-        let own = unit.cursor().name();
-        let found = all.iter().filter(|one| one.place.file == own);
-        let text = found.map(|one| format!("{} [{}]", one.message, one.option));
+        let file = unit.cursor().name();
+        let warnings = all.iter().filter(|one| one.place.file == file);
+        let text = warnings.map(|warning| format!("{} [{}]", warning.message, warning.option));
         Ok(match all.iter().any(|one| one.is_error) {
             true => Vec::new(),
             false => text.collect(),

@@ -409,13 +409,13 @@ impl Emitter {
         name.to_owned()
     }
 
-    /// Returns `wanted`, followed by a number if the name is taken.
-    fn unused(&mut self, wanted: &str) -> String {
-        let numbered = (2_u64..).map(|i| format!("{wanted}_{i}"));
-        let free = std::iter::once(wanted.to_owned())
+    /// Returns `base`, followed by a number if the name is taken.
+    fn unused(&mut self, base: &str) -> String {
+        let numbered = (2_u64..).map(|i| format!("{base}_{i}"));
+        let free = std::iter::once(base.to_owned())
             .chain(numbered)
             .find(|name| !self.taken.contains(name));
-        let name = free.unwrap_or_else(|| wanted.to_owned());
+        let name = free.unwrap_or_else(|| base.to_owned());
         self.taken.insert(name.clone());
         name
     }

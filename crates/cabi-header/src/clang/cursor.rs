@@ -317,18 +317,18 @@ impl<'u> Ty<'u> {
 
     /// Returns the members of a record, unnamed bit-fields and anonymous records among them.
     pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
-        extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+        extern "C" fn visit(field: CXCursor, nodes: CXClientData) -> CXVisitorResult {
+            // SAFETY: `nodes` is the vector below, borrowed by nobody else while libclang calls
             // this.
-            unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(field);
+            unsafe { &mut *nodes.cast::<Vec<CXCursor>>() }.push(field);
             CXVisit_Continue
         }
-        let mut found: Vec<CXCursor> = Vec::new();
+        let mut nodes: Vec<CXCursor> = Vec::new();
         // SAFETY: as in `children`.
         unsafe {
-            clang_Type_visitFields(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>())
+            clang_Type_visitFields(self.raw, visit, ptr::from_mut(&mut nodes).cast::<c_void>())
         };
-        found.into_iter().map(Cursor::new).collect()
+        nodes.into_iter().map(Cursor::new).collect()
     }
 }
 

@@ -15,23 +15,23 @@ pub(crate) struct ClangRecord<'u> {
 }
 
 /// Returns the first difference between clang's layout of a record and ours.
-pub(crate) fn mismatch(stated: &ClangRecord<'_>, ours: &Type) -> Option<Reason> {
+pub(crate) fn mismatch(stated: &ClangRecord<'_>, ty: &Type) -> Option<Reason> {
     // Base classes come first here, and are not among clang's fields.
-    let n_bases = fields(ours).len().saturating_sub(stated.offsets.len());
+    let n_bases = fields(ty).len().saturating_sub(stated.offsets.len());
     let clang = stated.offsets.iter().chain([&stated.size, &stated.align]);
-    let numbers = numbers(ours).enumerate().skip(n_bases);
-    first_mismatch(stated.ty, ours, numbers.zip(clang.copied()))
+    let numbers = numbers(ty).enumerate().skip(n_bases);
+    first_mismatch(stated.ty, ty, numbers.zip(clang.copied()))
 }
 
-/// Returns the first difference between clang's size and alignment of `ty` and those of `ours`.
-pub(crate) fn size_mismatch(ty: Ty<'_>, ours: &Type) -> Option<Reason> {
-    if matches!(ours.kind(), Kind::Void | Kind::Function) {
+/// Returns the first difference between clang's size and alignment of `ty` and those of `cabi_ty`.
+pub(crate) fn size_mismatch(ty: Ty<'_>, cabi_ty: &Type) -> Option<Reason> {
+    if matches!(cabi_ty.kind(), Kind::Void | Kind::Function) {
         return None;
     }
-    let numbers = (fields(ours).len()..).zip([ours.size(), ours.align().into()]);
+    let numbers = (fields(cabi_ty).len()..).zip([cabi_ty.size(), cabi_ty.align().into()]);
     let numbers = numbers.zip([ty.size(), ty.align()]);
     // A negative number: clang has no answer, as for the size of a flexible array member.
-    first_mismatch(ty, ours, numbers.filter(|(_, clang)| *clang >= 0))
+    first_mismatch(ty, cabi_ty, numbers.filter(|(_, clang)| *clang >= 0))
 }
 
 fn first_mismatch(

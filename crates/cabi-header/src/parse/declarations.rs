@@ -55,7 +55,7 @@ impl<T> Entities<T> {
     ) {
         let at = *self.at.entry(key).or_insert(self.all.len());
         match self.all.get_mut(at) {
-            Some(known) => join(known, new),
+            Some(old) => join(old, new),
             None => self.all.push(new),
         }
     }

@@ -194,8 +194,8 @@ impl Errors {
             if let Some((error, _)) = within.next().and_then(|i| self.all.get(i)) {
                 return Some(Reason::Invalid(error.message.clone()));
             }
-            let again = self.contradicted.get(&cursor.name());
-            if let Some(message) = again.filter(|_| is_type(cursor)) {
+            let message = self.contradicted.get(&cursor.name());
+            if let Some(message) = message.filter(|_| is_type(cursor)) {
                 return Some(Reason::Invalid(message.clone()));
             }
         }

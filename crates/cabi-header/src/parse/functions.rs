@@ -246,10 +246,10 @@ fn n_params(function: Ty<'_>) -> u32 {
 /// to. Returns none if the source declares other parameters too.
 fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
     if cursor.kind() == CXCursor_FunctionDecl {
-        let all = (0..n_params(function)).map(|i| cursor.arg(i));
-        let all: Vec<_> = all.collect();
-        let is_declared = all.iter().all(|param| !param.is_null());
-        return if is_declared { all } else { Vec::new() };
+        let params = (0..n_params(function)).map(|i| cursor.arg(i));
+        let params: Vec<_> = params.collect();
+        let is_declared = params.iter().all(|param| !param.is_null());
+        return if is_declared { params } else { Vec::new() };
     }
     let mut declared = cursor.children();
     declared.retain(|child| child.kind() == CXCursor_ParmDecl);

@@ -46,7 +46,7 @@ impl DeclaredMember {
         Some(self.member(ty, is_packed, &[]))
     }
 
-    fn member(&self, ty: Type, is_packed: bool, asked: &[u32]) -> Member {
+    fn member(&self, ty: Type, is_packed: bool, aligns: &[u32]) -> Member {
         let mut member = match (&self.name, self.width) {
             (Some(name), Some(width)) => Member::bit_field(name, ty, width),
             (None, Some(width)) => Member::unnamed_bit_field(ty, width),
@@ -57,18 +57,18 @@ impl DeclaredMember {
             member = member.packed();
         }
         // `_Alignas(0)` has no effect.
-        let asked = asked.iter().copied().filter(|align| *align != 0);
-        asked.fold(member, Member::aligned)
+        let aligns = aligns.iter().copied().filter(|align| *align != 0);
+        aligns.fold(member, Member::aligned)
     }
 }
 
 /// Returns the places to try for attributes whose place is not known.
 pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     use Position::{Declaration, Pointee, Type, Unknown};
-    let mut all = declared
+    let mut positions = declared
         .iter()
         .flat_map(|declared| declared.packed.iter().chain(&declared.aligned));
-    if all.any(|at| *at == Unknown) {
+    if positions.any(|at| *at == Unknown) {
         &[Declaration, Type, Pointee]
     } else {
         &[Declaration]

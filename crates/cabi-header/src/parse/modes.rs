@@ -41,15 +41,15 @@ fn mode(ty: &Type) -> Mode {
 }
 
 fn of_record<'t>(kind: RecordKind, members: impl Iterator<Item = &'t Type>, size: u64) -> Mode {
-    let mut whole = None;
+    let mut largest = None;
     for member in members.filter(|member| member.size() != 0) {
         match mode(member) {
             Mode::Block => return Mode::Block,
-            mode if member.size() == size => whole = Some(mode),
+            mode if member.size() == size => largest = Some(mode),
             _ => {}
         }
     }
-    match whole {
+    match largest {
         Some(Mode::Other) if kind == RecordKind::Struct => Mode::Other,
         _ => int(size),
     }

@@ -49,14 +49,14 @@ fn has_initializer(field: Cursor<'_>) -> bool {
 /// Returns the declarations in the text of `definition`. For an instance of a template, libclang
 /// shows them in the template alone.
 fn declared_in(definition: Cursor<'_>) -> Vec<Cursor<'_>> {
-    let mut written = definition;
+    let mut class = definition;
     loop {
-        let template = written.template_or_null();
+        let template = class.template_or_null();
         // A specialization stands in another place.
-        if template.is_null() || template.place() != written.place() {
-            return written.children();
+        if template.is_null() || template.place() != class.place() {
+            return class.children();
         }
-        written = template;
+        class = template;
     }
 }
 

@@ -230,8 +230,8 @@ impl<'t> PackedLines<'t> {
 fn pops_another(packed: &[PackedLines<'_>], operators_push: bool) -> bool {
     let mut unknown = packed.iter().flat_map(|packed| &packed.unknown);
     unknown.any(|&(name, has_others)| {
-        let mut found = packed.iter().flat_map(|packed| &packed.others_find);
-        has_others || operators_push || found.any(|other| *other != Some(name))
+        let mut entries = packed.iter().flat_map(|packed| &packed.others_find);
+        has_others || operators_push || entries.any(|other| *other != Some(name))
     })
 }
 
@@ -249,8 +249,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns `text` without its lines that are a `#pragma`.
 fn without_lines(text: &str) -> String {
-    let others = text.split_inclusive('\n');
-    others
+    let lines = text.split_inclusive('\n');
+    lines
         .filter(|line| directive(line, "pragma").is_none())
         .collect()
 }
@@ -355,7 +355,7 @@ fn macro_values(texts: &[String], name: &str) -> Option<Option<u32>> {
     match &defined[..] {
         // A macro of the compiler's own.
         [] => name.starts_with("__").then_some(Some(ANY_PACK)),
-        all => Some(all.iter().try_fold(0, |sum, pack| Some(sum | (*pack)?))),
+        values => Some(values.iter().try_fold(0, |sum, pack| Some(sum | (*pack)?))),
     }
 }
 

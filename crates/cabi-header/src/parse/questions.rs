@@ -125,8 +125,8 @@ pub(crate) fn has_names(expression: &str) -> bool {
 }
 
 /// Returns the identifiers in an expression as clang prints it, where `bool` is the only macro.
-fn words(asked: &str) -> impl Iterator<Item = &str> {
-    let words = asked.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+fn words(question: &str) -> impl Iterator<Item = &str> {
+    let words = question.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
     let is_name = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit());
     words
         .filter(|word| !["", "bool"].contains(word))

@@ -290,12 +290,12 @@ impl<'u> Reader<'u> {
     }
 
     /// Returns the alignment that the record's own `aligned` asks for.
-    fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
-        let printed = own.definition.printed();
+    fn own_align(&mut self, record: &RecordDefinition<'u>) -> Result<u32, Reason> {
+        let printed = record.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
-        let scope = own.definition.parent();
-        let asked = self.alignments(head, scope)?.into_iter().max();
-        asked.ok_or_else(|| hidden(own))
+        let scope = record.definition.parent();
+        let greatest = self.alignments(head, scope)?.into_iter().max();
+        greatest.ok_or_else(|| hidden(record))
     }
 
     /// Returns the record with `pack` in force, if that gives the record the layout stated.

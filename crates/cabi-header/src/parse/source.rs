@@ -109,13 +109,13 @@ fn refuse_any(args: &[String], names: &[&str]) -> Result<(), HeaderError> {
 /// Returns whether `arg` turns off all warnings, or turns some into errors, whatever comes after
 /// it. An error in a header of the system would cost a declaration.
 fn turns_warnings(arg: &str) -> bool {
-    let all = [
+    let options = [
         "-w",
         "--no-warnings",
         "-pedantic-errors",
         "--pedantic-errors",
     ];
-    all.contains(&arg) || arg.starts_with("-Werror=")
+    options.contains(&arg) || arg.starts_with("-Werror=")
 }
 
 /// Returns whether the last argument about the x87 registers turns them off.

@@ -330,12 +330,12 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         read: impl FnOnce(&mut Self) -> Result<Type, Reason>,
     ) -> Result<Type, Reason> {
-        if let Some(known) = self.known.get(&declaration) {
-            return known.clone();
+        if let Some(result) = self.known.get(&declaration) {
+            return result.clone();
         }
-        let read = read(self);
-        self.known.insert(declaration, read.clone());
-        read
+        let result = read(self);
+        self.known.insert(declaration, result.clone());
+        result
     }
 
     fn typedef(&mut self, ty: Ty<'u>, typedef: Cursor<'u>) -> Result<Type, Reason> {

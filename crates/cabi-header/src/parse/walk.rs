@@ -190,11 +190,11 @@ impl<'u> Walk<'u> {
         let Some(function) = function_type_of(ty) else {
             return self.note(cursor, DeclaredKind::Other(ty.spelling()));
         };
-        let read = match error {
+        let prototype = match error {
             Some(reason) => Err(reason.clone()),
             None => self.reader.prototype_of(cursor, function),
         };
-        self.note(cursor, DeclaredKind::FunctionType(read.map(Box::new)));
+        self.note(cursor, DeclaredKind::FunctionType(prototype.map(Box::new)));
     }
 
     fn note(&mut self, cursor: Cursor<'u>, kind: DeclaredKind) {
@@ -263,13 +263,13 @@ impl<'u> Walk<'u> {
     }
 
     /// Adds the type `name`, or the reason why it is left out.
-    fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<NamedType, Reason>) {
-        let ty = read.as_ref().map(|named| &named.ty);
+    fn add_type(&mut self, cursor: Cursor<'u>, name: String, entry: Result<NamedType, Reason>) {
+        let ty = entry.as_ref().map(|named| &named.ty);
         self.dispute(cursor.ty(), &name, ty);
         let location = cursor.place().location();
-        let read = read.map(|named| NamedType { location, ..named });
-        let read = read.map_err(|reason| skipped_declaration(cursor, name, reason));
-        self.found.add_type(cursor.kind(), read);
+        let entry = entry.map(|named| NamedType { location, ..named });
+        let entry = entry.map_err(|reason| skipped_declaration(cursor, name, reason));
+        self.found.add_type(cursor.kind(), entry);
     }
 
     /// Records that clang's size of the type `name`, `ty`, which was `read`, may not be gcc's.
@@ -298,9 +298,9 @@ impl<'u> Walk<'u> {
         let key = key.unwrap_or_else(|| name.clone());
         self.note(cursor, DeclaredKind::Function { symbol });
         let read = |reader: &mut Reader<'u>| reader.prototype(cursor);
-        let read = self.unless_wrong(cursor, &cursor.name(), error, read);
-        let read = read.map_err(|reason| skipped_declaration(cursor, name, reason));
-        self.found.add_function(key, read);
+        let entry = self.unless_wrong(cursor, &cursor.name(), error, read);
+        let entry = entry.map_err(|reason| skipped_declaration(cursor, name, reason));
+        self.found.add_function(key, entry);
     }
 }
 

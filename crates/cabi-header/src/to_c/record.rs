@@ -205,10 +205,10 @@ fn unflexible(ty: &Type) -> Result<Type, ToCError> {
 }
 
 /// Returns a name for a member that no other member has.
-fn member_name(wanted: &str, names: &mut HashSet<String>) -> String {
+fn member_name(name: &str, names: &mut HashSet<String>) -> String {
     let numbered = (0_u64..).map(|i| format!("m{i}"));
-    let wanted = is_identifier(wanted).then(|| wanted.to_owned());
-    let free = wanted
+    let valid = is_identifier(name).then(|| name.to_owned());
+    let free = valid
         .into_iter()
         .chain(numbered)
         .find(|name| !names.contains(name))
@@ -221,8 +221,8 @@ fn attributes(packed: bool, align: Option<u32>, is_transparent: bool) -> String 
     let packed = packed.then(|| "packed".to_owned());
     let align = align.map(|align| format!("aligned({align})"));
     let transparent = is_transparent.then(|| "transparent_union".to_owned());
-    let all = [packed, align, transparent].into_iter().flatten();
-    match all.collect::<Vec<_>>().join(", ").as_str() {
+    let attributes = [packed, align, transparent].into_iter().flatten();
+    match attributes.collect::<Vec<_>>().join(", ").as_str() {
         "" => String::new(),
         list => format!(" __attribute__(({list}))"),
     }
