@@ -74,8 +74,8 @@ impl StubStep {
         });
         let positions = parts.flatten();
         let positions = positions.filter_map(|own| machine.convention.both_position(own.loc));
-        let all = positions.fold(0, |all, position| all | 1 << position);
-        (all != 0).then_some(Self::VectorsToInts(all))
+        let bits = positions.fold(0, |bits, position| bits | 1 << position);
+        (bits != 0).then_some(Self::VectorsToInts(bits))
     }
 
     /// Stores registers to the object at the address.

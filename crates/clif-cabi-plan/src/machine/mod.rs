@@ -109,15 +109,15 @@ impl Machine {
     pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
         let c = Self::of(target)?;
         let frame = &convention.frame;
-        let all = c.architecture.conventions.iter();
-        let mut all = all.filter(|own| own.frame.kind == frame.kind);
+        let conventions = c.architecture.conventions.iter();
+        let mut conventions = conventions.filter(|variant| variant.frame.kind == frame.kind);
         // Variants of C have frames of one kind with other `va_list`s.
-        let mut variants = all.clone();
-        let own = variants.find(|own| own.frame.va_list == frame.va_list);
-        let own = own.or(all.next()).ok_or_else(|| {
+        let mut variants = conventions.clone();
+        let variant = variants.find(|variant| variant.frame.va_list == frame.va_list);
+        let variant = variant.or(conventions.next()).ok_or_else(|| {
             PlanError::convention(convention, "this kind of frame is not lowered", target)
         });
-        Ok(c.with(own?))
+        Ok(c.with(variant?))
     }
 
     /// Returns the machine with another convention of Cranelift's.

@@ -129,13 +129,13 @@ impl FromStr for RegisterMove {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (register, offset) = text.split_once("at").unwrap_or((text, "0"));
-        let read = |(width, word)| {
+        let parsed = |(width, word)| {
             Some(Self {
                 width,
                 register: register.strip_prefix(word)?.parse().ok()?,
                 offset: offset.parse().ok()?,
             })
         };
-        MoveWidth::WORDS.into_iter().find_map(read).ok_or(())
+        MoveWidth::WORDS.into_iter().find_map(parsed).ok_or(())
     }
 }

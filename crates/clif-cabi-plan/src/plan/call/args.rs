@@ -74,11 +74,11 @@ impl Placer<'_> {
     /// area.
     fn block(&mut self, arg: u32, offset: u32, size: u32) {
         let tail = ClifPart::tail(size);
-        let whole = tail.map_or(size, |tail| tail.offset);
+        let n_bytes = tail.map_or(size, |tail| tail.offset);
         let slots = &mut self.table.slots;
-        slots.push(Slot::block(What::Object { arg }, offset, whole));
+        slots.push(Slot::block(What::Object { arg }, offset, n_bytes));
         slots.extend(tail.map(|tail| {
-            let offset = offset.saturating_add(whole);
+            let offset = offset.saturating_add(n_bytes);
             Slot::new(What::Tail { arg }, tail, ClifPlace::Stack { offset })
         }));
     }
