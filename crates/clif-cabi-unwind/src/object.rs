@@ -276,8 +276,8 @@ fn relocate_mach_o(
 /// section itself is in an object of AArch64 alone.
 fn start_of(object: &mut Object<'_>, id: SectionId) -> SymbolId {
     const NAME: &str = "eh_frame.start";
-    let known = object.symbol_id(NAME.as_bytes());
-    known.unwrap_or_else(|| {
+    let symbol = object.symbol_id(NAME.as_bytes());
+    symbol.unwrap_or_else(|| {
         let mut own = undefined(NAME, SymbolKind::Data, SymbolScope::Compilation);
         own.section = SymbolSection::Section(id);
         object.add_symbol(own)
@@ -318,8 +318,8 @@ fn undefined(name: &str, kind: SymbolKind, scope: SymbolScope) -> Symbol {
 /// Returns the symbol of this name, whoever defines it. One of an unknown kind would have no prefix
 /// in Mach-O, and would not be found again.
 fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
-    let known = object.symbol_id(name.as_bytes());
-    known.unwrap_or_else(|| {
+    let symbol = object.symbol_id(name.as_bytes());
+    symbol.unwrap_or_else(|| {
         object.add_symbol(undefined(name, SymbolKind::Data, SymbolScope::Unknown))
     })
 }
@@ -328,15 +328,15 @@ fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
 /// C++ compilers have it.
 fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError> {
     let word = format!("DW.ref.{name}");
-    if let Some(known) = object.symbol_id(word.as_bytes()) {
-        return Ok(known);
+    if let Some(symbol) = object.symbol_id(word.as_bytes()) {
+        return Ok(symbol);
     }
-    let named = named(object, name);
+    let target = named(object, name);
     let section = object.section_id(StandardSection::ReadOnlyDataWithRel);
     let at = undefined(&word, SymbolKind::Data, SymbolScope::Compilation);
     let at = object.add_symbol(at);
     let offset = object.add_symbol_data(at, section, &[0; 8], 8);
-    let relocation = relocation((offset, 8), named, 0, RelocationKind::Absolute);
+    let relocation = relocation((offset, 8), target, 0, RelocationKind::Absolute);
     let added = object.add_relocation(section, relocation);
     added.map(|()| at).map_err(refused)
 }

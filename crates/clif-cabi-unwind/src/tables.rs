@@ -153,13 +153,13 @@ impl UnwindTables {
         isa: &dyn TargetIsa,
         func: &Function,
     ) -> Result<(), UnwindError> {
-        let mut all = self.tail_calls;
-        all.add(isa, func);
-        if self.personality_name().is_some() && all.lose_stack_pointer() {
+        let mut tail_calls = self.tail_calls;
+        tail_calls.add(isa, func);
+        if self.personality_name().is_some() && tail_calls.lose_stack_pointer() {
             let why = "a tail call to a function with other arguments in memory changes the stack pointer in a handler of a call of a `tail` function: pass the arguments in registers, or use another convention";
             return Err(UnwindError::Handlers { why });
         }
-        self.tail_calls = all;
+        self.tail_calls = tail_calls;
         Ok(())
     }
 
