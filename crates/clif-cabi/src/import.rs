@@ -16,8 +16,8 @@ const LOOKED_AT: usize = 16;
 
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
     let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
-    match last.find(|(_, known)| is_planned(known, signature)) {
-        Some((known, _)) => known,
+    match last.find(|(_, import)| is_planned(import, signature)) {
+        Some((sig_ref, _)) => sig_ref,
         None => func.import_signature(clif_signature(signature)),
     }
 }

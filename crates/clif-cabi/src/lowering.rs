@@ -172,8 +172,8 @@ impl Lowering {
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
         let plan = || {
             let plan = self.allowed(EntryPlan::new(sig, &self.target)?, EntryPlan::stub_need)?;
-            let kept = plan.abi.convention.frame.callee_saved;
-            match self.probe.filter(|probe| kept.contains(probe)) {
+            let preserved = plan.abi.convention.frame.callee_saved;
+            match self.probe.filter(|probe| preserved.contains(probe)) {
                 Some(probe) => Err(self.needs(
                     "probestack_strategy=inline",
                     &format!("a function that preserves {probe}"),

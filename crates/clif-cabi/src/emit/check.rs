@@ -186,8 +186,8 @@ impl CValue<'_> {
 pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, LowerError> {
     let import = dfg.ext_funcs.get(func);
     let signature = import.map(|import| import.signature);
-    let known = signature.filter(|own| dfg.signatures.is_valid(*own));
-    known.ok_or(LowerError::Function("it has not imported the callee"))
+    let signature = signature.filter(|own| dfg.signatures.is_valid(*own));
+    signature.ok_or(LowerError::Function("it has not imported the callee"))
 }
 
 /// Refuses arguments that are not those of the plan. Returns `true` if objects are given away.

@@ -44,10 +44,10 @@ pub(super) fn of_two_words(
     [low, high]: [Value; 2],
     (ty, order): (Type, Endianness),
 ) -> Value {
-    let whole = builder.ins().iconcat(low, high);
+    let number = builder.ins().iconcat(low, high);
     match ty {
-        types::I128 => whole,
-        ty => builder.ins().bitcast(ty, flags(order), whole),
+        types::I128 => number,
+        ty => builder.ins().bitcast(ty, flags(order), number),
     }
 }
 
@@ -139,8 +139,8 @@ pub(super) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -
     }
     let [low, high] = [low, high].map(|word| to_word(builder, word));
     let low = builder.ins().scalar_to_vector(types::I64X2, low);
-    let both = builder.ins().insertlane(low, high, 1);
-    lanes_as(builder, types::F64X2, both)
+    let lanes = builder.ins().insertlane(low, high, 1);
+    lanes_as(builder, types::F64X2, lanes)
 }
 
 /// Returns two floats as the one value of their register, without integer registers.

@@ -344,10 +344,10 @@ impl Entry {
     ) -> Result<T, LowerError> {
         let n = self.plan.sig.params().len();
         let no_argument = || LowerError::NoArgument { index, n };
-        let found = self.check(builder);
-        let found =
-            found.and_then(|()| CValue::argument(&self.plan, index).ok_or_else(no_argument));
-        self.about(found.and_then(|arg| of(builder, &arg)))
+        let value = self.check(builder);
+        let value =
+            value.and_then(|()| CValue::argument(&self.plan, index).ok_or_else(no_argument));
+        self.about(value.and_then(|arg| of(builder, &arg)))
     }
 
     /// Adds this function to the error of `result`, if it is one.

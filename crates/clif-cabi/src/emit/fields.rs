@@ -280,8 +280,8 @@ pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
         field.bits_in((8 * part.offset, 8 * end))
     };
     fields.iter().all(|field| {
-        let passed = parts.iter().map(|part| in_part(field, part));
-        passed.sum::<u32>() == field.width_bits
+        let bits = parts.iter().map(|part| in_part(field, part));
+        bits.sum::<u32>() == field.width_bits
     })
 }
 

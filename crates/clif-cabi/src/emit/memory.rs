@@ -196,10 +196,10 @@ pub(crate) fn store_all(
 pub(super) fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
     let mut at = 0;
     [8, 4, 2, 1].into_iter().filter_map(move |bytes| {
-        let here = at;
-        (size - here >= bytes).then(|| {
+        let start = at;
+        (size - start >= bytes).then(|| {
             at += bytes;
-            (here, bytes)
+            (start, bytes)
         })
     })
 }

@@ -29,13 +29,13 @@ pub(super) struct Padding {
 impl Padding {
     /// Returns the value of the next padding argument of type `ty`.
     pub(super) fn next(&mut self, ty: ValueType) -> Option<Value> {
-        let own = match ty {
+        let values = match ty {
             ValueType::F64 => &mut self.floats,
             _ => &mut self.ints,
         };
-        match own[..] {
-            [one] => Some(one),
-            _ => own.pop(),
+        match values[..] {
+            [value] => Some(value),
+            _ => values.pop(),
         }
     }
 }
@@ -94,14 +94,14 @@ impl CallSite<'_, '_, '_> {
 
     /// Moves each of `values` that is a parameter of the function being built to the padding
     /// argument of the register in which it arrived.
-    fn keep_arrived(&self, kept: &[usize], values: &mut [Value], ints: bool) {
+    fn keep_arrived(&self, positions: &[usize], values: &mut [Value], ints: bool) {
         for (n, param) in arrived(self.builder.func, ints).enumerate() {
-            let Some(own) = values.iter().position(|value| *value == param) else {
+            let Some(index) = values.iter().position(|value| *value == param) else {
                 continue;
             };
-            let at = kept.iter().position(|own| *own == n);
+            let at = positions.iter().position(|own| *own == n);
             if let Some(at) = at.and_then(|at| values.len().checked_sub(at + 1)) {
-                values.swap(own, at);
+                values.swap(index, at);
             }
         }
     }

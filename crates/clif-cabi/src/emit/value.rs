@@ -120,11 +120,11 @@ impl<'a> CValue<'a> {
         base: Value,
         offset: i32,
     ) -> Address {
-        let here = Address { base, offset };
+        let address = Address { base, offset };
         let last = u32::try_from(self.ty.size()).unwrap_or(u32::MAX);
         match i64::from(offset) + i64::from(last) <= i64::from(MAX_STACK_BYTES) {
-            true => here,
-            false => Address::at(here.value(builder)),
+            true => address,
+            false => Address::at(address.value(builder)),
         }
     }
 

@@ -34,9 +34,9 @@ impl Lowering {
         sig: &FnSig,
         ty: &cabi::Type,
     ) -> Result<Value, LowerError> {
-        let passed = cabi::promote(ty);
-        if passed != *ty {
-            let expected = format!("the promoted type, {passed}");
+        let promoted = cabi::promote(ty);
+        if promoted != *ty {
+            let expected = format!("the promoted type, {promoted}");
             return Err(LowerError::value([&"va_arg", ty, &expected, ty]));
         }
         self.va_arg_unpromoted(builder, list, sig, ty)
