@@ -142,10 +142,10 @@ mod tests {
             assert_ne!(fixed, free, "{}", setting.name);
         }
         for setting in native::builder_with_options(false).unwrap().iter() {
-            let named = setting.name.starts_with(INSTRUCTIONS);
+            let is_instruction = setting.name.starts_with(INSTRUCTIONS);
             let preset = setting.kind == settings::SettingKind::Preset;
             let fixed = fixed().any(|fixed| fixed.0 == setting.name);
-            assert_ne!(named || preset, fixed, "{}", setting.name);
+            assert_ne!(is_instruction || preset, fixed, "{}", setting.name);
         }
     }
 

@@ -191,16 +191,16 @@ impl CallInterface {
         Ok(())
     }
 
-    /// Returns the error for a call with `given` arguments, another number than it takes.
+    /// Returns the error for a call with `n_args` arguments, another number than it takes.
     #[cold]
-    fn another_number(&self, given: usize) -> Error {
+    fn another_number(&self, n_args: usize) -> Error {
         let n = self.sig.params().len();
         let mut why = format!(
-            "it takes {}, and {given} {} given",
+            "it takes {}, and {n_args} {} given",
             count(n as u64, "argument"),
-            are(given)
+            are(n_args)
         );
-        if self.sig.is_variadic() && given > n {
+        if self.sig.is_variadic() && n_args > n {
             why.push_str(
                 ": pass the types of the unnamed ones with `Invokers::function_at_call` or `FnSig::at_call`",
             );

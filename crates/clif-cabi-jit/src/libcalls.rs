@@ -90,8 +90,8 @@ mod x86_64 {
             unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
         let chosen = selector.map(|byte| {
             let idx = usize::from(byte & 0x0f);
-            let taken = value.get(idx).copied().unwrap_or(0);
-            if byte & 0x80 == 0 { taken } else { 0 }
+            let selected = value.get(idx).copied().unwrap_or(0);
+            if byte & 0x80 == 0 { selected } else { 0 }
         });
         // SAFETY: as above.
         unsafe { transmute::<[u8; 16], __m128i>(chosen) }

@@ -39,9 +39,9 @@ impl Handle {
                 mathematics,
             } => {
                 let mut scopes = scopes.get_or_init(system::process).iter();
-                let found = scopes.find_map(|scope| find(scope, name));
+                let address = scopes.find_map(|scope| find(scope, name));
                 let mathematics = || mathematics.get_or_init(system::mathematics).as_ref();
-                found.or_else(|| find(mathematics()?, name))
+                address.or_else(|| find(mathematics()?, name))
             }
         }
     }

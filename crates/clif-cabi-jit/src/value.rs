@@ -86,15 +86,15 @@ impl<'a> CallArg<'a> {
 
     /// Refuses an argument that is not of `ty`.
     pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
-        let given = Subject::Argument(index);
+        let subject = Subject::Argument(index);
         let Some(misfit) = self.misfit else {
             // SAFETY: it was made of these bytes, which outlive it.
             let object = unsafe { core::slice::from_raw_parts(self.bytes, self.len) };
-            return given.check_bytes(ty, object);
+            return subject.check_bytes(ty, object);
         };
-        given.check_size(ty, self.len)?;
+        subject.check_size(ty, self.len)?;
         match misfit(ty) {
-            Some(name) => Err(no_stand_in(given, ty, name)),
+            Some(name) => Err(no_stand_in(subject, ty, name)),
             None => Ok(()),
         }
     }
@@ -174,13 +174,13 @@ pub(crate) fn are(n: usize) -> &'static str {
     if n == 1 { "is" } else { "are" }
 }
 
-/// Refuses a Rust type that does not stand for `ty`, which is that of `given`.
+/// Refuses a Rust type that does not stand for `ty`, which is that of `subject`.
 #[inline]
-pub(crate) fn check<T: CValue>(given: Subject, ty: &Type) -> Result<()> {
+pub(crate) fn check<T: CValue>(subject: Subject, ty: &Type) -> Result<()> {
     if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
         return Ok(());
     }
-    Err(no_stand_in(given, ty, core::any::type_name::<T>()))
+    Err(no_stand_in(subject, ty, core::any::type_name::<T>()))
 }
 
 #[cold]

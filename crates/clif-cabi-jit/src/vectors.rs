@@ -37,14 +37,14 @@ pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {
     check_place(result, &abi.ret.place)
 }
 
-fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
+fn check_place(subject: fmt::Arguments<'_>, place: &Place) -> Result<()> {
     let Place::Parts(parts) = place else {
         return Ok(());
     };
     for placed in parts {
         match (placed.loc, placed.part.ty) {
-            (Loc::Reg(_), PartType::V256) => check_width(what, MoveWidth::V256)?,
-            (Loc::Reg(_), PartType::V512) => check_width(what, MoveWidth::V512)?,
+            (Loc::Reg(_), PartType::V256) => check_width(subject, MoveWidth::V256)?,
+            (Loc::Reg(_), PartType::V512) => check_width(subject, MoveWidth::V512)?,
             _ => {}
         }
     }
@@ -56,8 +56,8 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
 pub(crate) fn check_stub(width: MoveWidth, user: Option<&str>) -> Result<()> {
     let bytes = width.bytes();
     let by = user.map_or_else(String::new, |user| format!(" by {user}"));
-    let moved = format_args!("a vector of {bytes} bytes is passed or returned{by}");
-    check_width(moved, width)
+    let subject = format_args!("a vector of {bytes} bytes is passed or returned{by}");
+    check_width(subject, width)
 }
 
 fn check_width(what: fmt::Arguments<'_>, width: MoveWidth) -> Result<()> {

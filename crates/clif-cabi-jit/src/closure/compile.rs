@@ -62,9 +62,9 @@ impl Compiler {
 
     /// Returns the pool of stubs that bring contexts in the register `context`.
     pub(super) fn pool(&mut self, context: Reg) -> Arc<Pool> {
-        let known = self.pools.iter().find(|own| own.context == context);
-        if let Some(known) = known {
-            return Arc::clone(known);
+        let pool = self.pools.iter().find(|own| own.context == context);
+        if let Some(pool) = pool {
+            return Arc::clone(pool);
         }
         let pool = Arc::new(Pool::new(context, self.engine.isa()));
         self.pools.push(Arc::clone(&pool));

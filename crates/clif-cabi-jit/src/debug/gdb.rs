@@ -128,18 +128,18 @@ pub(crate) mod tests {
 
     /// Returns the first byte of each image in the list: of those of engines, or of the others.
     pub(crate) fn listed(of_engines: bool) -> Vec<u8> {
-        let mut found = Vec::new();
+        let mut images = Vec::new();
         let _lock = locked(&LOCK);
         // SAFETY: the lock is held, so the list does not change, and its entries are alive.
         unsafe {
             let mut entry = __jit_debug_descriptor.first.cast_const();
             while let Some(own) = entry.as_ref() {
-                found.push(*own.image);
+                images.push(*own.image);
                 entry = own.next;
             }
         }
-        found.retain(|first| (*first == ELF) == of_engines);
-        found
+        images.retain(|first| (*first == ELF) == of_engines);
+        images
     }
 
     #[test]

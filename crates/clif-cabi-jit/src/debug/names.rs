@@ -32,9 +32,9 @@ impl SymbolEntries {
 
 impl Drop for SymbolEntries {
     fn drop(&mut self) {
-        let mut all = locked(&ALL);
+        let mut entries = locked(&ALL);
         for start in &self.0 {
-            all.remove(start);
+            entries.remove(start);
         }
     }
 }
@@ -57,8 +57,8 @@ impl Drop for SymbolEntries {
 /// this function on its own thread, or an engine that becomes final or goes.
 #[must_use]
 pub fn symbol_at(address: *const u8) -> Option<CodeSymbol> {
-    let all = locked(&ALL);
-    let (start, function) = all.range(..=address.addr()).next_back()?;
+    let entries = locked(&ALL);
+    let (start, function) = entries.range(..=address.addr()).next_back()?;
     let offset = address.addr() - start;
     (offset < function.size).then(|| CodeSymbol {
         name: function.name.clone(),
