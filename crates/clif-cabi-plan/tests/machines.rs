@@ -44,17 +44,17 @@ fn code(text: &str) -> String {
     code.collect::<Vec<_>>().join("\n")
 }
 
-/// Checks whether `code` has `what`. A number counts on its own or with a suffix of its type, but
+/// Checks whether `code` has `text`. A number counts on its own or with a suffix of its type, but
 /// not as the length of an array.
-fn has(code: &str, what: &str) -> bool {
-    if !what.starts_with(|c: char| c.is_ascii_digit()) {
-        return code.contains(what);
+fn has(code: &str, text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return code.contains(text);
     }
-    let code = code.replace(&format!("; {what}]"), "]");
+    let code = code.replace(&format!("; {text}]"), "]");
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let mut words = code.split(|c| !is_word(c));
     words.any(|word| {
-        let rest = word.trim_start_matches('.').strip_prefix(what);
+        let rest = word.trim_start_matches('.').strip_prefix(text);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', 'u', 'i']))
     })
 }
@@ -74,17 +74,17 @@ fn read(folder: &Path, name: &str, files: &mut Vec<(String, String)>) {
 
 #[test]
 fn a_machine_is_a_folder() {
-    let (here, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
-    read(&here.join("src"), "plan", &mut files);
-    read(&here.join("../clif-cabi/src"), "clif", &mut files);
+    let (root, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
+    read(&root.join("src"), "plan", &mut files);
+    read(&root.join("../clif-cabi/src"), "clif", &mut files);
     assert!(files.len() > 60, "{} files", files.len());
     for row in NAMED.trim().lines() {
         let (words, may) = row.split_once(" |").unwrap();
         let may: Vec<&str> = may.split_whitespace().collect();
         let is_there = |name: &str| may.iter().any(|may| name.starts_with(may));
         for word in words.split(' ') {
-            let found = files.iter().filter(|(_, code)| has(code, word));
-            let (right, wrong): (Vec<&str>, Vec<&str>) = found
+            let uses = files.iter().filter(|(_, code)| has(code, word));
+            let (right, wrong): (Vec<&str>, Vec<&str>) = uses
                 .map(|(name, _)| &**name)
                 .partition(|name| is_there(name));
             assert_eq!(

@@ -153,14 +153,14 @@ fn parts_are_c_types() {
                 let mut params = [vec![before; n], last.to_vec()].concat();
                 let rest = params.split_off(n_named.unwrap_or(params.len()));
                 let named = FnSig::new(params, Type::U64);
-                let (wanted, call) = match n_named {
+                let (expected, call) = match n_named {
                     Some(_) => (named.clone().variadic(), named.variadic().at_call(rest)),
                     None => (named.clone(), Ok(named)),
                 };
                 let calls = [own.fn_sig(&target).unwrap(), call.unwrap()];
                 let calls = calls.map(|sig| CallPlan::new(&sig, &target).unwrap());
                 own.params.truncate(n_named.unwrap_or(own.params.len()));
-                let entries = [own.fn_sig(&target).unwrap(), wanted];
+                let entries = [own.fn_sig(&target).unwrap(), expected];
                 let entries = entries.map(|sig| EntryPlan::new(&sig, &target).unwrap());
                 let why = format!("{name}: {ty} after {n}, {n_named:?} named");
                 assert_eq!(calls[0].signature, calls[1].signature, "{why}");
@@ -173,10 +173,10 @@ fn parts_are_c_types() {
                 }
             }
             let printf = FnSig::new([Type::PTR], Type::I32).variadic();
-            let wanted = VaArgPlan::new(&printf, &ty, &target).unwrap();
+            let expected = VaArgPlan::new(&printf, &ty, &target).unwrap();
             let unnamed = unnamed.unwrap_or_default();
             let own = VaArgPlan::of_parts(&unnamed, ty.size(), ty.align(), &target);
-            assert_eq!(own.unwrap(), wanted, "{name}: {ty}");
+            assert_eq!(own.unwrap(), expected, "{name}: {ty}");
         }
     }
 }
@@ -226,7 +226,7 @@ fn scalars_are_c_types() {
             .iter()
             .flat_map(|own| (0..12).map(move |n| (own, n)))
         {
-            let own = (
+            let value = (
                 PartsValue::scalar(*part, *extension),
                 target.data_model().adapt(ty),
             );
@@ -234,18 +234,18 @@ fn scalars_are_c_types() {
             let before = if part.is_int() { &long } else { &double };
             let params = [
                 vec![before.clone(); n],
-                vec![own.clone(), own.clone(), long, double],
+                vec![value.clone(), value.clone(), long, double],
             ];
             let (values, types): (Vec<_>, Vec<_>) = params.concat().into_iter().unzip();
             let parts = PartsSignature {
                 params: values,
-                result: Some(own.0),
+                result: Some(value.0),
                 ..PartsSignature::default()
             };
             let Ok(parts) = parts.fn_sig(&target) else {
                 continue;
             };
-            let types = FnSig::new(types, own.1);
+            let types = FnSig::new(types, value.1);
             let why = format!("{name}: {ty} after {n}");
             let calls = [&parts, &types].map(|sig| CallPlan::new(sig, &target).unwrap());
             assert_eq!(calls[0], calls[1], "{why}");
@@ -364,7 +364,7 @@ fn packed_aggregates() {
         (PartsValue::new(&[F32, F32], 8, 1), Type::F32),
         (PartsValue::new(&[F64, F64], 16, 4), Type::F64),
     ] {
-        let own = PartsSignature {
+        let in_parts = PartsSignature {
             params: vec![value.clone(); 5],
             ..PartsSignature::default()
         };
@@ -378,10 +378,10 @@ fn packed_aggregates() {
             .member(member("b"));
         let record = record.build(target.data_model()).unwrap();
         let sig = FnSig::new(vec![record; 5], Type::VOID);
-        let plans = [own.fn_sig(&target).unwrap(), sig];
-        let [own, wanted] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
-        assert_eq!(own, wanted);
-        assert_eq!(own.signature.params[0].ty, value.parts[0].ty);
+        let plans = [in_parts.fn_sig(&target).unwrap(), sig];
+        let [in_parts, expected] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
+        assert_eq!(in_parts, expected);
+        assert_eq!(in_parts.signature.params[0].ty, value.parts[0].ty);
     }
 }
 
@@ -408,14 +408,14 @@ fn aligned_records() {
             let before = PartsValue::scalar(I64, Extension::None);
             let mut params = vec![before; n];
             params.push(PartsValue::new(&[I64, I64], 16, align));
-            let own = PartsSignature {
+            let sig = PartsSignature {
                 params,
                 ..PartsSignature::default()
             };
             let types = [vec![Type::U64; n], vec![record.clone()]].concat();
-            let plans = [own.fn_sig(&target).unwrap(), FnSig::new(types, Type::VOID)];
-            let [own, wanted] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
-            assert_eq!(own.signature, wanted.signature, "{name}, after {n}");
+            let plans = [sig.fn_sig(&target).unwrap(), FnSig::new(types, Type::VOID)];
+            let [plan, expected] = plans.map(|sig| CallPlan::new(&sig, &target).unwrap());
+            assert_eq!(plan.signature, expected.signature, "{name}, after {n}");
         }
     }
 }

@@ -183,10 +183,10 @@ fn text(
         _ => [None, None],
     };
     let result = result.map(|stub| ("result", stub.cloned()));
-    for (what, stub) in stubs.into_iter().chain(result) {
+    for (label, stub) in stubs.into_iter().chain(result) {
         if let Some(stub) = stub {
             let steps = stub.name().replace("__clif_cabi_", "");
-            text += &format!("\n    {what} {steps}");
+            text += &format!("\n    {label} {steps}");
         }
     }
     text
@@ -195,9 +195,9 @@ fn text(
 fn call(plan: Result<CallPlan, PlanError>) -> Result<String, PlanError> {
     let plan = plan?;
     let padding = |param| {
-        let mut own = plan.args.padding().iter();
-        let own = own.find(|own| own.param == u32::try_from(param).ok());
-        let keeps = own.and_then(|own| own.place.reg());
+        let mut slots = plan.args.padding().iter();
+        let slot = slots.find(|slot| slot.param == u32::try_from(param).ok());
+        let keeps = slot.and_then(|slot| slot.place.reg());
         keeps.map_or("_".into(), |reg| reg.name().to_string())
     };
     let direct = ("direct", plan.direct_stub(9));
@@ -222,10 +222,10 @@ fn entry(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
 
 #[test]
 fn plans() {
-    let mut found = String::new();
+    let mut answers = String::new();
     let rows = PLANS.lines();
     for row in rows.filter(|row| !row.starts_with("  ")) {
-        found += &format!("{row}\n");
+        answers += &format!("{row}\n");
         if row.starts_with("//") {
             continue;
         }
@@ -237,7 +237,7 @@ fn plans() {
         let call = || or_why(call(CallPlan::new(&at_call, &target)));
         let try_call = || or_why(self::call(CallPlan::of_try_call(&at_call, &target)));
         let entry = || or_why(entry(&sig, &target));
-        found += &match row.split([',', ':']).next() {
+        answers += &match row.split([',', ':']).next() {
             Some("call") => format!("  {}\n", call()),
             Some("entry") => format!("  {}\n", entry()),
             Some("try") => format!("  {}\n", try_call()),
@@ -245,9 +245,9 @@ fn plans() {
             _ => format!("  call {}\n  entry {}\n", call(), entry()),
         };
     }
-    let mut both = found.lines().zip(PLANS.lines());
-    assert_eq!(both.find(|(found, row)| found != row), None);
-    assert_eq!(found.len(), PLANS.len());
+    let mut pairs = answers.lines().zip(PLANS.lines());
+    assert_eq!(pairs.find(|(answer, row)| answer != row), None);
+    assert_eq!(answers.len(), PLANS.len());
 }
 
 /// A stub pushes the chain to the function's own argument area, and the record stays in C's.
@@ -349,20 +349,20 @@ fn chains_in_a_register_of_the_system_are_refused() {
             let sig = FnSig::new([Type::I64], Type::VOID).convention(convention);
             sig.static_chain(target.data_model())
         };
-        let both = |sig: &FnSig| {
+        let reasons = |sig: &FnSig| {
             let call = CallPlan::new(sig, &target).map(drop);
             [call, EntryPlan::new(sig, &target).map(drop)]
                 .map(|plan| plan.map_or_else(|why| why.to_string(), |()| "planned".to_owned()))
         };
-        let of_linux = both(&chained(&cabi::aarch64::AAPCS64));
+        let of_linux = reasons(&chained(&cabi::aarch64::AAPCS64));
         let system = "the system reserves the register of a static chain";
         assert!(
             of_linux.iter().all(|why| why.contains(system)),
             "{of_linux:?}"
         );
-        let own = target.convention().unwrap();
-        let (closures, _) = Machine::closures(&target, own).unwrap();
-        let [call, entry] = both(&chained(closures));
+        let convention = target.convention().unwrap();
+        let (closures, _) = Machine::closures(&target, convention).unwrap();
+        let [call, entry] = reasons(&chained(closures));
         let alone = "only the stubs of closures can enter its functions";
         assert!(
             call.contains(alone) && entry == "planned",
@@ -410,9 +410,9 @@ fn plans_are_compared_by_what_is_emitted() {
         let (call, entry) = (CallPlan::new(sig, &LINUX), EntryPlan::new(sig, &LINUX));
         (call.unwrap(), entry.unwrap())
     };
-    let all: Vec<_> = different().iter().map(plans).collect();
-    for (i, (call, entry)) in all.iter().enumerate() {
-        for (j, (other_call, other_entry)) in all.iter().enumerate() {
+    let pairs: Vec<_> = different().iter().map(plans).collect();
+    for (i, (call, entry)) in pairs.iter().enumerate() {
+        for (j, (other_call, other_entry)) in pairs.iter().enumerate() {
             assert_eq!((call == other_call, i), (i == j, i), "{j}");
             assert_eq!((entry == other_entry, i), (i == j, i), "{j}");
         }

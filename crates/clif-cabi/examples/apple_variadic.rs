@@ -46,12 +46,12 @@ pub(crate) fn object(at_call: &FnSig) -> Result<Vec<u8>, Box<dyn Error>> {
     bytes.define(Box::from(*b"%g %ld\n\0"));
     module.define_data(text, &bytes)?;
 
-    let own = FnSig::new([], Type::I32);
+    let main_sig = FnSig::new([], Type::I32);
     let printf = lower.declare_import(&mut module, "printf", at_call)?;
-    let main = lower.declare_export(&mut module, "main", &own)?;
+    let main = lower.declare_export(&mut module, "main", &main_sig)?;
     let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &own)?;
+    let (_, entry) = lower.begin(&mut builder, &main_sig)?;
     let text = module.declare_data_in_func(text, builder.func);
     let args = [
         builder.ins().symbol_value(I64, text),

@@ -70,10 +70,10 @@ fn replay_is_what_cranelift_does() {
                     }
                     let sigs = signatures(seed, first..count.min(first + BATCH));
                     let settings = SETTINGS[first / BATCH % SETTINGS.len()];
-                    observe(settings, &sigs, seed as u64 ^ (first as u64) << 32, |index, seen| {
+                    observe(settings, &sigs, seed as u64 ^ (first as u64) << 32, |index, calls| {
                         let places = replay(&sigs[index])
                             .unwrap_or_else(|error| panic!("{}: {error}", sigs[index]));
-                        if let Err(difference) = check(&sigs[index], &places, &seen) {
+                        if let Err(difference) = check(&sigs[index], &places, &calls) {
                             panic!(
                                 "seed {seed}, {settings:?}, signature {}: {}\n{difference}\n{places:?}",
                                 first + index,
@@ -107,48 +107,48 @@ fn signatures(seed: usize, numbers: std::ops::Range<usize>) -> Vec<Signature> {
 }
 
 /// Checks that every value is where `places` says.
-fn check(sig: &Signature, places: &Places, seen: &ObservedCalls) -> Result<(), String> {
+fn check(sig: &Signature, places: &Places, calls: &ObservedCalls) -> Result<(), String> {
     for (index, param) in sig.params.iter().enumerate() {
         let place = places.params[index];
-        let what = |side| format!("{side}, parameter {index}, {place:?}");
-        let (sent, received) = (&seen.caller.params[index], &seen.callee.params[index]);
+        let at = |side| format!("{side}, parameter {index}, {place:?}");
+        let (sent, received) = (&calls.caller.params[index], &calls.callee.params[index]);
         if let ClifPlace::Area { offset, size } = place {
-            let found = seen.dumped.at(place, size as usize)?;
-            let sent = &seen.caller.areas[index][..size as usize];
-            equal(&what("caller"), sent, found)?;
-            let address = seen.returned.area_address() + u64::from(offset);
-            equal(&what("callee"), &address.to_le_bytes(), &received[..8])?;
+            let found = calls.dumped.at(place, size as usize)?;
+            let sent = &calls.caller.areas[index][..size as usize];
+            equal(&at("caller"), sent, found)?;
+            let address = calls.returned.area_address() + u64::from(offset);
+            equal(&at("callee"), &address.to_le_bytes(), &received[..8])?;
             continue;
         }
         let sent = extended(sig, param, sent);
-        equal(&what("caller"), &sent, seen.dumped.at(place, sent.len())?)?;
+        equal(&at("caller"), &sent, calls.dumped.at(place, sent.len())?)?;
         let size = param.value_type.bytes() as usize;
-        let given = seen.given.at(place, size)?;
-        equal(&what("callee"), given, &received[..size])?;
+        let given = calls.given.at(place, size)?;
+        equal(&at("callee"), given, &received[..size])?;
     }
     for (index, result) in sig.returns.iter().enumerate() {
         let place = ClifPlace::Reg(places.results[index]);
-        let what = |side| format!("{side}, result {index}, {place:?}");
+        let at = |side| format!("{side}, result {index}, {place:?}");
         let size = result.value_type.bytes() as usize;
-        let received = &seen.caller.results[index][..size];
-        equal(&what("caller"), seen.answer.at(place, size)?, received)?;
-        let sent = extended(sig, result, &seen.callee.results[index]);
-        equal(&what("callee"), &sent, seen.returned.at(place, sent.len())?)?;
+        let received = &calls.caller.results[index][..size];
+        equal(&at("caller"), calls.answer.at(place, size)?, received)?;
+        let sent = extended(sig, result, &calls.callee.results[index]);
+        equal(&at("callee"), &sent, calls.returned.at(place, sent.len())?)?;
     }
     if let Some(register) = places.sret_returned_in {
         let is_sret = |param: &AbiParam| param.purpose == ArgumentPurpose::StructReturn;
         let index = sig.params.iter().position(is_sret).unwrap();
-        let pointer = &seen.callee.params[index][..8];
-        let returned = seen.returned.at(ClifPlace::Reg(register), 8)?;
+        let pointer = &calls.callee.params[index][..8];
+        let returned = calls.returned.at(ClifPlace::Reg(register), 8)?;
         equal("callee, returned sret", pointer, returned)?;
     }
-    let found = seen.returned.sp_after().to_le_bytes();
-    let wanted = seen.returned.area_address() + popped(sig, places);
-    equal("what the callee pops", &wanted.to_le_bytes(), &found)?;
-    let area_bytes = seen.result - seen.dumped.area_address();
-    let wanted = u64::from(places.stack_bytes).to_le_bytes();
+    let found = calls.returned.sp_after().to_le_bytes();
+    let expected = calls.returned.area_address() + popped(sig, places);
+    equal("what the callee pops", &expected.to_le_bytes(), &found)?;
+    let area_bytes = calls.result - calls.dumped.area_address();
+    let expected = u64::from(places.stack_bytes).to_le_bytes();
     let found = area_bytes.to_le_bytes();
-    equal("bytes of the argument area", &wanted, &found)
+    equal("bytes of the argument area", &expected, &found)
 }
 
 /// Returns an error if `found` differs from `wanted`.

@@ -28,20 +28,20 @@ fn compilers_agree_about_system_headers() {
             continue;
         };
         let mut text = includes.to_owned();
-        for found in &header.macros {
+        for constant in &header.macros {
             // These differ from compiler to compiler by design.
-            if found.location.file.contains("/clang/") || found.name.starts_with("__") {
+            if constant.location.file.contains("/clang/") || constant.name.starts_with("__") {
                 continue;
             }
-            let name = &found.name;
-            let ty = match &found.ty {
+            let name = &constant.name;
+            let ty = match &constant.ty {
                 ty if *ty == Type::I32 => "int",
                 ty if *ty == Type::U32 => "unsigned",
                 ty if *ty == Type::I64 => "long",
                 ty if *ty == Type::U64 => "unsigned long",
                 ty => panic!("{name}: {ty}"),
             };
-            let value = found.value;
+            let value = constant.value;
             text += &format!(
                 "#ifdef {name}\n_Static_assert(({name}) == ({ty}){value}ull && ({name} < 0) == ({} < 0), \"{name}\");\n\
                  _Static_assert(_Generic(+({name}), {ty}: 1, default: 0), \"type of {name}\");\n#endif\n",

@@ -12,8 +12,8 @@ fn classes() -> (String, Vec<(&'static str, bool)>) {
     const TABLE: &str = include_str!("../tables/classes.txt");
     let mut classes = Vec::new();
     for line in TABLE.lines() {
-        if let Some((name, what)) = line.strip_prefix("= take_").and_then(|l| l.split_once(':')) {
-            classes.push((name, what.ends_with("by reference [1]")));
+        if let Some((name, text)) = line.strip_prefix("= take_").and_then(|l| l.split_once(':')) {
+            classes.push((name, text.ends_with("by reference [1]")));
         }
     }
     let is_text = |line: &&str| !["# ", "% ", "= "].iter().any(|mark| line.starts_with(mark));
@@ -62,8 +62,8 @@ fn compilers_agree_about_references() {
             };
             assert!(built.success(), "{command}");
             let run = Command::new(&program).output().unwrap();
-            let said = String::from_utf8_lossy(&run.stdout);
-            assert_eq!(!run.status.success(), fails, "{command}: {said}");
+            let output = String::from_utf8_lossy(&run.stdout);
+            assert_eq!(!run.status.success(), fails, "{command}: {output}");
         }
         std::fs::remove_dir_all(&dir).unwrap();
     }
@@ -77,8 +77,8 @@ fn system_headers() {
     assert_eq!(header.prototype("div").unwrap().symbol, "div");
     for skipped in &header.skipped {
         let reason = &skipped.reason;
-        let known = ["c++", "inline", "static", "incomplete", "attribute"].contains(&reason.key())
+        let usual = ["c++", "inline", "static", "incomplete", "attribute"].contains(&reason.key())
             || matches!(reason, Reason::Mismatch { .. } | Reason::In { .. });
-        assert!(known, "{}: {}: {reason}", skipped.location, skipped.name);
+        assert!(usual, "{}: {}: {reason}", skipped.location, skipped.name);
     }
 }

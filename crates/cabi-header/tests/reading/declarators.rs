@@ -108,24 +108,24 @@ fn drawn(i: usize, (ty, parens): &(DrawnType, bool)) -> [String; 2] {
 /// the function.
 fn spelled(types: &[(DrawnType, bool)]) -> Vec<(String, String)> {
     let mut text = String::from(TYPES);
-    for (i, one) in types.iter().enumerate() {
-        let [member, f] = drawn(i, one);
+    for (i, drawn_type) in types.iter().enumerate() {
+        let [member, f] = drawn(i, drawn_type);
         let _ = writeln!(text, "struct s{i} {{ {member}; }};\n{f};");
     }
-    let read = header(&text, &Options::new());
-    let one = |i: usize| {
+    let header = header(&text, &Options::new());
+    let spelling_of = |i: usize| {
         let name = format!("struct s{i}");
-        let record = read.records.iter().find(|record| record.name == name);
-        let record = record.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", read.reason(&name)));
+        let record = header.records.iter().find(|record| record.name == name);
+        let record = record.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", header.reason(&name)));
         let name = format!("f{i}");
-        let f = read.prototype(&name);
-        let f = f.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", read.reason(&name)));
+        let f = header.prototype(&name);
+        let f = f.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", header.reason(&name)));
         let [TypeSpelling { ty, .. }] = &record.spelled[..] else {
             panic!("one member\n{text}");
         };
         (ty.clone(), f.declaration())
     };
-    (0..types.len()).map(one).collect()
+    (0..types.len()).map(spelling_of).collect()
 }
 
 const TYPES: &str = "struct tag { char c; }; enum word { A };\n";
@@ -165,8 +165,8 @@ fn written_declarators_are_read_as_the_same_type() {
     let fixed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let types = prop::collection::vec((object(6), any::<bool>()), 1..60);
     let run = TestRunner::new_with_rng(config, fixed).run(&types, |types| {
-        let written = spelled(&types);
-        let (_, wrong) = check(&compared(&types, &written));
+        let spellings = spelled(&types);
+        let (_, wrong) = check(&compared(&types, &spellings));
         prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
         Ok(())
     });

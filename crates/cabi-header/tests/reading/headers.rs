@@ -23,12 +23,12 @@ fn system_headers() {
         #include <string.h>\n#include <time.h>\n";
     let header = header(text, &Options::new());
     for skipped in &header.skipped {
-        let known = matches!(
+        let is_expected = matches!(
             &skipped.reason,
             Reason::Static | Reason::Inline | Reason::Incomplete(_)
         ) || skipped.reason == Reason::Attribute("returns_twice".to_owned());
         assert!(
-            known,
+            is_expected,
             "{}: {}: {}",
             skipped.location, skipped.name, skipped.reason
         );

@@ -33,17 +33,17 @@ pub(crate) fn header(text: &str, options: &Options) -> Header {
 }
 
 /// Prints once what cannot run, or fails where oracles are required.
-pub(crate) fn missing(what: &str) {
+pub(crate) fn missing(need: &str) {
     static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
-    let short = what.split(": install it").next().unwrap_or(what);
+    let short = need.split(": install it").next().unwrap_or(need);
     let line = format!("not run: {}\n", short.trim_end());
     SAID.call_once(|| {
         let _ = std::io::stderr().write_all(line.as_bytes());
     });
     assert!(
         std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
-        "required, but not here: {what}"
+        "required, but not here: {need}"
     );
 }
 
@@ -65,11 +65,11 @@ impl Compiler {
             let run = Command::new(name).arg("--version").output();
             run.is_ok_and(|out| out.status.success())
         };
-        let found = commands.iter().find(runs);
-        if found.is_none() {
+        let command = commands.iter().find(runs);
+        if command.is_none() {
             missing(&format!("{self:?}: no such compiler"));
         }
-        found.copied()
+        command.copied()
     }
 
     /// Returns the compiler's message about `text`, if it is refused. `command` may have options.
@@ -105,9 +105,9 @@ pub(crate) fn compiled(command: &str, args: &[&str], text: &str) -> Result<Strin
         .expect("a compiler reads all of its input");
     drop(input);
     let out = child.wait_with_output().expect("the compiler ends");
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match out.status.success() {
-        true => Ok(said(&out.stdout)),
-        false => Err(said(&out.stderr)),
+        true => Ok(text_of(&out.stdout)),
+        false => Err(text_of(&out.stderr)),
     }
 }

@@ -61,20 +61,20 @@ pub(crate) fn lines_of_c() -> Vec<String> {
 fn check(name: &str, n_lines: usize) {
     let path = path(name);
     let table = std::fs::read_to_string(&path).unwrap();
-    let read = rewritten(&table);
+    let answers = rewritten(&table);
     if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
-        return std::fs::write(Path::new(&path), read).unwrap();
+        return std::fs::write(Path::new(&path), answers).unwrap();
     }
     let changed = table
         .lines()
-        .zip(read.lines())
+        .zip(answers.lines())
         .find(|(old, new)| old != new);
     assert!(
-        table == read,
+        table == answers,
         "{name}.txt (CABI_BLESS=1 rewrites it): {changed:#?}"
     );
-    let said = table.lines().filter(|line| line.starts_with("= "));
-    assert_eq!(said.count(), n_lines, "{name}.txt");
+    let lines = table.lines().filter(|line| line.starts_with("= "));
+    assert_eq!(lines.count(), n_lines, "{name}.txt");
 }
 
 /// Declaration after each text that is not read alone. It is read whatever is left out before it.
@@ -86,26 +86,26 @@ fn rewritten(table: &str) -> String {
 }
 
 fn case(case: &str) -> String {
-    let mut written = String::new();
+    let mut output = String::new();
     let (mut text, mut named) = (String::new(), Vec::new());
     let mut read = None;
     for line in case.lines() {
-        if let Some(said) = line.strip_prefix("= ") {
-            let Some((what, _)) = said.split_once(": ") else {
+        if let Some(answer) = line.strip_prefix("= ") {
+            let Some((name, _)) = answer.split_once(": ") else {
                 panic!("no name: {line}");
             };
             let read = read.get_or_insert_with(|| parse(&text, ""));
-            named.push(what);
-            written += &format!("= {what}: {}\n", found(read, what));
+            named.push(name);
+            output += &format!("= {name}: {}\n", found(read, name));
             continue;
         }
         if let Some(args) = line.strip_prefix("% ") {
-            written += &left_out(read.as_ref(), &mut named);
+            output += &left_out(read.as_ref(), &mut named);
             read = Some(parse(&text, args));
         } else if !line.starts_with("# ") {
             text += &format!("{line}\n");
         }
-        written += &format!("{line}\n");
+        output += &format!("{line}\n");
     }
     let is_said = case.lines().any(|line| line.starts_with("= "));
     assert!(
@@ -113,9 +113,9 @@ fn case(case: &str) -> String {
         "what is read of this?\n{case}"
     );
     // The empty line that ends the case.
-    let end = written.strip_suffix("\n\n").map_or("", |_| "\n");
+    let end = output.strip_suffix("\n\n").map_or("", |_| "\n");
     let left_out = left_out(read.as_ref(), &mut named);
-    written.trim_end_matches('\n').to_owned() + "\n" + &left_out + end
+    output.trim_end_matches('\n').to_owned() + "\n" + &left_out + end
 }
 
 type ReadResult = Result<Header, HeaderError>;
@@ -140,16 +140,16 @@ fn parse(text: &str, args: &str) -> ReadResult {
         options = options.arg("--target=x86_64-linux-gnu");
     }
     let text = format!("{text}{rest}");
-    let read = cabi_header::parse(&text, &options);
+    let result = cabi_header::parse(&text, &options);
     let compilers = [("gcc", Compiler::Gcc), ("clang", Compiler::Clang)];
     for (name, compiler) in compilers {
         let is_asked = !has_target && args.contains(&format!("records={name}"));
-        if let (Ok(header), true) = (&read, is_asked) {
-            let own = args.split(' ').filter(|arg| arg.starts_with('-'));
-            check_records(compiler, &own.collect::<Vec<_>>(), &text, header).unwrap();
+        if let (Ok(header), true) = (&result, is_asked) {
+            let options = args.split(' ').filter(|arg| arg.starts_with('-'));
+            check_records(compiler, &options.collect::<Vec<_>>(), &text, header).unwrap();
         }
     }
-    read
+    result
 }
 
 /// Compares sizes and alignments of records with the compiler by whose rules they were read, for
@@ -186,13 +186,13 @@ fn left_out(read: Option<&ReadResult>, named: &mut Vec<&str>) -> String {
         return String::new();
     };
     let is_it = |known: &str, name: &str| known == name || known.ends_with(&format!(" {name}"));
-    let mut said = HashSet::new();
+    let mut names = HashSet::new();
     let is_named = |name: &str| named.iter().any(|known| is_it(known, name));
     let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
     let is_gone = header.overloads("cabi_rest").next().is_none();
     let rest = (is_gone && header.reason("cabi_rest").is_none()).then_some("cabi_rest");
     let lines = skipped
-        .filter(|name| !is_named(name) && said.insert(*name))
+        .filter(|name| !is_named(name) && names.insert(*name))
         .chain(rest)
         .map(|name| format!("= {name}: {}\n", described(header, name)));
     let lines = lines.collect();
@@ -208,15 +208,15 @@ fn found(read: &ReadResult, what: &str) -> String {
 }
 
 /// Returns the description of a name. A word before the name states its kind.
-fn described(header: &Header, what: &str) -> String {
-    let none = || "nothing".to_owned();
+fn described(header: &Header, words: &str) -> String {
+    let nothing = || "nothing".to_owned();
     let types = [&header.typedefs, &header.records, &header.enums];
     let named = |name: &str| types.into_iter().flatten().find(|named| named.name == name);
-    let names = |all: &mut dyn Iterator<Item = &String>| {
-        let all: Vec<&str> = all.map(String::as_str).collect();
-        all.join(", ")
+    let names = |texts: &mut dyn Iterator<Item = &String>| {
+        let texts: Vec<&str> = texts.map(String::as_str).collect();
+        texts.join(", ")
     };
-    match what.split_once(' ').unwrap_or((what, "")) {
+    match words.split_once(' ').unwrap_or((words, "")) {
         ("target", "") => header.target.clone(),
         ("records", "") => names(&mut header.records.iter().map(|named| &named.name)),
         ("incomplete", "") => header.incomplete.join(", "),
@@ -224,20 +224,20 @@ fn described(header: &Header, what: &str) -> String {
         ("constants", "") => names(&mut header.constants.iter().map(|constant| &constant.name)),
         ("key", name) => header
             .reason(name)
-            .map_or_else(none, |reason| reason.key().to_owned()),
-        ("location", name) => named(name).map_or_else(none, |named| named.location.to_string()),
+            .map_or_else(nothing, |reason| reason.key().to_owned()),
+        ("location", name) => named(name).map_or_else(nothing, |named| named.location.to_string()),
         ("written", name) => match (header.prototype(name), named(name)) {
             (Some(f), _) => format!("{} ({})", written(&f.written_ret), list(&f.written_params)),
             (_, Some(named)) => format!("{} {{{}}}", written(&named.written), list(&named.members)),
-            _ => none(),
+            _ => nothing(),
         },
-        ("emitted", name) => named(name).map_or_else(none, |named| emitted(header, &named.ty)),
+        ("emitted", name) => named(name).map_or_else(nothing, |named| emitted(header, &named.ty)),
         ("declared", name) => {
             let declared = header
                 .declared
                 .iter()
                 .find(|declared| declared.name == name);
-            declared.map_or_else(none, |declared| {
+            declared.map_or_else(nothing, |declared| {
                 match (&declared.kind, header.function(declared)) {
                     (DeclaredKind::Other(ty), _) => format!("{ty}, no function type"),
                     (_, Ok(f)) => prototype(f),
@@ -246,24 +246,24 @@ fn described(header: &Header, what: &str) -> String {
             })
         }
         _ => {
-            let mut all: Vec<String> = header.overloads(what).map(prototype).collect();
-            all.extend(named(what).map(|named| layout(&named.ty)));
-            all.extend(header.constant(what).map(|constant| {
+            let mut texts: Vec<String> = header.overloads(words).map(prototype).collect();
+            texts.extend(named(words).map(|named| layout(&named.ty)));
+            texts.extend(header.constant(words).map(|constant| {
                 let of = match constant.enumeration.as_str() {
                     "" => String::new(),
                     of => format!(" of {of}"),
                 };
                 format!("{} {}{of}", constant.ty, constant.value)
             }));
-            all.extend(
+            texts.extend(
                 header
-                    .reason(what)
+                    .reason(words)
                     .map(|reason| format!("left out: {reason}")),
             );
-            if all.is_empty() {
-                none()
+            if texts.is_empty() {
+                nothing()
             } else {
-                all.join("; ")
+                texts.join("; ")
             }
         }
     }
@@ -277,9 +277,9 @@ fn prototype(f: &Prototype) -> String {
     });
     let params: Vec<String> = params.chain(f.variadic.then(|| "...".to_owned())).collect();
     let mut text = format!("{} ({})", f.ret, params.join(", "));
-    let mut say = |is: bool, what: &str| {
+    let mut say = |is: bool, word: &str| {
         if is {
-            text += &format!(", {what}")
+            text += &format!(", {word}")
         }
     };
     say(f.unprototyped, "unprototyped");
@@ -322,8 +322,8 @@ fn emitted(header: &Header, ty: &Type) -> String {
             )
         });
         let align = ty.align();
-        let what = format!("sizeof x == {size} && _Alignof(x) == {align}{sign}");
-        let text = format!("{text}_Static_assert({what}, \"\");\n");
+        let condition = format!("sizeof x == {size} && _Alignof(x) == {align}{sign}");
+        let text = format!("{text}_Static_assert({condition}, \"\");\n");
         crate::to_c::is_read(&text, &header.target)
     };
     // A function has no size.
@@ -441,8 +441,8 @@ fn mistakes_are_noticed() {
     }
     assert!(std::panic::catch_unwind(|| rewritten("int f(int);\n")).is_err());
     // Another layout than the compiler's.
-    let read = parse("struct s { char a; int b; };", "").unwrap();
-    let checked = check_records(Compiler::Gcc, &[], "struct s { char a; long b; };", &read);
+    let header = parse("struct s { char a; int b; };", "").unwrap();
+    let checked = check_records(Compiler::Gcc, &[], "struct s { char a; long b; };", &header);
     let is_host = cfg!(all(target_arch = "x86_64", target_os = "linux"));
     assert_eq!(checked.is_err(), is_host && Compiler::Gcc.find().is_some());
 }

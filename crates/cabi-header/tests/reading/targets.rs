@@ -51,19 +51,19 @@ fn wide_vectors_are_passed_as_each_compiler_passes_them() {
                     let defined = format!("{declared} {{ *to = a; return to; }}");
                     let mut args = vec!["-O1"];
                     args.extend(base.split_whitespace());
-                    let Some(made) = assembly(command, &args, &defined) else {
+                    let Some(text) = assembly(command, &args, &defined) else {
                         continue;
                     };
                     // A vector that is split is in registers, and in none of this width.
-                    let is_whole = made.contains(register);
-                    let is_memory = made.contains("(%rsp)") || made.contains("(%rbp)");
+                    let is_whole = text.contains(register);
+                    let is_memory = text.contains("(%rsp)") || text.contains("(%rbp)");
                     match read(&(declared + ";"), base, rules(compiler)) {
-                        Ok(known) => {
+                        Ok(widest) => {
                             n_known += 1;
-                            let what =
-                                format!("{command} {base} {words} {size}: {known:?}\n{made}");
-                            assert_eq!(known >= level, is_whole && !is_memory, "{what}");
-                            assert_eq!(known < level, is_memory, "{what}");
+                            let message =
+                                format!("{command} {base} {words} {size}: {widest:?}\n{text}");
+                            assert_eq!(widest >= level, is_whole && !is_memory, "{message}");
+                            assert_eq!(widest < level, is_memory, "{message}");
                         }
                         Err(why) => {
                             n_refused += 1;

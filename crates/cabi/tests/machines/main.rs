@@ -40,19 +40,19 @@ fn lists_of_unnamed_arguments() {
         let target = target.unwrap();
         let va_list = target.va_list().unwrap();
         let is_of = |size: u64| {
-            let passed = target.data_model().decay(&va_list).size();
+            let param_bytes = target.data_model().decay(&va_list).size();
             let c = format!(
                 "#include <stdarg.h>\n_Static_assert(sizeof(va_list) == {size} && _Alignof(va_list) == {}, \"\"); \
-                 void f(va_list list) {{ _Static_assert(sizeof list == {passed}, \"\"); }}",
+                 void f(va_list list) {{ _Static_assert(sizeof list == {param_bytes}, \"\"); }}",
                 va_list.align()
             );
             compile("clang-19", &[option, "-S"], &c)
         };
-        let Some(own) = is_of(va_list.size()) else {
+        let Some(result) = is_of(va_list.size()) else {
             return;
         };
-        assert!(own.is_ok(), "{option}: {va_list}: {own:?}");
-        let other = is_of(va_list.size() + 8);
-        assert!(other.is_some_and(|other| other.is_err()), "{option}");
+        assert!(result.is_ok(), "{option}: {va_list}: {result:?}");
+        let control = is_of(va_list.size() + 8);
+        assert!(control.is_some_and(|control| control.is_err()), "{option}");
     }
 }

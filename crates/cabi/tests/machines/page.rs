@@ -49,20 +49,20 @@ fn flag_word(flag: ArgFlags) -> &'static str {
 
 /// Adds the names of the rules of a list, those inside others too. A guard on a flag also adds
 /// LLVM's word for it.
-fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
+fn walk(list: &[Rule], names: &mut BTreeSet<String>) {
     for rule in list {
-        found.insert(name(rule).to_owned());
+        names.insert(name(rule).to_owned());
         match rule {
             Rule::IfType(_, then)
             | Rule::IfWants(_, then)
             | Rule::If(_, _, then)
             | Rule::IfNotVariadic(then)
-            | Rule::IfUnnamed(then) => walk(std::slice::from_ref(*then), found),
+            | Rule::IfUnnamed(then) => walk(std::slice::from_ref(*then), names),
             Rule::IfFlag(flag, then) => {
-                found.insert(flag_word(*flag).to_owned());
-                walk(std::slice::from_ref(*then), found);
+                names.insert(flag_word(*flag).to_owned());
+                walk(std::slice::from_ref(*then), names);
             }
-            Rule::DelegateTo(list) => walk(list, found),
+            Rule::DelegateTo(list) => walk(list, names),
             _ => {}
         }
     }

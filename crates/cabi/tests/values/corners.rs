@@ -116,10 +116,10 @@ fn the_members_of_a_va_list_are_where_its_type_has_them() {
 /// Tests that members are found by their names, among any number of them, and in anonymous records.
 #[test]
 fn members_by_name() {
-    let many: Vec<String> = (0..40).rev().map(|i| format!("f{i}: int")).collect();
-    let many = many.join(", ");
+    let members: Vec<String> = (0..40).rev().map(|i| format!("f{i}: int")).collect();
+    let members = members.join(", ");
     let text =
-        format!("struct s(anonymous struct {{ short deep; char y; }}, {many}, long, double)");
+        format!("struct s(anonymous struct {{ short deep; char y; }}, {members}, long, double)");
     let s = ty(&text, &LP64).unwrap();
     let at = |name| s.as_record().unwrap().field(name).map(|(_, at)| at / 8);
     let found = ["f39", "f7", "f0", "deep", "y", "", "f40", "g"].map(at);
@@ -152,9 +152,9 @@ fn a_member_hides_that_of_a_base_class() {
         let record = record.member(Member::anonymous(union.clone()));
         record.field("x", Type::I8).build(&LP64)
     };
-    let found = derived(Language::Cxx).unwrap();
-    let found = found.as_record().unwrap();
-    let place = |name| found.field(name).map(|(field, at)| (field.ty().size(), at));
+    let class = derived(Language::Cxx).unwrap();
+    let class = class.as_record().unwrap();
+    let place = |name| class.field(name).map(|(field, at)| (field.ty().size(), at));
     let places = ["x", "y", "z"].map(place);
     assert_eq!(places, [Some((1, 96)), Some((4, 64)), Some((2, 64))]);
     let error = derived(Language::C).unwrap_err().to_string();
@@ -212,9 +212,9 @@ fn given_members_in_any_order() {
             let fields = c.as_record().unwrap().fields().iter();
             let placed = members.iter().cloned().zip(fields);
             let placed = placed.map(|(member, field)| member.at_bit(field.offset_bits()));
-            let given = placed.rev().fold(record(), RecordBuilder::member);
-            let given = given.build_at(c.size(), c.align()).unwrap();
-            let places = [c, given].map(|ty| {
+            let reversed = placed.rev().fold(record(), RecordBuilder::member);
+            let reversed = reversed.build_at(c.size(), c.align()).unwrap();
+            let places = [c, reversed].map(|ty| {
                 let sig = FnSig::new([ty.clone(), ty.clone()], ty);
                 let sig = sig.convention(known.convention).policy(Policy::GCC);
                 let abi = FnAbi::new(&sig, &target).map_err(|error| error.to_string());

@@ -29,11 +29,11 @@ pub(crate) fn soon(
     let mut refused = String::new();
     let of = |policy| sig.clone().policy(policy);
     let mut profiles = [Policy::GCC, Policy::CLANG, Policy::ZIG].map(of).to_vec();
-    if let Some(own) = convention {
+    if let Some(convention) = convention {
         profiles.push(sig.clone());
         profiles = profiles
             .into_iter()
-            .map(|sig| sig.convention(own))
+            .map(|sig| sig.convention(convention))
             .collect();
     }
     for sig in profiles {
@@ -85,7 +85,7 @@ fn explanations_count_what_they_leave_out() {
     let count = |is: fn(&Step) -> bool| steps.iter().filter(|step| is(step)).count() as u64;
     let merges = count(|step| matches!(step, Step::Merge { .. }));
     let listed = merges + count(|step| matches!(step, Step::Policy { .. }));
-    let more = steps.iter().find_map(|step| match step {
+    let n_unlisted = steps.iter().find_map(|step| match step {
         Step::More { steps } => Some(*steps),
         _ => None,
     });
@@ -94,7 +94,7 @@ fn explanations_count_what_they_leave_out() {
         "{listed} steps, {merges} merges"
     );
     // A merge each, and the same choices for each.
-    assert_eq!(more, Some(1_000 * (listed / merges) - listed));
-    let text = format!("and {} more steps of this kind", more.unwrap());
+    assert_eq!(n_unlisted, Some(1_000 * (listed / merges) - listed));
+    let text = format!("and {} more steps of this kind", n_unlisted.unwrap());
     assert!(why.to_string().contains(&text), "{why}");
 }

@@ -73,9 +73,9 @@ pub(crate) fn ty(text: &str, model: &DataModel) -> Result<Type, Error> {
                 "union" => RecordBuilder::union("u"),
                 _ => RecordBuilder::structure("s"),
             };
-            let all = (0..number(args[1])).map(|i: usize| format!("m{i}"));
-            let all = all.fold(of, |record, name| record.field(&name, member.clone()));
-            all.build(model)
+            let names = (0..number(args[1])).map(|i: usize| format!("m{i}"));
+            let names = names.fold(of, |record, name| record.field(&name, member.clone()));
+            names.build(model)
         }
         "nested" => {
             let around = |ty: String, _: usize| args[2].replace('@', &ty);
@@ -94,7 +94,7 @@ pub(crate) fn ty(text: &str, model: &DataModel) -> Result<Type, Error> {
 }
 
 fn record(mut record: RecordBuilder, args: &[&str], model: &DataModel) -> Result<Type, Error> {
-    let (mut given, mut checked) = (None, None);
+    let (mut explicit, mut checked) = (None, None);
     for arg in args {
         let words: Vec<&str> = arg.split(' ').collect();
         record = match words[..] {
@@ -103,9 +103,9 @@ fn record(mut record: RecordBuilder, args: &[&str], model: &DataModel) -> Result
             ["aligned", n] => record.aligned(number(n)),
             ["c++"] => record.language(Language::Cxx),
             ["transparent"] => record.transparent(),
-            [what @ ("given" | "checked"), size, align] => {
-                let of = if what == "given" {
-                    &mut given
+            [kind @ ("given" | "checked"), size, align] => {
+                let of = if kind == "given" {
+                    &mut explicit
                 } else {
                     &mut checked
                 };
@@ -115,7 +115,7 @@ fn record(mut record: RecordBuilder, args: &[&str], model: &DataModel) -> Result
             _ => record.member(member(arg, model)?),
         };
     }
-    match (given, checked) {
+    match (explicit, checked) {
         (Some((size, align)), _) => record.build_at(size, align),
         (_, Some((size, align))) => record.build_checked(model, size, Some(align)),
         _ => record.build(model),

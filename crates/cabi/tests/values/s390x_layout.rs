@@ -39,10 +39,10 @@ fn asserted(model: &DataModel) -> (String, usize) {
             let members = [("c", before), ("m", &bits), ("d", after)];
             let members = members.into_iter().filter(|(_, ty)| !ty.is_empty());
             for (kind, attribute) in [("struct", ""), ("union", ""), ("struct", "packed")] {
-                let all = members.clone().map(|(name, ty)| format!("{name}: {ty}, "));
-                let text = format!("{kind} s({}{attribute})", all.collect::<String>());
+                let texts = members.clone().map(|(name, ty)| format!("{name}: {ty}, "));
+                let text = format!("{kind} s({}{attribute})", texts.collect::<String>());
                 let ty = notation::ty(&text, model).unwrap();
-                let all = members.clone().map(|(name, ty)| match ty.split_once(':') {
+                let texts = members.clone().map(|(name, ty)| match ty.split_once(':') {
                     Some((ty, width)) => format!("{ty} {name} : {width}; "),
                     None => format!("{ty} {name}; "),
                 });
@@ -50,7 +50,7 @@ fn asserted(model: &DataModel) -> (String, usize) {
                     c,
                     "{kind} __attribute__(({attribute})) s{n} {{ {} }};\n\
                      _Static_assert(sizeof({kind} s{n}) == {} && _Alignof({kind} s{n}) == {}, \"s{n}\");",
-                    all.collect::<String>(),
+                    texts.collect::<String>(),
                     ty.size(),
                     ty.align(),
                 );

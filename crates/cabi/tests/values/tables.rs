@@ -61,8 +61,8 @@ fn check(name: &str, n_answers: usize) {
     if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
         return std::fs::write(&path, answered).unwrap();
     }
-    let mut both = table.lines().zip(answered.lines());
-    let changed = both.find(|(old, new)| old != new);
+    let mut pairs = table.lines().zip(answered.lines());
+    let changed = pairs.find(|(old, new)| old != new);
     assert!(
         table == answered,
         "{name}.txt (CABI_BLESS=1 rewrites it): {changed:#?}"
@@ -70,7 +70,7 @@ fn check(name: &str, n_answers: usize) {
     let (mut n, mut n_targets) = (0, 0);
     for line in table.lines() {
         match line.strip_prefix("% ") {
-            Some(asked) => n_targets = question(asked).1.split(',').count(),
+            Some(words) => n_targets = question(words).1.split(',').count(),
             None if is_row(line) => n += n_targets,
             None => {}
         }
@@ -84,14 +84,14 @@ fn is_row(line: &str) -> bool {
 
 /// Returns `table` with today's answers.
 fn answered(table: &str) -> String {
-    let mut asked = "";
+    let mut question = "";
     let answer = |line| {
         if !is_row(line) {
-            asked = line.strip_prefix("% ").unwrap_or(asked);
+            question = line.strip_prefix("% ").unwrap_or(question);
             return format!("{line}\n");
         }
         let (text, expected) = line.rsplit_once(" =>").unwrap_or((line, ""));
-        let found = answers(asked, text, expected.trim_start());
+        let found = answers(question, text, expected.trim_start());
         format!("{text} => {found}\n")
     };
     table.lines().map(answer).collect()
@@ -116,17 +116,17 @@ fn answers(asked: &str, text: &str, expected: &str) -> String {
 }
 
 fn answer(
-    (what, triple, words): (&str, &str, &str),
+    (kind, triple, words): (&str, &str, &str),
     text: &str,
     expected: &str,
 ) -> Result<String, Error> {
-    if (what, triple) == ("soon", "each") {
+    if (kind, triple) == ("soon", "each") {
         return linear::soon_everywhere(text);
     }
     let target = Target::named(triple)?;
     let model = target.data_model();
     let sig = || Ok(with(notation::signature(text, model)?, words, model));
-    match what {
+    match kind {
         "type" => {
             let ty = notation::ty(text, model)?;
             Ok(format!("{ty}, {} {}", ty.size(), ty.align()))
@@ -158,7 +158,7 @@ fn answer(
             });
             Ok(found.collect::<Vec<_>>().join("; "))
         }
-        _ => panic!("{what}"),
+        _ => panic!("{kind}"),
     }
 }
 
@@ -249,8 +249,8 @@ fn parts(sig: &FnSig, target: &Target) -> Result<String, Error> {
 #[test]
 fn mistakes_are_noticed() {
     let row =
-        |what: &str, row: &str| answered(&format!("% {what} x86_64-unknown-linux-gnu\n{row}\n"));
-    for (what, right, wrong) in [
+        |kind: &str, row: &str| answered(&format!("% {kind} x86_64-unknown-linux-gnu\n{row}\n"));
+    for (kind, right, wrong) in [
         (
             "places",
             "int, double => rdi, xmm0 -> void [0 16 1]",
@@ -270,12 +270,12 @@ fn mistakes_are_noticed() {
         ("explained", "int => has rdi; lacks x87", "int => has x87"),
     ] {
         assert!(
-            row(what, right).ends_with(&format!("{right}\n")),
+            row(kind, right).ends_with(&format!("{right}\n")),
             "{}",
-            row(what, right)
+            row(kind, right)
         );
         assert!(
-            !row(what, wrong).ends_with(&format!("{wrong}\n")),
+            !row(kind, wrong).ends_with(&format!("{wrong}\n")),
             "{wrong}"
         );
     }

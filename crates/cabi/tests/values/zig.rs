@@ -4,19 +4,19 @@ use cabi::{Type, zig};
 
 #[test]
 fn every_name_is_a_convention_or_refused_by_name() {
-    let known = ["auto", "naked", "x86_64_sysv", "x86_64_win"];
+    let supported = ["auto", "naked", "x86_64_sysv", "x86_64_win"];
     assert_eq!(zig::conventions().count(), 85);
     for name in zig::conventions() {
         match zig::convention(name) {
-            Ok(_) => assert!(known.contains(&name), "{name}"),
+            Ok(_) => assert!(supported.contains(&name), "{name}"),
             Err(why) => {
-                assert!(!known.contains(&name));
+                assert!(!supported.contains(&name));
                 assert!(why.to_string().starts_with(&format!("{name}: ")), "{why}");
             }
         }
     }
-    for (name, own) in [("auto", &zig::AUTO), ("naked", &zig::NAKED)] {
-        assert_eq!(zig::convention(name), Ok(own));
+    for (name, convention) in [("auto", &zig::AUTO), ("naked", &zig::NAKED)] {
+        assert_eq!(zig::convention(name), Ok(convention));
     }
     let aliases = ["c", "winapi", "kernel", "fastcall", ""];
     assert!(aliases.iter().all(|name| zig::convention(name).is_err()));

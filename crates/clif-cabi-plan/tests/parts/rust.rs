@@ -155,28 +155,28 @@ fn records_of_rust() {
         let target = Target::named(name).unwrap();
         let record = record.build(target.data_model()).unwrap();
         let why = format!("{name}: {value:?}");
-        let mut own = PartsSignature::default();
-        let wanted = match is_result {
+        let mut sig = PartsSignature::default();
+        let expected = match is_result {
             true => FnSig::new([], record),
             false => FnSig::new([record], Type::VOID),
         };
         match is_result {
-            true => own.result = Some(value),
-            false => own.params.push(value),
+            true => sig.result = Some(value),
+            false => sig.params.push(value),
         }
         let sigs = [
-            own.fn_sig(&target)
+            sig.fn_sig(&target)
                 .unwrap_or_else(|error| panic!("{why}: {error}")),
-            wanted,
+            expected,
         ];
-        let [own, wanted] = sigs
+        let [plan, expected] = sigs
             .each_ref()
             .map(|sig| CallPlan::new(sig, &target).unwrap());
-        assert_eq!(own.signature, wanted.signature, "{why}");
-        let [own, wanted] = sigs
+        assert_eq!(plan.signature, expected.signature, "{why}");
+        let [plan, expected] = sigs
             .each_ref()
             .map(|sig| EntryPlan::new(sig, &target).unwrap());
-        assert_eq!(own.signature, wanted.signature, "{why}");
+        assert_eq!(plan.signature, expected.signature, "{why}");
     }
 }
 

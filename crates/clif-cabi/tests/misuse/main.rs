@@ -275,8 +275,8 @@ impl UseSequence {
                 };
             }
             "call" => {
-                let done = lower.call_sig(stubs, builder, callee(name), sig, &args(), ret)?;
-                assert!(ret != Ret::Ignore || done == CallResult::Nothing);
+                let result = lower.call_sig(stubs, builder, callee(name), sig, &args(), ret)?;
+                assert!(ret != Ret::Ignore || result == CallResult::Nothing);
             }
             "values_in" => {
                 lower.values_in(builder, &*lower.call_plan(sig)?, &args(), ret)?;

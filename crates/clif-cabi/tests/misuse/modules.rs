@@ -37,9 +37,9 @@ fn call(module: &mut JITModule, id: u32, sig: &FnSig) -> Result<(), LowerError> 
     } else {
         &[arg]
     };
-    let done = lower.call_sig(module, &mut builder, id, sig, args, Ret::Ignore);
-    assert_eq!(instructions(builder.func), usize::from(done.is_ok()));
-    done.map(drop)
+    let result = lower.call_sig(module, &mut builder, id, sig, args, Ret::Ignore);
+    assert_eq!(instructions(builder.func), usize::from(result.is_ok()));
+    result.map(drop)
 }
 
 /// Returns the function with id 0 of a module, which is variadic and passed a double.
@@ -75,12 +75,12 @@ fn declared_again() {
             panic!("{line}");
         };
         let lower = if by == "first" { &first } else { &second };
-        let done = match kind {
+        let result = match kind {
             "import" => lower.declare_import(&mut module, name, &c(sig)),
             _ => lower.declare_export(&mut module, name, &c(sig)),
         };
-        let said = done.map_or_else(|error| error.to_string(), |_| String::new());
-        assert_eq!(said, why, "{line}");
+        let message = result.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(message, why, "{line}");
     }
 }
 
@@ -110,10 +110,10 @@ fn is_taken(module: &mut JITModule) {
 #[test]
 fn a_function_with_the_name_of_a_stub() {
     use Linkage::{Export, Hidden, Import, Local, Preemptible};
-    let mut one = plain();
-    one.params.push(AbiParam::new(I64));
+    let mut with_param = plain();
+    with_param.params.push(AbiParam::new(I64));
     for linkage in [Import, Local, Export, Preemptible, Hidden] {
-        for signature in [&plain(), &one] {
+        for signature in [&plain(), &with_param] {
             let mut module = with_callee();
             let declared = module.declare_function(&stub().name(), linkage, signature);
             declared.unwrap();
@@ -137,8 +137,8 @@ fn a_stub_is_found_again() {
     call(&mut module, 0, &variadic()).unwrap();
     assert_eq!(stub_id(&mut module, stub()).unwrap(), id);
     // The front end cannot declare it differently afterwards.
-    let again = module.declare_function(&name, Linkage::Import, &plain());
-    assert!(again.is_err());
+    let redeclared = module.declare_function(&name, Linkage::Import, &plain());
+    assert!(redeclared.is_err());
     assert!(module.define_function_bytes(id, 1, &[0xc3], &[]).is_err());
 
     let signature = &module.declarations().get_function_decl(id).signature;
@@ -162,8 +162,8 @@ fn a_body_that_was_declared_before() {
     for _ in 0..2 {
         let nested = lower.declare_export(&mut module, "nested", &sig).unwrap();
         assert_eq!(nested.body, body);
-        let again = module.define_function_bytes(nested.id, 1, &[0xc3], &[]);
-        assert!(again.is_err(), "it is the stub");
+        let redefined = module.define_function_bytes(nested.id, 1, &[0xc3], &[]);
+        assert!(redefined.is_err(), "it is the stub");
     }
 }
 
@@ -186,15 +186,15 @@ fn a_body_called_without_its_stub() {
         let (_, entry) = lower.begin(&mut builder, &c("void f(long)")).unwrap();
         let arg = Arg::value(entry.value(&mut builder, 0).unwrap());
         let args = vec![arg; function.sig.params().len()];
-        let said = |called: Result<(), LowerError>| {
+        let message = |called: Result<(), LowerError>| {
             called.map_or_else(|error| error.to_string(), |()| String::new())
         };
         let mut call = |module: &mut JITModule, function: &clif_cabi::Function, way: u32| {
             let (id, sig) = (function.id, &function.sig);
             let plan = lower.call_plan(sig).unwrap();
-            let own = module.declare_func_in_func(id, builder.func);
+            let func_ref = module.declare_func_in_func(id, builder.func);
             let (builder, ret) = (&mut builder, Ret::Ignore);
-            said(match way {
+            message(match way {
                 0 => lower
                     .call(module, builder, function, &args, ret)
                     .map(|_| ()),
@@ -202,10 +202,10 @@ fn a_body_called_without_its_stub() {
                     .call_sig(module, builder, id, sig, &args, ret)
                     .map(|_| ()),
                 2 => lower
-                    .call_sig(module, builder, own, sig, &args, ret)
+                    .call_sig(module, builder, func_ref, sig, &args, ret)
                     .map(|_| ()),
                 3 => lower
-                    .call_planned(module, builder, own, &plan, &args, ret)
+                    .call_planned(module, builder, func_ref, &plan, &args, ret)
                     .map(|_| ()),
                 _ => lower.callee(module, builder, &plan, id).map(|_| ()),
             })
@@ -374,8 +374,8 @@ fn padding_is_forwarded() {
         let own_id = lower.declare_export(&mut module, "own", own).unwrap().id;
         let (mut ctx, mut context) = (module.make_context(), FunctionBuilderContext::new());
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut context);
-        let done = lower.forward(&mut module, &mut builder, own, &callee);
-        done.unwrap();
+        let result = lower.forward(&mut module, &mut builder, own, &callee);
+        result.unwrap();
         builder.finalize(module.target_config());
         module.define_function(own_id, &mut ctx).unwrap();
     }

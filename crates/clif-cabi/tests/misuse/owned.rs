@@ -31,39 +31,39 @@ fn refusal(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
     let sig = FnSig::new([three(), three(), Type::PTR], three()).convention(&X86_64_WIN64);
     let plan = lower.call_plan(&sig).unwrap();
     let (args, result) = args(at);
-    let given = lower.values_in(&mut builder, &plan, &args, Ret::Memory(result));
-    let said = given.map_or_else(|error| error.cause().to_string(), |_| String::new());
-    (said, builder.func.sized_stack_slots[slot].align_shift)
+    let result = lower.values_in(&mut builder, &plan, &args, Ret::Memory(result));
+    let message = result.map_or_else(|error| error.cause().to_string(), |_| String::new());
+    (message, builder.func.sized_stack_slots[slot].align_shift)
 }
 
 #[test]
 fn objects_with_other_names() {
-    let own = Arg::owned_memory;
-    let refused = |said: String, arg: &str, who: &str| {
+    let owned = Arg::owned_memory;
+    let refused = |message: String, arg: &str, who: &str| {
         let expected = format!(
             "{arg}, struct three: expected an object that only this argument refers to, found one that {who} refers to"
         );
-        assert_eq!(said, expected);
+        assert_eq!(message, expected);
     };
-    let (said, align) = refusal(|[a, _, b, c]| ([own(a), Arg::memory(a), Arg::value(b)], c));
+    let (message, align) = refusal(|[a, _, b, c]| ([owned(a), Arg::memory(a), Arg::value(b)], c));
     assert_eq!(
-        (&*said, align),
+        (&*message, align),
         ("", 4),
         "read before the call, and disjoint"
     );
-    let (said, _) = refusal(|[a, _, b, c]| ([own(a), own(b), Arg::value(c)], c));
-    assert_eq!(said, "");
+    let (message, _) = refusal(|[a, _, b, c]| ([owned(a), owned(b), Arg::value(c)], c));
+    assert_eq!(message, "");
 
-    let (said, align) = refusal(|[a, b, _, c]| ([Arg::memory(b), own(a), Arg::value(a)], c));
+    let (message, align) = refusal(|[a, b, _, c]| ([Arg::memory(b), owned(a), Arg::value(a)], c));
     assert_eq!(align, 3, "nothing has changed");
-    refused(said, "argument 1", "argument 2");
-    let (said, _) = refusal(|[a, ..]| ([own(a), own(a), Arg::value(a)], a));
-    refused(said, "argument 0", "argument 1");
-    let (said, _) = refusal(|[_, a, b, c]| ([own(b), Arg::memory(a), Arg::value(c)], a));
-    refused(said, "argument 0", "the result");
-    let (said, _) = refusal(|[_, a, b, c]| ([own(a), Arg::memory(b), Arg::value(c)], c));
+    refused(message, "argument 1", "argument 2");
+    let (message, _) = refusal(|[a, ..]| ([owned(a), owned(a), Arg::value(a)], a));
+    refused(message, "argument 0", "argument 1");
+    let (message, _) = refusal(|[_, a, b, c]| ([owned(b), Arg::memory(a), Arg::value(c)], a));
+    refused(message, "argument 0", "the result");
+    let (message, _) = refusal(|[_, a, b, c]| ([owned(a), Arg::memory(b), Arg::value(c)], c));
     let unaligned = "argument 0, struct three: expected an object that is aligned to 16, found an offset or slot with a smaller alignment";
-    assert_eq!(said, unaligned);
+    assert_eq!(message, unaligned);
 }
 
 #[test]

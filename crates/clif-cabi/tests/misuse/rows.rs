@@ -159,12 +159,12 @@ fn odd_types() {
     // Each of the copies fits a frame, and not all together.
     let large = RecordBuilder::structure("l").field("b", Type::array(&Type::I8, 50 << 20).unwrap());
     let large = large.build(lowering().target().data_model()).unwrap();
-    let many = void(vec![large; 3]).convention(&X86_64_WIN64);
+    let copies = void(vec![large; 3]).convention(&X86_64_WIN64);
     let why = "argument 2, struct l: expected an object whose copy fits in a stack frame, found 52428800 bytes aligned to 16 after 104857632 bytes of other copies";
     let call = "call v0([v0], [v0], [v0])";
-    check(&many, &["begin 1", call], &format!("! {why}"));
+    check(&copies, &["begin 1", call], &format!("! {why}"));
     assert_eq!(
-        lowering().can_lower(&many).unwrap_err().to_string(),
+        lowering().can_lower(&copies).unwrap_err().to_string(),
         format!("void (struct l, struct l, struct l) in the convention x64 Windows: {why}")
     );
     let by_memory = c(&format!("{RECORDS} struct b40 f(struct b40)"));
@@ -265,11 +265,11 @@ fn try_calls_of_other_systems() {
         let plan = lower.try_call_plan(&c("void f(void)")).unwrap();
         let callable = lower.callee(&mut AnyStubs::Imports, &mut builder, &plan, address);
         let values = lower.values_in(&mut builder, &plan, &[], Ret::Ignore);
-        let done = try_issue(&mut builder, &callable.unwrap(), &values.unwrap(), None);
-        assert_eq!(done.is_ok(), is_compiled, "{target}");
-        if done.is_ok() {
-            let next = ir::Block::from_u32(1);
-            builder.switch_to_block(next);
+        let result = try_issue(&mut builder, &callable.unwrap(), &values.unwrap(), None);
+        assert_eq!(result.is_ok(), is_compiled, "{target}");
+        if result.is_ok() {
+            let block = ir::Block::from_u32(1);
+            builder.switch_to_block(block);
             builder.ins().return_(&[]);
             builder.seal_all_blocks();
             builder.finalize(isa.frontend_config());

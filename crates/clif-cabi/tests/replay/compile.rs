@@ -120,10 +120,10 @@ pub(crate) fn caller(
     sig: &Signature,
     memory: u64,
 ) -> Result<FuncId, Box<ModuleError>> {
-    let mut own = Signature::new(CallConv::SystemV);
-    own.returns.push(AbiParam::new(types::I64));
+    let mut caller_sig = Signature::new(CallConv::SystemV);
+    caller_sig.returns.push(AbiParam::new(types::I64));
     let dump = machine::dump_of(sig.call_conv);
-    define(module, own, |builder| {
+    define(module, caller_sig, |builder| {
         let base = address(builder, memory);
         let params: Vec<Value> = (sig.params.iter().enumerate())
             .map(|(index, param)| match param.purpose {

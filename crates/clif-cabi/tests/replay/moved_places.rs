@@ -16,11 +16,11 @@ const DISTANCES: [u32; 5] = [1, 2, 4, 8, 16];
 
 /// Returns each change of one of the `right` places, with the name of the change.
 fn changes(right: &Places) -> Vec<(&'static str, Places)> {
-    let mut all = Vec::new();
+    let mut list = Vec::new();
     let mut change = |what, places: &dyn Fn(&mut Places)| {
         let mut changed = right.clone();
         places(&mut changed);
-        all.push((what, changed));
+        list.push((what, changed));
     };
     for (i, place) in right.params.iter().enumerate() {
         let mut moved = |what, to| change(what, &|places| places.params[i] = to);
@@ -61,7 +61,7 @@ fn changes(right: &Places) -> Vec<(&'static str, Places)> {
         let what = "the bytes of the argument area";
         change(what, &|places| places.stack_bytes += n);
     }
-    all
+    list
 }
 
 /// Returns the other registers.
@@ -76,20 +76,20 @@ fn moved_places_are_noticed() {
     for (i, settings) in SETTINGS.into_iter().enumerate() {
         let first = i * BATCH;
         let sigs = signatures(2, first..first + BATCH);
-        observe(settings, &sigs, first as u64, |index, seen| {
+        observe(settings, &sigs, first as u64, |index, calls| {
             let sig = &sigs[index];
-            for (what, places) in changes(&replay(sig).unwrap()) {
-                let [n, of] = noticed.entry(what).or_default();
-                *n += usize::from(check(sig, &places, &seen).is_err());
+            for (change, places) in changes(&replay(sig).unwrap()) {
+                let [n, of] = noticed.entry(change).or_default();
+                *n += usize::from(check(sig, &places, &calls).is_err());
                 *of += 1;
             }
         });
     }
     // AArch64 has no `sarg`.
     assert_eq!(noticed.len(), 7 + usize::from(cfg!(target_arch = "x86_64")));
-    for (what, [n, of]) in noticed {
-        println!("{what}: {n} changes noticed of {of}");
+    for (change, [n, of]) in noticed {
+        println!("{change}: {n} changes noticed of {of}");
         // A random byte is the right one in another place in one case of 256.
-        assert!(of >= 200 && 100 * n >= 99 * of, "{what}: {n} of {of}");
+        assert!(of >= 200 && 100 * n >= 99 * of, "{change}: {n} of {of}");
     }
 }

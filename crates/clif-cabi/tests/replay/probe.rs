@@ -51,8 +51,8 @@ impl State {
                 (STACK + offset as usize, self.0.len())
             }
         };
-        let found = self.0.get(start..end).and_then(|own| own.get(..size));
-        found.ok_or_else(|| format!("{size} bytes in {place:?}"))
+        let bytes = self.0.get(start..end).and_then(|own| own.get(..size));
+        bytes.ok_or_else(|| format!("{size} bytes in {place:?}"))
     }
 
     /// Returns the general register of encoding `n`.

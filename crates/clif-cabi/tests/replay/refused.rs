@@ -150,11 +150,11 @@ fn generated_signatures_cover_every_place() {
             on_stack,
         )
     };
-    let mut seen = HashSet::new();
+    let mut covered = HashSet::new();
     for sig in signatures(1, 0..10_000) {
         let places = replay(&sig).unwrap();
         let params = sig.params.iter().zip(&places.params);
-        seen.extend(params.map(|(param, place)| key(sig.call_conv, param, place)));
+        covered.extend(params.map(|(param, place)| key(sig.call_conv, param, place)));
     }
     let mut params: Vec<AbiParam> = [StructReturn, StructArgument(0)]
         .map(|purpose| AbiParam::special(I64, purpose))
@@ -179,7 +179,7 @@ fn generated_signatures_cover_every_place() {
             sig.params.extend(before.map(AbiParam::new).chain([*param]));
             let Ok(places) = replay(&sig) else { continue };
             let place = key(*call_conv, param, places.params.last().unwrap());
-            assert!(seen.contains(&place), "{place:?}");
+            assert!(covered.contains(&place), "{place:?}");
             n_covered += 1;
         }
     }

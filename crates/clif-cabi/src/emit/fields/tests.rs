@@ -94,9 +94,9 @@ fn doubles_in_memory() {
         record.field(name, Type::F64)
     });
     let record = record.build(lower.target().data_model()).unwrap();
-    let own = [Type::FN_PTR, Type::F64, Type::F64, Type::F64];
+    let params = [Type::FN_PTR, Type::F64, Type::F64, Type::F64];
     let (_, entry) = lower
-        .begin(&mut builder, &FnSig::new(own, Type::VOID))
+        .begin(&mut builder, &FnSig::new(params, Type::VOID))
         .unwrap();
     let callee = entry.value(&mut builder, 0).unwrap();
     let fields = [1, 2, 3].map(|i| entry.value(&mut builder, i).unwrap());
@@ -117,15 +117,15 @@ fn doubles_in_memory() {
 fn floats(builder: &mut FunctionBuilder<'_>, params: &[Value]) -> Vec<Value> {
     let flags = super::convert::flags(super::Endianness::Little);
     match (builder.func.dfg.value_type(params[0]), params) {
-        (types::F64, [both, ..]) => {
-            let lanes = builder.ins().splat(types::F64X2, *both);
+        (types::F64, [pair, ..]) => {
+            let lanes = builder.ins().splat(types::F64X2, *pair);
             let lanes = builder.ins().bitcast(types::F32X4, flags, lanes);
             let floats = [0, 1].map(|lane| builder.ins().extractlane(lanes, lane));
             floats.to_vec()
         }
-        (types::I64, [both, ..]) => {
-            let high = builder.ins().ushr_imm_u(*both, 32);
-            let floats = [high, *both].map(|word| {
+        (types::I64, [pair, ..]) => {
+            let high = builder.ins().ushr_imm_u(*pair, 32);
+            let floats = [high, *pair].map(|word| {
                 let word = builder.ins().ireduce(types::I32, word);
                 builder.ins().bitcast(types::F32, flags, word)
             });
@@ -190,7 +190,7 @@ fn a_word_costs_no_more_than_by_hand() {
             .field("b", Type::I32)
             .build(lower.target().data_model());
         let sig = FnSig::new([Type::I32, Type::I32], pair.unwrap());
-        let [ours, by_hand] = [false, true].map(|is_by_hand| {
+        let [by_lowering, by_hand] = [false, true].map(|is_by_hand| {
             let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
             let mut builder = FunctionBuilder::new(&mut func, &mut context);
             let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
@@ -208,6 +208,6 @@ fn a_word_costs_no_more_than_by_hand() {
             builder.finalize(isa.frontend_config());
             instructions(&*isa, func).len()
         });
-        assert_eq!(ours, by_hand, "{name}");
+        assert_eq!(by_lowering, by_hand, "{name}");
     }
 }
