@@ -79,40 +79,40 @@ impl Comparison<'_> {
         if side.state("absent").is_some() {
             return vec![format!("{} does not define the function", self.compiler).into()];
         }
-        let mut all = Vec::new();
+        let mut differences = Vec::new();
         let args = self.abi.args.iter().zip(&side.args).zip(types);
-        for (i, ((arg, found), ty)) in args.enumerate() {
+        for (i, ((arg, observed), ty)) in args.enumerate() {
             let action = match self.is_callee() {
                 true => "reads",
                 false => "passes",
             };
             let name = format_args!("argument {i} ({ty})");
             // An unnamed one may have been promoted.
-            let checked = match found.n_bytes() as u64 >= ty.size() {
-                true => self.value((name, action), &arg.place, found),
-                false => Err(format!("{name}: {} bytes were observed", found.n_bytes()).into()),
+            let checked = match observed.n_bytes() as u64 >= ty.size() {
+                true => self.value((name, action), &arg.place, observed),
+                false => Err(format!("{name}: {} bytes were observed", observed.n_bytes()).into()),
             };
             let checked = checked.and_then(|()| match self.is_callee() {
-                true => Ok(self.relies(name, &arg.place, found)?),
+                true => Ok(self.relies(name, &arg.place, observed)?),
                 false => {
-                    self.extended(name, &arg.place, found)?;
-                    Ok(self.copy(name, &arg.place, ty, found)?)
+                    self.extended(name, &arg.place, observed)?;
+                    Ok(self.copy(name, &arg.place, ty, observed)?)
                 }
             });
             let found = checked.err();
-            all.extend(found.map(|found| of_value(Value::Argument(i), found)));
+            differences.extend(found.map(|found| of_value(Value::Argument(i), found)));
         }
         if side.args.len() != self.abi.args.len() {
-            all.push(format!("{} arguments were observed", side.args.len()).into());
+            differences.push(format!("{} arguments were observed", side.args.len()).into());
         }
         let checked = self.result(side.result.as_ref());
-        all.extend(checked.err().map(|found| of_value(Value::Result, found)));
+        differences.extend(checked.err().map(|found| of_value(Value::Result, found)));
         let checked = match self.is_callee() {
             true => self.after(side),
             false => self.at_call(side),
         };
-        all.extend(checked.err().map(Difference::from));
-        all
+        differences.extend(checked.err().map(Difference::from));
+        differences
     }
 
     /// Compares the bytes of a value with `place`. The difference is the first byte elsewhere.
@@ -120,19 +120,19 @@ impl Comparison<'_> {
         &self,
         (name, action): (Arguments<'_>, &str),
         place: &Place,
-        found: &ValuePlace,
+        observed: &ValuePlace,
     ) -> Result<(), Difference> {
-        let size = found.n_bytes();
+        let size = observed.n_bytes();
         let expected = self.expected(place, size)?;
         let rows = |byte| rows(&expected, byte);
         let is_there = |at: &BytePlaces, i: usize, byte: usize| match at {
             BytePlaces::Padding => true,
             BytePlaces::Nowhere => false,
-            BytePlaces::Spots(found) => {
+            BytePlaces::Spots(spots) => {
                 let is_found = |(bytes, start): &(Range<usize>, Spot)| {
                     let at = start.byte + (byte - bytes.start) as u64;
-                    let mut found = found.iter();
-                    found.any(|one| one.byte + i as u64 == at && one.base == start.base)
+                    let mut spots = spots.iter();
+                    spots.any(|spot| spot.byte + i as u64 == at && spot.base == start.base)
                 };
                 match self.is_callee() {
                     true => rows(byte).any(is_found),
@@ -140,7 +140,7 @@ impl Comparison<'_> {
                 }
             }
         };
-        let mut bytes = found.bytes().enumerate();
+        let mut bytes = observed.bytes().enumerate();
         let wrong = bytes.find(|(byte, (run, i))| !is_there(&run.at, *i, *byte));
         let Some((first, (run, i))) = wrong else {
             return Ok(());
@@ -178,7 +178,7 @@ impl Comparison<'_> {
             _ => "from",
         };
         let place = match &run.at {
-            BytePlaces::Spots(found) => listed(found.iter().map(|one| one.after(i))),
+            BytePlaces::Spots(found) => listed(found.iter().map(|spot| spot.after(i))),
             _ => "no observed place".to_owned(),
         };
         let expected = match spots.is_empty() {
@@ -190,7 +190,7 @@ impl Comparison<'_> {
             bytes: (first, first + n),
             found: match &run.at {
                 BytePlaces::Spots(found) => {
-                    found.iter().map(|one| one.after(i).to_string()).collect()
+                    found.iter().map(|spot| spot.after(i).to_string()).collect()
                 }
                 _ => Vec::new(),
             },
@@ -220,14 +220,14 @@ impl Comparison<'_> {
         let Some(placed) = parts.iter().find(is_narrow).filter(|_| is_seen) else {
             return Ok(());
         };
-        let (own, expected) = (8 * u32::from(placed.part.size), self.extended_bits(placed));
+        let (width, expected) = (8 * u32::from(placed.part.size), self.extended_bits(placed));
         let note = match placed.part.extension {
             Extension::Sign => "signed",
             _ => "zeroed",
         };
         let size = found.runs.iter().map(|run| run.bytes).sum();
         let mut spots = self.part(placed, size).into_iter().map(|(_, spot)| spot);
-        match spots.all(|spot| found.extended(note, &spot).unwrap_or(own) >= expected) {
+        match spots.all(|spot| found.extended(note, &spot).unwrap_or(width) >= expected) {
             true => Ok(()),
             false => Err(format!(
                 "{name}: {} does not extend the value in {} to {expected} bits",
@@ -261,7 +261,7 @@ impl Comparison<'_> {
         let is_extended = match place {
             Place::Parts(parts) => parts
                 .iter()
-                .any(|one| one.part.extension != Extension::None),
+                .any(|placed| placed.part.extension != Extension::None),
             // System V's callers extend on the stack too: clang's callees need it for `_Bool`.
             Place::Stack { .. } => self.abi.convention.name == X86_64_SYSV.name,
             _ => false,
@@ -282,7 +282,7 @@ impl Comparison<'_> {
         name: Arguments<'_>,
         place: &Place,
         ty: &Type,
-        found: &ValuePlace,
+        observed: &ValuePlace,
     ) -> Result<(), String> {
         let Place::Indirect { align, .. } = place else {
             return Ok(());
@@ -291,7 +291,7 @@ impl Comparison<'_> {
         // gcc aligns an `_Atomic` complex number as the plain one.
         let own = own.min(ty.non_atomic().canonical_align());
         let align = own.min(self.abi.convention.frame.stack_align).min(*align);
-        let aligned: u32 = found
+        let aligned: u32 = observed
             .note("aligned")
             .and_then(|n| n.parse().ok())
             .unwrap_or(4096);
@@ -361,12 +361,12 @@ impl Comparison<'_> {
                 "the callee needs an argument area aligned to {needed} bytes, expected {aligned}"
             ));
         }
-        let kept = self.abi.convention.frame.callee_saved;
+        let saved = self.abi.convention.frame.callee_saved;
         let is_usual = |note: &Note| match &*note.name {
             "x87" | "popped" | "needs" => true,
             "carried" => self.carries() == Some(&note.value),
-            "lost" => (kept.iter().map(|reg| reg.name()).chain(self.carries()))
-                .all(|kept| kept != note.value),
+            "lost" => (saved.iter().map(|reg| reg.name()).chain(self.carries()))
+                .all(|name| name != note.value),
             _ => false,
         };
         unusual(self.compiler, side, is_usual)
@@ -417,10 +417,10 @@ impl Comparison<'_> {
     }
 }
 
-fn of_value(value: Value, found: Difference) -> Difference {
+fn of_value(value: Value, difference: Difference) -> Difference {
     Difference {
         value: Some(value),
-        ..found
+        ..difference
     }
 }
 

@@ -192,10 +192,10 @@ impl Facts {
 impl Side {
     /// Returns the number of values that it shows.
     fn n_values(&self) -> usize {
-        let all = self.args.iter().chain(&self.result);
+        let places = self.args.iter().chain(&self.result);
         let has_bytes =
-            |found: &&ValuePlace| found.runs.iter().any(|run| run.at != BytePlaces::Padding);
-        all.filter(has_bytes).count()
+            |place: &&ValuePlace| place.runs.iter().any(|run| run.at != BytePlaces::Padding);
+        places.filter(has_bytes).count()
     }
 
     /// Returns the place of `value`, or else the state as the notes of a place without bytes.
@@ -223,21 +223,21 @@ impl ValuePlace {
     }
 
     fn read<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
-        let mut found = Self::default();
+        let mut place = Self::default();
         for word in words {
             match word.starts_with(|c: char| c.is_ascii_digit()) {
-                true => found.runs.push(ByteRun::read(word)?),
-                false => found.notes.push(Note::read(word)?),
+                true => place.runs.push(ByteRun::read(word)?),
+                false => place.notes.push(Note::read(word)?),
             }
         }
-        Some(found)
+        Some(place)
     }
 
     /// Returns the bits to which it is extended at `spot`. If it is in several places, the note
     /// names the place: `32@sp+8`.
     pub fn extended(&self, how: &str, spot: &Spot) -> Option<u32> {
-        let own = self.notes.iter().filter(|note| note.name == how);
-        let bits = own.filter_map(|note| match note.value.split_once('@') {
+        let notes = self.notes.iter().filter(|note| note.name == how);
+        let bits = notes.filter_map(|note| match note.value.split_once('@') {
             Some((bits, place)) => (place == spot.to_string()).then_some(bits),
             None => Some(&*note.value),
         });
@@ -296,6 +296,6 @@ impl Note {
 }
 
 fn note<'n>(notes: &'n [Note], name: &str) -> Option<&'n str> {
-    let found = notes.iter().find(|note| note.name == name);
-    found.map(|note| note.value.as_str())
+    let note = notes.iter().find(|note| note.name == name);
+    note.map(|note| note.value.as_str())
 }

@@ -198,7 +198,7 @@ pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> CSignature {
 }
 
 /// Returns the features of C that `target` lacks.
-fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
+fn absent(compiler: &Compiler, target: &Target, number: u64) -> Absent {
     let is_x86_64 = target.name().starts_with("x86_64");
     let is_refused = target.name().starts_with("riscv") || target.name().starts_with("s390x");
     Absent {
@@ -209,7 +209,7 @@ fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
         unnamed: &[],
         // Refused by name: in every fourth signature.
         vectors: is_refused && !number.is_multiple_of(4),
-        bit_int: is_common(number) || asked.reference.has(Capability::BitInt).is_err(),
+        bit_int: is_common(number) || compiler.reference.has(Capability::BitInt).is_err(),
         align: if is_x86_64 { 64 } else { 16 },
         fill: if is_x86_64 { 5 } else { 9 },
     }
@@ -230,12 +230,12 @@ const NO_WIDE_FLOATS: [(&str, &str); 2] = [
 /// Returns the signatures of `numbers` under one compiler. They are random, or of a list.
 fn unit<'a>(
     seed: u64,
-    (asked, list): (&'a Compiler, Option<&Transitions>),
+    (compiler, list): (&'a Compiler, Option<&Transitions>),
     numbers: &Range<u64>,
 ) -> SignatureUnit<'a> {
     let turn = usize::try_from(numbers.start / PER_UNIT as u64 % 1024).unwrap_or(0);
     SignatureUnit {
-        compiler: asked,
+        compiler,
         signatures: match list {
             Some(list) => {
                 let own = (0..)
@@ -244,10 +244,10 @@ fn unit<'a>(
                 own.map(|(_, (_, signature))| signature.clone()).collect()
             }
             None => (numbers.clone())
-                .map(|number| drawn(asked, seed, number))
+                .map(|number| drawn(compiler, seed, number))
                 .collect(),
         },
-        optimize: match (asked.reference.says_how_to_optimize(), turn % 4) {
+        optimize: match (compiler.reference.says_how_to_optimize(), turn % 4) {
             // The user's command has its own level.
             (true, _) => None,
             // Some bugs of compilers need it.
@@ -269,14 +269,14 @@ fn round(
     ranges: &[Range<u64>],
     tallies: &mut [Tally],
 ) -> Result<(), String> {
-    let each = |range| {
-        let asked = references.iter().enumerate();
-        asked.map(move |(i, asked)| unit(plan.seed, (asked, lists.get(i)), range))
+    let units_of = |range| {
+        let compilers = references.iter().enumerate();
+        compilers.map(move |(i, compiler)| unit(plan.seed, (compiler, lists.get(i)), range))
     };
-    let units: Vec<SignatureUnit<'_>> = ranges.iter().flat_map(each).collect();
-    let ran = signatures::run(&units, plan.mistake, plan.at_once)?;
-    for (at, (unit, compared)) in units.iter().zip(&ran).enumerate() {
-        let (range, asked) = (at / references.len(), at % references.len());
+    let units: Vec<SignatureUnit<'_>> = ranges.iter().flat_map(units_of).collect();
+    let outcomes = signatures::run(&units, plan.mistake, plan.at_once)?;
+    for (at, (unit, compared)) in units.iter().zip(&outcomes).enumerate() {
+        let (range, reference) = (at / references.len(), at % references.len());
         let numbers = ranges[range].clone().zip(&unit.signatures);
         for (at, ((number, signature), compared)) in numbers.zip(compared).enumerate() {
             // With the forms that it has among the others.
@@ -286,7 +286,7 @@ fn round(
                 ..unit.turn
             };
             let alone = Retry { plan, unit, turn };
-            alone.keep(number, signature, compared, &mut tallies[asked])?;
+            alone.keep(number, signature, compared, &mut tallies[reference])?;
         }
     }
     Ok(())
@@ -308,7 +308,7 @@ impl Retry<'_> {
         compared: &SignatureOutcome,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        let (shrinks, asked) = (self.plan.shrinks, self.unit.compiler);
+        let (shrinks, compiler) = (self.plan.shrinks, self.unit.compiler);
         tally.take(compared);
         let is_settled = match compared.verdict {
             Verdict::Passed(1..) => compared.one_direction.is_none(),
@@ -319,16 +319,16 @@ impl Retry<'_> {
             tally.settled.insert(number);
         }
         let (label, seed) = (tally.label.clone(), self.plan.seed);
-        let Some(kept) = tally.findings(compared) else {
+        let Some(findings) = tally.findings(compared) else {
             return Ok(());
         };
-        let smaller = match kept.len() < shrinks {
+        let smaller = match findings.len() < shrinks {
             true => self.shrink(signature, &compared.verdict)?,
             false => None,
         };
         let why = compared.why().unwrap_or_default().to_owned();
         let (signature, why) = smaller.unwrap_or_else(|| (signature.clone(), why));
-        let (name, again) = match self.plan.stride {
+        let (name, command) = match self.plan.stride {
             Some(_) => (
                 format!("transition-{label}-{number}"),
                 "verify --exhaustive".to_owned(),
@@ -338,18 +338,18 @@ impl Retry<'_> {
                 format!("fuzz --seed {seed} --first {number} --count 1"),
             ),
         };
-        kept.push(Finding::new(asked, name, again, &signature, &why));
+        findings.push(Finding::new(compiler, name, command, &signature, &why));
         Ok(())
     }
 
-    fn run(&self, some: &[CSignature]) -> Result<Vec<SignatureOutcome>, String> {
+    fn run(&self, candidates: &[CSignature]) -> Result<Vec<SignatureOutcome>, String> {
         let unit = SignatureUnit {
-            signatures: some.to_vec(),
+            signatures: candidates.to_vec(),
             turn: self.turn,
             ..*self.unit
         };
-        let ran = signatures::run(&[unit], self.plan.mistake, 1)?;
-        Ok(ran.into_iter().flatten().collect())
+        let outcomes = signatures::run(&[unit], self.plan.mistake, 1)?;
+        Ok(outcomes.into_iter().flatten().collect())
     }
 
     /// Finds a smaller signature with a verdict of the same kind, and what is wrong with it.
@@ -362,10 +362,10 @@ impl Retry<'_> {
             return Ok(None);
         };
         let is_inconsistent = |verdict: &Verdict| matches!(verdict, Verdict::SelfInconsistent(_));
-        let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
-        let smallest = smallest(signature, why, SHRINKS, |some| {
-            let why = self.run(some)?.into_iter().map(|compared| {
-                let why = compared.why().filter(|_| alike(&compared.verdict));
+        let is_alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
+        let smallest = smallest(signature, why, SHRINKS, |candidates| {
+            let why = self.run(candidates)?.into_iter().map(|compared| {
+                let why = compared.why().filter(|_| is_alike(&compared.verdict));
                 why.map(str::to_owned)
             });
             Ok::<_, String>(why.collect())

@@ -93,35 +93,35 @@ pub fn read(
         target,
     };
     let mut skipped = Vec::new();
-    for one in &header.skipped {
-        if only(&one.name, &one.location) {
-            let left = (one.reason.key(), one.reason.to_string());
+    for declaration in &header.skipped {
+        if only(&declaration.name, &declaration.location) {
+            let omission = (declaration.reason.key(), declaration.reason.to_string());
             skipped.push(OmittedDeclaration::new(
-                &one.name,
-                Some(&one.location),
-                left,
+                &declaration.name,
+                Some(&declaration.location),
+                omission,
             ));
         }
     }
     for prototype in &header.prototypes {
         if only(&prototype.name, &prototype.location)
-            && let Err(left) = declared.prototype(prototype)
+            && let Err(omission) = declared.prototype(prototype)
         {
             skipped.push(OmittedDeclaration::new(
                 &prototype.name,
                 Some(&prototype.location),
-                left,
+                omission,
             ));
         }
     }
     let text = format!("{include}{}", without_macros(&header));
     let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
-    for (i, named) in records.iter().enumerate() {
-        if let Err(left) = declared.positions(i + 1, named, convention) {
+    for (i, record) in records.iter().enumerate() {
+        if let Err(omission) = declared.positions(i + 1, record, convention) {
             skipped.push(OmittedDeclaration::new(
-                &named.name,
-                Some(&named.location),
-                left,
+                &record.name,
+                Some(&record.location),
+                omission,
             ));
         }
     }
@@ -129,8 +129,8 @@ pub fn read(
     let (cases, preamble) = (declared.declared, format!("{text}{POINTER}"));
     let n_prototypes = count_prototypes(&header, &only);
     // Questions about their members come with the cases.
-    for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
-        named.retain(|named| only(&named.name, &named.location));
+    for list in [&mut header.records, &mut header.typedefs, &mut header.enums] {
+        list.retain(|named| only(&named.name, &named.location));
     }
     Ok(ReadHeader {
         name: String::new(),
@@ -148,11 +148,11 @@ pub fn read(
 /// Returns the record types that `only` chooses, once each.
 fn records<'h>(header: &'h Header, only: &impl Fn(&str, &Location) -> bool) -> Vec<&'h NamedType> {
     let mut records: Vec<&NamedType> = Vec::new();
-    for named in header.records.iter().chain(&header.typedefs) {
-        let is_known = records.iter().any(|other| other.ty == named.ty);
-        let is_chosen = only(&named.name, &named.location);
-        if named.ty.as_record().is_some() && !is_known && is_chosen {
-            records.push(named);
+    for record in header.records.iter().chain(&header.typedefs) {
+        let is_known = records.iter().any(|other| other.ty == record.ty);
+        let is_chosen = only(&record.name, &record.location);
+        if record.ty.as_record().is_some() && !is_known && is_chosen {
+            records.push(record);
         }
     }
     records
@@ -246,16 +246,16 @@ struct HeaderCases<'a> {
 impl HeaderCases<'_> {
     /// Adds the case of a function of the header.
     fn prototype(&mut self, prototype: &Prototype) -> Result<(), Omission> {
-        let left = |key, why: &str| Err((key, why.to_owned()));
+        let omit = |key, why: &str| Err((key, why.to_owned()));
         if !prototype.target_features.is_empty() {
-            return left("own target", "the function has a target attribute");
+            return omit("own target", "the function has a target attribute");
         }
         if self.header.prototype(&prototype.name).is_none() {
-            return left("overloaded", "several functions have this name");
+            return omit("overloaded", "several functions have this name");
         }
         let convention = prototype.convention;
-        if let Some(own) = convention.filter(|own| **own != X86_64_WIN64) {
-            return left(OTHER_CONVENTION, own.name);
+        if let Some(other) = convention.filter(|other| **other != X86_64_WIN64) {
+            return omit(OTHER_CONVENTION, other.name);
         }
         no_room(prototype.params.iter().map(|(_, ty)| ty), &prototype.ret)?;
         places(&prototype.signature(), self.target)?;
@@ -300,10 +300,10 @@ impl HeaderCases<'_> {
     fn positions(
         &mut self,
         number: usize,
-        named: &NamedType,
+        record: &NamedType,
         convention: Option<&'static Convention>,
     ) -> Result<(), Omission> {
-        let (name, ty) = (named.name.as_str(), &named.ty);
+        let (name, ty) = (record.name.as_str(), &record.ty);
         no_room([].into_iter(), ty)?;
         let alone = FnSig::new([ty.clone()], Type::VOID);
         let alone = convention.into_iter().fold(alone, FnSig::convention);
@@ -314,7 +314,7 @@ impl HeaderCases<'_> {
         for (i, mut case) in positions.into_iter().enumerate() {
             case.name = format!("{name}{OF_RECORD}{}", case.name);
             case.prototype.name = format!("cabi_t{number}_{i}");
-            self.add(case, &named.location);
+            self.add(case, &record.location);
         }
         Ok(())
     }

@@ -149,14 +149,14 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
 }
 
 /// Returns the questions about every named type of the block, and about other types of its
-/// parameters and results. The names of their variables have `own` in them.
-fn questions(subject: &Subject, own: &str) -> Vec<Question> {
+/// parameters and results. The names of their variables have `prefix` in them.
+fn questions(subject: &Subject, prefix: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let highest_first = is_big_endian(subject.target.convention());
     let mut known: HashSet<(String, Type)> = HashSet::new();
     let mut add = |text: &str, spelled: &str, ty: &Type| {
         if ty.is_object() && known.insert((spelled.to_owned(), ty.clone())) {
-            let variable = format!("cabi_x{own}{}", out.len());
+            let variable = format!("cabi_x{prefix}{}", out.len());
             out.push(Question {
                 declaration: format!("{text} {variable}"),
                 variable,
@@ -169,8 +169,8 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
         }
     };
     let header = &subject.header;
-    let named = header.records.iter().chain(&header.typedefs);
-    for named in named.chain(&header.enums) {
+    let types = header.records.iter().chain(&header.typedefs);
+    for named in types.chain(&header.enums) {
         add(&named.name, &named.name, &named.ty);
     }
     for case in &subject.cases {
@@ -204,11 +204,11 @@ fn after_char(ty: &Type, model: &DataModel) -> Option<u64> {
 }
 
 impl Question {
-    /// Returns the probes of the type, up to those of `most`, which come last. `block` is the name
+    /// Returns the probes of the type, up to those of `about`, which come last. `block` is the name
     /// of the type's block.
-    fn probes(&self, block: &str, most: About) -> Vec<Probe> {
+    fn probes(&self, block: &str, about: About) -> Vec<Probe> {
         let mut probes = self.all_probes(block);
-        probes.retain(|probe| probe.about <= most);
+        probes.retain(|probe| probe.about <= about);
         probes.sort_by_key(|probe| probe.about);
         probes
     }
@@ -281,7 +281,7 @@ impl Question {
     /// elements. Members of `known` types are left out. If there are many, so are those of a type
     /// that has been walked.
     fn members(&self) -> Vec<Member> {
-        let all = Member {
+        let root = Member {
             path: String::new(),
             offset_bits: 0,
             width: None,
@@ -294,7 +294,7 @@ impl Question {
             many: by_size.min(512),
             found: Vec::new(),
         };
-        all.walk(&mut walk);
+        root.walk(&mut walk);
         walk.found
     }
 }
@@ -378,7 +378,7 @@ impl Member {
     /// Returns the bytes of an object of `size` bytes in which this member is 1 and the others are
     /// zero. `None` for types whose byte order does not show.
     fn bytes_of_one(&self, size: u64, highest_first: bool) -> Option<Vec<u8>> {
-        let mut one: Vec<u8> = match self.ty.kind() {
+        let mut image: Vec<u8> = match self.ty.kind() {
             _ if self.width.is_some() => return None,
             Kind::Scalar(Scalar::F32) => 1_f32.to_le_bytes().to_vec(),
             Kind::Scalar(Scalar::F64) => 1_f64.to_le_bytes().to_vec(),
@@ -391,11 +391,11 @@ impl Member {
             _ => return None,
         };
         if highest_first {
-            one.reverse();
+            image.reverse();
         }
         let at = usize::try_from(self.offset_bits / 8).ok()?;
         let mut bytes = vec![0; usize::try_from(size).ok()?];
-        bytes.get_mut(at..at + one.len())?.copy_from_slice(&one);
+        bytes.get_mut(at..at + image.len())?.copy_from_slice(&image);
         Some(bytes)
     }
 

@@ -55,8 +55,8 @@ pub fn mask(ty: &Type, places: BitPlaces) -> Vec<u8> {
             let bit = if places.highest_first { bit ^ 7 } else { bit };
             let at = usize::try_from(bit / 8).unwrap_or(usize::MAX);
             let Some(byte) = mask.get_mut(at) else { break };
-            let one = 1 << (bit % 8);
-            *byte = if counts { *byte | one } else { *byte & !one };
+            let flag = 1 << (bit % 8);
+            *byte = if counts { *byte | flag } else { *byte & !flag };
         }
     };
     for leaf in leaves(ty).filter(|leaf| !leaf.unnamed) {
@@ -73,8 +73,8 @@ pub fn mask(ty: &Type, places: BitPlaces) -> Vec<u8> {
         {
             // Up to the end of the vector's own bytes, which are a power of two.
             let lanes = u64::from(vector.lanes);
-            let own = lanes.div_ceil(8).next_power_of_two() * 8;
-            set(first + lanes..first + own, false);
+            let n_bits = lanes.div_ceil(8).next_power_of_two() * 8;
+            set(first + lanes..first + n_bits, false);
         }
     }
     mask
@@ -86,14 +86,14 @@ pub fn bytes(ty: &Type, number: u8, is_big_endian: bool) -> Vec<u8> {
         highest_first: is_big_endian,
         shift: 0,
     };
-    let all = mask(ty, places)
+    let masks = mask(ty, places)
         .into_iter()
         .zip(may_be_set(ty, is_big_endian));
     let byte = |(at, (mask, may)): (usize, (u8, u8))| {
-        let own = number.wrapping_mul(17).wrapping_add(at.to_le_bytes()[0]);
-        own & may & mask | POISON & !mask
+        let value = number.wrapping_mul(17).wrapping_add(at.to_le_bytes()[0]);
+        value & may & mask | POISON & !mask
     };
-    let mut bytes: Vec<u8> = all.enumerate().map(byte).collect();
+    let mut bytes: Vec<u8> = masks.enumerate().map(byte).collect();
     for leaf in leaves(ty).filter(|leaf| leaf.kind == LeafKind::Scalar(Scalar::F80)) {
         let top = usize::try_from(leaf.offset_bits / 8 + 7).ok();
         if let Some(top) = top.and_then(|at| bytes.get_mut(at)) {

@@ -97,11 +97,11 @@ fn has_far_pointer(abi: &FnAbi) -> bool {
 }
 
 fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {
-    let all: Vec<Type> = types.iter().chain([ret]).cloned().collect();
-    if Images::of(&all).size > MAX_VALUES {
+    let values: Vec<Type> = types.iter().chain([ret]).cloned().collect();
+    if Images::of(&values).size > MAX_VALUES {
         return Err("more bytes of values than the probe has room for");
     }
-    match all.iter().any(|ty| u64::from(ty.align()) > MAX_ALIGN) {
+    match values.iter().any(|ty| u64::from(ty.align()) > MAX_ALIGN) {
         true => Err("a larger alignment than the probe has memory for"),
         false => Ok(()),
     }
@@ -218,22 +218,22 @@ impl Probe {
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
             2 * MAX_VALUES
         );
-        let (mut own, mut rows, mut all) = (buffers, String::new(), Vec::new());
+        let (mut text, mut rows, mut all_values) = (buffers, String::new(), Vec::new());
         for question in questions {
             let n = question.number;
             let mut values = Values::of_sig(&question.sig, Some(convention));
             values.shift = self.machine.shift;
-            own.push_str(&values.of_globals(n));
+            text.push_str(&values.of_globals(n));
             let row = values.row((question.sig.takes_more(), false));
             let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
-            all.push(values);
+            all_values.push(values);
         }
-        let rows = (&*(own + &table(&rows)), questions.len());
+        let rows = (&*(text + &table(&rows)), questions.len());
         let mut link = linked_statically(questions.iter().map(Question::number));
-        let objects = objects.iter().map(|one| one.object.to_string_lossy());
+        let objects = objects.iter().map(|built| built.object.to_string_lossy());
         link.extend(objects.map(String::from));
         let link: Vec<&str> = link.iter().map(String::as_str).collect();
-        self.run(window(all.iter()), rows, &link)
+        self.run(window(all_values.iter()), rows, &link)
     }
 
     /// Links the probe with a table of cases, and the files in the flags; returns that
@@ -273,8 +273,8 @@ impl Probe {
         };
         let folder = Scratch::new().map_err(ReferenceError::io("the probe"))?;
         let [rounds, machine] = self.objects(&folder, n)?;
-        let own = [&*rounds, &machine, "-nostdlib", "-Wl,--no-relax"];
-        Program::build(&[rows], &[&flags[..], &own, link].concat())
+        let common = [&*rounds, &machine, "-nostdlib", "-Wl,--no-relax"];
+        Program::build(&[rows], &[&flags[..], &common, link].concat())
     }
 
     /// Returns the observations of `n` cases by `run`, which begins with the case that it is given.
@@ -282,9 +282,9 @@ impl Probe {
         n: usize,
         run: impl Fn(usize) -> Result<Output, ReferenceError>,
     ) -> Result<Vec<CaseFacts>, ReferenceError> {
-        let mut all: Vec<CaseFacts> = Vec::new();
-        while all.len() < n {
-            let output = run(all.len())?;
+        let mut observed: Vec<CaseFacts> = Vec::new();
+        while observed.len() < n {
+            let output = run(observed.len())?;
             let text = String::from_utf8_lossy(&output.stdout);
             for (line, why) in [
                 ("died unforked", "the system cannot start a process"),
@@ -297,11 +297,11 @@ impl Probe {
                     return Err(ReferenceError::io("the probe")(io::Error::other(why)));
                 }
             }
-            let before = all.len();
+            let n_before = observed.len();
             let mut cases = text.split("= ").skip(1).enumerate().peekable();
             while let Some((i, case)) = cases.next() {
                 let (number, lines) = case.split_once('\n').unwrap_or((case, ""));
-                if number.parse() != Ok(before + i) {
+                if number.parse() != Ok(n_before + i) {
                     break;
                 }
                 let has_died = lines.contains("died ");
@@ -312,19 +312,19 @@ impl Probe {
                 if i > 0 && !is_whole && !has_died && is_last {
                     break;
                 }
-                all.push(match is_whole {
+                observed.push(match is_whole {
                     true => facts(lines.strip_suffix(".\n").unwrap_or(lines)),
                     false => ended(lines, is_last),
                 });
             }
-            if all.len() == before {
+            if observed.len() == n_before {
                 let why = format!("the probe printed nothing: {}", output.status);
                 // The program ends before the first case, and would do so for the others.
-                let rest = if text.contains("= ") { 1 } else { n - before };
-                all.extend(vec![Err(Fault::from(why)); rest]);
+                let n_failed = if text.contains("= ") { 1 } else { n - n_before };
+                observed.extend(vec![Err(Fault::from(why)); n_failed]);
             }
         }
-        Ok(all)
+        Ok(observed)
     }
 }
 

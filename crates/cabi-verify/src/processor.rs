@@ -84,12 +84,12 @@ pub fn hidden() -> Result<String, String> {
 pub fn has(name: &str) -> bool {
     // If a hidden name is no feature's, no code runs that needs a feature.
     let hidden = hidden().ok();
-    let here = |hidden: String| {
+    let is_here = |hidden: String| {
         FEATURES
             .iter()
             .any(|one| one.name == name && one.is_here(&hidden))
     };
-    hidden.is_some_and(here)
+    hidden.is_some_and(is_here)
 }
 
 /// Names of the features that this processor lacks, of those whose macros are defined.

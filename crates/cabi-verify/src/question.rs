@@ -125,20 +125,20 @@ fn text(n: usize, declared: &CDeclarations, case: &Case, list: &str) -> String {
         takes += &format!("__builtin_va_list ap; __builtin_va_start(ap, a{last}); ");
     }
     for (i, (spelled, ty)) in params.iter().chain(unnamed).zip(&types).enumerate() {
-        let (global, own) = (format!("g{n}_{i}"), format!("a{i}"));
+        let (global, local) = (format!("g{n}_{i}"), format!("a{i}"));
         let _ = writeln!(text, "extern {spelled} {global};");
         let fetched = format!("__builtin_va_arg(ap, {spelled})");
         match (takes_apart(ty), i < params.len()) {
-            (true, false) => takes += &format!("{spelled} {own} = {fetched}; "),
+            (true, false) => takes += &format!("{spelled} {local} = {fetched}; "),
             (false, false) => takes += &format!("{global} = {fetched}; "),
-            (false, true) => takes += &format!("{global} = {own}; "),
+            (false, true) => takes += &format!("{global} = {local}; "),
             (true, true) => {}
         }
         if takes_apart(ty) {
-            takes += &copy(ty, &global, &own);
-            passes += &(object(spelled, &own) + &copy(ty, &own, &global));
+            takes += &copy(ty, &global, &local);
+            passes += &(object(spelled, &local) + &copy(ty, &local, &global));
         }
-        args.push(if takes_apart(ty) { own } else { global });
+        args.push(if takes_apart(ty) { local } else { global });
     }
     if declared.unnamed.is_some() {
         takes += "__builtin_va_end(ap); ";
@@ -157,10 +157,10 @@ fn text(n: usize, declared: &CDeclarations, case: &Case, list: &str) -> String {
             takes += &format!("return {out}; ");
         }
     }
-    let own = params.iter().enumerate();
-    let own: Vec<String> = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
-    let own = parameter_list(&own, declared.unnamed.is_some());
+    let parameters = params.iter().enumerate();
+    let parameters: Vec<String> = parameters.map(|(i, ty)| format!("{ty} a{i}")).collect();
+    let parameters = parameter_list(&parameters, declared.unnamed.is_some());
     format!(
-        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n"
+        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({parameters}) {{ {takes}}}\n"
     )
 }

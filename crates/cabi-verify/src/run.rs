@@ -27,8 +27,8 @@ pub fn calls_here() -> Result<(), String> {
 /// # Errors
 /// The reason why it does not.
 pub fn starts(program: &str) -> Result<(), String> {
-    let asked = std::process::Command::new(program)
+    let output = std::process::Command::new(program)
         .arg("--version")
         .output();
-    asked.map(drop).map_err(|why| format!("{program}: {why}"))
+    output.map(drop).map_err(|why| format!("{program}: {why}"))
 }

@@ -70,8 +70,8 @@ impl Root {
     }
 
     fn new(parent: &Path) -> io::Result<Self> {
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
-        let folder = made.map_err(|error| {
+        let created = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent);
+        let folder = created.map_err(|error| {
             let parent = parent.display();
             let why = format!("cannot create a temporary folder in {parent}: {error}");
             io::Error::new(error.kind(), why)
@@ -125,12 +125,12 @@ mod tests {
         fs::write(dead.folder.path().join("unit.c"), "int x;").unwrap();
         // As a killed process leaves it: no lock, and no owner that removes it.
         dead.folder.disable_cleanup(true);
-        let left = dead.folder.path().to_owned();
+        let path = dead.folder.path().to_owned();
         drop(dead);
         let unlocked = parent.path().join("cabi-verify-new");
         fs::create_dir(&unlocked).unwrap();
         sweep(parent.path());
-        assert!(!left.exists());
+        assert!(!path.exists());
         assert!(living.folder.path().exists());
         assert!(unlocked.exists(), "it may be about to be locked");
     }

@@ -69,13 +69,13 @@ pub(crate) fn run(
     mistake: Mistake,
     at_once: usize,
 ) -> Result<Vec<Vec<SignatureOutcome>>, String> {
-    let (mut all, compiled) = compile(units, at_once)?;
+    let (mut typed_units, compiled) = compile(units, at_once)?;
     let verdicts = units::run(&compiled, mistake, at_once, &|_, _, _| {});
     let verdicts = verdicts.map_err(|error| error.to_string())?;
-    for (one, verdicts) in compiled.iter().zip(&verdicts) {
-        all[one.part].take(verdicts);
+    for (unit, verdicts) in compiled.iter().zip(&verdicts) {
+        typed_units[unit.part].take(verdicts);
     }
-    Ok(all.into_iter().map(TypedUnit::compared).collect())
+    Ok(typed_units.into_iter().map(TypedUnit::compared).collect())
 }
 
 /// Compiles the signatures of `units`, and leaves out those whose layouts differ.
@@ -86,30 +86,30 @@ pub(crate) fn compile<'a>(
     units: &'a [SignatureUnit<'a>],
     at_once: usize,
 ) -> Result<(Vec<TypedUnit<'a>>, Vec<CompiledUnit>), String> {
-    let mut all = in_threads(units, at_once, TypedUnit::new, |_| {});
-    let layouts = all.iter();
+    let mut typed_units = in_threads(units, at_once, TypedUnit::new, |_| {});
+    let layouts = typed_units.iter();
     let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
     let layouts: Vec<_> = layouts.collect();
-    let units = all.iter().zip(&layouts).enumerate();
+    let units = typed_units.iter().zip(&layouts).enumerate();
     let units = units.map(|(part, (typed, layouts))| typed.unit(part, layouts));
     let units: Vec<Unit<'_>> = units.collect();
     let compiled = units::compile(&units, at_once, &|_, _, _| {});
     let (mut compiled, refused) = compiled.map_err(|error| error.to_string())?;
     let mut decided: Vec<BTreeMap<usize, SignatureOutcome>> = Vec::new();
-    for (part, typed) in all.iter().enumerate() {
-        let own = refused.iter().filter(|one| one.part == part);
-        decided.push(own.flat_map(|one| typed.refused(one)).collect());
+    for (part, typed) in typed_units.iter().enumerate() {
+        let of_part = refused.iter().filter(|one| one.part == part);
+        decided.push(of_part.flat_map(|one| typed.refused(one)).collect());
     }
-    for one in &mut compiled {
-        let differing = all[one.part].layouts_differ(one)?;
+    for unit in &mut compiled {
+        let differing = typed_units[unit.part].layouts_differ(unit)?;
         // Values of other sizes cannot be sent.
-        one.retain(|case| !number(&case.name).is_some_and(|i| differing.contains_key(&i)));
-        decided[one.part].extend(differing);
+        unit.retain(|case| !number(&case.name).is_some_and(|i| differing.contains_key(&i)));
+        decided[unit.part].extend(differing);
     }
-    for (typed, decided) in all.iter_mut().zip(decided) {
+    for (typed, decided) in typed_units.iter_mut().zip(decided) {
         typed.decided.extend(decided);
     }
-    Ok((all, compiled))
+    Ok((typed_units, compiled))
 }
 
 /// A unit with the types that `cabi` builds.
@@ -131,8 +131,8 @@ impl<'a> TypedUnit<'a> {
         let (mut subjects, mut decided) = (Vec::new(), BTreeMap::new());
         for (i, signature) in unit.signatures.iter().enumerate() {
             let panicked = |_| Err(Verdict::Differs("panic: in the classification".into()));
-            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, unit.compiler)));
-            match built.unwrap_or_else(panicked) {
+            let outcome = catch_unwind(AssertUnwindSafe(|| subject(i, signature, unit.compiler)));
+            match outcome.unwrap_or_else(panicked) {
                 Ok(subject) => subjects.push((i, subject)),
                 Err(verdict) => drop(decided.insert(i, verdict.into())),
             }
@@ -208,12 +208,12 @@ impl<'a> TypedUnit<'a> {
             {
                 let what = fact.what.replace(&format!("r{i}_"), "");
                 let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
-                let found = (fact.is_lost(&theirs), why);
-                let first = wrong.entry(i).or_insert_with(|| found.clone());
+                let difference = (fact.is_lost(&theirs), why);
+                let first = wrong.entry(i).or_insert_with(|| difference.clone());
                 // A difference of the layout is reported rather than one that the compiler's
                 // initializer makes.
-                if first.0 && !found.0 {
-                    *first = found;
+                if first.0 && !difference.0 {
+                    *first = difference;
                 }
             }
         }
@@ -242,11 +242,11 @@ impl<'a> TypedUnit<'a> {
 
     /// Returns one result for each signature.
     fn compared(mut self) -> Vec<SignatureOutcome> {
-        let all = (0..self.unit.signatures.len()).map(|i| {
+        let outcomes = (0..self.unit.signatures.len()).map(|i| {
             let nothing = || Verdict::Differs("the signature has no outcome".into()).into();
             self.decided.remove(&i).unwrap_or_else(nothing)
         });
-        all.collect()
+        outcomes.collect()
     }
 }
 
@@ -272,8 +272,8 @@ pub fn subject(
     });
     let case = placed.map_err(|error| by_cabi(&error, compiler))?;
     let code = declared.types.clone() + &declared.prototype;
-    let (named, cases) = (declared.named, vec![case]);
-    Ok(Subject::of_cases(&name, &target, code, named, cases))
+    let (types, cases) = (declared.named, vec![case]);
+    Ok(Subject::of_cases(&name, &target, code, types, cases))
 }
 
 /// Returns the verdict on a refusal of `cabi`. The known refusals of drawn signatures have errors
@@ -318,26 +318,26 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Si
 }
 
 /// Returns the verdict of both directions.
-fn of_both(both: [&units::CaseVerdict; 2]) -> SignatureOutcome {
+fn of_both(outcomes: [&units::CaseVerdict; 2]) -> SignatureOutcome {
     let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
-    for outcome in both {
-        let inside = |found: &Difference| found.clone().inside(outcome.direction.name());
+    for outcome in outcomes {
+        let inside = |difference: &Difference| difference.clone().inside(outcome.direction.name());
         match &outcome.verdict {
             Verdict::Passed(n) => calls += n,
             Verdict::NotLowered(why) | Verdict::NotRun(why) => not_lowered = Some(why.clone()),
-            Verdict::SelfInconsistent(found) => {
-                let mut found = inside(found);
+            Verdict::SelfInconsistent(difference) => {
+                let mut difference = inside(difference);
                 if let Some(shown) = &outcome.shown {
-                    let says = format!("; the compiler's own sides: {}", shown.says);
-                    found.why.push_str(&says);
+                    let note = format!("; the compiler's own sides: {}", shown.says);
+                    difference.why.push_str(&note);
                 }
-                inconsistent = Some(found);
+                inconsistent = Some(difference);
             }
-            Verdict::Differs(found) => return Verdict::Differs(inside(found)).into(),
+            Verdict::Differs(difference) => return Verdict::Differs(inside(difference)).into(),
         }
     }
     match (inconsistent, not_lowered) {
-        (Some(found), _) => Verdict::SelfInconsistent(found).into(),
+        (Some(difference), _) => Verdict::SelfInconsistent(difference).into(),
         (None, Some(why)) if calls == 0 => Verdict::NotLowered(why).into(),
         (None, one_direction) => SignatureOutcome {
             one_direction,

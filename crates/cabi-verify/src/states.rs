@@ -100,12 +100,12 @@ fn shape(group: &Group, measure: &Measure) -> Option<Shape> {
         _ => return None,
     };
     let align = u64::from(group.align).clamp(measure.slot, measure.greatest_align());
-    let own = match parts.as_str() {
+    let name = match parts.as_str() {
         "" => "nothing".to_owned(),
         "copy" => parts,
         _ => format!("{parts}/{align}"),
     };
-    measure.shapes().find(|shape| *shape == own)
+    measure.shapes().find(|shape| *shape == name)
 }
 
 /// A state and the next value's shape.

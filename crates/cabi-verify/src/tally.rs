@@ -85,21 +85,21 @@ pub struct Finding {
 
 impl Tally {
     /// Makes a tally of no signatures yet.
-    pub(crate) fn new(asked: &Compiler, label: String) -> Self {
+    pub(crate) fn new(compiler: &Compiler, label: String) -> Self {
         Self {
             label,
-            command: asked.reference.command(),
-            version: asked.reference.version().to_owned(),
-            target: asked.target().name().to_owned(),
-            profile: asked.policy_name(),
-            policy: asked.policy.names().map(str::to_owned).collect(),
-            vectors: match asked.level {
+            command: compiler.reference.command(),
+            version: compiler.reference.version().to_owned(),
+            target: compiler.target().name().to_owned(),
+            profile: compiler.policy_name(),
+            policy: compiler.policy.names().map(str::to_owned).collect(),
+            vectors: match compiler.level {
                 VectorLevel::Baseline => "baseline",
                 VectorLevel::Avx => "avx",
                 VectorLevel::Avx512 => "avx512",
             }
             .to_owned(),
-            ms_abi: asked.ms_abi,
+            ms_abi: compiler.ms_abi,
             ..Self::default()
         }
     }
@@ -156,9 +156,9 @@ impl Tally {
             (&mut self.not_lowered, other.not_lowered),
             (&mut self.not_run, other.not_run),
         ];
-        for (all, more) in maps {
-            for (key, n) in more {
-                *all.entry(key).or_default() += n;
+        for (counts, added) in maps {
+            for (key, n) in added {
+                *counts.entry(key).or_default() += n;
             }
         }
         self.failures.extend(other.failures);
@@ -174,10 +174,10 @@ impl Tally {
             (&self.failures, Status::Failed),
             (&self.inconsistent, Status::SelfInconsistent),
         ];
-        for (all, status) in lists {
-            items.extend(all.iter().map(|found| {
-                let mut item = Item::new(&found.name, status, &found.why);
-                item.detail = self.block(found);
+        for (findings, status) in lists {
+            items.extend(findings.iter().map(|finding| {
+                let mut item = Item::new(&finding.name, status, &finding.why);
+                item.detail = self.block(finding);
                 item
             }));
         }
@@ -194,10 +194,10 @@ impl Tally {
     }
 
     /// Returns a difference as a file of the corpus.
-    fn block(&self, found: &Finding) -> String {
+    fn block(&self, finding: &Finding) -> String {
         let Finding {
             again, why, block, ..
-        } = found;
+        } = finding;
         let command = shell_words::quote(&self.command);
         let ms_abi = if self.ms_abi { " --ms-abi" } else { "" };
         let target = block.lines().find_map(|line| line.strip_prefix("target: "));
@@ -254,24 +254,24 @@ impl Tally {
 }
 
 impl Finding {
-    /// Returns `signature`, which `asked` passes differently, as a block of the corpus; `again`
+    /// Returns `signature`, which `compiler` passes differently, as a block of the corpus; `again`
     /// tries it again.
     pub(crate) fn new(
-        asked: &Compiler,
+        compiler: &Compiler,
         name: String,
         again: String,
         signature: &CSignature,
         why: &str,
     ) -> Self {
         let mut keys = Vec::new();
-        let target = asked.target();
-        let profile = Profile::named(&asked.policy.name_on(&target));
+        let target = compiler.target();
+        let profile = Profile::named(&compiler.policy.name_on(&target));
         let profile = profile.filter(|own| own.on(&target) != Policy::of(&target));
         keys.extend(profile.map(|profile| format!("policy: {profile}")));
         if target != Target::X86_64_LINUX {
             keys.push(format!("target: {}", target.name()));
         }
-        let vectors = Capability::of_level(asked.level);
+        let vectors = Capability::of_level(compiler.level);
         keys.extend(vectors.map(|vectors| format!("features: {vectors}")));
         let (subcommand, _) = again.split_once(' ').unwrap_or((&again, ""));
         let section = format!("psABI 3.2.3: found by cabi {subcommand}");

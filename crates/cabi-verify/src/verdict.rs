@@ -175,8 +175,8 @@ pub enum Verdict {
 }
 
 impl From<Result<usize, Fault>> for Verdict {
-    fn from(made: Result<usize, Fault>) -> Self {
-        match made {
+    fn from(result: Result<usize, Fault>) -> Self {
+        match result {
             Ok(calls) => Self::Passed(calls),
             Err(Fault::Failed(difference)) => Self::Differs(difference),
             Err(refused) => Self::NotLowered(refused.to_string()),
@@ -188,8 +188,8 @@ impl Verdict {
     /// Returns this verdict, with its difference found in the circumstances that `how` names.
     pub fn inside(self, how: &str) -> Self {
         match self {
-            Self::Differs(found) => Self::Differs(found.inside(how)),
-            Self::SelfInconsistent(found) => Self::SelfInconsistent(found.inside(how)),
+            Self::Differs(difference) => Self::Differs(difference.inside(how)),
+            Self::SelfInconsistent(difference) => Self::SelfInconsistent(difference.inside(how)),
             other => other,
         }
     }
@@ -199,8 +199,8 @@ impl Verdict {
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Passed(a), Self::Passed(b)) => Self::Passed(a + b),
-            (found @ Self::Differs(_), _) | (_, found @ Self::Differs(_)) => found,
-            (Self::Passed(_), found) | (found, _) => found,
+            (verdict @ Self::Differs(_), _) | (_, verdict @ Self::Differs(_)) => verdict,
+            (Self::Passed(_), verdict) | (verdict, _) => verdict,
         }
     }
 

@@ -140,21 +140,21 @@ impl Verification {
     /// Does all but the calls.
     pub fn prepare<'a>(&'a self, progress: Progress<'_>) -> Result<PreparedRun<'a>, VerifyError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let each = self.compilers.iter().flat_map(|compiler| {
+        let pairs = self.compilers.iter().flat_map(|compiler| {
             let headers = self.headers.iter();
             headers.map(move |read| (compiler, read))
         });
-        let each: Vec<(&Compiler, &ReadHeader)> = each.collect();
+        let pairs: Vec<(&Compiler, &ReadHeader)> = pairs.collect();
         let ask = |&(compiler, read): &(&'a Compiler, &'a ReadHeader)| {
             check_interrupt()?;
             let mut part = HeaderRun::new(compiler, read);
             part.ask(&flags)?;
             Ok(part)
         };
-        progress(RunStep::Ask, 0, each.len());
-        let report = |done| progress(RunStep::Ask, done, each.len());
-        let asked = in_threads(&each, self.at_once, ask, report).into_iter();
-        let mut parts: Vec<HeaderRun<'_>> = asked.collect::<Result<_, VerifyError>>()?;
+        progress(RunStep::Ask, 0, pairs.len());
+        let report = |done| progress(RunStep::Ask, done, pairs.len());
+        let runs = in_threads(&pairs, self.at_once, ask, report).into_iter();
+        let mut parts: Vec<HeaderRun<'_>> = runs.collect::<Result<_, VerifyError>>()?;
         let mut units = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let optimize = match part.compiler.reference.says_how_to_optimize() {
@@ -177,10 +177,10 @@ impl Verification {
             }
         }
         let (compiled, refused) = units::compile(&units, self.at_once, progress)?;
-        let left = refused.iter();
-        let left = left.map(|one| (one.part, parts[one.part].refused(one)));
-        for (number, left) in left.collect::<Vec<_>>() {
-            parts[number].skipped.extend(left);
+        let omitted = refused.iter();
+        let omitted = omitted.map(|one| (one.part, parts[one.part].refused(one)));
+        for (number, omitted) in omitted.collect::<Vec<_>>() {
+            parts[number].skipped.extend(omitted);
         }
         Ok(PreparedRun {
             plan: self,
@@ -205,11 +205,11 @@ impl<'a> PreparedRun<'a> {
     /// # Errors
     /// [`VerifyError::Reference`], [`VerifyError::Interrupted`].
     pub fn run(&self, mistake: Mistake, progress: Progress<'_>) -> Result<Run<'a>, VerifyError> {
-        let all = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
+        let verdicts = units::run(&self.compiled, mistake, self.plan.at_once, progress)?;
         let mut parts = self.parts.clone();
-        for (unit, verdicts) in self.compiled.iter().zip(all) {
+        for (unit, verdicts) in self.compiled.iter().zip(verdicts) {
             let part = &mut parts[unit.part];
-            verdicts.into_iter().for_each(|one| part.take(one));
+            verdicts.into_iter().for_each(|verdict| part.take(verdict));
         }
         let plan = self.plan;
         Ok(Run { plan, parts })
@@ -271,8 +271,8 @@ fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
     };
     let object = built.object.to_string_lossy();
     let program = Program::build(&[main], &[&*object, "-Wl,-z,now"]);
-    let ran = program.and_then(|program| program.run(&runner(), &[], SECONDS));
-    match ran.map(|ran| ran.status) {
+    let output = program.and_then(|program| program.run(&runner(), &[], SECONDS));
+    match output.map(|output| output.status) {
         Ok(status) if status.code() == Some(22) => Ok(()),
         Ok(status) => Err(unusable(format!("a program with it ends with {status}"))),
         Err(why) => Err(unusable(why.to_string())),

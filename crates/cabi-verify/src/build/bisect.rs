@@ -37,23 +37,23 @@ pub(crate) fn rejected_files(
     chosen: &[usize],
     file: impl Fn(usize) -> String,
 ) -> Vec<Rejection> {
-    let mut said: BTreeMap<&str, String> = BTreeMap::new();
+    let mut messages: BTreeMap<&str, String> = BTreeMap::new();
     for line in error.messages().unwrap_or_default().lines() {
         if let Some((file, _)) = line.split_once(':') {
-            let words = said.entry(file).or_default();
+            let words = messages.entry(file).or_default();
             words.push_str(line);
             words.push('\n');
         }
     }
-    let named = chosen.iter().filter_map(|&at| {
-        let words = said.get(&*file(at))?;
+    let rejections = chosen.iter().filter_map(|&at| {
+        let words = messages.get(&*file(at))?;
         let is_error = words.contains("error:");
         is_error.then(|| Rejection {
             cases: vec![at],
             why: error.with_messages(words),
         })
     });
-    named.collect()
+    rejections.collect()
 }
 
 /// Builds `items` in one file without those that are refused. `blame` returns the items that an
@@ -80,18 +80,18 @@ pub(crate) fn build_without_refused<B>(
             Err(error) if error.is_about_the_system() => return Err(error),
             Err(error) => error,
         };
-        let mut found = blame(&error, &parts.cases);
+        let mut rejections = blame(&error, &parts.cases);
         // A file that cannot be built without items either is no fault of theirs.
-        if found.is_empty() && parts.cases.len() > 1 && build(&[]).is_ok() {
-            search(&parts.cases, &mut build, &blame, &mut found)?;
+        if rejections.is_empty() && parts.cases.len() > 1 && build(&[]).is_ok() {
+            search(&parts.cases, &mut build, &blame, &mut rejections)?;
         }
-        if found.is_empty() {
+        if rejections.is_empty() {
             let cases = std::mem::take(&mut parts.cases);
             parts.refused.push(Rejection { cases, why: error });
         }
-        for one in found {
-            parts.cases.retain(|left| !one.cases.contains(left));
-            parts.refused.push(one);
+        for rejection in rejections {
+            parts.cases.retain(|case| !rejection.cases.contains(case));
+            parts.refused.push(rejection);
         }
     }
     Ok(parts)
@@ -102,7 +102,7 @@ fn search<B>(
     items: &[usize],
     build: &mut impl FnMut(&[usize]) -> Result<B, ReferenceError>,
     blame: &impl Fn(&ReferenceError, &[usize]) -> Vec<Rejection>,
-    found: &mut Vec<Rejection>,
+    rejections: &mut Vec<Rejection>,
 ) -> Result<(), ReferenceError> {
     let (first, second) = items.split_at(items.len() / 2);
     for half in [first, second] {
@@ -110,14 +110,14 @@ fn search<B>(
         if why.is_about_the_system() {
             return Err(why);
         }
-        let named = blame(&why, half);
-        if !named.is_empty() {
-            found.extend(named);
-        } else if half.len() == 1 || found.len() >= MOST_FOUND {
+        let blamed = blame(&why, half);
+        if !blamed.is_empty() {
+            rejections.extend(blamed);
+        } else if half.len() == 1 || rejections.len() >= MOST_FOUND {
             let cases = half.to_vec();
-            found.push(Rejection { cases, why });
+            rejections.push(Rejection { cases, why });
         } else {
-            search(half, build, blame, found)?;
+            search(half, build, blame, rejections)?;
         }
     }
     Ok(())

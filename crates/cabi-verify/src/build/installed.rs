@@ -74,17 +74,17 @@ impl InstalledCompilers {
                 .as_deref()
                 .map_or_else(|| commands.to_vec(), |one| vec![one]);
             let mut why = String::new();
-            let found = commands.iter().find_map(|command| {
+            let chosen = commands.iter().find_map(|command| {
                 let reference = Reference::within(limit, command);
-                let reference = reference.and_then(|found| {
-                    let is_it = found.name() == *name || found.versioned_name() == *name;
+                let reference = reference.and_then(|compiler| {
+                    let is_it = compiler.name() == *name || compiler.versioned_name() == *name;
                     is_it
-                        .then_some(found)
+                        .then_some(compiler)
                         .ok_or_else(|| format!("`{command}` is not {name}"))
                 });
                 reference.map_err(|reason| why = reason).ok()
             });
-            match found {
+            match chosen {
                 Some(reference) => bench.references.push(reference),
                 None => bench.absent.push((name, why)),
             }

@@ -118,8 +118,8 @@ impl Reference {
             let is_here = |own: &&Tools| Target::named(own.triple).is_ok_and(|own| own == HERE);
             names.splice(..0, KNOWN.iter().filter(is_here).map(|own| own.linker));
         }
-        let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
-        found
+        let mut references = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
+        references
             .find_map(Result::ok)
             .ok_or_else(|| format!("none of {} is installed", names.join(", ")))
     }
@@ -154,8 +154,8 @@ impl ProgramTarget {
         let name = triple.replacen("riscv64gc-", "riscv64-", 1);
         let target = Target::named(&name).map_err(|error| error.to_string())?;
         let mut known = KNOWN.iter().filter_map(|tools| {
-            let own = Target::named(tools.triple).ok()?;
-            is_same_but_vendor(&own, &target).then_some((own, tools))
+            let candidate = Target::named(tools.triple).ok()?;
+            is_same_but_vendor(&candidate, &target).then_some((candidate, tools))
         });
         let (target, tools) = known.next().ok_or_else(|| {
             let known: Vec<&str> = Self::names().collect();
@@ -175,12 +175,12 @@ impl ProgramTarget {
             starts(program)?;
         }
         let linker = Reference::unasked(TIME_LIMIT, tools.linker)?;
-        let own = Self {
+        let program_target = Self {
             target,
             emulator,
             linker: linker.for_programs(),
         };
-        Ok((own, tools.compilers))
+        Ok((program_target, tools.compilers))
     }
 
     /// Returns x86-64 Linux, whose programs `linker` links.

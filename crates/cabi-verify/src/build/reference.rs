@@ -128,8 +128,8 @@ impl Reference {
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.macros = Arc::default();
-        let more = flags.iter().map(|&flag| flag.to_owned());
-        reference.command.extend(more);
+        let words = flags.iter().map(|&flag| flag.to_owned());
+        reference.command.extend(words);
         for text in [" ", &shell_words::join(flags)] {
             reference.text.push_str(text);
         }
@@ -202,10 +202,10 @@ impl Reference {
     /// Returns a remark about [`profile`](Self::profile) if its version was not measured, otherwise
     /// an empty text.
     pub(crate) fn unmeasured(&self) -> String {
-        let (own, profile) = (self.versioned_name(), self.profile());
-        match profile.to_string() == own {
+        let (name, profile) = (self.versioned_name(), self.profile());
+        match profile.to_string() == name {
             true => String::new(),
-            false => format!(" ({own} was not measured, {profile} is used)"),
+            false => format!(" ({name} was not measured, {profile} is used)"),
         }
     }
 
@@ -257,18 +257,18 @@ impl Reference {
         block: &Block,
         has: impl Fn(Capability) -> Result<(), String>,
     ) -> Result<(), String> {
-        let named: Vec<&str> = block
+        let references: Vec<&str> = block
             .references
             .iter()
             .map(String::as_str)
             .filter(|name| KNOWN_REFERENCES.contains(name))
             .collect();
-        if !named.is_empty() && !named.contains(&self.name) {
+        if !references.is_empty() && !references.contains(&self.name) {
             let reason = block
                 .references_reason
                 .as_deref()
                 .unwrap_or("the block is restricted");
-            return Err(format!("for {} only: {reason}", named.join(" and ")));
+            return Err(format!("for {} only: {reason}", references.join(" and ")));
         }
         for capability in needs(block) {
             if let Err(why) = has(capability) {

@@ -164,11 +164,11 @@ impl Zig {
         let blame = |error: &ReferenceError, chosen: &[usize]| {
             let messages = error.messages().unwrap_or_default();
             let blamed = file.rejections(&file.text(chosen), messages, chosen);
-            let own = blamed.into_iter().map(|(side, why)| Rejection {
+            let rejections = blamed.into_iter().map(|(side, why)| Rejection {
                 cases: vec![side],
                 why: error.with_messages(&why),
             });
-            own.collect()
+            rejections.collect()
         };
         let parts = build_without_refused(sides, make, blame)?;
         if parts.cases.is_empty() {

@@ -103,9 +103,9 @@ fn cases(block: &Block, header: &Header, target: &Target) -> Result<Vec<Case>, S
     if block.unnamed.is_some() && prototypes.iter().filter(is_variadic).count() != 1 {
         return Err("`unnamed` needs one variadic prototype in the block".to_owned());
     }
-    let unnamed = header.prototype(UNNAMED).map(|one| {
-        let types = one.params.iter().map(|(_, ty)| ty.clone());
-        let texts = one.spelled_params.iter().map(|text| portable(text));
+    let unnamed = header.prototype(UNNAMED).map(|prototype| {
+        let types = prototype.params.iter().map(|(_, ty)| ty.clone());
+        let texts = prototype.spelled_params.iter().map(|text| portable(text));
         (types.collect(), texts.collect())
     });
     let case = |prototype: &&Prototype| {

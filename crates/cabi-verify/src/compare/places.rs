@@ -32,16 +32,16 @@ impl Comparison<'_> {
         Ok(match place {
             Place::Ignore => Vec::new(),
             Place::Parts(parts) => {
-                let mut all = Vec::new();
-                for placed in parts.iter().filter(|own| own.part.size > 0) {
+                let mut ranges = Vec::new();
+                for placed in parts.iter().filter(|placed| placed.part.size > 0) {
                     if usize::from(placed.part.offset) >= size {
                         return Err(format!("{size} bytes were observed"));
                     }
                     let bytes = usize::from(placed.part.size);
                     let starts = self.part(placed, size).into_iter();
-                    all.extend(starts.map(|(from, start)| (from..from + bytes, start)));
+                    ranges.extend(starts.map(|(from, start)| (from..from + bytes, start)));
                 }
-                all
+                ranges
             }
             Place::Stack { offset, .. } => vec![(0..size, stack(*offset))],
             Place::Indirect { pointer, .. } => {
@@ -58,9 +58,9 @@ impl Comparison<'_> {
     /// Returns the first byte of the value that is in a part, and its place.
     pub(super) fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
         let part = placed.part;
-        let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
+        let n_bytes = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
         let before = |bytes: usize| match is_big_endian(Some(self.abi.convention)) {
-            true => bytes.saturating_sub(own) as u64,
+            true => bytes.saturating_sub(n_bytes) as u64,
             false => 0,
         };
         let bytes_of_register = usize::try_from(self.abi.convention.frame.slot).unwrap_or(8);
@@ -79,8 +79,8 @@ impl Comparison<'_> {
             Loc::Stack(offset) => Some(stack(offset + before(part.ty.bytes().into()))),
             _ => None,
         };
-        let all = regs.chain(slot);
-        all.map(|spot| (part.offset.into(), spot)).collect()
+        let spots = regs.chain(slot);
+        spots.map(|spot| (part.offset.into(), spot)).collect()
     }
 }
 

@@ -95,14 +95,14 @@ impl Block {
                         let known = known.join(", ");
                         return Err(format!("unknown profile `{text}`; known: default, {known}"));
                     }
-                    own => own,
+                    profile => profile,
                 }
             }
             "features" => {
                 self.features = items(text);
                 let is_level = |feature: &&String| matches!(feature.as_str(), "avx" | "avx512f");
-                if let Some(other) = self.features.iter().find(|feature| !is_level(feature)) {
-                    return Err(format!("unknown level `{other}`; known: avx, avx512f"));
+                if let Some(feature) = self.features.iter().find(|feature| !is_level(feature)) {
+                    return Err(format!("unknown level `{feature}`; known: avx, avx512f"));
                 }
             }
             other => return Err(format!("unknown key `{other}`")),

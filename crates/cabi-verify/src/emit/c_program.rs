@@ -58,11 +58,11 @@ pub(crate) fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
 /// Returns the program. The comment that begins it says `how` it is built.
 fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     let mut emitter = Emitter::new(case.target.data_model());
-    let own = respelled(case, &mut emitter)?;
+    let copy = respelled(case, &mut emitter)?;
     let parts = [
-        ("CALLEE", callee(&own)),
-        ("CALLER", caller(&own, "")),
-        ("MAIN", main(&own)),
+        ("CALLEE", callee(&copy)),
+        ("CALLER", caller(&copy, "")),
+        ("MAIN", main(&copy)),
     ];
     let parts = parts.map(|(part, text)| format!("#ifdef {part}\n{text}#endif\n"));
     let comment = format!("{}: {differs}", case.name).replace("*/", "* /");
@@ -73,7 +73,7 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
         .replace("cabi_u32_high = 4294967295", "cabi_u32_high = 1");
     Some(format!(
         "/* {comment}\n   {how} */\n{TRUNCATION}{SHARED}{COMMON}{definitions}{}{}",
-        own.declaration(),
+        copy.declaration(),
         parts.concat()
     ))
 }
@@ -81,21 +81,21 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
 /// Returns `case` as a function `f` that returns, whose types have the names that `emitter` gives
 /// them.
 fn respelled(case: &Case, emitter: &mut Emitter) -> Option<Case> {
-    let mut own = case.clone();
+    let mut copy = case.clone();
     let mut spelled = |ty: &Type| emitter.spelling(ty).ok();
-    let unnamed = own.unnamed.iter().map(&mut spelled);
-    own.unnamed_text = unnamed.collect::<Option<_>>()?;
-    let params = own.prototype.params.iter().map(|(_, ty)| spelled(ty));
-    own.prototype.spelled_params = params.collect::<Option<_>>()?;
-    if !own.has_result() {
-        (own.prototype.ret, own.prototype.noreturn) = (Type::VOID, false);
+    let unnamed = copy.unnamed.iter().map(&mut spelled);
+    copy.unnamed_text = unnamed.collect::<Option<_>>()?;
+    let params = copy.prototype.params.iter().map(|(_, ty)| spelled(ty));
+    copy.prototype.spelled_params = params.collect::<Option<_>>()?;
+    if !copy.has_result() {
+        (copy.prototype.ret, copy.prototype.noreturn) = (Type::VOID, false);
     }
-    own.prototype.spelled_ret = match own.has_result() {
-        true => spelled(&own.prototype.ret)?,
+    copy.prototype.spelled_ret = match copy.has_result() {
+        true => spelled(&copy.prototype.ret)?,
         false => "void".to_owned(),
     };
-    own.prototype.name = "f".to_owned();
-    Some(own)
+    copy.prototype.name = "f".to_owned();
+    Some(copy)
 }
 
 /// Declarations that the parts share, besides `f`.
@@ -115,10 +115,10 @@ fn main(case: &Case) -> String {
         highest_first,
         shift: 0,
     };
-    let compared = |what: &str, got: &str, want: &str, mask: &[u8]| {
+    let compared = |subject: &str, got: &str, expected: &str, mask: &[u8]| {
         let (n, mask) = (mask.len(), initializer(mask));
         format!(
-            "static const unsigned char mask[] = {mask}; differ |= compare(\"{what}\", {got}, {want}, mask, {n});"
+            "static const unsigned char mask[] = {mask}; differ |= compare(\"{subject}\", {got}, {expected}, mask, {n});"
         )
     };
     let images = Images::of(&types);
@@ -129,23 +129,23 @@ fn main(case: &Case) -> String {
         let number = u8::try_from(i % 128).unwrap_or(0) + 1;
         let image = bytes(ty, number, highest_first);
         sent.push(format!("[{at}] = {}", list(&image)));
-        let (what, got) = (format!("argument {i}"), format!("cabi_seen_bytes + {at}"));
-        let passed = cabi::promote(ty);
-        let check = match i < n_named || passed == *ty {
-            true => compared(&what, &got, &format!("sent + {at}"), &mask(ty, places)),
+        let (subject, got) = (format!("argument {i}"), format!("cabi_seen_bytes + {at}"));
+        let promoted = cabi::promote(ty);
+        let check = match i < n_named || promoted == *ty {
+            true => compared(&subject, &got, &format!("sent + {at}"), &mask(ty, places)),
             // As C converts it.
             false => {
-                let mask = vec![0xff; size_of(&passed)];
-                let check = compared(&what, &got, "(void *)&want", &mask);
-                let passed = fetched(ty, text);
-                format!("{text} v; copy(&v, sent + {at}, sizeof v); {passed} want = v; {check}")
+                let mask = vec![0xff; size_of(&promoted)];
+                let check = compared(&subject, &got, "(void *)&want", &mask);
+                let spelling = fetched(ty, text);
+                format!("{text} v; copy(&v, sent + {at}, sizeof v); {spelling} want = v; {check}")
             }
         };
         checks += &format!("  {{ {check} }}\n");
     }
-    let mut given = Vec::new();
+    let mut result = Vec::new();
     if case.has_result() {
-        given = bytes(&case.prototype.ret, 129, highest_first);
+        result = bytes(&case.prototype.ret, 129, highest_first);
         let mask = mask(&case.prototype.ret, places);
         let check = compared("result", "got", "cabi_given_bytes", &mask);
         checks += &format!("  {{ {check} }}\n");
@@ -157,9 +157,9 @@ fn main(case: &Case) -> String {
          static const unsigned char sent[{}] = {{ {} }};\n\
          {MAIN}{checks}  }}\n  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n  return differ;\n}}\n",
         images.size + ROOM,
-        given.len() + ROOM,
-        given.len() + ROOM,
-        initializer(&given),
+        result.len() + ROOM,
+        result.len() + ROOM,
+        initializer(&result),
         images.size + ROOM,
         sent.join(", ")
     )

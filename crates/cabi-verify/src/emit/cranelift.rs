@@ -168,13 +168,13 @@ impl CraneliftObject {
                 let form = if lanes { 0 } else { (i + variant) % VARIANTS };
                 args.push(argument(builder, &plan, Some(i), at, (form, &this.lower)));
             }
-            let wanted = this.result_form(&plan, ret, (variant, via != 3));
+            let form = this.result_form(&plan, ret, (variant, via != 3));
             let target = match via {
                 0 => Callee::from(import),
                 2 => Callee::from(this.module.declare_func_in_func(import, builder.func)),
                 _ => Callee::from(callee),
             };
-            let (kept, to) = this.own_values(builder);
+            let (live, to) = this.own_values(builder);
             let (lower, mutation) = (&this.lower, side.mutation);
             let mut stubs = MutatedModule {
                 module: &mut this.module,
@@ -182,16 +182,16 @@ impl CraneliftObject {
             };
             let returned = if via == 3 {
                 let callable = lower.callee(&mut stubs, builder, &plan, target)?;
-                let values = lower.values_in(builder, &plan, &args, wanted)?;
+                let values = lower.values_in(builder, &plan, &args, form)?;
                 let call = callable.call(builder, &values)?;
                 let results = Values::from_slice(builder.inst_results(call));
-                lower.values_out(&mut stubs, builder, &plan, &results, wanted)?
+                lower.values_out(&mut stubs, builder, &plan, &results, form)?
             } else {
-                lower.call_sig(&mut stubs, builder, target, sig, &args, wanted)?
+                lower.call_sig(&mut stubs, builder, target, sig, &args, form)?
             };
             keep(builder, returned, &plan, (ret, &this.lower));
             if !sig.is_noreturn() {
-                for (value, offset) in kept.into_iter().zip((0..).step_by(8)) {
+                for (value, offset) in live.into_iter().zip((0..).step_by(8)) {
                     builder.ins().store(MemFlagsData::new(), value, to, offset);
                 }
                 builder.ins().return_(&[]);
@@ -256,26 +256,26 @@ impl CraneliftObject {
         let CallSide { sig, offsets, .. } = *side;
         let (variant, mutation) = (side.index % VARIANTS, side.mutation);
         let plan = self.lower.entry_plan(sig)?;
-        let own = &clif_signature(&plan.signature);
+        let signature = &clif_signature(&plan.signature);
         let declare = |this: &mut Self| match mutation.stub {
             // If C enters by a stub, the stub has the name.
             None => Ok(this.lower.declare_export(&mut this.module, name, sig)?.body),
-            Some(_) => Ok(this.module.declare_anonymous_function(own)?),
+            Some(_) => Ok(this.module.declare_anonymous_function(signature)?),
         };
         let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, block| {
             let config = this.config();
             let entry = this.lower.enter(builder, block, sig)?;
-            let [seen, given, escape] = this.addresses(builder, [0, 2, 9]);
+            let [arguments, result, escape] = this.addresses(builder, [0, 2, 9]);
             let flags = MemFlagsData::new();
             let escape = builder.ins().load(types::I64, flags, escape, 0);
             let at_result = offsets.get(sig.params().len()).copied();
-            let given = after(builder, given, at_result.unwrap_or(0));
+            let result = after(builder, result, at_result.unwrap_or(0));
             let list = va_list(builder);
             if sig.is_variadic() {
                 entry.va_start(builder, list)?;
             }
             for (i, (param, offset)) in sig.params().iter().zip(offsets).enumerate() {
-                let to = after(builder, seen, *offset);
+                let to = after(builder, arguments, *offset);
                 if i >= sig.n_named() {
                     // The caller has promoted it, if C promotes it.
                     let from = this
@@ -295,7 +295,7 @@ impl CraneliftObject {
                 return Ok(());
             }
             let form = (variant, &this.lower);
-            let value = given_result(builder, config, &entry, sig.result(), given, form);
+            let value = given_result(builder, config, &entry, sig.result(), result, form);
             let module = &mut this.module;
             entry.ret(
                 &mut MutatedModule { module, mutation },
@@ -303,7 +303,7 @@ impl CraneliftObject {
                 Some(&value),
             )
         };
-        let body = self.define(declare, own, mutation, build)?;
+        let body = self.define(declare, signature, mutation, build)?;
         match mutation.stub {
             None => Ok(()),
             Some(change) => {
@@ -321,7 +321,7 @@ impl CraneliftObject {
         change: fn(Stub) -> Stub,
         body: FuncId,
     ) -> Result<(), Fault> {
-        let of = match stub {
+        let function = match stub {
             Some(stub) => stub_id(&mut self.module, change(stub))?,
             None => body,
         };
@@ -333,8 +333,8 @@ impl CraneliftObject {
             Ok(declared?)
         };
         let build = |this: &mut Self, builder: &mut FunctionBuilder<'_>, _| {
-            let of = this.module.declare_func_in_func(of, builder.func);
-            let address = builder.ins().func_addr(types::I64, of);
+            let function = this.module.declare_func_in_func(function, builder.func);
+            let address = builder.ins().func_addr(types::I64, function);
             builder.ins().return_(&[address]);
             Ok(())
         };
@@ -349,29 +349,29 @@ fn after(builder: &mut FunctionBuilder<'_>, start: Value, offset: usize) -> Valu
     builder.ins().iadd_imm_s(start, offset)
 }
 
-/// Returns the object of `ty` at `given` in one of its forms, as a result.
+/// Returns the object of `ty` at `from` in one of its forms, as a result.
 fn given_result(
     builder: &mut FunctionBuilder<'_>,
     config: TargetFrontendConfig,
     entry: &Entry,
     ty: &Type,
-    given: Value,
+    from: Value,
     (variant, lower): (usize, &Lowering),
 ) -> Arg {
     let parts = entry.plan().result.parts();
     let sret = entry.sret();
     let has_fields = value_type(ty).is_some() || sret.is_some() || !parts.is_empty();
     match (variant % VARIANTS, sret) {
-        _ if ty.size() == 0 => Arg::memory(given),
+        _ if ty.size() == 0 => Arg::memory(from),
         // Built where it goes.
         (3, Some(sret)) => {
-            copy(builder, config, ty.size(), given, sret);
+            copy(builder, config, ty.size(), from, sret);
             Arg::memory(sret)
         }
         (form @ (1 | 2), _) if has_fields => {
-            argument(builder, entry.plan(), None, given, (form, lower))
+            argument(builder, entry.plan(), None, from, (form, lower))
         }
-        _ => Arg::memory(given),
+        _ => Arg::memory(from),
     }
 }
 

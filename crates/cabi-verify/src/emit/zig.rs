@@ -274,9 +274,9 @@ fn caller(case: &Case, words: &Words) -> String {
     let types = case.argument_types();
     let offsets = Images::of(&types).offsets;
     let n_named = case.prototype.params.len();
-    let named = words.params.iter().take(n_named).map(String::as_str);
+    let params = words.params.iter().take(n_named).map(String::as_str);
     let dots = case.prototype.variadic.then_some("...");
-    let list: Vec<&str> = named.chain(dots).collect();
+    let list: Vec<&str> = params.chain(dots).collect();
     let (mut body, mut args) = (String::new(), Vec::new());
     for (i, ((ty, word), at)) in types.iter().zip(&words.params).zip(&offsets).enumerate() {
         let size = ty.size();

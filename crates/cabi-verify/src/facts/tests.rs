@@ -122,18 +122,18 @@ fn an_argument_after_a_disputed_one_may_follow_from_it() {
             }],
             ..Difference::from("elsewhere")
         };
-        let all: Vec<Difference> = values.iter().map(difference).collect();
-        facts.verdict(Direction::Call, &all, |_| true)
+        let differences: Vec<Difference> = values.iter().map(difference).collect();
+        facts.verdict(Direction::Call, &differences, |_| true)
     };
     let [disputed, left_over, moved] = [0, 1, 2].map(Value::Argument);
     let is_disputed = |verdict| matches!(verdict, Verdict::SelfInconsistent(_));
     assert!(is_disputed(verdict(&[disputed])));
     assert!(is_disputed(verdict(&[disputed, left_over])));
-    for all in [
+    for values in [
         &[left_over][..],
         &[disputed, moved],
         &[disputed, left_over, Value::Result],
     ] {
-        assert!(matches!(verdict(all), Verdict::Differs(_)), "{all:?}");
+        assert!(matches!(verdict(values), Verdict::Differs(_)), "{values:?}");
     }
 }

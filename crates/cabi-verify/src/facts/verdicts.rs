@@ -44,12 +44,12 @@ impl Facts {
         let disputed = all.iter().filter(|found| !is_consistent(found));
         let first = disputed.filter_map(argument).min();
         let mut values = all.iter().filter(|found| found.value.is_some());
-        let other = self.side(direction.opposite());
+        let opposite = self.side(direction.opposite());
         let follows = |found: &Difference| match (first, argument(found)) {
             (Some(first), Some(i)) if i > first => {
-                let own = other.args.get(i);
+                let place = opposite.args.get(i);
                 let mut moved = found.moved.iter();
-                own.is_some_and(|own| moved.any(|one| own.is_at(one.bytes.0, &one.expected)))
+                place.is_some_and(|place| moved.any(|one| place.is_at(one.bytes.0, &one.expected)))
             }
             _ => false,
         };
@@ -66,10 +66,10 @@ impl Facts {
     fn disagree_about_state(&self) -> bool {
         let align = |side: &Side, name: &str| side.state(name)?.parse::<u64>().ok();
         let needed = align(&self.callee, "needs");
-        let given = align(&self.caller, "aligned");
+        let aligned = align(&self.caller, "aligned");
         let is_less = needed
-            .zip(given)
-            .is_some_and(|(needed, given)| given < needed);
+            .zip(aligned)
+            .is_some_and(|(needed, aligned)| aligned < needed);
         let carried = self.callee.state("carried");
         let is_shown = !self.caller.state.is_empty();
         is_less || is_shown && carried.is_some() && carried != self.caller.state("carried")
@@ -79,11 +79,11 @@ impl Facts {
 impl ValuePlace {
     /// Checks whether byte `i` is at the place that `expected` names, among others.
     fn is_at(&self, i: usize, expected: &str) -> bool {
-        let found = self.bytes().nth(i);
-        found.is_some_and(|(run, own)| match &run.at {
+        let byte = self.bytes().nth(i);
+        byte.is_some_and(|(run, offset)| match &run.at {
             BytePlaces::Spots(spots) => spots
                 .iter()
-                .any(|spot| spot.after(own).to_string() == expected),
+                .any(|spot| spot.after(offset).to_string() == expected),
             _ => false,
         })
     }
@@ -112,8 +112,8 @@ impl ValuePlace {
             return false;
         };
         let is_extended = |spot| {
-            let mut each = ["signed", "zeroed"].into_iter();
-            each.any(|how| self.extended(how, spot).is_some())
+            let mut kinds = ["signed", "zeroed"].into_iter();
+            kinds.any(|how| self.extended(how, spot).is_some())
         };
         callee.note("relies").is_some() && !read.iter().any(is_extended)
     }

@@ -34,18 +34,18 @@ pub(super) struct Transitions {
 /// # Errors
 /// [`VerifyError`] if a compiler cannot be run.
 pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), VerifyError> {
-    let (mut all, mut absent) = (vec![compiler], Vec::new());
+    let (mut compilers, mut absent) = (vec![compiler], Vec::new());
     // Wider vectors that are passed by reference are like any record.
-    let measure = Measure::of_target(&all[0].target(), all[0].ms_abi);
+    let measure = Measure::of_target(&compilers[0].target(), compilers[0].ms_abi);
     let has_wider = std::ptr::eq(measure, &SYSV);
     for feature in ["avx", "avx512f"].into_iter().filter(|_| has_wider) {
-        let own = &all[0];
+        let base = &compilers[0];
         let flags = feature_flags(&[feature.to_owned()]);
-        match Compiler::new(own.reference.with_flags(&flags), Some(own.policy)) {
+        match Compiler::new(base.reference.with_flags(&flags), Some(base.policy)) {
             // The command may have the level itself.
-            Ok(compiler) if all.iter().all(|one| one.level < compiler.level) => {
-                let narrower = all.iter().map(|one| one.level).max();
-                all.push(Compiler {
+            Ok(compiler) if compilers.iter().all(|one| one.level < compiler.level) => {
+                let narrower = compilers.iter().map(|one| one.level).max();
+                compilers.push(Compiler {
                     narrower,
                     ..compiler
                 });
@@ -57,7 +57,7 @@ pub fn levels(compiler: Compiler) -> Result<(Vec<Compiler>, Vec<String>), Verify
             Err(error) => return Err(error),
         }
     }
-    Ok((all, absent))
+    Ok((compilers, absent))
 }
 
 /// Suffix of the reason for which no transition of a shape is run.
@@ -77,8 +77,8 @@ pub(super) fn is_another_convention(tally: &Tally) -> bool {
 /// has.
 pub(super) fn note_missed(lists: &[Transitions], tallies: &mut [Tally]) {
     for (tally, list) in tallies.iter_mut().zip(lists) {
-        let all = (0..).zip(&list.all);
-        let missed = all.filter(|(number, _)| !tally.settled.contains(number));
+        let transitions = (0..).zip(&list.all);
+        let missed = transitions.filter(|(number, _)| !tally.settled.contains(number));
         let missed = missed.map(|(_, (transition, _))| transition);
         let missed: Vec<String> = missed
             .chain(&list.without)
@@ -100,34 +100,34 @@ pub(super) fn note_missed(lists: &[Transitions], tallies: &mut [Tally]) {
 /// Returns the transitions that each compiler shows, if `plan` has a stride. A compiler with flags
 /// for a wider vector level has only those of shapes that need this level.
 pub(super) fn lists(plan: &Campaign, references: &[Compiler]) -> Vec<Transitions> {
-    let asked = plan.stride.iter().flat_map(|_| references);
-    let of = |asked| Transitions::of(asked, plan.stride.unwrap_or(1));
-    asked.map(of).collect()
+    let compilers = plan.stride.iter().flat_map(|_| references);
+    let of = |compiler| Transitions::of(compiler, plan.stride.unwrap_or(1));
+    compilers.map(of).collect()
 }
 
 impl Transitions {
-    /// Returns transitions of each shape that `asked` has and the narrower compiler lacks. They
+    /// Returns transitions of each shape that `compiler` has and the narrower compiler lacks. They
     /// start from every `stride`-th state that arguments can leave, beginning with another one for
     /// each shape.
-    fn of(asked: &Compiler, stride: usize) -> Self {
-        let measure = Measure::of_target(&asked.target(), asked.ms_abi);
-        let types = types_by_shape(asked);
+    fn of(compiler: &Compiler, stride: usize) -> Self {
+        let measure = Measure::of_target(&compiler.target(), compiler.ms_abi);
+        let types = types_by_shape(compiler);
         let is_own = |shape: &Shape| {
             let level = level_of(shape);
-            level <= asked.level && asked.narrower.is_none_or(|narrower| narrower < level)
+            level <= compiler.level && compiler.narrower.is_none_or(|narrower| narrower < level)
         };
         let (mut all, mut without) = (Vec::new(), Vec::new());
         for (i, state) in measure.states().enumerate() {
             for (at, shape) in measure.shapes().enumerate() {
-                let Some(own) = types.get(shape).filter(|_| is_own(&shape)) else {
+                let Some(of_shape) = types.get(shape).filter(|_| is_own(&shape)) else {
                     continue;
                 };
                 if !(i + at).is_multiple_of(stride.max(1)) {
                     continue;
                 }
                 let transition = Transition { state, shape };
-                let shows = |turn| signature(asked, measure, transition, (own, turn));
-                match (0..own.len()).find_map(shows) {
+                let shows = |turn| signature(compiler, measure, transition, (of_shape, turn));
+                match (0..of_shape.len()).find_map(shows) {
                     Some(signature) => all.push((transition, signature)),
                     None => without.push(transition),
                 }
@@ -156,9 +156,9 @@ const DRAWN: u64 = 384;
 
 /// Returns vectors, a type that is drawn for few targets, and drawn types. Each is there once
 /// alone, and once as the member of each kind of record and array.
-fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
+fn types(compiler: &Compiler) -> impl Iterator<Item = CType> {
     // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
-    let widest = match asked.target().name().starts_with("x86_64") {
+    let widest = match compiler.target().name().starts_with("x86_64") {
         true => 64,
         false => 16,
     };
@@ -166,14 +166,14 @@ fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
     let lanes = ["char", "float", "double", "_Float16", "__int128"];
     let vectors = bytes.flat_map(move |bytes| lanes.map(|lane| CType::Vector { lane, bytes }));
     let drawn = (0..DRAWN).flat_map(|number| {
-        let mut drawn = drawn(asked, 1, number);
+        let mut drawn = drawn(compiler, 1, number);
         drawn.types_mut().map(|ty| ty.clone()).collect::<Vec<_>>()
     });
     let rare = ["__float128".into()];
     let mut before = HashSet::new();
-    let all = vectors.chain(rare).chain(drawn);
-    let all = all.filter(move |ty| before.insert(ty.clone()));
-    all.flat_map(|ty| {
+    let bases = vectors.chain(rare).chain(drawn);
+    let bases = bases.filter(move |ty| before.insert(ty.clone()));
+    bases.flat_map(|ty| {
         let records = [
             (true, None, 0),
             (true, Some(16), 0),
@@ -196,29 +196,29 @@ fn types(asked: &Compiler) -> impl Iterator<Item = CType> {
     })
 }
 
-/// Returns the types that `asked` has, by their shapes.
-fn types_by_shape(asked: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
-    let mut all: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
-    for (number, ty) in types(asked).enumerate() {
+/// Returns the types that `compiler` has, by their shapes.
+fn types_by_shape(compiler: &Compiler) -> BTreeMap<Shape, Vec<CType>> {
+    let mut by_shape: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
+    for (number, ty) in types(compiler).enumerate() {
         let signature = CSignature {
             params: vec![ty.clone()],
-            ms_abi: asked.ms_abi,
+            ms_abi: compiler.ms_abi,
             ..CSignature::default()
         };
-        let Ok(subject) = subject(number, &signature, asked) else {
+        let Ok(subject) = subject(number, &signature, compiler) else {
             continue;
         };
-        let lacks = |need| asked.reference.has(need).is_err();
+        let lacks = |need| compiler.reference.has(need).is_err();
         if needs(&subject.block).into_iter().any(lacks) {
             continue;
         }
         let case = subject.cases.first();
-        let shown = case.and_then(|case| Transition::of_argument(case, 0, asked.policy));
-        if let Some(Transition { shape, .. }) = shown {
-            all.entry(shape).or_default().push(ty);
+        let transition = case.and_then(|case| Transition::of_argument(case, 0, compiler.policy));
+        if let Some(Transition { shape, .. }) = transition {
+            by_shape.entry(shape).or_default().push(ty);
         }
     }
-    all
+    by_shape
 }
 
 /// Returns a value of `n` stack slots, passed in memory.
@@ -229,7 +229,7 @@ fn slots(n: u32) -> CType {
 /// Returns the signature that shows `transition` with the type whose turn it is; `None` if that
 /// shows another one.
 fn signature(
-    asked: &Compiler,
+    compiler: &Compiler,
     measure: &Measure,
     transition: Transition,
     (types, turn): (&[CType], usize),
@@ -263,10 +263,10 @@ fn signature(
         ret,
         params,
         unnamed: None,
-        ms_abi: asked.ms_abi,
+        ms_abi: compiler.ms_abi,
     };
-    let subject = subject(0, &signature, asked).ok()?;
+    let subject = subject(0, &signature, compiler).ok()?;
     let case = subject.cases.first()?;
-    let is_shown = Transition::of_argument(case, at, asked.policy) == Some(transition);
+    let is_shown = Transition::of_argument(case, at, compiler.policy) == Some(transition);
     is_shown.then_some(signature)
 }

@@ -23,7 +23,7 @@ pub fn positions(
     model: &DataModel,
 ) -> Vec<Case> {
     let other = |text: &str, ty: Type| (text.to_owned(), model.adapt(&ty));
-    let tried = || (tried.0.to_owned(), tried.1.clone());
+    let value = || (tried.0.to_owned(), tried.1.clone());
     let char = match model.char_signed {
         true => Type::I8,
         false => Type::U8,
@@ -32,7 +32,7 @@ pub fn positions(
     let (double, void) = (other("double", Type::F64), || other("void", Type::VOID));
     let after = |other: &SpelledType, n: u8| {
         let mut params = vec![other.clone(); usize::from(n)];
-        params.extend([tried(), other.clone()]);
+        params.extend([value(), other.clone()]);
         (params, void())
     };
     // Number of registers that are filled before, so that one is short.
@@ -41,25 +41,25 @@ pub fn positions(
     let sse = sse + 1 - abi.used.vector.clamp(1, sse);
     let neighbours = vec![
         other("char", char),
-        tried(),
+        value(),
         other("float", Type::F32),
-        tried(),
+        value(),
         other("short", Type::I16),
     ];
-    let with_arguments = vec![int.clone(), tried(), double.clone()];
+    let with_arguments = vec![int.clone(), value(), double.clone()];
     let rows = [
-        ("alone", (vec![tried()], void())),
+        ("alone", (vec![value()], void())),
         ("one integer register short", after(&long, gp)),
         ("two integer registers short", after(&long, gp + 1)),
         ("one vector register short", after(&double, sse)),
         ("between neighbours", (neighbours, void())),
-        ("returned", (Vec::new(), tried())),
-        ("returned, with arguments", (with_arguments, tried())),
+        ("returned", (Vec::new(), value())),
+        ("returned, with arguments", (with_arguments, value())),
         ("unnamed", (vec![int], void())),
     ];
     let rows = rows.into_iter().enumerate();
     let case = |(i, (name, (params, ret)))| {
-        let unnamed = (name == "unnamed").then(|| vec![tried(), double.clone(), tried()]);
+        let unnamed = (name == "unnamed").then(|| vec![value(), double.clone(), value()]);
         Case::of_spelled((name, &format!("p{i}")), convention, ret, params, unnamed)
     };
     rows.map(case).collect()

@@ -45,8 +45,8 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignatu
         }
     }
     // Drawn parameters fill the registers of x86-64 first: the last ones are the unusual ones.
-    let kept = drawn.params.len().saturating_sub(5);
-    params.extend(drawn.params.split_off(kept));
+    let split = drawn.params.len().saturating_sub(5);
+    params.extend(drawn.params.split_off(split));
     if random.chance(20) {
         let mut ty = around_nothing(&mut random);
         absent.replace(&mut ty);
@@ -65,8 +65,8 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> CSignatu
             "double",
         ] {
             if random.chance(50) {
-                let own = unnamed.get_or_insert_default();
-                own.push(CType::Name(absent.name(name)));
+                let list = unnamed.get_or_insert_default();
+                list.push(CType::Name(absent.name(name)));
             }
         }
         params.truncate(usize::try_from(1 + random.below(12)).unwrap_or(1));
@@ -206,8 +206,8 @@ fn nothing(random: &mut Random, levels: u32) -> Form {
                 4 => Form::array(ty, &[0]),
                 5 => Form::array(ty, &[2]),
                 6 if random.chance(5) => {
-                    let beside = [Form::plain(ty), Form::Flexible(CType::Name("long"))];
-                    Form::plain(record(beside.into(), false))
+                    let members = [Form::plain(ty), Form::Flexible(CType::Name("long"))];
+                    Form::plain(record(members.into(), false))
                 }
                 _ => Form::plain(ty),
             }
@@ -320,8 +320,8 @@ fn promoted(ty: CType) -> CType {
 
 impl Absent {
     fn name(&self, name: &'static str) -> &'static str {
-        let stands = self.names.iter().find(|(absent, _)| *absent == name);
-        stands.map_or(name, |(_, other)| other)
+        let stand_in = self.names.iter().find(|(absent, _)| *absent == name);
+        stand_in.map_or(name, |(_, other)| other)
     }
 
     /// Replaces types that no unnamed argument has.

@@ -46,8 +46,8 @@ impl CSignature {
         };
         let build = |texts: &[String], types_of: &[CType]| -> Result<Vec<SpelledType>, Error> {
             let built = types_of.iter().map(|ty| types.build(ty));
-            let both = texts.iter().zip(built);
-            both.map(|(text, ty)| Ok((text.clone(), ty?))).collect()
+            let pairs = texts.iter().zip(built);
+            pairs.map(|(text, ty)| Ok((text.clone(), ty?))).collect()
         };
         let case = || {
             let ret = self.ret.as_ref().map(|ty| types.build(ty));
@@ -67,10 +67,10 @@ impl CSignature {
         let case = case();
         let list = parameter_list(&params, unnamed.is_some());
         let attribute = convention_attribute(convention);
-        let named = text.known.iter();
-        let named = named.filter_map(|(ty, name)| Some((name.clone(), types.build(ty).ok()?)));
+        let names = text.known.iter();
+        let names = names.filter_map(|(ty, name)| Some((name.clone(), types.build(ty).ok()?)));
         CDeclarations {
-            named: named.collect(),
+            named: names.collect(),
             case,
             types: text.declared,
             prototype: format!("{attribute}{result} {name}({list});\n"),
@@ -122,7 +122,7 @@ impl Text<'_> {
         if let Some((_, spelled)) = self.known.iter().find(|(known, _)| known == ty) {
             return spelled.clone();
         }
-        let own = self.prefix;
+        let prefix = self.prefix;
         // `@` stands for the name.
         let declaration = match ty {
             CType::Name("_Complex __float128") => {
@@ -135,10 +135,10 @@ impl Text<'_> {
             }
             CType::Atomic(inner) => return format!("_Atomic({})", self.spell(inner)),
             CType::Record(record) => self.record(record, "@ ", "m"),
-            CType::Enum(value) => format!("enum @ {{ {own}v{} = {value} }}", self.known.len()),
+            CType::Enum(value) => format!("enum @ {{ {prefix}v{} = {value} }}", self.known.len()),
             CType::PackedEnum(value) => {
                 let n = self.known.len();
-                format!("enum __attribute__((packed)) @ {{ {own}v{n} = {value} }}")
+                format!("enum __attribute__((packed)) @ {{ {prefix}v{n} = {value} }}")
             }
             CType::Array(elem, len) => format!("typedef {} @[{len}]", self.spell(elem)),
             CType::Function => "typedef void (*@)(void)".to_owned(),
@@ -159,7 +159,7 @@ impl Text<'_> {
             CType::Enum(_) | CType::PackedEnum(_) => ("enum ", "e"),
             _ => ("", "t"),
         };
-        let name = format!("{own}{letter}{}", self.known.len());
+        let name = format!("{prefix}{letter}{}", self.known.len());
         let text = declaration.replacen('@', &name, 1);
         let pack = match ty {
             CType::Record(record) => record.pack,

@@ -14,19 +14,19 @@ pub(crate) fn smallest<E>(
     rounds: usize,
     mut differs: impl FnMut(&[CSignature]) -> Result<Vec<Option<String>>, E>,
 ) -> Result<(CSignature, String), E> {
-    let (mut found, mut words) = (start.clone(), why.to_owned());
+    let (mut current, mut words) = (start.clone(), why.to_owned());
     'rounds: for _ in 0..rounds {
-        for some in found.smaller().chunks(AT_ONCE) {
-            for (signature, other) in some.iter().zip(differs(some)?) {
-                if let Some(other) = other.filter(|other| kind(other) == kind(&words)) {
-                    (found, words) = (signature.clone(), other);
+        for candidates in current.smaller().chunks(AT_ONCE) {
+            for (signature, reason) in candidates.iter().zip(differs(candidates)?) {
+                if let Some(reason) = reason.filter(|reason| kind(reason) == kind(&words)) {
+                    (current, words) = (signature.clone(), reason);
                     continue 'rounds;
                 }
             }
         }
         break;
     }
-    Ok((found, words))
+    Ok((current, words))
 }
 
 /// Returns the first word of a difference, which stays the same while the signature is minimized.
@@ -43,28 +43,28 @@ fn with<T: Clone>(value: &T, change: impl FnOnce(&mut T)) -> T {
 impl CSignature {
     /// Returns signatures that are smaller by one step. Following them ends.
     pub fn smaller(&self) -> Vec<Self> {
-        let mut all = Vec::new();
+        let mut candidates = Vec::new();
         if self.ret.is_some() {
-            all.push(with(self, |one| one.ret = None));
-            all.push(with(self, |one| {
+            candidates.push(with(self, |one| one.ret = None));
+            candidates.push(with(self, |one| {
                 (one.params, one.unnamed) = (Vec::new(), None)
             }));
         }
-        all.push(with(self, |one| one.unnamed = None));
+        candidates.push(with(self, |one| one.unnamed = None));
         let params = without_parts(&self.params).into_iter();
-        all.extend(params.map(|params| with(self, |one| one.params = params)));
+        candidates.extend(params.map(|params| with(self, |one| one.params = params)));
         let unnamed = self.unnamed.iter().flat_map(|list| without_parts(list));
-        all.extend(unnamed.map(|unnamed| with(self, |one| one.unnamed = Some(unnamed))));
+        candidates.extend(unnamed.map(|unnamed| with(self, |one| one.unnamed = Some(unnamed))));
         let of_node = |at| (0..).map_while(move |n| self.with_smaller(at, n)?);
-        all.extend(
+        candidates.extend(
             (0..)
                 .map_while(|at| self.with_smaller(at, 0).map(|_| of_node(at)))
                 .flatten(),
         );
         let mut out = Vec::new();
-        for one in all {
-            if one != *self && !out.contains(&one) {
-                out.push(one);
+        for candidate in candidates {
+            if candidate != *self && !out.contains(&candidate) {
+                out.push(candidate);
             }
         }
         out
@@ -73,25 +73,25 @@ impl CSignature {
     /// Returns the signature with the `n`-th smaller one in the place of its node `at`, if that has
     /// as many; `None` if there is no such node.
     fn with_smaller(&self, at: usize, n: usize) -> Option<Option<Self>> {
-        let (mut one, mut nodes, mut found) = (self.clone(), 0.., None);
+        let (mut signature, mut nodes, mut outcome) = (self.clone(), 0.., None);
         let mut change = |node: Node<'_>| {
             if nodes.next() == Some(at) {
-                found = Some(match node {
+                outcome = Some(match node {
                     Node::Type(ty) => put(ty, smaller_types(ty), n),
                     Node::Record(record) => put(record, smaller_records(record), n),
                     Node::Member(member) => put(member, smaller_members(member), n),
                 });
             }
         };
-        one.types_mut().for_each(|ty| ty.visit(&mut change));
-        found.map(|is_smaller| is_smaller.then_some(one))
+        signature.types_mut().for_each(|ty| ty.visit(&mut change));
+        outcome.map(|is_smaller| is_smaller.then_some(signature))
     }
 }
 
-/// Puts the `n`-th of `others` in the place of `one`. Returns whether there is one.
-fn put<T>(one: &mut T, others: Vec<T>, n: usize) -> bool {
-    let other = others.into_iter().nth(n);
-    other.map(|other| *one = other).is_some()
+/// Puts the `n`-th of `candidates` in the place of `node`. Returns whether there is one.
+fn put<T>(node: &mut T, candidates: Vec<T>, n: usize) -> bool {
+    let candidate = candidates.into_iter().nth(n);
+    candidate.map(|candidate| *node = candidate).is_some()
 }
 
 /// Returns the list without its halves, then without each item.

@@ -40,30 +40,30 @@ pub fn ask_data(
     let file = |at: usize| format!("cabi-layout-{at}");
     let mut answers: BTreeMap<usize, Vec<Answer>> = BTreeMap::new();
     let mut refusals: BTreeMap<usize, String> = BTreeMap::new();
-    let mut left: Vec<usize> = (0..questions.len()).collect();
+    let mut remaining: Vec<usize> = (0..questions.len()).collect();
     // All facts of a type; where the compiler refuses that, only the places of its members; then
     // only those that name no member.
-    for most in [About::Values, About::Places, About::Itself] {
+    for about in [About::Values, About::Places, About::Itself] {
         let build = |chosen: &[usize]| {
             let chosen = chosen.iter().map(|&at| (file(at), &questions[at]));
             let chosen: Vec<(String, &Question)> = chosen.collect();
-            let (table, sizes) = Table::about(&chosen, most);
+            let (table, sizes) = Table::about(&chosen, about);
             // A text may leave a `#pragma pack` open, which the questions are not about.
             let names = without_macros(&chosen);
             let text = format!("{preamble}\n#pragma pack()\n{names}{}", table.text());
             let mut answers = table
                 .answers(&reference.build_data(&text, &flags)?)?
                 .into_iter();
-            let own = |n: usize| answers.by_ref().take(n).collect();
-            Ok(sizes.into_iter().map(own).collect::<Vec<Vec<Answer>>>())
+            let take = |n: usize| answers.by_ref().take(n).collect();
+            Ok(sizes.into_iter().map(take).collect::<Vec<Vec<Answer>>>())
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| rejected_files(error, chosen, file);
-        let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
+        let parts = build_without_refused(std::mem::take(&mut remaining), build, blame)?;
         let built = parts.built.into_iter().flatten();
         answers.extend(parts.cases.into_iter().zip(built));
         for Rejection { cases, why } in parts.refused {
             let why = first_error(why.messages().unwrap_or_default());
-            left.extend(&cases);
+            remaining.extend(&cases);
             refusals.extend(cases.into_iter().map(|at| (at, why.clone())));
         }
     }
@@ -114,11 +114,11 @@ pub fn ask_together(
         tables.push(table);
     }
     let built = reference.build(&text, flags)?;
-    let answered = tables.into_iter().map(|table| {
+    let facts = tables.into_iter().map(|table| {
         let answers = table.answers(&built)?;
         Ok(table.facts.into_iter().zip(answers).collect())
     });
-    answered.collect()
+    facts.collect()
 }
 
 /// Returns the records that headers of clang itself declare. Other compilers have their own headers
@@ -178,14 +178,14 @@ impl Table {
     /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file.
     /// Each type has its questions once, also if it is a member's.
     pub fn of(subjects: &[&Subject]) -> Self {
-        let (mut table, mut asked) = (Self::default(), BTreeSet::new());
+        let (mut table, mut spellings) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {
             // The compiler's messages about these lines then name this block.
             let marker = format!("# 1 {:?}", subject.block.name);
             let _ = writeln!(table.declarations, "{marker}");
             let records = || subject.header.records.iter().map(|named| named.ty.clone());
             for mut question in questions(subject, &format!("{i}_")) {
-                if !asked.insert(question.spelled.clone()) {
+                if !spellings.insert(question.spelled.clone()) {
                     continue;
                 }
                 question.known = records().filter(|ty| *ty != question.ty).collect();
@@ -195,16 +195,16 @@ impl Table {
         table
     }
 
-    /// Probes up to those of `most` of each question, whose lines are in the file that is named
+    /// Probes up to those of `about` of each question, whose lines are in the file that is named
     /// with it, and how many they are.
-    fn about(questions: &[(String, &Question)], most: About) -> (Self, Vec<usize>) {
+    fn about(questions: &[(String, &Question)], about: About) -> (Self, Vec<usize>) {
         let mut table = Self::default();
         let ask = |(file, question): &(String, &Question)| {
             // As `TABLE` in `text`: no warnings of the initializers.
             let marker = format!("# 1 {file:?} 3\n");
             table.declarations.push_str(&marker);
             let n_before = table.constants.len();
-            let n = table.ask("", question, most);
+            let n = table.ask("", question, about);
             let first = table.constants.get_mut(n_before);
             first.into_iter().for_each(|row| row.insert_str(0, &marker));
             n
@@ -213,10 +213,10 @@ impl Table {
         (table, sizes)
     }
 
-    /// Adds the probes of a question, of a block of this name, up to those of `most`. Returns how
+    /// Adds the probes of a question, of a block of this name, up to those of `about`. Returns how
     /// many they are.
-    fn ask(&mut self, block: &str, question: &Question, most: About) -> usize {
-        let probes = question.probes(block, most);
+    fn ask(&mut self, block: &str, question: &Question, about: About) -> usize {
+        let probes = question.probes(block, about);
         let n = probes.len();
         // Only the type of the variable counts, and a type is less work for a compiler.
         let _ = writeln!(self.declarations, "typedef {};", question.declaration);

@@ -11,7 +11,7 @@ fn every_member_is_asked_about() {
     let Some(subject) = subject(RECORD) else {
         return;
     };
-    let asked: Vec<String> = facts(&subject)
+    let questions: Vec<String> = facts(&subject)
         .iter()
         .map(|fact| format!("{} = {}", fact.what, fact.ours.word()))
         .collect();
@@ -34,7 +34,7 @@ fn every_member_is_asked_about() {
         "the bytes of struct s with e[1].d = 1 = 80+1",
         "the sign of struct s, e[1].d = s",
     ];
-    assert_eq!(asked, expected);
+    assert_eq!(questions, expected);
 }
 
 /// Declarations of the types of [`ASKED`], flags, and the number of facts with an answer. A member

@@ -65,24 +65,24 @@ impl Probe {
         sigs: &[FnSig],
         emission: &Emission<'_>,
     ) -> Result<Vec<EmittedFacts>, ReferenceError> {
-        let all = emission.all_values(sigs);
-        let made = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all)));
-        let Ok(made) = made else {
+        let all_values = emission.all_values(sigs);
+        let sides = catch_unwind(AssertUnwindSafe(|| emission.object(sigs, &all_values)));
+        let Ok(sides) = sides else {
             let panicked = || Fault::from("panic: while our code was compiled".to_owned());
             return Ok(sigs
                 .iter()
                 .map(|_| [(); 2].map(|()| Err(panicked())))
                 .collect());
         };
-        let (object, made) = made.map_err(no_object)?;
-        let is_made = |n: &usize| made[*n].iter().any(Result::is_ok);
+        let (object, sides) = sides.map_err(no_object)?;
+        let is_made = |n: &usize| sides[*n].iter().any(Result::is_ok);
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
-        let mut own = buffers(numbers.iter().map(|&n| &all[n]), true);
+        let mut text = buffers(numbers.iter().map(|&n| &all_values[n]), true);
         let mut rows = String::new();
         for &n in &numbers {
-            let (values, sig) = (&all[n], &sigs[n]);
+            let (values, sig) = (&all_values[n], &sigs[n]);
             let _ = writeln!(
-                own,
+                text,
                 "extern void d{n}(void) __attribute__((weak)), *d{n}_address(void) __attribute__((weak)), c{n}(void) __attribute__((weak));\n\
                  static const struct value v{n}[] = {{{}{{0}}}};",
                 values.text()
@@ -93,25 +93,25 @@ impl Probe {
         let folder = Scratch::new().map_err(ReferenceError::io("our sides of calls"))?;
         let path = folder.path().join("ours.o");
         std::fs::write(&path, object).map_err(ReferenceError::io("our sides of calls"))?;
-        let rows = (&*(own + &table(&rows)), numbers.len());
+        let rows = (&*(text + &table(&rows)), numbers.len());
         let mut link = linked_statically(numbers.iter().copied());
         link.push(path.to_string_lossy().into_owned());
         let link: Vec<&str> = link.iter().map(String::as_str).collect();
-        let window = window(numbers.iter().map(|&n| &all[n]));
-        let seen = self.run(window, rows, &link)?;
+        let window = window(numbers.iter().map(|&n| &all_values[n]));
+        let observed = self.run(window, rows, &link)?;
         // The caller's body changes it, for values of its own.
         let is_other =
             |note: &Note| note.name != "spoils" || Some(&*note.value) != self.machine.spoiled;
-        let mut seen = seen.into_iter().map(|mut seen| {
-            if let Ok(facts) = &mut seen {
+        let mut observed = observed.into_iter().map(|mut observed| {
+            if let Ok(facts) = &mut observed {
                 facts.caller.state.retain(is_other);
             }
-            seen
+            observed
         });
-        let facts = made.into_iter().map(|made| {
-            let is_made = made.iter().any(Result::is_ok);
-            let seen = if is_made { seen.next() } else { None };
-            made.map(|made| made.and_then(|()| seen.clone().unwrap_or_else(nothing)))
+        let facts = sides.into_iter().map(|sides| {
+            let is_made = sides.iter().any(Result::is_ok);
+            let observed = if is_made { observed.next() } else { None };
+            sides.map(|side| side.and_then(|()| observed.clone().unwrap_or_else(nothing)))
         });
         Ok(facts.collect())
     }
@@ -122,11 +122,11 @@ impl Probe {
     /// the facts without that.
     pub fn without_spoiled(&self, facts: &Facts) -> Option<(&'static str, Facts)> {
         let spoiled = self.machine.spoiled?;
-        let mut own = facts.clone();
-        own.callee
+        let mut copy = facts.clone();
+        copy.callee
             .state
             .retain(|note| (&*note.name, &*note.value) != ("lost", spoiled));
-        (own != *facts).then_some((spoiled, own))
+        (copy != *facts).then_some((spoiled, copy))
     }
 }
 
@@ -180,15 +180,15 @@ impl Emission<'_> {
             let names = (&*format!("c{n}"), &*format!("f{n}"));
             [callee, object.caller(names, &side)]
         };
-        let made = sigs.iter().zip(all).enumerate().map(&mut one).collect();
-        Ok((object.finish()?, made))
+        let sides = sigs.iter().zip(all).enumerate().map(&mut one).collect();
+        Ok((object.finish()?, sides))
     }
 }
 
 /// Returns the buffers that our code reads and writes, as C's code has them (`frame.c`). If callers
 /// keep values during a call, they have buffers for these.
-pub(super) fn buffers<'a>(all: impl Iterator<Item = &'a Values>, callers_keep: bool) -> String {
-    let bytes = all.map(|values| values.places().1).max();
+pub(super) fn buffers<'a>(values: impl Iterator<Item = &'a Values>, callers_keep: bool) -> String {
+    let bytes = values.map(|values| values.places().1).max();
     let own = if callers_keep { "own, kept" } else { "0, 0" };
     format!(
         "{FREESTANDING}{WINDOWS}

@@ -52,8 +52,8 @@ impl RunTimeCode {
             let invokers = [Invokers::new(&settings)?, compiled];
             Ok((invokers, Closures::new(&settings)?))
         };
-        let made = makers().map_err(|error: clif_cabi_jit::Error| error.to_string());
-        let (invokers, closures) = made?;
+        let engines = makers().map_err(|error: clif_cabi_jit::Error| error.to_string());
+        let (invokers, closures) = engines?;
         let linker = Reference::of_machine()?;
         let probe = Probe::new(ProbeMachine::of(&HERE), (&linker, &["-fPIC"]));
         Ok(Self {
@@ -84,19 +84,19 @@ impl RunTimeCode {
         };
         let all = emission.all_values(sigs);
         let places = Buffers::default();
-        let (mut rows, mut made): (Vec<usize>, Vec<MadeCode>) = Default::default();
+        let (mut rows, mut code): (Vec<usize>, Vec<MadeCode>) = Default::default();
         for (n, ((sig, mistaken), values)) in sigs.iter().zip(mistaken).zip(&all).enumerate() {
             let of_row = match emission.tried(sig, values) {
                 Ok(()) => self.made(mistaken, values, &places),
                 Err(why) => vec![(Err(why.clone()), Err(why))],
             };
             rows.extend(of_row.iter().map(|_| n));
-            made.extend(of_row);
+            code.extend(of_row);
         }
         // A refused signature has no row.
-        let is_made = |made: &MadeCode| made.0.is_ok() || made.1.is_ok();
-        let cases = rows.iter().zip(&made).filter(|(_, made)| is_made(made));
-        let cases: Vec<Case<'_>> = cases.map(|(&n, made)| (&sigs[n], &all[n], made)).collect();
+        let is_made = |code: &MadeCode| code.0.is_ok() || code.1.is_ok();
+        let cases = rows.iter().zip(&code).filter(|(_, code)| is_made(code));
+        let cases: Vec<Case<'_>> = cases.map(|(&n, code)| (&sigs[n], &all[n], code)).collect();
         let values = || cases.iter().map(|(_, values, _)| *values);
         let text = buffers(values(), false) + &text(&cases);
         let link = ["-shared", "-Wl,-Bsymbolic"];
@@ -106,10 +106,10 @@ impl RunTimeCode {
         let _ = places.set(library.set(&cases)?);
         let mut seen = Probe::observations(cases.len(), |first| library.run(first))?.into_iter();
         let mut emitted: Vec<Vec<EmittedFacts>> = sigs.iter().map(|_| Vec::new()).collect();
-        for (n, made) in rows.into_iter().zip(&made) {
-            let seen = if is_made(made) { seen.next() } else { None };
+        for (n, code) in rows.into_iter().zip(&code) {
+            let seen = if is_made(code) { seen.next() } else { None };
             let seen = || seen.clone().unwrap_or_else(nothing);
-            let (closure, invoker) = made.clone();
+            let (closure, invoker) = code.clone();
             emitted[n].push([closure.and_then(|_| seen()), invoker.and_then(|_| seen())]);
         }
         Ok(emitted)
@@ -173,13 +173,13 @@ impl RunTimeCode {
 
 /// Returns the table of cases, and the caller of each, which calls its invoker.
 fn text(cases: &[Case<'_>]) -> String {
-    let mut own = format!("void *cabi_made[{}][2];\n", cases.len().max(1));
+    let mut declarations = format!("void *cabi_made[{}][2];\n", cases.len().max(1));
     let mut rows = String::new();
     for (n, (sig, values, (closure, invoker))) in cases.iter().enumerate() {
         let places = values.places().0.into_iter().take(sig.params().len());
         let pointers: String = places.map(|at| format!("objects + {at}, ")).collect();
         let _ = writeln!(
-            own,
+            declarations,
             "static void *d{n}(void) {{ return cabi_made[{n}][0]; }}\n\
              static void c{n}(void *callee, byte *objects, void *result) {{ const void *all[] = {{{pointers}0}}; ((void (*)(void *, const void **, void *))cabi_made[{n}][1])(callee, all, result); }}\n\
              static const struct value v{n}[] = {{{}{{0}}}};",
@@ -190,7 +190,7 @@ fn text(cases: &[Case<'_>]) -> String {
         let caller = invoker.as_ref().map_or("0".to_owned(), |_| format!("c{n}"));
         let _ = writeln!(rows, "{{0, {callee}, {caller}, v{n}, {row}}},");
     }
-    own + &table(&rows)
+    declarations + &table(&rows)
 }
 
 /// Returns how a closure of `sig` is entered, and how it then reads its unnamed arguments one by
@@ -214,7 +214,7 @@ fn read_from_list(closures: &Closures, sig: &FnSig) -> Result<(FnSig, Vec<(VaArg
 
 fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>> {
     let named = (0..).map_while(|i| args.bytes(i).ok());
-    let mut all: Vec<Vec<u8>> = named.map(<[u8]>::to_vec).collect();
+    let mut values: Vec<Vec<u8>> = named.map(<[u8]>::to_vec).collect();
     let mut list = args.va_list();
     for (va_arg, bytes) in va_args {
         let mut object = vec![0; *bytes];
@@ -222,9 +222,9 @@ fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>>
             // SAFETY: the probe passes arguments of these types. One that is not read is not found.
             let _ = unsafe { list.next_bytes(va_arg, &mut object) };
         }
-        all.push(object);
+        values.push(object);
     }
-    all
+    values
 }
 
 /// The probe with its cases, loaded.
@@ -301,9 +301,9 @@ impl LoadedProbe {
 /// another's locks stay locked.
 fn check_threads() -> std::io::Result<()> {
     // An emulator has a thread of its own.
-    let most = 1 + usize::from(!runner().is_empty());
+    let limit = 1 + usize::from(!runner().is_empty());
     match std::fs::read_dir("/proc/self/task")?.count() {
-        n if n > most => Err(std::io::Error::other(format!("too many threads: {n}"))),
+        n if n > limit => Err(std::io::Error::other(format!("too many threads: {n}"))),
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ fn bytes_beside_a_guarded_value_cannot_be_touched() {
     let record = record.build(&DataModel::LP64).unwrap();
     let sig = FnSig::new([record.clone()], record);
     let (mut rows, mut text, mut expected) = (String::new(), String::new(), Vec::new());
-    let mut all = Vec::new();
+    let mut all_values = Vec::new();
     for end in [PageEnd::First, PageEnd::Last] {
         let mut values = Values::of_sig(&sig, HERE.convention());
         values.guarded = Some(end);
@@ -41,14 +41,14 @@ fn bytes_beside_a_guarded_value_cannot_be_touched() {
                 expected.push(at == beside);
             }
         }
-        all.push(values);
+        all_values.push(values);
     }
     let probe = Probe::of_here().unwrap();
-    let text = buffers(all.iter(), true) + &text + &table(&rows);
-    let window = super::window(all.iter());
-    let seen = probe.run(window, (&text, expected.len()), &["-static"]);
-    let ends = seen.unwrap().into_iter().map(|seen| {
-        let facts = seen.unwrap();
+    let text = buffers(all_values.iter(), true) + &text + &table(&rows);
+    let window = super::window(all_values.iter());
+    let observed = probe.run(window, (&text, expected.len()), &["-static"]);
+    let ends = observed.unwrap().into_iter().map(|observed| {
+        let facts = observed.unwrap();
         facts.callee.state("ends") == Some("callee:ends the process: SIGSEGV")
     });
     assert_eq!(ends.collect::<Vec<_>>(), expected);

@@ -248,8 +248,8 @@ fn alignment(ty: &Type) -> u64 {
     let is_vector = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Vector(_));
     let vectors = leaves(ty).filter(is_vector);
     let vectors = vectors.map(|leaf| (leaf.width_bits / 8).next_power_of_two());
-    let own = ty.align().max(ty.canonical_align());
-    vectors.max().unwrap_or(1).max(own.into())
+    let align = ty.align().max(ty.canonical_align());
+    vectors.max().unwrap_or(1).max(align.into())
 }
 
 /// Returns the extension of a narrow integer.

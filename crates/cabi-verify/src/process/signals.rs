@@ -20,15 +20,15 @@ pub fn watch_signals() {
         // SAFETY: a zeroed sigaction has no flags (so that waiting is interrupted) and an empty
         // mask; `note` only stores to an atomic.
         unsafe {
-            let mut what: libc::sigaction = std::mem::zeroed();
+            let mut action: libc::sigaction = std::mem::zeroed();
             // A signal that `nohup` has set to be ignored stays so.
-            libc::sigaction(signal, std::ptr::null(), &raw mut what);
-            if what.sa_sigaction == libc::SIG_IGN {
+            libc::sigaction(signal, std::ptr::null(), &raw mut action);
+            if action.sa_sigaction == libc::SIG_IGN {
                 continue;
             }
-            what = std::mem::zeroed();
-            what.sa_sigaction = note;
-            libc::sigaction(signal, &raw const what, std::ptr::null_mut());
+            action = std::mem::zeroed();
+            action.sa_sigaction = note;
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
         }
     }
 }

@@ -31,7 +31,7 @@ impl fmt::Display for Report {
 /// Writes the items that were left out, by kind of reason: twenty examples of a kind that is a
 /// failure, two of another one.
 fn write_left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
-    for (status, some) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
+    for (status, limit) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
         let mut kinds = section.by_kind(status);
         kinds.sort_by_key(|items| &items[0].kind);
         for items in kinds {
@@ -39,10 +39,10 @@ fn write_left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result 
                 "" => item.name.clone(),
                 why => format!("{}: {why}", item.name),
             };
-            let shown: Vec<String> = items.iter().take(some).map(line).collect();
-            let more = if items.len() > some { "; .." } else { "" };
-            let (kind, n, shown) = (&items[0].kind, items.len(), shown.join("; "));
-            writeln!(f, "  {kind} {n} ({shown}{more})")?;
+            let lines: Vec<String> = items.iter().take(limit).map(line).collect();
+            let more = if items.len() > limit { "; .." } else { "" };
+            let (kind, n, lines) = (&items[0].kind, items.len(), lines.join("; "));
+            writeln!(f, "  {kind} {n} ({lines}{more})")?;
         }
     }
     Ok(())
@@ -73,11 +73,11 @@ fn listed(
 impl Report {
     /// Writes JSON: `clean`, the sections, further members, and `error` if there is one.
     pub fn json(&self) -> String {
-        let mut all = members(json!({ "clean": self.is_clean(), "sections": self.sections }));
-        all.extend(self.data.clone());
+        let mut object = members(json!({ "clean": self.is_clean(), "sections": self.sections }));
+        object.extend(self.data.clone());
         let error = self.error.as_ref();
-        all.extend(error.map(|why| ("error".to_owned(), why.clone().into())));
-        format!("{:#}\n", Json::Object(all))
+        object.extend(error.map(|why| ("error".to_owned(), why.clone().into())));
+        format!("{:#}\n", Json::Object(object))
     }
 
     /// Writes JUnit's XML: a suite for each section, a case for each item; and a suite with an

@@ -43,9 +43,9 @@ impl Report {
     pub fn take_part(&mut self, part: Self) {
         self.totals.extend(part.totals);
         for section in part.sections {
-            let own = self.section(&section.name);
-            own.n_passed += section.n_passed;
-            own.items.extend(section.items);
+            let target = self.section(&section.name);
+            target.n_passed += section.n_passed;
+            target.items.extend(section.items);
         }
     }
 
@@ -80,11 +80,11 @@ impl Report {
 
     /// Returns the number of cases in which a compiler is self-inconsistent, by engine.
     pub fn n_self_inconsistent(&self) -> BTreeMap<&str, usize> {
-        let all = self.sections.iter().map(|section| {
+        let counts = self.sections.iter().map(|section| {
             let n = section.with(Status::SelfInconsistent).count();
             (section.name.as_str(), n)
         });
-        all.filter(|(_, n)| *n > 0).collect()
+        counts.filter(|(_, n)| *n > 0).collect()
     }
 
     /// Takes the outcome of `case`, which is `why` unless it `holds`.

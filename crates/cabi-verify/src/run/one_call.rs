@@ -167,7 +167,7 @@ impl OneCall<'_> {
     /// Links the program. The C library here is of the system that programs are linked for.
     /// Functions of another system must not need it, because it would be called by the wrong
     /// convention.
-    fn link(&self, main: &str, ours: &Path) -> Result<Program, ReferenceError> {
+    fn link(&self, main: &str, caller: &Path) -> Result<Program, ReferenceError> {
         let linker = &self.target.linker;
         let paths: Vec<_> = self
             .files
@@ -180,27 +180,27 @@ impl OneCall<'_> {
             |path: &&std::borrow::Cow<'_, str>| format!("{MEMORY_FUNCTIONS}#include \"{path}\"\n");
         let texts: Vec<String> = sources.iter().map(include).collect();
         let (compiler, flags) = self.compiler;
-        let own = |source| File {
+        let file = |source| File {
             by: linker,
             source,
             flags: vec!["-w"],
         };
-        let theirs = texts.iter().map(|source| File {
+        let user_files = texts.iter().map(|source| File {
             by: compiler,
             source,
             flags: flags.to_vec(),
         });
-        let theirs: Vec<File<'_>> = theirs.collect();
+        let user_files: Vec<File<'_>> = user_files.collect();
         let objects: Vec<&str> = objects.iter().map(|path| &***path).collect();
         let memory = format!("{FREESTANDING}{WINDOWS}");
         if self.is_foreign() {
-            let files = [&[own(&memory)], &theirs[..]].concat();
+            let files = [&[file(&memory)], &user_files[..]].concat();
             let required = format!("-Wl,-e,0,--require-defined={}", self.symbol);
             Program::build(&files, &["-static", "-nostdlib", &required])?;
         }
-        let files = [&[own(main)], &theirs[..]].concat();
-        let ours = ours.to_string_lossy();
-        let flags = [&[&*ours], &objects[..], &["-static", "-lm"]].concat();
+        let files = [&[file(main)], &user_files[..]].concat();
+        let caller = caller.to_string_lossy();
+        let flags = [&[&*caller], &objects[..], &["-static", "-lm"]].concat();
         Program::build(&files, &flags)
     }
 }
@@ -213,11 +213,11 @@ mod tests {
     /// Returns the result of `long double f(long double a, int b) { return a + b; }` of msvc for
     /// 1.5 and 2. The function is compiled with `flags`.
     fn sum(flags: &[&str]) -> Option<Vec<u8>> {
-        let found = ProgramTarget::named("x86_64-pc-windows-msvc");
-        let found = found.and_then(|(target, known)| {
+        let tools = ProgramTarget::named("x86_64-pc-windows-msvc");
+        let tools = tools.and_then(|(target, known)| {
             Ok((target, Reference::of_command(known[0])?.for_programs()))
         });
-        let (target, compiler) = found.map_err(|why| crate::report::missing(&why)).ok()?;
+        let (target, compiler) = tools.map_err(|why| crate::report::missing(&why)).ok()?;
         let folder = Scratch::new().expect("a folder");
         let file = folder.path().join("sum.c");
         let text = "long double f(long double a, int b) { return a + b; }\n";
@@ -247,13 +247,13 @@ mod tests {
     /// passed differently.
     #[test]
     fn an_80_bit_float_of_msvc_is_passed_as_clang_passes_it() {
-        let Some(mut found) = sum(&["-mlong-double-80"]) else {
+        let Some(mut result) = sum(&["-mlong-double-80"]) else {
             return;
         };
-        found.truncate(10);
+        result.truncate(10);
         let expected = &f80(0x4000, 0xe000_0000_0000_0000)[..10];
-        assert_eq!(found, expected);
-        let other = sum(&[]);
-        assert!(other.is_none_or(|other| !other.starts_with(expected)));
+        assert_eq!(result, expected);
+        let plain = sum(&[]);
+        assert!(plain.is_none_or(|plain| !plain.starts_with(expected)));
     }
 }

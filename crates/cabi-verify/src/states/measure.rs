@@ -138,25 +138,25 @@ impl Measure {
     fn search(&self) -> Vec<(AssignedState, Vec<Argument>)> {
         let arguments = [("long", None), ("double", None)].iter().chain(self.fill);
         let arguments: Vec<Argument> = arguments.copied().collect();
-        let (mut found, mut open) = (HashMap::new(), VecDeque::from([Vec::new()]));
+        let (mut states, mut open) = (HashMap::new(), VecDeque::from([Vec::new()]));
         while let Some(before) = open.pop_front() {
             let Some(state) = self.state_after(&before) else {
                 continue;
             };
-            if found.contains_key(&state) {
+            if states.contains_key(&state) {
                 continue;
             }
             let mut next = arguments.clone();
             // By turns, as a position of Win64 is a register of either kind.
             next.swap(0, before.len() % 2);
-            for one in next {
-                open.push_back([&before[..], &[one]].concat());
+            for argument in next {
+                open.push_back([&before[..], &[argument]].concat());
             }
-            found.insert(state, before);
+            states.insert(state, before);
         }
-        let mut found: Vec<_> = found.into_iter().collect();
-        found.sort_by_key(|(state, _)| (Reverse(state.gp), Reverse(state.sse), state.phase));
-        found
+        let mut states: Vec<_> = states.into_iter().collect();
+        states.sort_by_key(|(state, _)| (Reverse(state.gp), Reverse(state.sse), state.phase));
+        states
     }
 
     fn state_after(&self, arguments: &[Argument]) -> Option<AssignedState> {

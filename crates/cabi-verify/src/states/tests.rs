@@ -75,16 +75,16 @@ fn every_state_has_a_signature() {
         (Target::named("s390x-unknown-linux-gnu").unwrap(), &S390X),
     ] {
         let measure = Measure::of(convention).unwrap();
-        let mut shown: BTreeSet<AssignedState> = BTreeSet::new();
+        let mut states: BTreeSet<AssignedState> = BTreeSet::new();
         for signature in states_for_machine(&absent, measure) {
             let declared = signature.declared("p", target.data_model());
             let case = declared.case.unwrap();
             let mut params: Vec<Type> = case.argument_types();
             params.truncate(params.len() - 4);
             let sig = FnSig::new(params, case.prototype.ret.clone()).convention(convention);
-            shown.extend(AssignedState::after(&FnAbi::new(&sig, &target).unwrap()));
+            states.extend(AssignedState::after(&FnAbi::new(&sig, &target).unwrap()));
         }
-        assert_eq!(shown, measure.states().collect());
+        assert_eq!(states, measure.states().collect());
     }
 }
 

@@ -30,23 +30,23 @@ impl Results {
     /// Makes results of nothing yet.
     pub(crate) fn new(spans: Vec<Span>, references: &[Compiler]) -> Self {
         let mut compilers: Vec<Tally> = Vec::new();
-        for (i, asked) in references.iter().enumerate() {
-            let name = asked.reference.name();
+        for (i, compiler) in references.iter().enumerate() {
+            let name = compiler.reference.name();
             let before = references.iter().take(i);
             let n = 1 + before.filter(|one| one.reference.name() == name).count();
             let label = match n {
                 1 => name.to_owned(),
                 n => format!("{name}-{n}"),
             };
-            compilers.push(Tally::new(asked, label));
+            compilers.push(Tally::new(compiler, label));
         }
         Self { spans, compilers }
     }
 
     /// Returns how many signatures were tried, each under every compiler.
     pub fn count(&self) -> u64 {
-        let each = self.compilers.iter().map(|tally| tally.signatures);
-        each.max().unwrap_or(0)
+        let counts = self.compilers.iter().map(|tally| tally.signatures);
+        counts.max().unwrap_or(0)
     }
 
     /// Joins `other` to these: the same compiler under the same policy is one.
@@ -142,8 +142,8 @@ impl Results {
     /// Returns the failures of a run, with the text of a file of the corpus for each.
     pub fn blocks(&self) -> impl Iterator<Item = (&Finding, String)> {
         self.compilers.iter().flat_map(|tally| {
-            let found = tally.failures.iter().chain(&tally.inconsistent);
-            found.map(|one| (one, tally.block(one)))
+            let findings = tally.failures.iter().chain(&tally.inconsistent);
+            findings.map(|finding| (finding, tally.block(finding)))
         })
     }
 }

@@ -78,8 +78,8 @@ impl<'a> HeaderRun<'a> {
 
     /// Returns the cases with a difference.
     pub fn differences(&self) -> impl Iterator<Item = (&CaseVerdict, &Difference)> {
-        let all = self.verdicts.iter();
-        all.filter_map(|outcome| Some((outcome, outcome.verdict.difference()?)))
+        let outcomes = self.verdicts.iter();
+        outcomes.filter_map(|outcome| Some((outcome, outcome.verdict.difference()?)))
     }
 
     /// Takes the compiler's answers about the header, its prototypes and the layouts of its types.
@@ -91,15 +91,15 @@ impl<'a> HeaderRun<'a> {
             None => return Ok(()),
         };
         self.preamble = format!("{before}{}", subject.block.code);
-        let named = self.within(&MissingTypes::new(reference, subject, &warnings));
+        let names = self.within(&MissingTypes::new(reference, subject, &warnings));
         self.compare(flags, &format!("{before}{}", self.read.text))?;
-        let mut asked = subject.clone();
-        let header = &mut asked.header;
+        let mut narrowed = subject.clone();
+        let header = &mut narrowed.header;
         for list in [&mut header.records, &mut header.typedefs, &mut header.enums] {
-            list.retain(|one| named.contains(&one.name));
+            list.retain(|one| names.contains(&one.name));
         }
-        asked.cases = self.cases.iter().copied().cloned().collect();
-        for (fact, reply) in layout::ask_data(reference, flags, &self.preamble, &asked)? {
+        narrowed.cases = self.cases.iter().copied().cloned().collect();
+        for (fact, reply) in layout::ask_data(reference, flags, &self.preamble, &narrowed)? {
             self.take_fact(fact, reply);
         }
         Ok(())
@@ -140,8 +140,8 @@ impl<'a> HeaderRun<'a> {
 
     fn leave_out(&mut self, name: &str, key: &'static str, why: String) {
         let location = location(self.subject(), name);
-        let left = OmittedDeclaration::new(name, location, (key, why));
-        self.skipped.push(left);
+        let omission = OmittedDeclaration::new(name, location, (key, why));
+        self.skipped.push(omission);
     }
 
     /// Notes that the compiler's `what` is different.
@@ -155,14 +155,14 @@ impl<'a> HeaderRun<'a> {
 
     /// Takes the cases whose types the compiler has, and says which named types it has.
     fn within(&mut self, lacking: &MissingTypes<'_>) -> BTreeSet<String> {
-        let mut named = BTreeSet::new();
+        let mut names = BTreeSet::new();
         let header = &self.subject().header;
         let lists = [&header.records, &header.typedefs, &header.enums];
-        for one in lists.into_iter().flatten() {
-            match lacking.why(&one.ty) {
-                Some(why) => self.leave_out(&one.name, REFERENCE_LACKS, why),
+        for named in lists.into_iter().flatten() {
+            match lacking.why(&named.ty) {
+                Some(why) => self.leave_out(&named.name, REFERENCE_LACKS, why),
                 None => {
-                    named.insert(one.name.clone());
+                    names.insert(named.name.clone());
                 }
             }
         }
@@ -171,13 +171,13 @@ impl<'a> HeaderRun<'a> {
             let types = case.argument_types();
             let mut types = types.iter().chain([ret]);
             let lacks = types.find_map(|ty: &Type| lacking.why(ty));
-            let left = lacks.map(|why| (REFERENCE_LACKS, why));
-            match left.or_else(|| self.no_place(case)) {
+            let omission = lacks.map(|why| (REFERENCE_LACKS, why));
+            match omission.or_else(|| self.no_place(case)) {
                 Some((key, why)) => self.leave_out(&case.name, key, why),
                 None => self.cases.push(case),
             }
         }
-        named
+        names
     }
 
     /// Returns the kind of reason, and the reason, if a value of `case` has no place by the
@@ -192,19 +192,19 @@ impl<'a> HeaderRun<'a> {
     /// the compiler reads differently or not at all.
     fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
         let header = &self.subject().header;
-        let own = self
+        let pairs = self
             .cases
             .iter()
             .copied()
             .filter(|case| !case.name.contains(OF_RECORD));
-        let own = own.filter_map(|case| Some((case, header.prototype(&case.name)?)));
-        let own = own.filter(|(_, prototype)| !prototype.spelled.is_empty());
-        let (cases, asked): (Vec<_>, Vec<_>) = own.unzip();
-        self.n_compared = asked.len();
-        let readings = prototypes::compare(&self.compiler.reference, flags, include, &asked)?;
-        for ((own, prototype), reading) in cases.into_iter().zip(asked).zip(readings) {
+        let pairs = pairs.filter_map(|case| Some((case, header.prototype(&case.name)?)));
+        let pairs = pairs.filter(|(_, prototype)| !prototype.spelled.is_empty());
+        let (cases, prototypes): (Vec<_>, Vec<_>) = pairs.unzip();
+        self.n_compared = prototypes.len();
+        let readings = prototypes::compare(&self.compiler.reference, flags, include, &prototypes)?;
+        for ((compared, prototype), reading) in cases.into_iter().zip(prototypes).zip(readings) {
             let spelled = &prototype.spelled;
-            let left = match reading {
+            let omission = match reading {
                 PrototypeReading::Same => continue,
                 PrototypeReading::Other(theirs) => {
                     let ours = [convention_attribute(prototype.convention), spelled].concat();
@@ -222,8 +222,8 @@ impl<'a> HeaderRun<'a> {
                 }
                 PrototypeReading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
             };
-            self.cases.retain(|case| !std::ptr::eq(*case, own));
-            if let Some((key, why)) = left {
+            self.cases.retain(|case| !std::ptr::eq(*case, compared));
+            if let Some((key, why)) = omission {
                 self.leave_out(&prototype.name, key, why);
             }
         }
@@ -248,8 +248,8 @@ impl<'a> HeaderRun<'a> {
         let refused = self
             .skipped
             .iter()
-            .filter(|left| left.key == REFERENCE_LACKS);
-        let names = refused.filter_map(|left| undeclared(&left.why));
+            .filter(|omission| omission.key == REFERENCE_LACKS);
+        let names = refused.filter_map(|omission| undeclared(&omission.why));
         names.map(str::to_owned).collect()
     }
 
@@ -263,7 +263,7 @@ impl<'a> HeaderRun<'a> {
                 refusal(&refused.why)
             ),
         };
-        let left = |case: &&Case| {
+        let omission = |case: &&Case| {
             let key = match key(&refused.why) {
                 REFUSED if names_one_of(case, &absent) => REFERENCE_LACKS,
                 key => key,
@@ -274,7 +274,7 @@ impl<'a> HeaderRun<'a> {
                 (key, why.clone()),
             )
         };
-        refused.cases.iter().map(left).collect()
+        refused.cases.iter().map(omission).collect()
     }
 
     /// Takes the outcome of a case in one direction.
@@ -297,12 +297,12 @@ impl<'a> HeaderRun<'a> {
             (name.as_str(), format!("disagrees with itself, {says}"))
         });
         let (name, command) = (&self.read.name, self.compiler.reference.command());
-        let mut left = self.skipped.iter();
-        let unlisted = left.find(|left| !may_be_skipped(left.key));
-        let left = unlisted.or(self.skipped.first());
-        let why = match (itself, left) {
+        let mut skipped = self.skipped.iter();
+        let unlisted = skipped.find(|omission| !may_be_skipped(omission.key));
+        let omission = unlisted.or(self.skipped.first());
+        let why = match (itself, omission) {
             (Some((case, why)), _) => format!("{case}: {command} {why}"),
-            (None, Some(left)) => format!("{}: {}", left.name, left.why),
+            (None, Some(omission)) => format!("{}: {}", omission.name, omission.why),
             (None, None) => "the header declares nothing to call".to_owned(),
         };
         format!("nothing was verified of {name} with {command}: {why}")

@@ -65,22 +65,22 @@ pub(super) fn compare(
     prototypes: &[&Prototype],
 ) -> Result<Vec<PrototypeReading>, ReferenceError> {
     let mut readings = vec![PrototypeReading::Same; prototypes.len()];
-    let mut asked = Vec::new();
+    let mut indices = Vec::new();
     for (at, prototype) in prototypes.iter().enumerate() {
         match is_unnamed(&prototype.spelled) {
             true => readings[at] = PrototypeReading::Unnamed,
-            false => asked.push(at),
+            false => indices.push(at),
         }
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), flags);
     let blame = |error: &_, chosen: &[usize]| rejected_files(error, chosen, file);
-    let parts = build_without_refused(asked, check, blame)?;
+    let parts = build_without_refused(indices, check, blame)?;
     for Rejection { cases, why } in parts.refused {
         let words = why.messages().unwrap_or_default();
         let message = first_error(words);
         let error = words.lines().find(|line| line.contains("error:"));
         for at in cases {
-            let is_absent = error.is_some_and(|it| it.starts_with(&format!("{}:1:", file(at))));
+            let is_absent = error.is_some_and(|line| line.starts_with(&format!("{}:1:", file(at))));
             readings[at] = if is_absent {
                 PrototypeReading::Absent(message.clone())
             } else if hides_tag(words, &file(at)) {

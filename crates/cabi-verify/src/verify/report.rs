@@ -25,11 +25,11 @@ impl Run<'_> {
     /// Reports all results. With `allow_self_inconsistent`, a compiler that disagrees with itself
     /// is no failure.
     pub fn report(&self, allow_self_inconsistent: bool) -> Report {
-        let references = self.plan.compilers.iter().map(|asked| {
+        let references = self.plan.compilers.iter().map(|compiler| {
             json!({
-                "command": asked.reference.command(),
-                "version": asked.reference.version(),
-                "policy": asked.policy_name(),
+                "command": compiler.reference.command(),
+                "version": compiler.reference.version(),
+                "policy": compiler.policy_name(),
             })
         });
         let mut report = Report::new("cabi verify");
@@ -45,10 +45,10 @@ impl Run<'_> {
 }
 
 fn section(part: &HeaderRun<'_>) -> Section {
-    let (read, asked) = (part.read, part.compiler);
-    let command = asked.reference.command();
+    let (read, compiler) = (part.read, part.compiler);
+    let command = compiler.reference.command();
     let (n, n_differ) = (part.verdicts.len(), part.differences().count());
-    let title = format!("{}, {}", read.name, asked.title());
+    let title = format!("{}, {}", read.name, compiler.title());
     let counts = format!(
         "  {} and {} found; {}, {} sizes and offsets compared, {} of {n} cases pass, both directions counted",
         count(read.n_prototypes as u64, "prototype"),
@@ -59,7 +59,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
     );
     let mut items = part.differing.clone();
     let itself = part.itself.iter().enumerate();
-    items.extend(itself.map(|(i, outcome)| of_case(asked, outcome, i == 0)));
+    items.extend(itself.map(|(i, outcome)| of_case(compiler, outcome, i == 0)));
     let mut verdicts: Vec<&CaseVerdict> = part.verdicts.iter().collect();
     // A difference in bytes says more than a crash.
     verdicts.sort_by_key(|outcome| match outcome.verdict.difference() {
@@ -67,7 +67,7 @@ fn section(part: &HeaderRun<'_>) -> Section {
         None => 2,
     });
     let verdicts = verdicts.into_iter().enumerate();
-    items.extend(verdicts.map(|(i, outcome)| of_case(asked, outcome, i < IN_FULL)));
+    items.extend(verdicts.map(|(i, outcome)| of_case(compiler, outcome, i < IN_FULL)));
     items.extend(part.skipped.iter().map(left_out_item));
     Section {
         name: format!("{} {command}", read.name),
@@ -113,22 +113,22 @@ fn total(run: &Run<'_>, report: &Report) -> String {
 }
 
 /// Returns the item of a declaration that was left out of a header.
-fn left_out_item(left: &OmittedDeclaration) -> Item {
-    let location = left.location.as_ref().map(ToString::to_string);
-    let (status, mark, why) = match (may_be_skipped(left.key), &location) {
-        (true, _) => (Status::LeftOut, "left out", left.why.clone()),
+fn left_out_item(omission: &OmittedDeclaration) -> Item {
+    let location = omission.location.as_ref().map(ToString::to_string);
+    let (status, mark, why) = match (may_be_skipped(omission.key), &location) {
+        (true, _) => (Status::LeftOut, "left out", omission.why.clone()),
         (false, Some(at)) => {
-            let why = format!("{}; declared at {at}", left.why);
+            let why = format!("{}; declared at {at}", omission.why);
             (Status::Unlisted, "NOT VERIFIED", why)
         }
-        (false, None) => (Status::Unlisted, "NOT VERIFIED", left.why.clone()),
+        (false, None) => (Status::Unlisted, "NOT VERIFIED", omission.why.clone()),
     };
-    let item = Item::new(&left.name, status, why).of_kind(format!("{mark}: {}", left.key));
-    item.with(json!({ "location": location, "reason": left.key }))
+    let item = Item::new(&omission.name, status, why).of_kind(format!("{mark}: {}", omission.key));
+    item.with(json!({ "location": location, "reason": omission.key }))
 }
 
 /// Returns the item of a case in one direction; `in_full` with all details of a difference.
-fn of_case(asked: &Compiler, outcome: &CaseVerdict, in_full: bool) -> Item {
+fn of_case(compiler: &Compiler, outcome: &CaseVerdict, in_full: bool) -> Item {
     let (case, direction) = (&outcome.case, words(outcome.direction));
     let mut data = json!({
         "case": case.name,
@@ -145,7 +145,7 @@ fn of_case(asked: &Compiler, outcome: &CaseVerdict, in_full: bool) -> Item {
         let item = Item::new(name, Status::Passed, "");
         return item.of_kind(CALL).with(data);
     };
-    let (command, why) = (asked.reference.command(), &difference.why);
+    let (command, why) = (compiler.reference.command(), &difference.why);
     let (status, why, program) = match &outcome.shown {
         Some(shown) => (
             Status::SelfInconsistent,
@@ -161,7 +161,7 @@ fn of_case(asked: &Compiler, outcome: &CaseVerdict, in_full: bool) -> Item {
             reproduction(case, outcome.direction, &command, why),
         ),
     };
-    let sig = case.sig_under(asked.policy).ok();
+    let sig = case.sig_under(compiler.policy).ok();
     let settings = &outcome.setting;
     let mut detail = format!(
         "    {};\n    engine settings {settings}\n",

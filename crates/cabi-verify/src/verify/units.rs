@@ -191,51 +191,51 @@ pub fn compare(
 /// [`VerifyError::Reference`]: a program that cannot be started, or a compiler whose code does not
 /// run.
 pub fn observe(compiled: &[CompiledUnit], at_once: usize) -> Result<(), VerifyError> {
-    let is_to_be_seen = |one: &&CompiledUnit| one.seen.get().is_none();
+    let is_to_be_seen = |unit: &&CompiledUnit| unit.seen.get().is_none();
     let compiled: Vec<&CompiledUnit> = compiled.iter().filter(is_to_be_seen).collect();
-    let all = in_threads(&compiled, at_once, |one| probe_facts(one), |_| ());
-    for (one, seen) in compiled.iter().zip(all) {
-        let seen = seen?;
+    let observations = in_threads(&compiled, at_once, |unit| probe_facts(unit), |_| ());
+    for (unit, observed) in compiled.iter().zip(observations) {
+        let observed = observed?;
         let has_run =
             |seen: &CaseFacts| matches!(seen, Ok(facts) if facts.caller.state("ends").is_none());
-        let is_of_here = one.compiler.programs.is_none() && one.compiler.zig.is_none();
-        if is_of_here && !seen.iter().any(has_run) {
-            try_out(&one.compiler.reference)?;
+        let is_of_here = unit.compiler.programs.is_none() && unit.compiler.zig.is_none();
+        if is_of_here && !observed.iter().any(has_run) {
+            try_out(&unit.compiler.reference)?;
         }
-        one.seen.get_or_init(|| seen);
+        unit.seen.get_or_init(|| observed);
     }
     // If no program of a compiler links, every failure would look like the compiler's own.
-    let has_programs = |one: &&&CompiledUnit| one.compiler.programs.is_some();
-    for one in compiled.iter().filter(has_programs) {
-        let of = |one: &CompiledUnit| one.compiler.reference.command();
-        let same = compiled.iter().filter(|other| of(other) == of(one));
-        let seen = same.flat_map(|one| one.facts());
-        let unlinked = |seen: &CaseFacts| match seen {
-            Err(Fault::Failed(found)) => Some(found.why.clone()),
+    let has_programs = |unit: &&&CompiledUnit| unit.compiler.programs.is_some();
+    for unit in compiled.iter().filter(has_programs) {
+        let of = |unit: &CompiledUnit| unit.compiler.reference.command();
+        let of_command = compiled.iter().filter(|other| of(other) == of(unit));
+        let observed = of_command.flat_map(|unit| unit.facts());
+        let unlinked = |observed: &CaseFacts| match observed {
+            Err(Fault::Failed(difference)) => Some(difference.why.clone()),
             _ => None,
         };
-        let unlinked: Option<Vec<String>> = seen.map(unlinked).collect();
+        let unlinked: Option<Vec<String>> = observed.map(unlinked).collect();
         if let Some([why, ..]) = unlinked.as_deref() {
-            let (what, why) = (format!("code by {}", of(one)), why.clone());
+            let (what, why) = (format!("code by {}", of(unit)), why.clone());
             return Err(ReferenceError::Unusable { what, why }.into());
         }
     }
     check_interrupt()
 }
 
-fn probe_facts(one: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
-    let probe = match one.compiler.probe() {
+fn probe_facts(unit: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
+    let probe = match unit.compiler.probe() {
         Ok(probe) => probe,
-        Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); one.cases.len()]),
+        Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); unit.cases.len()]),
     };
-    let room: Vec<Result<(), &str>> = one.cases.iter().map(has_room).collect();
-    let small = one.cases.iter().zip(&room);
+    let room: Vec<Result<(), &str>> = unit.cases.iter().map(has_room).collect();
+    let small = unit.cases.iter().zip(&room);
     let small: Vec<Case> = small
         .filter(|(_, room)| room.is_ok())
         .map(|(case, _)| case.clone())
         .collect();
-    let is_shared = one.compiler.programs.is_none();
-    let observed = match probe.observe(&one.built.object, is_shared, &small) {
+    let is_shared = unit.compiler.programs.is_none();
+    let observed = match probe.observe(&unit.built.object, is_shared, &small) {
         // A program that does not link costs the cases of its unit alone.
         Err(error) if !error.is_about_the_system() => {
             vec![Err(Fault::from(error.to_string())); small.len()]
@@ -243,43 +243,43 @@ fn probe_facts(one: &CompiledUnit) -> Result<Vec<CaseFacts>, ReferenceError> {
         observed => observed?,
     };
     let mut observed = observed.into_iter();
-    let seen = room.into_iter().map(|room| {
+    let facts = room.into_iter().map(|room| {
         room.map_err(|why| Fault::Untried(why.to_owned()))?;
         observed.next().unwrap_or_else(nothing)
     });
-    Ok(seen.collect())
+    Ok(facts.collect())
 }
 
-/// Returns `all`, if each case of each unit has one verdict in each direction, in order, and none
-/// has passed without a comparison.
+/// Returns `results`, if each case of each unit has one verdict in each direction, in order, and
+/// none has passed without a comparison.
 fn complete(
     compiled: &[CompiledUnit],
-    mut all: Vec<Vec<CaseVerdict>>,
+    mut results: Vec<Vec<CaseVerdict>>,
     mistake: Mistake,
 ) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
     if let Some(wrong) = mistake.runner {
-        all.iter_mut().for_each(wrong);
+        results.iter_mut().for_each(wrong);
     }
-    if all.len() != compiled.len() {
-        let why = format!("{} units of {} were run", all.len(), compiled.len());
+    if results.len() != compiled.len() {
+        let why = format!("{} units of {} were run", results.len(), compiled.len());
         return Err(VerifyError::Runner(why));
     }
-    for (unit, verdicts) in compiled.iter().zip(&all) {
-        let expected = Direction::ALL.into_iter().flat_map(|of| {
+    for (unit, verdicts) in compiled.iter().zip(&results) {
+        let expected = Direction::ALL.into_iter().flat_map(|direction| {
             let cases = unit.cases.iter();
-            cases.map(move |case| (&case.prototype.name, of))
+            cases.map(move |case| (&case.prototype.name, direction))
         });
-        let found = verdicts.iter();
-        let found = found.map(|one| (&one.case.prototype.name, one.direction));
-        if !found.eq(expected) {
+        let actual = verdicts.iter();
+        let actual = actual.map(|outcome| (&outcome.case.prototype.name, outcome.direction));
+        if !actual.eq(expected) {
             let why = "the cases do not have one verdict in each direction";
             return Err(VerifyError::Runner(why.to_owned()));
         }
-        let is_silent = |one: &&CaseVerdict| one.verdict == Verdict::Passed(0);
-        if let Some(one) = verdicts.iter().find(is_silent) {
-            let why = format!("{}: nothing was compared", one.case.name);
+        let is_silent = |outcome: &&CaseVerdict| outcome.verdict == Verdict::Passed(0);
+        if let Some(outcome) = verdicts.iter().find(is_silent) {
+            let why = format!("{}: nothing was compared", outcome.case.name);
             return Err(VerifyError::Runner(why));
         }
     }
-    Ok(all)
+    Ok(results)
 }

@@ -18,14 +18,14 @@ impl Reference {
     ) -> Result<(), ReferenceError> {
         let is_foreign = self.writes_foreign_objects()?;
         let assembly = object.with_extension("s");
-        let (how, made) = if is_foreign {
+        let (flag, output) = if is_foreign {
             ("-S", &*assembly)
         } else {
             ("-c", object)
         };
-        let [made, source] = [made, source].map(Path::to_string_lossy);
+        let [output, source] = [output, source].map(Path::to_string_lossy);
         // The source last: flags may say what it is written in.
-        self.run(&[&["-std=gnu2x", how, "-o", &made], flags, &[&*source]].concat())?;
+        self.run(&[&["-std=gnu2x", flag, "-o", &output], flags, &[&*source]].concat())?;
         if is_foreign {
             self.assemble_as_elf(&assembly, object)?;
         }
@@ -39,13 +39,13 @@ impl Reference {
         let text = text.map_err(ReferenceError::io(assembly.display().to_string()))?;
         let in_elf = |line: &str| {
             let line = line.trim();
-            let (directive, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let (directive, tail) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
             Some(match directive {
                 ".def" | ".scl" | ".endef" | ".addrsig" | ".addrsig_sym" | ".linkonce" => {
                     String::new()
                 }
                 // Part of a symbol's definition, which may have several lines.
-                ".type" if rest.ends_with(';') => String::new(),
+                ".type" if tail.ends_with(';') => String::new(),
                 seh if seh.starts_with(".seh_") => String::new(),
                 ".subsections_via_symbols" | ".build_version" => String::new(),
                 version if version.ends_with("os_version_min") => String::new(),
@@ -54,43 +54,43 @@ impl Reference {
                 _ if line.contains("@feat.00") => String::new(),
                 // Its alignment is that of `.comm`.
                 ".lcomm" => {
-                    let name = rest.split(',').next().unwrap_or_default();
-                    format!(".local {name}\n.comm {rest}")
+                    let name = tail.split(',').next().unwrap_or_default();
+                    format!(".local {name}\n.comm {tail}")
                 }
-                ".section" if rest.starts_with("__TEXT,__text") => ".text".to_owned(),
-                ".section" if rest.starts_with("__") => ".section .rodata".to_owned(),
-                ".section" if rest.starts_with(".rdata") => ".section .rodata".to_owned(),
+                ".section" if tail.starts_with("__TEXT,__text") => ".text".to_owned(),
+                ".section" if tail.starts_with("__") => ".section .rodata".to_owned(),
+                ".section" if tail.starts_with(".rdata") => ".section .rodata".to_owned(),
                 // Arguments of the linker, and the compiler's name.
-                ".section" if rest.starts_with(".drectve") || rest.starts_with(".debug$S") => {
+                ".section" if tail.starts_with(".drectve") || tail.starts_with(".debug$S") => {
                     ".section .comment".to_owned()
                 }
                 _ => return None,
             })
         };
         let is_mach_o = self.defines("__MACH__")?;
-        let named = |line: &str| match is_mach_o {
+        let without_prefix = |line: &str| match is_mach_o {
             true => line.strip_prefix('_').unwrap_or(line).replace("\t_", "\t"),
             false => line.to_owned(),
         };
         let elf: Vec<String> = text
             .lines()
-            .map(|line| in_elf(line).unwrap_or_else(|| named(line)))
+            .map(|line| in_elf(line).unwrap_or_else(|| without_prefix(line)))
             .collect();
         write(assembly, elf.join("\n") + "\n")?;
-        let (own, flag) = match self.defines("__aarch64__")? {
+        let (assembler, flag) = match self.defines("__aarch64__")? {
             true => ("aarch64-linux-gnu-as", None),
             false => ("as", Some("--64")),
         };
-        let words = [own].into_iter().chain(flag).chain(["-o"]);
+        let words = [assembler].into_iter().chain(flag).chain(["-o"]);
         let words: Vec<String> = words.map(str::to_owned).collect();
         let files = [object, assembly].map(|path| path.to_string_lossy());
         let command = process::command(&words, &files.each_ref().map(|file| &**file));
-        let output = output(command, self.limit).map_err(ReferenceError::io(own))?;
+        let output = output(command, self.limit).map_err(ReferenceError::io(assembler))?;
         match output.status.success() {
             true => Ok(()),
             false => {
                 let why = first_error(&String::from_utf8_lossy(&output.stderr));
-                Err(ReferenceError::io(own)(io::Error::other(why)))
+                Err(ReferenceError::io(assembler)(io::Error::other(why)))
             }
         }
     }

@@ -10,12 +10,12 @@ fn a_reference_that_is_not_there_is_a_reason() {
 #[test]
 fn more_flags_stand_after_the_commands_own() {
     for reference in InstalledCompilers::find().references {
-        let more = reference.with_flags(&["-DWHAT=long int"]);
+        let extended = reference.with_flags(&["-DWHAT=long int"]);
         assert_eq!(
-            more.command(),
+            extended.command(),
             format!("{} '-DWHAT=long int'", reference.command())
         );
-        more.check("WHAT f(void);", &[]).unwrap();
+        extended.check("WHAT f(void);", &[]).unwrap();
         assert!(reference.check("WHAT f(void);", &[]).is_err());
         let none = reference.with_flags(&["-mno-such-vectors"]);
         assert!(none.vector_level().is_err());

@@ -128,10 +128,10 @@ impl SourceFile {
             let Some(line) = place.and_then(|line| line.parse::<usize>().ok()) else {
                 continue;
             };
-            let before = text.lines.partition_point(|(first, _)| *first <= line);
-            let of = before.checked_sub(1).and_then(|at| text.lines.get(at));
-            let of = of.map(|(_, of)| of.as_slice()).unwrap_or_default();
-            for side in of.iter().filter(|side| chosen.contains(side)) {
+            let n_before = text.lines.partition_point(|(first, _)| *first <= line);
+            let sides = n_before.checked_sub(1).and_then(|at| text.lines.get(at));
+            let sides = sides.map(|(_, sides)| sides.as_slice()).unwrap_or_default();
+            for side in sides.iter().filter(|side| chosen.contains(side)) {
                 let why = format!("Zig refuses: {}", without_names(&first_error(message)));
                 blamed.insert(*side, why);
             }

@@ -23,11 +23,11 @@ pub(crate) fn callee(case: &Case) -> String {
     let offsets = Images::of(&case.argument_types()).offsets;
     let function = &case.prototype;
     let (mut list, mut body) = (Vec::new(), String::new());
-    let named = case.prototype.params.iter().map(|(_, ty)| ty);
-    let named = named.zip(&function.spelled_params);
+    let params = case.prototype.params.iter().map(|(_, ty)| ty);
+    let params = params.zip(&function.spelled_params);
     // As the `va_start` of C23 has it where there is no parameter.
     let mut last = "0".to_owned();
-    for (i, ((ty, text), at)) in named.zip(&offsets).enumerate() {
+    for (i, ((ty, text), at)) in params.zip(&offsets).enumerate() {
         last = format!("cabi_a{i}");
         list.push(format!("__typeof__({text}) {last}"));
         write_down(&mut body, &last, *at);

@@ -115,16 +115,16 @@ impl ValueBits {
     fn of_fields(ty: &Type, plan: &SignaturePlan, lower: &Lowering) -> Vec<Self> {
         let leaves = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
         let all = leaves.zip(lower.fields(ty).unwrap_or_default());
-        all.map(|(leaf, own)| {
+        all.map(|(leaf, field)| {
             let is_signed = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed());
             Self {
                 first_bit: bits(leaf.offset_bits),
                 n_bits: match leaf.bit_field {
                     true => bits(leaf.width_bits),
-                    false => own.ty.bits().cast_signed(),
+                    false => field.ty.bits().cast_signed(),
                 },
                 bit_field: leaf.bit_field.then_some(is_signed),
-                ty: own.ty,
+                ty: field.ty,
                 highest_first: is_big_endian(Some(plan.abi.convention)),
             }
         })
@@ -144,16 +144,16 @@ impl ValueBits {
             (0, 0) => 8_u8,
             _ => 1,
         };
-        let all = (self.first_bit..self.first_bit + self.n_bits).step_by(step.into());
-        let all = all.map(|bit| match self.highest_first {
+        let steps = (self.first_bit..self.first_bit + self.n_bits).step_by(step.into());
+        let steps = steps.map(|bit| match self.highest_first {
             true => (bit / 8, i64::from(8 - i32::from(step) - bit % 8)),
             false => (bit / 8, i64::from(bit % 8)),
         });
-        let mut all: Vec<_> = all.collect();
+        let mut steps: Vec<_> = steps.collect();
         if self.highest_first {
-            all.reverse();
+            steps.reverse();
         }
-        (all, step.into())
+        (steps, step.into())
     }
 
     /// Loads the value of the object at `at`, with ones above the bits.
@@ -167,9 +167,9 @@ impl ValueBits {
         for (byte, below) in steps.into_iter().rev() {
             let byte = builder.ins().uload8(types::I64, flags, at, byte);
             let byte = builder.ins().ushr_imm_u(byte, below);
-            let own = builder.ins().band_imm_u(byte, (1 << n) - 1);
+            let bits = builder.ins().band_imm_u(byte, (1 << n) - 1);
             word = builder.ins().ishl_imm_u(word, n);
-            word = builder.ins().bor(word, own);
+            word = builder.ins().bor(word, bits);
         }
         let int = int_of(self.ty);
         if int != types::I64 {
@@ -212,10 +212,10 @@ impl ValueBits {
         for (at, shift) in steps {
             let mask = (1_i64 << n) - 1;
             let byte = builder.ins().uload8(types::I64, flags, to, at);
-            let others = builder.ins().band_imm_u(byte, 0xff ^ mask << shift);
-            let own = builder.ins().band_imm_u(word, mask);
-            let own = builder.ins().ishl_imm_u(own, shift);
-            let byte = builder.ins().bor(others, own);
+            let unchanged = builder.ins().band_imm_u(byte, 0xff ^ mask << shift);
+            let bits = builder.ins().band_imm_u(word, mask);
+            let bits = builder.ins().ishl_imm_u(bits, shift);
+            let byte = builder.ins().bor(unchanged, bits);
             builder.ins().istore8(flags, byte, to, at);
             word = builder.ins().ushr_imm_u(word, n);
         }
@@ -223,12 +223,12 @@ impl ValueBits {
 }
 
 fn load(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], at: Value) -> Values {
-    all.iter().map(|own| own.load(builder, at)).collect()
+    all.iter().map(|bits| bits.load(builder, at)).collect()
 }
 
 fn store(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], values: &[Value], to: Value) {
-    for (own, value) in all.iter().zip(values) {
-        own.store(builder, *value, to);
+    for (bits, value) in all.iter().zip(values) {
+        bits.store(builder, *value, to);
     }
 }
 

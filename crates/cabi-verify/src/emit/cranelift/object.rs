@@ -31,7 +31,7 @@ impl CraneliftObject {
     fn empty(
         vectors: VectorLevel,
         target: &Target,
-        own: &[(&str, &str)],
+        extra_flags: &[(&str, &str)],
     ) -> Result<Self, Box<dyn Error>> {
         let mut flags = settings::builder();
         let needed = [
@@ -41,7 +41,7 @@ impl CraneliftObject {
             // There is no other way to the argument area here.
             ("preserve_frame_pointers", "true"),
         ];
-        for (name, value) in needed.iter().chain(own) {
+        for (name, value) in needed.iter().chain(extra_flags) {
             flags.set(name, value)?;
         }
         let mut triple: target_lexicon::Triple = target.name().parse()?;

@@ -84,7 +84,7 @@ impl<'a> Speller<'a> {
             return not_expressible("_Atomic");
         }
         // Without the alignment that a typedef may set.
-        let own = |text: String| Word {
+        let plain = |text: String| Word {
             text,
             size: ty.size(),
             align: u32::try_from(ty.size()).unwrap_or(u32::MAX),
@@ -95,12 +95,12 @@ impl<'a> Speller<'a> {
                 size: ty.size(),
                 align: ty.align(),
             }),
-            Kind::Scalar(scalar) => Ok(own(number(*scalar, names)?)),
+            Kind::Scalar(scalar) => Ok(plain(number(*scalar, names)?)),
             Kind::Enum(scalar) => {
                 let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
-                Ok(own(self.name_of(ty, &text)))
+                Ok(plain(self.name_of(ty, &text)))
             }
-            Kind::Vector(vector) => Ok(own(self.lanes(*vector, ty.size())?)),
+            Kind::Vector(vector) => Ok(plain(self.lanes(*vector, ty.size())?)),
             Kind::Complex(_) => not_expressible("_Complex: Zig has records of two instead"),
             Kind::Array(array) => {
                 let elem = self.word(&array.elem, Names::Zig)?;
@@ -198,15 +198,15 @@ pub(super) fn own_type(record: &Record) -> Option<&str> {
 }
 
 /// Returns the declaration of a record whose members have these offsets. The first of them is
-/// aligned to `least` bytes or more.
-fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, NotExpressible> {
+/// aligned to `minimum` bytes or more.
+fn body(record: &Record, members: &[(u64, Word)], minimum: u32) -> Result<Word, NotExpressible> {
     let is_union = record.kind() == RecordKind::Union;
     let mut text = format!("extern {} {{", if is_union { "union" } else { "struct" });
     let (mut end, mut align) = (0, 1);
     for (i, (offset, member)) in members.iter().enumerate() {
         let before = if is_union { 0 } else { end };
-        let least = if i == 0 { least } else { 1 };
-        let Some(chosen) = placed(before, *offset, member.align, least, record.align()) else {
+        let minimum = if i == 0 { minimum } else { 1 };
+        let Some(chosen) = placed(before, *offset, member.align, minimum, record.align()) else {
             return not_expressible("an offset or an alignment that no align(N) gives");
         };
         let _ = write!(text, " m{i}: {}", member.text);
@@ -226,12 +226,12 @@ fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, No
 }
 
 /// Returns the alignment that puts a member at `offset` when `end` bytes are taken: its own if that
-/// does it, else the smallest. It is at least `least`, at most `most`.
-fn placed(end: u64, offset: u64, own: u32, least: u32, most: u32) -> Option<u32> {
+/// does it, else the smallest. It is at least `min`, at most `max`.
+fn placed(end: u64, offset: u64, natural: u32, min: u32, max: u32) -> Option<u32> {
     let powers = (0..31).map(|shift| 1_u32 << shift);
-    std::iter::once(own)
+    std::iter::once(natural)
         .chain(powers)
-        .filter(|align| (least..=most).contains(align))
+        .filter(|align| (min..=max).contains(align))
         .find(|align| end.next_multiple_of(u64::from(*align)) == offset)
 }
 

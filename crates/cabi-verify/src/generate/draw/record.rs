@@ -46,17 +46,17 @@ impl Draw<'_> {
         let mut bits = 0;
         while bits < full * 8 && record.members.len() < most {
             let member = self.member(levels, full, record.pack);
-            let own = member_bits(&member.form);
-            if own > 64 * 8 && self.random.chance(80) {
+            let n_bits = member_bits(&member.form);
+            if n_bits > 64 * 8 && self.random.chance(80) {
                 continue;
             }
             bits = if record.is_union {
-                (bits + full * 3).max(own)
+                (bits + full * 3).max(n_bits)
             } else {
-                bits + own
+                bits + n_bits
             };
             // A member without bytes must not keep the loop alive.
-            bits += u32::from(own == 0);
+            bits += u32::from(n_bits == 0);
             record.members.push(member);
         }
         if self.random.chance(2) {

@@ -68,12 +68,12 @@ pub fn compile<'a>(
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (unit, compiled) in units.iter().zip(compiled) {
-        let (compiled, own) = compiled?;
+        let (compiled, rejections) = compiled?;
         let of = |at: &usize| unit.cases.get(*at).map(|(_, case)| *case);
-        refused.extend(own.into_iter().map(|own| RefusedCases {
+        refused.extend(rejections.into_iter().map(|rejection| RefusedCases {
             part: unit.part,
-            cases: own.cases.iter().filter_map(of).collect(),
-            why: own.why,
+            cases: rejection.cases.iter().filter_map(of).collect(),
+            why: rejection.why,
         }));
         all.extend(compiled);
     }
@@ -104,7 +104,7 @@ impl<'a> Unit<'a> {
     /// Compiles it without the cases that are refused, which it returns too.
     fn compile(&self) -> Result<(Option<CompiledUnit>, Vec<Rejection>), ReferenceError> {
         let all: Vec<usize> = (0..self.cases.len()).collect();
-        let done = |built, cases: &[usize], missing, layout| CompiledUnit {
+        let unit_of = |built, cases: &[usize], missing, layout| CompiledUnit {
             part: self.part,
             cases: self.named(cases),
             turn: self.turn,
@@ -117,9 +117,9 @@ impl<'a> Unit<'a> {
             seen: OnceLock::new(),
         };
         if let Some((zig, mode)) = &self.compiler.zig {
-            let one = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
-            let one = done(one.built, &all, one.missing, one.layout);
-            return Ok((Some(one), Vec::new()));
+            let unit = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
+            let unit = unit_of(unit.built, &all, unit.missing, unit.layout);
+            return Ok((Some(unit), Vec::new()));
         }
         let build = |chosen: &[usize]| {
             let text = self.text(chosen);
@@ -130,10 +130,10 @@ impl<'a> Unit<'a> {
             rejected_files(error, chosen, |at| self.file(at))
         };
         let parts = build_without_refused(all, build, blame)?;
-        let one = parts
+        let unit = parts
             .built
-            .map(|built| done(built, &parts.cases, Vec::new(), Vec::new()));
-        Ok((one, parts.refused))
+            .map(|built| unit_of(built, &parts.cases, Vec::new(), Vec::new()));
+        Ok((unit, parts.refused))
     }
 
     /// Returns the cases with these indices, under the names that they have in the code, at the
@@ -195,12 +195,12 @@ impl<'a> Unit<'a> {
             let body = c::callee(case) + &c::caller(case, &prefix);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
             match self.own_subject(at) {
-                Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
+                Some(subject) => text.push_str(&c::scoped(subject, &prefix, &body)),
                 None => text.push_str(&body),
             }
         }
-        if let Some(more) = self.more {
-            text.push_str(&more(chosen));
+        if let Some(extra) = self.more {
+            text.push_str(&extra(chosen));
         }
         text
     }

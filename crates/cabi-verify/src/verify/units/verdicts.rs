@@ -24,16 +24,16 @@ pub(super) fn run(
     at_once: usize,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<CaseVerdict>>, VerifyError> {
-    let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
-    let each = all / units.len().max(1);
-    progress(RunStep::Call, 0, all);
+    let total = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
+    let per_unit = total / units.len().max(1);
+    progress(RunStep::Call, 0, total);
     let emitted = in_threads(
         units,
         at_once,
         |one| one.emitted(mistake),
-        |n| progress(RunStep::Call, (n * each).min(all), all),
+        |n| progress(RunStep::Call, (n * per_unit).min(total), total),
     );
-    progress(RunStep::Call, all, all);
+    progress(RunStep::Call, total, total);
     check_interrupt()?;
     let verdicts = units.iter().zip(emitted);
     let verdicts = verdicts.map(|(unit, emitted)| Ok(unit.verdicts(mistake, Some(&emitted?))));
@@ -93,14 +93,14 @@ impl CompiledUnit {
         mistake: Mistake,
         emitted: Option<&[EmittedFacts]>,
     ) -> Vec<CaseVerdict> {
-        let mut all = Vec::new();
+        let mut verdicts = Vec::new();
         for direction in Direction::ALL {
             for (index, case) in self.cases.iter().enumerate() {
                 let (verdict, shown) = match self.missing(index, direction) {
                     Some(why) => (Verdict::NotRun(why.to_owned()), None),
                     None => self.verdict(mistake, index, direction, emitted.map(|all| &all[index])),
                 };
-                all.push(CaseVerdict {
+                verdicts.push(CaseVerdict {
                     case: case.clone(),
                     direction,
                     setting: self.setting(),
@@ -109,7 +109,7 @@ impl CompiledUnit {
                 });
             }
         }
-        all
+        verdicts
     }
 
     /// Compares the compiler's side, and ours on the other side of the call. A difference of ours
@@ -122,9 +122,9 @@ impl CompiledUnit {
         emitted: Option<&EmittedFacts>,
     ) -> (Verdict, Option<SelfDifference>) {
         let case = &self.cases[index];
-        let seen = match self.facts().get(index) {
+        let observed = match self.facts().get(index) {
             Some(Err(Fault::Untried(why))) => return (Verdict::NotRun(why.clone()), None),
-            Some(seen) => seen,
+            Some(observed) => observed,
             None => return (Verdict::Differs("the case was not observed".into()), None),
         };
         let refused = |error| Fault::from(LowerError::from(error));
@@ -155,11 +155,11 @@ impl CompiledUnit {
             }
             Some(Err(fault)) => Err(needed(fault.clone(), &right, direction)),
         };
-        let theirs = self.compare_compiler(case, seen, &mistaken, direction);
+        let theirs = self.compare_compiler(case, observed, &mistaken, direction);
         match (theirs.is_empty(), ours) {
-            (_, Err(Fault::Failed(found))) => (Verdict::Differs(found), None),
+            (_, Err(Fault::Failed(difference))) => (Verdict::Differs(difference), None),
             (true, ours) => (ours.map(|()| 1).into(), None),
-            (false, _) => self.settled(case, direction, seen, &theirs),
+            (false, _) => self.settled(case, direction, observed, &theirs),
         }
     }
 
@@ -173,14 +173,14 @@ impl CompiledUnit {
         direction: Direction,
     ) -> Result<(), Fault> {
         let probe = self.compiler.probe().as_ref().ok();
-        let kept = probe.and_then(|probe| probe.without_spoiled(facts));
-        let (spoiled, facts) = match &kept {
-            Some((spoiled, kept)) => (Some(spoiled), kept),
+        let unspoiled = probe.and_then(|probe| probe.without_spoiled(facts));
+        let (spoiled, facts) = match &unspoiled {
+            Some((spoiled, unspoiled)) => (Some(spoiled), unspoiled),
             None => (None, facts),
         };
-        let found = compare("Cranelift", facts, types, abi, direction.opposite());
-        match (found.into_iter().next(), spoiled, direction) {
-            (Some(found), ..) => Err(found.into()),
+        let differences = compare("Cranelift", facts, types, abi, direction.opposite());
+        match (differences.into_iter().next(), spoiled, direction) {
+            (Some(difference), ..) => Err(difference.into()),
             (None, Some(spoiled), Direction::Callee) => Err(Fault::Untried(format!(
                 "Cranelift does not preserve {spoiled}"
             ))),
@@ -192,7 +192,7 @@ impl CompiledUnit {
     fn compare_compiler(
         &self,
         case: &Case,
-        seen: &CaseFacts,
+        observed: &CaseFacts,
         mistaken: &FnAbi,
         direction: Direction,
     ) -> Vec<Difference> {
@@ -201,7 +201,7 @@ impl CompiledUnit {
             Some(_) => "zig",
             None => compiler.reference.name(),
         };
-        let facts = match seen {
+        let facts = match observed {
             Ok(facts) => facts,
             Err(why) => return vec![why.to_string().into()],
         };
@@ -220,15 +220,15 @@ impl CompiledUnit {
         &self,
         case: &Case,
         direction: Direction,
-        seen: &CaseFacts,
-        all: &[Difference],
+        observed: &CaseFacts,
+        differences: &[Difference],
     ) -> (Verdict, Option<SelfDifference>) {
-        let facts = seen.clone().ok().filter(|_| self.same_layout);
+        let facts = observed.clone().ok().filter(|_| self.same_layout);
         let facts = facts.unwrap_or_default();
-        let verdict = facts.verdict(direction, all, |_| true);
+        let verdict = facts.verdict(direction, differences, |_| true);
         let shown = match &verdict {
-            Verdict::SelfInconsistent(found) => Some(SelfDifference {
-                says: facts.about(found.value),
+            Verdict::SelfInconsistent(difference) => Some(SelfDifference {
+                says: facts.about(difference.value),
                 program: reproduction_alone(case, &self.compiler.reference.command())
                     .unwrap_or_default(),
             }),
