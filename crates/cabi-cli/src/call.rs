@@ -103,12 +103,12 @@ impl Call {
 
     /// Makes the call, in the child.
     fn call(&self, progress: &Path) -> Result<(), Failure> {
-        let other = self
+        let foreign = self
             .target
             .as_deref()
             .map_or(Ok(None), program::other_target)?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
-        source.target = other.as_ref().map(|target| target.name().to_owned());
+        source.target = foreign.as_ref().map(|target| target.name().to_owned());
         source.policy = self.policy;
         let mut questions = Questions::default();
         for text in &self.args {
@@ -116,7 +116,7 @@ impl Call {
             fill::ask(&value, &mut questions)?;
         }
         let header = reading::check::limited(|| source.parse_with(&mut questions))?;
-        let target = reading::target(&header, other.as_ref())?;
+        let target = reading::target(&header, foreign.as_ref())?;
         child::note(progress, child::READ, "")?;
         let prototype = reading::function(&header, &self.function, &source.label())?;
         self.check(prototype, &source)?;
@@ -124,7 +124,7 @@ impl Call {
         let mut filler = Filler {
             header: &header,
             answers: questions.answers(&header),
-            memory: Memory::new(other.is_none()),
+            memory: Memory::new(foreign.is_none()),
             is_big,
             name: String::new(),
             path: String::new(),
@@ -145,7 +145,7 @@ impl Call {
             let unnamed = types.into_iter().skip(prototype.params.len());
             sig = sig.at_call_unpromoted(unnamed).map_err(|e| e.to_string())?;
         }
-        let address = if other.is_none() {
+        let address = if foreign.is_none() {
             let ready = || child::note(progress, child::CALLING, "");
             let call = (&*prototype.symbol, &sig, &*values);
             let address = invoke::call(call, (&self.libraries, &mut memory), ready);
@@ -163,10 +163,10 @@ impl Call {
             header: &header,
             bytes: &memory.bytes,
             is_big,
-            depth: if other.is_none() { 2 } else { 0 },
+            depth: if foreign.is_none() { 2 } else { 0 },
         };
-        let shown = results(prototype, address, &memory, printer);
-        Ok(child::note(progress, child::RETURNED, &shown)?)
+        let answer = results(prototype, address, &memory, printer);
+        Ok(child::note(progress, child::RETURNED, &answer)?)
     }
 
     /// Refuses a wrong number of arguments, and shows clang's warnings about the call as C would
@@ -174,12 +174,12 @@ impl Call {
     /// are no warnings.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
         let (function, args) = (&self.function, self.args.join(", "));
-        let (wanted, given) = (prototype.params.len(), self.args.len());
+        let (n_params, n_args) = (prototype.params.len(), self.args.len());
         let takes_more = prototype.variadic || prototype.unprototyped;
-        if given < wanted || given > wanted && !takes_more {
-            let given = output::count(given as u64, "argument");
+        if n_args < n_params || n_args > n_params && !takes_more {
+            let n_args = output::count(n_args as u64, "argument");
             return Err(format!(
-                "{function} takes {}, not {given}",
+                "{function} takes {}, not {n_args}",
                 prototype.parameters()
             ));
         }
@@ -189,10 +189,10 @@ impl Call {
         let includes = &source.text;
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
         let options = source.options();
-        let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
+        let warnings = reading::check::limited(|| cabi_header::warnings(&text, &options));
         // Other warnings may be about pointers, for which this command accepts more than C does.
         let is_shown = |warning: &&String| warning.contains("[-Wformat");
-        for warning in found.unwrap_or_default().iter().filter(is_shown) {
+        for warning in warnings.unwrap_or_default().iter().filter(is_shown) {
             output::warn(&format!("{function}: {warning}"));
         }
         Ok(())

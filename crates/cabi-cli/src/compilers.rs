@@ -53,36 +53,36 @@ impl Compilers {
     /// The reason if there is none, or if a named compiler cannot be used.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Vec<String>), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
-        let other = self.target.as_deref().filter(|triple| !is_here(triple));
-        if self.ms_abi && other.is_some() {
+        let triple = self.target.as_deref().filter(|triple| !is_here(triple));
+        if self.ms_abi && triple.is_some() {
             return Err("--ms-abi is for the host: name a Windows --target instead".to_owned());
         }
-        other.map(foreign::target).transpose()?;
-        let programs = other.map(ProgramTarget::named).transpose()?;
-        let programs = programs.map(|(target, known)| (Arc::new(target), known));
+        triple.map(foreign::target).transpose()?;
+        let programs = triple.map(ProgramTarget::named).transpose()?;
+        let programs = programs.map(|(target, commands)| (Arc::new(target), commands));
         let target = programs.as_ref();
-        let (target, known) = target.map_or((HERE, &[][..]), |(programs, known)| {
-            (programs.target.clone(), *known)
+        let (target, commands) = target.map_or((HERE, &[][..]), |(programs, commands)| {
+            (programs.target.clone(), *commands)
         });
-        let mut found = named(&self.cc, limit, &target, known)?;
+        let mut found = named(&self.cc, limit, &target, commands)?;
         let mut absent = Vec::new();
         if self.cc.is_empty() {
-            if let Some((_, known)) = &programs {
-                for command in known.iter() {
+            if let Some((_, commands)) = &programs {
+                for command in commands.iter() {
                     match Reference::within(limit, command) {
                         Ok(reference) => found.push(reference),
                         Err(why) => absent.push(why),
                     }
                 }
             } else {
-                let here = InstalledCompilers::find_within(limit);
-                found = here.references;
-                let why = here.absent.iter();
+                let installed = InstalledCompilers::find_within(limit);
+                found = installed.references;
+                let why = installed.absent.iter();
                 absent.extend(why.map(|(name, why)| format!("{name}: {why}")));
             }
         }
         if found.is_empty() || (references_required() && !absent.is_empty()) {
-            let of = other.map_or("to compare with".to_owned(), |one| format!("for {one}"));
+            let of = triple.map_or("to compare with".to_owned(), |one| format!("for {one}"));
             let what = if found.is_empty() { "no" } else { "missing" };
             return Err(format!("{what} compiler {of}: {}", absent.join("; ")));
         }
@@ -124,14 +124,14 @@ pub(crate) fn for_layouts(cc: &[String], target: &Target) -> Result<Vec<Referenc
     Ok(found.map(Reference::for_programs).collect())
 }
 
-/// Returns the compilers that `cc` names. They must be for `target`, as the `known` ones are.
+/// Returns the compilers that `cc` names. They must be for `target`, as `commands` are.
 fn named(
     cc: &[String],
     limit: Duration,
     target: &Target,
-    known: &[&str],
+    commands: &[&str],
 ) -> Result<Vec<Reference>, String> {
-    let one = |(i, command): (usize, &String)| {
+    let reference_of = |(i, command): (usize, &String)| {
         // The results of a compiler named twice would count twice.
         if cc.iter().take(i).any(|other| other == command) {
             return Err(format!("`{command}` is named twice"));
@@ -140,16 +140,16 @@ fn named(
         if reference.is_for(target).map_err(|e| e.to_string())? {
             return Ok(reference);
         }
-        let hint = match known {
+        let hint = match commands {
             [] => "name its target with --target".to_owned(),
-            known => format!("use `{}`", known.join("` or `")),
+            commands => format!("use `{}`", commands.join("` or `")),
         };
         let target = target.name();
         Err(format!(
             "`{command}` compiles for another target than {target}: {hint}"
         ))
     };
-    cc.iter().enumerate().map(one).collect()
+    cc.iter().enumerate().map(reference_of).collect()
 }
 
 /// Returns whether `triple` is the target whose calls are made in processes of this machine.

@@ -121,7 +121,7 @@ impl Diff {
         let only = self.only.as_ref();
         let is_chosen = |name: &str| only.is_none_or(|only| only.is_match(name));
         let header = match names {
-            [both] => Some(both.clone()),
+            [header] => Some(header.clone()),
             _ => None,
         };
         let mut report = Report::new(header, &left, &right);
@@ -147,12 +147,12 @@ impl Diff {
     /// # Errors
     /// An option is given for more sides than there are.
     fn options_of_sides(&self) -> Result<[(&'static str, Vec<String>); 7], String> {
-        let as_words = |option: &str, all: &[String]| {
-            let words = all.iter().map(|word| format!("{option}{word}"));
+        let as_words = |option: &str, values: &[String]| {
+            let words = values.iter().map(|word| format!("{option}{word}"));
             words.collect::<Vec<String>>()
         };
         let policies = self.policy.iter().map(ToString::to_string);
-        let given = [
+        let options = [
             ("--policy", policies.collect::<Vec<String>>()),
             ("HEADER", self.names()),
             ("--target", self.target.clone()),
@@ -161,14 +161,14 @@ impl Diff {
             ("-D", as_words("-D", &self.defines)),
             ("--flags", self.flags.clone()),
         ];
-        let Some((option, all)) = given.iter().find(|(_, all)| all.len() > 2) else {
-            return Ok(given);
+        let Some((option, values)) = options.iter().find(|(_, values)| values.len() > 2) else {
+            return Ok(options);
         };
         let hint = match *option {
             "-I" | "-D" => format!(": put several of one side into its --flags, '{option}..'"),
             _ => String::new(),
         };
-        let n = all.len();
+        let n = values.len();
         Err(format!(
             "{option} is given {n} times, but there are two sides{hint}"
         ))
@@ -177,22 +177,22 @@ impl Diff {
     /// Returns the policy of either side, and its name: the words that distinguish it from the
     /// other side.
     fn sides(&self) -> Result<[NamedSide; 2], String> {
-        let mut given = self.options_of_sides()?;
+        let mut options = self.options_of_sides()?;
         let mut policies = self.policy.clone();
-        if given.iter().all(|(_, all)| all.len() < 2) {
+        if options.iter().all(|(_, list)| list.len() < 2) {
             if !policies.is_empty() {
                 let why = "--policy is given once, so both sides are the same: give it or another option twice";
                 return Err(why.to_owned());
             }
             for profile in [Profile::GCC, Profile::CLANG] {
                 policies.push(profile.into());
-                given[0].1.push(profile.to_string());
+                options[0].1.push(profile.to_string());
             }
         }
         // The words that distinguish the sides.
-        let differing = given.map(|(_, all)| if all.len() == 2 { all } else { Vec::new() });
+        let differing = options.map(|(_, list)| if list.len() == 2 { list } else { Vec::new() });
         let side = |i: usize| {
-            let name = differing.iter().filter_map(|all| all.get(i));
+            let name = differing.iter().filter_map(|list| list.get(i));
             let name: Vec<&str> = { name.map(String::as_str) }
                 .filter(|word| !word.is_empty())
                 .collect();
@@ -210,8 +210,8 @@ impl Diff {
         let words = [&self.include_dirs, &self.defines, &self.standard];
         let reading = ReadOptions::new(words.map(|all| of_side(all, i)));
         let triple = of_side(&self.target, i);
-        let wanted = triple.map(|triple| reading::foreign::target(triple));
-        let wanted = wanted.transpose()?;
+        let named = triple.map(|triple| reading::foreign::target(triple));
+        let named = named.transpose()?;
         let source = of_side(&self.source, i).ok_or("no header is given")?;
         let source = Source {
             target: triple.cloned(),
@@ -220,7 +220,7 @@ impl Diff {
         };
         let of_side = |why: String| format!("{name}: {why}");
         let header = source.parse().map_err(of_side)?;
-        let target = reading::target(&header, wanted.as_ref()).map_err(of_side)?;
+        let target = reading::target(&header, named.as_ref()).map_err(of_side)?;
         Ok(Side {
             policy: policy.map(|policy| policy.on(&target)),
             name,

@@ -11,7 +11,7 @@ const PARENT: &str = "CABI_PARENT";
 /// # Errors
 /// The system does not say where this command is.
 pub(crate) fn own_command() -> Result<Command, String> {
-    let own = std::env::current_exe().map_err(|e| format!("unknown path of this command: {e}"))?;
+    let exe = std::env::current_exe().map_err(|e| format!("unknown path of this command: {e}"))?;
     let runner = match cfg!(target_arch = "x86_64") {
         true => String::new(),
         false => std::env::var("CABI_RUNNER").unwrap_or_default(),
@@ -21,11 +21,11 @@ pub(crate) fn own_command() -> Result<Command, String> {
         // The emulator may start a process of its own, which is then the parent.
         Some(emulator) => {
             let mut command = Command::new(emulator);
-            command.args(words).arg(own);
+            command.args(words).arg(exe);
             command
         }
         None => {
-            let mut command = Command::new(own);
+            let mut command = Command::new(exe);
             command.env(PARENT, std::process::id().to_string());
             command
         }

@@ -62,10 +62,10 @@ impl Explain {
 
     /// Returns the explanation of the declaration that is read here.
     fn explain(&self) -> Result<String, Failure> {
-        let wanted = self.named_target()?;
+        let named = self.named_target()?;
         let mut questions = Questions::default();
-        let header = self.read(wanted.as_ref(), &mut questions)?;
-        let target = reading::target(&header, wanted.as_ref())?;
+        let header = self.read(named.as_ref(), &mut questions)?;
+        let target = reading::target(&header, named.as_ref())?;
         let prototype = self.prototype(&header)?;
         let sig = self.signature(prototype, &questions.answers(&header), &target)?;
         let names: Vec<Option<&str>> = prototype
@@ -82,9 +82,9 @@ impl Explain {
                 title: &prototype.declaration(),
                 target: &target,
             };
-            let drawn = picture.draw().map_err(|e| e.to_string())?;
-            if let Some(drawn) = self.asked.picture(drawn)? {
-                return Ok(drawn);
+            let svg = picture.draw().map_err(|e| e.to_string())?;
+            if let Some(svg) = self.asked.picture(svg)? {
+                return Ok(svg);
             }
         }
         let text = |why: &Explanation| match self.summary {
@@ -104,19 +104,19 @@ impl Explain {
     /// Returns the target that `--target` names.
     fn named_target(&self) -> Result<Option<Target>, String> {
         let Some(triple) = &self.asked.target else {
-            let known = self.convention.map(|known| Target::named(known.target));
-            return known.transpose().map_err(|e| e.to_string());
+            let target = self.convention.map(|known| Target::named(known.target));
+            return target.transpose().map_err(|e| e.to_string());
         };
         let target = reading::foreign::target(triple)?;
         if let Some(known) = self.convention {
-            let own = Target::named(known.target).map_err(|e| e.to_string())?;
+            let owner = Target::named(known.target).map_err(|e| e.to_string())?;
             let pointer = |target: &Target| target.data_model().pointer;
-            if reading::machine(&own) != reading::machine(&target)
-                || pointer(&own) != pointer(&target)
+            if reading::machine(&owner) != reading::machine(&target)
+                || pointer(&owner) != pointer(&target)
             {
-                let (asked, own) = (known.name, own.name());
+                let (name, owner) = (known.name, owner.name());
                 return Err(format!(
-                    "--convention {asked} --target {triple}: the convention belongs to {own}"
+                    "--convention {name} --target {triple}: the convention belongs to {owner}"
                 ));
             }
         }
@@ -169,10 +169,10 @@ impl Explain {
             .into_iter()
             .fold(prototype.signature(), FnSig::policy);
         let sig = match (self.convention, prototype.convention) {
-            (Some(known), Some(own)) if *known.convention != *own => {
-                let (asked, name, own) = (known.name, &prototype.name, own.name);
+            (Some(known), Some(declared)) if *known.convention != *declared => {
+                let (option, name, declared) = (known.name, &prototype.name, declared.name);
                 return Err(format!(
-                    "--convention {asked}: {name} is declared with {own}"
+                    "--convention {option}: {name} is declared with {declared}"
                 ));
             }
             (Some(known), _) => sig.convention(known.convention),

@@ -171,13 +171,13 @@ impl Fuzz {
         process::watch_signals();
         let (compilers, absent) = self.compilers.find().map_err(|why| self.ended(why))?;
         let bar = results::bar(&plan);
-        let mut shown = std::collections::BTreeSet::new();
+        let mut printed = std::collections::BTreeSet::new();
         let mut is_first = true;
         let run = fuzz::run(&plan, &compilers, |found, n| {
             bar.inc(n);
             is_first = false;
             // A run is long and may be ended from outside, so differences are printed at once.
-            bar.suspend(|| results::print_new(found, &mut shown));
+            bar.suspend(|| results::print_new(found, &mut printed));
             let folder = self.out.as_deref();
             let report = found.report(false, self.allow_self_inconsistent);
             folder.map_or(Ok(()), |folder| results::write_all(found, &report, folder))

@@ -133,8 +133,8 @@ impl LayoutCommand {
             types: types.iter().map(|ty| Layout::of(ty, &header)).collect(),
             checks: Vec::new(),
         };
-        if let Some(drawn) = self.draw(&types, &header.target)? {
-            return Ok(drawn);
+        if let Some(svg) = self.draw(&types, &header.target)? {
+            return Ok(svg);
         }
         let names: Vec<&str> = types.iter().map(|ty| ty.name.as_str()).collect();
         answer.checks = self.checks(source, &header, &names)?;
@@ -155,18 +155,18 @@ impl LayoutCommand {
         if self.asked.svg.is_none() {
             return Ok(None);
         }
-        let [one] = types else {
+        let [named] = types else {
             let why = "--svg draws one type: name it after the header or text";
             return Err(Failure::Message(why.to_owned()));
         };
-        let (size, align) = (output::count(one.ty.size(), "byte"), one.ty.align());
+        let (size, align) = (output::count(named.ty.size(), "byte"), named.ty.align());
         let remark = format!("{size}, aligned to {align}, on {target}");
-        let drawn = crate::svg::layout(&one.name, &remark, &one.ty);
-        let drawn = drawn.map_err(|pixels| {
-            let name = &one.name;
+        let svg = crate::svg::layout(&named.name, &remark, &named.ty);
+        let svg = svg.map_err(|pixels| {
+            let name = &named.name;
             format!("--svg: the picture of {name} would be {pixels} pixels high, more than a screen shows: draw the type of one of its members, or see the table")
         })?;
-        Ok(self.asked.picture(drawn)?)
+        Ok(self.asked.picture(svg)?)
     }
 
     /// Returns the types that are shown.
@@ -174,20 +174,20 @@ impl LayoutCommand {
         let what = source.label();
         if let Some(name) = &self.ty {
             let names = ["", "struct ", "union ", "enum "].map(|word| format!("{word}{name}"));
-            let all = [&header.typedefs, &header.records, &header.enums];
-            let all = || all.into_iter().flatten();
-            let found = names
+            let types = [&header.typedefs, &header.records, &header.enums];
+            let types = || types.into_iter().flatten();
+            let named = names
                 .iter()
-                .find_map(|name| all().find(|one| one.name == *name));
+                .find_map(|name| types().find(|one| one.name == *name));
             let reason = || names.iter().find_map(|name| header.reason(name));
-            return match found {
-                Some(found) if matches!(found.ty.kind(), Kind::Void | Kind::Function) => {
+            return match named {
+                Some(named) if matches!(named.ty.kind(), Kind::Void | Kind::Function) => {
                     Err(format!("{name}: void and functions have no size"))
                 }
-                Some(found) => Ok(vec![found.clone()]),
+                Some(named) => Ok(vec![named.clone()]),
                 None => Err(match reason() {
                     Some(reason) => format!("{name}: {reason}"),
-                    None => format!("{what} defines no type {name}{}", hint(name, all())),
+                    None => format!("{what} defines no type {name}{}", hint(name, types())),
                 }),
             };
         }
@@ -196,14 +196,14 @@ impl LayoutCommand {
                 && (!source.headers.is_empty() || one.location.file == source.name())
         };
         let records = header.records.iter().filter(is_shown);
-        let mut shown: Vec<NamedType> = records.cloned().collect();
+        let mut chosen: Vec<NamedType> = records.cloned().collect();
         for one in header.typedefs.iter().filter(is_shown) {
-            if !shown.iter().any(|other| other.ty == one.ty) {
-                shown.push(one.clone());
+            if !chosen.iter().any(|other| other.ty == one.ty) {
+                chosen.push(one.clone());
             }
         }
-        if !shown.is_empty() {
-            return Ok(shown);
+        if !chosen.is_empty() {
+            return Ok(chosen);
         }
         let skipped = header.skipped.iter().find(|one| one.is_record);
         Err(match skipped {
@@ -228,8 +228,8 @@ impl LayoutCommand {
         }
         cabi_verify::run::calls_here().map_err(|why| format!("--cc: {why}"))?;
         cabi_verify::process::watch_signals();
-        let wanted = self.asked.target.as_deref().map(Target::named).transpose();
-        let target = reading::target(header, wanted.map_err(|e| e.to_string())?.as_ref())?;
+        let named = self.asked.target.as_deref().map(Target::named).transpose();
+        let target = reading::target(header, named.map_err(|e| e.to_string())?.as_ref())?;
         let compilers = crate::compilers::for_layouts(&self.cc, &target)?;
         let read = cabi_verify::header::read(
             &source.text,

@@ -22,8 +22,8 @@ impl Man {
         let about = match &self.subcommand {
             None => command,
             Some(name) => {
-                let found = command.find_subcommand(name).cloned();
-                found.ok_or_else(|| format!("{name} is not a subcommand of cabi"))?
+                let subcommand = command.find_subcommand(name).cloned();
+                subcommand.ok_or_else(|| format!("{name} is not a subcommand of cabi"))?
             }
         };
         let mut page = Vec::new();

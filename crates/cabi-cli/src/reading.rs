@@ -148,7 +148,7 @@ impl<'a> Source<'a> {
             headers,
             text: match headers {
                 [] => text.trim_end().trim_end_matches(';').to_owned() + ";\n",
-                all => all.iter().map(|header| include(header)).collect(),
+                headers => headers.iter().map(|header| include(header)).collect(),
             },
             reading,
             target: None,
@@ -292,17 +292,17 @@ pub(crate) fn function<'h>(
     if let Some(one) = header.prototype(name) {
         return Ok(one);
     }
-    let mut known = header.overloads(name).peekable();
+    let mut overloads = header.overloads(name).peekable();
     // A function is not chosen because it happens to be the only supported one.
-    if known.peek().is_some() {
-        let known = known.map(|one| {
+    if overloads.peek().is_some() {
+        let overloads = overloads.map(|one| {
             let (place, text) = (&one.location, one.declaration());
             format!("\n{place}: {text}, with the symbol {}", one.symbol)
         });
         let left_out = header.skipped.iter();
         let left_out = left_out.filter(|one| one.name == name && !one.is_record);
         let left_out = left_out.map(|one| format!("\n{}: left out: {}", one.location, one.reason));
-        let list: String = known.chain(left_out).collect();
+        let list: String = overloads.chain(left_out).collect();
         return Err(format!(
             "{source} declares several functions {name}; choose one by its symbol:{list}"
         ));
@@ -347,8 +347,8 @@ pub(crate) fn machine(target: &Target) -> String {
 /// Returns the target whose types were read.
 ///
 /// # Errors
-/// The target is not `wanted`, by its triple or by an option that changes widths.
-pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target, String> {
+/// The target is not `named`, by its triple or by an option that changes widths.
+pub(crate) fn target(header: &Header, named: Option<&Target>) -> Result<Target, String> {
     // clang adds a version to some names, `msvc19.33.0`, which triples do not have.
     let unversioned = header
         .target
@@ -357,12 +357,12 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
         name if name.ends_with("-msvc") => name,
         _ => &header.target,
     };
-    let read = match wanted.filter(|wanted| clang_triple(wanted.name()) == name) {
-        Some(wanted) => Ok(wanted.clone()),
+    let read = match named.filter(|named| clang_triple(named.name()) == name) {
+        Some(named) => Ok(named.clone()),
         None => Target::named(name),
     };
     let read = read.map_err(|e| format!("clang reads the types of {}: {e}", header.target))?;
-    let target = wanted.unwrap_or(&read);
+    let target = named.unwrap_or(&read);
     let mut model = header.model;
     // These are part of the types that have them, and change no place of another type.
     model.char_signed = target.data_model().char_signed;
@@ -374,27 +374,27 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     if model.pointer == 4 && model.long_double == LongDouble::F64 {
         model.max_align_16 = target.data_model().max_align_16;
     }
-    let own = target.data_model();
+    let expected = target.data_model();
     if read.convention() != target.convention() {
         let (name, read) = (target.name(), &header.target);
         return Err(format!(
             "the arguments for clang select the target {read}, but the places are those of {name}"
         ));
     }
-    match widths(&model, own) {
-        None if model == *own => Ok(target.clone()),
-        found => {
-            let found = found.unwrap_or_else(|| "another rule of alignment".to_owned());
+    match widths(&model, expected) {
+        None if model == *expected => Ok(target.clone()),
+        difference => {
+            let difference = difference.unwrap_or_else(|| "another rule of alignment".to_owned());
             Err(format!(
-                "the arguments for clang change the data model of {}: {found}",
+                "the arguments for clang change the data model of {}: {difference}",
                 target.name()
             ))
         }
     }
 }
 
-/// Returns the first of the numbers in which `read` differs from `own`, in words.
-fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
+/// Returns the first of the numbers in which `read` differs from `expected`, in words.
+fn widths(read: &DataModel, expected: &DataModel) -> Option<String> {
     let numbers = |model: &DataModel| {
         [
             ("pointers have", model.pointer),
@@ -404,10 +404,10 @@ fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
             ("an empty record has", model.empty_record),
         ]
     };
-    let mut both = numbers(read).into_iter().zip(numbers(own));
-    let ((what, read), (_, own)) = both.find(|((_, read), (_, own))| read != own)?;
+    let mut both = numbers(read).into_iter().zip(numbers(expected));
+    let ((what, read), (_, expected)) = both.find(|((_, read), (_, expected))| read != expected)?;
     Some(format!(
-        "{what} {}, not {own}",
+        "{what} {}, not {expected}",
         output::count(read.into(), "byte")
     ))
 }

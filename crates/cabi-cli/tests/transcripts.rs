@@ -182,7 +182,7 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
     let lines: Vec<&str> = lines.map(|(_, text)| *text).collect();
     let are_lines = out.lines().count() == lines.len() && { out.lines().zip(&lines) }
         .all(|(line, expected)| matches(line, expected));
-    let mut found = vec![
+    let mut results = vec![
         (is_usual, format!("exit status {status}")),
         (is_silent, "it prints errors".to_owned()),
         (
@@ -204,14 +204,14 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
             }
             "=" => {
                 let what = Schema::read().difference(&out, text);
-                found.extend(what.map(|what| (false, what)));
+                results.extend(what.map(|what| (false, what)));
                 true
             }
             _ => true,
         };
-        found.push((is_right, format!("{kind} {text}")));
+        results.push((is_right, format!("{kind} {text}")));
     }
-    let wrong = found.into_iter().filter(|(is_right, _)| !is_right);
+    let wrong = results.into_iter().filter(|(is_right, _)| !is_right);
     let what = |(_, what)| format!("{what}\nprinted:\n{out}\nerrors:\n{err}");
     wrong.map(what).collect()
 }

@@ -59,11 +59,11 @@ fn shared() -> io::Result<(fs::File, PathBuf, Option<TempPath>)> {
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let (mut file, path, _name) = shared().map_err(check::no_file)?;
     let mut progress = || check::text(&mut file).unwrap_or_default();
-    let mut own = own_command()?;
+    let mut command = own_command()?;
     let mut words = std::env::args_os().skip(1);
-    own.args(words.next()).arg("--progress").arg(path);
-    own.args(words);
-    let ended = check::run(&mut own, || !progress().is_empty())?;
+    command.args(words.next()).arg("--progress").arg(path);
+    command.args(words);
+    let ended = check::run(&mut command, || !progress().is_empty())?;
     let reached = progress();
     let (code, how) = match ended {
         Some(status) if !reached.is_empty() || status.code().is_some() => {

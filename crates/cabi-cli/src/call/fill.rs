@@ -47,29 +47,29 @@ impl Filler<'_> {
         self.name = name.unwrap_or_else(|| format!("argument {}", i + 1));
         self.path.clear();
         let is_pointer = param.is_some_and(|(_, ty)| ty.as_scalar() == Some(Scalar::Ptr));
-        let (value, own) = match serde_json::from_str(text) {
+        let (value, stated) = match serde_json::from_str(text) {
             Ok(value) => (value, None),
             Err(_) if float::is_name(text) && !is_pointer => (Value::from(text), Some(Type::F64)),
             Err(why) if text.trim_start().starts_with(['{', '[', '"']) => {
                 return Err(format!("{text}: {why}"));
             }
             Err(_) => {
-                let known = self.answers.value(text)?;
-                let value = serde_json::from_str(&known.value.to_string());
-                (value.map_err(|e| e.to_string())?, Some(promote(&known.ty)))
+                let answer = self.answers.value(text)?;
+                let value = serde_json::from_str(&answer.value.to_string());
+                (value.map_err(|e| e.to_string())?, Some(promote(&answer.ty)))
             }
         };
         let written = prototype.written_params.get(i);
         match param {
             Some((_, ty)) => Ok((ty.clone(), self.object(Slot::object(ty, written), &value)?)),
-            None => self.unnamed(&value, own),
+            None => self.unnamed(&value, stated),
         }
     }
 
     /// Returns the promoted type and the bytes of an argument after the `...`. The type before
-    /// promotion is `own`, or the one that `value` has by itself.
-    fn unnamed(&mut self, value: &Value, own: Option<Type>) -> Result<(Type, Vec<u8>), String> {
-        let ty = match (own, value, typed(value)) {
+    /// promotion is `stated`, or the one that `value` has by itself.
+    fn unnamed(&mut self, value: &Value, stated: Option<Type>) -> Result<(Type, Vec<u8>), String> {
+        let ty = match (stated, value, typed(value)) {
             (Some(ty), ..) => ty,
             (_, Value::Number(n), _) if is_integer(&n.to_string()) => match n.as_i64() {
                 Some(n) if i32::try_from(n).is_ok() => Type::I32,
@@ -139,19 +139,19 @@ impl Filler<'_> {
                 self.put(bytes, slot, &Value::from(units))
             }
             (Kind::Record(_), Value::Object(members)) => {
-                let all = slot.members(self.header);
-                let mut done: Vec<Range<u64>> = Vec::new();
+                let slots = slot.members(self.header);
+                let mut ranges: Vec<Range<u64>> = Vec::new();
                 for (name, value) in members {
-                    let member = all.iter().find(|(own, _)| own == name);
+                    let member = slots.iter().find(|(own, _)| own == name);
                     let missing = || match has_flexible(ty, name) {
                         true => format!("{name} is a flexible array: {AS_ARRAY}"),
                         false => format!("{ty} has no member {name}"),
                     };
                     let (_, member) = *member.ok_or_else(missing)?;
-                    let own = member.range();
-                    if done
+                    let range = member.range();
+                    if ranges
                         .iter()
-                        .any(|other| other.start < own.end && own.start < other.end)
+                        .any(|other| other.start < range.end && range.start < other.end)
                     {
                         return Err(format!("{name} overlaps another member with a value"));
                     }
@@ -159,15 +159,15 @@ impl Filler<'_> {
                     self.path += &format!(".{name}");
                     self.put(bytes, member, value)?;
                     self.path.truncate(len);
-                    done.push(own);
+                    ranges.push(range);
                 }
                 Ok(())
             }
             (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), Value::Array(items)) => {
                 let mut elements = slot.elements();
                 for (i, item) in items.iter().enumerate() {
-                    let many = || format!("{ty} has {i} elements, not {}", items.len());
-                    let element = elements.next().ok_or_else(many)?;
+                    let too_many = || format!("{ty} has {i} elements, not {}", items.len());
+                    let element = elements.next().ok_or_else(too_many)?;
                     let len = self.path.len();
                     self.path += &format!("[{i}]");
                     self.put(bytes, element, item)?;
@@ -208,7 +208,7 @@ impl Filler<'_> {
         if !is_integer(&digits) {
             return Err(wrong());
         }
-        let all = u128::MAX >> (128 - width.clamp(1, 128));
+        let max = u128::MAX >> (128 - width.clamp(1, 128));
         let is_negative = digits.starts_with('-');
         let raw = digits
             .parse()
@@ -216,7 +216,7 @@ impl Filler<'_> {
         match raw {
             Ok(raw) if scalar == Scalar::Bool => Ok(u128::from(raw != 0)),
             // As in C an unsigned type takes `-1`, and a signed one `0xffffffff`.
-            Ok(raw) if raw <= all || is_negative && raw >= !(all / 2) => Ok(raw),
+            Ok(raw) if raw <= max || is_negative && raw >= !(max / 2) => Ok(raw),
             _ => Err(format!("{digits} does not fit {width} bits")),
         }
     }
@@ -241,13 +241,13 @@ impl Filler<'_> {
                 (array(&unit, units.len() as u64 + 1)?, None)
             }
             (Value::Array(items), Some(element)) => {
-                let own = array(&element, items.len() as u64)?;
-                (own, Some(WrittenType::Array(to.clone(), None)))
+                let ty = array(&element, items.len() as u64)?;
+                (ty, Some(WrittenType::Array(to.clone(), None)))
             }
             (Value::Object(_), Some(ty)) if ty.as_record().is_some() => (ty, Some((**to).clone())),
             _ => {
-                let all = "null, a string in quotes ('\"text\"'), an object or {\"&type\": ..}";
-                return Err(format!("{all} is expected, not {value}"));
+                let forms = "null, a string in quotes ('\"text\"'), an object or {\"&type\": ..}";
+                return Err(format!("{forms} is expected, not {value}"));
             }
         };
         let slot = Slot::object(&ty, written.as_ref());

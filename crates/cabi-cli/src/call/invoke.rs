@@ -109,7 +109,7 @@ pub(crate) fn call(
     let args = args.map(|address| Ok(std::ptr::with_exposed_provenance(address?)));
     let args = args.collect::<Result<Vec<*const u8>, String>>()?;
     let [start, to] = [memory.start, result].map(std::ptr::with_exposed_provenance_mut::<u8>);
-    let (own, len) = (std::process::id(), memory.bytes.len());
+    let (pid, len) = (std::process::id(), memory.bytes.len());
     // SAFETY: `Memory::new` has leaked at least `len` bytes from there, and no reference to them
     // exists.
     unsafe { start.copy_from_nonoverlapping(memory.bytes.as_ptr(), len) };
@@ -122,5 +122,5 @@ pub(crate) fn call(
     // SAFETY: as above; all of the bytes are initialized.
     memory.bytes = unsafe { std::slice::from_raw_parts(start, len) }.to_vec();
     std::mem::forget(invokers);
-    Ok((std::process::id() == own).then_some(result))
+    Ok((std::process::id() == pid).then_some(result))
 }

@@ -70,7 +70,7 @@ impl<'a> Printer<'a> {
         let WrittenType::Pointer(to) = written? else {
             return None;
         };
-        let shown = match &**to {
+        let text = match &**to {
             WrittenType::Char if self.depth > 0 => self.string(address),
             WrittenType::Named(name) if self.depth > 1 => {
                 let ty = self.header.ty(name).filter(|ty| ty.as_record().is_some())?;
@@ -80,7 +80,7 @@ impl<'a> Printer<'a> {
             }
             _ => return None,
         };
-        Some(shown.unwrap_or("null".to_owned()))
+        Some(text.unwrap_or("null".to_owned()))
     }
 
     /// Writes an object that a pointer points to.

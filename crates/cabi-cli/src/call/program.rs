@@ -43,8 +43,8 @@ pub(crate) fn call(
     (files, flags): (&[String], &[String]),
 ) -> Result<Vec<u8>, Failure> {
     cabi_verify::process::watch_signals();
-    let (of, name) = (prototype.name.as_str(), target.name());
-    let refuse = |why: String| format!("{of} was not called for {name}: {why}");
+    let (function, name) = (prototype.name.as_str(), target.name());
+    let refuse = |why: String| format!("{function} was not called for {name}: {why}");
     let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;
     let is_wanted = |command: &&&str| match records {
         RecordRules::Msvc => true,
@@ -61,7 +61,7 @@ pub(crate) fn call(
     let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));
     let files: Vec<_> = files.iter().map(absolute).collect::<Result<_, _>>()?;
     let files: Vec<&Path> = files.iter().map(|path| &**path).collect();
-    let one = OneCall {
+    let call = OneCall {
         target: &program,
         compiler: (&compiler.for_programs(), &flags),
         files: &files,
@@ -69,17 +69,17 @@ pub(crate) fn call(
         sig,
         vectors: prototype.vectors,
     };
-    let run = one.run(args, (memory.start, &memory.bytes));
+    let run = call.run(args, (memory.start, &memory.bytes));
     let CallOutput { process, returned } = run.map_err(refuse)?;
     output::print(&process.stdout)?;
     // Output for a closed standard error is lost.
     let _ = std::io::stderr().write_all(&process.stderr);
     let how = ending(process.status);
     let Some((result, after)) = returned else {
-        return Err(format!("{of} did not return: its process {how}").into());
+        return Err(format!("{function} did not return: its process {how}").into());
     };
     if !process.status.success() {
-        return Err(format!("{of} {ENDED_BADLY} {how}").into());
+        return Err(format!("{function} {ENDED_BADLY} {how}").into());
     }
     memory.bytes = after;
     Ok(result)

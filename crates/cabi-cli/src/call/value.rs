@@ -60,8 +60,8 @@ impl<'t> Slot<'t> {
             Kind::Array(own) => (own.len.unwrap_or(0), own.elem.size() * 8, &own.elem, None),
             Kind::Vector(vector) => {
                 let lanes = u64::from(vector.lanes);
-                let whole = size * 8 / lanes.next_power_of_two();
-                let step = vector.bools.as_ref().map_or(whole, |_| 1);
+                let width = size * 8 / lanes.next_power_of_two();
+                let step = vector.bools.as_ref().map_or(width, |_| 1);
                 (lanes, step, self.ty, Some((vector.lane, step)))
             }
             Kind::Complex(part) => (
@@ -90,11 +90,11 @@ impl<'t> Slot<'t> {
             .ty
             .as_record()
             .map_or(&[][..], |record| record.fields());
-        let mut named = header.records.iter();
-        let named = named.find(|named| self.written == Some(&named.written));
-        let known = named.map_or(self.unnamed, |named| &named.spelled);
+        let mut records = header.records.iter();
+        let record = records.find(|record| self.written == Some(&record.written));
+        let spellings = record.map_or(self.unnamed, |record| &record.spelled);
         // One for each field, or none if they are not known.
-        let known = Some(known).filter(|known| known.len() == fields.len());
+        let spellings = Some(spellings).filter(|spellings| spellings.len() == fields.len());
         let mut list = Vec::new();
         for (i, field) in fields.iter().enumerate() {
             let (ty, width) = (field.ty(), field.bit_field().map(|bits| bits.width.into()));
@@ -102,8 +102,8 @@ impl<'t> Slot<'t> {
                 ty,
                 bits: ty.as_scalar().zip(width),
                 at: self.at + field.offset_bits(),
-                written: known.map(|known| &known[i].written),
-                unnamed: known.map_or(&[], |known| &known[i].members),
+                written: spellings.map(|spellings| &spellings[i].written),
+                unnamed: spellings.map_or(&[], |spellings| &spellings[i].members),
             };
             match (field.name(), ty.kind()) {
                 (_, Kind::Array(array)) if array.len.is_none() => {}

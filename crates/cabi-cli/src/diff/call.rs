@@ -19,14 +19,14 @@ pub(super) fn places<'s>(
     let mut points = Vec::new();
     let mut before = a.has_sret() != b.has_sret();
     for (at, role) in a.values() {
-        let found = point((&a, &b), (at, role), same_convention, before);
-        before |= found.is_some();
+        let point = point((&a, &b), (at, role), same_convention, before);
+        before |= point.is_some();
         // Nobody reads a record of padding alone, but it takes registers from the next value.
         let is_read = |call: &Call<'_>| {
             let ty = call.value(at).map(|(ty, _)| ty);
             ty.is_some_and(|ty| ty.as_record().is_none() || !members(ty, "", u64::MAX).is_empty())
         };
-        points.extend(found.filter(|_| is_read(&a) || is_read(&b)));
+        points.extend(point.filter(|_| is_read(&a) || is_read(&b)));
     }
     if !same_convention {
         return Ok(points);
@@ -69,10 +69,10 @@ fn point(
         Role::Result => CALLER,
         _ => CALLEE,
     };
-    let alike = types.is_none() && a.group(of_a.0, role) == b.group(of_b.0, role);
+    let is_alike = types.is_none() && a.group(of_a.0, role) == b.group(of_b.0, role);
     let name = at.map_or_else(|| "result".to_owned(), |i| format!("argument {i}"));
     Some(Point {
-        moved: same_convention && at.is_some() && alike && before,
+        moved: same_convention && at.is_some() && is_alike && before,
         ..Point::new(name, sides, by)
     })
 }
@@ -153,7 +153,7 @@ impl<'a> Call<'a> {
             return "in memory".to_owned();
         }
         let mut runs: Vec<((Bank, u64), usize)> = Vec::new();
-        let ends = group.parts.iter().skip(1).map(|next| next.offset.into());
+        let ends = group.parts.iter().skip(1).map(|part| part.offset.into());
         for (part, end) in group.parts.iter().zip(ends.chain([ty.size()])) {
             // An integer register has the padding too, which some conventions name and others do
             // not.

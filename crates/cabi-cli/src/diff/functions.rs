@@ -24,14 +24,14 @@ pub(super) fn compare(
         .filter(|name| is_chosen(name))
     {
         let [a, b] = [&of_left, &of_right].map(|all| all.get(name).copied());
-        let says = |one: &Prototype| (one.declaration(), one.location.to_string());
-        let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
+        let describe = |one: &Prototype| (one.declaration(), one.location.to_string());
+        let Some((a, b)) = report.both(name, (left, a), (right, b), describe) else {
             continue;
         };
         let points = function((left, a), (right, b), report.one_convention);
-        report.settle((name, true), points, |found| {
-            found.declaration = a.declaration();
-            found.location = a.location.to_string();
+        report.settle((name, true), points, |difference| {
+            difference.declaration = a.declaration();
+            difference.location = a.location.to_string();
         });
     }
 }
@@ -66,8 +66,8 @@ pub(super) fn function<'s>(
     };
     let mut points = Vec::new();
     let mut compare = |at: &str, sides, by| points.extend(Point::between(at, sides, by));
-    let own = |one: &Prototype| one.convention.is_some();
-    if own(a) || own(b) {
+    let has_own = |one: &Prototype| one.convention.is_some();
+    if has_own(a) || has_own(b) {
         compare("convention", [of(left, a), of(right, b)], BOTH);
     }
     compare("symbol", [a.symbol.clone(), b.symbol.clone()], CALLER);

@@ -87,7 +87,7 @@ impl<'s> Pointers<'s> {
 
     fn values(&mut self, at: &str, by: &'static [&'static str], a: &WrittenType, b: &WrittenType) {
         let [left, right] = self.sides;
-        let tags = [a, b].map(|one| match one {
+        let tags = [a, b].map(|written| match written {
             WrittenType::Named(name) if name.starts_with("enum ") => None,
             WrittenType::Named(name) => tag(name).map(|_| name),
             _ => None,
@@ -99,16 +99,16 @@ impl<'s> Pointers<'s> {
                 self.points.push(Point::new(at, sides, by));
             }
             (_, Some(a), Some(b)) if a.as_record().is_some() && b.as_record().is_some() => {
-                let found = layouts(&a, &b).into_iter().map(|point| Point {
+                let points = layouts(&a, &b).into_iter().map(|point| Point {
                     at: format!("{} of {at}", point.at),
                     noticed_by: by,
                     ..point
                 });
-                self.points.extend(found);
+                self.points.extend(points);
             }
             (_, Some(a), Some(b)) => {
-                let found = value(&a, &b).map(|sides| Point::new(at, sides, by));
-                self.points.extend(found);
+                let point = value(&a, &b).map(|sides| Point::new(at, sides, by));
+                self.points.extend(point);
             }
             _ => self.unknown = Some(format!("the {at} cannot be compared")),
         }

@@ -136,7 +136,7 @@ impl Point {
 impl Report {
     pub(super) fn new(header: Option<String>, left: &Side, right: &Side) -> Self {
         let (a, b) = (left.target.convention(), right.target.convention());
-        let named = |side: &Side| SideInfo {
+        let info = |side: &Side| SideInfo {
             name: side.name.clone(),
             target: side.target.name().to_owned(),
             convention: side.target.convention().map(|convention| convention.name),
@@ -146,7 +146,7 @@ impl Report {
         };
         Self {
             header,
-            sides: [named(left), named(right)],
+            sides: [info(left), info(right)],
             one_convention: a.map(|a| a.name) == b.map(|b| b.name),
             functions: Counts::default(),
             types: Counts::default(),
@@ -156,23 +156,23 @@ impl Report {
     }
 
     /// Returns the declarations of both sides under `name`. A declaration of one side is a
-    /// difference, with the text and the location that `says` gives. If the other side has left it
-    /// out, it is not compared.
+    /// difference, with the text and the location that `describe` gives. If the other side has left
+    /// it out, it is not compared.
     pub(super) fn both<'t, T>(
         &mut self,
         name: &str,
         (left, a): (&Side, Option<&'t T>),
         (right, b): (&Side, Option<&'t T>),
-        says: impl Fn(&T) -> (String, String),
+        describe: impl Fn(&T) -> (String, String),
     ) -> Option<(&'t T, &'t T)> {
         if let (Some(a), Some(b)) = (a, b) {
             return Some((a, b));
         }
-        let reason = |side: &Side, own: Option<&T>| {
+        let reason = |side: &Side, item: Option<&T>| {
             let mut skipped = side.header.skipped.iter();
-            let found = skipped.find(|one| one.name == name);
-            let found = found.filter(|_| own.is_none());
-            found.map(|one| (one.reason.key(), one.reason.to_string()))
+            let omission = skipped.find(|one| one.name == name);
+            let omission = omission.filter(|_| item.is_none());
+            omission.map(|one| (one.reason.key(), one.reason.to_string()))
         };
         match (reason(left, a), reason(right, b)) {
             (Some(why), Some(_)) => self.leave_out(name, why, None),
@@ -181,7 +181,7 @@ impl Report {
             (None, None) => {
                 let side = if a.is_some() { left } else { right };
                 let unknown = || (name.to_owned(), String::new());
-                let (declaration, location) = a.or(b).map_or_else(unknown, says);
+                let (declaration, location) = a.or(b).map_or_else(unknown, describe);
                 let is_function = declaration.contains('(');
                 self.differ(Difference {
                     declaration,
@@ -204,9 +204,9 @@ impl Report {
         match answer {
             Ok(points) if points.is_empty() => self.counts(is_function).compared += 1,
             Ok(points) => {
-                let mut found = Difference::new(name, is_function, points);
-                complete(&mut found);
-                self.differ(found);
+                let mut difference = Difference::new(name, is_function, points);
+                complete(&mut difference);
+                self.differ(difference);
             }
             Err((key, reason, side)) => self.leave_out(name, (key, reason), side),
         }
@@ -344,20 +344,20 @@ impl Report {
     /// Writes the declarations that were not compared.
     fn partly(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut kinds: BTreeMap<(&str, Option<&str>), Vec<&MissingAnswer>> = BTreeMap::new();
-        for one in &self.not_compared {
-            let kind = (one.key, one.side.as_deref());
-            kinds.entry(kind).or_default().push(one);
+        for missing in &self.not_compared {
+            let kind = (missing.key, missing.side.as_deref());
+            kinds.entry(kind).or_default().push(missing);
         }
-        for ((key, side), all) in kinds {
+        for ((key, side), group) in kinds {
             let side = side.map_or_else(String::new, |side| format!(" by {side}"));
-            let shown = all
+            let texts = group
                 .iter()
                 .take(2)
-                .map(|one| format!("{}: {}", one.name, one.reason));
-            let shown: Vec<String> = shown.collect();
-            let more = if all.len() > 2 { "; .." } else { "" };
-            let (n, shown) = (all.len(), shown.join("; "));
-            writeln!(f, "not compared{side}: {key} {n} ({shown}{more})")?;
+                .map(|missing| format!("{}: {}", missing.name, missing.reason));
+            let texts: Vec<String> = texts.collect();
+            let more = if group.len() > 2 { "; .." } else { "" };
+            let (n, texts) = (group.len(), texts.join("; "));
+            writeln!(f, "not compared{side}: {key} {n} ({texts}{more})")?;
         }
         Ok(())
     }

@@ -25,8 +25,8 @@ pub(super) fn compare(
     let mut names: Vec<&str> = Vec::new();
     for side in [left, right] {
         let header = &side.header;
-        let all = [&header.records, &header.enums, &header.typedefs];
-        names.extend(all.into_iter().flatten().map(|named| named.name.as_str()));
+        let lists = [&header.records, &header.enums, &header.typedefs];
+        names.extend(lists.into_iter().flatten().map(|named| named.name.as_str()));
         let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
         names.extend(skipped.filter(|name| tag(name).is_some()));
     }
@@ -34,8 +34,8 @@ pub(super) fn compare(
     names.retain(|name| is_chosen(name) && seen.insert(*name));
     for name in names {
         let [a, b] = [&of_left, &of_right].map(|all| all.get(name).copied());
-        let says = |one: &NamedType| (name.to_owned(), one.location.to_string());
-        let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
+        let describe = |one: &NamedType| (name.to_owned(), one.location.to_string());
+        let Some((a, b)) = report.both(name, (left, a), (right, b), describe) else {
             continue;
         };
         // A typedef of a record with a name is that record.
@@ -45,9 +45,9 @@ pub(super) fn compare(
             continue;
         }
         let points = of_type((left, a), (right, b), report.one_convention);
-        report.settle((name, false), points, |found| {
-            found.location = a.location.to_string();
-            [found.by_value, found.by_pointer] = users(name, left);
+        report.settle((name, false), points, |difference| {
+            difference.location = a.location.to_string();
+            [difference.by_value, difference.by_pointer] = users(name, left);
         });
     }
 }

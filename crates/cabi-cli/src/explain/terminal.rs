@@ -29,7 +29,7 @@ impl Terminal {
             true => styles(abi),
             false => BTreeMap::new(),
         };
-        let mut shown = String::new();
+        let mut output = String::new();
         for line in text.lines() {
             let indent = line.len() - line.trim_start().len();
             let mut column = 0;
@@ -37,21 +37,21 @@ impl Terminal {
                 let bare = word.trim_end();
                 if column > indent && column + bare.chars().count() > self.columns {
                     let below = indent + 4;
-                    shown.truncate(shown.trim_end().len());
-                    shown += &format!("\n{:below$}", "");
+                    output.truncate(output.trim_end().len());
+                    output += &format!("\n{:below$}", "");
                     column = below;
                 }
                 column += word.chars().count();
                 match places.get(bare).filter(|_| indent == 0) {
                     Some(style) => {
-                        shown += &format!("{style}{bare}{style:#}{}", &word[bare.len()..]);
+                        output += &format!("{style}{bare}{style:#}{}", &word[bare.len()..]);
                     }
-                    None => shown += word,
+                    None => output += word,
                 }
             }
-            shown.push('\n');
+            output.push('\n');
         }
-        shown
+        output
     }
 }
 

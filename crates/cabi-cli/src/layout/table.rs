@@ -77,8 +77,8 @@ impl Row {
 impl Layout {
     pub(super) fn of(named: &NamedType, header: &Header) -> Self {
         // A typedef may be aligned otherwise.
-        let same = |record: &&NamedType| record.ty.as_record() == named.ty.as_record();
-        let record = header.records.iter().find(same).unwrap_or(named);
+        let is_same = |record: &&NamedType| record.ty.as_record() == named.ty.as_record();
+        let record = header.records.iter().find(is_same).unwrap_or(named);
         let is = match (named.ty.as_record(), &named.written) {
             (Some(record), _) => keyword(record.kind()).to_owned(),
             (None, WrittenType::Named(name)) => name.clone(),
@@ -261,19 +261,19 @@ fn amount(bits: u64) -> String {
 /// Returns the number of holes, or of runs of padding, and their bits. Those of an array of records
 /// count once per element, and a flexible array has none.
 fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
-    let own = rows.iter().map(|row| match row {
+    let counts = rows.iter().map(|row| match row {
         Row::Hole(bits) if of_holes => (1, bits.width_bits),
         Row::Padding(bits) if !of_holes => (1, bits.width_bits),
         Row::Member(member) => {
             let (n, bits) = gaps(&member.rows, of_holes);
             let end = member.rows.iter().map(|row| row.bits().end()).max();
-            let one = end.map_or(0, |end| end - member.bits.offset_bits);
-            let times = member.bits.width_bits.checked_div(one).unwrap_or(0);
+            let size = end.map_or(0, |end| end - member.bits.offset_bits);
+            let times = member.bits.width_bits.checked_div(size).unwrap_or(0);
             (n.saturating_mul(times), bits.saturating_mul(times))
         }
         _ => (0, 0),
     });
-    own.fold((0, 0), |(n, sum), (m, bits)| {
+    counts.fold((0, 0), |(n, sum), (m, bits)| {
         (n.saturating_add(m), sum.saturating_add(bits))
     })
 }

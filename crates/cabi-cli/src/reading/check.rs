@@ -60,21 +60,21 @@ impl ReadC {
 #[cfg(unix)]
 pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limits = [(Resource::As, MEMORY), (Resource::Core, 0)].map(|(resource, most)| {
-        let before = getrlimit(resource);
+    let limits = [(Resource::As, MEMORY), (Resource::Core, 0)].map(|(resource, limit)| {
+        let previous = getrlimit(resource);
         let limited = Rlimit {
-            current: Some(before.current.map_or(most, |own| own.min(most))),
-            maximum: before.maximum,
+            current: Some(previous.current.map_or(limit, |own| own.min(limit))),
+            maximum: previous.maximum,
         };
         let _ = setrlimit(resource, limited);
-        (resource, before)
+        (resource, previous)
     });
-    let done = without_stderr(read);
+    let result = without_stderr(read);
     // The limits from before may be lower than the system's.
-    for (resource, before) in limits {
-        let _ = setrlimit(resource, before);
+    for (resource, previous) in limits {
+        let _ = setrlimit(resource, previous);
     }
-    done
+    result
 }
 
 #[cfg(not(unix))]
@@ -112,9 +112,9 @@ pub(crate) fn in_child(
         crate::ending::end_with_parent();
         return work();
     }
-    let mut own = own_command()?;
-    own.args(std::env::args_os().skip(1)).env(CHILD, "1");
-    let ended = run(&mut own, || false)?;
+    let mut command = own_command()?;
+    command.args(std::env::args_os().skip(1)).env(CHILD, "1");
+    let ended = run(&mut command, || false)?;
     match ended.and_then(|status| status.code()) {
         Some(0) => Ok(String::new()),
         Some(code) => Err(Failure::of_child(code)),
@@ -184,16 +184,16 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
 /// there is.
 pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     file(header)?;
-    let mut own = own_command()?;
-    own.args(["read-c", header, "--"]).args(args);
-    own.stdin(Stdio::null()).stderr(Stdio::null());
+    let mut command = own_command()?;
+    command.args(["read-c", header, "--"]).args(args);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
     // A file, not a pipe, which would have to be read while the child runs.
-    let mut said = tempfile::tempfile().map_err(no_file)?;
-    own.stdout(said.try_clone().map_err(no_file)?);
-    match run(&mut own, || false)? {
+    let mut output = tempfile::tempfile().map_err(no_file)?;
+    command.stdout(output.try_clone().map_err(no_file)?);
+    match run(&mut command, || false)? {
         Some(status) if status.success() => Ok(()),
-        ended => Err(match text(&mut said).map_err(no_file)? {
-            said if ended.is_some() && !said.is_empty() => said,
+        ended => Err(match text(&mut output).map_err(no_file)? {
+            message if ended.is_some() && !message.is_empty() => message,
             _ => not_read(header, ended),
         }),
     }

@@ -48,17 +48,17 @@ pub(crate) fn near(triple: &str) -> Vec<String> {
     let of = |machine| SYSTEMS.map(|system| format!("{machine}-{system}"));
     let all = MACHINES.into_iter().flat_map(of);
     let named = conventions().iter().map(|known| known.target.to_owned());
-    let known = all
+    let candidates = all
         .chain(named)
         .filter(|known| Target::named(known).is_ok());
     let edits = |known: &String| match known.strip_prefix(triple) {
         Some(rest) if rest.starts_with('-') => 1,
         _ => strsim::osa_distance(triple, known),
     };
-    let known: BTreeSet<_> = known.map(|known| (edits(&known), known)).collect();
-    let least = known.first().map_or(0, |(least, _)| *least);
-    let is_near = |(edits, _): &(usize, String)| (1..=2).contains(edits) && *edits == least;
-    let near = known.into_iter().filter(is_near);
+    let candidates: BTreeSet<_> = candidates.map(|known| (edits(&known), known)).collect();
+    let fewest = candidates.first().map_or(0, |(fewest, _)| *fewest);
+    let is_near = |(edits, _): &(usize, String)| (1..=2).contains(edits) && *edits == fewest;
+    let near = candidates.into_iter().filter(is_near);
     near.map(|(_, known)| known).collect()
 }
 

@@ -40,13 +40,13 @@ impl FromStr for PolicyOption {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut own = Self {
+        let mut policy = Self {
             profile: None,
             ..Profile::PSABI.into()
         };
         for item in text.split(',') {
             if let Some(profile) = Profile::named(item) {
-                if let Some(first) = own.profile.replace(profile) {
+                if let Some(first) = policy.profile.replace(profile) {
                     return Err(format!(
                         "{first} and {profile} are two profiles: a call follows one, so name only one"
                     ));
@@ -57,17 +57,17 @@ impl FromStr for PolicyOption {
             let bit = Policy::named(name).filter(|_| Profile::named(name).is_none());
             let bit = bit.ok_or_else(|| unknown(item))?;
             let (to, from) = match item.starts_with('-') {
-                true => (&mut own.without, &mut own.with),
-                false => (&mut own.with, &mut own.without),
+                true => (&mut policy.without, &mut policy.with),
+                false => (&mut policy.with, &mut policy.without),
             };
             // If a bit is given twice, the last one counts.
             (*to, *from) = (*to | bit, from.without(bit));
         }
-        match own.without != Policy::NONE && own.profile.is_none() {
+        match policy.without != Policy::NONE && policy.profile.is_none() {
             true => Err(format!(
                 "{text}: name the profile from which the bit is removed, as in gcc,-BIT"
             )),
-            false => Ok(own),
+            false => Ok(policy),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Tables {
                 let when = format!("{floats}{}", if variadic { ", variadic" } else { "" });
                 let text = format!("{lists:?}");
                 match all.iter_mut().find(|(_, known, _)| *known == text) {
-                    Some((known, ..)) => *known = format!("{known}; {when}"),
+                    Some((title, ..)) => *title = format!("{title}; {when}"),
                     None => all.push((when, text, lists)),
                 }
             }

@@ -65,8 +65,8 @@ impl Object<'_> {
     pub(crate) fn draw(&self, canvas: &mut Canvas, lines: &[String; 2]) {
         canvas.y += 20;
         let size = self.ty.size();
-        let what = format!("{}: {}, {}", self.name, self.spelled, count(size, "byte"));
-        canvas.text(LEFT, canvas.y, LABEL, &what);
+        let title = format!("{}: {}, {}", self.name, self.spelled, count(size, "byte"));
+        canvas.text(LEFT, canvas.y, LABEL, &title);
         let [place, classes] = lines;
         let right = LEFT + ROW * BIT + 24;
         canvas.text(right, canvas.y + 20, LABEL, &format!("→ {place}"));
@@ -95,8 +95,8 @@ impl Object<'_> {
         } else {
             self.name
         };
-        let all = members(self.ty, name, limit);
-        let lanes = lanes(&all);
+        let members = members(self.ty, name, limit);
+        let lanes = lanes(&members);
         let mut start = 0;
         while start < limit {
             let end = (start + ROW).min(limit);
@@ -105,7 +105,7 @@ impl Object<'_> {
         }
         // The name of a single scalar stands above it.
         if !is_one_scalar(self.ty) {
-            self.footnote(canvas, &all);
+            self.footnote(canvas, &members);
         }
         if limit < size * 8 {
             let more = format!("and {} more", count(size - limit / 8, "byte"));
@@ -169,9 +169,9 @@ impl Object<'_> {
     }
 
     /// Writes where the members are whose boxes are too narrow for their names.
-    fn footnote(&self, canvas: &mut Canvas, all: &[Member]) {
+    fn footnote(&self, canvas: &mut Canvas, members: &[Member]) {
         let narrow = |m: &&Member| !fits(&m.name, m.width_bits.min(ROW) * BIT);
-        let notes: Vec<String> = all
+        let notes: Vec<String> = members
             .iter()
             .filter(narrow)
             .take(8)
@@ -211,9 +211,9 @@ impl Object<'_> {
 }
 
 /// Returns lists of members that do not overlap, as few as the first fit gives.
-fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
+fn lanes(members: &[Member]) -> Vec<Vec<Member>> {
     let mut lanes: Vec<Vec<Member>> = Vec::new();
-    for member in all {
+    for member in members {
         let free = |lane: &Vec<Member>| {
             lane.last()
                 .is_none_or(|last| last.end() <= member.offset_bits)

@@ -97,14 +97,14 @@ impl<'a> Places<'a> {
             return;
         }
         canvas.section("at the call");
-        let all = registers(self.convention.rules.args);
+        let registers = registers(self.convention.rules.args);
         for bank in [Bank::Int, Bank::Vector, Bank::X87] {
             let used = |name: &str| self.regs.iter().any(|(reg, _)| *reg == name);
-            let usual = all.iter().filter(|reg| reg.bank() == bank);
+            let usual = registers.iter().filter(|reg| reg.bank() == bank);
             let usual: Vec<&str> = usual.map(|reg| reg.name()).collect();
             let is_extra = |name: &&str| {
                 self.named(name).map_or(Bank::Int, Reg::bank) == bank
-                    && !all.iter().any(|reg| reg.name() == *name)
+                    && !registers.iter().any(|reg| reg.name() == *name)
             };
             let extra = self.regs.iter().map(|(name, _)| *name).filter(is_extra);
             let is_used = usual.iter().any(|name| used(name));

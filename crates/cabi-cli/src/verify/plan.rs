@@ -197,16 +197,16 @@ pub(super) fn doing(what: String) -> Option<ProgressBar> {
 
 /// Shows each step of a run as a bar of its own, on a terminal.
 pub(super) fn bar() -> impl Fn(RunStep, usize, usize) + Sync {
-    let shown: Mutex<Option<(RunStep, ProgressBar)>> = Mutex::new(None);
+    let current: Mutex<Option<(RunStep, ProgressBar)>> = Mutex::new(None);
     let is_seen = std::io::stderr().is_terminal();
     move |step, done, of| {
         if !is_seen {
             return;
         }
-        let Ok(mut shown) = shown.lock() else {
+        let Ok(mut current) = current.lock() else {
             return;
         };
-        if shown.as_ref().is_none_or(|(of, _)| *of != step) {
+        if current.as_ref().is_none_or(|(of, _)| *of != step) {
             let what = match step {
                 RunStep::Ask => "asking for types and layouts",
                 RunStep::Compile => "compiling both sides",
@@ -216,9 +216,9 @@ pub(super) fn bar() -> impl Fn(RunStep, usize, usize) + Sync {
             if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
                 bar.set_style(style);
             }
-            *shown = Some((step, bar));
+            *current = Some((step, bar));
         }
-        if let Some((_, bar)) = shown.as_ref() {
+        if let Some((_, bar)) = current.as_ref() {
             bar.set_position(done as u64);
             if done == of {
                 bar.finish_and_clear();

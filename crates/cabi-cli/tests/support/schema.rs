@@ -33,14 +33,14 @@ impl Schema {
                 "description" | "required" | "additionalProperties" => true,
                 "$ref" => {
                     let pointer = own.as_str().and_then(|link| link.strip_prefix('#'));
-                    let found = pointer.and_then(|pointer| self.0.pointer(pointer));
-                    let found = found.ok_or_else(|| format!("{path}: no {own}"))?;
-                    self.check(path, value, found)?;
+                    let target = pointer.and_then(|pointer| self.0.pointer(pointer));
+                    let target = target.ok_or_else(|| format!("{path}: no {own}"))?;
+                    self.check(path, value, target)?;
                     true
                 }
                 "anyOf" => {
-                    let mut all = own.as_array().into_iter().flatten();
-                    all.any(|own| self.check(path, value, own).is_ok())
+                    let mut schemas = own.as_array().into_iter().flatten();
+                    schemas.any(|own| self.check(path, value, own).is_ok())
                 }
                 "const" => value == own,
                 "type" => match own.as_str() {
@@ -61,9 +61,9 @@ impl Schema {
                     pairs.all(|(own, one)| self.check(path, one, own).is_ok())
                 }
                 "items" => {
-                    let all = value.as_array().into_iter().flatten().enumerate();
-                    let mut all = all.filter(|_| own.is_object());
-                    all.try_for_each(|(i, one)| self.check(&format!("{path}[{i}]"), one, own))?;
+                    let items = value.as_array().into_iter().flatten().enumerate();
+                    let mut items = items.filter(|_| own.is_object());
+                    items.try_for_each(|(i, one)| self.check(&format!("{path}[{i}]"), one, own))?;
                     true
                 }
                 "properties" => {
@@ -87,14 +87,14 @@ impl Schema {
         value: &Value,
         properties: &Map<String, Value>,
     ) -> Result<(), String> {
-        for (name, own) in properties {
+        for (name, rule) in properties {
             let path = format!("{path}.{name}");
             let field = value.get(name).ok_or_else(|| format!("{path}: missing"))?;
-            self.check(&path, field, own)?;
+            self.check(&path, field, rule)?;
         }
         let names = value.as_object().into_iter().flat_map(Map::keys);
-        let mut more = names.filter(|name| !properties.contains_key(*name));
-        match more.next() {
+        let mut unknown = names.filter(|name| !properties.contains_key(*name));
+        match unknown.next() {
             None => Ok(()),
             Some(name) => Err(format!("{path}.{name}: not in the schema")),
         }
