@@ -76,10 +76,10 @@ thread_local! {
 /// Returns a function pointer that enters `code` with `chain`, an address in the frame of the
 /// caller or of a function around it.
 extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
-    let here = 0_u8;
+    let frame = 0_u8;
     MADE.with_borrow_mut(|made| {
         // Frames below this one are of function calls that have returned.
-        made.retain(|([_, chain], _)| chain.addr() > (&raw const here).addr());
+        made.retain(|([_, chain], _)| chain.addr() > (&raw const frame).addr());
         // The caller's frame may be where an earlier one was: one closure serves both.
         if let Some((_, bound)) = made.iter().find(|(own, _)| *own == [code, chain]) {
             return bound.code();
@@ -89,7 +89,7 @@ extern "C" fn make(code: *const c_void, chain: *const c_void) -> *const c_void {
         // program does.
         let bound = CLOSURES
             .as_ref()
-            .map(|all| unsafe { all.bind(code, chain) });
+            .map(|closures| unsafe { closures.bind(code, chain) });
         let Ok(Ok(bound)) = bound else {
             eprintln!("toy: cannot make a closure");
             std::process::abort();

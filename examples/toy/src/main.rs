@@ -69,15 +69,15 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<i32, Failure> {
-    let read = |own: Source, output: Option<&PathBuf>| {
-        let is_own = |path: &PathBuf| path.canonicalize().ok() == own.file.canonicalize().ok();
+    let read = |source: Source, output: Option<&PathBuf>| {
+        let is_own = |path: &PathBuf| path.canonicalize().ok() == source.file.canonicalize().ok();
         if output.filter(|path| path.exists()).is_some_and(is_own) {
             let why = "the output would overwrite the program's text";
             return Err(Failure::NotRun(why.to_owned()));
         }
-        Text::read(&own.file, own.target.as_deref(), own.options)
+        Text::read(&source.file, source.target.as_deref(), source.options)
     };
-    let written = match command {
+    let result = match command {
         Command::Run {
             options,
             file,
@@ -95,7 +95,7 @@ fn run(command: Command) -> Result<i32, Failure> {
             (bytes, None) => std::io::stdout().lock().write_all(&bytes),
         },
     };
-    match written {
+    match result {
         Ok(()) => Ok(0),
         // As of a program that SIGPIPE has ended: its reader has gone away.
         Err(why) if why.kind() == ErrorKind::BrokenPipe => Ok(128 + 13),

@@ -90,12 +90,12 @@ pub(crate) fn link(
     }
     let libraries = program.libraries.iter();
     command.args(libraries.map(|name| library(name, target.name())));
-    let said = command
+    let result = command
         .output()
         .map_err(|why| format!("the C compiler {name}: {why}"))?;
-    if !said.status.success() {
-        let why = String::from_utf8_lossy(&said.stderr);
-        return Err(format!("{name}: {}\n{why}", said.status).into());
+    if !result.status.success() {
+        let why = String::from_utf8_lossy(&result.stderr);
+        return Err(format!("{name}: {}\n{why}", result.status).into());
     }
     Ok(())
 }

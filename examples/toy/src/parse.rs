@@ -86,8 +86,8 @@ impl State {
 
     /// Notes that something points to `place`, in the function being read.
     fn point_to(&self, place: &Expr) {
-        let mut all = self.uses.borrow_mut();
-        let Some(uses) = all.last_mut() else {
+        let mut stack = self.uses.borrow_mut();
+        let Some(uses) = stack.last_mut() else {
             return;
         };
         let mut root = place;

@@ -235,7 +235,7 @@ impl Types {
             Ty::Scalar(scalar) => {
                 let named = SCALARS
                     .iter()
-                    .find(|(_, own)| own.as_scalar() == Some(scalar));
+                    .find(|(_, scalar_type)| scalar_type.as_scalar() == Some(scalar));
                 named.map_or("?", |(name, _)| name).to_owned()
             }
             Ty::Pointer(to) => format!("*{}", name(&self.parts[to])),
@@ -282,8 +282,8 @@ impl Types {
 
 /// Returns the index of `item`, which is added if it is new.
 fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    let known = list.iter().position(|own| *own == item);
-    known.unwrap_or_else(|| {
+    let index = list.iter().position(|own| *own == item);
+    index.unwrap_or_else(|| {
         list.push(item);
         list.len() - 1
     })

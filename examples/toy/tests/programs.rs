@@ -203,12 +203,12 @@ fn name(path: &Path) -> String {
 fn programs() -> Vec<PathBuf> {
     let folders = ["programs", "tests/interop"].into_iter();
     let files = folders.flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
-    let mut found: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.extension().is_some_and(|own| own == "toy"));
-    found.sort();
-    assert!(found.len() >= 16, "there are few programs: {found:?}");
-    found.retain(|path| cfg!(target_arch = "x86_64") || runs_on(path, std::env::consts::ARCH));
-    found
+    let mut paths: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|own| own == "toy"));
+    paths.sort();
+    assert!(paths.len() >= 16, "there are few programs: {paths:?}");
+    paths.retain(|path| cfg!(target_arch = "x86_64") || runs_on(path, std::env::consts::ARCH));
+    paths
 }
 
 /// Returns whether `program` runs on `machine`, which is not x86-64.

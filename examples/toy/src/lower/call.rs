@@ -133,15 +133,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// Evaluates the callee and the arguments of a call.
-    fn prepare(&mut self, callee: &'p Expr, given: &'p [Expr]) -> Check<CallParts> {
+    fn prepare(&mut self, callee: &'p Expr, exprs: &'p [Expr]) -> Check<CallParts> {
         let (ty, target, mut sig) = self.callee(callee)?;
-        let (wanted, n) = (ty.params.len(), given.len());
-        if n < wanted || n > wanted && !ty.variadic {
+        let (n_params, n) = (ty.params.len(), exprs.len());
+        if n < n_params || n > n_params && !ty.variadic {
             let least = if ty.variadic { "at least " } else { "" };
-            return fail(format!("arguments: expected {least}{wanted}, found {n}"));
+            return fail(format!("arguments: expected {least}{n_params}, found {n}"));
         }
         let (mut args, mut unnamed) = (Vec::new(), Vec::new());
-        for (at, arg) in given.iter().enumerate() {
+        for (at, arg) in exprs.iter().enumerate() {
             let value = match ty.params.get(at) {
                 Some(&param) => self.value(arg, param)?,
                 None => self.unnamed(arg, &mut unnamed)?,

@@ -83,18 +83,18 @@ impl<'p> Session<'p> {
     /// Returns the type of functions. Parameters that are arrays are pointers, as in C. Records may
     /// be incomplete until values of them are passed.
     pub(super) fn fn_ty(&mut self, signature: &'p Signature) -> Check<FnTy> {
-        let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
+        let mut decayed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
             Ty::Void if is_result => Ok(Ty::Void),
             Ty::Array(..) if is_result => fail("a function cannot return an array").at(expr.start),
             Ty::Record(id) => Ok(Ty::Record(id)),
             ty => self.object(self.types.decayed(ty)).at(expr.start),
         };
-        let params = signature.params.iter().map(|param| passed(param, false));
+        let params = signature.params.iter().map(|param| decayed(param, false));
         Ok(FnTy {
             params: params.collect::<Check<_>>()?,
             variadic: signature.variadic,
             result: match &signature.result {
-                Some(result) => passed(result, true)?,
+                Some(result) => decayed(result, true)?,
                 None => Ty::Void,
             },
         })
@@ -103,7 +103,7 @@ impl<'p> Session<'p> {
     /// Gives a record its members and layout. Records that it contains come before it in the
     /// program.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
-        let (own, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);
+        let (record, name) = (self.named_ty(&decl.name.name)?, &decl.name.name);
         let Some(declared) = &decl.members else {
             return Ok(());
         };
@@ -119,7 +119,7 @@ impl<'p> Session<'p> {
             members.push((Some(Rc::clone(&name.name)), ty));
         }
         let layout = builder.build(self.types.model())?;
-        self.types.complete(own, members, layout);
+        self.types.complete(record, members, layout);
         Ok(())
     }
 

@@ -27,9 +27,9 @@ impl<'p> Session<'p> {
         if let Some(meaning) = self.names.get(name) {
             return Ok(Some(*meaning));
         }
-        let found = self.header.map(|header| look(self, header, name));
-        let found = found.unwrap_or(Ok(None));
-        found.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
+        let meaning = self.header.map(|header| look(self, header, name));
+        let meaning = meaning.unwrap_or(Ok(None));
+        meaning.map_err(|why| format!("`{name}` of a C header cannot be used: {why}").into())
     }
 
     /// Returns the type `name` of the headers.

@@ -18,15 +18,15 @@ const MAX_FIELDS: usize = 16;
 const MAX_FRAME: u64 = 4 << 20;
 
 /// Returns whether a value is made of named scalars that Cranelift has: no arrays, no bit-fields.
-fn is_flat(all: &Types, ty: Ty) -> bool {
+fn is_flat(types: &Types, ty: Ty) -> bool {
     match ty {
         Ty::Complex(part) => ssa_type(Ty::Scalar(part)).is_some(),
         Ty::Record(id) => {
-            let record = &all.records[id];
+            let record = &types.records[id];
             let layout = record.layout.as_ref().and_then(cabi::Type::as_record);
             let fields = layout.map_or(&[][..], |layout| layout.fields());
             let has_bits = fields.iter().any(|field| field.bit_field().is_some());
-            !has_bits && record.members.iter().all(|(_, ty)| is_flat(all, *ty))
+            !has_bits && record.members.iter().all(|(_, ty)| is_flat(types, *ty))
         }
         _ => ssa_type(ty).is_some(),
     }
@@ -35,13 +35,13 @@ fn is_flat(all: &Types, ty: Ty) -> bool {
 impl Lowerer<'_, '_, '_> {
     /// Returns the scalars of a value that need not be in memory, in the order of their offsets.
     pub(super) fn fields(&self, ty: Ty) -> Option<Fields> {
-        let all = &self.s.types;
-        let Some(layout) = all.layout(ty) else {
+        let types = &self.s.types;
+        let Some(layout) = types.layout(ty) else {
             return Some(Fields::new());
         };
         let fields = self.s.lowering.fields(layout).ok()?;
         let is_small = fields.len() <= MAX_FIELDS && fields.iter().all(|own| own.ty.bits() <= 64);
-        let is_kept = is_small && layout.size() > 0 && is_flat(all, ty);
+        let is_kept = is_small && layout.size() > 0 && is_flat(types, ty);
         (is_kept || ssa_type(ty).is_some()).then_some(fields)
     }
 

@@ -16,9 +16,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         &mut self,
         op: UnaryOp,
         of: &'p Expr,
-        wanted: Option<Ty>,
+        expected: Option<Ty>,
     ) -> Check<Operand> {
-        let operand = self.expr(of, wanted)?;
+        let operand = self.expr(of, expected)?;
         let ty = operand.ty;
         let (is_int, is_float) = (ty.is_int(), ty.as_float().is_some());
         let value = match (op, self.value_of(&operand).ok()) {
@@ -41,10 +41,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if let BinaryOp::And | BinaryOp::Or = op {
             return self.logic(op, left, right);
         }
-        let wanted = expected.filter(|_| !op.is_comparison());
+        let expected = expected.filter(|_| !op.is_comparison());
         let (a, b) = match op.is_shift() {
-            true => (self.expr(left, wanted)?, self.expr(right, None)?),
-            false => self.operands(left, right, wanted)?,
+            true => (self.expr(left, expected)?, self.expr(right, None)?),
+            false => self.operands(left, right, expected)?,
         };
         self.combine(op, a, b)
     }
@@ -54,13 +54,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         &mut self,
         left: &'p Expr,
         right: &'p Expr,
-        wanted: Option<Ty>,
+        expected: Option<Ty>,
     ) -> Check<(Operand, Operand)> {
         if is_flexible(left) && !is_flexible(right) {
-            let b = self.expr(right, wanted)?;
+            let b = self.expr(right, expected)?;
             return Ok((self.expr(left, Some(b.ty))?, b));
         }
-        let a = self.expr(left, wanted)?;
+        let a = self.expr(left, expected)?;
         let b = self.expr(right, Some(a.ty))?;
         Ok((a, b))
     }
@@ -163,11 +163,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return Ok(value);
         }
         let is_word = |ty: Ty| !ty.is_pointer_like() && !matches!(ty.as_int(), Some((128, _)));
-        let both = ssa_type(from).zip(ssa_type(ty)).filter(|(source, target)| {
+        let types = ssa_type(from).zip(ssa_type(ty)).filter(|(source, target)| {
             let is_alike = source.is_float() == target.is_float();
             ty != Ty::BOOL && (is_alike || is_word(from) && is_word(ty))
         });
-        let Some((source, target)) = both else {
+        let Some((source, target)) = types else {
             let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));
             return fail(format!("`{name}` cannot be converted to `{to}`"));
         };

@@ -109,7 +109,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// Returns the member of a record, or the part of a complex number, at a place.
     pub(super) fn member(&mut self, place: Place, Ident { name, .. }: &Ident) -> Check<Place> {
-        let found = match place.ty {
+        let member = match place.ty {
             Ty::Record(id) => {
                 self.s.object(place.ty)?;
                 self.s.find_member(id, name)
@@ -122,7 +122,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             _ => None,
         };
-        match found {
+        match member {
             Some((ty, Some(offset))) => Ok(self.part(place, offset, ty)),
             Some(_) => fail(format!(
                 "`{name}` is a bit-field, which is copied only with its record"

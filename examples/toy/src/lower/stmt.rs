@@ -32,7 +32,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             },
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, [then, otherwise]),
             StmtKind::While(condition, body) => {
-                self.loop_stmt(body, |own| own.expr_ssa(condition, Ty::BOOL), |_| Ok(()))
+                self.loop_stmt(body, |this| this.expr_ssa(condition, Ty::BOOL), |_| Ok(()))
             }
             StmtKind::For(var, bounds, body) => self.for_stmt(&var.name, bounds, body),
             StmtKind::Try(body, handler) => self.try_stmt(body, handler),
@@ -114,18 +114,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
-    /// Lowers a loop: `more` evaluates its condition, and `step` runs after `body`.
+    /// Lowers a loop: `condition` lowers its condition, and `step` runs after `body`.
     fn loop_stmt(
         &mut self,
         body: &'p [Stmt],
-        more: impl FnOnce(&mut Self) -> Check<Value>,
+        condition: impl FnOnce(&mut Self) -> Check<Value>,
         step: impl FnOnce(&mut Self) -> Check<()>,
     ) -> Check<()> {
-        let [again, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
-        self.ins().jump(again, &[]);
-        self.builder.switch_to_block(again);
-        let more = more(self)?;
-        self.ins().brif(more, inside, &[], after, &[]);
+        let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
+        self.ins().jump(head, &[]);
+        self.builder.switch_to_block(head);
+        let condition = condition(self)?;
+        self.ins().brif(condition, inside, &[], after, &[]);
         self.begin(inside);
         self.loops.push((next, after));
         self.block(body)?;
@@ -133,8 +133,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.go_on(next);
         self.begin(next);
         step(self)?;
-        self.ins().jump(again, &[]);
-        self.builder.seal_block(again);
+        self.ins().jump(head, &[]);
+        self.builder.seal_block(head);
         self.begin(after);
         Ok(())
     }
@@ -152,21 +152,21 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let counter = self.variable(&first, self.uses.addressed.contains(name))?;
         self.scopes.push(HashMap::new());
         self.open(name, counter.clone());
-        let now = |own: &mut Self| {
-            let now = own.read(&counter);
-            own.value_of(&now)
+        let count = |this: &mut Self| {
+            let count = this.read(&counter);
+            this.value_of(&count)
         };
-        let more = |own: &mut Self| {
-            let now = now(own)?;
-            Ok(own.compare(BinaryOp::Lt, now, last, ty))
+        let condition = |this: &mut Self| {
+            let count = count(this)?;
+            Ok(this.compare(BinaryOp::Lt, count, last, ty))
         };
-        let step = |own: &mut Self| {
-            let now = now(own)?;
-            let sum = Operand::ssa(ty, own.ins().iadd_imm_s(now, 1));
-            own.write(&counter, &sum);
+        let step = |this: &mut Self| {
+            let count = count(this)?;
+            let sum = Operand::ssa(ty, this.ins().iadd_imm_s(count, 1));
+            this.write(&counter, &sum);
             Ok(())
         };
-        self.loop_stmt(body, more, step)?;
+        self.loop_stmt(body, condition, step)?;
         self.scopes.pop();
         Ok(())
     }
